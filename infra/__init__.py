@@ -1,0 +1,1 @@
+"""Infrastructure: the system on one machine and in Azure."""

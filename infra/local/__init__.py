@@ -1,0 +1,1 @@
+"""The whole system on one machine: PostgreSQL, the Graph simulator and the Functions host."""

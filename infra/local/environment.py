@@ -1,0 +1,53 @@
+"""Environment of the processes we start: the app's settings as Azure would give them, nothing that leads out."""
+
+import os
+
+from infra.local import identities
+
+#: Names that would lead the app out of this machine or to another database than ours.
+_LEFT_OUT = {
+    "APPLICATIONINSIGHTS_CONNECTION_STRING",
+    "AZURE_CLIENT_CERTIFICATE_PATH",
+    "AZURE_CLIENT_ID",
+    "AZURE_CLIENT_SECRET",
+    "AZURE_FEDERATED_TOKEN_FILE",
+    "AZURE_TENANT_ID",
+    "CORE_DATABASE_URL",
+    "DATABASE_OWNER_URL",
+    "DATABASE_URL",
+    "IDENTITY_ENDPOINT",
+    "IDENTITY_HEADER",
+    "IDENTITY_SERVER_THUMBPRINT",
+    "IMDS_ENDPOINT",
+    "MSI_ENDPOINT",
+    "MSI_SECRET",
+    "MS_CLIENT_ID",
+    "MS_CLIENT_SECRET",
+    "MS_TENANT_ID",
+    "OPENAI_API_KEY",
+    # Without bytecode the imports of every start take twice as long (functions-host.md).
+    "PYTHONDONTWRITEBYTECODE",
+}
+
+
+def cleaned() -> dict[str, str]:
+    """Our own environment without what must not reach a child; loopback never goes through a proxy."""
+    env = {name: value for name, value in os.environ.items() if name not in _LEFT_OUT}
+    for name in ("NO_PROXY", "no_proxy"):
+        env[name] = ",".join(filter(None, [env.get(name, ""), "127.0.0.1", "localhost"]))
+    env["PYTHONUNBUFFERED"] = "1"
+    return env
+
+
+def for_app(simulator_url: str, database_url: str) -> dict[str, str]:
+    """Settings of the Functions app on this machine; ``ADMIN_ASSISTANT_…`` of our own pass through."""
+    return cleaned() | {
+        "APP_ENV": "local",
+        "DATABASE_URL": database_url,
+        "ADMIN_ASSISTANT_GRAPH_BASE_URL": f"{simulator_url}/v1.0",
+        "ADMIN_ASSISTANT_AUTHORITY": simulator_url,
+        "ADMIN_ASSISTANT_TENANT_ID": identities.TENANT_ID,
+        "ADMIN_ASSISTANT_API_AUDIENCE": identities.API_AUDIENCE,
+        "IDENTITY_ENDPOINT": f"{simulator_url}/msi/token",
+        "IDENTITY_HEADER": identities.IDENTITY_HEADER,
+    }

@@ -1,0 +1,108 @@
+"""Joins the Durable engine to the app: which functions it may run, how it runs them, what clients receive."""
+
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from aiohttp import web
+
+from infra.local.functions_host.config import HostConfig
+from infra.local.functions_host.functions import (
+    ACTIVITY_TRIGGER,
+    DURABLE_TRIGGERS,
+    ENTITY_TRIGGER,
+    ORCHESTRATION_TRIGGER,
+    Function,
+)
+from infra.local.functions_host.invocation import FunctionFailed
+from infra.local.functions_host.protos import TypedData
+from infra.local.functions_host.worker import Worker
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Engine(Protocol):
+    """What the host asks of the Durable engine."""
+
+    async def start(self) -> None:
+        """Begins to run what is due."""
+
+    async def stop(self) -> None:
+        """Runs nothing new and lets go of everything."""
+
+    def client_binding(self) -> str:
+        """The value of a durable client binding."""
+
+    def routes(self) -> Sequence[tuple[str, str, Handler]]:
+        """Method, path and handler of each operation of the management API."""
+
+    @property
+    def backlog(self) -> int:
+        """Number of work items that wait or run."""
+
+
+def needs_engine(functions: Sequence[Function]) -> bool:
+    """True if any function is part of Durable Functions or has a durable client."""
+    return any(f.trigger.kind in DURABLE_TRIGGERS or f.client_parameters for f in functions)
+
+
+def make_engine(
+    functions: Sequence[Function],
+    worker: Worker,
+    config: HostConfig,
+    *,
+    client_binding: Callable[[], TypedData],
+    state: Path,
+    base_url: str,
+    management_key: str,
+) -> Engine:
+    """The engine for these functions, not started; its state is one file in `state`."""
+    # Imported here: it brings gRPC with it, which an app without Durable Functions need not wait for.
+    from infra.local.functions_host.durable import DurableEngine
+
+    engine: Engine = DurableEngine(
+        hub_name=config.hub_name,
+        state_path=state / "durable.sqlite3",
+        invoke=_invoker(functions, worker, client_binding),
+        base_url=base_url,
+        options=config.durable_options,
+        orchestrators=_names(functions, ORCHESTRATION_TRIGGER),
+        activities=_names(functions, ACTIVITY_TRIGGER),
+        entities=_names(functions, ENTITY_TRIGGER),
+        management_key=management_key,
+    )
+    return engine
+
+
+def trigger_input(function: Function, text: str) -> TypedData:
+    """The trigger's argument: JSON for an activity, base64 protobuf as string for orchestrator and entity."""
+    return TypedData(json=text) if function.trigger.kind == ACTIVITY_TRIGGER else TypedData(string=text)
+
+
+def _names(functions: Sequence[Function], kind: str) -> Collection[str]:
+    return [function.durable_name for function in functions if function.trigger.kind == kind]
+
+
+def _invoker(
+    functions: Sequence[Function], worker: Worker, client_binding: Callable[[], TypedData]
+) -> Callable[[str, str, str], Awaitable[str]]:
+    by_name: Mapping[tuple[str, str], Function] = {
+        (function.trigger.kind, function.durable_name.lower()): function
+        for function in functions
+        if function.trigger.kind in DURABLE_TRIGGERS
+    }
+
+    async def invoke(name: str, kind: str, data: str) -> str:
+        function = by_name.get((kind.lower(), name.lower()))
+        if function is None:
+            raise FunctionFailed(f"The app has no {kind} of the name '{name}'.", "FunctionNotFound", "")
+        inputs = {function.trigger.name: trigger_input(function, data)}
+        for parameter in function.client_parameters:
+            inputs[parameter] = client_binding()
+        result = await worker.invoke(function.name, inputs)
+        if result.failure is not None:
+            raise result.failure
+        value = result.return_value
+        return "" if value is None or value.value is None else str(value.value)
+
+    return invoke

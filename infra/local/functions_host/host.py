@@ -1,0 +1,273 @@
+"""The running host: worker, HTTP server, timers and Durable engine of one app, as one thing."""
+
+import asyncio
+import contextlib
+import os
+import re
+import socket
+from collections.abc import Sequence
+
+from aiohttp import web
+
+from infra.local.functions_host import durable_bridge, http
+from infra.local.functions_host.admin import AdminApi, HostState
+from infra.local.functions_host.auth import DURABLE_SYSTEM_KEY, HostKeys
+from infra.local.functions_host.cli import Options
+from infra.local.functions_host.config import HostConfig
+from infra.local.functions_host.durable_bridge import Engine, Handler
+from infra.local.functions_host.functions import (
+    DURABLE_TRIGGERS,
+    TIMER_TRIGGER,
+    Function,
+    undelivered_outputs,
+)
+from infra.local.functions_host.http import HttpFunctions, presented_key
+from infra.local.functions_host.logs import HOST
+from infra.local.functions_host.protos import TypedData
+from infra.local.functions_host.routing import Router
+from infra.local.functions_host.timers import Timer, invoke_with_retries
+from infra.local.functions_host.worker import Worker
+
+# Limits of the real host's server: request body (FUNCTIONS_REQUEST_BODY_SIZE_LIMIT), headers, request line.
+_BODY_LIMIT = 104_857_600
+_HEADER_LIMIT = 32_768
+_LINE_LIMIT = 16_384
+_HOME = "Your Functions app is up and running."
+
+
+class Host:
+    """One app being served. `start()` returns when requests are answered, `stop()` when all has ended."""
+
+    def __init__(
+        self,
+        options: Options,
+        config: HostConfig,
+        keys: HostKeys,
+        cors: Sequence[str],
+        cors_credentials: bool,
+    ) -> None:
+        self._options = options
+        self._config = config
+        self._keys = keys
+        self._cors = cors
+        self._cors_credentials = cors_credentials
+        self._worker = Worker(options.app)
+        self._state = HostState(re.sub(r"[^a-z0-9]+", "-", options.app.name.lower()).strip("-") or "app")
+        self._engine: Engine | None = None
+        self._timers: dict[str, Timer] = {}
+        self._timer_tasks: set[asyncio.Task[None]] = set()
+        self._runner: web.AppRunner | None = None
+        self._answering = 0
+        self._quiet = asyncio.Event()
+        self._quiet.set()
+        self._stopping = False
+        self._errors: dict[str, str] = {}
+        self._paths: dict[str, str] = {}
+
+    async def start(self, listener: socket.socket) -> Sequence[Function]:
+        """Loads the app, starts everything and serves on `listener`, a bound socket.
+
+        Returns the functions that are served. Raises StartupError if the app cannot be.
+        """
+        port = listener.getsockname()[1]
+        functions = self._chosen(await self._worker.start())
+        router = self._route(functions)
+        self._make_timers(functions)
+        self._state.errors = self._errors
+        usable = [f for f in functions if f.name not in self._errors and not f.disabled]
+        if durable_bridge.needs_engine(usable):
+            self._engine = durable_bridge.make_engine(
+                usable,
+                self._worker,
+                self._config,
+                client_binding=self._client_binding,
+                state=self._options.state,
+                base_url=f"http://127.0.0.1:{port}",
+                management_key=self._keys.system[DURABLE_SYSTEM_KEY],
+            )
+            await self._engine.start()
+        await self._serve(listener, functions, router)
+        for name, timer in self._timers.items():
+            if not timer.function.disabled:
+                self._timer_tasks.add(asyncio.create_task(timer.run(), name=f"timer {name}"))
+        self._state.state = "Running"
+        return usable
+
+    async def stop(self) -> bool:
+        """Takes no more requests, lets what runs end within the drain time, closes.
+
+        Answers False if invocations were abandoned.
+        """
+        self._stopping = True
+        self._state.state = "Stopping"
+        deadline = asyncio.get_running_loop().time() + self._options.drain
+        for timer in self._timers.values():
+            timer.stop()
+        if self._runner is not None:
+            for site in list(self._runner.sites):
+                await site.stop()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(deadline):
+                await self._quiet.wait()
+        await self._stop_engine()
+        idle = await self._worker.wait_idle(max(0.5, deadline - asyncio.get_running_loop().time()))
+        if self._timer_tasks:
+            # With no invocation running, a timer is either done or waiting for a retry.
+            await asyncio.wait(self._timer_tasks, timeout=0.2)
+        for task in self._timer_tasks:
+            task.cancel()
+        if self._runner is not None:
+            await self._runner.cleanup()
+        if not idle:
+            HOST.warning("%d invocations did not end in time and are abandoned", self._worker.running)
+        await self._worker.stop()
+        return idle
+
+    async def _stop_engine(self) -> None:
+        if self._engine is None:
+            return
+        try:
+            async with asyncio.timeout(self._options.drain):
+                await self._engine.stop()
+        except TimeoutError:
+            HOST.warning(
+                "The Durable engine did not stop in time; its state is kept and it goes on at the next start"
+            )
+
+    @property
+    def route_paths(self) -> dict[str, str]:
+        """Path templates of the HTTP functions by name, without the leading slash."""
+        return self._paths
+
+    @property
+    def errors(self) -> dict[str, str]:
+        """Why functions cannot be served, by name."""
+        return self._errors
+
+    def _chosen(self, functions: Sequence[Function]) -> Sequence[Function]:
+        wanted = {name.lower() for name in self._options.only}
+        return [function for function in functions if not wanted or function.name.lower() in wanted]
+
+    def _route(self, functions: Sequence[Function]) -> Router[Function]:
+        router: Router[Function] = Router()
+        for function in functions:
+            if function.error:
+                self._errors[function.name] = function.error
+            elif function.is_http:
+                try:
+                    template = http.parse_route(function, self._config.route_prefix)
+                except ValueError as error:
+                    self._errors[function.name] = str(error)
+                    continue
+                self._paths[function.name] = template.text
+                if not function.disabled:
+                    router.add(template, function.methods, function)
+        return router
+
+    def _make_timers(self, functions: Sequence[Function]) -> None:
+        folder = self._options.state / "timers"
+        for function in functions:
+            if function.trigger.kind == TIMER_TRIGGER and function.name not in self._errors:
+                path = folder / f"{function.name}.json"
+                try:
+                    self._timers[function.name] = Timer(function, self._worker, path, self._client_binding)
+                except ValueError as error:
+                    self._errors[function.name] = str(error)
+
+    async def _serve(
+        self, listener: socket.socket, functions: Sequence[Function], router: Router[Function]
+    ) -> None:
+        middlewares = (
+            [http.cors_middleware(self._cors, credentials=self._cors_credentials)] if self._cors else []
+        )
+        limit = int(os.environ.get("FUNCTIONS_REQUEST_BODY_SIZE_LIMIT") or _BODY_LIMIT)
+        app = web.Application(client_max_size=limit, middlewares=middlewares)
+        app.on_response_prepare.append(_without_server_name)
+        admin = AdminApi(self._state, functions, self._keys, self._paths, self._fire, self._counts)
+        for method, path, handler in admin.routes():
+            app.router.add_route(method, path, handler)
+        for method, path, handler in self._engine.routes() if self._engine else ():
+            app.router.add_route(method, path, self._webhook(handler))
+        app.router.add_get("/", _home)
+        served = HttpFunctions(
+            self._worker, router, self._keys, self._config.custom_headers, self._client_binding
+        )
+        app.router.add_route("*", "/{path:.*}", self._counted(served.handle))
+        self._runner = web.AppRunner(
+            app,
+            access_log=None,
+            handle_signals=False,
+            handler_cancellation=True,
+            auto_decompress=False,
+            max_field_size=_HEADER_LIMIT,
+            max_line_size=_LINE_LIMIT,
+            shutdown_timeout=0.5,
+            keepalive_timeout=130.0,
+        )
+        await self._runner.setup()
+        await web.SockSite(self._runner, listener, backlog=1024).start()
+
+    def _counted(self, handler: Handler) -> Handler:
+        async def counted(request: web.Request) -> web.StreamResponse:
+            if self._stopping:
+                return web.Response(status=503, headers={"Connection": "close"})
+            self._answering += 1
+            self._quiet.clear()
+            try:
+                return await handler(request)
+            finally:
+                self._answering -= 1
+                if not self._answering:
+                    self._quiet.set()
+
+        return counted
+
+    def _webhook(self, handler: Handler) -> Handler:
+        async def guarded(request: web.Request) -> web.StreamResponse:
+            if not self._keys.allows_webhook(presented_key(request)):
+                return web.Response(status=401)
+            return await handler(request)
+
+        return self._counted(guarded)
+
+    def _client_binding(self) -> TypedData:
+        if self._engine is None:
+            raise RuntimeError("a durable client was asked for without a Durable engine")
+        return TypedData(string=self._engine.client_binding())
+
+    async def _fire(self, function: Function, text: str) -> None:
+        timer = self._timers.get(function.name)
+        if timer is not None:
+            await timer.fire()
+            return
+        durable = function.trigger.kind in DURABLE_TRIGGERS
+        argument = durable_bridge.trigger_input(function, text) if durable else TypedData(string=text)
+        inputs = {function.trigger.name: argument}
+        for name in function.client_parameters:
+            inputs[name] = self._client_binding()
+        await invoke_with_retries(self._worker, function, inputs)
+
+    def _counts(self) -> dict[str, int]:
+        backlog = self._engine.backlog if self._engine else 0
+        return {"runningInvocations": self._worker.running, "durableBacklog": backlog}
+
+
+def warnings_about(function: Function) -> Sequence[str]:
+    """What of a function this host does not do, in words."""
+    kind = str(function.trigger.properties["type"])
+    found = []
+    if not function.is_http and function.trigger.kind not in {TIMER_TRIGGER, *DURABLE_TRIGGERS}:
+        found.append(f"'{function.name}': nothing here triggers {kind}; fire it with POST /admin/functions")
+    found.extend(
+        f"'{function.name}': what it puts into the {binding.properties['type']} binding is not delivered"
+        for binding in undelivered_outputs(function)
+    )
+    return found
+
+
+async def _home(request: web.Request) -> web.Response:
+    return web.Response(text=_HOME)
+
+
+async def _without_server_name(request: web.Request, response: web.StreamResponse) -> None:
+    response.headers.popall("Server", None)

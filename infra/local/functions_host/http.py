@@ -1,0 +1,211 @@
+"""HTTP triggers: from a request to an invocation and from its outcome to a response.
+
+Conversions are those of the real host with the Python worker's capabilities (body as raw bytes, lower-case
+header names, repeated headers and query parameters joined by commas, empty query parameters dropped).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from http.cookies import SimpleCookie
+from typing import Any
+
+from aiohttp import hdrs, web
+
+from infra.local.functions_host.auth import HostKeys
+from infra.local.functions_host.functions import Function
+from infra.local.functions_host.invocation import InvocationResult, TraceContext
+from infra.local.functions_host.logs import HOST
+from infra.local.functions_host.protos import RpcHttp, RpcHttpCookie, TypedData
+from infra.local.functions_host.routing import Router, Template
+from infra.local.functions_host.worker import Worker
+
+_RESERVED = frozenset({"admin", "runtime"})
+_SAME_SITE = {RpcHttpCookie.SameSite.Lax: "lax", RpcHttpCookie.SameSite.Strict: "strict"}
+_SAME_SITE[RpcHttpCookie.SameSite.ExplicitNone] = "none"
+# The server frames the response itself.
+_FRAMING = frozenset({"content-length", "transfer-encoding", "connection", "keep-alive"})
+
+
+def presented_key(request: web.Request) -> str:
+    """The access key of a request: header `x-functions-key`, else query parameter `code`, else empty."""
+    return request.headers.get("x-functions-key") or request.query.get("code", "")
+
+
+def parse_route(function: Function, prefix: str) -> Template:
+    """The full template of an HTTP function. Raises ValueError with the reason if its route is not usable."""
+    declared = function.trigger.properties.get("route")
+    route = function.name if declared is None else str(declared)
+    Template.parse(route)
+    template = Template.parse("/".join(part for part in (prefix, route) if part))
+    if template.segments and template.segments[0].literal in _RESERVED:
+        raise ValueError("The specified route conflicts with one or more built in routes.")
+    return template
+
+
+class HttpFunctions:
+    """Serves the HTTP functions of an app."""
+
+    def __init__(
+        self,
+        worker: Worker,
+        router: Router[Function],
+        keys: HostKeys,
+        custom_headers: Mapping[str, str],
+        client_binding: Callable[[], TypedData],
+    ) -> None:
+        self._worker = worker
+        self._router = router
+        self._keys = keys
+        self._custom_headers = custom_headers
+        self._client_binding = client_binding
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Answers a request: 404 without a function for its path and method, 401 without a fitting key."""
+        found = self._router.find(request.method, request.rel_url.raw_path)
+        if found is None:
+            return web.Response(status=404)
+        function, params = found
+        if not self._keys.allows_function(function.auth_level, presented_key(request)):
+            return web.Response(status=401)
+        inputs = {function.trigger.name: await _incoming(request, params)}
+        for name in function.client_parameters:
+            inputs[name] = self._client_binding()
+        trace = TraceContext.continuing(
+            request.headers.get("traceparent", ""), request.headers.get("tracestate", "")
+        )
+        result = await self._worker.invoke(function.name, inputs, trace_context=trace)
+        return self._outgoing(function, result)
+
+    def _outgoing(self, function: Function, result: InvocationResult) -> web.Response:
+        if result.failure is not None:
+            return web.Response(status=500)
+        try:
+            response = _response(_answer(function, result))
+            response.headers.update(self._custom_headers)
+        except ValueError as error:
+            HOST.error("Function '%s' answered with %s (Id=%s)", function.name, error, result.invocation_id)
+            return web.Response(status=500)
+        return response
+
+
+async def _incoming(request: web.Request, params: Mapping[str, str]) -> TypedData:
+    body = await request.read() if request.body_exists else b""
+    return TypedData(
+        http=RpcHttp(
+            method=request.method,
+            url=f"{request.scheme}://{request.host}{request.raw_path}",
+            headers=_joined(request.headers.items(), lower=True),
+            query={name: value for name, value in _joined(request.query.items()).items() if value},
+            params=params,
+            body=TypedData(bytes=body) if body else TypedData(),
+        )
+    )
+
+
+def _joined(pairs: Any, *, lower: bool = False) -> dict[str, str]:
+    """Pairs with values of the same name (compared without case) joined by commas, in order."""
+    names: dict[str, str] = {}
+    values: dict[str, str] = {}
+    for name, value in pairs:
+        key = name.lower()
+        if key in names:
+            separator = "; " if key == "cookie" and lower else ","
+            values[names[key]] += separator + value
+        else:
+            names[key] = key if lower else name
+            values[names[key]] = value
+    return values
+
+
+def _answer(function: Function, result: InvocationResult) -> TypedData | None:
+    """The response among what was produced: the output of a named http binding, else the return value."""
+    for binding in function.bindings:
+        if binding.kind == "http" and binding.name != "$return" and binding.name in result.outputs:
+            return result.outputs[binding.name]
+    return result.return_value
+
+
+def _response(answer: TypedData | None) -> web.Response:
+    """Raises ValueError that describes what cannot be sent."""
+    kind = None if answer is None else answer.WhichOneof("data")
+    if answer is None or kind is None:
+        return web.Response(status=204)
+    if kind != "http":
+        return web.Response(
+            body=_body(answer),
+            headers={"Content-Type": "application/json" if kind == "json" else "text/plain; charset=utf-8"},
+        )
+    http: RpcHttp = answer.value
+    if not (http.status_code.isdigit() and 200 <= int(http.status_code) <= 999):
+        raise ValueError(f"the status code {http.status_code!r}, which cannot be sent")
+    response = web.Response(status=int(http.status_code), body=_body(http.body))
+    response.headers.popall(hdrs.CONTENT_TYPE, None)
+    for name, value in http.headers.items():
+        if name.lower() in _FRAMING:
+            continue
+        if any(character in name + value for character in "\r\n\0"):
+            raise ValueError(f"a line break in the header {name!r}")
+        response.headers.add(name, value)
+    for cookie in http.cookies:
+        response.headers.add(hdrs.SET_COOKIE, _set_cookie(cookie))
+    return response
+
+
+def _body(data: TypedData) -> bytes:
+    value = data.value
+    if value is None:
+        return b""
+    return value if isinstance(value, bytes) else str(value).encode()
+
+
+def _set_cookie(cookie: RpcHttpCookie) -> str:
+    """The header value for a cookie, its value quoted where needed, with the attributes that were given."""
+    jar: SimpleCookie = SimpleCookie()
+    jar[cookie.name] = cookie.value
+    parts = [f"{cookie.name}={jar[cookie.name].coded_value}"]
+    if cookie.expires is not None:
+        moment = datetime.fromtimestamp(cookie.expires.value.seconds, UTC)
+        parts.append(f"expires={format_datetime(moment, usegmt=True)}")
+    if cookie.max_age is not None:
+        parts.append(f"max-age={cookie.max_age.value:.0f}")
+    for name, attribute in (("domain", cookie.domain), ("path", cookie.path)):
+        if attribute is not None and attribute.value:
+            parts.append(f"{name}={attribute.value}")
+    if cookie.secure is not None and cookie.secure.value:
+        parts.append("secure")
+    if cookie.same_site in _SAME_SITE:
+        parts.append(f"samesite={_SAME_SITE[cookie.same_site]}")
+    if cookie.http_only is not None and cookie.http_only.value:
+        parts.append("httponly")
+    return "; ".join(parts)
+
+
+def cors_middleware(origins: Sequence[str], *, credentials: bool) -> Any:
+    """Answers preflights and marks responses for the allowed origins (`*` allows all)."""
+
+    def marks(origin: str) -> dict[str, str]:
+        if "*" in origins:
+            found = {"Access-Control-Allow-Origin": origin if credentials else "*"}
+        elif origin.rstrip("/").lower() in [allowed.rstrip("/").lower() for allowed in origins]:
+            found = {"Access-Control-Allow-Origin": origin, "Vary": "Origin"}
+        else:
+            return {}
+        if credentials:
+            found["Access-Control-Allow-Credentials"] = "true"
+        return found
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Any) -> web.StreamResponse:
+        origin = request.headers.get("Origin", "")
+        found = marks(origin) if origin else {}
+        if found and request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+            found["Access-Control-Allow-Methods"] = request.headers["Access-Control-Request-Method"]
+            if wanted := request.headers.get("Access-Control-Request-Headers"):
+                found["Access-Control-Allow-Headers"] = wanted
+            return web.Response(status=204, headers=found)
+        response: web.StreamResponse = await handler(request)
+        response.headers.update(found)
+        return response
+
+    return middleware

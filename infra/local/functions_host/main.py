@@ -1,0 +1,182 @@
+"""From the command line to a served app and back: settings, port, state folder, signals, exit status."""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+from infra.local.functions_host import cli, config, logs
+from infra.local.functions_host.auth import load_keys
+from infra.local.functions_host.cli import Options
+from infra.local.functions_host.config import DEFAULT_PORT, HostConfig, LocalSettings
+from infra.local.functions_host.errors import StartupError
+from infra.local.functions_host.functions import Function
+from infra.local.functions_host.host import Host, warnings_about
+from infra.local.functions_host.logs import HOST
+from infra.local.functions_host.worker import current_function
+
+# A host that is just ending may still hold the state folder for as long as it drains, and a little more.
+_LOCK_MARGIN = 0.5
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Serves until SIGINT or SIGTERM; returns the exit status, 1 with one line if the host cannot start."""
+    options = cli.parse(arguments)
+    try:
+        return _run(options)
+    except StartupError as error:
+        if options.verbose and error.details:
+            print(error.details, file=sys.stderr)
+        print(f"Cannot start: {error}", file=sys.stderr, flush=True)
+        return 1
+
+
+def _run(options: Options) -> int:
+    host_config = config.load_host_config(options.app)
+    settings = config.load_local_settings(options.app)
+    config.apply_settings(settings, os.environ)
+    for stream in (sys.stdout, sys.stderr):
+        # Output of the app is seen when it is written, also when it goes to a file.
+        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    logs.configure(host_config.log_levels, current_function, verbose=options.verbose)
+    if options.ignored:
+        HOST.warning("Passed over, they mean nothing to this host: %s", " ".join(options.ignored))
+    port = options.port if options.port is not None else settings.port or DEFAULT_PORT
+    with _bound(port) as listener, _locked(options.state, options.drain + _LOCK_MARGIN):
+        _set_host_variables(options.app, listener.getsockname()[1])
+        clean = asyncio.run(_serve(options, host_config, settings, listener))
+    logs.HOST.info("Host stopped")
+    if not clean:
+        # Threads that run abandoned functions would keep the interpreter from ending.
+        sys.stdout.flush()
+        os._exit(0)
+    return 0
+
+
+async def _serve(
+    options: Options, host_config: HostConfig, settings: LocalSettings, listener: socket.socket
+) -> bool:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, _on_signal, stop, number)
+    keys = load_keys(options.state, enforced=options.enable_auth)
+    cors = options.cors if options.cors is not None else settings.cors
+    host = Host(
+        options,
+        host_config,
+        keys,
+        [origin.strip() for origin in cors.split(",") if origin.strip()],
+        options.cors_credentials or settings.cors_credentials,
+    )
+    try:
+        functions = await host.start(listener)
+    except BaseException:
+        await host.stop()
+        raise
+    _announce(functions, host, listener.getsockname()[1])
+    await stop.wait()
+    return await host.stop()
+
+
+def _on_signal(stop: asyncio.Event, number: int) -> None:
+    if stop.is_set():
+        # Asked twice: the person does not want to wait for what still runs.
+        os._exit(128 + number)
+    HOST.info("Stopping: waiting for running invocations to end")
+    stop.set()
+
+
+def _announce(functions: Sequence[Function], host: Host, port: int) -> None:
+    lines = ["", "Functions:", ""]
+    for function in functions:
+        if function.is_http:
+            methods = f"[{','.join(function.methods)}] " if function.methods else ""
+            lines.append(
+                f"\t{function.name}: {methods}http://localhost:{port}/{host.route_paths[function.name]}"
+            )
+        else:
+            lines.append(f"\t{function.name}: {function.trigger.properties['type']}")
+        lines.append("")
+    print("\n".join(lines), flush=True)
+    for name, reason in host.errors.items():
+        HOST.error("The '%s' function is in error: %s", name, reason)
+    for function in functions:
+        for warning in warnings_about(function):
+            HOST.warning("%s", warning)
+    HOST.info("Host started on http://127.0.0.1:%d", port)
+
+
+def _set_host_variables(app: Path, port: int) -> None:
+    """Variables that `func start` gives to the app; what is set already stays."""
+    given: Mapping[str, str] = {
+        "AZURE_FUNCTIONS_ENVIRONMENT": "Development",
+        "AzureWebJobsScriptRoot": str(app),
+        "FUNCTIONS_EXTENSION_VERSION": "~4",
+        "FUNCTIONS_WORKER_RUNTIME": "python",
+        "WEBSITE_HOSTNAME": f"localhost:{port}",
+    }
+    for name, value in given.items():
+        os.environ.setdefault(name, value)
+    runtime = os.environ["FUNCTIONS_WORKER_RUNTIME"]
+    if runtime.lower() != "python":
+        raise StartupError(f"FUNCTIONS_WORKER_RUNTIME is '{runtime}'; this host serves only 'python'")
+
+
+@contextlib.contextmanager
+def _bound(port: int) -> Iterator[socket.socket]:
+    """A socket listening on 127.0.0.1; who connects while the app loads is answered when it has."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+        # Two sockets may be bound to one port as long as none listens: only this proves that it is ours.
+        listener.listen(1024)
+    except OSError as error:
+        listener.close()
+        raise StartupError(
+            f"port {port} on 127.0.0.1 cannot be used ({error.strerror}); choose another with --port"
+        ) from None
+    try:
+        yield listener
+    finally:
+        listener.close()
+
+
+@contextlib.contextmanager
+def _locked(state: Path, patience: float) -> Iterator[None]:
+    """Holds the state folder for this process alone; the system lets go of it however the process ends."""
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+        file: IO[str] = (state / "lock").open("a+")
+    except OSError as error:
+        raise StartupError(f"the state folder {state} cannot be used: {error.strerror}") from None
+    with file:
+        _acquire(file, state, patience)
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def _acquire(file: IO[str], state: Path, patience: float) -> None:
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                file.seek(0)
+                holder = file.read().strip() or "unknown"
+                reason = f"the state folder {state} is used by another host (process {holder})"
+                raise StartupError(reason) from None
+            time.sleep(0.05)
+        else:
+            return

@@ -1,0 +1,238 @@
+"""Saving the state to one SQLite file: only what changed, in one transaction, off the event loop."""
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from .model import Calendar, Event, Json, Mailbox, Override, Stamp
+from .recurrence import parse_recurrence
+from .state import State
+from .times import Span, build_span, require_zone
+from .tokens import KeyRing, SigningKey
+
+_DEBOUNCE_SECONDS = 0.7
+_TABLES = """
+CREATE TABLE IF NOT EXISTS keys (kid TEXT PRIMARY KEY, pem TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS mailboxes (oid TEXT PRIMARY KEY, position INTEGER NOT NULL, data BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS events (mailbox TEXT, key TEXT, data BLOB NOT NULL, PRIMARY KEY (mailbox, key));
+CREATE TABLE IF NOT EXISTS transactions (mailbox TEXT, id TEXT, key TEXT, at REAL, PRIMARY KEY (mailbox, id));
+"""
+type _Write = tuple[str, list[tuple[Any, ...]]]
+
+
+class Store:
+    """Keeps a state's file up to date within a second of a change."""
+
+    def __init__(self, path: Path, state: State, keys: KeyRing) -> None:
+        self._path = path
+        self._state = state
+        self._keys = keys
+        self._timer: asyncio.TimerHandle | None = None
+        self._lock = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+
+    def load(self) -> None:
+        """Read the file if it is there and save from now on; a new file gets the signing keys at once."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = not self._path.exists()
+        with closing(self._connect()) as connection:
+            connection.executescript(_TABLES)
+            if not fresh:
+                _read(connection, self._state, self._keys)
+            rows = [(key.kid, key.pem()) for key in self._keys.keys]
+            connection.executemany("INSERT OR REPLACE INTO keys VALUES (?, ?)", rows)
+            connection.commit()
+        self._state.on_change = self._schedule
+
+    async def save(self) -> None:
+        """Write what changed since the last save."""
+        async with self._lock:
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+            writes = self._collect()
+            if writes:
+                await asyncio.to_thread(self._write, writes)
+
+    async def close(self) -> None:
+        """Save for the last time."""
+        self._state.on_change = lambda: None
+        await self.save()
+        if self._task is not None:
+            await self._task
+
+    def _schedule(self) -> None:
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_DEBOUNCE_SECONDS, self._start_save)
+
+    def _start_save(self) -> None:
+        self._timer = None
+        self._task = asyncio.ensure_future(self.save())
+
+    def _collect(self) -> list[_Write]:
+        state = self._state
+        gone = [pair for pair, event in state.dirty_events.items() if event is None]
+        kept = [(oid, key, _event_bytes(event)) for (oid, key), event in state.dirty_events.items() if event]
+        order = {oid: number for number, oid in enumerate(state.mailboxes)}
+        boxes = [(oid, order[oid], _mailbox_bytes(state.mailboxes[oid])) for oid in state.dirty_mailboxes]
+        writes: list[_Write] = [
+            ("DELETE FROM events WHERE mailbox = ? AND key = ?", list(gone)),
+            ("INSERT OR REPLACE INTO events VALUES (?, ?, ?)", list(kept)),
+            ("INSERT OR REPLACE INTO mailboxes VALUES (?, ?, ?)", list(boxes)),
+            ("INSERT OR REPLACE INTO transactions VALUES (?, ?, ?, ?)", list(state.dirty_transactions)),
+            (
+                "INSERT OR REPLACE INTO keys VALUES (?, ?)",
+                [(key.kid, key.pem()) for key in self._keys.unsaved()],
+            ),
+        ]
+        state.dirty_events.clear()
+        state.dirty_mailboxes.clear()
+        state.dirty_transactions.clear()
+        return [write for write in writes if write[1]]
+
+    def _write(self, writes: list[_Write]) -> None:
+        with closing(self._connect()) as connection, connection:
+            for statement, rows in writes:
+                connection.executemany(statement, rows)
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path)
+        # A killed process loses nothing that was committed; a power cut may.
+        connection.execute("PRAGMA synchronous = OFF")
+        return connection
+
+
+def _read(connection: sqlite3.Connection, state: State, keys: KeyRing) -> None:
+    saved = connection.execute("SELECT kid, pem FROM keys ORDER BY rowid").fetchall()
+    if saved:
+        keys.load([SigningKey.from_pem(kid, pem) for kid, pem in saved])
+    for _, data in connection.execute("SELECT position, data FROM mailboxes ORDER BY position").fetchall():
+        state.add_mailbox(_mailbox(orjson.loads(data)))
+    for oid, key, data in connection.execute("SELECT mailbox, key, data FROM events ORDER BY rowid"):
+        mailbox = state.mailboxes[oid]
+        event = _event(mailbox, key, orjson.loads(data))
+        event.calendar.events[key] = event
+        mailbox.events[key] = event
+    for oid, transaction_id, key, at in connection.execute("SELECT mailbox, id, key, at FROM transactions"):
+        state.mailboxes[oid].transactions[transaction_id] = (key, at)
+    state.dirty_mailboxes.clear()
+
+
+def _mailbox_bytes(mailbox: Mailbox) -> bytes:
+    return orjson.dumps(
+        {
+            "oid": mailbox.oid,
+            "address": mailbox.address,
+            "display_name": mailbox.display_name,
+            "time_zone": mailbox.time_zone,
+            "enabled": mailbox.enabled,
+            "sent": mailbox.sent,
+            "categories": mailbox.categories,
+            "calendars": [
+                {
+                    "key": calendar.key,
+                    "name": calendar.name,
+                    "is_default": calendar.is_default,
+                    "color": calendar.color,
+                    "change_key": calendar.change_key,
+                    "loaded": sorted(calendar.loaded),
+                }
+                for calendar in mailbox.calendars.values()
+            ],
+        }
+    )
+
+
+def _mailbox(data: Json) -> Mailbox:
+    calendars = data.pop("calendars")
+    mailbox = Mailbox(**data)
+    for entry in calendars:
+        calendar = Calendar(mailbox, **{**entry, "loaded": set(entry["loaded"])})
+        mailbox.calendars[calendar.id] = calendar
+    return mailbox
+
+
+def _span_json(span: Span) -> Json:
+    return {
+        "start": span.start.isoformat(),
+        "end": span.end.isoformat(),
+        "start_zone": span.start_zone,
+        "end_zone": span.end_zone,
+        "all_day": span.all_day,
+    }
+
+
+def _span(data: Json) -> Span:
+    return build_span(
+        datetime.fromisoformat(data["start"]),
+        data["start_zone"],
+        require_zone(data["start_zone"]),
+        datetime.fromisoformat(data["end"]),
+        data["end_zone"],
+        require_zone(data["end_zone"]),
+        all_day=data["all_day"],
+    )
+
+
+def _stamp_json(stamp: Stamp) -> list[Any]:
+    return [stamp.change_key, stamp.created, stamp.modified, stamp.changed_at]
+
+
+def _event_bytes(event: Event) -> bytes:
+    return orjson.dumps(
+        {
+            "calendar": event.calendar.id,
+            "move": event.move,
+            "span": _span_json(event.span),
+            "fields": event.fields,
+            "stamp": _stamp_json(event.stamp),
+            "extended": event.extended,
+            "attachments": event.attachments,
+            "recurrence": event.recurrence.as_json("") if event.recurrence else None,
+            "overrides": {
+                str(day): {
+                    "fields": override.fields,
+                    "span": _span_json(override.span) if override.span else None,
+                    "extended": override.extended,
+                    "attachments": override.attachments,
+                    "stamp": _stamp_json(override.stamp),
+                }
+                for day, override in event.overrides.items()
+            },
+            "cancelled": sorted(event.cancelled),
+            "transaction_id": event.transaction_id,
+            "ical_uid": event.ical_uid,
+            "load_key": event.load_key,
+            "original_zones": event.original_zones,
+        }
+    )
+
+
+def _event(mailbox: Mailbox, key: str, data: Json) -> Event:
+    span = _span(data["span"])
+    event = Event(mailbox.calendars[data["calendar"]], key, span, data["fields"])
+    event.move = data["move"]
+    event.stamp = Stamp(*data["stamp"])
+    event.extended.update(data["extended"])
+    event.attachments = data["attachments"]
+    if data["recurrence"]:
+        event.recurrence = parse_recurrence(data["recurrence"], span.start.date())
+    for day, saved in data["overrides"].items():
+        event.overrides[int(day)] = Override(
+            saved["fields"],
+            _span(saved["span"]) if saved["span"] else None,
+            saved["extended"],
+            saved["attachments"],
+            Stamp(*saved["stamp"]),
+        )
+    event.cancelled.update(data["cancelled"])
+    event.transaction_id = data["transaction_id"]
+    event.ical_uid = data["ical_uid"]
+    event.load_key = data["load_key"]
+    event.original_zones = tuple(data["original_zones"]) if data["original_zones"] else None
+    return event

@@ -1,0 +1,118 @@
+"""What belongs to a user beside calendars: the directory entry, mailbox settings, categories, mail."""
+
+from .calls import Answer, Call
+from .errors import GraphError, bad_request, invalid_body, invalid_value
+from .event_fields import email_address
+from .model import Json, Mailbox
+from .query import as_page, read_query
+from .rendering import user_json
+from .state import State
+from .times import stamp_now
+from .zones import find_zone
+
+_USER_PROPERTIES = frozenset({"id", "displayName", "mail", "userPrincipalName"})
+_COLORS = frozenset({"none", *(f"preset{number}" for number in range(25))})
+
+
+def get_user(call: Call, mailbox: Mailbox) -> Answer:
+    """``GET /users/{id}``."""
+    select = read_query(call.query, call.headers).select(_USER_PROPERTIES)
+    user = user_json(mailbox)
+    shown = user if select is None else {name: user[name] for name in select}
+    return Answer(200, {"@odata.context": f"{call.base}/$metadata#users/$entity", **shown})
+
+
+def get_settings(call: Call, mailbox: Mailbox) -> Answer:
+    """``GET /users/{id}/mailboxSettings`` and ``.../timeZone``."""
+    if call.segments[-1].lower() == "timezone":
+        return Answer(
+            200, {"@odata.context": f"{call.base}/$metadata#Edm.String", "value": mailbox.time_zone}
+        )
+    return Answer(
+        200,
+        {
+            "@odata.context": f"{call.base}/$metadata#users('{mailbox.oid}')/mailboxSettings",
+            "timeZone": mailbox.time_zone,
+            "dateFormat": "yyyy-MM-dd",
+            "timeFormat": "HH:mm",
+            "delegateMeetingMessageDeliveryOptions": "sendToDelegateOnly",
+            "workingHours": {
+                "daysOfWeek": ["monday", "tuesday", "wednesday", "thursday", "friday"],
+                "startTime": "08:00:00.0000000",
+                "endTime": "17:00:00.0000000",
+                "timeZone": {"name": mailbox.time_zone},
+            },
+        },
+    )
+
+
+def update_settings(call: Call, mailbox: Mailbox, state: State) -> Answer:
+    """``PATCH /users/{id}/mailboxSettings``; only the time zone can be changed here."""
+    body = call.json()
+    zone = body.get("timeZone") if isinstance(body, dict) else None
+    if not isinstance(zone, str) or find_zone(zone) is None:
+        raise invalid_value("timeZone must be a known time zone.")
+    mailbox.time_zone = zone
+    state.touch_mailbox(mailbox)
+    return get_settings(call, mailbox)
+
+
+def send_mail(call: Call, mailbox: Mailbox, state: State) -> Answer:
+    """``POST /users/{id}/sendMail``: 202 and nothing else; not idempotent (graph.md, Mail and categories)."""
+    body = call.json()
+    members = {name.lower(): value for name, value in body.items()} if isinstance(body, dict) else {}
+    message = members.get("message")
+    if not isinstance(message, dict):
+        raise invalid_body("message is required.")
+    fields = {name[:1].lower() + name[1:]: value for name, value in message.items()}
+    recipients = fields.get("toRecipients")
+    if not isinstance(recipients, list) or not recipients:
+        raise GraphError(400, "ErrorInvalidRecipients", "At least one recipient isn't valid.")
+    for recipient in recipients:
+        email_address(recipient.get("emailAddress") if isinstance(recipient, dict) else None)
+    mailbox.sent.append(
+        {
+            "sentDateTime": stamp_now(),
+            "saveToSentItems": members.get("savetosentitems", True),
+            "message": fields,
+        }
+    )
+    state.touch_mailbox(mailbox)
+    return Answer(202)
+
+
+def list_categories(call: Call, mailbox: Mailbox) -> Answer:
+    """``GET /users/{id}/outlook/masterCategories``."""
+    return Answer(200, as_page(list(mailbox.categories), f"{call.base}/$metadata#masterCategories", None))
+
+
+def create_category(call: Call, mailbox: Mailbox, state: State) -> Answer:
+    """``POST /users/{id}/outlook/masterCategories``; names are unique."""
+    body = call.json()
+    name = body.get("displayName") if isinstance(body, dict) else None
+    if not isinstance(name, str) or not name or len(name) > 255:
+        raise invalid_value("displayName must have 1 to 255 characters.")
+    color = body.get("color") or "none"
+    if color not in _COLORS:
+        raise invalid_body(f"Requested value '{color}' was not found for 'color'.")
+    if any(entry["displayName"].casefold() == name.casefold() for entry in mailbox.categories):
+        raise GraphError(409, "CategoryNameDuplicate", "A category with this name exists.")
+    entry: Json = {"id": f"category-{len(mailbox.categories) + 1}", "displayName": name, "color": color}
+    mailbox.categories.append(entry)
+    state.touch_mailbox(mailbox)
+    return Answer(201, entry)
+
+
+def translate_ids(call: Call, mailbox: Mailbox, state: State) -> Answer:
+    """``POST /users/{id}/translateExchangeIds``, at most 1000 at a time (graph.md, Immutable ids)."""
+    body = {name.lower(): value for name, value in call.json().items()}
+    wanted, target = body.get("inputids"), body.get("targetidtype")
+    if not isinstance(wanted, list) or len(wanted) > 1000:
+        raise bad_request("InputIds must be a list of at most 1000 ids.")
+    if target not in ("restId", "restImmutableEntryId"):
+        raise bad_request(f"TargetIdType '{target}' is not supported.")
+    value = []
+    for source in wanted:
+        item = state.item(mailbox, source)
+        value.append({"sourceId": source, "targetId": item.id(immutable=target == "restImmutableEntryId")})
+    return Answer(200, as_page(value, f"{call.base}/$metadata#convertIdResult", None))

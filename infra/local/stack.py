@@ -1,0 +1,345 @@
+"""The whole system on one machine: PostgreSQL, the Graph simulator, the migrations and the Functions host."""
+
+import asyncio
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from infra.local import environment, identities, ports
+from infra.local.errors import LocalError
+from infra.local.postgres import OWNER, USER, Postgres
+from infra.local.processes import Child, end_orphan
+from infra.local.state_folder import FolderLock
+
+ROOT = Path(__file__).resolve().parents[2]
+_START_SECONDS = 90.0
+
+
+def _silent(_: str) -> None:
+    return
+
+
+class Stack:
+    """One running system; several live side by side with other folders and ports.
+
+    ``port`` 0 takes two free ports. ``env`` is added to the environment of the host. ``app`` is the folder of
+    the Functions app, ``ready_path`` what must answer 200 before the start counts as done. Everything it keeps
+    lies in ``state_dir``: a second start goes on where the first ended.
+    """
+
+    def __init__(
+        self,
+        state_dir: Path,
+        *,
+        port: int = 0,
+        env: Mapping[str, str] | None = None,
+        app: Path = ROOT,
+        latency_ms: float = 0,
+        migrate: bool = True,
+        ready_path: str = "/api/health/ready",
+        progress: Callable[[str], None] = _silent,
+    ) -> None:
+        self.state_dir = state_dir.resolve()
+        self.logs = self.state_dir / "logs"
+        self._wanted_port = port
+        self._env = dict(env or {})
+        self._app = app.resolve()
+        self._latency_ms = latency_ms
+        self._migrate = migrate
+        self._ready_path = ready_path
+        self._progress = progress
+        self._lock = FolderLock(
+            self.state_dir / "lock", f"a system already runs on {self.state_dir}; use --state and --port"
+        )
+        self.postgres = Postgres(self.state_dir / "postgres", log=self.logs / "postgres.log")
+        self.port = 0
+        self.simulator_port = 0
+        self._simulator: Child | None = None
+        self._host: Child | None = None
+        self._client: httpx.AsyncClient | None = None
+
+    # Where things are
+
+    @property
+    def base_url(self) -> str:
+        """Root of the Functions host."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def api(self) -> str:
+        """Base of our API, without a trailing slash."""
+        return f"{self.base_url}/api/v1"
+
+    @property
+    def simulator_url(self) -> str:
+        """Root of the Graph and Entra simulator."""
+        return f"http://127.0.0.1:{self.simulator_port}"
+
+    @property
+    def database_url(self) -> str:
+        """The app's database as ``app_user``."""
+        return self.postgres.url(USER)
+
+    @property
+    def owner_database_url(self) -> str:
+        """The app's database as ``app_owner``."""
+        return self.postgres.url(OWNER)
+
+    @property
+    def client(self) -> httpx.AsyncClient:
+        """HTTP client of this stack, closed with it; ignores proxies."""
+        if self._client is None:
+            raise RuntimeError("the stack is not started")
+        return self._client
+
+    @property
+    def host_pid(self) -> int:
+        """Process id of the Functions host."""
+        return _present(self._host).pid
+
+    # Life
+
+    async def start(self) -> None:
+        """Start every part and wait until the app is ready.
+
+        Raises :class:`LocalError` whose first line says what failed, followed by the end of that part's log.
+        """
+        self._lock.acquire()
+        try:
+            await self._end_orphans()
+            self.port, self.simulator_port = ports.pair(self._wanted_port)
+            self._client = httpx.AsyncClient(trust_env=False, timeout=httpx.Timeout(60, connect=5))
+            await self._start_database()
+            await self.start_simulator()
+            if self._migrate:
+                await self._run_migrations()
+            await self.start_host()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Stop what runs, in reverse order; may be called twice."""
+        for child in (self._host, self._simulator):
+            if child is not None:
+                await child.stop()
+        await self.postgres.stop()
+        if self._client is not None:
+            await self._client.aclose()
+            self._client = None
+        self._pid_file.unlink(missing_ok=True)
+        self._lock.release()
+
+    async def wait_until_a_part_ends(self) -> str:
+        """Wait until any part ends by itself; returns what to tell."""
+        children = [child for child in (self._host, self._simulator) if child is not None]
+        waiting = {asyncio.create_task(child.wait()): child for child in children}
+        try:
+            done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            ended = waiting[done.pop()]
+            return f"{ended.name} ended by itself (log: {ended.log})"
+        finally:
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    # The host
+
+    async def start_host(self, *, wait: bool = True) -> None:
+        """Start the Functions host, by default waiting until the app is ready."""
+        self._progress("starting the Functions host")
+        self._host = self._python(
+            "the Functions host",
+            "infra.local.functions_host",
+            [
+                "start",
+                "--port",
+                str(self.port),
+                "--state",
+                str(self.state_dir / "functions"),
+                "--app",
+                str(self._app),
+            ],
+            log="functions.log",
+            env=self.host_environment(),
+        )
+        await self._host.start()
+        self._write_pids()
+        if wait:
+            await self.wait_ready()
+
+    async def wait_ready(self) -> None:
+        """Wait until the app answers 200 at its ready path; raises :class:`LocalError` when it does not."""
+        await self._wait_for(_present(self._host), f"{self.base_url}{self._ready_path}")
+
+    async def stop_host(self) -> None:
+        """Stop the Functions host as a deployment would (SIGTERM)."""
+        await _present(self._host).stop()
+
+    async def kill_host(self) -> None:
+        """SIGKILL the Functions host; its state and ours stay as they are."""
+        await _present(self._host).kill()
+
+    def host_environment(self) -> dict[str, str]:
+        """Environment of the Functions host: the settings of the app as Azure would give them."""
+        return environment.for_app(self.simulator_url, self.database_url) | self._env
+
+    # The simulator
+
+    async def start_simulator(self) -> None:
+        """Start the Graph simulator with the mailboxes it had."""
+        self._progress("starting the Graph simulator")
+        mailboxes = self.state_dir / "graph.json"
+        if self.postgres.created and mailboxes.exists():
+            # A new database does not know the copies in them and would make second ones.
+            mailboxes.unlink()
+        arguments = ["--port", str(self.simulator_port), "--state", str(mailboxes)]
+        if self._latency_ms:
+            arguments += ["--latency-ms", str(self._latency_ms)]
+        self._simulator = self._python(
+            "the Graph simulator",
+            "infra.local.graph_simulator",
+            arguments,
+            log="simulator.log",
+            env=environment.cleaned(),
+        )
+        await self._simulator.start()
+        self._write_pids()
+        await self._wait_for(self._simulator, f"{self.simulator_url}/_simulator/counters")
+
+    async def simulator(self, method: str, path: str, body: Any = None, **params: Any) -> Any:
+        """Call an admin route of the simulator (``path`` below ``/_simulator/``); returns its JSON.
+
+        Text bodies go as they are, everything else as JSON. Raises :class:`LocalError` with the simulator's
+        answer when it refuses.
+        """
+        kind = "text/calendar; charset=utf-8" if isinstance(body, str) else "application/json"
+        content = None if body is None else body if isinstance(body, str) else json.dumps(body)
+        response = await self.client.request(
+            method,
+            f"{self.simulator_url}/_simulator/{path.lstrip('/')}",
+            content=content,
+            params={name: value for name, value in params.items() if value is not None},
+            headers={"Content-Type": kind} if content is not None else None,
+        )
+        if response.is_error:
+            raise LocalError(
+                f"the simulator answered {response.status_code} to {method} {path}: {response.text[:300]}"
+            )
+        return response.json() if response.content else None
+
+    async def save_mailboxes(self) -> None:
+        """Write the simulator's mailboxes to the state folder now."""
+        await self.simulator("POST", "save")
+
+    async def token(
+        self,
+        address: str = identities.ADMIN_ADDRESS,
+        roles: Sequence[str] = ("Admin",),
+        *,
+        scope: str = "access_as_user",
+        app_only: bool = False,
+        **claims: Any,
+    ) -> str:
+        """Access token of the simulator's Entra for our API: a person's, or an app's own with ``app_only``."""
+        answer = await self.simulator(
+            "POST", "tokens", token_request(address, roles, scope, app_only) | claims
+        )
+        return str(answer["token"])
+
+    # Inside
+
+    async def _start_database(self) -> None:
+        self._progress("starting PostgreSQL")
+        await self.postgres.start()
+
+    async def _run_migrations(self) -> None:
+        self._progress("migrating the database")
+        await migrate(self.owner_database_url, self.logs)
+
+    def _python(
+        self, name: str, module: str, arguments: list[str], *, log: str, env: Mapping[str, str]
+    ) -> Child:
+        return Child(name, [sys.executable, "-m", module, *arguments], log=self.logs / log, env=env, cwd=ROOT)
+
+    async def _wait_for(self, child: Child, url: str) -> None:
+        deadline = asyncio.get_running_loop().time() + _START_SECONDS
+        answer = "nothing"
+        while True:
+            with contextlib.suppress(httpx.HTTPError):
+                response = await self.client.get(url, timeout=10)
+                if response.status_code == httpx.codes.OK:
+                    return
+                answer = f"{response.status_code} {response.text[:300]}"
+            late = asyncio.get_running_loop().time() > deadline
+            if late or not child.running:
+                what = (
+                    f"was not ready in {_START_SECONDS:.0f} s ({url} answered {answer})"
+                    if late
+                    else "ended at its start"
+                )
+                raise LocalError(f"{child.name} {what}; log: {child.log}\n{child.log_tail()}".rstrip())
+            await asyncio.sleep(0.05)
+
+    @property
+    def _pid_file(self) -> Path:
+        return self.state_dir / "processes.json"
+
+    def _write_pids(self) -> None:
+        pids = [child.pid for child in (self._simulator, self._host) if child is not None and child.running]
+        self._pid_file.write_text(json.dumps(pids))
+
+    async def _end_orphans(self) -> None:
+        # We hold the lock of the folder: whoever still works on it lost its supervisor to a kill -9.
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            for pid in reversed(json.loads(self._pid_file.read_text())):
+                await end_orphan(int(pid), str(self.state_dir))
+
+
+def token_request(
+    address: str, roles: Sequence[str], scope: str = "access_as_user", app_only: bool = False
+) -> dict[str, Any]:
+    """Body of the simulator's token route for a person of the local tenant (or for an app of that name)."""
+    who: dict[str, Any] = {"oid": identities.object_id(address), "roles": list(roles)}
+    if not app_only:
+        who |= {"upn": address, "name": address.partition("@")[0], "scp": scope}
+    return {"tenant": identities.TENANT_ID, "audience": identities.API_AUDIENCE, "app_only": app_only, **who}
+
+
+async def migrate(owner_url: str, logs: Path) -> None:
+    """Bring a database to the newest migration as ``app_owner``; raises :class:`LocalError` with the log's end."""
+    child = Child(
+        "the migration",
+        [sys.executable, "-m", "shared.database.migrate", "upgrade"],
+        log=logs / "migrate.log",
+        env=environment.cleaned() | {"DATABASE_URL": owner_url},
+        cwd=ROOT,
+    )
+    await child.start()
+    try:
+        status = await child.wait()
+    finally:
+        await child.stop()
+    if status != 0:
+        raise LocalError(f"the database could not be migrated; log: {child.log}\n{child.log_tail()}")
+
+
+def _present(child: Child | None) -> Child:
+    if child is None:
+        raise RuntimeError("the stack is not started")
+    return child

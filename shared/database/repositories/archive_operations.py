@@ -1,0 +1,262 @@
+"""Writes to the archive calendar: planned, sent, done (design.md, Archive)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import RowMapping, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.domain.archive_run import OperationAction, OperationState
+
+_CLAIMED = """o.id, o.run_id, o.archived_event_id, o.source_key, o.action, o.payload::text AS payload,
+    o.revision, o.previous_revision, o.if_match, o.first_sent_at, o.last_sent_at,
+    e.archive_key, e.copy_id"""
+_FIRST = """
+    SELECT id FROM (
+        SELECT id, sum(payload_bytes) OVER (ORDER BY position, id) AS total,
+               row_number() OVER (ORDER BY position, id) AS place
+          FROM (SELECT id, position, payload_bytes FROM archive_operations
+                 WHERE {which} ORDER BY position, id LIMIT :count) AS next) AS sized
+     WHERE total <= :bytes OR place = 1"""
+_MARK = """
+    WITH first AS ({first})
+    UPDATE archive_operations o
+       SET state = 'sent', first_sent_at = COALESCE(o.first_sent_at, :now), last_sent_at = :now
+      FROM first, archived_events e
+     WHERE o.id = first.id AND e.id = o.archived_event_id
+    RETURNING o.position, {columns}"""
+_CLAIM = text(
+    _MARK.format(
+        first=_FIRST.format(which="run_id = :run AND owner_id = :owner AND state = 'planned'"),
+        columns=_CLAIMED,
+    )
+)
+_CLAIM_RESEND = text(
+    _MARK.format(
+        first=_FIRST.format(
+            which="configuration_id = :configuration AND owner_id = :owner AND state = 'sent' "
+            "AND first_sent_at > :remembered_since AND last_sent_at < :before"
+        ),
+        columns=_CLAIMED,
+    )
+)
+_FORGOTTEN = text(f"""
+    SELECT {_CLAIMED} FROM archive_operations o JOIN archived_events e ON e.id = o.archived_event_id
+     WHERE o.configuration_id = :configuration AND o.owner_id = :owner AND o.state = 'sent'
+       AND o.first_sent_at <= :remembered_since
+     ORDER BY o.last_sent_at, o.id LIMIT :count
+""")  # noqa: S608
+_SENT = text("""
+    SELECT count(*) AS open, min(last_sent_at) AS oldest FROM archive_operations
+     WHERE configuration_id = :configuration AND owner_id = :owner AND state = 'sent'
+""")
+_OPEN_KEYS = text("""
+    SELECT source_key FROM archive_operations WHERE configuration_id = :configuration
+       AND owner_id = :owner AND state IN ('planned', 'sent') AND run_id <> :run
+""")
+_CLEAR = text("""
+    DELETE FROM archive_operations
+     WHERE run_id = :run AND owner_id = :owner AND state IN ('draft', 'planned') AND first_sent_at IS NULL
+""")
+_INSERT = text("""
+    INSERT INTO archive_operations
+        (id, owner_id, run_id, configuration_id, archived_event_id, position, source_key, action, state,
+         payload, payload_bytes, record, revision, previous_revision, if_match)
+    SELECT v.id, :owner, :run, :configuration, e.id, v.position, v.source_key, v.action, v.state,
+           v.payload, octet_length(v.payload::text), v.record, v.revision, e.revision, e.copy_etag
+      FROM json_to_recordset(CAST(:rows AS json)) AS v(id uuid, position bigint, source_key text,
+           action text, state text, payload jsonb, record jsonb, revision text)
+      JOIN archived_events e ON e.configuration_id = :configuration AND e.source_key = v.source_key
+""")
+_PROMOTE = text("""
+    UPDATE archive_operations SET state = 'planned'
+     WHERE run_id = :run AND owner_id = :owner AND state = 'draft'
+       AND source_key = ANY(CAST(:keys AS text[]))
+""")
+_DISCARD = text("""
+    DELETE FROM archive_operations
+     WHERE run_id = :run AND owner_id = :owner AND state = 'draft'
+       AND source_key = ANY(CAST(:keys AS text[]))
+""")
+_RECORD = text("""
+    UPDATE archive_operations o
+       SET state = v.state, error_code = v.code, error_detail = v.detail,
+           first_sent_at = CASE v.state WHEN 'planned' THEN NULL ELSE o.first_sent_at END,
+           finished_at = CASE WHEN v.state IN ('planned', 'sent') THEN NULL ELSE CAST(:now AS timestamptz) END,
+           payload = CASE WHEN v.state IN ('planned', 'sent') THEN o.payload END,
+           record = CASE WHEN v.state IN ('done') THEN NULL ELSE o.record END
+      FROM json_to_recordset(CAST(:rows AS json)) AS v(id uuid, state text, code text, detail text)
+     WHERE o.id = v.id AND o.owner_id = :owner AND o.state = 'sent'
+    RETURNING o.id
+""")
+_UNSEND = text("""
+    UPDATE archive_operations o SET state = 'planned', first_sent_at = NULL, last_sent_at = NULL
+     WHERE o.owner_id = :owner AND o.state = 'sent' AND o.id = ANY(CAST(:ids AS uuid[]))
+""")
+_FORGET_SENDING = text("""
+    UPDATE archive_operations SET first_sent_at = :now, last_sent_at = :last
+     WHERE owner_id = :owner AND id = :id AND state = 'sent'
+""")
+_REMATCH = text("""
+    UPDATE archive_operations SET if_match = :etag WHERE owner_id = :owner AND id = :id
+""")
+_CANCEL = text("""
+    UPDATE archive_operations SET state = 'cancelled', finished_at = :now, payload = NULL
+     WHERE run_id = :run AND owner_id = :owner AND state IN ('draft', 'planned')
+""")
+_COUNTS = text("""
+    SELECT action, state, count(*) AS count FROM archive_operations
+     WHERE run_id = :run AND owner_id = :owner GROUP BY action, state
+""")
+_REMAINING = text("""
+    SELECT count(*) FROM archive_operations
+     WHERE run_id = :run AND owner_id = :owner AND state = :state
+""")
+_PROBLEMS = text("""
+    SELECT id, source_key, action, state, error_code, error_detail FROM archive_operations
+     WHERE run_id = :run AND owner_id = :owner AND state IN ('failed', 'conflict', 'locked', 'sent')
+     ORDER BY position, id LIMIT :limit
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedOperation:
+    """An operation marked sent: ``payload`` is the exact request body as JSON text."""
+
+    id: UUID
+    run_id: UUID
+    archived_event_id: UUID
+    source_key: str
+    action: OperationAction
+    payload: str
+    revision: str
+    previous_revision: str
+    if_match: str | None
+    first_sent_at: datetime
+    last_sent_at: datetime
+    archive_key: str
+    copy_id: str | None
+
+    @classmethod
+    def of(cls, row: RowMapping) -> "ClaimedOperation":
+        """The row as read."""
+        values = {key: value for key, value in row.items() if key != "position"}
+        values["action"] = OperationAction(values["action"])
+        return cls(**values)
+
+
+class ArchiveOperationRepository:
+    """The ``archive_operations`` table of one configuration of one owner."""
+
+    def __init__(self, session: AsyncSession, owner_id: UUID, configuration_id: UUID) -> None:
+        self._session = session
+        self._scope = {"owner": owner_id, "configuration": configuration_id}
+
+    async def clear_unsent(self, run_id: UUID) -> None:
+        """Forget a plan that was never finished, so that planning can start over."""
+        await self._session.execute(_CLEAR, self._scope | {"run": run_id})
+
+    async def open_keys(self, run_id: UUID) -> frozenset[str]:
+        """Source keys with an open operation of another run: nothing may be planned for them."""
+        result = await self._session.execute(_OPEN_KEYS, self._scope | {"run": run_id})
+        return frozenset(result.scalars())
+
+    async def add(self, run_id: UUID, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert operations by id, position, source_key, action, state, payload, record and revision.
+
+        The row of the map gives the archived event, the revision replaced and the etag to match.
+        """
+        if rows:
+            await self._session.execute(
+                _INSERT, self._scope | {"run": run_id, "rows": orjson.dumps(rows).decode()}
+            )
+
+    async def promote(self, run_id: UUID, keys: Sequence[str]) -> None:
+        """Drafts decided on are planned."""
+        if keys:
+            await self._session.execute(_PROMOTE, self._scope | {"run": run_id, "keys": list(keys)})
+
+    async def discard(self, run_id: UUID, keys: Sequence[str]) -> None:
+        """Drafts decided against are gone."""
+        if keys:
+            await self._session.execute(_DISCARD, self._scope | {"run": run_id, "keys": list(keys)})
+
+    async def claim(
+        self, run_id: UUID, now: datetime, count: int, max_bytes: int
+    ) -> list[ClaimedOperation]:
+        """Mark the run's next planned operations sent: at most ``count``, together ``max_bytes``."""
+        return await self._claim(_CLAIM, run=run_id, now=now, count=count, bytes=max_bytes)
+
+    async def claim_resend(
+        self, now: datetime, remembered_since: datetime, before: datetime, count: int, max_bytes: int
+    ) -> list[ClaimedOperation]:
+        """Mark open operations that Graph still remembers for an identical resend (design.md, Settle)."""
+        return await self._claim(
+            _CLAIM_RESEND,
+            now=now,
+            remembered_since=remembered_since,
+            before=before,
+            count=count,
+            bytes=max_bytes,
+        )
+
+    async def _claim(self, statement: Any, **parameters: Any) -> list[ClaimedOperation]:
+        result = await self._session.execute(statement, self._scope | parameters)
+        rows = sorted(result.mappings(), key=lambda row: (row["position"], row["id"]))
+        return [ClaimedOperation.of(row) for row in rows]
+
+    async def forgotten(self, remembered_since: datetime, count: int) -> list[ClaimedOperation]:
+        """Open operations so old that Graph may have forgotten their transactionId, oldest first."""
+        result = await self._session.execute(
+            _FORGOTTEN, self._scope | {"remembered_since": remembered_since, "count": count}
+        )
+        return [ClaimedOperation.of(row) for row in result.mappings()]
+
+    async def sent(self) -> int:
+        """How many operations of the configuration are open with an unknown effect."""
+        return int((await self._session.execute(_SENT, self._scope)).one().open)
+
+    async def record(self, rows: Sequence[Mapping[str, Any]], now: datetime) -> int:
+        """Record answers by id, state, code, detail; returns how many rows were still open."""
+        result = await self._session.execute(
+            _RECORD, self._scope | {"rows": orjson.dumps(rows).decode(), "now": now}
+        )
+        return len(result.all())
+
+    async def unsend(self, ids: Sequence[UUID]) -> None:
+        """Operations that were marked but verifiably not sent are planned again."""
+        if ids:
+            await self._session.execute(_UNSEND, self._scope | {"ids": list(ids)})
+
+    async def restart_sending(self, operation_id: UUID, now: datetime, last_sent_at: datetime) -> None:
+        """A lookup proved the effect absent: the operation may be sent as if for the first time."""
+        await self._session.execute(
+            _FORGET_SENDING, self._scope | {"id": operation_id, "now": now, "last": last_sent_at}
+        )
+
+    async def rematch(self, operation_id: UUID, etag: str) -> None:
+        """The next sending of an update matches ``etag``."""
+        await self._session.execute(_REMATCH, self._scope | {"id": operation_id, "etag": etag})
+
+    async def cancel_planned(self, run_id: UUID, now: datetime) -> None:
+        """What was not sent yet will not be."""
+        await self._session.execute(_CANCEL, self._scope | {"run": run_id, "now": now})
+
+    async def remaining(self, run_id: UUID, state: OperationState) -> int:
+        """How many operations of the run are in ``state``."""
+        result = await self._session.execute(_REMAINING, self._scope | {"run": run_id, "state": str(state)})
+        return int(result.scalar_one())
+
+    async def counts(self, run_id: UUID) -> dict[tuple[OperationAction, OperationState], int]:
+        """Operations of the run by action and state."""
+        result = await self._session.execute(_COUNTS, self._scope | {"run": run_id})
+        return {(OperationAction(r.action), OperationState(r.state)): int(r.count) for r in result}
+
+    async def problems(self, run_id: UUID, limit: int) -> list[dict[str, Any]]:
+        """What was not written and why, in the order of the calendar (domain.md 2.12)."""
+        result = await self._session.execute(_PROBLEMS, self._scope | {"run": run_id, "limit": limit})
+        return [dict(row) for row in result.mappings()]

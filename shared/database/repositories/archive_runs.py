@@ -1,0 +1,196 @@
+"""Archive runs: one execution for one configuration and one window."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import case, func, select, text, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.database.models import ArchiveRun, User
+from shared.domain.archive_run import RunKind, RunState
+
+_OPEN = (RunState.QUEUED, RunState.RUNNING)
+_PROMOTION = case({kind: place for place, kind in enumerate(RunKind)}, value=ArchiveRun.kind)
+# The advisory lock makes two claimants of one configuration take turns instead of failing on the index.
+_BEGIN = text("""
+    WITH turn AS (SELECT pg_advisory_xact_lock(hashtextextended(CAST(:configuration AS text), 1)))
+    UPDATE archive_runs SET state = 'running', started_at = COALESCE(started_at, :now)
+      FROM turn
+     WHERE id = :run AND state IN ('queued', 'running')
+       AND NOT EXISTS (SELECT 1 FROM archive_runs other WHERE other.configuration_id = :configuration
+                        AND other.state = 'running' AND other.id <> :run)
+    RETURNING id
+""")
+_ADD_USAGE = text("""
+    UPDATE archive_runs SET graph_requests = graph_requests + :requests, round_trips = round_trips + :trips
+     WHERE id = :run AND owner_id = :owner
+""")
+
+
+class ArchiveRunRepository:
+    """The ``archive_runs`` table."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add(self, run: ArchiveRun) -> ArchiveRun | None:
+        """Insert the run; None when its window is open already or its scheduled instant was claimed."""
+        values = {
+            c.key: getattr(run, c.key)
+            for c in ArchiveRun.__mapper__.column_attrs
+            if getattr(run, c.key) is not None
+        }
+        statement = insert(ArchiveRun).values(values).on_conflict_do_nothing().returning(ArchiveRun)
+        return (await self._session.execute(statement)).scalar_one_or_none()
+
+    async def get(
+        self, tenant_id: UUID, run_id: UUID, owner_object_id: UUID | None = None
+    ) -> ArchiveRun | None:
+        """The run in the tenant; with ``owner_object_id`` only if that person owns it."""
+        statement = select(ArchiveRun).where(ArchiveRun.tenant_id == tenant_id, ArchiveRun.id == run_id)
+        if owner_object_id is not None:
+            statement = statement.where(_owned_by(owner_object_id))
+        return (await self._session.execute(statement)).scalar_one_or_none()
+
+    async def get_unscoped(self, run_id: UUID, *, lock: bool = False) -> ArchiveRun | None:
+        """The run by id alone, for the workflow that drives it."""
+        statement = select(ArchiveRun).where(ArchiveRun.id == run_id)
+        if lock:
+            statement = statement.with_for_update()
+        return (await self._session.execute(statement)).scalar_one_or_none()
+
+    async def list(
+        self,
+        tenant_id: UUID,
+        configuration_id: UUID,
+        after: tuple[datetime, UUID] | None,
+        limit: int,
+    ) -> list[ArchiveRun]:
+        """Runs of a configuration, newest first, after the keyset position ``after``."""
+        statement = (
+            select(ArchiveRun)
+            .where(ArchiveRun.tenant_id == tenant_id, ArchiveRun.configuration_id == configuration_id)
+            .order_by(ArchiveRun.created_at.desc(), ArchiveRun.id.desc())
+            .limit(limit)
+        )
+        if after is not None:
+            statement = statement.where(tuple_(ArchiveRun.created_at, ArchiveRun.id) < after)
+        return list((await self._session.execute(statement)).scalars())
+
+    async def open_for_window(
+        self, owner_id: UUID, configuration_id: UUID, start: datetime, end: datetime, mode: str
+    ) -> ArchiveRun | None:
+        """The queued or running run of exactly this window (domain.md 2.11)."""
+        statement = select(ArchiveRun).where(
+            ArchiveRun.owner_id == owner_id,
+            ArchiveRun.configuration_id == configuration_id,
+            ArchiveRun.window_start == start,
+            ArchiveRun.window_end == end,
+            ArchiveRun.mode == mode,
+            ArchiveRun.state.in_(_OPEN),
+        )
+        return (await self._session.execute(statement)).scalar_one_or_none()
+
+    async def begin(self, run: ArchiveRun, now: datetime) -> bool:
+        """Make the run the running one of its configuration; False while another one runs or it is over."""
+        result = await self._session.execute(
+            _BEGIN, {"run": run.id, "configuration": run.configuration_id, "now": now}
+        )
+        return result.one_or_none() is not None
+
+    async def set_planned(self, run_id: UUID, plan: dict[str, Any], now: datetime) -> None:
+        """The plan is complete; its counts are kept."""
+        await self._session.execute(
+            update(ArchiveRun)
+            .where(ArchiveRun.id == run_id, ArchiveRun.planned_at.is_(None))
+            .values(plan=plan, planned_at=now)
+        )
+
+    async def finish(self, run_id: UUID, state: RunState, report: dict[str, Any], now: datetime) -> bool:
+        """End a running run; False when it had ended before."""
+        result = await self._session.execute(
+            update(ArchiveRun)
+            .where(ArchiveRun.id == run_id, ArchiveRun.state.in_(_OPEN))
+            .values(state=state, report=report, finished_at=now)
+            .returning(ArchiveRun.id)
+        )
+        return result.one_or_none() is not None
+
+    async def request_cancel(self, tenant_id: UUID, run_id: UUID) -> bool:
+        """Ask an open run to stop before its next batch; False when it is over."""
+        result = await self._session.execute(
+            update(ArchiveRun)
+            .where(
+                ArchiveRun.tenant_id == tenant_id, ArchiveRun.id == run_id, ArchiveRun.state.in_(_OPEN)
+            )
+            .values(cancel_requested=True)
+            .returning(ArchiveRun.id)
+        )
+        return result.one_or_none() is not None
+
+    async def next_queued(self, owner_id: UUID, configuration_id: UUID) -> UUID | None:
+        """The queued run to start next: retry, nightly, manual, backfill, each oldest first."""
+        statement = (
+            select(ArchiveRun.id)
+            .where(
+                ArchiveRun.owner_id == owner_id,
+                ArchiveRun.configuration_id == configuration_id,
+                ArchiveRun.state == RunState.QUEUED,
+            )
+            .order_by(_PROMOTION, ArchiveRun.created_at, ArchiveRun.id)
+            .limit(1)
+        )
+        return (await self._session.execute(statement)).scalar_one_or_none()
+
+    async def to_drive_unscoped(self, before: datetime, limit: int) -> list[UUID]:
+        """Runs that should have a living orchestration and were last given one before ``before``.
+
+        One for each configuration: the running one, else the queued one that is next.
+        """
+        ranked = (
+            select(
+                ArchiveRun.id,
+                ArchiveRun.dispatched_at,
+                func.row_number()
+                .over(
+                    partition_by=ArchiveRun.configuration_id,
+                    order_by=(
+                        case((ArchiveRun.state == RunState.RUNNING, 0), else_=1),
+                        _PROMOTION,
+                        ArchiveRun.created_at,
+                        ArchiveRun.id,
+                    ),
+                )
+                .label("place"),
+            )
+            .where(ArchiveRun.state.in_(_OPEN))
+            .subquery()
+        )
+        statement = (
+            select(ranked.c.id)
+            .where(ranked.c.place == 1)
+            .where((ranked.c.dispatched_at.is_(None)) | (ranked.c.dispatched_at < before))
+            .limit(limit)
+        )
+        return list((await self._session.execute(statement)).scalars())
+
+    async def set_dispatched(self, run_id: UUID, now: datetime) -> None:
+        """Its orchestration was started."""
+        await self._session.execute(
+            update(ArchiveRun).where(ArchiveRun.id == run_id).values(dispatched_at=now)
+        )
+
+    async def add_usage(self, owner_id: UUID, run_id: UUID, requests: int, round_trips: int) -> None:
+        """Add Graph requests to the run's account (domain.md 2.13)."""
+        if requests or round_trips:
+            await self._session.execute(
+                _ADD_USAGE, {"run": run_id, "owner": owner_id, "requests": requests, "trips": round_trips}
+            )
+
+
+def _owned_by(object_id: UUID) -> Any:
+    return ArchiveRun.owner_id.in_(
+        select(User.id).where(User.object_id == object_id, User.tenant_id == ArchiveRun.tenant_id)
+    )

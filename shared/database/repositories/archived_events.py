@@ -1,0 +1,242 @@
+"""The map from source keys to archived copies (design.md, Tables). All reads take the owner."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import RowMapping, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.domain.archived_event import ArchivedEventState
+
+_COLUMNS = (
+    "id, source_key, archive_key, source_id, ical_uid, original_start, state, copy_id, copy_etag, "
+    "generation, revision, start_at, merged_into, pending_since"
+)
+_SCOPE = "owner_id = :owner AND configuration_id = :configuration"
+_LIVING = "state IN ('creating', 'present', 'merged')"
+
+_BY_KEYS = text(
+    f"SELECT {_COLUMNS} FROM archived_events WHERE {_SCOPE} AND source_key = ANY(CAST(:keys AS text[]))"  # noqa: S608
+)
+_BY_UIDS = text(
+    f"SELECT {_COLUMNS} FROM archived_events WHERE {_SCOPE} AND ical_uid = ANY(CAST(:uids AS text[])) "  # noqa: S608
+    "AND state <> 'removed_by_owner'"
+)
+_IN_WINDOW = text(
+    f"SELECT {_COLUMNS} FROM archived_events WHERE {_SCOPE} AND {_LIVING} "  # noqa: S608
+    "AND start_at >= :start AND start_at < :end AND source_key > :after ORDER BY source_key LIMIT :limit"
+)
+_PENDING = text(
+    f"SELECT {_COLUMNS} FROM archived_events WHERE {_SCOPE} AND pending_since >= :since "  # noqa: S608
+    f"AND NOT (start_at >= :start AND start_at < :end) AND {_LIVING} ORDER BY source_key LIMIT :limit"
+)
+_INSERT = text("""
+    INSERT INTO archived_events
+        (id, owner_id, configuration_id, source_key, archive_key, source_id, ical_uid, original_start,
+         state, start_at)
+    SELECT v.id, :owner, :configuration, v.source_key, v.archive_key, v.source_id, v.ical_uid,
+           v.original_start, v.state, v.start_at
+      FROM json_to_recordset(CAST(:rows AS json)) AS v(id uuid, source_key text, archive_key text,
+           source_id text, ical_uid text, original_start timestamptz, state text, start_at timestamptz)
+    ON CONFLICT (configuration_id, source_key) DO NOTHING
+""")
+_SET_STATE = text(f"""
+    UPDATE archived_events SET state = :state, updated_at = :now
+     WHERE {_SCOPE} AND id = ANY(CAST(:ids AS uuid[]))
+""")  # noqa: S608
+_MERGE = text(f"""
+    UPDATE archived_events e SET state = 'merged', merged_into = v.representative, updated_at = :now
+      FROM json_to_recordset(CAST(:rows AS json)) AS v(source_key text, representative text)
+     WHERE {_SCOPE} AND e.source_key = v.source_key AND e.copy_id IS NULL
+""")  # noqa: S608
+_SEPARATE = text(f"""
+    UPDATE archived_events SET state = 'creating', merged_into = NULL, updated_at = :now
+     WHERE {_SCOPE} AND source_key = ANY(CAST(:keys AS text[])) AND state = 'merged'
+""")  # noqa: S608
+_REPOINT = text(f"""
+    UPDATE archived_events SET source_key = :source_key, source_id = :source_id,
+           original_start = :original_start, updated_at = :now,
+           state = CASE WHEN copy_id IS NULL THEN 'creating' ELSE 'present' END
+     WHERE {_SCOPE} AND id = :id
+""")  # noqa: S608
+_RELEASE_COPY = text(f"""
+    UPDATE archived_events SET state = 'source_deleted', copy_id = NULL, copy_etag = NULL,
+           archive_key = :retired_key, revision = '', updated_at = :now
+     WHERE {_SCOPE} AND id = :id
+""")  # noqa: S608
+_RECEIVE_COPY = text(f"""
+    UPDATE archived_events SET state = 'present', merged_into = NULL, copy_id = :copy_id,
+           copy_etag = :copy_etag, archive_key = :archive_key, generation = :generation,
+           revision = :revision, updated_at = :now
+     WHERE {_SCOPE} AND id = :id
+""")  # noqa: S608
+_REDIRECT = text(f"""
+    UPDATE archived_events SET merged_into = :new, updated_at = :now
+     WHERE {_SCOPE} AND merged_into = :old AND source_key <> :new
+""")  # noqa: S608
+_APPLY = text(f"""
+    UPDATE archived_events e
+       SET state = CASE v.state WHEN 'done' THEN 'present' WHEN 'removed' THEN 'removed_by_owner'
+                   ELSE e.state END,
+           copy_id = COALESCE(v.copy_id, e.copy_id), copy_etag = COALESCE(v.etag, e.copy_etag),
+           revision = CASE v.state WHEN 'done' THEN COALESCE(v.revision, o.revision) ELSE e.revision END,
+           start_at = CASE v.state WHEN 'done' THEN (o.record->>'owning_start')::timestamptz
+                      ELSE e.start_at END,
+           pending_since = CASE v.state WHEN 'failed' THEN COALESCE(e.pending_since, :now) END,
+           updated_at = :now
+      FROM json_to_recordset(CAST(:rows AS json))
+           AS v(id uuid, state text, copy_id text, etag text, revision text),
+           archive_operations o
+     WHERE {_SCOPE.replace("owner_id", "e.owner_id").replace("configuration_id", "e.configuration_id")}
+       AND o.id = v.id AND e.id = o.archived_event_id
+""")  # noqa: S608
+_REFRESH_ETAG = text(f"""
+    UPDATE archived_events SET copy_etag = :etag, updated_at = :now WHERE {_SCOPE} AND id = :id
+""")  # noqa: S608
+
+
+@dataclass(frozen=True, slots=True)
+class MapRow:
+    """One row of the map; ``copy_id`` is None until its copy is known to exist."""
+
+    id: UUID
+    source_key: str
+    archive_key: str
+    source_id: str
+    ical_uid: str
+    original_start: datetime
+    state: ArchivedEventState
+    copy_id: str | None
+    copy_etag: str | None
+    generation: int
+    revision: str
+    start_at: datetime
+    merged_into: str | None
+    pending_since: datetime | None
+
+    @classmethod
+    def of(cls, row: RowMapping) -> "MapRow":
+        """The row as read."""
+        values = dict(row)
+        values["state"] = ArchivedEventState(values["state"])
+        return cls(**values)
+
+
+class ArchivedEventRepository:
+    """The ``archived_events`` table of one configuration of one owner."""
+
+    def __init__(self, session: AsyncSession, owner_id: UUID, configuration_id: UUID) -> None:
+        self._session = session
+        self._scope = {"owner": owner_id, "configuration": configuration_id}
+
+    async def _rows(self, statement: Any, **parameters: Any) -> list[MapRow]:
+        result = await self._session.execute(statement, self._scope | parameters)
+        return [MapRow.of(row) for row in result.mappings()]
+
+    async def by_keys(self, keys: Sequence[str]) -> dict[str, MapRow]:
+        """The rows of these source keys."""
+        return {row.source_key: row for row in await self._rows(_BY_KEYS, keys=list(keys))}
+
+    async def by_ical_uids(self, uids: Sequence[str]) -> list[MapRow]:
+        """Rows that share an iCalUId: candidates for re-pointing (domain.md 2.3)."""
+        return await self._rows(_BY_UIDS, uids=list(uids))
+
+    async def in_window(self, start: datetime, end: datetime, after: str, limit: int) -> list[MapRow]:
+        """Living rows whose owning start lies in ``[start, end)``, by source key, after ``after``."""
+        return await self._rows(_IN_WINDOW, start=start, end=end, after=after, limit=limit)
+
+    async def pending_outside(
+        self, start: datetime, end: datetime, since: datetime, limit: int
+    ) -> list[MapRow]:
+        """Rows whose last write failed after ``since`` and that no page of the window shows (2.2)."""
+        return await self._rows(_PENDING, start=start, end=end, since=since, limit=limit)
+
+    async def add(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert rows by id, source_key, archive_key, source_id, ical_uid, original_start, state, start_at.
+
+        A key that exists already is left as it is.
+        """
+        if rows:
+            await self._session.execute(_INSERT, self._scope | {"rows": orjson.dumps(rows).decode()})
+
+    async def set_state(self, ids: Sequence[UUID], state: ArchivedEventState, now: datetime) -> None:
+        """Move rows to ``state``."""
+        if ids:
+            await self._session.execute(
+                _SET_STATE, self._scope | {"ids": list(ids), "state": str(state), "now": now}
+            )
+
+    async def merge(self, representatives: Mapping[str, str], now: datetime) -> None:
+        """Point duplicates without a copy to their representative (domain.md 2.9)."""
+        if representatives:
+            rows = [{"source_key": k, "representative": r} for k, r in representatives.items()]
+            await self._session.execute(
+                _MERGE, self._scope | {"rows": orjson.dumps(rows).decode(), "now": now}
+            )
+
+    async def separate(self, keys: Sequence[str], now: datetime) -> None:
+        """Former duplicates that differ now get copies of their own (domain.md 2.9)."""
+        if keys:
+            await self._session.execute(_SEPARATE, self._scope | {"keys": list(keys), "now": now})
+
+    async def repoint(
+        self, row: MapRow, source_key: str, source_id: str, original_start: datetime, now: datetime
+    ) -> None:
+        """The copy of a source that is gone belongs to ``source_key`` from now on (domain.md 2.3)."""
+        await self._session.execute(
+            _REPOINT,
+            self._scope
+            | {
+                "id": row.id,
+                "source_key": source_key,
+                "source_id": source_id,
+                "original_start": original_start,
+                "now": now,
+            },
+        )
+        await self._redirect(row.source_key, source_key, now)
+
+    async def take_over(self, former: MapRow, heir: MapRow, now: datetime) -> None:
+        """The heir of a vanished representative gets its copy, archive key and all (domain.md 2.9)."""
+        await self._session.execute(
+            _RELEASE_COPY,
+            self._scope | {"id": former.id, "retired_key": f"retired:{former.archive_key}", "now": now},
+        )
+        await self._session.execute(
+            _RECEIVE_COPY,
+            self._scope
+            | {
+                "id": heir.id,
+                "copy_id": former.copy_id,
+                "copy_etag": former.copy_etag,
+                "archive_key": former.archive_key,
+                "generation": former.generation,
+                "revision": former.revision,
+                "now": now,
+            },
+        )
+        await self._redirect(former.source_key, heir.source_key, now)
+
+    async def _redirect(self, old: str, new: str, now: datetime) -> None:
+        await self._session.execute(_REDIRECT, self._scope | {"old": old, "new": new, "now": now})
+
+    async def apply_results(self, rows: Sequence[Mapping[str, Any]], now: datetime) -> None:
+        """Take over what the operations' writes led to.
+
+        Rows name the operation's id, state (``done``, ``failed``, ``removed`` or ``conflict``), copy_id, etag and, where
+        the copy holds another revision than the operation meant, revision.
+        """
+        if rows:
+            await self._session.execute(
+                _APPLY, self._scope | {"rows": orjson.dumps(rows).decode(), "now": now}
+            )
+
+    async def refresh_etag(self, archived_event_id: UUID, etag: str, now: datetime) -> None:
+        """Remember a newer etag of an unchanged copy."""
+        await self._session.execute(
+            _REFRESH_ETAG, self._scope | {"id": archived_event_id, "etag": etag, "now": now}
+        )

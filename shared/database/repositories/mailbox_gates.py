@@ -1,0 +1,83 @@
+"""Who may write to a mailbox, and from when on Graph wants to hear from us again (design.md, Apply)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+_ACQUIRE = text("""
+    INSERT INTO mailbox_gates AS gate (mailbox_id, holder, fence, lease_until)
+    VALUES (:mailbox, :holder, 1, :until)
+    ON CONFLICT (mailbox_id) DO UPDATE
+       SET holder = EXCLUDED.holder, fence = gate.fence + 1, lease_until = EXCLUDED.lease_until
+     WHERE gate.lease_until IS NULL OR gate.lease_until <= :now
+    RETURNING fence, not_before
+""")
+_RENEW = text("""
+    UPDATE mailbox_gates SET lease_until = :until
+     WHERE mailbox_id = :mailbox AND fence = :fence AND holder = :holder
+    RETURNING not_before
+""")
+_RELEASE = text("""
+    UPDATE mailbox_gates SET holder = NULL, lease_until = NULL
+     WHERE mailbox_id = :mailbox AND fence = :fence AND holder = :holder
+""")
+_CLOSE = text("""
+    INSERT INTO mailbox_gates AS gate (mailbox_id, not_before) VALUES (:mailbox, :until)
+    ON CONFLICT (mailbox_id) DO UPDATE
+       SET not_before = GREATEST(COALESCE(gate.not_before, EXCLUDED.not_before), EXCLUDED.not_before)
+""")
+_NOT_BEFORE = text("SELECT not_before FROM mailbox_gates WHERE mailbox_id = :mailbox")
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to write to one mailbox; every state change made under it names ``fence``."""
+
+    mailbox_id: UUID
+    holder: UUID
+    fence: int
+
+
+class MailboxGateRepository:
+    """The ``mailbox_gates`` table. A gate belongs to a mailbox, not to a user: callers pass mailbox ids."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def acquire(
+        self, mailbox_id: UUID, holder: UUID, now: datetime, until: datetime
+    ) -> tuple[Lease, datetime | None] | None:
+        """Take the lease until ``until``; None while another holder's lease runs."""
+        row = (
+            await self._session.execute(
+                _ACQUIRE, {"mailbox": mailbox_id, "holder": holder, "now": now, "until": until}
+            )
+        ).one_or_none()
+        return None if row is None else (Lease(mailbox_id, holder, row.fence), row.not_before)
+
+    async def renew(self, lease: Lease, until: datetime) -> tuple[bool, datetime | None]:
+        """Extend the lease; ``(False, None)`` when it was lost. Otherwise also the ``not_before`` in force."""
+        row = (
+            await self._session.execute(
+                _RENEW,
+                {"mailbox": lease.mailbox_id, "fence": lease.fence, "holder": lease.holder, "until": until},
+            )
+        ).one_or_none()
+        return (False, None) if row is None else (True, row.not_before)
+
+    async def release(self, lease: Lease) -> None:
+        """Give the lease back; nothing happens when it was lost."""
+        await self._session.execute(
+            _RELEASE, {"mailbox": lease.mailbox_id, "fence": lease.fence, "holder": lease.holder}
+        )
+
+    async def close_until(self, mailbox_id: UUID, until: datetime) -> None:
+        """Bind every process to Graph's Retry-After; an earlier ``until`` never shortens a later one."""
+        await self._session.execute(_CLOSE, {"mailbox": mailbox_id, "until": until})
+
+    async def not_before(self, mailbox_id: UUID) -> datetime | None:
+        """The instant before which nothing may be sent to the mailbox."""
+        return (await self._session.execute(_NOT_BEFORE, {"mailbox": mailbox_id})).scalar_one_or_none()

@@ -1,0 +1,54 @@
+"""States and kinds of an archive run and of its operations (design.md, Archive)."""
+
+from enum import StrEnum
+
+
+class RunKind(StrEnum):
+    """Why a run exists; also the order in which queued runs are promoted."""
+
+    RETRY = "retry"
+    NIGHTLY = "nightly"
+    MANUAL = "manual"
+    BACKFILL = "backfill"
+
+
+class RunMode(StrEnum):
+    """``normal`` writes what changed; ``replace`` rewrites every copy of the window (domain.md 2.10)."""
+
+    NORMAL = "normal"
+    REPLACE = "replace"
+
+
+class RunState(StrEnum):
+    """The life of a run."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    COMPLETED_WITH_ERRORS = "completed_with_errors"
+    CANCELLED = "cancelled"
+
+    @property
+    def terminal(self) -> bool:
+        """True when the run will not change any more."""
+        return self not in (RunState.QUEUED, RunState.RUNNING)
+
+
+class OperationAction(StrEnum):
+    """What an operation does to the archive calendar; nothing is ever deleted."""
+
+    CREATE = "create"
+    UPDATE = "update"
+
+
+class OperationState(StrEnum):
+    """The life of an operation: draft → planned → sent → one of the terminal states."""
+
+    DRAFT = "draft"
+    PLANNED = "planned"
+    SENT = "sent"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    CONFLICT = "conflict"
+    LOCKED = "locked"

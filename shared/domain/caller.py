@@ -1,0 +1,62 @@
+"""Who acts: a signed-in person, another application, or the system itself (domain.md 1, 7.1)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+
+class Role(StrEnum):
+    """App roles of Entra ID; their values are the role names in the token (design.md, Who may)."""
+
+    USER = "User"
+    ADMIN = "Admin"
+    AUDITOR = "Auditor"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The acting identity of one request, timer or workflow.
+
+    ``name`` is ``user:<oid>``, ``app:<oid>`` or ``system:<what>``. ``object_id`` is None for the system.
+    """
+
+    tenant_id: UUID
+    object_id: UUID | None
+    name: str
+    roles: frozenset[Role]
+    app_only: bool = False
+
+    @classmethod
+    def user(cls, tenant_id: UUID, object_id: UUID, roles: Iterable[Role] = (Role.USER,)) -> "Caller":
+        """A signed-in person."""
+        return cls(tenant_id, object_id, f"user:{object_id}", frozenset(roles))
+
+    @classmethod
+    def app(cls, tenant_id: UUID, object_id: UUID, roles: Iterable[Role]) -> "Caller":
+        """Another application, acting without a person."""
+        return cls(tenant_id, object_id, f"app:{object_id}", frozenset(roles), app_only=True)
+
+    @classmethod
+    def system(cls, tenant_id: UUID, what: str) -> "Caller":
+        """A timer, workflow or webhook of ours; holds no role, services of the system do not ask for one."""
+        return cls(tenant_id, None, f"system:{what}", frozenset(), app_only=True)
+
+    @property
+    def actor(self) -> str:
+        """How the audit names the caller (domain.md 7.1)."""
+        return self.name
+
+    @property
+    def is_admin(self) -> bool:
+        """True if everything of the tenant is open to the caller."""
+        return Role.ADMIN in self.roles
+
+    @property
+    def reads_tenant(self) -> bool:
+        """True if the caller may read what belongs to others of the tenant."""
+        return Role.ADMIN in self.roles or Role.AUDITOR in self.roles
+
+    def is_person(self, object_id: UUID) -> bool:
+        """True if the caller is this person, signed in; an application owns nothing (design.md, Who may)."""
+        return not self.app_only and self.object_id == object_id

@@ -1,0 +1,79 @@
+"""An event as read from a source calendar, and the facts about it that planning keeps."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+
+class EventType(StrEnum):
+    """Graph's ``type``; ``calendarView`` never yields a series master."""
+
+    SINGLE_INSTANCE = "singleInstance"
+    OCCURRENCE = "occurrence"
+    EXCEPTION = "exception"
+    SERIES_MASTER = "seriesMaster"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Organizer or attendee; kept in our record, never written to a copy (domain.md 2.6)."""
+
+    name: str
+    address: str
+    kind: str = "required"
+    response: str = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceEvent:
+    """One single event, occurrence or exception. ``start`` and ``end`` are UTC instants.
+
+    An all-day event's ``start`` and ``end`` are the midnights of its dates *as given*, tagged UTC
+    (graph.md calendarView: never shifted). ``start_zone`` and ``end_zone`` are Graph's
+    ``originalStartTimeZone`` and ``originalEndTimeZone`` as given (Windows, IANA or custom name).
+    ``original_start`` is the occurrence's slot in its series, UTC; None for a single event.
+    """
+
+    id: str
+    type: EventType
+    ical_uid: str
+    change_key: str
+    subject: str
+    body: str
+    body_type: str
+    start: datetime
+    end: datetime
+    start_zone: str
+    end_zone: str
+    is_all_day: bool
+    series_master_id: str | None = None
+    original_start: datetime | None = None
+    location: str = ""
+    categories: tuple[str, ...] = ()
+    show_as: str = "busy"
+    importance: str = "normal"
+    sensitivity: str = "normal"
+    is_cancelled: bool = False
+    is_declined: bool = False
+    has_attachments: bool = False
+    organizer: Person | None = None
+    attendees: tuple[Person, ...] = ()
+
+
+def source_key(event: SourceEvent) -> str:
+    """The key under which an event is archived, fixed at first sight (domain.md 2.3).
+
+    Raises ValueError for a series master or an occurrence without its master or original start.
+    """
+    if event.type is EventType.SINGLE_INSTANCE:
+        return f"s:{event.id}"
+    if event.type is EventType.SERIES_MASTER or not event.series_master_id or event.original_start is None:
+        raise ValueError(f"an event of type {event.type} without series master or original start has no key")
+    return f"o:{event.series_master_id}:{event.original_start:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def archive_key(configuration_id: UUID, key: str) -> str:
+    """``ArchiveKey`` of the copy of a source key: lower-case hex SHA-256 (domain.md 2.6)."""
+    return hashlib.sha256(f"{configuration_id}|{key}".encode()).hexdigest()

@@ -1,0 +1,147 @@
+"""The tree of errors the product raises; each carries the HTTP status and code it is answered with.
+
+AdminAssistantError
+├ InvalidRequest 400          malformed: not JSON, wrong content type of values
+│ └ ValidationFailed 422      well formed, but fields break a rule (``errors`` names each field)
+├ Unauthenticated 401
+├ Forbidden 403
+├ NotFound 404                also for what the caller may not know exists
+├ Conflict 409
+│ └ RunInProgress 409
+├ PreconditionFailed 412
+├ PayloadTooLarge 413
+├ RateLimited 429
+├ Unavailable 503             a dependency is away; ``retry_after`` says when to come back
+│ └ GraphUnavailable 503
+└ GraphRefused 502            Graph answered with an error that a retry does not mend
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One broken field: ``field`` is a JSON-pointer-like dotted path, ``code`` is machine-readable."""
+
+    field: str
+    message: str
+    code: str = "invalid"
+
+
+class AdminAssistantError(Exception):
+    """Base of every error of the product; ``detail`` is safe to show to the caller."""
+
+    status = 500
+    code = "internal_error"
+    title = "Internal error"
+
+    def __init__(self, detail: str, *, code: str | None = None, retry_after: float | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.retry_after = retry_after
+        if code is not None:
+            self.code = code
+
+
+class InvalidRequest(AdminAssistantError):
+    """The request could not be read."""
+
+    status = 400
+    code = "invalid_request"
+    title = "Invalid request"
+
+
+class ValidationFailed(InvalidRequest):
+    """The request was read, but fields break a rule."""
+
+    status = 422
+    code = "validation_failed"
+    title = "Validation failed"
+
+    def __init__(self, errors: Sequence[FieldError], detail: str | None = None) -> None:
+        self.errors = tuple(errors)
+        super().__init__(detail or "; ".join(f"{e.field}: {e.message}" for e in self.errors))
+
+
+class Unauthenticated(AdminAssistantError):
+    """No valid token."""
+
+    status = 401
+    code = "unauthenticated"
+    title = "Authentication required"
+
+
+class Forbidden(AdminAssistantError):
+    """The caller's role does not allow the operation."""
+
+    status = 403
+    code = "forbidden"
+    title = "Forbidden"
+
+
+class NotFound(AdminAssistantError):
+    """No such resource, or none the caller may know of."""
+
+    status = 404
+    code = "not_found"
+    title = "Not found"
+
+
+class Conflict(AdminAssistantError):
+    """The state of the resource does not allow the change."""
+
+    status = 409
+    code = "conflict"
+    title = "Conflict"
+
+
+class PreconditionFailed(AdminAssistantError):
+    """The resource changed since the caller read it."""
+
+    status = 412
+    code = "precondition_failed"
+    title = "Precondition failed"
+
+
+class PayloadTooLarge(AdminAssistantError):
+    """The body is larger than the operation accepts."""
+
+    status = 413
+    code = "payload_too_large"
+    title = "Payload too large"
+
+
+class RateLimited(AdminAssistantError):
+    """Too many requests of one caller."""
+
+    status = 429
+    code = "rate_limited"
+    title = "Too many requests"
+
+
+class Unavailable(AdminAssistantError):
+    """A dependency is away; the request may be repeated."""
+
+    status = 503
+    code = "unavailable"
+    title = "Temporarily unavailable"
+
+
+class GraphUnavailable(Unavailable):
+    """Microsoft Graph did not answer, throttled, or failed in a way that passes."""
+
+    code = "graph_unavailable"
+
+
+class GraphRefused(AdminAssistantError):
+    """Microsoft Graph refused; ``graph_code`` is its error code, ``graph_status`` its HTTP status."""
+
+    status = 502
+    code = "graph_refused"
+    title = "Microsoft Graph refused"
+
+    def __init__(self, detail: str, *, graph_status: int, graph_code: str) -> None:
+        super().__init__(detail)
+        self.graph_status = graph_status
+        self.graph_code = graph_code

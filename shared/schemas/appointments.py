@@ -1,0 +1,71 @@
+"""Appointments: our record of archived events (domain.md 1, 2.6)."""
+
+from datetime import datetime
+from typing import Self
+from uuid import UUID
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from shared.schemas.base import Instant, Resource
+from shared.schemas.paging import PageQuery
+
+
+class AppointmentListQuery(PageQuery):
+    """Which appointments: those that start in ``[start, end)``, of one person, of one configuration."""
+
+    start: Instant = Field(examples=["2026-01-01T00:00:00Z"])
+    end: Instant = Field(examples=["2026-02-01T00:00:00Z"])
+    user_id: UUID | None = Field(default=None, description="Whose; the caller's own if not given.")
+    configuration_id: UUID | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.end <= self.start:
+            raise PydanticCustomError("range_order", "must be after start", {"field": "end"})
+        return self
+
+
+class PersonResource(Resource):
+    """An organizer or attendee."""
+
+    name: str
+    address: str
+    kind: str
+    response: str
+
+
+class AppointmentSummary(Resource):
+    """An appointment in a list. Another person's private one shows its times and "Private" only (6.3)."""
+
+    id: UUID
+    user_id: UUID
+    configuration_id: UUID
+    subject: str
+    start: datetime
+    end: datetime
+    start_zone: str
+    end_zone: str
+    is_all_day: bool
+    location: str
+    categories: list[str]
+    show_as: str
+    importance: str
+    sensitivity: str
+    is_cancelled: bool
+    is_declined: bool
+    attachment_count: int
+    source_deleted_at: datetime | None
+
+
+class AppointmentResource(AppointmentSummary):
+    """One appointment with its body, organizer and attendees."""
+
+    body: str
+    body_type: str
+    organizer: PersonResource | None
+    attendees: list[PersonResource]
+    ical_uid: str
+    revision: str
+    created_at: datetime
+    updated_at: datetime

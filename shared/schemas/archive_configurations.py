@@ -1,0 +1,97 @@
+"""Archive configurations: which calendar is archived where, in which zone and when (domain.md 1, 2)."""
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from shared.schemas.base import Day, Input, Line, Resource
+from shared.schemas.paging import PageQuery
+
+type LocalTime = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", examples=["02:00"])]
+type WeekDay = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+
+
+class DailySchedule(Input):
+    """Every day at a local time."""
+
+    kind: Literal["daily"]
+    at: LocalTime
+
+
+class WeeklySchedule(Input):
+    """On days of the week at a local time."""
+
+    kind: Literal["weekly"]
+    at: LocalTime
+    days: Annotated[list[WeekDay], Field(min_length=1, max_length=7)]
+
+
+class MonthlySchedule(Input):
+    """On a day of the month; 29 to 31 mean the last day where the month is shorter (domain.md 8.1)."""
+
+    kind: Literal["monthly"]
+    at: LocalTime
+    day: Annotated[int, Field(ge=1, le=31)]
+
+
+class ManualSchedule(Input):
+    """Never by itself."""
+
+    kind: Literal["manual"]
+
+
+type Schedule = Annotated[
+    DailySchedule | WeeklySchedule | MonthlySchedule | ManualSchedule, Field(discriminator="kind")
+]
+
+
+class ArchiveConfigurationCreate(Input):
+    """A configuration to add; ``source`` and ``archive`` are calendar references (domain.md 1)."""
+
+    user_id: UUID = Field(description="Whose configuration it is.")
+    name: Line
+    source: Annotated[Line, Field(examples=["msgraph://ada@example.com/calendar"])]
+    archive: Annotated[Line, Field(examples=["msgraph://ada@example.com/calendars/Archive"])]
+    time_zone: Annotated[Line, Field(max_length=64, description="IANA or Windows zone name.")]
+    purpose: Literal["general", "timesheet"] = "general"
+    archive_from: Day | None = Field(
+        default=None, description="First local date archived; the first day of the previous month if null."
+    )
+    lookback_days: Annotated[int, Field(ge=0, le=60)] | None = None
+    create_archive_calendar: bool = Field(
+        default=False, description="Create the archive calendar if the mailbox has none of that name."
+    )
+    is_default: bool = False
+    schedule: Schedule | None = Field(default=None, description="Every night if null.")
+
+
+class ArchiveConfigurationListQuery(PageQuery):
+    """Parameters of the list; by default the caller's own, for Admins and Auditors the tenant's."""
+
+    user_id: UUID | None = None
+
+
+class ArchiveConfigurationResource(Resource):
+    """A configuration with its schedule."""
+
+    id: UUID
+    user_id: UUID
+    name: str
+    source: str
+    source_calendar_id: str
+    archive: str
+    archive_calendar_id: str
+    time_zone: str
+    purpose: str
+    is_default: bool
+    active: bool
+    archive_from: date
+    archived_until: datetime | None
+    lookback_days: int
+    schedule: dict[str, Any]
+    next_run_at: datetime | None
+    version: int
+    created_at: datetime
+    updated_at: datetime

@@ -1,0 +1,82 @@
+"""What every model of the public contract has in common."""
+
+import re
+import unicodedata
+from datetime import UTC, date, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, StringConstraints
+from pydantic_core import PydanticCustomError
+
+#: Largest length of a one-line text such as a name or a reference.
+LINE_LENGTH = 500
+#: Joiners that Persian and emoji need; every other formatting character is refused.
+_JOINERS = "\u200c\u200d"
+_STARTS_AS_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_FIRST_YEAR, _LAST_YEAR = 1900, 2200
+
+
+def _plain(value: str) -> str:
+    """Refuses control and formatting characters: PostgreSQL stores no NUL, a name has no line breaks."""
+    for character in value:
+        if unicodedata.category(character) in ("Cc", "Cs", "Cf") and character not in _JOINERS:
+            raise PydanticCustomError(
+                "control_character",
+                "must not contain the control character U+{code}",
+                {"code": f"{ord(character):04X}"},
+            )
+    return value
+
+
+def _not_a_number(value: object) -> object:
+    """pydantic reads a string of digits as seconds since 1970; nobody who writes one means that."""
+    if isinstance(value, str) and not _STARTS_AS_DATE.match(value):
+        raise PydanticCustomError("date_format", "must be an ISO 8601 date or date-time")
+    return value
+
+
+def _calendar_years[T: date](value: T) -> T:
+    if not _FIRST_YEAR <= value.year <= _LAST_YEAR:
+        raise PydanticCustomError(
+            "date_range",
+            "must lie in the years {first} to {last}",
+            {"first": _FIRST_YEAR, "last": _LAST_YEAR},
+        )
+    return value
+
+
+def _in_utc(value: datetime) -> datetime:
+    return value.astimezone(UTC)
+
+
+type Line = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=LINE_LENGTH, strip_whitespace=True),
+    AfterValidator(_plain),
+]
+#: An instant with its offset, kept in UTC.
+type Instant = Annotated[
+    AwareDatetime, BeforeValidator(_not_a_number), AfterValidator(_calendar_years), AfterValidator(_in_utc)
+]
+#: A day without a zone.
+type Day = Annotated[date, BeforeValidator(_not_a_number), AfterValidator(_calendar_years)]
+
+
+class Input(BaseModel):
+    """What callers send: unknown fields are refused, types are exact. Built at first use (cold start)."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
+
+
+class Resource(BaseModel):
+    """What we answer. Times are RFC 3339 in UTC. Read from rows by attribute."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True, from_attributes=True)
+
+
+class NoQuery(Input):
+    """The query of an operation that takes no parameters."""
+
+
+class NoBody(Input):
+    """The body of an operation that takes none."""

@@ -1,0 +1,24 @@
+"""RFC 9457 problem details: the body of every answer that is not a success."""
+
+from shared.schemas.base import Resource
+
+
+class FieldProblem(Resource):
+    """One field that breaks a rule; ``field`` is a dotted path in the body, or a parameter's name."""
+
+    field: str
+    message: str
+    code: str
+
+
+class Problem(Resource):
+    """``type``, ``title``, ``status``, ``detail`` and ``instance`` as in RFC 9457; the rest is ours."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str
+    correlation_id: str
+    errors: list[FieldProblem] = []

@@ -1,0 +1,39 @@
+"""Users: the people whose mailboxes are worked on (domain.md 1)."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field
+
+from shared.schemas.base import Input, Line, Resource
+
+
+class UserCreate(Input):
+    """A person to add. The object id and display name are Graph's if not given."""
+
+    address: Annotated[
+        Line,
+        Field(
+            min_length=3,
+            max_length=254,
+            pattern=r"^[^@\s/\\]+@[^@\s/\\]+$",
+            description="Mailbox address or user principal name.",
+            examples=["ada@example.com"],
+        ),
+    ]
+    object_id: UUID | None = Field(default=None, description="Entra object id; must be the mailbox's own.")
+    display_name: Line | None = None
+
+
+class UserResource(Resource):
+    """A user as we know him."""
+
+    id: UUID
+    object_id: UUID
+    address: str
+    display_name: str
+    active: bool
+    version: int
+    created_at: datetime
+    updated_at: datetime

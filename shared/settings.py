@@ -1,0 +1,161 @@
+"""Every setting of the app, read from the environment (app settings in Azure, local.settings.json locally).
+
+A setting ``x`` is read from ``ADMIN_ASSISTANT_X``; some also answer to the predecessor's names
+(``CORE_DATABASE_URL``, ``MS_CLIENT_ID``, …). An empty value counts as not set.
+"""
+
+import re
+from typing import Annotated, Literal, Self
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    AliasChoices,
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX = "ADMIN_ASSISTANT_"
+_POSTGRES_SCHEME = re.compile(r"^(?:postgres|postgresql)(?:\+\w+)?://", re.IGNORECASE)
+
+
+def _also(name: str, *aliases: str) -> AliasChoices:
+    """The setting's own variable first, then the names it also answers to."""
+    return AliasChoices(f"{PREFIX}{name.upper()}", *aliases)
+
+
+def normalise_database_url(url: str) -> str:
+    """The URL for SQLAlchemy on asyncpg; libpq's ``sslmode`` becomes asyncpg's ``ssl``.
+
+    Accepts ``postgres://``, ``postgresql://`` and ``postgresql+<driver>://``; raises ValueError otherwise.
+    """
+    if not _POSTGRES_SCHEME.match(url):
+        raise ValueError("must be a PostgreSQL URL: postgresql://user:password@host:5432/database")
+    return re.sub(r"([?&])sslmode=", r"\1ssl=", _POSTGRES_SCHEME.sub("postgresql+asyncpg://", url))
+
+
+class Settings(BaseSettings):
+    """The app's settings; ``Settings()`` reads the environment. Unknown variables are ignored.
+
+    Raises pydantic's ValidationError, which names the fields and never shows their values.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        validate_by_name=True,
+        validate_by_alias=True,
+        hide_input_in_errors=True,
+    )
+
+    environment: Literal["local", "development", "production"] = Field(
+        default="production", validation_alias=_also("environment", "APP_ENV")
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
+        default="INFO", validation_alias=_also("log_level", "LOG_LEVEL")
+    )
+
+    # PostgreSQL. Empty: everything that needs the database says that no URL is set. Times in seconds.
+    database_url: SecretStr = Field(
+        default=SecretStr(""), validation_alias=_also("database_url", "DATABASE_URL", "CORE_DATABASE_URL")
+    )
+    migration_database_url: SecretStr | None = None
+    database_entra_auth: bool = False
+    database_pool_size: PositiveInt = 5
+    database_max_overflow: NonNegativeInt = 5
+    database_pool_timeout: PositiveFloat = 5
+    database_connect_timeout: PositiveFloat = 10
+    database_statement_timeout: PositiveFloat = 30
+    database_lock_timeout: PositiveFloat = 10
+
+    # Microsoft Entra ID and Graph.
+    tenant_id: UUID | None = Field(default=None, validation_alias=_also("tenant_id", "MS_TENANT_ID"))
+    client_id: str | None = Field(default=None, validation_alias=_also("client_id", "MS_CLIENT_ID"))
+    client_secret: SecretStr | None = Field(
+        default=None, validation_alias=_also("client_secret", "MS_CLIENT_SECRET")
+    )
+    managed_identity_client_id: str | None = None
+    api_audience: str = ""
+    first_sign_in: str = "off"
+    authority: str = "https://login.microsoftonline.com"
+    v1_issuer: str = "https://sts.windows.net"
+    graph_base_url: str = "https://graph.microsoft.com/v1.0"
+    graph_scope: str = "https://graph.microsoft.com/.default"
+    graph_read_timeout: PositiveFloat = 60
+
+    # HTTP.
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    max_body_bytes: PositiveInt = 1_048_576
+
+    # Archiving (design.md Archive; domain.md 2.2).
+    mailbox_lease_seconds: PositiveFloat = 45
+    batch_timeout_seconds: PositiveFloat = 30
+    apply_time_budget_seconds: PositiveFloat = 240
+    apply_operation_budget: PositiveInt = 400
+    transaction_memory_seconds: PositiveFloat = 600
+    settle_lookup_delay_seconds: PositiveFloat = 60
+    max_window_days: PositiveInt = 400
+    default_lookback_days: Annotated[int, Field(ge=0, le=60)] = 7
+    nightly_at: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "02:00"
+    default_time_zone: str = "UTC"
+
+    openai_api_key: SecretStr | None = Field(
+        default=None, validation_alias=_also("openai_api_key", "OPENAI_API_KEY")
+    )
+
+    @field_validator("database_url", "migration_database_url", mode="after")
+    @classmethod
+    def _on_asyncpg(cls, value: SecretStr | None) -> SecretStr | None:
+        return SecretStr(normalise_database_url(value.get_secret_value())) if value else value
+
+    @field_validator("environment", mode="before")
+    @classmethod
+    def _lower(cls, value: object) -> object:
+        return value.strip().lower() if isinstance(value, str) else value
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper(cls, value: object) -> object:
+        return value.strip().upper() if isinstance(value, str) else value
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(origin.strip().rstrip("/") for origin in value.split(",") if origin.strip())
+
+    @field_validator("graph_base_url", "authority", "v1_issuer")
+    @classmethod
+    def _no_trailing_slash(cls, value: str) -> str:
+        # The SDK would send a double slash (graph.md Wire).
+        return value.rstrip("/")
+
+    @field_validator("default_time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (OSError, ValueError) as error:
+            raise ValueError("is no IANA time zone") from error
+        return value
+
+    @model_validator(mode="after")
+    def _lease_outlives_batch(self) -> Self:
+        # A lost lease must mean that no request of ours is alive any more (design.md Archive 4).
+        if self.mailbox_lease_seconds <= self.batch_timeout_seconds:
+            raise ValueError("mailbox_lease_seconds must be longer than batch_timeout_seconds")
+        return self
+
+    @property
+    def owner_database_url(self) -> SecretStr:
+        """Where migrations connect: as the owner of the tables if a URL for it is set."""
+        return self.migration_database_url or self.database_url

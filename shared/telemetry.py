@@ -1,0 +1,159 @@
+"""Correlation and caller in context variables, structured logs, and optional spans.
+
+Context variables travel with the task, so a value bound for one request is invisible to every other.
+"""
+
+import json
+import logging
+import re
+import secrets
+import sys
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar, Token
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from shared.domain.caller import Caller
+
+current_caller: ContextVar[Caller | None] = ContextVar("current_caller", default=None)
+correlation_id: ContextVar[str] = ContextVar("correlation_id", default="")
+parent_correlation_id: ContextVar[str | None] = ContextVar("parent_correlation_id", default=None)
+source_ip: ContextVar[str | None] = ContextVar("source_ip", default=None)
+trace_parent: ContextVar["TraceParent | None"] = ContextVar("trace_parent", default=None)
+
+_CORRELATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:\-]{0,127}")
+_TRACE_PARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
+_SECRET = re.compile(r"\beyJ[\w-]{8,}(?:\.[\w-]*){0,2}|(?i:bearer)\s+[\w.~+/=-]{8,}")
+_STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+@dataclass(frozen=True, slots=True)
+class TraceParent:
+    """W3C Trace Context, version 00 (https://www.w3.org/TR/trace-context/)."""
+
+    trace_id: str
+    span_id: str
+    flags: str = "01"
+
+    @classmethod
+    def parse(cls, header: str | None) -> "TraceParent | None":
+        """The parent named by a ``traceparent`` header; None if there is none or it is not valid."""
+        found = _TRACE_PARENT.fullmatch((header or "").strip())
+        if found is None:
+            return None
+        version, trace_id, span_id, flags, rest = found.groups()
+        if version == "ff" or (version == "00" and rest) or not int(trace_id, 16) or not int(span_id, 16):
+            return None
+        return cls(trace_id, span_id, flags)
+
+    @classmethod
+    def new(cls) -> "TraceParent":
+        """The start of a trace."""
+        return cls(uuid.uuid4().hex, secrets.token_hex(8))
+
+    def child(self) -> "TraceParent":
+        """A new span of the same trace."""
+        return TraceParent(self.trace_id, secrets.token_hex(8), self.flags)
+
+    def __str__(self) -> str:
+        return f"00-{self.trace_id}-{self.span_id}-{self.flags}"
+
+
+def valid_correlation_id(value: str | None) -> str | None:
+    """The correlation id a caller sent if it is acceptable (128 characters, no spaces or controls)."""
+    return value if value is not None and _CORRELATION.fullmatch(value) else None
+
+
+def new_correlation_id() -> str:
+    """A correlation id of our own."""
+    return str(uuid.uuid4())
+
+
+@contextmanager
+def bind(
+    *,
+    caller: Caller | None = None,
+    correlation: str | None = None,
+    parent_correlation: str | None = None,
+    ip: str | None = None,
+    trace: TraceParent | None = None,
+) -> Iterator[None]:
+    """Set what is given for the duration of the block; what is None stays as it is."""
+    bound: list[tuple[ContextVar[Any], Token[Any]]] = []
+    wanted: tuple[tuple[ContextVar[Any], Any], ...] = (
+        (current_caller, caller),
+        (correlation_id, correlation),
+        (parent_correlation_id, parent_correlation),
+        (source_ip, ip),
+        (trace_parent, trace),
+    )
+    for variable, value in wanted:
+        if value is not None:
+            bound.append((variable, variable.set(value)))
+    try:
+        yield
+    finally:
+        for variable, token in reversed(bound):
+            variable.reset(token)
+
+
+def redact(text: str) -> str:
+    """The text without anything that looks like a token."""
+    return _SECRET.sub("[token]", text)
+
+
+class CorrelationFilter(logging.Filter):
+    """Adds the correlation id and the actor of the running task to every record."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Never drops a record."""
+        if not hasattr(record, "correlation_id"):
+            record.correlation_id = correlation_id.get()
+            caller = current_caller.get()
+            record.actor = caller.actor if caller else ""
+        return True
+
+
+class StructuredFormatter(logging.Formatter):
+    """One JSON object a line: time (UTC), level, logger, message, correlation, and what ``extra`` gave."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Render the record; tokens are redacted wherever they stand."""
+        entry: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        entry |= {key: value for key, value in vars(record).items() if key not in _STANDARD and value != ""}
+        if record.exc_info:
+            entry["exception"] = self.formatException(record.exc_info)
+        return redact(json.dumps(entry, ensure_ascii=False, default=str))
+
+
+def configure_logging(level: str | int, *, structured: bool = True) -> None:
+    """Give the root logger's handlers our filter and format; may be called again, changes nothing then."""
+    root = logging.getLogger()
+    logging.getLogger("shared").setLevel(level)
+    for handler in root.handlers:
+        if not any(isinstance(each, CorrelationFilter) for each in handler.filters):
+            handler.addFilter(CorrelationFilter())
+        if structured and not isinstance(handler.formatter, StructuredFormatter):
+            handler.setFormatter(StructuredFormatter())
+
+
+@contextmanager
+def span(name: str, attributes: Mapping[str, str | int | float | bool] | None = None) -> Iterator[None]:
+    """A span of OpenTelemetry where something in the process has set it up; otherwise nothing at all.
+
+    The API is not imported for it: it is used if whoever exports telemetry has loaded it already.
+    """
+    api = sys.modules.get("opentelemetry.trace")
+    if api is None:
+        yield
+        return
+    with api.get_tracer("admin_assistant").start_as_current_span(name, attributes=dict(attributes or {})):
+        yield
