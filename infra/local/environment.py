@@ -1,4 +1,4 @@
-"""Environment of the processes we start: the app's settings as Azure would give them, nothing that leads out."""
+"""Environment of the processes we start: the settings Azure would give, nothing that leads out."""
 
 import os
 
@@ -6,6 +6,11 @@ from infra.local import identities
 
 #: Names that would lead the app out of this machine or to another database than ours.
 _LEFT_OUT = {
+    "ADMIN_ASSISTANT_CLIENT_ID",
+    "ADMIN_ASSISTANT_CLIENT_SECRET",
+    "ADMIN_ASSISTANT_DATABASE_URL",
+    "ADMIN_ASSISTANT_MIGRATION_DATABASE_URL",
+    "ADMIN_ASSISTANT_OPENAI_API_KEY",
     "APPLICATIONINSIGHTS_CONNECTION_STRING",
     "AZURE_CLIENT_CERTIFICATE_PATH",
     "AZURE_CLIENT_ID",

@@ -29,9 +29,9 @@ _NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 class Postgres:
     """A PostgreSQL with the roles ``app_owner`` and ``app_user`` and the database ``admin_assistant``.
 
-    Without ``DATABASE_URL`` it is a server of our own below ``folder``. With it, that server is used: its role
-    must be allowed to make roles and databases; a database it names is used instead of ``admin_assistant``. A
-    role that may not is taken for the app itself, and migrations then need ``DATABASE_OWNER_URL``.
+    Without ``DATABASE_URL`` it is a server of our own below ``folder``. With it, that server is used: its
+    role must be allowed to make roles and databases; one it names is used, else ``admin_assistant``. A role
+    that may not is taken for the app itself, and migrations then need ``DATABASE_OWNER_URL``.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Postgres:
         return await self._process.wait()
 
     def url(self, role: str = USER, database: str | None = None) -> str:
-        """SQLAlchemy URL (``postgresql+asyncpg://``) of a role, ``app_owner`` or ``app_user``, and database."""
+        """SQLAlchemy URL (``postgresql+asyncpg://``) of a role (``app_owner``, ``app_user``) and database."""
         admin = self._started()
         url = self._owner if role == OWNER and self._owner else admin
         if not self._unprivileged:
@@ -108,7 +108,7 @@ class Postgres:
     async def create_database(self, name: str, template: str | None = None) -> str:
         """Make a database owned by ``app_owner``, cloned from a template if one is named; returns its name.
 
-        The template must have no connections. Raises ``ValueError`` for a name that is not a plain identifier,
+        The template must have no connections. Raises ``ValueError`` for a name that is no plain identifier,
         asyncpg's errors otherwise.
         """
         clone = f' TEMPLATE "{_checked(template)}"' if template else ""

@@ -29,7 +29,7 @@ class Stack:
     """One running system; several live side by side with other folders and ports.
 
     ``port`` 0 takes two free ports. ``env`` is added to the environment of the host. ``app`` is the folder of
-    the Functions app, ``ready_path`` what must answer 200 before the start counts as done. Everything it keeps
+    the Functions app, ``ready_path`` what must answer 200 before the start counts as done. All that it keeps
     lies in ``state_dir``: a second start goes on where the first ended.
     """
 
@@ -256,7 +256,7 @@ class Stack:
         app_only: bool = False,
         **claims: Any,
     ) -> str:
-        """Access token of the simulator's Entra for our API: a person's, or an app's own with ``app_only``."""
+        """Access token of the simulator's Entra for our API: a person's, or an app's (``app_only``)."""
         answer = await self.simulator(
             "POST", "tokens", token_request(address, roles, scope, app_only) | claims
         )
@@ -322,7 +322,7 @@ def token_request(
 
 
 async def migrate(owner_url: str, logs: Path) -> None:
-    """Bring a database to the newest migration as ``app_owner``; raises :class:`LocalError` with the log's end."""
+    """Bring a database to the newest migration as ``app_owner``; a :class:`LocalError` has the log's end."""
     child = Child(
         "the migration",
         [sys.executable, "-m", "shared.database.migrate", "upgrade"],

@@ -33,7 +33,7 @@ class MonthlySchedule(Input):
 
     kind: Literal["monthly"]
     at: LocalTime
-    day: Annotated[int, Field(ge=1, le=31)]
+    day_of_month: Annotated[int, Field(ge=1, le=31)]
 
 
 class ManualSchedule(Input):

@@ -1,7 +1,7 @@
 """Archive runs: one execution for one configuration and one window (domain.md 1, 2.11, 2.13)."""
 
 from datetime import datetime
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
 from pydantic import Field, model_validator
@@ -9,23 +9,34 @@ from pydantic_core import PydanticCustomError
 
 from shared.schemas.base import Input, Instant, Resource
 
+if TYPE_CHECKING:
+    from shared.database.models import ArchiveRun
 
-class ArchiveRunStart(Input):
-    """The window ``[window_start, window_end)``; both or neither. Without it: what the next night would do."""
 
-    window_start: Instant | None = Field(default=None, examples=["2026-01-01T00:00:00Z"])
-    window_end: Instant | None = Field(default=None, examples=["2026-02-01T00:00:00Z"])
+class WindowInput(Input):
+    """The half-open window ``[start, end)``; an event belongs to it if it starts in it (domain.md 2.2)."""
+
+    start: Instant = Field(examples=["2026-01-01T00:00:00Z"])
+    end: Instant = Field(examples=["2026-02-01T00:00:00Z"])
 
     @model_validator(mode="after")
-    def _both_or_neither(self) -> Self:
-        if (self.window_start is None) != (self.window_end is None):
-            missing = "window_start" if self.window_start is None else "window_end"
-            raise PydanticCustomError(
-                "window_incomplete", "give both ends of the window or neither", {"field": missing}
-            )
-        if self.window_start and self.window_end and self.window_end <= self.window_start:
-            raise PydanticCustomError("window_order", "must be after window_start", {"field": "window_end"})
+    def _ordered(self) -> Self:
+        if self.end <= self.start:
+            raise PydanticCustomError("window_order", "must be after the start", {"field": "end"})
         return self
+
+
+class ArchiveRunStart(Input):
+    """What to archive; without a window: what the next night would."""
+
+    window: WindowInput | None = None
+
+
+class WindowResource(Resource):
+    """The half-open window ``[start, end)`` in UTC."""
+
+    start: datetime
+    end: datetime
 
 
 class ArchiveRunResource(Resource):
@@ -33,11 +44,10 @@ class ArchiveRunResource(Resource):
 
     id: UUID
     configuration_id: UUID
-    user_id: UUID = Field(validation_alias="owner_id")
+    user_id: UUID
     kind: str
     mode: str
-    window_start: datetime
-    window_end: datetime
+    window: WindowResource
     state: str
     cancel_requested: bool
     requested_by: str
@@ -48,3 +58,25 @@ class ArchiveRunResource(Resource):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+
+    @classmethod
+    def of(cls, run: "ArchiveRun") -> Self:
+        """The resource of a row."""
+        return cls(
+            id=run.id,
+            configuration_id=run.configuration_id,
+            user_id=run.owner_id,
+            kind=run.kind,
+            mode=run.mode,
+            window=WindowResource(start=run.window_start, end=run.window_end),
+            state=run.state,
+            cancel_requested=run.cancel_requested,
+            requested_by=run.requested_by,
+            correlation_id=run.correlation_id,
+            report=run.report,
+            graph_requests=run.graph_requests,
+            round_trips=run.round_trips,
+            created_at=run.created_at,
+            started_at=run.started_at,
+            finished_at=run.finished_at,
+        )

@@ -5,7 +5,15 @@ import unicodedata
 from datetime import UTC, date, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
 from pydantic_core import PydanticCustomError
 
 #: Largest length of a one-line text such as a name or a reference.
@@ -29,10 +37,10 @@ def _plain(value: str) -> str:
 
 
 def _not_a_number(value: object) -> object:
-    """pydantic reads a string of digits as seconds since 1970; nobody who writes one means that."""
-    if isinstance(value, str) and not _STARTS_AS_DATE.match(value):
-        raise PydanticCustomError("date_format", "must be an ISO 8601 date or date-time")
-    return value
+    """pydantic reads a number, also in a string, as seconds since 1970; nobody who writes one means that."""
+    if isinstance(value, date) or (isinstance(value, str) and _STARTS_AS_DATE.match(value)):
+        return value
+    raise PydanticCustomError("date_format", "must be an ISO 8601 date or date-time")
 
 
 def _calendar_years[T: date](value: T) -> T:
@@ -56,10 +64,16 @@ type Line = Annotated[
 ]
 #: An instant with its offset, kept in UTC.
 type Instant = Annotated[
-    AwareDatetime, BeforeValidator(_not_a_number), AfterValidator(_calendar_years), AfterValidator(_in_utc)
+    AwareDatetime,
+    Field(strict=False),
+    BeforeValidator(_not_a_number),
+    AfterValidator(_calendar_years),
+    AfterValidator(_in_utc),
 ]
 #: A day without a zone.
-type Day = Annotated[date, BeforeValidator(_not_a_number), AfterValidator(_calendar_years)]
+type Day = Annotated[
+    date, Field(strict=False), BeforeValidator(_not_a_number), AfterValidator(_calendar_years)
+]
 
 
 class Input(BaseModel):

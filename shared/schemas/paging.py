@@ -1,13 +1,63 @@
 """Cursor paging: ``{"items": […], "next": …}``; ``next`` is opaque and null on the last page."""
 
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
+from uuid import UUID
 
 from pydantic import Field
 
+from shared.errors import FieldError, ValidationFailed
 from shared.schemas.base import Input, Resource
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a page ended: the sort instant (UTC, microseconds) and the id of its last row."""
+
+    instant: datetime
+    id: UUID
+
+    def cursor(self) -> str:
+        """The opaque text for the caller."""
+        microseconds = (self.instant - _EPOCH) // timedelta(microseconds=1)
+        packed = microseconds.to_bytes(8, "big", signed=True) + self.id.bytes
+        return urlsafe_b64encode(packed).decode("ascii")
+
+    @classmethod
+    def of(cls, cursor: str | None) -> "Position | None":
+        """The position of a cursor of ours; raises ValidationFailed naming ``cursor`` for any other text."""
+        if cursor is None:
+            return None
+        try:
+            packed = urlsafe_b64decode(cursor.encode("ascii"))
+            if len(packed) != 24:
+                raise ValueError("wrong length")
+            instant = _EPOCH + timedelta(microseconds=int.from_bytes(packed[:8], "big", signed=True))
+        except (ValueError, OverflowError):
+            raise ValidationFailed(
+                [FieldError("cursor", "is not a cursor of this list", "cursor_invalid")]
+            ) from None
+        return cls(instant, UUID(bytes=packed[8:]))
+
+
+@dataclass(frozen=True, slots=True)
+class Slice[Row]:
+    """A page of rows inside, and where the next one starts; None on the last page."""
+
+    rows: Sequence[Row]
+    next: Position | None
+
+    @property
+    def next_cursor(self) -> str | None:
+        """The cursor of the next page."""
+        return self.next.cursor() if self.next else None
 
 
 class PageQuery(Input):
@@ -15,6 +65,11 @@ class PageQuery(Input):
 
     limit: Annotated[int, Field(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT
     cursor: Annotated[str, Field(min_length=1, max_length=512)] | None = None
+
+    @property
+    def after(self) -> Position | None:
+        """Where the page starts; raises ValidationFailed naming ``cursor``."""
+        return Position.of(self.cursor)
 
 
 class Page[T](Resource):

@@ -21,4 +21,4 @@ class Problem(Resource):
     instance: str
     code: str
     correlation_id: str
-    errors: list[FieldProblem] = []
+    errors: tuple[FieldProblem, ...] = ()

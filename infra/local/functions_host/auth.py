@@ -55,9 +55,9 @@ def load_keys(state: Path, *, enforced: bool) -> HostKeys:
     Raises StartupError if it holds no keys.
     """
     path = state / "secrets" / "host.json"
-    if not path.exists():
-        _write(path)
     try:
+        if not path.exists():
+            _write(path)
         document = json.loads(path.read_text())
         return HostKeys(
             master=document["masterKey"]["value"],
@@ -65,6 +65,8 @@ def load_keys(state: Path, *, enforced: bool) -> HostKeys:
             system={key["name"]: key["value"] for key in document["systemKeys"]},
             enforced=enforced,
         )
+    except OSError as error:
+        raise StartupError(f"the host's keys cannot be kept: {error}") from None
     except (ValueError, KeyError, TypeError) as error:
         raise StartupError(
             f"{path} does not hold the host's keys ({error!r}); delete it to make new ones"

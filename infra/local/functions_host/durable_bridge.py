@@ -93,7 +93,8 @@ def _invoker(
     }
 
     async def invoke(name: str, kind: str, data: str) -> str:
-        function = by_name.get((kind.lower(), name.lower()))
+        trigger = kind.lower().removesuffix("trigger") + "trigger"
+        function = by_name.get((trigger, name.lower()))
         if function is None:
             raise FunctionFailed(f"The app has no {kind} of the name '{name}'.", "FunctionNotFound", "")
         inputs = {function.trigger.name: trigger_input(function, data)}

@@ -54,6 +54,7 @@ class Host:
         self._worker = Worker(options.app)
         self._state = HostState(re.sub(r"[^a-z0-9]+", "-", options.app.name.lower()).strip("-") or "app")
         self._engine: Engine | None = None
+        self._engine_started = False
         self._timers: dict[str, Timer] = {}
         self._timer_tasks: set[asyncio.Task[None]] = set()
         self._runner: web.AppRunner | None = None
@@ -86,6 +87,7 @@ class Host:
                 management_key=self._keys.system[DURABLE_SYSTEM_KEY],
             )
             await self._engine.start()
+            self._engine_started = True
         await self._serve(listener, functions, router)
         for name, timer in self._timers.items():
             if not timer.function.disabled:
@@ -124,7 +126,7 @@ class Host:
         return idle
 
     async def _stop_engine(self) -> None:
-        if self._engine is None:
+        if self._engine is None or not self._engine_started:
             return
         try:
             async with asyncio.timeout(self._options.drain):

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import resource
 import signal
 import socket
 import sys
@@ -24,6 +25,7 @@ from infra.local.functions_host.worker import current_function
 
 # A host that is just ending may still hold the state folder for as long as it drains, and a little more.
 _LOCK_MARGIN = 0.5
+_OPEN_FILES = 65_536
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -48,6 +50,7 @@ def _run(options: Options) -> int:
     logs.configure(host_config.log_levels, current_function, verbose=options.verbose)
     if options.ignored:
         HOST.warning("Passed over, they mean nothing to this host: %s", " ".join(options.ignored))
+    _allow_many_connections()
     port = options.port if options.port is not None else settings.port or DEFAULT_PORT
     with _bound(port) as listener, _locked(options.state, options.drain + _LOCK_MARGIN):
         _set_host_variables(options.app, listener.getsockname()[1])
@@ -78,8 +81,10 @@ async def _serve(
     )
     try:
         functions = await host.start(listener)
-    except BaseException:
+    except BaseException as error:
         await host.stop()
+        if isinstance(error, OSError):
+            raise StartupError(str(error)) from error
         raise
     _announce(functions, host, listener.getsockname()[1])
     await stop.wait()
@@ -128,6 +133,15 @@ def _set_host_variables(app: Path, port: int) -> None:
     runtime = os.environ["FUNCTIONS_WORKER_RUNTIME"]
     if runtime.lower() != "python":
         raise StartupError(f"FUNCTIONS_WORKER_RUNTIME is '{runtime}'; this host serves only 'python'")
+
+
+def _allow_many_connections() -> None:
+    """Raises the soft limit of open files, often 1024, as far as the hard one allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+    if soft < wanted:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ that no function takes at a path is 404, as in the real host, never 405.
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from infra.local.functions_host import constraints
@@ -107,9 +107,6 @@ class Template:
             if not _match_segment(segment, path[index], values):
                 return None
         return values if len(path) <= len(self.segments) else None
-
-
-_Target = TypeVar("_Target")
 
 
 class _Route[Target](NamedTuple):

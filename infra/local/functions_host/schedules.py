@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from croniter import croniter
 
@@ -68,7 +68,7 @@ def _parse_time_span(text: str) -> timedelta | None:
 
 def _cron(text: str) -> Callable[[datetime], datetime]:
     fields = text.split()
-    zone = ZoneInfo(os.environ.get("WEBSITE_TIME_ZONE") or "UTC")
+    zone = _zone()
     expression = " ".join(fields if len(fields) == 6 else ["0", *fields])
     if len(fields) not in {5, 6} or not croniter.is_valid(expression, second_at_beginning=True):
         raise ValueError(f"The schedule expression '{text}' was not recognized as a valid cron expression.")
@@ -81,3 +81,11 @@ def _cron(text: str) -> Callable[[datetime], datetime]:
         return found.astimezone(UTC)
 
     return after
+
+
+def _zone() -> ZoneInfo:
+    name = os.environ.get("WEBSITE_TIME_ZONE") or "UTC"
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ValueError(f"WEBSITE_TIME_ZONE names the zone '{name}', which is not known.") from None

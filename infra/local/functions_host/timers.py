@@ -142,10 +142,14 @@ class Timer:
         self._status = status
         if not self._monitored:
             return
-        self._path.parent.mkdir(parents=True, exist_ok=True)
         temporary = self._path.with_suffix(".new")
-        temporary.write_text(json.dumps(status.as_json()))
-        temporary.replace(self._path)
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_text(json.dumps(status.as_json()))
+            temporary.replace(self._path)
+        except OSError as error:
+            # The timer goes on: it only cannot tell after a restart what it missed.
+            HOST.error("The schedule monitor %s cannot be written: %s", self._path, error.strerror)
 
     def _load(self) -> ScheduleStatus | None:
         try:

@@ -1,4 +1,4 @@
-"""The admin routes under ``/_simulator``: loading, reading back, editing as the owner, counters, settings, faults."""
+"""The admin routes under ``/_simulator``: loading, reading back, owner edits, counters, settings, faults."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta

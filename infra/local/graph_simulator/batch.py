@@ -1,4 +1,4 @@
-"""$batch as graph.md describes it: at most 20 requests, 4 at a time per mailbox, one at a time with dependsOn."""
+"""$batch as graph.md describes it: at most 20, 4 at a time per mailbox, one by one with dependsOn."""
 
 import asyncio
 import random
@@ -165,6 +165,6 @@ def parse_json(raw: bytes) -> Any:
         return orjson.loads(raw)
     except orjson.JSONDecodeError:
         raise bad_request(
-            "Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid "
-            "JSON format."
+            "Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of "
+            "valid JSON format."
         ) from None

@@ -16,7 +16,10 @@ MAX_TEXT = 255
 NEVER = "0001-01-01T00:00:00Z"
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
 _GUID = r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
-_TYPES = "ApplicationTime|Binary|Boolean|CLSID|Currency|Double|Error|Float|Integer|Long|Null|Object|Short|String|SystemTime"
+_TYPES = (
+    "ApplicationTime|Binary|Boolean|CLSID|Currency|Double|Error|Float|Integer|Long|Null|Object|Short|String"
+    "|SystemTime"
+)
 _EXTENDED_ID = re.compile(
     rf"({_TYPES})\s+(?:\{{?({_GUID})\}}?\s+(Name\s+\S.*|Id\s+0x[0-9a-fA-F]+)|(0x[0-9a-fA-F]{{1,4}}))",
     re.IGNORECASE,
@@ -81,8 +84,8 @@ def read_event(body: Any, *, creating: bool, wrap_bodies: bool) -> Changes:
             if name in EVENT_PROPERTIES:
                 raise read_only(name)
             raise invalid_body(
-                f"The property '{name}' does not exist on type 'microsoft.graph.event'. Make sure to only use "
-                "property names that are defined by the type or mark the type as open type."
+                f"The property '{name}' does not exist on type 'microsoft.graph.event'. Make sure to only "
+                "use property names that are defined by the type or mark the type as open type."
             )
     return changes
 

@@ -54,7 +54,7 @@ class EventStore:
         return event
 
     def update(self, item: Item, changes: Changes) -> Item:
-        """Apply a PATCH to an event, a series master or one occurrence; gives the item as it is afterwards."""
+        """Apply a PATCH to an event, a series master or one occurrence; gives the item as it is then."""
         before = item.fields["attendees"]
         if isinstance(item, Occurrence):
             self._update_occurrence(item, changes)
@@ -162,7 +162,8 @@ def _local_date(span: Span, zone: ZoneInfo) -> date:
 
 def new_ical_uid() -> str:
     """A global object id in hex, as Exchange makes it."""
-    return f"040000008200E00074C5B7101A82E00800000000{token_hex(8).upper()}000000000000000010000000{token_hex(16).upper()}"
+    head, middle = "040000008200E00074C5B7101A82E00800000000", "000000000000000010000000"
+    return f"{head}{token_hex(8).upper()}{middle}{token_hex(16).upper()}"
 
 
 def _new_fields(calendar: Calendar, given: Json) -> Json:

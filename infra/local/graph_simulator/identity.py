@@ -1,4 +1,4 @@
-"""The token service: OpenID metadata, keys, the token endpoint, the managed-identity endpoint, minted tokens."""
+"""The token service: OpenID metadata, keys, token endpoint, managed-identity endpoint, minted tokens."""
 
 import time
 from collections.abc import Mapping
@@ -35,7 +35,8 @@ class EntraError(Exception):
         """The HTTP answer."""
         stamp = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime())
         trace, correlation = str(uuid4()), str(uuid4())
-        text = f"AADSTS{self.number}: {self.message} Trace ID: {trace} Correlation ID: {correlation} Timestamp: {stamp}"
+        ids = f"Trace ID: {trace} Correlation ID: {correlation} Timestamp: {stamp}"
+        text = f"AADSTS{self.number}: {self.message} {ids}"
         body = {
             "error": self.error,
             "error_description": text,
@@ -106,7 +107,7 @@ class Identity:
         return Answer(200, {"keys": [key.jwk(issuer) for key in self.keys.keys]})
 
     def issuer(self, tenant: str, version: str) -> str:
-        """Issuer of tokens for our API: ``{authority}/{tid}/v2.0`` or, for version 1, ``{authority}/{tid}/``."""
+        """Issuer of tokens for our API: ``{authority}/{tid}/v2.0``, for version 1 ``{authority}/{tid}/``."""
         return f"{self.authority}/{tenant}/v2.0" if version == "2.0" else f"{self.authority}/{tenant}/"
 
     # Issuing
@@ -204,8 +205,8 @@ class Identity:
                     400,
                     "invalid_scope",
                     1002012,
-                    f"The provided value for scope {scope} is not valid. Client credential flows must have a scope "
-                    "value with /.default suffixed to the resource identifier.",
+                    f"The provided value for scope {scope} is not valid. Client credential flows must have a "
+                    "scope value with /.default suffixed to the resource identifier.",
                 )
             token, expires = self._app_token(tenant, client, scope.removesuffix("/.default"))
             self._counters.token("client_credentials")

@@ -1,4 +1,4 @@
-"""Item ids: immutable ones, ones that change on a move, and those of occurrences, derived from their master's."""
+"""Item ids: immutable ones, ones that change on a move, those of occurrences, derived from their master."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from secrets import token_bytes
@@ -36,7 +36,7 @@ def calendar_id(mailbox: str, key: str) -> str:
 
 
 def item_id(mailbox: str, key: str, move: str | None, day: int | None = None) -> str:
-    """Id of an event; ``move`` is what changes on a move (``None``: immutable), ``day`` the occurrence's date."""
+    """Id of an event; ``move`` changes on a move (``None``: immutable), ``day`` is an occurrence's date."""
     head = f"{_IMMUTABLE}{mailbox}" if move is None else f"{_MUTABLE}{mailbox}{move}"
     if day is None:
         return f"{head}{key}{_TAIL_ITEM}"

@@ -1,11 +1,13 @@
-"""Loading mailboxes from JSON: Graph-shaped events, with exceptions and cancelled occurrences beside a series.
+"""Loading mailboxes from JSON: Graph-shaped events, series with exceptions and cancelled occurrences.
 
-Loading again what is there adds nothing: every loaded event is remembered by a fingerprint of its JSON, also after its
-deletion; identical events of one load are told apart by their number.
+Loading again what is there adds nothing: every loaded event is remembered by a fingerprint of its JSON, also
+after its deletion; identical events of one load are told apart by their number.
 """
 
 import hashlib
 from collections import Counter as Multiset
+from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -15,9 +17,10 @@ from .counters import Counters
 from .errors import GraphError, LoadError
 from .event_fields import NEVER, email_address, read_event
 from .events import EventStore, original_day
-from .model import Calendar, Event, Json, Mailbox, Occurrence, Override
+from .model import Calendar, Event, Item, Json, Mailbox, Occurrence, Override
 from .settings import Settings
 from .state import State
+from .times import microseconds
 from .zones import find_zone
 
 #: Computed by the simulator; accepted in a load, so that Graph's own JSON loads, and ignored.
@@ -39,6 +42,9 @@ _IGNORED = frozenset(
 _DIRECT = ("isCancelled", "isOrganizer", "responseStatus", "onlineMeeting")
 _MAILBOX_MEMBERS = frozenset({"address", "oid", "display_name", "time_zone", "enabled", "calendars"})
 _CALENDAR_MEMBERS = frozenset({"name", "is_default", "events"})
+
+
+type Refuse = Callable[[Json, GraphError | LoadError], None]
 
 
 class Loader:
@@ -82,26 +88,54 @@ class Loader:
 
     def load_events(self, calendar: Calendar, entries: list[Json]) -> int:
         """Load those events that were not loaded before; gives their number; raises ``LoadError``."""
+
+        def refuse(entry: Json, error: GraphError | LoadError) -> None:
+            where = f"{calendar.mailbox.address}/{calendar.name} event {entry.get('subject')!r}"
+            raise LoadError(f"{where}: {error}") from None
+
+        return self.load_all(calendar, entries, refuse)[0]
+
+    def load_all(self, calendar: Calendar, entries: list[Json], refuse: Refuse) -> tuple[int, set[str]]:
+        """Load what is new, leaving refusals to ``refuse``; gives the number and the fingerprints of all."""
         seen: Multiset[str] = Multiset()
+        fingerprints: set[str] = set()
         loaded = 0
-        for number, entry in enumerate(entries):
+        for entry in entries:
+            if not isinstance(entry, dict):
+                raise LoadError(f"{calendar.mailbox.address}/{calendar.name}: an event must be an object")
             digest = hashlib.sha256(orjson.dumps(entry, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
             seen[digest] += 1
             fingerprint = f"{digest}.{seen[digest]}"
+            fingerprints.add(fingerprint)
             if fingerprint in calendar.loaded:
                 continue
             try:
                 event = self.load_event(calendar, entry)
             except (GraphError, LoadError) as error:
-                subject = entry.get("subject") if isinstance(entry, dict) else None
-                where = f"{calendar.mailbox.address}/{calendar.name} event {number} ({subject!r})"
-                raise LoadError(f"{where}: {error}") from None
+                refuse(entry, error)
+                continue
             event.load_key = fingerprint
             calendar.loaded.add(fingerprint)
             loaded += 1
         if loaded:
             self._state.touch_mailbox(calendar.mailbox)
-        return loaded
+        return loaded, fingerprints
+
+    def scratch_event(self, calendar: Calendar, entry: Json) -> Event:
+        """A series like the entry that is stored nowhere, to try exceptions on; raises as ``load_event``."""
+        mailbox = Mailbox(calendar.mailbox.oid, calendar.mailbox.address, calendar.mailbox.display_name)
+        scratch = Loader(State(), self._settings)
+        return scratch.load_event(scratch.calendar(mailbox, "scratch"), entry)
+
+    def count_starts(self, calendar: Calendar, fingerprints: set[str], start: datetime, end: datetime) -> int:
+        """How many occurrences of the named loaded events start in ``[start, end)``."""
+        start_us, end_us = microseconds(start), microseconds(end)
+        count = 0
+        for event in calendar.events.values():
+            if event.load_key in fingerprints:
+                items: Iterable[Item] = [event] if event.recurrence is None else event.occurrences(end_us)
+                count += sum(start_us <= item.span.start_us < end_us for item in items)
+        return count
 
     def load_event(self, calendar: Calendar, entry: Json) -> Event:
         """Create one event with everything only its owner or Exchange could set; raises ``GraphError``."""
@@ -113,7 +147,7 @@ class Loader:
             for original in extra.get("cancelledOccurrences") or []:
                 event.cancelled.add(_day(event, original))
             for exception in extra.get("exceptions") or []:
-                self._load_exception(event, exception)
+                self.load_exception(event, exception)
         except (GraphError, LoadError):
             self._state.remove(event)
             raise
@@ -131,7 +165,8 @@ class Loader:
         item.master.stamp.renew()
         self._state.touch(item.master)
 
-    def _load_exception(self, event: Event, exception: Any) -> None:
+    def load_exception(self, event: Event, exception: Any) -> None:
+        """Change one occurrence of a series; raises ``GraphError`` or ``LoadError``."""
         if not isinstance(exception, dict):
             raise LoadError("an exception must be an object")
         day = _day(event, exception.get("originalStart"))
@@ -208,7 +243,7 @@ def _apply_extra(event: Event, extra: Json) -> None:
 
 
 def _apply_direct(fields: Json, extra: Json) -> None:
-    """Set what clients may not; an organizer other than the owner makes the event an invitation he received."""
+    """Set what clients may not; an organizer other than the owner makes the event an invitation."""
     organizer = extra.get("organizer")
     if organizer is not None:
         address = email_address(organizer.get("emailAddress") if isinstance(organizer, dict) else None)
@@ -239,4 +274,4 @@ def _day(event: Event, original: Any) -> int:
 def _check_members(wish: Json, known: frozenset[str], where: str) -> None:
     unknown = wish.keys() - known
     if unknown:
-        raise LoadError(f"{where}: unknown member {sorted(unknown)[0]!r}; known: {', '.join(sorted(known))}")
+        raise LoadError(f"{where}: unknown member {min(unknown)!r}; known: {', '.join(sorted(known))}")

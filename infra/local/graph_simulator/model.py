@@ -193,7 +193,7 @@ class Event(Item):
         self._occurrences: dict[int, Occurrence] = {}
 
     def occurrence_span(self, day: int) -> Span:
-        """Times of the occurrence of an original date, before any exception; wall-clock in the series' zone."""
+        """Times of the occurrence of an original date, before any exception; wall-clock in its zone."""
         shift = timedelta(days=day - self.span.start.toordinal())
         span = self.span
         return build_span(
@@ -207,7 +207,7 @@ class Event(Item):
         )
 
     def original_start(self, day: int) -> datetime:
-        """The instant at which the occurrence of a date would start; all-day: midnight in the series' zone."""
+        """The instant at which a date's occurrence would start; all-day: midnight in the series' zone."""
         wall = self.span.start + timedelta(days=day - self.span.start.toordinal())
         return wall.replace(tzinfo=require_zone(self.span.start_zone)).astimezone(UTC)
 
@@ -238,7 +238,7 @@ class Event(Item):
         return found
 
     def occurrences(self, until_us: int) -> Iterator["Occurrence"]:
-        """Occurrences and exceptions that may start before an instant, in no order; cancelled ones left out."""
+        """Occurrences and exceptions that may start before an instant, unordered; no cancelled ones."""
         # A day's margin: wall-clock dates run ahead of UTC by up to 14 hours.
         last_day = date(1970, 1, 1).toordinal() + until_us // 86_400_000_000 + 1
         for day in self.dates_until(last_day):

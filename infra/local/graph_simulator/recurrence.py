@@ -1,7 +1,7 @@
 """Series expansion: the dates of a recurrence, as Outlook computes them.
 
-Source: Graph documentation, recurrencePattern and recurrenceRange (all six patterns, three ranges). Dates are in
-the series' own zone; times of day are the caller's business.
+Source: Graph documentation, recurrencePattern and recurrenceRange (all six patterns, three ranges). Dates are
+in the series' own zone; times of day are the caller's business.
 """
 
 from calendar import monthrange

@@ -1,4 +1,4 @@
-"""Events as Graph's JSON, in the shape one request asks for: id form, zone, body type, selected properties."""
+"""Events as Graph's JSON, in the shape a request asks for: id form, zone, body type, properties."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -175,7 +175,7 @@ def _utc_text(span: Span, instant_us: int) -> str:
 
 
 def _shift(result: Json, span: Span, view: View) -> None:
-    """Convert start and end to the preferred zone; all-day events keep their midnights (graph.md, calendarView)."""
+    """Start and end in the preferred zone; all-day events keep their midnights (graph.md, calendarView)."""
     zone = view.zone or UTC_ZONE
     for name, instant_us in (("start", span.start_us), ("end", span.end_us)):
         if name in result:

@@ -18,8 +18,8 @@ from .times import parse_window
 
 _DAY_US = 86_400_000_000
 _DUPLICATE = (
-    "Your request can't be completed. The TransactionId specified in the request has already been used to create "
-    "a different event."
+    "Your request can't be completed. The TransactionId specified in the request has already been used to "
+    "create a different event."
 )
 
 
@@ -35,7 +35,7 @@ class _EventRow:
 
 
 class Resources:
-    """The handlers of events and calendars; each takes a call and gives an answer or raises ``GraphError``."""
+    """The handlers of events and calendars; each gives an answer or raises ``GraphError``."""
 
     def __init__(self, state: State, settings: Settings, store: EventStore) -> None:
         self._state = state

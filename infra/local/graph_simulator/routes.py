@@ -55,8 +55,8 @@ class Routes:
                 raise GraphError(
                     404,
                     "Request_ResourceNotFound",
-                    f"Resource '{segments[1]}' does not exist or one of its queried reference-property objects "
-                    "are not present.",
+                    f"Resource '{segments[1]}' does not exist or one of its queried reference-property "
+                    "objects are not present.",
                 )
             return get_user(_read_only(call), found)
         mailbox = self._state.mailbox(segments[1])
@@ -88,7 +88,8 @@ class Routes:
                 raise GraphError(
                     403,
                     "ErrorAccessDenied",
-                    "Access to OData is disabled: [RAOP] : Blocked by tenant configured AppOnly AccessPolicy settings.",
+                    "Access to OData is disabled: [RAOP] : Blocked by tenant configured AppOnly AccessPolicy "
+                    "settings.",
                 )
 
     def _calendars(self, call: Call, mailbox: Mailbox, rest: list[str]) -> Answer:

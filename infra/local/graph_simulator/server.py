@@ -29,8 +29,8 @@ _TRANSPORT_LIMIT = 256 * 1024 * 1024
 class GraphSimulator:
     """Microsoft Graph and Entra on 127.0.0.1.
 
-    ``base_url`` has no version: Graph is at ``{base_url}/v1.0``. With ``state_file`` mailboxes, calendars, events,
-    transactionIds and keys survive a restart.
+    ``base_url`` has no version: Graph is at ``{base_url}/v1.0``. With ``state_file`` mailboxes, calendars,
+    events, transactionIds and keys survive a restart.
     """
 
     def __init__(self, settings: Settings | None = None, state_file: Path | None = None) -> None:
@@ -51,7 +51,7 @@ class GraphSimulator:
         return self.identity.base_url
 
     async def start(self, port: int = 0) -> None:
-        """Load the state file and listen; port 0 takes a free one. Raises ``OSError`` if the port is taken."""
+        """Load the state file and listen; port 0 takes a free one. Raises ``OSError`` if it is taken."""
         if self._state_file is not None:
             store = Store(self._state_file, self.state, self.identity.keys)
             store.load()

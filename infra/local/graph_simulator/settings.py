@@ -1,4 +1,4 @@
-"""What a user of the simulator may switch: quotas, latency and the points where Graph's behaviour is unknown."""
+"""What a user of the simulator may switch: quotas, latency, points where Graph's behaviour is unknown."""
 
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, get_args, get_origin
@@ -9,7 +9,7 @@ type AllDayMatching = Literal["utc", "mailbox"]
 
 @dataclass(slots=True)
 class Settings:
-    """Every switch of the simulator; durations name their unit. ``None`` lifts a quota (graph.md, Throttling)."""
+    """Every switch of the simulator; durations name their unit, ``None`` lifts a quota (graph.md, Throttling)."""
 
     latency_ms: float = 0.0
     #: Requests in flight per app and mailbox.
@@ -57,7 +57,7 @@ class Settings:
     token_lifetime_seconds: int = 86_400
 
     def update(self, changes: dict[str, Any]) -> None:
-        """Apply named changes; raises ``ValueError`` naming an unknown setting or a value of the wrong type."""
+        """Apply named changes; raises ``ValueError`` naming an unknown one or one of the wrong type."""
         known = {item.name: item.type for item in fields(self)}
         for name, value in changes.items():
             if name not in known:

@@ -1,4 +1,4 @@
-"""The simulator's data: every mailbox, found by address or object id, and what changed since the last save."""
+"""The simulator's data: every mailbox by address or object id, and what changed since the last save."""
 
 import time
 from collections.abc import Callable, Iterable

@@ -71,6 +71,10 @@ _INSERT = text("""
       FROM json_to_recordset(CAST(:rows AS json)) AS v(id uuid, position bigint, source_key text,
            action text, state text, payload jsonb, record jsonb, revision text)
       JOIN archived_events e ON e.configuration_id = :configuration AND e.source_key = v.source_key
+    ON CONFLICT (run_id, source_key) DO UPDATE
+       SET payload = EXCLUDED.payload, payload_bytes = EXCLUDED.payload_bytes, record = EXCLUDED.record,
+           action = EXCLUDED.action, state = EXCLUDED.state, revision = EXCLUDED.revision
+     WHERE archive_operations.state = 'draft'
 """)
 _PROMOTE = text("""
     UPDATE archive_operations SET state = 'planned'

@@ -130,6 +130,13 @@ class ArchiveRunRepository:
         )
         return result.one_or_none() is not None
 
+    async def cancel_requested(self, owner_id: UUID, run_id: UUID) -> bool:
+        """True if the run was asked to stop."""
+        statement = select(ArchiveRun.cancel_requested).where(
+            ArchiveRun.owner_id == owner_id, ArchiveRun.id == run_id
+        )
+        return bool((await self._session.execute(statement)).scalar_one_or_none())
+
     async def next_queued(self, owner_id: UUID, configuration_id: UUID) -> UUID | None:
         """The queued run to start next: retry, nightly, manual, backfill, each oldest first."""
         statement = (

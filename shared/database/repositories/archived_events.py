@@ -48,13 +48,20 @@ _SET_STATE = text(f"""
     UPDATE archived_events SET state = :state, updated_at = :now
      WHERE {_SCOPE} AND id = ANY(CAST(:ids AS uuid[]))
 """)  # noqa: S608
+_SET_PRESENT = text(f"""
+    UPDATE archived_events SET state = 'present', updated_at = :now
+     WHERE {_SCOPE} AND source_key = ANY(CAST(:keys AS text[])) AND state = 'source_deleted'
+       AND copy_id IS NOT NULL
+""")  # noqa: S608
 _MERGE = text(f"""
-    UPDATE archived_events e SET state = 'merged', merged_into = v.representative, updated_at = :now
-      FROM json_to_recordset(CAST(:rows AS json)) AS v(source_key text, representative text)
+    UPDATE archived_events e SET state = 'merged', merged_into = v.representative, revision = v.revision,
+           updated_at = :now
+      FROM json_to_recordset(CAST(:rows AS json))
+           AS v(source_key text, representative text, revision text)
      WHERE {_SCOPE} AND e.source_key = v.source_key AND e.copy_id IS NULL
 """)  # noqa: S608
 _SEPARATE = text(f"""
-    UPDATE archived_events SET state = 'creating', merged_into = NULL, updated_at = :now
+    UPDATE archived_events SET state = 'creating', merged_into = NULL, revision = '', updated_at = :now
      WHERE {_SCOPE} AND source_key = ANY(CAST(:keys AS text[])) AND state = 'merged'
 """)  # noqa: S608
 _REPOINT = text(f"""
@@ -170,10 +177,18 @@ class ArchivedEventRepository:
                 _SET_STATE, self._scope | {"ids": list(ids), "state": str(state), "now": now}
             )
 
-    async def merge(self, representatives: Mapping[str, str], now: datetime) -> None:
-        """Point duplicates without a copy to their representative (domain.md 2.9)."""
-        if representatives:
-            rows = [{"source_key": k, "representative": r} for k, r in representatives.items()]
+    async def set_present(self, keys: Sequence[str], now: datetime) -> None:
+        """Sources that were gone and are back, unchanged."""
+        if keys:
+            await self._session.execute(_SET_PRESENT, self._scope | {"keys": list(keys), "now": now})
+
+    async def merge(self, merges: Mapping[str, tuple[str, str]], now: datetime) -> None:
+        """Point duplicates without a copy to ``(representative, own revision)`` (domain.md 2.9)."""
+        if merges:
+            rows = [
+                {"source_key": key, "representative": representative, "revision": revision}
+                for key, (representative, revision) in merges.items()
+            ]
             await self._session.execute(
                 _MERGE, self._scope | {"rows": orjson.dumps(rows).decode(), "now": now}
             )

@@ -20,6 +20,10 @@ _RENEW = text("""
      WHERE mailbox_id = :mailbox AND fence = :fence AND holder = :holder
     RETURNING not_before
 """)
+_HOLD = text("""
+    SELECT fence FROM mailbox_gates
+     WHERE mailbox_id = :mailbox AND fence = :fence AND holder = :holder FOR SHARE
+""")
 _RELEASE = text("""
     UPDATE mailbox_gates SET holder = NULL, lease_until = NULL
      WHERE mailbox_id = :mailbox AND fence = :fence AND holder = :holder
@@ -67,6 +71,13 @@ class MailboxGateRepository:
             )
         ).one_or_none()
         return (False, None) if row is None else (True, row.not_before)
+
+    async def hold(self, lease: Lease) -> bool:
+        """Lock the gate until the transaction ends; False when the lease was lost."""
+        row = await self._session.execute(
+            _HOLD, {"mailbox": lease.mailbox_id, "fence": lease.fence, "holder": lease.holder}
+        )
+        return row.one_or_none() is not None
 
     async def release(self, lease: Lease) -> None:
         """Give the lease back; nothing happens when it was lost."""

@@ -19,7 +19,8 @@ app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 
 
 def told(name, req):
-    return func.HttpResponse(json.dumps({"by": name, "params": dict(req.route_params)}), mimetype="application/json")
+    body = json.dumps({"by": name, "params": dict(req.route_params)})
+    return func.HttpResponse(body, mimetype="application/json")
 
 
 def serve(name, route):
@@ -35,8 +36,9 @@ for name, route in {
     "length_": "length/{v:length(3)}", "length_range": "lengths/{v:length(2,4)}", "min_": "min/{v:min(10)}",
     "max_": "max/{v:max(10)}", "range_": "range/{v:range(5,7)}",
     "regex_": r"regex/{v:regex(^\d{{3}}-\d{{4}}$)}", "both": "both/{v:int:min(3)}",
-    "optional": "optional/{v?}", "optional_number": "optional-number/{v:int?}", "default": "default/{v=seven}",
-    "rest": "files/{*path}", "mixed": "mixed/{name}.{ext}", "two": "{area}/of/{place}",
+    "optional": "optional/{v?}", "optional_number": "optional-number/{v:int?}",
+    "default": "default/{v=seven}", "rest": "files/{*path}", "mixed": "mixed/{name}.{ext}",
+    "two": "{area}/of/{place}",
 }.items():
     serve(name, route)
 
@@ -58,15 +60,25 @@ def only_delete(req: func.HttpRequest) -> str:
 
 @app.route(route="echo")
 async def echo(req: func.HttpRequest) -> func.HttpResponse:
-    return func.HttpResponse(req.get_body(), headers={"X-Seen-Type": req.headers.get("content-type", "none"),
-                             "Content-Type": "application/x-thing", "X-Encoding": req.headers.get("content-encoding", "")})
+    headers = {
+        "Content-Type": "application/x-thing",
+        "X-Seen-Type": req.headers.get("content-type", "none"),
+        "X-Encoding": req.headers.get("content-encoding", ""),
+    }
+    return func.HttpResponse(req.get_body(), headers=headers)
 
 
 @app.route(route="look")
 async def look(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    return func.HttpResponse(json.dumps({"url": req.url, "headers": dict(req.headers), "query": dict(req.params),
-                             "trace": context.trace_context.Traceparent, "id": context.invocation_id,
-                             "name": context.function_name}))
+    seen = {
+        "url": req.url,
+        "headers": dict(req.headers),
+        "query": dict(req.params),
+        "trace": context.trace_context.Traceparent,
+        "id": context.invocation_id,
+        "name": context.function_name,
+    }
+    return func.HttpResponse(json.dumps(seen))
 
 
 @app.route(route="cookies")
@@ -164,9 +176,6 @@ async def slow_release(req: func.HttpRequest) -> str:
 @app.route(route="slow/left")
 async def slow_left(req: func.HttpRequest) -> str:
     return ",".join(left)
-
-
-held = False
 
 
 @app.route(route="hold")

@@ -89,10 +89,15 @@ def test_settings_routes_and_cors_come_from_the_app_s_files(tmp_path: Path) -> N
 
 def test_host_json_can_be_overridden_from_the_environment(tmp_path: Path) -> None:
     app = write_app(tmp_path / "app", APP)
-    override = {"AzureFunctionsJobHost__extensions__http__routePrefix": ""}
+    override = {
+        "AzureFunctionsJobHost__extensions__http__routePrefix": "",
+        "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT": "1000",
+    }
     with RunningHost(app, "--functions", "folder", env=override) as host:
         assert host.client.get("/folder").text == str(app)
         assert host.client.get("/other").status_code == 404
+        assert host.client.post("/folder", content=b"x" * 1000).status_code == 200
+        assert host.client.post("/folder", content=b"x" * 1001).status_code == 413
 
 
 def test_func_start_serves_the_folder_and_passes_over_what_it_does_not_know(tmp_path: Path) -> None:

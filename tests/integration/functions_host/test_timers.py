@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -117,6 +118,7 @@ def test_a_fire_missed_while_the_host_was_down_is_made_up_for_and_marked_late(tm
     state = tmp_path / "state"
     with RunningHost(app, "--state", str(state)) as host:
         assert "hourly: past due" not in host.output
+        host.stop(signal.SIGKILL)
     monitor = state / "timers" / "hourly.json"
     document = json.loads(monitor.read_text())
     planned = datetime.fromisoformat(document["Next"])

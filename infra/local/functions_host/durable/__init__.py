@@ -1,4 +1,4 @@
-"""Durable Functions on one machine: the engine that runs orchestrations, activities and entities of an app."""
+"""Durable Functions on one machine: runs an app's orchestrations, activities and entities."""
 
 from infra.local.functions_host.durable.engine import DurableEngine
 

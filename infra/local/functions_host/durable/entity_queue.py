@@ -1,8 +1,9 @@
 """Entities: their queues, their locks, their batches.
 
-Messages of an entity are worked off in order. A lock request is one of them: when it comes to the head it locks
-the entity and moves on to the next entity of its (sorted) set, so that locks never cross; behind it only calls of
-the lock's owner pass, until the unlock (Durable Functions docs, "Entity coordination: locking").
+Messages of an entity are worked off in order. A lock request is one of them: when it comes to the head it
+locks the entity and moves on to the next entity of its (sorted) set, so that locks never cross; behind it
+only calls of its owner pass, until the unlock (Durable Functions docs, "Durable entities", "Entity
+coordination").
 """
 
 import logging
@@ -15,7 +16,17 @@ import durabletask.internal.orchestrator_service_pb2 as pb
 from durabletask.entities import EntityInstanceId
 
 from infra.local.functions_host.durable import rows
-from infra.local.functions_host.durable.records import Entity, Instance, failure, kind_of, new_event, text_value, utc_now
+from infra.local.functions_host.durable.journal import Journal
+from infra.local.functions_host.durable.records import (
+    Entity,
+    Instance,
+    failure,
+    kind_of,
+    moment_of,
+    new_event,
+    text_value,
+    utc_now,
+)
 from infra.local.functions_host.durable.tracked import TrackedBackend
 
 LOG = logging.getLogger("functions_host.durable")
@@ -36,11 +47,17 @@ class EntityBackend(TrackedBackend):
 
     entity_names: frozenset[str] = frozenset()
 
+    def __init__(self, journal: Journal) -> None:
+        super().__init__(journal)
+        # Instances that hold or asked for locks: most never do, and need no search when they end.
+        self._lockers: set[str] = set()
+
     def restore_entities(self) -> None:
         """Takes over the entities and delayed signals of the journal; once, before anything runs."""
         for entity in rows.read_entities(self.journal):
             entity.completion_token = self._next_token()
             self._entities[entity.instance_id] = entity
+            self._lockers |= _lockers_of(entity)
             self._enqueue_entity(entity.instance_id)
         for signal_id, entity_id, due, event in rows.read_signals(self.journal):
             self._arm_signal(signal_id, entity_id, due, event)
@@ -85,7 +102,9 @@ class EntityBackend(TrackedBackend):
         result = pb.EntityBatchResult(entityState=text_value(state), results=[failed] * len(work.operations))
         self.complete_entity(work, result)
 
-    def signal(self, entity_id: str, operation: str, input_text: str | None, due: datetime | None = None) -> None:
+    def signal(
+        self, entity_id: str, operation: str, input_text: str | None, due: datetime | None = None
+    ) -> None:
         """Sends an operation that nobody waits for, to be delivered at `due` if that lies ahead."""
         event = new_event(
             entityOperationSignaled=pb.EntityOperationSignaledEvent(
@@ -100,6 +119,9 @@ class EntityBackend(TrackedBackend):
 
     def release_locks(self, instance: Instance) -> None:
         """Frees what the instance has locked or asked to lock; it has ended or begun anew."""
+        if instance.instance_id not in self._lockers:
+            return
+        self._lockers.discard(instance.instance_id)
         for entity in list(self._entities.values()):
             if not isinstance(entity, Entity):
                 continue
@@ -119,7 +141,12 @@ class EntityBackend(TrackedBackend):
         """Forgets the entity; False if it has no state or is at work."""
         with self.change():
             entity = self.find_entity(entity_id)
-            if entity is None or not entity.exists or entity.pending_operations or entity.dispatched_operations:
+            if (
+                entity is None
+                or not entity.exists
+                or entity.pending_operations
+                or entity.dispatched_operations
+            ):
                 return False
             entity.serialized_state = None
             self._touch_entity(entity)
@@ -188,6 +215,10 @@ class EntityBackend(TrackedBackend):
             granted = pb.EntityLockGrantedEvent(criticalSectionId=request.criticalSectionId)
             self._deliver(instance, new_event(entityLockGranted=granted))
 
+    def _ask_for_lock(self, request: pb.EntityLockRequestedEvent) -> None:
+        self._lockers.add(request.parentInstanceId.value)
+        self._post(request.lockSet[request.position], new_event(entityLockRequested=request))
+
     def _unlock(self, request: pb.EntityUnlockSentEvent) -> None:
         entity = self.find_entity(request.targetInstanceId.value)
         if entity is None:
@@ -198,7 +229,8 @@ class EntityBackend(TrackedBackend):
         entity.pending_operations = [
             event
             for event in entity.pending_operations
-            if kind_of(event) != "entityLockRequested" or event.entityLockRequested.criticalSectionId != section
+            if kind_of(event) != "entityLockRequested"
+            or event.entityLockRequested.criticalSectionId != section
         ]
         self._touch_entity(entity)
         self._enqueue_entity(entity.instance_id)
@@ -237,19 +269,11 @@ class EntityBackend(TrackedBackend):
     def _entity_action(self, entity: Entity, action: pb.OperationAction) -> None:
         if action.HasField("sendSignal"):
             sent = action.sendSignal
-            due = sent.scheduledTime.ToDatetime(utc_now().tzinfo) if sent.HasField("scheduledTime") else None
+            due = moment_of(sent.scheduledTime) if sent.HasField("scheduledTime") else None
             self.signal(sent.instanceId, sent.name, sent.input.value if sent.HasField("input") else None, due)
-        elif action.HasField("startNewOrchestration"):
-            try:
-                self._start_for_entity(action.startNewOrchestration)
-            except Exception as error:
-                # An entity that starts what cannot be started has still done its own work.
-                LOG.error("Entity %s could not start an orchestration: %s", entity.instance_id, error)  # noqa: TRY400
 
-    def _start_for_entity(self, request: pb.StartNewOrchestrationAction) -> None:
-        raise NotImplementedError
-
-    def _refuse_unknown(self, work: EntityWork) -> bool:
+    def refuse_unknown_entity(self, work: EntityWork) -> bool:
+        """Fails the batch if the app has no such entity; answers whether it did."""
         if work.name in self.entity_names:
             return False
         LOG.warning("No entity function '%s': %d operation(s) refused", work.name, len(work.operations))
@@ -257,9 +281,19 @@ class EntityBackend(TrackedBackend):
         return True
 
 
+def _lockers_of(entity: Entity) -> set[str]:
+    waiting = {
+        event.entityLockRequested.parentInstanceId.value
+        for event in entity.pending_operations
+        if kind_of(event) == "entityLockRequested"
+    }
+    return waiting | {entity.lock_owner} if entity.lock_owner else waiting
+
+
 def _asked_by(event: pb.HistoryEvent, instance_id: str) -> bool:
     return (
-        kind_of(event) == "entityLockRequested" and event.entityLockRequested.parentInstanceId.value == instance_id
+        kind_of(event) == "entityLockRequested"
+        and event.entityLockRequested.parentInstanceId.value == instance_id
     )
 
 
@@ -277,5 +311,7 @@ def _operation_request(event: pb.HistoryEvent) -> pb.OperationRequest:
         else event.entityOperationSignaled
     )
     return pb.OperationRequest(
-        requestId=sent.requestId, operation=sent.operation, input=sent.input if sent.HasField("input") else None
+        requestId=sent.requestId,
+        operation=sent.operation,
+        input=sent.input if sent.HasField("input") else None,
     )

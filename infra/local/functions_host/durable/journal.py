@@ -1,7 +1,7 @@
 """The hub's state on disk: SQLite in WAL mode, one writer thread, many changes in one commit.
 
-A change is a list of rows that belong together; it is written whole or not at all, after those given before it.
-WAL with `synchronous=NORMAL` keeps every commit when the process is killed; power loss may cost the last ones.
+A change is a list of rows that belong together; it is written whole or not at all, after those given before.
+WAL with `synchronous=NORMAL` keeps every commit when the process is killed; power loss may cost the last.
 """
 
 import logging
@@ -64,12 +64,16 @@ class Journal:
             connection.execute("PRAGMA synchronous = NORMAL")
             version = connection.execute("PRAGMA user_version").fetchone()[0]
             if version not in {0, _VERSION}:
-                raise StorageError(f"{self._path} was written by another version: move it away to start afresh")
+                raise StorageError(
+                    f"{self._path} was written by another version: move it away to start afresh"
+                )
             connection.executescript(_SCHEMA)
             connection.execute(f"PRAGMA user_version = {_VERSION}")
         except sqlite3.OperationalError as error:
             connection.close()
-            raise StorageError(f"{self._path} cannot be used ({error}): is another host running on it?") from error
+            raise StorageError(
+                f"{self._path} cannot be used ({error}): is another host running on it?"
+            ) from error
         except sqlite3.DatabaseError as error:
             connection.close()
             raise StorageError(f"{self._path} is not a Durable state file ({error})") from error
@@ -92,7 +96,7 @@ class Journal:
             self._thread.start()
 
     def append(self, statements: Sequence[Statement]) -> Future[None]:
-        """Writes the statements in one transaction; the future ends when they are on disk, or with StorageError."""
+        """Writes the statements as one; the future ends when they are on disk, or with StorageError."""
         done: Future[None] = Future()
         self._queue.put((statements, done))
         return done

@@ -1,4 +1,4 @@
-"""What the hub keeps in memory: instances, entities, activities waiting; and the events of their histories."""
+"""What the hub keeps in memory: instances, entities, waiting activities, and the events of histories."""
 
 import uuid
 from dataclasses import dataclass, field
@@ -85,7 +85,8 @@ def timestamp(moment: datetime) -> timestamp_pb2.Timestamp:
 
 def moment_of(stamp: timestamp_pb2.Timestamp) -> datetime:
     """`stamp` as an aware UTC datetime."""
-    return stamp.ToDatetime(UTC)
+    moment: datetime = stamp.ToDatetime(UTC)
+    return moment
 
 
 def text_value(text: str | None) -> wrappers_pb2.StringValue | None:

@@ -20,7 +20,8 @@ _DROP_SIGNAL = "DELETE FROM delayed_signal WHERE hub = ? AND id = ?"
 
 
 def _packed(events: Iterable[pb.HistoryEvent]) -> bytes:
-    return pb.HistoryChunk(events=events).SerializeToString()
+    packed: bytes = pb.HistoryChunk(events=events).SerializeToString()
+    return packed
 
 
 def _unpacked(blob: bytes) -> list[pb.HistoryEvent]:
@@ -66,7 +67,9 @@ def dropped_entity_rows(hub: str, entity_id: str) -> list[Statement]:
     return [(_DROP_ENTITY, (hub, entity_id))]
 
 
-def signal_rows(hub: str, signal_id: str, entity_id: str, due: datetime, event: pb.HistoryEvent) -> list[Statement]:
+def signal_rows(
+    hub: str, signal_id: str, entity_id: str, due: datetime, event: pb.HistoryEvent
+) -> list[Statement]:
     """The row of a signal to be delivered at `due`."""
     return [(_PUT_SIGNAL, (hub, signal_id, entity_id, due.timestamp(), event.SerializeToString()))]
 

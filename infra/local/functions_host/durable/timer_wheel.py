@@ -10,7 +10,7 @@ Action = Callable[[], None]
 
 
 class TimerWheel:
-    """Keeps actions until their time. Safe to use from any thread; `on_earlier` is called when the next changes."""
+    """Keeps actions until their time; for any thread. `on_earlier` is called when the next one changes."""
 
     def __init__(self, on_earlier: Callable[[], None]) -> None:
         self._heap: list[tuple[datetime, int, Action]] = []

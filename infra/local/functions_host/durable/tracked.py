@@ -26,14 +26,14 @@ class Change:
         self.written: Future[None] | None = None
 
     def wait(self, timeout: float = 30) -> None:
-        """Blocks until the change is on disk. Raises StorageError, or TimeoutError after `timeout` seconds."""
+        """Blocks until the change is on disk. Raises StorageError; TimeoutError after `timeout` seconds."""
         if self.written is not None:
             self.written.result(timeout)
 
 
 @dataclass(eq=False)
 class Watcher:
-    """Someone who waits for an instance; `tell` receives it, or None if it was purged. Called once, anywhere."""
+    """Someone who waits for an instance; `tell` gets it, or None if it was purged, once, in any thread."""
 
     instance_id: str
     wanted: Callable[[Instance], bool]
@@ -84,7 +84,7 @@ class TrackedBackend(InMemoryOrchestrationBackend):
         return found if isinstance(found, Entity) else None
 
     def watch(self, watcher: Watcher) -> Callable[[], None]:
-        """Tells the watcher when its instance is as wanted, at once if it is; answers how to stop watching."""
+        """Tells the watcher when its instance is as wanted, or now if it is; answers how to stop it."""
         with self._lock:
             instance = self.find(watcher.instance_id)
             waiting = instance is not None and not watcher.wanted(instance)
@@ -140,7 +140,9 @@ class TrackedBackend(InMemoryOrchestrationBackend):
             if told:
                 change.written.add_done_callback(lambda _: _tell(told))
 
-    def _take_watchers(self, instance_id: str, instance: Instance | None) -> list[tuple[Watcher, Instance | None]]:
+    def _take_watchers(
+        self, instance_id: str, instance: Instance | None
+    ) -> list[tuple[Watcher, Instance | None]]:
         waiting = self._watchers.get(instance_id)
         if not waiting:
             return []

@@ -1,0 +1,63 @@
+"""The commands of ``./dev``: one module for each group of them."""
+
+import asyncio
+import importlib
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+
+from infra.local.errors import LocalError
+
+_USAGE = """\
+usage: ./dev COMMAND [options]          ./dev COMMAND --help says more
+
+  run [--once] [--json] [--port 7071] [--scale small|large] [--calendar FILE.ics]…
+                         start everything, seed the demonstration tenant, archive, report; serve until Ctrl-C
+  test [--fast] [pytest arguments]
+                         lint, format, types, tests with coverage; arguments: pytest alone
+  accept [--only ID] [--quick] [--json]
+                         the acceptance points: id, what, measured, bound, ok
+  bench [WHAT] [--json]  measure
+  token --user ADDRESS --role ROLE
+                         an access token of the running system
+  db upgrade             bring the database to the newest migration
+  host [options]         serve the Functions app in the current folder, as `func start` does
+  clean                  delete the state of the local system
+"""
+
+#: Command and the module that has its ``run(arguments) -> exit status``, imported only when asked for.
+_COMMANDS = {
+    "run": "infra.local.commands.run",
+    "test": "infra.local.commands.check",
+    "accept": "infra.local.commands.accept",
+    "bench": "infra.local.commands.bench",
+    "token": "infra.local.commands.token",
+    "db": "infra.local.commands.database",
+    "host": "infra.local.commands.host",
+    "clean": "infra.local.commands.clean",
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command; returns its exit status: 2 if unknown, 1 with one line for what a person can mend."""
+    if arguments[:1] in (["--help"], ["-h"], ["help"]):
+        print(_USAGE, end="")
+        return 0
+    module = _COMMANDS.get(arguments[0]) if arguments else None
+    if module is None:
+        if arguments:
+            print(f"dev: unknown command {arguments[0]!r}", file=sys.stderr)
+        print(_USAGE, end="", file=sys.stderr)
+        return 2
+    command: Callable[[Sequence[str]], int | Awaitable[int]] = importlib.import_module(module).run
+    try:
+        outcome = command(arguments[1:])
+        return outcome if isinstance(outcome, int) else asyncio.run(_awaited(outcome))
+    except LocalError as error:
+        print(f"dev: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+async def _awaited(outcome: Awaitable[int]) -> int:
+    return await outcome

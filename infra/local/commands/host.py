@@ -1,0 +1,15 @@
+"""``./dev host``: the Functions host on the app in the current folder."""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+
+def run(arguments: Sequence[str]) -> NoReturn:
+    """Become the Functions host; ``start`` may be left out."""
+    given = list(arguments)
+    if given[:1] != ["start"] and not {"-h", "--help"} & set(given):
+        given.insert(0, "start")
+    command = [sys.executable, "-P", "-m", "infra.local.functions_host", *given]
+    os.execv(sys.executable, command)  # noqa: S606 - our own interpreter and module

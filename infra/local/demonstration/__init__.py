@@ -1,0 +1,23 @@
+"""The demonstration tenant: people and their calendars, the same for the same date."""
+
+from datetime import date
+
+from infra.local.demonstration.large import large_tenant
+from infra.local.demonstration.mailbox import DemoMailbox
+from infra.local.demonstration.people import small_tenant
+
+SCALES = ("small", "large")
+
+__all__ = ["SCALES", "DemoMailbox", "tenant"]
+
+
+def tenant(today: date, scale: str = "small") -> list[DemoMailbox]:
+    """Mailboxes of the tenant as of ``today``: three lively people, or 50 mailboxes of 400 events.
+
+    Raises ``ValueError`` for an unknown scale.
+    """
+    if scale == "small":
+        return small_tenant(today)
+    if scale == "large":
+        return large_tenant(today)
+    raise ValueError(f"unknown scale {scale!r}, known: {', '.join(SCALES)}")

@@ -1,0 +1,123 @@
+"""The Durable engine as the host uses it: it starts, stops, and tells clients where it is."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from infra.local.functions_host.durable.grpc_service import ClientService
+from infra.local.functions_host.durable.http_entities import EntityApi
+from infra.local.functions_host.durable.http_instances import InstanceApi
+from infra.local.functions_host.durable.http_payloads import Handler, management_urls
+from infra.local.functions_host.durable.journal import Journal
+from infra.local.functions_host.durable.management import DurableBackend
+from infra.local.functions_host.durable.pump import Invoke, Limits, Pump
+from infra.local.functions_host.durable.refusals import StorageError
+from infra.local.functions_host.durable.versioning import Versioning
+from infra.local.functions_host.errors import StartupError
+
+WEBHOOK_PATH = "/runtime/webhooks/durabletask"
+_LARGEST_MESSAGE = 2**31 - 1
+# These describe every call and every replay at INFO; what matters the hub and the worker say themselves.
+_TALKATIVE = (
+    "durabletask-client",
+    "durabletask-async_client",
+    "durabletask.testing",
+    "azure.durable_functions",
+)
+
+
+class DurableEngine:
+    """Runs orchestrations, activities and entities of one task hub; `state_path` is its SQLite file.
+
+    `invoke(function name, "orchestration" | "activity" | "entity", data)` runs a function in the worker:
+    base64 protobuf in and out for orchestrators and entities, JSON for activities; it raises FunctionFailed.
+    `base_url` is where the host serves HTTP; `management_key` is the key in the management URLs, which the
+    host checks. `options` is `extensions.durableTask` of `host.json`.
+    """
+
+    def __init__(
+        self,
+        *,
+        hub_name: str,
+        state_path: Path,
+        invoke: Invoke,
+        base_url: str,
+        options: Mapping[str, Any],
+        orchestrators: Collection[str],
+        activities: Collection[str],
+        entities: Collection[str],
+        management_key: str,
+    ) -> None:
+        self._hub_name = hub_name
+        self._base_url = base_url.rstrip("/")
+        query = {"taskHub": hub_name, "connection": "Storage", "code": management_key}
+        self._query = urlencode({name: value for name, value in query.items() if value})
+        self._journal = Journal(state_path, hub_name)
+        self.hub = DurableBackend(self._journal)
+        self.hub.orchestrator_names = frozenset(orchestrators)
+        self.hub.activity_names = frozenset(activities)
+        self.hub.entity_names = frozenset(name.lower() for name in entities)
+        self.hub.versioning = Versioning.from_options(options)
+        self.hub.default_version = self.hub.versioning.default_version
+        self.hub.replace_any_state = options.get("overridableExistingInstanceStates") == "AnyState"
+        self._pump = Pump(self.hub, invoke, Limits.from_options(options))
+        self._service = ClientService(self.hub)
+        self._port = 0
+
+    async def start(self) -> None:
+        """Takes up the saved state and runs what is due. Raises StartupError if the state cannot be used."""
+        for name in _TALKATIVE:
+            logging.getLogger(name).setLevel(logging.WARNING)
+        try:
+            await asyncio.to_thread(self._journal.open)
+        except StorageError as error:
+            raise StartupError(str(error)) from error
+        await asyncio.to_thread(self.hub.restore)
+        self._journal.begin()
+        self._port = self._service.start()
+        self._pump.start()
+
+    async def stop(self, grace: float = 3.0) -> None:
+        """Runs nothing new, lets running functions end for `grace` seconds, saves, closes."""
+        await self._pump.stop(grace)
+        await asyncio.to_thread(self._service.stop, 0.2)
+        await asyncio.to_thread(self._journal.close)
+
+    def client_binding(self) -> str:
+        """The JSON that a durable client of the app is made from."""
+        webhook = self._base_url + WEBHOOK_PATH
+        return json.dumps(
+            {
+                "taskHubName": self._hub_name,
+                "connectionName": "Storage",
+                "rpcBaseUrl": f"http://127.0.0.1:{self._port}",
+                "baseUrl": webhook,
+                "httpBaseUrl": webhook,
+                "useForwardedHost": False,
+                "requiredQueryStringParameters": self._query,
+                "maxGrpcMessageSizeInBytes": _LARGEST_MESSAGE,
+                "grpcHttpClientTimeout": "00:01:40",
+                "creationUrls": {
+                    "createNewInstancePostUri": f"{webhook}/orchestrators/{{functionName}}[/{{instanceId}}]?"
+                    + self._query
+                },
+                "managementUrls": {
+                    "id": "INSTANCEID",
+                    **management_urls(webhook, "INSTANCEID", self._query),
+                },
+            }
+        )
+
+    def routes(self) -> Sequence[tuple[str, str, Handler]]:
+        """Method, path and handler of every operation of the HTTP management API."""
+        instances = InstanceApi(self.hub, WEBHOOK_PATH, self._query)
+        return [*instances.routes(), *EntityApi(self.hub, WEBHOOK_PATH).routes()]
+
+    @property
+    def backlog(self) -> int:
+        """Number of work items that wait or run."""
+        return self.hub.waiting_work + self._pump.running

@@ -1,0 +1,91 @@
+"""A tenant put into a running system: mailboxes into the simulator, the rest through the API."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from urllib.parse import quote
+
+from infra.local import identities
+from infra.local.api import Api
+from infra.local.demonstration import DemoMailbox
+from infra.local.stack import Stack
+
+#: Requests at a time: the host has the processors of a laptop.
+_AT_A_TIME = 4
+ARCHIVE_NAME = "Archive"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Whom to archive: a mailbox of the simulator, the zone of its days and the first date taken."""
+
+    address: str
+    display_name: str
+    time_zone: str
+    archive_from: date
+    #: Nightly, or only when asked for.
+    nightly: bool = True
+
+
+async def load_mailboxes(stack: Stack, mailboxes: Iterable[DemoMailbox]) -> int:
+    """Load those mailboxes that the simulator does not have; returns how many that were."""
+    there = {entry["address"].casefold() for entry in (await stack.simulator("GET", "mailboxes"))["value"]}
+    loaded = 0
+    for mailbox in mailboxes:
+        if mailbox.address.casefold() not in there:
+            await stack.simulator("POST", "mailboxes", [mailbox.as_load()])
+            loaded += 1
+    if loaded:
+        await stack.save_mailboxes()
+    return loaded
+
+
+async def register(api: Api, people: list[Person], progress: Callable[[str], None]) -> None:
+    """Make a user and an archive configuration for everyone who has none."""
+    users = {user["address"].casefold(): user["id"] async for user in api.items("users")}
+    configured = {entry["source"].casefold() async for entry in api.items("archive-configurations")}
+    missing = [person for person in people if calendar_reference(person.address).casefold() not in configured]
+    if missing:
+        progress(f"registering {len(missing)} {'person' if len(missing) == 1 else 'people'} through the API")
+    limit = asyncio.Semaphore(_AT_A_TIME)
+
+    async def one(person: Person) -> None:
+        async with limit:
+            user_id = users.get(person.address.casefold()) or await _add_user(api, person)
+            await api.request("POST", "archive-configurations", _configuration(person, user_id))
+
+    async with asyncio.TaskGroup() as group:
+        for person in missing:
+            group.create_task(one(person))
+
+
+def calendar_reference(address: str) -> str:
+    """Reference of a mailbox's primary calendar (domain.md 1)."""
+    return f"msgraph://{quote(address, safe='@.')}/calendar"
+
+
+async def _add_user(api: Api, person: Person) -> str:
+    wish = {
+        "object_id": identities.object_id(person.address),
+        "address": person.address,
+        "display_name": person.display_name,
+    }
+    created = await api.request("POST", "users", wish)
+    return str(created.json()["id"])
+
+
+def _configuration(person: Person, user_id: str) -> dict[str, Any]:
+    return {
+        "user_id": user_id,
+        "name": "Calendar archive",
+        "source": calendar_reference(person.address),
+        "archive": f"msgraph://{quote(person.address, safe='@.')}/calendars/{ARCHIVE_NAME}",
+        "create_archive_calendar": True,
+        "time_zone": person.time_zone,
+        "purpose": "general",
+        "archive_from": person.archive_from.isoformat(),
+        "is_default": True,
+        "schedule": {"kind": "daily", "at": "02:00"} if person.nightly else {"kind": "manual"},
+    }

@@ -1,0 +1,104 @@
+"""What asyncpg is told: address, TLS, timeouts and server settings, out of a URL and the settings."""
+
+import ssl
+from ipaddress import ip_address
+from typing import Any
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from shared.settings import Settings
+
+_TLS_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+#: libpq options that asyncpg has no use for; hosted databases put them into the URLs they hand out.
+_IGNORED = {"channel_binding", "gssencmode", "sslnegotiation"}
+_IDLE_IN_TRANSACTION_SECONDS = 120
+
+
+class DatabaseUrlError(ValueError):
+    """The database URL cannot be used; the message never contains the password."""
+
+
+def connect_arguments(settings: Settings, url: str, application_name: str) -> dict[str, Any]:
+    """Keyword arguments of ``asyncpg.connect`` for the URL, without a password provider.
+
+    TLS is what the URL's ``sslmode`` asks for, with libpq's meaning; ``verify-*`` trusts the system's
+    authorities unless ``sslrootcert`` names a file. Without it: required when an Entra token is sent
+    (verified) or in production; never asked for on this machine. Raises :class:`DatabaseUrlError`.
+    """
+    parsed = _parsed(url)
+    query = {key: str(value) for key, value in parsed.query.items() if key not in _IGNORED}
+    host = query.pop("host", None) or parsed.host
+    mode, root = query.pop("ssl", None) or query.pop("sslmode", None), query.pop("sslrootcert", None)
+    arguments: dict[str, Any] = {
+        "host": host,
+        "port": int(query.pop("port", 0)) or parsed.port,
+        "user": parsed.username,
+        "password": parsed.password,
+        "database": parsed.database,
+        "ssl": _tls(mode, root, host, settings),
+        "timeout": float(query.pop("connect_timeout", 0)) or settings.database_connect_timeout,
+        # The server ends a statement first; this one is for a server that does not answer at all.
+        "command_timeout": settings.database_statement_timeout + 10,
+        "server_settings": _server_settings(settings, query.pop("application_name", application_name)),
+    }
+    if query:
+        raise DatabaseUrlError(
+            f"the database URL has parameters we do not know: {', '.join(sorted(query))}"
+        )
+    return arguments
+
+
+def _parsed(url: str) -> URL:
+    if not url:
+        raise DatabaseUrlError("no database URL is set: ADMIN_ASSISTANT_DATABASE_URL or DATABASE_URL")
+    try:
+        return make_url(url)
+    except (ArgumentError, ValueError) as error:
+        raise DatabaseUrlError("the database URL cannot be read") from error
+
+
+def _server_settings(settings: Settings, application_name: str) -> dict[str, str]:
+    return {
+        "application_name": application_name,
+        "statement_timeout": _milliseconds(settings.database_statement_timeout),
+        "lock_timeout": _milliseconds(settings.database_lock_timeout),
+        "idle_in_transaction_session_timeout": _milliseconds(_IDLE_IN_TRANSACTION_SECONDS),
+        "timezone": "UTC",
+    }
+
+
+def _milliseconds(seconds: float) -> str:
+    return str(max(1, round(seconds * 1000)))
+
+
+def _tls(mode: str | None, root: str | None, host: str | None, settings: Settings) -> Any:
+    if mode is not None and mode not in _TLS_MODES:
+        raise DatabaseUrlError(f"sslmode must be one of {', '.join(_TLS_MODES)}")
+    local = _is_local(host)
+    if settings.database_entra_auth and not local and mode in ("disable", "allow", "prefer"):
+        raise DatabaseUrlError("an Entra token is only sent over TLS: sslmode must be require or verify-*")
+    if mode is None:
+        mode = _default_mode(local, settings)
+    if not mode.startswith("verify-"):
+        return mode
+    context = ssl.create_default_context(cafile=None if root in (None, "system") else root)
+    context.check_hostname = mode == "verify-full"
+    return context
+
+
+def _default_mode(local: bool, settings: Settings) -> str:
+    if local:
+        return "disable"
+    if settings.database_entra_auth:
+        return "verify-full"
+    return "require" if settings.environment == "production" else "prefer"
+
+
+def _is_local(host: str | None) -> bool:
+    if not host or host.startswith("/") or host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,66 @@
+"""What a refused write means: constraint names turned into errors a person can act on."""
+
+import re
+
+from sqlalchemy.exc import IntegrityError
+
+from shared.errors import Conflict
+
+_UNIQUE = "23505"
+_FOREIGN_KEY = "23503"
+_EXCLUSION = "23P01"
+_CONSTRAINT = re.compile(r'constraint "([^"]+)"')
+#: Unique constraint or index → what is there already.
+_TAKEN = {
+    "uq_users_tenant_id_object_id": "A user with this object id",
+    "uq_users_tenant_id_address": "A user with this address",
+    "uq_archive_configurations_owner_id_name": "An archive configuration with this name",
+    "uq_archive_configurations_default": "A default archive configuration of this user",
+    "uq_jobs_configuration_id": "A job of this archive configuration",
+    "uq_archive_runs_job_id_scheduled_for": "A run of this job for this instant",
+    "uq_archive_runs_running": "A running run of this archive configuration",
+    "uq_archive_runs_open_window": "An open run of this window",
+    "uq_archived_events_configuration_id_source_key": "An archived event with this source key",
+    "uq_archive_operations_run_id_source_key": "An operation of this run for this event",
+    "uq_archive_operations_open": "An open operation for this event",
+    "uq_appointments_archived_event_id": "An appointment of this archived event",
+}
+
+
+class AlreadyExists(Conflict):
+    """What was to be added collides with what is there; ``constraint`` names the rule in the database."""
+
+    code = "already_exists"
+    title = "Already exists"
+
+    def __init__(self, detail: str, *, constraint: str) -> None:
+        super().__init__(detail)
+        self.constraint = constraint
+
+
+def constraint_name(error: IntegrityError) -> str:
+    """The violated constraint; empty when the server named none (NOT NULL)."""
+    cause = getattr(error.orig, "__cause__", None)
+    name = getattr(cause, "constraint_name", None)
+    if isinstance(name, str):
+        return name
+    found = _CONSTRAINT.search(str(error.orig))
+    return found.group(1) if found else ""
+
+
+def constraint_error(error: IntegrityError) -> Conflict | IntegrityError:
+    """The error to raise instead: AlreadyExists, Conflict, or the same error when it is our own mistake.
+
+    A violated CHECK or NOT NULL means that validation let something through: it stays as it is (500).
+    """
+    state = str(getattr(error.orig, "sqlstate", ""))
+    name = constraint_name(error)
+    if state in (_UNIQUE, _EXCLUSION):
+        what = _TAKEN.get(name, "The same resource")
+        return AlreadyExists(f"{what} exists already.", constraint=name)
+    if state == _FOREIGN_KEY:
+        # Said by the server when a referenced row is deleted; otherwise the referenced row is missing.
+        if "still referenced" in str(getattr(error.orig, "detail", "") or error.orig):
+            return Conflict("It is still in use.", code="in_use")
+        return Conflict("It refers to something that does not exist.", code="missing_reference")
+    return error

@@ -1,0 +1,174 @@
+"""The one engine of the process, and the one way to a session (design.md Database)."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import orjson
+from sqlalchemy import event, text
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+
+from shared.database import failures
+from shared.database.connection_url import connect_arguments
+from shared.database.constraint_errors import constraint_error
+from shared.database.entra import EntraPassword
+from shared.errors import AdminAssistantError
+from shared.settings import Settings
+
+APPLICATION_NAME = "admin-assistant"
+#: A connection is replaced after this many seconds: behind a load balancer idle ones die silently.
+_RECYCLE_SECONDS = 1800
+_WHO_AM_I = text("""
+    SELECT current_user AS name, rolsuper AS superuser,
+           EXISTS (SELECT 1 FROM pg_class WHERE oid = to_regclass('audit_entries')
+                    AND pg_has_role(current_user, relowner, 'MEMBER')) AS owner
+      FROM pg_roles WHERE rolname = current_user
+""")
+
+
+class PrivilegedDatabaseRoleError(AdminAssistantError):
+    """The app is connected as a superuser or as the owner of the tables, so nothing protects the audit."""
+
+    code = "privileged_database_role"
+    title = "Database role has too many rights"
+
+
+class Database:
+    """Sessions on one pool of asyncpg connections, made at first use on the event loop that is running.
+
+    The first use refuses a superuser and the owner of the tables (:class:`PrivilegedDatabaseRoleError`).
+    Bound to its event loop: use from another one raises RuntimeError.
+    """
+
+    def __init__(self, settings: Settings, *, application_name: str = APPLICATION_NAME) -> None:
+        self._settings = settings
+        self._application_name = application_name
+        self._engine: AsyncEngine | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._entra: EntraPassword | None = None
+        self._role_check: asyncio.Lock | None = None
+        self._role_checked = False
+        self._closed = False
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[AsyncSession]:
+        """A session in one transaction: committed at the end, rolled back on any exception or cancellation.
+
+        Its objects stay readable after the commit. Raises Unavailable when no connection can be had, the
+        connection breaks, or a timeout or deadlock ended the transaction; Conflict (AlreadyExists) when a
+        constraint refuses what was written.
+        """
+        try:
+            await self.refuse_superuser()
+            # Closing rolls back what is open, shielded from a second cancellation.
+            async with AsyncSession(self.engine, expire_on_commit=False) as session:
+                yield session
+                await session.commit()
+        except PoolTimeout as error:
+            raise failures.pool_exhausted(error, self._settings.database_pool_timeout) from error
+        except IntegrityError as error:
+            raise constraint_error(error) from error
+        except DBAPIError as error:
+            passing = failures.passing_failure(error)
+            if passing is None:
+                raise
+            raise passing from error
+
+    async def ping(self) -> None:
+        """One round trip; raises Unavailable when the database does not answer."""
+        async with self.session() as session:
+            await session.execute(text("SELECT 1"))
+
+    async def refuse_superuser(self) -> None:
+        """Raise PrivilegedDatabaseRoleError for a superuser or the owner of the tables; asks the server once."""
+        if self._role_checked:
+            return
+        engine = self.engine
+        if self._role_check is None:
+            self._role_check = asyncio.Lock()
+        async with self._role_check:
+            if not self._role_checked:
+                await _refuse_privileged_role(engine)
+                self._role_checked = True
+
+    async def close(self) -> None:
+        """Close every idle connection and refuse further use; connections in use close when given back."""
+        self._closed = True
+        engine, self._engine = self._engine, None
+        entra, self._entra = self._entra, None
+        if engine is not None:
+            await engine.dispose()
+        if entra is not None:
+            await entra.close()
+
+    @property
+    def engine(self) -> AsyncEngine:
+        """The engine of the running loop, made now if need be. Repositories take sessions, not this."""
+        if self._closed:
+            raise RuntimeError("the database was closed")
+        loop = asyncio.get_running_loop()
+        if self._engine is None:
+            self._engine, self._loop = self._make_engine(), loop
+        elif self._loop is not loop:
+            raise RuntimeError("the database belongs to another event loop")
+        return self._engine
+
+    def _make_engine(self) -> AsyncEngine:
+        settings = self._settings
+        url = settings.database_url.get_secret_value()
+        arguments = connect_arguments(settings, url, self._application_name)
+        if settings.database_entra_auth:
+            self._entra = EntraPassword.create(settings)
+            arguments["password"] = self._entra
+        engine = create_async_engine(
+            url,
+            async_creator=lambda: _connect(arguments),
+            pool_size=settings.database_pool_size,
+            max_overflow=settings.database_max_overflow,
+            pool_timeout=settings.database_pool_timeout,
+            pool_pre_ping=True,
+            pool_recycle=_RECYCLE_SECONDS,
+            pool_use_lifo=True,
+            json_serializer=_to_json,
+            json_deserializer=orjson.loads,
+            hide_parameters=True,
+        )
+        event.listen(engine.sync_engine, "handle_error", _broken_connection)
+        return engine
+
+
+async def _connect(arguments: dict[str, Any]) -> Any:
+    try:
+        return await asyncpg.connect(**arguments)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise failures.connection_failure(error) from error
+
+
+def _broken_connection(context: ExceptionContext) -> BaseException | None:
+    # asyncpg lets errors of the socket and its own command timeout through as they are; SQLAlchemy would
+    # then put the connection back into the pool as if it were sound.
+    if not isinstance(context.original_exception, OSError):
+        return None
+    context.is_disconnect = True
+    context.invalidate_pool_on_disconnect = False
+    return failures.connection_failure(context.original_exception)
+
+
+def _to_json(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+async def _refuse_privileged_role(engine: AsyncEngine) -> None:
+    async with engine.connect() as connection:
+        role = (await connection.execute(_WHO_AM_I)).one()
+    if role.superuser or role.owner:
+        what = "a superuser" if role.superuser else "the owner of the tables"
+        raise PrivilegedDatabaseRoleError(
+            f"The database role {role.name!r} is {what}: connect as app_user (or a member of it),"
+            " and name the owner in ADMIN_ASSISTANT_MIGRATION_DATABASE_URL."
+        )

@@ -1,0 +1,47 @@
+"""Which failures of the database pass by themselves, and what the caller is told of them."""
+
+import asyncpg
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from shared.errors import Unavailable
+
+RETRY_AFTER_SECONDS = 5.0
+_BUSY_RETRY_AFTER_SECONDS = 1.0
+#: SQLSTATE → what it means for the caller. The transaction was rolled back in every case.
+_PASSING = {
+    "40001": "The database could not serialise the change; repeat it.",
+    "40P01": "The database broke a deadlock; repeat the change.",
+    "55P03": "Another change holds the rows; repeat it in a moment.",
+    "57014": "The database took too long.",
+    "25P03": "The transaction was idle for too long.",
+}
+_PASSING_CLASSES = {
+    "08": "The connection to the database broke.",
+    "53": "The database is out of resources.",
+    "57": "The database is shutting down or starting.",
+}
+
+
+def connection_failure(error: BaseException) -> Unavailable:
+    """No connection could be made. The reason is in the chained error, not in what the caller sees."""
+    if isinstance(error, asyncpg.InvalidAuthorizationSpecificationError | asyncpg.InvalidCatalogNameError):
+        return Unavailable("The database refuses this app's account.", retry_after=RETRY_AFTER_SECONDS)
+    return Unavailable("The database cannot be reached.", retry_after=RETRY_AFTER_SECONDS)
+
+
+def pool_exhausted(error: PoolTimeout, waited: float) -> Unavailable:
+    """Every connection of the pool was in use for ``waited`` seconds."""
+    return Unavailable("All database connections are in use.", retry_after=max(1.0, waited))
+
+
+def passing_failure(error: DBAPIError) -> Unavailable | None:
+    """The failure as :class:`Unavailable` when repeating may help, else None."""
+    state = str(getattr(error.orig, "sqlstate", None) or "")
+    detail = _PASSING.get(state) or _PASSING_CLASSES.get(state[:2])
+    if detail is None and error.connection_invalidated:
+        detail = _PASSING_CLASSES["08"]
+    if detail is None:
+        return None
+    busy = state in _PASSING
+    return Unavailable(detail, retry_after=_BUSY_RETRY_AFTER_SECONDS if busy else RETRY_AFTER_SECONDS)

@@ -1,0 +1,18 @@
+"""Run by Alembic with the connection that ``shared.database.migrate`` holds the advisory lock on."""
+
+from alembic import context
+
+from shared.database.models import Base
+
+
+def run_migrations() -> None:
+    """Run what was asked for, all of it in one transaction."""
+    connection = context.config.attributes.get("connection")
+    if connection is None:
+        raise RuntimeError("use python -m shared.database.migrate")
+    context.configure(connection=connection, target_metadata=Base.metadata, compare_type=True)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+run_migrations()

@@ -1,0 +1,155 @@
+"""What is written for an archived event: the copy in the archive calendar and our record (domain.md 2.6)."""
+
+import uuid
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from shared.domain.source_event import SourceEvent
+from shared.domain.zones import find_zone, local_wall_time
+
+# Fixed for ever: copies already written are found by these ids (graph.md, Extended property).
+_PROPERTY_SET = "{6f1d2c52-3a0e-4b7b-9a55-0d6c1f2e8b41}"
+ARCHIVE_KEY_PROPERTY = f"String {_PROPERTY_SET} Name ArchiveKey"
+ARCHIVE_REVISION_PROPERTY = f"String {_PROPERTY_SET} Name ArchiveRevision"
+ARCHIVE_SOURCE_PROPERTY = f"String {_PROPERTY_SET} Name ArchiveSource"
+
+MAX_SUBJECT_UNITS = 255
+"""Exchange stores 255 UTF-16 units of a calendar item's subject and ends a longer one with three dots."""
+
+_WRITABLE_SHOW_AS = frozenset({"free", "tentative", "busy", "oof", "workingElsewhere"})
+
+
+@dataclass(frozen=True, slots=True)
+class CopyPayload:
+    """The JSON body of the POST or PATCH, and whether a time could not be kept in its original zone."""
+
+    body: dict[str, Any]
+    zone_reported: bool
+
+
+def copy_payload(
+    event: SourceEvent,
+    *,
+    configuration_id: uuid.UUID,
+    archive_key: str,
+    source_key: str,
+    revision: str,
+    generation: int,
+    create: bool,
+) -> CopyPayload:
+    """The body that makes (``create``) or updates the copy of ``event`` (domain.md 2.6; graph.md, Event).
+
+    It never holds attendees or an online meeting, so it cannot send an invitation. A create carries
+    ``transactionId`` and all three extended properties, an update ``ArchiveRevision`` alone. A custom or
+    unknown zone and a wall time that occurs twice are written in UTC and reported. ``showAs`` "unknown"
+    is written as "busy", as which it counts (domain.md 5.1); our record keeps what was given.
+    """
+    start, start_kept = _time(event.start, event.start_zone, event.is_all_day)
+    # Graph refuses an all-day event with two zones (graph.md, Event).
+    end_zone = event.start_zone if event.is_all_day else event.end_zone
+    end, end_kept = _time(event.end, end_zone, event.is_all_day)
+    body: dict[str, Any] = {
+        "subject": _graph_subject(_storable(event.subject)),
+        "body": {"contentType": event.body_type, "content": _storable(event.body)},
+        "start": start,
+        "end": end,
+        "isAllDay": event.is_all_day,
+        "location": {"displayName": _storable(event.location)},
+        "categories": [_storable(category) for category in event.categories],
+        "showAs": event.show_as if event.show_as in _WRITABLE_SHOW_AS else "busy",
+        "importance": event.importance,
+        "sensitivity": event.sensitivity,
+        "isReminderOn": False,
+    }
+    properties = [{"id": ARCHIVE_REVISION_PROPERTY, "value": revision}]
+    if create:
+        properties += [
+            {"id": ARCHIVE_KEY_PROPERTY, "value": archive_key},
+            {"id": ARCHIVE_SOURCE_PROPERTY, "value": _archive_source(event, configuration_id)},
+        ]
+        body["transactionId"] = transaction_id(configuration_id, source_key, generation)
+    body["singleValueExtendedProperties"] = properties
+    return CopyPayload(body, zone_reported=not (start_kept and end_kept))
+
+
+def transaction_id(configuration_id: uuid.UUID, source_key: str, generation: int) -> str:
+    """What makes a repeated POST of one copy harmless: UUIDv5 (design.md, Creating)."""
+    return str(uuid.uuid5(configuration_id, f"{source_key}|{generation}"))
+
+
+def appointment_record(event: SourceEvent, attachment_count: int) -> dict[str, Any]:
+    """Our own record of an event, JSON-able, named as the columns of ``Appointment``; times ISO 8601.
+
+    It keeps what the copy omits: organizer, attendees, cancelled, declined, number of attachments.
+    """
+    return {
+        "subject": _storable(event.subject),
+        "body": _storable(event.body),
+        "body_type": event.body_type,
+        "start_at": event.start.isoformat(),
+        "end_at": event.end.isoformat(),
+        "start_zone": _storable(event.start_zone),
+        "end_zone": _storable(event.end_zone),
+        "is_all_day": event.is_all_day,
+        "location": _storable(event.location),
+        "categories": [_storable(category) for category in event.categories],
+        "show_as": event.show_as,
+        "importance": event.importance,
+        "sensitivity": event.sensitivity,
+        "is_cancelled": event.is_cancelled,
+        "is_declined": event.is_declined,
+        "organizer": _storable_fields(asdict(event.organizer)) if event.organizer else None,
+        "attendees": [_storable_fields(asdict(attendee)) for attendee in event.attendees],
+        "attachment_count": attachment_count,
+        "ical_uid": event.ical_uid,
+    }
+
+
+def _time(instant: datetime, zone_name: str, all_day: bool) -> tuple[dict[str, str], bool]:
+    """Graph's dateTimeTimeZone of an instant, in the zone it had where that leads back to it."""
+    zone = find_zone(zone_name)
+    if zone is None:
+        return _date_time(instant.astimezone(UTC), "UTC"), False
+    name = "UTC" if zone.key == "UTC" else zone_name
+    if all_day:
+        # An all-day event's instants are its dates' midnights as given: never shifted (graph.md).
+        return _date_time(instant, name), True
+    wall = local_wall_time(instant, zone)
+    if wall is None:
+        return _date_time(instant.astimezone(UTC), "UTC"), False
+    return _date_time(wall, name), True
+
+
+def _date_time(wall: datetime, zone_name: str) -> dict[str, str]:
+    digits = wall.replace(tzinfo=None).isoformat(timespec="microseconds")
+    return {"dateTime": f"{digits}0", "timeZone": zone_name}
+
+
+def _archive_source(event: SourceEvent, configuration_id: uuid.UUID) -> str:
+    original = event.original_start or event.start
+    source = {
+        "configuration": str(configuration_id),
+        "source": event.id,
+        "iCalUId": event.ical_uid,
+        "originalStart": f"{original.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z",
+    }
+    return orjson.dumps(source, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def _graph_subject(subject: str) -> str:
+    units = subject.encode("utf-16-le")
+    if len(units) <= 2 * MAX_SUBJECT_UNITS:
+        return subject
+    return units[: 2 * (MAX_SUBJECT_UNITS - 3)].decode("utf-16-le", errors="ignore") + "..."
+
+
+def _storable(text: str) -> str:
+    """PostgreSQL refuses U+0000 in text and jsonb: one such event would fail the whole plan."""
+    return text.replace("\x00", "") if "\x00" in text else text
+
+
+def _storable_fields(fields: dict[str, str]) -> dict[str, str]:
+    return {name: _storable(value) for name, value in fields.items()}

@@ -1,0 +1,66 @@
+"""What a run reports (domain.md 2.13)."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Outcome(StrEnum):
+    """What became of a source event; each is in exactly one."""
+
+    ARCHIVED = "archived"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    MERGED = "merged"
+    CONSUMED = "consumed"
+    LEFT_OUT = "left_out"
+    FLAGGED = "flagged"
+    LOCKED = "locked"
+    CONFLICT = "conflict"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunReport:
+    """Counts of one run: events by outcome, then what was done beside them, then its cost.
+
+    ``source`` is the number of source events that belong to the run; ``seconds`` its duration.
+    """
+
+    source: int
+    archived: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    merged: int = 0
+    consumed: int = 0
+    left_out: int = 0
+    flagged: int = 0
+    locked: int = 0
+    conflict: int = 0
+    failed: int = 0
+    overlaps_resolved: int = 0
+    modifications_applied: int = 0
+    orphan_modifications: int = 0
+    category_issues: int = 0
+    graph_requests: int = 0
+    round_trips: int = 0
+    seconds: float = 0.0
+
+    @classmethod
+    def of(cls, source: int, outcomes: Mapping[Outcome, int], **beside: Any) -> "RunReport":
+        """The report of ``source`` events with their counts by outcome; other fields by name."""
+        return cls(source=source, **{str(outcome): count for outcome, count in outcomes.items()}, **beside)
+
+    def count(self, outcome: Outcome) -> int:
+        """How many events ended with ``outcome``."""
+        return int(getattr(self, outcome.value))
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether every source event is in exactly one outcome, as far as counts can tell."""
+        return sum(map(self.count, Outcome)) == self.source
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields by name."""
+        return asdict(self)

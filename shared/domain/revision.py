@@ -1,0 +1,81 @@
+"""Fingerprints of a source event: has it changed since it was archived, and is it a duplicate."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+
+import orjson
+
+from shared.domain.source_event import Person, SourceEvent
+
+type AppliedModification = tuple[str, datetime, datetime]
+"""Source key, start and end of a modification that was applied to a meeting (domain.md 4)."""
+
+_CANONICAL = orjson.OPT_SORT_KEYS
+
+
+def revision(event: SourceEvent, modifications: Sequence[AppliedModification] = ()) -> str:
+    """Lower-case hex SHA-256 over what the copy and our record carry of an event (domain.md 2.4, 2.6).
+
+    Change keys, automation results and policies are not part of it; attendees count in any order, line
+    endings of the body in any convention. With modifications, their keys and times count as well.
+    """
+    own = hashlib.sha256(orjson.dumps(_source_fields(event), option=_CANONICAL)).hexdigest()
+    if not modifications:
+        return own
+    # Over the digest, not the fields: the planner applies modifications when the body is long forgotten.
+    applied = {"event": own, "modifications": sorted(modifications)}
+    return hashlib.sha256(orjson.dumps(applied, option=_CANONICAL)).hexdigest()
+
+
+def duplicate_hash(event: SourceEvent) -> bytes:
+    """Equal for events that are duplicates of each other, by source times (domain.md 2.9); 16 bytes.
+
+    Subject, start, end and body are the same, and so are organizer and categories, without which two
+    events are an overlap. A cancelled or declined event is no duplicate of one that takes place: merged
+    into it, time that counts would be lost (domain.md 2.1).
+    """
+    facts = (
+        event.subject,
+        event.start,
+        event.end,
+        event.is_all_day,
+        event.is_cancelled,
+        event.is_declined,
+        event.organizer.address.casefold() if event.organizer else None,
+        sorted(category.casefold() for category in event.categories),
+        event.body_type,
+        _plain_line_endings(event.body),
+    )
+    return hashlib.blake2b(orjson.dumps(facts), digest_size=16).digest()
+
+
+def _source_fields(event: SourceEvent) -> dict[str, object]:
+    return {
+        "subject": event.subject,
+        "body": _plain_line_endings(event.body),
+        "body_type": event.body_type,
+        "start": event.start,
+        "end": event.end,
+        "start_zone": event.start_zone,
+        "end_zone": event.end_zone,
+        "is_all_day": event.is_all_day,
+        "location": event.location,
+        "categories": event.categories,
+        "show_as": event.show_as,
+        "importance": event.importance,
+        "sensitivity": event.sensitivity,
+        "is_cancelled": event.is_cancelled,
+        "is_declined": event.is_declined,
+        "has_attachments": event.has_attachments,
+        "organizer": _person(event.organizer) if event.organizer else None,
+        "attendees": sorted(map(_person, event.attendees)),
+    }
+
+
+def _person(person: Person) -> tuple[str, str, str, str]:
+    return person.address, person.name, person.kind, person.response
+
+
+def _plain_line_endings(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text

@@ -1,0 +1,77 @@
+"""Many small reads in few round trips: ``$batch`` of GETs, of which only the failed are asked again."""
+
+from collections.abc import Sequence
+
+from shared.graph.batch import MAX_REQUESTS, SubResponse, decode_responses, encode_reads
+from shared.graph.client import GraphClient
+from shared.graph.errors import CallFailed
+from shared.graph.retry import Reads
+from shared.graph.throttle import MAILBOX_SLOTS
+
+_HEADERS = {"Accept": "application/json", "Content-Type": "application/json"}
+
+
+class BatchReads:
+    """GETs of one mailbox, 20 to a batch, one batch after another."""
+
+    def __init__(self, client: GraphClient, reads: Reads) -> None:
+        self._client = client
+        self._reads = reads
+
+    async def get_all(self, mailbox: str, paths: Sequence[str], prefer: str) -> list[SubResponse]:
+        """The responses in the order of the paths, each 200 or 404; raises CallFailed for any other."""
+        found: list[SubResponse] = []
+        for first in range(0, len(paths), MAX_REQUESTS):
+            chunk = _Chunk(self._client, paths[first : first + MAX_REQUESTS], prefer)
+            slots = min(MAILBOX_SLOTS, len(chunk.paths))
+            await self._reads.run(mailbox, chunk.fetch, slots=slots)
+            found += [chunk.found[number] for number in range(len(chunk.paths))]
+        return found
+
+
+class _Chunk:
+    """One batch's worth of paths and what was found so far."""
+
+    def __init__(self, client: GraphClient, paths: Sequence[str], prefer: str) -> None:
+        self.paths = paths
+        self.found: dict[int, SubResponse] = {}
+        self._client = client
+        self._prefer = prefer
+        self._renewed = False
+
+    async def fetch(self) -> None:
+        """Ask for everything that is missing; raises CallFailed if something still is."""
+        failure = await self._ask()
+        if failure is not None and failure.status == 401 and not self._renewed:
+            self._renewed = True
+            await self._client.tokens.invalidate()
+            failure = await self._ask()
+        if failure is not None:
+            raise failure
+
+    async def _ask(self) -> CallFailed | None:
+        missing = [number for number in range(len(self.paths)) if number not in self.found]
+        content = encode_reads([self.paths[number] for number in missing], self._prefer)
+        url = f"{self._client.base_url}/$batch"
+        raw = await self._client.send("POST", url, _HEADERS, content, reads=len(missing))
+        try:
+            responses = decode_responses(raw)
+        except (ValueError, TypeError, AttributeError, KeyError) as error:
+            raise CallFailed(502, "unreadable_answer") from error
+        failures = []
+        for position, number in enumerate(missing):
+            response = responses.get(position) or SubResponse(502, {}, "missing_response", None)
+            if response.status in (200, 404):
+                self.found[number] = response
+            else:
+                code = response.code or f"http_{response.status}"
+                failures.append(CallFailed(response.status, code, response.retry_after))
+        return _worst(failures)
+
+
+def _worst(failures: list[CallFailed]) -> CallFailed | None:
+    """What the whole chunk failed with: a lasting failure first, else the longest wait (graph.md, $batch)."""
+    if not failures:
+        return None
+    lasting = next((failure for failure in failures if not failure.passing), None)
+    return lasting or max(failures, key=lambda failure: failure.retry_after or 0.0)

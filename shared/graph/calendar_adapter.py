@@ -1,0 +1,298 @@
+"""Calendars of mailboxes at Graph: read in pages, written in batches (design.md, Archive; graph.md)."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Sequence
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from shared.domain.archive_copy import ARCHIVE_KEY_PROPERTY
+from shared.domain.source_event import SourceEvent
+from shared.errors import GraphRefused, NotFound
+from shared.graph import batch
+from shared.graph.batch_reads import BatchReads
+from shared.graph.client import TRANSPORT_ERRORS, GraphClient
+from shared.graph.copy_codec import COPY_EXPAND, COPY_FIELDS, Copy, decode_copy
+from shared.graph.errors import MAILBOX_GONE_CODES, TOLD_TO_WAIT, CallFailed, as_product_error, never_sent
+from shared.graph.event_codec import EVENT_FIELDS, UndecodableEvent, decode_event, decode_events
+from shared.graph.paths import Paths
+from shared.graph.records import Answer, GraphCalendar, Mailbox, Verdict, Write
+from shared.graph.retry import Reads, RetryPolicy
+from shared.graph.throttle import MAILBOX_SLOTS, Throttle
+
+#: Sent with every read, on every page again (graph.md, Wire): bodies stay HTML.
+READ_PREFER = 'outlook.timezone="UTC", IdType="ImmutableId"'
+_JSON_HEADERS = {"Accept": "application/json", "Content-Type": "application/json"}
+_READ_HEADERS = {"Accept": "application/json", "Prefer": READ_PREFER}
+_EVENT_SELECT = ",".join(EVENT_FIELDS)
+_log = logging.getLogger(__name__)
+
+
+class CalendarAdapter:
+    """The calendars of mailboxes; ``mailbox`` is the owner's Entra object id (or UPN) everywhere.
+
+    Reads are tried again within bounds and never before Graph allows it; writes never are (design.md, Archive).
+    Raises GraphUnavailable (come back after ``retry_after`` seconds), GraphRefused (a retry does not mend it) and
+    NotFound with code ``mailbox_not_found`` for a mailbox that is gone or has no licence.
+    """
+
+    def __init__(
+        self, client: GraphClient, throttle: Throttle | None = None, policy: RetryPolicy | None = None
+    ) -> None:
+        self._client = client
+        self._throttle = throttle or Throttle()
+        self._reads = Reads(self._throttle, policy)
+        self._batches = BatchReads(client, self._reads)
+        self._paths = Paths(client)
+
+    async def get_mailbox(self, mailbox: str) -> Mailbox | None:
+        """Whose mailbox it is; None if the directory has no such user."""
+        try:
+            item = await self._item(mailbox, self._paths.mailbox(mailbox))
+        except CallFailed as failure:
+            if failure.status == 404:
+                return None
+            raise as_product_error(failure, "reading a user") from failure
+        return Mailbox(
+            id=item["id"],
+            user_principal_name=item.get("userPrincipalName") or "",
+            mail=item.get("mail") or "",
+            display_name=item.get("displayName") or "",
+        )
+
+    async def list_calendars(self, mailbox: str) -> list[GraphCalendar]:
+        """Every calendar of the mailbox."""
+        items = await self._collected(mailbox, self._paths.calendars(mailbox), "listing calendars")
+        return [_calendar(item) for item in items]
+
+    async def get_calendar(self, mailbox: str, calendar_id: str) -> GraphCalendar | None:
+        """One calendar; None if the mailbox has none of that id."""
+        item = await self._item_or_none(
+            mailbox, self._paths.calendar(mailbox, calendar_id), "reading a calendar"
+        )
+        return None if item is None else _calendar(item)
+
+    async def create_calendar(self, mailbox: str, name: str) -> GraphCalendar:
+        """Make a calendar. If the answer is lost, the calendar of that name is what it made.
+
+        Raises GraphRefused if one of that name exists.
+        """
+        url = self._client.base_url + self._paths.new_calendar(mailbox)
+        content = orjson.dumps({"name": name})
+
+        async def create() -> bytes:
+            return await self._client.send("POST", url, _JSON_HEADERS, content, writes=1)
+
+        try:
+            return _calendar(orjson.loads(await self._reads.run(mailbox, create, repeatable=False)))
+        except CallFailed as failure:
+            if failure.passing and failure.status != 429 and failure.code != "not_connected":
+                for calendar in await self.list_calendars(mailbox):
+                    if calendar.name == name:
+                        return calendar
+            raise as_product_error(failure, "creating a calendar") from failure
+
+    async def read_window(
+        self, mailbox: str, calendar_id: str, start: datetime, end: datetime
+    ) -> AsyncGenerator[list[SourceEvent]]:
+        """Pages of the events that intersect ``[start, end)``, by start, occurrences expanded.
+
+        The next page is fetched while the caller works on one. Raises GraphRefused (``undecodable_event``) for an
+        event without id or times.
+        """
+        path = self._paths.window(mailbox, calendar_id, start, end, EVENT_FIELDS)
+        async for items in self._pages(mailbox, path, "reading a calendar"):
+            try:
+                page = decode_events(items)
+            except UndecodableEvent as error:
+                raise _undecodable(error) from error
+            yield page
+
+    async def get_events(
+        self, mailbox: str, calendar_id: str | None, ids: Sequence[str]
+    ) -> dict[str, SourceEvent | None]:
+        """Events by immutable id, None for each that is gone; only in ``calendar_id``, or anywhere if None."""
+        wanted = list(dict.fromkeys(ids))
+        paths = [
+            f"{self._paths.event(mailbox, calendar_id, event_id)}?$select={_EVENT_SELECT}"
+            for event_id in wanted
+        ]
+        responses = await self._batched(mailbox, paths, "reading events")
+        try:
+            return {
+                event_id: None if response.status == 404 else decode_event(response.body)
+                for event_id, response in zip(wanted, responses, strict=True)
+            }
+        except UndecodableEvent as error:
+            raise _undecodable(error) from error
+
+    async def count_attachments(self, mailbox: str, ids: Sequence[str]) -> dict[str, int]:
+        """How many attachments each event has; 0 for an event that is gone."""
+        wanted = list(dict.fromkeys(ids))
+        paths = [f"{self._paths.event(mailbox, None, each)}/attachments?$select=id" for each in wanted]
+        counts: dict[str, int] = {}
+        responses = await self._batched(mailbox, paths, "counting attachments")
+        for event_id, response in zip(wanted, responses, strict=True):
+            counts[event_id] = len(response.body.get("value") or ())
+            link = response.body.get("@odata.nextLink")
+            if link:
+                more = await self._collected(mailbox, link, "counting attachments")
+                counts[event_id] += len(more)
+        return counts
+
+    async def find_copies(self, mailbox: str, calendar_id: str, archive_key: str) -> list[Copy]:
+        """The copies that carry an ``ArchiveKey``, oldest first (domain.md 2.6).
+
+        Looks in the whole mailbox if Graph cannot search a named calendar (graph.md, Extended property).
+        """
+        if not archive_key.isalnum():
+            raise ValueError("an ArchiveKey is a hexadecimal hash")
+        condition = (
+            f"singleValueExtendedProperties/Any(ep: ep/id eq '{ARCHIVE_KEY_PROPERTY}' "
+            f"and ep/value eq '{archive_key}')"
+        )
+        what = "searching for a copy"
+        try:
+            path = self._paths.search(mailbox, calendar_id, condition, COPY_FIELDS, COPY_EXPAND)
+            items = await self._collected(mailbox, path, what)
+        except GraphRefused as refusal:
+            if refusal.graph_status not in (400, 501):
+                raise
+            path = self._paths.search(mailbox, None, condition, COPY_FIELDS, COPY_EXPAND)
+            items = await self._collected(mailbox, path, what)
+        copies = [decode_copy(item) for item in items]
+        return sorted(copies, key=lambda copy: (copy.created, copy.id))
+
+    async def get_copy(self, mailbox: str, copy_id: str) -> Copy | None:
+        """A copy by its immutable id; None if it is gone."""
+        path = self._paths.found_event(mailbox, copy_id, COPY_FIELDS, COPY_EXPAND)
+        item = await self._item_or_none(mailbox, path, "reading a copy")
+        return None if item is None else decode_copy(item)
+
+    async def send(
+        self, mailbox: str, calendar_id: str, writes: Sequence[Write], timeout: float
+    ) -> list[Answer]:
+        """Send 1 to 20 writes in exactly one ``$batch``, never again; the answers in the order of the writes.
+
+        ``timeout`` seconds bound everything: the token, the wait for the mailbox's slots, the request and its
+        answer. Verdicts are those of design.md, Answers, and NOT_SENT when nothing left this machine. A mailbox that
+        is told to wait is not asked: THROTTLED with the rest of the wait. Raises ValueError for a malformed batch.
+        """
+        content = batch.encode_writes(
+            writes,
+            self._paths.events(mailbox, calendar_id),
+            lambda copy_id: self._paths.event(mailbox, None, copy_id),
+        )
+        answers = await self._post(mailbox, writes, content, timeout)
+        wait = max((answer.retry_after or 0.0 for answer in answers), default=0.0)
+        if wait > 0 and any(answer.code != TOLD_TO_WAIT for answer in answers):
+            await self._throttle.close(mailbox, wait)
+        return answers
+
+    async def _post(
+        self, mailbox: str, writes: Sequence[Write], content: bytes, timeout: float
+    ) -> list[Answer]:
+        posted = False
+        try:
+            async with asyncio.timeout(timeout):
+                token = await self._client.token()
+                async with self._throttle.slots(mailbox, MAILBOX_SLOTS):
+                    wait = self._throttle.known_wait(mailbox)
+                    if wait > 0:
+                        return batch.same_for_all(writes, Verdict.THROTTLED, TOLD_TO_WAIT, wait)
+                    posted = True
+                    outer = await self._client.post_batch(content, token, writes=len(writes))
+        except CallFailed as failure:
+            return batch.same_for_all(writes, Verdict.NOT_SENT, failure.code)
+        except TimeoutError:
+            return batch.same_for_all(writes, Verdict.UNKNOWN if posted else Verdict.NOT_SENT, "timeout")
+        except TRANSPORT_ERRORS as error:
+            if never_sent(error):
+                return batch.same_for_all(writes, Verdict.NOT_SENT, "not_connected")
+            _log.warning("graph batch lost: %s", type(error).__name__)
+            return batch.same_for_all(writes, Verdict.UNKNOWN, "connection")
+        answers = batch.answers_to_outer(writes, outer.status, outer.content, outer.retry_after)
+        if any(answer.verdict is Verdict.UNAUTHORIZED for answer in answers):
+            await self._client.tokens.invalidate(token)
+        return answers
+
+    async def _batched(self, mailbox: str, paths: Sequence[str], what: str) -> list[batch.SubResponse]:
+        try:
+            responses = await self._batches.get_all(mailbox, paths, READ_PREFER)
+        except CallFailed as failure:
+            raise as_product_error(failure, what) from failure
+        for response in responses:
+            if response.status == 404 and response.code in MAILBOX_GONE_CODES:
+                raise _mailbox_gone(response.code)
+        return responses
+
+    async def _item(self, mailbox: str, path: str) -> dict[str, Any]:
+        url = self._client.base_url + path
+        raw = await self._reads.run(mailbox, lambda: self._client.get(url, _READ_HEADERS))
+        item: dict[str, Any] = orjson.loads(raw)
+        return item
+
+    async def _item_or_none(self, mailbox: str, path: str, what: str) -> dict[str, Any] | None:
+        try:
+            return await self._item(mailbox, path)
+        except CallFailed as failure:
+            if failure.status != 404:
+                raise as_product_error(failure, what) from failure
+            if failure.code in MAILBOX_GONE_CODES:
+                raise _mailbox_gone(failure.code) from failure
+            return None
+
+    async def _collected(self, mailbox: str, path: str, what: str) -> list[dict[str, Any]]:
+        return [item async for items in self._pages(mailbox, path, what) for item in items]
+
+    async def _pages(self, mailbox: str, path: str, what: str) -> AsyncGenerator[list[dict[str, Any]]]:
+        """The pages of a collection, the next one fetched ahead; empty pages are no end."""
+        url = path if path.startswith("http") else self._client.base_url + path
+        seen: set[str] = set()
+        ahead = asyncio.create_task(self._page(mailbox, url))
+        try:
+            while True:
+                try:
+                    page = await ahead
+                    link = page.get("@odata.nextLink")
+                    if link:
+                        if link in seen:
+                            raise CallFailed(400, "next_link_repeats")
+                        seen.add(link)
+                        ahead = asyncio.create_task(self._page(mailbox, self._client.checked_link(link)))
+                except CallFailed as failure:
+                    if failure.status == 404 and failure.code in MAILBOX_GONE_CODES:
+                        raise _mailbox_gone(failure.code) from failure
+                    raise as_product_error(failure, what) from failure
+                yield page.get("value") or []
+                if not link:
+                    return
+        finally:
+            ahead.cancel()
+            await asyncio.gather(ahead, return_exceptions=True)
+
+    async def _page(self, mailbox: str, url: str) -> dict[str, Any]:
+        page: dict[str, Any] = orjson.loads(
+            await self._reads.run(mailbox, lambda: self._client.get(url, _READ_HEADERS))
+        )
+        return page
+
+
+def _calendar(item: dict[str, Any]) -> GraphCalendar:
+    return GraphCalendar(
+        id=item["id"],
+        name=item.get("name") or "",
+        is_default=item.get("isDefaultCalendar") is True,
+        can_edit=item.get("canEdit") is True,
+        owner_address=(item.get("owner") or {}).get("address") or "",
+    )
+
+
+def _mailbox_gone(code: str) -> NotFound:
+    return NotFound(f"Microsoft Graph has no such mailbox: {code}", code="mailbox_not_found")
+
+
+def _undecodable(error: UndecodableEvent) -> GraphRefused:
+    return GraphRefused(str(error), graph_status=200, graph_code="undecodable_event")

@@ -1,0 +1,221 @@
+"""One connection to Microsoft Graph: HTTP, token and the SDK, each made when first needed."""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import httpx
+
+from shared.graph.credential import TokenCache, make_credential
+from shared.graph.errors import CallFailed, never_sent, retry_after_seconds
+from shared.graph.usage import count_call
+from shared.settings import Settings
+
+if TYPE_CHECKING:
+    from kiota_abstractions.request_information import RequestInformation
+    from msgraph import GraphServiceClient
+
+_LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+_CONNECT_TIMEOUT = 10.0
+_IDLE_SECONDS = 15.0
+_MAX_CONNECTIONS = 100
+_log = logging.getLogger(__name__)
+
+#: What the transport raises; aiohttp's own errors pass where it has no httpx name for them.
+TRANSPORT_ERRORS = (httpx.HTTPError, aiohttp.ClientError, OSError)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchAnswer:
+    """The answer to a posted $batch, whatever its status."""
+
+    status: int
+    content: bytes
+    retry_after: str | None
+
+
+class GraphClient:
+    """Talks to Graph through the msgraph-sdk's adapter; belongs to one event loop, to be closed on it."""
+
+    def __init__(self, base_url: str, tokens: TokenCache, *, scope: str, read_timeout: float) -> None:
+        parts = urlsplit(base_url)
+        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOCAL_HOSTS):
+            raise ValueError("graph_base_url must be https, or http on this machine")
+        self.base_url = base_url.rstrip("/")
+        self.tokens = tokens
+        self.read_timeout = read_timeout
+        self._origin = (parts.scheme, parts.netloc)
+        self._scope = scope
+        self._http: httpx.AsyncClient | None = None
+        self._transport: httpx.AsyncBaseTransport | None = None
+        self._sdk: GraphServiceClient | None = None
+
+    @classmethod
+    def create(cls, settings: Settings) -> "GraphClient":
+        """The client the settings describe; connects and imports nothing yet. Raises ValueError for plain http."""
+        tokens = TokenCache(lambda: make_credential(settings), settings.graph_scope)
+        return cls(
+            settings.graph_base_url,
+            tokens,
+            scope=settings.graph_scope,
+            read_timeout=settings.graph_read_timeout,
+        )
+
+    @property
+    def sdk(self) -> "GraphServiceClient":
+        """The SDK's client, for its request builders."""
+        if self._sdk is None:
+            from shared.graph.sdk import make_adapter, make_sdk
+
+            self._sdk = make_sdk(make_adapter(self._http_client(), self.base_url, self.tokens, self._scope))
+        return self._sdk
+
+    def path_of(self, request: "RequestInformation") -> str:
+        """The path and query of a builder's request, relative to the version, as $batch wants them."""
+        request.path_parameters["baseurl"] = self.base_url
+        # The SDK's middleware, which is off, would turn %24select into $select.
+        path, mark, query = str(request.url).removeprefix(self.base_url).partition("?")
+        return f"{path}{mark}{f'&{query}'.replace('&%24', '&$')[1:]}"
+
+    def checked_link(self, link: str) -> str:
+        """A nextLink, which is followed as it is; raises CallFailed if it leads our token elsewhere."""
+        parts = urlsplit(link)
+        if (parts.scheme, parts.netloc) != self._origin:
+            raise CallFailed(400, "foreign_next_link")
+        return link
+
+    async def get(self, url: str, headers: dict[str, str]) -> bytes:
+        """The body of the answer to a GET of an absolute URL; as ``send``."""
+        return await self.send("GET", url, headers, reads=1)
+
+    async def send(
+        self,
+        method: str,
+        url: str,
+        headers: dict[str, str],
+        content: bytes | None = None,
+        *,
+        reads: int = 0,
+        writes: int = 0,
+    ) -> bytes:
+        """The body of the answer to one request, sent through the SDK's adapter; raises CallFailed.
+
+        A token that was refused is renewed once and the request repeated. ``reads`` and ``writes`` are what it
+        counts for.
+        """
+        value = await self.token()
+        try:
+            return await self._send_once(method, url, headers, content, reads, writes)
+        except CallFailed as failure:
+            if failure.status != 401:
+                raise
+        await self.tokens.invalidate(value)
+        await self.token()
+        return await self._send_once(method, url, headers, content, reads, writes)
+
+    async def _send_once(
+        self, method: str, url: str, headers: dict[str, str], content: bytes | None, reads: int, writes: int
+    ) -> bytes:
+        from kiota_abstractions.api_error import APIError
+
+        from shared.graph.sdk import error_types, raw_request
+
+        request = raw_request(method, url, headers, content)
+        adapter = self.sdk.request_adapter
+        count_call(reads=reads, writes=writes)
+        try:
+            async with asyncio.timeout(self.read_timeout):
+                raw = await adapter.send_primitive_async(request, "bytes", error_types())
+        except APIError as error:
+            raise _failure(error) from error
+        except TimeoutError as error:
+            raise CallFailed(None, "timeout") from error
+        except TRANSPORT_ERRORS as error:
+            raise CallFailed(None, "not_connected" if never_sent(error) else "connection") from error
+        return bytes(raw or b"")
+
+    async def post_batch(self, content: bytes, token: str, *, writes: int) -> BatchAnswer:
+        """Post one $batch exactly once, with a token fetched before; the caller limits the time.
+
+        Goes round the SDK's adapter, which would repeat it after a claims challenge. Raises TRANSPORT_ERRORS.
+        """
+        http = self._http_client()
+        request = http.build_request(
+            "POST",
+            f"{self.base_url}/$batch",
+            content=content,
+            headers={
+                "Authorization": f"Bearer {token}",
+                "Content-Type": "application/json",
+                "Accept": "application/json",
+            },
+        )
+        count_call(writes=writes)
+        response = await http.send(request)
+        if response.status_code != 200:
+            _log.warning(
+                "graph batch answered %d, request-id %s",
+                response.status_code,
+                response.headers.get("request-id"),
+            )
+        return BatchAnswer(response.status_code, response.content, response.headers.get("retry-after"))
+
+    async def token(self) -> str:
+        """A token for Graph; raises CallFailed: without an answer 503, refused 401."""
+        from azure.core.exceptions import AzureError, ClientAuthenticationError
+
+        try:
+            return await self.tokens.value()
+        except ClientAuthenticationError as error:
+            # Its text holds tenant and client ids and Entra's reason, no secret.
+            _log.error(
+                "no token for graph: %s", error.message.splitlines()[0] if error.message else "refused"
+            )
+            status = getattr(error, "status_code", None) or 401
+            raise CallFailed(503 if status >= 500 else 401, "token_refused") from error
+        except (AzureError, TimeoutError, OSError) as error:
+            _log.warning("no token for graph: %s", type(error).__name__)
+            raise CallFailed(503, "token_unavailable") from error
+
+    async def close(self) -> None:
+        """Close the connections and the credential."""
+        if self._http is not None:
+            await self._http.aclose()
+        if self._transport is not None:
+            # The SDK wraps the transport in one that does not pass the closing on.
+            await self._transport.aclose()
+        self._http = self._transport = self._sdk = None
+        await self.tokens.close()
+
+    def _http_client(self) -> httpx.AsyncClient:
+        if self._http is None:
+            from httpx_aiohttp import AiohttpTransport
+
+            self._transport = AiohttpTransport(client=_session)
+            self._http = httpx.AsyncClient(
+                transport=self._transport,
+                base_url=self.base_url,
+                timeout=httpx.Timeout(self.read_timeout, connect=_CONNECT_TIMEOUT, pool=_CONNECT_TIMEOUT),
+            )
+        return self._http
+
+
+def _session() -> aiohttp.ClientSession:
+    connector = aiohttp.TCPConnector(
+        limit=_MAX_CONNECTIONS, keepalive_timeout=_IDLE_SECONDS, ttl_dns_cache=300
+    )
+    return aiohttp.ClientSession(
+        connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
+    )
+
+
+def _failure(error: Any) -> CallFailed:
+    """An error of the SDK as ours."""
+    headers = error.response_headers or {}
+    status = error.response_status_code or 0
+    code = getattr(getattr(error, "error", None), "code", None) or f"http_{status}"
+    _log.info("graph answered %s %s, request-id %s", status, code, headers.get("request-id"))
+    return CallFailed(status, code, retry_after_seconds(headers.get("retry-after")))

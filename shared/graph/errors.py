@@ -1,0 +1,92 @@
+"""Failures of single calls to Graph, and how they become the product's errors."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import aiohttp
+import httpx
+
+from shared.errors import AdminAssistantError, GraphRefused, GraphUnavailable, NotFound
+
+#: A 503 is throttling, and nothing was done, only under one of these codes (graph.md, Throttling).
+THROTTLING_CODES = frozenset({"ApplicationThrottled", "TooManyRequests"})
+#: A 404 under one of these says that the mailbox is away, not that an item of it is gone (graph.md, Errors).
+MAILBOX_GONE_CODES = frozenset(
+    {
+        "MailboxNotEnabledForRESTAPI",
+        "ResourceNotFound",
+        "Request_ResourceNotFound",
+        "ErrorInvalidUser",
+        "ErrorNonExistentMailbox",
+    }
+)
+#: The code of an answer that Graph never gave: it was not asked, because it had told us to wait.
+TOLD_TO_WAIT = "told_to_wait"
+_PASSING = frozenset({408, 429, 500, 502, 503, 504})
+
+
+class CallFailed(Exception):
+    """One call came to nothing: ``status`` is None when no answer arrived; ``retry_after`` is in seconds."""
+
+    def __init__(self, status: int | None, code: str, retry_after: float | None = None) -> None:
+        super().__init__(f"{status or 'no answer'} {code}")
+        self.status = status
+        self.code = code
+        self.retry_after = retry_after
+
+    @property
+    def passing(self) -> bool:
+        """Whether the same read may succeed later."""
+        return self.status is None or self.status in _PASSING
+
+
+def as_product_error(failure: CallFailed, what: str) -> AdminAssistantError:
+    """The error to raise for a call that finally failed; ``what`` names the call, e.g. ``reading a calendar``."""
+    if failure.passing:
+        return GraphUnavailable(
+            f"Microsoft Graph did not answer {what}: {failure.code}", retry_after=failure.retry_after
+        )
+    if failure.status == 404:
+        return NotFound(f"Microsoft Graph found nothing {what}: {failure.code}")
+    return GraphRefused(
+        f"Microsoft Graph refused {what}: {failure.code}",
+        graph_status=failure.status or 0,
+        graph_code=failure.code,
+    )
+
+
+def retry_after_seconds(value: str | None, now: datetime | None = None) -> float | None:
+    """``Retry-After`` in seconds, given as seconds or as an HTTP date (RFC 9110 10.2.3); None if unreadable."""
+    if not value:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
+
+
+def header(headers: Mapping[str, Any] | None, name: str) -> str | None:
+    """A header of a $batch response by name in any case."""
+    for key, value in (headers or {}).items():
+        if key.lower() == name:
+            return str(value)
+    return None
+
+
+def never_sent(error: BaseException) -> bool:
+    """Whether a transport error proves that no byte of the request left.
+
+    The transport reports every lost connection as a connect error, also one lost after the request was written, so
+    that only aiohttp's own cause tells them apart.
+    """
+    cause = error.__cause__ if isinstance(error, httpx.TransportError) else error
+    return isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)

@@ -1,0 +1,113 @@
+"""Where things are at Graph: URLs taken from the SDK's request builders, relative to the version."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+from shared.graph.client import GraphClient
+
+CALENDAR_FIELDS = ("id", "name", "isDefaultCalendar", "canEdit", "owner")
+MAILBOX_FIELDS = ("id", "userPrincipalName", "mail", "displayName")
+PAGE_SIZE = 1000
+_REMEMBERED = 2048
+
+
+class Paths:
+    """Paths of one client; those of a calendar's events are taken from the builder once and remembered."""
+
+    def __init__(self, client: GraphClient) -> None:
+        self._client = client
+        self._events: OrderedDict[tuple[str, str | None], str] = OrderedDict()
+
+    def mailbox(self, mailbox: str) -> str:
+        """``/users/{id}`` with the fields of a mailbox."""
+        return self._with_query(self._user(mailbox), {"select": list(MAILBOX_FIELDS)})
+
+    def calendars(self, mailbox: str) -> str:
+        """``/users/{id}/calendars`` in full pages."""
+        query = {"select": list(CALENDAR_FIELDS), "top": PAGE_SIZE}
+        return self._with_query(self._user(mailbox).calendars, query)
+
+    def new_calendar(self, mailbox: str) -> str:
+        """Where a calendar is posted."""
+        return self._with_query(self._user(mailbox).calendars, {})
+
+    def calendar(self, mailbox: str, calendar_id: str) -> str:
+        """One calendar with its fields."""
+        builder = self._user(mailbox).calendars.by_calendar_id(calendar_id)
+        return self._with_query(builder, {"select": list(CALENDAR_FIELDS)})
+
+    def window(
+        self, mailbox: str, calendar_id: str, start: datetime, end: datetime, fields: Sequence[str]
+    ) -> str:
+        """``calendarView`` of ``[start, end)`` by start, in full pages."""
+        builder = self._user(mailbox).calendars.by_calendar_id(calendar_id).calendar_view
+        query = {
+            "start_date_time": graph_instant(start),
+            "end_date_time": graph_instant(end),
+            "select": list(fields),
+            "orderby": ["start/dateTime"],
+            "top": PAGE_SIZE,
+        }
+        return self._with_query(builder, query)
+
+    def search(
+        self, mailbox: str, calendar_id: str | None, condition: str, fields: Sequence[str], expand: str
+    ) -> str:
+        """The events of a calendar, or of the mailbox, that fulfil ``$filter``."""
+        user = self._user(mailbox)
+        builder = user.events if calendar_id is None else user.calendars.by_calendar_id(calendar_id).events
+        return self._with_query(builder, {"filter": condition, "select": list(fields), "expand": [expand]})
+
+    def found_event(self, mailbox: str, event_id: str, fields: Sequence[str], expand: str) -> str:
+        """One event of the mailbox, wherever it is, with expanded properties."""
+        builder = self._user(mailbox).events.by_event_id(event_id)
+        return self._with_query(builder, {"select": list(fields), "expand": [expand]})
+
+    def events(self, mailbox: str, calendar_id: str | None) -> str:
+        """The collection that events are posted to; of the mailbox if ``calendar_id`` is None."""
+        key = (mailbox, calendar_id)
+        known = self._events.get(key)
+        if known is None:
+            user = self._user(mailbox)
+            builder = (
+                user.events if calendar_id is None else user.calendars.by_calendar_id(calendar_id).events
+            )
+            known = self._events[key] = self._with_query(builder, {})
+            if len(self._events) > _REMEMBERED:
+                self._events.popitem(last=False)
+        return known
+
+    def event(self, mailbox: str, calendar_id: str | None, event_id: str) -> str:
+        """One event, without query."""
+        return f"{self.events(mailbox, calendar_id)}/{quote(event_id, safe='')}"
+
+    def _user(self, mailbox: str) -> Any:
+        if not mailbox:
+            raise ValueError("a mailbox is needed")
+        return self._client.sdk.users.by_user_id(mailbox)
+
+    def _with_query(self, builder: Any, query: dict[str, Any]) -> str:
+        request = builder.to_get_request_information()
+        request.query_parameters.update({_TEMPLATE_NAMES[name]: value for name, value in query.items()})
+        return self._client.path_of(request)
+
+
+_TEMPLATE_NAMES = {
+    "select": "%24select",
+    "expand": "%24expand",
+    "filter": "%24filter",
+    "orderby": "%24orderby",
+    "top": "%24top",
+    "start_date_time": "startDateTime",
+    "end_date_time": "endDateTime",
+}
+
+
+def graph_instant(moment: datetime) -> str:
+    """An aware instant as Graph's window parameters take it; raises ValueError for a naive one."""
+    if moment.tzinfo is None:
+        raise ValueError("windows need aware instants")
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,74 @@
+"""The msgraph-sdk, put together without its middleware (graph.md section 2); imported when first used."""
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+if TYPE_CHECKING:
+    from kiota_abstractions.request_information import RequestInformation
+    from msgraph import GraphServiceClient
+    from msgraph.graph_request_adapter import GraphRequestAdapter
+
+    from shared.graph.credential import TokenCache
+
+
+def make_adapter(
+    http: httpx.AsyncClient, base_url: str, tokens: "TokenCache", scope: str
+) -> "GraphRequestAdapter":
+    """The SDK's request adapter on our HTTP client, without retries, redirects or telemetry of its own."""
+    from kiota_authentication_azure.azure_identity_authentication_provider import (
+        AzureIdentityAuthenticationProvider,
+    )
+    from msgraph.graph_request_adapter import GraphRequestAdapter
+    from msgraph_core import GraphClientFactory
+
+    provider = AzureIdentityAuthenticationProvider(tokens, scopes=[scope])
+    http = GraphClientFactory.create_with_custom_middleware(middleware=[], client=http)
+    adapter = GraphRequestAdapter(provider, client=http)
+    adapter.base_url = base_url
+    return adapter
+
+
+def make_sdk(adapter: "GraphRequestAdapter") -> "GraphServiceClient":
+    """The SDK's client, used for its request builders."""
+    from msgraph import GraphServiceClient
+
+    sdk = GraphServiceClient(request_adapter=adapter)
+    with warnings.catch_warnings():
+        # Builders are imported when first touched, and their classes deprecate parts of themselves then.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        user = sdk.users.by_user_id("-")
+        calendar = user.calendars.by_calendar_id("-")
+        for builder in (
+            user,
+            calendar,
+            calendar.calendar_view,
+            calendar.events,
+            user.events.by_event_id("-"),
+        ):
+            builder.to_get_request_information()
+    return sdk
+
+
+def error_types() -> dict[str, Any]:
+    """What the SDK is to raise for every error answer."""
+    from msgraph.generated.models.o_data_errors.o_data_error import ODataError
+
+    return {"XXX": ODataError}
+
+
+def raw_request(
+    method: str, url: str, headers: dict[str, str], content: bytes | None
+) -> "RequestInformation":
+    """A request of the SDK for a URL that is already known, such as a nextLink."""
+    from kiota_abstractions.method import Method
+    from kiota_abstractions.request_information import RequestInformation
+
+    request = RequestInformation()
+    request.http_method = Method(method)
+    request.url = url
+    for name, value in headers.items():
+        request.headers.try_add(name, value)
+    request.content = content
+    return request

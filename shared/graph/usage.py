@@ -1,0 +1,42 @@
+"""What a piece of work cost at Graph: counted per context, so that a run adds up its own calls."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class GraphUsage:
+    """Counts as Graph's quotas do: each sub-request of a $batch is a request, the batch around it none.
+
+    ``round_trips`` are HTTP requests; ``requests`` is the sum of ``reads`` and ``writes``.
+    """
+
+    requests: int = 0
+    round_trips: int = 0
+    reads: int = 0
+    writes: int = 0
+
+
+_scopes: ContextVar[tuple[GraphUsage, ...]] = ContextVar("graph_usage", default=())
+
+
+@contextmanager
+def track_usage() -> Iterator[GraphUsage]:
+    """Count every Graph call of the block and of the tasks started in it; an outer block counts them too."""
+    usage = GraphUsage()
+    token = _scopes.set((*_scopes.get(), usage))
+    try:
+        yield usage
+    finally:
+        _scopes.reset(token)
+
+
+def count_call(*, reads: int = 0, writes: int = 0) -> None:
+    """Add one round trip with its reads and writes to every open scope."""
+    for usage in _scopes.get():
+        usage.round_trips += 1
+        usage.requests += reads + writes
+        usage.reads += reads
+        usage.writes += writes

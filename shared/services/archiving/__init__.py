@@ -1,0 +1,1 @@
+"""Archiving: settle, plan, apply, finish (design.md, Archive)."""

@@ -1,0 +1,158 @@
+"""Apply: sending what was planned, one batch in flight, commits overlapping it (design.md, Apply)."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from shared.database.repositories.archive_operations import ClaimedOperation
+from shared.database.repositories.archive_runs import ArchiveRunRepository
+from shared.domain.archive_run import OperationState
+from shared.services.archiving.context import ArchivingPorts, RunContext, accounted, load_context
+from shared.services.archiving.lease import HeldLease, LeaseLost, mailbox_lease
+from shared.services.archiving.results import ResultRecorder
+from shared.services.archiving.sending import BatchOutcome, BatchSender
+
+BATCH_OPERATIONS = 20
+BATCH_BYTES = 3_000_000
+LONGEST_WAIT_SECONDS = 20.0
+BUSY_RETRY_SECONDS = 5.0
+# After so many batches in a row without any known answer the trouble is bigger than a batch.
+UNKNOWN_BATCHES_IN_A_ROW = 2
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyProgress:
+    """How far one ``apply`` came. ``resume_at`` is set when Graph or another holder wants us to wait."""
+
+    done: int
+    failed: int
+    remaining: int
+    resume_at: datetime | None
+
+
+class Applier:
+    """Sends the planned operations of a run under its archive mailbox's lease."""
+
+    def __init__(self, ports: ArchivingPorts) -> None:
+        self._ports = ports
+
+    async def apply(self, run_id: UUID) -> ApplyProgress:
+        """Work until nothing is planned, the budget is used, cancel is asked, or a long wait is due.
+
+        Safe to call twice or from two places: only the lease's holder sends. Raises NotFound.
+        """
+        async with self._ports.database.session() as session:
+            context = await load_context(session, run_id)
+        async with accounted(self._ports, context):
+            try:
+                async with mailbox_lease(self._ports, context.archive_mailbox_id) as lease:
+                    if lease is None:
+                        return await self._busy(context)
+                    return await _Application(self._ports, context, lease).run()
+            except LeaseLost:
+                return await self._busy(context)
+
+    async def _busy(self, context: RunContext) -> ApplyProgress:
+        resume_at = self._ports.clock.now() + timedelta(seconds=BUSY_RETRY_SECONDS)
+        async with self._ports.database.session() as session:
+            remaining = await context.operations(session).remaining(context.run_id, OperationState.PLANNED)
+        return ApplyProgress(0, 0, remaining, resume_at if remaining else None)
+
+
+class _Application:
+    """One ``apply`` under a held lease."""
+
+    def __init__(self, ports: ArchivingPorts, context: RunContext, lease: HeldLease) -> None:
+        self._ports = ports
+        self._context = context
+        self._lease = lease
+        self._sender = BatchSender(ports, context)
+        self._recorder = ResultRecorder(ports, context)
+        self._deadline = ports.clock.now() + timedelta(seconds=ports.settings.apply_time_budget_seconds)
+        self._budget = ports.settings.apply_operation_budget
+        self._done = self._failed = self._unknown_in_a_row = 0
+
+    async def run(self) -> ApplyProgress:
+        """Batch k is in flight while k+1 is claimed and k-1 is recorded."""
+        resume_at: datetime | None = None
+        previous = BatchOutcome()
+        batch = await self._claim()
+        while batch:
+            resume_at = await self._wait_for_mailbox()
+            if resume_at is not None:
+                break
+            outcome, batch = await self._step(batch, previous)
+            previous = outcome
+            if self._unknown_in_a_row >= UNKNOWN_BATCHES_IN_A_ROW:
+                resume_at = self._ports.clock.now() + timedelta(seconds=BUSY_RETRY_SECONDS)
+                break
+        await self._record(previous)
+        await self._put_back(batch)
+        return await self._progress(resume_at)
+
+    async def _step(
+        self, batch: list[ClaimedOperation], previous: BatchOutcome
+    ) -> tuple[BatchOutcome, list[ClaimedOperation]]:
+        # Everything is awaited before an error is raised: no request is left behind in flight.
+        sent, claimed, recorded = await asyncio.gather(
+            self._sender.send(self._lease, batch),
+            self._claim(),
+            self._record(previous),
+            return_exceptions=True,
+        )
+        for outcome in (recorded, sent, claimed):
+            if isinstance(outcome, BaseException):
+                raise outcome
+        assert isinstance(sent, BatchOutcome)  # noqa: S101 - narrows what gather returns
+        assert isinstance(claimed, list)  # noqa: S101
+        await self._sender.answer_questions(sent)
+        self._unknown_in_a_row = self._unknown_in_a_row + 1 if sent.unknown == len(batch) else 0
+        return sent, claimed
+
+    async def _claim(self) -> list[ClaimedOperation]:
+        now = self._ports.clock.now()
+        count = min(BATCH_OPERATIONS, self._budget)
+        if count <= 0 or now >= self._deadline:
+            return []
+        async with self._ports.database.session() as session:
+            await self._lease.renew(session)
+            operations = self._context.operations(session)
+            if await ArchiveRunRepository(session).cancel_requested(
+                self._context.owner_id, self._context.run_id
+            ):
+                await operations.cancel_planned(self._context.run_id, now)
+                return []
+            claimed = await operations.claim(self._context.run_id, now, count, BATCH_BYTES)
+        self._budget -= len(claimed)
+        return claimed
+
+    async def _wait_for_mailbox(self) -> datetime | None:
+        """Wait out a short pause; a long one is returned, to be waited out by a durable timer."""
+        not_before = self._lease.not_before
+        if not_before is None:
+            return None
+        wait = (not_before - self._ports.clock.now()).total_seconds()
+        if wait > LONGEST_WAIT_SECONDS:
+            return not_before
+        await self._ports.clock.sleep(wait)
+        return None
+
+    async def _record(self, outcome: BatchOutcome) -> None:
+        await self._recorder.record(self._lease, outcome.results)
+        self._done += sum(r.state is OperationState.DONE for r in outcome.results)
+        self._failed += sum(r.state is OperationState.FAILED for r in outcome.results)
+
+    async def _put_back(self, batch: list[ClaimedOperation]) -> None:
+        """What was marked sent but, verifiably, never left is planned again."""
+        if batch:
+            async with self._ports.database.session() as session:
+                await self._lease.hold(session)
+                await self._context.operations(session).unsend([operation.id for operation in batch])
+
+    async def _progress(self, resume_at: datetime | None) -> ApplyProgress:
+        async with self._ports.database.session() as session:
+            remaining = await self._context.operations(session).remaining(
+                self._context.run_id, OperationState.PLANNED
+            )
+        return ApplyProgress(self._done, self._failed, remaining, resume_at if remaining else None)

@@ -1,0 +1,123 @@
+"""What every step of a run needs to know about it, read fresh from the database."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.clock import Clock
+from shared.database.engine import Database
+from shared.database.models import ArchiveConfiguration, ArchiveRun
+from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
+from shared.database.repositories.archive_operations import ArchiveOperationRepository
+from shared.database.repositories.archive_runs import ArchiveRunRepository
+from shared.database.repositories.archived_events import ArchivedEventRepository
+from shared.domain.archive_run import RunKind, RunMode, RunState
+from shared.domain.window import Window
+from shared.errors import NotFound
+from shared.graph.calendar_adapter import CalendarAdapter
+from shared.graph.usage import track_usage
+from shared.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivingPorts:
+    """What archiving works with."""
+
+    database: Database
+    calendars: CalendarAdapter
+    clock: Clock
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """A run and its configuration, as facts."""
+
+    run_id: UUID
+    tenant_id: UUID
+    owner_id: UUID
+    configuration_id: UUID
+    correlation_id: str
+    kind: RunKind
+    mode: RunMode
+    state: RunState
+    cancel_requested: bool
+    planned: bool
+    window: Window
+    created_at: datetime
+    started_at: datetime | None
+    source_mailbox: str
+    source_calendar_id: str
+    archive_mailbox_id: UUID
+    archive_calendar_id: str
+
+    @property
+    def archive_mailbox(self) -> str:
+        """The archive's mailbox as Graph's path names it."""
+        return str(self.archive_mailbox_id)
+
+    def operations(self, session: AsyncSession) -> ArchiveOperationRepository:
+        """The operations of this run's configuration."""
+        return ArchiveOperationRepository(session, self.owner_id, self.configuration_id)
+
+    def archived_events(self, session: AsyncSession) -> ArchivedEventRepository:
+        """The map of this run's configuration."""
+        return ArchivedEventRepository(session, self.owner_id, self.configuration_id)
+
+
+async def load_context(session: AsyncSession, run_id: UUID) -> RunContext:
+    """The context of a run. Raises NotFound when run or configuration are gone."""
+    run = await ArchiveRunRepository(session).get_unscoped(run_id)
+    if run is None:
+        raise NotFound(f"archive run {run_id} does not exist")
+    configuration = await ArchiveConfigurationRepository(session).get(
+        run.tenant_id, run.configuration_id
+    )
+    if configuration is None:
+        raise NotFound(f"archive configuration {run.configuration_id} does not exist")
+    return context_of(run, configuration)
+
+
+def context_of(run: ArchiveRun, configuration: ArchiveConfiguration) -> RunContext:
+    """The facts of two rows."""
+    return RunContext(
+        run_id=run.id,
+        tenant_id=run.tenant_id,
+        owner_id=run.owner_id,
+        configuration_id=run.configuration_id,
+        correlation_id=run.correlation_id,
+        kind=RunKind(run.kind),
+        mode=RunMode(run.mode),
+        state=RunState(run.state),
+        cancel_requested=run.cancel_requested,
+        planned=run.planned_at is not None,
+        window=Window(
+            run.window_start.astimezone(UTC),
+            run.window_end.astimezone(UTC),
+            ZoneInfo(configuration.time_zone),
+        ),
+        created_at=run.created_at,
+        started_at=run.started_at,
+        source_mailbox=str(configuration.source_mailbox_id),
+        source_calendar_id=configuration.source_calendar_id,
+        archive_mailbox_id=configuration.archive_mailbox_id,
+        archive_calendar_id=configuration.archive_calendar_id,
+    )
+
+
+@asynccontextmanager
+async def accounted(ports: ArchivingPorts, context: RunContext) -> AsyncIterator[None]:
+    """Add the Graph requests made inside the block to the run's account (domain.md 2.13)."""
+    with track_usage() as usage:
+        try:
+            yield
+        finally:
+            async with ports.database.session() as session:
+                await ArchiveRunRepository(session).add_usage(
+                    context.owner_id, context.run_id, usage.requests, usage.round_trips
+                )

@@ -1,0 +1,115 @@
+"""Finish: the run's report and what comes after it (design.md, Finish; domain.md 2.12, 2.13)."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from shared.database.repositories.archive_operations import ArchiveOperationRepository
+from shared.database.repositories.archive_runs import ArchiveRunRepository
+from shared.database.repositories.jobs import JobRepository
+from shared.domain.archive_run import OperationAction, OperationState, RunState
+from shared.domain.outcome import Outcome, RunReport
+from shared.services.archiving.context import ArchivingPorts, load_context
+from shared.services.archiving.planning import PlanCounts
+from shared.services.audit import AuditWriter
+
+MAX_PROBLEMS = 1000
+
+_OUTCOMES = {
+    (OperationAction.CREATE, OperationState.DONE): Outcome.ARCHIVED,
+    (OperationAction.UPDATE, OperationState.DONE): Outcome.UPDATED,
+    (OperationAction.CREATE, OperationState.CONFLICT): Outcome.CONFLICT,
+    (OperationAction.UPDATE, OperationState.CONFLICT): Outcome.CONFLICT,
+    (OperationAction.CREATE, OperationState.LOCKED): Outcome.LOCKED,
+    (OperationAction.UPDATE, OperationState.LOCKED): Outcome.LOCKED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedRun:
+    """How a run ended, and the queued run of the same configuration that is next."""
+
+    state: RunState
+    next_run_id: UUID | None
+
+
+class Finisher:
+    """Ends runs; ending one again changes nothing."""
+
+    def __init__(self, ports: ArchivingPorts) -> None:
+        self._ports = ports
+
+    async def finish(self, run_id: UUID, reason: str | None = None) -> FinishedRun:
+        """Write the report, end the run and name the next one. ``reason`` says why it could not go on.
+
+        Operations still sent stay open for the next run and count as failed in this report, since their
+        effect is not known yet (design.md, Finish). Raises NotFound.
+        """
+        async with self._ports.database.session() as session:
+            context = await load_context(session, run_id)
+            runs = ArchiveRunRepository(session)
+            now = self._ports.clock.now()
+            run = await runs.get_unscoped(run_id, lock=True)
+            assert run is not None  # noqa: S101 - load_context found it
+            operations = context.operations(session)
+            if not RunState(run.state).terminal:
+                await operations.cancel_planned(run_id, now)
+                plan = PlanCounts(**(run.plan or {}))
+                began = run.started_at or run.created_at
+                report = await _report(
+                    operations,
+                    run_id,
+                    plan,
+                    graph_requests=run.graph_requests,
+                    round_trips=run.round_trips,
+                    seconds=round((now - began).total_seconds(), 3),
+                )
+                why = reason or plan.refused
+                state = _state(report, cancelled=run.cancel_requested, broken=why is not None)
+                details = report.to_json() | {
+                    "source_deleted": plan.source_deleted,
+                    "zones_reported": plan.zones_reported,
+                    "repointed": plan.repointed,
+                    "ambiguous": plan.ambiguous,
+                    "reason": why,
+                }
+                await runs.finish(run_id, state, details, now)
+                await JobRepository(session).record_outcome(
+                    context.owner_id, context.configuration_id, failed=why is not None or report.failed > 0
+                )
+                await AuditWriter(self._ports.clock).record(
+                    session,
+                    action=f"archive_run.{state}",
+                    resource_type="archive_run",
+                    resource_id=str(run_id),
+                    outcome="failure" if state is RunState.COMPLETED_WITH_ERRORS else "success",
+                    changes={"report": details},
+                    on_behalf_of=context.owner_id,
+                )
+            else:
+                state = RunState(run.state)
+            following = await runs.next_queued(context.owner_id, context.configuration_id)
+        return FinishedRun(state, following)
+
+
+async def _report(
+    operations: ArchiveOperationRepository, run_id: UUID, plan: PlanCounts, **cost: Any
+) -> RunReport:
+    outcomes: Counter[Outcome] = Counter(
+        {
+            Outcome.UNCHANGED: plan.unchanged,
+            Outcome.MERGED: plan.merged,
+            Outcome.CONFLICT: plan.conflict,
+            Outcome.FAILED: plan.unsettled,
+        }
+    )
+    for kind, count in (await operations.counts(run_id)).items():
+        outcomes[_OUTCOMES.get(kind, Outcome.FAILED)] += count
+    return RunReport.of(plan.source, outcomes, **cost)
+
+
+def _state(report: RunReport, *, cancelled: bool, broken: bool) -> RunState:
+    if cancelled and report.failed:
+        return RunState.CANCELLED
+    return RunState.COMPLETED_WITH_ERRORS if broken or report.failed else RunState.COMPLETED

@@ -1,0 +1,76 @@
+"""Holding a mailbox's lease: the right to send to it (design.md, Apply)."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.database.repositories.mailbox_gates import Lease, MailboxGateRepository
+from shared.services.archiving.context import ArchivingPorts
+
+
+class LeaseLost(Exception):
+    """Another holder took the mailbox over: stop, write nothing more."""
+
+
+class HeldLease:
+    """A lease held now. Every transaction that changes state calls ``renew`` or ``hold`` first.
+
+    Both lock the gate's row until the transaction ends, so that nobody can take the lease over while a
+    change made under it is being committed.
+    """
+
+    def __init__(
+        self, ports: ArchivingPorts, lease: Lease, until: datetime, not_before: datetime | None
+    ) -> None:
+        self._ports = ports
+        self._lease = lease
+        self._until = until
+        self.not_before = not_before
+
+    async def renew(self, session: AsyncSession) -> None:
+        """Extend the lease within the caller's transaction. Raises LeaseLost."""
+        until = self._ports.clock.now() + timedelta(seconds=self._ports.settings.mailbox_lease_seconds)
+        held, not_before = await MailboxGateRepository(session).renew(self._lease, until)
+        if not held:
+            raise LeaseLost
+        self._until = until
+        self.not_before = not_before
+
+    async def hold(self, session: AsyncSession) -> None:
+        """Make sure, for this transaction, that the lease is still ours. Raises LeaseLost."""
+        if not await MailboxGateRepository(session).hold(self._lease):
+            raise LeaseLost
+
+    async def cover_one_batch(self) -> None:
+        """Renew when what is left of the lease would not outlast a whole batch. Raises LeaseLost."""
+        left = (self._until - self._ports.clock.now()).total_seconds()
+        if left <= self._ports.settings.batch_timeout_seconds:
+            async with self._ports.database.session() as session:
+                await self.renew(session)
+
+    async def close_mailbox_until(self, until: datetime) -> None:
+        """Bind every process to Graph's Retry-After."""
+        async with self._ports.database.session() as session:
+            await MailboxGateRepository(session).close_until(self._lease.mailbox_id, until)
+        self.not_before = until if self.not_before is None else max(self.not_before, until)
+
+
+@asynccontextmanager
+async def mailbox_lease(ports: ArchivingPorts, mailbox_id: UUID) -> AsyncIterator[HeldLease | None]:
+    """The mailbox's lease, released at the end; None while another holder has it."""
+    now = ports.clock.now()
+    until = now + timedelta(seconds=ports.settings.mailbox_lease_seconds)
+    async with ports.database.session() as session:
+        taken = await MailboxGateRepository(session).acquire(mailbox_id, uuid4(), now, until)
+    if taken is None:
+        yield None
+        return
+    lease, not_before = taken
+    try:
+        yield HeldLease(ports, lease, until, not_before)
+    finally:
+        async with ports.database.session() as session:
+            await MailboxGateRepository(session).release(lease)

@@ -1,0 +1,212 @@
+"""Sending one batch and finding out what became of each write (design.md, Answers, Updating)."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from shared.database.repositories.appointments import AppointmentRepository
+from shared.database.repositories.archive_operations import ClaimedOperation
+from shared.domain.archive_run import OperationAction, OperationState
+from shared.graph.batch import Answer, Verdict, Write
+from shared.graph.copy_codec import Copy, same_content
+from shared.services.archiving.context import ArchivingPorts, RunContext
+from shared.services.archiving.lease import HeldLease
+from shared.services.archiving.results import Result
+
+DEFAULT_PAUSE_SECONDS = 5.0
+_UNSENT = (Verdict.THROTTLED, Verdict.NOT_SENT, Verdict.UNAUTHORIZED)
+
+
+@dataclass(slots=True)
+class BatchOutcome:
+    """``results`` are final for this attempt; ``questions`` need a look at the mailbox first."""
+
+    results: list[Result] = field(default_factory=list)
+    questions: list[tuple[ClaimedOperation, Answer]] = field(default_factory=list)
+    unknown: int = 0
+    paused: bool = False
+
+
+class BatchSender:
+    """Sends claimed operations to the archive calendar of one run's configuration."""
+
+    def __init__(self, ports: ArchivingPorts, context: RunContext) -> None:
+        self._ports = ports
+        self._context = context
+
+    async def send(self, lease: HeldLease, operations: Sequence[ClaimedOperation]) -> BatchOutcome:
+        """One ``$batch``, or several smaller ones where Graph finds the whole one unacceptable."""
+        await lease.cover_one_batch()
+        answers = await self._ports.calendars.send(
+            self._context.archive_mailbox,
+            self._context.archive_calendar_id,
+            [_write(operation) for operation in operations],
+            timeout=self._ports.settings.batch_timeout_seconds,
+        )
+        if answers and answers[0].verdict is Verdict.BATCH_REFUSED:
+            return await self._bisect(lease, operations, answers[0])
+        outcome = BatchOutcome()
+        for operation, answer in zip(operations, answers, strict=True):
+            _sort(outcome, operation, answer)
+        await self._pause(lease, answers)
+        return outcome
+
+    async def _bisect(
+        self, lease: HeldLease, operations: Sequence[ClaimedOperation], answer: Answer
+    ) -> BatchOutcome:
+        if len(operations) == 1:
+            return BatchOutcome(results=[_failed(operations[0], answer)])
+        middle = len(operations) // 2
+        first = await self.send(lease, operations[:middle])
+        if first.paused:
+            # The mailbox asked for a pause: the other half was not sent and is planned again.
+            first.results += [Result(operation, OperationState.PLANNED) for operation in operations[middle:]]
+            return first
+        second = await self.send(lease, operations[middle:])
+        return BatchOutcome(
+            first.results + second.results,
+            first.questions + second.questions,
+            first.unknown + second.unknown,
+            second.paused,
+        )
+
+    async def _pause(self, lease: HeldLease, answers: Sequence[Answer]) -> None:
+        """Graph's wish for a pause binds every process; without a figure it is a jittered default."""
+        waits = [
+            answer.retry_after
+            if answer.retry_after is not None
+            else DEFAULT_PAUSE_SECONDS * random.uniform(0.5, 1.5)
+            for answer in answers
+            if answer.verdict in (Verdict.THROTTLED, Verdict.NOT_SENT)
+        ]
+        if waits:
+            await lease.close_mailbox_until(self._ports.clock.now() + timedelta(seconds=max(waits)))
+
+    async def answer_questions(self, outcome: BatchOutcome) -> None:
+        """Look at the mailbox for every open question; call it while no batch is in flight."""
+        for operation, answer in outcome.questions:
+            outcome.results.append(await self._ask(operation, answer))
+        outcome.questions.clear()
+
+    async def _ask(self, operation: ClaimedOperation, answer: Answer) -> Result:
+        if answer.verdict is Verdict.DUPLICATE:
+            return await self._created_before(operation, answer)
+        if answer.verdict is Verdict.NOT_FOUND:
+            return await self.look_up(operation)
+        return await self._stale(operation)
+
+    async def _created_before(self, operation: ClaimedOperation, answer: Answer) -> Result:
+        """Graph knows the transactionId: the copy exists; adopt it only if it carries our key."""
+        if answer.existing_event_id:
+            copy = await self._ports.calendars.get_copy(
+                self._context.archive_mailbox, answer.existing_event_id
+            )
+            if copy is not None and copy.archive_key == operation.archive_key:
+                return adopted(operation, copy)
+        return await self.look_up(operation)
+
+    async def look_up(self, operation: ClaimedOperation) -> Result:
+        """Search the copy by its archive key: adopt what is there, else say what is not.
+
+        A create without a copy stays open; an update without one means that the owner deleted it.
+        """
+        copies = await self.find_copies(operation)
+        if copies and operation.action is OperationAction.CREATE:
+            return adopted(operation, copies[0])
+        if copies:
+            return _compared(operation, copies[0])
+        if operation.action is OperationAction.CREATE:
+            return Result(operation, OperationState.SENT)
+        return Result(
+            operation,
+            OperationState.CONFLICT,
+            code="removed_by_owner",
+            detail="the copy was deleted from the archive calendar",
+            removed=True,
+        )
+
+    async def find_copies(self, operation: ClaimedOperation) -> list[Copy]:
+        """The copies carrying the operation's archive key: the one in our map first, then the oldest."""
+        copies: list[Copy] = []
+        if operation.copy_id is not None:
+            known = await self._ports.calendars.get_copy(self._context.archive_mailbox, operation.copy_id)
+            if known is not None and known.archive_key == operation.archive_key:
+                copies.append(known)
+        if copies:
+            return copies
+        found = await self._ports.calendars.find_copies(
+            self._context.archive_mailbox, self._context.archive_calendar_id, operation.archive_key
+        )
+        return sorted(found, key=lambda copy: (copy.created, copy.id))
+
+    async def _stale(self, operation: ClaimedOperation) -> Result:
+        """The copy changed since we saw it: by us, by nobody that matters, or by its owner."""
+        copies = await self.find_copies(operation)
+        if not copies:
+            return await self.look_up(operation)
+        copy = copies[0]
+        if copy.revision == operation.revision:
+            return adopted(operation, copy)
+        async with self._ports.database.session() as session:
+            recorded = await AppointmentRepository(session).fields_of(
+                self._context.owner_id, operation.archived_event_id
+            )
+        if (
+            recorded is not None
+            and copy.revision == operation.previous_revision
+            and same_content(copy, recorded)
+        ):
+            return Result(operation, OperationState.PLANNED, etag=copy.etag)
+        return Result(
+            operation,
+            OperationState.CONFLICT,
+            code="edited_by_owner",
+            detail="the copy was edited in the archive calendar; it was not overwritten",
+        )
+
+
+def adopted(operation: ClaimedOperation, copy: Copy) -> Result:
+    """The write's effect is there; the map takes over what the copy says of itself."""
+    return Result(
+        operation, OperationState.DONE, copy_id=copy.id, etag=copy.etag, revision=copy.revision or None
+    )
+
+
+def _compared(operation: ClaimedOperation, copy: Copy) -> Result:
+    if copy.revision == operation.revision:
+        return adopted(operation, copy)
+    return Result(operation, OperationState.PLANNED, copy_id=copy.id, etag=copy.etag)
+
+
+def _failed(operation: ClaimedOperation, answer: Answer) -> Result:
+    return Result(operation, OperationState.FAILED, code=answer.code, detail=answer.detail)
+
+
+def _write(operation: ClaimedOperation) -> Write:
+    return Write(
+        operation_id=operation.id,
+        kind="create" if operation.action is OperationAction.CREATE else "update",
+        payload=operation.payload.encode(),
+        copy_id=operation.copy_id,
+        if_match=operation.if_match,
+    )
+
+
+def _sort(outcome: BatchOutcome, operation: ClaimedOperation, answer: Answer) -> None:
+    match answer.verdict:
+        case Verdict.DONE:
+            outcome.results.append(
+                Result(operation, OperationState.DONE, copy_id=answer.copy_id, etag=answer.etag)
+            )
+        case Verdict.UNKNOWN:
+            outcome.unknown += 1
+        case verdict if verdict in _UNSENT:
+            outcome.paused = True
+            outcome.results.append(Result(operation, OperationState.PLANNED))
+        case Verdict.DUPLICATE | Verdict.STALE:
+            outcome.questions.append((operation, answer))
+        case Verdict.NOT_FOUND if operation.action is OperationAction.UPDATE:
+            outcome.questions.append((operation, answer))
+        case _:
+            outcome.results.append(_failed(operation, answer))

@@ -1,0 +1,288 @@
+"""The use cases of archiving: request runs, drive them, look at them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared import telemetry
+from shared.database.models import ArchiveConfiguration, ArchiveRun, Job
+from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
+from shared.database.repositories.archive_operations import ArchiveOperationRepository
+from shared.database.repositories.archive_runs import ArchiveRunRepository
+from shared.database.repositories.jobs import JobRepository
+from shared.domain.archive_run import OperationAction, OperationState, RunKind, RunMode, RunState
+from shared.domain.caller import Caller
+from shared.domain.schedule import Schedule, next_run
+from shared.domain.window import Window, nightly_window, validate_window
+from shared.errors import Conflict, FieldError, NotFound, ValidationFailed
+from shared.services.archiving.applying import Applier, ApplyProgress
+from shared.services.archiving.context import ArchivingPorts
+from shared.services.archiving.finishing import MAX_PROBLEMS, FinishedRun, Finisher
+from shared.services.archiving.planning import PlanCounts, RunPlanner
+from shared.services.archiving.settling import Settler, SettleProgress
+from shared.services.audit import AuditWriter
+
+DUE_JOBS_PER_TICK = 200
+DRIVEN_RUNS_PER_TICK = 200
+# An orchestration that was just started needs a moment to show up before anybody asks where it is.
+DRIVE_AGAIN_AFTER = timedelta(minutes=2)
+
+
+@dataclass(frozen=True, slots=True)
+class StartedRun:
+    """The run a request led to; ``created`` is False where the same window was being archived already."""
+
+    run: ArchiveRun
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """A run with how far it is and what went wrong."""
+
+    run: ArchiveRun
+    counts: dict[tuple[OperationAction, OperationState], int]
+    problems: list[dict[str, Any]]
+
+    @property
+    def planned(self) -> int:
+        """Writes the plan asked for."""
+        return sum(count for (_, state), count in self.counts.items() if state is not OperationState.DRAFT)
+
+    @property
+    def done(self) -> int:
+        """Writes that reached their end, whichever."""
+        still = (OperationState.DRAFT, OperationState.PLANNED, OperationState.SENT)
+        return sum(count for (_, state), count in self.counts.items() if state not in still)
+
+
+@dataclass(frozen=True, slots=True)
+class BegunRun:
+    """``mine`` is False where the run waits for another one or is over: its orchestration ends at once."""
+
+    mine: bool
+    correlation_id: str
+
+
+class ArchivingService:
+    """Archiving, from the request to the report."""
+
+    def __init__(self, ports: ArchivingPorts) -> None:
+        self._ports = ports
+        self._applier = Applier(ports)
+        self._settler = Settler(ports)
+        self._planner = RunPlanner(ports)
+        self._finisher = Finisher(ports)
+
+    async def start_run(
+        self,
+        caller: Caller,
+        configuration_id: UUID,
+        window_start: datetime | None = None,
+        window_end: datetime | None = None,
+    ) -> StartedRun:
+        """Queue a run of a window, by default of what the next nightly run would archive.
+
+        The same window that is queued or running already is returned instead (domain.md 2.11). Raises
+        NotFound, ValidationFailed naming the window's fields, and Conflict for an inactive configuration.
+        """
+        async with self._ports.database.session() as session:
+            configuration = await self._configuration(session, caller, configuration_id)
+            if not configuration.active:
+                raise Conflict("the archive configuration is not active")
+            window = self._window(configuration, window_start, window_end)
+            return await self._queue(
+                session, configuration, window, RunKind.MANUAL, caller.actor, job=None, scheduled_for=None
+            )
+
+    async def get_run(self, caller: Caller, run_id: UUID) -> RunView:
+        """A run the caller may see. Raises NotFound."""
+        async with self._ports.database.session() as session:
+            owner = None if caller.reads_tenant else caller.object_id
+            if owner is None and not caller.reads_tenant:
+                raise NotFound(f"archive run {run_id} does not exist")
+            run = await ArchiveRunRepository(session).get(caller.tenant_id, run_id, owner)
+            if run is None:
+                raise NotFound(f"archive run {run_id} does not exist")
+            operations = ArchiveOperationRepository(session, run.owner_id, run.configuration_id)
+            return RunView(
+                run, await operations.counts(run_id), await operations.problems(run_id, MAX_PROBLEMS)
+            )
+
+    async def begin(self, run_id: UUID) -> BegunRun:
+        """Make the run the running one of its configuration, if it is its turn."""
+        async with self._ports.database.session() as session:
+            runs = ArchiveRunRepository(session)
+            run = await runs.get_unscoped(run_id)
+            if run is None:
+                return BegunRun(False, "")
+            mine = await runs.begin(run, self._ports.clock.now())
+            return BegunRun(mine, run.correlation_id)
+
+    @asynccontextmanager
+    async def acting_for(self, run_id: UUID) -> AsyncIterator[None]:
+        """Act with the correlation of the run, in the name of whoever asked for it. Raises NotFound."""
+        async with self._ports.database.session() as session:
+            run = await ArchiveRunRepository(session).get_unscoped(run_id)
+        if run is None:
+            raise NotFound(f"archive run {run_id} does not exist")
+        caller = Caller(run.tenant_id, None, run.requested_by, frozenset(), app_only=True)
+        with telemetry.bind(caller=caller, correlation=run.correlation_id):
+            yield
+
+    async def settle(self, run_id: UUID, attempt: int) -> SettleProgress:
+        """See Settler.settle."""
+        return await self._settler.settle(run_id, attempt)
+
+    async def plan(self, run_id: UUID) -> PlanCounts:
+        """See RunPlanner.plan."""
+        return await self._planner.plan(run_id)
+
+    async def apply(self, run_id: UUID) -> ApplyProgress:
+        """See Applier.apply."""
+        return await self._applier.apply(run_id)
+
+    async def finish(self, run_id: UUID, reason: str | None = None) -> FinishedRun:
+        """See Finisher.finish."""
+        return await self._finisher.finish(run_id, reason)
+
+    async def claim_due_jobs(self) -> list[UUID]:
+        """Claim due jobs: insert a run for each and move its next instant on, in one transaction (8.2)."""
+        claimed: list[UUID] = []
+        now = self._ports.clock.now()
+        async with self._ports.database.session() as session:
+            jobs = JobRepository(session)
+            for job in await jobs.claim_due_unscoped(now, DUE_JOBS_PER_TICK):
+                started = await self._claim(session, job, now)
+                if started is not None:
+                    claimed.append(started.run.id)
+                zone = ZoneInfo(job.time_zone)
+                await jobs.advance(job.id, next_run(Schedule.parse(job.schedule), zone, now))
+        return claimed
+
+    async def runs_to_drive(self) -> list[UUID]:
+        """Runs that should be carried by a living orchestration, to be looked after by the dispatcher."""
+        async with self._ports.database.session() as session:
+            before = self._ports.clock.now() - DRIVE_AGAIN_AFTER
+            return await ArchiveRunRepository(session).to_drive_unscoped(before, DRIVEN_RUNS_PER_TICK)
+
+    async def mark_dispatched(self, run_id: UUID) -> None:
+        """The run's orchestration was started."""
+        async with self._ports.database.session() as session:
+            await ArchiveRunRepository(session).set_dispatched(run_id, self._ports.clock.now())
+
+    async def _claim(self, session: AsyncSession, job: Job, now: datetime) -> StartedRun | None:
+        configuration = await ArchiveConfigurationRepository(session).get(
+            job.tenant_id, job.configuration_id
+        )
+        if configuration is None or not configuration.active:
+            return None
+        window = self._nightly(configuration, now)
+        if window is None:
+            return None
+        with telemetry.bind(
+            caller=Caller.system(job.tenant_id, "dispatch_due_jobs"),
+            correlation=telemetry.new_correlation_id(),
+            parent_correlation=telemetry.correlation_id.get() or None,
+        ):
+            return await self._queue(
+                session,
+                configuration,
+                window,
+                RunKind.NIGHTLY,
+                "system:dispatch_due_jobs",
+                job=job.id,
+                scheduled_for=job.next_run_at,
+            )
+
+    async def _queue(
+        self,
+        session: AsyncSession,
+        configuration: ArchiveConfiguration,
+        window: Window,
+        kind: RunKind,
+        requested_by: str,
+        *,
+        job: UUID | None,
+        scheduled_for: datetime | None,
+    ) -> StartedRun:
+        runs = ArchiveRunRepository(session)
+        run = await runs.add(
+            ArchiveRun(
+                id=uuid4(),
+                tenant_id=configuration.tenant_id,
+                owner_id=configuration.owner_id,
+                configuration_id=configuration.id,
+                job_id=job,
+                scheduled_for=scheduled_for,
+                kind=kind,
+                mode=RunMode.NORMAL,
+                window_start=window.start,
+                window_end=window.end,
+                state=RunState.QUEUED,
+                requested_by=requested_by,
+                correlation_id=telemetry.correlation_id.get() or telemetry.new_correlation_id(),
+                created_at=self._ports.clock.now(),
+            )
+        )
+        if run is None:
+            open_run = await runs.open_for_window(
+                configuration.owner_id, configuration.id, window.start, window.end, RunMode.NORMAL
+            )
+            if open_run is None:
+                raise Conflict("the run of this window ended just now; ask again", retry_after=1)
+            return StartedRun(open_run, created=False)
+        await AuditWriter(self._ports.clock).record(
+            session,
+            action="archive_run.requested",
+            resource_type="archive_run",
+            resource_id=str(run.id),
+            outcome="success",
+            changes={"window": [window.start.isoformat(), window.end.isoformat()], "kind": str(kind)},
+            on_behalf_of=configuration.owner_id,
+        )
+        return StartedRun(run, created=True)
+
+    async def _configuration(
+        self, session: AsyncSession, caller: Caller, configuration_id: UUID
+    ) -> ArchiveConfiguration:
+        configurations = ArchiveConfigurationRepository(session)
+        configuration = await configurations.get(caller.tenant_id, configuration_id)
+        if configuration is not None and not caller.is_admin:
+            owner = await configurations.owner_object_id(caller.tenant_id, configuration_id)
+            if owner is None or not caller.is_person(owner):
+                configuration = None
+        if configuration is None:
+            raise NotFound(f"archive configuration {configuration_id} does not exist")
+        return configuration
+
+    def _window(
+        self, configuration: ArchiveConfiguration, start: datetime | None, end: datetime | None
+    ) -> Window:
+        if start is None and end is None:
+            window = self._nightly(configuration, self._ports.clock.now())
+            if window is None:
+                raise ValidationFailed(
+                    [FieldError("window", "there is nothing to archive before today yet", "window_empty")]
+                )
+            return window
+        if start is None or end is None:
+            missing = "window.start" if start is None else "window.end"
+            raise ValidationFailed([FieldError(missing, "name both ends of the window", "missing")])
+        validate_window(start, end, self._ports.settings.max_window_days)
+        return Window(start, end, ZoneInfo(configuration.time_zone))
+
+    def _nightly(self, configuration: ArchiveConfiguration, now: datetime) -> Window | None:
+        return nightly_window(
+            now,
+            ZoneInfo(configuration.time_zone),
+            configuration.archive_from,
+            configuration.archived_until,
+            configuration.lookback_days,
+        )

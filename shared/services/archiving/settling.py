@@ -1,0 +1,165 @@
+"""Settle: finding out what became of writes whose answer was lost (design.md, Settle).
+
+While Graph still remembers a transactionId, the identical write is sent again; later the copy is looked up
+by its archive key, once search has had time to see it.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from shared.database.repositories.archive_operations import ClaimedOperation
+from shared.domain.archive_run import OperationAction, OperationState
+from shared.services.archiving.applying import (
+    BATCH_BYTES,
+    BATCH_OPERATIONS,
+    BUSY_RETRY_SECONDS,
+    LONGEST_WAIT_SECONDS,
+)
+from shared.services.archiving.context import ArchivingPorts, RunContext, accounted, load_context
+from shared.services.archiving.lease import HeldLease, LeaseLost, mailbox_lease
+from shared.services.archiving.results import Result, ResultRecorder
+from shared.services.archiving.sending import BatchSender, adopted
+
+_LOOK_UPS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class SettleProgress:
+    """``open`` operations still have an unknown effect; try again at ``resume_at``."""
+
+    open: int
+    resume_at: datetime | None
+
+
+class Settler:
+    """Settles every open operation of a run's configuration, whichever run it came from."""
+
+    def __init__(self, ports: ArchivingPorts) -> None:
+        self._ports = ports
+
+    async def settle(self, run_id: UUID, attempt: int) -> SettleProgress:
+        """Resend or look up each open operation once. ``attempt`` counts from 0 and spaces the next one.
+
+        Raises NotFound for an unknown run and GraphUnavailable when a lookup fails for good.
+        """
+        async with self._ports.database.session() as session:
+            context = await load_context(session, run_id)
+            if not await context.operations(session).sent():
+                return SettleProgress(0, None)
+        async with accounted(self._ports, context):
+            try:
+                async with mailbox_lease(self._ports, context.archive_mailbox_id) as lease:
+                    if lease is not None:
+                        return await _Settlement(self._ports, context, lease, attempt).run()
+            except LeaseLost:
+                pass
+        async with self._ports.database.session() as session:
+            left = await context.operations(session).sent()
+        resume_at = self._ports.clock.now() + timedelta(seconds=BUSY_RETRY_SECONDS)
+        return SettleProgress(left, resume_at if left else None)
+
+
+class _Settlement:
+    """One ``settle`` under a held lease."""
+
+    def __init__(
+        self, ports: ArchivingPorts, context: RunContext, lease: HeldLease, attempt: int
+    ) -> None:
+        self._ports = ports
+        self._context = context
+        self._lease = lease
+        self._attempt = attempt
+        self._sender = BatchSender(ports, context)
+        self._recorder = ResultRecorder(ports, context)
+        self._began = ports.clock.now()
+        self._resume_at: list[datetime] = []
+
+    async def run(self) -> SettleProgress:
+        """First the lookups, whose writes must not be repeated blindly, then the resends."""
+        paused = await self._mailbox_pause()
+        if paused is None:
+            await self._look_up_forgotten()
+            await self._resend_remembered()
+        async with self._ports.database.session() as session:
+            left = await self._context.operations(session).sent()
+        return SettleProgress(left, self._next_attempt(paused) if left else None)
+
+    async def _mailbox_pause(self) -> datetime | None:
+        not_before = self._lease.not_before
+        if not_before is None:
+            return None
+        wait = (not_before - self._ports.clock.now()).total_seconds()
+        if wait > LONGEST_WAIT_SECONDS:
+            return not_before
+        await self._ports.clock.sleep(wait)
+        return None
+
+    @property
+    def _remembered_since(self) -> datetime:
+        return self._began - timedelta(seconds=self._ports.settings.transaction_memory_seconds)
+
+    async def _look_up_forgotten(self) -> None:
+        async with self._ports.database.session() as session:
+            operations = await self._context.operations(session).forgotten(self._remembered_since, _LOOK_UPS)
+        delay = timedelta(seconds=self._ports.settings.settle_lookup_delay_seconds)
+        for operation in operations:
+            due = operation.last_sent_at + delay
+            if due > self._ports.clock.now():
+                self._resume_at.append(due)
+                continue
+            await self._lease.cover_one_batch()
+            await self._settle_by_lookup(operation)
+
+    async def _settle_by_lookup(self, operation: ClaimedOperation) -> None:
+        copies = await self._sender.find_copies(operation)
+        if copies and operation.action is OperationAction.CREATE:
+            await self._recorder.record(self._lease, [adopted(operation, copies[0])])
+        elif copies and copies[0].revision == operation.revision:
+            await self._recorder.record(self._lease, [adopted(operation, copies[0])])
+        elif not copies and operation.action is OperationAction.UPDATE:
+            await self._recorder.record(self._lease, [await self._sender.look_up(operation)])
+        else:
+            async with self._ports.database.session() as session:
+                await self._lease.hold(session)
+                await self._context.operations(session).restart_sending(
+                    operation.id, self._began, self._began - timedelta(microseconds=1)
+                )
+
+    async def _resend_remembered(self) -> None:
+        while operations := await self._claim():
+            outcome = await self._sender.send(self._lease, operations)
+            await self._sender.answer_questions(outcome)
+            await self._recorder.record(self._lease, _kept_sent(outcome.results))
+            if outcome.paused or outcome.unknown:
+                return
+
+    async def _claim(self) -> Sequence[ClaimedOperation]:
+        async with self._ports.database.session() as session:
+            await self._lease.renew(session)
+            return await self._context.operations(session).claim_resend(
+                now=self._ports.clock.now(),
+                remembered_since=self._remembered_since,
+                before=self._began,
+                count=BATCH_OPERATIONS,
+                max_bytes=BATCH_BYTES,
+            )
+
+    def _next_attempt(self, paused: datetime | None) -> datetime:
+        """Exponential with jitter, never before the mailbox's pause ends."""
+        backoff = min(2.0**self._attempt, 60.0) * random.uniform(0.5, 1.0)
+        soonest = self._ports.clock.now() + timedelta(seconds=backoff)
+        if paused is not None:
+            return max(soonest, paused)
+        return min([soonest, *self._resume_at]) if not self._resume_at else max(soonest, min(self._resume_at))
+
+
+def _kept_sent(results: Sequence[Result]) -> list[Result]:
+    """An operation resent here had an unknown effect before: not having been sent *now* settles nothing."""
+    return [
+        result
+        for result in results
+        if result.state is not OperationState.PLANNED or result.etag is not None
+    ]

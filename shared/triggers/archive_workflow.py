@@ -1,0 +1,164 @@
+"""The orchestration of an archive run and its activities (design.md, Archive).
+
+The orchestrator passes ids only; the truth is the database, which every activity reads afresh. Activities
+are idempotent: each may run twice, even at the same time.
+"""
+
+import logging
+from collections.abc import Generator
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import azure.durable_functions as df
+from durabletask.task import OrchestrationContext, RetryPolicy, TaskFailedError
+
+from shared.application import get_application
+
+logger = logging.getLogger(__name__)
+blueprint = df.Blueprint()
+
+INSTANCE_PREFIX = "archive-"
+ROUNDS_PER_GENERATION = 25
+SETTLE_ATTEMPTS = 30
+# Infrastructure's retries live here alone (design.md): the database or the worker was away for a moment.
+_RETRY = RetryPolicy(
+    first_retry_interval=timedelta(seconds=2),
+    max_number_of_attempts=3,
+    backoff_coefficient=3.0,
+    max_retry_interval=timedelta(seconds=30),
+)
+
+
+def instance_id(run_id: UUID) -> str:
+    """The orchestration instance of a run."""
+    return f"{INSTANCE_PREFIX}{run_id}"
+
+
+@blueprint.orchestration_trigger(context_name="ctx")
+def archive_calendar(ctx: OrchestrationContext, input: dict[str, Any]) -> Generator[Any, Any, Any]:
+    """Settle, plan, apply until nothing is left, finish. Input: ``run_id``, and where a generation ended."""
+    run_id = input["run_id"]
+    begun = yield ctx.call_activity("begin_archive_run", input=run_id, retry_policy=_RETRY)
+    if not begun["mine"]:
+        return None
+    reason = None
+    try:
+        if not input.get("planned"):
+            ctx.set_custom_status({"step": "settling"})
+            yield from _settle(ctx, run_id)
+            ctx.set_custom_status({"step": "planning"})
+            plan = yield ctx.call_activity("plan_archive_run", input=run_id, retry_policy=_RETRY)
+            ctx.set_custom_status({"step": "applying", "planned": plan["planned"]})
+        left = yield from _apply(ctx, run_id)
+        if left:
+            ctx.continue_as_new({"run_id": run_id, "planned": True})
+            return None
+        yield from _settle(ctx, run_id)
+    except TaskFailedError as failure:
+        reason = f"{failure.details.error_type}: {failure.details.message}"[:500]
+    ctx.set_custom_status({"step": "finishing"})
+    finished = yield ctx.call_activity(
+        "finish_archive_run", input={"run_id": run_id, "reason": reason}, retry_policy=_RETRY
+    )
+    ctx.set_custom_status({"step": "finished", "state": finished["state"]})
+    return finished["state"]
+
+
+def _apply(ctx: OrchestrationContext, run_id: str) -> Generator[Any, Any, int]:
+    """Apply rounds until nothing is planned; what remains after a generation's rounds."""
+    for _ in range(ROUNDS_PER_GENERATION):
+        progress = yield ctx.call_activity("apply_archive_run", input=run_id, retry_policy=_RETRY)
+        ctx.set_custom_status({"step": "applying", "remaining": progress["remaining"]})
+        if not progress["remaining"]:
+            return 0
+        yield from _wait_until(ctx, progress["resume_at"])
+    return int(progress["remaining"])
+
+
+def _settle(ctx: OrchestrationContext, run_id: str) -> Generator[Any, Any, None]:
+    """Settle until no operation is open, or leave the rest to the next run."""
+    for attempt in range(SETTLE_ATTEMPTS):
+        progress = yield ctx.call_activity(
+            "settle_archive_run", input={"run_id": run_id, "attempt": attempt}, retry_policy=_RETRY
+        )
+        if not progress["open"]:
+            return
+        yield from _wait_until(ctx, progress["resume_at"])
+
+
+def _wait_until(ctx: OrchestrationContext, instant: str | None) -> Generator[Any, Any, None]:
+    if instant is None:
+        return
+    now = ctx.current_utc_datetime.replace(tzinfo=UTC)
+    wait = datetime.fromisoformat(instant) - now
+    if wait > timedelta(0):
+        yield ctx.create_timer(wait)
+
+
+@blueprint.activity_trigger(input_name="run")
+async def begin_archive_run(run: str) -> dict[str, Any]:
+    """Make the run the running one; ``mine`` is false where it waits for another or is over."""
+    begun = await get_application().archiving.begin(UUID(run))
+    return {"mine": begun.mine, "correlation_id": begun.correlation_id}
+
+
+@blueprint.activity_trigger(input_name="step")
+async def settle_archive_run(step: dict[str, Any]) -> dict[str, Any]:
+    """Find out what became of open operations: ``{open, resume_at}``."""
+    archiving = get_application().archiving
+    async with archiving.acting_for(UUID(step["run_id"])):
+        progress = await archiving.settle(UUID(step["run_id"]), step["attempt"])
+    return {"open": progress.open, "resume_at": _iso(progress.resume_at)}
+
+
+@blueprint.activity_trigger(input_name="run")
+async def plan_archive_run(run: str) -> dict[str, Any]:
+    """Plan the run; returns the counts."""
+    archiving = get_application().archiving
+    async with archiving.acting_for(UUID(run)):
+        return asdict(await archiving.plan(UUID(run)))
+
+
+@blueprint.activity_trigger(input_name="run")
+async def apply_archive_run(run: str) -> dict[str, Any]:
+    """Write what is planned, for a while: ``{done, failed, remaining, resume_at}``."""
+    archiving = get_application().archiving
+    async with archiving.acting_for(UUID(run)):
+        progress = await archiving.apply(UUID(run))
+    return asdict(progress) | {"resume_at": _iso(progress.resume_at)}
+
+
+@blueprint.activity_trigger(input_name="step")
+@blueprint.durable_client_input(client_name="client")
+async def finish_archive_run(step: dict[str, Any], client: df.DurableFunctionsClient) -> dict[str, Any]:
+    """Write the report and start the next queued run of the configuration."""
+    archiving = get_application().archiving
+    run_id = UUID(step["run_id"])
+    async with archiving.acting_for(run_id):
+        finished = await archiving.finish(run_id, step["reason"])
+    if finished.next_run_id is not None:
+        await start_archive_run(client, finished.next_run_id)
+    return {"state": str(finished.state)}
+
+
+async def start_archive_run(client: df.DurableFunctionsClient, run_id: UUID) -> None:
+    """Start the orchestration of a run and note that it was; its first activity checks whose turn it is."""
+    await client.schedule_new_orchestration(
+        "archive_calendar", input={"run_id": str(run_id)}, instance_id=instance_id(run_id)
+    )
+    await get_application().archiving.mark_dispatched(run_id)
+
+
+async def drive_archive_run(client: df.DurableFunctionsClient, run_id: UUID) -> None:
+    """Start the run's orchestration again where it is missing, failed or over (design.md, Start)."""
+    state = await client.get_orchestration_state(instance_id(run_id), fetch_payloads=False)
+    if state is not None and state.runtime_status.name in ("RUNNING", "PENDING", "SUSPENDED"):
+        return
+    logger.info("driving archive run", extra={"run_id": str(run_id), "found": state and state.runtime_status.name})
+    await start_archive_run(client, run_id)
+
+
+def _iso(instant: datetime | None) -> str | None:
+    return None if instant is None else instant.isoformat()

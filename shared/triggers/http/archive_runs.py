@@ -1,0 +1,51 @@
+"""Archive runs over HTTP."""
+
+from azure.functions import Blueprint
+
+from shared.schemas.archive_runs import ArchiveRunResource, ArchiveRunStart
+from shared.schemas.base import NoBody, NoQuery
+from shared.triggers.http.endpoint import Reply, Request, endpoint
+from shared.triggers.http.registry import EVERYONE, WRITERS, Ownership
+
+blueprint = Blueprint()
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "v1/archive-configurations/{id}/runs",
+    summary="Start an archive run, or find the one that is under way",
+    roles=WRITERS,
+    ownership=Ownership.OWN_OR_ADMIN,
+    body=ArchiveRunStart,
+    body_optional=True,
+    response=ArchiveRunResource,
+    status=202,
+    errors=(404, 409),
+    durable=True,
+)
+async def start_archive_run(request: Request[ArchiveRunStart, NoQuery]) -> Reply[ArchiveRunResource]:
+    """Answers at once; the run itself is at ``Location`` (domain.md 2.11)."""
+    window = request.body.window
+    started = await request.app.archiving.start_run(
+        request.caller, request.id, window.start if window else None, window.end if window else None
+    )
+    return Reply(
+        ArchiveRunResource.of(started.run), location=f"v1/archive-runs/{started.run.id}", retry_after=1
+    )
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "v1/archive-runs/{id}",
+    summary="Get an archive run with its report",
+    roles=EVERYONE,
+    ownership=Ownership.OWN,
+    response=ArchiveRunResource,
+    errors=(404,),
+)
+async def get_archive_run(request: Request[NoBody, NoQuery]) -> Reply[ArchiveRunResource]:
+    """The state of a run; while it is open, ``Retry-After`` says when to ask again."""
+    run = await request.app.archiving.get_run(request.caller, request.id)
+    return Reply(ArchiveRunResource.of(run), retry_after=None if run.finished_at else 1)

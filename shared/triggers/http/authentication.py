@@ -1,0 +1,70 @@
+"""Where a request's token comes from, and what a token that came by cookie may do (design.md, Who may)."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from shared.domain.caller import Caller, Role
+from shared.errors import Forbidden, Unauthenticated
+
+if TYPE_CHECKING:
+    from azure.functions import HttpRequest
+
+    from shared.triggers.http.tokens import TokenValidator
+
+#: App Service authentication puts the signed-in person's access token here (it may come by cookie).
+SIGN_IN_HEADER = "x-ms-token-aad-access-token"
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+async def authenticate(request: "HttpRequest", tokens: "TokenValidator") -> Caller:
+    """The caller of a request.
+
+    Raises Unauthenticated (401) without an acceptable token and Forbidden (403) for a mutation that
+    another site's page may have sent with the person's cookie.
+    """
+    authorization = request.headers.get("authorization")
+    if authorization is not None:
+        scheme, _, token = authorization.strip().partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            raise Unauthenticated("the Authorization header must be: Bearer <access token>")
+        return await tokens.validate(token.strip())
+    token = request.headers.get(SIGN_IN_HEADER, "").strip()
+    if not token:
+        raise Unauthenticated("an access token is needed")
+    caller = await tokens.validate(token)
+    if request.method not in _SAFE_METHODS:
+        require_same_origin(request.url, request.headers)
+    return caller
+
+
+def require_same_origin(url: str, headers: Mapping[str, str]) -> None:
+    """Refuse (403) what no page of ours sent: Origin or Sec-Fetch-Site, and X-Requested-By, tell."""
+    site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+    own = origin_of(url)
+    same = (
+        (site is not None or origin is not None)
+        and site in (None, "same-origin")
+        and (origin is None or origin.lower() == own)
+    )
+    if not same or not headers.get("x-requested-by", "").strip():
+        raise Forbidden(
+            "with a sign-in cookie a change needs a same-origin request and the header X-Requested-By",
+            code="cross_site_request",
+        )
+
+
+def origin_of(url: str) -> str | None:
+    """Scheme and host of a URL as browsers write an origin; None if it cannot be read."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+def require_role(caller: Caller, roles: frozenset[Role]) -> None:
+    """Refuse (403) a caller who holds none of the roles."""
+    if not caller.roles & roles:
+        needed = ", ".join(sorted(role.value for role in roles))
+        raise Forbidden(f"the operation needs one of the roles: {needed}", code="role_missing")

@@ -1,0 +1,101 @@
+"""What surrounds every request and answer: correlation, trace, source address, CORS and security headers."""
+
+import ipaddress
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from shared.telemetry import TraceParent, new_correlation_id, valid_correlation_id
+
+if TYPE_CHECKING:
+    from azure.functions import HttpRequest
+
+_SECURITY = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-site",
+    "Referrer-Policy": "no-referrer",
+    "Strict-Transport-Security": "max-age=63072000; includeSubDomains",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+_ALLOWED_HEADERS = (
+    "authorization, content-type, if-match, if-none-match, idempotency-key, traceparent, tracestate, "
+    "x-correlation-id, x-requested-by"
+)
+_EXPOSED_HEADERS = "etag, location, retry-after, traceparent, x-correlation-id"
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request at the wire."""
+
+    correlation_id: str
+    trace: TraceParent
+    source_ip: str | None
+    path: str
+    origin: str | None
+
+    @classmethod
+    def of(cls, request: "HttpRequest") -> "Exchange":
+        """Takes over the caller's correlation id and trace where they are valid, else starts new ones."""
+        parent = TraceParent.parse(request.headers.get("traceparent"))
+        return cls(
+            correlation_id=valid_correlation_id(request.headers.get("x-correlation-id"))
+            or new_correlation_id(),
+            trace=parent.child() if parent else TraceParent.new(),
+            source_ip=source_address(request.headers),
+            path=path_of(request.url),
+            origin=request.headers.get("origin"),
+        )
+
+    def headers(self, allowed_origins: Sequence[str]) -> dict[str, str]:
+        """Headers of every answer."""
+        return {
+            **_SECURITY,
+            "x-correlation-id": self.correlation_id,
+            "traceparent": str(self.trace),
+            **cors_headers(self.origin, allowed_origins),
+        }
+
+
+def path_of(url: str) -> str:
+    """The path of a request; empty if its URL (the Host header is the caller's) cannot be read."""
+    try:
+        return urlsplit(url).path
+    except ValueError:
+        return ""
+
+
+def cors_headers(origin: str | None, allowed: Sequence[str]) -> dict[str, str]:
+    """Lets pages of the configured origins read the answer; cookies are never let through."""
+    headers = {"Vary": "Origin"}
+    if origin is not None and origin in allowed:
+        headers |= {
+            "Access-Control-Allow-Origin": origin,
+            "Access-Control-Expose-Headers": _EXPOSED_HEADERS,
+        }
+    return headers
+
+
+def preflight_headers(methods: Sequence[str]) -> dict[str, str]:
+    """Headers of the answer to OPTIONS."""
+    offered = ", ".join([*methods, "OPTIONS"])
+    return {
+        "Allow": offered,
+        "Access-Control-Allow-Methods": offered,
+        "Access-Control-Allow-Headers": _ALLOWED_HEADERS,
+        "Access-Control-Max-Age": "600",
+    }
+
+
+def source_address(headers: Mapping[str, str]) -> str | None:
+    """The address that the platform's front end saw: it appends it to X-Forwarded-For, others come before."""
+    last = headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+    for candidate in (last, last.rpartition(":")[0].strip("[]")):
+        try:
+            return str(ipaddress.ip_address(candidate))
+        except ValueError:
+            continue
+    return None

@@ -1,0 +1,167 @@
+"""The token service's signing keys, fetched once for any crowd, kept through outages (design.md, Who may)."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import orjson
+
+from shared.clock import Clock
+from shared.errors import Unavailable
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+_LOG = logging.getLogger(__name__)
+
+#: An unknown key id makes us look for new keys, at most this often.
+UNKNOWN_KEY_INTERVAL = timedelta(minutes=5)
+#: Keys are fetched anew after this time; Entra rolls them over with weeks of notice.
+MAXIMUM_AGE = timedelta(hours=12)
+#: After a failed fetch the next one waits this long, so that an outage costs few requests their patience.
+FAILURE_INTERVAL = timedelta(seconds=5)
+#: Largest metadata or key document read, in bytes.
+DOCUMENT_LIMIT = 1_048_576
+_SMALLEST_KEY_BITS = 2048
+
+
+class Fetch(Protocol):
+    """Reads one HTTP resource."""
+
+    async def __call__(self, url: str) -> bytes:
+        """The body of a 200 answer; raises any exception otherwise."""
+        ...
+
+
+async def fetch_document(url: str) -> bytes:
+    """Read a small document with a timeout of 5 s, without following redirects."""
+    import httpx
+
+    async with (
+        httpx.AsyncClient(timeout=5, follow_redirects=False) as client,
+        client.stream("GET", url, headers={"Accept": "application/json"}) as response,
+    ):
+        if response.status_code != 200:
+            raise ValueError(f"{url} answered {response.status_code}")
+        body = bytearray()
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            if len(body) > DOCUMENT_LIMIT:
+                raise ValueError(f"{url} is larger than {DOCUMENT_LIMIT} bytes")
+    return bytes(body)
+
+
+@dataclass(slots=True)
+class _Tenant:
+    """What is known of one tenant's keys."""
+
+    keys: Mapping[str, "RSAPublicKey"] = field(default_factory=dict)
+    fetched_at: datetime | None = None
+    failed_at: datetime | None = None
+    looked_for_unknown_at: datetime | None = None
+    fetching: "asyncio.Task[None] | None" = None
+
+
+class KeyCache:
+    """Signing keys by tenant and key id. For one event loop."""
+
+    def __init__(self, authority: str, clock: Clock, fetch: Fetch = fetch_document) -> None:
+        self._authority = authority.rstrip("/")
+        self._clock = clock
+        self._fetch = fetch
+        self._tenants: dict[UUID, _Tenant] = {}
+
+    async def find(self, tenant_id: UUID, kid: str) -> "RSAPublicKey | None":
+        """The key, or None if the tenant has none of this id; raises Unavailable if no key was ever read."""
+        tenant = self._tenants.setdefault(tenant_id, _Tenant())
+        now = self._clock.now()
+        if tenant.fetched_at is None:
+            await self._refresh(tenant_id, tenant)
+            if tenant.fetched_at is None:
+                raise Unavailable("the signing keys of the token service cannot be read", retry_after=5)
+        elif kid not in tenant.keys:
+            await self._look_for_unknown(tenant_id, tenant, now)
+        elif now - tenant.fetched_at > MAXIMUM_AGE:
+            # The key at hand is good enough for this request; the next ones get the new set.
+            self._start(tenant_id, tenant)
+        return tenant.keys.get(kid)
+
+    async def ready(self, tenant_id: UUID) -> None:
+        """Have keys at hand; raises Unavailable if none can be read."""
+        await self.find(tenant_id, "")
+
+    async def close(self) -> None:
+        """Stop fetches under way."""
+        running = [tenant.fetching for tenant in self._tenants.values() if tenant.fetching]
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+    async def _look_for_unknown(self, tenant_id: UUID, tenant: _Tenant, now: datetime) -> None:
+        if tenant.fetching is None:
+            last = tenant.looked_for_unknown_at
+            if last is not None and now - last < UNKNOWN_KEY_INTERVAL:
+                return
+            tenant.looked_for_unknown_at = now
+        await self._refresh(tenant_id, tenant)
+
+    async def _refresh(self, tenant_id: UUID, tenant: _Tenant) -> None:
+        """Wait for the one fetch under way, starting it if need be; a caller who leaves does not stop it."""
+        task = self._start(tenant_id, tenant)
+        if task is not None:
+            await asyncio.shield(task)
+
+    def _start(self, tenant_id: UUID, tenant: _Tenant) -> "asyncio.Task[None] | None":
+        if tenant.fetching is not None:
+            return tenant.fetching
+        if tenant.failed_at is not None and self._clock.now() - tenant.failed_at < FAILURE_INTERVAL:
+            return None
+        tenant.fetching = asyncio.create_task(self._load(tenant_id, tenant))
+        return tenant.fetching
+
+    async def _load(self, tenant_id: UUID, tenant: _Tenant) -> None:
+        """Replace the keys; on any failure keep the ones we have."""
+        try:
+            keys = await self._read(tenant_id)
+        except Exception as error:
+            tenant.failed_at = self._clock.now()
+            _LOG.warning("signing keys of tenant %s cannot be read: %s", tenant_id, error)
+        else:
+            tenant.keys, tenant.fetched_at, tenant.failed_at = keys, self._clock.now(), None
+        finally:
+            tenant.fetching = None
+
+    async def _read(self, tenant_id: UUID) -> dict[str, "RSAPublicKey"]:
+        url = f"{self._authority}/{tenant_id}/v2.0/.well-known/openid-configuration"
+        metadata = orjson.loads(await self._fetch(url))
+        jwks_uri = str(metadata["jwks_uri"])
+        if urlsplit(jwks_uri).scheme != "https" and not self._authority.startswith("http://"):
+            raise ValueError("jwks_uri is not https")
+        keys = read_keys(orjson.loads(await self._fetch(jwks_uri)))
+        if not keys:
+            raise ValueError("no usable signing key is published")
+        return keys
+
+
+def read_keys(document: Any) -> dict[str, "RSAPublicKey"]:
+    """The RSA signing keys of a JWK set, by key id; others, and those under 2048 bits, are left out."""
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+    from jwt import PyJWK
+    from jwt.exceptions import PyJWTError
+
+    keys: dict[str, RSAPublicKey] = {}
+    for entry in document["keys"]:
+        if entry.get("kty") != "RSA" or entry.get("use", "sig") != "sig" or not entry.get("kid"):
+            continue
+        try:
+            key = PyJWK(entry, algorithm="RS256").key
+        except (PyJWTError, ValueError):
+            continue
+        if isinstance(key, RSAPublicKey) and key.key_size >= _SMALLEST_KEY_BITS:
+            keys[str(entry["kid"])] = key
+    return keys

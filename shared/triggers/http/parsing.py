@@ -1,0 +1,136 @@
+"""From the bytes of a request to typed values; every refusal names the field."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import orjson
+
+from shared.errors import FieldError, InvalidRequest, PayloadTooLarge, ValidationFailed
+
+if TYPE_CHECKING:
+    from azure.functions import HttpRequest
+    from pydantic import ValidationError
+
+    from shared.schemas.base import Input
+
+#: Deepest nesting of arrays and objects that is read.
+MAX_DEPTH = 32
+_MOST_ERRORS = 100
+_LONGEST_NAME = 200
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+_JSON_TYPES = re.compile(r"application/(?:[\w.-]+\+)?json\s*(?:;\s*charset=\"?utf-8\"?\s*)?", re.IGNORECASE)
+
+
+class UnsupportedMediaType(InvalidRequest):
+    """The body is not declared as JSON in UTF-8."""
+
+    status = 415
+    code = "unsupported_media_type"
+    title = "Unsupported media type"
+
+
+def read_body[Model: "Input"](
+    request: "HttpRequest", model: type[Model], limit: int, *, optional: bool
+) -> Model:
+    """The body as the model.
+
+    Raises PayloadTooLarge (413), UnsupportedMediaType (415), InvalidRequest (400: no JSON, too deep, or no
+    body where one is needed) and ValidationFailed (422, each broken field named).
+    """
+    from pydantic import ValidationError
+
+    raw = _raw_body(request, limit)
+    if not raw:
+        if not optional:
+            raise InvalidRequest("a JSON body is needed", code="body_missing")
+        raw = b"{}"
+    elif not _JSON_TYPES.fullmatch(request.headers.get("content-type", "").strip()):
+        raise UnsupportedMediaType("the body must be application/json")
+    if deeper_than(raw, MAX_DEPTH):
+        raise InvalidRequest(f"the JSON is nested deeper than {MAX_DEPTH} levels", code="json_too_deep")
+    try:
+        return model.model_validate_json(raw)
+    except ValidationError as error:
+        if error.errors(include_url=False, include_input=False)[0]["type"] == "json_invalid":
+            raise InvalidRequest("the body is not JSON in UTF-8", code="json_invalid") from None
+        raise ValidationFailed(field_errors(error, orjson.loads(raw))) from None
+
+
+def read_query[Model: "Input"](parameters: Mapping[str, str], model: type[Model]) -> Model:
+    """The query as the model; raises ValidationFailed (422), unknown parameters included."""
+    from pydantic import ValidationError
+
+    try:
+        return model.model_validate_strings(dict(parameters))
+    except ValidationError as error:
+        raise ValidationFailed(field_errors(error, dict(parameters))) from None
+
+
+def read_path(parameters: Mapping[str, str], names: Sequence[str]) -> dict[str, UUID]:
+    """The ids of the path; raises ValidationFailed (422) naming the parameter that is no UUID."""
+    broken = [name for name in names if not _UUID.fullmatch(parameters.get(name, ""))]
+    if broken:
+        raise ValidationFailed([FieldError(name, "must be a UUID", "uuid_parsing") for name in broken])
+    return {name: UUID(parameters[name]) for name in names}
+
+
+def deeper_than(raw: bytes, depth: int) -> bool:
+    """True if JSON text nests arrays and objects deeper than this; brackets in strings do not count."""
+    if raw.count(b"[") + raw.count(b"{") <= depth:
+        return False
+    level = 0
+    for found in _STRING_OR_BRACKET.finditer(raw):
+        token = found.group()
+        if token in (b"[", b"{"):
+            level += 1
+            if level > depth:
+                return True
+        elif token in (b"]", b"}"):
+            level -= 1
+    return False
+
+
+def field_errors(error: "ValidationError", given: Any) -> list[FieldError]:
+    """pydantic's findings as ours: dotted paths as the caller wrote them, without the values."""
+    found = error.errors(include_url=False, include_input=False)[:_MOST_ERRORS]
+    return [
+        FieldError(
+            _path([*each["loc"], *_field_of(each.get("ctx"))], given),
+            each["msg"].removeprefix("Value error, "),
+            each["type"],
+        )
+        for each in found
+    ]
+
+
+def _field_of(context: Mapping[str, Any] | None) -> list[str]:
+    """The field that a rule over several fields blames."""
+    return [context["field"]] if context and "field" in context else []
+
+
+def _path(location: Sequence[str | int], given: Any) -> str:
+    """The dotted path; pydantic also puts the chosen member of a union into it, which nobody wrote."""
+    parts: list[str] = []
+    for position, step in enumerate(location):
+        last = position == len(location) - 1
+        if isinstance(given, dict) and step not in given and not last:
+            continue
+        parts.append(str(step)[:_LONGEST_NAME])
+        if isinstance(given, dict):
+            given = given.get(step)
+        elif isinstance(given, list) and isinstance(step, int) and step < len(given):
+            given = given[step]
+    return ".".join(parts) or "body"
+
+
+def _raw_body(request: "HttpRequest", limit: int) -> bytes:
+    declared = request.headers.get("content-length", "")
+    if declared.isascii() and declared.isdigit() and int(declared[:20]) > limit:
+        raise PayloadTooLarge(f"the body may have {limit} bytes at most")
+    raw = request.get_body() or b""
+    if len(raw) > limit:
+        raise PayloadTooLarge(f"the body may have {limit} bytes at most")
+    return raw

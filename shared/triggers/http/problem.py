@@ -1,0 +1,73 @@
+"""Errors as RFC 9457 problem details; nothing of the inside is ever shown."""
+
+import sys
+from collections.abc import Mapping
+from math import ceil
+
+from shared.errors import AdminAssistantError, Unauthenticated, Unavailable, ValidationFailed
+from shared.schemas.problems import FieldProblem, Problem
+
+MEDIA_TYPE = "application/problem+json"
+_TYPE_PREFIX = "urn:admin-assistant:problem:"
+_MOST_ERRORS = 100
+#: PostgreSQL's classes 08 (connection), 53 (resources), 57 (operator intervention), and lock not available.
+_PASSING_STATES = ("08", "53", "57", "55P03", "40001", "40P01")
+
+
+def describe(error: AdminAssistantError, *, instance: str, correlation_id: str) -> Problem:
+    """The problem document of an error at a path."""
+    fields = error.errors[:_MOST_ERRORS] if isinstance(error, ValidationFailed) else ()
+    return Problem(
+        type=f"{_TYPE_PREFIX}{error.code}",
+        title=error.title,
+        status=error.status,
+        detail=error.detail,
+        instance=instance,
+        code=error.code,
+        correlation_id=correlation_id,
+        errors=tuple(FieldProblem(field=e.field, message=e.message, code=e.code) for e in fields),
+    )
+
+
+def headers_of(error: AdminAssistantError) -> Mapping[str, str]:
+    """``WWW-Authenticate`` (RFC 6750) and ``Retry-After`` (whole seconds) where the error calls for them."""
+    headers: dict[str, str] = {}
+    if isinstance(error, Unauthenticated):
+        challenge = 'Bearer realm="admin-assistant"'
+        if error.code == "invalid_token":
+            challenge += f', error="invalid_token", error_description="{error.detail}"'
+        headers["WWW-Authenticate"] = challenge
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(max(1, ceil(error.retry_after)))
+    return headers
+
+
+def unexpected() -> AdminAssistantError:
+    """What the caller learns of an error that is none of the product's."""
+    return AdminAssistantError("something went wrong on our side; the correlation id names the log entry")
+
+
+def translate(error: Exception) -> AdminAssistantError | None:
+    """The product's error for an exception of an infrastructure library, None if it is a defect of ours."""
+    if isinstance(error, AdminAssistantError):
+        return error
+    if isinstance(error, TimeoutError | ConnectionError) or _database_is_away(error):
+        return Unavailable("a system that the answer needs is away or busy", retry_after=2)
+    return None
+
+
+def _database_is_away(error: Exception) -> bool:
+    """True for an exhausted pool, a lost connection, a statement timeout, or a failed serialisation."""
+    api = sys.modules.get("sqlalchemy.exc")
+    if api is None or not isinstance(error, api.SQLAlchemyError):
+        return False
+    if isinstance(error, api.TimeoutError):
+        return True
+    if not isinstance(error, api.DBAPIError):
+        return False
+    state = getattr(error.orig, "sqlstate", None) or ""
+    return (
+        bool(error.connection_invalidated)
+        or isinstance(error, api.InterfaceError)
+        or (state.startswith(_PASSING_STATES))
+    )

@@ -1,0 +1,95 @@
+"""What every HTTP operation declares: the source of the permission table and of the API's description."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+from shared.domain.caller import Role
+
+if TYPE_CHECKING:
+    from azure.functions import HttpResponse
+    from pydantic import BaseModel
+
+    from shared.schemas.base import Input
+
+#: ``routePrefix`` of host.json.
+PREFIX: Final = "api"
+
+EVERYONE: Final = frozenset(Role)
+ADMINS: Final = frozenset({Role.ADMIN})
+WRITERS: Final = frozenset({Role.USER, Role.ADMIN})
+
+
+class Ownership(StrEnum):
+    """Whose resources an operation reaches; anything else is answered as if it did not exist (404)."""
+
+    PUBLIC = "no personal data, no token"
+    OWN = "User: own; Admin, Auditor: the tenant's"
+    OWN_OR_ADMIN = "User: own; Admin: the tenant's"
+    TENANT = "the tenant's"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One HTTP function. ``roles`` is None where no token is asked for; ``errors`` are its own statuses."""
+
+    id: str
+    method: str
+    route: str
+    summary: str
+    roles: frozenset[Role] | None
+    ownership: Ownership
+    body: "type[Input] | None"
+    body_optional: bool
+    query: "type[Input] | None"
+    response: "type[BaseModel] | None"
+    status: int
+    errors: tuple[int, ...]
+    durable: bool
+    #: The function as the worker calls it: takes the HTTP request (and the durable client), answers always.
+    function: "Callable[..., Awaitable[HttpResponse]]"
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the route's parameters, in order; a catch-all is none."""
+        parts = self.route.split("/")
+        return tuple(part[1:-1] for part in parts if part.startswith("{") and not part.startswith("{*"))
+
+    def serves(self, segments: list[str]) -> bool:
+        """True if a path (without prefix) fits the route."""
+        parts = self.route.split("/")
+        return len(parts) == len(segments) and all(
+            part.startswith("{") or part.lower() == segment.lower()
+            for part, segment in zip(parts, segments, strict=True)
+        )
+
+
+OPERATIONS: Final[dict[str, Operation]] = {}
+
+
+def register(operation: Operation) -> None:
+    """Add an operation; raises ValueError if its id, or its method and route, is taken."""
+    for known in OPERATIONS.values():
+        if known.id == operation.id or (known.method, known.route) == (operation.method, operation.route):
+            raise ValueError(f"{operation.id} ({operation.method} {operation.route}) is declared twice")
+    OPERATIONS[operation.id] = operation
+
+
+def methods_of(path: str) -> list[str]:
+    """The methods that operations offer at a path below the prefix, in alphabetical order."""
+    segments = path.strip("/").split("/")
+    return sorted({each.method for each in OPERATIONS.values() if each.serves(segments)})
+
+
+def permission_table() -> Iterator[dict[str, Any]]:
+    """One row per operation: id, method, path, the roles that may call it, whose resources it reaches."""
+    for operation in sorted(OPERATIONS.values(), key=lambda each: (each.route, each.method)):
+        roles = operation.roles
+        yield {
+            "operation": operation.id,
+            "method": operation.method,
+            "path": f"/{PREFIX}/{operation.route}",
+            "roles": ["(no token)"] if roles is None else [role.value for role in Role if role in roles],
+            "ownership": operation.ownership.value,
+        }

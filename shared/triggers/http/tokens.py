@@ -1,0 +1,178 @@
+"""Validation of Entra access tokens for our API, exactly as design.md, Who may, and graph.md, Auth, say."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final, cast
+from uuid import UUID
+
+from shared.domain.caller import Caller, Role
+from shared.errors import Unauthenticated
+
+if TYPE_CHECKING:
+    from shared.settings import Settings
+    from shared.triggers.http.jwks import KeyCache
+
+#: Scope that a signed-in person's token must carry.
+USER_SCOPE: Final = "access_as_user"
+#: Difference between our clock and the token service's that is forgiven, in seconds.
+LEEWAY: Final = 60
+#: Entra's tokens stay far below this; a longer one is not read at all.
+LONGEST_TOKEN: Final = 16_384
+_PERSONAL_CLAIMS: Final = ("nonce", "name", "preferred_username")
+
+
+class InvalidToken(Unauthenticated):
+    """A token was sent and is not accepted."""
+
+    code = "invalid_token"
+
+
+class TokenValidator:
+    """Turns an access token into a caller."""
+
+    def __init__(self, settings: "Settings", keys: "KeyCache") -> None:
+        self._keys = keys
+        self._tenant_id = settings.tenant_id
+        self._audiences = accepted_audiences(settings.api_audience)
+        self._issuers = {
+            f"{settings.authority.rstrip('/')}/{settings.tenant_id}/v2.0": "2.0",
+            f"{settings.v1_issuer.rstrip('/')}/{settings.tenant_id}/": "1.0",
+        }
+
+    async def validate(self, token: str) -> Caller:
+        """Who presents the token.
+
+        Raises InvalidToken (401) whatever is wrong with it, and Unavailable (503) while no signing key of the
+        token service was ever read.
+        """
+        import jwt
+
+        if self._tenant_id is None or not self._audiences:
+            raise InvalidToken("no tenant or no audience is configured, so no token is accepted")
+        if len(token) > LONGEST_TOKEN:
+            raise InvalidToken("the token is too long")
+        key = await self._keys.find(self._tenant_id, _key_id(token))
+        if key is None:
+            raise InvalidToken("the token's signing key is not known")
+        try:
+            claims = jwt.decode(
+                token,
+                key,
+                algorithms=["RS256"],
+                audience=self._audiences,
+                issuer=list(self._issuers),
+                leeway=LEEWAY,
+                options={"require": ["exp", "nbf", "iss", "aud", "tid", "oid", "sub", "ver"]},
+            )
+        except jwt.ExpiredSignatureError:
+            raise InvalidToken("the token has expired") from None
+        except jwt.PyJWTError as error:
+            raise InvalidToken(f"the token is not valid: {_reason(error)}") from None
+        return self._caller(claims)
+
+    async def ready(self) -> None:
+        """Have the signing keys at hand; raises Unavailable (503) if they cannot be read."""
+        if self._tenant_id is not None:
+            await self._keys.ready(self._tenant_id)
+
+    async def close(self) -> None:
+        """Release what validation holds."""
+        await self._keys.close()
+
+    def _caller(self, claims: dict[str, Any]) -> Caller:
+        if claims["ver"] != self._issuers[claims["iss"]]:
+            raise InvalidToken("the token's version does not fit its issuer")
+        tenant_id, object_id = _uuid(claims, "tid"), _uuid(claims, "oid")
+        if tenant_id != self._tenant_id:
+            raise InvalidToken("the token is of another tenant")
+        roles = _roles(claims)
+        if "scp" in claims:
+            return self._person(claims, tenant_id, object_id, roles)
+        return self._application(claims, tenant_id, object_id, roles)
+
+    def _person(self, claims: dict[str, Any], tenant: UUID, person: UUID, roles: frozenset[Role]) -> Caller:
+        scopes = claims["scp"]
+        if not isinstance(scopes, str) or USER_SCOPE not in scopes.split() or claims.get("idtyp") == "app":
+            raise InvalidToken(f"the token does not carry the scope {USER_SCOPE}")
+        return Caller.user(tenant, person, roles or (Role.USER,))
+
+    def _application(
+        self, claims: dict[str, Any], tenant: UUID, application: UUID, roles: frozenset[Role]
+    ) -> Caller:
+        app_only = (
+            claims["oid"] == claims["sub"]
+            and any(claims.get(name) for name in ("azp", "appid"))
+            and not any(name in claims for name in _PERSONAL_CLAIMS)
+            and claims.get("idtyp", "app") == "app"
+        )
+        if not app_only:
+            raise InvalidToken("the token is no access token for this API")
+        if not roles:
+            raise InvalidToken("the application holds no role")
+        return Caller.app(tenant, application, roles)
+
+
+def accepted_audiences(configured: str) -> list[str]:
+    """The ``aud`` values accepted for a setting of one or more ids or URIs, separated by commas.
+
+    A version 2 token names the API by its client id, a version 1 token by id or URI (graph.md, Auth), so a
+    client id also stands for ``api://{id}`` and the other way round.
+    """
+    named = [part.strip() for part in configured.split(",") if part.strip()]
+    found: dict[str, None] = dict.fromkeys(named)
+    for audience in named:
+        bare = audience.removeprefix("api://")
+        if _is_uuid(bare):
+            found |= {bare: None, f"api://{bare}": None}
+    return list(found)
+
+
+def _key_id(token: str) -> str:
+    """The key id of an RS256 token, read before anything is fetched for it."""
+    import jwt
+
+    try:
+        header = jwt.get_unverified_header(token)
+    except (jwt.PyJWTError, ValueError):
+        raise InvalidToken("the token is malformed") from None
+    if header.get("alg") != "RS256":
+        raise InvalidToken("the token is not signed with RS256")
+    kid = header.get("kid")
+    if not isinstance(kid, str) or not 0 < len(kid) <= 256:
+        raise InvalidToken("the token names no signing key")
+    return kid
+
+
+def _reason(error: Exception) -> str:
+    import jwt
+
+    reasons: tuple[tuple[type[Exception], str], ...] = (
+        (jwt.InvalidAudienceError, "wrong audience"),
+        (jwt.InvalidIssuerError, "wrong issuer"),
+        (jwt.ImmatureSignatureError, "not valid yet"),
+        (jwt.InvalidSignatureError, "wrong signature"),
+        (jwt.MissingRequiredClaimError, "a claim is missing"),
+    )
+    return next((text for kind, text in reasons if isinstance(error, kind)), "malformed")
+
+
+def _roles(claims: dict[str, Any]) -> frozenset[Role]:
+    """The roles we know among those of the token; the database holds none (design.md, Who may)."""
+    named = claims.get("roles", [])
+    if not isinstance(named, list):
+        raise InvalidToken("the token's roles are malformed")
+    known: Iterable[Role] = Role
+    return frozenset(role for role in known if role.value in cast("list[object]", named))
+
+
+def _uuid(claims: dict[str, Any], name: str) -> UUID:
+    try:
+        return UUID(claims[name])
+    except (ValueError, TypeError, AttributeError):
+        raise InvalidToken(f"the token's {name} is malformed") from None
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        return str(UUID(text)) == text.lower()
+    except ValueError:
+        return False

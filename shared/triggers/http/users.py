@@ -1,0 +1,62 @@
+"""Users over HTTP."""
+
+from azure.functions import Blueprint
+
+from shared.schemas.base import NoBody, NoQuery
+from shared.schemas.paging import Page, PageQuery
+from shared.schemas.users import UserCreate, UserResource
+from shared.triggers.http.endpoint import Reply, Request, endpoint
+from shared.triggers.http.registry import ADMINS, EVERYONE, Ownership
+
+blueprint = Blueprint()
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "v1/users",
+    summary="Add a person of the tenant",
+    roles=ADMINS,
+    ownership=Ownership.TENANT,
+    body=UserCreate,
+    response=UserResource,
+    status=201,
+    errors=(409, 502, 503),
+)
+async def create_user(request: Request[UserCreate, NoQuery]) -> Reply[UserResource]:
+    """The mailbox is looked up in Graph; an unknown one is a 422 naming ``address``."""
+    user = await request.app.users.create(request.caller, request.body)
+    return Reply(UserResource.model_validate(user), location=f"v1/users/{user.id}", version=user.version)
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "v1/users/{id}",
+    summary="Get a person",
+    roles=EVERYONE,
+    ownership=Ownership.OWN,
+    response=UserResource,
+    errors=(404,),
+)
+async def get_user(request: Request[NoBody, NoQuery]) -> Reply[UserResource]:
+    """A User gets himself only."""
+    user = await request.app.users.get(request.caller, request.id)
+    return Reply(UserResource.model_validate(user), version=user.version)
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "v1/users",
+    summary="List the people of the tenant, in the order they were added",
+    roles=EVERYONE,
+    ownership=Ownership.OWN,
+    query=PageQuery,
+    response=Page[UserResource],
+)
+async def list_users(request: Request[NoBody, PageQuery]) -> Reply[Page[UserResource]]:
+    """A User sees himself only."""
+    found = await request.app.users.list(request.caller, request.query.after, request.query.limit)
+    users = [UserResource.model_validate(user) for user in found.rows]
+    return Reply(Page[UserResource](items=users, next=found.next_cursor))

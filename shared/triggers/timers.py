@@ -1,0 +1,20 @@
+"""Timers."""
+
+import azure.durable_functions as df
+import azure.functions as func
+
+from shared.application import get_application
+from shared.triggers.archive_workflow import drive_archive_run, start_archive_run
+
+blueprint = df.Blueprint()
+
+
+@blueprint.timer_trigger(arg_name="timer", schedule="0 */5 * * * *", run_on_startup=False, use_monitor=True)
+@blueprint.durable_client_input(client_name="client")
+async def dispatch_due_jobs(timer: func.TimerRequest, client: df.DurableFunctionsClient) -> None:
+    """Claim due jobs, start their runs, and look after runs that lost their orchestration (domain.md 8.2)."""
+    archiving = get_application().archiving
+    for run_id in await archiving.claim_due_jobs():
+        await start_archive_run(client, run_id)
+    for run_id in await archiving.runs_to_drive():
+        await drive_archive_run(client, run_id)
