@@ -64,9 +64,11 @@ class Application:
     def calendars(self) -> "CalendarAdapter":
         """Calendars at Graph; a mailbox's pause binds every process through the database."""
         from shared.graph.calendar_adapter import CalendarAdapter
+        from shared.graph.throttle import Throttle
         from shared.services.mailbox_pauses import MailboxPauses
 
-        return CalendarAdapter(self.graph, gate=MailboxPauses(self.database), clock=self.clock)
+        throttle = Throttle(MailboxPauses(self.database), self.clock)
+        return CalendarAdapter(self.graph, throttle)
 
     @cached_property
     def tokens(self) -> "TokenValidator":

@@ -26,8 +26,8 @@ class Api:
     ) -> httpx.Response:
         """The answer to one call; ``path`` is relative to the API or a whole URL.
 
-        Answers of 400 and above raise unless their status is in ``accept``. 429 and 503 are asked again, three
-        times at most, after Retry-After or a jittered pause.
+        Answers of 400 and above raise unless their status is in ``accept``. 429 and 503 are asked again,
+        three times at most, after Retry-After or a jittered pause.
         """
         url = urljoin(self._base, path)
         for attempt in range(_ATTEMPTS):

@@ -85,7 +85,7 @@ class Database:
             await session.execute(text("SELECT 1"))
 
     async def refuse_superuser(self) -> None:
-        """Raise PrivilegedDatabaseRoleError for a superuser or the owner of the tables; asks the server once."""
+        """Raise PrivilegedDatabaseRoleError for a superuser or the tables' owner; asks the server once."""
         if self._role_checked:
             return
         engine = self.engine

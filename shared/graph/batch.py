@@ -170,7 +170,7 @@ def _outer_code(raw: bytes) -> str:
 
 
 def _existing_event(body: Mapping[str, Any]) -> str | None:
-    """The id that some answers to a used transactionId carry (graph.md, transactionId), wherever they carry it."""
+    """The id that some answers to a used transactionId carry (graph.md, transactionId), wherever it is."""
     error = body.get("error")
     inner = error.get("innerError") if isinstance(error, dict) else None
     for place in (error, inner, body):

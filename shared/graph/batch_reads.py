@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from shared.graph.batch import MAX_REQUESTS, SubResponse, decode_responses, encode_reads
 from shared.graph.client import GraphClient
-from shared.graph.errors import CallFailed
+from shared.graph.errors import GraphCallError
 from shared.graph.retry import Reads
 from shared.graph.throttle import MAILBOX_SLOTS
 
@@ -19,7 +19,7 @@ class BatchReads:
         self._reads = reads
 
     async def get_all(self, mailbox: str, paths: Sequence[str], prefer: str) -> list[SubResponse]:
-        """The responses in the order of the paths, each 200 or 404; raises CallFailed for any other."""
+        """The responses in the order of the paths, each 200 or 404; raises GraphCallError for any other."""
         found: list[SubResponse] = []
         for first in range(0, len(paths), MAX_REQUESTS):
             chunk = _Chunk(self._client, paths[first : first + MAX_REQUESTS], prefer)
@@ -40,7 +40,7 @@ class _Chunk:
         self._renewed = False
 
     async def fetch(self) -> None:
-        """Ask for everything that is missing; raises CallFailed if something still is."""
+        """Ask for everything that is missing; raises GraphCallError if something still is."""
         failure = await self._ask()
         if failure is not None and failure.status == 401 and not self._renewed:
             self._renewed = True
@@ -49,7 +49,7 @@ class _Chunk:
         if failure is not None:
             raise failure
 
-    async def _ask(self) -> CallFailed | None:
+    async def _ask(self) -> GraphCallError | None:
         missing = [number for number in range(len(self.paths)) if number not in self.found]
         content = encode_reads([self.paths[number] for number in missing], self._prefer)
         url = f"{self._client.base_url}/$batch"
@@ -57,7 +57,7 @@ class _Chunk:
         try:
             responses = decode_responses(raw)
         except (ValueError, TypeError, AttributeError, KeyError) as error:
-            raise CallFailed(502, "unreadable_answer") from error
+            raise GraphCallError(502, "unreadable_answer") from error
         failures = []
         for position, number in enumerate(missing):
             response = responses.get(position) or SubResponse(502, {}, "missing_response", None)
@@ -65,11 +65,11 @@ class _Chunk:
                 self.found[number] = response
             else:
                 code = response.code or f"http_{response.status}"
-                failures.append(CallFailed(response.status, code, response.retry_after))
+                failures.append(GraphCallError(response.status, code, response.retry_after))
         return _worst(failures)
 
 
-def _worst(failures: list[CallFailed]) -> CallFailed | None:
+def _worst(failures: list[GraphCallError]) -> GraphCallError | None:
     """What the whole chunk failed with: a lasting failure first, else the longest wait (graph.md, $batch)."""
     if not failures:
         return None

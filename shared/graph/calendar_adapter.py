@@ -15,12 +15,12 @@ from shared.graph import batch
 from shared.graph.batch_reads import BatchReads
 from shared.graph.client import TRANSPORT_ERRORS, GraphClient
 from shared.graph.copy_codec import COPY_EXPAND, COPY_FIELDS, Copy, decode_copy
-from shared.graph.errors import MAILBOX_GONE_CODES, TOLD_TO_WAIT, CallFailed, as_product_error, never_sent
-from shared.graph.event_codec import EVENT_FIELDS, UndecodableEvent, decode_event, decode_events
+from shared.graph.errors import MAILBOX_GONE_CODES, TOLD_TO_WAIT, GraphCallError, as_product_error, never_sent
+from shared.graph.event_codec import EVENT_FIELDS, UndecodableEventError, decode_event, decode_events
 from shared.graph.paths import Paths
 from shared.graph.records import Answer, GraphCalendar, Mailbox, Verdict, Write
 from shared.graph.retry import Reads, RetryPolicy
-from shared.graph.throttle import MAILBOX_SLOTS, Throttle
+from shared.graph.throttle import Throttle
 
 #: Sent with every read, on every page again (graph.md, Wire): bodies stay HTML.
 READ_PREFER = 'outlook.timezone="UTC", IdType="ImmutableId"'
@@ -33,9 +33,9 @@ _log = logging.getLogger(__name__)
 class CalendarAdapter:
     """The calendars of mailboxes; ``mailbox`` is the owner's Entra object id (or UPN) everywhere.
 
-    Reads are tried again within bounds and never before Graph allows it; writes never are (design.md, Archive).
-    Raises GraphUnavailable (come back after ``retry_after`` seconds), GraphRefused (a retry does not mend it) and
-    NotFound with code ``mailbox_not_found`` for a mailbox that is gone or has no licence.
+    Reads are tried again within bounds and never before Graph allows it; writes never are (design.md,
+    Archive). Raises GraphUnavailable (come back after ``retry_after`` seconds), GraphRefused (a retry does
+    not mend it) and NotFound with code ``mailbox_not_found`` for a mailbox that is gone or has no licence.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class CalendarAdapter:
         """Whose mailbox it is; None if the directory has no such user."""
         try:
             item = await self._item(mailbox, self._paths.mailbox(mailbox))
-        except CallFailed as failure:
+        except GraphCallError as failure:
             if failure.status == 404:
                 return None
             raise as_product_error(failure, "reading a user") from failure
@@ -87,7 +87,7 @@ class CalendarAdapter:
 
         try:
             return _calendar(orjson.loads(await self._reads.run(mailbox, create, repeatable=False)))
-        except CallFailed as failure:
+        except GraphCallError as failure:
             if failure.passing and failure.status != 429 and failure.code != "not_connected":
                 for calendar in await self.list_calendars(mailbox):
                     if calendar.name == name:
@@ -99,21 +99,21 @@ class CalendarAdapter:
     ) -> AsyncGenerator[list[SourceEvent]]:
         """Pages of the events that intersect ``[start, end)``, by start, occurrences expanded.
 
-        The next page is fetched while the caller works on one. Raises GraphRefused (``undecodable_event``) for an
-        event without id or times.
+        The next page is fetched while the caller works on one. Raises GraphRefused (``undecodable_event``)
+        for an event without id or times.
         """
         path = self._paths.window(mailbox, calendar_id, start, end, EVENT_FIELDS)
         async for items in self._pages(mailbox, path, "reading a calendar"):
             try:
                 page = decode_events(items)
-            except UndecodableEvent as error:
+            except UndecodableEventError as error:
                 raise _undecodable(error) from error
             yield page
 
     async def get_events(
         self, mailbox: str, calendar_id: str | None, ids: Sequence[str]
     ) -> dict[str, SourceEvent | None]:
-        """Events by immutable id, None for each that is gone; only in ``calendar_id``, or anywhere if None."""
+        """Events by immutable id, None for each that is gone; in ``calendar_id``, or anywhere if None."""
         wanted = list(dict.fromkeys(ids))
         paths = [
             f"{self._paths.event(mailbox, calendar_id, event_id)}?$select={_EVENT_SELECT}"
@@ -125,7 +125,7 @@ class CalendarAdapter:
                 event_id: None if response.status == 404 else decode_event(response.body)
                 for event_id, response in zip(wanted, responses, strict=True)
             }
-        except UndecodableEvent as error:
+        except UndecodableEventError as error:
             raise _undecodable(error) from error
 
     async def count_attachments(self, mailbox: str, ids: Sequence[str]) -> dict[str, int]:
@@ -172,13 +172,18 @@ class CalendarAdapter:
         return None if item is None else decode_copy(item)
 
     async def send(
-        self, mailbox: str, calendar_id: str, writes: Sequence[Write], timeout: float
+        self,
+        mailbox: str,
+        calendar_id: str,
+        writes: Sequence[Write],
+        timeout: float,  # noqa: ASYNC109
     ) -> list[Answer]:
         """Send 1 to 20 writes in exactly one ``$batch``, never again; the answers in the order of the writes.
 
-        ``timeout`` seconds bound everything: the token, the wait for the mailbox's slots, the request and its
-        answer. Verdicts are those of design.md, Answers, and NOT_SENT when nothing left this machine. A mailbox that
-        is told to wait is not asked: THROTTLED with the rest of the wait. Raises ValueError for a malformed batch.
+        ``timeout`` seconds bound everything: the token, the wait for the mailbox's slots, the request and
+        its answer. Verdicts are those of design.md, Answers, and NOT_SENT when nothing left this machine. A
+        mailbox that told us to wait is not asked: THROTTLED with the rest of the wait. Raises ValueError for
+        a malformed batch.
         """
         content = batch.encode_writes(
             writes,
@@ -188,23 +193,27 @@ class CalendarAdapter:
         answers = await self._post(mailbox, writes, content, timeout)
         wait = max((answer.retry_after or 0.0 for answer in answers), default=0.0)
         if wait > 0 and any(answer.code != TOLD_TO_WAIT for answer in answers):
-            await self._throttle.close(mailbox, wait)
+            try:
+                await self._throttle.close(mailbox, wait)
+            except Exception:
+                # The answers are worth more than the note: without them every write would be in doubt.
+                _log.exception("the pause of a mailbox could not be kept")
         return answers
 
     async def _post(
-        self, mailbox: str, writes: Sequence[Write], content: bytes, timeout: float
+        self, mailbox: str, writes: Sequence[Write], content: bytes, seconds: float
     ) -> list[Answer]:
         posted = False
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(seconds):
                 token = await self._client.token()
-                async with self._throttle.slots(mailbox, MAILBOX_SLOTS):
+                async with self._throttle.slots(mailbox, len(writes)):
                     wait = self._throttle.known_wait(mailbox)
                     if wait > 0:
                         return batch.same_for_all(writes, Verdict.THROTTLED, TOLD_TO_WAIT, wait)
                     posted = True
                     outer = await self._client.post_batch(content, token, writes=len(writes))
-        except CallFailed as failure:
+        except GraphCallError as failure:
             return batch.same_for_all(writes, Verdict.NOT_SENT, failure.code)
         except TimeoutError:
             return batch.same_for_all(writes, Verdict.UNKNOWN if posted else Verdict.NOT_SENT, "timeout")
@@ -221,7 +230,7 @@ class CalendarAdapter:
     async def _batched(self, mailbox: str, paths: Sequence[str], what: str) -> list[batch.SubResponse]:
         try:
             responses = await self._batches.get_all(mailbox, paths, READ_PREFER)
-        except CallFailed as failure:
+        except GraphCallError as failure:
             raise as_product_error(failure, what) from failure
         for response in responses:
             if response.status == 404 and response.code in MAILBOX_GONE_CODES:
@@ -237,7 +246,7 @@ class CalendarAdapter:
     async def _item_or_none(self, mailbox: str, path: str, what: str) -> dict[str, Any] | None:
         try:
             return await self._item(mailbox, path)
-        except CallFailed as failure:
+        except GraphCallError as failure:
             if failure.status != 404:
                 raise as_product_error(failure, what) from failure
             if failure.code in MAILBOX_GONE_CODES:
@@ -259,10 +268,10 @@ class CalendarAdapter:
                     link = page.get("@odata.nextLink")
                     if link:
                         if link in seen:
-                            raise CallFailed(400, "next_link_repeats")
+                            raise GraphCallError(400, "next_link_repeats")
                         seen.add(link)
                         ahead = asyncio.create_task(self._page(mailbox, self._client.checked_link(link)))
-                except CallFailed as failure:
+                except GraphCallError as failure:
                     if failure.status == 404 and failure.code in MAILBOX_GONE_CODES:
                         raise _mailbox_gone(failure.code) from failure
                     raise as_product_error(failure, what) from failure
@@ -294,5 +303,5 @@ def _mailbox_gone(code: str) -> NotFound:
     return NotFound(f"Microsoft Graph has no such mailbox: {code}", code="mailbox_not_found")
 
 
-def _undecodable(error: UndecodableEvent) -> GraphRefused:
+def _undecodable(error: UndecodableEventError) -> GraphRefused:
     return GraphRefused(str(error), graph_status=200, graph_code="undecodable_event")

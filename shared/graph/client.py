@@ -10,7 +10,7 @@ import aiohttp
 import httpx
 
 from shared.graph.credential import TokenCache, make_credential
-from shared.graph.errors import CallFailed, never_sent, retry_after_seconds
+from shared.graph.errors import GraphCallError, never_sent, retry_after_seconds
 from shared.graph.usage import count_call
 from shared.settings import Settings
 
@@ -55,7 +55,7 @@ class GraphClient:
 
     @classmethod
     def create(cls, settings: Settings) -> "GraphClient":
-        """The client the settings describe; connects and imports nothing yet. Raises ValueError for plain http."""
+        """The client the settings describe; connects to nothing yet. Raises ValueError for plain http."""
         tokens = TokenCache(lambda: make_credential(settings), settings.graph_scope)
         return cls(
             settings.graph_base_url,
@@ -81,10 +81,10 @@ class GraphClient:
         return f"{path}{mark}{f'&{query}'.replace('&%24', '&$')[1:]}"
 
     def checked_link(self, link: str) -> str:
-        """A nextLink, which is followed as it is; raises CallFailed if it leads our token elsewhere."""
+        """A nextLink, which is followed as it is; raises GraphCallError if it leads our token elsewhere."""
         parts = urlsplit(link)
         if (parts.scheme, parts.netloc) != self._origin:
-            raise CallFailed(400, "foreign_next_link")
+            raise GraphCallError(400, "foreign_next_link")
         return link
 
     async def get(self, url: str, headers: dict[str, str]) -> bytes:
@@ -101,15 +101,15 @@ class GraphClient:
         reads: int = 0,
         writes: int = 0,
     ) -> bytes:
-        """The body of the answer to one request, sent through the SDK's adapter; raises CallFailed.
+        """The body of the answer to one request, sent through the SDK's adapter; raises GraphCallError.
 
-        A token that was refused is renewed once and the request repeated. ``reads`` and ``writes`` are what it
-        counts for.
+        A token that was refused is renewed once and the request repeated. ``reads`` and ``writes`` are what
+        it counts for.
         """
         value = await self.token()
         try:
             return await self._send_once(method, url, headers, content, reads, writes)
-        except CallFailed as failure:
+        except GraphCallError as failure:
             if failure.status != 401:
                 raise
         await self.tokens.invalidate(value)
@@ -132,9 +132,9 @@ class GraphClient:
         except APIError as error:
             raise _failure(error) from error
         except TimeoutError as error:
-            raise CallFailed(None, "timeout") from error
+            raise GraphCallError(None, "timeout") from error
         except TRANSPORT_ERRORS as error:
-            raise CallFailed(None, "not_connected" if never_sent(error) else "connection") from error
+            raise GraphCallError(None, "not_connected" if never_sent(error) else "connection") from error
         return bytes(raw or b"")
 
     async def post_batch(self, content: bytes, token: str, *, writes: int) -> BatchAnswer:
@@ -164,7 +164,7 @@ class GraphClient:
         return BatchAnswer(response.status_code, response.content, response.headers.get("retry-after"))
 
     async def token(self) -> str:
-        """A token for Graph; raises CallFailed: without an answer 503, refused 401."""
+        """A token for Graph; raises GraphCallError: without an answer 503, refused 401."""
         from azure.core.exceptions import AzureError, ClientAuthenticationError
 
         try:
@@ -175,10 +175,10 @@ class GraphClient:
                 "no token for graph: %s", error.message.splitlines()[0] if error.message else "refused"
             )
             status = getattr(error, "status_code", None) or 401
-            raise CallFailed(503 if status >= 500 else 401, "token_refused") from error
+            raise GraphCallError(503 if status >= 500 else 401, "token_refused") from error
         except (AzureError, TimeoutError, OSError) as error:
             _log.warning("no token for graph: %s", type(error).__name__)
-            raise CallFailed(503, "token_unavailable") from error
+            raise GraphCallError(503, "token_unavailable") from error
 
     async def close(self) -> None:
         """Close the connections and the credential."""
@@ -212,10 +212,10 @@ def _session() -> aiohttp.ClientSession:
     )
 
 
-def _failure(error: Any) -> CallFailed:
+def _failure(error: Any) -> GraphCallError:
     """An error of the SDK as ours."""
     headers = error.response_headers or {}
     status = error.response_status_code or 0
     code = getattr(getattr(error, "error", None), "code", None) or f"http_{status}"
     _log.info("graph answered %s %s, request-id %s", status, code, headers.get("request-id"))
-    return CallFailed(status, code, retry_after_seconds(headers.get("retry-after")))
+    return GraphCallError(status, code, retry_after_seconds(headers.get("retry-after")))

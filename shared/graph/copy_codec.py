@@ -59,8 +59,8 @@ _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\ufeff"))
 class Copy:
     """One event of an archive calendar that carries our properties, or some of them.
 
-    ``fields`` is Graph's JSON, times in UTC; ``source`` is ``ArchiveSource`` parsed, empty if absent or unreadable;
-    ``created`` is UTC.
+    ``fields`` is Graph's JSON, times in UTC; ``source`` is ``ArchiveSource`` parsed, empty if absent or
+    unreadable; ``created`` is UTC.
     """
 
     id: str
@@ -79,7 +79,7 @@ class Copy:
 
 
 def decode_copy(item: dict[str, Any]) -> Copy:
-    """A copy from Graph's JSON; a foreign event gives one with empty key and revision. Raises KeyError without id."""
+    """A copy from Graph's JSON; of a foreign event key and revision are empty. Raises KeyError without id."""
     properties = {
         _spelling(entry.get("id", "")): entry.get("value", "")
         for entry in item.get("singleValueExtendedProperties") or ()
@@ -101,9 +101,9 @@ def decode_copy(item: dict[str, Any]) -> Copy:
 def same_content(copy: Copy, expected: Mapping[str, Any]) -> bool:
     """Whether the copy still says what we last wrote; only what ``expected`` names is compared.
 
-    ``expected`` is the body of our POST or PATCH, or our appointment's columns (``start_at``, ``show_as``, …; times
-    as datetimes or ISO 8601). Bodies are compared as text without white space, since Exchange rewrites HTML; times
-    to the second; categories in any order; ``showAs`` unknown counts as busy, as which it is written.
+    ``expected`` is the body of our POST or PATCH, or our appointment's columns (``start_at``, ``show_as``, …;
+    times as datetimes or ISO 8601). Bodies are compared as text without white space, since Exchange rewrites
+    HTML; times to the second; categories in any order; ``showAs`` unknown counts as busy, as it is written.
     """
     wanted = {_RECORD_NAMES.get(name, name): value for name, value in expected.items()}
     all_day = bool(wanted.get("isAllDay", copy.fields.get("isAllDay")))

@@ -1,4 +1,4 @@
-"""Tokens for Graph: from the managed identity or the app registration, kept until shortly before they expire."""
+"""Tokens for Graph: from the managed identity or the app registration, kept until they nearly expire."""
 
 import asyncio
 import logging

@@ -27,7 +27,7 @@ TOLD_TO_WAIT = "told_to_wait"
 _PASSING = frozenset({408, 429, 500, 502, 503, 504})
 
 
-class CallFailed(Exception):
+class GraphCallError(Exception):
     """One call came to nothing: ``status`` is None when no answer arrived; ``retry_after`` is in seconds."""
 
     def __init__(self, status: int | None, code: str, retry_after: float | None = None) -> None:
@@ -42,8 +42,8 @@ class CallFailed(Exception):
         return self.status is None or self.status in _PASSING
 
 
-def as_product_error(failure: CallFailed, what: str) -> AdminAssistantError:
-    """The error to raise for a call that finally failed; ``what`` names the call, e.g. ``reading a calendar``."""
+def as_product_error(failure: GraphCallError, what: str) -> AdminAssistantError:
+    """The error to raise for a call that finally failed; ``what`` names it, e.g. ``reading a calendar``."""
     if failure.passing:
         return GraphUnavailable(
             f"Microsoft Graph did not answer {what}: {failure.code}", retry_after=failure.retry_after
@@ -58,7 +58,7 @@ def as_product_error(failure: CallFailed, what: str) -> AdminAssistantError:
 
 
 def retry_after_seconds(value: str | None, now: datetime | None = None) -> float | None:
-    """``Retry-After`` in seconds, given as seconds or as an HTTP date (RFC 9110 10.2.3); None if unreadable."""
+    """``Retry-After`` in seconds, given so or as an HTTP date (RFC 9110 10.2.3); None if unreadable."""
     if not value:
         return None
     try:
@@ -85,8 +85,8 @@ def header(headers: Mapping[str, Any] | None, name: str) -> str | None:
 def never_sent(error: BaseException) -> bool:
     """Whether a transport error proves that no byte of the request left.
 
-    The transport reports every lost connection as a connect error, also one lost after the request was written, so
-    that only aiohttp's own cause tells them apart.
+    The transport reports every lost connection as a connect error, also one lost after the request was
+    written, so that only aiohttp's own cause tells them apart.
     """
     cause = error.__cause__ if isinstance(error, httpx.TransportError) else error
     return isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)

@@ -1,4 +1,4 @@
-"""Graph's JSON of an event → ``SourceEvent``; straight from parsed JSON, no SDK models (graph.md section 2)."""
+"""Graph's JSON of an event → ``SourceEvent``, without the SDK's models (graph.md section 2)."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -37,22 +37,22 @@ _TYPES = {kind.value: kind for kind in EventType}
 _NOTHING: dict[str, Any] = {}
 
 
-class UndecodableEvent(ValueError):
+class UndecodableEventError(ValueError):
     """An event without what every event has; the message names its id and the trouble, nothing private."""
 
 
 def decode_events(items: Iterable[dict[str, Any]]) -> list[SourceEvent]:
-    """All events of a page, in its order; raises UndecodableEvent."""
+    """All events of a page, in its order; raises UndecodableEventError."""
     return [decode_event(item) for item in items]
 
 
 def decode_event(item: dict[str, Any]) -> SourceEvent:
-    """One event; optional fields may be absent or null. Raises UndecodableEvent without id, start or end."""
+    """One event; optional fields may be absent. Raises UndecodableEventError without id, start or end."""
     try:
         return _decode(item)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         identity = item.get("id", "?") if isinstance(item, dict) else "?"
-        raise UndecodableEvent(f"event {identity}: {type(error).__name__} {error}") from error
+        raise UndecodableEventError(f"event {identity}: {type(error).__name__} {error}") from error
 
 
 def _decode(item: dict[str, Any]) -> SourceEvent:

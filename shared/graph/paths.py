@@ -57,8 +57,7 @@ class Paths:
         self, mailbox: str, calendar_id: str | None, condition: str, fields: Sequence[str], expand: str
     ) -> str:
         """The events of a calendar, or of the mailbox, that fulfil ``$filter``."""
-        user = self._user(mailbox)
-        builder = user.events if calendar_id is None else user.calendars.by_calendar_id(calendar_id).events
+        builder = self._collection(mailbox, calendar_id)
         return self._with_query(builder, {"filter": condition, "select": list(fields), "expand": [expand]})
 
     def found_event(self, mailbox: str, event_id: str, fields: Sequence[str], expand: str) -> str:
@@ -71,11 +70,8 @@ class Paths:
         key = (mailbox, calendar_id)
         known = self._events.get(key)
         if known is None:
-            user = self._user(mailbox)
-            builder = (
-                user.events if calendar_id is None else user.calendars.by_calendar_id(calendar_id).events
-            )
-            known = self._events[key] = self._with_query(builder, {})
+            known = self._with_query(self._collection(mailbox, calendar_id), {})
+            self._events[key] = known
             if len(self._events) > _REMEMBERED:
                 self._events.popitem(last=False)
         return known
@@ -88,6 +84,10 @@ class Paths:
         if not mailbox:
             raise ValueError("a mailbox is needed")
         return self._client.sdk.users.by_user_id(mailbox)
+
+    def _collection(self, mailbox: str, calendar_id: str | None) -> Any:
+        user = self._user(mailbox)
+        return user.events if calendar_id is None else user.calendars.by_calendar_id(calendar_id).events
 
     def _with_query(self, builder: Any, query: dict[str, Any]) -> str:
         request = builder.to_get_request_information()

@@ -30,8 +30,8 @@ class Mailbox:
 class Verdict(StrEnum):
     """What an answer means for the operation that asked (design.md, Answers).
 
-    Nothing happened at Graph for NOT_SENT, THROTTLED, UNAUTHORIZED, BATCH_REFUSED and REFUSED; for UNKNOWN it may
-    have happened or still happen.
+    Nothing happened at Graph for NOT_SENT, THROTTLED, UNAUTHORIZED, BATCH_REFUSED and REFUSED; for UNKNOWN it
+    may have happened or still happen.
     """
 
     DONE = "done"
@@ -64,9 +64,9 @@ class Write:
 class Answer:
     """What Graph said to one write.
 
-    ``retry_after`` is in seconds; ``code`` is Graph's error code or one of ours (``timeout``, ``connection``,
-    ``missing_response``, …); ``detail`` is for people and holds nothing of the event. ``existing_event_id`` comes
-    with some DUPLICATE answers.
+    ``retry_after`` is in seconds; ``code`` is Graph's error code or one of ours (``timeout``,
+    ``connection``, ``missing_response``, …); ``detail`` is for people and holds nothing of the event.
+    ``existing_event_id`` comes with some DUPLICATE answers.
     """
 
     operation_id: UUID

@@ -5,7 +5,7 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from shared.graph.errors import TOLD_TO_WAIT, CallFailed
+from shared.graph.errors import TOLD_TO_WAIT, GraphCallError
 from shared.graph.throttle import Throttle
 
 _log = logging.getLogger(__name__)
@@ -39,9 +39,9 @@ class Reads:
     async def run[T](
         self, mailbox: str, call: Callable[[], Awaitable[T]], *, slots: int = 1, repeatable: bool = True
     ) -> T:
-        """The result of ``call``, tried again while its failure passes; raises the last CallFailed.
+        """The result of ``call``, tried again while its failure passes; raises the last GraphCallError.
 
-        ``repeatable=False`` is for a call with an effect: it is tried again only when Graph refused to start it.
+        ``repeatable=False`` is for a call with an effect: it is repeated only when Graph refused to start it.
         """
         policy, attempt, waited = self._policy, 1, 0.0
         while True:
@@ -51,7 +51,7 @@ class Reads:
                     if self._throttle.known_wait(mailbox) > 0:
                         continue
                     return await call()
-            except CallFailed as failure:
+            except GraphCallError as failure:
                 if failure.retry_after is not None:
                     await self._throttle.close(mailbox, failure.retry_after)
                 may_repeat = failure.passing and (repeatable or failure.status == 429)
@@ -67,12 +67,12 @@ class Reads:
                 attempt += 1
 
     async def _until_open(self, mailbox: str, patience: float) -> float:
-        """Wait until the mailbox may be asked; raises CallFailed if that is longer than ``patience`` seconds."""
+        """Wait until the mailbox may be asked; raises GraphCallError beyond ``patience`` seconds."""
         wait = await self._throttle.wait(mailbox)
         if wait <= 0:
             return 0.0
         if wait > patience:
-            raise CallFailed(429, TOLD_TO_WAIT, wait)
+            raise GraphCallError(429, TOLD_TO_WAIT, wait)
         # The extra keeps the herd of everyone who was told the same instant apart.
         wait += random.uniform(0.02, 0.25)
         await self._throttle.clock.sleep(wait)

@@ -1,13 +1,16 @@
 """Archive configurations: which calendar is archived where, in which zone and when (domain.md 1, 2)."""
 
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import Field
 
 from shared.schemas.base import Day, Input, Line, Resource
 from shared.schemas.paging import PageQuery
+
+if TYPE_CHECKING:
+    from shared.database.models import ArchiveConfiguration, Job
 
 type LocalTime = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", examples=["02:00"])]
 type WeekDay = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
@@ -95,3 +98,28 @@ class ArchiveConfigurationResource(Resource):
     version: int
     created_at: datetime
     updated_at: datetime
+
+    @classmethod
+    def of(cls, configuration: "ArchiveConfiguration", job: "Job") -> Self:
+        """The resource of a configuration and its job."""
+        return cls(
+            id=configuration.id,
+            user_id=configuration.owner_id,
+            name=configuration.name,
+            source=configuration.source_reference,
+            source_calendar_id=configuration.source_calendar_id,
+            archive=configuration.archive_reference,
+            archive_calendar_id=configuration.archive_calendar_id,
+            time_zone=configuration.time_zone,
+            purpose=configuration.purpose,
+            is_default=configuration.is_default,
+            active=configuration.active,
+            archive_from=configuration.archive_from,
+            archived_until=configuration.archived_until,
+            lookback_days=configuration.lookback_days,
+            schedule=job.schedule,
+            next_run_at=job.next_run_at,
+            version=configuration.version,
+            created_at=configuration.created_at,
+            updated_at=configuration.updated_at,
+        )

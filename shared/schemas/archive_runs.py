@@ -1,5 +1,6 @@
 """Archive runs: one execution for one configuration and one window (domain.md 1, 2.11, 2.13)."""
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
@@ -11,6 +12,8 @@ from shared.schemas.base import Input, Instant, Resource
 
 if TYPE_CHECKING:
     from shared.database.models import ArchiveRun
+
+_PROBLEM_FIELDS = ("source_key", "action", "state", "error_code", "error_detail")
 
 
 class WindowInput(Input):
@@ -39,6 +42,17 @@ class WindowResource(Resource):
     end: datetime
 
 
+class RunProblem(Resource):
+    """A write that did not happen, or whose effect is not known yet, and why (domain.md 2.12)."""
+
+    operation_id: UUID
+    source_key: str
+    action: str
+    state: str
+    error_code: str | None
+    error_detail: str | None
+
+
 class ArchiveRunResource(Resource):
     """A run; ``report`` holds the counts of domain.md 2.13 once it is finished."""
 
@@ -52,6 +66,9 @@ class ArchiveRunResource(Resource):
     cancel_requested: bool
     requested_by: str
     correlation_id: str
+    writes_planned: int
+    writes_done: int
+    problems: list[RunProblem]
     report: dict[str, Any] | None
     graph_requests: int
     round_trips: int
@@ -60,8 +77,15 @@ class ArchiveRunResource(Resource):
     finished_at: datetime | None
 
     @classmethod
-    def of(cls, run: "ArchiveRun") -> Self:
-        """The resource of a row."""
+    def of(
+        cls,
+        run: "ArchiveRun",
+        *,
+        writes_planned: int = 0,
+        writes_done: int = 0,
+        problems: Iterable[Mapping[str, Any]] = (),
+    ) -> Self:
+        """The resource of a row; ``problems`` are rows of its operations."""
         return cls(
             id=run.id,
             configuration_id=run.configuration_id,
@@ -73,6 +97,12 @@ class ArchiveRunResource(Resource):
             cancel_requested=run.cancel_requested,
             requested_by=run.requested_by,
             correlation_id=run.correlation_id,
+            writes_planned=writes_planned,
+            writes_done=writes_done,
+            problems=[
+                RunProblem(operation_id=row["id"], **{key: row[key] for key in _PROBLEM_FIELDS})
+                for row in problems
+            ],
             report=run.report,
             graph_requests=run.graph_requests,
             round_trips=run.round_trips,

@@ -1,7 +1,7 @@
 """Cursor paging: ``{"items": […], "next": …}``; ``next`` is opaque and null on the last page."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -53,6 +53,12 @@ class Slice[Row]:
 
     rows: Sequence[Row]
     next: Position | None
+
+    @classmethod
+    def cut(cls, rows: Sequence[Row], limit: int, place: Callable[[Row], Position]) -> "Slice[Row]":
+        """A page out of up to ``limit + 1`` rows: the one too many says that there is a next page."""
+        shown = rows[:limit]
+        return cls(shown, place(shown[-1]) if len(rows) > limit else None)
 
     @property
     def next_cursor(self) -> str | None:

@@ -77,7 +77,7 @@ def _apply(ctx: OrchestrationContext, run_id: str) -> Generator[Any, Any, int]:
     return int(progress["remaining"])
 
 
-def _settle(ctx: OrchestrationContext, run_id: str) -> Generator[Any, Any, None]:
+def _settle(ctx: OrchestrationContext, run_id: str) -> Generator[Any, Any]:
     """Settle until no operation is open, or leave the rest to the next run."""
     for attempt in range(SETTLE_ATTEMPTS):
         progress = yield ctx.call_activity(
@@ -88,7 +88,7 @@ def _settle(ctx: OrchestrationContext, run_id: str) -> Generator[Any, Any, None]
         yield from _wait_until(ctx, progress["resume_at"])
 
 
-def _wait_until(ctx: OrchestrationContext, instant: str | None) -> Generator[Any, Any, None]:
+def _wait_until(ctx: OrchestrationContext, instant: str | None) -> Generator[Any, Any]:
     if instant is None:
         return
     now = ctx.current_utc_datetime.replace(tzinfo=UTC)
@@ -156,7 +156,9 @@ async def drive_archive_run(client: df.DurableFunctionsClient, run_id: UUID) -> 
     state = await client.get_orchestration_state(instance_id(run_id), fetch_payloads=False)
     if state is not None and state.runtime_status.name in ("RUNNING", "PENDING", "SUSPENDED"):
         return
-    logger.info("driving archive run", extra={"run_id": str(run_id), "found": state and state.runtime_status.name})
+    logger.info(
+        "driving archive run", extra={"run_id": str(run_id), "found": state and state.runtime_status.name}
+    )
     await start_archive_run(client, run_id)
 
 

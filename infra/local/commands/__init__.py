@@ -55,6 +55,13 @@ def main(arguments: Sequence[str]) -> int:
     except LocalError as error:
         print(f"dev: {error}", file=sys.stderr)
         return 1
+    except OSError as error:
+        # A full disk or a folder without permission, wherever it shows first.
+        print(
+            f"dev: {error.strerror or error}{f': {error.filename}' if error.filename else ''}",
+            file=sys.stderr,
+        )
+        return 1
     except KeyboardInterrupt:
         return 130
 

@@ -77,7 +77,8 @@ def _person(today: date, number: int) -> DemoMailbox:
     first, last = days.first_of_previous_month(today), days.last_of_month(today)
     # A week before today, so that the day after the change was archived as well.
     change = days.last_clock_change(today - timedelta(days=7), zone)
-    archive_from = min(first, days.first_of_month(change)) if change else first
+    # And a week before the change, so that a weekly series has an occurrence on its other side.
+    archive_from = min(first, days.first_of_month(change - timedelta(days=7))) if change else first
     events = [
         *regular_series(first, last, zone, outlook_zone, address),
         *special_events(first, zone, outlook_zone, address),

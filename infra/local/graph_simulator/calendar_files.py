@@ -23,7 +23,7 @@ _NOT_EVENTS = ("VTODO", "VJOURNAL", "VFREEBUSY")
 def import_calendar(loader: Loader, calendar: Calendar, raw: bytes, query: Mapping[str, str]) -> Json:
     """Load an iCalendar text into a calendar; raises ``LoadError`` for a text that is none.
 
-    ``from`` and ``to`` are dates in the file's zone, the last exclusive; without them it is the last 12 months
+    ``from`` and ``to`` are dates in the file's zone, the last exclusive; without them: the last 12 months
     that hold events. Whole series are loaded if one of their occurrences lies in the range. The report counts
     ``loaded`` (new Graph events), ``series`` and ``events`` (occurrences that start in the range) and lists
     ``unrepresentable``.

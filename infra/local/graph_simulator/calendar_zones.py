@@ -55,7 +55,7 @@ def calendar_zone(calendars: Iterable[Component], wished: str | None, fallback: 
 
 
 class FileZones:
-    """Resolves the TZIDs of one file; ``years`` bound how its own definitions are compared with known ones."""
+    """Resolves the TZIDs of one file; ``years`` bound the comparison of its definitions with known ones."""
 
     def __init__(self, default: str, defined: Mapping[str, tzinfo], years: tuple[int, int]) -> None:
         zone = find_zone(default)

@@ -8,8 +8,8 @@ from typing import Any
 class Count:
     """Counts of one mailbox, or of all together.
 
-    ``requests`` counts as Graph's quotas do: each sub-request is one, the batch around it none. ``round_trips``
-    are HTTP requests to /v1.0: a batch is one, for every mailbox it touches.
+    ``requests`` counts as Graph's quotas do: each sub-request is one, the batch around it none.
+    ``round_trips`` are HTTP requests to /v1.0: a batch is one, for every mailbox it touches.
     """
 
     requests: int = 0

@@ -18,10 +18,10 @@ _MATCH_MEMBERS = frozenset({"method", "path_regex", "in_batch", "mailbox"})
 class Rule:
     """One fault.
 
-    ``drop_before`` closes the connection before any effect, ``lost_answer`` after it, ``drop_after`` in the middle
-    of the answer; inside a batch they take the whole batch's answer with them. ``stale_read`` hides from reads what
-    was changed in the last ``stale_seconds``. ``times`` is how often it strikes (``None``: always), after letting
-    ``skip`` matching requests pass.
+    ``drop_before`` closes the connection before any effect, ``lost_answer`` after it, ``drop_after`` in the
+    middle of the answer; inside a batch they take the whole batch's answer with them. ``stale_read`` hides
+    from reads what was created in the last ``stale_seconds``. ``times`` is how often it strikes (``None``:
+    always), after letting ``skip`` matching requests pass.
     """
 
     kind: str
@@ -112,7 +112,7 @@ class Faults:
         self.rules.clear()
 
     def strike(self, method: str, path: str, *, in_batch: bool, names: frozenset[str]) -> Hit | None:
-        """What the rules do to a request; ``names``: the addresses and object ids it concerns, case-folded."""
+        """What the rules do to a request; ``names``: the mailboxes' addresses and ids, case-folded."""
         if not self.rules:
             return None
         hit: Hit | None = None

@@ -21,8 +21,8 @@ class Stamp:
     change_key: str = field(default_factory=ids.new_change_key)
     created: str = field(default_factory=stamp_now)
     modified: str = ""
-    #: Seconds since 1970 of the last change, for stale reads.
-    changed_at: float = field(default_factory=time.time)
+    #: Seconds since 1970, for stale reads.
+    created_at: float = field(default_factory=time.time)
 
     def __post_init__(self) -> None:
         self.modified = self.modified or self.created
@@ -31,7 +31,6 @@ class Stamp:
         """A new change key and modification time."""
         self.change_key = ids.new_change_key()
         self.modified = stamp_now()
-        self.changed_at = time.time()
 
     @property
     def etag(self) -> str:

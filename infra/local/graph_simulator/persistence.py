@@ -180,7 +180,7 @@ def _span(data: Json) -> Span:
 
 
 def _stamp_json(stamp: Stamp) -> list[Any]:
-    return [stamp.change_key, stamp.created, stamp.modified, stamp.changed_at]
+    return [stamp.change_key, stamp.created, stamp.modified, stamp.created_at]
 
 
 def _event_bytes(event: Event) -> bytes:

@@ -141,7 +141,7 @@ class Resources:
         found: list[Item] = list(items)
         if call.stale_seconds:
             horizon = time.time() - call.stale_seconds
-            found = [item for item in found if item.stamp.changed_at <= horizon]
+            found = [item for item in found if item.master.stamp.created_at <= horizon]
         text = query.options.get("filter")
         if text is not None:
             wanted = compile_filter(text)
@@ -153,6 +153,8 @@ class Resources:
             found.sort(key=_by_start)
         page, link = self._cut(found, query, call)
         body = as_page([event_json(item, view, settings) for item in page], _context(call), link)
+        if query.options.get("count") == "true":
+            body["@odata.count"] = len(found)
         return Answer(200, body, _applied(query))
 
     def _cut[T](self, found: list[T], query: Query, call: Call) -> tuple[list[T], str | None]:
@@ -178,7 +180,7 @@ class Resources:
 
     def get_event(self, call: Call, item: Item) -> Answer:
         query = read_query(call.query, call.headers)
-        if call.stale_seconds and item.stamp.changed_at > time.time() - call.stale_seconds:
+        if call.stale_seconds and item.master.stamp.created_at > time.time() - call.stale_seconds:
             raise item_not_found()
         return self._single(call, item, query, query.view(EVENT_PROPERTIES), 200)
 

@@ -59,8 +59,11 @@ class GraphSimulator:
         server = web.Server(self._handle, request_factory=_make_request, access_log=None)
         self._runner = web.ServerRunner(server, shutdown_timeout=1.0)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", port, backlog=512)
-        await site.start()
+        try:
+            await web.TCPSite(self._runner, "127.0.0.1", port, backlog=512).start()
+        except OSError:
+            await self.stop()
+            raise
         bound = self._runner.addresses[0][1]
         self.identity.base_url = f"http://127.0.0.1:{bound}"
 

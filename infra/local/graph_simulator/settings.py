@@ -9,7 +9,7 @@ type AllDayMatching = Literal["utc", "mailbox"]
 
 @dataclass(slots=True)
 class Settings:
-    """Every switch of the simulator; durations name their unit, ``None`` lifts a quota (graph.md, Throttling)."""
+    """Every switch; names of durations end in their unit, ``None`` lifts a quota (graph.md, Throttling)."""
 
     latency_ms: float = 0.0
     #: Requests in flight per app and mailbox.

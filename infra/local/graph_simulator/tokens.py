@@ -119,7 +119,7 @@ class KeyRing:
         """A token of these claims.
 
         For tests of validation ``kid`` may be foreign and ``alg`` may be ``none``, ``HS256`` (keyed with the
-        public key's PEM, the classic confusion) or another RSA algorithm. Raises ``ValueError`` for an unknown one.
+        public key's PEM, the classic confusion) or another RSA algorithm. Raises ``ValueError`` for others.
         """
         key = next((known for known in self.keys if known.kid == kid), self.current)
         header = {"typ": "JWT", "alg": alg, "kid": kid or key.kid}

@@ -189,9 +189,7 @@ class ArchiveOperationRepository:
         if keys:
             await self._session.execute(_DISCARD, self._scope | {"run": run_id, "keys": list(keys)})
 
-    async def claim(
-        self, run_id: UUID, now: datetime, count: int, max_bytes: int
-    ) -> list[ClaimedOperation]:
+    async def claim(self, run_id: UUID, now: datetime, count: int, max_bytes: int) -> list[ClaimedOperation]:
         """Mark the run's next planned operations sent: at most ``count``, together ``max_bytes``."""
         return await self._claim(_CLAIM, run=run_id, now=now, count=count, bytes=max_bytes)
 

@@ -122,9 +122,7 @@ class ArchiveRunRepository:
         """Ask an open run to stop before its next batch; False when it is over."""
         result = await self._session.execute(
             update(ArchiveRun)
-            .where(
-                ArchiveRun.tenant_id == tenant_id, ArchiveRun.id == run_id, ArchiveRun.state.in_(_OPEN)
-            )
+            .where(ArchiveRun.tenant_id == tenant_id, ArchiveRun.id == run_id, ArchiveRun.state.in_(_OPEN))
             .values(cancel_requested=True)
             .returning(ArchiveRun.id)
         )

@@ -16,7 +16,6 @@ from shared.services.archiving.sending import BatchOutcome, BatchSender
 BATCH_OPERATIONS = 20
 BATCH_BYTES = 3_000_000
 LONGEST_WAIT_SECONDS = 20.0
-BUSY_RETRY_SECONDS = 5.0
 # After so many batches in a row without any known answer the trouble is bigger than a batch.
 UNKNOWN_BATCHES_IN_A_ROW = 2
 
@@ -54,7 +53,7 @@ class Applier:
                 return await self._busy(context)
 
     async def _busy(self, context: RunContext) -> ApplyProgress:
-        resume_at = self._ports.clock.now() + timedelta(seconds=BUSY_RETRY_SECONDS)
+        resume_at = self._ports.clock.now() + self._ports.busy_pause
         async with self._ports.database.session() as session:
             remaining = await context.operations(session).remaining(context.run_id, OperationState.PLANNED)
         return ApplyProgress(0, 0, remaining, resume_at if remaining else None)
@@ -85,7 +84,7 @@ class _Application:
             outcome, batch = await self._step(batch, previous)
             previous = outcome
             if self._unknown_in_a_row >= UNKNOWN_BATCHES_IN_A_ROW:
-                resume_at = self._ports.clock.now() + timedelta(seconds=BUSY_RETRY_SECONDS)
+                resume_at = self._ports.clock.now() + self._ports.busy_pause
                 break
         await self._record(previous)
         await self._put_back(batch)

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -32,6 +32,11 @@ class ArchivingPorts:
     calendars: CalendarAdapter
     clock: Clock
     settings: Settings
+
+    @property
+    def busy_pause(self) -> timedelta:
+        """How long to leave a mailbox alone that another holder writes to."""
+        return timedelta(seconds=min(5.0, self.settings.mailbox_lease_seconds / 2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +80,7 @@ async def load_context(session: AsyncSession, run_id: UUID) -> RunContext:
     run = await ArchiveRunRepository(session).get_unscoped(run_id)
     if run is None:
         raise NotFound(f"archive run {run_id} does not exist")
-    configuration = await ArchiveConfigurationRepository(session).get(
-        run.tenant_id, run.configuration_id
-    )
+    configuration = await ArchiveConfigurationRepository(session).get(run.tenant_id, run.configuration_id)
     if configuration is None:
         raise NotFound(f"archive configuration {run.configuration_id} does not exist")
     return context_of(run, configuration)

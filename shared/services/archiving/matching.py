@@ -38,9 +38,7 @@ class SourceMatcher:
         )
         return {row.source_key for row in rows if found.get(row.source_id) is None}
 
-    async def repoint(
-        self, fresh: Mapping[str, SourceEvent], alive: Collection[str]
-    ) -> dict[str, MapRow]:
+    async def repoint(self, fresh: Mapping[str, SourceEvent], alive: Collection[str]) -> dict[str, MapRow]:
         """Give events without a row the copy of the same meeting whose source is gone (domain.md 2.3).
 
         The same meeting has the same iCalUId and the same original start. ``alive`` keys were just read.

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,7 +15,7 @@ from shared.database.repositories.archived_events import MapRow
 from shared.domain.archive_plan import Action, Decision, Planner
 from shared.domain.archived_event import ArchivedEventState
 from shared.domain.source_event import EventType, SourceEvent, source_key
-from shared.errors import AdminAssistantError, GraphRefused
+from shared.errors import GraphRefused
 from shared.services.archiving.context import ArchivingPorts, RunContext, accounted, load_context
 from shared.services.archiving.drafting import OperationDrafter, needs_write
 from shared.services.archiving.matching import SourceMatcher, known_event
@@ -121,10 +122,13 @@ class _Planning:
         await self._inherit()
         await self._vanished()
         await self._failed_before()
-        self._counts["zones_reported"] = self._drafter.zones_reported
-        self._counts["repointed"] = self._matcher.repointed
-        self._counts["ambiguous"] = self._matcher.ambiguous
-        return PlanCounts(**self._counts)
+        counts: dict[str, Any] = dict(self._counts)
+        return PlanCounts(
+            zones_reported=self._drafter.zones_reported,
+            repointed=self._matcher.repointed,
+            ambiguous=self._matcher.ambiguous,
+            **counts,
+        )
 
     async def _check_archive_calendar(self) -> None:
         calendar = await self._ports.calendars.get_calendar(
@@ -160,7 +164,9 @@ class _Planning:
             and key not in self._open_keys
             and needs_write(rows.get(key), event, self._context.mode)
         }
-        written = {d.source_key: events[d.source_key] for d in self._writes(decisions) if d.source_key in events}
+        written = {
+            d.source_key: events[d.source_key] for d in self._writes(decisions) if d.source_key in events
+        }
         attachments = await self._drafter.count_attachments([*written.values(), *held.values()])
         async with self._ports.database.session() as session:
             await self._drafter.add_map_rows(session, {k: e for k, e in fresh.items() if k not in rows})
@@ -206,9 +212,7 @@ class _Planning:
         }
         await archived_events.merge(merges, now)
         self._heirs |= {d.source_key: d.formerly for d in decisions if d.formerly is not None}
-        reappeared = [
-            d.source_key for d in decisions if d.action is Action.UNCHANGED and d.changed
-        ]
+        reappeared = [d.source_key for d in decisions if d.action is Action.UNCHANGED and d.changed]
         await archived_events.set_present(reappeared, now)
 
     def _count(self, decisions: list[Decision]) -> None:
@@ -263,7 +267,9 @@ class _Planning:
             rows = await self._context.archived_events(session).pending_outside(
                 self._context.window.start, self._context.window.end, since, _CHUNK
             )
-        await self._decide_by_id([row.source_key for row in rows if not self._planner.has_seen(row.source_key)])
+        await self._decide_by_id(
+            [row.source_key for row in rows if not self._planner.has_seen(row.source_key)]
+        )
 
     async def _decide_by_id(self, keys: list[str], *, planned_before: bool = False) -> None:
         """Read events by id and decide for each by itself; a 404 alone says that it vanished."""

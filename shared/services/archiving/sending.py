@@ -8,8 +8,8 @@ from datetime import timedelta
 from shared.database.repositories.appointments import AppointmentRepository
 from shared.database.repositories.archive_operations import ClaimedOperation
 from shared.domain.archive_run import OperationAction, OperationState
-from shared.graph.batch import Answer, Verdict, Write
 from shared.graph.copy_codec import Copy, same_content
+from shared.graph.records import Answer, Verdict, Write
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.lease import HeldLease
 from shared.services.archiving.results import Result

@@ -18,14 +18,14 @@ from shared.database.repositories.archive_runs import ArchiveRunRepository
 from shared.database.repositories.jobs import JobRepository
 from shared.domain.archive_run import OperationAction, OperationState, RunKind, RunMode, RunState
 from shared.domain.caller import Caller
-from shared.domain.schedule import Schedule, next_run
+from shared.domain import schedule
 from shared.domain.window import Window, nightly_window, validate_window
 from shared.errors import Conflict, FieldError, NotFound, ValidationFailed
 from shared.services.archiving.applying import Applier, ApplyProgress
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.finishing import MAX_PROBLEMS, FinishedRun, Finisher
 from shared.services.archiving.planning import PlanCounts, RunPlanner
-from shared.services.archiving.settling import Settler, SettleProgress
+from shared.services.archiving.settling import SettleProgress, Settler
 from shared.services.audit import AuditWriter
 
 DUE_JOBS_PER_TICK = 200
@@ -163,7 +163,7 @@ class ArchivingService:
                 if started is not None:
                     claimed.append(started.run.id)
                 zone = ZoneInfo(job.time_zone)
-                await jobs.advance(job.id, next_run(Schedule.parse(job.schedule), zone, now))
+                await jobs.advance(job.id, schedule.next_run(schedule.parse(job.schedule), zone, now))
         return claimed
 
     async def runs_to_drive(self) -> list[UUID]:
@@ -178,9 +178,7 @@ class ArchivingService:
             await ArchiveRunRepository(session).set_dispatched(run_id, self._ports.clock.now())
 
     async def _claim(self, session: AsyncSession, job: Job, now: datetime) -> StartedRun | None:
-        configuration = await ArchiveConfigurationRepository(session).get(
-            job.tenant_id, job.configuration_id
-        )
+        configuration = await ArchiveConfigurationRepository(session).get(job.tenant_id, job.configuration_id)
         if configuration is None or not configuration.active:
             return None
         window = self._nightly(configuration, now)

@@ -15,7 +15,6 @@ from shared.domain.archive_run import OperationAction, OperationState
 from shared.services.archiving.applying import (
     BATCH_BYTES,
     BATCH_OPERATIONS,
-    BUSY_RETRY_SECONDS,
     LONGEST_WAIT_SECONDS,
 )
 from shared.services.archiving.context import ArchivingPorts, RunContext, accounted, load_context
@@ -58,16 +57,14 @@ class Settler:
                 pass
         async with self._ports.database.session() as session:
             left = await context.operations(session).sent()
-        resume_at = self._ports.clock.now() + timedelta(seconds=BUSY_RETRY_SECONDS)
+        resume_at = self._ports.clock.now() + self._ports.busy_pause
         return SettleProgress(left, resume_at if left else None)
 
 
 class _Settlement:
     """One ``settle`` under a held lease."""
 
-    def __init__(
-        self, ports: ArchivingPorts, context: RunContext, lease: HeldLease, attempt: int
-    ) -> None:
+    def __init__(self, ports: ArchivingPorts, context: RunContext, lease: HeldLease, attempt: int) -> None:
         self._ports = ports
         self._context = context
         self._lease = lease
@@ -115,11 +112,10 @@ class _Settlement:
 
     async def _settle_by_lookup(self, operation: ClaimedOperation) -> None:
         copies = await self._sender.find_copies(operation)
-        if copies and operation.action is OperationAction.CREATE:
+        create = operation.action is OperationAction.CREATE
+        if copies and (create or copies[0].revision == operation.revision):
             await self._recorder.record(self._lease, [adopted(operation, copies[0])])
-        elif copies and copies[0].revision == operation.revision:
-            await self._recorder.record(self._lease, [adopted(operation, copies[0])])
-        elif not copies and operation.action is OperationAction.UPDATE:
+        elif not copies and not create:
             await self._recorder.record(self._lease, [await self._sender.look_up(operation)])
         else:
             async with self._ports.database.session() as session:
@@ -159,7 +155,5 @@ class _Settlement:
 def _kept_sent(results: Sequence[Result]) -> list[Result]:
     """An operation resent here had an unknown effect before: not having been sent *now* settles nothing."""
     return [
-        result
-        for result in results
-        if result.state is not OperationState.PLANNED or result.etag is not None
+        result for result in results if result.state is not OperationState.PLANNED or result.etag is not None
     ]

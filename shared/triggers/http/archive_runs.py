@@ -47,5 +47,8 @@ async def start_archive_run(request: Request[ArchiveRunStart, NoQuery]) -> Reply
 )
 async def get_archive_run(request: Request[NoBody, NoQuery]) -> Reply[ArchiveRunResource]:
     """The state of a run; while it is open, ``Retry-After`` says when to ask again."""
-    run = await request.app.archiving.get_run(request.caller, request.id)
-    return Reply(ArchiveRunResource.of(run), retry_after=None if run.finished_at else 1)
+    view = await request.app.archiving.get_run(request.caller, request.id)
+    resource = ArchiveRunResource.of(
+        view.run, writes_planned=view.planned, writes_done=view.done, problems=view.problems
+    )
+    return Reply(resource, retry_after=None if view.run.finished_at else 1)

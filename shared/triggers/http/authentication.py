@@ -10,7 +10,7 @@ from shared.errors import Forbidden, Unauthenticated
 if TYPE_CHECKING:
     from azure.functions import HttpRequest
 
-    from shared.triggers.http.tokens import TokenValidator
+    from shared.services.tokens import TokenValidator
 
 #: App Service authentication puts the signed-in person's access token here (it may come by cookie).
 SIGN_IN_HEADER = "x-ms-token-aad-access-token"

@@ -16,7 +16,7 @@ from shared.schemas.base import Input, NoBody, NoQuery
 from shared.telemetry import bind, span
 from shared.triggers.http import problem
 from shared.triggers.http.authentication import authenticate, require_role
-from shared.triggers.http.exchange import Exchange
+from shared.triggers.http.exchange import Exchange, path_of
 from shared.triggers.http.parsing import read_body, read_path, read_query
 from shared.triggers.http.registry import PREFIX, Operation, Ownership, register
 
@@ -37,6 +37,7 @@ class Request[Body: Input, Query: Input]:
     body: Body
     query: Query
     path: Mapping[str, UUID]
+    relative_path: str
     identity: Caller | None
     client: "DurableFunctionsClient | None"
 
@@ -177,6 +178,7 @@ async def _serve(
         request = Request(
             app=app,
             path=read_path(req.route_params, operation.parameters),
+            relative_path=path_of(req.url).removeprefix(f"/{PREFIX}/"),
             query=read_query(req.params, operation.query or NoQuery),
             body=_body(operation, req, app.settings.max_body_bytes),
             identity=caller,

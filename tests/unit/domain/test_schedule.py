@@ -1,4 +1,5 @@
 """Next runs (domain.md 8.1)."""
+# ruff: noqa: DTZ001 - wall times are naive
 
 import calendar
 from datetime import UTC, datetime, time, timedelta

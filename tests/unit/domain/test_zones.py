@@ -1,4 +1,5 @@
 """Finding zones and going between wall time and instants."""
+# ruff: noqa: DTZ001 - wall times are naive
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -44,8 +45,12 @@ def test_a_zone_is_found_by_its_iana_or_windows_name_in_any_case(name: str, key:
         "../../etc/passwd",
         "Europe",
         "Factory",
-    ]
-    + ["localtime", "posixrules", "/etc/localtime", "right/Europe/Berlin", "Nul\x00"],
+        "localtime",
+        "posixrules",
+        "/etc/localtime",
+        "right/Europe/Berlin",
+        "Nul\x00",
+    ],
 )
 def test_a_custom_unknown_or_machine_dependent_name_is_no_zone(name: str) -> None:
     assert find_zone(name) is None

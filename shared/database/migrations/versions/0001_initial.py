@@ -9,8 +9,7 @@ from shared.database.migrations import grants
 
 revision = "0001"
 down_revision = None
-branch_labels = None
-depends_on = None
+branch_labels = depends_on = None
 
 UUID = sa.UUID()
 TEXT = sa.Text()
@@ -19,7 +18,6 @@ JSONB = postgresql.JSONB()
 FLAG = sa.Boolean()
 INTEGER = sa.Integer()
 BIGINT = sa.BigInteger()
-DATE = sa.Date()
 TIME = sa.DateTime(timezone=True)
 NOW = sa.text("now()")
 READ_AND_WRITTEN = (
@@ -83,7 +81,7 @@ def _archive_configurations() -> None:
         Column("purpose", TEXT, nullable=False),
         Column("is_default", FLAG, server_default=sa.text("false"), nullable=False),
         Column("active", FLAG, server_default=sa.text("true"), nullable=False),
-        Column("archive_from", DATE, nullable=False),
+        Column("archive_from", sa.Date(), nullable=False),
         Column("archived_until", TIME),
         Column("lookback_days", INTEGER, server_default=sa.text("7"), nullable=False),
         Column("version", INTEGER, server_default=sa.text("1"), nullable=False),

@@ -9,7 +9,7 @@ from shared.errors import Unauthenticated
 
 if TYPE_CHECKING:
     from shared.settings import Settings
-    from shared.triggers.http.jwks import KeyCache
+    from shared.services.signing_keys import KeyCache
 
 #: Scope that a signed-in person's token must carry.
 USER_SCOPE: Final = "access_as_user"

@@ -1,0 +1,221 @@
+"""A person's own iCalendar file as a mailbox of the local tenant. Nothing of it leaves the machine."""
+
+import hashlib
+import json
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from infra.local import identities
+from infra.local.errors import LocalError
+from infra.local.readback import starts_at, utc
+from infra.local.report import table
+from infra.local.seeding import Person
+from infra.local.stack import Stack
+
+#: Windows over 400 days are refused by the API.
+_WINDOW_DAYS = 365
+_LARGEST = 200_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the command line says of the files: local dates (``end`` exclusive) and a zone, all optional."""
+
+    start: date | None = None
+    end: date | None = None
+    zone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarFile:
+    """A file that was loaded: its mailbox, its range of local dates and what the simulator says of it."""
+
+    path: Path
+    person: Person
+    start: date
+    end: date
+    loaded: dict[str, Any]
+
+    def windows(self) -> list[tuple[datetime, datetime]]:
+        """The range as windows that the API accepts, oldest first."""
+        zone = ZoneInfo(self.person.time_zone)
+        found = []
+        first = self.start
+        while first < self.end:
+            last = min(first + timedelta(days=_WINDOW_DAYS), self.end)
+            found.append((_midnight(first, zone), _midnight(last, zone)))
+            first = last
+        return found
+
+
+def read_file(path: Path) -> str:
+    """Text of a calendar file; raises :class:`LocalError` with one line if it is none."""
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise LocalError(f"{path} is larger than {_LARGEST // 1_000_000} MB")
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError as error:
+        raise LocalError(f"no such file: {path}") from error
+    except UnicodeDecodeError as error:
+        raise LocalError(f"{path} is not a calendar: it is not UTF-8 text") from error
+    except OSError as error:
+        raise LocalError(f"cannot read {path}: {error.strerror}") from error
+    if "BEGIN:VCALENDAR" not in text.upper():
+        raise LocalError(f"{path} is not a calendar: it has no BEGIN:VCALENDAR")
+    return text
+
+
+async def load_file(stack: Stack, path: Path, text: str, wish: Wish) -> CalendarFile:
+    """Put a file's events into a mailbox named after it; the same file again finds its mailbox.
+
+    Raises :class:`LocalError` when the simulator cannot read it or it holds no event in the range.
+    """
+    address = _address(stack.state_dir / "calendar-files.json", path, text)
+    await stack.simulator(
+        "POST",
+        "mailboxes",
+        [
+            {
+                "address": address,
+                "oid": identities.object_id(address),
+                "display_name": path.stem,
+                "calendars": [{"name": "Calendar", "is_default": True}],
+            }
+        ],
+    )
+    try:
+        loaded = await stack.simulator(
+            "POST",
+            f"mailboxes/{address}/calendars/Calendar/ics",
+            text,
+            **{"from": _text(wish.start), "to": _text(wish.end), "zone": wish.zone},
+        )
+    except LocalError as error:
+        raise LocalError(f"{path}: {error}") from error
+    if not loaded["events"]:
+        raise LocalError(f"{path} holds no event that could be taken between {_span(loaded)}")
+    await stack.save_mailboxes()
+    start, end = (date.fromisoformat(loaded["range"][name]) for name in ("from", "to"))
+    person = Person(address, path.stem, loaded["zone"], start, nightly=False)
+    return CalendarFile(path, person, start, end, loaded)
+
+
+def as_json(file: CalendarFile, events: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What a program wants to know of a file; ``events`` are those of the archived windows."""
+    weeks = hours_per_week(events, file.person.time_zone)
+    return {
+        "file": str(file.path),
+        "mailbox": file.person.address,
+        "zone": file.person.time_zone,
+        "from": file.start.isoformat(),
+        "to": file.end.isoformat(),
+        "events": len(events),
+        "series": file.loaded["series"],
+        "weeks": [
+            {"monday": monday.isoformat(), "events": number, "hours": hours}
+            for monday, number, hours in weeks
+        ],
+        "unrepresentable": file.loaded["unrepresentable"],
+    }
+
+
+def as_text(file: CalendarFile, events: Sequence[dict[str, Any]]) -> str:
+    """What a person wants to see: events and hours per week, the series, what was not taken and why."""
+    weeks = hours_per_week(events, file.person.time_zone)
+    rows = [[f"{monday:%Y-%m-%d}", str(number), f"{hours:.2f}"] for monday, number, hours in weeks]
+    rows.append(["all", str(sum(week[1] for week in weeks)), f"{sum(week[2] for week in weeks):.2f}"])
+    lines = [
+        f"{file.path.name}: {len(events)} events {_span(file.loaded)} ({file.person.time_zone}),"
+        f" mailbox {file.person.address}",
+        "",
+        table(["week of", "events", "hours"], rows),
+        "",
+        "Hours leave out all-day, free, declined and cancelled events; overlapping events count each.",
+        "",
+        *_series_lines(file, events),
+        *_unrepresentable_lines(file.loaded["unrepresentable"]),
+    ]
+    return "\n".join(lines)
+
+
+def hours_per_week(events: Iterable[dict[str, Any]], zone_name: str) -> list[tuple[date, int, float]]:
+    """Monday, number of events and hours of each local week that holds any.
+
+    All-day, free, declined and cancelled events are counted but are no time (domain.md 2.1).
+    """
+    zone = ZoneInfo(zone_name)
+    numbers: Counter[date] = Counter()
+    seconds: defaultdict[date, float] = defaultdict(float)
+    for event in events:
+        day = starts_at(event, zone).astimezone(zone).date()
+        monday = day - timedelta(days=day.weekday())
+        numbers[monday] += 1
+        if _is_time(event):
+            seconds[monday] += (utc(event["end"]) - utc(event["start"])).total_seconds()
+    return [(monday, numbers[monday], round(seconds[monday] / 3600, 2)) for monday in sorted(numbers)]
+
+
+def _is_time(event: dict[str, Any]) -> bool:
+    declined = (event.get("responseStatus") or {}).get("response") == "declined"
+    return not (event["isAllDay"] or event.get("isCancelled") or declined or event.get("showAs") == "free")
+
+
+def _series_lines(file: CalendarFile, events: Iterable[dict[str, Any]]) -> list[str]:
+    subjects: dict[str, str] = {}
+    occurrences: Counter[str] = Counter()
+    for event in events:
+        if master := event.get("seriesMasterId"):
+            occurrences[master] += 1
+            subjects.setdefault(master, event["subject"] or "(no subject)")
+    lines = [f"{file.loaded['series']} series found" + (":" if occurrences else ".")]
+    lines += [f"  {number:4} × {subjects[master]}" for master, number in occurrences.most_common(10)]
+    if len(occurrences) > 10:
+        lines.append(f"  and {len(occurrences) - 10} more")
+    return [*lines, ""]
+
+
+def _unrepresentable_lines(entries: Sequence[dict[str, Any]]) -> list[str]:
+    if not entries:
+        return ["Everything in the file could be represented."]
+    lines = [f"{len(entries)} things could not be represented:"]
+    return lines + [
+        f"  {entry['start'] or '(no start)'}  {entry['summary'] or '(no summary)'}: {entry['reason']}"
+        for entry in entries
+    ]
+
+
+def _address(register: Path, path: Path, text: str) -> str:
+    """Address of the file's mailbox: its name; another content under that name gets a number behind it."""
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    try:
+        known: dict[str, str] = json.loads(register.read_text())
+    except (FileNotFoundError, ValueError):
+        known = {}
+    ascii_name = unicodedata.normalize("NFKD", path.stem).encode("ascii", "ignore").decode().lower()
+    name = re.sub(r"[^a-z0-9]+", "-", ascii_name).strip("-")[:40] or "calendar"
+    number = 1
+    while True:
+        address = f"{name}{'' if number == 1 else f'-{number}'}@calendar.example.com"
+        if known.setdefault(address, digest) == digest:
+            register.write_text(json.dumps(known))
+            return address
+        number += 1
+
+
+def _span(loaded: dict[str, Any]) -> str:
+    return f"from {loaded['range']['from']} to {loaded['range']['to']}"
+
+
+def _text(day: date | None) -> str | None:
+    return day.isoformat() if day else None
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time.min, zone).astimezone(UTC)

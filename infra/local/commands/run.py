@@ -1,0 +1,221 @@
+"""``./dev run``: start everything, seed, archive, report, serve."""
+
+import argparse
+import asyncio
+import signal
+import sys
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import available_timezones
+
+from infra.local import calendar_file, demonstration, identities, report
+from infra.local.api import Api
+from infra.local.calendar_file import CalendarFile, Wish
+from infra.local.errors import LocalError
+from infra.local.outcome import MailboxOutcome, outcome_of
+from infra.local.runs import Wanted, archive
+from infra.local.seeding import Person, calendar_reference, load_mailboxes, register
+from infra.local.stack import ROOT, Stack
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    once: bool
+    as_json: bool
+    port: int
+    scale: str
+    calendars: tuple[tuple[Path, str], ...]
+    wish: Wish
+    state: Path
+
+
+async def run(arguments: Sequence[str]) -> int:
+    """Exit status 0 only if nothing is missing, doubled or failed and every source event is accounted for.
+
+    Ctrl-C and SIGTERM stop every part in order; while serving that is the ordinary end.
+    """
+    options = _parse(arguments)
+    tell = _progress()
+    stack = Stack(options.state, port=options.port, progress=tell)
+    work = asyncio.ensure_future(_work(stack, options, tell))
+    interrupted = _cancel_on_signals(work)
+    try:
+        return await work
+    except asyncio.CancelledError:
+        if not interrupted:
+            raise
+        return 130
+
+
+async def _work(stack: Stack, options: _Options, tell: Callable[[str], None]) -> int:
+    async with stack:
+        outcomes, files = await _unless_a_part_ends(stack, _archive_all(stack, options, tell))
+        events = {outcome.address: outcome.events for outcome in outcomes}
+        if options.as_json:
+            calendars = [calendar_file.as_json(file, events[file.person.address]) for file in files]
+            print(report.as_json(outcomes, calendars), flush=True)
+        else:
+            print("\n" + report.as_table(outcomes) + "\n")
+            for file in files:
+                print(calendar_file.as_text(file, events[file.person.address]) + "\n", flush=True)
+        found = report.problems(outcomes)
+        for problem in found:
+            print(f"dev: {problem}", file=sys.stderr)
+        status = 1 if found else 0
+        if options.once:
+            return status
+        # With --json, stdout holds nothing but the object.
+        print(await _where(stack, options), file=sys.stderr if options.as_json else sys.stdout, flush=True)
+        try:
+            raise LocalError(await stack.wait_until_a_part_ends())
+        except asyncio.CancelledError:
+            return status
+
+
+async def _archive_all(
+    stack: Stack, options: _Options, tell: Callable[[str], None]
+) -> tuple[list[MailboxOutcome], list[CalendarFile]]:
+    today = datetime.now(UTC).date()
+    mailboxes = demonstration.tenant(today, options.scale)
+    if loaded := await load_mailboxes(stack, mailboxes):
+        tell(f"loaded {loaded} mailboxes of the demonstration tenant")
+    files = [
+        await calendar_file.load_file(stack, path, text, options.wish) for path, text in options.calendars
+    ]
+    people = [
+        Person(mailbox.address, mailbox.display_name, mailbox.time_zone, mailbox.archive_from)
+        for mailbox in mailboxes
+    ]
+    api = Api(stack.client, stack.api, await stack.token())
+    await register(api, [*people, *(file.person for file in files)], tell)
+    configurations = {
+        entry["source"].casefold(): entry async for entry in api.items("archive-configurations")
+    }
+    wanted = [Wanted(configurations[calendar_reference(person.address).casefold()]) for person in people]
+    for file in files:
+        configuration = configurations[calendar_reference(file.person.address).casefold()]
+        wanted += [Wanted(configuration, window) for window in file.windows()]
+    followed = await archive(api, wanted, tell)
+    tell("reading the archive calendars back")
+    outcomes = [await outcome_of(stack, entry) for entry in followed]
+    await stack.save_mailboxes()
+    return outcomes, files
+
+
+async def _unless_a_part_ends[T](stack: Stack, work: Coroutine[Any, Any, T]) -> T:
+    """The result of ``work``; raises :class:`LocalError` as soon as a part of the system is gone."""
+    task, watch = asyncio.ensure_future(work), asyncio.ensure_future(stack.wait_until_a_part_ends())
+    try:
+        await asyncio.wait({task, watch}, return_when=asyncio.FIRST_COMPLETED)
+        if watch.done() and not task.done():
+            raise LocalError(watch.result())
+        return await task
+    finally:
+        task.cancel()
+        watch.cancel()
+        await asyncio.gather(task, watch, return_exceptions=True)
+
+
+async def _where(stack: Stack, options: _Options) -> str:
+    """Every URL and a ready token."""
+    token = await stack.token()
+    openapi = f"{stack.base_url}/api/openapi.json"
+    described = f"\n  OpenAPI         {openapi}" if (await stack.client.get(openapi)).is_success else ""
+    return f"""\
+Running:
+  API             {stack.api}
+  health          {stack.base_url}/api/health/ready{described}
+  host            {stack.base_url}/admin/host/status
+  durable         {stack.base_url}/runtime/webhooks/durabletask/instances
+  Graph           {stack.simulator_url}/v1.0
+  Entra           {stack.simulator_url}/{identities.TENANT_ID}/v2.0/.well-known/openid-configuration
+  simulator       {stack.simulator_url}/_simulator/mailboxes
+  PostgreSQL      {stack.database_url}
+  logs            {stack.logs}
+
+Token of {identities.ADMIN_ADDRESS} (Admin); others: ./dev token --user ADDRESS --role ROLE
+{token}
+
+Try:  curl -H "Authorization: Bearer $(./dev token --role Admin --port {options.port})" {stack.api}/users
+Stop: Ctrl-C
+"""
+
+
+def _cancel_on_signals(task: "asyncio.Future[int]") -> list[signal.Signals]:
+    """Let signals cancel the task; the list tells which came."""
+    came: list[signal.Signals] = []
+
+    def stop(number: signal.Signals) -> None:
+        # Once: a second Ctrl-C must not cut the orderly stop short.
+        if not came:
+            print("\ndev: stopping", file=sys.stderr, flush=True)
+            task.cancel()
+        came.append(number)
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, stop, number)
+    return came
+
+
+def _progress() -> Callable[[str], None]:
+    started = time.monotonic()
+
+    def tell(text: str) -> None:
+        print(f"dev: {time.monotonic() - started:5.1f} s  {text}", file=sys.stderr, flush=True)
+
+    return tell
+
+
+def _parse(arguments: Sequence[str]) -> _Options:
+    parser = argparse.ArgumentParser(
+        prog="./dev run", description="Start everything, archive, report, serve.", allow_abbrev=False
+    )
+    parser.add_argument("--once", action="store_true", help="exit after the report")
+    parser.add_argument("--json", action="store_true", help="the report as one JSON object on stdout")
+    parser.add_argument(
+        "--port", type=int, default=7071, help="Functions host; the simulator takes the next (7071)"
+    )
+    parser.add_argument(
+        "--scale", choices=demonstration.SCALES, default="small", help="size of the tenant (small)"
+    )
+    parser.add_argument(
+        "--calendar",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE.ics",
+        help="archive this too; repeatable",
+    )
+    parser.add_argument(
+        "--from", dest="start", type=_date, metavar="DATE", help="first date of the files to take"
+    )
+    parser.add_argument("--to", dest="end", type=_date, metavar="DATE", help="date to stop before")
+    parser.add_argument("--zone", type=_zone, help="IANA zone of files that name none")
+    parser.add_argument("--state", type=Path, default=ROOT / ".local", help="state folder (.local)")
+    given = parser.parse_args(arguments)
+    if (given.start or given.end or given.zone) and not given.calendar:
+        parser.error("--from, --to and --zone belong to --calendar")
+    if given.start and given.end and given.start >= given.end:
+        parser.error("--from must lie before --to")
+    # Read before anything starts: a wrong name should not cost a minute.
+    calendars = tuple((path, calendar_file.read_file(path)) for path in given.calendar)
+    wish = Wish(given.start, given.end, given.zone)
+    return _Options(given.once, given.json, given.port, given.scale, calendars, wish, given.state)
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no date like 2026-01-31") from error
+
+
+def _zone(text: str) -> str:
+    if text not in available_timezones():
+        raise argparse.ArgumentTypeError(f"{text!r} is no IANA zone like Europe/Vienna")
+    return text

@@ -1,0 +1,63 @@
+"""What a caller may reach, judged inside the transaction (domain.md 1; design.md, Who may)."""
+
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.database.models import User
+from shared.database.repositories.users import UserRepository
+from shared.domain.caller import Caller
+from shared.errors import Forbidden, NotFound
+
+#: Owns nothing: the scope of a caller without a user row, and of an application (design.md, Who may).
+NOBODY = UUID(int=0)
+
+
+class Access:
+    """A caller's reach in one transaction; ``own`` is his own row, None for applications and strangers."""
+
+    def __init__(self, caller: Caller, own: User | None, users: UserRepository) -> None:
+        self.caller = caller
+        self.own = own
+        self._users = users
+
+    @classmethod
+    async def of(cls, session: AsyncSession, caller: Caller) -> "Access":
+        """Raises Forbidden (403) for a deactivated person, whatever the token says: it takes effect at once."""
+        users = UserRepository(session)
+        own = None
+        if not caller.app_only and caller.object_id is not None:
+            own = await users.get_by_object_id(caller.tenant_id, caller.object_id)
+        if own is not None and not own.active:
+            raise Forbidden("this user is deactivated", code="user_deactivated")
+        return cls(caller, own, users)
+
+    @property
+    def readable_owner(self) -> UUID | None:
+        """Whose rows may be read: None is everybody's of the tenant."""
+        return None if self.caller.reads_tenant else self._own_id
+
+    @property
+    def writable_owner(self) -> UUID | None:
+        """Whose rows may be changed: None is everybody's of the tenant."""
+        return None if self.caller.is_admin else self._own_id
+
+    @property
+    def _own_id(self) -> UUID:
+        return self.own.id if self.own is not None else NOBODY
+
+    async def readable_user(self, user_id: UUID) -> User:
+        """The user; raises NotFound if there is none, or none the caller may know of."""
+        return await self._user(user_id, self.readable_owner)
+
+    async def writable_user(self, user_id: UUID) -> User:
+        """The user for whom the caller may act; raises NotFound otherwise."""
+        return await self._user(user_id, self.writable_owner)
+
+    async def _user(self, user_id: UUID, scope: UUID | None) -> User:
+        user = None
+        if scope in (None, user_id):
+            user = await self._users.get(self.caller.tenant_id, user_id)
+        if user is None:
+            raise NotFound("there is no such user")
+        return user

@@ -1,0 +1,136 @@
+"""Our record of what was archived, and who may read how much of it (domain.md 1, 6.3)."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from shared.clock import Clock
+from shared.database.engine import Database
+from shared.database.models import Appointment, User
+from shared.database.repositories.appointments import AppointmentRepository
+from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
+from shared.domain.caller import Caller
+from shared.errors import FieldError, NotFound, ValidationFailed
+from shared.schemas.appointments import (
+    AppointmentListQuery,
+    AppointmentResource,
+    AppointmentSummary,
+    PersonResource,
+)
+from shared.schemas.paging import Position, Slice
+from shared.services.access import Access
+from shared.settings import Settings
+
+PRIVATE = "Private"
+
+
+class AppointmentService:
+    """Reading appointments."""
+
+    def __init__(self, database: Database, clock: Clock, settings: Settings) -> None:
+        self._database = database
+        self._clock = clock
+        self._settings = settings
+
+    async def list(self, caller: Caller, query: AppointmentListQuery) -> Slice[AppointmentSummary]:
+        """Appointments of one person that start in the range, in order of their start.
+
+        Raises NotFound for a person or configuration the caller may not know of, and ValidationFailed naming
+        ``end`` (the range is too long), ``user_id`` (nobody is named) or ``cursor``.
+        """
+        longest = timedelta(days=self._settings.max_window_days)
+        if query.end - query.start > longest:
+            message = f"the range must not be longer than {longest.days} days"
+            raise ValidationFailed([FieldError("end", message, "range_too_long")])
+        after = query.after
+        async with self._database.session() as session:
+            access = await Access.of(session, caller)
+            owner = await self._owner(access, ArchiveConfigurationRepository(session), query)
+            if owner is None:
+                return Slice((), None)
+            rows = await AppointmentRepository(session).list(
+                owner.id,
+                query.start,
+                query.end,
+                configuration_id=query.configuration_id,
+                after=(after.instant, after.id) if after else None,
+                limit=query.limit + 1,
+            )
+        found = Slice.cut(rows, query.limit, lambda row: Position(row.start_at, row.id))
+        return Slice(
+            [AppointmentSummary(**_summary(row, shown_to(caller, owner, row))) for row in found.rows],
+            found.next,
+        )
+
+    async def get(self, caller: Caller, appointment_id: UUID) -> AppointmentResource:
+        """One appointment the caller may know of; raises NotFound otherwise."""
+        async with self._database.session() as session:
+            access = await Access.of(session, caller)
+            row = await AppointmentRepository(session).get(
+                caller.tenant_id, appointment_id, owner_id=access.readable_owner
+            )
+            if row is None:
+                raise NotFound("there is no such appointment")
+            owner = await access.readable_user(row.owner_id)
+        return _resource(row, shown_to(caller, owner, row))
+
+    async def _owner(
+        self, access: Access, configurations: ArchiveConfigurationRepository, query: AppointmentListQuery
+    ) -> User | None:
+        """Whose appointments are asked for; None for a caller who has none."""
+        if query.configuration_id is not None:
+            configuration = await configurations.get(
+                access.caller.tenant_id, query.configuration_id, owner_id=access.readable_owner
+            )
+            if configuration is None or query.user_id not in (None, configuration.owner_id):
+                raise NotFound("there is no such archive configuration")
+            return await access.readable_user(configuration.owner_id)
+        if query.user_id is not None:
+            return await access.readable_user(query.user_id)
+        if access.own is None and access.caller.reads_tenant:
+            raise ValidationFailed(
+                [FieldError("user_id", "name the person, or a configuration: the caller has none", "missing")]
+            )
+        return access.own
+
+
+def shown_to(caller: Caller, owner: User, row: Appointment) -> bool:
+    """Whether the caller sees more than the times: all but private ones, and his own (domain.md 6.3)."""
+    return row.sensitivity == "normal" or caller.is_person(owner.object_id)
+
+
+def _summary(row: Appointment, shown: bool) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "user_id": row.owner_id,
+        "configuration_id": row.configuration_id,
+        "subject": row.subject if shown else PRIVATE,
+        "start": row.start_at,
+        "end": row.end_at,
+        "start_zone": row.start_zone,
+        "end_zone": row.end_zone,
+        "is_all_day": row.is_all_day,
+        "location": row.location if shown else "",
+        "categories": list(row.categories) if shown else [],
+        "show_as": row.show_as if shown else "busy",
+        "importance": row.importance if shown else "normal",
+        "sensitivity": row.sensitivity,
+        "is_cancelled": row.is_cancelled,
+        "is_declined": row.is_declined,
+        "attachment_count": row.attachment_count if shown else 0,
+        "source_deleted_at": row.source_deleted_at,
+    }
+
+
+def _resource(row: Appointment, shown: bool) -> AppointmentResource:
+    return AppointmentResource(
+        **_summary(row, shown),
+        body=row.body if shown else "",
+        body_type=row.body_type,
+        organizer=PersonResource(**row.organizer) if shown and row.organizer else None,
+        attendees=[PersonResource(**person) for person in row.attendees] if shown else [],
+        ical_uid=row.ical_uid if shown else "",
+        revision=row.revision if shown else "",
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )

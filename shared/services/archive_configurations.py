@@ -1,0 +1,286 @@
+"""Archive configurations: checked against Graph when they are saved (domain.md 1, 2.2, 2.14, 8.1)."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
+
+from shared.clock import Clock
+from shared.database.engine import Database
+from shared.database.models import ArchiveConfiguration, Job, User
+from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
+from shared.database.repositories.jobs import JobRepository
+from shared.domain import schedule as schedules
+from shared.domain.calendar_reference import CalendarReference
+from shared.domain.caller import Caller
+from shared.domain.purpose import Purpose
+from shared.domain.schedule import Schedule
+from shared.domain.zones import find_zone
+from shared.errors import Conflict, FieldError, NotFound, ValidationFailed
+from shared.schemas.archive_configurations import ArchiveConfigurationCreate
+from shared.schemas.paging import Position, Slice
+from shared.services.access import Access
+from shared.services.audit import AuditWriter
+from shared.services.calendar_resolution import (
+    CalendarDirectory,
+    CalendarResolver,
+    NamedCalendar,
+    ResolvedCalendar,
+    read_reference,
+)
+from shared.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduledConfiguration:
+    """A configuration and the job that runs it."""
+
+    configuration: ArchiveConfiguration
+    job: Job
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What a request asks for, as far as it can be judged without Graph."""
+
+    source: CalendarReference
+    archive: CalendarReference
+    zone: ZoneInfo
+    archive_from: date
+    lookback_days: int
+    schedule: Schedule
+
+
+class ArchiveConfigurationService:
+    """Adding and reading archive configurations."""
+
+    def __init__(
+        self, database: Database, calendars: CalendarDirectory, clock: Clock, settings: Settings
+    ) -> None:
+        self._database = database
+        self._calendars = calendars
+        self._clock = clock
+        self._settings = settings
+        self._audit = AuditWriter(clock)
+
+    async def create(self, caller: Caller, wanted: ArchiveConfigurationCreate) -> ScheduledConfiguration:
+        """Add a configuration and its job, for the caller himself or, by an Admin, for anyone of the tenant.
+
+        Raises NotFound (no such user, or another's mailbox), ValidationFailed naming each wrong field, and
+        Conflict (name taken, default taken, calendar in another role, user deactivated).
+        """
+        async with self._database.session() as session:
+            access = await Access.of(session, caller)
+            owner = await access.writable_user(wanted.user_id)
+            if not owner.active:
+                raise Conflict("this user is deactivated", code="user_deactivated")
+        plan = self._plan(wanted)
+        source, archive = await self._resolve(caller, owner, plan, wanted)
+        return await self._store(caller, owner, wanted, plan, source, archive)
+
+    async def get(self, caller: Caller, configuration_id: UUID) -> ScheduledConfiguration:
+        """A configuration the caller may know of; raises NotFound otherwise."""
+        async with self._database.session() as session:
+            access = await Access.of(session, caller)
+            configuration = await ArchiveConfigurationRepository(session).get(
+                caller.tenant_id, configuration_id, owner_id=access.readable_owner
+            )
+            if configuration is None:
+                raise NotFound("there is no such archive configuration")
+            jobs = await JobRepository(session).by_configuration(caller.tenant_id, [configuration_id])
+            return ScheduledConfiguration(configuration, jobs[configuration_id])
+
+    async def list(
+        self, caller: Caller, user_id: UUID | None, after: Position | None, limit: int
+    ) -> Slice[ScheduledConfiguration]:
+        """Configurations in the order they were added: those the caller may see, or one user's of them.
+
+        Raises NotFound for a user the caller may not know of.
+        """
+        async with self._database.session() as session:
+            access = await Access.of(session, caller)
+            owner_id = access.readable_owner
+            if user_id is not None:
+                owner_id = (await access.readable_user(user_id)).id
+            place = (after.instant, after.id) if after else None
+            rows = await ArchiveConfigurationRepository(session).list(
+                caller.tenant_id, owner_id, place, limit + 1
+            )
+            jobs = await JobRepository(session).by_configuration(caller.tenant_id, [row.id for row in rows])
+        found = Slice.cut(rows, limit, lambda row: Position(row.created_at, row.id))
+        return Slice([ScheduledConfiguration(row, jobs[row.id]) for row in found.rows], found.next)
+
+    def _plan(self, wanted: ArchiveConfigurationCreate) -> _Plan:
+        """Check what needs no Graph, all of it, so that the caller learns every error at once."""
+        errors: list[FieldError] = []
+        source = self._reference("source", wanted.source, errors)
+        archive = self._reference("archive", wanted.archive, errors)
+        if wanted.purpose == Purpose.TIMESHEET:
+            errors.append(FieldError("purpose", "timesheet is not offered yet", "not_offered_yet"))
+        zone = find_zone(wanted.time_zone)
+        if zone is None:
+            errors.append(
+                FieldError("time_zone", "is neither an IANA nor a Windows time zone", "time_zone_unknown")
+            )
+        schedule = self._schedule(wanted, errors)
+        today = self._clock.now().astimezone(zone).date()
+        if wanted.archive_from is not None and wanted.archive_from > today:
+            errors.append(FieldError("archive_from", "must not lie in the future", "in_future"))
+        if errors or source is None or archive is None or zone is None or schedule is None:
+            raise ValidationFailed(errors)
+        lookback = wanted.lookback_days
+        return _Plan(
+            source=source,
+            archive=archive,
+            zone=zone,
+            archive_from=wanted.archive_from or first_of_previous_month(today),
+            lookback_days=self._settings.default_lookback_days if lookback is None else lookback,
+            schedule=schedule,
+        )
+
+    def _reference(self, field: str, text: str, errors: "list[FieldError]") -> CalendarReference | None:
+        try:
+            return read_reference(field, text)
+        except ValidationFailed as failure:
+            errors.extend(failure.errors)
+            return None
+
+    def _schedule(
+        self, wanted: ArchiveConfigurationCreate, errors: "list[FieldError]"
+    ) -> Schedule | None:
+        if wanted.schedule is None:
+            return Schedule.daily(self._settings.nightly_at)
+        try:
+            return schedules.parse(wanted.schedule.model_dump())
+        except ValidationFailed as failure:
+            errors.extend(failure.errors)
+            return None
+
+    async def _resolve(
+        self, caller: Caller, owner: User, plan: _Plan, wanted: ArchiveConfigurationCreate
+    ) -> tuple[ResolvedCalendar, ResolvedCalendar]:
+        """The two calendars; the archive calendar is created last, when everything else is known to fit."""
+        resolver = CalendarResolver(self._calendars, owner, any_mailbox=caller.is_admin)
+        source = await resolver.find("source", plan.source)
+        archive = await resolver.find("archive", plan.archive, may_create=wanted.create_archive_calendar)
+        _check_pair(source, archive)
+        if archive.chosen is None:
+            await self._check_name(caller, owner, wanted.name)
+            archive = await resolver.create(archive)
+        return source.resolved, archive.resolved
+
+    async def _check_name(self, caller: Caller, owner: User, name: str) -> None:
+        async with self._database.session() as session:
+            if await ArchiveConfigurationRepository(session).name_is_taken(caller.tenant_id, owner.id, name):
+                raise Conflict(
+                    "an archive configuration with this name exists already", code="already_exists"
+                )
+
+    async def _store(
+        self,
+        caller: Caller,
+        owner: User,
+        wanted: ArchiveConfigurationCreate,
+        plan: _Plan,
+        source: ResolvedCalendar,
+        archive: ResolvedCalendar,
+    ) -> ScheduledConfiguration:
+        now = self._clock.now()
+        configuration = ArchiveConfiguration(
+            id=uuid4(),
+            tenant_id=caller.tenant_id,
+            owner_id=owner.id,
+            name=wanted.name,
+            source_reference=source.reference,
+            source_mailbox_id=source.mailbox_id,
+            source_calendar_id=source.calendar_id,
+            archive_reference=archive.reference,
+            archive_mailbox_id=archive.mailbox_id,
+            archive_calendar_id=archive.calendar_id,
+            time_zone=plan.zone.key,
+            purpose=Purpose.GENERAL,
+            is_default=wanted.is_default,
+            active=True,
+            archive_from=plan.archive_from,
+            archived_until=None,
+            lookback_days=plan.lookback_days,
+            version=1,
+            created_at=now,
+            updated_at=now,
+        )
+        job = Job(
+            id=uuid4(),
+            tenant_id=caller.tenant_id,
+            owner_id=owner.id,
+            configuration_id=configuration.id,
+            schedule=plan.schedule.to_json(),
+            time_zone=plan.zone.key,
+            next_run_at=schedules.next_run(plan.schedule, plan.zone, now),
+            paused=False,
+            consecutive_failures=0,
+            created_at=now,
+        )
+        async with self._database.session() as session:
+            configurations = ArchiveConfigurationRepository(session)
+            await self._check_roles(configurations, configuration)
+            await configurations.add(configuration)
+            await JobRepository(session).add(job)
+            # References carry the address, so they stay out of the audit (domain.md 7.1); ids say the same.
+            await self._audit.record(
+                session,
+                action="archive_configuration.created",
+                resource_type="archive_configuration",
+                resource_id=str(configuration.id),
+                outcome="success",
+                changes={"after": audited(configuration, job)},
+                on_behalf_of=owner.id,
+            )
+        return ScheduledConfiguration(configuration, job)
+
+    async def _check_roles(
+        self, configurations: ArchiveConfigurationRepository, new: ArchiveConfiguration
+    ) -> None:
+        """No calendar may be the archive of one configuration and a source of another (domain.md 1)."""
+        await configurations.lock_calendar_roles(new.tenant_id)
+        if await configurations.is_archive(new.tenant_id, new.source_mailbox_id, new.source_calendar_id):
+            raise ValidationFailed(
+                [FieldError("source", "is the archive calendar of another configuration", "is_archive")]
+            )
+        if await configurations.is_source(new.tenant_id, new.archive_mailbox_id, new.archive_calendar_id):
+            raise ValidationFailed(
+                [FieldError("archive", "is the source calendar of another configuration", "is_source")]
+            )
+
+
+def _check_pair(source: NamedCalendar, archive: NamedCalendar) -> None:
+    """Source and archive differ, and the archive can be written."""
+    if archive.chosen is None:
+        return
+    if source.chosen is not None and (source.mailbox_id, source.chosen.id) == (
+        archive.mailbox_id,
+        archive.chosen.id,
+    ):
+        raise ValidationFailed([FieldError("archive", "must differ from the source", "same_as_source")])
+    if not archive.chosen.can_edit:
+        raise ValidationFailed([FieldError("archive", "is a calendar that cannot be written", "read_only")])
+
+
+def first_of_previous_month(today: date) -> date:
+    """Where archiving begins by default (domain.md 2.14)."""
+    return (today.replace(day=1) - timedelta(days=1)).replace(day=1)
+
+
+def audited(configuration: ArchiveConfiguration, job: Job) -> dict[str, object]:
+    """The fields of a configuration that the audit keeps: none of them is personal."""
+    return {
+        "source_mailbox_id": str(configuration.source_mailbox_id),
+        "source_calendar_id": configuration.source_calendar_id,
+        "archive_mailbox_id": str(configuration.archive_mailbox_id),
+        "archive_calendar_id": configuration.archive_calendar_id,
+        "time_zone": configuration.time_zone,
+        "purpose": str(configuration.purpose),
+        "is_default": configuration.is_default,
+        "archive_from": configuration.archive_from.isoformat(),
+        "lookback_days": configuration.lookback_days,
+        "schedule": job.schedule,
+    }

@@ -1,0 +1,107 @@
+"""The people whose mailboxes are worked on (domain.md 1)."""
+
+from collections.abc import Sequence
+from typing import Protocol
+from uuid import UUID, uuid4
+
+from shared.clock import Clock
+from shared.database.engine import Database
+from shared.database.models import User
+from shared.database.repositories.users import UserRepository
+from shared.domain.caller import Caller
+from shared.errors import Conflict, FieldError, GraphRefused, ValidationFailed
+from shared.graph.records import Mailbox
+from shared.schemas.paging import Position, Slice
+from shared.schemas.users import UserCreate
+from shared.services.access import Access
+from shared.services.audit import AuditWriter
+
+
+class Directory(Protocol):
+    """Finds whose a mailbox is."""
+
+    async def get_mailbox(self, mailbox: str) -> Mailbox | None:
+        """The owner of an address or object id; None if there is none."""
+        ...
+
+
+class UserService:
+    """Adding and reading users."""
+
+    def __init__(self, database: Database, directory: Directory, clock: Clock) -> None:
+        self._database = database
+        self._directory = directory
+        self._clock = clock
+        self._audit = AuditWriter(clock)
+
+    async def create(self, caller: Caller, wanted: UserCreate) -> User:
+        """Add a person of the caller's tenant, after looking the mailbox up in Graph.
+
+        Raises ValidationFailed naming ``address`` (no such mailbox) or ``object_id`` (another person's), and
+        Conflict if the person or the address is there already.
+        """
+        async with self._database.session() as session:
+            await Access.of(session, caller)
+        mailbox = await self._mailbox(wanted)
+        now = self._clock.now()
+        user = User(
+            id=uuid4(),
+            tenant_id=caller.tenant_id,
+            object_id=UUID(mailbox.id),
+            address=wanted.address,
+            display_name=wanted.display_name or mailbox.display_name or wanted.address,
+            active=True,
+            version=1,
+            created_at=now,
+            updated_at=now,
+        )
+        async with self._database.session() as session:
+            users = UserRepository(session)
+            if await users.get_by_object_id(caller.tenant_id, user.object_id) is not None:
+                raise Conflict("this person is a user already", code="already_exists")
+            await users.add(user)
+            # Name and address stay out: personal values do not enter the audit unencrypted (domain.md 7.1).
+            await self._audit.record(
+                session,
+                action="user.created",
+                resource_type="user",
+                resource_id=str(user.id),
+                outcome="success",
+                changes={"after": {"object_id": str(user.object_id), "active": True}},
+                on_behalf_of=user.id,
+            )
+        return user
+
+    async def get(self, caller: Caller, user_id: UUID) -> User:
+        """A user the caller may know of; raises NotFound otherwise."""
+        async with self._database.session() as session:
+            access = await Access.of(session, caller)
+            return await access.readable_user(user_id)
+
+    async def list(self, caller: Caller, after: Position | None, limit: int) -> Slice[User]:
+        """Users in the order they were added: the tenant's for Admin and Auditor, else the caller alone."""
+        async with self._database.session() as session:
+            access = await Access.of(session, caller)
+            rows: Sequence[User]
+            if access.readable_owner is not None:
+                rows = [access.own] if access.own is not None and after is None else []
+            else:
+                place = (after.instant, after.id) if after else None
+                rows = await UserRepository(session).list(caller.tenant_id, place, limit + 1)
+        return Slice.cut(rows, limit, lambda user: Position(user.created_at, user.id))
+
+    async def _mailbox(self, wanted: UserCreate) -> Mailbox:
+        try:
+            mailbox = await self._directory.get_mailbox(wanted.address)
+        except GraphRefused as refusal:
+            raise ValidationFailed(
+                [FieldError("address", f"Microsoft Graph refuses it: {refusal.graph_code}", "mailbox_refused")]
+            ) from refusal
+        if mailbox is None:
+            raise ValidationFailed([FieldError("address", "there is no such mailbox", "mailbox_unknown")])
+        if wanted.object_id is not None and str(wanted.object_id) != mailbox.id.lower():
+            raise ValidationFailed(
+                [FieldError("object_id", "is not the object id of this mailbox", "object_id_differs")]
+            )
+        return mailbox
+

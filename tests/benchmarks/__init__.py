@@ -1,0 +1,1 @@
+"""Runnable comparisons; they print ratios measured in one run."""

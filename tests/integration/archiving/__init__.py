@@ -1,0 +1,1 @@
+"""Archiving end to end in one process: real SQL, real HTTP to the simulator."""

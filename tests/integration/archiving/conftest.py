@@ -1,0 +1,35 @@
+"""The world of one test."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from infra.local.graph_simulator import GraphSimulator
+from shared.database.engine import Database
+from shared.settings import Settings
+from tests.integration.archiving.world import World
+
+
+@pytest.fixture
+async def world(
+    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[World]:
+    """A simulator, a database and short waits; call ``open`` with the source events."""
+    simulator = GraphSimulator()
+    await simulator.start()
+    monkeypatch.setenv("IDENTITY_ENDPOINT", f"{simulator.base_url}/msi/token")
+    monkeypatch.setenv("IDENTITY_HEADER", simulator.settings.identity_header)
+    # Times that keep their order (lease > batch) but let a test live through them.
+    short = {
+        "graph_base_url": f"{simulator.base_url}/v1.0",
+        "mailbox_lease_seconds": 3.0,
+        "batch_timeout_seconds": 2.0,
+        "settle_lookup_delay_seconds": 1.0,
+    }
+    world = World(simulator, database, settings.model_copy(update=short))
+    try:
+        yield world
+    finally:
+        if hasattr(world, "graph"):
+            await world.close()
+        await simulator.stop()

@@ -1,0 +1,231 @@
+"""A mailbox, a configuration and the archiving service around them, in one process."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+
+from infra.local.graph_simulator import GraphSimulator
+from shared.clock import SystemClock
+from shared.database.engine import Database
+from shared.database.models import ArchiveConfiguration, ArchiveRun, User
+from shared.domain.archive_copy import ARCHIVE_KEY_PROPERTY
+from shared.domain.caller import Caller, Role
+from shared.graph.calendar_adapter import CalendarAdapter
+from shared.graph.client import GraphClient
+from shared.graph.throttle import Throttle
+from shared.services.archiving.context import ArchivingPorts
+from shared.services.archiving.service import ArchivingService, RunView
+from shared.services.mailbox_pauses import MailboxPauses
+from shared.settings import Settings
+
+DAY = datetime(2026, 3, 2, tzinfo=UTC)
+ADDRESS = "ada@example.test"
+
+
+def event(subject: str, start: datetime, minutes: int = 60, **fields: Any) -> dict[str, Any]:
+    """A Graph-shaped event for the simulator."""
+    end = start + timedelta(minutes=minutes)
+    return {
+        "subject": subject,
+        "body": {"contentType": "html", "content": f"<p>{subject}</p>"},
+        "start": {"dateTime": start.replace(tzinfo=None).isoformat(), "timeZone": "UTC"},
+        "end": {"dateTime": end.replace(tzinfo=None).isoformat(), "timeZone": "UTC"},
+        **fields,
+    }
+
+
+class SteppableClock(SystemClock):
+    """Real time plus an offset that tests move; short waits are real, so that nothing is skipped."""
+
+    def __init__(self) -> None:
+        self.offset = timedelta(0)
+
+    def now(self) -> datetime:
+        """The shifted instant."""
+        return super().now() + self.offset
+
+    def advance(self, **by: float) -> None:
+        """Jump ahead."""
+        self.offset += timedelta(**by)
+
+
+@dataclass
+class World:
+    """Everything a test of archiving touches."""
+
+    simulator: GraphSimulator
+    database: Database
+    settings: Settings
+    clock: SteppableClock = field(default_factory=SteppableClock)
+    tenant_id: UUID = field(default_factory=uuid4)
+    person_id: UUID = field(default_factory=uuid4)
+    configuration_id: UUID = field(default_factory=uuid4)
+
+    async def open(self, events: list[dict[str, Any]], **configuration: Any) -> None:
+        """Load the mailbox and enter its owner and configuration."""
+        self._http = httpx.AsyncClient(base_url=self.simulator.base_url, timeout=30)
+        await self._post(
+            "/_simulator/mailboxes",
+            [
+                {
+                    "address": ADDRESS,
+                    "oid": str(self.person_id),
+                    "display_name": "Ada",
+                    "time_zone": "UTC",
+                    "calendars": [
+                        {"name": "Calendar", "is_default": True, "events": events},
+                        {"name": "Archive", "is_default": False, "events": []},
+                    ],
+                }
+            ],
+        )
+        self.graph = GraphClient.create(self.settings)
+        throttle = Throttle(MailboxPauses(self.database), self.clock)
+        self.calendars = CalendarAdapter(self.graph, throttle)
+        calendars = {c.name: c.id for c in await self.calendars.list_calendars(str(self.person_id))}
+        values: dict[str, Any] = {
+            "name": "Main",
+            "time_zone": "UTC",
+            "archive_from": (DAY - timedelta(days=1)).date(),
+            "lookback_days": 7,
+        }
+        async with self.database.session() as session:
+            user = User(
+                tenant_id=self.tenant_id, object_id=self.person_id, address=ADDRESS, display_name="Ada"
+            )
+            session.add(user)
+            await session.flush()
+            session.add(
+                ArchiveConfiguration(
+                    id=self.configuration_id,
+                    tenant_id=self.tenant_id,
+                    owner_id=user.id,
+                    source_reference=f"msgraph://{ADDRESS}/calendar",
+                    source_mailbox_id=self.person_id,
+                    source_calendar_id=calendars["Calendar"],
+                    archive_reference=f"msgraph://{ADDRESS}/calendars/Archive",
+                    archive_mailbox_id=self.person_id,
+                    archive_calendar_id=calendars["Archive"],
+                    **(values | configuration),
+                )
+            )
+        self.archiving = self.service()
+        self.admin = Caller.user(self.tenant_id, uuid4(), [Role.ADMIN])
+        self.simulator.counters.reset()
+
+    def service(self) -> ArchivingService:
+        """Another worker's archiving service over the same database and mailbox."""
+        return ArchivingService(ArchivingPorts(self.database, self.calendars, self.clock, self.settings))
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+        await self.graph.close()
+
+    async def _post(self, path: str, body: Any) -> Any:
+        answer = await self._http.post(path, json=body)
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
+    async def request(self, start: datetime = DAY, end: datetime = DAY + timedelta(days=7)) -> ArchiveRun:
+        """Queue a run of a window."""
+        return (await self.archiving.start_run(self.admin, self.configuration_id, start, end)).run
+
+    async def archive(self, start: datetime = DAY, end: datetime = DAY + timedelta(days=7)) -> dict[str, Any]:
+        """Queue and drive a run; its report."""
+        run = await self.request(start, end)
+        return await self.drive(run.id)
+
+    async def drive(self, run_id: UUID, archiving: ArchivingService | None = None) -> dict[str, Any]:
+        """What the orchestration does, without the host; waits that it would sleep through are jumped."""
+        service = archiving or self.archiving
+        assert (await service.begin(run_id)).mine
+        await self._settle(service, run_id)
+        await service.plan(run_id)
+        for _ in range(200):
+            progress = await service.apply(run_id)
+            if not progress.remaining:
+                break
+            await self._until(progress.resume_at)
+        await self._settle(service, run_id)
+        await service.finish(run_id)
+        view = await self.view(run_id)
+        assert view.run.report is not None
+        return view.run.report | {"state": view.run.state}
+
+    async def _settle(self, service: ArchivingService, run_id: UUID) -> None:
+        for attempt in range(30):
+            progress = await service.settle(run_id, attempt)
+            if not progress.open:
+                return
+            await self._until(progress.resume_at)
+
+    async def _until(self, instant: datetime | None) -> None:
+        if instant is not None:
+            await asyncio.sleep(max(0.0, min(2.0, (instant - self.clock.now()).total_seconds())))
+
+    async def view(self, run_id: UUID) -> RunView:
+        """The run as an admin sees it."""
+        return await self.archiving.get_run(self.admin, run_id)
+
+    async def events(self, calendar: str) -> list[dict[str, Any]]:
+        """What stands in a calendar, read at the simulator, not through the product."""
+        answer = await self._http.get(
+            f"/_simulator/mailboxes/{ADDRESS}/events", params={"calendar": calendar}
+        )
+        answer.raise_for_status()
+        return list(answer.json()["value"])
+
+    async def copies(self) -> list[dict[str, Any]]:
+        """The archive calendar."""
+        return await self.events("Archive")
+
+    async def copies_by_key(self) -> Counter[str]:
+        """How many copies each archive key has."""
+        return Counter(property_of(copy, ARCHIVE_KEY_PROPERTY) for copy in await self.copies())
+
+    async def add(self, *events: dict[str, Any]) -> None:
+        """New events in the source calendar."""
+        for each in events:
+            await self._post(f"/_simulator/mailboxes/{ADDRESS}/events?calendar=Calendar", each)
+
+    async def move(self, event_id: str, calendar: str) -> None:
+        """Move an event to another calendar of the mailbox."""
+        await self._post(f"/_simulator/mailboxes/{ADDRESS}/events/{event_id}/move", {"calendar": calendar})
+
+    async def edit(self, event_id: str, **fields: Any) -> None:
+        """Change an event as its owner does."""
+        await self._post(f"/_simulator/mailboxes/{ADDRESS}/events/{event_id}/edit", fields)
+
+    async def delete(self, event_id: str) -> None:
+        """Delete an event as its owner does."""
+        answer = await self._http.delete(f"/_simulator/mailboxes/{ADDRESS}/events/{event_id}")
+        answer.raise_for_status()
+
+    async def source(self, subject: str) -> dict[str, Any]:
+        """The one source event of a subject."""
+        return next(e for e in await self.events("Calendar") if e["subject"] == subject)
+
+    async def copy(self, subject: str) -> dict[str, Any]:
+        """The one copy of a subject."""
+        found = [e for e in await self.copies() if e["subject"] == subject]
+        assert len(found) == 1, [e["subject"] for e in await self.copies()]
+        return found[0]
+
+    def counts(self) -> Mapping[str, Any]:
+        """The simulator's request counters."""
+        return self.simulator.counters.as_dict()
+
+
+def property_of(copy: Mapping[str, Any], property_id: str) -> str:
+    """The value of an extended property, empty if the copy lacks it."""
+    for each in copy.get("singleValueExtendedProperties", []):
+        if each["id"].casefold() == property_id.casefold():
+            return str(each["value"])
+    return ""

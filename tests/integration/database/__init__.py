@@ -1,0 +1,1 @@
+"""Tests of engine, migrations and repositories on PostgreSQL."""

@@ -1,0 +1,1 @@
+"""Apps that the tests of the Durable engine run, and what runs them without a host."""

@@ -1,0 +1,75 @@
+"""The simulator over real HTTP, and an adapter that talks to it as it would to Graph."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from infra.local.graph_simulator import GraphSimulator
+from infra.local.graph_simulator.loading import Loader
+from shared.graph.calendar_adapter import CalendarAdapter
+from shared.graph.client import GraphClient
+from shared.settings import Settings
+
+ADDRESS = "ada@example.com"
+
+
+@dataclass
+class Tenant:
+    """One mailbox with a source and an archive calendar."""
+
+    simulator: GraphSimulator
+    mailbox: str
+    source: str
+    archive: str
+
+    def load(self, *events: dict[str, Any], calendar: str = "Calendar") -> None:
+        """Put events into a calendar, as its owner."""
+        loader = Loader(self.simulator.state, self.simulator.settings)
+        loader.load_mailbox({"address": ADDRESS, "calendars": [{"name": calendar, "events": list(events)}]})
+
+    def fault(self, kind: str, **rule: Any) -> None:
+        """Switch a fault on."""
+        self.simulator.faults.add({"kind": kind, **rule})
+
+    @property
+    def counts(self) -> Any:
+        """What the simulator counted for the mailbox."""
+        return self.simulator.counters.of(ADDRESS)
+
+
+@pytest.fixture
+async def tenant(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Tenant]:
+    simulator = GraphSimulator()
+    await simulator.start()
+    monkeypatch.setenv("IDENTITY_ENDPOINT", f"{simulator.base_url}/msi/token")
+    monkeypatch.setenv("IDENTITY_HEADER", simulator.settings.identity_header)
+    loader = Loader(simulator.state, simulator.settings)
+    loaded = loader.load_mailbox(
+        {"address": ADDRESS, "calendars": [{"name": "Calendar", "is_default": True}, {"name": "Archive"}]}
+    )
+    source, archive = (calendar["id"] for calendar in loaded["calendars"])
+    try:
+        yield Tenant(simulator, loaded["oid"], source, archive)
+    finally:
+        await simulator.stop()
+
+
+@pytest.fixture
+def settings(tenant: Tenant) -> Settings:
+    return Settings(graph_base_url=f"{tenant.simulator.base_url}/v1.0", graph_read_timeout=5)
+
+
+@pytest.fixture
+async def client(settings: Settings) -> AsyncIterator[GraphClient]:
+    client = GraphClient.create(settings)
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+@pytest.fixture
+def adapter(client: GraphClient) -> CalendarAdapter:
+    return CalendarAdapter(client)

@@ -1,0 +1,1 @@
+"""The simulator of Microsoft Graph and Entra, driven by the real clients."""

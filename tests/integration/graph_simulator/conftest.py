@@ -1,0 +1,58 @@
+"""A simulator with one mailbox, and the real SDK in front of it."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from infra.local.graph_simulator import GraphSimulator
+from tests.integration.graph_simulator.sdk import FixedCredential, Graph, open_graph
+
+ADDRESS = "ada@contoso.example"
+
+
+@pytest.fixture
+async def simulator() -> AsyncIterator[GraphSimulator]:
+    """A simulator with Ada's mailbox: the default calendar and one named Archive."""
+    running = GraphSimulator()
+    await running.start()
+    try:
+        async with httpx.AsyncClient(base_url=running.base_url) as admin:
+            mailbox = {
+                "address": ADDRESS,
+                "display_name": "Ada Lovelace",
+                "time_zone": "W. Europe Standard Time",
+                "calendars": [{"name": "Calendar", "is_default": True}, {"name": "Archive"}],
+            }
+            answer = await admin.post("/_simulator/mailboxes", json=[mailbox])
+            assert answer.status_code == 200, answer.text
+        yield running
+    finally:
+        await running.stop()
+
+
+@pytest.fixture
+async def admin(simulator: GraphSimulator) -> AsyncIterator[httpx.AsyncClient]:
+    """Plain HTTP to the simulator's base URL."""
+    async with httpx.AsyncClient(base_url=simulator.base_url) as client:
+        yield client
+
+
+@pytest.fixture
+async def graph(simulator: GraphSimulator) -> AsyncIterator[Graph]:
+    """The SDK's client with an app token."""
+    async with open_graph(simulator, FixedCredential(simulator.identity.graph_token())) as opened:
+        yield opened
+
+
+@pytest.fixture
+def user() -> str:
+    """Path of Ada below the version."""
+    return f"/users/{ADDRESS}"
+
+
+@pytest.fixture
+async def archive(graph: Graph, user: str) -> str:
+    """Path of Ada's archive calendar."""
+    found = await graph.all(f"{user}/calendars?$filter=name eq 'Archive'")
+    return f"{user}/calendars/{found[0]['id'].replace('=', '%3D')}"

@@ -1,0 +1,233 @@
+"""What a run decides for each event (domain.md 2.3, 2.4, 2.9, 2.10)."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from shared.domain.archive_plan import Action, Decision, Planner
+from shared.domain.archive_run import RunMode
+from shared.domain.archived_event import ArchivedEventState
+from shared.domain.revision import revision
+from shared.domain.source_event import SourceEvent
+from shared.domain.window import Window
+from tests.unit.domain.map_model import MapRows, merged_row, plan, row
+from tests.unit.domain.source_events import NOON, make_all_day, make_event, make_occurrence
+
+WINDOW = Window(datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 2, 8, tzinfo=UTC), ZoneInfo("UTC"))
+EVENT = make_event("a")
+NOW = revision(EVENT)
+
+
+def decide(
+    *events: SourceEvent, rows: MapRows | None = None, mode: RunMode = RunMode.NORMAL
+) -> dict[str, Decision]:
+    decisions = plan(WINDOW, [events], rows, mode)
+    by_key = {decision.source_key: decision for decision in decisions}
+    assert len(by_key) == len(decisions)
+    return by_key
+
+
+def test_a_new_event_is_created_and_an_archived_one_compared() -> None:
+    assert decide(EVENT)["s:a"] == Decision("s:a", Action.CREATE, NOW)
+    unchanged = decide(EVENT, rows={"s:a": row("s:a", NOW)})["s:a"]
+    assert unchanged == Decision("s:a", Action.UNCHANGED, NOW, changed=False)
+    assert decide(EVENT, rows={"s:a": row("s:a", "old")})["s:a"] == Decision("s:a", Action.UPDATE, NOW)
+
+
+def test_events_of_the_margins_create_no_decisions() -> None:
+    before, after = make_event("x", WINDOW.start - timedelta(minutes=1)), make_event("y", WINDOW.end)
+    assert decide(before, EVENT, after).keys() == {"s:a"}
+
+
+@pytest.mark.parametrize(
+    ("state", "pending", "known_revision", "action"),
+    [
+        (ArchivedEventState.CREATING, True, NOW, Action.CREATE),
+        (ArchivedEventState.CREATING, False, NOW, Action.CREATE),
+        (ArchivedEventState.PRESENT, True, NOW, Action.UPDATE),
+        (ArchivedEventState.SOURCE_DELETED, False, "old", Action.UPDATE),
+        (ArchivedEventState.SOURCE_DELETED, False, NOW, Action.UNCHANGED),
+        (ArchivedEventState.REMOVED_BY_OWNER, False, "old", Action.REMOVED_BY_OWNER),
+        (ArchivedEventState.REMOVED_BY_OWNER, True, "old", Action.REMOVED_BY_OWNER),
+    ],
+)
+def test_the_row_of_an_event_says_what_is_left_to_do(
+    state: ArchivedEventState, pending: bool, known_revision: str, action: Action
+) -> None:
+    rows = {"s:a": row("s:a", known_revision, state=state, pending=pending)}
+    assert decide(EVENT, rows=rows)["s:a"].action is action
+
+
+def test_an_event_that_reappears_unchanged_is_to_be_marked_present_again() -> None:
+    rows = {"s:a": row("s:a", NOW, state=ArchivedEventState.SOURCE_DELETED)}
+    assert decide(EVENT, rows=rows)["s:a"].changed
+
+
+def test_replace_mode_rewrites_what_is_there_and_creates_only_what_is_gone() -> None:
+    gone = make_event("b", NOON + timedelta(hours=2))
+    rows = {"s:a": row("s:a", NOW), "s:b": row("s:b", state=ArchivedEventState.REMOVED_BY_OWNER)}
+    decided = decide(EVENT, gone, rows=rows, mode=RunMode.REPLACE)
+    assert decided["s:a"].action is Action.UPDATE
+    assert decided["s:b"].action is Action.CREATE
+
+
+def twins(*names: str) -> list[SourceEvent]:
+    return [make_event(name) for name in names]
+
+
+def test_duplicates_are_archived_once_under_the_smallest_key() -> None:
+    decided = decide(*twins("c", "a", "b"))
+    assert decided["s:a"].action is Action.CREATE
+    assert decided["s:b"] == Decision("s:b", Action.MERGE, NOW, representative="s:a")
+    assert decided["s:c"].representative == "s:a"
+
+
+def test_an_occurrence_may_be_a_duplicate_of_a_single_event() -> None:
+    occurrence = make_occurrence("M", NOON)
+    decided = decide(EVENT, occurrence)
+    assert decided["s:a"].action is Action.MERGE
+    assert decided["s:a"].representative == "o:M:2026-02-03T12:00:00Z"
+
+
+def test_same_time_and_subject_but_other_content_is_archived_each() -> None:
+    decided = decide(EVENT, make_event("b", body="other"), make_event("c", categories=("Beta - billable",)))
+    assert {d.action for d in decided.values()} == {Action.CREATE}
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        ArchivedEventState.PRESENT,
+        ArchivedEventState.CREATING,
+        ArchivedEventState.SOURCE_DELETED,
+        ArchivedEventState.REMOVED_BY_OWNER,
+    ],
+)
+def test_the_archived_one_represents_its_duplicates_whatever_its_key(state: ArchivedEventState) -> None:
+    decided = decide(*twins("a", "b", "c"), rows={"s:c": row("s:c", NOW, state=state)})
+    assert decided["s:c"].action is not Action.MERGE
+    assert (decided["s:a"].representative, decided["s:b"].representative) == ("s:c", "s:c")
+
+
+def test_duplicates_archived_each_before_stay_so_and_new_ones_join_the_smallest() -> None:
+    decided = decide(*twins("a", "b", "c"), rows={"s:c": row("s:c", NOW), "s:b": row("s:b", NOW)})
+    assert decided["s:b"].action is Action.UNCHANGED
+    assert decided["s:c"].action is Action.UNCHANGED
+    assert decided["s:a"].representative == "s:b"
+
+
+def test_a_merged_event_stays_with_its_representative_and_writes_nothing() -> None:
+    rows = {"s:b": row("s:b", NOW), "s:c": row("s:c", NOW), "s:a": merged_row("s:a", "s:c", NOW)}
+    decision = decide(*twins("a", "b", "c"), rows=rows)["s:a"]
+    assert decision == Decision("s:a", Action.MERGE, NOW, representative="s:c", changed=False)
+
+
+def test_a_merged_event_with_another_location_stays_merged_and_is_recorded_anew() -> None:
+    rows = {"s:a": row("s:a", NOW), "s:b": merged_row("s:b", "s:a", NOW)}
+    decision = decide(EVENT, make_event("b", location="Room 9"), rows=rows)["s:b"]
+    assert (decision.action, decision.representative, decision.changed) == (Action.MERGE, "s:a", True)
+
+
+def test_a_merged_event_that_later_differs_is_archived_by_itself() -> None:
+    rows = {"s:a": row("s:a", NOW), "s:b": merged_row("s:b", "s:a", NOW)}
+    changed = make_event("b", body="minutes")
+    decided = decide(EVENT, changed, rows=rows)
+    assert decided["s:a"].action is Action.UNCHANGED
+    assert decided["s:b"] == Decision("s:b", Action.CREATE, revision(changed), formerly="s:a")
+
+
+def test_when_the_representative_vanishes_the_next_one_may_take_over_its_copy() -> None:
+    rows = {"s:b": merged_row("s:b", "s:gone", NOW), "s:c": merged_row("s:c", "s:gone", NOW)}
+    decided = decide(*twins("a", "b", "c"), rows=rows)
+    assert decided["s:b"] == Decision("s:b", Action.CREATE, NOW, formerly="s:gone")
+    assert decided["s:a"].representative == "s:b"
+    assert decided["s:c"] == Decision("s:c", Action.MERGE, NOW, representative="s:b")
+
+
+def test_a_merged_event_joins_another_archived_duplicate_when_its_own_vanishes() -> None:
+    rows = {"s:a": merged_row("s:a", "s:gone", NOW), "s:b": row("s:b", NOW)}
+    assert decide(*twins("a", "b"), rows=rows)["s:a"] == Decision(
+        "s:a", Action.MERGE, NOW, representative="s:b"
+    )
+
+
+def test_the_last_version_of_a_key_that_comes_twice_is_decided_once() -> None:
+    moved = replace(EVENT, start=NOON + timedelta(hours=1), end=NOON + timedelta(hours=2))
+    assert decide(EVENT, moved)["s:a"].revision == revision(moved)
+    assert plan(WINDOW, [[EVENT], [moved]]) == plan(WINDOW, [[EVENT, moved]])
+
+
+def test_a_key_that_comes_again_after_its_decision_is_ignored() -> None:
+    moved = make_event("a", NOON + timedelta(days=3))
+    later = make_event("b", NOON + timedelta(days=3))
+    for pages in ([[EVENT, later, moved]], [[EVENT], [later], [moved]]):
+        decided = plan(WINDOW, pages)
+        assert [(d.source_key, d.revision) for d in decided] == [("s:a", NOW), ("s:b", revision(later))]
+
+
+def test_an_event_that_leaves_the_window_during_paging_is_not_seen_any_more() -> None:
+    last_hour = make_event("a", WINDOW.end - timedelta(hours=1))
+    planner = Planner(WINDOW)
+    planner.feed([last_hour, make_event("a", WINDOW.end + timedelta(hours=1))], {})
+    assert not planner.has_seen("s:a")
+    assert planner.close() == []
+
+
+def test_a_later_event_of_the_same_content_is_no_duplicate_of_one_that_moved_away() -> None:
+    planner = Planner(WINDOW)
+    planner.feed([EVENT, make_event("a", NOON + timedelta(hours=1)), make_event("b")], {})
+    assert [d.action for d in planner.close()] == [Action.CREATE, Action.CREATE]
+
+
+def test_decisions_come_as_soon_as_no_duplicate_can_follow() -> None:
+    planner = Planner(WINDOW)
+    assert planner.feed([EVENT], {}) == []
+    assert planner.undecided == {"s:a"}
+    assert planner.has_seen("s:a")
+    late = make_event("b", NOON + timedelta(days=2))
+    assert [d.source_key for d in planner.feed([late], {})] == ["s:a"]
+    assert planner.undecided == {"s:b"}
+    assert planner.has_seen("s:a")
+    assert [d.source_key for d in planner.close()] == ["s:b"]
+    assert planner.undecided == frozenset()
+
+
+def test_all_day_duplicates_are_found_though_graph_sorts_them_by_another_midnight() -> None:
+    day = datetime(2026, 2, 4, tzinfo=UTC)
+    tokyo = datetime(2026, 2, 3, 15, tzinfo=UTC)  # midnight of that day in Tokyo
+    honolulu = datetime(2026, 2, 4, 10, tzinfo=UTC)
+    timed = [make_event("t1", tokyo), make_event("t2", tokyo), make_event("u", honolulu)]
+    events = [timed[0], make_all_day("d1", day), timed[1], timed[2], make_all_day("d2", day)]
+    decided = decide(*events)
+    assert decided["s:t2"].representative == "s:t1"
+    assert decided["s:d2"].representative == "s:d1"
+
+
+def test_an_event_read_by_its_id_is_decided_by_itself() -> None:
+    planner = Planner(WINDOW)
+    moved = make_event("a", WINDOW.end + timedelta(days=20))
+    decision = planner.decide_single(moved, row("s:a", "old"))
+    assert decision == Decision("s:a", Action.UPDATE, revision(moved))
+    assert planner.has_seen("s:a")
+    assert planner.feed([EVENT], {}) == []
+    assert planner.close() == []
+
+
+def test_a_merged_event_read_by_its_id_is_archived_by_itself() -> None:
+    decision = Planner(WINDOW).decide_single(EVENT, merged_row("s:a", "s:r", NOW))
+    assert decision == Decision("s:a", Action.CREATE, NOW, formerly="s:r")
+    assert Planner(WINDOW).decide_single(EVENT, None) == Decision("s:a", Action.CREATE, NOW)
+
+
+def test_an_event_is_never_decided_by_page_and_by_id() -> None:
+    planner = Planner(WINDOW)
+    planner.feed([EVENT], {})
+    with pytest.raises(ValueError, match="already"):
+        planner.decide_single(EVENT, None)
+
+
+def test_an_empty_calendar_plans_nothing() -> None:
+    assert plan(WINDOW, []) == []
+    assert plan(WINDOW, [[], []]) == []

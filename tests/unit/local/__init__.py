@@ -1,0 +1,1 @@
+"""The local system: its parts that need no process."""

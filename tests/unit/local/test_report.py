@@ -1,0 +1,108 @@
+"""The report of a run: what a program reads, what a person sees, and when the exit status is not 0."""
+
+import json
+from pathlib import Path
+
+from infra.local import report
+from infra.local.outcome import OUTCOMES, Excused, MailboxOutcome, assemble
+from infra.local.readback import Comparison
+
+TOLD: dict[str, int | float] = dict.fromkeys(OUTCOMES, 0) | {
+    "archived": 7,
+    "merged": 1,
+    "graph_requests": 12,
+    "round_trips": 3,
+    "seconds": 1.5,
+}
+
+
+def test_a_clean_run_has_no_problem() -> None:
+    assert outcome(source=8).problems == ()
+
+
+def test_outcomes_that_do_not_add_up_are_a_problem() -> None:
+    assert outcome(source=9).problems == ("8 outcomes for 9 source events",)
+
+
+def test_missing_doubled_and_failed_are_problems() -> None:
+    assert outcome(source=8, missing=2).problems == ("2 missing",)
+    assert outcome(source=8, doubled=frozenset({"x"})).problems == ("1 doubled",)
+    assert outcome(source=9, told=TOLD | {"failed": 1}).problems == ("1 failed",)
+
+
+def test_a_run_that_ended_badly_is_a_problem() -> None:
+    assert outcome(source=8, problems=["run 1 ended cancelled"]).problems == ("run 1 ended cancelled",)
+
+
+def test_the_json_has_exactly_the_agreed_members() -> None:
+    told = json.loads(report.as_json([outcome(source=8)]))
+    assert told.keys() == {"mailboxes"}
+    assert list(told["mailboxes"]["a@example.com"]) == [
+        *(
+            "source",
+            "archived",
+            "unchanged",
+            "updated",
+            "merged",
+            "consumed",
+            "left_out",
+            "flagged",
+            "locked",
+        ),
+        *("conflict", "failed", "missing", "doubled", "graph_requests", "round_trips", "seconds"),
+    ]
+
+
+def test_calendar_files_are_told_beside_the_mailboxes() -> None:
+    told = json.loads(report.as_json([outcome(source=8)], [{"file": "日.ics"}]))
+    assert told["calendars"] == [{"file": "日.ics"}]
+
+
+def test_the_table_leaves_out_what_is_zero_everywhere_but_never_what_matters() -> None:
+    header, _, row = report.as_table([outcome(source=8)]).splitlines()
+    for name in ("source", "archived", "failed", "missing", "doubled", "round trips", "seconds"):
+        assert name in header
+    assert "flagged" not in header
+    assert row.split()[:3] == ["a@example.com", "8", "7"]
+
+
+def test_the_table_adds_several_mailboxes_up() -> None:
+    last = report.as_table([outcome(source=8), outcome(source=8)]).splitlines()[-1]
+    assert last.split()[:3] == ["all", "16", "14"]
+
+
+def test_an_empty_report_is_no_error() -> None:
+    assert report.as_table([]).startswith("mailbox")
+    assert report.problems([]) == []
+
+
+def test_events_without_a_copy_are_missing_unless_the_run_accounts_for_them(tmp_path: Path) -> None:
+    excused = Excused(tmp_path / "kept.json", "configuration")
+    assert excused.missing(frozenset({"s:a", "s:b", "s:c"}), allowed=1) == 2
+
+
+def test_what_was_accounted_for_once_stays_so_in_later_runs(tmp_path: Path) -> None:
+    path = tmp_path / "kept.json"
+    assert Excused(path, "one").missing(frozenset({"s:a"}), allowed=1) == 0
+    assert Excused(path, "one").missing(frozenset({"s:a"}), allowed=0) == 0
+    assert Excused(path, "one").missing(frozenset({"s:a", "s:b"}), allowed=0) == 1
+    assert Excused(path, "two").missing(frozenset({"s:a"}), allowed=0) == 1
+
+
+def test_an_event_that_got_its_copy_later_is_missing_when_the_copy_is_lost(tmp_path: Path) -> None:
+    path = tmp_path / "kept.json"
+    Excused(path, "one").missing(frozenset({"s:a"}), allowed=1)
+    Excused(path, "one").missing(frozenset(), allowed=0)
+    assert Excused(path, "one").missing(frozenset({"s:a"}), allowed=0) == 1
+
+
+def outcome(
+    *,
+    source: int,
+    told: dict[str, int | float] = TOLD,
+    missing: int = 0,
+    doubled: frozenset[str] = frozenset(),
+    problems: list[str] | None = None,
+) -> MailboxOutcome:
+    comparison = Comparison(source, frozenset(), doubled, ())
+    return assemble("a@example.com", told, comparison, missing, problems or [])
