@@ -58,6 +58,11 @@ class Postgres:
         """Process id of our own server."""
         return self._process.pid if self._process else None
 
+    @property
+    def data_folder(self) -> Path | None:
+        """Where our own server keeps its data, known after the start."""
+        return self._process.data_folder if self._process else None
+
     async def start(self) -> None:
         """Start the server, then make what is missing of roles and database.
 

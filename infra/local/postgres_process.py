@@ -71,6 +71,11 @@ class PostgresProcess:
         return self._sockets
 
     @property
+    def data_folder(self) -> Path:
+        """Data directory, known after the start."""
+        return self._data
+
+    @property
     def pid(self) -> int:
         """Process id of the server; raises ``RuntimeError`` before the start."""
         if self._child is None:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from datetime import datetime
 from typing import Any
 
@@ -103,12 +104,14 @@ class CalendarAdapter:
         for an event without id or times.
         """
         path = self._paths.window(mailbox, calendar_id, start, end, EVENT_FIELDS)
-        async for items in self._pages(mailbox, path, "reading a calendar"):
-            try:
-                page = decode_events(items)
-            except UndecodableEventError as error:
-                raise _undecodable(error) from error
-            yield page
+        # Leaving the loop early would not close the inner generator and its prefetch by itself.
+        async with aclosing(self._pages(mailbox, path, "reading a calendar")) as pages:
+            async for items in pages:
+                try:
+                    page = decode_events(items)
+                except UndecodableEventError as error:
+                    raise _undecodable(error) from error
+                yield page
 
     async def get_events(
         self, mailbox: str, calendar_id: str | None, ids: Sequence[str]
@@ -254,7 +257,8 @@ class CalendarAdapter:
             return None
 
     async def _collected(self, mailbox: str, path: str, what: str) -> list[dict[str, Any]]:
-        return [item async for items in self._pages(mailbox, path, what) for item in items]
+        async with aclosing(self._pages(mailbox, path, what)) as pages:
+            return [item async for items in pages for item in items]
 
     async def _pages(self, mailbox: str, path: str, what: str) -> AsyncGenerator[list[dict[str, Any]]]:
         """The pages of a collection, the next one fetched ahead; empty pages are no end."""

@@ -12,7 +12,7 @@ from shared.schemas.paging import PageQuery
 
 
 class AppointmentListQuery(PageQuery):
-    """Which appointments: those that start in ``[start, end)``, of one person, of one configuration."""
+    """Which appointments: those that intersect ``[start, end)``, of one person, of one configuration."""
 
     start: Instant = Field(examples=["2026-01-01T00:00:00Z"])
     end: Instant = Field(examples=["2026-02-01T00:00:00Z"])
@@ -31,8 +31,8 @@ class PersonResource(Resource):
 
     name: str
     address: str
-    kind: str
-    response: str
+    kind: str = "required"
+    response: str = "none"
 
 
 class AppointmentSummary(Resource):

@@ -16,30 +16,20 @@ if TYPE_CHECKING:
 _PROBLEM_FIELDS = ("source_key", "action", "state", "error_code", "error_detail")
 
 
-class WindowInput(Input):
-    """The half-open window ``[start, end)``; an event belongs to it if it starts in it (domain.md 2.2)."""
+class ArchiveRunStart(Input):
+    """The half-open window ``[window_start, window_end)``; without it, what the next night would archive."""
 
-    start: Instant = Field(examples=["2026-01-01T00:00:00Z"])
-    end: Instant = Field(examples=["2026-02-01T00:00:00Z"])
+    window_start: Instant | None = Field(default=None, examples=["2026-01-01T00:00:00Z"])
+    window_end: Instant | None = Field(default=None, examples=["2026-02-01T00:00:00Z"])
 
     @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.end <= self.start:
-            raise PydanticCustomError("window_order", "must be after the start", {"field": "end"})
+    def _whole_and_ordered(self) -> Self:
+        if (self.window_start is None) != (self.window_end is None):
+            missing = "window_start" if self.window_start is None else "window_end"
+            raise PydanticCustomError("window_incomplete", "name both ends of the window", {"field": missing})
+        if self.window_start and self.window_end and self.window_end <= self.window_start:
+            raise PydanticCustomError("window_order", "must be after window_start", {"field": "window_end"})
         return self
-
-
-class ArchiveRunStart(Input):
-    """What to archive; without a window: what the next night would."""
-
-    window: WindowInput | None = None
-
-
-class WindowResource(Resource):
-    """The half-open window ``[start, end)`` in UTC."""
-
-    start: datetime
-    end: datetime
 
 
 class RunProblem(Resource):
@@ -61,7 +51,8 @@ class ArchiveRunResource(Resource):
     user_id: UUID
     kind: str
     mode: str
-    window: WindowResource
+    window_start: datetime
+    window_end: datetime
     state: str
     cancel_requested: bool
     requested_by: str
@@ -92,7 +83,8 @@ class ArchiveRunResource(Resource):
             user_id=run.owner_id,
             kind=run.kind,
             mode=run.mode,
-            window=WindowResource(start=run.window_start, end=run.window_end),
+            window_start=run.window_start,
+            window_end=run.window_end,
             state=run.state,
             cancel_requested=run.cancel_requested,
             requested_by=run.requested_by,

@@ -24,4 +24,4 @@ class Ready(Resource):
     """Whether requests can be served now."""
 
     status: Literal["ready", "not_ready"]
-    checks: list[Check]
+    checks: tuple[Check, ...]

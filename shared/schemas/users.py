@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import Field
 
 from shared.schemas.base import Input, Line, Resource
+from shared.schemas.paging import PageQuery
 
 
 class UserCreate(Input):
@@ -24,6 +25,12 @@ class UserCreate(Input):
     ]
     object_id: UUID | None = Field(default=None, description="Entra object id; must be the mailbox's own.")
     display_name: Line | None = None
+
+
+class UserListQuery(PageQuery):
+    """Parameters of the list."""
+
+    address: Line | None = Field(default=None, description="Only the user with this mailbox address.")
 
 
 class UserResource(Resource):

@@ -23,7 +23,7 @@ class Access:
 
     @classmethod
     async def of(cls, session: AsyncSession, caller: Caller) -> "Access":
-        """Raises Forbidden (403) for a deactivated person, whatever the token says: it takes effect at once."""
+        """Raises Forbidden (403) for a deactivated person, whatever the token says."""
         users = UserRepository(session)
         own = None
         if not caller.app_only and caller.object_id is not None:

@@ -33,7 +33,7 @@ class AppointmentService:
         self._settings = settings
 
     async def list(self, caller: Caller, query: AppointmentListQuery) -> Slice[AppointmentSummary]:
-        """Appointments of one person that start in the range, in order of their start.
+        """Appointments of one person that lie in the range, wholly or in part, in order of their start.
 
         Raises NotFound for a person or configuration the caller may not know of, and ValidationFailed naming
         ``end`` (the range is too long), ``user_id`` (nobody is named) or ``cursor``.
@@ -66,9 +66,11 @@ class AppointmentService:
         """One appointment the caller may know of; raises NotFound otherwise."""
         async with self._database.session() as session:
             access = await Access.of(session, caller)
-            row = await AppointmentRepository(session).get(
-                caller.tenant_id, appointment_id, owner_id=access.readable_owner
-            )
+            appointments = AppointmentRepository(session)
+            if access.readable_owner is None:
+                row = await appointments.get_in_tenant(caller.tenant_id, appointment_id)
+            else:
+                row = await appointments.get(access.readable_owner, appointment_id)
             if row is None:
                 raise NotFound("there is no such appointment")
             owner = await access.readable_user(row.owner_id)

@@ -1,7 +1,8 @@
 """Archive configurations: checked against Graph when they are saved (domain.md 1, 2.2, 2.14, 8.1)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
@@ -30,6 +31,9 @@ from shared.services.calendar_resolution import (
 )
 from shared.settings import Settings
 
+#: More configurations than anyone has; the database has the last word on names anyway.
+_MOST_NAMES = 1000
+
 
 @dataclass(frozen=True, slots=True)
 class ScheduledConfiguration:
@@ -40,7 +44,7 @@ class ScheduledConfiguration:
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
+class Plan:
     """What a request asks for, as far as it can be judged without Graph."""
 
     source: CalendarReference
@@ -74,7 +78,7 @@ class ArchiveConfigurationService:
             owner = await access.writable_user(wanted.user_id)
             if not owner.active:
                 raise Conflict("this user is deactivated", code="user_deactivated")
-        plan = self._plan(wanted)
+        plan = read_plan(wanted, self._clock.now(), self._settings)
         source, archive = await self._resolve(caller, owner, plan, wanted)
         return await self._store(caller, owner, wanted, plan, source, archive)
 
@@ -87,7 +91,7 @@ class ArchiveConfigurationService:
             )
             if configuration is None:
                 raise NotFound("there is no such archive configuration")
-            jobs = await JobRepository(session).by_configuration(caller.tenant_id, [configuration_id])
+            jobs = await JobRepository(session).of_configurations(caller.tenant_id, [configuration_id])
             return ScheduledConfiguration(configuration, jobs[configuration_id])
 
     async def list(
@@ -104,60 +108,14 @@ class ArchiveConfigurationService:
                 owner_id = (await access.readable_user(user_id)).id
             place = (after.instant, after.id) if after else None
             rows = await ArchiveConfigurationRepository(session).list(
-                caller.tenant_id, owner_id, place, limit + 1
+                caller.tenant_id, place, limit + 1, owner_id=owner_id
             )
-            jobs = await JobRepository(session).by_configuration(caller.tenant_id, [row.id for row in rows])
+            jobs = await JobRepository(session).of_configurations(caller.tenant_id, [row.id for row in rows])
         found = Slice.cut(rows, limit, lambda row: Position(row.created_at, row.id))
         return Slice([ScheduledConfiguration(row, jobs[row.id]) for row in found.rows], found.next)
 
-    def _plan(self, wanted: ArchiveConfigurationCreate) -> _Plan:
-        """Check what needs no Graph, all of it, so that the caller learns every error at once."""
-        errors: list[FieldError] = []
-        source = self._reference("source", wanted.source, errors)
-        archive = self._reference("archive", wanted.archive, errors)
-        if wanted.purpose == Purpose.TIMESHEET:
-            errors.append(FieldError("purpose", "timesheet is not offered yet", "not_offered_yet"))
-        zone = find_zone(wanted.time_zone)
-        if zone is None:
-            errors.append(
-                FieldError("time_zone", "is neither an IANA nor a Windows time zone", "time_zone_unknown")
-            )
-        schedule = self._schedule(wanted, errors)
-        today = self._clock.now().astimezone(zone).date()
-        if wanted.archive_from is not None and wanted.archive_from > today:
-            errors.append(FieldError("archive_from", "must not lie in the future", "in_future"))
-        if errors or source is None or archive is None or zone is None or schedule is None:
-            raise ValidationFailed(errors)
-        lookback = wanted.lookback_days
-        return _Plan(
-            source=source,
-            archive=archive,
-            zone=zone,
-            archive_from=wanted.archive_from or first_of_previous_month(today),
-            lookback_days=self._settings.default_lookback_days if lookback is None else lookback,
-            schedule=schedule,
-        )
-
-    def _reference(self, field: str, text: str, errors: "list[FieldError]") -> CalendarReference | None:
-        try:
-            return read_reference(field, text)
-        except ValidationFailed as failure:
-            errors.extend(failure.errors)
-            return None
-
-    def _schedule(
-        self, wanted: ArchiveConfigurationCreate, errors: "list[FieldError]"
-    ) -> Schedule | None:
-        if wanted.schedule is None:
-            return Schedule.daily(self._settings.nightly_at)
-        try:
-            return schedules.parse(wanted.schedule.model_dump())
-        except ValidationFailed as failure:
-            errors.extend(failure.errors)
-            return None
-
     async def _resolve(
-        self, caller: Caller, owner: User, plan: _Plan, wanted: ArchiveConfigurationCreate
+        self, caller: Caller, owner: User, plan: Plan, wanted: ArchiveConfigurationCreate
     ) -> tuple[ResolvedCalendar, ResolvedCalendar]:
         """The two calendars; the archive calendar is created last, when everything else is known to fit."""
         resolver = CalendarResolver(self._calendars, owner, any_mailbox=caller.is_admin)
@@ -171,7 +129,9 @@ class ArchiveConfigurationService:
 
     async def _check_name(self, caller: Caller, owner: User, name: str) -> None:
         async with self._database.session() as session:
-            if await ArchiveConfigurationRepository(session).name_is_taken(caller.tenant_id, owner.id, name):
+            configurations = ArchiveConfigurationRepository(session)
+            present = await configurations.list(caller.tenant_id, None, _MOST_NAMES, owner_id=owner.id)
+            if any(each.name == name for each in present):
                 raise Conflict(
                     "an archive configuration with this name exists already", code="already_exists"
                 )
@@ -181,7 +141,7 @@ class ArchiveConfigurationService:
         caller: Caller,
         owner: User,
         wanted: ArchiveConfigurationCreate,
-        plan: _Plan,
+        plan: Plan,
         source: ResolvedCalendar,
         archive: ResolvedCalendar,
     ) -> ScheduledConfiguration:
@@ -241,15 +201,62 @@ class ArchiveConfigurationService:
         self, configurations: ArchiveConfigurationRepository, new: ArchiveConfiguration
     ) -> None:
         """No calendar may be the archive of one configuration and a source of another (domain.md 1)."""
-        await configurations.lock_calendar_roles(new.tenant_id)
-        if await configurations.is_archive(new.tenant_id, new.source_mailbox_id, new.source_calendar_id):
+        source = new.tenant_id, new.source_mailbox_id, new.source_calendar_id
+        archive = new.tenant_id, new.archive_mailbox_id, new.archive_calendar_id
+        if await configurations.uses_calendar_as_archive(*source):
             raise ValidationFailed(
                 [FieldError("source", "is the archive calendar of another configuration", "is_archive")]
             )
-        if await configurations.is_source(new.tenant_id, new.archive_mailbox_id, new.archive_calendar_id):
+        if await configurations.uses_calendar_as_source(*archive):
             raise ValidationFailed(
                 [FieldError("archive", "is the source calendar of another configuration", "is_source")]
             )
+
+
+def read_plan(wanted: ArchiveConfigurationCreate, now: datetime, settings: Settings) -> Plan:
+    """Check what needs no Graph, all of it, so that the caller learns every error at once.
+
+    Raises ValidationFailed naming each wrong field.
+    """
+    errors: list[FieldError] = []
+    source = _collect(errors, lambda: read_reference("source", wanted.source))
+    archive = _collect(errors, lambda: read_reference("archive", wanted.archive))
+    schedule = _collect(errors, lambda: _schedule(wanted, settings))
+    if wanted.purpose != Purpose.GENERAL.value:
+        errors.append(FieldError("purpose", f"{wanted.purpose} is not offered yet", "not_offered_yet"))
+    zone = find_zone(wanted.time_zone)
+    if zone is None:
+        errors.append(
+            FieldError("time_zone", "is neither an IANA nor a Windows time zone", "time_zone_unknown")
+        )
+    today = now.astimezone(zone or UTC).date()
+    if wanted.archive_from is not None and wanted.archive_from > today:
+        errors.append(FieldError("archive_from", "must not lie in the future", "in_future"))
+    if errors or source is None or archive is None or zone is None or schedule is None:
+        raise ValidationFailed(errors)
+    lookback = wanted.lookback_days
+    return Plan(
+        source=source,
+        archive=archive,
+        zone=zone,
+        archive_from=wanted.archive_from or first_of_previous_month(today),
+        lookback_days=settings.default_lookback_days if lookback is None else lookback,
+        schedule=schedule,
+    )
+
+
+def _collect[Value](errors: list[FieldError], read: Callable[[], Value]) -> Value | None:
+    try:
+        return read()
+    except ValidationFailed as failure:
+        errors.extend(failure.errors)
+        return None
+
+
+def _schedule(wanted: ArchiveConfigurationCreate, settings: Settings) -> Schedule:
+    if wanted.schedule is None:
+        return Schedule.daily(settings.nightly_at)
+    return schedules.parse(wanted.schedule.model_dump())
 
 
 def _check_pair(source: NamedCalendar, archive: NamedCalendar) -> None:

@@ -74,11 +74,13 @@ class CalendarResolver:
         self._any_mailbox = any_mailbox
         self._calendars: dict[UUID, list[GraphCalendar]] = {}
 
-    async def find(self, field: str, reference: CalendarReference, *, may_create: bool = False) -> NamedCalendar:
+    async def find(
+        self, field: str, reference: CalendarReference, *, may_create: bool = False
+    ) -> NamedCalendar:
         """The calendar a reference means.
 
-        Raises NotFound where a User names another's mailbox, as if it were absent, and ValidationFailed naming
-        ``field`` with the calendars there are where none or several match.
+        Raises NotFound where a User names another's mailbox, as if it were absent, and ValidationFailed
+        naming ``field``, with the calendars there are, where none or several match.
         """
         mailbox_id = await self._mailbox(field, reference.mailbox)
         calendars = await self._calendars_of(field, mailbox_id)
@@ -93,7 +95,7 @@ class CalendarResolver:
         return NamedCalendar(field, reference, mailbox_id, chosen)
 
     async def create(self, named: NamedCalendar) -> NamedCalendar:
-        """Make the calendar that a reference names; raises ValidationFailed naming its field if Graph refuses."""
+        """Make the calendar that a reference names; raises ValidationFailed if Graph refuses."""
         try:
             calendar = await self._directory.create_calendar(
                 str(named.mailbox_id), named.reference.calendar or ""

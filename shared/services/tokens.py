@@ -8,8 +8,8 @@ from shared.domain.caller import Caller, Role
 from shared.errors import Unauthenticated
 
 if TYPE_CHECKING:
-    from shared.settings import Settings
     from shared.services.signing_keys import KeyCache
+    from shared.settings import Settings
 
 #: Scope that a signed-in person's token must carry.
 USER_SCOPE: Final = "access_as_user"

@@ -78,16 +78,23 @@ class UserService:
             access = await Access.of(session, caller)
             return await access.readable_user(user_id)
 
-    async def list(self, caller: Caller, after: Position | None, limit: int) -> Slice[User]:
-        """Users in the order they were added: the tenant's for Admin and Auditor, else the caller alone."""
+    async def list(
+        self, caller: Caller, after: Position | None, limit: int, address: str | None = None
+    ) -> Slice[User]:
+        """Users in the order they were added: the tenant's for Admin and Auditor, else the caller alone.
+
+        With ``address`` only the one who has it; upper and lower case are the same.
+        """
         async with self._database.session() as session:
             access = await Access.of(session, caller)
             rows: Sequence[User]
             if access.readable_owner is not None:
                 rows = [access.own] if access.own is not None and after is None else []
+                if address is not None:
+                    rows = [row for row in rows if row.address.lower() == address.lower()]
             else:
                 place = (after.instant, after.id) if after else None
-                rows = await UserRepository(session).list(caller.tenant_id, place, limit + 1)
+                rows = await UserRepository(session).list(caller.tenant_id, place, limit + 1, address)
         return Slice.cut(rows, limit, lambda user: Position(user.created_at, user.id))
 
     async def _mailbox(self, wanted: UserCreate) -> Mailbox:
@@ -95,7 +102,11 @@ class UserService:
             mailbox = await self._directory.get_mailbox(wanted.address)
         except GraphRefused as refusal:
             raise ValidationFailed(
-                [FieldError("address", f"Microsoft Graph refuses it: {refusal.graph_code}", "mailbox_refused")]
+                [
+                    FieldError(
+                        "address", f"Microsoft Graph refuses it: {refusal.graph_code}", "mailbox_refused"
+                    )
+                ]
             ) from refusal
         if mailbox is None:
             raise ValidationFailed([FieldError("address", "there is no such mailbox", "mailbox_unknown")])
@@ -104,4 +115,3 @@ class UserService:
                 [FieldError("object_id", "is not the object id of this mailbox", "object_id_differs")]
             )
         return mailbox
-

@@ -86,6 +86,7 @@ _DISCARD = text("""
      WHERE run_id = :run AND owner_id = :owner AND state = 'draft'
        AND source_key = ANY(CAST(:keys AS text[]))
 """)
+_DISCARD_REST = text("DELETE FROM archive_operations WHERE run_id = :run AND owner_id = :owner AND state = 'draft'")
 _RECORD = text("""
     UPDATE archive_operations o
        SET state = v.state, error_code = v.code, error_detail = v.detail,
@@ -188,6 +189,10 @@ class ArchiveOperationRepository:
         """Drafts decided against are gone."""
         if keys:
             await self._session.execute(_DISCARD, self._scope | {"run": run_id, "keys": list(keys)})
+
+    async def discard_rest(self, run_id: UUID) -> None:
+        """Drafts nobody decided on, because their event left the window while it was read, are gone."""
+        await self._session.execute(_DISCARD_REST, self._scope | {"run": run_id})
 
     async def claim(self, run_id: UUID, now: datetime, count: int, max_bytes: int) -> list[ClaimedOperation]:
         """Mark the run's next planned operations sent: at most ``count``, together ``max_bytes``."""

@@ -13,11 +13,10 @@ from shared.domain.archive_run import RunKind, RunState
 
 _OPEN = (RunState.QUEUED, RunState.RUNNING)
 _PROMOTION = case({kind: place for place, kind in enumerate(RunKind)}, value=ArchiveRun.kind)
-# The advisory lock makes two claimants of one configuration take turns instead of failing on the index.
+# Claimants of one configuration take turns, each with a snapshot of its own, instead of failing on the index.
+_TURN = text("SELECT pg_advisory_xact_lock(hashtextextended(CAST(:configuration AS text), 1))")
 _BEGIN = text("""
-    WITH turn AS (SELECT pg_advisory_xact_lock(hashtextextended(CAST(:configuration AS text), 1)))
     UPDATE archive_runs SET state = 'running', started_at = COALESCE(started_at, :now)
-      FROM turn
      WHERE id = :run AND state IN ('queued', 'running')
        AND NOT EXISTS (SELECT 1 FROM archive_runs other WHERE other.configuration_id = :configuration
                         AND other.state = 'running' AND other.id <> :run)
@@ -61,7 +60,7 @@ class ArchiveRunRepository:
             statement = statement.with_for_update()
         return (await self._session.execute(statement)).scalar_one_or_none()
 
-    async def list(
+    async def of_configuration(
         self,
         tenant_id: UUID,
         configuration_id: UUID,
@@ -95,6 +94,7 @@ class ArchiveRunRepository:
 
     async def begin(self, run: ArchiveRun, now: datetime) -> bool:
         """Make the run the running one of its configuration; False while another one runs or it is over."""
+        await self._session.execute(_TURN, {"configuration": str(run.configuration_id)})
         result = await self._session.execute(
             _BEGIN, {"run": run.id, "configuration": run.configuration_id, "now": now}
         )

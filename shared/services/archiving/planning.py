@@ -119,6 +119,7 @@ class _Planning:
         decisions = self._planner.close()
         async with self._ports.database.session() as session:
             await self._carry_out(session, decisions, {}, {})
+            await self._context.operations(session).discard_rest(self._context.run_id)
         await self._inherit()
         await self._vanished()
         await self._failed_before()

@@ -35,7 +35,7 @@ class Result:
     def operation_row(self) -> dict[str, Any]:
         """For the operation's row."""
         return {
-            "id": self.operation.id,
+            "id": str(self.operation.id),
             "state": str(self.state),
             "code": self.code,
             "detail": (self.detail or "")[:1000] or None,
@@ -46,7 +46,7 @@ class Result:
         if self.state not in (OperationState.DONE, OperationState.FAILED) and not self.removed:
             return None
         return {
-            "id": self.operation.id,
+            "id": str(self.operation.id),
             "state": "removed" if self.removed else str(self.state),
             "copy_id": self.copy_id,
             "etag": self.etag,

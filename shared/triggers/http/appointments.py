@@ -1,21 +1,19 @@
 """Appointments over HTTP."""
 
-from azure.functions import Blueprint
-
 from shared.schemas.appointments import AppointmentListQuery, AppointmentResource, AppointmentSummary
 from shared.schemas.base import NoBody, NoQuery
 from shared.schemas.paging import Page
-from shared.triggers.http.endpoint import Reply, Request, endpoint
+from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
 from shared.triggers.http.registry import EVERYONE, Ownership
 
-blueprint = Blueprint()
+blueprint = new_blueprint()
 
 
 @endpoint(
     blueprint,
     "GET",
     "v1/appointments",
-    summary="List archived appointments that start in a range, in order of their start",
+    summary="List archived appointments that lie in a range, wholly or in part, in order of their start",
     roles=EVERYONE,
     ownership=Ownership.OWN,
     query=AppointmentListQuery,

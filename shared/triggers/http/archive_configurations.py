@@ -1,7 +1,5 @@
 """Archive configurations over HTTP."""
 
-from azure.functions import Blueprint
-
 from shared.schemas.archive_configurations import (
     ArchiveConfigurationCreate,
     ArchiveConfigurationListQuery,
@@ -9,10 +7,10 @@ from shared.schemas.archive_configurations import (
 )
 from shared.schemas.base import NoBody, NoQuery
 from shared.schemas.paging import Page
-from shared.triggers.http.endpoint import Reply, Request, endpoint
+from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
 from shared.triggers.http.registry import EVERYONE, WRITERS, Ownership
 
-blueprint = Blueprint()
+blueprint = new_blueprint()
 
 
 @endpoint(
@@ -30,7 +28,7 @@ blueprint = Blueprint()
 async def create_archive_configuration(
     request: Request[ArchiveConfigurationCreate, NoQuery],
 ) -> Reply[ArchiveConfigurationResource]:
-    """Calendar references are resolved in the mailbox; what cannot be resolved is a 422 listing what there is."""
+    """Calendar references are resolved in the mailbox; if one cannot be, the 422 lists what there is."""
     found = await request.app.archive_configurations.create(request.caller, request.body)
     return Reply(
         ArchiveConfigurationResource.of(found.configuration, found.job),

@@ -1,13 +1,11 @@
 """Archive runs over HTTP."""
 
-from azure.functions import Blueprint
-
 from shared.schemas.archive_runs import ArchiveRunResource, ArchiveRunStart
 from shared.schemas.base import NoBody, NoQuery
-from shared.triggers.http.endpoint import Reply, Request, endpoint
+from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
 from shared.triggers.http.registry import EVERYONE, WRITERS, Ownership
 
-blueprint = Blueprint()
+blueprint = new_blueprint()
 
 
 @endpoint(
@@ -26,9 +24,8 @@ blueprint = Blueprint()
 )
 async def start_archive_run(request: Request[ArchiveRunStart, NoQuery]) -> Reply[ArchiveRunResource]:
     """Answers at once; the run itself is at ``Location`` (domain.md 2.11)."""
-    window = request.body.window
     started = await request.app.archiving.start_run(
-        request.caller, request.id, window.start if window else None, window.end if window else None
+        request.caller, request.id, request.body.window_start, request.body.window_end
     )
     return Reply(
         ArchiveRunResource.of(started.run), location=f"v1/archive-runs/{started.run.id}", retry_after=1

@@ -78,6 +78,11 @@ type Handler[Body: Input, Query: Input, Model: BaseModel | None] = Callable[
 ]
 
 
+def new_blueprint() -> Blueprint:
+    """An empty blueprint, for one module of endpoints."""
+    return Blueprint()  # type: ignore[no-untyped-call]
+
+
 def endpoint[Body: Input, Query: Input, Model: BaseModel | None](
     blueprint: Blueprint,
     method: str,

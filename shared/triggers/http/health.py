@@ -1,13 +1,11 @@
 """Probes: whether the process answers, and whether it can serve."""
 
-from azure.functions import Blueprint
-
 from shared.schemas.base import NoBody, NoQuery
 from shared.schemas.health import Live, Ready
-from shared.triggers.http.endpoint import Reply, Request, endpoint
+from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
 from shared.triggers.http.registry import Ownership
 
-blueprint = Blueprint()
+blueprint = new_blueprint()
 
 
 @endpoint(

@@ -1,14 +1,12 @@
 """OPTIONS for every path: which methods it has, and for browsers what pages of other origins may send."""
 
-from azure.functions import Blueprint
-
 from shared.errors import NotFound
 from shared.schemas.base import NoBody, NoQuery
-from shared.triggers.http.endpoint import Reply, Request, endpoint
+from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
 from shared.triggers.http.exchange import preflight_headers
 from shared.triggers.http.registry import Ownership, methods_of
 
-blueprint = Blueprint()
+blueprint = new_blueprint()
 
 
 @endpoint(

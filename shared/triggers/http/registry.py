@@ -59,9 +59,13 @@ class Operation:
     def serves(self, segments: list[str]) -> bool:
         """True if a path (without prefix) fits the route."""
         parts = self.route.split("/")
-        return "{*" not in self.route and len(parts) == len(segments) and all(
-            part.startswith("{") or part.lower() == segment.lower()
-            for part, segment in zip(parts, segments, strict=True)
+        return (
+            "{*" not in self.route
+            and len(parts) == len(segments)
+            and all(
+                part.startswith("{") or part.lower() == segment.lower()
+                for part, segment in zip(parts, segments, strict=True)
+            )
         )
 
 

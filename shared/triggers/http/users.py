@@ -1,14 +1,12 @@
 """Users over HTTP."""
 
-from azure.functions import Blueprint
-
 from shared.schemas.base import NoBody, NoQuery
-from shared.schemas.paging import Page, PageQuery
-from shared.schemas.users import UserCreate, UserResource
-from shared.triggers.http.endpoint import Reply, Request, endpoint
+from shared.schemas.paging import Page
+from shared.schemas.users import UserCreate, UserListQuery, UserResource
+from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
 from shared.triggers.http.registry import ADMINS, EVERYONE, Ownership
 
-blueprint = Blueprint()
+blueprint = new_blueprint()
 
 
 @endpoint(
@@ -52,11 +50,12 @@ async def get_user(request: Request[NoBody, NoQuery]) -> Reply[UserResource]:
     summary="List the people of the tenant, in the order they were added",
     roles=EVERYONE,
     ownership=Ownership.OWN,
-    query=PageQuery,
+    query=UserListQuery,
     response=Page[UserResource],
 )
-async def list_users(request: Request[NoBody, PageQuery]) -> Reply[Page[UserResource]]:
+async def list_users(request: Request[NoBody, UserListQuery]) -> Reply[Page[UserResource]]:
     """A User sees himself only."""
-    found = await request.app.users.list(request.caller, request.query.after, request.query.limit)
+    query = request.query
+    found = await request.app.users.list(request.caller, query.after, query.limit, query.address)
     users = [UserResource.model_validate(user) for user in found.rows]
     return Reply(Page[UserResource](items=users, next=found.next_cursor))

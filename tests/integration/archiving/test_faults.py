@@ -38,7 +38,7 @@ async def converged(world: World, count: int) -> None:
     """Everything is there once, nobody was invited, and no pause was ignored."""
     copies = await world.copies_by_key()
     assert (len(copies), set(copies.values())) == (count, {1})
-    total = world.counts()["total"]
+    total = world.counts()
     assert total["requests_while_told_to_wait"] == 0
     assert total["invitations_sent"] == 0
     assert total["max_concurrent"] <= 4
@@ -103,15 +103,14 @@ async def test_an_answer_lost_long_ago_is_looked_up_not_sent_again(world: World)
     await world.open(meetings(5))
     world.simulator.faults.add({"match": OUTER, "kind": "lost_answer"})
     run = await world.request()
-    assert (await world.archiving.begin(run.id)).mine
-    await world.archiving.plan(run.id)
-    await world.archiving.apply(run.id)
-    writes = world.counts()["total"]["writes"]
+    await world.plan(run.id)
+    await world.apply(run.id)
+    writes = world.counts()["writes"]
     world.simulator.settings.update({"transaction_memory_seconds": 0.0})
     world.clock.advance(minutes=11)
     report = await world.drive(run.id)
     assert (report["state"], report["archived"]) == ("completed", 5)
-    assert world.counts()["total"]["writes"] == writes
+    assert world.counts()["writes"] == writes
     await converged(world, 5)
 
 
@@ -119,9 +118,8 @@ async def test_a_write_that_never_arrived_is_sent_again_after_the_lookup(world: 
     await world.open(meetings(3))
     world.simulator.faults.add({"match": OUTER, "kind": "drop_before"})
     run = await world.request()
-    assert (await world.archiving.begin(run.id)).mine
-    await world.archiving.plan(run.id)
-    await world.archiving.apply(run.id)
+    await world.plan(run.id)
+    await world.apply(run.id)
     assert await world.copies() == []
     world.clock.advance(minutes=11)
     assert (await world.drive(run.id))["archived"] == 3
@@ -130,14 +128,13 @@ async def test_a_write_that_never_arrived_is_sent_again_after_the_lookup(world: 
 
 async def test_a_worker_that_dies_at_any_batch_is_followed_by_one_that_completes(world: World) -> None:
     await world.open(meetings(70))
-    world.simulator.settings.update({"latency_ms": 20.0})
+    world.simulator.settings.update({"latency_ms": 50.0})
     run = await world.request()
-    assert (await world.archiving.begin(run.id)).mine
-    await world.archiving.plan(run.id)
-    for seconds in (0.05, 0.2, 0.35):
+    await world.plan(run.id)
+    for seconds in (0.05, 0.2, 0.3):
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(seconds):
-                await world.archiving.apply(run.id)
+                await world.apply(run.id)
     assert (await world.drive(run.id))["archived"] == 70
     await converged(world, 70)
 
@@ -147,9 +144,8 @@ async def test_two_workers_on_one_run_do_not_double_anything(world: World) -> No
     world.simulator.settings.update({"latency_ms": 10.0})
     run = await world.request()
     twin = world.service()
-    assert (await world.archiving.begin(run.id)).mine
-    await asyncio.gather(world.archiving.plan(run.id), return_exceptions=True)
-    await asyncio.gather(world.archiving.apply(run.id), twin.apply(run.id), twin.settle(run.id, 0))
+    await world.plan(run.id)
+    await asyncio.gather(world.apply(run.id), world.apply(run.id, twin), twin.settle(run.id, 0))
     await world.drive(run.id)
     await converged(world, 60)
 
@@ -158,9 +154,8 @@ async def test_a_holder_that_lost_its_lease_records_nothing(world: World) -> Non
     await world.open(meetings(45))
     world.simulator.settings.update({"latency_ms": 30.0})
     run = await world.request()
-    assert (await world.archiving.begin(run.id)).mine
-    await world.archiving.plan(run.id)
-    zombie = asyncio.create_task(world.archiving.apply(run.id))
+    await world.plan(run.id)
+    zombie = asyncio.create_task(world.apply(run.id))
     await asyncio.sleep(0.1)
     async with world.database.session() as session:
         await session.execute(text("UPDATE mailbox_gates SET fence = fence + 1, lease_until = NULL"))
@@ -177,9 +172,8 @@ async def test_a_long_pause_is_left_to_the_orchestration(world: World) -> None:
         {"match": OUTER, "kind": "status", "status": 429, "code": "ApplicationThrottled", "retry_after": 120}
     )
     run = await world.request()
-    assert (await world.archiving.begin(run.id)).mine
-    await world.archiving.plan(run.id)
-    progress = await world.archiving.apply(run.id)
+    await world.plan(run.id)
+    progress = await world.apply(run.id)
     assert progress.resume_at is not None
     assert progress.resume_at - world.clock.now() > timedelta(seconds=100)
     assert progress.remaining == 45

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import httpx
 
 from infra.local.graph_simulator import GraphSimulator
+from shared import telemetry
 from shared.clock import SystemClock
 from shared.database.engine import Database
 from shared.database.models import ArchiveConfiguration, ArchiveRun, User
@@ -19,8 +20,11 @@ from shared.domain.caller import Caller, Role
 from shared.graph.calendar_adapter import CalendarAdapter
 from shared.graph.client import GraphClient
 from shared.graph.throttle import Throttle
+from shared.services.archiving.applying import ApplyProgress
 from shared.services.archiving.context import ArchivingPorts
-from shared.services.archiving.service import ArchivingService, RunView
+from shared.services.archiving.finishing import FinishedRun
+from shared.services.archiving.planning import PlanCounts
+from shared.services.archiving.service import ArchivingService, RunView, StartedRun
 from shared.services.mailbox_pauses import MailboxPauses
 from shared.settings import Settings
 
@@ -135,7 +139,12 @@ class World:
 
     async def request(self, start: datetime = DAY, end: datetime = DAY + timedelta(days=7)) -> ArchiveRun:
         """Queue a run of a window."""
-        return (await self.archiving.start_run(self.admin, self.configuration_id, start, end)).run
+        return (await self.start_run(self.admin, start, end)).run
+
+    async def start_run(self, caller: Caller, start: datetime | None, end: datetime | None) -> StartedRun:
+        """Queue a run as ``caller``."""
+        with telemetry.bind(caller=caller, correlation="test"):
+            return await self.archiving.start_run(caller, self.configuration_id, start, end)
 
     async def archive(self, start: datetime = DAY, end: datetime = DAY + timedelta(days=7)) -> dict[str, Any]:
         """Queue and drive a run; its report."""
@@ -144,7 +153,26 @@ class World:
 
     async def drive(self, run_id: UUID, archiving: ArchivingService | None = None) -> dict[str, Any]:
         """What the orchestration does, without the host; waits that it would sleep through are jumped."""
-        service = archiving or self.archiving
+        async with self.archiving.acting_for(run_id):
+            return await self._drive(run_id, archiving or self.archiving)
+
+    async def plan(self, run_id: UUID) -> PlanCounts:
+        """Begin and plan a run."""
+        assert (await self.archiving.begin(run_id)).mine
+        async with self.archiving.acting_for(run_id):
+            return await self.archiving.plan(run_id)
+
+    async def apply(self, run_id: UUID, archiving: ArchivingService | None = None) -> ApplyProgress:
+        """Apply once."""
+        async with self.archiving.acting_for(run_id):
+            return await (archiving or self.archiving).apply(run_id)
+
+    async def finish(self, run_id: UUID) -> FinishedRun:
+        """Finish a run."""
+        async with self.archiving.acting_for(run_id):
+            return await self.archiving.finish(run_id)
+
+    async def _drive(self, run_id: UUID, service: ArchivingService) -> dict[str, Any]:
         assert (await service.begin(run_id)).mine
         await self._settle(service, run_id)
         await service.plan(run_id)

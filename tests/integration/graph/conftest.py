@@ -10,9 +10,11 @@ from infra.local.graph_simulator import GraphSimulator
 from infra.local.graph_simulator.loading import Loader
 from shared.graph.calendar_adapter import CalendarAdapter
 from shared.graph.client import GraphClient
+from shared.graph.retry import RetryPolicy
 from shared.settings import Settings
 
 ADDRESS = "ada@example.com"
+QUICK = RetryPolicy(attempts=3, first_delay=0.01, longest_delay=0.02)
 
 
 @dataclass
@@ -29,9 +31,15 @@ class Tenant:
         loader = Loader(self.simulator.state, self.simulator.settings)
         loader.load_mailbox({"address": ADDRESS, "calendars": [{"name": calendar, "events": list(events)}]})
 
-    def fault(self, kind: str, **rule: Any) -> None:
-        """Switch a fault on."""
-        self.simulator.faults.add({"kind": kind, **rule})
+    def fault(self, kind: str, match: dict[str, Any] | None = None, **rule: Any) -> None:
+        """Switch a fault on for requests that match."""
+        self.simulator.faults.add({"kind": kind, "match": match or {}, **rule})
+
+    def stored(self, calendar_id: str) -> list[Any]:
+        """The events of a calendar as the simulator holds them."""
+        found = self.simulator.state.find_mailbox(self.mailbox)
+        assert found is not None
+        return list(found.calendars[calendar_id].events.values())
 
     @property
     def counts(self) -> Any:
@@ -72,4 +80,4 @@ async def client(settings: Settings) -> AsyncIterator[GraphClient]:
 
 @pytest.fixture
 def adapter(client: GraphClient) -> CalendarAdapter:
-    return CalendarAdapter(client)
+    return CalendarAdapter(client, policy=QUICK)

@@ -22,9 +22,15 @@ from msgraph_core import GraphClientFactory
 from infra.local.graph_simulator import GraphSimulator
 
 with warnings.catch_warnings():
-    # The SDK's builders import a module of its own that it deprecated.
+    # The SDK's builders warn, when imported, of classes of their own that they deprecated.
     warnings.simplefilter("ignore", DeprecationWarning)
-    import kiota_abstractions.default_query_parameters  # noqa: F401
+    import msgraph.generated.users.item.calendars.calendars_request_builder
+    import msgraph.generated.users.item.calendars.item.calendar_item_request_builder
+    import msgraph.generated.users.item.user_item_request_builder
+    import msgraph.generated.users.users_request_builder  # noqa: F401
+    from msgraph.generated.users.item.calendars.item.calendar_view.calendar_view_request_builder import (
+        CalendarViewRequestBuilder as CalendarViewRequestBuilder,
+    )
 
 IMMUTABLE = 'IdType="ImmutableId"'
 

@@ -7,13 +7,10 @@ import httpx
 import pytest
 from kiota_abstractions.base_request_configuration import RequestConfiguration
 from msgraph.generated.models.o_data_errors.o_data_error import ODataError
-from msgraph.generated.users.item.calendars.item.calendar_view.calendar_view_request_builder import (
-    CalendarViewRequestBuilder,
-)
 
 from infra.local.graph_simulator import GraphSimulator
 from tests.integration.graph_simulator.conftest import ADDRESS
-from tests.integration.graph_simulator.sdk import Graph, timed
+from tests.integration.graph_simulator.sdk import CalendarViewRequestBuilder, Graph, timed
 from tests.integration.graph_simulator.test_events import KEY, SPRING, refusal
 
 MARCH = "startDateTime=2026-03-01T00:00:00Z&endDateTime=2026-04-01T00:00:00Z"

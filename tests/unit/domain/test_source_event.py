@@ -4,6 +4,7 @@ import re
 import uuid
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ def test_an_exception_keeps_the_key_of_its_slot_in_the_series() -> None:
 
 
 @pytest.mark.parametrize("changes", [{"series_master_id": None}, {"original_start": None}])
-def test_an_occurrence_without_its_series_has_no_key(changes: dict[str, None]) -> None:
+def test_an_occurrence_without_its_series_has_no_key(changes: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="no key"):
         source_key(replace(make_occurrence("M", NOON), **changes))
 

@@ -1,6 +1,7 @@
 """A person's own calendar file: what is refused, and what the report says of its hours."""
 
 from datetime import UTC, date, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ def test_a_long_range_is_archived_in_windows_that_meet_and_that_the_api_accepts(
     windows = file(date(2024, 1, 1), date(2026, 7, 1)).windows()
     assert windows[0][0] == datetime(2023, 12, 31, 23, tzinfo=UTC)
     assert windows[-1][1] == datetime(2026, 6, 30, 22, tzinfo=UTC)
-    assert all(earlier[1] == later[0] for earlier, later in zip(windows, windows[1:], strict=False))
+    assert all(earlier[1] == later[0] for earlier, later in pairwise(windows))
     assert all((end - start).days <= 400 for start, end in windows)
 
 

@@ -1,0 +1,131 @@
+"""Our own record of archived events (domain.md 1, Appointment; 2.6)."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import and_, or_, select, text, update
+
+from shared.database.models import Appointment, User
+from shared.database.repositories.base import Keyset, Repository, page
+
+#: The columns that an operation's ``record`` fills; named alike in both.
+RECORD_COLUMNS = (
+    *("subject", "body", "body_type", "start_at", "end_at", "start_zone", "end_zone", "is_all_day"),
+    *("location", "categories", "show_as", "importance", "sensitivity", "is_cancelled", "is_declined"),
+    *("organizer", "attendees", "attachment_count", "ical_uid", "revision"),
+)
+# jsonb_populate_record converts each JSON value to its column's type.
+_UPSERT = text(f"""
+    INSERT INTO appointments (id, owner_id, configuration_id, archived_event_id, {", ".join(RECORD_COLUMNS)})
+    SELECT gen_random_uuid(), o.owner_id, o.configuration_id, o.archived_event_id,
+           {", ".join(f"r.{column}" for column in RECORD_COLUMNS)}
+      FROM archive_operations o
+     CROSS JOIN LATERAL jsonb_populate_record(NULL::appointments, o.record) AS r
+     WHERE o.id = ANY(CAST(:ids AS uuid[])) AND jsonb_typeof(o.record) = 'object'
+     ORDER BY o.archived_event_id
+    ON CONFLICT (archived_event_id) DO UPDATE
+       SET {", ".join(f"{column} = EXCLUDED.{column}" for column in RECORD_COLUMNS)},
+           source_deleted_at = NULL, updated_at = now()
+    RETURNING archived_event_id
+""")  # noqa: S608
+_VERSIONS = text("""
+    SELECT o.id, to_jsonb(a) AS before, o.record AS after
+      FROM archive_operations o JOIN appointments a ON a.archived_event_id = o.archived_event_id
+     WHERE o.owner_id = :owner AND o.id = ANY(CAST(:ids AS uuid[])) AND jsonb_typeof(o.record) = 'object'
+""")
+
+
+class AppointmentRepository(Repository):
+    """The ``appointments`` table, always of one owner."""
+
+    async def get(self, owner_id: UUID, appointment_id: UUID) -> Appointment | None:
+        """The owner's appointment."""
+        return await self._one(
+            select(Appointment).where(Appointment.owner_id == owner_id, Appointment.id == appointment_id)
+        )
+
+    async def get_in_tenant(self, tenant_id: UUID, appointment_id: UUID) -> Appointment | None:
+        """The appointment of anyone in the tenant, for those who may read everybody's."""
+        return await self._one(
+            select(Appointment)
+            .join(User, User.id == Appointment.owner_id)
+            .where(User.tenant_id == tenant_id, Appointment.id == appointment_id)
+        )
+
+    async def list(
+        self,
+        owner_id: UUID,
+        start: datetime,
+        end: datetime,
+        configuration_id: UUID | None = None,
+        after: Keyset | None = None,
+        limit: int = 200,
+    ) -> list[Appointment]:
+        """The owner's appointments that intersect ``[start, end)``, by start; ``after`` is (start_at, id).
+
+        One that ends when the range starts does not; one of no length does where it lies within.
+        """
+        intersects = or_(
+            Appointment.end_at > start,
+            and_(Appointment.start_at == Appointment.end_at, Appointment.start_at >= start),
+        )
+        statement = select(Appointment).where(
+            Appointment.owner_id == owner_id, Appointment.start_at < end, intersects
+        )
+        if configuration_id is not None:
+            statement = statement.where(Appointment.configuration_id == configuration_id)
+        return await self._all(page(statement, (Appointment.start_at, Appointment.id), after, limit))
+
+    async def fields_of(self, owner_id: UUID, archived_event_id: UUID) -> dict[str, Any] | None:
+        """What we recorded of an archived event, by column name (``RECORD_COLUMNS``)."""
+        row = await self._one(
+            select(Appointment).where(
+                Appointment.owner_id == owner_id, Appointment.archived_event_id == archived_event_id
+            )
+        )
+        return None if row is None else {column: getattr(row, column) for column in RECORD_COLUMNS}
+
+    async def upsert_from_operations(self, operation_ids: Sequence[UUID]) -> int:
+        """Record what the operations wrote, from their ``record``, in one statement; returns how many.
+
+        An operation without a record changes nothing. A source that is there again is not deleted any more.
+        """
+        if not operation_ids:
+            return 0
+        return len((await self._session.execute(_UPSERT, {"ids": list(operation_ids)})).all())
+
+    async def versions_of_operations(
+        self, owner_id: UUID, operation_ids: Sequence[UUID]
+    ) -> dict[UUID, tuple[dict[str, Any], dict[str, Any]]]:
+        """Both versions, recorded and to be recorded, of what the operations update (domain.md 2.4).
+
+        By operation id, as JSON holds them; to be asked before ``upsert_from_operations``.
+        """
+        if not operation_ids:
+            return {}
+        rows = await self._session.execute(_VERSIONS, {"owner": owner_id, "ids": list(operation_ids)})
+        return {row.id: (_recorded(row.before), _recorded(row.after)) for row in rows}
+
+    async def mark_source_deleted(
+        self, owner_id: UUID, archived_event_ids: Sequence[UUID], at: datetime
+    ) -> int:
+        """Remember since when the sources are gone (domain.md 2.4); returns how many were marked now."""
+        if not archived_event_ids:
+            return 0
+        marked = await self._session.execute(
+            update(Appointment)
+            .where(
+                Appointment.owner_id == owner_id,
+                Appointment.archived_event_id.in_(archived_event_ids),
+                Appointment.source_deleted_at.is_(None),
+            )
+            .values(source_deleted_at=at)
+            .returning(Appointment.id)
+        )
+        return len(marked.all())
+
+
+def _recorded(row: dict[str, Any]) -> dict[str, Any]:
+    return {column: row.get(column) for column in RECORD_COLUMNS}

@@ -1,0 +1,131 @@
+"""What is archived from where to where (domain.md 1, Archive configuration)."""
+
+from datetime import datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, func, select, text, update
+
+from shared.database.models import ArchiveConfiguration, User
+from shared.database.repositories.base import Keyset, Repository, page
+from shared.domain.window import local_day_start
+
+_LOCK_CALENDAR_ROLES = text("SELECT pg_advisory_xact_lock(hashtextextended(CAST(:tenant AS text), 2))")
+
+
+class ArchiveConfigurationRepository(Repository):
+    """The ``archive_configurations`` table; ``owner_id`` narrows a tenant's rows to one person's."""
+
+    async def add(self, configuration: ArchiveConfiguration) -> ArchiveConfiguration:
+        """Insert it; raises AlreadyExists when the owner has its name, or a default and this is one too."""
+        await self._insert(configuration)
+        return configuration
+
+    async def get(
+        self, tenant_id: UUID, configuration_id: UUID, owner_id: UUID | None = None
+    ) -> ArchiveConfiguration | None:
+        """The configuration in the tenant; with ``owner_id`` only if that user owns it."""
+        return await self._one(
+            select(ArchiveConfiguration).where(
+                ArchiveConfiguration.id == configuration_id, *_scope(tenant_id, owner_id)
+            )
+        )
+
+    async def list(
+        self, tenant_id: UUID, after: Keyset | None, limit: int, owner_id: UUID | None = None
+    ) -> list[ArchiveConfiguration]:
+        """Configurations in the order they were added, of the tenant or of one owner."""
+        statement = select(ArchiveConfiguration).where(*_scope(tenant_id, owner_id))
+        key = (ArchiveConfiguration.created_at, ArchiveConfiguration.id)
+        return await self._all(page(statement, key, after, limit))
+
+    async def get_default(self, tenant_id: UUID, owner_id: UUID) -> ArchiveConfiguration | None:
+        """The owner's default configuration."""
+        return await self._one(
+            select(ArchiveConfiguration).where(ArchiveConfiguration.is_default, *_scope(tenant_id, owner_id))
+        )
+
+    async def owner_object_id(self, tenant_id: UUID, configuration_id: UUID) -> UUID | None:
+        """The Entra object id of the configuration's owner."""
+        return (
+            await self._session.execute(
+                select(User.object_id)
+                .join(ArchiveConfiguration, ArchiveConfiguration.owner_id == User.id)
+                .where(ArchiveConfiguration.id == configuration_id, *_scope(tenant_id, None))
+            )
+        ).scalar_one_or_none()
+
+    async def set_archived_until(
+        self, owner_id: UUID, configuration_id: UUID, until: datetime, *, covered_from: datetime | None = None
+    ) -> bool:
+        """Advance the last archived instant (domain.md 2.2); True if it moved. It never goes back.
+
+        With ``covered_from``, the start of what was archived, it moves only when nothing is left out between
+        where it stood (at first: ``archive_from`` in the configuration's zone) and ``covered_from``.
+        """
+        configuration = (
+            await self._session.execute(
+                select(ArchiveConfiguration)
+                .where(ArchiveConfiguration.id == configuration_id, ArchiveConfiguration.owner_id == owner_id)
+                .with_for_update()
+                .execution_options(populate_existing=True)
+            )
+        ).scalar_one_or_none()
+        if configuration is None or not _advances(configuration, until, covered_from):
+            return False
+        await self._session.execute(
+            update(ArchiveConfiguration)
+            .where(ArchiveConfiguration.id == configuration_id)
+            .values(archived_until=until)
+        )
+        return True
+
+    async def uses_calendar_as_archive(
+        self, tenant_id: UUID, mailbox_id: UUID, calendar_id: str, *, except_for: UUID | None = None
+    ) -> bool:
+        """Whether a configuration of the tenant, active or not, archives into the calendar (domain.md 1).
+
+        The answer stays true until the transaction ends: another one that asks waits.
+        """
+        return await self._uses(
+            tenant_id,
+            ArchiveConfiguration.archive_mailbox_id == mailbox_id,
+            ArchiveConfiguration.archive_calendar_id == calendar_id,
+            except_for=except_for,
+        )
+
+    async def uses_calendar_as_source(
+        self, tenant_id: UUID, mailbox_id: UUID, calendar_id: str, *, except_for: UUID | None = None
+    ) -> bool:
+        """Whether a configuration of the tenant reads the calendar; holds as in uses_calendar_as_archive."""
+        return await self._uses(
+            tenant_id,
+            ArchiveConfiguration.source_mailbox_id == mailbox_id,
+            ArchiveConfiguration.source_calendar_id == calendar_id,
+            except_for=except_for,
+        )
+
+    async def _uses(self, tenant_id: UUID, *what: ColumnElement[bool], except_for: UUID | None) -> bool:
+        await self._session.execute(_LOCK_CALENDAR_ROLES, {"tenant": str(tenant_id)})
+        statement = select(func.count()).where(*_scope(tenant_id, None), *what)
+        if except_for is not None:
+            statement = statement.where(ArchiveConfiguration.id != except_for)
+        return (await self._session.execute(statement)).scalar_one() > 0
+
+
+def _scope(tenant_id: UUID, owner_id: UUID | None) -> list[ColumnElement[bool]]:
+    scope: list[ColumnElement[bool]] = [ArchiveConfiguration.tenant_id == tenant_id]
+    if owner_id is not None:
+        scope.append(ArchiveConfiguration.owner_id == owner_id)
+    return scope
+
+
+def _advances(configuration: ArchiveConfiguration, until: datetime, covered_from: datetime | None) -> bool:
+    stands = configuration.archived_until
+    if stands is not None and until <= stands:
+        return False
+    if covered_from is None:
+        return True
+    if stands is None:
+        stands = local_day_start(configuration.archive_from, ZoneInfo(configuration.time_zone))
+    return covered_from <= stands

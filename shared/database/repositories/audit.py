@@ -1,0 +1,66 @@
+"""The audit: append-only (domain.md 7.1)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, select
+
+from shared.database.models import AuditEntry
+from shared.database.repositories.base import Keyset, Repository, page
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditFilter:
+    """What a search is narrowed to (domain.md 7.4); ``[start, end)`` are UTC instants, None is no limit."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+    actor: str | None = None
+    on_behalf_of: UUID | None = None
+    action: str | None = None
+    resource_type: str | None = None
+    resource_id: str | None = None
+    correlation_id: str | None = None
+    outcome: str | None = None
+
+
+class AuditRepository(Repository):
+    """The ``audit_entries`` table: rows are added and read, never changed."""
+
+    async def add(self, entry: AuditEntry) -> None:
+        """Add a row; it is written with the transaction's other rows, in one statement for many."""
+        self._session.add(entry)
+
+    async def add_many(self, entries: Iterable[AuditEntry]) -> None:
+        """Add rows; they are written in one statement."""
+        self._session.add_all(entries)
+
+    async def search(
+        self, tenant_id: UUID, filters: AuditFilter, after: Keyset | None, limit: int
+    ) -> list[AuditEntry]:
+        """Rows of the tenant that meet every filter, newest first."""
+        statement = select(AuditEntry).where(AuditEntry.tenant_id == tenant_id, *_conditions(filters))
+        key = (AuditEntry.occurred_at, AuditEntry.id)
+        return await self._all(page(statement, key, after, limit, newest_first=True))
+
+
+def _conditions(filters: AuditFilter) -> list[ColumnElement[bool]]:
+    equal = {
+        AuditEntry.actor: filters.actor,
+        AuditEntry.on_behalf_of: filters.on_behalf_of,
+        AuditEntry.action: filters.action,
+        AuditEntry.resource_type: filters.resource_type,
+        AuditEntry.resource_id: filters.resource_id,
+        AuditEntry.correlation_id: filters.correlation_id,
+        AuditEntry.outcome: filters.outcome,
+    }
+    conditions: list[ColumnElement[bool]] = [
+        column == value for column, value in equal.items() if value is not None
+    ]
+    if filters.start is not None:
+        conditions.append(AuditEntry.occurred_at >= filters.start)
+    if filters.end is not None:
+        conditions.append(AuditEntry.occurred_at < filters.end)
+    return conditions

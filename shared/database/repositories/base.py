@@ -1,0 +1,53 @@
+"""What the repositories of whole rows share."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, tuple_
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.database.constraint_errors import constraint_error
+from shared.database.models import Base
+
+#: Where a page ended: sort instant and id of its last row.
+type Keyset = tuple[datetime, UUID]
+
+
+class Repository:
+    """Reads and writes in the session of whoever owns the transaction; never commits."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def _insert(self, *rows: Base) -> None:
+        """Write new rows now, so that a collision is reported here and not at some later statement."""
+        self._session.add_all(rows)
+        try:
+            await self._session.flush()
+        except IntegrityError as error:
+            raise constraint_error(error) from error
+
+    async def _one[Row: Base](self, statement: Select[Row]) -> Row | None:
+        return (await self._session.execute(statement)).scalar_one_or_none()
+
+    async def _all[Row: Base](self, statement: Select[Row]) -> list[Row]:
+        return list((await self._session.execute(statement)).scalars())
+
+
+def page[Row: Base](
+    statement: Select[Row],
+    key: Sequence[Any],
+    after: Keyset | None,
+    limit: int,
+    *,
+    newest_first: bool = False,
+) -> Select[Row]:
+    """Order by the key (instant, id), start behind ``after`` and stop at ``limit`` rows."""
+    order: list[ColumnElement[Any]] = [column.desc() if newest_first else column.asc() for column in key]
+    if after is not None:
+        place = tuple_(*key)
+        statement = statement.where(place < after if newest_first else place > after)
+    return statement.order_by(*order).limit(limit)

@@ -1,0 +1,42 @@
+"""The people whose mailboxes are worked on (domain.md 1)."""
+
+from uuid import UUID
+
+from sqlalchemy import func, select
+
+from shared.database.models import User
+from shared.database.repositories.base import Keyset, Repository, page
+
+
+class UserRepository(Repository):
+    """The ``users`` table, always within one tenant."""
+
+    async def add(self, user: User) -> User:
+        """Insert the user; raises AlreadyExists when object id or address is taken in the tenant."""
+        await self._insert(user)
+        return user
+
+    async def get(self, tenant_id: UUID, user_id: UUID) -> User | None:
+        """The user of the tenant, active or not."""
+        return await self._one(select(User).where(User.tenant_id == tenant_id, User.id == user_id))
+
+    async def get_by_object_id(self, tenant_id: UUID, object_id: UUID) -> User | None:
+        """The user with this Entra object id."""
+        return await self._one(select(User).where(User.tenant_id == tenant_id, User.object_id == object_id))
+
+    async def get_by_address(self, tenant_id: UUID, address: str) -> User | None:
+        """The user with this mailbox address; upper and lower case are the same."""
+        return await self._one(
+            select(User).where(
+                User.tenant_id == tenant_id, func.lower(User.address) == func.lower(address.strip())
+            )
+        )
+
+    async def list(
+        self, tenant_id: UUID, after: Keyset | None, limit: int, address: str | None = None
+    ) -> list[User]:
+        """Users of the tenant in the order they were added; with ``address`` only the one who has it."""
+        statement = select(User).where(User.tenant_id == tenant_id)
+        if address is not None:
+            statement = statement.where(func.lower(User.address) == func.lower(address.strip()))
+        return await self._all(page(statement, (User.created_at, User.id), after, limit))

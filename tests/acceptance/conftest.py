@@ -1,0 +1,84 @@
+"""How an acceptance point tells what it measured, and how ``./dev accept`` learns of it."""
+
+import json
+import os
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+#: File that gets one JSON line for each point; set by ``./dev accept``.
+RESULTS = "ACCEPTANCE_RESULTS"
+
+_MEASURED = pytest.StashKey[dict[str, str]]()
+
+
+class AcceptancePoint(Protocol):
+    """Records what a point measured and the bound it must keep, before the assertion that compares them."""
+
+    def __call__(self, *, measured: object, bound: object) -> None:
+        """Both are shown as text."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--quick``: fewer rounds; ``--point ID``: only these points."""
+    group = parser.getgroup("acceptance points")
+    group.addoption("--quick", action="store_true", help="fewer rounds")
+    group.addoption("--point", action="append", default=[], help="only the point of this id; repeatable")
+
+
+@pytest.fixture
+def quick(request: pytest.FixtureRequest) -> bool:
+    """Whether fewer rounds are wanted."""
+    return bool(request.config.getoption("--quick", default=False))
+
+
+@pytest.fixture
+def acceptance_point(request: pytest.FixtureRequest) -> AcceptancePoint:
+    """``acceptance_point(measured=…, bound=…)``; calling it again replaces what was told before."""
+
+    def record(*, measured: object, bound: object) -> None:
+        request.node.stash[_MEASURED] = {"measured": str(measured), "bound": str(bound)}
+
+    return record
+
+
+def point_id(item: pytest.Item) -> str:
+    """Id of a point: the name of its test without ``test_``, hyphens for underscores."""
+    return item.name.removeprefix("test_").replace("_", "-")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep only the points asked for; points are never run by several workers, they measure."""
+    names = config.getoption("--point", default=[])
+    wanted = {name.removeprefix("test_").replace("_", "-") for name in names}
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here):
+            item.add_marker(pytest.mark.slow)
+    if wanted:
+        left_out = [item for item in items if item.path.is_relative_to(here) and point_id(item) not in wanted]
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Append the point to the results once it is decided."""
+    report: pytest.TestReport = yield
+    path = os.environ.get(RESULTS)
+    decided = report.when == "call" or (report.when == "setup" and not report.passed)
+    if path and (decided or report.failed):
+        with Path(path).open("a", encoding="utf-8") as results:
+            results.write(json.dumps(_line(item, report)) + "\n")
+    return report
+
+
+def _line(item: pytest.Item, report: pytest.TestReport) -> dict[str, Any]:
+    function = getattr(item, "function", None)
+    what = (getattr(function, "__doc__", None) or point_id(item)).strip().splitlines()[0]
+    told = item.stash.get(_MEASURED, {"measured": "", "bound": ""})
+    return {"id": point_id(item), "what": what, **told, "ok": report.passed, "skipped": report.skipped}

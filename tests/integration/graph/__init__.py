@@ -1,0 +1,1 @@
+"""The Graph adapter over real HTTP."""

@@ -1,0 +1,146 @@
+"""The system as a whole: what starts, what survives, what a person is told when something is in the way."""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infra.local import ports
+from infra.local.errors import LocalError
+from infra.local.processes import command_line
+from infra.local.stack import Stack
+from infra.local.state_folder import delete_state
+
+_APP = """\
+import os
+import azure.functions as func
+
+app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
+
+
+@app.route(route="health/ready")
+def ready(req: func.HttpRequest) -> func.HttpResponse:
+    return func.HttpResponse("ready")
+
+
+@app.route(route="environment")
+def environment(req: func.HttpRequest) -> func.HttpResponse:
+    return func.HttpResponse("|".join(os.environ.get(name, "") for name in req.params["names"].split(",")))
+"""
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Path:
+    folder = tmp_path / "app"
+    folder.mkdir()
+    (folder / "host.json").write_text('{"version": "2.0"}')
+    (folder / "function_app.py").write_text(_APP)
+    return folder
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "state"
+    yield folder
+    delete_state(folder)
+
+
+async def test_the_app_gets_its_settings_and_nothing_that_leads_outside(
+    app: Path, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "secret")
+    monkeypatch.setenv("ADMIN_ASSISTANT_EXTRA", "passed on")
+    async with Stack(state, app=app, migrate=False) as stack:
+        names = "DATABASE_URL,APP_ENV,ADMIN_ASSISTANT_GRAPH_BASE_URL,ADMIN_ASSISTANT_EXTRA,OPENAI_API_KEY"
+        told = (await stack.client.get(f"{stack.base_url}/api/environment?names={names}")).text.split("|")
+        assert told[0].startswith("postgresql+asyncpg://app_user")
+        assert told[1:] == ["local", f"{stack.simulator_url}/v1.0", "passed on", ""]
+        assert (await stack.token()).count(".") == 2
+
+
+async def test_the_host_comes_back_after_kill_9_on_the_same_port(app: Path, state: Path) -> None:
+    async with Stack(state, app=app, migrate=False) as stack:
+        first = stack.host_pid
+        await stack.kill_host()
+        with pytest.raises(ProcessLookupError):
+            os.kill(first, 0)
+        await stack.start_host()
+        assert (await stack.client.get(f"{stack.base_url}/api/health/ready")).is_success
+        assert stack.host_pid != first
+
+
+async def test_mailboxes_survive_a_stop(app: Path, state: Path) -> None:
+    async with Stack(state, app=app, migrate=False) as stack:
+        await stack.simulator("POST", "mailboxes", [{"address": "a@example.com"}])
+        await stack.save_mailboxes()
+    async with Stack(state, app=app, migrate=False) as stack:
+        mailboxes = (await stack.simulator("GET", "mailboxes"))["value"]
+        assert [entry["address"] for entry in mailboxes] == ["a@example.com"]
+
+
+async def test_mailboxes_never_outlive_the_database_that_knows_them(app: Path, state: Path) -> None:
+    async with Stack(state, app=app, migrate=False) as stack:
+        await stack.simulator("POST", "mailboxes", [{"address": "a@example.com"}])
+        await stack.save_mailboxes()
+    delete_state(state / "postgres")
+    async with Stack(state, app=app, migrate=False) as stack:
+        assert (await stack.simulator("GET", "mailboxes"))["value"] == []
+
+
+async def test_an_app_that_does_not_start_is_told_with_the_end_of_its_log(app: Path, state: Path) -> None:
+    (app / "function_app.py").write_text("raise RuntimeError('the reason')")
+    with pytest.raises(LocalError, match=r"the Functions host .*functions\.log(?s:.*)the reason"):
+        await Stack(state, app=app, migrate=False).start()
+
+
+async def test_a_second_system_on_the_same_folder_is_refused(app: Path, state: Path) -> None:
+    async with Stack(state, app=app, migrate=False):
+        with pytest.raises(LocalError, match="a system already runs on"):
+            await Stack(state, app=app, migrate=False).start()
+
+
+@pytest.mark.parametrize("offset", [0, 1])
+async def test_a_taken_port_is_one_line_and_starts_nothing(app: Path, state: Path, offset: int) -> None:
+    first, _ = ports.pair(0)
+    with (
+        socket.create_server(("127.0.0.1", first + offset)),
+        pytest.raises(LocalError, match=f"port {first + offset} is taken") as refused,
+    ):
+        await Stack(state, port=first, app=app, migrate=False).start()
+    assert "\n" not in str(refused.value)
+
+
+async def test_nothing_of_a_stopped_system_is_left(app: Path, state: Path) -> None:
+    async with Stack(state, app=app, migrate=False) as stack:
+        pids = [stack.host_pid, stack.postgres.pid]
+    for pid in pids:
+        assert pid is not None
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+@pytest.mark.slow
+async def test_the_parts_of_a_killed_system_are_ended_by_the_next_one(app: Path, state: Path) -> None:
+    script = (
+        "import asyncio, sys, pathlib; from infra.local.stack import Stack\n"
+        "async def main():\n"
+        "    stack = Stack(pathlib.Path(sys.argv[1]), app=pathlib.Path(sys.argv[2]), migrate=False)\n"
+        "    await stack.start(); print(stack.port, stack.host_pid, flush=True); await asyncio.sleep(60)\n"
+        "asyncio.run(main())\n"
+    )
+    command = [sys.executable, "-c", script, str(state), str(app)]
+    supervisor = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
+    assert supervisor.stdout is not None
+    _, orphan = map(int, (await supervisor.stdout.readline()).split())
+    supervisor.kill()
+    await supervisor.wait()
+    assert str(state) in command_line(orphan)
+    async with Stack(state, app=app, migrate=False) as stack:
+        assert stack.host_pid != orphan
+        # Where nobody collects it, it stays in the table of processes, without a command.
+        assert command_line(orphan) == ""
