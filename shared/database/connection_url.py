@@ -13,6 +13,8 @@ _TLS_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full
 #: libpq options that asyncpg has no use for; hosted databases put them into the URLs they hand out.
 _IGNORED = {"channel_binding", "gssencmode", "sslnegotiation"}
 _IDLE_IN_TRANSACTION_SECONDS = 120
+#: The server ends a statement first; only a server that does not answer at all is given up on our side.
+ANSWER_MARGIN_SECONDS = 10
 
 
 class DatabaseUrlError(ValueError):
@@ -38,8 +40,7 @@ def connect_arguments(settings: Settings, url: str, application_name: str) -> di
         "database": parsed.database,
         "ssl": _tls(mode, root, host, settings),
         "timeout": float(query.pop("connect_timeout", 0)) or settings.database_connect_timeout,
-        # The server ends a statement first; this one is for a server that does not answer at all.
-        "command_timeout": settings.database_statement_timeout + 10,
+        "command_timeout": settings.database_statement_timeout + ANSWER_MARGIN_SECONDS,
         "server_settings": _server_settings(settings, query.pop("application_name", application_name)),
     }
     if query:

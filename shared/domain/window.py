@@ -71,20 +71,20 @@ def nightly_window(
 
 
 def validate_window(start: datetime, end: datetime, max_days: int) -> None:
-    """Raise ValidationFailed, naming ``window.start`` or ``window.end``, unless the window can be archived.
+    """Raise ValidationFailed, naming ``window_start`` or ``window_end``, unless the window can be archived.
 
     Both instants carry an offset, the end lies after the start, and at most ``max_days`` days lie between.
     """
     errors = [
         error
-        for field, instant in (("window.start", start), ("window.end", end))
+        for field, instant in (("window_start", start), ("window_end", end))
         if (error := _instant_error(field, instant)) is not None
     ]
     if not errors and end <= start:
-        errors.append(FieldError("window.end", "must lie after the start of the window", "window_order"))
+        errors.append(FieldError("window_end", "must lie after the start of the window", "window_order"))
     if not errors and end - start > timedelta(days=max_days):
         errors.append(
-            FieldError("window.end", f"the window must not be longer than {max_days} days", "window_too_long")
+            FieldError("window_end", f"the window must not be longer than {max_days} days", "window_too_long")
         )
     if errors:
         raise ValidationFailed(errors)

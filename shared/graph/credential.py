@@ -40,7 +40,7 @@ class Credential(Protocol):
 
 
 class TokenCache:
-    """An azure credential that remembers its token; many callers cause one request.
+    """An azure credential that remembers its token; many callers cause one request and share its failure.
 
     azure-identity keeps tokens too, but cannot be told to drop one: ``invalidate`` starts a fresh credential.
     """
@@ -53,7 +53,7 @@ class TokenCache:
         self._clock = clock
         self._credential: Credential | None = None
         self._token: AccessToken | None = None
-        self._lock = asyncio.Lock()
+        self._renewal: asyncio.Task[AccessToken] | None = None
 
     async def get_token(self, *scopes: str, claims: str | None = None, **options: Any) -> "AccessToken":
         """A token, as the SDK's authentication asks for it; ``claims`` answer a challenge and need a new one.
@@ -61,12 +61,15 @@ class TokenCache:
         Raises azure-identity's errors and TimeoutError.
         """
         token = self._token
-        if token is not None and not claims and token.expires_on - self._clock() > RENEW_BEFORE_SECONDS:
-            return token
-        async with self._lock:
-            if self._token is not None and self._token is not token and not claims:
-                return self._token
+        if claims:
             return await self._renew(claims)
+        if token is not None and token.expires_on - self._clock() > RENEW_BEFORE_SECONDS:
+            return token
+        if self._renewal is None:
+            self._renewal = asyncio.create_task(self._renew(None))
+            self._renewal.add_done_callback(self._renewed)
+        # Shielded: the others still want it when one of them has lost patience.
+        return await asyncio.shield(self._renewal)
 
     async def value(self) -> str:
         """The token itself; raises as ``get_token``."""
@@ -74,15 +77,24 @@ class TokenCache:
 
     async def invalidate(self, value: str | None = None) -> None:
         """Drop the token, or only that one if ``value`` names it: Graph refused it."""
-        async with self._lock:
-            if self._token is not None and value not in (None, self._token.token):
-                return
-            self._token = None
+        if self._token is None or value not in (None, self._token.token):
+            return
+        self._token = None
+        if self._renewal is None:
             await self._discard()
 
     async def close(self) -> None:
         """Close the credential's connections."""
+        if self._renewal is not None:
+            self._renewal.cancel()
+            await asyncio.gather(self._renewal, return_exceptions=True)
         await self._discard()
+
+    def _renewed(self, renewal: "asyncio.Task[AccessToken]") -> None:
+        self._renewal = None
+        if not renewal.cancelled():
+            # Looked at, so that asyncio does not complain when everyone who waited has left.
+            renewal.exception()
 
     async def _renew(self, claims: str | None) -> "AccessToken":
         if self._credential is None:

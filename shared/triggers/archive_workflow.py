@@ -105,7 +105,7 @@ async def begin_archive_run(run: str) -> dict[str, Any]:
 
 
 @blueprint.activity_trigger(input_name="step")
-async def settle_archive_run(step: dict[str, Any]) -> dict[str, Any]:
+async def settle_archive_run(step: dict) -> dict[str, Any]:  # type: ignore[type-arg] # the worker takes plain types only
     """Find out what became of open operations: ``{open, resume_at}``."""
     archiving = get_application().archiving
     async with archiving.acting_for(UUID(step["run_id"])):
@@ -132,7 +132,7 @@ async def apply_archive_run(run: str) -> dict[str, Any]:
 
 @blueprint.activity_trigger(input_name="step")
 @blueprint.durable_client_input(client_name="client")
-async def finish_archive_run(step: dict[str, Any], client: df.DurableFunctionsClient) -> dict[str, Any]:
+async def finish_archive_run(step: dict, client: df.DurableFunctionsClient) -> dict[str, Any]:  # type: ignore[type-arg] # the worker takes plain types only
     """Write the report and start the next queued run of the configuration."""
     archiving = get_application().archiving
     run_id = UUID(step["run_id"])

@@ -1,5 +1,6 @@
 """iCalendar files into a calendar: series, exceptions, zones; what cannot be represented is listed."""
 
+import warnings
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta, tzinfo
@@ -7,6 +8,7 @@ from typing import Any
 
 import icalendar
 from icalendar import Component
+from icalendar.timezone import tzp
 
 from .calendar_events import READ, EventReader, UnreadableEventError
 from .calendar_series import SeriesReader
@@ -61,6 +63,9 @@ class _Import:
                     series.add(event)
                 except UnreadableEventError as error:
                     self.note(event, f"not loaded: {error}")
+                except (ValueError, TypeError, AttributeError, LookupError, OverflowError) as error:
+                    # Files in the wild hold values the parser lets through; one event must not stop the rest.
+                    self.note(event, f"not loaded: {type(error).__name__}: {error}")
         first, last = self._range(series)
         entries = series.entries(first, last)
         loaded, fingerprints = self._loader.load_all(self._calendar, entries, self._refused)
@@ -153,10 +158,17 @@ def _parse(raw: bytes) -> list[Component]:
     text = raw.decode("utf-8-sig", "replace")
     if "BEGIN:VCALENDAR" not in text.upper():
         raise LoadError("not an iCalendar text: BEGIN:VCALENDAR is missing")
+    # The parser keeps the zones of earlier files by name alone; choosing its provider anew forgets them.
+    tzp.use_zoneinfo()
     try:
-        files: Any = icalendar.Calendar.from_ical(text, multiple=True)
+        with warnings.catch_warnings():
+            # It warns of vendors' prefixes of zone names, which known_zone deals with.
+            warnings.simplefilter("ignore")
+            files: Any = icalendar.Calendar.from_ical(text, multiple=True)
     except (ValueError, KeyError, IndexError, TypeError) as error:
         raise LoadError(f"not a readable iCalendar text: {error}") from None
+    if not files:
+        raise LoadError("not a complete iCalendar text: END:VCALENDAR is missing")
     return list(files)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from icalendar import Component
 
-from .calendar_events import EventReader, Note, Times, UnreadableEventError, time_members
+from .calendar_events import EventReader, Note, Times, time_members
 from .calendar_rules import Rule
 from .errors import GraphError, LoadError
 from .loading import Loader
@@ -15,6 +15,8 @@ from .zones import UTC_ZONE
 
 _MARGIN = timedelta(days=1)
 _MAX_EXPANDED = 5000
+#: One event with values no one foresaw must not stop the rest.
+_UNFORESEEN = (GraphError, ValueError, TypeError, AttributeError, LookupError, OverflowError)
 
 
 @dataclass(slots=True)
@@ -74,13 +76,16 @@ class SeriesReader:
         for series in self._series:
             try:
                 entries.extend(self._series_entries(series, first, last))
-            except (GraphError, LoadError, UnreadableEventError) as error:
+            except _UNFORESEEN as error:
                 self._note(series.event, f"not loaded: {error}")
         for single in self._singles:
-            if _touches(single.times, first, last):
-                entries.append(self._single_entry(single))
-            else:
+            if not _touches(single.times, first, last):
                 self.outside_range += 1
+                continue
+            try:
+                entries.append(self._single_entry(single))
+            except _UNFORESEEN as error:
+                self._note(single.event, f"not loaded: {error}")
         return entries
 
     def _rules(self, event: Component, times: Times) -> list[Rule]:

@@ -271,7 +271,7 @@ class ArchivingService:
                 )
             return window
         if start is None or end is None:
-            missing = "window.start" if start is None else "window.end"
+            missing = "window_start" if start is None else "window_end"
             raise ValidationFailed([FieldError(missing, "name both ends of the window", "missing")])
         validate_window(start, end, self._ports.settings.max_window_days)
         return Window(start, end, ZoneInfo(configuration.time_zone))

@@ -2,6 +2,7 @@
 
 from shared.schemas.archive_runs import ArchiveRunResource, ArchiveRunStart
 from shared.schemas.base import NoBody, NoQuery
+from shared.triggers.archive_workflow import start_archive_run as start_orchestration
 from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
 from shared.triggers.http.registry import EVERYONE, WRITERS, Ownership
 
@@ -27,6 +28,8 @@ async def start_archive_run(request: Request[ArchiveRunStart, NoQuery]) -> Reply
     started = await request.app.archiving.start_run(
         request.caller, request.id, request.body.window_start, request.body.window_end
     )
+    if started.created:
+        await start_orchestration(request.durable_client, started.run.id)
     return Reply(
         ArchiveRunResource.of(started.run), location=f"v1/archive-runs/{started.run.id}", retry_after=1
     )

@@ -310,9 +310,9 @@ async def test_an_archive_calendar_that_is_gone_fails_the_run_and_writes_nothing
 async def test_a_window_that_cannot_be_archived_is_refused_by_field(world: World) -> None:
     await world.open([])
     for start, end, field in (
-        (DAY, DAY, "window.end"),
-        (DAY, DAY - WEEK, "window.end"),
-        (DAY, DAY + timedelta(days=401), "window.end"),
+        (DAY, DAY, "window_end"),
+        (DAY, DAY - WEEK, "window_end"),
+        (DAY, DAY + timedelta(days=401), "window_end"),
     ):
         with pytest.raises(ValidationFailed) as refused:
             await world.request(start, end)

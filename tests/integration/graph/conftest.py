@@ -32,8 +32,10 @@ class Tenant:
         loader.load_mailbox({"address": ADDRESS, "calendars": [{"name": calendar, "events": list(events)}]})
 
     def fault(self, kind: str, match: dict[str, Any] | None = None, **rule: Any) -> None:
-        """Switch a fault on for requests that match."""
-        self.simulator.faults.add({"kind": kind, "match": match or {}, **rule})
+        """Switch a fault on for requests to Graph that match; the token service is left alone."""
+        self.simulator.faults.add(
+            {"kind": kind, "match": {"path_regex": r"^/(users|\$batch)", **(match or {})}, **rule}
+        )
 
     def stored(self, calendar_id: str) -> list[Any]:
         """The events of a calendar as the simulator holds them."""

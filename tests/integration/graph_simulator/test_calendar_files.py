@@ -215,6 +215,24 @@ async def test_zone_of_the_file_is_the_named_then_the_commonest_then_the_wished(
     assert rome_event["originalStartTimeZone"] == "Europe/Rome"
 
 
+async def test_files_own_zones_are_told_apart_even_under_one_name(admin: httpx.AsyncClient) -> None:
+    def zone(offset: str) -> str:
+        lines = ("DTSTART:16010101T000000", f"TZOFFSETFROM:{offset}", f"TZOFFSETTO:{offset}")
+        return "\n".join(
+            ["BEGIN:VTIMEZONE", "TZID:Own", "BEGIN:STANDARD", *lines, "END:STANDARD", "END:VTIMEZONE"]
+        )
+
+    for name, offset in (("first", "+0117"), ("second", "+0217")):
+        lines = ("DTSTART;TZID=Own:20260701T100000", "DURATION:PT1H", "RRULE:FREQ=DAILY;COUNT=2")
+        report = await load(admin, zone(offset), event(name, *lines))
+        assert reasons(report) == [
+            f"{name}: its time zone equals no known one: its occurrences in the range are loaded as single events"
+        ]
+    found = {entry["start"]["dateTime"][:16]: entry["originalStartTimeZone"] for entry in await shown(admin)}
+    custom = "tzone://Microsoft/Custom"
+    assert found == {f"2026-07-0{day}T0{hour}:43": custom for day in (1, 2) for hour in (7, 8)}
+
+
 async def test_nothing_is_dropped_silently(admin: httpx.AsyncClient) -> None:
     report = await load(
         admin,

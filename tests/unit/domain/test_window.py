@@ -171,17 +171,17 @@ def test_nights_in_a_row_leave_no_instant_out(
 @pytest.mark.parametrize(
     ("start", "end", "field"),
     [
-        (datetime(2026, 2, 2, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC), "window.end"),
-        (datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC), "window.end"),
-        (datetime(2025, 1, 1, tzinfo=UTC), datetime(2026, 2, 5, 0, 0, 1, tzinfo=UTC), "window.end"),
-        (datetime(2026, 2, 1), datetime(2026, 2, 2, tzinfo=UTC), "window.start"),
-        (datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 2, 2), "window.end"),
+        (datetime(2026, 2, 2, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC), "window_end"),
+        (datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC), "window_end"),
+        (datetime(2025, 1, 1, tzinfo=UTC), datetime(2026, 2, 5, 0, 0, 1, tzinfo=UTC), "window_end"),
+        (datetime(2026, 2, 1), datetime(2026, 2, 2, tzinfo=UTC), "window_start"),
+        (datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 2, 2), "window_end"),
         (
             datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=5))),
             datetime(1, 1, 2, tzinfo=UTC),
-            "window.start",
+            "window_start",
         ),
-        (datetime(2026, 1, 1, tzinfo=UTC), datetime.max.replace(tzinfo=UTC), "window.end"),
+        (datetime(2026, 1, 1, tzinfo=UTC), datetime.max.replace(tzinfo=UTC), "window_end"),
     ],
 )
 def test_a_window_that_cannot_be_archived_is_refused_by_field(
