@@ -184,7 +184,7 @@ def _series_lines(file: CalendarFile, events: Iterable[dict[str, Any]]) -> list[
 def _unrepresentable_lines(entries: Sequence[dict[str, Any]]) -> list[str]:
     if not entries:
         return ["Everything in the file could be represented."]
-    lines = [f"{len(entries)} things could not be represented:"]
+    lines = [f"{len(entries)} {'entry' if len(entries) == 1 else 'entries'} could not be fully represented:"]
     return lines + [
         f"  {entry['start'] or '(no start)'}  {entry['summary'] or '(no summary)'}: {entry['reason']}"
         for entry in entries

@@ -11,7 +11,8 @@ from infra.local.errors import LocalError
 
 _FINISHED = {"completed", "completed_with_errors", "cancelled"}
 _POLL_SECONDS = 0.25
-_TELL_SECONDS = 2.0
+#: Something is said this often even if nothing moves.
+_TELL_SECONDS = 10.0
 #: A run that finishes nothing for so long is not going to.
 _PATIENCE_SECONDS = 600.0
 
@@ -52,7 +53,7 @@ async def archive(api: Api, wanted: Sequence[Wanted], progress: Callable[[str], 
                 entry.runs.append(run)
                 del open_runs[status_url]
                 moved = clock()
-        if clock() - told > _TELL_SECONDS or not open_runs:
+        if moved > told or clock() - told > _TELL_SECONDS:
             told = clock()
             progress(f"archiving: {total - len(open_runs)} of {total} runs finished")
         if clock() - moved > _PATIENCE_SECONDS:
@@ -60,7 +61,8 @@ async def archive(api: Api, wanted: Sequence[Wanted], progress: Callable[[str], 
                 f"no archive run finished for {_PATIENCE_SECONDS:.0f} s; {len(open_runs)} are open"
             )
         if open_runs:
-            await asyncio.sleep(_POLL_SECONDS)
+            # Many runs are asked about one after the other; the host should archive meanwhile.
+            await asyncio.sleep(_POLL_SECONDS * max(1.0, len(open_runs) / 10))
     return list(followed.values())
 
 

@@ -44,9 +44,7 @@ def connect_arguments(settings: Settings, url: str, application_name: str) -> di
         "server_settings": _server_settings(settings, query.pop("application_name", application_name)),
     }
     if query:
-        raise DatabaseUrlError(
-            f"the database URL has parameters we do not know: {', '.join(sorted(query))}"
-        )
+        raise DatabaseUrlError(f"the database URL has parameters we do not know: {', '.join(sorted(query))}")
     return arguments
 
 

@@ -48,10 +48,10 @@ def constraint_name(error: IntegrityError) -> str:
     return found.group(1) if found else ""
 
 
-def constraint_error(error: IntegrityError) -> Conflict | IntegrityError:
-    """The error to raise instead: AlreadyExists, Conflict, or the same error when it is our own mistake.
+def constraint_error(error: IntegrityError) -> Conflict | None:
+    """The error to raise instead: AlreadyExists or Conflict; None when it is our own mistake.
 
-    A violated CHECK or NOT NULL means that validation let something through: it stays as it is (500).
+    A violated CHECK or NOT NULL means that validation let something through: that stays as it is (500).
     """
     state = str(getattr(error.orig, "sqlstate", ""))
     name = constraint_name(error)
@@ -63,4 +63,4 @@ def constraint_error(error: IntegrityError) -> Conflict | IntegrityError:
         if "still referenced" in str(getattr(error.orig, "detail", "") or error.orig):
             return Conflict("It is still in use.", code="in_use")
         return Conflict("It refers to something that does not exist.", code="missing_reference")
-    return error
+    return None

@@ -71,13 +71,15 @@ class Database:
                 await session.commit()
         except PoolTimeout as error:
             raise failures.pool_exhausted(error, self._settings.database_pool_timeout) from error
-        except IntegrityError as error:
-            raise constraint_error(error) from error
         except DBAPIError as error:
-            passing = failures.passing_failure(error)
-            if passing is None:
+            told = (
+                constraint_error(error)
+                if isinstance(error, IntegrityError)
+                else failures.passing_failure(error)
+            )
+            if told is None:
                 raise
-            raise passing from error
+            raise told from error
 
     async def ping(self) -> None:
         """One round trip; raises Unavailable when the database does not answer."""

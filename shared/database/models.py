@@ -126,18 +126,14 @@ class Job(Base):
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     tenant_id: Mapped[uuid.UUID]
     owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"), index=True)
-    configuration_id: Mapped[uuid.UUID] = mapped_column(
-        ForeignKey("archive_configurations.id"), unique=True
-    )
+    configuration_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("archive_configurations.id"), unique=True)
     schedule: Mapped[dict[str, Any]]
     time_zone: Mapped[str]
     next_run_at: Mapped[datetime | None]
     paused: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     consecutive_failures: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    __table_args__ = (
-        Index("ix_jobs_next_run_at", "next_run_at", postgresql_where=text("NOT paused")),
-    )
+    __table_args__ = (Index("ix_jobs_next_run_at", "next_run_at", postgresql_where=text("NOT paused")),)
 
 
 class ArchiveRun(Base):
@@ -280,9 +276,7 @@ class Appointment(Base):
     __tablename__ = "appointments"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
-    configuration_id: Mapped[uuid.UUID] = mapped_column(
-        ForeignKey("archive_configurations.id"), index=True
-    )
+    configuration_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("archive_configurations.id"), index=True)
     archived_event_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("archived_events.id"), unique=True)
     subject: Mapped[str]
     body: Mapped[str]

@@ -35,7 +35,7 @@ async def schema_of(url: str) -> dict[str, list[tuple[Any, ...]]]:
 
 
 async def busy_connections(url: str, application_name: str) -> int:
-    """Connections of an application that run something or hold a transaction, once those just closed are gone."""
+    """Connections of an application in a statement or transaction; those just closed get 2 s to go."""
     async with administrator(url) as connection:
         for _ in range(100):
             busy = int(await connection.fetchval(_IN_TRANSACTION, application_name))

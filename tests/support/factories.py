@@ -29,16 +29,19 @@ TENANT = uuid.UUID("11111111-1111-4111-8111-111111111111")
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
 
+# Shared by all factories of the process: several of them may write to one database.
+_NUMBERS = itertools.count(1)
+
+
 class Factory:
     """Adds rows to a session and flushes, so that their ids and defaults are there."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
-        self._numbers = itertools.count(1)
 
     async def user(self, **columns: Any) -> User:
         """An active person of the tenant."""
-        number = next(self._numbers)
+        number = next(_NUMBERS)
         defaults = {
             "tenant_id": TENANT,
             "object_id": uuid.uuid4(),
@@ -50,7 +53,7 @@ class Factory:
     async def configuration(self, owner: User | None = None, **columns: Any) -> ArchiveConfiguration:
         """An active general archive of the owner's own calendars."""
         owner = owner or await self.user()
-        number = next(self._numbers)
+        number = next(_NUMBERS)
         defaults = {
             "tenant_id": owner.tenant_id,
             "owner_id": owner.id,
@@ -80,9 +83,9 @@ class Factory:
         return await self._add(Job(**(defaults | columns)))
 
     async def run(self, configuration: ArchiveConfiguration | None = None, **columns: Any) -> ArchiveRun:
-        """A queued manual run; each run of one factory has a window of its own."""
+        """A queued manual run; each has a window of its own."""
         configuration = configuration or await self.configuration()
-        start = START.replace(hour=0) + timedelta(days=next(self._numbers))
+        start = START.replace(hour=0) + timedelta(days=next(_NUMBERS))
         defaults = {
             "tenant_id": configuration.tenant_id,
             "owner_id": configuration.owner_id,
@@ -100,7 +103,7 @@ class Factory:
     ) -> ArchivedEvent:
         """A single event whose copy is present."""
         configuration = configuration or await self.configuration()
-        number = next(self._numbers)
+        number = next(_NUMBERS)
         key = columns.get("source_key", f"s:event-{number}")
         defaults = {
             "owner_id": configuration.owner_id,
@@ -129,7 +132,7 @@ class Factory:
             "run_id": run.id,
             "configuration_id": run.configuration_id,
             "archived_event_id": event.id,
-            "position": next(self._numbers),
+            "position": next(_NUMBERS),
             "source_key": event.source_key,
             "action": OperationAction.CREATE,
             "state": OperationState.PLANNED,
@@ -172,7 +175,7 @@ class Factory:
         return await self._add(AuditEntry(**(defaults | columns)))
 
     async def _event_without_copy(self, run: ArchiveRun) -> ArchivedEvent:
-        number = next(self._numbers)
+        number = next(_NUMBERS)
         configuration = await self._session.get_one(ArchiveConfiguration, run.configuration_id)
         return await self.archived_event(
             configuration,

@@ -22,6 +22,9 @@ from infra.local.seeding import Person, calendar_reference, load_mailboxes, regi
 from infra.local.stack import ROOT, Stack
 
 
+_PORT = 7071
+
+
 @dataclass(frozen=True, slots=True)
 class _Options:
     once: bool
@@ -123,6 +126,7 @@ async def _unless_a_part_ends[T](stack: Stack, work: Coroutine[Any, Any, T]) -> 
 async def _where(stack: Stack, options: _Options) -> str:
     """Every URL and a ready token."""
     token = await stack.token()
+    port = "" if options.port == _PORT else f" --port {options.port}"
     openapi = f"{stack.base_url}/api/openapi.json"
     described = f"\n  OpenAPI         {openapi}" if (await stack.client.get(openapi)).is_success else ""
     return f"""\
@@ -137,10 +141,10 @@ Running:
   PostgreSQL      {stack.database_url}
   logs            {stack.logs}
 
-Token of {identities.ADMIN_ADDRESS} (Admin); others: ./dev token --user ADDRESS --role ROLE
+Token of {identities.ADMIN_ADDRESS} (Admin); others: ./dev token --user ADDRESS --role ROLE{port}
 {token}
 
-Try:  curl -H "Authorization: Bearer $(./dev token --role Admin --port {options.port})" {stack.api}/users
+Try:  curl -H "Authorization: Bearer $(./dev token --role Admin{port})" {stack.api}/users
 Stop: Ctrl-C
 """
 
@@ -178,7 +182,7 @@ def _parse(arguments: Sequence[str]) -> _Options:
     parser.add_argument("--once", action="store_true", help="exit after the report")
     parser.add_argument("--json", action="store_true", help="the report as one JSON object on stdout")
     parser.add_argument(
-        "--port", type=int, default=7071, help="Functions host; the simulator takes the next (7071)"
+        "--port", type=int, default=_PORT, help=f"Functions host; the simulator takes the next ({_PORT})"
     )
     parser.add_argument(
         "--scale", choices=demonstration.SCALES, default="small", help="size of the tenant (small)"

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import json
 import signal
+import sqlite3
 import sys
 from pathlib import Path
 
@@ -33,6 +34,9 @@ async def _serve(port: int, state: Path | None, latency_ms: float) -> int:
         await simulator.start(port)
     except OSError as error:
         print(f"graph_simulator: cannot start on port {port}: {error.strerror or error}", file=sys.stderr)
+        return 1
+    except sqlite3.DatabaseError as error:
+        print(f"graph_simulator: cannot read {state}: {error}", file=sys.stderr)
         return 1
     print(json.dumps({"ready": True, "port": int(simulator.base_url.rpartition(":")[2])}), flush=True)
     await stop.wait()

@@ -109,7 +109,7 @@ class Admin:
             case ("POST", "events", item_id, "move"):
                 return Answer(200, raw_json(self._move(mailbox, state.item(mailbox, item_id), _object(body))))
             case ("DELETE", "events", item_id):
-                self._service.store.delete(state.item(mailbox, item_id))
+                self._loader.store.delete(state.item(mailbox, item_id))
                 return Answer(204)
         raise LookupError(f"no admin route {method} /mailboxes/{'/'.join(path)}")
 
@@ -140,7 +140,7 @@ class Admin:
         plain = {name: value for name, value in body.items() if name not in EXTRA}
         if plain:
             changes = read_event(plain, creating=False, wrap_bodies=settings.normalise_bodies)
-            item = self._service.store.update(item, changes)
+            item = self._loader.store.update(item, changes)
         extra = {name: value for name, value in body.items() if name in EXTRA}
         if extra and isinstance(item, Event | Occurrence):
             self._loader.owner_edit(extra, item)

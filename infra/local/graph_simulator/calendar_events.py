@@ -76,8 +76,7 @@ class Times:
     @property
     def instant(self) -> datetime:
         """The UTC instant of the start; all-day: midnight UTC of its date."""
-        zone = UTC if self.all_day else self.file_zone.zone or UTC
-        return self.start.replace(tzinfo=zone).astimezone(UTC)
+        return self.start.replace(tzinfo=UTC) if self.all_day else self.file_zone.instant(self.start)
 
 
 class EventReader:
@@ -102,7 +101,7 @@ class EventReader:
             end_zone = zone
             end = max(end, start + timedelta(days=1))
         times = Times(start, end, zone, end_zone, all_day)
-        if _instant(end, end_zone) < _instant(start, zone):
+        if end_zone.instant(end) < zone.instant(start):
             raise UnreadableEventError("it ends before it starts")
         return times
 
@@ -113,14 +112,14 @@ class EventReader:
         tzid = str(event[name].params.get("TZID", "")) if hasattr(event.get(name), "params") else ""
         zone = self._zones.find(tzid) if tzid else None
         bare = value.replace(tzinfo=None)
-        if zone is not None and zone.zone is not None:
+        if zone is not None:
             return bare, zone
         if value.tzinfo is None:
             if tzid:
                 self._note(event, f"unknown time zone {tzid!r}, read as {self._zones.default.name}")
             return bare, self._zones.default
         moment = value.astimezone(UTC).replace(tzinfo=None)
-        return moment, zone or utc()
+        return moment, utc()
 
     def fields(self, event: Component) -> Json:
         """Everything except times and recurrence."""
@@ -232,8 +231,8 @@ class EventReader:
 def time_members(times: Times) -> Json:
     """Graph's start, end and isAllDay, and the zones' original names."""
     result: Json = {
-        "start": {"dateTime": times.start.isoformat(), "timeZone": times.file_zone.name},
-        "end": {"dateTime": times.end.isoformat(), "timeZone": times.end_zone.name},
+        "start": {"dateTime": _told(times.start, times.file_zone), "timeZone": times.file_zone.name},
+        "end": {"dateTime": _told(times.end, times.end_zone), "timeZone": times.end_zone.name},
         "isAllDay": times.all_day,
     }
     if times.file_zone.original != times.file_zone.name or times.end_zone.original != times.end_zone.name:
@@ -242,8 +241,9 @@ def time_members(times: Times) -> Json:
     return result
 
 
-def _instant(wall: datetime, zone: FileZone) -> datetime:
-    return wall.replace(tzinfo=zone.zone or UTC).astimezone(UTC)
+def _told(wall: datetime, zone: FileZone) -> str:
+    told = wall if zone.zone is not None else zone.instant(wall).replace(tzinfo=None)
+    return told.isoformat()
 
 
 def _plus(start: datetime, zone: FileZone, length: timedelta) -> datetime:
@@ -252,8 +252,7 @@ def _plus(start: datetime, zone: FileZone, length: timedelta) -> datetime:
     moved = start + days
     if not rest:
         return moved
-    exact = _instant(moved, zone) + rest
-    return exact.astimezone(zone.zone or UTC).replace(tzinfo=None)
+    return (zone.instant(moved) + rest).astimezone(zone.clock).replace(tzinfo=None)
 
 
 def _many(event: Component, name: str) -> list[Any]:

@@ -1,10 +1,9 @@
 """RRULE (RFC 5545) to Graph's patternedRecurrence, where both mean exactly the same dates."""
 
 from collections.abc import Callable
-from datetime import datetime, time, timedelta
+from datetime import datetime, time, timedelta, tzinfo
 from itertools import islice
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from dateutil.rrule import rrule, rrulestr
 from icalendar import vRecur
@@ -27,7 +26,7 @@ type Json = dict[str, Any]
 class Rule:
     """One RRULE of a series that starts at a wall-clock time in a zone."""
 
-    def __init__(self, rule: vRecur, start: datetime, zone: ZoneInfo, *, all_day: bool) -> None:
+    def __init__(self, rule: vRecur, start: datetime, zone: tzinfo, *, all_day: bool) -> None:
         """Raises ``ValueError`` for a rule that cannot be read or recurs more often than hourly."""
         self.text = _text(rule)
         self._parts: dict[str, list[Any]] = {name.upper(): list(values) for name, values in rule.items()}
@@ -151,7 +150,7 @@ class Rule:
         values = self._parts.get(name)
         return values[0] if values else None
 
-    def _local_until(self, zone: ZoneInfo, *, all_day: bool) -> datetime | None:
+    def _local_until(self, zone: tzinfo, *, all_day: bool) -> datetime | None:
         until = self._one("UNTIL")
         if until is None:
             return None

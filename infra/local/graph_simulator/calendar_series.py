@@ -1,7 +1,7 @@
 """The VEVENTs of one file put together: series with their exceptions, cancelled dates and extra dates."""
 
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from icalendar import Component
@@ -11,7 +11,6 @@ from .calendar_rules import Rule
 from .errors import GraphError, LoadError
 from .loading import Loader
 from .model import Calendar, Json
-from .zones import UTC_ZONE
 
 _MARGIN = timedelta(days=1)
 _MAX_EXPANDED = 5000
@@ -93,7 +92,7 @@ class SeriesReader:
         found = []
         for rule in value if isinstance(value, list) else [value] if value is not None else []:
             try:
-                found.append(Rule(rule, times.start, times.file_zone.zone or UTC_ZONE, all_day=times.all_day))
+                found.append(Rule(rule, times.start, times.file_zone.clock, all_day=times.all_day))
             except (ValueError, TypeError, AttributeError) as error:
                 self._note(
                     event, f"recurrence rule cannot be read ({error}); the first event alone is loaded"
@@ -239,7 +238,7 @@ class SeriesReader:
             return moment
         if series.times.all_day:
             return datetime.combine(moment.date(), series.times.start.time())
-        return moment.astimezone(series.times.file_zone.zone or UTC).replace(tzinfo=None)
+        return moment.astimezone(series.times.file_zone.clock).replace(tzinfo=None)
 
     def _extra_dates(self, series: _Series, starts: list[datetime]) -> list[Times]:
         known, found = set(starts), []

@@ -16,12 +16,18 @@ from .zones import CUSTOM_ZONE, UTC_ZONE, find_zone
 class FileZone:
     """A zone as Graph would know it; ``original`` is what it calls the zone in ``originalStartTimeZone``.
 
-    ``zone`` is ``None`` for a definition of the file that no known zone matches.
+    ``zone`` is ``None`` for a definition of the file that no known zone matches: such times are read with
+    ``clock`` and told to Graph in UTC.
     """
 
     name: str
     zone: ZoneInfo | None
     original: str
+    clock: tzinfo
+
+    def instant(self, wall: datetime) -> datetime:
+        """The UTC instant of a wall-clock time in this zone."""
+        return wall.replace(tzinfo=self.clock).astimezone(UTC)
 
 
 def known_zone(tzid: str) -> tuple[str, ZoneInfo] | None:
@@ -61,7 +67,7 @@ class FileZones:
         zone = find_zone(default)
         if zone is None:
             raise ValueError(f"unknown time zone {default!r}")
-        self.default = FileZone(default, zone, default)
+        self.default = FileZone(default, zone, default, zone)
         self._defined = dict(defined)
         self._years = years
         self._found: dict[str, FileZone | None] = {}
@@ -75,7 +81,7 @@ class FileZones:
     def _resolve(self, tzid: str) -> FileZone | None:
         known = known_zone(tzid)
         if known is not None:
-            return FileZone(known[0], known[1], known[0])
+            return FileZone(known[0], known[1], known[0], known[1])
         definition = self._defined.get(tzid)
         if definition is None:
             return None
@@ -84,8 +90,8 @@ class FileZones:
         for name in (self.default.name, *win_tz):
             zone = find_zone(name)
             if zone is not None and [moment.astimezone(zone).utcoffset() for moment in samples] == offsets:
-                return FileZone(name, zone, CUSTOM_ZONE)
-        return FileZone("UTC", None, CUSTOM_ZONE)
+                return FileZone(name, zone, CUSTOM_ZONE, zone)
+        return FileZone("UTC", None, CUSTOM_ZONE, definition)
 
     def _samples(self) -> list[datetime]:
         first, last = self._years
@@ -98,4 +104,4 @@ class FileZones:
 
 def utc() -> FileZone:
     """UTC, as times with ``Z`` have it."""
-    return FileZone("UTC", UTC_ZONE, "UTC")
+    return FileZone("UTC", UTC_ZONE, "UTC", UTC_ZONE)

@@ -54,7 +54,7 @@ class Loader:
         self._state = state
         self._settings = settings
         # A load sends no mail: what it would count is thrown away.
-        self._store = EventStore(state, settings, Counters())
+        self.store = EventStore(state, settings, Counters())
 
     def load_mailbox(self, wish: Any) -> Json:
         """Create or update a mailbox by address and load its calendars; raises ``LoadError``."""
@@ -141,7 +141,7 @@ class Loader:
         """Create one event with everything only its owner or Exchange could set; raises ``GraphError``."""
         body, extra = _split(entry)
         changes = read_event(body, creating=True, wrap_bodies=self._settings.normalise_bodies)
-        event = self._store.create(calendar, changes)
+        event = self.store.create(calendar, changes)
         try:
             _apply_extra(event, extra)
             for original in extra.get("cancelledOccurrences") or []:
@@ -172,7 +172,7 @@ class Loader:
         day = _day(event, exception.get("originalStart"))
         body, extra = _split({name: value for name, value in exception.items() if name != "originalStart"})
         changes = read_event(body, creating=False, wrap_bodies=self._settings.normalise_bodies)
-        self._store.update(event.occurrence(day), changes)
+        self.store.update(event.occurrence(day), changes)
         override = event.overrides[day]
         _apply_direct(override.fields, extra)
         if "attachments" in extra:

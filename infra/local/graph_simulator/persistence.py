@@ -1,6 +1,7 @@
 """Saving the state to one SQLite file: only what changed, in one transaction, off the event loop."""
 
 import asyncio
+import logging
 import sqlite3
 from contextlib import closing
 from datetime import datetime
@@ -11,7 +12,7 @@ import orjson
 
 from .model import Calendar, Event, Json, Mailbox, Override, Stamp
 from .recurrence import parse_recurrence
-from .state import State
+from .state import Changed, State
 from .times import Span, build_span, require_zone
 from .tokens import KeyRing, SigningKey
 
@@ -22,6 +23,7 @@ CREATE TABLE IF NOT EXISTS mailboxes (oid TEXT PRIMARY KEY, position INTEGER NOT
 CREATE TABLE IF NOT EXISTS events (mailbox TEXT, key TEXT, data BLOB NOT NULL, PRIMARY KEY (mailbox, key));
 CREATE TABLE IF NOT EXISTS transactions (mailbox TEXT, id TEXT, key TEXT, at REAL, PRIMARY KEY (mailbox, id));
 """
+_LOGGER = logging.getLogger(__name__)
 type _Write = tuple[str, list[tuple[Any, ...]]]
 
 
@@ -55,9 +57,14 @@ class Store:
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
-            writes = self._collect()
+            changed = self._state.take_changes()
+            writes = self._writes(changed)
             if writes:
-                await asyncio.to_thread(self._write, writes)
+                try:
+                    await asyncio.to_thread(self._write, writes)
+                except sqlite3.Error:
+                    self._state.give_back(changed)
+                    raise
 
     async def close(self) -> None:
         """Save for the last time."""
@@ -72,27 +79,31 @@ class Store:
 
     def _start_save(self) -> None:
         self._timer = None
-        self._task = asyncio.ensure_future(self.save())
+        self._task = asyncio.ensure_future(self._save_in_background())
 
-    def _collect(self) -> list[_Write]:
+    async def _save_in_background(self) -> None:
+        try:
+            await self.save()
+        except sqlite3.Error as error:
+            # The changes are kept and go with the next save.
+            _LOGGER.error("cannot save %s: %s", self._path, error)
+
+    def _writes(self, changed: Changed) -> list[_Write]:
         state = self._state
-        gone = [pair for pair, event in state.dirty_events.items() if event is None]
-        kept = [(oid, key, _event_bytes(event)) for (oid, key), event in state.dirty_events.items() if event]
+        gone = [pair for pair, event in changed.events.items() if event is None]
+        kept = [(oid, key, _event_bytes(event)) for (oid, key), event in changed.events.items() if event]
         order = {oid: number for number, oid in enumerate(state.mailboxes)}
-        boxes = [(oid, order[oid], _mailbox_bytes(state.mailboxes[oid])) for oid in state.dirty_mailboxes]
+        boxes = [(oid, order[oid], _mailbox_bytes(state.mailboxes[oid])) for oid in changed.mailboxes]
         writes: list[_Write] = [
             ("DELETE FROM events WHERE mailbox = ? AND key = ?", list(gone)),
             ("INSERT OR REPLACE INTO events VALUES (?, ?, ?)", list(kept)),
             ("INSERT OR REPLACE INTO mailboxes VALUES (?, ?, ?)", list(boxes)),
-            ("INSERT OR REPLACE INTO transactions VALUES (?, ?, ?, ?)", list(state.dirty_transactions)),
+            ("INSERT OR REPLACE INTO transactions VALUES (?, ?, ?, ?)", list(changed.transactions)),
             (
                 "INSERT OR REPLACE INTO keys VALUES (?, ?)",
                 [(key.kid, key.pem()) for key in self._keys.unsaved()],
             ),
         ]
-        state.dirty_events.clear()
-        state.dirty_mailboxes.clear()
-        state.dirty_transactions.clear()
         return [write for write in writes if write[1]]
 
     def _write(self, writes: list[_Write]) -> None:
@@ -120,7 +131,7 @@ def _read(connection: sqlite3.Connection, state: State, keys: KeyRing) -> None:
         mailbox.events[key] = event
     for oid, transaction_id, key, at in connection.execute("SELECT mailbox, id, key, at FROM transactions"):
         state.mailboxes[oid].transactions[transaction_id] = (key, at)
-    state.dirty_mailboxes.clear()
+    state.take_changes()
 
 
 def _mailbox_bytes(mailbox: Mailbox) -> bytes:

@@ -2,10 +2,22 @@
 
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 
 from . import ids
 from .errors import GraphError, item_not_found, malformed_id
 from .model import Calendar, Event, Item, Mailbox
+
+
+@dataclass(slots=True)
+class Changed:
+    """What a save has to write."""
+
+    mailboxes: set[str] = field(default_factory=set)
+    #: (mailbox, key) -> the event, ``None`` if it was deleted.
+    events: dict[tuple[str, str], Event | None] = field(default_factory=dict)
+    #: (mailbox, transactionId, event key, seconds since 1970)
+    transactions: list[tuple[str, str, str, float]] = field(default_factory=list)
 
 
 class State:
@@ -14,10 +26,7 @@ class State:
     def __init__(self) -> None:
         self.mailboxes: dict[str, Mailbox] = {}
         self._by_name: dict[str, Mailbox] = {}
-        self.dirty_mailboxes: set[str] = set()
-        self.dirty_events: dict[tuple[str, str], Event | None] = {}
-        #: (mailbox, transactionId, event key, seconds since 1970)
-        self.dirty_transactions: list[tuple[str, str, str, float]] = []
+        self._changed = Changed()
         self.on_change: Callable[[], None] = lambda: None
 
     def find_mailbox(self, name: str) -> Mailbox | None:
@@ -100,7 +109,7 @@ class State:
         mailbox = event.calendar.mailbox
         del event.calendar.events[event.key]
         del mailbox.events[event.key]
-        self.dirty_events[mailbox.oid, event.key] = None
+        self._changed.events[mailbox.oid, event.key] = None
         self.on_change()
 
     def move(self, event: Event, target: Calendar) -> None:
@@ -115,12 +124,12 @@ class State:
     def touch(self, event: Event) -> None:
         """Note that a stored event changed."""
         event.forget()
-        self.dirty_events[event.calendar.mailbox.oid, event.key] = event
+        self._changed.events[event.calendar.mailbox.oid, event.key] = event
         self.on_change()
 
     def touch_mailbox(self, mailbox: Mailbox) -> None:
         """Note that a mailbox or its calendars changed."""
-        self.dirty_mailboxes.add(mailbox.oid)
+        self._changed.mailboxes.add(mailbox.oid)
         self.on_change()
 
     def remembered(self, mailbox: Mailbox, transaction_id: str, memory_seconds: float) -> str | None:
@@ -137,7 +146,18 @@ class State:
         """Remember the transactionId of a created event from now on."""
         mailbox, now = event.calendar.mailbox, time.time()
         mailbox.transactions[transaction_id] = (event.key, now)
-        self.dirty_transactions.append((mailbox.oid, transaction_id, event.key, now))
+        self._changed.transactions.append((mailbox.oid, transaction_id, event.key, now))
+
+    def take_changes(self) -> Changed:
+        """What changed since the last call."""
+        changed, self._changed = self._changed, Changed()
+        return changed
+
+    def give_back(self, changed: Changed) -> None:
+        """Note again what could not be saved; what changed since then stands."""
+        self._changed.mailboxes |= changed.mailboxes
+        self._changed.events = {**changed.events, **self._changed.events}
+        self._changed.transactions[:0] = changed.transactions
 
     def all_mailboxes(self) -> Iterable[Mailbox]:
         """Every mailbox in the order of creation."""

@@ -28,7 +28,10 @@ class Repository:
         try:
             await self._session.flush()
         except IntegrityError as error:
-            raise constraint_error(error) from error
+            refused = constraint_error(error)
+            if refused is None:
+                raise
+            raise refused from error
 
     async def _one[Row: Base](self, statement: Select[Row]) -> Row | None:
         return (await self._session.execute(statement)).scalar_one_or_none()

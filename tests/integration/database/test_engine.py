@@ -30,10 +30,13 @@ async def test_what_a_session_did_is_there_afterwards(database: Database) -> Non
 
 
 async def test_an_exception_undoes_everything(database: Database) -> None:
-    with pytest.raises(ZeroDivisionError):
+    async def work() -> None:
         async with database.session() as session:
             await Factory(session).user()
             raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await work()
     assert await _user_count(database) == 0
 
 
@@ -51,18 +54,25 @@ async def test_a_collision_found_at_commit_names_what_collides(database: Databas
     same = uuid.uuid4()
     async with database.session() as session:
         await Factory(session).user(object_id=same)
-    with pytest.raises(AlreadyExists, match="object id") as caught:
+
+    async def collide() -> None:
         async with database.session() as session:
             user = await Factory(session).user()
             user.object_id = same
+
+    with pytest.raises(AlreadyExists, match="object id") as caught:
+        await collide()
     assert caught.value.constraint == "uq_users_tenant_id_object_id"
 
 
 async def test_a_row_in_use_is_not_deleted(database: Database) -> None:
-    with pytest.raises(Conflict) as caught:
+    async def delete_owner() -> None:
         async with database.session() as session:
             configuration = await Factory(session).configuration()
             await session.execute(text("DELETE FROM users WHERE id = :id"), {"id": configuration.owner_id})
+
+    with pytest.raises(Conflict) as caught:
+        await delete_owner()
     assert caught.value.code == "in_use"
 
 
@@ -108,12 +118,15 @@ async def test_a_database_that_is_not_there_is_unavailable(worker_database: Test
 async def test_a_broken_connection_is_unavailable_and_replaced(
     database: Database, worker_database: TestDatabase
 ) -> None:
-    with pytest.raises(Unavailable):
+    async def work() -> None:
         async with database.session() as session:
             pid = (await session.execute(text("SELECT pg_backend_pid()"))).scalar_one()
             async with administrator(worker_database.user) as other:
-                await other.execute("SELECT pg_terminate_backend($1)", pid)
+                await other.execute("SELECT pg_terminate_backend($1, 5000)", pid)
             await session.execute(text("SELECT 1"))
+
+    with pytest.raises(Unavailable):
+        await work()
     await database.ping()
 
 

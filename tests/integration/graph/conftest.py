@@ -3,8 +3,11 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
+import aiohttp
 import pytest
+from yarl import URL
 
 from infra.local.graph_simulator import GraphSimulator
 from infra.local.graph_simulator.loading import Loader
@@ -36,6 +39,13 @@ class Tenant:
         self.simulator.faults.add(
             {"kind": kind, "match": {"path_regex": r"^/(users|\$batch)", **(match or {})}, **rule}
         )
+
+    async def owner_edits(self, event_id: str, changes: dict[str, Any]) -> None:
+        """Change an event as its owner does in Outlook."""
+        path = f"/_simulator/mailboxes/{self.mailbox}/events/{quote(event_id, safe='')}/edit"
+        async with aiohttp.ClientSession(self.simulator.base_url) as session:
+            async with session.patch(URL(path, encoded=True), json=changes) as response:
+                assert response.status == 200, await response.text()
 
     def stored(self, calendar_id: str) -> list[Any]:
         """The events of a calendar as the simulator holds them."""

@@ -237,7 +237,7 @@ async def test_request_ids_come_back(simulator: GraphSimulator, admin: httpx.Asy
         "client-request-id": "mine",
     }
     good = await admin.get(f"/v1.0/users/{ADDRESS}", headers=headers)
-    bad = await admin.get("/v1.0/users/nobody", headers=headers)
+    bad = await admin.get("/v1.0//users/nobody", headers=headers)
     assert good.headers["client-request-id"] == bad.headers["client-request-id"] == "mine"
     inner = bad.json()["error"]["innerError"]
     assert (inner["request-id"], inner["client-request-id"]) == (bad.headers["request-id"], "mine")

@@ -109,10 +109,14 @@ async def test_two_systems_cannot_share_one_folder(postgres: Postgres, folder: P
 
 
 async def test_two_systems_run_side_by_side(postgres: Postgres, tmp_path: Path) -> None:
-    async with Postgres(tmp_path / "other", environ={}) as other:
-        assert other.url() != postgres.url()
-        await (await connect(other)).close()
-        await (await connect(postgres)).close()
+    folder = tmp_path / "other"
+    try:
+        async with Postgres(folder, environ={}) as other:
+            assert other.url() != postgres.url()
+            await (await connect(other)).close()
+            await (await connect(postgres)).close()
+    finally:
+        delete_state(folder)
 
 
 async def test_a_folder_whose_path_is_too_long_for_a_socket_works(tmp_path: Path) -> None:

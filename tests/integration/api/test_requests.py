@@ -1,0 +1,287 @@
+"""What every operation does with a request before its own work begins, and what every answer carries."""
+
+import logging
+from typing import Any
+
+import azure.functions as func
+import pytest
+
+from shared.triggers.http.registry import OPERATIONS, permission_table
+from tests.integration.api.caller import Caller, problem
+
+SECURITY = {
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+}
+ID = "6f1e5c0e-1111-4111-8111-111111111111"
+WITH_ID = [operation for operation in OPERATIONS.values() if "id" in operation.parameters]
+LISTS = [operation for operation in OPERATIONS.values() if operation.query is not None]
+
+
+async def post(api: Caller, body: Any, **headers: str) -> Any:
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    return await api("POST", "v1/users", body, token=api.token("Admin"), headers=sent)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"{", b"nothing", b"\xff\xfe", b'{"address": "\\ud800@example.com"}', b'{"address": NaN}', b"\x00"],
+)
+async def test_a_body_that_is_no_json_is_400(stranger: Caller, body: bytes) -> None:
+    problem(await post(stranger, body), 400, "json_invalid")
+
+
+async def test_a_missing_body_is_400(stranger: Caller) -> None:
+    problem(await post(stranger, None), 400, "body_missing")
+
+
+async def test_deep_nesting_is_400_but_brackets_in_text_are_not(stranger: Caller) -> None:
+    problem(await post(stranger, b"[" * 33 + b"]" * 33), 400, "json_too_deep")
+    problem(await post(stranger, b'{"address":' * 90_000), 400, "json_too_deep")
+    response = await post(stranger, {"address": "[[[" * 80})
+    problem(response, 422, "validation_failed")
+    assert response.fields == ["address"]
+
+
+@pytest.mark.parametrize("body", [b"[]", b"1", b'"text"', b"null", b"[" * 32 + b"]" * 32])
+async def test_json_that_is_no_object_is_422(stranger: Caller, body: bytes) -> None:
+    response = await post(stranger, body)
+    problem(response, 422, "validation_failed")
+    assert response.fields == ["body"]
+
+
+async def test_every_wrong_field_is_named_without_its_value(stranger: Caller) -> None:
+    response = await post(stranger, {"address": 7, "object_id": "secret-value", "role": "Admin"})
+    document = problem(response, 422, "validation_failed")
+    assert sorted(response.fields) == ["address", "object_id", "role"]
+    assert {error["code"] for error in document["errors"]} == {
+        "string_type",
+        "uuid_parsing",
+        "extra_forbidden",
+    }
+    assert b"secret-value" not in response.body
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "no-at-sign",
+        "a@b@c",
+        "a b@example.com",
+        "a@example.com\r\nBcc: x@example.com",
+        "a\u0000@example.com",
+        "\u202egro.elpmaxe@ada",
+        "../../users@example.com",
+        "x" * 300 + "@example.com",
+        "",
+    ],
+)
+async def test_an_address_that_cannot_be_one_is_422(stranger: Caller, address: str) -> None:
+    response = await post(stranger, {"address": address})
+    problem(response, 422, "validation_failed")
+    assert response.fields == ["address"]
+
+
+async def test_a_body_over_the_limit_is_413_by_header_and_by_size(stranger: Caller) -> None:
+    limit = stranger.app.settings.max_body_bytes
+    problem(await post(stranger, b" " * (limit + 1)), 413, "payload_too_large")
+    problem(await post(stranger, b"{}", content_length=str(limit + 1)), 413, "payload_too_large")
+    problem(await post(stranger, b"{}", content_length="9" * 500), 413, "payload_too_large")
+    problem(await post(stranger, b"{}", content_length="many"), 422)
+
+
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "application/x-www-form-urlencoded", "application/json; charset=latin1", "json"]
+)
+async def test_another_content_type_is_415(stranger: Caller, kind: str) -> None:
+    problem(await post(stranger, b"{}", content_type=kind), 415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize(
+    "kind", ["application/json", "Application/JSON; charset=UTF-8", "application/merge-patch+json"]
+)
+async def test_json_under_any_of_its_names_is_read(stranger: Caller, kind: str) -> None:
+    problem(await post(stranger, b"{}", content_type=kind), 422)
+
+
+@pytest.mark.parametrize("operation", WITH_ID, ids=lambda operation: operation.id)
+@pytest.mark.parametrize("value", ["7", "abc", "{" + ID + "}", ID.replace("-", ""), ID + "0", "%27--", "é"])
+async def test_a_malformed_id_is_422_naming_it(stranger: Caller, operation: Any, value: str) -> None:
+    response = await stranger(
+        operation.method, operation.route.replace("{id}", value), token=stranger.token("Admin")
+    )
+    problem(response, 422, "validation_failed")
+    assert response.fields == ["id"]
+
+
+@pytest.mark.parametrize("operation", LISTS, ids=lambda operation: operation.id)
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("limit", "0"),
+        ("limit", "201"),
+        ("limit", "1.5"),
+        ("limit", "1,2"),
+        ("cursor", "x"),
+        ("cursor", "é" * 9),
+        ("cursor", "f" * 32),
+        ("offset", "7"),
+    ],
+)
+async def test_a_wrong_parameter_of_a_list_is_422_naming_it(
+    stranger: Caller, operation: Any, name: str, value: str
+) -> None:
+    range_of = {"start": "2026-01-01T00:00:00Z", "end": "2026-02-01T00:00:00Z"}
+    query = range_of if operation.id == "list_appointments" else {}
+    response = await stranger("GET", operation.route, token=stranger.token("Admin"), **query, **{name: value})
+    problem(response, 422, "validation_failed")
+    assert response.fields == [name]
+
+
+@pytest.mark.parametrize(
+    ("query", "fields"),
+    [
+        ({}, ["start", "end"]),
+        ({"start": "2026-01-01", "end": "2026-02-01"}, ["start", "end"]),
+        ({"start": "1700000000", "end": "1700000001"}, ["start", "end"]),
+        ({"start": "0001-01-01T00:00:00+14:00", "end": "9999-12-31T23:59:59-14:00"}, ["start", "end"]),
+        ({"start": "2026-02-01T00:00:00Z", "end": "2026-01-01T00:00:00Z"}, ["end"]),
+        ({"start": "2026-01-01T00:00:00Z", "end": "2027-03-01T00:00:00Z"}, ["end"]),
+        ({"start": "2026-01-01T00:00:00Z", "end": "2026-02-01T00:00:00Z", "user_id": "me"}, ["user_id"]),
+    ],
+)
+async def test_a_wrong_range_is_422_naming_its_ends(
+    stranger: Caller, query: dict[str, str], fields: list[str]
+) -> None:
+    response = await stranger("GET", "v1/appointments", token=stranger.token(), **query)
+    problem(response, 422, "validation_failed")
+    assert response.fields == fields
+
+
+class TestCorrelation:
+    async def test_the_callers_correlation_and_trace_come_back(self, stranger: Caller) -> None:
+        trace = "0af7651916cd43dd8448eb211c80319c"
+        headers = {"x-correlation-id": "order-7:retry.2", "traceparent": f"00-{trace}-b7ad6b7169203331-01"}
+        response = await stranger("GET", "health/live", headers=headers)
+        assert response.headers["x-correlation-id"] == "order-7:retry.2"
+        version, trace_id, span_id, flags = response.headers["traceparent"].split("-")
+        assert (version, trace_id, flags) == ("00", trace, "01")
+        assert span_id != "b7ad6b7169203331"
+
+    @pytest.mark.parametrize("sent", ["", "a b", "x" * 129, "a\r\nb", "<script>", "é", ";drop"])
+    async def test_an_unacceptable_correlation_id_is_replaced(self, stranger: Caller, sent: str) -> None:
+        response = await stranger("GET", "health/live", headers={"x-correlation-id": sent})
+        assert len(response.headers["x-correlation-id"]) == 36
+
+    @pytest.mark.parametrize(
+        "sent",
+        [
+            "nonsense",
+            "00-" + "0" * 32 + "-b7ad6b7169203331-01",
+            "00-" + "a" * 32 + "-" + "0" * 16 + "-01",
+            "ff-" + "a" * 32 + "-" + "b" * 16 + "-01",
+            "00-" + "a" * 32 + "-" + "b" * 16 + "-01-more",
+        ],
+    )
+    async def test_an_invalid_trace_starts_a_new_one(self, stranger: Caller, sent: str) -> None:
+        response = await stranger("GET", "health/live", headers={"traceparent": sent})
+        assert "a" * 32 not in response.headers["traceparent"]
+        assert len(response.headers["traceparent"]) == 55
+
+
+class TestHeaders:
+    async def test_every_answer_carries_the_security_headers(self, stranger: Caller) -> None:
+        for response in (
+            await stranger("GET", "health/live"),
+            await stranger("GET", "v1/users"),
+            await stranger("OPTIONS", "v1/users"),
+            await post(stranger, b"{"),
+        ):
+            assert {name: response.headers[name] for name in SECURITY} == SECURITY
+
+    async def test_pages_of_configured_origins_may_read_answers(self, stranger: Caller) -> None:
+        response = await stranger("GET", "v1/users", headers={"origin": "https://pages.example"})
+        assert response.headers["access-control-allow-origin"] == "https://pages.example"
+        assert "etag" in response.headers["access-control-expose-headers"]
+        assert "access-control-allow-credentials" not in response.headers
+        assert response.headers["vary"] == "Origin"
+
+    @pytest.mark.parametrize("origin", ["https://evil.example", "null", "https://pages.example.evil.example"])
+    async def test_other_origins_may_not(self, stranger: Caller, origin: str) -> None:
+        response = await stranger("GET", "health/live", headers={"origin": origin})
+        assert "access-control-allow-origin" not in response.headers
+
+    async def test_options_tells_the_methods_of_a_path(self, stranger: Caller) -> None:
+        response = await stranger("OPTIONS", "v1/users", headers={"origin": "https://pages.example"})
+        assert response.status == 204
+        assert response.body == b""
+        assert response.headers["allow"] == "GET, POST, OPTIONS"
+        assert response.headers["access-control-allow-methods"] == "GET, POST, OPTIONS"
+        assert "authorization" in response.headers["access-control-allow-headers"]
+        response = await stranger("OPTIONS", f"v1/users/{ID}")
+        assert response.headers["allow"] == "GET, OPTIONS"
+
+    async def test_options_of_nothing_is_404(self, stranger: Caller) -> None:
+        problem(await stranger("OPTIONS", "v1/nothing"), 404, "not_found")
+
+
+class TestFailures:
+    async def test_a_defect_is_a_500_that_tells_nothing(
+        self, stranger: Caller, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        async def broken(*_: object, **__: object) -> None:
+            raise RuntimeError("password=hunter2")
+
+        monkeypatch.setattr(stranger.app.health, "ready", broken)
+        with caplog.at_level(logging.ERROR):
+            response = await stranger("GET", "health/ready")
+        document = problem(response, 500, "internal_error")
+        assert "hunter2" not in str(document)
+        assert "hunter2" in caplog.text
+
+    async def test_an_unreachable_database_is_a_503_with_retry_after(self, stranger: Caller) -> None:
+        settings = stranger.app.settings.model_copy(
+            update={
+                "database_url": type(stranger.app.settings.database_url)(
+                    "postgresql+asyncpg://app@127.0.0.1:1/none"
+                )
+            }
+        )
+        stranger.app.settings = settings
+        response = await stranger("GET", "v1/users", token=stranger.token("Admin"))
+        problem(response, 503, "unavailable")
+        assert int(response.headers["retry-after"]) >= 1
+
+    async def test_a_url_with_an_unreadable_host_is_answered(self, stranger: Caller) -> None:
+        response = await stranger("GET", "v1/users", host="http://[::1")
+        problem(response, 401)
+
+    async def test_tokens_do_not_reach_the_log(
+        self, stranger: Caller, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        token = stranger.token("Admin")
+        with caplog.at_level(logging.DEBUG, "shared"):
+            await stranger("POST", "v1/users", b"{", token=token)
+        assert token not in caplog.text
+        assert "create_user 400" in caplog.text
+
+
+def test_every_operation_is_in_the_permission_table() -> None:
+    rows = {row["operation"]: row for row in permission_table()}
+    assert set(rows) == set(OPERATIONS)
+    assert rows["create_user"]["roles"] == ["Admin"]
+    assert rows["health_live"]["roles"] == ["(no token)"]
+    assert {row["path"].split("/")[1] for row in rows.values()} == {"api"}
+
+
+def test_every_operation_is_a_function_of_its_own() -> None:
+    import function_app
+
+    functions = {each.get_function_name(): each for each in function_app.app.get_functions()}
+    for name, operation in OPERATIONS.items():
+        trigger = functions[name].get_trigger()
+        assert trigger.route == operation.route
+        assert trigger.auth_level is func.AuthLevel.ANONYMOUS
+        assert [method.value for method in trigger.methods] == [operation.method]

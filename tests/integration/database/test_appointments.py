@@ -1,0 +1,171 @@
+"""AppointmentRepository."""
+
+import uuid
+from datetime import timedelta
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.database.models import Appointment, ArchiveConfiguration, ArchivedEvent
+from shared.database.repositories.appointments import RECORD_COLUMNS, AppointmentRepository
+from shared.domain.archive_run import OperationState
+from tests.support.factories import START, Factory, record
+
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def appointments(session: AsyncSession) -> AppointmentRepository:
+    return AppointmentRepository(session)
+
+
+@pytest.fixture
+async def configuration(make: Factory) -> ArchiveConfiguration:
+    return await make.configuration()
+
+
+async def _at(
+    make: Factory, configuration: ArchiveConfiguration, start: timedelta, length: timedelta, subject: str
+) -> Appointment:
+    event = await make.archived_event(configuration)
+    return await make.appointment(
+        event, start_at=START + start, end_at=START + start + length, subject=subject
+    )
+
+
+async def test_the_list_holds_what_intersects_the_half_open_range(
+    appointments: AppointmentRepository, make: Factory, configuration: ArchiveConfiguration
+) -> None:
+    for start, length, subject in (
+        (-HOUR, HOUR, "ends when it starts"),
+        (-HOUR, 2 * HOUR, "begins before"),
+        (timedelta(0), timedelta(0), "no length at its start"),
+        (23 * HOUR, 2 * HOUR, "ends after"),
+        (DAY, HOUR, "starts when it ends"),
+        (DAY, timedelta(0), "no length at its end"),
+        (-DAY, 3 * DAY, "spans it"),
+    ):
+        await _at(make, configuration, start, length, subject)
+    found = await appointments.list(configuration.owner_id, START, START + DAY)
+    assert [row.subject for row in found] == [
+        "spans it",
+        "begins before",
+        "no length at its start",
+        "ends after",
+    ]
+
+
+async def test_the_list_pages_by_start_and_is_narrowed_to_a_configuration(
+    appointments: AppointmentRepository, make: Factory, configuration: ArchiveConfiguration
+) -> None:
+    owner = configuration.owner_id
+    for _ in range(3):
+        await _at(make, configuration, HOUR, HOUR, "same start")
+    other = await make.configuration(owner_id=owner)
+    await _at(make, other, HOUR, HOUR, "other configuration")
+    first = await appointments.list(owner, START, START + DAY, configuration.id, None, 2)
+    after = (first[-1].start_at, first[-1].id)
+    rest = await appointments.list(owner, START, START + DAY, configuration.id, after, 2)
+    assert len({row.id for row in first + rest}) == 3
+    assert len(await appointments.list(owner, START, START + DAY)) == 4
+
+
+async def test_nobody_reads_anothers_appointment(
+    appointments: AppointmentRepository, make: Factory, configuration: ArchiveConfiguration
+) -> None:
+    row = await _at(make, configuration, HOUR, HOUR, "mine")
+    stranger = uuid.uuid4()
+    assert await appointments.get(configuration.owner_id, row.id) is row
+    assert await appointments.get(stranger, row.id) is None
+    assert await appointments.list(stranger, START, START + DAY) == []
+    assert await appointments.fields_of(stranger, row.archived_event_id) is None
+
+
+async def test_what_operations_wrote_is_recorded_whole(
+    appointments: AppointmentRepository, make: Factory, session: AsyncSession
+) -> None:
+    written = record(
+        subject="Größe 日本",
+        start_at="2026-03-02T09:30:00Z",
+        end_at="2026-03-02T12:00:00+01:00",
+        categories=["Acme - billable", "Online"],
+        organizer=None,
+        attendees=[{"name": "Bob", "address": "bob@example.com", "kind": "required", "response": "none"}],
+        attachment_count=3,
+    )
+    operation = await make.operation(record=written)
+    assert await appointments.upsert_from_operations([operation.id]) == 1
+    fields = await appointments.fields_of(operation.owner_id, operation.archived_event_id)
+    assert fields is not None
+    assert set(fields) == set(RECORD_COLUMNS)
+    assert fields["start_at"] == START + timedelta(minutes=30)
+    assert fields["end_at"] == START + 2 * HOUR
+    times = {"start_at", "end_at"}
+    assert {k: v for k, v in fields.items() if k not in times} == {
+        k: v for k, v in written.items() if k not in times
+    }
+
+
+async def test_an_update_replaces_the_record_and_finds_the_source_alive(
+    appointments: AppointmentRepository, make: Factory, session: AsyncSession
+) -> None:
+    run = await make.run()
+    create = await make.operation(run)
+    await appointments.upsert_from_operations([create.id])
+    await appointments.mark_source_deleted(run.owner_id, [create.archived_event_id], START)
+    before = await appointments.list(run.owner_id, START, START + DAY)
+    later = await make.run(await session.get_one(ArchiveConfiguration, run.configuration_id))
+    create.state = OperationState.DONE
+    update = await make.operation(
+        later,
+        await session.get_one(ArchivedEvent, create.archived_event_id),
+        record=record(subject="Moved", categories=[]),
+    )
+    assert await appointments.upsert_from_operations([update.id]) == 1
+    session.expire_all()
+    after = await appointments.list(run.owner_id, START, START + DAY)
+    assert [row.id for row in after] == [row.id for row in before]
+    assert (after[0].subject, after[0].categories, after[0].source_deleted_at) == ("Moved", [], None)
+
+
+async def test_an_operation_without_a_record_records_nothing(
+    appointments: AppointmentRepository, make: Factory
+) -> None:
+    operation = await make.operation(record=None)
+    assert await appointments.upsert_from_operations([operation.id]) == 0
+    assert await appointments.upsert_from_operations([]) == 0
+
+
+async def test_both_versions_of_an_update_are_told(
+    appointments: AppointmentRepository, make: Factory
+) -> None:
+    configuration = await make.configuration()
+    event = await make.archived_event(configuration)
+    await make.appointment(event, subject="Before")
+    run = await make.run(configuration)
+    update = await make.operation(run, event, record=record(subject="After"), action="update")
+    create = await make.operation(run)
+    versions = await appointments.versions_of_operations(run.owner_id, [update.id, create.id])
+    assert set(versions) == {update.id}
+    before, after = versions[update.id]
+    assert (before["subject"], after["subject"]) == ("Before", "After")
+    assert set(before) == set(after) == set(RECORD_COLUMNS)
+    assert await appointments.versions_of_operations(uuid.uuid4(), [update.id]) == {}
+    assert await appointments.versions_of_operations(run.owner_id, []) == {}
+
+
+async def test_a_vanished_source_is_marked_once_and_the_record_stays(
+    appointments: AppointmentRepository,
+    make: Factory,
+    configuration: ArchiveConfiguration,
+    session: AsyncSession,
+) -> None:
+    row = await _at(make, configuration, HOUR, HOUR, "kept")
+    ids, owner = [row.archived_event_id], configuration.owner_id
+    assert await appointments.mark_source_deleted(uuid.uuid4(), ids, START) == 0
+    assert await appointments.mark_source_deleted(owner, ids, START) == 1
+    assert await appointments.mark_source_deleted(owner, ids, START + DAY) == 0
+    assert await appointments.mark_source_deleted(owner, [], START) == 0
+    await session.refresh(row)
+    assert (row.source_deleted_at, row.subject) == (START, "kept")
