@@ -86,6 +86,16 @@ class Database:
         async with self.session() as session:
             await session.execute(text("SELECT 1"))
 
+    async def revision(self) -> str | None:
+        """The migration the database is at, None before the first; raises Unavailable like ``ping``."""
+        async with self.session() as session:
+            if not (
+                await session.execute(text("SELECT to_regclass('alembic_version') IS NOT NULL"))
+            ).scalar():
+                return None
+            found = await session.execute(text("SELECT version_num FROM alembic_version"))
+            return found.scalar_one_or_none()
+
     async def refuse_superuser(self) -> None:
         """Raise PrivilegedDatabaseRoleError for a superuser or the tables' owner; asks the server once."""
         if self._role_checked:

@@ -1,6 +1,7 @@
 """Which failures of the database pass by themselves, and what the caller is told of them."""
 
 import asyncpg
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -41,6 +42,9 @@ def passing_failure(error: DBAPIError) -> Unavailable | None:
     detail = _PASSING.get(state) or _PASSING_CLASSES.get(state[:2])
     if detail is None and error.connection_invalidated:
         detail = _PASSING_CLASSES["08"]
+    if isinstance(error.orig, AsyncAdapt_asyncpg_dbapi.InvalidCachedStatementError):
+        # A migration changed a table under a prepared statement; SQLAlchemy has forgotten them all now.
+        detail = "The database was being upgraded; repeat the change."
     if detail is None:
         return None
     busy = state in _PASSING

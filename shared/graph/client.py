@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -194,7 +195,10 @@ class GraphClient:
         if self._http is None:
             from httpx_aiohttp import AiohttpTransport
 
-            self._transport = AiohttpTransport(client=_session)
+            # Plain http needs no certificates; a context without any trusts nobody.
+            secure = self._origin[0] == "https"
+            context = httpx.create_ssl_context() if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            self._transport = AiohttpTransport(verify=context, client=lambda: _session(context))
             self._http = httpx.AsyncClient(
                 transport=self._transport,
                 base_url=self.base_url,
@@ -203,9 +207,9 @@ class GraphClient:
         return self._http
 
 
-def _session() -> aiohttp.ClientSession:
+def _session(context: ssl.SSLContext) -> aiohttp.ClientSession:
     connector = aiohttp.TCPConnector(
-        limit=_MAX_CONNECTIONS, keepalive_timeout=_IDLE_SECONDS, ttl_dns_cache=300
+        limit=_MAX_CONNECTIONS, keepalive_timeout=_IDLE_SECONDS, ttl_dns_cache=300, ssl=context
     )
     return aiohttp.ClientSession(
         connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False

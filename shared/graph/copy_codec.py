@@ -59,8 +59,8 @@ _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\ufeff"))
 class Copy:
     """One event of an archive calendar that carries our properties, or some of them.
 
-    ``fields`` is Graph's JSON, times in UTC; ``source`` is ``ArchiveSource`` parsed, empty if absent or
-    unreadable; ``created`` is UTC.
+    ``fields`` is Graph's JSON of ``COPY_FIELDS``, times in UTC; ``source`` is ``ArchiveSource`` parsed, empty
+    if absent or unreadable; ``created`` is UTC.
     """
 
     id: str
@@ -94,7 +94,7 @@ def decode_copy(item: dict[str, Any]) -> Copy:
         created=datetime.fromisoformat(created).astimezone(UTC)
         if created
         else datetime.fromtimestamp(0, UTC),
-        fields=item,
+        fields={name: item[name] for name in COPY_FIELDS if name in item},
     )
 
 

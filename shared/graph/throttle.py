@@ -118,9 +118,9 @@ class _Slots:
         try:
             await served
         except asyncio.CancelledError:
-            if served.done() and not served.cancelled():
+            if not served.cancelled():
                 self.release(count)
-            else:
+            elif entry in self._waiters:
                 self._waiters.remove(entry)
                 self._serve()
             raise

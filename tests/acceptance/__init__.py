@@ -1,1 +1,1 @@
-"""The acceptance points: one test for each, named after it; ``./dev accept`` runs them."""
+"""Acceptance points: `./dev accept`."""

@@ -55,7 +55,7 @@ async def _ours(system: System, archives: list[Archive], events: int, latency: f
     cpu = _cpu_seconds(system.stack.host_pid)
     runs = await asyncio.gather(*(system.archive(archive) for archive in archives))
     cpu = _cpu_seconds(system.stack.host_pid) - cpu
-    first = (await system.counters())
+    first = await system.counters()
     for (run, _), archive in zip(runs, archives, strict=True):
         copies = await system.copies(archive)
         assert run["state"] == "completed", run
@@ -63,7 +63,7 @@ async def _ours(system: System, archives: list[Archive], events: int, latency: f
         assert set(copies.values()) == {1}
     await system.reset_counters()
     again = await asyncio.gather(*(system.archive(archive) for archive in archives))
-    rerun = (await system.counters())
+    rerun = await system.counters()
     assert all(run["report"]["unchanged"] == events for run, _ in again)
     total = events * len(archives)
     return {
@@ -80,7 +80,7 @@ async def _baseline(system: System, latency: float) -> dict[str, Any]:
     archive = await system.add_mailbox("baseline", _BASELINE_EVENTS)
     await system.reset_counters()
     seconds, cpu = await archive_one_by_one(system, archive)
-    counters = (await system.counters())
+    counters = await system.counters()
     return {
         "events": _BASELINE_EVENTS,
         "time_over_bound": round(seconds / bound_seconds(_BASELINE_EVENTS, latency), 3),

@@ -1,9 +1,12 @@
 """The way of the predecessor, for comparison: SDK models, one request an event, each on a new connection."""
 
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import httpx
 from azure.core.credentials import AccessToken
+from kiota_abstractions.base_request_configuration import RequestConfiguration
 from kiota_authentication_azure.azure_identity_authentication_provider import (
     AzureIdentityAuthenticationProvider,
 )
@@ -32,17 +35,24 @@ class _Credential:
         return
 
 
-def _client(system: System, token: str) -> tuple[GraphServiceClient, httpx.AsyncClient]:
+@asynccontextmanager
+async def _connected(system: System, token: str) -> AsyncIterator[GraphServiceClient]:
+    """The SDK's client as its documentation makes it, on a connection of its own."""
     base = f"{system.stack.simulator_url}/v1.0"
+    # The SDK's middleware replaces the transport and never closes the one it wraps.
+    transport = httpx.AsyncHTTPTransport()
     http = GraphClientFactory.create_with_default_middleware(
-        client=httpx.AsyncClient(base_url=base, timeout=30)
+        client=httpx.AsyncClient(base_url=base, timeout=30, transport=transport)
     )
-    provider = AzureIdentityAuthenticationProvider(
-        _Credential(token), scopes=["https://graph.microsoft.com/.default"]
-    )
+    scopes = ["https://graph.microsoft.com/.default"]
+    provider = AzureIdentityAuthenticationProvider(_Credential(token), scopes=scopes)
     adapter = GraphRequestAdapter(provider, client=http)
     adapter.base_url = base
-    return GraphServiceClient(request_adapter=adapter), http
+    try:
+        yield GraphServiceClient(request_adapter=adapter)
+    finally:
+        await http.aclose()
+        await transport.aclose()
 
 
 async def archive_one_by_one(system: System, archive: Archive) -> tuple[float, float]:
@@ -53,37 +63,31 @@ async def archive_one_by_one(system: System, archive: Archive) -> tuple[float, f
         headers={"X-IDENTITY-HEADER": identities.IDENTITY_HEADER},
     )
     token = answer.json()["access_token"]
-    client, http = _client(system, token)
-    mailbox = client.users.by_user_id(identities.object_id(archive.address))
-    calendars = await mailbox.calendars.get()
+    mailbox_id = identities.object_id(archive.address)
+    async with _connected(system, token) as client:
+        calendars = await client.users.by_user_id(mailbox_id).calendars.get()
     ids = {calendar.name: calendar.id for calendar in calendars.value}
-    await http.aclose()
     wall, cpu = time.perf_counter(), time.process_time()
-    client, http = _client(system, token)
     query = CalendarViewRequestBuilder.CalendarViewRequestBuilderGetQueryParameters(
         start_date_time=archive.start.isoformat(), end_date_time=archive.end.isoformat(), top=1000
     )
-    configuration = CalendarViewRequestBuilder.CalendarViewRequestBuilderGetRequestConfiguration(
-        query_parameters=query
-    )
-    view = client.users.by_user_id(identities.object_id(archive.address)).calendars.by_calendar_id(
-        ids["Calendar"]
-    )
-    page = await view.calendar_view.get(request_configuration=configuration)
-    await http.aclose()
+    async with _connected(system, token) as client:
+        source = client.users.by_user_id(mailbox_id).calendars.by_calendar_id(ids["Calendar"])
+        page = await source.calendar_view.get(
+            request_configuration=RequestConfiguration(query_parameters=query)
+        )
     for event in page.value:
-        client, http = _client(system, token)
-        calendar = client.users.by_user_id(identities.object_id(archive.address)).calendars.by_calendar_id(
-            ids["Archive"]
-        )
-        await calendar.events.post(
-            Event(
-                subject=event.subject,
-                body=event.body,
-                start=DateTimeTimeZone(date_time=event.start.date_time, time_zone=event.start.time_zone),
-                end=DateTimeTimeZone(date_time=event.end.date_time, time_zone=event.end.time_zone),
-                categories=event.categories,
-            )
-        )
-        await http.aclose()
+        async with _connected(system, token) as client:
+            target = client.users.by_user_id(mailbox_id).calendars.by_calendar_id(ids["Archive"])
+            await target.events.post(_copy(event))
     return time.perf_counter() - wall, time.process_time() - cpu
+
+
+def _copy(event: Event) -> Event:
+    return Event(
+        subject=event.subject,
+        body=event.body,
+        start=DateTimeTimeZone(date_time=event.start.date_time, time_zone=event.start.time_zone),
+        end=DateTimeTimeZone(date_time=event.end.date_time, time_zone=event.end.time_zone),
+        categories=event.categories,
+    )

@@ -21,7 +21,6 @@ from infra.local.runs import Wanted, archive
 from infra.local.seeding import Person, calendar_reference, load_mailboxes, register
 from infra.local.stack import ROOT, Stack
 
-
 _PORT = 7071
 
 

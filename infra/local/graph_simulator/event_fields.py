@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from . import bodies
@@ -52,9 +53,17 @@ def extended_id(text: Any) -> str:
 
     The property's name keeps its case: Graph tells names apart by it.
     """
-    match = _EXTENDED_ID.fullmatch(text.strip()) if isinstance(text, str) else None
-    if match is None:
+    found = _canonical_id(text) if isinstance(text, str) else None
+    if found is None:
         raise GraphError(400, "ExtensionError", f"The property ID '{text}' is invalid.")
+    return found
+
+
+@lru_cache(maxsize=1024)
+def _canonical_id(text: str) -> str | None:
+    match = _EXTENDED_ID.fullmatch(text.strip())
+    if match is None:
+        return None
     kind, guid, named, tag = match.groups()
     canonical = next(name for name in _TYPES.split("|") if name.lower() == kind.lower())
     if tag is not None:

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import date
-from secrets import token_hex
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -163,7 +162,7 @@ def _local_date(span: Span, zone: ZoneInfo) -> date:
 def new_ical_uid() -> str:
     """A global object id in hex, as Exchange makes it."""
     head, middle = "040000008200E00074C5B7101A82E00800000000", "000000000000000010000000"
-    return f"{head}{token_hex(8).upper()}{middle}{token_hex(16).upper()}"
+    return f"{head}{ids.random_bytes(8).hex().upper()}{middle}{ids.random_bytes(16).hex().upper()}"
 
 
 def _new_fields(calendar: Calendar, given: Json) -> Json:
@@ -206,7 +205,7 @@ def _meet_online(fields: Json, changed: Json) -> None:
     if fields["isOnlineMeeting"]:
         if fields["onlineMeetingProvider"] == "unknown":
             fields["onlineMeetingProvider"] = "teamsForBusiness"
-        link = f"https://teams.microsoft.com/l/meetup-join/19%3ameeting_{token_hex(12)}%40thread.v2/0"
+        link = f"https://teams.microsoft.com/l/meetup-join/19%3ameeting_{ids.random_bytes(12).hex()}%40thread.v2/0"
         fields["onlineMeeting"] = {"joinUrl": link}
 
 

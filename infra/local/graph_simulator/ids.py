@@ -1,8 +1,10 @@
 """Item ids: immutable ones, ones that change on a move, those of occurrences, derived from their master."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from secrets import token_bytes
+from random import Random
 
+# Our own generator: whoever seeds the global one must not make ids repeat.
+random_bytes = Random().randbytes
 _IMMUTABLE = "AAkALgAAAAAAHYQDEapmEc2byACqAC-EWg0A"
 _MUTABLE = "AAMkADBG"
 _CALENDAR = "AAMkADCB"
@@ -17,12 +19,12 @@ def _text(raw: bytes) -> str:
 
 def new_key() -> str:
     """24 characters that name an item or a calendar inside its mailbox."""
-    return _text(token_bytes(18))
+    return _text(random_bytes(18))
 
 
 def new_change_key() -> str:
     """A change key, different on every change."""
-    return _text(token_bytes(15)) + "AAAA"
+    return _text(random_bytes(15)) + "AAAA"
 
 
 def mailbox_part(oid: str) -> str:

@@ -64,7 +64,9 @@ async def test_the_same_person_twice_is_409_also_at_once(api: Caller) -> None:
 async def test_a_mailbox_that_graph_refuses_is_422(api: Caller) -> None:
     api.mailbox("ada@example.com")
     admin = api.token("Admin")
-    api.simulator.faults.add({"kind": "error", "status": 403, "code": "ErrorAccessDenied", "match": {}})
+    api.simulator.faults.add(
+        {"kind": "status", "status": 403, "code": "ErrorAccessDenied", "match": {"path_regex": "^/users/"}}
+    )
     response = await api("POST", "v1/users", {"address": "ada@example.com"}, token=admin)
     problem(response, 422)
     assert response.fields == ["address"]

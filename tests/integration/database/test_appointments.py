@@ -114,7 +114,8 @@ async def test_an_update_replaces_the_record_and_finds_the_source_alive(
     create = await make.operation(run)
     await appointments.upsert_from_operations([create.id])
     await appointments.mark_source_deleted(run.owner_id, [create.archived_event_id], START)
-    before = await appointments.list(run.owner_id, START, START + DAY)
+    owner = run.owner_id
+    before = [row.id for row in await appointments.list(owner, START, START + DAY)]
     later = await make.run(await session.get_one(ArchiveConfiguration, run.configuration_id))
     create.state = OperationState.DONE
     update = await make.operation(
@@ -124,8 +125,8 @@ async def test_an_update_replaces_the_record_and_finds_the_source_alive(
     )
     assert await appointments.upsert_from_operations([update.id]) == 1
     session.expire_all()
-    after = await appointments.list(run.owner_id, START, START + DAY)
-    assert [row.id for row in after] == [row.id for row in before]
+    after = await appointments.list(owner, START, START + DAY)
+    assert [row.id for row in after] == before
     assert (after[0].subject, after[0].categories, after[0].source_deleted_at) == ("Moved", [], None)
 
 

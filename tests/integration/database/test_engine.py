@@ -176,6 +176,24 @@ async def test_a_row_that_another_transaction_holds_is_not_waited_for_long(
     await impatient.close()
 
 
+async def test_a_table_that_was_migrated_meanwhile_costs_one_repetition(
+    database: Database, worker_database: TestDatabase
+) -> None:
+    async def read() -> int:
+        async with database.session() as session:
+            return len((await session.execute(text("SELECT * FROM mailbox_gates"))).keys())
+
+    columns = await read()
+    async with administrator(worker_database.owner) as owner:
+        await owner.execute("ALTER TABLE mailbox_gates ADD COLUMN extra text")
+        try:
+            with pytest.raises(Unavailable, match="repeat"):
+                await read()
+            assert await read() == columns + 1
+        finally:
+            await owner.execute("ALTER TABLE mailbox_gates DROP COLUMN extra")
+
+
 async def test_a_mistake_of_ours_stays_a_mistake(database: Database) -> None:
     with pytest.raises(Exception, match="nowhere") as caught:
         async with database.session() as session:

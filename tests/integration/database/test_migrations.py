@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from shared.database import migrate
+from shared.database.engine import Database
 from shared.database.models import Base
 from shared.settings import Settings
 from tests.support.catalog import schema_of
@@ -53,18 +54,22 @@ async def test_an_empty_database_becomes_what_the_models_say(
 async def test_two_upgrades_at_once_are_safe_and_a_third_changes_nothing(
     empty: TestDatabase, owner_settings: Settings
 ) -> None:
-    revisions = await asyncio.gather(migrate.upgrade(owner_settings), migrate.upgrade(owner_settings))
+    together = await asyncio.gather(migrate.upgrade(owner_settings), migrate.upgrade(owner_settings))
     before = await schema_of(empty.admin)
-    revisions.append(await migrate.upgrade(owner_settings))
-    assert set(revisions) == {migrate.newest_revision()}
+    again = await migrate.upgrade(owner_settings)
+    assert {*together, again} == {migrate.newest_revision()}
     assert await schema_of(empty.admin) == before
 
 
 async def test_a_database_without_tables_is_told_from_a_migrated_one(owner_settings: Settings) -> None:
+    database = Database(owner_settings)
+    assert await database.revision() is None
     assert await migrate.current(owner_settings) is None
     assert "revision none" in (await migrate.check(owner_settings))[0]
     await migrate.upgrade(owner_settings)
     assert await migrate.current(owner_settings) == migrate.newest_revision()
+    assert await database.revision() == migrate.newest_revision()
+    await database.close()
 
 
 async def test_a_schema_changed_by_hand_is_noticed(empty: TestDatabase, owner_settings: Settings) -> None:

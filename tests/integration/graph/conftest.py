@@ -43,9 +43,11 @@ class Tenant:
     async def owner_edits(self, event_id: str, changes: dict[str, Any]) -> None:
         """Change an event as its owner does in Outlook."""
         path = f"/_simulator/mailboxes/{self.mailbox}/events/{quote(event_id, safe='')}/edit"
-        async with aiohttp.ClientSession(self.simulator.base_url) as session:
-            async with session.patch(URL(path, encoded=True), json=changes) as response:
-                assert response.status == 200, await response.text()
+        async with (
+            aiohttp.ClientSession(self.simulator.base_url) as session,
+            session.patch(URL(path, encoded=True), json=changes) as response,
+        ):
+            assert response.status == 200, await response.text()
 
     def stored(self, calendar_id: str) -> list[Any]:
         """The events of a calendar as the simulator holds them."""

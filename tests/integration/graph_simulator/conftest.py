@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from infra.local.graph_simulator import GraphSimulator
-from tests.integration.graph_simulator.sdk import FixedCredential, Graph, open_graph
+from tests.integration.graph_simulator.sdk import NO_TLS, FixedCredential, Graph, open_graph
 
 ADDRESS = "ada@contoso.example"
 
@@ -17,7 +17,7 @@ async def simulator() -> AsyncIterator[GraphSimulator]:
     running = GraphSimulator()
     await running.start()
     try:
-        async with httpx.AsyncClient(base_url=running.base_url) as admin:
+        async with httpx.AsyncClient(base_url=running.base_url, verify=NO_TLS) as admin:
             mailbox = {
                 "address": ADDRESS,
                 "display_name": "Ada Lovelace",
@@ -34,7 +34,7 @@ async def simulator() -> AsyncIterator[GraphSimulator]:
 @pytest.fixture
 async def admin(simulator: GraphSimulator) -> AsyncIterator[httpx.AsyncClient]:
     """Plain HTTP to the simulator's base URL."""
-    async with httpx.AsyncClient(base_url=simulator.base_url) as client:
+    async with httpx.AsyncClient(base_url=simulator.base_url, verify=NO_TLS) as client:
         yield client
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from infra.local.graph_simulator import GraphSimulator
 from tests.integration.graph_simulator.conftest import ADDRESS
-from tests.integration.graph_simulator.sdk import FixedCredential, Graph, open_graph, timed
+from tests.integration.graph_simulator.sdk import NO_TLS, FixedCredential, Graph, open_graph, timed
 from tests.integration.graph_simulator.test_events import KEY, SPRING
 from tests.integration.graph_simulator.test_views import MARCH, WEEKLY, starts
 
@@ -164,7 +164,7 @@ async def test_restart_keeps_events_transactions_and_keys(tmp_path: Path, ending
     first = await Process.start(file)
     token = ""
     try:
-        async with httpx.AsyncClient(base_url=first.base_url) as admin:
+        async with httpx.AsyncClient(base_url=first.base_url, verify=NO_TLS) as admin:
             await admin.post("/_simulator/mailboxes", json=wish(SERIES))
             resource = {"api-version": "2019-08-01", "resource": "https://graph.microsoft.com"}
             answer = await admin.get("/msi/token", params=resource, headers={"X-IDENTITY-HEADER": "local"})
@@ -181,7 +181,7 @@ async def test_restart_keeps_events_transactions_and_keys(tmp_path: Path, ending
         await first.stop(ending)
     second = await Process.start(file)
     try:
-        async with httpx.AsyncClient(base_url=second.base_url) as admin:
+        async with httpx.AsyncClient(base_url=second.base_url, verify=NO_TLS) as admin:
             assert (await admin.get(f"{BOX}/events")).json() == before
             again = await admin.post(path, json=body, headers=headers)
             assert again.status_code == 409
@@ -197,7 +197,7 @@ async def test_changes_reach_the_file_by_themselves(tmp_path: Path) -> None:
     running = GraphSimulator(state_file=file)
     await running.start()
     try:
-        async with httpx.AsyncClient(base_url=running.base_url) as admin:
+        async with httpx.AsyncClient(base_url=running.base_url, verify=NO_TLS) as admin:
             await admin.post("/_simulator/mailboxes", json=wish(SERIES))
         async with open_graph(running, FixedCredential(running.identity.graph_token())) as graph:
             event = (await graph.all(f"/users/{ADDRESS}/events"))[0]

@@ -1,5 +1,6 @@
 """Runs the functions of an app in this process, as the host's worker does, for tests of the engine alone."""
 
+import asyncio
 import importlib
 import inspect
 import sys
@@ -40,9 +41,10 @@ class InProcessApp:
         call, parameter = self._functions[kind, name]
         argument = _argument(kind, data)
         try:
-            result = call(**{parameter: argument})
-            if inspect.isawaitable(result):
-                result = await result
+            if inspect.iscoroutinefunction(call):
+                result = await call(**{parameter: argument})
+            else:
+                result = await asyncio.to_thread(call, **{parameter: argument})
         except Exception as error:
             raise FunctionFailed(str(error), type(error).__name__, traceback.format_exc()) from error
         return df_dumps(result) if kind == "activity" else str(result)

@@ -1,0 +1,120 @@
+"""Appointments over HTTP: one's own in full, another's private ones as times only (domain.md 6.3)."""
+
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from shared.database.engine import Database
+from shared.database.models import Appointment, User
+from tests.integration.api.caller import Caller, problem
+from tests.integration.api.conftest import People
+from tests.support.factories import START, Factory
+
+RANGE = {"start": "2026-03-01T00:00:00Z", "end": "2026-04-01T00:00:00Z"}
+
+
+@pytest.fixture
+async def recorded(database: Database, people: People) -> dict[str, UUID]:
+    """An ordinary, a private and a later appointment of Ada, and one of Bob."""
+    async with database.session() as session:
+        make = Factory(session)
+        ada = await make.configuration(await session.get_one(User, people.ada.id))
+        bob = await make.configuration(await session.get_one(User, people.bob.id))
+
+        async def appointment(configuration: object, start: datetime, **columns: object) -> Appointment:
+            event = await make.archived_event(configuration, start_at=start)  # type: ignore[arg-type]
+            return await make.appointment(event, **columns)
+
+        rows = {
+            "ordinary": await appointment(ada, START, subject="Planning"),
+            "private": await appointment(
+                ada, START + timedelta(hours=2), subject="Surgeon", sensitivity="private", show_as="oof"
+            ),
+            "later": await appointment(ada, START + timedelta(days=60), subject="Later"),
+            "bob": await appointment(bob, START, subject="Bob's"),
+        }
+        return {name: row.id for name, row in rows.items()} | {"ada configuration": ada.id}
+
+
+async def test_a_person_reads_all_of_his_own(api: Caller, people: People, recorded: dict[str, UUID]) -> None:
+    listed = (await api("GET", "v1/appointments", token=people.ada.token, **RANGE)).json
+    assert [item["subject"] for item in listed["items"]] == ["Planning", "Surgeon"]
+    assert listed["next"] is None
+    one = (await api("GET", f"v1/appointments/{recorded['private']}", token=people.ada.token)).json
+    assert (one["subject"], one["body"], one["show_as"]) == ("Surgeon", "<p>Notes</p>", "oof")
+    assert one["attendees"][0]["address"] == "bob@example.com"
+
+
+async def test_an_admin_sees_the_times_of_anothers_private_one_only(
+    api: Caller, people: People, recorded: dict[str, UUID]
+) -> None:
+    for token in (people.admin, people.auditor):
+        listed = await api("GET", "v1/appointments", token=token, user_id=people.ada.id, **RANGE)
+        ordinary, private = listed.json["items"]
+        assert ordinary["subject"] == "Planning"
+        assert (private["subject"], private["location"], private["categories"]) == ("Private", "", [])
+        assert private["start"] == "2026-03-02T11:00:00Z"
+        one = await api("GET", f"v1/appointments/{recorded['private']}", token=token)
+        assert (one.json["subject"], one.json["body"]) == ("Private", "")
+        assert (one.json["organizer"], one.json["attendees"]) == (None, [])
+        assert b"Surgeon" not in listed.body + one.body
+
+
+async def test_an_admin_who_is_the_owner_sees_his_own(
+    api: Caller, people: People, recorded: dict[str, UUID]
+) -> None:
+    token = api.person(people.ada.oid, "Admin")
+    listed = (await api("GET", "v1/appointments", token=token, **RANGE)).json["items"]
+    assert [item["subject"] for item in listed] == ["Planning", "Surgeon"]
+
+
+async def test_anothers_appointments_do_not_exist_for_a_user(
+    api: Caller, people: People, recorded: dict[str, UUID]
+) -> None:
+    token = people.bob.token
+    problem(await api("GET", f"v1/appointments/{recorded['ordinary']}", token=token), 404, "not_found")
+    problem(await api("GET", f"v1/appointments/{uuid4()}", token=token), 404, "not_found")
+    problem(await api("GET", "v1/appointments", token=token, user_id=people.ada.id, **RANGE), 404)
+    configuration = recorded["ada configuration"]
+    problem(await api("GET", "v1/appointments", token=token, configuration_id=configuration, **RANGE), 404)
+
+
+async def test_a_configuration_names_its_owner_too(
+    api: Caller, people: People, recorded: dict[str, UUID]
+) -> None:
+    configuration = recorded["ada configuration"]
+    listed = await api("GET", "v1/appointments", token=people.admin, configuration_id=configuration, **RANGE)
+    assert len(listed.json["items"]) == 2
+    response = await api(
+        "GET",
+        "v1/appointments",
+        token=people.admin,
+        configuration_id=configuration,
+        user_id=people.bob.id,
+        **RANGE,
+    )
+    problem(response, 404)
+
+
+async def test_an_admin_without_appointments_must_say_whose(api: Caller, people: People) -> None:
+    response = await api("GET", "v1/appointments", token=people.admin, **RANGE)
+    problem(response, 422, "validation_failed")
+    assert response.fields == ["user_id"]
+
+
+async def test_a_stranger_with_a_valid_token_has_none(api: Caller) -> None:
+    listed = await api("GET", "v1/appointments", token=api.token(), **RANGE)
+    assert listed.json == {"items": [], "next": None}
+
+
+async def test_pages_follow_the_start(api: Caller, people: People, recorded: dict[str, UUID]) -> None:
+    long = {"start": "2026-03-01T00:00:00Z", "end": "2026-06-01T00:00:00Z"}
+    subjects: list[str] = []
+    cursor: dict[str, str] = {}
+    for _ in range(3):
+        page = await api("GET", "v1/appointments", token=people.ada.token, limit=1, **long, **cursor)
+        subjects += [item["subject"] for item in page.json["items"]]
+        cursor = {"cursor": page.json["next"]}
+    assert subjects == ["Planning", "Surgeon", "Later"]
+    assert cursor == {"cursor": None}
