@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from shared import telemetry
 from shared.clock import Clock, SystemClock
 from shared.settings import Settings
 
@@ -36,6 +37,7 @@ class Application:
         tokens: "TokenValidator | None" = None,
     ) -> None:
         self.settings = settings or Settings()
+        telemetry.configure_logging(self.settings.log_level)
         self.clock = clock or SystemClock()
         self._closers: list[Callable[[], Awaitable[None]]] = []
         # A cached property that is in the instance's dictionary already is never built.
@@ -133,7 +135,7 @@ _current: Application | None = None
 
 def get_application() -> Application:
     """The worker's application, built at the first call."""
-    global _current  # noqa: PLW0603 - one per worker process
+    global _current
     if _current is None:
         _current = Application()
     return _current
@@ -141,6 +143,6 @@ def get_application() -> Application:
 
 def use_application(application: Application | None) -> Application | None:
     """Replace the worker's application; returns the one before."""
-    global _current  # noqa: PLW0603
+    global _current
     before, _current = _current, application
     return before

@@ -27,6 +27,8 @@ trace_parent: ContextVar["TraceParent | None"] = ContextVar("trace_parent", defa
 _CORRELATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:\-]{0,127}")
 _TRACE_PARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 _SECRET = re.compile(r"\beyJ[\w-]{8,}(?:\.[\w-]*){0,2}|(?i:bearer)\s+[\w.~+/=-]{8,}")
+#: They log every request with its whole URL, which names people's calendars.
+_NOISY: Final = ("httpx", "httpcore", "azure.core.pipeline.policies.http_logging_policy", "azure.identity")
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -138,6 +140,8 @@ def configure_logging(level: str | int, *, structured: bool = True) -> None:
     """Give the root logger's handlers our filter and format; may be called again, changes nothing then."""
     root = logging.getLogger()
     logging.getLogger("shared").setLevel(level)
+    for noisy in _NOISY:
+        logging.getLogger(noisy).setLevel(logging.WARNING)
     for handler in root.handlers:
         if not any(isinstance(each, CorrelationFilter) for each in handler.filters):
             handler.addFilter(CorrelationFilter())

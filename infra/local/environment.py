@@ -41,6 +41,8 @@ def cleaned() -> dict[str, str]:
     for name in ("NO_PROXY", "no_proxy"):
         env[name] = ",".join(filter(None, [env.get(name, ""), "127.0.0.1", "localhost"]))
     env["PYTHONUNBUFFERED"] = "1"
+    # gRPC's fork handlers would write into the output of processes started beside it.
+    env["GRPC_ENABLE_FORK_SUPPORT"] = "false"
     return env
 
 
@@ -48,9 +50,10 @@ def for_app(simulator_url: str, database_url: str) -> dict[str, str]:
     """Settings of the Functions app on this machine; ``ADMIN_ASSISTANT_…`` of our own pass through."""
     return cleaned() | {
         "APP_ENV": "local",
-        "DATABASE_URL": database_url,
+        "ADMIN_ASSISTANT_DATABASE_URL": database_url,
         "ADMIN_ASSISTANT_GRAPH_BASE_URL": f"{simulator_url}/v1.0",
         "ADMIN_ASSISTANT_AUTHORITY": simulator_url,
+        "ADMIN_ASSISTANT_V1_ISSUER": simulator_url,
         "ADMIN_ASSISTANT_TENANT_ID": identities.TENANT_ID,
         "ADMIN_ASSISTANT_API_AUDIENCE": identities.API_AUDIENCE,
         "IDENTITY_ENDPOINT": f"{simulator_url}/msi/token",

@@ -16,6 +16,7 @@ from sqlalchemy.exc import ArgumentError
 
 from infra.local.errors import LocalError
 from infra.local.postgres_process import PostgresProcess
+from infra.local.state_folder import identity
 
 #: Owns the database and runs the migrations.
 OWNER = "app_owner"
@@ -27,11 +28,12 @@ _NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 
 
 class Postgres:
-    """A PostgreSQL with the roles ``app_owner`` and ``app_user`` and the database ``admin_assistant``.
+    """A PostgreSQL with the roles ``app_owner`` and ``app_user`` and a database for the app.
 
-    Without ``DATABASE_URL`` it is a server of our own below ``folder``. With it, that server is used: its
-    role must be allowed to make roles and databases; one it names is used, else ``admin_assistant``. A role
-    that may not is taken for the app itself, and migrations then need ``DATABASE_OWNER_URL``.
+    Without ``DATABASE_URL`` it is a server of our own below ``folder`` with the database ``admin_assistant``.
+    With it, that server is used: its role must be allowed to make roles and databases; the database is the
+    one it names, or a new one for each folder if it names none or ``postgres``. A role that may not is taken
+    for the app itself, and migrations then need ``DATABASE_OWNER_URL``.
     """
 
     def __init__(
@@ -44,9 +46,12 @@ class Postgres:
         self._owner: URL | None = _parsed(owner, "DATABASE_OWNER_URL") if given and owner else None
         self._process = None if given else PostgresProcess(folder, log)
         self._unprivileged = False
-        named = self._admin.database if self._admin else None
+        named = self._admin.database if self._admin else DATABASE
+        if not named or named in {"postgres", "template1"}:
+            # Several systems may use one server, but never one database.
+            named = f"{DATABASE}_{identity(folder)}"
         #: The database the app uses.
-        self.database = named if named and named not in {"postgres", "template1"} else DATABASE
+        self.database = named
 
     @property
     def created(self) -> bool:

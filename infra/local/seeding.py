@@ -1,7 +1,7 @@
 """A tenant put into a running system: mailboxes into the simulator, the rest through the API."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -10,6 +10,7 @@ from urllib.parse import quote
 from infra.local import identities
 from infra.local.api import Api
 from infra.local.demonstration import DemoMailbox
+from infra.local.errors import LocalError
 from infra.local.stack import Stack
 
 #: Requests at a time: the host has the processors of a laptop.
@@ -29,23 +30,34 @@ class Person:
     nightly: bool = True
 
 
-async def load_mailboxes(stack: Stack, mailboxes: Iterable[DemoMailbox]) -> int:
-    """Load those mailboxes that the simulator does not have; returns how many that were."""
+async def load_mailboxes(stack: Stack, mailboxes: Iterable[DemoMailbox]) -> set[str]:
+    """Load those mailboxes that the simulator does not have; returns their addresses."""
     there = {entry["address"].casefold() for entry in (await stack.simulator("GET", "mailboxes"))["value"]}
-    loaded = 0
+    loaded: set[str] = set()
     for mailbox in mailboxes:
         if mailbox.address.casefold() not in there:
             await stack.simulator("POST", "mailboxes", [mailbox.as_load()])
-            loaded += 1
+            loaded.add(mailbox.address)
     if loaded:
         await stack.save_mailboxes()
     return loaded
 
 
-async def register(api: Api, people: list[Person], progress: Callable[[str], None]) -> None:
-    """Make a user and an archive configuration for everyone who has none."""
+async def register(
+    api: Api, people: list[Person], progress: Callable[[str], None], new: Collection[str] = ()
+) -> None:
+    """Make a user and an archive configuration for everyone who has none.
+
+    Raises :class:`LocalError` when one of the mailboxes just made (``new``) is configured already: the
+    database then belongs to another system, and its archive would be held against the wrong calendars.
+    """
     users = {user["address"].casefold(): user["id"] async for user in api.items("users")}
     configured = {entry["source"].casefold() async for entry in api.items("archive-configurations")}
+    for address in new:
+        if calendar_reference(address).casefold() in configured:
+            raise LocalError(
+                f"the database knows {address} from another system; use an empty one or the --state it had"
+            )
     missing = [person for person in people if calendar_reference(person.address).casefold() not in configured]
     if missing:
         progress(f"registering {len(missing)} {'person' if len(missing) == 1 else 'people'} through the API")

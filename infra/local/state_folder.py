@@ -15,6 +15,7 @@ from infra.local.errors import LocalError
 
 #: Sockets and data that cannot live in the checkout (path too long, root-only folder) go below it.
 OUTSIDE = Path("/var/tmp")  # noqa: S108 - each folder is made with mode 0755, checked for its owner, never shared
+_BELONGS_TO = "state-folder"
 
 
 class FolderLock:
@@ -58,31 +59,35 @@ class FolderLock:
 def outside_folder(state: Path) -> Path:
     """The folder below ``/var/tmp`` that belongs to this state folder.
 
-    Its name carries an identity kept in the state folder: when that is deleted, what lies outside is not
-    taken up again, since a database must never meet mailboxes it does not know.
+    Its name carries the identity of the state folder: when that is deleted, what lies outside is not taken up
+    again, since a database must never meet mailboxes it does not know.
     """
-    identity_file = state / "identity"
+    return OUTSIDE / f"{_outside_prefix(state)}{identity(state)}"
+
+
+def identity(state: Path) -> str:
+    """Eight hexadecimal digits that belong to this state folder until it is deleted."""
+    file = state / "identity"
     try:
-        identity = identity_file.read_text().strip()
+        return file.read_text().strip()
     except FileNotFoundError:
-        identity = secrets.token_hex(4)
+        made = secrets.token_hex(4)
         state.mkdir(parents=True, exist_ok=True)
-        identity_file.write_text(identity)
-    return OUTSIDE / f"{_outside_prefix(state)}{identity}"
+        file.write_text(made)
+        return made
 
 
 def make_outside_folder(state: Path) -> Path:
     """Make that folder, world-readable and ours; raises :class:`LocalError` if someone else owns the name."""
     folder = outside_folder(state)
-    for former in OUTSIDE.glob(f"{_outside_prefix(state)}*"):
-        if former != folder and former.lstat().st_uid == os.getuid():
-            shutil.rmtree(former, ignore_errors=True)
+    _sweep(keep=folder)
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o755)
     facts = folder.lstat()
     if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.getuid():
         raise LocalError(f"{folder} belongs to someone else; delete it or use another --state")
     folder.chmod(0o755)
+    (folder / _BELONGS_TO).write_text(str(state.resolve()))
     return folder
 
 
@@ -96,6 +101,16 @@ def delete_state(state: Path) -> bool:
                 found = True
     shutil.rmtree(state, ignore_errors=True)
     return found
+
+
+def _sweep(keep: Path) -> None:
+    """Delete our folders whose state folder was deleted or made anew, by whatever means."""
+    for folder in OUTSIDE.glob("admin-assistant-*-*"):
+        with contextlib.suppress(OSError):
+            state = Path((folder / _BELONGS_TO).read_text())
+            current = (state / "identity").exists() and outside_folder(state) == folder
+            if folder != keep and not current and folder.lstat().st_uid == os.getuid():
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _outside_prefix(state: Path) -> str:

@@ -1,6 +1,8 @@
-"""What an archive is for (domain.md 2.7)."""
+"""What an archive is for, and what it leaves out (domain.md 2.7)."""
 
 from enum import StrEnum
+
+from shared.domain.categories import CategoryState, CategoryStatus
 
 
 class Purpose(StrEnum):
@@ -8,3 +10,28 @@ class Purpose(StrEnum):
 
     GENERAL = "general"
     TIMESHEET = "timesheet"
+
+
+class LeftOut(StrEnum):
+    """Why an event is left out: the first three by the purpose, the others by overlaps (domain.md 5)."""
+
+    FREE = "free"
+    PERSONAL = "personal"
+    INVALID_CATEGORY = "invalid_category"
+    OVERLAP_RULE = "overlap_rule"
+    RESOLUTION = "resolution"
+
+
+def left_out(purpose: Purpose, categories: CategoryStatus, show_as: str, *, travel: bool) -> LeftOut | None:
+    """Why the purpose leaves an event out; None if it is archived.
+
+    A timesheet takes valid billing and travel, never ``free`` time; an ambiguous event goes by its first
+    valid category (domain.md 2.7, 3.3).
+    """
+    if purpose is Purpose.GENERAL:
+        return None
+    if show_as == "free":
+        return LeftOut.FREE
+    if travel or categories.category is not None:
+        return None
+    return LeftOut.PERSONAL if categories.state is CategoryState.PERSONAL else LeftOut.INVALID_CATEGORY

@@ -14,7 +14,7 @@ from shared.domain.source_event import SourceEvent
 from shared.errors import GraphRefused, NotFound
 from shared.graph import batch
 from shared.graph.batch_reads import BatchReads
-from shared.graph.client import TRANSPORT_ERRORS, GraphClient
+from shared.graph.client import TRANSPORT_ERRORS, GraphClient, json_object
 from shared.graph.copy_codec import COPY_EXPAND, COPY_FIELDS, Copy, decode_copy
 from shared.graph.errors import MAILBOX_GONE_CODES, TOLD_TO_WAIT, GraphCallError, as_product_error, never_sent
 from shared.graph.event_codec import EVENT_FIELDS, UndecodableEventError, decode_event, decode_events
@@ -83,11 +83,11 @@ class CalendarAdapter:
         url = self._client.base_url + self._paths.new_calendar(mailbox)
         content = orjson.dumps({"name": name})
 
-        async def create() -> bytes:
-            return await self._client.send("POST", url, _JSON_HEADERS, content, writes=1)
+        async def create() -> dict[str, Any]:
+            return json_object(await self._client.send("POST", url, _JSON_HEADERS, content, writes=1))
 
         try:
-            return _calendar(orjson.loads(await self._reads.run(mailbox, create, repeatable=False)))
+            return _calendar(await self._reads.run(mailbox, create, repeatable=False))
         except GraphCallError as failure:
             if failure.passing and failure.status != 429 and failure.code != "not_connected":
                 for calendar in await self.list_calendars(mailbox):
@@ -241,10 +241,7 @@ class CalendarAdapter:
         return responses
 
     async def _item(self, mailbox: str, path: str) -> dict[str, Any]:
-        url = self._client.base_url + path
-        raw = await self._reads.run(mailbox, lambda: self._client.get(url, _READ_HEADERS))
-        item: dict[str, Any] = orjson.loads(raw)
-        return item
+        return await self._page(mailbox, self._client.base_url + path)
 
     async def _item_or_none(self, mailbox: str, path: str, what: str) -> dict[str, Any] | None:
         try:
@@ -287,10 +284,7 @@ class CalendarAdapter:
             await asyncio.gather(ahead, return_exceptions=True)
 
     async def _page(self, mailbox: str, url: str) -> dict[str, Any]:
-        page: dict[str, Any] = orjson.loads(
-            await self._reads.run(mailbox, lambda: self._client.get(url, _READ_HEADERS))
-        )
-        return page
+        return await self._reads.run(mailbox, lambda: self._client.get(url, _READ_HEADERS))
 
 
 def _calendar(item: dict[str, Any]) -> GraphCalendar:

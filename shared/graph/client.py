@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import httpx
+import orjson
 
 from shared.graph.credential import TokenCache, make_credential
 from shared.graph.errors import GraphCallError, never_sent, retry_after_seconds
@@ -88,9 +89,9 @@ class GraphClient:
             raise GraphCallError(400, "foreign_next_link")
         return link
 
-    async def get(self, url: str, headers: dict[str, str]) -> bytes:
-        """The body of the answer to a GET of an absolute URL; as ``send``."""
-        return await self.send("GET", url, headers, reads=1)
+    async def get(self, url: str, headers: dict[str, str]) -> dict[str, Any]:
+        """The JSON object at an absolute URL; as ``send``."""
+        return json_object(await self.send("GET", url, headers, reads=1))
 
     async def send(
         self,
@@ -205,6 +206,17 @@ class GraphClient:
                 timeout=httpx.Timeout(self.read_timeout, connect=_CONNECT_TIMEOUT, pool=_CONNECT_TIMEOUT),
             )
         return self._http
+
+
+def json_object(raw: bytes) -> dict[str, Any]:
+    """The object in an answer; raises GraphCallError for anything else, such as a gateway's page."""
+    try:
+        parsed = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise GraphCallError(502, "unreadable_answer") from error
+    if not isinstance(parsed, dict):
+        raise GraphCallError(502, "unreadable_answer")
+    return parsed
 
 
 def _session(context: ssl.SSLContext) -> aiohttp.ClientSession:

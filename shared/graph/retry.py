@@ -13,7 +13,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """At most ``attempts`` tries and ``patience`` seconds of waiting in all.
+    """At most ``attempts`` tries, ``patience`` seconds of waiting, and no try begun after ``latest`` seconds.
 
     A longer wait is the caller's: it gets GraphUnavailable with ``retry_after`` and can give its place away.
     """
@@ -22,6 +22,7 @@ class RetryPolicy:
     first_delay: float = 0.5
     longest_delay: float = 8.0
     patience: float = 20.0
+    latest: float = 120.0
 
     def delay(self, attempt: int) -> float:
         """Seconds before the try after ``attempt`` (from 1) where Graph names none: full jitter."""
@@ -44,6 +45,7 @@ class Reads:
         ``repeatable=False`` is for a call with an effect: it is repeated only when Graph refused to start it.
         """
         policy, attempt, waited = self._policy, 1, 0.0
+        began = self._throttle.clock.now()
         while True:
             waited += await self._until_open(mailbox, policy.patience - waited)
             try:
@@ -55,7 +57,8 @@ class Reads:
                 if failure.retry_after is not None:
                     await self._throttle.close(mailbox, failure.retry_after)
                 may_repeat = failure.passing and (repeatable or failure.status == 429)
-                if not may_repeat or attempt >= policy.attempts:
+                elapsed = (self._throttle.clock.now() - began).total_seconds()
+                if not may_repeat or attempt >= policy.attempts or elapsed > policy.latest:
                     raise
                 _log.warning("graph read failed, attempt %d: %s", attempt, failure)
                 if failure.retry_after is None:

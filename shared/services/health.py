@@ -4,9 +4,8 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-from sqlalchemy import text
-
 from shared.database.engine import Database
+from shared.database.repositories.schema import SchemaRepository
 from shared.errors import AdminAssistantError, Unavailable
 from shared.schemas.health import Check, Live, Ready
 from shared.services.tokens import TokenValidator
@@ -43,8 +42,7 @@ class HealthService:
         if not self._newest_revision:
             self._newest_revision = await asyncio.to_thread(_expected_revision)
         async with self._database.session() as session:
-            result = await session.execute(text("SELECT version_num FROM alembic_version"))
-            found = result.scalar_one_or_none()
+            found = await SchemaRepository(session).revision()
         if found != self._newest_revision:
             raise Unavailable(
                 f"the database is at revision {found or 'none'}, the code expects {self._newest_revision}"

@@ -6,7 +6,7 @@ are idempotent: each may run twice, even at the same time.
 
 import logging
 from collections.abc import Generator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -22,6 +22,8 @@ blueprint = df.Blueprint()
 INSTANCE_PREFIX = "archive-"
 ROUNDS_PER_GENERATION = 25
 SETTLE_ATTEMPTS = 30
+# Rounds in a row without any progress, each after its wait: then the run ends and the next one retries.
+IDLE_ROUNDS = 60
 # Infrastructure's retries live here alone (design.md): the database or the worker was away for a moment.
 _RETRY = RetryPolicy(
     first_retry_interval=timedelta(seconds=2),
@@ -51,11 +53,13 @@ def archive_calendar(ctx: OrchestrationContext, input: dict[str, Any]) -> Genera
             ctx.set_custom_status({"step": "planning"})
             plan = yield ctx.call_activity("plan_archive_run", input=run_id, retry_policy=_RETRY)
             ctx.set_custom_status({"step": "applying", "planned": plan["planned"]})
-        left = yield from _apply(ctx, run_id)
-        if left:
-            ctx.continue_as_new({"run_id": run_id, "planned": True})
+        applied = yield from _apply(ctx, run_id, input.get("idle", 0))
+        if applied.remaining and applied.idle < IDLE_ROUNDS:
+            ctx.continue_as_new({"run_id": run_id, "planned": True, "idle": applied.idle})
             return None
         yield from _settle(ctx, run_id)
+        if applied.remaining:
+            reason = f"nothing could be written in {IDLE_ROUNDS} attempts"
     except TaskFailedError as failure:
         reason = f"{failure.details.error_type}: {failure.details.message}"[:500]
     ctx.set_custom_status({"step": "finishing"})
@@ -66,15 +70,26 @@ def archive_calendar(ctx: OrchestrationContext, input: dict[str, Any]) -> Genera
     return finished["state"]
 
 
-def _apply(ctx: OrchestrationContext, run_id: str) -> Generator[Any, Any, int]:
-    """Apply rounds until nothing is planned; what remains after a generation's rounds."""
+@dataclass(frozen=True, slots=True)
+class _Applied:
+    """What a generation's rounds left; ``idle`` rounds in a row wrote nothing."""
+
+    remaining: int
+    idle: int
+
+
+def _apply(ctx: OrchestrationContext, run_id: str, idle: int) -> Generator[Any, Any, _Applied]:
+    """Apply until nothing is planned, nothing moves any more, or the generation's rounds are used."""
+    remaining = 0
     for _ in range(ROUNDS_PER_GENERATION):
         progress = yield ctx.call_activity("apply_archive_run", input=run_id, retry_policy=_RETRY)
-        ctx.set_custom_status({"step": "applying", "remaining": progress["remaining"]})
-        if not progress["remaining"]:
-            return 0
+        remaining = progress["remaining"]
+        ctx.set_custom_status({"step": "applying", "remaining": remaining})
+        idle = 0 if progress["done"] or progress["failed"] else idle + 1
+        if not remaining or idle >= IDLE_ROUNDS:
+            break
         yield from _wait_until(ctx, progress["resume_at"])
-    return int(progress["remaining"])
+    return _Applied(remaining, idle)
 
 
 def _settle(ctx: OrchestrationContext, run_id: str) -> Generator[Any, Any]:

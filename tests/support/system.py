@@ -98,9 +98,11 @@ class System:
     async def finished(self, status_url: str, seconds: float = 300) -> dict[str, Any]:
         """The run once it is over. Raises TimeoutError."""
         async with asyncio.timeout(seconds):
-            while (run := await self.run_of(status_url))["state"] not in _TERMINAL:
+            while True:
+                run = await self.run_of(status_url)
+                if run["state"] in _TERMINAL:
+                    return run
                 await asyncio.sleep(0.2)
-        return run
 
     async def archive(self, archive: Archive) -> tuple[dict[str, Any], float]:
         """Request a run and follow it; the run and the seconds from the 202 to the end of its row."""
@@ -138,4 +140,4 @@ def _event(number: int, start: datetime, body_bytes: int) -> dict[str, Any]:
 
 def _archive_key(copy: Mapping[str, Any]) -> str:
     properties = copy.get("singleValueExtendedProperties") or []
-    return next((p["value"] for p in properties if p["id"].endswith(_ARCHIVE_KEY)), copy["id"])
+    return next((str(p["value"]) for p in properties if p["id"].endswith(_ARCHIVE_KEY)), str(copy["id"]))

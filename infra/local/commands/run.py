@@ -71,7 +71,7 @@ async def _work(stack: Stack, options: _Options, tell: Callable[[str], None]) ->
         if options.once:
             return status
         # With --json, stdout holds nothing but the object.
-        print(await _where(stack, options), file=sys.stderr if options.as_json else sys.stdout, flush=True)
+        print(await _where(stack), file=sys.stderr if options.as_json else sys.stdout, flush=True)
         try:
             raise LocalError(await stack.wait_until_a_part_ends())
         except asyncio.CancelledError:
@@ -83,8 +83,8 @@ async def _archive_all(
 ) -> tuple[list[MailboxOutcome], list[CalendarFile]]:
     today = datetime.now(UTC).date()
     mailboxes = demonstration.tenant(today, options.scale)
-    if loaded := await load_mailboxes(stack, mailboxes):
-        tell(f"loaded {loaded} mailboxes of the demonstration tenant")
+    if new := await load_mailboxes(stack, mailboxes):
+        tell(f"loaded {len(new)} mailboxes of the demonstration tenant")
     files = [
         await calendar_file.load_file(stack, path, text, options.wish) for path, text in options.calendars
     ]
@@ -93,7 +93,7 @@ async def _archive_all(
         for mailbox in mailboxes
     ]
     api = Api(stack.client, stack.api, await stack.token())
-    await register(api, [*people, *(file.person for file in files)], tell)
+    await register(api, [*people, *(file.person for file in files)], tell, new)
     configurations = {
         entry["source"].casefold(): entry async for entry in api.items("archive-configurations")
     }
@@ -122,10 +122,10 @@ async def _unless_a_part_ends[T](stack: Stack, work: Coroutine[Any, Any, T]) -> 
         await asyncio.gather(task, watch, return_exceptions=True)
 
 
-async def _where(stack: Stack, options: _Options) -> str:
+async def _where(stack: Stack) -> str:
     """Every URL and a ready token."""
     token = await stack.token()
-    port = "" if options.port == _PORT else f" --port {options.port}"
+    port = "" if stack.port == _PORT else f" --port {stack.port}"
     openapi = f"{stack.base_url}/api/openapi.json"
     described = f"\n  OpenAPI         {openapi}" if (await stack.client.get(openapi)).is_success else ""
     return f"""\

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from infra.local.functions_host.protos import TypedData
 
 
-class FunctionFailed(Exception):  # noqa: N818 - it reports the function's failure, not one of the host
+class FunctionFailed(Exception):
     """A function raised; `exception_type` is the name of its exception's class.
 
     `stack_trace` is the formatted traceback, with the chain of causes.

@@ -40,7 +40,8 @@ class Admin:
             return Answer(404, {"error": {"code": "NotFound", "message": str(error.args[0])}})
         except GraphError as error:
             return Answer(error.status, {"error": {"code": error.code, "message": error.message}})
-        except (LoadError, ValueError) as error:
+        except (LoadError, ValueError, TypeError) as error:
+            # A TypeError is a member of the wrong JSON type, in a load or a wish for a token.
             return Answer(400, {"error": {"code": "BadInput", "message": str(error)}})
 
     def _route(self, method: str, path: list[str], query: Mapping[str, str], raw: bytes, body: Any) -> Answer:

@@ -62,7 +62,10 @@ class Batch:
             raise bad_request(f"Batch request '{name}' needs a method and a url.")
         if url.startswith(("http://", "https://", "/v1.0", "v1.0")) or "$batch" in url:
             raise bad_request(f"Invalid url of batch request '{name}': it must be relative to the version.")
-        headers = CIMultiDict({key: str(value) for key, value in (entry.get("headers") or {}).items()})
+        given = entry.get("headers") or {}
+        if not isinstance(given, dict):
+            raise bad_request(f"Invalid headers of batch request '{name}'.")
+        headers = CIMultiDict({key: str(value) for key, value in given.items()})
         method, body = method.upper(), entry.get("body")
         if method in _WITH_BODY and (body is None or "Content-Type" not in headers):
             raise bad_request(f"Write request id : {name} does not contain Content-Type header or body.")

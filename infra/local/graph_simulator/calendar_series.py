@@ -268,7 +268,12 @@ def _dates(event: Component, name: str) -> list[Any]:
 
 
 def _moved(times: Times, start: datetime) -> Times:
-    return replace(times, start=start, end=start + (times.end - times.start))
+    """The same event at another start; its exact length stays (RFC 5545, 3.8.5.3)."""
+    if times.all_day:
+        return replace(times, start=start, end=start + (times.end - times.start))
+    length = times.end_zone.instant(times.end) - times.instant
+    end = (times.file_zone.instant(start) + length).astimezone(times.end_zone.clock)
+    return replace(times, start=start, end=end.replace(tzinfo=None))
 
 
 def _naive(times: Times) -> datetime:

@@ -45,6 +45,12 @@ class Rule:
     def __post_init__(self) -> None:
         if self.kind not in _KINDS:
             raise ValueError(f"unknown fault kind {self.kind!r}; known: {', '.join(_KINDS)}")
+        for name in ("status", "delay_ms", "stale_seconds", "skip", "probability", "seed"):
+            if not isinstance(getattr(self, name), int | float):
+                raise ValueError(f"{name} must be a number")
+        for name in ("times", "retry_after"):
+            if not isinstance(getattr(self, name), int | None):
+                raise ValueError(f"{name} must be a whole number or null")
         self._random = random.Random(self.seed)
         self._path = re.compile(self.path_regex) if self.path_regex else None
 

@@ -210,7 +210,7 @@ class _Parser:
         if self._take("name") != variable or self._take("name") != "eq":
             raise _refuse("categories/any supports 'eq' only.")
         wanted = str(self._literal(as_time=False))
-        return lambda row: wanted in row.data["categories"]
+        return lambda row: wanted in row.data.get("categories", ())
 
     def _literal(self, *, as_time: bool) -> Any:
         token = self._next()

@@ -178,7 +178,10 @@ class Identity:
                 claims["upn"] = upn
         if wish.get("roles"):
             claims["roles"] = list(wish["roles"])
-        for name, value in (wish.get("overrides") or {}).items():
+        overrides = wish.get("overrides") or {}
+        if not isinstance(overrides, dict):
+            raise ValueError("overrides must be an object")
+        for name, value in overrides.items():
             if value is None:
                 claims.pop(name, None)
             else:

@@ -12,6 +12,8 @@ from .zones import UTC_ZONE, find_zone
 
 _WALL = re.compile(r"(\d{4}-\d\d-\d\d)(?:T(\d\d:\d\d(?::\d\d)?)(?:\.(\d{1,7}))?)?")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+#: What Exchange's calendars hold.
+_FIRST_YEAR, _LAST_YEAR = 1601, 4499
 MICROSECOND = timedelta(microseconds=1)
 
 
@@ -102,6 +104,8 @@ def parse_wall(value: Any, name: str) -> tuple[datetime, str, ZoneInfo]:
         wall = datetime.fromisoformat(f"{day}T{clock or '00:00'}")
     except ValueError:
         raise invalid_value(f"{name}.dateTime '{text}' is not a time.") from None
+    if not _FIRST_YEAR <= wall.year <= _LAST_YEAR:
+        raise invalid_value(f"{name}.dateTime '{text}' is outside the years the calendar can hold.")
     if fraction:
         wall = wall.replace(microsecond=int(fraction.ljust(7, "0")[:6]))
     return wall, str(zone_name), zone
@@ -135,7 +139,10 @@ def build_span(
         zone_of_start = zone_of_end = UTC_ZONE
     start_us, end_us = wall_instant(start, zone_of_start), wall_instant(end, zone_of_end)
     if end_us < start_us:
-        raise invalid_value("The end of an event must not be before its start.")
+        if end < start or zone_of_start != zone_of_end:
+            raise invalid_value("The end of an event must not be before its start.")
+        # The start lies in a gap of the clock, which moves it past the end: the length stays.
+        end_us = start_us + (end - start) // MICROSECOND
     return Span(start, end, start_zone, end_zone, all_day, start_us, end_us)
 
 

@@ -105,7 +105,8 @@ def create_category(call: Call, mailbox: Mailbox, state: State) -> Answer:
 
 def translate_ids(call: Call, mailbox: Mailbox, state: State) -> Answer:
     """``POST /users/{id}/translateExchangeIds``, at most 1000 at a time (graph.md, Immutable ids)."""
-    body = {name.lower(): value for name, value in call.json().items()}
+    given = call.json()
+    body = {name.lower(): value for name, value in given.items()} if isinstance(given, dict) else {}
     wanted, target = body.get("inputids"), body.get("targetidtype")
     if not isinstance(wanted, list) or len(wanted) > 1000:
         raise bad_request("InputIds must be a list of at most 1000 ids.")

@@ -86,12 +86,14 @@ _DISCARD = text("""
      WHERE run_id = :run AND owner_id = :owner AND state = 'draft'
        AND source_key = ANY(CAST(:keys AS text[]))
 """)
-_DISCARD_REST = text("DELETE FROM archive_operations WHERE run_id = :run AND owner_id = :owner AND state = 'draft'")
+_DISCARD_REST = text(
+    "DELETE FROM archive_operations WHERE run_id = :run AND owner_id = :owner AND state = 'draft'"
+)
 _RECORD = text("""
     UPDATE archive_operations o
        SET state = v.state, error_code = v.code, error_detail = v.detail,
            first_sent_at = CASE v.state WHEN 'planned' THEN NULL ELSE o.first_sent_at END,
-           finished_at = CASE WHEN v.state IN ('planned', 'sent') THEN NULL ELSE CAST(:now AS timestamptz) END,
+           finished_at = CASE WHEN v.state NOT IN ('planned', 'sent') THEN CAST(:now AS timestamptz) END,
            payload = CASE WHEN v.state IN ('planned', 'sent') THEN o.payload END,
            record = CASE WHEN v.state IN ('done') THEN NULL ELSE o.record END
       FROM json_to_recordset(CAST(:rows AS json)) AS v(id uuid, state text, code text, detail text)
@@ -114,7 +116,7 @@ _CANCEL = text("""
      WHERE run_id = :run AND owner_id = :owner AND state IN ('draft', 'planned')
 """)
 _COUNTS = text("""
-    SELECT action, state, count(*) AS count FROM archive_operations
+    SELECT action, state, count(*) AS amount FROM archive_operations
      WHERE run_id = :run AND owner_id = :owner GROUP BY action, state
 """)
 _REMAINING = text("""
@@ -261,7 +263,7 @@ class ArchiveOperationRepository:
     async def counts(self, run_id: UUID) -> dict[tuple[OperationAction, OperationState], int]:
         """Operations of the run by action and state."""
         result = await self._session.execute(_COUNTS, self._scope | {"run": run_id})
-        return {(OperationAction(r.action), OperationState(r.state)): int(r.count) for r in result}
+        return {(OperationAction(r.action), OperationState(r.state)): int(r.amount) for r in result}
 
     async def problems(self, run_id: UUID, limit: int) -> list[dict[str, Any]]:
         """What was not written and why, in the order of the calendar (domain.md 2.12)."""

@@ -8,7 +8,7 @@ from sqlalchemy import case, func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.models import ArchiveRun, User
+from shared.database.models import ArchiveRun
 from shared.domain.archive_run import RunKind, RunState
 
 _OPEN = (RunState.QUEUED, RunState.RUNNING)
@@ -45,12 +45,12 @@ class ArchiveRunRepository:
         return (await self._session.execute(statement)).scalar_one_or_none()
 
     async def get(
-        self, tenant_id: UUID, run_id: UUID, owner_object_id: UUID | None = None
+        self, tenant_id: UUID, run_id: UUID, owner_id: UUID | None = None
     ) -> ArchiveRun | None:
-        """The run in the tenant; with ``owner_object_id`` only if that person owns it."""
+        """The run in the tenant; with ``owner_id`` only if that user owns it."""
         statement = select(ArchiveRun).where(ArchiveRun.tenant_id == tenant_id, ArchiveRun.id == run_id)
-        if owner_object_id is not None:
-            statement = statement.where(_owned_by(owner_object_id))
+        if owner_id is not None:
+            statement = statement.where(ArchiveRun.owner_id == owner_id)
         return (await self._session.execute(statement)).scalar_one_or_none()
 
     async def get_unscoped(self, run_id: UUID, *, lock: bool = False) -> ArchiveRun | None:
@@ -194,8 +194,3 @@ class ArchiveRunRepository:
                 _ADD_USAGE, {"run": run_id, "owner": owner_id, "requests": requests, "trips": round_trips}
             )
 
-
-def _owned_by(object_id: UUID) -> Any:
-    return ArchiveRun.owner_id.in_(
-        select(User.id).where(User.object_id == object_id, User.tenant_id == ArchiveRun.tenant_id)
-    )

@@ -242,7 +242,7 @@ class ArchivedEventRepository:
     async def apply_results(self, rows: Sequence[Mapping[str, Any]], now: datetime) -> None:
         """Take over what the operations' writes led to.
 
-        Rows name the operation's id, state (``done``, ``failed``, ``removed`` or ``conflict``), copy_id, etag and, where
+        Rows name the operation's id, state (``done``, ``failed`` or ``removed``), copy_id, etag and, where
         the copy holds another revision than the operation meant, revision.
         """
         if rows:

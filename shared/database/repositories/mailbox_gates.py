@@ -63,7 +63,7 @@ class MailboxGateRepository:
         return None if row is None else (Lease(mailbox_id, holder, row.fence), row.not_before)
 
     async def renew(self, lease: Lease, until: datetime) -> tuple[bool, datetime | None]:
-        """Extend the lease; ``(False, None)`` when it was lost. Otherwise also the ``not_before`` in force."""
+        """Extend the lease; ``(False, None)`` when it was lost. Otherwise also what ``not_before`` says."""
         row = (
             await self._session.execute(
                 _RENEW,

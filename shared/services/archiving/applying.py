@@ -16,8 +16,8 @@ from shared.services.archiving.sending import BatchOutcome, BatchSender
 BATCH_OPERATIONS = 20
 BATCH_BYTES = 3_000_000
 LONGEST_WAIT_SECONDS = 20.0
-# After so many batches in a row without any known answer the trouble is bigger than a batch.
-UNKNOWN_BATCHES_IN_A_ROW = 2
+# After so many batches in a row that settled nothing the trouble is bigger than a batch: come back later.
+FRUITLESS_BATCHES_IN_A_ROW = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class _Application:
         self._recorder = ResultRecorder(ports, context)
         self._deadline = ports.clock.now() + timedelta(seconds=ports.settings.apply_time_budget_seconds)
         self._budget = ports.settings.apply_operation_budget
-        self._done = self._failed = self._unknown_in_a_row = 0
+        self._done = self._failed = self._fruitless_in_a_row = 0
 
     async def run(self) -> ApplyProgress:
         """Batch k is in flight while k+1 is claimed and k-1 is recorded."""
@@ -83,7 +83,7 @@ class _Application:
                 break
             outcome, batch = await self._step(batch, previous)
             previous = outcome
-            if self._unknown_in_a_row >= UNKNOWN_BATCHES_IN_A_ROW:
+            if self._fruitless_in_a_row >= FRUITLESS_BATCHES_IN_A_ROW:
                 resume_at = self._ports.clock.now() + self._ports.busy_pause
                 break
         await self._record(previous)
@@ -106,7 +106,8 @@ class _Application:
         assert isinstance(sent, BatchOutcome)  # noqa: S101 - narrows what gather returns
         assert isinstance(claimed, list)  # noqa: S101
         await self._sender.answer_questions(sent)
-        self._unknown_in_a_row = self._unknown_in_a_row + 1 if sent.unknown == len(batch) else 0
+        fruitless = all(result.state is OperationState.PLANNED for result in sent.results)
+        self._fruitless_in_a_row = self._fruitless_in_a_row + 1 if fruitless else 0
         return sent, claimed
 
     async def _claim(self) -> list[ClaimedOperation]:

@@ -78,7 +78,7 @@ class BatchSender:
             if answer.retry_after is not None
             else DEFAULT_PAUSE_SECONDS * random.uniform(0.5, 1.5)
             for answer in answers
-            if answer.verdict in (Verdict.THROTTLED, Verdict.NOT_SENT)
+            if answer.verdict in _UNSENT
         ]
         if waits:
             await lease.close_mailbox_until(self._ports.clock.now() + timedelta(seconds=max(waits)))

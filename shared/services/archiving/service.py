@@ -16,11 +16,12 @@ from shared.database.repositories.archive_configurations import ArchiveConfigura
 from shared.database.repositories.archive_operations import ArchiveOperationRepository
 from shared.database.repositories.archive_runs import ArchiveRunRepository
 from shared.database.repositories.jobs import JobRepository
+from shared.domain import schedule
 from shared.domain.archive_run import OperationAction, OperationState, RunKind, RunMode, RunState
 from shared.domain.caller import Caller
-from shared.domain import schedule
 from shared.domain.window import Window, nightly_window, validate_window
 from shared.errors import Conflict, FieldError, NotFound, ValidationFailed
+from shared.services.access import Access
 from shared.services.archiving.applying import Applier, ApplyProgress
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.finishing import MAX_PROBLEMS, FinishedRun, Finisher
@@ -104,10 +105,8 @@ class ArchivingService:
     async def get_run(self, caller: Caller, run_id: UUID) -> RunView:
         """A run the caller may see. Raises NotFound."""
         async with self._ports.database.session() as session:
-            owner = None if caller.reads_tenant else caller.object_id
-            if owner is None and not caller.reads_tenant:
-                raise NotFound(f"archive run {run_id} does not exist")
-            run = await ArchiveRunRepository(session).get(caller.tenant_id, run_id, owner)
+            access = await Access.of(session, caller)
+            run = await ArchiveRunRepository(session).get(caller.tenant_id, run_id, access.readable_owner)
             if run is None:
                 raise NotFound(f"archive run {run_id} does not exist")
             operations = ArchiveOperationRepository(session, run.owner_id, run.configuration_id)
@@ -250,12 +249,10 @@ class ArchivingService:
     async def _configuration(
         self, session: AsyncSession, caller: Caller, configuration_id: UUID
     ) -> ArchiveConfiguration:
-        configurations = ArchiveConfigurationRepository(session)
-        configuration = await configurations.get(caller.tenant_id, configuration_id)
-        if configuration is not None and not caller.is_admin:
-            owner = await configurations.owner_object_id(caller.tenant_id, configuration_id)
-            if owner is None or not caller.is_person(owner):
-                configuration = None
+        access = await Access.of(session, caller)
+        configuration = await ArchiveConfigurationRepository(session).get(
+            caller.tenant_id, configuration_id, access.writable_owner
+        )
         if configuration is None:
             raise NotFound(f"archive configuration {configuration_id} does not exist")
         return configuration

@@ -1,6 +1,5 @@
 """Errors as RFC 9457 problem details; nothing of the inside is ever shown."""
 
-import sys
 from collections.abc import Mapping
 from math import ceil
 
@@ -10,8 +9,6 @@ from shared.schemas.problems import FieldProblem, Problem
 MEDIA_TYPE = "application/problem+json"
 _TYPE_PREFIX = "urn:admin-assistant:problem:"
 _MOST_ERRORS = 100
-#: PostgreSQL's classes 08 (connection), 53 (resources), 57 (operator intervention), and lock not available.
-_PASSING_STATES = ("08", "53", "57", "55P03", "40001", "40P01")
 
 
 def describe(error: AdminAssistantError, *, instance: str, correlation_id: str) -> Problem:
@@ -51,23 +48,6 @@ def translate(error: Exception) -> AdminAssistantError | None:
     """The product's error for an exception of an infrastructure library, None if it is a defect of ours."""
     if isinstance(error, AdminAssistantError):
         return error
-    if isinstance(error, TimeoutError | ConnectionError) or _database_is_away(error):
+    if isinstance(error, TimeoutError | ConnectionError):
         return Unavailable("a system that the answer needs is away or busy", retry_after=2)
     return None
-
-
-def _database_is_away(error: Exception) -> bool:
-    """True for an exhausted pool, a lost connection, a statement timeout, or a failed serialisation."""
-    api = sys.modules.get("sqlalchemy.exc")
-    if api is None or not isinstance(error, api.SQLAlchemyError):
-        return False
-    if isinstance(error, api.TimeoutError):
-        return True
-    if not isinstance(error, api.DBAPIError):
-        return False
-    state = getattr(error.orig, "sqlstate", None) or ""
-    return (
-        bool(error.connection_invalidated)
-        or isinstance(error, api.InterfaceError)
-        or (state.startswith(_PASSING_STATES))
-    )

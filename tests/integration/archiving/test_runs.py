@@ -301,7 +301,12 @@ async def test_a_plan_that_broke_off_starts_over(world: World) -> None:
 async def test_an_archive_calendar_that_is_gone_fails_the_run_and_writes_nothing(world: World) -> None:
     await world.open(week(2))
     async with world.database.session() as session:
-        await session.execute(text("UPDATE archive_configurations SET archive_calendar_id = overlay(archive_calendar_id placing 'zzzz' from length(archive_calendar_id) - 12 for 4)"))
+        await session.execute(
+            text(
+                "UPDATE archive_configurations SET archive_calendar_id = "
+                "overlay(archive_calendar_id placing 'zzzz' from length(archive_calendar_id) - 12 for 4)"
+            )
+        )
     report = await world.archive()
     assert (report["state"], report["source"]) == ("completed_with_errors", 0)
     assert "does not exist" in report["reason"]

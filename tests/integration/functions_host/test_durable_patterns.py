@@ -7,11 +7,12 @@ from pathlib import Path
 
 import grpc
 import pytest
+from durabletask.scheduled import AsyncScheduledTaskClient, ScheduleCreationOptions
 
-from tests.integration.functions_host.durable_apps.harness import EngineUnderTest, running_engine
+from tests.integration.functions_host.durable_apps.harness import EngineUnderTest, eventually, running_engine
 
 # The SDK says so of itself, once in a process, whatever the app does.
-pytestmark = pytest.mark.filterwarnings("ignore:azure.functions df_(loads|dumps):DeprecationWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:azure.functions:DeprecationWarning")
 
 
 @pytest.fixture
@@ -179,3 +180,19 @@ async def test_purging_forgets_only_what_has_ended(hub: EngineUnderTest) -> None
     assert await hub.client.get_orchestration_state(ended) is None
     assert await hub.client.wait_for_orchestration_completion(ended, timeout=5) is None
     assert await hub.status(running) == "RUNNING"
+
+
+async def test_scheduled_tasks_of_the_sdk_run_again_and_again(hub: EngineUnderTest) -> None:
+    schedules = AsyncScheduledTaskClient(hub.client)
+    second = timedelta(seconds=1)
+    plan = ScheduleCreationOptions("often", "chain", second, orchestration_input=["Ada"])
+
+    schedule = await schedules.create_schedule(plan)
+    await eventually(lambda: _greeted(hub, 2), "two runs of the schedule")
+    await schedule.delete()
+
+    assert await schedules.get_schedule("often") is None
+
+
+async def _greeted(hub: EngineUnderTest, times: int) -> bool:
+    return hub.app.calls.count(("activity", "greet")) >= times

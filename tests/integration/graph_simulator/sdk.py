@@ -118,9 +118,8 @@ async def open_graph(simulator: GraphSimulator, credential: AsyncTokenCredential
     base = f"{simulator.base_url}/v1.0"
     auth = AzureIdentityAuthenticationProvider(credential, scopes=["https://graph.microsoft.com/.default"])
     transport = httpx.AsyncHTTPTransport(verify=NO_TLS)
-    http = httpx.AsyncClient(
-        base_url=base, timeout=httpx.Timeout(30, connect=5), transport=transport, verify=NO_TLS
-    )
+    timeout = httpx.Timeout(30, connect=5)
+    http = httpx.AsyncClient(base_url=base, timeout=timeout, transport=transport, verify=NO_TLS)
     http = GraphClientFactory.create_with_custom_middleware(middleware=[], client=http)
     adapter = GraphRequestAdapter(auth, client=http)
     adapter.base_url = base

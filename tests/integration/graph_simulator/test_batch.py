@@ -43,7 +43,7 @@ async def test_batch_creates_each_event_and_answers_each_request(
 async def test_two_parallel_batches_of_one_mailbox_are_throttled_and_two_mailboxes_are_not(
     graph: Graph, archive: str, simulator: GraphSimulator, admin: httpx.AsyncClient
 ) -> None:
-    simulator.settings.update({"latency_ms": 20})
+    simulator.settings.update({"latency_ms": 60})
     await admin.post("/_simulator/mailboxes", json=[{"address": "bob@contoso.example"}])
     other = [create(f"b{number}", "/users/bob@contoso.example") for number in range(8)]
     both = await asyncio.gather(graph.batch(*creates(archive, 8)), graph.batch(*other))
@@ -83,6 +83,7 @@ async def test_dependent_requests_run_in_order_and_fail_together(
         [{"id": str(n), "method": "GET", "url": f"/users/{ADDRESS}/events"} for n in range(21)],
         [{"id": "1", "method": "GET", "url": f"/users/{ADDRESS}/events"}] * 2,
         [{"id": "1", "method": "GET"}],
+        [{"id": "1", "method": "GET", "url": f"/users/{ADDRESS}/events", "headers": ["Prefer"]}],
         [{"id": "1", "method": "POST", "url": f"/users/{ADDRESS}/events", "body": {}}],
         [{"id": "1", "method": "POST", "url": f"/users/{ADDRESS}/events", "headers": JSON}],
         [{"id": "1", "method": "GET", "url": "https://graph.microsoft.com/v1.0/users"}],
@@ -211,7 +212,12 @@ async def test_rules_strike_as_often_as_they_say(graph: Graph, user: str, admin:
     shown = (await admin.get("/_simulator/faults")).json()["value"]
     assert [entry["struck"] for entry in shown] == [2]
     assert (await admin.delete("/_simulator/faults")).status_code == 204
-    assert (await admin.post("/_simulator/faults", json={"kind": "earthquake"})).status_code == 400
+    for wrong in (
+        {"kind": "earthquake"},
+        {"kind": "delay", "delay_ms": "long"},
+        {"kind": "status", "match": {"x": 1}},
+    ):
+        assert (await admin.post("/_simulator/faults", json=wrong)).status_code == 400
 
 
 async def test_probability_is_reproducible(graph: Graph, user: str, simulator: GraphSimulator) -> None:

@@ -83,6 +83,18 @@ async def test_series_keeps_its_local_time_across_a_clock_change(graph: Graph, u
     assert [event["id"] for event in again] == [event["id"] for event in events]
 
 
+async def test_occurrence_in_the_gap_of_the_clock_keeps_its_length(graph: Graph, user: str) -> None:
+    daily = {
+        "pattern": {"type": "daily", "interval": 1},
+        "range": {"type": "numbered", "startDate": "2026-03-28", "numberOfOccurrences": 3},
+    }
+    body = timed("2026-03-28T02:30:00", "2026-03-28T03:00:00", "Europe/Berlin", recurrence=daily)
+    await graph.request("POST", f"{user}/events", body)
+    events = await graph.all(f"{user}/calendarView?{MARCH}")
+    assert starts(events) == ["2026-03-28T01:30", "2026-03-29T01:30", "2026-03-30T00:30"]
+    assert [event["end"]["dateTime"][11:16] for event in events] == ["02:00", "02:00", "01:00"]
+
+
 async def test_occurrence_can_be_moved_and_cancelled_alone(graph: Graph, user: str) -> None:
     created = await make_series(graph, user)
     events = await graph.all(f"{user}/calendarView?{MARCH}&$orderby=start/dateTime")

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -161,7 +162,34 @@ async def test_the_server_of_database_url_wins(postgres: Postgres, tmp_path: Pat
             assert await connection.fetchval("SELECT current_user") == role
             await connection.close()
         assert given.url().startswith("postgresql+asyncpg://app_user:")
-    assert not folder.exists()
+        assert given.pid is None
+
+
+async def test_a_database_url_without_a_database_gives_each_system_its_own(
+    postgres: Postgres, tmp_path: Path
+) -> None:
+    environ = {"DATABASE_URL": admin_url(postgres, "postgres")}
+    async with (
+        Postgres(tmp_path / "one", environ=environ) as one,
+        Postgres(tmp_path / "two", environ=environ) as two,
+        Postgres(tmp_path / "one", environ=environ) as one_again,
+    ):
+        assert one.database == one_again.database != two.database
+        await (await connect(two, USER, two.database)).close()
+
+
+async def test_what_a_deleted_system_left_outside_is_swept_by_the_next_one(tmp_path: Path) -> None:
+    folders = [tmp_path / f"{number}{'x' * 120}" / "postgres" for number in range(2)]
+    outside = []
+    try:
+        for folder in folders:
+            async with Postgres(folder, environ={}) as server:
+                outside.append(Path(str(make_url(server.url()).query["host"])).parent)
+            shutil.rmtree(folder)
+        assert [folder.exists() for folder in outside] == [False, True]
+    finally:
+        for folder in folders:
+            delete_state(folder)
 
 
 async def test_a_database_url_that_may_not_make_roles_needs_one_for_migrations(postgres: Postgres) -> None:

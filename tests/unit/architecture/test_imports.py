@@ -89,7 +89,9 @@ def test_the_public_contract_loads_without_database_and_graph() -> None:
     for name, path in modules():
         if name.startswith("shared.schemas"):
             loaded = imports_of(path, module_level=True)
-            assert not [i for i in loaded if i.startswith(("shared.database", "shared.graph", "sqlalchemy"))], name
+            assert not [
+                i for i in loaded if i.startswith(("shared.database", "shared.graph", "sqlalchemy"))
+            ], name
 
 
 def test_the_domain_is_pure() -> None:

@@ -81,6 +81,21 @@ async def test_tries_and_waits_are_bounded(statuses: list[int | None]) -> None:
     assert clock.waited <= 21
 
 
+async def test_slow_failures_are_not_repeated_for_ever() -> None:
+    clock = PatientClock()
+    calls = 0
+
+    async def slow() -> None:
+        nonlocal calls
+        calls += 1
+        await clock.sleep(60)
+        raise GraphCallError(None, "timeout")
+
+    with pytest.raises(GraphCallError):
+        await reads(clock).run("m", slow)
+    assert calls == 2
+
+
 async def test_a_wait_beyond_patience_is_not_begun() -> None:
     clock = PatientClock()
     with pytest.raises(GraphCallError) as caught:
@@ -171,6 +186,22 @@ async def test_no_slot_is_lost_or_given_twice(users: list[tuple[int, bool]]) -> 
     assert most <= 4
     async with asyncio.timeout(1), throttle.slots("m", 4):
         pass
+
+
+async def test_a_slot_given_to_one_who_just_left_goes_to_the_next() -> None:
+    throttle = Throttle()
+
+    async def hold() -> None:
+        async with throttle.slots("m", 4):
+            pass
+
+    async with throttle.slots("m", 4):
+        leaving, staying = asyncio.create_task(hold()), asyncio.create_task(hold())
+        await asyncio.sleep(0)
+    leaving.cancel()
+    async with asyncio.timeout(1):
+        await staying
+    assert (await asyncio.gather(leaving, return_exceptions=True))[0].__class__ is asyncio.CancelledError
 
 
 def test_retry_after_in_every_form() -> None:

@@ -21,13 +21,14 @@ from infra.local.functions_host.errors import StartupError
 
 WEBHOOK_PATH = "/runtime/webhooks/durabletask"
 _LARGEST_MESSAGE = 2**31 - 1
-# These describe every call and every replay at INFO; what matters the hub and the worker say themselves.
-_TALKATIVE = (
-    "durabletask-client",
-    "durabletask-async_client",
-    "durabletask.testing",
-    "azure.durable_functions",
-)
+# These describe every call of a client at INFO.
+_TALKATIVE = ("durabletask-client", "durabletask-async_client", "durabletask.testing")
+_REPLAYS = "azure.durable_functions.worker"
+
+
+def _worth_saying(record: logging.LogRecord) -> bool:
+    """Not the line that the SDK writes at every step of every orchestration that goes on."""
+    return " yielded with " not in str(record.msg)
 
 
 class DurableEngine:
@@ -72,6 +73,7 @@ class DurableEngine:
         """Takes up the saved state and runs what is due. Raises StartupError if the state cannot be used."""
         for name in _TALKATIVE:
             logging.getLogger(name).setLevel(logging.WARNING)
+        logging.getLogger(_REPLAYS).addFilter(_worth_saying)
         try:
             await asyncio.to_thread(self._journal.open)
         except StorageError as error:

@@ -83,7 +83,7 @@ class EntityBackend(TrackedBackend):
             entity = self.find_entity(work.entity_id)
             if entity is None or not entity.dispatched_operations:
                 return
-            entity.dispatched_operations.clear()
+            entity.dispatched_operations = []
             entity.serialized_state = result.entityState.value if result.HasField("entityState") else None
             entity.last_modified_at = utc_now()
             self._touch_entity(entity)

@@ -56,7 +56,7 @@ class Journal:
         Raises StorageError if another process has it, or it is not one of ours.
         """
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(self._path, timeout=5, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(self._path, timeout=2, isolation_level=None, check_same_thread=False)
         try:
             # Exclusive: a second host on the same state would run everything twice.
             connection.execute("PRAGMA locking_mode = EXCLUSIVE")

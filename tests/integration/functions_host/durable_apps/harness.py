@@ -17,7 +17,7 @@ from tests.integration.functions_host.durable_apps.in_process import InProcessAp
 
 PATTERNS = Path(__file__).parent / "patterns"
 PREFIX = "/runtime/webhooks/durabletask"
-_PATIENCE = 15.0
+_PATIENCE = 8.0
 
 
 class EngineUnderTest:

@@ -1,9 +1,10 @@
 """Activities; some count in files, so that a test sees every execution, whatever process it was in."""
 
+# The worker takes no parameterised type for a trigger's argument: `dict`, not `dict[str, Any]`.
+
 import asyncio
 import os
 from pathlib import Path
-from typing import Any
 
 import azure.durable_functions as df
 
@@ -29,7 +30,7 @@ def square(number: int) -> int:
 
 
 @bp.activity_trigger(input_name="data")
-def fail_until(data: dict[str, Any]) -> str:
+def fail_until(data: dict) -> str:
     attempt = _count(data["name"])
     if attempt < data["succeeds_at"]:
         raise ValueError(f"attempt {attempt} of {data['name']}")
@@ -37,7 +38,7 @@ def fail_until(data: dict[str, Any]) -> str:
 
 
 @bp.activity_trigger(input_name="data")
-async def wait_for_file(data: dict[str, Any]) -> str:
+async def wait_for_file(data: dict) -> str:
     """Counts itself, then waits for the file `release-NAME`."""
     folder = Path(os.environ["PATTERNS_FOLDER"])
     number = _count(data["name"])

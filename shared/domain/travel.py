@@ -1,0 +1,43 @@
+"""Is an event a journey: a travel word in its subject or in a category (domain.md 2.7)."""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from functools import lru_cache
+
+DEFAULT_TRAVEL_WORDS = (
+    "travel",
+    "travelling",
+    "drive",
+    "driving",
+    "flight",
+    "flying",
+    "commute",
+    "commuting",
+    "transit",
+    "journey",
+    "trip",
+    "airport",
+)
+
+
+def is_travel(subject: str, categories: Iterable[str], words: tuple[str, ...] = DEFAULT_TRAVEL_WORDS) -> bool:
+    """Whether one of the words stands in the subject or in a category, as a whole word in any case.
+
+    "Contract strip review" holds no "trip" (domain.md 14). A word of several parts matches with any
+    white space between them. No words: nothing is travel.
+    """
+    pattern = _pattern(words)
+    if pattern is None:
+        return False
+    return any(pattern.search(_folded(text)) is not None for text in (subject, *categories))
+
+
+@lru_cache(maxsize=64)
+def _pattern(words: tuple[str, ...]) -> re.Pattern[str] | None:
+    parts = [r"\s+".join(map(re.escape, _folded(word).split())) for word in words if word.strip()]
+    return re.compile(rf"(?<!\w)(?:{'|'.join(parts)})(?!\w)") if parts else None
+
+
+def _folded(text: str) -> str:
+    return text.lower() if text.isascii() else unicodedata.normalize("NFC", text.casefold())

@@ -1,0 +1,140 @@
+"""``./dev run`` as a person uses it: it archives, says what it did, and notices what is wrong."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.local.readback import property_of
+from infra.local.stack import ROOT, Stack
+from infra.local.state_folder import delete_state
+
+pytestmark = pytest.mark.slow
+
+_ADDRESS = "anna.gruber@example.com"
+_CALENDAR = """\
+BEGIN:VCALENDAR
+VERSION:2.0
+X-WR-TIMEZONE:Europe/Vienna
+BEGIN:VEVENT
+UID:series
+DTSTART;TZID=Europe/Vienna:20240902T090000
+DTEND;TZID=Europe/Vienna:20240902T103000
+RRULE:FREQ=WEEKLY;BYDAY=MO;COUNT=10
+EXDATE;TZID=Europe/Vienna:20240909T090000
+SUMMARY:Jour fixe
+END:VEVENT
+BEGIN:VEVENT
+UID:pills
+DTSTART;TZID=Europe/Vienna:20240903T090000
+DTEND;TZID=Europe/Vienna:20240903T091500
+RRULE:FREQ=HOURLY;COUNT=3
+SUMMARY:Pills
+END:VEVENT
+END:VCALENDAR
+"""
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "state of mine"
+    yield folder
+    delete_state(folder)
+
+
+async def test_a_run_archives_everything_once_and_a_second_one_nothing(state: Path) -> None:
+    status, first, said = run_once(state)
+    assert status == 0, said
+    assert len(first) == 3
+    for counts in first.values():
+        assert counts["archived"] > 60
+        assert counts["archived"] + counts["merged"] == counts["source"]
+    status, second, said = run_once(state)
+    assert status == 0, said
+    for counts in second.values():
+        assert counts["unchanged"] > 0
+        assert not any(counts[name] for name in ("archived", "updated", "failed", "missing", "doubled"))
+
+
+async def test_a_lost_copy_and_a_second_copy_are_noticed_whatever_the_database_says(state: Path) -> None:
+    assert run_once(state)[0] == 0
+    async with Stack(state) as stack:
+        copies = await archived(stack)
+        times = Counter(json.dumps([copy["subject"], copy["start"], copy["end"]]) for copy in copies)
+        alone = [
+            copy for copy in copies if times[json.dumps([copy["subject"], copy["start"], copy["end"]])] == 1
+        ]
+        lost, doubled = alone[0], alone[1]
+        await stack.simulator("DELETE", f"mailboxes/{_ADDRESS}/events/{lost['id']}")
+        names = ("subject", "body", "start", "end", "isAllDay", "singleValueExtendedProperties")
+        twin = {name: doubled[name] for name in names}
+        await stack.simulator("POST", f"mailboxes/{_ADDRESS}/events", twin, calendar="Archive")
+        await stack.save_mailboxes()
+    status, counts, said = run_once(state)
+    assert status == 1
+    assert (counts[_ADDRESS]["missing"], counts[_ADDRESS]["doubled"]) == (1, 1), said
+    assert f"dev: {_ADDRESS}: 1 missing" in said
+
+
+async def test_a_calendar_file_becomes_a_mailbox_and_is_told_in_hours(state: Path, tmp_path: Path) -> None:
+    path = tmp_path / "Mein Kalender.ics"
+    path.write_text(_CALENDAR)
+    command = [*dev("run", "--once", "--json"), "--state", str(state), "--port", "0", "--calendar", path.name]
+    # The name is relative to the folder of whoever calls.
+    done = await asyncio.to_thread(
+        subprocess.run, command, env=environment(), cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    (calendar,) = told["calendars"]
+    assert told["mailboxes"][calendar["mailbox"]]["archived"] == calendar["events"] == 12
+    assert calendar["zone"] == "Europe/Vienna"
+    assert calendar["series"] == 1
+    assert calendar["weeks"][0] == {"monday": "2024-09-02", "events": 4, "hours": 2.25}
+    assert [entry["summary"] for entry in calendar["unrepresentable"]] == ["Pills"]
+
+
+async def test_it_serves_until_it_is_told_to_stop(state: Path) -> None:
+    command = [*dev("run"), "--state", str(state), "--port", "0"]
+    process = await asyncio.create_subprocess_exec(
+        *command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    said = ""
+    while "Stop: Ctrl-C" not in said and (line := await process.stdout.readline()):
+        said += line.decode()
+    for name in ("API", "Graph", "Entra", "simulator", "PostgreSQL", "logs", "Token of"):
+        assert name in said
+    process.send_signal(signal.SIGINT)
+    _, errors = await process.communicate()
+    assert process.returncode == 0
+    assert "Traceback" not in errors.decode()
+
+
+async def archived(stack: Stack) -> list[dict[str, Any]]:
+    copies = (await stack.simulator("GET", f"mailboxes/{_ADDRESS}/events", calendar="Archive"))["value"]
+    return [copy for copy in copies if property_of(copy, "ArchiveKey")]
+
+
+def run_once(state: Path) -> tuple[int, dict[str, dict[str, Any]], str]:
+    """Exit status, counts by mailbox and what went to stderr."""
+    command = [*dev("run", "--once", "--json"), "--state", str(state), "--port", "0"]
+    done = subprocess.run(command, env=environment(), cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout.count("\n") == 1, done.stderr
+    return done.returncode, json.loads(done.stdout)["mailboxes"], done.stderr
+
+
+def dev(*arguments: str) -> list[str]:
+    return [sys.executable, "-P", "-m", "infra.local", *arguments]
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT)}

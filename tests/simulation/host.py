@@ -1,0 +1,113 @@
+"""One process of ours: its clock, its connections, its services; it can die at any moment."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+
+from shared.clock import Clock
+from shared.database.engine import Database
+from shared.graph.calendar_adapter import CalendarAdapter
+from shared.graph.client import GraphClient
+from shared.graph.throttle import Throttle
+from shared.services.archiving.context import ArchivingPorts
+from shared.services.archiving.service import ArchivingService
+from shared.services.mailbox_pauses import MailboxPauses
+from shared.settings import Settings
+from tests.simulation.graph_world import GraphTransport, GraphWorld
+from tests.simulation.postgres_wire import PostgresWire
+
+EPOCH = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
+
+
+class HostClock:
+    """A process's idea of the time: virtual, and possibly wrong by some seconds."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, offset: float) -> None:
+        self._loop = loop
+        self.offset = offset
+
+    def now(self) -> datetime:
+        """The current instant, aware, in UTC."""
+        return EPOCH + timedelta(seconds=self._loop.time() + self.offset)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait in virtual time."""
+        await asyncio.sleep(max(0.0, seconds))
+
+
+class _Token:
+    token = "token"  # noqa: S105 - no secret
+    expires_on = 4_000_000_000
+
+
+class _Tokens:
+    """Tokens are not what is simulated here."""
+
+    async def get_token(self, *scopes: str, **options: Any) -> _Token:
+        return _Token()
+
+    async def value(self) -> str:
+        return _Token.token
+
+    async def invalidate(self, value: str | None = None) -> None:
+        return
+
+    async def close(self) -> None:
+        return
+
+
+class SimulatedGraphClient(GraphClient):
+    """The real client on the simulated transport."""
+
+    def __init__(self, settings: Settings, transport: httpx.AsyncBaseTransport) -> None:
+        tokens: Any = _Tokens()
+        super().__init__(
+            settings.graph_base_url,
+            tokens,
+            scope=settings.graph_scope,
+            read_timeout=settings.graph_read_timeout,
+        )
+        self._simulated = transport
+
+    def _http_client(self) -> httpx.AsyncClient:
+        if self._http is None:
+            self._http = httpx.AsyncClient(transport=self._simulated, base_url=self.base_url, timeout=None)
+        return self._http
+
+
+class Host:
+    """A worker process. After ``die`` nothing it still tries has any effect."""
+
+    def __init__(
+        self, name: str, settings: Settings, graph: GraphWorld, wire: PostgresWire, clock: HostClock
+    ) -> None:
+        self.name = name
+        self.clock = clock
+        self.dead = False
+        #: Until when (own clock) Graph told this process to leave a mailbox alone.
+        self.told: dict[str, datetime] = {}
+        self._wire = wire
+        self._transport = GraphTransport(graph, name, self._told)
+        self.database = Database(settings, application_name=name)
+        self._client = SimulatedGraphClient(settings, self._transport)
+        typed: Clock = clock
+        throttle = Throttle(MailboxPauses(self.database), typed)
+        calendars = CalendarAdapter(self._client, throttle)
+        self.archiving = ArchivingService(ArchivingPorts(self.database, calendars, typed, settings))
+        self.activities: set[asyncio.Task[Any]] = set()
+
+    def die(self, *, calls_arrive: bool) -> None:
+        """The process is gone at once: no rollback of its own, no release, no goodbye."""
+        self.dead = self._transport.dead = True
+        self._wire.kill(self.name, calls_arrive=calls_arrive)
+
+    async def close(self) -> None:
+        """End the process in order."""
+        if not self.dead:
+            await self.database.close()
+
+    def _told(self, mailbox: str, seconds: float) -> None:
+        until = self.clock.now() + timedelta(seconds=seconds)
+        self.told[mailbox] = max(until, self.told.get(mailbox, until))

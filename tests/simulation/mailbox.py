@@ -1,0 +1,321 @@
+"""A person's mailbox: what is in it, and what the person does to it at random moments."""
+
+import random
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from infra.local.graph_simulator.errors import GraphError, LoadError
+from infra.local.graph_simulator.event_fields import read_event
+from infra.local.graph_simulator.model import Calendar, Event, Item, Occurrence
+from infra.local.graph_simulator.rendering import raw_json
+from tests.simulation.graph_world import GraphWorld
+
+type Json = dict[str, Any]
+type Keyed = dict[str, Json]
+
+_ZONES = ("UTC", "Europe/Berlin", "Pacific Standard Time", "America/New_York", "Asia/Tokyo")
+_WORDS = ("Review", "Lunch", "Acme", "Travel", "Planning", "日本語", "Ünïcode", "Extended", "1:1")
+_CATEGORIES = ("Acme - billable", "Beta - non-billable", "Online", "Break - non-billable")
+_FAR = 10**17
+DAYS = 10
+
+
+class Person:
+    """The owner of the mailbox; every change goes into ``history``."""
+
+    def __init__(self, rng: random.Random, graph: GraphWorld, oid: UUID, first_day: datetime) -> None:
+        self._rng = rng
+        self._graph = graph
+        self._first = first_day
+        self._number = 0
+        zone = rng.choice(("UTC", "Europe/Berlin", "America/New_York"))
+        graph.loader.load_mailbox(
+            {
+                "address": "ada@example.test",
+                "oid": str(oid),
+                "display_name": "Ada",
+                "time_zone": zone,
+                "calendars": [
+                    {"name": "Calendar", "is_default": True},
+                    {"name": "Archive"},
+                    {"name": "Other"},
+                ],
+            }
+        )
+        self.mailbox = graph.state.mailbox(str(oid))
+        self._by_name = {calendar.name: calendar for calendar in self.mailbox.calendars.values()}
+        #: Every version a source key ever had in the source calendar or elsewhere in the mailbox.
+        self.history: dict[str, list[Json]] = {}
+        #: Archive keys of copies the person edited or deleted.
+        self.touched: set[str] = set()
+        self.log: list[str] = []
+
+    @property
+    def source(self) -> Calendar:
+        """The calendar that is archived."""
+        return self._by_name["Calendar"]
+
+    @property
+    def archive(self) -> Calendar:
+        """The calendar with the copies."""
+        return self._by_name["Archive"]
+
+    @property
+    def other(self) -> Calendar:
+        """A calendar that is not archived."""
+        return self._by_name["Other"]
+
+    def instances(self, *calendars: Calendar) -> list[Json]:
+        """Single events, occurrences and exceptions of calendars, in full."""
+        events = [event for calendar in calendars for event in calendar.events.values()]
+        return [raw_json(item) for item in self._graph.service.resources.instances_in(events, -_FAR, _FAR)]
+
+    def remember(self) -> None:
+        """Add what the mailbox holds now to the history."""
+        for item in self.instances(self.source, self.other):
+            versions = self.history.setdefault(key_of(item), [])
+            if not versions or versions[-1] != item:
+                versions.append(item)
+
+    def populate(self, count: int) -> None:
+        """The first events."""
+        for _ in range(count):
+            self._create()
+        self.remember()
+
+    def act(self) -> None:
+        """Do one thing to the mailbox."""
+        actions = (
+            (self._create, 4),
+            (self._edit, 5),
+            (self._shift, 3),
+            (self._delete, 2),
+            (self._move, 2),
+            (self._duplicate, 3),
+            (self._rezone, 1),
+            (self._cancel, 1),
+            (self._recreate, 1),
+            (self._except, 3),
+            (self._convert, 1),
+            (self._touch_copy, 1),
+        )
+        action = self._rng.choices([a for a, _ in actions], [weight for _, weight in actions])[0]
+        try:
+            action()
+        except (GraphError, LoadError) as error:
+            self.log.append(f"{action.__name__} refused: {error}")
+            return
+        self.log.append(action.__name__)
+        self.remember()
+
+    def _events(self, calendar: Calendar | None = None) -> list[Event]:
+        return list((calendar or self.source).events.values())
+
+    def _pick(self) -> Event | None:
+        events = self._events()
+        return self._rng.choice(events) if events else None
+
+    def _create(self) -> None:
+        self._number += 1
+        rng = self._rng
+        kind = rng.random()
+        entry = self._entry()
+        if kind < 0.12:
+            entry["recurrence"] = self._recurrence(entry)
+        elif kind < 0.2 and self._events():
+            entry = self._copy_of(rng.choice(self._events())) or entry
+        self._graph.loader.load_event(self.source, entry)
+
+    def _entry(self) -> Json:
+        rng = self._rng
+        all_day = rng.random() < 0.12
+        zone = rng.choice(_ZONES)
+        start = self._moment()
+        if all_day:
+            start = datetime(start.year, start.month, start.day)
+            length = timedelta(days=rng.choice((1, 1, 2)))
+        else:
+            length = timedelta(minutes=rng.choice((0, 15, 30, 60, 60, 90, 1500)))
+        entry: Json = {
+            "subject": f"{rng.choice(_WORDS)} {self._number}",
+            "body": {"contentType": "html", "content": f"<p>Body {rng.randrange(1000)}</p>"},
+            "start": {"dateTime": start.isoformat(), "timeZone": zone},
+            "end": {"dateTime": (start + length).isoformat(), "timeZone": zone},
+            "isAllDay": all_day,
+            "showAs": rng.choice(("busy", "free", "tentative", "oof", "unknown")),
+            "categories": rng.sample(_CATEGORIES, rng.randrange(3)),
+            "sensitivity": rng.choice(("normal", "normal", "private")),
+        }
+        if rng.random() < 0.15:
+            address = {"address": "bob@example.test", "name": "Bob"}
+            entry["attendees"] = [{"emailAddress": address, "type": "required"}]
+        if rng.random() < 0.1:
+            entry["attachments"] = rng.randrange(1, 4)
+        if rng.random() < 0.1:
+            entry["location"] = {"displayName": "Room 1"}
+        return entry
+
+    def _moment(self) -> datetime:
+        day = self._rng.randrange(-1, DAYS + 1)
+        return (self._first + timedelta(days=day, minutes=15 * self._rng.randrange(96))).replace(tzinfo=None)
+
+    def _recurrence(self, entry: Json) -> Json:
+        first = entry["start"]["dateTime"][:10]
+        return {
+            "pattern": {"type": "daily", "interval": self._rng.choice((1, 2))},
+            "range": {
+                "type": "numbered",
+                "startDate": first,
+                "numberOfOccurrences": self._rng.randrange(2, 6),
+                "recurrenceTimeZone": entry["start"]["timeZone"],
+            },
+        }
+
+    def _copy_of(self, event: Event) -> Json | None:
+        if event.recurrence is not None:
+            return None
+        item = raw_json(event)
+        kept = ("subject", "body", "start", "end", "isAllDay", "showAs", "categories", "sensitivity")
+        return {name: item[name] for name in kept}
+
+    def _duplicate(self) -> None:
+        event = self._pick()
+        entry = self._copy_of(event) if event else None
+        if entry is not None:
+            self._graph.loader.load_event(self.source, entry)
+
+    def _patch(self, item: Item, **fields: Any) -> None:
+        self._graph.loader.store.update(item, read_event(fields, creating=False, wrap_bodies=True))
+
+    def _edit(self) -> None:
+        event = self._pick()
+        if event is None:
+            return
+        rng = self._rng
+        fields: list[Json] = [
+            {"subject": f"{rng.choice(_WORDS)} edited {rng.randrange(1000)}"},
+            {"body": {"contentType": "html", "content": f"<p>Edited {rng.randrange(1000)}</p>"}},
+            {"categories": rng.sample(_CATEGORIES, rng.randrange(3))},
+            {"showAs": rng.choice(("busy", "free", "tentative"))},
+            {"location": {"displayName": f"Room {rng.randrange(9)}"}},
+        ]
+        self._patch(event, **rng.choice(fields))
+
+    def _shift(self) -> None:
+        event = self._pick()
+        if event is None:
+            return
+        by = timedelta(minutes=15 * self._rng.randrange(-200, 200))
+        if event.span.all_day:
+            by = timedelta(days=self._rng.choice((-1, 1, 3)))
+        self._patch(event, **_times(event, by))
+
+    def _rezone(self) -> None:
+        event = self._pick()
+        if event is None or event.span.all_day or event.recurrence is not None:
+            return
+        zone = self._rng.choice(("UTC", "Europe/Berlin", "Asia/Tokyo"))
+        item = raw_json(event)
+        times = {
+            name: {
+                "dateTime": datetime.fromisoformat(item[name]["dateTime"])
+                .replace(tzinfo=UTC)
+                .astimezone(ZoneInfo(zone))
+                .replace(tzinfo=None)
+                .isoformat(),
+                "timeZone": zone,
+            }
+            for name in ("start", "end")
+        }
+        self._patch(event, **times)
+
+    def _delete(self) -> None:
+        event = self._pick()
+        if event is not None:
+            self._graph.loader.store.delete(event)
+
+    def _move(self) -> None:
+        here, there = (self.source, self.other) if self._rng.random() < 0.6 else (self.other, self.source)
+        events = self._events(here)
+        if events:
+            self._graph.state.move(self._rng.choice(events), there)
+
+    def _cancel(self) -> None:
+        event = self._pick()
+        if event is not None:
+            self._graph.loader.owner_edit({"isCancelled": True}, event)
+
+    def _recreate(self) -> None:
+        """The same meeting comes again under another id, as after a mailbox restore."""
+        event = self._pick()
+        entry = self._copy_of(event) if event else None
+        if event is None or entry is None:
+            return
+        entry["iCalUId"] = event.ical_uid
+        self._graph.loader.store.delete(event)
+        self._graph.loader.load_event(self.source, entry)
+
+    def _except(self) -> None:
+        series = [event for event in self._events() if event.recurrence is not None]
+        if not series:
+            return
+        event = self._rng.choice(series)
+        occurrences = list(event.occurrences(_FAR))
+        if not occurrences:
+            return
+        occurrence: Occurrence = self._rng.choice(occurrences)
+        match self._rng.randrange(3):
+            case 0:
+                self._patch(occurrence, subject=f"Exception {self._rng.randrange(1000)}")
+            case 1:
+                self._patch(occurrence, **_times(occurrence, timedelta(minutes=15)))
+            case _:
+                self._graph.loader.store.delete(occurrence)
+
+    def _convert(self) -> None:
+        event = self._pick()
+        if event is None or event.recurrence is not None or event.span.all_day:
+            return
+        start = {"dateTime": event.span.start.isoformat(), "timeZone": event.span.start_zone}
+        self._patch(event, recurrence=self._recurrence({"start": start}))
+
+    def _touch_copy(self) -> None:
+        copies = self._events(self.archive)
+        if not copies:
+            return
+        copy = self._rng.choice(copies)
+        self.touched.add(archive_key_of(raw_json(copy)))
+        if self._rng.random() < 0.5:
+            self._graph.loader.store.delete(copy)
+        else:
+            self._patch(copy, subject=f"By hand {self._rng.randrange(1000)}")
+
+
+def _times(item: Item, by: timedelta) -> Json:
+    span = item.span
+    return {
+        "start": {"dateTime": (span.start + by).replace(tzinfo=None).isoformat(), "timeZone": span.start_zone},
+        "end": {"dateTime": (span.end + by).replace(tzinfo=None).isoformat(), "timeZone": span.end_zone},
+    }
+
+
+def key_of(item: Json) -> str:
+    """The source key as domain.md 2.3 defines it, from Graph's JSON."""
+    if item["type"] == "singleInstance":
+        return f"s:{item['id']}"
+    return f"o:{item['seriesMasterId']}:{item['originalStart'][:19]}Z"
+
+
+def archive_key_of(copy: Json) -> str:
+    """The ``ArchiveKey`` of a copy; empty if it has none."""
+    return property_of(copy, "ArchiveKey")
+
+
+def property_of(copy: Json, name: str) -> str:
+    """The value of one of our extended properties."""
+    for entry in copy.get("singleValueExtendedProperties") or ():
+        if entry["id"].casefold().endswith(f"name {name}".casefold()):
+            return str(entry["value"])
+    return ""

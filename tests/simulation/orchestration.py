@@ -1,0 +1,315 @@
+"""Drives runs as the Durable host would: the product's own orchestrator, activities at least once."""
+
+import asyncio
+import inspect
+import random
+from collections.abc import Callable, Generator
+from contextlib import suppress
+from contextvars import ContextVar
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from durabletask.task import TaskFailedError
+
+from shared.triggers import archive_workflow
+from tests.simulation.host import EPOCH, Host
+
+#: Run and name of the activity that is executed, and a number of the execution.
+current_activity: ContextVar[tuple[UUID, str, int] | None] = ContextVar("current_activity", default=None)
+_REDISPATCHES = 40
+
+
+def _generator_of(builder: Any) -> Callable[..., Generator[Any, Any, Any]]:
+    """The orchestrator itself, under what the decorators put around it."""
+    waiting = [builder._function.get_user_function()]  # noqa: SLF001 - the SDK offers no other way
+    seen: set[int] = set()
+    while waiting:
+        found = waiting.pop()
+        if id(found) in seen:
+            continue
+        seen.add(id(found))
+        if inspect.isgeneratorfunction(found):
+            return found
+        waiting += [cell.cell_contents for cell in getattr(found, "__closure__", None) or ()]
+        waiting += [value for value in getattr(found, "__dict__", {}).values() if callable(value)]
+    raise LookupError("no generator inside the orchestrator")
+
+
+_ORCHESTRATOR = _generator_of(archive_workflow.archive_calendar)
+
+
+@dataclass(slots=True)
+class Trouble:
+    """How often activities are crashed, run twice and the like; probabilities by execution."""
+
+    crash: float = 0.0
+    cancel: float = 0.0
+    twin: float = 0.0
+    double_start: float = 0.0
+
+    @classmethod
+    def of(cls, rng: random.Random) -> "Trouble":
+        """Drawn from the seed."""
+        return cls(
+            crash=rng.choice((0.0, 0.0, 0.1, 0.3)),
+            cancel=rng.choice((0.0, 0.0, 0.1)),
+            twin=rng.choice((0.0, 0.0, 0.15, 0.4)),
+            double_start=rng.choice((0.0, 0.0, 0.3)),
+        )
+
+
+class HostDied(Exception):
+    """The process that executed an activity is gone."""
+
+
+class _Context:
+    """What the orchestrator sees of Durable."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self.next_input: dict[str, Any] | None = None
+        self.status: Any = None
+
+    @property
+    def current_utc_datetime(self) -> datetime:
+        return (EPOCH + timedelta(seconds=self._loop.time())).replace(tzinfo=None)
+
+    def call_activity(self, name: str, *, input: Any, retry_policy: Any) -> tuple[str, str, Any, Any]:  # noqa: A002
+        return "activity", name, input, retry_policy
+
+    def create_timer(self, wait: timedelta) -> tuple[str, timedelta]:
+        return "timer", wait
+
+    def set_custom_status(self, status: Any) -> None:
+        self.status = status
+
+    def continue_as_new(self, following: dict[str, Any]) -> None:
+        self.next_input = following
+
+
+class Durable:
+    """Instances by run, and the hosts that execute their activities."""
+
+    def __init__(self, rng: random.Random, trouble: Trouble, hosts: "Fleet") -> None:
+        self._rng = rng
+        self.trouble = trouble
+        self._hosts = hosts
+        self._instances: dict[UUID, list[asyncio.Task[None]]] = {}
+        self.strays: set[asyncio.Task[Any]] = set()
+        self._executions = 0
+        self.failures: list[str] = []
+
+    def alive(self, run_id: UUID) -> bool:
+        """Whether an instance of the run is at work."""
+        return any(not task.done() for task in self._instances.get(run_id, ()))
+
+    @property
+    def busy(self) -> bool:
+        """Whether any instance is at work."""
+        return any(self.alive(run_id) for run_id in list(self._instances))
+
+    def start(self, run_id: UUID) -> None:
+        """Start an instance, now and then twice."""
+        count = 2 if self._rng.random() < self.trouble.double_start else 1
+        if self.alive(run_id):
+            count -= 1
+        for _ in range(count):
+            task = asyncio.get_running_loop().create_task(self._run(run_id))
+            self._instances.setdefault(run_id, []).append(task)
+
+    async def settle_strays(self) -> None:
+        """Wait for executions nobody waits for any more."""
+        while self.strays:
+            await asyncio.wait(set(self.strays))
+
+    async def _run(self, run_id: UUID) -> None:
+        following: dict[str, Any] | None = {"run_id": str(run_id)}
+        while following is not None:
+            context = _Context(asyncio.get_running_loop())
+            try:
+                await self._generation(run_id, context, following)
+            except TaskFailedError as failure:
+                self.failures.append(f"{run_id}: {failure}")
+                return
+            following = context.next_input
+
+    async def _generation(self, run_id: UUID, context: _Context, given: dict[str, Any]) -> None:
+        steps = _ORCHESTRATOR(context, given)
+        result: Any = None
+        failure: TaskFailedError | None = None
+        while True:
+            try:
+                step = steps.send(result) if failure is None else steps.throw(failure)
+            except StopIteration:
+                return
+            result, failure = None, None
+            if step[0] == "timer":
+                await asyncio.sleep(step[1].total_seconds())
+                continue
+            try:
+                result = await self._activity(run_id, *step[1:])
+            except TaskFailedError as error:
+                failure = error
+
+    async def _activity(self, run_id: UUID, name: str, given: Any, retry: Any) -> Any:
+        wait = retry.first_retry_interval.total_seconds()
+        for attempt in range(retry.max_number_of_attempts):
+            try:
+                return await self._at_least_once(run_id, name, given)
+            except Exception as error:  # noqa: BLE001 - Durable retries whatever the activity raised
+                if isinstance(error, AssertionError):
+                    raise
+                last = error
+            if attempt + 1 < retry.max_number_of_attempts:
+                await asyncio.sleep(wait)
+                wait *= retry.backoff_coefficient
+        raise TaskFailedError(f"{name}: {type(last).__name__}: {last}", last)
+
+    async def _at_least_once(self, run_id: UUID, name: str, given: Any) -> Any:
+        for _ in range(_REDISPATCHES):
+            executions = [self._execute(run_id, name, given)]
+            if self._rng.random() < self.trouble.twin:
+                delay = self._rng.choice((0.0, self._rng.uniform(0, 2), self._rng.uniform(0, 60)))
+                executions.append(self._later(delay, run_id, name, given))
+            done, pending = await asyncio.wait(executions, return_when=asyncio.FIRST_COMPLETED)
+            self.strays |= pending
+            for stray in pending:
+                stray.add_done_callback(self._forget)
+            first = next(task for task in executions if task in done)
+            with suppress(HostDied):
+                return first.result()
+            # The message becomes visible again some time after its reader died.
+            await asyncio.sleep(self._rng.uniform(1.0, 90.0))
+        raise AssertionError(f"{name} was never completed")
+
+    def _forget(self, stray: asyncio.Task[Any]) -> None:
+        self.strays.discard(stray)
+        if not stray.cancelled():
+            stray.exception()
+
+    def _later(self, delay: float, run_id: UUID, name: str, given: Any) -> asyncio.Task[Any]:
+        async def twin() -> Any:
+            await asyncio.sleep(delay)
+            return await self._execute(run_id, name, given)
+
+        return asyncio.get_running_loop().create_task(twin())
+
+    def _execute(self, run_id: UUID, name: str, given: Any) -> asyncio.Task[Any]:
+        return asyncio.get_running_loop().create_task(self._supervised(run_id, name, given))
+
+    async def _supervised(self, run_id: UUID, name: str, given: Any) -> Any:
+        host = self._hosts.any()
+        self._executions += 1
+        current_activity.set((run_id, name, self._executions))
+        loop = asyncio.get_running_loop()
+        work = loop.create_task(self._call(host, run_id, name, given))
+        host.activities.add(work)
+        work.add_done_callback(host.activities.discard)
+        timers = self._plot(loop, host, work)
+        try:
+            return await work
+        except asyncio.CancelledError:
+            raise HostDied from None
+        except Exception:
+            if host.dead:
+                raise HostDied from None
+            raise
+        finally:
+            for timer in timers:
+                timer.cancel()
+
+    def _plot(
+        self, loop: asyncio.AbstractEventLoop, host: Host, work: asyncio.Task[Any]
+    ) -> list[asyncio.TimerHandle]:
+        """Decide whether this execution is to die, and when."""
+        timers = []
+        delay = self._rng.choice((0.0, self._rng.uniform(0.0, 1.0), self._rng.uniform(0.0, 30.0)))
+        if self._rng.random() < self.trouble.crash:
+            if self._rng.random() < 0.5:
+                self._hosts.kill_at_call(host, self._rng.randrange(1, 60))
+            else:
+                timers.append(loop.call_later(delay, self._hosts.kill, host, self._rng.random() < 0.5))
+        elif self._rng.random() < self.trouble.cancel:
+            timers.append(loop.call_later(delay, work.cancel))
+        return timers
+
+    async def _call(self, host: Host, run_id: UUID, name: str, given: Any) -> Any:
+        """The activities of archive_workflow, on one host's services."""
+        archiving = host.archiving
+        if name == "begin_archive_run":
+            begun = await archiving.begin(run_id)
+            return {"mine": begun.mine, "correlation_id": begun.correlation_id}
+        async with archiving.acting_for(run_id):
+            match name:
+                case "settle_archive_run":
+                    settled = await archiving.settle(run_id, given["attempt"])
+                    return {"open": settled.open, "resume_at": _iso(settled.resume_at)}
+                case "plan_archive_run":
+                    return asdict(await archiving.plan(run_id))
+                case "apply_archive_run":
+                    applied = await archiving.apply(run_id)
+                    return asdict(applied) | {"resume_at": _iso(applied.resume_at)}
+                case "finish_archive_run":
+                    finished = await archiving.finish(run_id, given["reason"])
+                    if finished.next_run_id is not None:
+                        self.start(finished.next_run_id)
+                        await archiving.mark_dispatched(finished.next_run_id)
+                    return {"state": str(finished.state)}
+        raise LookupError(name)
+
+
+class Fleet:
+    """The processes that are alive; one that died is replaced."""
+
+    def __init__(self, rng: random.Random, make: Callable[[], Host], count: int) -> None:
+        self._rng = rng
+        self._make = make
+        self.hosts = [make() for _ in range(count)]
+        self._doomed: dict[str, int] = {}
+        self.everyone = list(self.hosts)
+        self.killed = 0
+
+    def any(self) -> Host:
+        """One of the living."""
+        return self._rng.choice(self.hosts)
+
+    def kill(self, host: Host, calls_arrive: bool) -> None:  # noqa: FBT001
+        """A process dies with everything it was doing."""
+        if host.dead:
+            return
+        self.killed += 1
+        host.die(calls_arrive=calls_arrive)
+        for work in list(host.activities):
+            work.cancel()
+        replacement = self._make()
+        self.everyone.append(replacement)
+        self.hosts[self.hosts.index(host)] = replacement
+
+    def kill_at_call(self, host: Host, call: int) -> None:
+        """Let a process die when it makes its next but so many database calls."""
+        self._doomed[host.name] = call
+
+    def struck(self, name: str) -> bool:
+        """Count a database call of a process; True if it died of it."""
+        left = self._doomed.get(name)
+        if left is None:
+            return False
+        if left > 1:
+            self._doomed[name] = left - 1
+            return False
+        del self._doomed[name]
+        host = next((host for host in self.hosts if host.name == name), None)
+        if host is None:
+            return False
+        self.kill(host, self._rng.random() < 0.5)
+        return True
+
+    def spare(self) -> None:
+        """Nobody dies any more."""
+        self._doomed.clear()
+
+
+def _iso(instant: datetime | None) -> str | None:
+    return None if instant is None else instant.isoformat()

@@ -1,0 +1,443 @@
+"""The wire to PostgreSQL: every call is sent and answered while nothing else runs, or breaks as the seed says.
+
+Calls are answered in the order in which they were made. One that waits for a row lock is put aside until
+another one has been answered, as PostgreSQL would let it wait.
+"""
+
+import asyncio
+import select
+import socket
+import struct
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tests.simulation.virtual_loop import VirtualLoop
+
+_CANCEL_REQUEST = struct.pack("!II", 16, 80877102)
+# A call that takes this long may be waiting for a lock; asking costs more than waiting.
+_PATIENCE_SECONDS = 0.004
+_LONGEST_SECONDS = 30.0
+_READY = b"Z\x00\x00\x00\x05"
+
+
+class Stalled(Exception):
+    """The simulated system cannot go on."""
+
+
+class Break(Enum):
+    """What happens to one call of the database."""
+
+    BEFORE = "connection lost before the effect"
+    AFTER = "connection lost after the effect"
+    SERIALIZATION = "serialization failure"
+
+
+@dataclass(slots=True)
+class WireFaults:
+    """Decides what happens to each call; the default is nothing."""
+
+    def strike(self, label: str, statement: bytes) -> Break | None:
+        """What is to happen to a call of the process ``label``."""
+        return None
+
+
+@dataclass(eq=False, slots=True)
+class _Call:
+    data: bytes
+    replies: int
+
+
+class PostgresWire:
+    """All connections of one simulated world to one PostgreSQL server."""
+
+    def __init__(self, prober: "Prober") -> None:
+        self._prober = prober
+        self._pending: deque[WireTransport] = deque()
+        self._blocked: list[WireTransport] = []
+        self._open: list[WireTransport] = []
+        self._dead: set[str] = set()
+        self.faults = WireFaults()
+        self.calls = 0
+
+    def connect(self, loop: "VirtualLoop", protocol: asyncio.Protocol, path: str) -> "WireTransport":
+        """A new connection; its startup is the first call."""
+        server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        server.connect(path)
+        transport = WireTransport(self, loop, protocol, server)
+        self._open.append(transport)
+        protocol.connection_made(transport)
+        return transport
+
+    def answer_one(self) -> bool:
+        """Answer the next call that can be answered; False if no call is open that could be."""
+        while self._pending:
+            transport = self._pending.popleft()
+            if transport.closed:
+                continue
+            self._answer(transport)
+            return True
+        return self._answer_unblocked()
+
+    def of(self, label: str) -> list["WireTransport"]:
+        """The open connections of one process."""
+        return [transport for transport in self._open if transport.label == label]
+
+    def kill(self, label: str, *, calls_arrive: bool) -> None:
+        """A process dies: its connections are gone at once, its open calls have an effect or none."""
+        self._dead.add(label)
+        for transport in self.of(label):
+            call = transport.call
+            if call is not None and calls_arrive and transport not in self._blocked:
+                transport.exchange(call)
+            transport.lose()
+
+    def enqueue(self, transport: "WireTransport") -> None:
+        """A connection has a call to be answered."""
+        self._pending.append(transport)
+
+    def forget(self, transport: "WireTransport") -> None:
+        """A connection is closed."""
+        if transport in self._open:
+            self._open.remove(transport)
+        if transport in self._blocked:
+            self._blocked.remove(transport)
+            self._prober.terminate(transport.pid)
+        self._prober.wait_gone(transport.pid)
+
+    def _answer(self, transport: "WireTransport") -> None:
+        call = transport.call
+        assert call is not None
+        if transport.label in self._dead:
+            transport.lose()
+            return
+        self.calls += 1
+        verdict = self.faults.strike(transport.label, call.data) if transport.label else None
+        if transport.closed:
+            return
+        if verdict is Break.BEFORE:
+            transport.lose()
+            return
+        if verdict is Break.SERIALIZATION:
+            call = _failing(call)
+        transport.send(call)
+        self._receive(transport, call, verdict)
+        # Whoever waited for a lock of the transaction that just ended goes on before anybody else.
+        while self._blocked and self._answer_unblocked():
+            pass
+
+    def _receive(self, transport: "WireTransport", call: _Call, verdict: Break | None) -> None:
+        reply = self._await_reply(transport, call)
+        if reply is None:
+            self._blocked.append(transport)
+            return
+        if verdict is Break.AFTER or not reply:
+            transport.lose()
+            return
+        if verdict is Break.SERIALIZATION and call.data == _ROLLBACK:
+            reply = _SERIALIZATION_FAILURE + _READY + b"I"
+        transport.deliver(reply)
+
+    def _answer_unblocked(self) -> bool:
+        for transport in list(self._blocked):
+            if not self._prober.blocked(transport.pid):
+                self._blocked.remove(transport)
+                call = transport.call
+                assert call is not None
+                self._receive(transport, call, None)
+                if transport not in self._blocked:
+                    return True
+        if self._blocked and self._prober.deadlocked([transport.pid for transport in self._blocked]):
+            raise Stalled("transactions wait for each other's locks: a deadlock in the database")
+        return False
+
+    def _await_reply(self, transport: "WireTransport", call: _Call) -> bytes | None:
+        began = time.perf_counter()
+        patience = _PATIENCE_SECONDS
+        while not transport.receive(call.replies, patience):
+            if self._prober.blocked(transport.pid):
+                return None
+            patience = min(2 * patience, 0.1)
+            if time.perf_counter() - began > _LONGEST_SECONDS:
+                raise Stalled(f"PostgreSQL does not answer {call.data[:200]!r}")
+        return transport.take_reply()
+
+
+class WireTransport(asyncio.Transport):
+    """One connection as asyncpg sees it."""
+
+    def __init__(
+        self, wire: PostgresWire, loop: "VirtualLoop", protocol: asyncio.Protocol, server: socket.socket
+    ) -> None:
+        super().__init__()
+        self._wire = wire
+        self._loop = loop
+        self._protocol = protocol
+        self._socket = server
+        self._greeted = False
+        self._reply = bytearray()
+        self.closed = False
+        self.call: _Call | None = None
+        self.label = ""
+        self.pid = 0
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """Only the socket is known."""
+        return self._socket if name == "socket" else default
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        """Hand the connection on."""
+        assert isinstance(protocol, asyncio.Protocol)
+        self._protocol = protocol
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        """Who uses the connection."""
+        return self._protocol
+
+    def is_closing(self) -> bool:
+        """True once it was closed."""
+        return self.closed
+
+    def pause_reading(self) -> None:
+        """Replies come only on request."""
+
+    def resume_reading(self) -> None:
+        """Replies come only on request."""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Queue a call."""
+        if self.closed:
+            return
+        raw = bytes(data)
+        if not self._greeted:
+            self._greeted = True
+            if raw[:8] == _CANCEL_REQUEST:
+                # Whether a cancellation arrives in time is a race: here it never does.
+                self.close()
+                return
+            self.label = _application(raw)
+            self.call = _Call(raw, 1)
+            self._wire.enqueue(self)
+            return
+        if raw[:1] == b"X":
+            return
+        replies = _replies(raw)
+        if self.call is not None:
+            self.call.data += raw
+            self.call.replies += replies
+        else:
+            self.call = _Call(raw, replies)
+            self._wire.enqueue(self)
+
+    def writelines(self, list_of_data: Any) -> None:
+        """Queue one call of several parts."""
+        self.write(b"".join(bytes(part) for part in list_of_data))
+
+    def close(self) -> None:
+        """Close the connection; PostgreSQL has noticed when this returns."""
+        self._end(None)
+
+    def abort(self) -> None:
+        """Close the connection."""
+        self._end(None)
+
+    def lose(self) -> None:
+        """The connection breaks."""
+        self._end(ConnectionResetError("the connection to the database broke"))
+
+    def exchange(self, call: _Call) -> None:
+        """Have a call carried out whose answer nobody waits for."""
+        self.send(call)
+        while not self.receive(call.replies, 1.0):
+            pass
+
+    def send(self, call: _Call) -> None:
+        """Send a call to the server."""
+        try:
+            self._socket.sendall(call.data)
+        except OSError:
+            self._reply.clear()
+
+    def receive(self, replies: int, patience: float) -> bool:
+        """Read until ``replies`` answers are complete or ``patience`` real seconds have passed."""
+        while _count_ready(self._reply) < replies:
+            readable, _, _ = select.select([self._socket], [], [], patience)
+            if not readable:
+                return False
+            try:
+                part = self._socket.recv(1 << 18)
+            except OSError:
+                part = b""
+            if not part:
+                self._reply.clear()
+                return True
+            self._reply += part
+        return True
+
+    def take_reply(self) -> bytes:
+        """The complete answer; empty if the server ended the connection."""
+        reply = bytes(self._reply)
+        self._reply.clear()
+        if self.pid == 0 and reply:
+            self.pid = _backend_pid(reply)
+        return reply
+
+    def deliver(self, reply: bytes) -> None:
+        """Give the answer to asyncpg."""
+        self.call = None
+        self._protocol.data_received(reply)
+
+    def _end(self, error: Exception | None) -> None:
+        if self.closed:
+            return
+        self.closed = True
+        self.call = None
+        self._socket.close()
+        self._wire.forget(self)
+        self._loop.call_soon(self._protocol.connection_lost, error)
+
+
+@dataclass(slots=True)
+class Prober:
+    """A plain connection of the administrator, used while the simulated world stands still."""
+
+    path: str
+    database: str
+    user: str = "postgres"
+    _socket: socket.socket = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.connect(self.path)
+        parameters = f"user\0{self.user}\0database\0{self.database}\0\0".encode()
+        self._socket.sendall(struct.pack("!II", 8 + len(parameters), 196608) + parameters)
+        self._reply()
+
+    def blocked(self, pid: int) -> bool:
+        """Whether a backend waits for a lock of another one."""
+        return self.query(f"SELECT cardinality(pg_blocking_pids({pid})) > 0") == [["t"]]
+
+    def deadlocked(self, pids: list[int]) -> bool:
+        """Whether some of the backends wait for each other in a circle."""
+        waits = {
+            pid: {int(other) for other in self.query(f"SELECT unnest(pg_blocking_pids({pid}))")[0:8] for other in other}
+            for pid in pids
+        }
+        alive = set(waits)
+        while alive:
+            ended = {pid for pid in alive if not waits[pid] & alive}
+            if not ended:
+                return True
+            alive -= ended
+        return False
+
+    def wait_gone(self, pid: int) -> None:
+        """Return when a backend has ended and its transaction is rolled back."""
+        deadline = time.perf_counter() + _LONGEST_SECONDS
+        while pid and self.query(f"SELECT 1 FROM pg_stat_get_activity({pid})"):
+            if time.perf_counter() > deadline:
+                raise Stalled("a backend does not end")
+            time.sleep(0.0005)
+
+    def terminate(self, pid: int) -> None:
+        """End a backend that waits for a lock."""
+        self.query(f"SELECT pg_terminate_backend({pid})")
+
+    def query(self, statement: str) -> list[list[str]]:
+        """The rows of a statement as text."""
+        raw = statement.encode() + b"\0"
+        self._socket.sendall(b"Q" + struct.pack("!I", 4 + len(raw)) + raw)
+        return self._reply()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._socket.close()
+
+    def _reply(self) -> list[list[str]]:
+        data = bytearray()
+        while not _count_ready(data):
+            part = self._socket.recv(1 << 16)
+            if not part:
+                raise Stalled("the administrator's connection was lost")
+            data += part
+        rows = []
+        for kind, body in _messages(data):
+            if kind == b"E":
+                raise Stalled(f"the administrator's statement failed: {body!r}")
+            if kind == b"D":
+                rows.append(_row(body))
+        return rows
+
+
+def _messages(data: bytes | bytearray) -> list[tuple[bytes, bytes]]:
+    place, found = 0, []
+    while place + 5 <= len(data):
+        (length,) = struct.unpack_from("!I", data, place + 1)
+        if place + 1 + length > len(data):
+            break
+        found.append((bytes(data[place : place + 1]), bytes(data[place + 5 : place + 1 + length])))
+        place += 1 + length
+    return found
+
+
+def _count_ready(data: bytes | bytearray) -> int:
+    if len(data) < 6 or data[-6:-1] != _READY:
+        return 0
+    place = count = 0
+    end = len(data)
+    while place + 5 <= end:
+        kind = data[place]
+        length = int.from_bytes(data[place + 1 : place + 5], "big")
+        place += 1 + length
+        if place > end:
+            return 0
+        count += kind == 0x5A
+    return count
+
+
+def _replies(raw: bytes) -> int:
+    """How many answers a call asks for: one for each Sync or simple Query."""
+    return sum(kind in (b"S", b"Q") for kind, _ in _messages(raw))
+
+
+def _row(body: bytes) -> list[str]:
+    (columns,) = struct.unpack_from("!H", body)
+    place, values = 2, []
+    for _ in range(columns):
+        (length,) = struct.unpack_from("!i", body, place)
+        place += 4
+        if length >= 0:
+            values.append(body[place : place + length].decode())
+            place += length
+    return values
+
+
+def _backend_pid(reply: bytes) -> int:
+    for kind, body in _messages(reply):
+        if kind == b"K":
+            return int.from_bytes(body[:4], "big")
+    return 0
+
+
+def _application(startup: bytes) -> str:
+    parts = startup[8:].split(b"\0")
+    pairs = dict(zip(parts[::2], parts[1::2], strict=False))
+    return pairs.get(b"application_name", b"").decode()
+
+
+def _simple(statement: bytes) -> bytes:
+    return b"Q" + struct.pack("!I", 5 + len(statement)) + statement + b"\0"
+
+
+_ROLLBACK = _simple(b"ROLLBACK")
+_RAISE = _simple(b"DO $$ BEGIN RAISE EXCEPTION 'could not serialize access' USING ERRCODE = '40001'; END $$")
+_FIELDS = b"SERROR\0VERROR\0C40001\0Mcould not serialize access\0\0"
+_SERIALIZATION_FAILURE = b"E" + struct.pack("!I", 4 + len(_FIELDS)) + _FIELDS
+
+
+def _failing(call: _Call) -> _Call:
+    """What makes PostgreSQL answer a call with a serialization failure; a COMMIT rolls back."""
+    return _Call(_ROLLBACK if call.data[5:11] == b"COMMIT" else _RAISE, 1)
