@@ -17,6 +17,7 @@ from shared.database import failures
 from shared.database.connection_url import connect_arguments
 from shared.database.constraint_errors import constraint_error
 from shared.database.entra import EntraPassword
+from shared.database.unit_of_work import UnitOfWork
 from shared.errors import AdminAssistantError
 from shared.settings import Settings
 
@@ -56,19 +57,44 @@ class Database:
         self._closed = False
 
     @asynccontextmanager
-    async def session(self) -> AsyncIterator[AsyncSession]:
+    async def session(self, *, apart: bool = False) -> AsyncIterator[AsyncSession]:
         """A session in one transaction: committed at the end, rolled back on any exception or cancellation.
 
-        Its objects stay readable after the commit. Raises Unavailable when no connection can be had, the
-        connection breaks, or a timeout or deadlock ended the transaction; Conflict (AlreadyExists) when a
-        constraint refuses what was written.
+        Its objects stay readable after the commit. Inside of :meth:`unit_of_work` it is a savepoint of that
+        transaction, unless it is to stand ``apart``: what must hold whatever becomes of the unit. Raises
+        Unavailable when no connection can be had, the connection breaks, or a timeout or deadlock ended the
+        transaction; Conflict (AlreadyExists) when a constraint refuses what was written.
         """
-        try:
-            await self.refuse_superuser()
+        unit = None if apart else UnitOfWork.current(self)
+        async with self._told():
+            if unit is not None:
+                async with unit.session() as session:
+                    yield session
+                return
             # Closing rolls back what is open, shielded from a second cancellation.
             async with AsyncSession(self.engine, expire_on_commit=False) as session:
                 yield session
                 await session.commit()
+
+    @asynccontextmanager
+    async def unit_of_work(self) -> AsyncIterator[UnitOfWork]:
+        """One transaction that every session of this task joins: all of them are committed, or none.
+
+        Raises as :meth:`session` does, and RuntimeError inside of another unit.
+        """
+        if UnitOfWork.current(self) is not None:
+            raise RuntimeError("a unit of work is open already")
+        async with self._told(), self.engine.connect() as connection, connection.begin():
+            unit = UnitOfWork(self, connection)
+            with unit.bound():
+                yield unit
+
+    @asynccontextmanager
+    async def _told(self) -> AsyncIterator[None]:
+        """Failures of the database as errors of the product."""
+        try:
+            await self.refuse_superuser()
+            yield
         except PoolTimeout as error:
             raise failures.pool_exhausted(error, self._settings.database_pool_timeout) from error
         except DBAPIError as error:

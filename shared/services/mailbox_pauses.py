@@ -18,14 +18,15 @@ class MailboxPauses:
         mailbox_id = _mailbox_id(mailbox)
         if mailbox_id is None:
             return None
-        async with self._database.session() as session:
+        async with self._database.session(apart=True) as session:
             return await MailboxGateRepository(session).not_before(mailbox_id)
 
     async def close_until(self, mailbox: str, until: datetime) -> None:
         """Let nothing be sent to the mailbox before ``until``; a later pause stays."""
         mailbox_id = _mailbox_id(mailbox)
         if mailbox_id is not None:
-            async with self._database.session() as session:
+            # Graph's word holds whatever becomes of the change that ran into it.
+            async with self._database.session(apart=True) as session:
                 await MailboxGateRepository(session).close_until(mailbox_id, until)
 
 

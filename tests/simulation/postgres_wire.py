@@ -121,7 +121,7 @@ class PostgresWire:
         if verdict is Break.BEFORE:
             transport.lose()
             return
-        if verdict is Break.SERIALIZATION:
+        if verdict is Break.SERIALIZATION and call.data[:1] in (b"B", b"Q"):
             call = _failing(call)
         transport.send(call)
         self._receive(transport, call, verdict)
@@ -263,7 +263,7 @@ class WireTransport(asyncio.Transport):
 
     def receive(self, replies: int, patience: float) -> bool:
         """Read until ``replies`` answers are complete or ``patience`` real seconds have passed."""
-        while _count_ready(self._reply) < replies:
+        while not _complete(self._reply, replies):
             readable, _, _ = select.select([self._socket], [], [], patience)
             if not readable:
                 return False
@@ -398,8 +398,16 @@ def _count_ready(data: bytes | bytearray) -> int:
     return count
 
 
+def _complete(data: bytearray, replies: int) -> bool:
+    if replies:
+        return _count_ready(data) >= replies
+    # A Parse and Describe that end with Flush: the description comes last, or an error.
+    messages = _messages(data)
+    return bool(messages) and messages[-1][0] in (b"T", b"n", b"E")
+
+
 def _replies(raw: bytes) -> int:
-    """How many answers a call asks for: one for each Sync or simple Query."""
+    """How many times a call makes the server ready again: for each Sync or simple Query."""
     return sum(kind in (b"S", b"Q") for kind, _ in _messages(raw))
 
 

@@ -66,6 +66,20 @@ async def test_attempts_of_a_retry_policy_are_bounded(hub: EngineUnderTest) -> N
     assert "attempt 2 of hopeless" in str(ended.failure_details)
 
 
+async def test_a_failing_child_is_tried_again_as_its_policy_says(hub: EngineUnderTest) -> None:
+    ended = await hub.run("retries_child", {"name": "child", "succeeds_at": 3})
+
+    assert ended.get_output() == ["hello before", "done at 3"]
+
+
+async def test_inputs_and_outputs_of_megabytes_pass(hub: EngineUnderTest) -> None:
+    name = "x" * 6_000_000
+
+    ended = await hub.run("chain", [name])
+
+    assert ended.get_output() == [f"hello {name}"]
+
+
 async def test_an_event_raised_before_anyone_waits_is_kept(hub: EngineUnderTest) -> None:
     later = datetime.now(UTC) + timedelta(milliseconds=100)
     instance = await hub.begin("approval", start_at=later)

@@ -11,6 +11,7 @@ import grpc
 import pytest
 from durabletask.entities import EntityInstanceId
 
+from infra.local.functions_host.durable import journal
 from infra.local.functions_host.errors import StartupError
 from tests.integration.functions_host.durable_apps.harness import EngineUnderTest, eventually, running_engine
 
@@ -131,6 +132,39 @@ async def test_a_file_that_is_no_state_is_refused_in_one_line(tmp_path: Path) ->
     with pytest.raises(StartupError, match="not a Durable state file"):
         await broken.start()
     await broken._server.close()
+
+
+async def test_nothing_is_acknowledged_or_run_when_the_disk_refuses(
+    hub: EngineUnderTest, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(journal, "_ATTEMPTS", 2)
+    monkeypatch.setattr(journal.Journal, "_transaction", full)
+    with pytest.raises(grpc.RpcError) as refused:
+        await hub.begin("chain", instance_id="unsaved")
+    monkeypatch.undo()
+
+    assert refused.value.code() == grpc.StatusCode.UNAVAILABLE
+    assert "disk is full" in (refused.value.details() or "")
+    assert any("nothing new is run" in record.getMessage() for record in caplog.records)
+    assert (await hub.call("POST", "/orchestrators/chain"))[0] == 503
+    await hub.restart()
+    assert await hub.client.get_orchestration_state("unsaved") is None
+
+
+async def test_an_instance_may_be_replaced_while_it_runs_where_configured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATTERNS_FOLDER", str(tmp_path))
+    async with running_engine(tmp_path, {"overridableExistingInstanceStates": "AnyState"}) as hub:
+        await hub.begin("waits_for_file", {"name": "former"}, instance_id="same")
+        await _until_exists(tmp_path / "former.1")
+        await hub.begin("chain", ["Ada"], instance_id="same")
+        (tmp_path / "release-former").touch()
+
+        assert (await hub.end_of("same")).get_output() == ["hello Ada"]
 
 
 async def test_rewind_runs_the_failed_activity_again_and_no_other(hub: EngineUnderTest) -> None:

@@ -56,10 +56,11 @@ async def test_the_app_gets_its_settings_and_nothing_that_leads_outside(
     monkeypatch.setenv("OPENAI_API_KEY", "secret")
     monkeypatch.setenv("ADMIN_ASSISTANT_EXTRA", "passed on")
     async with Stack(state, app=app, migrate=False) as stack:
-        names = "DATABASE_URL,APP_ENV,ADMIN_ASSISTANT_GRAPH_BASE_URL,ADMIN_ASSISTANT_EXTRA,OPENAI_API_KEY"
+        settings = ("DATABASE_URL", "GRAPH_BASE_URL", "EXTRA")
+        names = ",".join([*(f"ADMIN_ASSISTANT_{name}" for name in settings), "APP_ENV", "OPENAI_API_KEY"])
         told = (await stack.client.get(f"{stack.base_url}/api/environment?names={names}")).text.split("|")
         assert told[0].startswith("postgresql+asyncpg://app_user")
-        assert told[1:] == ["local", f"{stack.simulator_url}/v1.0", "passed on", ""]
+        assert told[1:] == [f"{stack.simulator_url}/v1.0", "passed on", "local", ""]
         assert (await stack.token()).count(".") == 2
 
 

@@ -3,10 +3,13 @@
 import asyncio
 import json
 import logging
+import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
+
+from google.protobuf.message import DecodeError
 
 from infra.local.functions_host.durable.grpc_service import ClientService
 from infra.local.functions_host.durable.http_entities import EntityApi
@@ -78,7 +81,11 @@ class DurableEngine:
             await asyncio.to_thread(self._journal.open)
         except StorageError as error:
             raise StartupError(str(error)) from error
-        await asyncio.to_thread(self.hub.restore)
+        try:
+            await asyncio.to_thread(self.hub.restore)
+        except (sqlite3.Error, DecodeError) as error:
+            await asyncio.to_thread(self._journal.close)
+            raise StartupError(f"The saved Durable state cannot be read: {error}") from error
         self._journal.begin()
         self._port = self._service.start()
         self._pump.start()

@@ -105,7 +105,11 @@ class EntityBackend(TrackedBackend):
     def signal(
         self, entity_id: str, operation: str, input_text: str | None, due: datetime | None = None
     ) -> None:
-        """Sends an operation that nobody waits for, to be delivered at `due` if that lies ahead."""
+        """Sends an operation that nobody waits for, to be delivered at `due` if that lies ahead.
+
+        Raises ValueError if `entity_id` is not of the form `@name@key`.
+        """
+        EntityInstanceId.parse(entity_id)
         event = new_event(
             entityOperationSignaled=pb.EntityOperationSignaledEvent(
                 requestId=str(uuid.uuid4()),

@@ -115,7 +115,9 @@ class ClientService:
                 send(None)
 
             stop_watching = self._hub.watch(Watcher(request.instanceId, wanted, tell))
-            context.add_callback(stop_watching)
+            if not context.add_callback(stop_watching):
+                # The client has already gone.
+                stop_watching()
 
         wait.experimental_non_blocking = True  # type: ignore[attr-defined]
         return wait

@@ -57,8 +57,6 @@ class InstanceApi:
     async def _start(self, request: web.Request) -> web.Response:
         body = await json_body(request)
         asked_id = request.match_info.get("instanceId", "")
-        if asked_id.startswith("@"):
-            raise InvalidArgumentError("The id of an orchestration instance must not begin with '@'.")
         name = request.match_info["name"]
         instance_id = await done(self._hub, lambda: self._hub.create(name, asked_id, body))
         timeout = query_number(request, "timeout")

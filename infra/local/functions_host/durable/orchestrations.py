@@ -20,7 +20,11 @@ from infra.local.functions_host.durable.records import (
     text_value,
     utc_now,
 )
-from infra.local.functions_host.durable.refusals import AlreadyExistsError, UnknownFunctionError
+from infra.local.functions_host.durable.refusals import (
+    AlreadyExistsError,
+    InvalidArgumentError,
+    UnknownFunctionError,
+)
 from infra.local.functions_host.durable.versioning import Versioning
 
 LOG = logging.getLogger("functions_host.durable")
@@ -78,8 +82,10 @@ class OrchestrationBackend(ActionBackend):
         """Starts an instance and answers its id.
 
         A finished instance of the same id is replaced, a running one is not; `replaceable` statuses override.
-        Raises UnknownFunctionError, AlreadyExistsError.
+        Raises UnknownFunctionError, AlreadyExistsError; InvalidArgumentError for an id that entities have.
         """
+        if instance_id.startswith("@"):
+            raise InvalidArgumentError("The id of an orchestration instance must not begin with '@'.")
         if name not in self.orchestrator_names:
             raise UnknownFunctionError(f"The app has no orchestrator '{name}'.")
         instance_id = instance_id or uuid.uuid4().hex
@@ -117,10 +123,11 @@ class OrchestrationBackend(ActionBackend):
     def complete_orchestration(self, work: OrchestrationWork, response: pb.OrchestratorResponse) -> None:
         """Takes over a step: its events are history, its actions are done."""
         with self.change():
-            self._orchestration_in_flight.discard(work.instance_id)
             instance = self.find(work.instance_id)
+            # Purged or replaced while it was at work: what came back is nobody's.
             if instance is None or str(instance.completion_token) != work.token:
                 return
+            self._orchestration_in_flight.discard(work.instance_id)
             self._commit_events(instance)
             if response.HasField("customStatus"):
                 instance.custom_status = response.customStatus.value
@@ -143,17 +150,6 @@ class OrchestrationBackend(ActionBackend):
         self.complete_orchestration(
             work, pb.OrchestratorResponse(instanceId=work.instance_id, actions=actions)
         )
-
-    def abandon_orchestration(self, work: OrchestrationWork) -> None:
-        """The step was not run: it is handed out again."""
-        with self.change():
-            self._orchestration_in_flight.discard(work.instance_id)
-            instance = self.find(work.instance_id)
-            if instance is None or str(instance.completion_token) != work.token:
-                return
-            instance.pending_events = [*instance.dispatched_events, *instance.pending_events]
-            instance.dispatched_events = []
-            self._enqueue_orchestration(instance.instance_id)
 
     def take_activity(self) -> Activity | None:
         """The next activity to run, handed out once."""

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import logging
 import os
+import traceback
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ LOG = logging.getLogger("functions_host.durable")
 Invoke = Callable[[str, str, str], Awaitable[str]]
 # Longest sleep, in seconds: the clock of the machine may be set, or the machine may have slept.
 _LONGEST_SLEEP = 30.0
+_AFTER_A_FAULT = 0.1
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,14 @@ class Pump:
         self._turn_due = False
         if self._loop is None or self._hub.journal.broken is not None:
             return
+        try:
+            self._hand_out()
+        except Exception:
+            # One bad item must not stop the others: it is out of its queue, the next turn goes on.
+            LOG.exception("Durable work could not be handed out")
+            self._loop.call_later(_AFTER_A_FAULT, self._wake)
+
+    def _hand_out(self) -> None:
         self._fire_timers()
         while len(self._orchestrations) < self._limits.orchestrations:
             step = self._hub.take_orchestration()
@@ -140,9 +150,18 @@ class Pump:
 
         task.add_done_callback(ended)
 
+    async def _ask(self, name: str, kind: str, data: str) -> str:
+        try:
+            return await self._invoke(name, kind, data)
+        except FunctionFailed:
+            raise
+        except Exception as error:
+            LOG.exception("The %s '%s' could not be invoked", kind, name)
+            raise FunctionFailed(str(error), type(error).__name__, traceback.format_exc()) from error
+
     async def _orchestrate(self, step: OrchestrationWork) -> None:
         try:
-            answer = await self._invoke(step.name, "orchestration", _encoded(step.request))
+            answer = await self._ask(step.name, "orchestration", _encoded(step.request))
             response = pb.OrchestratorResponse.FromString(base64.b64decode(answer))
         except FunctionFailed as error:
             self._hub.fail_orchestration(step, _details(error))
@@ -159,7 +178,7 @@ class Pump:
             self._hub.complete_activity(activity, None, missing)
             return
         try:
-            result = await self._invoke(activity.name, "activity", activity.input or "null")
+            result = await self._ask(activity.name, "activity", activity.input or "null")
         except FunctionFailed as error:
             self._hub.complete_activity(activity, None, _details(error))
         else:
@@ -167,7 +186,7 @@ class Pump:
 
     async def _operate(self, batch: EntityWork) -> None:
         try:
-            answer = await self._invoke(batch.name, "entity", _encoded(batch.request))
+            answer = await self._ask(batch.name, "entity", _encoded(batch.request))
             result = pb.EntityBatchResult.FromString(base64.b64decode(answer))
         except FunctionFailed as error:
             self._hub.fail_entity(batch, _details(error))

@@ -16,6 +16,7 @@ from durabletask.testing.in_memory_backend import InMemoryOrchestrationBackend
 from infra.local.functions_host.durable import rows
 from infra.local.functions_host.durable.journal import Journal, Statement
 from infra.local.functions_host.durable.records import Entity, Instance, utc_now
+from infra.local.functions_host.durable.refusals import StorageError
 from infra.local.functions_host.durable.timer_wheel import TimerWheel
 
 
@@ -26,9 +27,13 @@ class Change:
         self.written: Future[None] | None = None
 
     def wait(self, timeout: float = 30) -> None:
-        """Blocks until the change is on disk. Raises StorageError; TimeoutError after `timeout` seconds."""
-        if self.written is not None:
+        """Blocks until the change is on disk. Raises StorageError, also after `timeout` seconds."""
+        if self.written is None:
+            return
+        try:
             self.written.result(timeout)
+        except TimeoutError as error:
+            raise StorageError(f"The state was not written within {timeout} seconds.") from error
 
 
 @dataclass(eq=False)

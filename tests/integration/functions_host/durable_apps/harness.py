@@ -116,7 +116,7 @@ async def eventually(probe: Callable[[], Awaitable[bool]], what: str) -> None:
     """Asks until the answer is yes; fails with `what` after a while."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_PATIENCE):
-            while not await probe():  # noqa: ASYNC110 - what is waited for tells nobody
+            while not await probe():
                 await asyncio.sleep(0.01)
             return
     raise AssertionError(f"waited in vain for {what}")

@@ -42,6 +42,6 @@ async def wait_for_file(data: dict) -> str:
     """Counts itself, then waits for the file `release-NAME`."""
     folder = Path(os.environ["PATTERNS_FOLDER"])
     number = _count(data["name"])
-    while not (folder / f"release-{data['name']}").exists():  # noqa: ASYNC110 - the test is another process
+    while not (folder / f"release-{data['name']}").exists():
         await asyncio.sleep(0.01)
     return f"released {number}"

@@ -122,6 +122,12 @@ def retries(ctx: task.OrchestrationContext, data: Any):
 
 
 @bp.orchestration_trigger(context_name="context")
+def retries_child(ctx: task.OrchestrationContext, data: Any):
+    policy = task.RetryPolicy(first_retry_interval=timedelta(milliseconds=10), max_number_of_attempts=3)
+    return (yield ctx.call_sub_orchestrator("fragile", input=data, retry_policy=policy))
+
+
+@bp.orchestration_trigger(context_name="context")
 def fragile(ctx: task.OrchestrationContext, data: Any):
     before = yield ctx.call_activity("greet", input="before")
     result = yield ctx.call_activity("fail_until", input=data)

@@ -1,0 +1,75 @@
+"""Reports, operations and audit of a world that has come to rest: do the books balance?"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.domain.outcome import Outcome
+
+type Row = Mapping[str, Any]
+
+_TERMINAL = ("completed", "completed_with_errors", "cancelled")
+
+
+async def rows_of(session: AsyncSession, table: str) -> list[dict[str, Any]]:
+    """All rows of a table."""
+    return [dict(row) for row in (await session.execute(text(f"SELECT * FROM {table}"))).mappings()]  # noqa: S608
+
+
+def check_runs(runs: Sequence[Row]) -> list[str]:
+    """Every run is over and its report adds up (domain.md 2.13)."""
+    problems = []
+    for run in runs:
+        if run["state"] not in _TERMINAL:
+            problems.append(f"run {run['id']} is still {run['state']}")
+            continue
+        report = run["report"]
+        added = sum(report[str(outcome)] for outcome in Outcome)
+        if added != report["source"]:
+            parts = {str(o): report[str(o)] for o in Outcome if report[str(o)]}
+            problems.append(f"run {run['id']} counts {report['source']} events, its outcomes {added}: {parts}")
+    return problems
+
+
+def check_counted(runs: Sequence[Row], owned: Mapping[UUID, int]) -> list[str]:
+    """A run counts at least the events its plan read in its window."""
+    return [
+        f"run {run['id']} counts {run['report']['source']} events, its plan read {owned[run['id']]}"
+        for run in runs
+        if run["id"] in owned and run["report"] is not None and run["report"]["source"] < owned[run["id"]]
+    ]
+
+
+def check_operations(operations: Sequence[Row]) -> list[str]:
+    """No operation is left open, and none that is over keeps its body."""
+    problems = []
+    for operation in operations:
+        if operation["state"] in ("draft", "planned", "sent"):
+            problems.append(f"operation {operation['id']} of run {operation['run_id']} is {operation['state']}")
+        elif operation["payload"] is not None:
+            problems.append(f"operation {operation['id']} is {operation['state']} and keeps its body")
+    return problems
+
+
+def check_audit(operations: Sequence[Row], audit: Sequence[Row]) -> list[str]:
+    """One batch row names each recorded operation, one row each updated copy (domain.md 7.1)."""
+    recorded: Counter[tuple[str, str]] = Counter()
+    updated: Counter[str] = Counter()
+    for entry in audit:
+        if entry["action"] == "archive_run.batch":
+            for state, ids in entry["changes"]["operations"].items():
+                recorded.update((state, each) for each in ids)
+        elif entry["action"] == "appointment.updated":
+            updated[entry["resource_id"]] += 1
+    problems = []
+    for operation in operations:
+        identity, state = str(operation["id"]), operation["state"]
+        if state in ("done", "failed", "conflict", "locked") and recorded[state, identity] != 1:
+            problems.append(f"{recorded[state, identity]} audit rows say that operation {identity} is {state}")
+        if state == "done" and operation["action"] == "update" and updated[identity] != 1:
+            problems.append(f"{updated[identity]} audit rows say what operation {identity} updated")
+    return problems

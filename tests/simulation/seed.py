@@ -1,0 +1,363 @@
+"""One simulated world, from its seed to the verdict."""
+
+import asyncio
+import os
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
+
+from infra.local.graph_simulator import ids
+from shared import telemetry
+from shared.database.engine import Database
+from shared.database.models import ArchiveConfiguration, User
+from shared.domain.caller import Caller, Role
+from shared.errors import AdminAssistantError
+from shared.settings import Settings
+from tests.simulation import accounts
+from tests.simulation.graph_faults import GraphFaults, Weather
+from tests.simulation.graph_world import BASE_URL, GraphWorld, Request
+from tests.simulation.host import EPOCH, Host, HostClock
+from tests.simulation.mailbox import DAYS, Json, Person, key_of
+from tests.simulation.oracle import Facts, Snapshot
+from tests.simulation.orchestration import Durable, Fleet, Trouble, current_activity
+from tests.simulation.postgres_wire import Break, PostgresWire, Prober, Stalled, WireFaults
+from tests.simulation.virtual_loop import VirtualLoop
+
+FIRST_DAY = datetime(2026, 2, 21, tzinfo=UTC)
+_TICK = 300.0
+_LONGEST_STORM = 6 * 3600.0
+_LONGEST_CALM = 48 * 3600.0
+_BATCH_SECONDS = 30.0
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What became of one seed."""
+
+    seed: int
+    problems: list[str] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+    story: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class DatabaseFaults(WireFaults):
+    """Breaks calls of the processes at random."""
+
+    rng: random.Random
+    probability: float
+    fleet: Fleet | None = None
+    struck: dict[str, int] = field(default_factory=dict)
+
+    def strike(self, label: str, statement: bytes) -> Break | None:
+        """What is to happen to a call."""
+        if not label.startswith("host") or self.fleet is None:
+            return None
+        if self.fleet.struck(label):
+            return None
+        commit = statement[5:11] == b"COMMIT"
+        if self.probability <= 0 or self.rng.random() >= self.probability * (4 if commit else 1):
+            return None
+        startup = statement[:1] == b"\0"
+        found = self.rng.choice((Break.BEFORE, Break.AFTER) if startup else list(Break))
+        self.struck[found.value] = self.struck.get(found.value, 0) + 1
+        return found
+
+
+def run_seed(seed: int, settings: Settings, socket_path: str, database: str) -> Verdict:
+    """Simulate one world on an empty database."""
+    verdict = Verdict(seed)
+    prober = Prober(socket_path, database)
+    wire = PostgresWire(prober)
+    loop = VirtualLoop(wire)
+    try:
+        with _determined(seed, loop):
+            world = World(seed, settings, loop, wire, verdict)
+            loop.set_exception_handler(world.complain)
+            loop.run_until_complete(world.live())
+            _end(loop)
+    except Stalled as stalled:
+        verdict.problems.append(f"stalled: {stalled}")
+    except Exception as error:  # noqa: BLE001 - a broken world is a verdict, too
+        import traceback
+
+        verdict.problems.append("".join(traceback.format_exception(error)))
+    finally:
+        loop.close()
+        prober.close()
+    return verdict
+
+
+def _end(loop: VirtualLoop) -> None:
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+    loop.run_until_complete(loop.shutdown_asyncgens())
+
+
+@contextmanager
+def _determined(seed: int, loop: VirtualLoop) -> Iterator[None]:
+    """Whatever is random or asks for the time gets it from the seed and the loop."""
+    random.seed(seed)
+    source = random.Random(f"ids {seed}")
+    kept = os.urandom, time.time, ids.random_bytes
+    os.urandom = source.randbytes
+    time.time = lambda: EPOCH.timestamp() + loop.time()
+    ids.random_bytes = random.Random(f"graph {seed}").randbytes
+    try:
+        yield
+    finally:
+        os.urandom, time.time, ids.random_bytes = kept
+
+
+class World:
+    """Mailbox, Graph, database and processes of one seed."""
+
+    def __init__(
+        self, seed: int, settings: Settings, loop: VirtualLoop, wire: PostgresWire, verdict: Verdict
+    ) -> None:
+        self.rng = random.Random(f"world {seed}")
+        self.loop = loop
+        self.verdict = verdict
+        self._wire = wire
+        self._settings = settings.model_copy(update={"graph_base_url": BASE_URL})
+        self._tenant, self._oid, self._configuration = uuid4(), uuid4(), uuid4()
+        self.graph_faults = GraphFaults(self.rng, Weather.of(self.rng))
+        self.graph = GraphWorld(self.rng, self.graph_faults)
+        self.graph.watch = self._watch
+        self.graph.on_page = self._page
+        self.person = Person(self.rng, self.graph, self._oid, FIRST_DAY)
+        self._zone = ZoneInfo(self.rng.choice(("UTC", "Europe/Berlin", "America/New_York", "Pacific/Auckland")))
+        self._names = 0
+        self._skew = self.rng.choice((0.0, 0.0, 3.0))
+        self.fleet = Fleet(self.rng, self._make_host, 2)
+        self.database_faults = DatabaseFaults(
+            self.rng, self.rng.choice((0.0, 0.0, 0.002, 0.01, 0.03)), self.fleet
+        )
+        wire.faults = self.database_faults
+        self.durable = Durable(self.rng, Trouble.of(self.rng), self.fleet)
+        self.observer = Database(self._settings, application_name="observer")
+        self._pages: dict[tuple[UUID, int], dict[str, Json]] = {}
+        self._snapshots: dict[UUID, Snapshot] = {}
+        self._batches: list[Request] = []
+        self._jumped = False
+
+    def complain(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """An exception nobody looked at."""
+        error = context.get("exception")
+        if not isinstance(error, asyncio.CancelledError):
+            self.verdict.problems.append(f"unhandled: {context.get('message')} {error!r}")
+
+    async def live(self) -> None:
+        """The whole story."""
+        self.person.populate(self.rng.choice((3, 8, 15, 30, 30, 60)))
+        await self._enter()
+        storm = self.loop.create_task(self._disturb())
+        for _ in range(self.rng.randrange(1, 4)):
+            for _ in range(self.rng.randrange(8)):
+                self.person.act()
+            await self._request(*self._window())
+            if self.rng.random() < 0.2:
+                await self._request(*self._window())
+            await self._rest(_LONGEST_STORM)
+        storm.cancel()
+        await self._calm_down()
+        self.verdict.facts |= {
+            "events": len(self.person.source.events),
+            "copies": len(self.person.archive.events),
+            "graph faults": dict(self.graph_faults.struck),
+            "database faults": dict(self.database_faults.struck),
+            "killed": self.fleet.killed,
+            "calls": self._wire.calls,
+            "virtual hours": round(self.loop.time() / 3600, 1),
+        }
+        for host in self.fleet.everyone:
+            await host.close()
+        await self.observer.close()
+
+    async def _calm_down(self) -> None:
+        """No more faults; when all effects have come, every window is archived once more."""
+        self.graph_faults.calm()
+        self.database_faults.probability = 0.0
+        self.durable.trouble = Trouble()
+        self.fleet.spare()
+        await asyncio.sleep(600.0)
+        await self._rest(_LONGEST_CALM)
+        await self.durable.settle_strays()
+        await asyncio.sleep(600.0)
+        everything = FIRST_DAY - timedelta(days=20), FIRST_DAY + timedelta(days=40)
+        await self._request(*everything)
+        await self._rest(_LONGEST_CALM)
+        writes = self.graph.counters.total.writes
+        await self._judge()
+        await self._request(*everything)
+        await self._rest(_LONGEST_CALM)
+        again = self.graph.counters.total.writes - writes
+        if again:
+            self.verdict.problems.append(f"archiving again, unchanged, wrote {again} times")
+
+    async def _enter(self) -> None:
+        async with self.observer.session() as session:
+            user = User(tenant_id=self._tenant, object_id=self._oid, address="ada@example.test", display_name="Ada")
+            session.add(user)
+            await session.flush()
+            session.add(
+                ArchiveConfiguration(
+                    id=self._configuration,
+                    tenant_id=self._tenant,
+                    owner_id=user.id,
+                    name="Main",
+                    time_zone=self._zone.key,
+                    archive_from=FIRST_DAY.date(),
+                    lookback_days=7,
+                    source_reference="msgraph://ada@example.test/calendar",
+                    source_mailbox_id=self._oid,
+                    source_calendar_id=self.person.source.id,
+                    archive_reference="msgraph://ada@example.test/calendars/Archive",
+                    archive_mailbox_id=self._oid,
+                    archive_calendar_id=self.person.archive.id,
+                )
+            )
+
+    def _make_host(self) -> Host:
+        self._names += 1
+        clock = HostClock(self.loop, self.rng.uniform(-self._skew, self._skew))
+        return Host(f"host{self._names}", self._settings, self.graph, self._wire, clock)
+
+    def _window(self) -> tuple[datetime, datetime]:
+        first = self.rng.randrange(0, DAYS - 1)
+        days = self.rng.randrange(1, DAYS - first + 1)
+        start = FIRST_DAY + timedelta(days=first)
+        return start, start + timedelta(days=days)
+
+    async def _request(self, start: datetime, end: datetime) -> None:
+        """A person asks for a run, and asks again if that failed."""
+        caller = Caller.user(self._tenant, uuid4(), [Role.ADMIN])
+        for _ in range(5):
+            host = self.fleet.any()
+            try:
+                with telemetry.bind(caller=caller, correlation="request"):
+                    started = await host.archiving.start_run(caller, self._configuration, start, end)
+                if self.rng.random() < 0.9:
+                    self.durable.start(started.run.id)
+                    await host.archiving.mark_dispatched(started.run.id)
+            except AdminAssistantError:
+                await asyncio.sleep(self.rng.uniform(0.1, 5.0))
+                continue
+            return
+
+    async def _rest(self, longest: float) -> None:
+        """Until no run is open and no instance at work; the dispatcher ticks."""
+        until = self.loop.time() + longest
+        while self.loop.time() < until:
+            for _ in range(60):
+                if not self.durable.busy:
+                    break
+                await asyncio.sleep(_TICK / 60)
+            if not self.durable.busy and not await self._open_runs():
+                return
+            await self._tick()
+        self.verdict.problems.append(f"not at rest after {longest / 3600:.0f} hours")
+
+    async def _tick(self) -> None:
+        host = self.fleet.any()
+        try:
+            runs = await host.archiving.runs_to_drive()
+            for run_id in runs:
+                if not self.durable.alive(run_id):
+                    self.durable.start(run_id)
+                    await host.archiving.mark_dispatched(run_id)
+        except AdminAssistantError:
+            return
+        await asyncio.sleep(30.0)
+
+    async def _open_runs(self) -> int:
+        async with self.observer.session() as session:
+            rows = await accounts.rows_of(session, "archive_runs")
+        self._keep_snapshots(rows)
+        return sum(row["state"] in ("queued", "running") for row in rows)
+
+    async def _disturb(self) -> None:
+        """The owner works, clocks are set, while runs run."""
+        while True:
+            await asyncio.sleep(self.rng.expovariate(1 / self.rng.choice((2.0, 30.0, 300.0))))
+            if self.rng.random() < 0.9:
+                self.person.act()
+            else:
+                self.fleet.any().clock.offset += self.rng.uniform(-4.0, 4.0)
+
+    def _watch(self, request: Request) -> None:
+        """A request of ours leaves: are we within what Graph allows?"""
+        now = self.loop.time()
+        host = next(host for host in self.fleet.everyone if host.name == request.host)
+        told = host.told.get(request.mailbox)
+        if told is not None and host.clock.now() < told:
+            wait = (told - host.clock.now()).total_seconds()
+            self.verdict.problems.append(f"{host.name} sent a request {wait:.3f} s before it was allowed to")
+        slots = request.slots + sum(r.slots for r in self.graph.in_flight if r.host == request.host)
+        if slots > 4:
+            self.verdict.problems.append(f"{host.name} has {slots} requests in flight to one mailbox")
+        if request.writes:
+            open_batches = [
+                other
+                for other in self.graph.in_flight
+                if other.writes and now - other.started < _BATCH_SECONDS
+            ]
+            if open_batches:
+                self.verdict.problems.append(
+                    f"{host.name} sent a batch of writes while {open_batches[0].host} has one in flight"
+                )
+
+    def _page(self, host: str, items: list[Json]) -> None:
+        activity = current_activity.get()
+        if activity is not None and activity[1] == "plan_archive_run":
+            pages = self._pages.setdefault((activity[0], activity[2]), {})
+            pages |= {key_of(item): item for item in items}
+
+    def _keep_snapshots(self, runs: list[dict[str, Any]]) -> None:
+        """The last plan of every planned run is what it was planned from."""
+        for run in runs:
+            if run["planned_at"] is None or run["id"] in self._snapshots or (run["plan"] or {}).get("refused"):
+                continue
+            attempts = [number for run_id, number in self._pages if run_id == run["id"]]
+            if attempts:
+                events = self._pages[run["id"], max(attempts)]
+                self._snapshots[run["id"]] = Snapshot(run["id"], run["window_start"], run["window_end"], events)
+
+    async def _judge(self) -> None:
+        async with self.observer.session() as session:
+            runs = await accounts.rows_of(session, "archive_runs")
+            operations = await accounts.rows_of(session, "archive_operations")
+            events = await accounts.rows_of(session, "archived_events")
+            audit = await accounts.rows_of(session, "audit_entries")
+        self._keep_snapshots(runs)
+        problems = self.verdict.problems
+        problems += accounts.check_runs(runs)
+        problems += accounts.check_operations(operations)
+        problems += accounts.check_audit(operations, audit)
+        snapshots = list(self._snapshots.values())
+        if not snapshots:
+            problems.append("no plan was ever completed")
+            return
+        facts = Facts(
+            configuration_id=self._configuration,
+            zone=self._zone,
+            snapshots=snapshots,
+            history=self.person.history,
+            touched=self.person.touched,
+            copies=self.person.instances(self.person.archive),
+            rows=events,
+            operations=operations,
+        )
+        problems += facts.judge()
+        total = self.graph.counters.total
+        if total.invitations_sent or total.updates_sent:
+            problems.append(f"{total.invitations_sent} invitations and {total.updates_sent} updates were sent")
