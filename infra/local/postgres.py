@@ -54,6 +54,11 @@ class Postgres:
         self.database = named
 
     @property
+    def external(self) -> bool:
+        """Whether the server is that of ``DATABASE_URL``."""
+        return self._process is None
+
+    @property
     def created(self) -> bool:
         """Whether the start made a new, empty server of ours."""
         return self._process is not None and self._process.created

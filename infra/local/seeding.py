@@ -1,6 +1,7 @@
 """A tenant put into a running system: mailboxes into the simulator, the rest through the API."""
 
 import asyncio
+import json
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -43,21 +44,16 @@ async def load_mailboxes(stack: Stack, mailboxes: Iterable[DemoMailbox]) -> set[
     return loaded
 
 
-async def register(
-    api: Api, people: list[Person], progress: Callable[[str], None], new: Collection[str] = ()
-) -> None:
+async def register(stack: Stack, api: Api, people: list[Person], progress: Callable[[str], None]) -> None:
     """Make a user and an archive configuration for everyone who has none.
 
-    Raises :class:`LocalError` when one of the mailboxes just made (``new``) is configured already: the
-    database then belongs to another system, and its archive would be held against the wrong calendars.
+    Raises :class:`LocalError` when the database of ``DATABASE_URL`` has one that this system did not make: it
+    belongs to another system, and its archive would be held against the wrong calendars.
     """
     users = {user["address"].casefold(): user["id"] async for user in api.items("users")}
     configured = {entry["source"].casefold() async for entry in api.items("archive-configurations")}
-    for address in new:
-        if calendar_reference(address).casefold() in configured:
-            raise LocalError(
-                f"the database knows {address} from another system; use an empty one or the --state it had"
-            )
+    if stack.postgres.external:
+        _claim(stack, people, configured)
     missing = [person for person in people if calendar_reference(person.address).casefold() not in configured]
     if missing:
         progress(f"registering {len(missing)} {'person' if len(missing) == 1 else 'people'} through the API")
@@ -76,6 +72,22 @@ async def register(
 def calendar_reference(address: str) -> str:
     """Reference of a mailbox's primary calendar (domain.md 1)."""
     return f"msgraph://{quote(address, safe='@.')}/calendar"
+
+
+def _claim(stack: Stack, people: list[Person], configured: Collection[str]) -> None:
+    register_file = stack.state_dir / "registered.json"
+    try:
+        own = set(json.loads(register_file.read_text()))
+    except (FileNotFoundError, ValueError):
+        own = set()
+    for person in people:
+        if person.address not in own and calendar_reference(person.address).casefold() in configured:
+            raise LocalError(
+                f"the database knows {person.address} from another system; "
+                "use an empty one or the --state it belongs to"
+            )
+    # Before anything is registered, so that an interrupted start recognises its own.
+    register_file.write_text(json.dumps(sorted(own | {person.address for person in people})))
 
 
 async def _add_user(api: Api, person: Person) -> str:

@@ -21,6 +21,11 @@ def revision(event: SourceEvent, modifications: Sequence[AppliedModification] = 
     endings of the body in any convention. With modifications, their keys and times count as well.
     """
     own = hashlib.sha256(orjson.dumps(_source_fields(event), option=_CANONICAL)).hexdigest()
+    return modified_revision(own, modifications)
+
+
+def modified_revision(own: str, modifications: Sequence[AppliedModification]) -> str:
+    """The revision of an event whose revision without modifications is ``own`` (domain.md 2.4)."""
     if not modifications:
         return own
     # Over the digest, not the fields: the planner applies modifications when the body is long forgotten.

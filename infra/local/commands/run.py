@@ -93,7 +93,7 @@ async def _archive_all(
         for mailbox in mailboxes
     ]
     api = Api(stack.client, stack.api, await stack.token())
-    await register(api, [*people, *(file.person for file in files)], tell, new)
+    await register(stack, api, [*people, *(file.person for file in files)], tell)
     configurations = {
         entry["source"].casefold(): entry async for entry in api.items("archive-configurations")
     }

@@ -44,9 +44,7 @@ class ArchiveRunRepository:
         statement = insert(ArchiveRun).values(values).on_conflict_do_nothing().returning(ArchiveRun)
         return (await self._session.execute(statement)).scalar_one_or_none()
 
-    async def get(
-        self, tenant_id: UUID, run_id: UUID, owner_id: UUID | None = None
-    ) -> ArchiveRun | None:
+    async def get(self, tenant_id: UUID, run_id: UUID, owner_id: UUID | None = None) -> ArchiveRun | None:
         """The run in the tenant; with ``owner_id`` only if that user owns it."""
         statement = select(ArchiveRun).where(ArchiveRun.tenant_id == tenant_id, ArchiveRun.id == run_id)
         if owner_id is not None:
@@ -193,4 +191,3 @@ class ArchiveRunRepository:
             await self._session.execute(
                 _ADD_USAGE, {"run": run_id, "owner": owner_id, "requests": requests, "trips": round_trips}
             )
-

@@ -49,6 +49,14 @@ class JobRepository(Repository):
         """Move a claimed job's next instant on; None for a job that only runs by hand."""
         await self._session.execute(update(Job).where(Job.id == job_id).values(next_run_at=next_run_at))
 
+    async def pause(self, owner_id: UUID, configuration_id: UUID) -> None:
+        """Let the job wait until its owner resumes it."""
+        await self._session.execute(
+            update(Job)
+            .where(Job.owner_id == owner_id, Job.configuration_id == configuration_id)
+            .values(paused=True)
+        )
+
     async def record_outcome(self, owner_id: UUID, configuration_id: UUID, *, failed: bool) -> int | None:
         """Count failures in a row (domain.md 8.3): returns how many there are now, None without a job."""
         failures = Job.consecutive_failures + 1 if failed else 0

@@ -5,16 +5,19 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from shared.database.repositories.archive_operations import ArchiveOperationRepository
 from shared.database.repositories.archive_runs import ArchiveRunRepository
 from shared.database.repositories.jobs import JobRepository
 from shared.domain.archive_run import OperationAction, OperationState, RunState
 from shared.domain.outcome import Outcome, RunReport
-from shared.services.archiving.context import ArchivingPorts, load_context
+from shared.services.archiving.context import ArchivingPorts, RunContext, load_context
 from shared.services.archiving.planning import PlanCounts
 from shared.services.audit import AuditWriter
 
 MAX_PROBLEMS = 1000
+FAILURES_UNTIL_PAUSE = 5
 
 _OUTCOMES = {
     (OperationAction.CREATE, OperationState.DONE): Outcome.ARCHIVED,
@@ -75,8 +78,8 @@ class Finisher:
                     "reason": why,
                 }
                 await runs.finish(run_id, state, details, now)
-                await JobRepository(session).record_outcome(
-                    context.owner_id, context.configuration_id, failed=why is not None or report.failed > 0
+                await self._judge_job(
+                    session, context, failed=why is not None or report.failed > 0, gone=plan.gone
                 )
                 await AuditWriter(self._ports.clock).record(
                     session,
@@ -91,6 +94,25 @@ class Finisher:
                 state = RunState(run.state)
             following = await runs.next_queued(context.owner_id, context.configuration_id)
         return FinishedRun(state, following)
+
+    async def _judge_job(
+        self, session: AsyncSession, context: RunContext, *, failed: bool, gone: bool
+    ) -> None:
+        """Pause the job when its calendar or mailbox is gone, or after five failures in a row (8.3, 15.1)."""
+        jobs = JobRepository(session)
+        failures = await jobs.record_outcome(context.owner_id, context.configuration_id, failed=failed)
+        if failures is None or not (gone or failures >= FAILURES_UNTIL_PAUSE):
+            return
+        await jobs.pause(context.owner_id, context.configuration_id)
+        await AuditWriter(self._ports.clock).record(
+            session,
+            action="job.paused",
+            resource_type="archive_configuration",
+            resource_id=str(context.configuration_id),
+            outcome="success",
+            changes={"failures_in_a_row": failures, "gone": gone},
+            on_behalf_of=context.owner_id,
+        )
 
 
 async def _report(

@@ -15,7 +15,7 @@ from shared.database.repositories.archived_events import MapRow
 from shared.domain.archive_plan import Action, Decision, Planner
 from shared.domain.archived_event import ArchivedEventState
 from shared.domain.source_event import EventType, SourceEvent, source_key
-from shared.errors import GraphRefused
+from shared.errors import GraphRefused, NotFound
 from shared.services.archiving.context import ArchivingPorts, RunContext, accounted, load_context
 from shared.services.archiving.drafting import OperationDrafter, needs_write
 from shared.services.archiving.matching import SourceMatcher, known_event
@@ -27,7 +27,10 @@ _CHUNK = 200
 
 @dataclass(frozen=True, slots=True)
 class PlanCounts:
-    """What planning found. ``planned`` operations are written next; ``refused`` says why nothing could be."""
+    """What planning found. ``planned`` operations are written next; ``refused`` says why nothing could be.
+
+    ``gone``: what is to be read or written does not exist any more, so that trying again is no use.
+    """
 
     source: int = 0
     planned: int = 0
@@ -40,6 +43,7 @@ class PlanCounts:
     ambiguous: int = 0
     zones_reported: int = 0
     refused: str | None = None
+    gone: bool = False
 
 
 class RunPlanner:
@@ -65,7 +69,11 @@ class RunPlanner:
             try:
                 counts = await _Planning(self._ports, context, open_keys).run()
             except GraphRefused as refused:
-                counts = PlanCounts(refused=f"{refused.graph_code}: {refused.detail}")
+                counts = PlanCounts(
+                    refused=f"{refused.graph_code}: {refused.detail}", gone=refused.graph_status == 404
+                )
+            except NotFound as missing:
+                counts = PlanCounts(refused=missing.detail, gone=True)
         await self._complete(context, counts)
         return counts
 

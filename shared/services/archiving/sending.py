@@ -103,7 +103,7 @@ class BatchSender:
                 self._context.archive_mailbox, answer.existing_event_id
             )
             if copy is not None and copy.archive_key == operation.archive_key:
-                return adopted(operation, copy)
+                return adopted(operation, [copy])
         return await self.look_up(operation)
 
     async def look_up(self, operation: ClaimedOperation) -> Result:
@@ -113,9 +113,9 @@ class BatchSender:
         """
         copies = await self.find_copies(operation)
         if copies and operation.action is OperationAction.CREATE:
-            return adopted(operation, copies[0])
+            return adopted(operation, copies)
         if copies:
-            return _compared(operation, copies[0])
+            return _compared(operation, copies)
         if operation.action is OperationAction.CREATE:
             return Result(operation, OperationState.SENT)
         return Result(
@@ -147,7 +147,7 @@ class BatchSender:
             return await self.look_up(operation)
         copy = copies[0]
         if copy.revision == operation.revision:
-            return adopted(operation, copy)
+            return adopted(operation, copies)
         async with self._ports.database.session() as session:
             recorded = await AppointmentRepository(session).fields_of(
                 self._context.owner_id, operation.archived_event_id
@@ -166,17 +166,27 @@ class BatchSender:
         )
 
 
-def adopted(operation: ClaimedOperation, copy: Copy) -> Result:
-    """The write's effect is there; the map takes over what the copy says of itself."""
+def adopted(operation: ClaimedOperation, copies: Sequence[Copy]) -> Result:
+    """The write's effect is there; the map takes over what the first copy says of itself.
+
+    Further copies with the same key are reported, never deleted (design.md, Settle).
+    """
+    copy, *rest = copies
     return Result(
-        operation, OperationState.DONE, copy_id=copy.id, etag=copy.etag, revision=copy.revision or None
+        operation,
+        OperationState.DONE,
+        copy_id=copy.id,
+        etag=copy.etag,
+        revision=copy.revision or None,
+        code="extra_copies" if rest else None,
+        detail=f"further copies with the same key: {', '.join(c.id for c in rest)}" if rest else None,
     )
 
 
-def _compared(operation: ClaimedOperation, copy: Copy) -> Result:
-    if copy.revision == operation.revision:
-        return adopted(operation, copy)
-    return Result(operation, OperationState.PLANNED, copy_id=copy.id, etag=copy.etag)
+def _compared(operation: ClaimedOperation, copies: Sequence[Copy]) -> Result:
+    if copies[0].revision == operation.revision:
+        return adopted(operation, copies)
+    return Result(operation, OperationState.PLANNED, copy_id=copies[0].id, etag=copies[0].etag)
 
 
 def _failed(operation: ClaimedOperation, answer: Answer) -> Result:

@@ -114,7 +114,7 @@ class _Settlement:
         copies = await self._sender.find_copies(operation)
         create = operation.action is OperationAction.CREATE
         if copies and (create or copies[0].revision == operation.revision):
-            await self._recorder.record(self._lease, [adopted(operation, copies[0])])
+            await self._recorder.record(self._lease, [adopted(operation, copies)])
         elif not copies and not create:
             await self._recorder.record(self._lease, [await self._sender.look_up(operation)])
         else:

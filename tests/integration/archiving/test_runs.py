@@ -338,3 +338,46 @@ async def test_nobody_sees_or_starts_runs_of_others(world: World) -> None:
             await world.archiving.get_run(stranger, run.id)
         with pytest.raises(NotFound):
             await world.start_run(stranger, DAY, DAY + WEEK)
+
+
+async def test_a_gone_calendar_pauses_the_job_at_once(world: World) -> None:
+    await world.open(week(1))
+    await world.add_job()
+    async with world.database.session() as session:
+        await session.execute(
+            text(
+                "UPDATE archive_configurations SET archive_calendar_id = "
+                "overlay(archive_calendar_id placing 'zzzz' from length(archive_calendar_id) - 12 for 4)"
+            )
+        )
+    await world.archive()
+    assert await world.job() == (True, 1)
+
+
+async def test_five_failures_in_a_row_pause_the_job(world: World) -> None:
+    await world.open(week(1))
+    await world.add_job()
+    world.simulator.faults.add(
+        {"match": {"method": "POST", "in_batch": True}, "kind": "status", "status": 400, "times": None}
+    )
+    for failures in (1, 2, 3, 4):
+        await world.archive()
+        assert await world.job() == (False, failures)
+    await world.archive()
+    assert await world.job() == (True, 5)
+
+
+async def test_a_second_copy_with_the_same_key_is_reported_and_kept(world: World) -> None:
+    await world.open([event("Twice", DAY)])
+    await world.archive()
+    copy = await world.copy("Twice")
+    await world.add_to_archive(copy)
+    async with world.database.session() as session:
+        await session.execute(text("UPDATE archived_events SET state = 'creating', copy_id = NULL"))
+        await session.execute(text("DELETE FROM archive_operations"))
+    world.simulator.settings.update({"duplicate_transaction": "409", "existing_event_id_included": False})
+    run = await world.request()
+    report = await world.drive(run.id)
+    assert report["archived"] == 1
+    assert [problem["error_code"] for problem in (await world.view(run.id)).problems] == ["extra_copies"]
+    assert len(await world.copies()) == 2

@@ -9,12 +9,13 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
+from sqlalchemy import select
 
 from infra.local.graph_simulator import GraphSimulator
 from shared import telemetry
 from shared.clock import SystemClock
 from shared.database.engine import Database
-from shared.database.models import ArchiveConfiguration, ArchiveRun, User
+from shared.database.models import ArchiveConfiguration, ArchiveRun, Job, User
 from shared.domain.archive_copy import ARCHIVE_KEY_PROPERTY
 from shared.domain.caller import Caller, Role
 from shared.graph.calendar_adapter import CalendarAdapter
@@ -222,6 +223,34 @@ class World:
         """New events in the source calendar."""
         for each in events:
             await self._post(f"/_simulator/mailboxes/{ADDRESS}/events?calendar=Calendar", each)
+
+    async def add_to_archive(self, copy: dict[str, Any]) -> None:
+        """A second copy with the same origin, as a person who duplicates an entry makes it."""
+        kept = ("subject", "body", "start", "end", "singleValueExtendedProperties")
+        await self._post(
+            f"/_simulator/mailboxes/{ADDRESS}/events?calendar=Archive", {name: copy[name] for name in kept}
+        )
+
+    async def add_job(self) -> None:
+        """The nightly job of the configuration."""
+        async with self.database.session() as session:
+            owner = (await session.execute(select(User.id))).scalar_one()
+            session.add(
+                Job(
+                    tenant_id=self.tenant_id,
+                    owner_id=owner,
+                    configuration_id=self.configuration_id,
+                    schedule={"kind": "daily", "at": "02:00"},
+                    time_zone="UTC",
+                    next_run_at=DAY,
+                )
+            )
+
+    async def job(self) -> tuple[bool, int]:
+        """Whether the job is paused, and its failures in a row."""
+        async with self.database.session() as session:
+            job = (await session.execute(select(Job))).scalar_one()
+            return job.paused, job.consecutive_failures
 
     async def move(self, event_id: str, calendar: str) -> None:
         """Move an event to another calendar of the mailbox."""

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import make_url
 
+from infra.local.postgres import Postgres
 from infra.local.readback import property_of
 from infra.local.stack import ROOT, Stack
 from infra.local.state_folder import delete_state
@@ -100,6 +102,24 @@ async def test_a_calendar_file_becomes_a_mailbox_and_is_told_in_hours(state: Pat
     assert calendar["series"] == 1
     assert calendar["weeks"][0] == {"monday": "2024-09-02", "events": 4, "hours": 2.25}
     assert [entry["summary"] for entry in calendar["unrepresentable"]] == ["Pills"]
+
+
+async def test_a_database_of_another_system_is_refused_again_and_again(state: Path, tmp_path: Path) -> None:
+    async with Postgres(tmp_path / "server", environ={}) as server:
+        url = make_url(server.url()).set(drivername="postgres", username="postgres", database="shared")
+        given = environment() | {"DATABASE_URL": url.render_as_string(hide_password=False)}
+        other = tmp_path / "other"
+        command = [*dev("run", "--once"), "--port", "0", "--state"]
+        statuses, said = [], ""
+        for folder in (state, state, other, other):
+            process = await asyncio.create_subprocess_exec(
+                *command, str(folder), env=given, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+            )
+            said = (await process.communicate())[1].decode()
+            statuses.append(process.returncode)
+    delete_state(tmp_path / "server")
+    assert statuses == [0, 0, 1, 1], said
+    assert "from another system" in said.splitlines()[-1]
 
 
 async def test_it_serves_until_it_is_told_to_stop(state: Path) -> None:

@@ -1,0 +1,171 @@
+"""What a plan says of an event, and what it knows of it from the map (domain.md 2.3, 2.4, 2.13)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from shared.domain.archive_run import RunMode
+from shared.domain.archived_event import ArchivedEventState
+from shared.domain.event_facts import EventFacts
+from shared.domain.modifications import Modification
+from shared.domain.purpose import LeftOut
+
+
+@dataclass(frozen=True, slots=True)
+class KnownOverlap:
+    """An event's place in a stored group of overlapping events (domain.md 5.9).
+
+    ``revision`` is the one stored with the member, ``member_count`` the size of the group. ``settled``:
+    its owner resolved it or it expired, and ``kept`` says what that means for this event; a group that
+    was resolved by rule is not settled, since the rules say it again.
+    """
+
+    group_id: str
+    opened_at: datetime
+    member_count: int
+    revision: str
+    settled: bool = False
+    kept: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KnownEvent:
+    """One row of the map. ``pending``: its last write failed or was never done (domain.md 2.2).
+
+    ``merged_into`` is the representative of a merged event or the meeting of a consumed one. ``has_copy``
+    is read of consumed ones alone, which may have been archived by themselves before. ``modifications``
+    are those that made the times of its copy.
+    """
+
+    source_key: str
+    state: ArchivedEventState
+    revision: str
+    merged_into: str | None
+    pending: bool
+    has_copy: bool = False
+    left_out: LeftOut | None = None
+    modifications: tuple[Modification, ...] = ()
+    overlap: KnownOverlap | None = None
+
+    @property
+    def archived(self) -> bool:
+        """Whether a copy of its own is in the archive calendar, as far as known."""
+        if self.state is ArchivedEventState.CONSUMED:
+            return self.has_copy
+        return self.state in (ArchivedEventState.PRESENT, ArchivedEventState.SOURCE_DELETED)
+
+
+class Action(StrEnum):
+    """What is to be done for a source event; ``removed_by_owner``: nothing, the owner deleted its copy."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    UNCHANGED = "unchanged"
+    MERGE = "merge"
+    REMOVED_BY_OWNER = "removed_by_owner"
+    CONSUME = "consume"
+    LEAVE_OUT = "leave_out"
+    FLAG = "flag"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What is to be done for one source key, whose revision, modifications included, is ``revision`` now.
+
+    ``representative`` is the key a MERGE points to, or the meeting of a CONSUME. ``formerly`` is set on
+    the CREATE of an event that was merged into a key which is not among its duplicates any more: if that
+    one's source is gone, this key takes over its copy (domain.md 2.9). ``changed`` is False where the map
+    already says all of it.
+
+    ``start`` and ``end`` (UTC) are set where ``modifications`` changed the times. ``sensitivity`` and
+    ``show_as`` are set on writes where automation changes them in the copy (domain.md 6). ``reason``
+    tells why a LEAVE_OUT is one, ``group`` the label of the overlap of a FLAG or LEAVE_OUT. ``margin``
+    marks the update of a meeting that another window owns (domain.md 4.8): no event of this run.
+    """
+
+    source_key: str
+    action: Action
+    revision: str
+    representative: str | None = None
+    formerly: str | None = None
+    changed: bool = True
+    start: datetime | None = None
+    end: datetime | None = None
+    modifications: tuple[Modification, ...] = ()
+    sensitivity: str | None = None
+    show_as: str | None = None
+    reason: LeftOut | None = None
+    group: str | None = None
+    margin: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An event on its way through the plan. ``owned``: it belongs to the window (domain.md 2.2)."""
+
+    facts: EventFacts
+    known: KnownEvent | None
+    owned: bool
+
+    @property
+    def archived(self) -> bool:
+        """Whether it has a copy."""
+        return self.known is not None and self.known.archived
+
+
+def own_row(known: KnownEvent | None) -> KnownEvent | None:
+    """The event's row where it stands for itself, wherever its copy is by now."""
+    return None if known is None or known.state is ArchivedEventState.MERGED else known
+
+
+def compare(key: str, revision: str, known: KnownEvent | None, mode: RunMode) -> Decision:
+    """An event that is archived by itself, against its row (domain.md 2.4, 2.10)."""
+    row = own_row(known)
+    if row is None:
+        return Decision(key, Action.CREATE, revision, formerly=known.merged_into if known else None)
+    if row.state is ArchivedEventState.REMOVED_BY_OWNER and mode is not RunMode.REPLACE:
+        return Decision(key, Action.REMOVED_BY_OWNER, revision, changed=False)
+    if not row.archived:
+        return Decision(key, Action.CREATE, revision)
+    if row.pending or row.revision != revision or mode is RunMode.REPLACE:
+        return Decision(key, Action.UPDATE, revision)
+    return Decision(key, Action.UNCHANGED, revision, changed=row.state is not ArchivedEventState.PRESENT)
+
+
+def merge(candidate: Candidate, standing: set[str]) -> Decision:
+    """Merged into the representative it already has, else into the smallest (domain.md 2.9)."""
+    facts, known = candidate.facts, candidate.known
+    into = known.merged_into if known and known.state is ArchivedEventState.MERGED else None
+    if known is not None and into in standing:
+        changed = known.revision != facts.revision
+        return Decision(facts.key, Action.MERGE, facts.revision, representative=into, changed=changed)
+    return Decision(facts.key, Action.MERGE, facts.revision, representative=min(standing))
+
+
+def consume(candidate: Candidate, meeting: str) -> Decision:
+    """A modification that its meeting consumed (domain.md 4.6)."""
+    facts, known = candidate.facts, candidate.known
+    said = (
+        known is not None
+        and known.state is ArchivedEventState.CONSUMED
+        and (known.merged_into, known.revision) == (meeting, facts.revision)
+    )
+    return Decision(facts.key, Action.CONSUME, facts.revision, representative=meeting, changed=not said)
+
+
+def leave_out(
+    key: str, revision: str, known: KnownEvent | None, reason: LeftOut, group: str | None = None
+) -> Decision:
+    """An event that the archive does not take (domain.md 2.7, 5.4)."""
+    said = (
+        known is not None
+        and known.state is ArchivedEventState.LEFT_OUT
+        and (known.left_out, known.revision) == (reason, revision)
+    )
+    return Decision(key, Action.LEAVE_OUT, revision, changed=not said, reason=reason, group=group)
+
+
+def flag(key: str, revision: str, known: KnownEvent | None, group: str) -> Decision:
+    """An event that waits until its overlap is resolved (domain.md 5.3)."""
+    said = known is not None and known.state is ArchivedEventState.FLAGGED and known.revision == revision
+    return Decision(key, Action.FLAG, revision, changed=not said, group=group)
