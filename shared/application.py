@@ -19,7 +19,13 @@ if TYPE_CHECKING:
     from shared.services.appointments import AppointmentService
     from shared.services.archive_configurations import ArchiveConfigurationService
     from shared.services.archiving.service import ArchivingService
+    from shared.services.audit_sealing import AuditSealer
+    from shared.services.audit_trail import AuditTrail
+    from shared.services.audit_verification import AuditVerifier
     from shared.services.health import HealthService
+    from shared.services.idempotency import IdempotencyService
+    from shared.services.rate_limit import RateLimit
+    from shared.services.person_keys import PersonKeys
     from shared.services.tokens import TokenValidator
     from shared.services.users import UserService
 
@@ -109,12 +115,66 @@ class Application:
         from shared.services.archiving.context import ArchivingPorts
         from shared.services.archiving.service import ArchivingService
 
-        return ArchivingService(ArchivingPorts(self.database, self.calendars, self.clock, self.settings))
+        ports = ArchivingPorts(
+            self.database, self.calendars, self.clock, self.settings, person_keys=self.person_keys
+        )
+        return ArchivingService(ports)
+
+    @cached_property
+    def person_keys(self) -> "PersonKeys | None":
+        """The keys of persons; None where no store of keys is set."""
+        from shared.services.person_key_stores import open_key_store
+        from shared.services.person_keys import PersonKeys
+
+        store = open_key_store(self.settings)
+        if store is None:
+            return None
+        keys = PersonKeys(store, self.clock)
+        self._closers.append(keys.close)
+        return keys
+
+    @cached_property
+    def audit(self) -> "AuditTrail":
+        """Reading the audit."""
+        from shared.services.audit_trail import AuditTrail
+
+        return AuditTrail(self.database, self.person_keys)
+
+    @cached_property
+    def audit_verifier(self) -> "AuditVerifier":
+        """Checking the audit's chain."""
+        from shared.services.audit_verification import AuditVerifier
+
+        return AuditVerifier(self.database, self.clock)
+
+    @cached_property
+    def audit_sealer(self) -> "AuditSealer":
+        """Sealing the audit."""
+        from shared.services.audit_sealing import AuditSealer
+
+        return AuditSealer(self.database, self.clock)
+
+    @cached_property
+    def idempotency(self) -> "IdempotencyService":
+        """Changes that may be asked for twice."""
+        from shared.services.idempotency import IdempotencyService
+
+        return IdempotencyService(self.database, self.clock)
+
+    @cached_property
+    def rate_limit(self) -> "RateLimit":
+        """How many requests one caller may send to this instance."""
+        from shared.services.rate_limit import RateLimit
+
+        settings = self.settings
+        return RateLimit(settings.rate_limit_per_second, settings.rate_limit_burst, self.clock)
 
     @cached_property
     def health(self) -> "HealthService":
         """Whether the app can work."""
         from shared.services.health import HealthService
+    from shared.services.idempotency import IdempotencyService
+    from shared.services.rate_limit import RateLimit
 
         return HealthService(self.database, self.tokens)
 

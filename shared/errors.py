@@ -6,10 +6,12 @@ AdminAssistantError
 ├ Unauthenticated 401
 ├ Forbidden 403
 ├ NotFound 404                also for what the caller may not know exists
+├ MethodNotAllowed 405
 ├ Conflict 409
 │ └ RunInProgress 409
 ├ PreconditionFailed 412
 ├ PayloadTooLarge 413
+├ PreconditionRequired 428    a change without the version it is meant for
 ├ RateLimited 429
 ├ Unavailable 503             a dependency is away; ``retry_after`` says when to come back
 │ └ GraphUnavailable 503
@@ -88,6 +90,18 @@ class NotFound(AdminAssistantError):
     title = "Not found"
 
 
+class MethodNotAllowed(AdminAssistantError):
+    """Something is at the path, but not for this method; ``methods`` are those it has."""
+
+    status = 405
+    code = "method_not_allowed"
+    title = "Method not allowed"
+
+    def __init__(self, detail: str, *, methods: Sequence[str]) -> None:
+        super().__init__(detail)
+        self.methods = tuple(methods)
+
+
 class Conflict(AdminAssistantError):
     """The state of the resource does not allow the change."""
 
@@ -110,6 +124,14 @@ class PayloadTooLarge(AdminAssistantError):
     status = 413
     code = "payload_too_large"
     title = "Payload too large"
+
+
+class PreconditionRequired(AdminAssistantError):
+    """The change must say which version of the resource it is meant for."""
+
+    status = 428
+    code = "precondition_required"
+    title = "Precondition required"
 
 
 class RateLimited(AdminAssistantError):

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from pydantic import (
     AliasChoices,
     Field,
+    NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
@@ -91,9 +92,16 @@ class Settings(BaseSettings):
     graph_scope: str = "https://graph.microsoft.com/.default"
     graph_read_timeout: PositiveFloat = 60
 
+    # Keys of persons, for the personal values of the audit (domain.md 7.1): an absolute path of a folder, or
+    # https://<account>.blob.core.windows.net/<container>. Empty: these values are withheld from the audit.
+    person_key_store: Annotated[str, Field(pattern=r"^(|/.+|[A-Za-z]:[\\/].+|https://[^/?#]+/[^/?#]+)$")] = ""
+
     # HTTP.
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     max_body_bytes: PositiveInt = 1_048_576
+    # Of one caller at one instance; 0 a second is no limit.
+    rate_limit_per_second: NonNegativeFloat = 50
+    rate_limit_burst: PositiveInt = 500
 
     # Archiving (design.md Archive; domain.md 2.2).
     mailbox_lease_seconds: PositiveFloat = 45

@@ -197,7 +197,8 @@ class Stack:
 
     def host_environment(self) -> dict[str, str]:
         """Environment of the Functions host: the settings of the app as Azure would give them."""
-        return environment.for_app(self.simulator_url, self.database_url) | self._env
+        keys = {"ADMIN_ASSISTANT_PERSON_KEY_STORE": str(self.state_dir / "person-keys")}
+        return environment.for_app(self.simulator_url, self.database_url) | keys | self._env
 
     # The simulator
 

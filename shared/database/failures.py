@@ -9,11 +9,11 @@ from shared.errors import Unavailable
 
 RETRY_AFTER_SECONDS = 5.0
 _BUSY_RETRY_AFTER_SECONDS = 1.0
+_LOCK_TIMEOUT = "55P03"
 #: SQLSTATE → what it means for the caller. The transaction was rolled back in every case.
 _PASSING = {
     "40001": "The database could not serialise the change; repeat it.",
     "40P01": "The database broke a deadlock; repeat the change.",
-    "55P03": "Another change holds the rows; repeat it in a moment.",
     "57014": "The database took too long.",
     "25P03": "The transaction was idle for too long.",
 }
@@ -22,6 +22,10 @@ _PASSING_CLASSES = {
     "53": "The database is out of resources.",
     "57": "The database is shutting down or starting.",
 }
+
+
+class LockTimeout(Unavailable):
+    """Another transaction held the rows for too long."""
 
 
 def connection_failure(error: BaseException) -> Unavailable:
@@ -39,6 +43,10 @@ def pool_exhausted(error: PoolTimeout, waited: float) -> Unavailable:
 def passing_failure(error: DBAPIError) -> Unavailable | None:
     """The failure as :class:`Unavailable` when repeating may help, else None."""
     state = str(getattr(error.orig, "sqlstate", None) or "")
+    if state == _LOCK_TIMEOUT:
+        return LockTimeout(
+            "Another change holds the rows; repeat it in a moment.", retry_after=_BUSY_RETRY_AFTER_SECONDS
+        )
     detail = _PASSING.get(state) or _PASSING_CLASSES.get(state[:2])
     if detail is None and error.connection_invalidated:
         detail = _PASSING_CLASSES["08"]

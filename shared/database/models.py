@@ -78,7 +78,10 @@ class User(Base):
 
 
 class ArchiveConfiguration(Base):
-    """Source calendar, archive calendar, zone, purpose and schedule of one archive (domain.md 1)."""
+    """Source calendar, archive calendar, zone, purpose and schedule of one archive (domain.md 1).
+
+    A deleted one stays for the sake of what it archived: runs, map and appointments refer to it.
+    """
 
     __tablename__ = "archive_configurations"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
@@ -101,8 +104,15 @@ class ArchiveConfiguration(Base):
     version: Mapped[int] = mapped_column(Integer, default=1, server_default=text("1"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    deleted_at: Mapped[datetime | None]
     __table_args__ = (
-        UniqueConstraint("owner_id", "name"),
+        Index(
+            "uq_archive_configurations_owner_id_name",
+            "owner_id",
+            "name",
+            unique=True,
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
         Index(
             "uq_archive_configurations_default",
             "owner_id",
@@ -156,6 +166,7 @@ class ArchiveRun(Base):
     correlation_id: Mapped[str]
     plan: Mapped[dict[str, Any] | None]
     planned_at: Mapped[datetime | None]
+    plan_attempt: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
     report: Mapped[dict[str, Any] | None]
     graph_requests: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
     round_trips: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
@@ -338,6 +349,49 @@ class AuditEntry(Base):
     changes: Mapped[dict[str, Any]]
     __table_args__ = (
         Index("ix_audit_entries_tenant_id_occurred_at_id", "tenant_id", "occurred_at", "id"),
+        Index("ix_audit_entries_on_behalf_of_occurred_at_id", "on_behalf_of", "occurred_at", "id"),
+        Index("ix_audit_entries_resource_id_occurred_at_id", "resource_id", "occurred_at", "id"),
         Index("ix_audit_entries_correlation_id", "correlation_id"),
         CheckConstraint("outcome IN ('success', 'failure')", name="outcome"),
     )
+
+
+class IdempotencyKey(Base):
+    """The answer to a change that its caller may repeat; inserted before the change, in its transaction.
+
+    Without ``status`` the change is under way, which nobody else sees. ``owner_id`` is whose data the answer
+    is about: it goes with the person.
+    """
+
+    __tablename__ = "idempotency_keys"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    tenant_id: Mapped[uuid.UUID]
+    caller: Mapped[str]
+    operation: Mapped[str]
+    key: Mapped[str]
+    request_hash: Mapped[bytes]
+    owner_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    status: Mapped[int | None] = mapped_column(Integer)
+    headers: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=text("'{}'"))
+    body: Mapped[bytes | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "caller", "operation", "key"),
+        Index("ix_idempotency_keys_created_at", "created_at"),
+        CheckConstraint("octet_length(body) <= 65536", name="body"),
+    )
+
+
+class AuditSeal(Base):
+    """One position of a tenant's chain of audit rows; append-only (domain.md 7.1).
+
+    No foreign key: a row that was deleted is for the verification to find.
+    """
+
+    __tablename__ = "audit_seals"
+    tenant_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    position: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    audit_id: Mapped[uuid.UUID] = mapped_column(unique=True)
+    previous_hash: Mapped[str]
+    hash: Mapped[str]
+    __table_args__ = (CheckConstraint("position >= 1", name="position"),)

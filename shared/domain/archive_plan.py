@@ -1,130 +1,109 @@
-"""The plan of an archive run: what is to be done for each source event of the window (domain.md 2.3-2.10).
+"""The plan of an archive run: what is to be done for each source event of the window (domain.md 2-6).
 
 Pure and incremental (design.md, Plan): pages go in in start order, decisions come out as soon as nothing
-that is still to come can change them. The stages follow domain.md 4.7: an event is fed, grouped with its
-duplicates, and compared with what the map knows of it.
+that is still to come can change them. The stages follow domain.md 4.7: duplicates, modifications, purpose,
+overlaps, privacy, diff.
 """
 
 import hashlib
 import heapq
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 
 from shared.domain.archive_run import RunMode
-from shared.domain.archived_event import ArchivedEventState
-from shared.domain.revision import duplicate_hash, revision
+from shared.domain.event_facts import event_facts
+from shared.domain.plan_decision import Action, Candidate, Decision, KnownEvent, KnownOverlap
+from shared.domain.plan_duplicates import separate_duplicates
+from shared.domain.plan_overlaps import OverlapGroup
+from shared.domain.plan_pipeline import PlanFindings, PlanPipeline
+from shared.domain.plan_policies import PlanPolicies
 from shared.domain.source_event import SourceEvent, source_key
 from shared.domain.window import Window
 
+__all__ = [
+    "Action",
+    "Decision",
+    "KnownEvent",
+    "KnownOverlap",
+    "OverlapGroup",
+    "PlanFindings",
+    "PlanPolicies",
+    "Planner",
+]
+
 SETTLED_AFTER = timedelta(hours=26)
-"""How far behind the latest start a group of duplicates is decided.
+"""How far behind the latest start events are final.
 
 Graph sorts an all-day event by midnight of a zone it does not tell, from UTC-12 to UTC+14, while its
 start is read as its date in UTC: it comes up to 26 hours away from its place among the timed events.
 """
 
-
-@dataclass(frozen=True, slots=True)
-class KnownEvent:
-    """One row of the map. ``pending``: its last write failed or was never done (domain.md 2.2)."""
-
-    source_key: str
-    state: ArchivedEventState
-    revision: str
-    merged_into: str | None
-    pending: bool
-
-
-class Action(StrEnum):
-    """What is to be done for a source event; ``removed_by_owner``: nothing, the owner deleted its copy."""
-
-    CREATE = "create"
-    UPDATE = "update"
-    UNCHANGED = "unchanged"
-    MERGE = "merge"
-    REMOVED_BY_OWNER = "removed_by_owner"
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What is to be done for one source key, whose source has ``revision`` now.
-
-    ``representative`` is the key a MERGE points to. ``formerly`` is set on the CREATE of an event that
-    was merged into a key which is not among its duplicates any more: if that one's source is gone, this
-    key takes over its copy (domain.md 2.9). ``changed`` is False where the map already says all of it.
-    """
-
-    source_key: str
-    action: Action
-    revision: str
-    representative: str | None = None
-    formerly: str | None = None
-    changed: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class _Fact:
-    """What is kept of an event until its decision: never its body."""
-
-    source_key: str
-    start: datetime
-    group: bytes
-    revision: str
-    known: KnownEvent | None
-
-
-@dataclass(slots=True)
-class _Group:
-    """Events that are duplicates of each other as far as seen."""
-
-    start: datetime
-    members: dict[str, _Fact] = field(default_factory=dict)
+_EASTERNMOST = timedelta(hours=14)
+_END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 
 class Planner:
     """Plans one run; the answer does not depend on how the events are cut into pages."""
 
-    def __init__(self, window: Window, mode: RunMode = RunMode.NORMAL) -> None:
+    def __init__(
+        self,
+        window: Window,
+        mode: RunMode = RunMode.NORMAL,
+        policies: PlanPolicies = PlanPolicies(),  # noqa: B008 - frozen
+    ) -> None:
         self._window = window
-        self._mode = mode
-        self._open: dict[str, _Fact] = {}
-        self._groups: dict[bytes, _Group] = {}
-        self._by_start: list[tuple[datetime, bytes]] = []
+        self._policies = policies
+        self._pipeline = PlanPipeline(window, mode, policies)
+        # Where all-day events take part in overlaps they are sorted by their local day, not by their date.
+        self._lag = SETTLED_AFTER + (_EASTERNMOST if policies.all_day_counts else timedelta())
+        self._waiting: dict[str, tuple[datetime, Candidate]] = {}
+        self._by_start: list[tuple[datetime, str]] = []
+        self._undecided: set[str] = set()
         self._seen: set[bytes] = set()
+        self._passed: dict[bytes, tuple[str, Decision | None]] = {}
         self._latest = datetime.min.replace(tzinfo=UTC)
 
-    def feed(self, events: Sequence[SourceEvent], known: Mapping[str, KnownEvent]) -> list[Decision]:
-        """Take the next events in start order, with the map's rows of their keys; return what is decided.
+    def feed(
+        self,
+        events: Sequence[SourceEvent],
+        known: Mapping[str, KnownEvent],
+        overlaps: Mapping[str, KnownOverlap] | None = None,
+    ) -> list[Decision]:
+        """Take the next events in start order, with what is stored under their keys; return what is decided.
 
-        Events outside the window create no decision. Of a key that comes again before it is decided, as
-        happens when the calendar moves during paging, the last version counts; after that it is ignored.
-        Raises ValueError for an event that has no source key.
+        ``known`` are rows of the map, ``overlaps`` memberships in stored groups that are not closed.
+        Events of the margins create no decision, but for archived meetings that a modification of this
+        window is about (``Decision.margin``). Of a key that comes again before it is final, as happens
+        when the calendar moves during paging, the last version counts; after that it is ignored. Raises
+        ValueError for an event that has no source key.
         """
         decisions: list[Decision] = []
         for event in events:
             if event.start > self._latest:
                 self._latest = event.start
-                decisions += self._settle(event.start - SETTLED_AFTER)
-            self._take(event, known)
+                decisions += self._settle(event.start - self._lag)
+            self._take(event, known, overlaps or {})
         return decisions
 
     def close(self) -> list[Decision]:
         """Return the decisions that were still open: nothing more comes."""
-        return self._settle(None)
+        return list(self._settle(_END_OF_TIME))
 
     def decide_single(self, event: SourceEvent, known: KnownEvent | None) -> Decision:
         """Decide for an event read by its id: moved out of the window, or retried (domain.md 2.4, 2.12).
 
-        It counts as seen from now on. Raises ValueError if ``has_seen`` its key already.
+        One that this plan saw in its margins is decided as seen there, any other by itself. It counts as
+        seen from now on. Raises ValueError if ``has_seen`` its key already.
         """
-        key = source_key(event)
-        if self.has_seen(key):
+        facts = event_facts(event, self._window.zone, self._policies.travel_words)
+        if self.has_seen(facts.key):
             raise ValueError("the event is part of this plan already")
-        self._seen.add(_digest(key))
-        fact = _Fact(key, event.start, b"", revision(event), known)
-        return self._decide_alone(fact)
+        digest = _digest(facts.key)
+        self._seen.add(digest)
+        revision, decision = self._passed.get(digest, ("", None))
+        if decision is not None and revision == facts.revision:
+            return decision
+        return self._pipeline.alone(Candidate(facts, known, owned=False))
 
     def has_seen(self, key: str) -> bool:
         """Whether an event of this key was fed that belongs to the window, or was decided by itself."""
@@ -132,91 +111,81 @@ class Planner:
 
     @property
     def undecided(self) -> frozenset[str]:
-        """Keys that were fed and whose decision is still open."""
-        return frozenset(self._open)
+        """Keys of the window that were fed and whose decision is still open."""
+        return frozenset(self._undecided)
 
-    def _take(self, event: SourceEvent, known: Mapping[str, KnownEvent]) -> None:
+    @property
+    def findings(self) -> PlanFindings:
+        """What was found beside the decisions so far."""
+        return self._pipeline.findings
+
+    def take_groups(self) -> list[OverlapGroup]:
+        """The groups of overlapping events that were completed since the last call."""
+        groups, self._pipeline.groups = self._pipeline.groups, []
+        return groups
+
+    @property
+    def vanished_groups(self) -> frozenset[str]:
+        """After ``close``: stored groups whose events of this window overlap nothing any more (5.9)."""
+        return frozenset(self._pipeline.stored_groups - self._pipeline.claimed_groups)
+
+    def _take(
+        self, event: SourceEvent, known: Mapping[str, KnownEvent], overlaps: Mapping[str, KnownOverlap]
+    ) -> None:
         key = source_key(event)
         digest = _digest(key)
-        if digest in self._seen and not self._withdraw(key):
-            return
-        if not self._window.owns(event):
+        if key in self._waiting:
+            del self._waiting[key]
             self._seen.discard(digest)
+            self._undecided.discard(key)
+        elif digest in self._seen or digest in self._passed:
             return
-        self._seen.add(digest)
-        fact = _Fact(key, event.start, duplicate_hash(event), revision(event), known.get(key))
-        group = self._groups.get(fact.group)
-        if group is None:
-            group = self._groups[fact.group] = _Group(event.start)
-            heapq.heappush(self._by_start, (event.start, fact.group))
-        group.members[key] = fact
-        self._open[key] = fact
+        facts = event_facts(event, self._window.zone, self._policies.travel_words)
+        owned = self._window.owns(event)
+        if owned:
+            self._seen.add(digest)
+            self._undecided.add(key)
+        order = facts.start if self._policies.all_day_counts else event.start
+        self._waiting[key] = order, Candidate(facts, known.get(key), owned, overlaps.get(key))
+        heapq.heappush(self._by_start, (order, key))
 
-    def _withdraw(self, key: str) -> bool:
-        """Forget the open version of a key; False if it is decided."""
-        fact = self._open.pop(key, None)
-        if fact is None:
-            return False
-        del self._groups[fact.group].members[key]
-        return True
+    def _settle(self, before: datetime) -> Iterator[Decision]:
+        """Send what starts before the instant, now final, through the stages."""
+        while self._by_start and self._by_start[0][0] < before:
+            start = self._by_start[0][0]
+            batch: list[Candidate] = []
+            while self._by_start and self._by_start[0][0] == start:
+                key = heapq.heappop(self._by_start)[1]
+                if key in self._waiting and self._waiting[key][0] == start:
+                    batch.append(self._waiting.pop(key)[1])
+            yield from self._own(self._pipeline.advance(start))
+            self._note_margins(batch)
+            standing, merges = separate_duplicates(batch)
+            yield from self._own(merges)
+            for candidate in standing:
+                yield from self._own(self._pipeline.take(candidate))
+        yield from self._own(self._pipeline.advance(before))
 
-    def _settle(self, before: datetime | None) -> list[Decision]:
-        """Decide the groups that start before the instant (all for None), in order of start and key."""
-        settled: list[tuple[datetime, Decision]] = []
-        while self._by_start and (before is None or self._by_start[0][0] < before):
-            start, name = heapq.heappop(self._by_start)
-            members = self._groups.pop(name).members
-            for key in members:
-                del self._open[key]
-            settled += ((start, decision) for decision in self._decide(list(members.values())))
-        settled.sort(key=lambda entry: (entry[0], entry[1].source_key))
-        return [decision for _, decision in settled]
+    def _note_margins(self, batch: Sequence[Candidate]) -> None:
+        """Remember the final events of the margins, so that none is taken twice."""
+        for candidate in batch:
+            if not candidate.owned:
+                self._passed[_digest(candidate.facts.key)] = candidate.facts.revision, None
 
-    def _decide(self, members: Sequence[_Fact]) -> list[Decision]:
-        """One group of duplicates: what is archived stands by itself, the rest is merged (domain.md 2.9)."""
-        standing = {fact.source_key for fact in members if _own_row(fact) is not None}
-        if not standing and members:
-            standing = {min(members, key=_succession).source_key}
-        return [
-            self._decide_alone(fact) if fact.source_key in standing else _merge(fact, standing)
-            for fact in members
-        ]
-
-    def _decide_alone(self, fact: _Fact) -> Decision:
-        """An event that is archived by itself, against its row (domain.md 2.4, 2.10)."""
-        row = _own_row(fact)
-        if row is None:
-            formerly = fact.known.merged_into if fact.known else None
-            return Decision(fact.source_key, Action.CREATE, fact.revision, formerly=formerly)
-        if row.state is ArchivedEventState.REMOVED_BY_OWNER and self._mode is not RunMode.REPLACE:
-            return Decision(fact.source_key, Action.REMOVED_BY_OWNER, fact.revision, changed=False)
-        if row.state in (ArchivedEventState.CREATING, ArchivedEventState.REMOVED_BY_OWNER):
-            return Decision(fact.source_key, Action.CREATE, fact.revision)
-        if row.pending or row.revision != fact.revision or self._mode is RunMode.REPLACE:
-            return Decision(fact.source_key, Action.UPDATE, fact.revision)
-        reappeared = row.state is ArchivedEventState.SOURCE_DELETED
-        return Decision(fact.source_key, Action.UNCHANGED, fact.revision, changed=reappeared)
-
-
-def _own_row(fact: _Fact) -> KnownEvent | None:
-    """The event's row where the map gives it a copy of its own, wherever that is by now."""
-    known = fact.known
-    return None if known is None or known.state is ArchivedEventState.MERGED else known
-
-
-def _merge(fact: _Fact, standing: set[str]) -> Decision:
-    """Merged into the representative it already has, else into the smallest."""
-    known = fact.known
-    into = known.merged_into if known else None
-    if known is not None and into in standing:
-        changed = known.revision != fact.revision
-        return Decision(fact.source_key, Action.MERGE, fact.revision, representative=into, changed=changed)
-    return Decision(fact.source_key, Action.MERGE, fact.revision, representative=min(standing))
-
-
-def _succession(fact: _Fact) -> tuple[bool, str]:
-    """Who represents a group that has no copy: first those that may take one over, then the smallest."""
-    return fact.known is None, fact.source_key
+    def _own(self, decisions: Iterable[Decision]) -> Iterator[Decision]:
+        """The decisions about the window's events; those about the margins are kept aside."""
+        for decision in decisions:
+            key = decision.source_key
+            if key in self._undecided:
+                self._undecided.discard(key)
+                yield decision
+                continue
+            digest = _digest(key)
+            if decision.margin:
+                self._seen.add(digest)
+                yield decision
+            else:
+                self._passed[digest] = self._passed[digest][0], decision
 
 
 def _digest(key: str) -> bytes:

@@ -45,7 +45,6 @@ class KnownEvent:
     has_copy: bool = False
     left_out: LeftOut | None = None
     modifications: tuple[Modification, ...] = ()
-    overlap: KnownOverlap | None = None
 
     @property
     def archived(self) -> bool:
@@ -101,11 +100,15 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An event on its way through the plan. ``owned``: it belongs to the window (domain.md 2.2)."""
+    """An event on its way through the plan, with what is stored of it.
+
+    ``owned``: it belongs to the window (domain.md 2.2).
+    """
 
     facts: EventFacts
     known: KnownEvent | None
     owned: bool
+    overlap: KnownOverlap | None = None
 
     @property
     def archived(self) -> bool:

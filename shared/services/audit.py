@@ -10,15 +10,21 @@ from shared import telemetry
 from shared.clock import Clock
 from shared.database.models import AuditEntry
 from shared.database.repositories.audit import AuditRepository
+from shared.domain.audit_values import separate
+from shared.services.person_keys import PersonKeys
 
 type Outcome = Literal["success", "failure"]
 
 
 class AuditWriter:
-    """Writes who did what; actor, correlation and source address come from the context variables."""
+    """Writes who did what; actor, correlation and source address come from the context variables.
 
-    def __init__(self, clock: Clock) -> None:
+    Without ``keys`` personal values are withheld: they never enter the audit unencrypted.
+    """
+
+    def __init__(self, clock: Clock, keys: PersonKeys | None = None) -> None:
         self._clock = clock
+        self._keys = keys
 
     async def record(
         self,
@@ -33,15 +39,18 @@ class AuditWriter:
     ) -> None:
         """Add one row to the transaction of ``session``: it is there if, and only if, the change is.
 
-        ``on_behalf_of`` is the user (our id) whose data is changed. Raises RuntimeError where no caller is
-        bound: nothing may change without an actor.
+        ``on_behalf_of`` is the user (our id) whose data is changed: personal values of ``changes`` are
+        encrypted with his key, and withheld where nobody is named or his key was destroyed; secrets are
+        redacted. Raises RuntimeError where no caller is bound (nothing may change without an actor), and
+        Unavailable when the key is needed and the store of keys is away.
         """
         caller = telemetry.current_caller.get()
         if caller is None:
             raise RuntimeError(f"{action}: no caller is bound")
+        entry_id = uuid4()
         await AuditRepository(session).add(
             AuditEntry(
-                id=uuid4(),
+                id=entry_id,
                 tenant_id=caller.tenant_id,
                 occurred_at=self._clock.now(),
                 actor=caller.actor,
@@ -53,6 +62,22 @@ class AuditWriter:
                 correlation_id=telemetry.correlation_id.get() or telemetry.new_correlation_id(),
                 parent_correlation_id=telemetry.parent_correlation_id.get(),
                 source_ip=telemetry.source_ip.get(),
-                changes=dict(changes),
+                changes=await self._protected(entry_id, changes, on_behalf_of),
             )
         )
+
+    async def _protected(
+        self, entry_id: UUID, changes: Mapping[str, Any], person: UUID | None
+    ) -> dict[str, Any]:
+        kept, personal = separate(changes)
+        if personal and self._keys is not None and person is not None:
+            key = await self._keys.for_writing(person)
+            if key is not None:
+                for each in personal:
+                    each.fill(key.encrypt(each.value, value_context(entry_id, each.path)))
+        return kept
+
+
+def value_context(entry_id: UUID, path: str) -> str:
+    """To what an encrypted value is bound: its row and its place in the changes."""
+    return f"{entry_id}{path}"

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from shared.database.connection_url import connect_arguments
 from tests.simulation.seed import Verdict, run_seed
-from tests.support.emptying import empty_tables
 from tests.support.postgres import TestServer, shared_server
 from tests.support.settings import make_settings
 
@@ -76,7 +75,6 @@ def _worker(part: tuple[TestServer, range]) -> Iterator[Verdict]:
         path = f"{target['host']}/.s.PGSQL.{target.get('port') or 5432}"
         for seed in seeds:
             yield run_seed(seed, settings, path, database.name)
-            asyncio.run(empty_tables(database))
     finally:
         asyncio.run(server.drop(database.name))
 

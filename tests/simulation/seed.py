@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from infra.local.graph_simulator import ids
 from shared import telemetry
 from shared.database.engine import Database
-from shared.database.models import ArchiveConfiguration, User
+from shared.database.models import ArchiveConfiguration, Base, User
 from shared.domain.caller import Caller, Role
 from shared.errors import AdminAssistantError
 from shared.settings import Settings
@@ -74,6 +74,7 @@ def run_seed(seed: int, settings: Settings, socket_path: str, database: str) -> 
     """Simulate one world on an empty database."""
     verdict = Verdict(seed)
     prober = Prober(socket_path, database)
+    prober.query(f"TRUNCATE {', '.join(table.name for table in Base.metadata.sorted_tables)}")
     wire = PostgresWire(prober)
     loop = VirtualLoop(wire)
     try:

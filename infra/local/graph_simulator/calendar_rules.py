@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime, time, timedelta, tzinfo
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Any
 
 from dateutil.rrule import rrule, rrulestr
@@ -19,6 +19,7 @@ _MAX_COUNT = 999
 #: How many dates are compared before a pattern is trusted.
 _COMPARED = 800
 _MAX_STARTS = 100_000
+_SEARCHED = timedelta(days=60 * 366)
 
 type Json = dict[str, Any]
 
@@ -38,7 +39,11 @@ class Rule:
         parsed = rrulestr(_text(bare), dtstart=start)
         if not isinstance(parsed, rrule):
             raise ValueError(f"recurrence rule {self.text}")
-        self._rule = parsed.replace(until=self._until) if self._until else parsed
+        if any(int(self._one(name) or 1) < 1 or self._one(name) == 0 for name in ("INTERVAL", "COUNT")):
+            raise ValueError(f"{self.text} has an interval or a count below 1")
+        # A rule without any date would be searched for ever.
+        self._horizon = max(start, datetime.now()) + _SEARCHED  # noqa: DTZ005 - wall clock beside wall clock
+        self._rule = parsed.replace(until=min(self._until or self._horizon, self._horizon))
 
     def starts(self, until: datetime) -> list[datetime]:
         """Wall-clock starts up to a wall-clock time, the series' own start among them (RFC 5545, 3.8.5.3)."""
@@ -80,8 +85,9 @@ class Rule:
             dates = parse_recurrence(recurrence, self._start.date()).dates()
         except GraphError:
             return False
-        ours = list(islice(dates, _COMPARED))
-        theirs = [moment.date() for moment in islice(self._rule, _COMPARED)]
+        last = self._horizon.date()
+        ours = list(islice(takewhile(lambda day: day < last, dates), _COMPARED))
+        theirs = [day for day in islice((moment.date() for moment in self._rule), _COMPARED) if day < last]
         return ours == theirs and ours[:1] == [self._start.date()]
 
     def _pattern(self) -> Json | None:

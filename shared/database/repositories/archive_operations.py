@@ -27,11 +27,13 @@ _MARK = """
     UPDATE archive_operations o
        SET state = 'sent', first_sent_at = COALESCE(o.first_sent_at, :now), last_sent_at = :now
       FROM first, archived_events e
-     WHERE o.id = first.id AND e.id = o.archived_event_id
+     WHERE o.id = first.id AND {still} AND e.id = o.archived_event_id
     RETURNING o.position, {columns}"""
 _CLAIM = text(
     _MARK.format(
         first=_FIRST.format(which="run_id = :run AND owner_id = :owner AND state = 'planned'"),
+        # Said again of the row that is changed: a claim that waited for another one must not take its rows.
+        still="o.state = 'planned'",
         columns=_CLAIMED,
     )
 )
@@ -41,6 +43,7 @@ _CLAIM_RESEND = text(
             which="configuration_id = :configuration AND owner_id = :owner AND state = 'sent' "
             "AND first_sent_at > :remembered_since AND last_sent_at < :before"
         ),
+        still="o.state = 'sent' AND o.last_sent_at < :before",
         columns=_CLAIMED,
     )
 )

@@ -1,5 +1,6 @@
 """Archive runs: one execution for one configuration and one window."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -22,6 +23,17 @@ _BEGIN = text("""
                         AND other.state = 'running' AND other.id <> :run)
     RETURNING id
 """)
+_BEGIN_PLAN = text("""
+    UPDATE archive_runs SET plan_attempt = plan_attempt + 1
+     WHERE id = :run AND state IN ('queued', 'running') AND planned_at IS NULL
+    RETURNING plan_attempt
+""")
+_HOLD_PLAN = text("""
+    SELECT id FROM archive_runs
+     WHERE id = :run AND plan_attempt = :attempt AND state IN ('queued', 'running') AND planned_at IS NULL
+       FOR SHARE
+""")
+_LOCK_RUNS = text("SELECT id FROM archive_runs WHERE id = ANY(CAST(:runs AS uuid[])) ORDER BY id FOR SHARE")
 _ADD_USAGE = text("""
     UPDATE archive_runs SET graph_requests = graph_requests + :requests, round_trips = round_trips + :trips
      WHERE id = :run AND owner_id = :owner
@@ -97,6 +109,19 @@ class ArchiveRunRepository:
             _BEGIN, {"run": run.id, "configuration": run.configuration_id, "now": now}
         )
         return result.one_or_none() is not None
+
+    async def begin_plan(self, run_id: UUID) -> int | None:
+        """The number of a new attempt at planning, which supersedes all earlier ones; None if none is due."""
+        return (await self._session.execute(_BEGIN_PLAN, {"run": run_id})).scalar_one_or_none()
+
+    async def hold_plan(self, run_id: UUID, attempt: int) -> bool:
+        """Lock the run until the transaction ends; False when the attempt was superseded or the run is over."""
+        result = await self._session.execute(_HOLD_PLAN, {"run": run_id, "attempt": attempt})
+        return result.one_or_none() is not None
+
+    async def hold_unscoped(self, run_ids: Sequence[UUID]) -> None:
+        """Let none of the runs end before the transaction does."""
+        await self._session.execute(_LOCK_RUNS, {"runs": list(run_ids)})
 
     async def set_planned(self, run_id: UUID, plan: dict[str, Any], now: datetime) -> None:
         """The plan is complete; its counts are kept."""

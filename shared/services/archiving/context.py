@@ -21,6 +21,8 @@ from shared.domain.window import Window
 from shared.errors import NotFound
 from shared.graph.calendar_adapter import CalendarAdapter
 from shared.graph.usage import track_usage
+from shared.services.audit import AuditWriter
+from shared.services.person_keys import PersonKeys
 from shared.settings import Settings
 
 
@@ -32,6 +34,12 @@ class ArchivingPorts:
     calendars: CalendarAdapter
     clock: Clock
     settings: Settings
+    person_keys: PersonKeys | None = None
+
+    @property
+    def audit(self) -> AuditWriter:
+        """Writes the audit."""
+        return AuditWriter(self.clock, self.person_keys)
 
     @property
     def busy_pause(self) -> timedelta:

@@ -14,7 +14,6 @@ from shared.domain.archive_run import OperationAction, OperationState, RunState
 from shared.domain.outcome import Outcome, RunReport
 from shared.services.archiving.context import ArchivingPorts, RunContext, load_context
 from shared.services.archiving.planning import PlanCounts
-from shared.services.audit import AuditWriter
 
 MAX_PROBLEMS = 1000
 FAILURES_UNTIL_PAUSE = 5
@@ -81,7 +80,7 @@ class Finisher:
                 await self._judge_job(
                     session, context, failed=why is not None or report.failed > 0, gone=plan.gone
                 )
-                await AuditWriter(self._ports.clock).record(
+                await self._ports.audit.record(
                     session,
                     action=f"archive_run.{state}",
                     resource_type="archive_run",
@@ -104,7 +103,7 @@ class Finisher:
         if failures is None or not (gone or failures >= FAILURES_UNTIL_PAUSE):
             return
         await jobs.pause(context.owner_id, context.configuration_id)
-        await AuditWriter(self._ports.clock).record(
+        await self._ports.audit.record(
             session,
             action="job.paused",
             resource_type="archive_configuration",

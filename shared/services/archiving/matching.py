@@ -7,7 +7,6 @@ from shared.domain.archive_plan import KnownEvent
 from shared.domain.archived_event import ArchivedEventState
 from shared.domain.source_event import SourceEvent
 from shared.services.archiving.context import ArchivingPorts, RunContext
-from shared.services.audit import AuditWriter
 
 
 def known_event(row: MapRow) -> KnownEvent:
@@ -78,7 +77,7 @@ class SourceMatcher:
             await archived_events.repoint(
                 row, key, event.id, event.original_start or event.start, self._ports.clock.now()
             )
-            await AuditWriter(self._ports.clock).record(
+            await self._ports.audit.record(
                 session,
                 action="archived_event.repointed",
                 resource_type="archived_event",
@@ -95,7 +94,7 @@ class SourceMatcher:
         """The next duplicate gets the copy of its vanished representative (domain.md 2.9)."""
         async with self._ports.database.session() as session:
             await self._context.archived_events(session).take_over(former, heir, self._ports.clock.now())
-            await AuditWriter(self._ports.clock).record(
+            await self._ports.audit.record(
                 session,
                 action="archived_event.taken_over",
                 resource_type="archived_event",

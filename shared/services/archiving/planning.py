@@ -19,7 +19,6 @@ from shared.errors import GraphRefused, NotFound
 from shared.services.archiving.context import ArchivingPorts, RunContext, accounted, load_context
 from shared.services.archiving.drafting import OperationDrafter, needs_write
 from shared.services.archiving.matching import SourceMatcher, known_event
-from shared.services.audit import AuditWriter
 
 RETRY_FAILED_FOR = timedelta(days=30)
 _CHUNK = 200
@@ -90,7 +89,7 @@ class RunPlanner:
                     covered_from=context.window.start,
                 )
             await ArchiveRunRepository(session).set_planned(context.run_id, asdict(counts), now)
-            await AuditWriter(self._ports.clock).record(
+            await self._ports.audit.record(
                 session,
                 action="archive_run.planned",
                 resource_type="archive_run",
@@ -319,7 +318,7 @@ class _Planning:
         await self._context.archived_events(session).set_state(ids, ArchivedEventState.SOURCE_DELETED, now)
         await AppointmentRepository(session).mark_source_deleted(self._context.owner_id, ids, now)
         self._counts["source_deleted"] += len(gone)
-        await AuditWriter(self._ports.clock).record(
+        await self._ports.audit.record(
             session,
             action="appointment.source_deleted",
             resource_type="archive_run",

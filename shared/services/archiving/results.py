@@ -13,7 +13,6 @@ from shared.database.repositories.archive_operations import ClaimedOperation
 from shared.domain.archive_run import OperationAction, OperationState
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.lease import HeldLease, LeaseLost
-from shared.services.audit import AuditWriter
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +101,7 @@ class ResultRecorder:
         versions: dict[UUID, tuple[dict[str, Any], dict[str, Any]]],
         now: datetime,
     ) -> None:
-        audit = AuditWriter(self._ports.clock)
+        audit = self._ports.audit
         by_state: dict[str, list[str]] = {}
         for result in results:
             by_state.setdefault(str(result.state), []).append(str(result.operation.id))

@@ -27,7 +27,6 @@ from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.finishing import MAX_PROBLEMS, FinishedRun, Finisher
 from shared.services.archiving.planning import PlanCounts, RunPlanner
 from shared.services.archiving.settling import SettleProgress, Settler
-from shared.services.audit import AuditWriter
 
 DUE_JOBS_PER_TICK = 200
 DRIVEN_RUNS_PER_TICK = 200
@@ -235,7 +234,7 @@ class ArchivingService:
             if open_run is None:
                 raise Conflict("the run of this window ended just now; ask again", retry_after=1)
             return StartedRun(open_run, created=False)
-        await AuditWriter(self._ports.clock).record(
+        await self._ports.audit.record(
             session,
             action="archive_run.requested",
             resource_type="archive_run",

@@ -34,6 +34,7 @@ async def create_archive_configuration(
         ArchiveConfigurationResource.of(found.configuration, found.job),
         location=f"v1/archive-configurations/{found.configuration.id}",
         version=found.configuration.version,
+        owner_id=found.configuration.owner_id,
     )
 
 

@@ -1,10 +1,16 @@
 """Archive runs over HTTP."""
 
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
 from shared.schemas.archive_runs import ArchiveRunResource, ArchiveRunStart
 from shared.schemas.base import NoBody, NoQuery
 from shared.triggers.archive_workflow import start_archive_run as start_orchestration
 from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
 from shared.triggers.http.registry import EVERYONE, WRITERS, Ownership
+
+if TYPE_CHECKING:
+    from shared.services.archiving.service import StartedRun
 
 blueprint = new_blueprint()
 
@@ -28,11 +34,7 @@ async def start_archive_run(request: Request[ArchiveRunStart, NoQuery]) -> Reply
     started = await request.app.archiving.start_run(
         request.caller, request.id, request.body.window_start, request.body.window_end
     )
-    if started.created:
-        await start_orchestration(request.durable_client, started.run.id)
-    return Reply(
-        ArchiveRunResource.of(started.run), location=f"v1/archive-runs/{started.run.id}", retry_after=1
-    )
+    return _accepted(request, started)
 
 
 @endpoint(
@@ -52,3 +54,15 @@ async def get_archive_run(request: Request[NoBody, NoQuery]) -> Reply[ArchiveRun
         view.run, writes_planned=view.planned, writes_done=view.done, problems=view.problems
     )
     return Reply(resource, retry_after=None if view.run.finished_at else 1)
+
+
+def _accepted(request: Request[Any, Any], started: "StartedRun") -> Reply[ArchiveRunResource]:
+    """The dispatcher starts what could not be started here (design.md, Start)."""
+    run = started.run
+    return Reply(
+        ArchiveRunResource.of(run),
+        location=f"v1/archive-runs/{run.id}",
+        retry_after=1,
+        owner_id=run.owner_id,
+        then=partial(start_orchestration, request.durable_client, run.id) if started.created else None,
+    )

@@ -24,7 +24,7 @@ _ALLOWED_HEADERS = (
     "authorization, content-type, if-match, if-none-match, idempotency-key, traceparent, tracestate, "
     "x-correlation-id, x-requested-by"
 )
-_EXPOSED_HEADERS = "etag, location, retry-after, traceparent, x-correlation-id"
+_EXPOSED_HEADERS = "etag, idempotency-replayed, location, retry-after, traceparent, x-correlation-id"
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ def read_body[Model: "Input"](
     """
     from pydantic import ValidationError
 
-    raw = _raw_body(request, limit)
+    raw = raw_body(request, limit)
     if not raw:
         if not optional:
             raise InvalidRequest("a JSON body is needed", code="body_missing")
@@ -132,7 +132,8 @@ def _path(location: Sequence[str | int], given: Any) -> str:
     return ".".join(parts) or "body"
 
 
-def _raw_body(request: "HttpRequest", limit: int) -> bytes:
+def raw_body(request: "HttpRequest", limit: int) -> bytes:
+    """The body as it came; raises PayloadTooLarge (413)."""
     declared = request.headers.get("content-length", "")
     if declared.isascii() and declared.isdigit() and int(declared[:20]) > limit:
         raise PayloadTooLarge(f"the body may have {limit} bytes at most")

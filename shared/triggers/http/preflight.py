@@ -1,6 +1,6 @@
-"""OPTIONS for every path: which methods it has, and for browsers what pages of other origins may send."""
+"""Every path and method that no operation serves: OPTIONS tells the methods of a path, the rest is refused."""
 
-from shared.errors import NotFound
+from shared.errors import MethodNotAllowed, NotFound
 from shared.schemas.base import NoBody, NoQuery
 from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
 from shared.triggers.http.exchange import preflight_headers
@@ -26,3 +26,22 @@ async def preflight(request: Request[NoBody, NoQuery]) -> Reply[None]:
     if not methods:
         raise NotFound("nothing is at this path")
     return Reply(None, headers=preflight_headers(methods))
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "{*path}",
+    also=("POST", "PUT", "PATCH", "DELETE"),
+    summary="Tell that nothing is at a path, or nothing for the method",
+    roles=None,
+    ownership=Ownership.PUBLIC,
+    response=type(None),
+    errors=(404, 405),
+)
+async def unserved(request: Request[NoBody, NoQuery]) -> Reply[None]:
+    """404 for an unknown path; 405 with Allow for a known one."""
+    methods = methods_of(request.relative_path)
+    if not methods:
+        raise NotFound("nothing is at this path")
+    raise MethodNotAllowed("the path does not have this method", methods=[*methods, "OPTIONS"])

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from math import ceil
 
-from shared.errors import AdminAssistantError, Unauthenticated, Unavailable, ValidationFailed
+from shared.errors import AdminAssistantError, MethodNotAllowed, Unauthenticated, Unavailable, ValidationFailed
 from shared.schemas.problems import FieldProblem, Problem
 
 MEDIA_TYPE = "application/problem+json"
@@ -34,6 +34,8 @@ def headers_of(error: AdminAssistantError) -> Mapping[str, str]:
         if error.code == "invalid_token":
             challenge += f', error="invalid_token", error_description="{error.detail}"'
         headers["WWW-Authenticate"] = challenge
+    if isinstance(error, MethodNotAllowed):
+        headers["Allow"] = ", ".join(error.methods)
     if error.retry_after is not None:
         headers["Retry-After"] = str(max(1, ceil(error.retry_after)))
     return headers

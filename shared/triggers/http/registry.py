@@ -30,14 +30,25 @@ class Ownership(StrEnum):
     TENANT = "the tenant's"
 
 
+class IfMatch(StrEnum):
+    """What an operation does with If-Match."""
+
+    UNUSED = "not used"
+    HONOURED = "honoured if sent"
+    REQUIRED = "required"
+
+
 @dataclass(frozen=True, slots=True)
 class Operation:
     """One HTTP function. ``roles`` is None where no token is asked for; ``errors`` are its own statuses."""
 
     id: str
     method: str
+    #: Further methods of the same function.
+    also: tuple[str, ...]
     route: str
     summary: str
+    description: str
     roles: frozenset[Role] | None
     ownership: Ownership
     body: "type[Input] | None"
@@ -47,8 +58,20 @@ class Operation:
     status: int
     errors: tuple[int, ...]
     durable: bool
+    if_match: IfMatch
+    media_type: str
     #: The function as the worker calls it: takes the HTTP request (and the durable client), answers always.
     function: "Callable[..., Awaitable[HttpResponse]]"
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Every method of the function."""
+        return (self.method, *self.also)
+
+    @property
+    def changes(self) -> bool:
+        """True if it is a change, which takes Idempotency-Key."""
+        return self.roles is not None and self.method in ("POST", "PUT", "PATCH", "DELETE")
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -83,7 +106,7 @@ def register(operation: Operation) -> None:
 def methods_of(path: str) -> list[str]:
     """The methods that operations offer at a path below the prefix, in alphabetical order."""
     segments = path.strip("/").split("/")
-    return sorted({each.method for each in OPERATIONS.values() if each.serves(segments)})
+    return sorted({method for each in OPERATIONS.values() if each.serves(segments) for method in each.methods})
 
 
 def permission_table() -> Iterator[dict[str, Any]]:

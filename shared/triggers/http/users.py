@@ -24,7 +24,12 @@ blueprint = new_blueprint()
 async def create_user(request: Request[UserCreate, NoQuery]) -> Reply[UserResource]:
     """The mailbox is looked up in Graph; an unknown one is a 422 naming ``address``."""
     user = await request.app.users.create(request.caller, request.body)
-    return Reply(UserResource.model_validate(user), location=f"v1/users/{user.id}", version=user.version)
+    return Reply(
+        UserResource.model_validate(user),
+        location=f"v1/users/{user.id}",
+        version=user.version,
+        owner_id=user.id,
+    )
 
 
 @endpoint(

@@ -75,6 +75,39 @@ def test_entities_locks_and_call_http_in_the_real_worker(host: RunningHost) -> N
     assert host.client.get("/api/wait/http").json()["output"] == {"status": 200, "content": "echo"}
 
 
+def test_an_app_in_the_older_style(host: RunningHost) -> None:
+    host.client.post("/api/start/old_mixture", json={"input": "k", "id": "old"})
+    output = host.client.get("/api/wait/old").json()["output"]
+
+    assert output == {
+        "greetings": ["hello a", "hello b"],
+        "tally": 7,
+        "retried": "done at 2",
+        "first": "timer",
+    }
+
+
+def test_a_client_in_the_older_style(host: RunningHost) -> None:
+    def ask(action: str) -> Any:
+        return host.client.post(f"/api/old/{action}/oldest").json()
+
+    host.client.post("/api/start/approval", json={"id": "oldest"})
+    assert ask("suspend") is None
+    eventually(lambda: ask("status")["runtimeStatus"] == "Suspended", "the suspension")
+    assert ask("resume") is None
+    assert ask("raise") is None
+    host.client.get("/api/wait/oldest")
+    status = ask("status")
+    restarted = ask("restart")
+    listed = ask("all")
+
+    assert (status["runtimeStatus"], status["output"]) == ("Completed", {"approved": "by old client"})
+    assert [event["EventType"] for event in status["historyEvents"]][-1] == "ExecutionCompleted"
+    assert {"oldest", restarted} <= set(listed)
+    assert ask("purge") == 1
+    assert ask("status") == {}
+
+
 def test_the_host_says_once_why_an_orchestration_failed(host: RunningHost) -> None:
     host.client.post("/api/start/fails", json={"input": "plainly said", "id": "failed"})
     host.client.get("/api/wait/failed")

@@ -1,15 +1,59 @@
 """A model of the map for planner tests: what a run without failures does with its decisions."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
-from shared.domain.archive_plan import Action, Decision, KnownEvent, Planner
+from shared.domain.archive_plan import Action, Decision, KnownEvent, KnownOverlap, PlanFindings, Planner
 from shared.domain.archive_run import RunMode
 from shared.domain.archived_event import ArchivedEventState
+from shared.domain.plan_overlaps import OverlapGroup
+from shared.domain.plan_policies import PlanPolicies
 from shared.domain.source_event import SourceEvent
 from shared.domain.window import Window
 
 type MapRows = dict[str, KnownEvent]
+type Overlaps = dict[str, KnownOverlap]
+
+GENERAL = PlanPolicies()
+OPENED = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """All that one plan says."""
+
+    decisions: list[Decision]
+    groups: list[OverlapGroup]
+    findings: PlanFindings
+    vanished_groups: frozenset[str]
+
+    @property
+    def by_key(self) -> dict[str, Decision]:
+        decided = {decision.source_key: decision for decision in self.decisions}
+        assert len(decided) == len(self.decisions)
+        return decided
+
+
+def plan_all(
+    window: Window,
+    pages: Iterable[Sequence[SourceEvent]],
+    rows: MapRows | None = None,
+    mode: RunMode = RunMode.NORMAL,
+    policies: PlanPolicies = GENERAL,
+    overlaps: Overlaps | None = None,
+) -> Planned:
+    """One run over these pages."""
+    planner = Planner(window, mode, policies)
+    decisions: list[Decision] = []
+    groups: list[OverlapGroup] = []
+    for page in pages:
+        decisions += planner.feed(page, rows or {}, overlaps)
+        groups += planner.take_groups()
+    decisions += planner.close()
+    groups += planner.take_groups()
+    assert not planner.undecided
+    return Planned(decisions, groups, planner.findings, planner.vanished_groups)
 
 
 def plan(
@@ -17,13 +61,10 @@ def plan(
     pages: Iterable[Sequence[SourceEvent]],
     rows: MapRows | None = None,
     mode: RunMode = RunMode.NORMAL,
+    policies: PlanPolicies = GENERAL,
 ) -> list[Decision]:
     """All decisions of one run over these pages."""
-    planner = Planner(window, mode)
-    decisions = [decision for page in pages for decision in planner.feed(page, rows or {})]
-    decisions += planner.close()
-    assert not planner.undecided
-    return decisions
+    return plan_all(window, pages, rows, mode, policies).decisions
 
 
 def row(key: str, revision: str = "old", **changes: object) -> KnownEvent:
@@ -41,11 +82,43 @@ def apply(decisions: Iterable[Decision], rows: MapRows) -> MapRows:
     """The map after every decision was carried out."""
     after = dict(rows)
     for decision in decisions:
-        if decision.action is Action.MERGE:
-            assert decision.representative is not None
-            after[decision.source_key] = merged_row(
-                decision.source_key, decision.representative, decision.revision
-            )
-        elif decision.action is not Action.REMOVED_BY_OWNER:
-            after[decision.source_key] = row(decision.source_key, decision.revision)
+        key, revision = decision.source_key, decision.revision
+        before = after.get(key)
+        match decision.action:
+            case Action.MERGE:
+                assert decision.representative is not None
+                after[key] = merged_row(key, decision.representative, revision)
+            case Action.CONSUME:
+                after[key] = row(
+                    key,
+                    revision,
+                    state=ArchivedEventState.CONSUMED,
+                    merged_into=decision.representative,
+                    has_copy=before is not None and before.archived,
+                )
+            case Action.LEAVE_OUT:
+                after[key] = row(key, revision, state=ArchivedEventState.LEFT_OUT, left_out=decision.reason)
+            case Action.FLAG:
+                after[key] = row(key, revision, state=ArchivedEventState.FLAGGED)
+            case Action.CREATE | Action.UPDATE:
+                after[key] = row(key, revision, modifications=decision.modifications)
+            case Action.UNCHANGED:
+                assert before is not None
+                after[key] = replace(
+                    before, state=ArchivedEventState.PRESENT, merged_into=None, has_copy=False
+                )
+            case Action.REMOVED_BY_OWNER:
+                pass
+    return after
+
+
+def store(groups: Iterable[OverlapGroup], overlaps: Mapping[str, KnownOverlap]) -> Overlaps:
+    """The stored groups after these were written."""
+    after = dict(overlaps)
+    for group in groups:
+        gone = {group.stored_id, *group.absorbed}
+        after = {key: known for key, known in after.items() if known.group_id not in gone}
+    for group in groups:
+        for member in group.members:
+            after[member.source_key] = KnownOverlap(group.label, OPENED, len(group.members), member.revision)
     return after

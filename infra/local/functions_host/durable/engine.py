@@ -29,6 +29,10 @@ _TALKATIVE = ("durabletask-client", "durabletask-async_client", "durabletask.tes
 _REPLAYS = "azure.durable_functions.worker"
 
 
+def _a_warning(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.WARNING
+
+
 def _worth_saying(record: logging.LogRecord) -> bool:
     """Not the line that the SDK writes at every step of every orchestration that goes on."""
     return " yielded with " not in str(record.msg)
@@ -75,7 +79,8 @@ class DurableEngine:
     async def start(self) -> None:
         """Takes up the saved state and runs what is due. Raises StartupError if the state cannot be used."""
         for name in _TALKATIVE:
-            logging.getLogger(name).setLevel(logging.WARNING)
+            # A level would not do: every new client sets it to INFO again.
+            logging.getLogger(name).addFilter(_a_warning)
         logging.getLogger(_REPLAYS).addFilter(_worth_saying)
         try:
             await asyncio.to_thread(self._journal.open)

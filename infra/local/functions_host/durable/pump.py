@@ -83,7 +83,7 @@ class Pump:
             task.cancel()
         if late:
             LOG.info("%d function(s) were still running; they run again at the next start", len(late))
-            await asyncio.wait(late)
+            await asyncio.wait(late, timeout=1.0)
 
     def _wake(self) -> None:
         loop = self._loop

@@ -1,0 +1,66 @@
+"""Answers to repeated changes; archive configurations are deleted without losing their record."""
+
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy import Column
+from sqlalchemy.dialects import postgresql
+
+from shared.database.migrations import grants
+
+revision = "0003"
+down_revision = "0002" if list(Path(__file__).parent.glob("0002_*.py")) else "0001"
+branch_labels = depends_on = None
+
+UUID = sa.UUID()
+TEXT = sa.Text()
+TIME = sa.DateTime(timezone=True)
+
+
+def upgrade() -> None:
+    """Add ``idempotency_keys`` and ``archive_configurations.deleted_at``."""
+    _idempotency_keys()
+    _deleted_configurations()
+    grants.grant_to_app_user(grants.READ_AND_WRITE, "idempotency_keys")
+
+
+def _idempotency_keys() -> None:
+    op.create_table(
+        "idempotency_keys",
+        Column("id", UUID, nullable=False),
+        Column("tenant_id", UUID, nullable=False),
+        Column("caller", TEXT, nullable=False),
+        Column("operation", TEXT, nullable=False),
+        Column("key", TEXT, nullable=False),
+        Column("request_hash", sa.LargeBinary(), nullable=False),
+        Column("owner_id", UUID),
+        Column("status", sa.Integer()),
+        Column("headers", postgresql.JSONB(), server_default=sa.text("'{}'"), nullable=False),
+        Column("body", sa.LargeBinary()),
+        Column("created_at", TIME, server_default=sa.text("now()"), nullable=False),
+        sa.CheckConstraint("octet_length(body) <= 65536", name=op.f("ck_idempotency_keys_body")),
+        sa.ForeignKeyConstraint(
+            ["owner_id"], ["users.id"], name=op.f("fk_idempotency_keys_owner_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_idempotency_keys")),
+        sa.UniqueConstraint(
+            *("tenant_id", "caller", "operation", "key"),
+            name=op.f("uq_idempotency_keys_tenant_id_caller_operation_key"),
+        ),
+    )
+    op.create_index(op.f("ix_idempotency_keys_owner_id"), "idempotency_keys", ["owner_id"])
+    op.create_index("ix_idempotency_keys_created_at", "idempotency_keys", ["created_at"])
+
+
+def _deleted_configurations() -> None:
+    op.add_column("archive_configurations", Column("deleted_at", TIME))
+    # The name of a deleted one is free again. The index keeps the constraint's name, which errors are told by.
+    op.drop_constraint(op.f("uq_archive_configurations_owner_id_name"), "archive_configurations")
+    op.create_index(
+        op.f("uq_archive_configurations_owner_id_name"),
+        "archive_configurations",
+        ["owner_id", "name"],
+        unique=True,
+        postgresql_where=sa.text("deleted_at IS NULL"),
+    )

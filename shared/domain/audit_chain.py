@@ -1,0 +1,93 @@
+"""The audit's chain: each sealed row's hash covers the row as stored and the hash before it (domain.md 7.1).
+
+The hash is lower-case hex SHA-256 over canonical JSON: keys sorted at every level, no white space, UTF-8,
+instants in UTC with microseconds. Encrypted values count as they are stored, so that the chain holds when
+nobody can read them any more.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+
+#: What comes before the first position of a chain.
+GENESIS: Final = "0" * 64
+#: The columns of a row that its hash covers: all of them.
+SEALED_FIELDS: Final = (
+    *("id", "tenant_id", "occurred_at", "actor", "on_behalf_of", "action", "resource_type", "resource_id"),
+    *("outcome", "correlation_id", "parent_correlation_id", "source_ip", "changes"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One sealed position of a tenant's chain; positions count from 1."""
+
+    position: int
+    audit_id: UUID
+    previous_hash: str
+    hash: str
+
+
+class Fault(StrEnum):
+    """What is wrong with a position."""
+
+    MISSING_POSITION = "missing_position"
+    BROKEN_LINK = "broken_link"
+    MISSING_ROW = "missing_row"
+    CHANGED_ROW = "changed_row"
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """The first position of a chain that does not hold; ``audit_id`` is None where the seal is gone."""
+
+    position: int
+    audit_id: UUID | None
+    fault: Fault
+
+
+def seal_hash(previous_hash: str, position: int, row: Mapping[str, Any]) -> str:
+    """The hash of a row (by column name) at a position behind ``previous_hash``."""
+    fields = {name: _canonical(row[name]) for name in SEALED_FIELDS}
+    document = {"position": position, "previous_hash": previous_hash, "row": fields}
+    return hashlib.sha256(orjson.dumps(document, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def link(previous: Link | None, row: Mapping[str, Any]) -> Link:
+    """The seal of a row behind ``previous``, None before the first."""
+    position = previous.position + 1 if previous else 1
+    previous_hash = previous.hash if previous else GENESIS
+    return Link(position, row["id"], previous_hash, seal_hash(previous_hash, position, row))
+
+
+class ChainCheck:
+    """Follows a chain from its first position; ``last`` is the last link that held."""
+
+    def __init__(self) -> None:
+        self.last: Link | None = None
+
+    def follow(self, found: Link, row: Mapping[str, Any] | None) -> Break | None:
+        """What is wrong with the next link and its row (None: the row is gone); None if it holds."""
+        position = self.last.position + 1 if self.last else 1
+        if found.position != position:
+            return Break(position, None, Fault.MISSING_POSITION)
+        if found.previous_hash != (self.last.hash if self.last else GENESIS):
+            return Break(position, found.audit_id, Fault.BROKEN_LINK)
+        if row is None:
+            return Break(position, found.audit_id, Fault.MISSING_ROW)
+        if found.hash != seal_hash(found.previous_hash, position, row):
+            return Break(position, found.audit_id, Fault.CHANGED_ROW)
+        self.last = found
+        return None
+
+
+def _canonical(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="microseconds")
+    return value

@@ -1,0 +1,71 @@
+"""The audit as a file: CSV for spreadsheets, JSON Lines for programs (domain.md 7.4)."""
+
+import csv
+import io
+from collections.abc import Iterable
+from typing import Any, Final, Literal
+
+import orjson
+
+from shared.schemas.audit import AuditEntryResource
+from shared.schemas.base import FileContent
+
+COLUMNS: Final = (
+    *("id", "occurred_at", "actor", "on_behalf_of", "action", "resource_type", "resource_id", "outcome"),
+    *("correlation_id", "parent_correlation_id", "source_ip", "changes"),
+)
+#: A file that has grown to this many bytes gets no further page.
+MOST_BYTES = 32 * 1024 * 1024
+#: With these a spreadsheet takes a cell for a formula; some skip white space and read full-width forms too.
+_FORMULA = "=+-@\t\r\n|%＝＋－＠"
+
+
+class ExportWriter:
+    """Collects rows as the bytes of a file."""
+
+    def __init__(self, form: Literal["csv", "jsonl"]) -> None:
+        self._form = form
+        self._content = bytearray(_csv_line(COLUMNS) if form == "csv" else b"")
+
+    @property
+    def full(self) -> bool:
+        """True if the file is large enough."""
+        return len(self._content) >= MOST_BYTES
+
+    def write(self, rows: Iterable[AuditEntryResource]) -> None:
+        """Append rows, each of them one line (in CSV one record)."""
+        for row in rows:
+            fields = row.model_dump(mode="json")
+            if self._form == "csv":
+                self._content += _csv_line([safe_cell(_text(fields[column])) for column in COLUMNS])
+            else:
+                self._content += orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
+
+    def file(self) -> FileContent:
+        """What was written."""
+        if self._form == "csv":
+            media_type = "text/csv; charset=utf-8; header=present"
+        else:
+            media_type = "application/jsonl; charset=utf-8"
+        return FileContent(content=bytes(self._content), media_type=media_type, name=f"audit.{self._form}")
+
+
+def safe_cell(text: str) -> str:
+    """The text for a CSV cell, with an apostrophe before what a spreadsheet would run as a formula.
+
+    https://owasp.org/www-community/attacks/CSV_Injection
+    """
+    return f"'{text}" if text[:1] in _FORMULA[:0] or (text.lstrip() or text)[:1] in tuple(_FORMULA) else text
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+def _csv_line(cells: Iterable[str]) -> bytes:
+    # RFC 4180: lines end with CRLF, quotes are doubled.
+    line = io.StringIO()
+    csv.writer(line).writerow(cells)
+    return line.getvalue().encode()

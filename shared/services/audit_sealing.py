@@ -1,0 +1,85 @@
+"""Seals committed audit rows into their tenant's chain (domain.md 7.1). No mutation waits for it."""
+
+import logging
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from shared.clock import Clock
+from shared.database.engine import Database
+from shared.database.repositories.audit_seals import AuditSealRepository
+from shared.domain.audit_chain import Link, link
+
+BATCH_ROWS = 500
+#: Batches of one tenant in one pass: the rest is for the next minute.
+BATCHES = 40
+#: Most passes look at rows of this time only; nothing commits later than that after its instant.
+_RECENT = timedelta(days=1)
+#: And for what did so all the same, one pass in this time looks at every row.
+_EVERYTHING_EVERY = timedelta(hours=1)
+_log = logging.getLogger(__name__)
+
+
+class AuditSealer:
+    """The sealer of one worker; of several, one at a time seals a tenant."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._everything_at: datetime | None = None
+
+    async def seal(self) -> int:
+        """Seal what is committed and not sealed, of every tenant; returns how many rows.
+
+        A tenant that fails does not keep the others from it. Raises ExceptionGroup at the end if any failed.
+        """
+        now = self._clock.now()
+        everything = self._everything_at is None or now - self._everything_at >= _EVERYTHING_EVERY
+        async with self._database.session() as session:
+            tenants = await AuditSealRepository(session).tenants_unscoped()
+        sealed, failures = 0, list[Exception]()
+        for tenant_id in tenants:
+            try:
+                sealed += await self.seal_tenant(tenant_id, since=None if everything else now - _RECENT)
+            except Exception as failure:
+                failures.append(failure)
+        if failures:
+            raise ExceptionGroup("sealing the audit", failures)
+        if everything:
+            self._everything_at = now
+        return sealed
+
+    async def seal_tenant(self, tenant_id: UUID, *, since: datetime | None = None) -> int:
+        """Seal the tenant's rows (since an instant, if given) in batches; returns how many.
+
+        Returns early where another worker seals this tenant.
+        """
+        sealed, after = 0, None
+        for _ in range(BATCHES):
+            async with self._database.session() as session:
+                seals = AuditSealRepository(session)
+                if not await seals.try_lock(tenant_id):
+                    break
+                rows = await seals.unsealed(tenant_id, since, after, BATCH_ROWS)
+                if not rows:
+                    break
+                links: list[Link] = []
+                end = await seals.last(tenant_id)
+                for row in rows:
+                    end = link(end, row)
+                    links.append(end)
+                await seals.add(tenant_id, links)
+            sealed += len(rows)
+            after = (rows[-1]["occurred_at"], rows[-1]["id"])
+            _tell_end(tenant_id, links[-1])
+            if len(rows) < BATCH_ROWS:
+                break
+        return sealed
+
+
+def _tell_end(tenant_id: UUID, end: Link) -> None:
+    # Kept with the logs, outside of the database: whoever cuts off the chain's end cannot cut it off there.
+    _log.info(
+        "audit sealed up to position %s",
+        end.position,
+        extra={"tenant_id": str(tenant_id), "position": end.position, "hash": end.hash},
+    )

@@ -1,0 +1,64 @@
+"""Checks a tenant's audit chain from its first position to its end (domain.md 7.1)."""
+
+from shared.clock import Clock
+from shared.database.engine import Database
+from shared.database.repositories.audit_seals import AuditSealRepository
+from shared.domain.audit_chain import Break, ChainCheck
+from shared.domain.caller import Caller
+from shared.schemas.audit import AuditBreak, AuditVerification, AuditVerificationQuery
+from shared.services.access import Access
+
+BATCH_ROWS = 1000
+
+
+class AuditVerifier:
+    """``audit verify``: reads the chain in bounded batches, each in a transaction of its own."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def verify(self, caller: Caller, query: AuditVerificationQuery) -> AuditVerification:
+        """Follow the chain of the caller's tenant up to its first fault; reports the unsealed tail too.
+
+        What a chain cannot tell by itself is that its end was cut off: the known end of ``query`` can.
+        """
+        async with self._database.session() as session:
+            await Access.of(session, caller)
+        tenant_id, check = caller.tenant_id, ChainCheck()
+        fault = await self._follow(caller, check)
+        async with self._database.session() as session:
+            seals = AuditSealRepository(session)
+            tail = await seals.tail(tenant_id)
+            broken = _break(fault)
+            if broken is None and query.position is not None:
+                known = await seals.hash_at(tenant_id, query.position)
+                if known != query.hash:
+                    broken = AuditBreak(position=query.position, audit_id=None, fault="known_end")
+        return AuditVerification(
+            intact=broken is None,
+            sealed=check.last.position if check.last else 0,
+            end_hash=check.last.hash if check.last else None,
+            broken=broken,
+            unsealed=tail.rows,
+            oldest_unsealed_at=tail.oldest,
+            verified_at=self._clock.now(),
+        )
+
+    async def _follow(self, caller: Caller, check: ChainCheck) -> Break | None:
+        position = 0
+        while True:
+            async with self._database.session() as session:
+                links = await AuditSealRepository(session).chain(caller.tenant_id, position, BATCH_ROWS)
+            for link, row in links:
+                if (fault := check.follow(link, row)) is not None:
+                    return fault
+            if len(links) < BATCH_ROWS:
+                return None
+            position = links[-1][0].position
+
+
+def _break(found: Break | None) -> AuditBreak | None:
+    if found is None:
+        return None
+    return AuditBreak(position=found.position, audit_id=found.audit_id, fault=found.fault.value)

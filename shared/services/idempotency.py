@@ -1,0 +1,150 @@
+"""A change that is asked for twice happens once, and is answered twice the same."""
+
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from shared.clock import Clock
+from shared.database.engine import Database
+from shared.database.failures import LockTimeout
+from shared.database.models import IdempotencyKey
+from shared.database.repositories.idempotency_keys import Claim, IdempotencyKeyRepository
+from shared.domain.caller import Caller
+from shared.errors import AdminAssistantError, Conflict, FieldError, ValidationFailed
+from shared.services.access import Access
+
+#: How long an answer is kept.
+MEMORY: Final = timedelta(hours=24)
+#: Seconds that a request waits for its twin.
+PATIENCE: Final = 2.0
+#: A larger answer is not kept. No success comes near it; an error that does had no effect.
+LARGEST_BODY: Final = 65_536
+_FORGOTTEN_AT_ONCE = 5_000
+_NOT_KEPT = frozenset({401, 429})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer as it is kept; ``owner_id`` is the user whose data it is about."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    owner_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Repeatable:
+    """A change with the key its caller gave it, and what the request said."""
+
+    operation: str
+    key: str
+    path: str
+    query: Mapping[str, str]
+    body: bytes
+
+    def request_hash(self) -> bytes:
+        """SHA-256 over path, query (in any order) and body."""
+        digest = hashlib.sha256()
+        pairs = [part for name in sorted(self.query) for part in (name, self.query[name])]
+        for part in (self.path.encode(), *(text.encode() for text in pairs), b"", self.body):
+            digest.update(len(part).to_bytes(8, "big"))
+            digest.update(part)
+        return digest.digest()
+
+
+class IdempotencyService:
+    """Keeps answers in the transaction of the change they answer."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def once(
+        self,
+        caller: Caller,
+        change: Repeatable,
+        make: Callable[[], Awaitable[Answer]],
+        refusal: Callable[[AdminAssistantError], Answer],
+    ) -> tuple[Answer, bool]:
+        """Make the change, or answer as it was answered before; the second value is True for the latter.
+
+        The sessions that ``make`` opens join one transaction with the row that keeps the answer: both are
+        there, or neither. A refusal is kept as well, made by ``refusal`` out of the error, unless it may
+        pass by itself (401, 429, 5xx, and what carries Retry-After): those are raised and leave no row.
+        Raises Conflict with ``retry_after`` while a twin of the request is under way for more than 2 s,
+        ValidationFailed where the key came with another request before, and Forbidden to a deactivated
+        person.
+        """
+        claim = Claim(caller.tenant_id, caller.actor, change.operation, change.key)
+        async with self._database.unit_of_work() as unit:
+            claimed = await self._claim(claim, change)
+            if claimed is None:
+                return await self._repeated(caller, claim, change), True
+            try:
+                async with unit.savepoint():
+                    answer = await make()
+            except AdminAssistantError as error:
+                answer = refusal(error)
+                if not _kept(error, answer):
+                    raise
+            await self._keep(claimed, answer)
+            return answer, False
+
+    async def forget(self) -> int:
+        """Delete what is older than 24 hours; returns how many rows that were."""
+        until = self._clock.now() - MEMORY
+        forgotten = 0
+        while True:
+            async with self._database.session() as session:
+                found = await IdempotencyKeyRepository(session).forget_unscoped(until, _FORGOTTEN_AT_ONCE)
+            forgotten += found
+            if found < _FORGOTTEN_AT_ONCE:
+                return forgotten
+
+    async def _claim(self, claim: Claim, change: Repeatable) -> UUID | None:
+        now = self._clock.now()
+        try:
+            async with self._database.session() as session:
+                return await IdempotencyKeyRepository(session).claim(
+                    claim, change.request_hash(), now=now, forgotten=now - MEMORY, patience=PATIENCE
+                )
+        except LockTimeout as error:
+            raise Conflict(
+                "the same request is being worked on", code="request_under_way", retry_after=1
+            ) from error
+
+    async def _repeated(self, caller: Caller, claim: Claim, change: Repeatable) -> Answer:
+        async with self._database.session() as session:
+            # Who was deactivated since then learns no more of it.
+            await Access.of(session, caller)
+            kept = await IdempotencyKeyRepository(session).find(claim)
+        if kept is None:
+            raise Conflict("the same request was being forgotten", code="request_under_way", retry_after=1)
+        if kept.request_hash != change.request_hash():
+            raise ValidationFailed(
+                [FieldError("Idempotency-Key", "came with another request before", "key_reused")]
+            )
+        return _answer(kept)
+
+    async def _keep(self, claimed: UUID, answer: Answer) -> None:
+        async with self._database.session() as session:
+            await IdempotencyKeyRepository(session).complete(
+                claimed,
+                status=answer.status,
+                headers=answer.headers,
+                body=answer.body,
+                owner_id=answer.owner_id,
+            )
+
+
+def _kept(error: AdminAssistantError, answer: Answer) -> bool:
+    passes = error.status >= 500 or error.status in _NOT_KEPT or error.retry_after is not None
+    return not passes and len(answer.body) <= LARGEST_BODY
+
+
+def _answer(kept: IdempotencyKey) -> Answer:
+    return Answer(kept.status or 200, kept.headers, kept.body or b"", kept.owner_id)

@@ -1,0 +1,195 @@
+"""Serves one request of an operation: who, what, the change or the reading, and an answer whatever happens."""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+from azure.functions import HttpRequest, HttpResponse
+
+from shared.schemas.base import Input, NoBody, NoQuery
+from shared.telemetry import bind, span
+from shared.triggers.http import problem
+from shared.triggers.http.authentication import authenticate, require_role
+from shared.triggers.http.conditions import read_idempotency_key, read_if_match
+from shared.triggers.http.exchange import Exchange, path_of
+from shared.triggers.http.messages import Handler, Reply, Request
+from shared.triggers.http.parsing import raw_body, read_body, read_path, read_query
+from shared.triggers.http.registry import PREFIX, Operation
+
+if TYPE_CHECKING:
+    from shared.application import Application
+    from shared.domain.caller import Caller
+    from shared.errors import AdminAssistantError
+    from shared.services.idempotency import Answer
+
+_LOG = logging.getLogger(__name__)
+#: Set on an answer that was given before.
+_REPLAYED: Final = "Idempotency-Replayed"
+
+
+async def answer(
+    operation: Operation, handler: Handler[Any, Any, Any], req: HttpRequest, client: Any
+) -> HttpResponse:
+    """Serve one request; answers whatever happens, except to a cancellation."""
+    # The services are built at the first request, not when the worker indexes the app (cold start).
+    from shared.application import get_application
+
+    exchange, started = Exchange.of(req), time.perf_counter()
+    with bind(correlation=exchange.correlation_id, ip=exchange.source_ip, trace=exchange.trace):
+        origins: tuple[str, ...] = ()
+        try:
+            app = get_application()
+            origins = app.settings.cors_origins
+            response = await _serve(operation, handler, app, req, client, exchange)
+        except Exception as error:
+            response = _refuse(operation, error, exchange)
+        for name, value in exchange.headers(origins).items():
+            response.headers.setdefault(name, value)
+        milliseconds = round((time.perf_counter() - started) * 1000, 1)
+        _LOG.info(
+            "%s %s",
+            operation.id,
+            response.status_code,
+            extra={"operation": operation.id, "status": response.status_code, "milliseconds": milliseconds},
+        )
+        return response
+
+
+async def _serve(
+    operation: Operation,
+    handler: Handler[Any, Any, Any],
+    app: "Application",
+    req: HttpRequest,
+    client: Any,
+    exchange: Exchange,
+) -> HttpResponse:
+    caller: Caller | None = None
+    if operation.roles is not None:
+        caller = await authenticate(req, app.tokens)
+    with bind(caller=caller), span(operation.id):
+        if caller is not None and operation.roles is not None:
+            app.rate_limit.admit(caller)
+            require_role(caller, operation.roles)
+        request = Request(
+            app=app,
+            path=read_path(req.route_params, operation.parameters),
+            relative_path=path_of(req.url).removeprefix(f"/{PREFIX}/"),
+            query=read_query(req.params, operation.query or NoQuery),
+            body=_body(operation, req, app.settings.max_body_bytes),
+            expected=read_if_match(operation, req.headers),
+            identity=caller,
+            client=client,
+        )
+        key = read_idempotency_key(operation, req.headers)
+        if key is not None and caller is not None:
+            return await _once(operation, handler, request, caller, key, req, exchange)
+        reply = await handler(request)
+        response = _success(operation, reply)
+        await _afterwards(operation, reply.then)
+        return response
+
+
+async def _once(
+    operation: Operation,
+    handler: Handler[Any, Any, Any],
+    request: Request[Any, Any],
+    caller: "Caller",
+    key: str,
+    req: HttpRequest,
+    exchange: Exchange,
+) -> HttpResponse:
+    """A change that may be repeated under its key; what follows it is done after it is committed."""
+    from shared.services.idempotency import Answer, Repeatable
+
+    then: Callable[[], Awaitable[None]] | None = None
+
+    async def make() -> Answer:
+        nonlocal then
+        reply = await handler(request)
+        then = reply.then
+        return _kept(_success(operation, reply), reply)
+
+    def refusal(error: "AdminAssistantError") -> Answer:
+        return _kept(_problem(error, exchange), None)
+
+    change = Repeatable(
+        operation=operation.id,
+        key=key,
+        path=exchange.path,
+        query=req.params,
+        body=raw_body(req, request.app.settings.max_body_bytes),
+    )
+    answered, replayed = await request.app.idempotency.once(caller, change, make, refusal)
+    response = HttpResponse(
+        answered.body or None,
+        status_code=answered.status,
+        headers={name: value for name, value in answered.headers.items() if name != "Content-Type"},
+        mimetype=answered.headers["Content-Type"],
+    )
+    if replayed:
+        response.headers[_REPLAYED] = "true"
+    else:
+        await _afterwards(operation, then)
+    return response
+
+
+def _kept(response: HttpResponse, reply: Reply[Any] | None) -> "Answer":
+    from shared.services.idempotency import Answer
+
+    headers = dict(response.headers.items()) | {"Content-Type": response.mimetype}
+    owner = reply.owner_id if reply is not None else None
+    return Answer(response.status_code, headers, response.get_body(), owner)
+
+
+async def _afterwards(operation: Operation, then: Callable[[], Awaitable[None]] | None) -> None:
+    """What follows a committed change. It stands whatever becomes of this, so the answer does not change."""
+    if then is None:
+        return
+    try:
+        await then()
+    except Exception:
+        _LOG.exception("%s: what follows the change failed", operation.id)
+
+
+def _body(operation: Operation, req: HttpRequest, limit: int) -> Input:
+    if operation.body is None:
+        return NoBody()
+    return read_body(req, operation.body, limit, optional=operation.body_optional)
+
+
+def _success(operation: Operation, reply: Reply[Any]) -> HttpResponse:
+    headers = dict(reply.headers or {})
+    if reply.location is not None:
+        headers["Location"] = f"/{PREFIX}/{reply.location}"
+    if reply.version is not None:
+        headers["ETag"] = f'"{reply.version}"'
+    if reply.retry_after is not None:
+        headers["Retry-After"] = str(reply.retry_after)
+    content = reply.content
+    if content is None and reply.body is not None:
+        content = reply.body.model_dump_json().encode()
+    return HttpResponse(
+        content, status_code=reply.status or operation.status, headers=headers, mimetype=operation.media_type
+    )
+
+
+def _refuse(operation: Operation, error: Exception, exchange: Exchange) -> HttpResponse:
+    known: AdminAssistantError | None = problem.translate(error)
+    if known is None:
+        _LOG.exception("%s failed", operation.id)
+        known = problem.unexpected()
+    elif known.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        _LOG.warning("%s: %s: %s", operation.id, type(error).__name__, error)
+    return _problem(known, exchange)
+
+
+def _problem(error: "AdminAssistantError", exchange: Exchange) -> HttpResponse:
+    document = problem.describe(error, instance=exchange.path, correlation_id=exchange.correlation_id)
+    return HttpResponse(
+        document.model_dump_json().encode(),
+        status_code=error.status,
+        headers=dict(problem.headers_of(error)),
+        mimetype=problem.MEDIA_TYPE,
+    )

@@ -1,0 +1,89 @@
+"""How planning grows with the window, in time and in memory.
+
+Each size is planned by a process of its own, over the real database and through the real service; the
+events are generated page by page, so that what is held is what planning holds.
+"""
+
+import asyncio
+import json
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from infra.local.postgres import OWNER, USER, Postgres
+from infra.local.stack import ROOT, migrate
+
+_SIZES = (1_000, 10_000, 100_000)
+_MEMORY_SIZES = (1_000, 50_000)
+_BODY_BYTES = 4_096
+
+
+async def measure() -> list[dict[str, Any]]:
+    """Seconds by number of events, and the growth from each size to the next."""
+    async with _database() as url:
+        rows = [await _planned(url, events, 300) for events in _SIZES]
+    for smaller, larger in zip(rows, rows[1:], strict=False):
+        larger["time_over_smaller"] = round(larger["seconds"] / smaller["seconds"], 2)
+    return rows
+
+
+async def measure_memory() -> list[dict[str, Any]]:
+    """Peak memory of a window of 50,000 events with bodies of 4 KB, against one of 1,000."""
+    async with _database() as url:
+        rows = [await _planned(url, events, _BODY_BYTES) for events in _MEMORY_SIZES]
+    rows[-1]["peak_over_smallest"] = round(rows[-1]["peak_mb"] / rows[0]["peak_mb"], 3)
+    return rows
+
+
+@asynccontextmanager
+async def _database() -> AsyncIterator[str]:
+    with tempfile.TemporaryDirectory(prefix="aa-bench-") as folder:
+        postgres = Postgres(Path(folder) / "postgres", environ={})
+        await postgres.start()
+        try:
+            await migrate(postgres.url(OWNER), Path(folder))
+            yield postgres.url(USER)
+        finally:
+            await postgres.stop()
+
+
+async def _planned(url: str, events: int, body_bytes: int) -> dict[str, Any]:
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.benchmarks.plan", url, str(events), str(body_bytes)),
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    printed, _ = await child.communicate()
+    if child.returncode != 0:
+        raise RuntimeError(f"planning {events} events failed")
+    row: dict[str, Any] = json.loads(printed)
+    return row
+
+
+def _main() -> None:
+    from tests.benchmarks.generated import plan_generated
+
+    url, events, body_bytes = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    began = time.perf_counter()
+    asyncio.run(plan_generated(url, events, body_bytes))
+    seconds = time.perf_counter() - began
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(
+        json.dumps(
+            {
+                "events": events,
+                "body_bytes": body_bytes,
+                "seconds": round(seconds, 3),
+                "peak_mb": round(peak_mb, 1),
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    _main()
