@@ -17,6 +17,8 @@ usage: ./dev COMMAND [options]          ./dev COMMAND --help says more
   accept [--only ID] [--quick] [--json]
                          the acceptance points: id, what, measured, bound, ok
   bench [WHAT] [--json]  measure
+  simulate [--seeds N] [--first N] [--processes N]
+                         seeded worlds with faults at every boundary; a failing seed prints how to replay it
   token --user ADDRESS --role ROLE
                          an access token of the running system
   db upgrade             bring the database to the newest migration
@@ -30,6 +32,7 @@ _COMMANDS = {
     "test": "infra.local.commands.check",
     "accept": "infra.local.commands.accept",
     "bench": "infra.local.commands.bench",
+    "simulate": "infra.local.commands.simulate",
     "token": "infra.local.commands.token",
     "db": "infra.local.commands.database",
     "host": "infra.local.commands.host",
