@@ -4,7 +4,16 @@ import azure.durable_functions as df
 import azure.functions as func
 
 from shared.triggers import archive_workflow, timers
-from shared.triggers.http import appointments, archive_configurations, archive_runs, health, preflight, users
+from shared.triggers.http import (
+    appointments,
+    archive_configurations,
+    archive_runs,
+    audit,
+    docs,
+    health,
+    preflight,
+    users,
+)
 
 app = df.DFApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 
@@ -14,6 +23,8 @@ for module in (
     archive_configurations,
     archive_runs,
     appointments,
+    audit,
+    docs,
     preflight,
     archive_workflow,
     timers,

@@ -18,14 +18,17 @@ if TYPE_CHECKING:
     from shared.graph.client import GraphClient
     from shared.services.appointments import AppointmentService
     from shared.services.archive_configurations import ArchiveConfigurationService
+    from shared.services.archive_runs import ArchiveRunService
     from shared.services.archiving.service import ArchivingService
+    from shared.services.audit import AuditWriter
     from shared.services.audit_sealing import AuditSealer
     from shared.services.audit_trail import AuditTrail
     from shared.services.audit_verification import AuditVerifier
+    from shared.services.configuration_changes import ConfigurationChanges
     from shared.services.health import HealthService
     from shared.services.idempotency import IdempotencyService
-    from shared.services.rate_limit import RateLimit
     from shared.services.person_keys import PersonKeys
+    from shared.services.rate_limit import RateLimit
     from shared.services.tokens import TokenValidator
     from shared.services.users import UserService
 
@@ -93,7 +96,7 @@ class Application:
         """Users."""
         from shared.services.users import UserService
 
-        return UserService(self.database, self.calendars, self.clock)
+        return UserService(self.database, self.calendars, self.clock, self.audit_writer)
 
     @cached_property
     def archive_configurations(self) -> "ArchiveConfigurationService":
@@ -101,6 +104,27 @@ class Application:
         from shared.services.archive_configurations import ArchiveConfigurationService
 
         return ArchiveConfigurationService(self.database, self.calendars, self.clock, self.settings)
+
+    @cached_property
+    def configuration_changes(self) -> "ConfigurationChanges":
+        """Changes of archive configurations."""
+        from shared.services.configuration_changes import ConfigurationChanges
+
+        return ConfigurationChanges(self.database, self.clock, self.audit_writer)
+
+    @cached_property
+    def archive_runs(self) -> "ArchiveRunService":
+        """Archive runs, looked at and cancelled."""
+        from shared.services.archive_runs import ArchiveRunService
+
+        return ArchiveRunService(self.database, self.clock, self.audit_writer)
+
+    @cached_property
+    def audit_writer(self) -> "AuditWriter":
+        """The audit of changes that the services make."""
+        from shared.services.audit import AuditWriter
+
+        return AuditWriter(self.clock, self.person_keys)
 
     @cached_property
     def appointments(self) -> "AppointmentService":
@@ -173,8 +197,6 @@ class Application:
     def health(self) -> "HealthService":
         """Whether the app can work."""
         from shared.services.health import HealthService
-    from shared.services.idempotency import IdempotencyService
-    from shared.services.rate_limit import RateLimit
 
         return HealthService(self.database, self.tokens)
 

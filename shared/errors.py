@@ -110,6 +110,12 @@ class Conflict(AdminAssistantError):
     title = "Conflict"
 
 
+class RunInProgress(Conflict):
+    """A run is queued or running."""
+
+    code = "run_in_progress"
+
+
 class PreconditionFailed(AdminAssistantError):
     """The resource changed since the caller read it."""
 

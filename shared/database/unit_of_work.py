@@ -1,4 +1,4 @@
-"""One transaction for several sessions, joined through a context variable, so that services stay as they are."""
+"""One transaction for several sessions, joined through a context variable: services stay as they are."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator

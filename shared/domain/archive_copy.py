@@ -1,6 +1,7 @@
 """What is written for an archived event: the copy in the archive calendar and our record (domain.md 2.6)."""
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -73,6 +74,24 @@ def copy_payload(
         body["transactionId"] = transaction_id(configuration_id, source_key, generation)
     body["singleValueExtendedProperties"] = properties
     return CopyPayload(body, zone_reported=not (start_kept and end_kept))
+
+
+def retimed_copy(
+    body: Mapping[str, Any], record: Mapping[str, Any], start: datetime, end: datetime, revision: str
+) -> tuple[CopyPayload, dict[str, Any]]:
+    """A drafted payload and record with the times and the revision that modifications gave (domain.md 4).
+
+    The same as drafting the event anew with these times (UTC). The original zones are those of the record.
+    """
+    new_start, start_kept = _time(start, record["start_zone"], all_day=False)
+    new_end, end_kept = _time(end, record["end_zone"], all_day=False)
+    properties = [
+        {**entry, "value": revision} if entry["id"] == ARCHIVE_REVISION_PROPERTY else entry
+        for entry in body["singleValueExtendedProperties"]
+    ]
+    changed = {"start": new_start, "end": new_end, "singleValueExtendedProperties": properties}
+    times = {"start_at": start.isoformat(), "end_at": end.isoformat()}
+    return CopyPayload({**body, **changed}, zone_reported=not (start_kept and end_kept)), {**record, **times}
 
 
 def transaction_id(configuration_id: uuid.UUID, source_key: str, generation: int) -> str:

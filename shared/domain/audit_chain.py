@@ -90,4 +90,4 @@ class ChainCheck:
 def _canonical(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="microseconds")
-    return value
+    return str(value) if isinstance(value, UUID) else value

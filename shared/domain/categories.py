@@ -74,9 +74,9 @@ class Category:
         return f"{self.customer}{_SEPARATOR}{self.billing_type}"
 
     @property
-    def identity(self) -> tuple[str, BillingType]:
+    def identity(self) -> str:
         """Equal for categories that mean the same."""
-        return self.key, self.billing_type
+        return f"{self.key}{_SEPARATOR}{self.billing_type}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,7 @@ def _classify(categories: tuple[str, ...]) -> CategoryStatus:
 
 
 def _different(categories: Iterable[Category]) -> tuple[Category, ...]:
-    first: dict[tuple[str, BillingType], Category] = {}
+    first: dict[str, Category] = {}
     for category in categories:
         first.setdefault(category.identity, category)
     return tuple(first.values())

@@ -63,7 +63,7 @@ def category_statistics(events: Iterable[tuple[CategoryStatus, timedelta]]) -> C
 
     The caller gives a time of zero for what never counts as time: cancelled and declined (domain.md 2.1).
     """
-    lines: dict[tuple[str, BillingType], tuple[Category, Tally]] = {}
+    lines: dict[str, tuple[Category, Tally]] = {}
     states = dict.fromkeys(CategoryState, Tally())
     special = total = Tally()
     for status, time in events:

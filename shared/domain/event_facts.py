@@ -45,7 +45,7 @@ class EventFacts:
         return self.categories.state is CategoryState.PERSONAL
 
     @property
-    def category_identities(self) -> frozenset[object]:
+    def category_identities(self) -> frozenset[str]:
         """What its valid categories are compared by."""
         return frozenset(category.identity for category in self.categories.valid)
 

@@ -2,10 +2,11 @@
 
 import heapq
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 TOLERANCE = timedelta(minutes=5)
 """How far a modification may lie from the edge of its meeting (domain.md 4.1, 4.3, 4.4)."""
@@ -58,7 +59,28 @@ class Modification:
     kind: ModificationKind
     start: datetime
     end: datetime
-    categories: frozenset[object] = frozenset()
+    categories: frozenset[str] = frozenset()
+
+    def to_json(self) -> dict[str, Any]:
+        """The form that ``from_json`` reads; times ISO 8601."""
+        return {
+            "key": self.key,
+            "kind": self.kind.value,
+            "start": self.start.isoformat(),
+            "end": self.end.isoformat(),
+            "categories": sorted(self.categories),
+        }
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> "Modification":
+        """Read what ``to_json`` wrote."""
+        return cls(
+            fields["key"],
+            ModificationKind(fields["kind"]),
+            datetime.fromisoformat(fields["start"]),
+            datetime.fromisoformat(fields["end"]),
+            frozenset(fields["categories"]),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +94,7 @@ class Meeting:
     start: datetime
     end: datetime
     source_start: datetime
-    categories: frozenset[object] = frozenset()
+    categories: frozenset[str] = frozenset()
     applied: tuple[Modification, ...] = ()
 
 

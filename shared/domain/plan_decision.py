@@ -1,6 +1,6 @@
 """What a plan says of an event, and what it knows of it from the map (domain.md 2.3, 2.4, 2.13)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -9,6 +9,7 @@ from shared.domain.archived_event import ArchivedEventState
 from shared.domain.event_facts import EventFacts
 from shared.domain.modifications import Modification
 from shared.domain.purpose import LeftOut
+from shared.domain.source_event import SourceEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,21 @@ class Candidate:
     def archived(self) -> bool:
         """Whether it has a copy."""
         return self.known is not None and self.known.archived
+
+
+def as_decided(event: SourceEvent, decision: Decision) -> SourceEvent:
+    """The event as its copy and our record show it: true times, automation applied (domain.md 4, 6).
+
+    Its slot stays the source's own start: by it the copy is matched when the source is gone (2.3).
+    """
+    return replace(
+        event,
+        original_start=(event.original_start or event.start) if decision.start else event.original_start,
+        start=decision.start or event.start,
+        end=decision.end or event.end,
+        sensitivity=decision.sensitivity or event.sensitivity,
+        show_as=decision.show_as or event.show_as,
+    )
 
 
 def own_row(known: KnownEvent | None) -> KnownEvent | None:

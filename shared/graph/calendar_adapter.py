@@ -261,7 +261,7 @@ class CalendarAdapter:
         """The pages of a collection, the next one fetched ahead; empty pages are no end."""
         url = path if path.startswith("http") else self._client.base_url + path
         seen: set[str] = set()
-        ahead = asyncio.create_task(self._page(mailbox, url))
+        ahead = self._fetch(mailbox, url)
         try:
             while True:
                 try:
@@ -271,7 +271,7 @@ class CalendarAdapter:
                         if link in seen:
                             raise GraphCallError(400, "next_link_repeats")
                         seen.add(link)
-                        ahead = asyncio.create_task(self._page(mailbox, self._client.checked_link(link)))
+                        ahead = self._fetch(mailbox, self._client.checked_link(link))
                 except GraphCallError as failure:
                     if failure.status == 404 and failure.code in MAILBOX_GONE_CODES:
                         raise _mailbox_gone(failure.code) from failure
@@ -282,6 +282,12 @@ class CalendarAdapter:
         finally:
             ahead.cancel()
             await asyncio.gather(ahead, return_exceptions=True)
+
+    def _fetch(self, mailbox: str, url: str) -> asyncio.Task[dict[str, Any]]:
+        ahead = asyncio.create_task(self._page(mailbox, url))
+        # Looked at, so that asyncio does not complain when the reader was cancelled while this one failed.
+        ahead.add_done_callback(lambda page: page.cancelled() or page.exception())
+        return ahead
 
     async def _page(self, mailbox: str, url: str) -> dict[str, Any]:
         return await self._reads.run(mailbox, lambda: self._client.get(url, _READ_HEADERS))

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from shared.schemas.base import Day, Input, Line, Resource
+from shared.schemas.base import Changes, Day, Input, Line, Resource, absent
 from shared.schemas.paging import PageQuery
 
 if TYPE_CHECKING:
@@ -68,6 +68,20 @@ class ArchiveConfigurationCreate(Input):
     )
     is_default: bool = False
     schedule: Schedule | None = Field(default=None, description="Every night if null.")
+
+
+class ArchiveConfigurationUpdate(Changes):
+    """What may change of a configuration; for other calendars add another one."""
+
+    name: Line = Field(default_factory=absent)
+    time_zone: Annotated[Line, Field(max_length=64, description="IANA or Windows zone name.")] = Field(
+        default_factory=absent
+    )
+    archive_from: Day = Field(
+        default_factory=absent, description="First local date archived; only before archiving has begun."
+    )
+    lookback_days: Annotated[int, Field(ge=0, le=60)] = Field(default_factory=absent)
+    schedule: Schedule = Field(default_factory=absent)
 
 
 class ArchiveConfigurationListQuery(PageQuery):

@@ -2,17 +2,23 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from shared.schemas.base import Input, Instant, Resource
+from shared.schemas.paging import PageQuery, Place
 
 if TYPE_CHECKING:
     from shared.database.models import ArchiveRun
 
+_RUN_COLUMNS = (
+    *("id", "configuration_id", "kind", "mode", "window_start", "window_end", "state", "cancel_requested"),
+    *("requested_by", "correlation_id", "report", "graph_requests", "round_trips", "created_at"),
+    *("started_at", "finished_at"),
+)
 _PROBLEM_FIELDS = ("source_key", "action", "state", "error_code", "error_detail")
 
 
@@ -43,8 +49,8 @@ class RunProblem(Resource):
     error_detail: str | None
 
 
-class ArchiveRunResource(Resource):
-    """A run; ``report`` holds the counts of domain.md 2.13 once it is finished."""
+class ArchiveRunSummary(Resource):
+    """A run in a list; ``report`` holds the counts of domain.md 2.13 once it is finished."""
 
     id: UUID
     configuration_id: UUID
@@ -57,15 +63,25 @@ class ArchiveRunResource(Resource):
     cancel_requested: bool
     requested_by: str
     correlation_id: str
-    writes_planned: int
-    writes_done: int
-    problems: list[RunProblem]
     report: dict[str, Any] | None
     graph_requests: int
     round_trips: int
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+
+    @classmethod
+    def summary_of(cls, run: "ArchiveRun") -> "ArchiveRunSummary":
+        """The run without what it takes further queries to know."""
+        return ArchiveRunSummary(**_columns(run))
+
+
+class ArchiveRunResource(ArchiveRunSummary):
+    """A run with how far it is, and what it could not write."""
+
+    writes_planned: int
+    writes_done: int
+    problems: list[RunProblem]
 
     @classmethod
     def of(
@@ -78,27 +94,41 @@ class ArchiveRunResource(Resource):
     ) -> Self:
         """The resource of a row; ``problems`` are rows of its operations."""
         return cls(
-            id=run.id,
-            configuration_id=run.configuration_id,
-            user_id=run.owner_id,
-            kind=run.kind,
-            mode=run.mode,
-            window_start=run.window_start,
-            window_end=run.window_end,
-            state=run.state,
-            cancel_requested=run.cancel_requested,
-            requested_by=run.requested_by,
-            correlation_id=run.correlation_id,
+            **_columns(run),
             writes_planned=writes_planned,
             writes_done=writes_done,
             problems=[
                 RunProblem(operation_id=row["id"], **{key: row[key] for key in _PROBLEM_FIELDS})
                 for row in problems
             ],
-            report=run.report,
-            graph_requests=run.graph_requests,
-            round_trips=run.round_trips,
-            created_at=run.created_at,
-            started_at=run.started_at,
-            finished_at=run.finished_at,
         )
+
+
+class ArchiveOperationListQuery(PageQuery):
+    """Which writes of a run."""
+
+    state: Literal["planned", "sent", "done", "failed", "cancelled", "conflict", "locked"] | None = None
+
+    @property
+    def after_place(self) -> Place | None:
+        """Where the page starts; raises ValidationFailed naming ``cursor``."""
+        return Place.of(self.cursor)
+
+
+class ArchiveOperationResource(Resource):
+    """One write to the archive calendar: what became of it, without its contents."""
+
+    id: UUID
+    position: int
+    source_key: str
+    action: str
+    state: str
+    error_code: str | None
+    error_detail: str | None
+    first_sent_at: datetime | None
+    last_sent_at: datetime | None
+    finished_at: datetime | None
+
+
+def _columns(run: "ArchiveRun") -> dict[str, Any]:
+    return {name: getattr(run, name) for name in _RUN_COLUMNS} | {"user_id": run.owner_id}

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from shared.schemas.base import Input, Instant, Line, Resource
-from shared.schemas.paging import PageQuery
+from shared.schemas.paging import PageQuery, Position
 
 #: Most rows of one answer of the export.
 MAX_EXPORT_ROWS = 50_000
@@ -40,11 +40,17 @@ class AuditListQuery(PageQuery, AuditFilters):
     """Parameters of the search."""
 
 
-class AuditExportQuery(PageQuery, AuditFilters):
+class AuditExportQuery(AuditFilters):
     """Parameters of the export; a longer one goes on at the cursor that the answer names."""
 
     format: Literal["csv", "jsonl"] = "jsonl"
-    limit: Annotated[int, Field(ge=1, le=MAX_EXPORT_ROWS)] = 10_000
+    rows: Annotated[int, Field(ge=1, le=MAX_EXPORT_ROWS, description="Most rows of this answer.")] = 10_000
+    cursor: Annotated[str, Field(min_length=1, max_length=512)] | None = None
+
+    @property
+    def after(self) -> Position | None:
+        """Where the answer starts; raises ValidationFailed naming ``cursor``."""
+        return Position.of(self.cursor)
 
 
 class AuditEntryResource(Resource):

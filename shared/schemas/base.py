@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from datetime import UTC, date, datetime
-from typing import Annotated
+from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
@@ -13,6 +13,7 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    model_validator,
 )
 from pydantic_core import PydanticCustomError
 
@@ -80,6 +81,27 @@ class Input(BaseModel):
     """What callers send: unknown fields are refused, types are exact. Built at first use (cold start)."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
+
+
+def absent() -> Any:
+    """Stands for a field that a change does not name; what was given is told by ``Changes.given``."""
+    return None
+
+
+class Changes(Input):
+    """What is to change: a field that is not named stays as it is. At least one is named."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> Self:
+        if not self.model_fields_set:
+            raise PydanticCustomError("nothing_to_change", "name at least one field")
+        return self
+
+    def given(self) -> dict[str, Any]:
+        """The fields that are named, with their values."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
 
 
 class Resource(BaseModel):

@@ -26,36 +26,64 @@ class Position:
 
     def cursor(self) -> str:
         """The opaque text for the caller."""
-        microseconds = (self.instant - _EPOCH) // timedelta(microseconds=1)
-        packed = microseconds.to_bytes(8, "big", signed=True) + self.id.bytes
-        return urlsafe_b64encode(packed).decode("ascii")
+        return _pack((self.instant - _EPOCH) // timedelta(microseconds=1), self.id)
 
     @classmethod
     def of(cls, cursor: str | None) -> "Position | None":
         """The position of a cursor of ours; raises ValidationFailed naming ``cursor`` for any other text."""
         if cursor is None:
             return None
+        microseconds, row_id = _unpack(cursor)
         try:
-            packed = urlsafe_b64decode(cursor.encode("ascii"))
-            if len(packed) != 24:
-                raise ValueError("wrong length")
-            instant = _EPOCH + timedelta(microseconds=int.from_bytes(packed[:8], "big", signed=True))
-        except (ValueError, OverflowError):
-            raise ValidationFailed(
-                [FieldError("cursor", "is not a cursor of this list", "cursor_invalid")]
-            ) from None
-        return cls(instant, UUID(bytes=packed[8:]))
+            return cls(_EPOCH + timedelta(microseconds=microseconds), row_id)
+        except OverflowError:
+            raise _not_ours() from None
 
 
 @dataclass(frozen=True, slots=True)
-class Slice[Row]:
+class Place:
+    """Where a page of numbered rows ended: the number and the id of its last row."""
+
+    number: int
+    id: UUID
+
+    def cursor(self) -> str:
+        """The opaque text for the caller."""
+        return _pack(self.number, self.id)
+
+    @classmethod
+    def of(cls, cursor: str | None) -> "Place | None":
+        """The place of a cursor of ours; raises ValidationFailed naming ``cursor`` for any other text."""
+        return None if cursor is None else cls(*_unpack(cursor))
+
+
+def _pack(number: int, row_id: UUID) -> str:
+    return urlsafe_b64encode(number.to_bytes(8, "big", signed=True) + row_id.bytes).decode("ascii")
+
+
+def _unpack(cursor: str) -> tuple[int, UUID]:
+    try:
+        packed = urlsafe_b64decode(cursor.encode("ascii"))
+        if len(packed) != 24:
+            raise ValueError("wrong length")
+    except ValueError:
+        raise _not_ours() from None
+    return int.from_bytes(packed[:8], "big", signed=True), UUID(bytes=packed[8:])
+
+
+def _not_ours() -> ValidationFailed:
+    return ValidationFailed([FieldError("cursor", "is not a cursor of this list", "cursor_invalid")])
+
+
+@dataclass(frozen=True, slots=True)
+class Slice[Row, End: (Position, Place) = Position]:
     """A page of rows inside, and where the next one starts; None on the last page."""
 
     rows: Sequence[Row]
-    next: Position | None
+    next: End | None
 
     @classmethod
-    def cut(cls, rows: Sequence[Row], limit: int, place: Callable[[Row], Position]) -> "Slice[Row]":
+    def cut(cls, rows: Sequence[Row], limit: int, place: Callable[[Row], End]) -> "Slice[Row, End]":
         """A page out of up to ``limit + 1`` rows: the one too many says that there is a next page."""
         shown = rows[:limit]
         return cls(shown, place(shown[-1]) if len(rows) > limit else None)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from shared.schemas.base import Input, Line, Resource
+from shared.schemas.base import Changes, Input, Line, Resource, absent
 from shared.schemas.paging import PageQuery
 
 
@@ -25,6 +25,13 @@ class UserCreate(Input):
     ]
     object_id: UUID | None = Field(default=None, description="Entra object id; must be the mailbox's own.")
     display_name: Line | None = None
+
+
+class UserUpdate(Changes):
+    """What may change of a person. Who is deactivated is refused at once, whatever his token says."""
+
+    display_name: Line = Field(default_factory=absent)
+    active: bool = Field(default_factory=absent)
 
 
 class UserListQuery(PageQuery):

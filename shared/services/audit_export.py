@@ -3,12 +3,12 @@
 import csv
 import io
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import orjson
 
 from shared.schemas.audit import AuditEntryResource
-from shared.schemas.base import FileContent
 
 COLUMNS: Final = (
     *("id", "occurred_at", "actor", "on_behalf_of", "action", "resource_type", "resource_id", "outcome"),
@@ -17,7 +17,17 @@ COLUMNS: Final = (
 #: A file that has grown to this many bytes gets no further page.
 MOST_BYTES = 32 * 1024 * 1024
 #: With these a spreadsheet takes a cell for a formula; some skip white space and read full-width forms too.
-_FORMULA = "=+-@\t\r\n|%＝＋－＠"
+_FORMULA = tuple("=+-@|%＝＋－＠")
+_WHITE = tuple("\t\r\n")
+
+
+@dataclass(frozen=True, slots=True)
+class ExportFile:
+    """A whole file."""
+
+    content: bytes
+    media_type: str
+    name: str
 
 
 class ExportWriter:
@@ -41,13 +51,13 @@ class ExportWriter:
             else:
                 self._content += orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
 
-    def file(self) -> FileContent:
+    def file(self) -> ExportFile:
         """What was written."""
         if self._form == "csv":
             media_type = "text/csv; charset=utf-8; header=present"
         else:
             media_type = "application/jsonl; charset=utf-8"
-        return FileContent(content=bytes(self._content), media_type=media_type, name=f"audit.{self._form}")
+        return ExportFile(content=bytes(self._content), media_type=media_type, name=f"audit.{self._form}")
 
 
 def safe_cell(text: str) -> str:
@@ -55,7 +65,8 @@ def safe_cell(text: str) -> str:
 
     https://owasp.org/www-community/attacks/CSV_Injection
     """
-    return f"'{text}" if text[:1] in _FORMULA[:0] or (text.lstrip() or text)[:1] in tuple(_FORMULA) else text
+    dangerous = text.startswith(_WHITE) or text.lstrip().startswith(_FORMULA)
+    return f"'{text}" if dangerous else text
 
 
 def _text(value: Any) -> str:

@@ -19,11 +19,10 @@ from shared.domain.audit_values import (
 from shared.domain.caller import Caller
 from shared.errors import NotFound
 from shared.schemas.audit import AuditEntryResource, AuditExportQuery, AuditFilters, AuditListQuery
-from shared.schemas.base import FileContent
 from shared.schemas.paging import Position, Slice
 from shared.services.access import Access
 from shared.services.audit import value_context
-from shared.services.audit_export import ExportWriter
+from shared.services.audit_export import ExportFile, ExportWriter
 from shared.services.person_keys import PersonKey, PersonKeys
 
 #: Rows read in one transaction of an export.
@@ -47,18 +46,19 @@ class AuditTrail:
         Raises NotFound for a person the caller may not know of, ValidationFailed naming ``cursor``, and
         Unavailable when values are to be decrypted and the store of keys is away.
         """
+        after = query.after
         own, filters = await self._scope(caller, query)
-        return await self._page(caller, own, filters, query.after, query.limit)
+        return await self._page(caller, own, filters, after, query.limit)
 
-    async def export(self, caller: Caller, query: AuditExportQuery) -> tuple[FileContent, Position | None]:
+    async def export(self, caller: Caller, query: AuditExportQuery) -> tuple[ExportFile, Position | None]:
         """The rows that meet every filter, newest first, as a file, and where its continuation starts.
 
-        Reads page by page, and keeps no more in memory than the file; it ends after ``limit`` rows or
+        Reads page by page, and keeps no more in memory than the file; it ends after ``rows`` rows or
         32 MB, whichever comes first. Raises as ``search``.
         """
+        after, left = query.after, query.rows
         own, filters = await self._scope(caller, query)
         writer = ExportWriter(query.format)
-        after, left = query.after, query.limit
         while True:
             page = await self._page(caller, own, filters, after, min(left, EXPORT_PAGE_ROWS))
             writer.write(page.rows)
@@ -99,7 +99,9 @@ class AuditTrail:
 
     async def _keys_of(self, rows: Sequence[tuple[AuditEntry, dict[str, Any]]]) -> Keys:
         persons = {
-            row.on_behalf_of for row, changes in rows if row.on_behalf_of is not None and has_encrypted(changes)
+            row.on_behalf_of
+            for row, changes in rows
+            if row.on_behalf_of is not None and has_encrypted(changes)
         }
         # The transaction is over: a slow store of keys holds no connection.
         return await self._keys.for_reading(persons) if persons and self._keys is not None else {}
@@ -108,7 +110,9 @@ class AuditTrail:
 def _shown(row: AuditEntry, own: UUID | None) -> dict[str, Any]:
     """The stored changes, masked before anything is decrypted if the event is another's private one."""
     theirs = row.on_behalf_of is None or row.on_behalf_of != own
-    shown: dict[str, Any] = masked(row.changes) if theirs and concerns_private_event(row.changes) else row.changes
+    shown: dict[str, Any] = (
+        masked(row.changes) if theirs and concerns_private_event(row.changes) else row.changes
+    )
     return shown
 
 
@@ -116,7 +120,7 @@ def _resource(row: AuditEntry, changes: dict[str, Any], keys: Keys, caller: Call
     def opened(path: str, ciphertext: str | None) -> Any:
         if ciphertext is None:
             return WITHHELD
-        if row.on_behalf_of not in keys:
+        if row.on_behalf_of is None or row.on_behalf_of not in keys:
             return UNREADABLE
         key = keys[row.on_behalf_of]
         if key is None:

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import os
 import tempfile
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 from uuid import UUID
@@ -20,6 +20,8 @@ from shared.settings import Settings
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
     from azure.storage.blob.aio import ContainerClient
+
+    from shared.graph.credential import Credential
 
 _DESTROYED: Final = b"destroyed"
 _ANSWER_SECONDS = 10.0
@@ -116,23 +118,21 @@ class BlobKeyStore:
     Conditional writes: https://learn.microsoft.com/rest/api/storageservices/specifying-conditional-headers-for-blob-service-operations
     """
 
-    def __init__(self, container: "ContainerClient", credential: Any = None) -> None:
-        self._container = container
-        self._credential = credential
+    def __init__(self, connect: "Callable[[], tuple[ContainerClient, Credential | None]]") -> None:
+        self._connect = connect
+        self._connected: tuple[ContainerClient, Credential | None] | None = None
 
     @classmethod
     def open(cls, settings: Settings) -> "BlobKeyStore":
         """With the app's own identity, which needs the role Storage Blob Data Contributor there."""
-        from azure.storage.blob.aio import ContainerClient, ExponentialRetry
+        return cls(lambda: _connect(settings))
 
-        from shared.graph.credential import make_credential
-
-        credential = make_credential(settings)
-        retry = ExponentialRetry(initial_backoff=1, increment_base=1, retry_total=2, random_jitter_range=1)
-        container = ContainerClient.from_container_url(
-            settings.person_key_store, cast("AsyncTokenCredential", credential), retry_policy=retry
-        )
-        return cls(container, credential)
+    @property
+    def _container(self) -> "ContainerClient":
+        # The client loads slowly, so only when a key is asked for (cold start).
+        if self._connected is None:
+            self._connected = self._connect()
+        return self._connected[0]
 
     async def read(self, person: UUID) -> bytes | None:
         """The key of the blob, see PersonKeyStore."""
@@ -168,9 +168,11 @@ class BlobKeyStore:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._container.close()
-        if self._credential is not None:
-            await self._credential.close()
+        if self._connected is not None:
+            container, credential = self._connected
+            await container.close()
+            if credential is not None:
+                await credential.close()
 
     async def _download(self, person: UUID) -> bytes:
         stream = await self._container.download_blob(f"{person}.key")
@@ -199,3 +201,16 @@ class BlobKeyStore:
             raise
         except (AzureError, TimeoutError) as error:
             raise Unavailable("the store of personal keys does not answer", retry_after=5) from error
+
+
+def _connect(settings: Settings) -> "tuple[ContainerClient, Credential]":
+    from azure.storage.blob.aio import ContainerClient, ExponentialRetry
+
+    from shared.graph.credential import make_credential
+
+    credential = make_credential(settings)
+    retry = ExponentialRetry(initial_backoff=1, increment_base=1, retry_total=2, random_jitter_range=1)
+    container = ContainerClient.from_container_url(
+        settings.person_key_store, cast("AsyncTokenCredential", credential), retry_policy=retry
+    )
+    return container, credential

@@ -9,10 +9,11 @@ from shared.database.engine import Database
 from shared.database.models import User
 from shared.database.repositories.users import UserRepository
 from shared.domain.caller import Caller
-from shared.errors import Conflict, FieldError, GraphRefused, ValidationFailed
+from shared.domain.expected_version import ExpectedVersion
+from shared.errors import Conflict, FieldError, GraphRefused, NotFound, ValidationFailed
 from shared.graph.records import Mailbox
 from shared.schemas.paging import Position, Slice
-from shared.schemas.users import UserCreate
+from shared.schemas.users import UserCreate, UserUpdate
 from shared.services.access import Access
 from shared.services.audit import AuditWriter
 
@@ -28,11 +29,13 @@ class Directory(Protocol):
 class UserService:
     """Adding and reading users."""
 
-    def __init__(self, database: Database, directory: Directory, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, directory: Directory, clock: Clock, audit: AuditWriter | None = None
+    ) -> None:
         self._database = database
         self._directory = directory
         self._clock = clock
-        self._audit = AuditWriter(clock)
+        self._audit = audit or AuditWriter(clock)
 
     async def create(self, caller: Caller, wanted: UserCreate) -> User:
         """Add a person of the caller's tenant, after looking the mailbox up in Graph.
@@ -77,6 +80,40 @@ class UserService:
         async with self._database.session() as session:
             access = await Access.of(session, caller)
             return await access.readable_user(user_id)
+
+    async def update(
+        self, caller: Caller, user_id: UUID, wanted: UserUpdate, expected: ExpectedVersion
+    ) -> User:
+        """Change name or activity. Who is deactivated is refused at his next request.
+
+        Raises NotFound, PreconditionFailed, and Conflict for an Admin who would lock himself out.
+        """
+        async with self._database.session() as session:
+            access = await Access.of(session, caller)
+            await access.writable_user(user_id)
+            user = await UserRepository(session).lock(caller.tenant_id, user_id)
+            if user is None:
+                raise NotFound("there is no such user")
+            expected.check(user.version)
+            given = wanted.given()
+            if given.get("active") is False and caller.is_person(user.object_id):
+                raise Conflict("nobody deactivates himself", code="own_account")
+            before = {name: getattr(user, name) for name in given if getattr(user, name) != given[name]}
+            if before:
+                for name in before:
+                    setattr(user, name, given[name])
+                user.version += 1
+                user.updated_at = self._clock.now()
+                await self._audit.record(
+                    session,
+                    action="user.updated",
+                    resource_type="user",
+                    resource_id=str(user.id),
+                    outcome="success",
+                    changes={"before": before, "after": {name: given[name] for name in before}},
+                    on_behalf_of=user.id,
+                )
+        return user
 
     async def list(
         self, caller: Caller, after: Position | None, limit: int, address: str | None = None

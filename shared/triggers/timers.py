@@ -18,3 +18,15 @@ async def dispatch_due_jobs(timer: func.TimerRequest, client: df.DurableFunction
         await start_archive_run(client, run_id)
     for run_id in await archiving.runs_to_drive():
         await drive_archive_run(client, run_id)
+
+
+@blueprint.timer_trigger(arg_name="timer", schedule="20 * * * * *", run_on_startup=False, use_monitor=False)
+async def seal_audit_chain(timer: func.TimerRequest) -> None:
+    """Seal the audit rows committed since the last minute into their tenants' chains (domain.md 7.1)."""
+    await get_application().audit_sealer.seal()
+
+
+@blueprint.timer_trigger(arg_name="timer", schedule="0 17 * * * *", run_on_startup=False, use_monitor=True)
+async def forget_idempotency_keys(timer: func.TimerRequest) -> None:
+    """Delete the answers to changes that are older than 24 hours."""
+    await get_application().idempotency.forget()

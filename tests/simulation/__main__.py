@@ -9,6 +9,7 @@ import os
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,10 +33,16 @@ def main(arguments: list[str] | None = None) -> int:
         os.execv(sys.executable, [sys.executable, "-m", "tests.simulation", *(arguments or sys.argv[1:])])  # noqa: S606
     began = time.monotonic()
     failed = 0
+    totals: Counter[str] = Counter()
     with _server() as server:
         for verdict in _verdicts(server, options.first, options.seeds, options.processes):
             failed += bool(verdict.problems)
+            for fact, value in verdict.facts.items():
+                totals.update(value if isinstance(value, dict) else {fact: value})
             _show(verdict, verbose=options.verbose)
+    if options.verbose:
+        for fact, total in sorted(totals.items()):
+            sys.stdout.write(f"{total:10.0f} {fact}\n")
     seconds = time.monotonic() - began
     sys.stdout.write(
         f"{options.seeds} seeds from {options.first}: {failed} failed, {seconds / max(1, options.seeds):.2f} s each\n"
@@ -82,6 +89,8 @@ def _worker(part: tuple[TestServer, range]) -> Iterator[Verdict]:
 def _show(verdict: Verdict, *, verbose: bool) -> None:
     if verbose:
         sys.stdout.write(f"seed {verdict.seed}: {verdict.facts}\n")
+        for line in verdict.story:
+            sys.stdout.write(f"  {line}\n")
     if verdict.problems:
         for problem in verdict.problems[:10]:
             sys.stdout.write(f"seed {verdict.seed}: {problem}\n")

@@ -175,8 +175,8 @@ class Durable:
                 executions.append(self._later(delay, run_id, name, given))
             done, pending = await asyncio.wait(executions, return_when=asyncio.FIRST_COMPLETED)
             self.strays |= pending
-            for stray in pending:
-                stray.add_done_callback(self._forget)
+            for execution in executions:
+                execution.add_done_callback(self._forget)
             first = next(task for task in executions if task in done)
             with suppress(HostDied):
                 return first.result()

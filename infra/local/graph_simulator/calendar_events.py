@@ -92,7 +92,7 @@ class EventReader:
         start_value = self._date(event, "DTSTART")
         if start_value is None:
             raise UnreadableEventError("it has no start")
-        start, zone = self.wall(event, "DTSTART", start_value)
+        start, zone = self.wall(event, tzid_of(event.get("DTSTART")), start_value)
         all_day = not isinstance(start_value, datetime)
         end, end_zone = self._end(event, start, zone, all_day=all_day)
         if all_day or self._is_outlook_all_day(event, start, end):
@@ -105,21 +105,17 @@ class EventReader:
             raise UnreadableEventError("it ends before it starts")
         return times
 
-    def wall(self, event: Component, name: str, value: date) -> tuple[datetime, FileZone]:
-        """A value as wall-clock time in a zone Graph knows."""
+    def wall(self, event: Component, tzid: str, value: date) -> tuple[datetime, FileZone]:
+        """A value as wall-clock time, and its zone; an unknown zone is noted and read as the file's."""
         if not isinstance(value, datetime):
             return datetime.combine(value, time.min), self._zones.default
-        tzid = str(event[name].params.get("TZID", "")) if hasattr(event.get(name), "params") else ""
-        zone = self._zones.find(tzid) if tzid else None
-        bare = value.replace(tzinfo=None)
-        if zone is not None:
-            return bare, zone
-        if value.tzinfo is None:
-            if tzid:
-                self._note(event, f"unknown time zone {tzid!r}, read as {self._zones.default.name}")
-            return bare, self._zones.default
-        moment = value.astimezone(UTC).replace(tzinfo=None)
-        return moment, utc()
+        bare = value.replace(tzinfo=None, fold=0)
+        if not tzid:
+            return bare, self._zones.default if value.tzinfo is None else utc()
+        zone = self._zones.find(tzid)
+        if zone is None:
+            self._note(event, f"unknown time zone {tzid!r}, read as {self._zones.default.name}")
+        return bare, zone or self._zones.default
 
     def fields(self, event: Component) -> Json:
         """Everything except times and recurrence."""
@@ -184,10 +180,10 @@ class EventReader:
         if end_value is not None:
             if all_day == isinstance(end_value, datetime):
                 raise UnreadableEventError("start and end are not both dates or both times")
-            return self.wall(event, "DTEND", end_value)
+            return self.wall(event, tzid_of(event.get("DTEND")), end_value)
         duration = event.get("DURATION")
         if duration is not None and isinstance(getattr(duration, "dt", None), timedelta):
-            return _plus(start, zone, duration.dt), zone
+            return _plus(start, zone, duration.dt)
         return (start + timedelta(days=1) if all_day else start), zone
 
     def _date(self, event: Component, name: str) -> date | None:
@@ -228,6 +224,12 @@ class EventReader:
         return list(dict.fromkeys(found))
 
 
+def tzid_of(value: Any) -> str:
+    """The TZID of a property's value, empty if it has none."""
+    first = value[0] if isinstance(value, list) and value else value
+    return str(getattr(first, "params", {}).get("TZID", ""))
+
+
 def time_members(times: Times) -> Json:
     """Graph's start, end and isAllDay, and the zones' original names."""
     result: Json = {
@@ -246,13 +248,11 @@ def _told(wall: datetime, zone: FileZone) -> str:
     return told.isoformat()
 
 
-def _plus(start: datetime, zone: FileZone, length: timedelta) -> datetime:
+def _plus(start: datetime, zone: FileZone, length: timedelta) -> tuple[datetime, FileZone]:
     """RFC 5545: days of a duration are nominal, hours exact."""
     days, rest = timedelta(days=length.days), length - timedelta(days=length.days)
     moved = start + days
-    if not rest:
-        return moved
-    return (zone.instant(moved) + rest).astimezone(zone.clock).replace(tzinfo=None)
+    return zone.told(zone.instant(moved) + rest) if rest else (moved, zone)
 
 
 def _many(event: Component, name: str) -> list[Any]:

@@ -113,6 +113,9 @@ class _Import:
             for definition in file.walk("VTIMEZONE"):
                 if not isinstance(definition, icalendar.Timezone):
                     continue
+                if any(_frequency(part) not in ("", "YEARLY") for part in definition.walk()):
+                    self.note(definition, f"time zone {definition.get('TZID')} changes more than yearly")
+                    continue
                 try:
                     found[str(definition.get("TZID"))] = definition.to_tz()
                 except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
@@ -146,11 +149,21 @@ class _Import:
         return self._loader.count_starts(self._calendar, fingerprints, start, end)
 
 
+def _frequency(part: Component) -> str:
+    """How often the clocks of a zone's definition change; slow to ask if it is more than yearly."""
+    rule: Any = part.get("RRULE")
+    values = rule.get("FREQ") if isinstance(rule, dict) else None
+    return str(values[0]).upper() if values else ""
+
+
 def _start_text(event: Component) -> str:
     start: Any = event.get("DTSTART")
     if not hasattr(start, "to_ical"):
         return ""
-    encoded = start.to_ical()
+    try:
+        encoded = start.to_ical()
+    except ValueError:
+        return ""
     return encoded.decode("utf-8", "replace") if isinstance(encoded, bytes) else str(encoded)
 
 
@@ -165,7 +178,7 @@ def _parse(raw: bytes) -> list[Component]:
             # It warns of vendors' prefixes of zone names, which known_zone deals with.
             warnings.simplefilter("ignore")
             files: Any = icalendar.Calendar.from_ical(text, multiple=True)
-    except (ValueError, KeyError, IndexError, TypeError) as error:
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
         raise LoadError(f"not a readable iCalendar text: {error}") from None
     if not files:
         raise LoadError("not a complete iCalendar text: END:VCALENDAR is missing")

@@ -1,6 +1,6 @@
 """RRULE (RFC 5545) to Graph's patternedRecurrence, where both mean exactly the same dates."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, time, timedelta, tzinfo
 from itertools import islice, takewhile
 from typing import Any
@@ -33,7 +33,9 @@ class Rule:
         self._parts: dict[str, list[Any]] = {name.upper(): list(values) for name, values in rule.items()}
         self._start = start
         self._until = self._local_until(zone, all_day=all_day)
-        bare = vRecur({name: values for name, values in self._parts.items() if name != "UNTIL"})
+        bare = vRecur(
+            {name: values for name, values in self._parts.items() if name not in ("UNTIL", "COUNT")}
+        )
         if str(self._one("FREQ")).upper() in ("SECONDLY", "MINUTELY"):
             raise ValueError(f"{self.text} recurs too often")
         parsed = rrulestr(_text(bare), dtstart=start)
@@ -48,12 +50,17 @@ class Rule:
     def starts(self, until: datetime) -> list[datetime]:
         """Wall-clock starts up to a wall-clock time, the series' own start among them (RFC 5545, 3.8.5.3)."""
         found = [self._start] if self._start <= until else []
-        for moment in islice(self._rule, _MAX_STARTS):
+        for moment in self._moments(_MAX_STARTS):
             if moment > until:
                 break
             if moment != self._start:
                 found.append(moment)
         return found
+
+    def _moments(self, limit: int) -> Iterator[datetime]:
+        """What the rule itself yields, at most ``limit``."""
+        count = self._one("COUNT")
+        return islice(self._rule, limit if count is None else min(limit, int(count)))
 
     def as_graph(self, zone_name: str) -> Json | None:
         """The same dates as a patternedRecurrence; ``None`` if Graph has none that is exactly the same."""
@@ -87,7 +94,7 @@ class Rule:
             return False
         last = self._horizon.date()
         ours = list(islice(takewhile(lambda day: day < last, dates), _COMPARED))
-        theirs = [day for day in islice((moment.date() for moment in self._rule), _COMPARED) if day < last]
+        theirs = [day for day in (moment.date() for moment in self._moments(_COMPARED)) if day < last]
         return ours == theirs and ours[:1] == [self._start.date()]
 
     def _pattern(self) -> Json | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from icalendar import Component
 
-from .calendar_events import EventReader, Note, Times, time_members
+from .calendar_events import EventReader, Note, Times, time_members, tzid_of
 from .calendar_rules import Rule
 from .errors import GraphError, LoadError
 from .loading import Loader
@@ -105,7 +105,8 @@ class SeriesReader:
             by_uid.setdefault(str(series.event.get("UID", "")), series)
         for exception in self._exceptions:
             owner = by_uid.get(str(exception.event.get("UID", "")))
-            if str(exception.event["RECURRENCE-ID"].params.get("RANGE", "")).upper() == "THISANDFUTURE":
+            params = getattr(_replaced(exception.event), "params", {})
+            if str(params.get("RANGE", "")).upper() == "THISANDFUTURE":
                 self._note(exception.event, "RANGE=THISANDFUTURE changes this occurrence only")
             if owner is None:
                 self._singles.append(exception)
@@ -213,7 +214,7 @@ class SeriesReader:
 
     def _original(self, series: _Series, exception: _Single) -> datetime | None:
         """The wall-clock start, in the series' zone, of the occurrence an exception replaces."""
-        return self._in_series(series, exception.event, exception.event["RECURRENCE-ID"])
+        return self._in_series(series, exception.event, _replaced(exception.event))
 
     def _excluded(self, series: _Series) -> set[datetime | date]:
         found: set[datetime | date] = set()
@@ -227,18 +228,26 @@ class SeriesReader:
         return found
 
     def _in_series(self, series: _Series, event: Component, value: Any) -> datetime | None:
+        """The wall-clock start, in the series' zone, that a date of EXDATE or RECURRENCE-ID names."""
         try:
             moment = value.dt
         except Exception as error:
             self._note(event, f"a date of the series cannot be read ({error})")
             return None
-        if not isinstance(moment, datetime):
-            return datetime.combine(moment, series.times.start.time())
-        if moment.tzinfo is None:
-            return moment
-        if series.times.all_day:
-            return datetime.combine(moment.date(), series.times.start.time())
-        return moment.astimezone(series.times.file_zone.clock).replace(tzinfo=None)
+        if not isinstance(moment, date):
+            self._note(event, f"a date of the series cannot be read ({moment})")
+            return None
+        return self._start(series, event, tzid_of(value), moment)
+
+    def _start(self, series: _Series, event: Component, tzid: str, moment: date) -> datetime:
+        if not isinstance(moment, datetime) or series.times.all_day:
+            day = moment.date() if isinstance(moment, datetime) else moment
+            return datetime.combine(day, series.times.start.time())
+        wall, zone = self._reader.wall(event, tzid, moment)
+        own = series.times.file_zone
+        if zone.name == own.name and zone.clock is own.clock:
+            return wall
+        return zone.instant(wall).astimezone(own.clock).replace(tzinfo=None, fold=0)
 
     def _extra_dates(self, series: _Series, starts: list[datetime]) -> list[Times]:
         known, found = set(starts), []
@@ -249,9 +258,8 @@ class SeriesReader:
                 moment, length = moment
                 if isinstance(length, datetime):
                     length -= moment
-            holder = type(value)(moment)
-            start = self._in_series(series, series.event, holder)
-            if start is None or start in known or start in excluded:
+            start = self._start(series, series.event, tzid_of(value), moment)
+            if start in known or start in excluded:
                 continue
             times = _moved(series.times, start)
             found.append(
@@ -259,6 +267,11 @@ class SeriesReader:
             )
             known.add(start)
         return found
+
+
+def _replaced(event: Component) -> Any:
+    value: Any = event["RECURRENCE-ID"]
+    return value[0] if isinstance(value, list) else value
 
 
 def _dates(event: Component, name: str) -> list[Any]:
@@ -272,8 +285,8 @@ def _moved(times: Times, start: datetime) -> Times:
     if times.all_day:
         return replace(times, start=start, end=start + (times.end - times.start))
     length = times.end_zone.instant(times.end) - times.instant
-    end = (times.file_zone.instant(start) + length).astimezone(times.end_zone.clock)
-    return replace(times, start=start, end=end.replace(tzinfo=None))
+    end, end_zone = times.end_zone.told(times.file_zone.instant(start) + length)
+    return replace(times, start=start, end=end, end_zone=end_zone)
 
 
 def _naive(times: Times) -> datetime:

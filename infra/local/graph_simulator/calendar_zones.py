@@ -29,6 +29,15 @@ class FileZone:
         """The UTC instant of a wall-clock time in this zone."""
         return wall.replace(tzinfo=self.clock).astimezone(UTC)
 
+    def told(self, instant: datetime) -> tuple[datetime, "FileZone"]:
+        """An instant as wall-clock time here, or in UTC where the clock shows that time twice."""
+        wall = instant.astimezone(self.clock).replace(tzinfo=None, fold=0)
+        if self.instant(wall) == instant:
+            return wall, self
+        return instant.astimezone(UTC).replace(tzinfo=None), FileZone(
+            "UTC", UTC_ZONE, self.original, UTC_ZONE
+        )
+
 
 def known_zone(tzid: str) -> tuple[str, ZoneInfo] | None:
     """Name and zone of a TZID, also behind a vendor's prefix: ``/citadel.org/20210210_1/Europe/Berlin``."""
@@ -94,12 +103,12 @@ class FileZones:
         return FileZone("UTC", None, CUSTOM_ZONE, definition)
 
     def _samples(self) -> list[datetime]:
-        first, last = self._years
-        moment, found = datetime(first, 1, 1, 12, tzinfo=UTC), []
-        while moment.year <= last:
-            found.append(moment)
-            moment += timedelta(days=3)
-        return found
+        """Every third day of the first and the last year: a file's own definition is slow to ask."""
+        return [
+            datetime(year, 1, 1, 12, tzinfo=UTC) + timedelta(days=day)
+            for year in sorted(set(self._years))
+            for day in range(0, 365, 3)
+        ]
 
 
 def utc() -> FileZone:

@@ -10,11 +10,15 @@ from shared.database.models import ArchiveConfiguration, User
 from shared.database.repositories.base import Keyset, Repository, page
 from shared.domain.window import local_day_start
 
+_LOCK_DEFAULT = text("SELECT pg_advisory_xact_lock(hashtextextended(CAST(:owner AS text), 3))")
 _LOCK_CALENDAR_ROLES = text("SELECT pg_advisory_xact_lock(hashtextextended(CAST(:tenant AS text), 2))")
 
 
 class ArchiveConfigurationRepository(Repository):
-    """The ``archive_configurations`` table; ``owner_id`` narrows a tenant's rows to one person's."""
+    """The ``archive_configurations`` table without what was deleted.
+
+    ``owner_id`` narrows a tenant's rows to one person's.
+    """
 
     async def add(self, configuration: ArchiveConfiguration) -> ArchiveConfiguration:
         """Insert it; raises AlreadyExists when the owner has its name, or a default and this is one too."""
@@ -29,6 +33,32 @@ class ArchiveConfigurationRepository(Repository):
             select(ArchiveConfiguration).where(
                 ArchiveConfiguration.id == configuration_id, *_scope(tenant_id, owner_id)
             )
+        )
+
+    async def lock(
+        self, tenant_id: UUID, configuration_id: UUID, *, shared: bool = False
+    ) -> ArchiveConfiguration | None:
+        """The configuration as it is now, held until the transaction ends.
+
+        ``shared`` lets others hold it so, too, and keeps it from being changed or deleted meanwhile.
+        """
+        return await self._one(
+            select(ArchiveConfiguration)
+            .where(ArchiveConfiguration.id == configuration_id, *_scope(tenant_id, None))
+            .with_for_update(read=shared)
+            .execution_options(populate_existing=True)
+        )
+
+    async def take_turn(self, owner_id: UUID) -> None:
+        """Wait until no other transaction chooses the owner's default, and keep others waiting."""
+        await self._session.execute(_LOCK_DEFAULT, {"owner": str(owner_id)})
+
+    async def resign_default(self, owner_id: UUID, configuration_id: UUID, now: datetime) -> None:
+        """The configuration is its owner's default no more."""
+        await self._session.execute(
+            update(ArchiveConfiguration)
+            .where(ArchiveConfiguration.id == configuration_id, ArchiveConfiguration.owner_id == owner_id)
+            .values(is_default=False, version=ArchiveConfiguration.version + 1, updated_at=now)
         )
 
     async def list(
@@ -114,7 +144,10 @@ class ArchiveConfigurationRepository(Repository):
 
 
 def _scope(tenant_id: UUID, owner_id: UUID | None) -> list[ColumnElement[bool]]:
-    scope: list[ColumnElement[bool]] = [ArchiveConfiguration.tenant_id == tenant_id]
+    scope: list[ColumnElement[bool]] = [
+        ArchiveConfiguration.tenant_id == tenant_id,
+        ArchiveConfiguration.deleted_at.is_(None),
+    ]
     if owner_id is not None:
         scope.append(ArchiveConfiguration.owner_id == owner_id)
     return scope

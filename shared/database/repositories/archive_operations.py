@@ -111,6 +111,12 @@ _FORGET_SENDING = text("""
     UPDATE archive_operations SET first_sent_at = :now, last_sent_at = :last
      WHERE owner_id = :owner AND id = :id AND state = 'sent'
 """)
+_CANCEL_ORPHANS = text("""
+    UPDATE archive_operations o SET state = 'cancelled', finished_at = :now, payload = NULL
+      FROM archive_runs r
+     WHERE o.owner_id = :owner AND o.id = ANY(CAST(:ids AS uuid[])) AND o.state = 'planned'
+       AND r.id = o.run_id AND r.state NOT IN ('queued', 'running')
+""")
 _REMATCH = text("""
     UPDATE archive_operations SET if_match = :etag WHERE owner_id = :owner AND id = :id
 """)
@@ -125,6 +131,15 @@ _COUNTS = text("""
 _REMAINING = text("""
     SELECT count(*) FROM archive_operations
      WHERE run_id = :run AND owner_id = :owner AND state = :state
+""")
+_OF_RUN = text("""
+    SELECT id, position, source_key, action, state, error_code, error_detail, first_sent_at, last_sent_at,
+           finished_at
+      FROM archive_operations
+     WHERE run_id = :run AND owner_id = :owner AND state <> 'draft'
+       AND (CAST(:state AS text) IS NULL OR state = :state)
+       AND (CAST(:position AS bigint) IS NULL OR (position, id) > (:position, CAST(:id AS uuid)))
+     ORDER BY position, id LIMIT :limit
 """)
 _PROBLEMS = text("""
     SELECT id, source_key, action, state, error_code, error_detail FROM archive_operations
@@ -245,6 +260,14 @@ class ArchiveOperationRepository:
         if ids:
             await self._session.execute(_UNSEND, self._scope | {"ids": list(ids)})
 
+    async def cancel_orphans(self, ids: Sequence[UUID], now: datetime) -> None:
+        """Operations planned again whose run is over would never be sent: the next plan decides afresh.
+
+        The caller holds the runs, so that none of them ends meanwhile.
+        """
+        if ids:
+            await self._session.execute(_CANCEL_ORPHANS, self._scope | {"ids": list(ids), "now": now})
+
     async def restart_sending(self, operation_id: UUID, now: datetime, last_sent_at: datetime) -> None:
         """A lookup proved the effect absent: the operation may be sent as if for the first time."""
         await self._session.execute(
@@ -268,6 +291,21 @@ class ArchiveOperationRepository:
         """Operations of the run by action and state."""
         result = await self._session.execute(_COUNTS, self._scope | {"run": run_id})
         return {(OperationAction(r.action), OperationState(r.state)): int(r.amount) for r in result}
+
+    async def of_run(
+        self, run_id: UUID, state: str | None, after: tuple[int, UUID] | None, limit: int
+    ) -> list[RowMapping]:
+        """The run's operations without their contents, in the order of the calendar; drafts are none yet."""
+        position, operation_id = after or (None, None)
+        parameters = {
+            "run": run_id,
+            "state": state,
+            "position": position,
+            "id": operation_id,
+            "limit": limit,
+        }
+        result = await self._session.execute(_OF_RUN, self._scope | parameters)
+        return list(result.mappings())
 
     async def problems(self, run_id: UUID, limit: int) -> list[dict[str, Any]]:
         """What needs a look: not written and why, or found doubled; in the order of the calendar (2.12)."""

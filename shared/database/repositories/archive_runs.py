@@ -56,11 +56,15 @@ class ArchiveRunRepository:
         statement = insert(ArchiveRun).values(values).on_conflict_do_nothing().returning(ArchiveRun)
         return (await self._session.execute(statement)).scalar_one_or_none()
 
-    async def get(self, tenant_id: UUID, run_id: UUID, owner_id: UUID | None = None) -> ArchiveRun | None:
+    async def get(
+        self, tenant_id: UUID, run_id: UUID, owner_id: UUID | None = None, *, lock: bool = False
+    ) -> ArchiveRun | None:
         """The run in the tenant; with ``owner_id`` only if that user owns it."""
         statement = select(ArchiveRun).where(ArchiveRun.tenant_id == tenant_id, ArchiveRun.id == run_id)
         if owner_id is not None:
             statement = statement.where(ArchiveRun.owner_id == owner_id)
+        if lock:
+            statement = statement.with_for_update()
         return (await self._session.execute(statement)).scalar_one_or_none()
 
     async def get_unscoped(self, run_id: UUID, *, lock: bool = False) -> ArchiveRun | None:
@@ -87,6 +91,15 @@ class ArchiveRunRepository:
         if after is not None:
             statement = statement.where(tuple_(ArchiveRun.created_at, ArchiveRun.id) < after)
         return list((await self._session.execute(statement)).scalars())
+
+    async def any_open(self, owner_id: UUID, configuration_id: UUID) -> bool:
+        """Whether a run of the configuration is queued or running."""
+        statement = select(ArchiveRun.id).where(
+            ArchiveRun.owner_id == owner_id,
+            ArchiveRun.configuration_id == configuration_id,
+            ArchiveRun.state.in_(_OPEN),
+        )
+        return (await self._session.execute(statement.limit(1))).first() is not None
 
     async def open_for_window(
         self, owner_id: UUID, configuration_id: UUID, start: datetime, end: datetime, mode: str

@@ -19,17 +19,24 @@ _COLUMNS = (
 _SCOPE = "owner_id = :owner AND configuration_id = :configuration"
 _LIVING = "state IN ('creating', 'present', 'merged')"
 
-_BY_KEYS = text(
-    f"SELECT {_COLUMNS} FROM archived_events WHERE {_SCOPE} AND source_key = ANY(CAST(:keys AS text[]))"  # noqa: S608
-)
-_BY_UIDS = text(
-    f"SELECT {_COLUMNS} FROM archived_events WHERE {_SCOPE} AND ical_uid = ANY(CAST(:uids AS text[])) "  # noqa: S608
-    "AND state <> 'removed_by_owner'"
-)
-_IN_WINDOW = text(
-    f"SELECT {_COLUMNS} FROM archived_events WHERE {_SCOPE} AND {_LIVING} "  # noqa: S608
-    "AND start_at >= :start AND start_at < :end AND source_key > :after ORDER BY source_key LIMIT :limit"
-)
+# One index lookup for each key, whatever the statistics say of a table that is just being filled: OFFSET 0
+# keeps the owner's index out of it, by which the planner would read everything the owner has.
+_BY_KEYS = text(f"""
+    SELECT {_COLUMNS} FROM unnest(CAST(:keys AS text[])) AS wanted(key)
+      JOIN LATERAL (SELECT * FROM archived_events e WHERE e.configuration_id = :configuration
+                       AND e.source_key = wanted.key OFFSET 0) AS found ON owner_id = :owner
+""")  # noqa: S608
+_BY_UIDS = text(f"""
+    SELECT {_COLUMNS} FROM unnest(CAST(:uids AS text[])) AS wanted(uid)
+      JOIN LATERAL (SELECT * FROM archived_events e WHERE e.configuration_id = :configuration
+                       AND e.ical_uid = wanted.uid OFFSET 0) AS found
+        ON owner_id = :owner AND state <> 'removed_by_owner'
+""")  # noqa: S608
+_IN_WINDOW = text(f"""
+    SELECT {_COLUMNS} FROM archived_events
+     WHERE {_SCOPE} AND {_LIVING} AND start_at < :end AND (start_at, source_key) > (:start, :after)
+     ORDER BY start_at, source_key LIMIT :limit
+""")  # noqa: S608
 _PENDING = text(
     f"SELECT {_COLUMNS} FROM archived_events WHERE {_SCOPE} AND pending_since >= :since "  # noqa: S608
     f"AND NOT (start_at >= :start AND start_at < :end) AND {_LIVING} ORDER BY source_key LIMIT :limit"
@@ -152,9 +159,12 @@ class ArchivedEventRepository:
         """Rows that share an iCalUId: candidates for re-pointing (domain.md 2.3)."""
         return await self._rows(_BY_UIDS, uids=list(uids))
 
-    async def in_window(self, start: datetime, end: datetime, after: str, limit: int) -> list[MapRow]:
-        """Living rows whose owning start lies in ``[start, end)``, by source key, after ``after``."""
-        return await self._rows(_IN_WINDOW, start=start, end=end, after=after, limit=limit)
+    async def in_window(
+        self, start: datetime, end: datetime, limit: int, after: MapRow | None = None
+    ) -> list[MapRow]:
+        """Living rows whose owning start lies in ``[start, end)``, in that order, behind the row ``after``."""
+        place = (start, "") if after is None else (after.start_at, after.source_key)
+        return await self._rows(_IN_WINDOW, start=place[0], after=place[1], end=end, limit=limit)
 
     async def pending_outside(
         self, start: datetime, end: datetime, since: datetime, limit: int

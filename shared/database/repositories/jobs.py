@@ -18,11 +18,12 @@ class JobRepository(Repository):
         await self._insert(job)
         return job
 
-    async def get(self, owner_id: UUID, configuration_id: UUID) -> Job | None:
-        """The job of a configuration of the owner."""
-        return await self._one(
-            select(Job).where(Job.owner_id == owner_id, Job.configuration_id == configuration_id)
-        )
+    async def get(self, owner_id: UUID, configuration_id: UUID, *, lock: bool = False) -> Job | None:
+        """The job of a configuration of the owner; with ``lock`` nobody else changes it meanwhile."""
+        statement = select(Job).where(Job.owner_id == owner_id, Job.configuration_id == configuration_id)
+        if lock:
+            statement = statement.with_for_update().execution_options(populate_existing=True)
+        return await self._one(statement)
 
     async def of_configurations(self, tenant_id: UUID, configuration_ids: Sequence[UUID]) -> dict[UUID, Job]:
         """The jobs of configurations of the tenant, by configuration, in one statement."""

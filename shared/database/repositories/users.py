@@ -20,6 +20,15 @@ class UserRepository(Repository):
         """The user of the tenant, active or not."""
         return await self._one(select(User).where(User.tenant_id == tenant_id, User.id == user_id))
 
+    async def lock(self, tenant_id: UUID, user_id: UUID) -> User | None:
+        """The user as he is now, held until the transaction ends."""
+        return await self._one(
+            select(User)
+            .where(User.tenant_id == tenant_id, User.id == user_id)
+            .with_for_update(key_share=True)
+            .execution_options(populate_existing=True)
+        )
+
     async def get_by_object_id(self, tenant_id: UUID, object_id: UUID) -> User | None:
         """The user with this Entra object id."""
         return await self._one(select(User).where(User.tenant_id == tenant_id, User.object_id == object_id))

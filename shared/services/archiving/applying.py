@@ -105,7 +105,7 @@ class _Application:
                 raise outcome
         assert isinstance(sent, BatchOutcome)  # noqa: S101 - narrows what gather returns
         assert isinstance(claimed, list)  # noqa: S101
-        await self._sender.answer_questions(sent)
+        await self._sender.answer_questions(self._lease, sent)
         fruitless = all(result.state is OperationState.PLANNED for result in sent.results)
         self._fruitless_in_a_row = self._fruitless_in_a_row + 1 if fruitless else 0
         return sent, claimed
@@ -148,7 +148,11 @@ class _Application:
         if batch:
             async with self._ports.database.session() as session:
                 await self._lease.hold(session)
-                await self._context.operations(session).unsend([operation.id for operation in batch])
+                operations = self._context.operations(session)
+                ids = [operation.id for operation in batch]
+                await ArchiveRunRepository(session).hold_unscoped([self._context.run_id])
+                await operations.unsend(ids)
+                await operations.cancel_orphans(ids, self._ports.clock.now())
 
     async def _progress(self, resume_at: datetime | None) -> ApplyProgress:
         async with self._ports.database.session() as session:

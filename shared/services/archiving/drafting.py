@@ -29,6 +29,7 @@ def needs_write(row: MapRow | None, event: SourceEvent, mode: RunMode) -> bool:
     return (
         row is None
         or row.state in _WITHOUT_COPY
+        or row.copy_id is None
         or row.pending_since is not None
         or mode is RunMode.REPLACE
         or row.revision != revision(event)
@@ -149,4 +150,5 @@ class OperationDrafter:
 
 
 def _likely_action(row: MapRow | None) -> Action:
-    return Action.CREATE if row is None or row.state in _WITHOUT_COPY else Action.UPDATE
+    without = row is None or row.copy_id is None or row.state in _WITHOUT_COPY
+    return Action.CREATE if without else Action.UPDATE

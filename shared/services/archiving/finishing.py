@@ -56,6 +56,9 @@ class Finisher:
             assert run is not None  # noqa: S101 - load_context found it
             operations = context.operations(session)
             if not RunState(run.state).terminal:
+                if run.planned_at is None:
+                    # What an unfinished plan left is no decision about any event.
+                    await operations.clear_unsent(run_id)
                 await operations.cancel_planned(run_id, now)
                 plan = PlanCounts(**(run.plan or {}))
                 began = run.started_at or run.created_at

@@ -7,10 +7,16 @@ from shared.domain.archive_plan import KnownEvent
 from shared.domain.archived_event import ArchivedEventState
 from shared.domain.source_event import SourceEvent
 from shared.services.archiving.context import ArchivingPorts, RunContext
+from shared.services.archiving.plan_turn import PlanTurn
 
 
-def known_event(row: MapRow) -> KnownEvent:
-    """A row of the map as planning sees it."""
+def known_event(row: MapRow) -> KnownEvent | None:
+    """A row of the map as planning sees it; None where it says no more than that the event was there once.
+
+    A duplicate that vanished, or whose copy went to its heir, and is back has no copy: it is decided afresh.
+    """
+    if row.state is ArchivedEventState.SOURCE_DELETED and row.copy_id is None:
+        return None
     return KnownEvent(
         source_key=row.source_key,
         state=row.state,
@@ -23,8 +29,9 @@ def known_event(row: MapRow) -> KnownEvent:
 class SourceMatcher:
     """Finds out which sources are gone, and hands their copies on."""
 
-    def __init__(self, ports: ArchivingPorts, context: RunContext) -> None:
+    def __init__(self, ports: ArchivingPorts, context: RunContext, turn: PlanTurn) -> None:
         self._ports = ports
+        self._turn = turn
         self._context = context
         self.repointed = 0
         self.ambiguous = 0
@@ -43,7 +50,7 @@ class SourceMatcher:
         The same meeting has the same iCalUId and the same original start. ``alive`` keys were just read.
         Returns the rows by their new keys; more than one candidate is no match and is counted.
         """
-        async with self._ports.database.session() as session:
+        async with self._turn.session() as session:
             rows = await self._context.archived_events(session).by_ical_uids(
                 sorted({event.ical_uid for event in fresh.values() if event.ical_uid})
             )
@@ -72,7 +79,7 @@ class SourceMatcher:
         return matched
 
     async def _repoint(self, row: MapRow, key: str, event: SourceEvent) -> MapRow:
-        async with self._ports.database.session() as session:
+        async with self._turn.session() as session:
             archived_events = self._context.archived_events(session)
             await archived_events.repoint(
                 row, key, event.id, event.original_start or event.start, self._ports.clock.now()
@@ -92,7 +99,7 @@ class SourceMatcher:
 
     async def take_over(self, former: MapRow, heir: MapRow) -> None:
         """The next duplicate gets the copy of its vanished representative (domain.md 2.9)."""
-        async with self._ports.database.session() as session:
+        async with self._turn.session() as session:
             await self._context.archived_events(session).take_over(former, heir, self._ports.clock.now())
             await self._ports.audit.record(
                 session,

@@ -8,17 +8,20 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from shared.database.models import ArchiveRun
 from shared.database.repositories.appointments import AppointmentRepository
 from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
 from shared.database.repositories.archive_runs import ArchiveRunRepository
 from shared.database.repositories.archived_events import MapRow
 from shared.domain.archive_plan import Action, Decision, Planner
+from shared.domain.archive_run import RunState
 from shared.domain.archived_event import ArchivedEventState
 from shared.domain.source_event import EventType, SourceEvent, source_key
-from shared.errors import GraphRefused, NotFound
+from shared.errors import GraphRefused, NotFound, Unavailable
 from shared.services.archiving.context import ArchivingPorts, RunContext, accounted, load_context
 from shared.services.archiving.drafting import OperationDrafter, needs_write
 from shared.services.archiving.matching import SourceMatcher, known_event
+from shared.services.archiving.plan_turn import PlanSuperseded, PlanTurn
 
 RETRY_FAILED_FOR = timedelta(days=30)
 _CHUNK = 200
@@ -59,25 +62,45 @@ class RunPlanner:
         """
         async with self._ports.database.session() as session:
             context = await load_context(session, run_id)
-            if context.planned:
-                run = await ArchiveRunRepository(session).get_unscoped(run_id)
-                return PlanCounts(**(run.plan or {})) if run else PlanCounts()
+            runs = ArchiveRunRepository(session)
+            attempt = await runs.begin_plan(run_id)
+            if attempt is None:
+                return _stored(await runs.get_unscoped(run_id))
             await context.operations(session).clear_unsent(run_id)
             open_keys = await context.operations(session).open_keys(run_id)
-        async with accounted(self._ports, context):
-            try:
-                counts = await _Planning(self._ports, context, open_keys).run()
-            except GraphRefused as refused:
-                counts = PlanCounts(
-                    refused=f"{refused.graph_code}: {refused.detail}", gone=refused.graph_status == 404
-                )
-            except NotFound as missing:
-                counts = PlanCounts(refused=missing.detail, gone=True)
-        await self._complete(context, counts)
+        turn = PlanTurn(self._ports, run_id, attempt)
+        try:
+            async with accounted(self._ports, context):
+                counts = await self._decide(turn, context, open_keys)
+            await self._complete(turn, context, counts)
+        except PlanSuperseded:
+            return await self._planned_by_another(run_id)
         return counts
 
-    async def _complete(self, context: RunContext, counts: PlanCounts) -> None:
-        async with self._ports.database.session() as session:
+    async def _decide(self, turn: PlanTurn, context: RunContext, open_keys: frozenset[str]) -> PlanCounts:
+        try:
+            return await _Planning(self._ports, turn, context, open_keys).run()
+        except GraphRefused as refused:
+            return PlanCounts(
+                refused=f"{refused.graph_code}: {refused.detail}", gone=refused.graph_status == 404
+            )
+        except NotFound as missing:
+            return PlanCounts(refused=missing.detail, gone=True)
+
+    async def _planned_by_another(self, run_id: UUID) -> PlanCounts:
+        """The plan of the attempt that superseded this one, once it is complete. Raises Unavailable."""
+        seconds = self._ports.settings.apply_time_budget_seconds
+        deadline = self._ports.clock.now() + timedelta(seconds=seconds)
+        while self._ports.clock.now() < deadline:
+            async with self._ports.database.session() as session:
+                run = await ArchiveRunRepository(session).get_unscoped(run_id)
+                if run is None or run.planned_at is not None or RunState(run.state).terminal:
+                    return _stored(run)
+            await self._ports.clock.sleep(self._ports.busy_pause.total_seconds())
+        raise Unavailable("Another attempt at planning the run did not end.")
+
+    async def _complete(self, turn: PlanTurn, context: RunContext, counts: PlanCounts) -> None:
+        async with turn.session() as session:
             now = self._ports.clock.now()
             if counts.refused is not None:
                 await context.operations(session).clear_unsent(context.run_id)
@@ -100,16 +123,23 @@ class RunPlanner:
             )
 
 
+def _stored(run: ArchiveRun | None) -> PlanCounts:
+    return PlanCounts(**(run.plan or {})) if run else PlanCounts()
+
+
 class _Planning:
     """One plan in the making."""
 
-    def __init__(self, ports: ArchivingPorts, context: RunContext, open_keys: frozenset[str]) -> None:
+    def __init__(
+        self, ports: ArchivingPorts, turn: PlanTurn, context: RunContext, open_keys: frozenset[str]
+    ) -> None:
         self._ports = ports
+        self._turn = turn
         self._context = context
         self._open_keys = open_keys
         self._planner = Planner(context.window, context.mode)
         self._drafter = OperationDrafter(ports, context)
-        self._matcher = SourceMatcher(ports, context)
+        self._matcher = SourceMatcher(ports, context, turn)
         self._counts: Counter[str] = Counter()
         self._heirs: dict[str, str] = {}
 
@@ -124,7 +154,7 @@ class _Planning:
         async for page in pages:
             await self._page(page)
         decisions = self._planner.close()
-        async with self._ports.database.session() as session:
+        async with self._turn.session() as session:
             await self._carry_out(session, decisions, {}, {})
             await self._context.operations(session).discard_rest(self._context.run_id)
         await self._inherit()
@@ -151,7 +181,7 @@ class _Planning:
 
     async def _page(self, page: list[SourceEvent]) -> None:
         events = {source_key(event): event for event in page}
-        async with self._ports.database.session() as session:
+        async with self._turn.session() as session:
             rows = await self._context.archived_events(session).by_keys(list(events))
         fresh = {
             key: event
@@ -160,7 +190,7 @@ class _Planning:
         }
         if fresh:
             rows |= await self._matcher.repoint(fresh, alive=events.keys())
-        known = {key: known_event(row) for key, row in rows.items()}
+        known = {key: seen for key, row in rows.items() if (seen := known_event(row)) is not None}
         decisions = self._planner.feed(page, known)
         undecided = self._planner.undecided
         decided = {decision.source_key for decision in decisions}
@@ -176,7 +206,7 @@ class _Planning:
             d.source_key: events[d.source_key] for d in self._writes(decisions) if d.source_key in events
         }
         attachments = await self._drafter.count_attachments([*written.values(), *held.values()])
-        async with self._ports.database.session() as session:
+        async with self._turn.session() as session:
             await self._drafter.add_map_rows(session, {k: e for k, e in fresh.items() if k not in rows})
             await self._drafter.add_drafts(session, held, rows, attachments)
             await self._carry_out(session, decisions, events, rows, attachments)
@@ -239,7 +269,7 @@ class _Planning:
     async def _inherit(self) -> None:
         """Duplicates whose representative is not among them any more take over its copy if it is gone."""
         for heir_key, former_key in sorted(self._heirs.items()):
-            async with self._ports.database.session() as session:
+            async with self._turn.session() as session:
                 rows = await self._context.archived_events(session).by_keys([heir_key, former_key])
             heir, former = rows.get(heir_key), rows.get(former_key)
             if heir is None:
@@ -250,28 +280,28 @@ class _Planning:
                     await self._matcher.take_over(former, heir)
             else:
                 former = None
-            async with self._ports.database.session() as session:
+            async with self._turn.session() as session:
                 await self._context.archived_events(session).separate([heir_key], self._ports.clock.now())
             await self._decide_by_id([heir_key], planned_before=True)
 
     async def _vanished(self) -> None:
         """Rows of the window that no page showed: gone, or moved (domain.md 2.4)."""
-        after = ""
+        after: MapRow | None = None
         while True:
-            async with self._ports.database.session() as session:
+            async with self._turn.session() as session:
                 rows = await self._context.archived_events(session).in_window(
-                    self._context.window.start, self._context.window.end, after, _CHUNK
+                    self._context.window.start, self._context.window.end, _CHUNK, after
                 )
             unseen = [row.source_key for row in rows if not self._planner.has_seen(row.source_key)]
             await self._decide_by_id(unseen)
             if len(rows) < _CHUNK:
                 return
-            after = rows[-1].source_key
+            after = rows[-1]
 
     async def _failed_before(self) -> None:
         """Writes that failed in the last 30 days and that no page of this window shows (domain.md 2.2)."""
         since = self._ports.clock.now() - RETRY_FAILED_FOR
-        async with self._ports.database.session() as session:
+        async with self._turn.session() as session:
             rows = await self._context.archived_events(session).pending_outside(
                 self._context.window.start, self._context.window.end, since, _CHUNK
             )
@@ -283,7 +313,7 @@ class _Planning:
         """Read events by id and decide for each by itself; a 404 alone says that it vanished."""
         if not keys:
             return
-        async with self._ports.database.session() as session:
+        async with self._turn.session() as session:
             rows = await self._context.archived_events(session).by_keys(keys)
         found = await self._ports.calendars.get_events(
             self._context.source_mailbox, None, [row.source_id for row in rows.values()]
@@ -305,7 +335,7 @@ class _Planning:
         attachments = await self._drafter.count_attachments(
             [events[d.source_key] for d in self._writes(decisions)]
         )
-        async with self._ports.database.session() as session:
+        async with self._turn.session() as session:
             await self._carry_out(session, decisions, events, rows, attachments)
             await self._mark_deleted(session, gone)
 

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.repositories.appointments import AppointmentRepository
 from shared.database.repositories.archive_operations import ClaimedOperation
+from shared.database.repositories.archive_runs import ArchiveRunRepository
 from shared.domain.archive_run import OperationAction, OperationState
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.lease import HeldLease, LeaseLost
@@ -75,12 +76,16 @@ class ResultRecorder:
             map_rows = [row for r in results if (row := r.map_row()) is not None]
             await self._context.archived_events(session).apply_results(map_rows, now)
             operations = self._context.operations(session)
+            again = [r.operation for r in results if r.state is OperationState.PLANNED]
+            if again:
+                await ArchiveRunRepository(session).hold_unscoped([operation.run_id for operation in again])
             recorded = await operations.record([r.operation_row() for r in results], now)
             if recorded != len(results):
                 raise LeaseLost
             for result in results:
                 if result.state is OperationState.PLANNED and result.etag is not None:
                     await operations.rematch(result.operation.id, result.etag)
+            await operations.cancel_orphans([operation.id for operation in again], now)
             await self._audit(session, results, versions, now)
 
     async def _versions(

@@ -8,6 +8,7 @@ from datetime import timedelta
 from shared.database.repositories.appointments import AppointmentRepository
 from shared.database.repositories.archive_operations import ClaimedOperation
 from shared.domain.archive_run import OperationAction, OperationState
+from shared.errors import GraphUnavailable
 from shared.graph.copy_codec import Copy, same_content
 from shared.graph.records import Answer, Verdict, Write
 from shared.services.archiving.context import ArchivingPorts, RunContext
@@ -83,10 +84,19 @@ class BatchSender:
         if waits:
             await lease.close_mailbox_until(self._ports.clock.now() + timedelta(seconds=max(waits)))
 
-    async def answer_questions(self, outcome: BatchOutcome) -> None:
-        """Look at the mailbox for every open question; call it while no batch is in flight."""
-        for operation, answer in outcome.questions:
-            outcome.results.append(await self._ask(operation, answer))
+    async def answer_questions(self, lease: HeldLease, outcome: BatchOutcome) -> None:
+        """Look at the mailbox for every open question; call it while no batch is in flight.
+
+        Where Graph does not answer, the rest stays open: what is known already is worth recording. Raises
+        LeaseLost.
+        """
+        for number, (operation, answer) in enumerate(outcome.questions):
+            await lease.cover_one_batch()
+            try:
+                outcome.results.append(await self._ask(operation, answer))
+            except GraphUnavailable:
+                outcome.unknown += len(outcome.questions) - number
+                break
         outcome.questions.clear()
 
     async def _ask(self, operation: ClaimedOperation, answer: Answer) -> Result:

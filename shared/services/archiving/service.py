@@ -20,7 +20,7 @@ from shared.domain import schedule
 from shared.domain.archive_run import OperationAction, OperationState, RunKind, RunMode, RunState
 from shared.domain.caller import Caller
 from shared.domain.window import Window, nightly_window, validate_window
-from shared.errors import Conflict, FieldError, NotFound, ValidationFailed
+from shared.errors import Conflict, FieldError, NotFound, RunInProgress, ValidationFailed
 from shared.services.access import Access
 from shared.services.archiving.applying import Applier, ApplyProgress
 from shared.services.archiving.context import ArchivingPorts
@@ -101,6 +101,29 @@ class ArchivingService:
                 session, configuration, window, RunKind.MANUAL, caller.actor, job=None, scheduled_for=None
             )
 
+    async def retry_run(self, caller: Caller, run_id: UUID) -> StartedRun:
+        """Queue a run of the same window as one that was cancelled or ended with errors (domain.md 2.12).
+
+        Raises NotFound, RunInProgress while the run itself is open, and Conflict where there is nothing to
+        retry, or the configuration is inactive.
+        """
+        async with self._ports.database.session() as session:
+            access = await Access.of(session, caller)
+            run = await ArchiveRunRepository(session).get(caller.tenant_id, run_id, access.writable_owner)
+            if run is None:
+                raise NotFound(f"archive run {run_id} does not exist")
+            if not RunState(run.state).terminal:
+                raise RunInProgress("the run is not over yet")
+            if run.state == RunState.COMPLETED:
+                raise Conflict("every write of the run was done", code="nothing_to_retry")
+            configuration = await self._configuration(session, caller, run.configuration_id)
+            if not configuration.active:
+                raise Conflict("the archive configuration is not active")
+            window = Window(run.window_start, run.window_end, ZoneInfo(configuration.time_zone))
+            return await self._queue(
+                session, configuration, window, RunKind.RETRY, caller.actor, job=None, scheduled_for=None
+            )
+
     async def get_run(self, caller: Caller, run_id: UUID) -> RunView:
         """A run the caller may see. Raises NotFound."""
         async with self._ports.database.session() as session:
@@ -176,7 +199,9 @@ class ArchivingService:
             await ArchiveRunRepository(session).set_dispatched(run_id, self._ports.clock.now())
 
     async def _claim(self, session: AsyncSession, job: Job, now: datetime) -> StartedRun | None:
-        configuration = await ArchiveConfigurationRepository(session).get(job.tenant_id, job.configuration_id)
+        configuration = await ArchiveConfigurationRepository(session).lock(
+            job.tenant_id, job.configuration_id, shared=True
+        )
         if configuration is None or not configuration.active:
             return None
         window = self._nightly(configuration, now)
@@ -249,12 +274,13 @@ class ArchivingService:
         self, session: AsyncSession, caller: Caller, configuration_id: UUID
     ) -> ArchiveConfiguration:
         access = await Access.of(session, caller)
-        configuration = await ArchiveConfigurationRepository(session).get(
-            caller.tenant_id, configuration_id, access.writable_owner
-        )
-        if configuration is None:
+        configurations = ArchiveConfigurationRepository(session)
+        found = await configurations.get(caller.tenant_id, configuration_id, access.writable_owner)
+        # Held until the run is queued: a configuration with an open run is not deleted.
+        held = found and await configurations.lock(caller.tenant_id, configuration_id, shared=True)
+        if held is None:
             raise NotFound(f"archive configuration {configuration_id} does not exist")
-        return configuration
+        return held
 
     def _window(
         self, configuration: ArchiveConfiguration, start: datetime | None, end: datetime | None

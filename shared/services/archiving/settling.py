@@ -127,7 +127,7 @@ class _Settlement:
     async def _resend_remembered(self) -> None:
         while operations := await self._claim():
             outcome = await self._sender.send(self._lease, operations)
-            await self._sender.answer_questions(outcome)
+            await self._sender.answer_questions(self._lease, outcome)
             await self._recorder.record(self._lease, _kept_sent(outcome.results))
             if outcome.paused or outcome.unknown:
                 return

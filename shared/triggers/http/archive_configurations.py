@@ -1,14 +1,20 @@
 """Archive configurations over HTTP."""
 
+from typing import TYPE_CHECKING
+
 from shared.schemas.archive_configurations import (
     ArchiveConfigurationCreate,
     ArchiveConfigurationListQuery,
     ArchiveConfigurationResource,
+    ArchiveConfigurationUpdate,
 )
 from shared.schemas.base import NoBody, NoQuery
 from shared.schemas.paging import Page
 from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
-from shared.triggers.http.registry import EVERYONE, WRITERS, Ownership
+from shared.triggers.http.registry import EVERYONE, WRITERS, IfMatch, Ownership
+
+if TYPE_CHECKING:
+    from shared.services.archive_configurations import ScheduledConfiguration
 
 blueprint = new_blueprint()
 
@@ -78,3 +84,111 @@ async def list_archive_configurations(
     )
     resources = [ArchiveConfigurationResource.of(each.configuration, each.job) for each in found.rows]
     return Reply(Page[ArchiveConfigurationResource](items=resources, next=found.next_cursor))
+
+
+@endpoint(
+    blueprint,
+    "PATCH",
+    "v1/archive-configurations/{id}",
+    summary="Change name, schedule, zone or range of an archive configuration",
+    roles=WRITERS,
+    ownership=Ownership.OWN_OR_ADMIN,
+    body=ArchiveConfigurationUpdate,
+    response=ArchiveConfigurationResource,
+    errors=(404, 409),
+    if_match=IfMatch.REQUIRED,
+)
+async def update_archive_configuration(
+    request: Request[ArchiveConfigurationUpdate, NoQuery],
+) -> Reply[ArchiveConfigurationResource]:
+    """What is not named stays. The next run follows the new schedule; runs under way keep their window."""
+    changes = request.app.configuration_changes
+    return _changed(await changes.update(request.caller, request.id, request.body, request.expected))
+
+
+@endpoint(
+    blueprint,
+    "DELETE",
+    "v1/archive-configurations/{id}",
+    summary="Delete an archive configuration; what it archived stays",
+    roles=WRITERS,
+    ownership=Ownership.OWN_OR_ADMIN,
+    response=type(None),
+    status=204,
+    errors=(404, 409),
+    if_match=IfMatch.REQUIRED,
+)
+async def delete_archive_configuration(request: Request[NoBody, NoQuery]) -> Reply[None]:
+    """Refused (409) while a run is queued or running. Its runs and appointments stay."""
+    await request.app.configuration_changes.delete(request.caller, request.id, request.expected)
+    return Reply(None)
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "v1/archive-configurations/{id}/activate",
+    summary="Let a configuration be archived again",
+    roles=WRITERS,
+    ownership=Ownership.OWN_OR_ADMIN,
+    response=ArchiveConfigurationResource,
+    errors=(404, 409),
+    if_match=IfMatch.HONOURED,
+)
+async def activate_archive_configuration(
+    request: Request[NoBody, NoQuery],
+) -> Reply[ArchiveConfigurationResource]:
+    """The next run takes in what was missed meanwhile."""
+    changes = request.app.configuration_changes
+    return _changed(
+        await changes.set_active(request.caller, request.id, active=True, expected=request.expected)
+    )
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "v1/archive-configurations/{id}/deactivate",
+    summary="Archive a configuration no more until it is activated",
+    roles=WRITERS,
+    ownership=Ownership.OWN_OR_ADMIN,
+    response=ArchiveConfigurationResource,
+    errors=(404,),
+    if_match=IfMatch.HONOURED,
+)
+async def deactivate_archive_configuration(
+    request: Request[NoBody, NoQuery],
+) -> Reply[ArchiveConfigurationResource]:
+    """A run under way goes on to its end."""
+    changes = request.app.configuration_changes
+    return _changed(
+        await changes.set_active(request.caller, request.id, active=False, expected=request.expected)
+    )
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "v1/archive-configurations/{id}/default",
+    summary="Make a configuration its owner's default",
+    roles=WRITERS,
+    ownership=Ownership.OWN_OR_ADMIN,
+    response=ArchiveConfigurationResource,
+    errors=(404,),
+    if_match=IfMatch.HONOURED,
+)
+async def make_archive_configuration_default(
+    request: Request[NoBody, NoQuery],
+) -> Reply[ArchiveConfigurationResource]:
+    """The one that was the default before is it no more."""
+    changes = request.app.configuration_changes
+    return _changed(await changes.make_default(request.caller, request.id, request.expected))
+
+
+def _changed(found: "ScheduledConfiguration") -> Reply[ArchiveConfigurationResource]:
+    configuration = found.configuration
+    return Reply(
+        ArchiveConfigurationResource.of(configuration, found.job),
+        version=configuration.version,
+        owner_id=configuration.owner_id,
+    )

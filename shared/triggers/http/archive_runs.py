@@ -3,8 +3,15 @@
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from shared.schemas.archive_runs import ArchiveRunResource, ArchiveRunStart
+from shared.schemas.archive_runs import (
+    ArchiveOperationListQuery,
+    ArchiveOperationResource,
+    ArchiveRunResource,
+    ArchiveRunStart,
+    ArchiveRunSummary,
+)
 from shared.schemas.base import NoBody, NoQuery
+from shared.schemas.paging import Page, PageQuery
 from shared.triggers.archive_workflow import start_archive_run as start_orchestration
 from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
 from shared.triggers.http.registry import EVERYONE, WRITERS, Ownership
@@ -54,6 +61,83 @@ async def get_archive_run(request: Request[NoBody, NoQuery]) -> Reply[ArchiveRun
         view.run, writes_planned=view.planned, writes_done=view.done, problems=view.problems
     )
     return Reply(resource, retry_after=None if view.run.finished_at else 1)
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "v1/archive-configurations/{id}/runs",
+    summary="List the runs of a configuration, newest first",
+    roles=EVERYONE,
+    ownership=Ownership.OWN,
+    query=PageQuery,
+    response=Page[ArchiveRunSummary],
+    errors=(404,),
+)
+async def list_archive_runs(request: Request[NoBody, PageQuery]) -> Reply[Page[ArchiveRunSummary]]:
+    """Each with its report once it is over; what went wrong in detail is at the run itself."""
+    query = request.query
+    found = await request.app.archive_runs.list(request.caller, request.id, query.after, query.limit)
+    runs = [ArchiveRunResource.summary_of(run) for run in found.rows]
+    return Reply(Page[ArchiveRunSummary](items=runs, next=found.next_cursor))
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "v1/archive-runs/{id}/operations",
+    summary="List the writes of a run, in the order of the calendar",
+    roles=EVERYONE,
+    ownership=Ownership.OWN,
+    query=ArchiveOperationListQuery,
+    response=Page[ArchiveOperationResource],
+    errors=(404,),
+)
+async def list_archive_operations(
+    request: Request[NoBody, ArchiveOperationListQuery],
+) -> Reply[Page[ArchiveOperationResource]]:
+    """What became of each event that was to be written; contents are not shown."""
+    found = await request.app.archive_runs.operations(request.caller, request.id, request.query)
+    return Reply(Page[ArchiveOperationResource](items=list(found.rows), next=found.next_cursor))
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "v1/archive-runs/{id}/cancel",
+    summary="Ask a run to stop before its next batch",
+    roles=WRITERS,
+    ownership=Ownership.OWN_OR_ADMIN,
+    response=ArchiveRunSummary,
+    status=202,
+    errors=(404, 409),
+)
+async def cancel_archive_run(request: Request[NoBody, NoQuery]) -> Reply[ArchiveRunSummary]:
+    """What was written stays, what was sent is settled. A run that is over answers 409."""
+    run = await request.app.archive_runs.cancel(request.caller, request.id)
+    return Reply(
+        ArchiveRunResource.summary_of(run),
+        location=f"v1/archive-runs/{run.id}",
+        retry_after=None if run.finished_at else 1,
+        owner_id=run.owner_id,
+    )
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "v1/archive-runs/{id}/retry",
+    summary="Run the window of a run again that was cancelled or had failures",
+    roles=WRITERS,
+    ownership=Ownership.OWN_OR_ADMIN,
+    response=ArchiveRunResource,
+    status=202,
+    errors=(404, 409),
+    durable=True,
+)
+async def retry_archive_run(request: Request[NoBody, NoQuery]) -> Reply[ArchiveRunResource]:
+    """What was archived already is only read; the new run is at ``Location`` (domain.md 2.12)."""
+    return _accepted(request, await request.app.archiving.retry_run(request.caller, request.id))
 
 
 def _accepted(request: Request[Any, Any], started: "StartedRun") -> Reply[ArchiveRunResource]:

@@ -1,5 +1,8 @@
 """The audit over HTTP: search, export, verification (domain.md 7)."""
 
+from typing import Final
+
+from shared.domain.caller import Role
 from shared.schemas.audit import (
     AuditEntryResource,
     AuditExportQuery,
@@ -7,12 +10,14 @@ from shared.schemas.audit import (
     AuditVerification,
     AuditVerificationQuery,
 )
-from shared.schemas.base import FileContent, NoBody
+from shared.schemas.base import NoBody
 from shared.schemas.paging import Page
 from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
-from shared.triggers.http.registry import AUDITORS, EVERYONE, Ownership
+from shared.triggers.http.registry import EVERYONE, Ownership
 
 blueprint = new_blueprint()
+
+READERS_OF_ALL: Final = frozenset({Role.ADMIN, Role.AUDITOR})
 
 
 @endpoint(
@@ -40,16 +45,21 @@ async def search_audit(request: Request[NoBody, AuditListQuery]) -> Reply[Page[A
     roles=EVERYONE,
     ownership=Ownership.OWN,
     query=AuditExportQuery,
-    response=FileContent,
+    response=type(None),
     errors=(404, 503),
+    media_type="application/jsonl",
+    other_media_types=("text/csv",),
 )
-async def export_audit(request: Request[NoBody, AuditExportQuery]) -> Reply[FileContent]:
+async def export_audit(request: Request[NoBody, AuditExportQuery]) -> Reply[None]:
     """The answer names the cursor of its continuation in ``X-Next-Cursor``; without it, it is complete."""
     file, continued = await request.app.audit.export(request.caller, request.query)
-    headers = {"Content-Disposition": f'attachment; filename="{file.name}"'}
+    headers = {
+        "Content-Disposition": f'attachment; filename="{file.name}"',
+        "Content-Type": file.media_type,
+    }
     if continued is not None:
         headers["X-Next-Cursor"] = continued.cursor()
-    return Reply(file, headers=headers)
+    return Reply(None, headers=headers, content=file.content)
 
 
 @endpoint(
@@ -57,7 +67,7 @@ async def export_audit(request: Request[NoBody, AuditExportQuery]) -> Reply[File
     "GET",
     "v1/audit/verification",
     summary="Check the audit's chain",
-    roles=AUDITORS,
+    roles=READERS_OF_ALL,
     ownership=Ownership.TENANT,
     query=AuditVerificationQuery,
     response=AuditVerification,

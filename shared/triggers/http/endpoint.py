@@ -38,6 +38,7 @@ def endpoint[Body: Input, Query: Input, Model: BaseModel | None](
     also: tuple[str, ...] = (),
     if_match: IfMatch = IfMatch.UNUSED,
     media_type: str = "application/json",
+    other_media_types: tuple[str, ...] = (),
 ) -> Callable[[Handler[Body, Query, Model]], Handler[Body, Query, Model]]:
     """Declare the decorated handler as the Azure Function of its name, ``method`` and ``route``.
 
@@ -75,6 +76,7 @@ def endpoint[Body: Input, Query: Input, Model: BaseModel | None](
             durable=durable,
             if_match=if_match,
             media_type=media_type,
+            other_media_types=other_media_types,
             function=durable_function if durable else function,
         )
         register(operation)

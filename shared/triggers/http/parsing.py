@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
 
 import orjson
@@ -63,6 +64,23 @@ def _parsed(raw: bytes) -> Any:
         return orjson.loads(raw)
     except orjson.JSONDecodeError:
         raise InvalidRequest("the body is not JSON in UTF-8", code="json_invalid") from None
+
+
+def query_of(request: "HttpRequest") -> dict[str, str]:
+    """The parameters as they were sent: the host drops empty ones and joins those of one name by commas.
+
+    Raises ValidationFailed (422) for a parameter that comes twice.
+    """
+    try:
+        pairs = parse_qsl(urlsplit(request.url).query, keep_blank_values=True)
+    except ValueError:
+        return dict(request.params)
+    found: dict[str, str] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValidationFailed([FieldError(name[:_LONGEST_NAME], "must be given once", "repeated")])
+        found[name] = value
+    return found
 
 
 def read_query[Model: "Input"](parameters: Mapping[str, str], model: type[Model]) -> Model:

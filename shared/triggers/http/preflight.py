@@ -1,4 +1,4 @@
-"""Every path and method that no operation serves: OPTIONS tells the methods of a path, the rest is refused."""
+"""Every path and method without an operation: OPTIONS tells the methods of a path, the rest is refused."""
 
 from shared.errors import MethodNotAllowed, NotFound
 from shared.schemas.base import NoBody, NoQuery

@@ -3,7 +3,13 @@
 from collections.abc import Mapping
 from math import ceil
 
-from shared.errors import AdminAssistantError, MethodNotAllowed, Unauthenticated, Unavailable, ValidationFailed
+from shared.errors import (
+    AdminAssistantError,
+    MethodNotAllowed,
+    Unauthenticated,
+    Unavailable,
+    ValidationFailed,
+)
 from shared.schemas.problems import FieldProblem, Problem
 
 MEDIA_TYPE = "application/problem+json"

@@ -60,6 +60,8 @@ class Operation:
     durable: bool
     if_match: IfMatch
     media_type: str
+    #: What else a success may be, where ``Content-Type`` says so.
+    other_media_types: tuple[str, ...]
     #: The function as the worker calls it: takes the HTTP request (and the durable client), answers always.
     function: "Callable[..., Awaitable[HttpResponse]]"
 
@@ -106,7 +108,9 @@ def register(operation: Operation) -> None:
 def methods_of(path: str) -> list[str]:
     """The methods that operations offer at a path below the prefix, in alphabetical order."""
     segments = path.strip("/").split("/")
-    return sorted({method for each in OPERATIONS.values() if each.serves(segments) for method in each.methods})
+    return sorted(
+        {method for each in OPERATIONS.values() if each.serves(segments) for method in each.methods}
+    )
 
 
 def permission_table() -> Iterator[dict[str, Any]]:

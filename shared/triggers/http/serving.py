@@ -1,4 +1,4 @@
-"""Serves one request of an operation: who, what, the change or the reading, and an answer whatever happens."""
+"""Serves one request of an operation: who, what, the change or reading; answers whatever happens."""
 
 import logging
 import time
@@ -15,7 +15,7 @@ from shared.triggers.http.authentication import authenticate, require_role
 from shared.triggers.http.conditions import read_idempotency_key, read_if_match
 from shared.triggers.http.exchange import Exchange, path_of
 from shared.triggers.http.messages import Handler, Reply, Request
-from shared.triggers.http.parsing import raw_body, read_body, read_path, read_query
+from shared.triggers.http.parsing import query_of, raw_body, read_body, read_path, read_query
 from shared.triggers.http.registry import PREFIX, Operation
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ async def _serve(
             app=app,
             path=read_path(req.route_params, operation.parameters),
             relative_path=path_of(req.url).removeprefix(f"/{PREFIX}/"),
-            query=read_query(req.params, operation.query or NoQuery),
+            query=read_query(query_of(req), operation.query or NoQuery),
             body=_body(operation, req, app.settings.max_body_bytes),
             expected=read_if_match(operation, req.headers),
             identity=caller,
@@ -118,7 +118,7 @@ async def _once(
         operation=operation.id,
         key=key,
         path=exchange.path,
-        query=req.params,
+        query=query_of(req),
         body=raw_body(req, request.app.settings.max_body_bytes),
     )
     answered, replayed = await request.app.idempotency.once(caller, change, make, refusal)

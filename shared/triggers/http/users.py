@@ -2,9 +2,9 @@
 
 from shared.schemas.base import NoBody, NoQuery
 from shared.schemas.paging import Page
-from shared.schemas.users import UserCreate, UserListQuery, UserResource
+from shared.schemas.users import UserCreate, UserListQuery, UserResource, UserUpdate
 from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
-from shared.triggers.http.registry import ADMINS, EVERYONE, Ownership
+from shared.triggers.http.registry import ADMINS, EVERYONE, IfMatch, Ownership
 
 blueprint = new_blueprint()
 
@@ -46,6 +46,24 @@ async def get_user(request: Request[NoBody, NoQuery]) -> Reply[UserResource]:
     """A User gets himself only."""
     user = await request.app.users.get(request.caller, request.id)
     return Reply(UserResource.model_validate(user), version=user.version)
+
+
+@endpoint(
+    blueprint,
+    "PATCH",
+    "v1/users/{id}",
+    summary="Change a person's name, or deactivate him",
+    roles=ADMINS,
+    ownership=Ownership.TENANT,
+    body=UserUpdate,
+    response=UserResource,
+    errors=(404, 409),
+    if_match=IfMatch.REQUIRED,
+)
+async def update_user(request: Request[UserUpdate, NoQuery]) -> Reply[UserResource]:
+    """Who is deactivated is refused at his next request, whatever his token says."""
+    user = await request.app.users.update(request.caller, request.id, request.body, request.expected)
+    return Reply(UserResource.model_validate(user), version=user.version, owner_id=user.id)
 
 
 @endpoint(

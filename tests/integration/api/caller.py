@@ -115,10 +115,8 @@ def route(method: str, path: str) -> tuple[str, dict[str, str]]:
     """The operation that serves a path, and the values of its route parameters."""
     segments = path.split("/")
     for operation in OPERATIONS.values():
-        if operation.method == method and operation.serves(segments):
+        if method in operation.methods and operation.serves(segments):
             parts = operation.route.split("/")
             named = zip(parts, segments, strict=True)
             return operation.id, {part[1:-1]: value for part, value in named if part.startswith("{")}
-    if method == "OPTIONS":
-        return "preflight", {"path": path}
-    raise LookupError(f"no operation serves {method} {path}")
+    return ("preflight" if method == "OPTIONS" else "unserved"), {"path": path}

@@ -1,18 +1,22 @@
 """The world of one test."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
 from infra.local.graph_simulator import GraphSimulator
+from shared.clock import SystemClock
 from shared.database.engine import Database
+from shared.services.person_key_stores import FolderKeyStore
+from shared.services.person_keys import PersonKeys
 from shared.settings import Settings
 from tests.integration.archiving.world import World
 
 
 @pytest.fixture
 async def world(
-    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> AsyncIterator[World]:
     """A simulator, a database and short waits; call ``open`` with the source events."""
     simulator = GraphSimulator()
@@ -26,10 +30,12 @@ async def world(
         "batch_timeout_seconds": 2.0,
         "settle_lookup_delay_seconds": 1.0,
     }
-    world = World(simulator, database, settings.model_copy(update=short))
+    keys = PersonKeys(FolderKeyStore(tmp_path / "keys"), SystemClock())
+    world = World(simulator, database, settings.model_copy(update=short), keys)
     try:
         yield world
     finally:
         if hasattr(world, "graph"):
             await world.close()
+        await keys.close()
         await simulator.stop()

@@ -27,6 +27,7 @@ from shared.services.archiving.finishing import FinishedRun
 from shared.services.archiving.planning import PlanCounts
 from shared.services.archiving.service import ArchivingService, RunView, StartedRun
 from shared.services.mailbox_pauses import MailboxPauses
+from shared.services.person_keys import PersonKeys
 from shared.settings import Settings
 
 DAY = datetime(2026, 3, 2, tzinfo=UTC)
@@ -67,6 +68,7 @@ class World:
     simulator: GraphSimulator
     database: Database
     settings: Settings
+    person_keys: PersonKeys
     clock: SteppableClock = field(default_factory=SteppableClock)
     tenant_id: UUID = field(default_factory=uuid4)
     person_id: UUID = field(default_factory=uuid4)
@@ -126,7 +128,9 @@ class World:
 
     def service(self) -> ArchivingService:
         """Another worker's archiving service over the same database and mailbox."""
-        return ArchivingService(ArchivingPorts(self.database, self.calendars, self.clock, self.settings))
+        return ArchivingService(
+            ArchivingPorts(self.database, self.calendars, self.clock, self.settings, self.person_keys)
+        )
 
     async def close(self) -> None:
         """Close the connections."""

@@ -162,7 +162,7 @@ class TestSettling:
     ) -> None:
         now = START + 15 * MINUTE
         remembered_since = now - 10 * MINUTE
-        sent = {"state": "sent", "last_sent_at": START + 10 * MINUTE}
+        sent: dict[str, Any] = {"state": "sent", "last_sent_at": START + 10 * MINUTE}
         young = await make.operation(run, first_sent_at=remembered_since + SECOND, **sent)
         older_run = await make.run(
             await session.get_one(ArchiveConfiguration, run.configuration_id), state=RunState.COMPLETED
@@ -193,7 +193,7 @@ class TestSettling:
     async def test_the_forgotten_are_looked_up_longest_unsent_first(
         self, operations: ArchiveOperationRepository, make: Factory, run: ArchiveRun
     ) -> None:
-        sent = {"state": "sent", "first_sent_at": START}
+        sent: dict[str, Any] = {"state": "sent", "first_sent_at": START}
         last, first = [await make.operation(run, last_sent_at=START + n * SECOND, **sent) for n in (2, 1)]
         assert _ids(await operations.forgotten(START, 20)) == [first.id, last.id]
         assert _ids(await operations.forgotten(START, 1)) == [first.id]
@@ -305,3 +305,92 @@ class TestRecord:
         assert [row["id"] for row in await operations.problems(run.id, 10)] == [row.id for row in problems]
         assert len(await operations.problems(run.id, 2)) == 2
         assert await operations.remaining(run.id, OperationState.DONE) == 3
+
+
+class TestDrafts:
+    """Bodies are kept with their page; decisions turn drafts to planned or delete them."""
+
+    async def test_what_is_added_takes_revision_and_etag_of_the_copy_it_changes(
+        self, operations: ArchiveOperationRepository, make: Factory, run: ArchiveRun, session: AsyncSession
+    ) -> None:
+        event = await _event(make, session, run, "s:a")
+        await operations.add(run.id, [_row("s:a"), _row("s:unknown to the map")])
+        added = (await session.execute(select(ArchiveOperation))).scalar_one()
+        assert (added.archived_event_id, added.owner_id) == (event.id, run.owner_id)
+        assert (added.previous_revision, added.if_match) == (event.revision, event.copy_etag)
+        assert (added.payload, added.payload_bytes) == ({"subject": "s:a"}, len('{"subject": "s:a"}'))
+        await operations.add(run.id, [])
+
+    async def test_drafts_are_promoted_discarded_and_the_rest_dropped(
+        self, operations: ArchiveOperationRepository, make: Factory, run: ArchiveRun, session: AsyncSession
+    ) -> None:
+        for key in ("s:keep", "s:drop", "s:nobody", "s:planned"):
+            await _event(make, session, run, key)
+        drafts = [_row(key, state="draft") for key in ("s:keep", "s:drop", "s:nobody")]
+        await operations.add(run.id, [*drafts, _row("s:planned")])
+        await operations.promote(run.id, ["s:keep", "s:unheard of"])
+        await operations.discard(run.id, ["s:drop", "s:planned"])
+        assert await _states(session, run) == {
+            "s:keep": "planned",
+            "s:nobody": "draft",
+            "s:planned": "planned",
+        }
+        await operations.promote(run.id, [])
+        await operations.discard(run.id, [])
+        await operations.discard_rest(run.id)
+        assert await _states(session, run) == {"s:keep": "planned", "s:planned": "planned"}
+
+    async def test_an_event_on_two_pages_has_one_operation_with_the_later_body(
+        self, operations: ArchiveOperationRepository, make: Factory, run: ArchiveRun, session: AsyncSession
+    ) -> None:
+        await _event(make, session, run, "s:twice")
+        await operations.add(run.id, [_row("s:twice", state="draft")])
+        later = _row("s:twice", payload={"subject": "later"}, revision="later")
+        await operations.add(run.id, [later])
+        # A planned one is decided: what comes after it is for the next run.
+        await operations.add(run.id, [_row("s:twice", payload={"subject": "too late"})])
+        kept = (await session.execute(select(ArchiveOperation))).scalar_one()
+        assert (kept.state, kept.payload, kept.revision) == ("planned", {"subject": "later"}, "later")
+
+    async def test_an_event_has_one_open_operation_whatever_the_run(
+        self, operations: ArchiveOperationRepository, make: Factory, run: ArchiveRun, session: AsyncSession
+    ) -> None:
+        event = await _event(make, session, run, "s:open")
+        sent = await make.operation(run, event, state="sent", first_sent_at=START, last_sent_at=START)
+        later = await make.run(await session.get_one(ArchiveConfiguration, run.configuration_id))
+        assert await operations.open_keys(later.id) == {"s:open"}
+        assert await operations.open_keys(run.id) == frozenset()
+        await operations.add(later.id, [_row("s:open", state="draft")])
+        with pytest.raises(Exception, match="uq_archive_operations_open"):
+            async with session.begin_nested():
+                await operations.promote(later.id, ["s:open"])
+        await operations.record([{"id": str(sent.id), "state": "done"}], START)
+        await operations.promote(later.id, ["s:open"])
+        assert await _states(session, later) == {"s:open": "planned"}
+
+    async def test_the_database_refuses_a_second_open_operation_in_words(self, database: Database) -> None:
+        async with database.session() as session:
+            make = Factory(session)
+            run = await make.run()
+            sent = await make.operation(run, state="sent", first_sent_at=START, last_sent_at=START)
+            later = await make.run(await session.get_one(ArchiveConfiguration, run.configuration_id))
+
+        async def plan_again() -> None:
+            async with database.session() as session:
+                operations = ArchiveOperationRepository(session, run.owner_id, run.configuration_id)
+                await operations.add(later.id, [_row(sent.source_key)])
+
+        with pytest.raises(AlreadyExists, match="open operation"):
+            await plan_again()
+
+    async def test_planning_starts_over_without_what_was_never_sent(
+        self, operations: ArchiveOperationRepository, make: Factory, run: ArchiveRun, session: AsyncSession
+    ) -> None:
+        draft = await make.operation(run, state="draft")
+        planned = await make.operation(run)
+        once_sent = await make.operation(run, first_sent_at=START)
+        done = await make.operation(run, state="done")
+        await operations.clear_unsent(run.id)
+        left = await _states(session, run)
+        assert left == {once_sent.source_key: "planned", done.source_key: "done"}
+        assert {draft.source_key, planned.source_key}.isdisjoint(left)

@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from shared.domain.source_event import EventType, Person, SourceEvent
+from shared.domain.window import Window
 
 ANNA = Person("Anna Jansen", "anna@contoso.example")
 BOB = Person("Bob", "bob@fabrikam.example")
@@ -73,3 +74,37 @@ def calendars(draw: st.DrawFn, first: datetime, days: int = 4, most: int = 25) -
         else:
             events.append(make_event(f"e{number:02}", first + offset, **changes))
     return sorted(events, key=lambda event: event.start)
+
+
+MODIFYING = ("Extended", "Shortened", "Early start", "Late start")
+
+
+@st.composite
+def busy_calendars(draw: st.DrawFn, first: datetime, days: int = 3, most: int = 25) -> list[SourceEvent]:
+    """A calendar in start order on a grid of a quarter of an hour: overlaps, modifications, all policies."""
+    events = []
+    for number in range(draw(st.integers(0, most))):
+        quarters = draw(st.integers(-4 * 26, 4 * (24 * days + 26)))
+        changes: dict[str, Any] = {
+            "subject": draw(st.sampled_from(("Stand-up", "Review", "Drive", *MODIFYING))),
+            "body": "",
+            "categories": draw(
+                st.sampled_from(((), ("Acme - billable",), ("Beta - billable",), ("Red",), ("Online",)))
+            ),
+            "show_as": draw(st.sampled_from(("busy", "busy", "free", "tentative", "oof", "unknown"))),
+            "importance": draw(st.sampled_from(("normal", "normal", "high", "low"))),
+            "is_cancelled": draw(st.sampled_from((False, False, False, True))),
+        }
+        start = first + timedelta(minutes=15 * quarters)
+        if draw(st.sampled_from((False, False, False, True))):
+            events.append(make_all_day(f"e{number:02}", start, draw(st.integers(1, 2)), **changes))
+        else:
+            hours = draw(st.sampled_from((0, 0.25, 0.5, 1, 1.5, 4, 26)))
+            events.append(make_event(f"e{number:02}", start, hours, **changes))
+    return sorted(events, key=lambda event: event.start)
+
+
+def seen_by(window: Window, events: list[SourceEvent]) -> list[SourceEvent]:
+    """What a calendar view of the window and its margins shows."""
+    start, end = window.read_range
+    return [event for event in events if event.start < end and (event.end > start or event.start >= start)]

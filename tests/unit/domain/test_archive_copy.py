@@ -1,6 +1,7 @@
 """What is written to the archive calendar and to our record (domain.md 2.6)."""
 
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from shared.domain.archive_copy import (
     CopyPayload,
     appointment_record,
     copy_payload,
+    retimed_copy,
     transaction_id,
 )
 from shared.domain.source_event import SourceEvent
@@ -189,3 +191,30 @@ def test_our_record_has_the_columns_of_an_appointment_and_keeps_the_people() -> 
     assert [attendee["name"] for attendee in record["attendees"]] == ["Anna Jansen", "Bob"]
     assert orjson.loads(orjson.dumps(record)) == record
     assert appointment_record(make_event(organizer=None), 0)["organizer"] is None
+
+
+@pytest.mark.parametrize("zone", ["W. Europe Standard Time", "tzone://Microsoft/Custom", "UTC"])
+def test_a_draft_with_new_times_is_the_draft_of_the_event_with_these_times(zone: str) -> None:
+    event = make_event(start_zone=zone, end_zone=zone)
+    later = replace(event, start=event.start + timedelta(minutes=5), end=event.end + timedelta(hours=1))
+    record = appointment_record(event, 2)
+    for create in (True, False):
+        retimed, changed = retimed_copy(
+            payload(event, create=create).body, record, later.start, later.end, "b" * 64
+        )
+        drafted = payload(later, create=create)
+        # The slot by which the copy is found again is the source's own start.
+        assert comparable(retimed) == comparable(drafted)
+        assert changed == appointment_record(later, 2)
+
+
+def comparable(copy: CopyPayload) -> tuple[dict[str, Any], bool]:
+    kept = [p for p in copy.body["singleValueExtendedProperties"] if p["id"] != ARCHIVE_SOURCE_PROPERTY]
+    return {**copy.body, "singleValueExtendedProperties": kept}, copy.zone_reported
+
+
+def test_a_draft_with_new_times_gets_the_new_revision() -> None:
+    event = make_event()
+    retimed, _ = retimed_copy(body_of(event), appointment_record(event, 0), event.start, event.end, "c" * 64)
+    assert properties(retimed.body)[ARCHIVE_REVISION_PROPERTY] == "c" * 64
+    assert properties(retimed.body)[ARCHIVE_KEY_PROPERTY] == "a" * 64

@@ -1,7 +1,5 @@
 """Answers to repeated changes; archive configurations are deleted without losing their record."""
 
-from pathlib import Path
-
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy import Column
@@ -10,7 +8,7 @@ from sqlalchemy.dialects import postgresql
 from shared.database.migrations import grants
 
 revision = "0003"
-down_revision = "0002" if list(Path(__file__).parent.glob("0002_*.py")) else "0001"
+down_revision = "0002"
 branch_labels = depends_on = None
 
 UUID = sa.UUID()
@@ -55,7 +53,7 @@ def _idempotency_keys() -> None:
 
 def _deleted_configurations() -> None:
     op.add_column("archive_configurations", Column("deleted_at", TIME))
-    # The name of a deleted one is free again. The index keeps the constraint's name, which errors are told by.
+    # A deleted one's name is free again. The index keeps the constraint's name: errors are told by it.
     op.drop_constraint(op.f("uq_archive_configurations_owner_id_name"), "archive_configurations")
     op.create_index(
         op.f("uq_archive_configurations_owner_id_name"),

@@ -1,0 +1,97 @@
+"""Looking at archive runs, and asking for them to stop (domain.md 2.11, 2.12)."""
+
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.clock import Clock
+from shared.database.engine import Database
+from shared.database.models import ArchiveRun
+from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
+from shared.database.repositories.archive_operations import ArchiveOperationRepository
+from shared.database.repositories.archive_runs import ArchiveRunRepository
+from shared.domain.archive_run import RunState
+from shared.domain.caller import Caller
+from shared.domain.outcome import RunReport
+from shared.errors import Conflict, NotFound
+from shared.schemas.archive_runs import ArchiveOperationListQuery, ArchiveOperationResource
+from shared.schemas.paging import Place, Position, Slice
+from shared.services.access import Access
+from shared.services.audit import AuditWriter
+
+
+class ArchiveRunService:
+    """Runs as their owners see them; the workflow that carries them is ArchivingService."""
+
+    def __init__(self, database: Database, clock: Clock, audit: AuditWriter) -> None:
+        self._database = database
+        self._clock = clock
+        self._audit = audit
+
+    async def list(
+        self, caller: Caller, configuration_id: UUID, after: Position | None, limit: int
+    ) -> Slice[ArchiveRun]:
+        """Runs of a configuration, newest first. Raises NotFound for one the caller may not know of."""
+        async with self._database.session() as session:
+            access = await Access.of(session, caller)
+            configuration = await ArchiveConfigurationRepository(session).get(
+                caller.tenant_id, configuration_id, owner_id=access.readable_owner
+            )
+            if configuration is None:
+                raise NotFound("there is no such archive configuration")
+            place = (after.instant, after.id) if after else None
+            rows = await ArchiveRunRepository(session).of_configuration(
+                caller.tenant_id, configuration_id, place, limit + 1
+            )
+        return Slice.cut(rows, limit, lambda run: Position(run.created_at, run.id))
+
+    async def operations(
+        self, caller: Caller, run_id: UUID, query: ArchiveOperationListQuery
+    ) -> Slice[ArchiveOperationResource, Place]:
+        """Writes of a run in the order of the calendar. Raises NotFound and ValidationFailed (``cursor``)."""
+        after = query.after_place
+        async with self._database.session() as session:
+            access = await Access.of(session, caller)
+            run = await ArchiveRunRepository(session).get(caller.tenant_id, run_id, access.readable_owner)
+            if run is None:
+                raise NotFound("there is no such archive run")
+            rows = await ArchiveOperationRepository(session, run.owner_id, run.configuration_id).of_run(
+                run_id, query.state, (after.number, after.id) if after else None, query.limit + 1
+            )
+        found = Slice.cut(rows, query.limit, lambda row: Place(row["position"], row["id"]))
+        return Slice([ArchiveOperationResource.model_validate(dict(row)) for row in found.rows], found.next)
+
+    async def cancel(self, caller: Caller, run_id: UUID) -> ArchiveRun:
+        """Ask a run to stop before its next batch; one that has not begun is over at once.
+
+        What was sent is settled all the same (design.md, Archive). Asking again changes nothing. Raises
+        NotFound, and Conflict for a run that is over.
+        """
+        async with self._database.session() as session:
+            access = await Access.of(session, caller)
+            runs = ArchiveRunRepository(session)
+            run = await runs.get(caller.tenant_id, run_id, access.writable_owner, lock=True)
+            if run is None:
+                raise NotFound("there is no such archive run")
+            if run.cancel_requested or run.state == RunState.CANCELLED:
+                return run
+            if RunState(run.state).terminal:
+                raise Conflict("the run is over", code="run_over")
+            await self._cancel(session, run)
+        return run
+
+    async def _cancel(self, session: AsyncSession, run: ArchiveRun) -> None:
+        begun = run.state == RunState.RUNNING
+        run.cancel_requested = True
+        if not begun:
+            run.state, run.finished_at = RunState.CANCELLED, self._clock.now()
+            run.report = RunReport.of(0, {}).to_json() | {"reason": "cancelled before it began"}
+        await self._audit.record(
+            session,
+            action="archive_run.cancel_requested" if begun else "archive_run.cancelled",
+            resource_type="archive_run",
+            resource_id=str(run.id),
+            outcome="success",
+            changes={"after": {"cancel_requested": True, "state": str(run.state)}},
+            on_behalf_of=run.owner_id,
+        )

@@ -1,0 +1,31 @@
+"""One attempt at planning a run at a time: a later one supersedes those before it (design.md, Plan)."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.database.repositories.archive_runs import ArchiveRunRepository
+from shared.services.archiving.context import ArchivingPorts
+
+
+class PlanSuperseded(Exception):
+    """Another attempt plans the run, or the run is over: stop, write nothing more."""
+
+
+class PlanTurn:
+    """The right to plan one run; every transaction of the plan runs under it."""
+
+    def __init__(self, ports: ArchivingPorts, run_id: UUID, attempt: int) -> None:
+        self._ports = ports
+        self._run_id = run_id
+        self._attempt = attempt
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[AsyncSession]:
+        """A transaction that no other attempt and no end of the run can overtake. Raises PlanSuperseded."""
+        async with self._ports.database.session() as session:
+            if not await ArchiveRunRepository(session).hold_plan(self._run_id, self._attempt):
+                raise PlanSuperseded
+            yield session

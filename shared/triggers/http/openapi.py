@@ -1,0 +1,362 @@
+"""The OpenAPI 3.1 description of the API, out of what the operations declare (https://spec.openapis.org)."""
+
+import re
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic.json_schema import models_json_schema
+
+from shared.domain.caller import Role
+from shared.schemas.base import Input
+from shared.schemas.problems import Problem
+from shared.triggers.http import problem
+from shared.triggers.http.registry import PREFIX, IfMatch, Operation
+from shared.triggers.http.samples import Samples
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from shared.settings import Settings
+
+_REFERENCE: Final = "#/components/schemas/{model}"
+_GENERIC: Final = re.compile(r"Page_(\w+)_")
+_DESCRIPTION: Final = (
+    "Archives Microsoft 365 calendars exactly once. Errors are problem details (RFC 9457). Lists are paged "
+    "by cursor. A change takes `Idempotency-Key`: repeated within 24 hours it happens once and is answered "
+    "the same. An update says in `If-Match` which version it is meant for."
+)
+_MEANINGS: Final = {
+    400: "The request cannot be read.",
+    401: "No acceptable access token.",
+    403: "The caller's role does not allow it, or the caller is deactivated.",
+    404: "There is no such resource, or none the caller may know of.",
+    405: "The path does not have this method.",
+    409: "The state of the resource does not allow it, or the same request is being worked on.",
+    412: "The resource was changed since it was read.",
+    413: "The body is too large.",
+    415: "The body is not JSON.",
+    422: "Fields break a rule; `errors` names each.",
+    428: "If-Match is missing.",
+    429: "Too many requests of this caller; `Retry-After` says when to come back.",
+    500: "Something went wrong on our side.",
+    502: "Microsoft Graph refused.",
+    503: "A system that the answer needs is away; `Retry-After` says when to come back.",
+}
+_WITH_RETRY_AFTER: Final = (202, 409, 429, 503)
+
+
+class Description:
+    """Builds the document once."""
+
+    def __init__(self, operations: Iterable[Operation], settings: "Settings") -> None:
+        self._operations = [each for each in operations if "{*" not in each.route]
+        self._settings = settings
+        self._references: dict[tuple[Any, str], dict[str, Any]] = {}
+        self._schemas: dict[str, Any] = {}
+        self._queries: dict[str, Any] = {}
+
+    def document(self) -> dict[str, Any]:
+        """The whole document, ready to be written as JSON."""
+        self._read_models()
+        samples = Samples(self._schemas)
+        for schema in self._schemas.values():
+            if "properties" in schema:
+                schema.setdefault("examples", [samples.of(schema)])
+        paths: dict[str, dict[str, Any]] = {}
+        for operation in self._operations:
+            path = paths.setdefault(f"/{PREFIX}/{operation.route}", {})
+            path[operation.method.lower()] = self._operation(operation)
+        return {
+            "openapi": "3.1.0",
+            "info": {
+                "title": "Admin Assistant",
+                "version": "1",
+                "description": _DESCRIPTION,
+                "license": {"name": "MIT", "identifier": "MIT"},
+            },
+            "servers": [{"url": "/"}],
+            "paths": dict(sorted(paths.items())),
+            "components": {
+                "schemas": dict(sorted(self._schemas.items())),
+                "responses": {_named(status): self._problem(status) for status in _MEANINGS},
+                "headers": _HEADERS,
+                "securitySchemes": self._security_schemes(),
+            },
+        }
+
+    def _read_models(self) -> None:
+        wanted: dict[tuple[type[BaseModel], Any], None] = {(Problem, "serialization"): None}
+        for operation in self._operations:
+            for model in (operation.body, operation.query):
+                if model is not None:
+                    wanted[model, "validation"] = None
+            if operation.response is not None:
+                wanted[operation.response, "serialization"] = None
+        references, schema = models_json_schema(list(wanted), ref_template=_REFERENCE)
+        self._references = {key: _renamed(value) for key, value in references.items()}
+        queries = {
+            self._references[model, "validation"]["$ref"]
+            for model, _ in wanted
+            if issubclass(model, Input) and model in [each.query for each in self._operations]
+        }
+        self._queries = {
+            reference: _renamed(schema["$defs"][_original(reference, schema["$defs"])])
+            for reference in queries
+        }
+        self._schemas = {
+            _GENERIC.sub(r"\1Page", name): _renamed(inner)
+            for name, inner in schema["$defs"].items()
+            if _REFERENCE.format(model=_GENERIC.sub(r"\1Page", name)) not in queries
+        }
+
+    def _operation(self, operation: Operation) -> dict[str, Any]:
+        described: dict[str, Any] = {
+            "operationId": operation.id,
+            "summary": operation.summary,
+            "description": operation.description,
+            "tags": [_tag(operation)],
+            "parameters": self._parameters(operation),
+            "responses": self._responses(operation),
+        }
+        if operation.body is not None:
+            described["requestBody"] = {
+                "required": not operation.body_optional,
+                "content": {"application/json": {"schema": self._references[operation.body, "validation"]}},
+            }
+        if operation.roles is None:
+            described["security"] = []
+        else:
+            described["security"] = [{name: []} for name in self._security_schemes()]
+            described["x-roles"] = [role.value for role in Role if role in operation.roles]
+        described["x-ownership"] = operation.ownership.value
+        return described
+
+    def _parameters(self, operation: Operation) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
+            for name in operation.parameters
+        ]
+        if operation.query is not None:
+            found += self._query(operation.query)
+        if operation.if_match is not IfMatch.UNUSED:
+            found.append(_IF_MATCH | {"required": operation.if_match is IfMatch.REQUIRED})
+        if operation.changes:
+            found.append(_IDEMPOTENCY_KEY)
+        return found
+
+    def _query(self, model: "type[BaseModel]") -> list[dict[str, Any]]:
+        schema = self._queries[self._references[model, "validation"]["$ref"]]
+        required = schema.get("required", [])
+        samples = Samples(self._schemas)
+        found = []
+        for name, inner in schema.get("properties", {}).items():
+            described = _without_null(inner)
+            parameter: dict[str, Any] = {
+                "name": name,
+                "in": "query",
+                "required": name in required,
+                "schema": described,
+            }
+            if name in required:
+                parameter["example"] = samples.of(described, name)
+            if "description" in inner:
+                parameter["description"] = described.pop("description")
+            found.append(parameter)
+        return found
+
+    def _responses(self, operation: Operation) -> dict[str, Any]:
+        responses = {str(operation.status): self._success(operation)}
+        for status in sorted(self._errors(operation)):
+            responses[str(status)] = {"$ref": f"#/components/responses/{_named(status)}"}
+        return responses | self._other_successes(operation)
+
+    def _other_successes(self, operation: Operation) -> dict[str, Any]:
+        """Readiness answers 503 with its own document, not with a problem."""
+        if operation.id != "health_ready":
+            return {}
+        return {"503": self._success(operation) | {"description": "A dependency fails."}}
+
+    def _success(self, operation: Operation) -> dict[str, Any]:
+        names = ["x-correlation-id", "traceparent"]
+        if operation.status in _WITH_RETRY_AFTER:
+            names.append("Retry-After")
+        if operation.status in (201, 202):
+            names.append("Location")
+        if operation.response is not None and "version" in operation.response.model_fields:
+            names.append("ETag")
+        described: dict[str, Any] = {
+            "description": HTTPStatus(operation.status).phrase,
+            "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in names},
+        }
+        if operation.response is not None:
+            schema = self._references[operation.response, "serialization"]
+            described["content"] = {operation.media_type: {"schema": schema}}
+        elif operation.status != HTTPStatus.NO_CONTENT:
+            kinds = (operation.media_type, *operation.other_media_types)
+            described["content"] = {kind: {"schema": {}} for kind in kinds}
+        links = self._links(operation)
+        return described | ({"links": links} if links else {})
+
+    def _links(self, operation: Operation) -> dict[str, Any]:
+        """From an answer that is one resource to the operations on that resource."""
+        if operation.response is None or "id" not in operation.response.model_fields:
+            return {}
+        home = next(
+            (
+                each.route
+                for each in self._operations
+                if each.method == "GET"
+                and each.route.endswith("/{id}")
+                and each.response is not None
+                and issubclass(each.response, operation.response)
+            ),
+            None,
+        )
+        links = {}
+        for target in self._operations:
+            if home is None or not target.route.startswith(home) or target.id == operation.id:
+                continue
+            parameters = {"path.id": "$response.body#/id"}
+            if target.if_match is not IfMatch.UNUSED and "version" in operation.response.model_fields:
+                parameters["header.If-Match"] = "$response.header.ETag"
+            links[target.id] = {"operationId": target.id, "parameters": parameters}
+        return links
+
+    def _errors(self, operation: Operation) -> set[int]:
+        found = {422, 500, 503, *operation.errors}
+        if operation.roles is not None:
+            found |= {401, 403, 429}
+        if operation.changes:
+            found |= {400, 409, 413}
+        if operation.body is not None:
+            found |= {400, 413, 415}
+        if operation.if_match is not IfMatch.UNUSED:
+            found |= {400, 412}
+        if operation.if_match is IfMatch.REQUIRED:
+            found.add(428)
+        return found
+
+    def _problem(self, status: int) -> dict[str, Any]:
+        names = ["x-correlation-id", "traceparent"]
+        names += ["Retry-After"] if status in _WITH_RETRY_AFTER else []
+        names += ["WWW-Authenticate"] if status == HTTPStatus.UNAUTHORIZED else []
+        return {
+            "description": _MEANINGS[status],
+            "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in names},
+            "content": {
+                problem.MEDIA_TYPE: {
+                    "schema": self._references[Problem, "serialization"],
+                    "example": _example(status),
+                }
+            },
+        }
+
+    def _security_schemes(self) -> dict[str, Any]:
+        schemes: dict[str, Any] = {
+            "bearer": {
+                "type": "http",
+                "scheme": "bearer",
+                "bearerFormat": "JWT",
+                "description": "An access token of Microsoft Entra ID for this API.",
+            }
+        }
+        if self._settings.tenant_id is not None:
+            base = f"{self._settings.authority}/{self._settings.tenant_id}/oauth2/v2.0"
+            schemes["entra"] = {
+                "type": "oauth2",
+                "flows": {
+                    "authorizationCode": {
+                        "authorizationUrl": f"{base}/authorize",
+                        "tokenUrl": f"{base}/token",
+                        "scopes": {user_scope(self._settings): "Act as the signed-in person."},
+                    }
+                },
+            }
+        return schemes
+
+
+def user_scope(settings: "Settings") -> str:
+    """The scope that a person's token carries, as it is asked for."""
+    audience = settings.api_audience.partition(",")[0].strip()
+    return f"{audience if '://' in audience else f'api://{audience}'}/access_as_user"
+
+
+def _renamed(schema: Any) -> Any:
+    """The schema with readable names of generic models: ``UserResourcePage`` for ``Page_UserResource_``."""
+    if isinstance(schema, Mapping):
+        return {
+            key: _GENERIC.sub(r"\1Page", value) if key == "$ref" else _renamed(value)
+            for key, value in schema.items()
+        }
+    if isinstance(schema, list):
+        return [_renamed(each) for each in schema]
+    return schema
+
+
+def _original(reference: str, definitions: Mapping[str, Any]) -> str:
+    return next(
+        name for name in definitions if _REFERENCE.format(model=_GENERIC.sub(r"\1Page", name)) == reference
+    )
+
+
+def _without_null(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A parameter is given or not; it cannot be null."""
+    described = {key: value for key, value in schema.items() if key not in ("anyOf", "title")}
+    if described.get("default", "") is None:
+        del described["default"]
+    choices = [each for each in schema.get("anyOf", ()) if each.get("type") != "null"]
+    if len(choices) == 1:
+        return {**choices[0], **described}
+    return described | ({"anyOf": choices} if choices else {})
+
+
+def _tag(operation: Operation) -> str:
+    first = operation.route.removeprefix("v1/").partition("/")[0]
+    return "runs" if "/runs" in operation.route else first.removesuffix(".json")
+
+
+def _named(status: int) -> str:
+    return "".join(word.capitalize() for word in re.findall(r"\w+", HTTPStatus(status).phrase.lower()))
+
+
+def _example(status: int) -> dict[str, Any]:
+    errors = [{"field": "address", "message": "there is no such mailbox", "code": "mailbox_unknown"}]
+    code = HTTPStatus(status).phrase.lower().replace(" ", "_")
+    return {
+        "type": f"urn:admin-assistant:problem:{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": _MEANINGS[status],
+        "instance": "/api/v1/users",
+        "code": code,
+        "correlation_id": "8f14e45f-ceea-467f-a0e6-0d4b0a5f1c55",
+        "errors": errors if status == HTTPStatus.UNPROCESSABLE_ENTITY else [],
+    }
+
+
+_IF_MATCH: Final[dict[str, Any]] = {
+    "name": "If-Match",
+    "in": "header",
+    "description": "The ETag of the resource as it was read, or `*`.",
+    "schema": {"type": "string", "pattern": r'^(\*|"[0-9]{1,9}"(, "[0-9]{1,9}")*)$'},
+    "example": "*",
+}
+_IDEMPOTENCY_KEY: Final[dict[str, Any]] = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "Chosen by the caller, unique for the change; repeated, the change happens once.",
+    "schema": {"type": "string", "pattern": r"^[\x21-\x7e]{1,255}$"},
+}
+_HEADERS: Final[dict[str, Any]] = {
+    "x-correlation-id": {
+        "description": "Names the request in logs and audit; the caller's own if sent.",
+        "schema": {"type": "string"},
+    },
+    "traceparent": {"description": "W3C Trace Context.", "schema": {"type": "string"}},
+    "ETag": {"description": "The version of the resource, for If-Match.", "schema": {"type": "string"}},
+    "Location": {"description": "Path of the resource.", "schema": {"type": "string"}},
+    "Retry-After": {"description": "Seconds.", "schema": {"type": "string", "pattern": "^[0-9]+$"}},
+    "WWW-Authenticate": {"description": "RFC 6750.", "schema": {"type": "string"}},
+}

@@ -1,0 +1,357 @@
+"""The activities and the dispatching timer over a real database and mailbox, without a host."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from durabletask.client import OrchestrationStatus
+from sqlalchemy import select, text, update
+
+from shared.application import Application, use_application
+from shared.database.models import ArchiveConfiguration, ArchiveRun, Job
+from shared.errors import NotFound
+from shared.triggers import archive_workflow, timers
+from shared.triggers.archive_workflow import drive_archive_run, instance_id, start_archive_run
+from tests.integration.archiving.durable import RecordingClient, drive, function_of
+from tests.integration.archiving.world import DAY, World, event
+
+WEEK = timedelta(days=7)
+
+
+@pytest.fixture
+async def workflow(world: World) -> AsyncIterator[World]:
+    """A mailbox with three events, and the app over it as the worker's own."""
+    await world.open([event(f"Meeting {n}", DAY + timedelta(hours=n)) for n in range(3)])
+    app = Application(world.settings, clock=world.clock, database=world.database, calendars=world.calendars)
+    before = use_application(app)
+    yield world
+    use_application(before)
+    await app.close()
+
+
+@pytest.fixture
+def client() -> RecordingClient:
+    return RecordingClient()
+
+
+async def activity(name: str, given: Any, *more: Any) -> Any:
+    """Run an activity as the worker does."""
+    return await function_of(getattr(archive_workflow, f"{name}_archive_run"))(given, *more)
+
+
+async def tick(client: RecordingClient) -> None:
+    """One turn of the timer."""
+    await function_of(timers.dispatch_due_jobs)(None, client)
+
+
+async def one_run(world: World) -> ArchiveRun:
+    """The only run there is."""
+    async with world.database.session() as session:
+        return (await session.execute(select(ArchiveRun))).scalar_one()
+
+
+def started(client: RecordingClient) -> list[str]:
+    """The instances that were started."""
+    assert all(name == "archive_calendar" for name, _, _ in client.started)
+    assert all(instance == f"archive-{given['run_id']}" for _, given, instance in client.started)
+    return [instance for _, _, instance in client.started]
+
+
+class TestActivities:
+    """Each may run twice, even at the same time."""
+
+    async def test_a_run_goes_through_its_activities(self, workflow: World, client: RecordingClient) -> None:
+        run_id = str((await workflow.request()).id)
+        begun = await activity("begin", run_id)
+        assert begun == {"mine": True, "correlation_id": "test"}
+        assert await activity("settle", {"run_id": run_id, "attempt": 0}) == {"open": 0, "resume_at": None}
+        planned = await activity("plan", run_id)
+        assert (planned["source"], planned["planned"]) == (3, 3)
+        applied = await activity("apply", run_id)
+        assert applied == {"done": 3, "failed": 0, "remaining": 0, "resume_at": None}
+        finished = await activity("finish", {"run_id": run_id, "reason": None}, client)
+        assert finished == {"state": "completed"}
+        assert set((await workflow.copies_by_key()).values()) == {1}
+        assert client.started == []
+        run = await one_run(workflow)
+        assert run.report is not None
+        assert (run.state, run.report["archived"], run.report["source"]) == ("completed", 3, 3)
+
+    async def test_every_activity_may_run_twice(self, workflow: World, client: RecordingClient) -> None:
+        run_id = str((await workflow.request()).id)
+        step = {"run_id": run_id, "reason": None}
+        for given in ("begin", "plan", "apply"):
+            one, other = await activity(given, run_id), await activity(given, run_id)
+            if given != "apply":
+                assert one == other
+            else:
+                assert (other["done"], other["remaining"]) == (0, 0)
+        ended = [await activity("finish", step, client) for _ in range(2)]
+        assert ended == [{"state": "completed"}] * 2
+        assert (await activity("begin", run_id))["mine"] is False
+        async with workflow.database.session() as session:
+            written = await session.execute(
+                text("SELECT action, count(*) AS amount FROM audit_entries GROUP BY action")
+            )
+            assert {row.action: row.amount for row in written} == {
+                "archive_run.requested": 1,
+                "archive_run.planned": 1,
+                "archive_run.batch": 1,
+                "archive_run.completed": 1,
+            }
+
+    async def test_two_that_apply_at_once_write_every_event_once(self, workflow: World) -> None:
+        run_id = str((await workflow.request()).id)
+        await activity("begin", run_id)
+        await activity("plan", run_id)
+        one, other = await asyncio.gather(activity("apply", run_id), activity("apply", run_id))
+        assert one["done"] + other["done"] == 3
+        # Whoever came second is told to come back, not that there is nothing left.
+        second = one if one["done"] == 0 else other
+        assert second["remaining"] == 0 or second["resume_at"] is not None
+        assert set((await workflow.copies_by_key()).values()) == {1}
+
+    async def test_an_unknown_run_is_not_anyones(self, workflow: World) -> None:
+        unknown = str(uuid4())
+        assert (await activity("begin", unknown))["mine"] is False
+        with pytest.raises(NotFound):
+            await activity("plan", unknown)
+
+    async def test_a_reason_ends_the_run_with_errors(self, workflow: World, client: RecordingClient) -> None:
+        run_id = str((await workflow.request()).id)
+        await activity("begin", run_id)
+        await activity("plan", run_id)
+        ended = await activity("finish", {"run_id": run_id, "reason": "the disk is full"}, client)
+        assert ended == {"state": "completed_with_errors"}
+        run = await one_run(workflow)
+        assert run.report is not None
+        assert (run.report["reason"], run.report["failed"], run.report["archived"]) == (
+            "the disk is full",
+            3,
+            0,
+        )
+
+    async def test_answers_are_plain_json_that_the_orchestrator_understands(
+        self, workflow: World, client: RecordingClient
+    ) -> None:
+        run_id = str((await workflow.request()).id)
+        # The loop of the test serves the activities while the orchestrator waits in a thread for each.
+        loop = asyncio.get_running_loop()
+
+        def on_loop(name: str, *more: Any) -> Any:
+            def run(given: Any, _: int) -> Any:
+                return asyncio.run_coroutine_threadsafe(activity(name, given, *more), loop).result(60)
+
+            return run
+
+        names = ("begin", "settle", "plan", "apply")
+        scripts = {name: on_loop(name) for name in names} | {"finish": on_loop("finish", client)}
+        outcome = await asyncio.to_thread(drive, {"run_id": run_id}, scripts)
+        assert outcome.result == "completed"
+        assert outcome.context.names == ["begin", "settle", "plan", "apply", "settle", "finish"]
+        assert outcome.context.statuses[2] == {"step": "applying", "planned": 3}
+        assert set((await workflow.copies_by_key()).values()) == {1}
+
+
+class TestQueue:
+    """The end of one run is the beginning of the next one."""
+
+    async def test_a_queued_run_waits_and_is_started_by_the_one_that_ends(
+        self, workflow: World, client: RecordingClient
+    ) -> None:
+        first = await workflow.request()
+        second = await workflow.request(DAY, DAY + 2 * WEEK)
+        assert (await activity("begin", str(first.id)))["mine"] is True
+        assert (await activity("begin", str(second.id)))["mine"] is False
+        await activity("finish", {"run_id": str(first.id), "reason": None}, client)
+        assert started(client) == [instance_id(second.id)]
+        async with workflow.database.session() as session:
+            assert (await session.get_one(ArchiveRun, second.id)).dispatched_at is not None
+        assert (await activity("begin", str(second.id)))["mine"] is True
+
+    async def test_a_finish_that_runs_again_starts_what_is_next_again(
+        self, workflow: World, client: RecordingClient
+    ) -> None:
+        # Its process may have died between the report and the start.
+        first = await workflow.request()
+        second = await workflow.request(DAY, DAY + 2 * WEEK)
+        await activity("begin", str(first.id))
+        for _ in range(2):
+            await activity("finish", {"run_id": str(first.id), "reason": None}, client)
+        assert started(client) == [instance_id(second.id)] * 2
+
+
+class TestDriving:
+    """Runs that lost their orchestration get another one."""
+
+    @pytest.mark.parametrize(
+        "status",
+        [None, OrchestrationStatus.FAILED, OrchestrationStatus.COMPLETED, OrchestrationStatus.TERMINATED],
+    )
+    async def test_an_open_run_without_a_living_instance_is_started(
+        self, workflow: World, client: RecordingClient, status: OrchestrationStatus | None
+    ) -> None:
+        run = await workflow.request()
+        if status is not None:
+            client.remember(instance_id(run.id), status)
+        await drive_archive_run(client, run.id)
+        assert started(client) == [instance_id(run.id)]
+        assert (await one_run(workflow)).dispatched_at is not None
+
+    @pytest.mark.parametrize(
+        "status", [OrchestrationStatus.RUNNING, OrchestrationStatus.PENDING, OrchestrationStatus.SUSPENDED]
+    )
+    async def test_a_living_instance_is_left_alone(
+        self, workflow: World, client: RecordingClient, status: OrchestrationStatus
+    ) -> None:
+        run = await workflow.request()
+        client.remember(instance_id(run.id), status)
+        await drive_archive_run(client, run.id)
+        assert client.started == []
+
+    async def test_the_timer_starts_a_requested_run_whose_start_was_lost(
+        self, workflow: World, client: RecordingClient
+    ) -> None:
+        run = await workflow.request()
+        await tick(client)
+        assert started(client) == [instance_id(run.id)]
+
+    async def test_the_timer_gives_a_fresh_start_time_and_then_looks_again(
+        self, workflow: World, client: RecordingClient
+    ) -> None:
+        run = await workflow.request()
+        await start_archive_run(client, run.id)
+        lost = RecordingClient()
+        await tick(lost)
+        assert lost.started == []
+        workflow.clock.advance(minutes=3)
+        await tick(lost)
+        assert started(lost) == [instance_id(run.id)]
+        # The one that knows the instance as living does nothing, however late it is.
+        workflow.clock.advance(hours=3)
+        await tick(client)
+        assert len(client.started) == 1
+
+    async def test_a_run_that_is_over_is_not_driven(self, workflow: World, client: RecordingClient) -> None:
+        run = await workflow.request()
+        await activity("begin", str(run.id))
+        await activity("finish", {"run_id": str(run.id), "reason": None}, client)
+        workflow.clock.advance(hours=1)
+        await tick(client)
+        assert client.started == []
+
+
+class TestDispatch:
+    """Due jobs are claimed once: the run and the job's next instant in one transaction (domain.md 8.2)."""
+
+    async def _job(self, world: World) -> Job:
+        async with world.database.session() as session:
+            return (await session.execute(select(Job))).scalar_one()
+
+    async def _set(self, world: World, **values: Any) -> None:
+        async with world.database.session() as session:
+            await session.execute(update(ArchiveConfiguration).values(**values))
+
+    async def test_a_due_job_leads_to_one_run_and_moves_on(
+        self, workflow: World, client: RecordingClient
+    ) -> None:
+        await workflow.add_job()
+        now = workflow.clock.now()
+        await tick(client)
+        run, job = await one_run(workflow), await self._job(workflow)
+        assert started(client) == [instance_id(run.id)]
+        assert (run.kind, run.job_id, run.scheduled_for) == ("nightly", job.id, DAY)
+        assert run.requested_by == "system:dispatch_due_jobs"
+        # The first nightly run starts at the configuration's archive_from and ends with today's start.
+        assert run.window_start == DAY - timedelta(days=1)
+        assert run.window_end == now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        assert job.next_run_at is not None
+        assert now < job.next_run_at <= now + timedelta(days=1)
+        assert (job.next_run_at.hour, job.next_run_at.minute) == (2, 0)
+        await tick(client)
+        assert len(client.started) == 1
+
+    async def test_two_timers_at_once_claim_a_job_once(self, workflow: World) -> None:
+        await workflow.add_job()
+        clients = [RecordingClient() for _ in range(3)]
+        await asyncio.gather(*(tick(client) for client in clients))
+        run = await one_run(workflow)
+        instances = [instance for client in clients for instance in started(client)]
+        assert set(instances) == {instance_id(run.id)}
+
+    async def test_a_claim_whose_start_fails_is_started_by_the_next_tick(
+        self, workflow: World, client: RecordingClient
+    ) -> None:
+        class Away(RecordingClient):
+            async def schedule_new_orchestration(self, *_: Any, **__: Any) -> str:
+                raise ConnectionError("the host is away")
+
+        await workflow.add_job()
+        with pytest.raises(ConnectionError):
+            await tick(Away())
+        run, job = await one_run(workflow), await self._job(workflow)
+        assert run.state == "queued"
+        assert job.next_run_at is not None
+        assert job.next_run_at > workflow.clock.now()
+        await tick(client)
+        assert started(client) == [instance_id(run.id)]
+
+    async def test_the_request_of_a_nightly_run_is_audited_as_the_systems(
+        self, workflow: World, client: RecordingClient
+    ) -> None:
+        await workflow.add_job()
+        await tick(client)
+        run = await one_run(workflow)
+        async with workflow.database.session() as session:
+            entry = (
+                await session.execute(
+                    text("SELECT actor, correlation_id, on_behalf_of, resource_id FROM audit_entries")
+                )
+            ).one()
+        assert entry.actor == "system:dispatch_due_jobs"
+        assert (entry.correlation_id, entry.resource_id) == (run.correlation_id, str(run.id))
+        assert entry.on_behalf_of == run.owner_id
+
+    async def test_the_second_night_goes_on_where_the_first_one_ended_with_lookback(
+        self, workflow: World, client: RecordingClient
+    ) -> None:
+        until = DAY + timedelta(days=30)
+        await self._set(workflow, archived_until=until, lookback_days=5)
+        await workflow.add_job()
+        await tick(client)
+        assert (await one_run(workflow)).window_start == until - timedelta(days=5)
+
+    @pytest.mark.parametrize("nothing", ["inactive", "empty", "paused"])
+    async def test_nothing_to_do_starts_nothing(
+        self, workflow: World, client: RecordingClient, nothing: str
+    ) -> None:
+        await workflow.add_job()
+        match nothing:
+            case "inactive":
+                await self._set(workflow, active=False)
+            case "empty":
+                await self._set(workflow, archive_from=workflow.clock.now().date() + timedelta(days=1))
+            case _:
+                async with workflow.database.session() as session:
+                    await session.execute(update(Job).values(paused=True))
+        await tick(client)
+        assert client.started == []
+        async with workflow.database.session() as session:
+            assert (await session.execute(select(ArchiveRun))).all() == []
+        job = await self._job(workflow)
+        # A job without work moves on all the same; a paused one keeps its place.
+        assert job.next_run_at is not None
+        assert (job.next_run_at == DAY) is (nothing == "paused")
+
+    async def test_a_night_that_is_asked_for_by_hand_too_runs_once(
+        self, workflow: World, client: RecordingClient
+    ) -> None:
+        await workflow.add_job()
+        by_hand = (await workflow.start_run(workflow.admin, None, None)).run
+        await tick(client)
+        run = await one_run(workflow)
+        assert (run.id, run.kind) == (by_hand.id, "manual")
+        assert set(started(client)) == {instance_id(run.id)}

@@ -1,0 +1,1 @@
+"""The audit: personal values, chain, search and export."""

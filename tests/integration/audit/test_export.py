@@ -1,0 +1,108 @@
+"""The audit as a file: complete, in parts if it is long, and harmless in a spreadsheet (domain.md 7.4)."""
+
+import csv
+import io
+import json
+
+import pytest
+
+from shared.services import audit_export, audit_trail
+from shared.services.audit_export import COLUMNS, safe_cell
+from tests.integration.api.caller import Caller as Client
+from tests.integration.api.caller import problem
+from tests.integration.api.conftest import People
+from tests.integration.audit.conftest import Audit
+
+CHANGES = {"after": {"subject": 'Über "Müller", GmbH\nline', "sensitivity": "normal", "n": 1}}
+
+
+async def test_json_lines_hold_what_the_search_shows(api: Client, people: People, audit: Audit) -> None:
+    await audit.write(people.ada.id, CHANGES, rows=3)
+    answer = await api("GET", "v1/audit/export", token=people.auditor)
+    assert answer.headers["content-type"].startswith("application/jsonl")
+    assert answer.headers["content-disposition"] == 'attachment; filename="audit.jsonl"'
+    assert "x-next-cursor" not in answer.headers
+    searched = (await api("GET", "v1/audit", token=people.auditor)).json["items"]
+    assert [json.loads(line) for line in answer.body.decode().splitlines()] == searched
+    assert len(searched) == 5
+
+
+async def test_csv_holds_the_same(api: Client, people: People, audit: Audit) -> None:
+    await audit.write(people.ada.id, CHANGES, rows=2)
+    answer = await api("GET", "v1/audit/export", token=people.auditor, format="csv")
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8; header=present"
+    header, *rows = csv.reader(io.StringIO(answer.body.decode(), newline=""))
+    assert tuple(header) == COLUMNS
+    searched = (await api("GET", "v1/audit", token=people.auditor)).json["items"]
+    assert len(rows) == len(searched) == 4
+    for row, item in zip(rows, searched, strict=True):
+        fields = dict(zip(header, row, strict=True))
+        assert json.loads(fields.pop("changes")) == item.pop("changes")
+        assert fields == {name: "" if value is None else value for name, value in item.items()}
+
+
+async def test_the_filters_of_the_search_apply(api: Client, people: People, audit: Audit) -> None:
+    await audit.write(people.ada.id, action="wanted")
+    query = {"action": "wanted", "user_id": people.ada.id}
+    lines = (await api("GET", "v1/audit/export", token=people.admin, **query)).body.splitlines()
+    assert [json.loads(line)["action"] for line in lines] == ["wanted"]
+    own = (await api("GET", "v1/audit/export", token=people.bob.token)).body.splitlines()
+    assert [json.loads(line)["on_behalf_of"] for line in own] == [str(people.bob.id)]
+    problem(await api("GET", "v1/audit/export", token=people.bob.token, user_id=people.ada.id), 404)
+    refused = await api("GET", "v1/audit/export", token=people.admin, format="xlsx")
+    problem(refused, 422)
+    assert refused.fields == ["format"]
+
+
+@pytest.mark.parametrize("rows", [3, 4, 50])
+async def test_a_long_export_goes_on_where_it_ended(
+    api: Client, people: People, audit: Audit, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    monkeypatch.setattr(audit_trail, "EXPORT_PAGE_ROWS", 2)
+    await audit.write(rows=9)
+    seen: list[str] = []
+    cursor: dict[str, str] = {}
+    for _ in range(11):
+        answer = await api("GET", "v1/audit/export", token=people.auditor, rows=rows, **cursor)
+        lines = answer.body.splitlines()
+        assert len(lines) <= rows
+        seen += [json.loads(line)["id"] for line in lines]
+        if "x-next-cursor" not in answer.headers:
+            break
+        cursor = {"cursor": answer.headers["x-next-cursor"]}
+    searched = (await api("GET", "v1/audit", token=people.auditor)).json["items"]
+    assert seen == [item["id"] for item in searched]
+
+
+async def test_a_file_ends_when_it_is_large_enough(
+    api: Client, people: People, audit: Audit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_trail, "EXPORT_PAGE_ROWS", 2)
+    monkeypatch.setattr(audit_export, "MOST_BYTES", 600)
+    await audit.write(rows=9)
+    answer = await api("GET", "v1/audit/export", token=people.auditor)
+    assert len(answer.body.splitlines()) == 2
+    assert "x-next-cursor" in answer.headers
+
+
+async def test_an_empty_export_is_an_empty_file(api: Client, people: People) -> None:
+    query = {"action": "nothing"}
+    assert (await api("GET", "v1/audit/export", token=people.admin, **query)).body == b""
+    answer = await api("GET", "v1/audit/export", token=people.admin, format="csv", **query)
+    assert answer.body.decode() == ",".join(COLUMNS) + "\r\n"
+
+
+@pytest.mark.parametrize(
+    "formula", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "  =1", "＝1", "|calc", "%0A=1"]
+)
+async def test_no_cell_is_a_formula(api: Client, people: People, audit: Audit, formula: str) -> None:
+    assert safe_cell(formula) == f"'{formula}"
+    await audit.write(resource_id=formula, action="x")
+    answer = await api("GET", "v1/audit/export", token=people.auditor, format="csv", action="x")
+    _, row = csv.reader(io.StringIO(answer.body.decode(), newline=""))
+    assert row[COLUMNS.index("resource_id")] == f"'{formula}"
+
+
+@pytest.mark.parametrize("text", ["", "a=1", "user:1", "{}", "1", "  ", "ü"])
+def test_other_cells_stay_as_they_are(text: str) -> None:
+    assert safe_cell(text) == text

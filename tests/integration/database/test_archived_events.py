@@ -1,0 +1,295 @@
+"""ArchivedEventRepository."""
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.database.models import ArchiveConfiguration, ArchivedEvent, ArchiveRun
+from shared.database.repositories.archived_events import ArchivedEventRepository, MapRow
+from shared.domain.archived_event import ArchivedEventState
+from tests.support.factories import START, Factory, record
+
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+WITHOUT_COPY = {"copy_id": None, "copy_etag": None, "revision": ""}
+
+
+@pytest.fixture
+async def configuration(make: Factory) -> ArchiveConfiguration:
+    return await make.configuration()
+
+
+@pytest.fixture
+def events(session: AsyncSession, configuration: ArchiveConfiguration) -> ArchivedEventRepository:
+    return ArchivedEventRepository(session, configuration.owner_id, configuration.id)
+
+
+@pytest.fixture
+def stranger(session: AsyncSession, configuration: ArchiveConfiguration) -> ArchivedEventRepository:
+    """The same configuration, asked for by somebody who does not own it."""
+    return ArchivedEventRepository(session, uuid.uuid4(), configuration.id)
+
+
+def _new(key: str, **columns: Any) -> dict[str, Any]:
+    defaults = {
+        "id": str(uuid.uuid4()),
+        "source_key": key,
+        "archive_key": f"archive of {key}",
+        "source_id": f"id of {key}",
+        "ical_uid": f"uid of {key}",
+        "original_start": START.isoformat(),
+        "state": "creating",
+        "start_at": START.isoformat(),
+    }
+    return defaults | columns
+
+
+async def _row(events: ArchivedEventRepository, key: str) -> MapRow:
+    return (await events.by_keys([key]))[key]
+
+
+async def test_a_key_is_entered_once_and_fixed_at_first_sight(
+    events: ArchivedEventRepository, make: Factory
+) -> None:
+    await events.add([_new("s:a"), _new("o:series:2026-03-02T09:00:00Z")])
+    await events.add([_new("s:a", archive_key="another", source_id="another"), _new("s:b")])
+    await events.add([])
+    found = await events.by_keys(["s:a", "s:b", "s:c", "o:series:2026-03-02T09:00:00Z"])
+    assert set(found) == {"s:a", "s:b", "o:series:2026-03-02T09:00:00Z"}
+    first = found["s:a"]
+    assert (first.archive_key, first.source_id, first.state) == ("archive of s:a", "id of s:a", "creating")
+    assert (first.original_start, first.start_at, first.generation) == (START, START, 0)
+    assert (first.copy_id, first.revision, first.merged_into, first.pending_since) == (None, "", None, None)
+
+
+async def test_the_map_of_a_configuration_is_its_owners_alone(
+    events: ArchivedEventRepository,
+    stranger: ArchivedEventRepository,
+    make: Factory,
+    configuration: ArchiveConfiguration,
+    session: AsyncSession,
+) -> None:
+    mine = await make.archived_event(configuration, source_key="s:same", ical_uid="same", pending_since=START)
+    await make.archived_event(source_key="s:same", ical_uid="same")
+    before = await _row(events, "s:same")
+    assert before.id == mine.id
+    assert [row.id for row in await events.by_ical_uids(["same"])] == [mine.id]
+    assert await stranger.by_keys(["s:same"]) == {}
+    assert await stranger.by_ical_uids(["same"]) == []
+    assert await stranger.in_window(START, START + DAY, 10) == []
+    assert await stranger.pending_outside(START - DAY, START, START - DAY, 10) == []
+    operation = await make.operation(await make.run(configuration), mine)
+    await stranger.set_state([mine.id], ArchivedEventState.REMOVED_BY_OWNER, START)
+    await stranger.merge({"s:same": ("s:other", "revision")}, START)
+    await stranger.separate(["s:same"], START)
+    await stranger.set_present(["s:same"], START)
+    await stranger.repoint(before, "s:stolen", "id", START, START)
+    await stranger.take_over(before, before, START)
+    await stranger.refresh_etag(mine.id, "stolen", START)
+    await stranger.apply_results([{"id": str(operation.id), "state": "removed"}], START)
+    session.expire_all()
+    assert await _row(events, "s:same") == before
+
+
+async def test_the_window_shows_living_rows_in_pages_in_the_order_of_the_calendar(
+    events: ArchivedEventRepository, make: Factory, configuration: ArchiveConfiguration
+) -> None:
+    async def at(key: str, start: timedelta, state: str = "present") -> None:
+        await make.archived_event(configuration, source_key=key, start_at=START + start, state=state)
+
+    for key, start in (("s:1", timedelta(0)), ("s:2", DAY - HOUR), ("s:early", -HOUR), ("s:late", DAY)):
+        await at(key, start)
+    await at("s:3", HOUR, "merged")
+    await at("s:4", HOUR, "creating")
+    for state in ("source_deleted", "removed_by_owner"):
+        await at(f"s:{state}", HOUR, state)
+    first = await events.in_window(START, START + DAY, 3)
+    rest = await events.in_window(START, START + DAY, 3, first[-1])
+    assert [row.source_key for row in (*first, *rest)] == ["s:1", "s:3", "s:4", "s:2"]
+
+
+async def test_failed_writes_outside_the_window_are_tried_again_for_a_while(
+    events: ArchivedEventRepository, make: Factory, configuration: ArchiveConfiguration
+) -> None:
+    async def failed(key: str, start: timedelta, since: timedelta | None, state: str = "creating") -> None:
+        pending = None if since is None else START + since
+        await make.archived_event(
+            configuration, source_key=key, start_at=START + start, pending_since=pending, state=state
+        )
+
+    await failed("s:before", -DAY, timedelta(0))
+    await failed("s:after", DAY, timedelta(0), "present")
+    await failed("s:inside", HOUR, timedelta(0))
+    await failed("s:too long ago", -DAY, -DAY)
+    await failed("s:never failed", -DAY, None)
+    await failed("s:removed", -DAY, timedelta(0), "removed_by_owner")
+    pending = await events.pending_outside(START, START + DAY, START - HOUR, 10)
+    assert [row.source_key for row in pending] == ["s:after", "s:before"]
+    assert len(await events.pending_outside(START, START + DAY, START - HOUR, 1)) == 1
+
+
+async def test_a_copy_the_owner_removed_is_no_candidate_for_another_source(
+    events: ArchivedEventRepository, make: Factory, configuration: ArchiveConfiguration
+) -> None:
+    for state in ("present", "source_deleted", "removed_by_owner"):
+        await make.archived_event(configuration, source_key=f"s:{state}", ical_uid="uid", state=state)
+    found = {row.source_key for row in await events.by_ical_uids(["uid", "unheard of"])}
+    assert found == {"s:present", "s:source_deleted"}
+
+
+async def test_a_source_that_is_back_is_present_again_if_it_has_a_copy(
+    events: ArchivedEventRepository, make: Factory, configuration: ArchiveConfiguration
+) -> None:
+    await make.archived_event(configuration, source_key="s:back", state="source_deleted")
+    await make.archived_event(configuration, source_key="s:bare", state="source_deleted", **WITHOUT_COPY)
+    await make.archived_event(configuration, source_key="s:removed", state="removed_by_owner")
+    keys = ["s:back", "s:bare", "s:removed"]
+    await events.set_present(keys, START)
+    states = {key: str(row.state) for key, row in (await events.by_keys(keys)).items()}
+    assert states == {"s:back": "present", "s:bare": "source_deleted", "s:removed": "removed_by_owner"}
+
+
+async def test_a_duplicate_points_to_its_representative_until_it_differs(
+    events: ArchivedEventRepository, make: Factory, configuration: ArchiveConfiguration
+) -> None:
+    await events.add([_new("s:b"), _new("s:c")])
+    await make.archived_event(configuration, source_key="s:a")
+    merges = {"s:b": ("s:a", "revision b"), "s:a": ("s:b", "revision a")}
+    await events.merge(merges, START)
+    merged = await _row(events, "s:b")
+    assert (merged.state, merged.merged_into, merged.revision) == ("merged", "s:a", "revision b")
+    # What has a copy of its own is never merged away.
+    assert (await _row(events, "s:a")).state is ArchivedEventState.PRESENT
+    await events.separate(["s:a", "s:b", "s:c"], START)
+    separate = await _row(events, "s:b")
+    assert (separate.state, separate.merged_into, separate.revision) == ("creating", None, "")
+    assert (await _row(events, "s:a")).state is ArchivedEventState.PRESENT
+
+
+async def test_the_copy_of_a_vanished_source_goes_to_its_successor(
+    events: ArchivedEventRepository, make: Factory, configuration: ArchiveConfiguration
+) -> None:
+    made = await make.archived_event(configuration, source_key="s:old", state="source_deleted")
+    await make.archived_event(configuration, source_key="s:twin", state="merged", merged_into="s:old")
+    row = await _row(events, "s:old")
+    await events.repoint(row, "s:new", "new id", START + HOUR, START)
+    assert await events.by_keys(["s:old"]) == {}
+    moved = await _row(events, "s:new")
+    assert (moved.id, moved.source_id, moved.original_start) == (made.id, "new id", START + HOUR)
+    assert (moved.state, moved.copy_id, moved.archive_key) == ("present", row.copy_id, row.archive_key)
+    assert (await _row(events, "s:twin")).merged_into == "s:new"
+
+
+async def test_a_successor_of_what_never_had_a_copy_is_created(
+    events: ArchivedEventRepository, make: Factory, configuration: ArchiveConfiguration
+) -> None:
+    await make.archived_event(configuration, source_key="s:old", state="source_deleted", **WITHOUT_COPY)
+    await events.repoint(await _row(events, "s:old"), "s:new", "new id", START, START)
+    assert (await _row(events, "s:new")).state is ArchivedEventState.CREATING
+
+
+async def test_the_heir_of_a_vanished_representative_takes_over_the_same_copy(
+    events: ArchivedEventRepository, make: Factory, configuration: ArchiveConfiguration
+) -> None:
+    await make.archived_event(configuration, source_key="s:former", generation=2)
+    for key in ("s:heir", "s:third"):
+        duplicate = {"state": "merged", "merged_into": "s:former", **WITHOUT_COPY}
+        await make.archived_event(configuration, source_key=key, **duplicate)
+    former, heir = await _row(events, "s:former"), await _row(events, "s:heir")
+    await events.take_over(former, heir, START)
+    rows = await events.by_keys(["s:former", "s:heir", "s:third"])
+    received = rows["s:heir"]
+    assert (received.state, received.merged_into) == (ArchivedEventState.PRESENT, None)
+    assert (received.copy_id, received.copy_etag) == (former.copy_id, former.copy_etag)
+    assert (received.archive_key, received.generation) == (former.archive_key, 2)
+    assert received.revision == former.revision
+    released = rows["s:former"]
+    assert (released.state, released.copy_id, released.revision) == ("source_deleted", None, "")
+    assert released.archive_key != former.archive_key
+    assert rows["s:third"].merged_into == "s:heir"
+
+
+async def test_every_copy_keeps_an_archive_key_of_its_own_through_two_successions(
+    events: ArchivedEventRepository, make: Factory, configuration: ArchiveConfiguration
+) -> None:
+    await make.archived_event(configuration, source_key="s:1")
+    for key in ("s:2", "s:3"):
+        await make.archived_event(
+            configuration, source_key=key, state="merged", merged_into="s:1", **WITHOUT_COPY
+        )
+    first = await _row(events, "s:1")
+    await events.take_over(first, await _row(events, "s:2"), START)
+    await events.take_over(await _row(events, "s:2"), await _row(events, "s:3"), START)
+    rows = await events.by_keys(["s:1", "s:2", "s:3"])
+    assert [key for key, row in rows.items() if row.copy_id is not None] == ["s:3"]
+    assert rows["s:3"].archive_key == first.archive_key
+    assert [key for key, row in rows.items() if row.archive_key == first.archive_key] == ["s:3"]
+
+
+@pytest.fixture
+async def run(make: Factory, configuration: ArchiveConfiguration) -> ArchiveRun:
+    return await make.run(configuration)
+
+
+async def _operation(make: Factory, run: ArchiveRun, event: ArchivedEvent) -> str:
+    written = record(owning_start=(START + HOUR).isoformat())
+    return str((await make.operation(run, event, record=written, revision="new")).id)
+
+
+async def test_a_write_that_arrived_makes_the_copy_present(
+    events: ArchivedEventRepository, make: Factory, configuration: ArchiveConfiguration, run: ArchiveRun
+) -> None:
+    event = await make.archived_event(
+        configuration, source_key="s:a", state="creating", pending_since=START, **WITHOUT_COPY
+    )
+    operation = await _operation(make, run, event)
+    await events.apply_results([{"id": operation, "state": "done", "copy_id": "c", "etag": "e"}], START)
+    row = await _row(events, "s:a")
+    assert (row.state, row.copy_id, row.copy_etag, row.revision) == ("present", "c", "e", "new")
+    assert (row.start_at, row.pending_since) == (START + HOUR, None)
+
+
+async def test_a_copy_found_with_another_revision_is_known_by_that(
+    events: ArchivedEventRepository, make: Factory, configuration: ArchiveConfiguration, run: ArchiveRun
+) -> None:
+    event = await make.archived_event(configuration, source_key="s:a", copy_id="kept", copy_etag="kept")
+    operation = await _operation(make, run, event)
+    await events.apply_results([{"id": operation, "state": "done", "revision": "what it holds"}], START)
+    row = await _row(events, "s:a")
+    assert (row.copy_id, row.copy_etag, row.revision) == ("kept", "kept", "what it holds")
+
+
+async def test_a_failed_write_is_pending_since_its_first_failure_and_a_removed_copy_is_not_wanted(
+    events: ArchivedEventRepository, make: Factory, configuration: ArchiveConfiguration, run: ArchiveRun
+) -> None:
+    failing = await make.archived_event(configuration, source_key="s:fails")
+    removed = await make.archived_event(configuration, source_key="s:removed", pending_since=START)
+    fails = await _operation(make, run, failing)
+    gone = await _operation(make, run, removed)
+    before = await _row(events, "s:fails")
+    await events.apply_results(
+        [{"id": fails, "state": "failed"}, {"id": gone, "state": "removed"}], START + HOUR
+    )
+    await events.apply_results([{"id": fails, "state": "failed"}], START + DAY)
+    await events.apply_results([], START)
+    after = await _row(events, "s:fails")
+    assert after.pending_since == START + HOUR
+    assert (after.state, after.revision, after.start_at) == (before.state, before.revision, before.start_at)
+    out = await _row(events, "s:removed")
+    assert (out.state, out.pending_since) == (ArchivedEventState.REMOVED_BY_OWNER, None)
+
+
+async def test_states_and_etags_are_set_by_id(
+    events: ArchivedEventRepository, make: Factory, configuration: ArchiveConfiguration
+) -> None:
+    one = await make.archived_event(configuration, source_key="s:1")
+    await make.archived_event(configuration, source_key="s:2")
+    await events.set_state([one.id], ArchivedEventState.SOURCE_DELETED, START)
+    await events.set_state([], ArchivedEventState.SOURCE_DELETED, START)
+    await events.refresh_etag(one.id, "newer", START)
+    rows = await events.by_keys(["s:1", "s:2"])
+    assert (rows["s:1"].state, rows["s:1"].copy_etag) == (ArchivedEventState.SOURCE_DELETED, "newer")
+    assert rows["s:2"].state is ArchivedEventState.PRESENT

@@ -1,0 +1,112 @@
+"""The page of requirements names nothing that does not exist, and claims nothing without a test."""
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+PAGE = ROOT / "docs" / "requirements.md"
+STATUSES = ("met", "not yet")
+_HEADER = ("what it asks for", "modules", "tests", "status")
+_NAMED = re.compile(r"`([^`]+)`")
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One row of the page."""
+
+    name: str
+    text: str
+    modules: tuple[str, ...]
+    tests: tuple[str, ...]
+    status: str
+
+
+def requirements() -> Iterator[Requirement]:
+    """Every row of every table of the page."""
+    for line in PAGE.read_text().splitlines():
+        if not line.startswith("|"):
+            continue
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        assert len(cells) == 5, line
+        name, text, modules, tests, status = cells
+        if set(name) == {"-"}:
+            continue
+        if (text, modules, tests, status) == _HEADER:
+            continue
+        yield Requirement(name, text, tuple(_NAMED.findall(modules)), tuple(_NAMED.findall(tests)), status)
+
+
+@cache
+def functions_in(path: str) -> frozenset[str]:
+    """The test functions of a module, those in classes included."""
+    nodes = ast.walk(ast.parse((ROOT / path).read_text()))
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    return frozenset(n.name for n in nodes if isinstance(n, functions) and n.name.startswith("test_"))
+
+
+ALL = list(requirements())
+
+
+@pytest.mark.parametrize("requirement", ALL, ids=lambda requirement: requirement.name)
+def test_what_a_requirement_names_exists(requirement: Requirement) -> None:
+    for module in requirement.modules:
+        assert (ROOT / module).is_file(), f"{module} does not exist"
+    for test in requirement.tests:
+        path, _, function = test.partition("::")
+        assert path.startswith("tests/"), f"{path} holds no tests"
+        assert (ROOT / path).is_file(), f"{path} does not exist"
+        assert not function or function in functions_in(path), f"{path} has no {function}"
+
+
+@pytest.mark.parametrize("requirement", ALL, ids=lambda requirement: requirement.name)
+def test_what_is_met_has_modules_and_tests_and_what_is_not_says_what_is_missing(
+    requirement: Requirement,
+) -> None:
+    assert requirement.status in STATUSES
+    assert requirement.text
+    if requirement.status == "met":
+        assert requirement.modules, "it names no module"
+        assert requirement.tests, "it names no test"
+        assert all("::" in test for test in requirement.tests), "it names a file instead of a test"
+        assert "Missing:" not in requirement.text
+    else:
+        assert "Missing:" in requirement.text
+
+
+def test_every_requirement_stands_once_and_no_section_is_left_out() -> None:
+    names = [requirement.name for requirement in ALL]
+    assert len(names) == len(set(names))
+    text = PAGE.read_text()
+    for number in (*range(1, 9), 14):
+        assert f"\n## {number}. " in text
+    rules = {
+        2: 15, 3: 6, 4: 8, 5: 9, 6: 4, 7: 4, 8: 4,
+    }  # fmt: skip
+    covered = set(_rules(names))
+    for section, last in rules.items():
+        assert {f"{section}.{rule}" for rule in range(1, last + 1)} <= covered, f"section {section}"
+    assert {str(section) for section in (1, *range(9, 16))} <= covered
+
+
+def _rules(names: list[str]) -> Iterator[str]:
+    for name in names:
+        numbers = re.findall(r"\d+(?:\.\d+)?", name)
+        if " to " in name:
+            section, first = numbers[0].split(".")
+            yield from (f"{section}.{rule}" for rule in range(int(first), int(numbers[1].split(".")[1]) + 1))
+        yield from numbers
+
+
+def test_every_repository_has_its_test_module() -> None:
+    folder = ROOT / "shared" / "database" / "repositories"
+    # The common base, and what is asked of the schema as a whole, have no table of their own.
+    names = {path.stem for path in folder.glob("*.py")} - {"__init__", "base"}
+    tested = "".join(path.read_text() for path in (ROOT / "tests" / "integration").rglob("test_*.py"))
+    untested = {name for name in names if f"shared.database.repositories.{name} import" not in tested}
+    assert untested <= {"schema"}, untested
