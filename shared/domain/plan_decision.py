@@ -12,6 +12,13 @@ from shared.domain.purpose import LeftOut
 from shared.domain.source_event import SourceEvent
 
 
+_MAY_HAVE_COPY = (
+    ArchivedEventState.PRESENT,
+    ArchivedEventState.SOURCE_DELETED,
+    ArchivedEventState.CONSUMED,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class KnownOverlap:
     """An event's place in a stored group of overlapping events (domain.md 5.9).
@@ -34,8 +41,9 @@ class KnownEvent:
     """One row of the map. ``pending``: its last write failed or was never done (domain.md 2.2).
 
     ``merged_into`` is the representative of a merged event or the meeting of a consumed one. ``has_copy``
-    is read of consumed ones alone, which may have been archived by themselves before. ``modifications``
-    are those that made the times of its copy.
+    tells whether a copy of its own was ever made: a source may vanish before it was archived, and a
+    modification may have been archived by itself before it was consumed. ``modifications`` are those
+    that made the times of its copy.
     """
 
     source_key: str
@@ -43,16 +51,14 @@ class KnownEvent:
     revision: str
     merged_into: str | None
     pending: bool
-    has_copy: bool = False
+    has_copy: bool = True
     left_out: LeftOut | None = None
     modifications: tuple[Modification, ...] = ()
 
     @property
     def archived(self) -> bool:
         """Whether a copy of its own is in the archive calendar, as far as known."""
-        if self.state is ArchivedEventState.CONSUMED:
-            return self.has_copy
-        return self.state in (ArchivedEventState.PRESENT, ArchivedEventState.SOURCE_DELETED)
+        return self.has_copy and self.state in _MAY_HAVE_COPY
 
 
 class Action(StrEnum):

@@ -5,13 +5,8 @@ from collections.abc import Sequence
 from shared.domain.archived_event import ArchivedEventState
 from shared.domain.plan_decision import Candidate, Decision, merge
 
-# A row in one of these states has no copy, so that another duplicate may stand for it.
-_WITHOUT_CLAIM = (
-    ArchivedEventState.MERGED,
-    ArchivedEventState.CONSUMED,
-    ArchivedEventState.LEFT_OUT,
-    ArchivedEventState.FLAGGED,
-)
+# Without a copy now, but no other duplicate may take their place: one is on its way, one is unwanted.
+_CLAIMING = (ArchivedEventState.CREATING, ArchivedEventState.REMOVED_BY_OWNER)
 
 
 def separate_duplicates(batch: Sequence[Candidate]) -> tuple[list[Candidate], list[Decision]]:
@@ -37,7 +32,7 @@ def separate_duplicates(batch: Sequence[Candidate]) -> tuple[list[Candidate], li
 
 def _claims(candidate: Candidate) -> bool:
     known = candidate.known
-    return known is not None and (known.archived or known.state not in _WITHOUT_CLAIM)
+    return known is not None and (known.archived or known.state in _CLAIMING)
 
 
 def _succession(candidate: Candidate) -> tuple[int, str]:

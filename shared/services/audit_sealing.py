@@ -36,15 +36,17 @@ class AuditSealer:
         everything = self._everything_at is None or now - self._everything_at >= _EVERYTHING_EVERY
         async with self._database.session() as session:
             tenants = await AuditSealRepository(session).tenants_unscoped()
-        sealed, failures = 0, list[Exception]()
+        sealed, whole, failures = 0, True, list[Exception]()
         for tenant_id in tenants:
             try:
-                sealed += await self.seal_tenant(tenant_id, since=None if everything else now - _RECENT)
+                rows = await self.seal_tenant(tenant_id, since=None if everything else now - _RECENT)
+                sealed += rows
+                whole = whole and rows < BATCHES * BATCH_ROWS
             except Exception as failure:
                 failures.append(failure)
         if failures:
             raise ExceptionGroup("sealing the audit", failures)
-        if everything:
+        if everything and whole:
             self._everything_at = now
         return sealed
 

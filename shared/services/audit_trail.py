@@ -25,8 +25,8 @@ from shared.services.audit import value_context
 from shared.services.audit_export import ExportFile, ExportWriter
 from shared.services.person_keys import PersonKey, PersonKeys
 
-#: Rows read in one transaction of an export.
-EXPORT_PAGE_ROWS = 500
+#: Rows read in one transaction of an export, and made readable without a break.
+EXPORT_PAGE_ROWS = 200
 type Keys = Mapping[UUID, PersonKey | None]
 
 

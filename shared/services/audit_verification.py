@@ -8,7 +8,8 @@ from shared.domain.caller import Caller
 from shared.schemas.audit import AuditBreak, AuditVerification, AuditVerificationQuery
 from shared.services.access import Access
 
-BATCH_ROWS = 1000
+#: Rows read in one transaction, and hashed without a break.
+BATCH_ROWS = 500
 
 
 class AuditVerifier:

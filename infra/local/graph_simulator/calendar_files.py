@@ -1,6 +1,5 @@
 """iCalendar files into a calendar: series, exceptions, zones; what cannot be represented is listed."""
 
-import warnings
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta, tzinfo
@@ -8,9 +7,9 @@ from typing import Any
 
 import icalendar
 from icalendar import Component
-from icalendar.timezone import tzp
 
 from .calendar_events import READ, EventReader, UnreadableEventError
+from .calendar_reading import read_calendars
 from .calendar_series import SeriesReader
 from .calendar_zones import FileZones, calendar_zone
 from .errors import GraphError, LoadError
@@ -38,7 +37,8 @@ class _Import:
         self._loader = loader
         self._calendar = calendar
         self._notes: list[Json] = []
-        self._files = _parse(raw)
+        self._files, broken = read_calendars(raw)
+        self._notes.extend(broken)
         wished = query.get("zone")
         if wished is not None and find_zone(wished) is None:
             raise LoadError(f"unknown time zone {wished!r}")
@@ -165,24 +165,6 @@ def _start_text(event: Component) -> str:
     except ValueError:
         return ""
     return encoded.decode("utf-8", "replace") if isinstance(encoded, bytes) else str(encoded)
-
-
-def _parse(raw: bytes) -> list[Component]:
-    text = raw.decode("utf-8-sig", "replace")
-    if "BEGIN:VCALENDAR" not in text.upper():
-        raise LoadError("not an iCalendar text: BEGIN:VCALENDAR is missing")
-    # The parser keeps the zones of earlier files by name alone; choosing its provider anew forgets them.
-    tzp.use_zoneinfo()
-    try:
-        with warnings.catch_warnings():
-            # It warns of vendors' prefixes of zone names, which known_zone deals with.
-            warnings.simplefilter("ignore")
-            files: Any = icalendar.Calendar.from_ical(text, multiple=True)
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-        raise LoadError(f"not a readable iCalendar text: {error}") from None
-    if not files:
-        raise LoadError("not a complete iCalendar text: END:VCALENDAR is missing")
-    return list(files)
 
 
 def _day(query: Mapping[str, str], name: str) -> date | None:

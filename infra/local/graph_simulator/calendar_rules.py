@@ -15,6 +15,7 @@ _DAY_CODES = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _KNOWN = frozenset(
     {"FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST", "BYDAY", "BYMONTH", "BYMONTHDAY", "BYSETPOS"}
 )
+_BOUNDS = ("UNTIL", "COUNT")
 _MAX_COUNT = 999
 #: How many dates are compared before a pattern is trusted.
 _COMPARED = 800

@@ -15,7 +15,6 @@ from shared.services.archiving.sending import BatchOutcome, BatchSender
 
 BATCH_OPERATIONS = 20
 BATCH_BYTES = 3_000_000
-LONGEST_WAIT_SECONDS = 20.0
 # After so many batches in a row that settled nothing the trouble is bigger than a batch: come back later.
 FRUITLESS_BATCHES_IN_A_ROW = 2
 
@@ -78,7 +77,7 @@ class _Application:
         previous = BatchOutcome()
         batch = await self._claim()
         while batch:
-            resume_at = await self._wait_for_mailbox()
+            resume_at = await self._lease.wait_out_pause()
             if resume_at is not None:
                 break
             outcome, batch = await self._step(batch, previous)
@@ -126,17 +125,6 @@ class _Application:
             claimed = await operations.claim(self._context.run_id, now, count, BATCH_BYTES)
         self._budget -= len(claimed)
         return claimed
-
-    async def _wait_for_mailbox(self) -> datetime | None:
-        """Wait out a short pause; a long one is returned, to be waited out by a durable timer."""
-        not_before = self._lease.not_before
-        if not_before is None:
-            return None
-        wait = (not_before - self._ports.clock.now()).total_seconds()
-        if wait > LONGEST_WAIT_SECONDS:
-            return not_before
-        await self._ports.clock.sleep(wait)
-        return None
 
     async def _record(self, outcome: BatchOutcome) -> None:
         await self._recorder.record(self._lease, outcome.results)

@@ -10,6 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.database.repositories.mailbox_gates import Lease, MailboxGateRepository
 from shared.services.archiving.context import ArchivingPorts
 
+LONGEST_WAIT_SECONDS = 20.0
+
 
 class LeaseLost(Exception):
     """Another holder took the mailbox over: stop, write nothing more."""
@@ -50,6 +52,16 @@ class HeldLease:
         if left <= self._ports.settings.batch_timeout_seconds:
             async with self._ports.database.session() as session:
                 await self.renew(session)
+
+    async def wait_out_pause(self) -> datetime | None:
+        """Wait until the mailbox wants to hear from us; a long wait is returned, for a durable timer."""
+        if self.not_before is None:
+            return None
+        wait = (self.not_before - self._ports.clock.now()).total_seconds()
+        if wait > LONGEST_WAIT_SECONDS:
+            return self.not_before
+        await self._ports.clock.sleep(wait)
+        return None
 
     async def close_mailbox_until(self, until: datetime) -> None:
         """Bind every process to Graph's Retry-After."""

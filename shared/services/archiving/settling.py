@@ -15,7 +15,6 @@ from shared.domain.archive_run import OperationAction, OperationState
 from shared.services.archiving.applying import (
     BATCH_BYTES,
     BATCH_OPERATIONS,
-    LONGEST_WAIT_SECONDS,
 )
 from shared.services.archiving.context import ArchivingPorts, RunContext, accounted, load_context
 from shared.services.archiving.lease import HeldLease, LeaseLost, mailbox_lease
@@ -76,23 +75,13 @@ class _Settlement:
 
     async def run(self) -> SettleProgress:
         """First the lookups, whose writes must not be repeated blindly, then the resends."""
-        paused = await self._mailbox_pause()
+        paused = await self._lease.wait_out_pause()
         if paused is None:
             await self._look_up_forgotten()
             await self._resend_remembered()
         async with self._ports.database.session() as session:
             left = await self._context.operations(session).sent()
         return SettleProgress(left, self._next_attempt(paused) if left else None)
-
-    async def _mailbox_pause(self) -> datetime | None:
-        not_before = self._lease.not_before
-        if not_before is None:
-            return None
-        wait = (not_before - self._ports.clock.now()).total_seconds()
-        if wait > LONGEST_WAIT_SECONDS:
-            return not_before
-        await self._ports.clock.sleep(wait)
-        return None
 
     @property
     def _remembered_since(self) -> datetime:

@@ -119,4 +119,6 @@ def route(method: str, path: str) -> tuple[str, dict[str, str]]:
             parts = operation.route.split("/")
             named = zip(parts, segments, strict=True)
             return operation.id, {part[1:-1]: value for part, value in named if part.startswith("{")}
+    if method in ("GET", "HEAD") and segments[0] == "docs":
+        return "docs_file", {"file": "/".join(segments[1:])}
     return ("preflight" if method == "OPTIONS" else "unserved"), {"path": path}

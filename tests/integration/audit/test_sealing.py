@@ -8,12 +8,14 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
+import function_app
 from shared import telemetry
 from shared.clock import SystemClock
 from shared.database.models import AuditEntry
 from shared.domain.caller import Caller
 from shared.services import audit_sealing
 from shared.services.audit_sealing import AuditSealer
+from tests.integration.api.caller import Caller as Client
 from tests.integration.audit.conftest import Audit
 from tests.support.factories import START, TENANT, Factory
 
@@ -119,7 +121,9 @@ async def test_a_backlog_is_sealed_in_bounded_batches_over_several_passes(
 ) -> None:
     monkeypatch.setattr(audit_sealing, "BATCH_ROWS", 4)
     monkeypatch.setattr(audit_sealing, "BATCHES", 2)
-    await audit.write(rows=19)
+    async with audit.database.session() as session:
+        for _ in range(19):
+            await Factory(session).audit_entry(occurred_at=START)
     assert [await audit.sealer.seal() for _ in range(4)] == [8, 8, 3, 0]
     assert (await audit.verify()).intact
 
@@ -194,3 +198,10 @@ async def test_what_is_sealed_is_the_row_as_stored(audit: Audit) -> None:
         )
     assert await audit.sealer.seal() == 2
     assert (await audit.verify()).intact
+
+
+async def test_the_timer_seals(api: Client, audit: Audit) -> None:
+    await audit.write(rows=2)
+    functions = {each.get_function_name(): each for each in function_app.app.get_functions()}
+    await functions["seal_audit_chain"].get_user_function()(None)
+    assert await audit.positions() == [1, 2]

@@ -10,12 +10,11 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.constraint_errors import AlreadyExists
 from shared.database.engine import Database
 from shared.database.models import ArchiveConfiguration, ArchivedEvent, ArchiveOperation, ArchiveRun
 from shared.database.repositories.archive_operations import ArchiveOperationRepository, ClaimedOperation
 from shared.domain.archive_run import OperationAction, OperationState, RunState
-from tests.support.factories import START, Factory, record
+from tests.support.factories import START, Factory
 
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
@@ -43,20 +42,6 @@ def _ids(claimed: Sequence[ClaimedOperation]) -> list[uuid.UUID]:
 async def _fresh(session: AsyncSession, operation: ArchiveOperation) -> ArchiveOperation:
     await session.refresh(operation)
     return operation
-
-
-def _row(key: str, position: int = 1, state: str = "planned", **columns: Any) -> dict[str, Any]:
-    defaults = {
-        "id": str(uuid.uuid4()),
-        "position": position,
-        "source_key": key,
-        "action": "create",
-        "state": state,
-        "payload": {"subject": key},
-        "record": record(subject=key),
-        "revision": f"revision of {key}",
-    }
-    return defaults | columns
 
 
 async def _event(make: Factory, session: AsyncSession, run: ArchiveRun, key: str) -> ArchivedEvent:
@@ -307,90 +292,36 @@ class TestRecord:
         assert await operations.remaining(run.id, OperationState.DONE) == 3
 
 
-class TestDrafts:
-    """Bodies are kept with their page; decisions turn drafts to planned or delete them."""
+class TestReading:
+    """What people see of a run's writes."""
 
-    async def test_what_is_added_takes_revision_and_etag_of_the_copy_it_changes(
+    async def test_the_writes_of_a_run_are_paged_in_the_order_of_the_calendar(
         self, operations: ArchiveOperationRepository, make: Factory, run: ArchiveRun, session: AsyncSession
     ) -> None:
-        event = await _event(make, session, run, "s:a")
-        await operations.add(run.id, [_row("s:a"), _row("s:unknown to the map")])
-        added = (await session.execute(select(ArchiveOperation))).scalar_one()
-        assert (added.archived_event_id, added.owner_id) == (event.id, run.owner_id)
-        assert (added.previous_revision, added.if_match) == (event.revision, event.copy_etag)
-        assert (added.payload, added.payload_bytes) == ({"subject": "s:a"}, len('{"subject": "s:a"}'))
-        await operations.add(run.id, [])
+        third, first, second = [await make.operation(run, position=n, state="done") for n in (3, 1, 1)]
+        failed = await make.operation(run, position=2, state="failed")
+        await make.operation(run, position=0, state="draft")
+        await make.operation(position=0, state="done")
+        page = await operations.of_run(run.id, None, None, 2)
+        assert {row["id"] for row in page} == {first.id, second.id}
+        after = (page[-1]["position"], page[-1]["id"])
+        rest = await operations.of_run(run.id, None, after, 2)
+        assert [row["id"] for row in rest] == [failed.id, third.id]
+        assert [row["id"] for row in await operations.of_run(run.id, "failed", None, 9)] == [failed.id]
+        assert await _of_stranger(session, run).of_run(run.id, None, None, 9) == []
+        assert {"payload", "record"}.isdisjoint(page[0])
 
-    async def test_drafts_are_promoted_discarded_and_the_rest_dropped(
+    async def test_planned_again_by_a_run_that_is_over_it_is_cancelled(
         self, operations: ArchiveOperationRepository, make: Factory, run: ArchiveRun, session: AsyncSession
     ) -> None:
-        for key in ("s:keep", "s:drop", "s:nobody", "s:planned"):
-            await _event(make, session, run, key)
-        drafts = [_row(key, state="draft") for key in ("s:keep", "s:drop", "s:nobody")]
-        await operations.add(run.id, [*drafts, _row("s:planned")])
-        await operations.promote(run.id, ["s:keep", "s:unheard of"])
-        await operations.discard(run.id, ["s:drop", "s:planned"])
-        assert await _states(session, run) == {
-            "s:keep": "planned",
-            "s:nobody": "draft",
-            "s:planned": "planned",
-        }
-        await operations.promote(run.id, [])
-        await operations.discard(run.id, [])
-        await operations.discard_rest(run.id)
-        assert await _states(session, run) == {"s:keep": "planned", "s:planned": "planned"}
-
-    async def test_an_event_on_two_pages_has_one_operation_with_the_later_body(
-        self, operations: ArchiveOperationRepository, make: Factory, run: ArchiveRun, session: AsyncSession
-    ) -> None:
-        await _event(make, session, run, "s:twice")
-        await operations.add(run.id, [_row("s:twice", state="draft")])
-        later = _row("s:twice", payload={"subject": "later"}, revision="later")
-        await operations.add(run.id, [later])
-        # A planned one is decided: what comes after it is for the next run.
-        await operations.add(run.id, [_row("s:twice", payload={"subject": "too late"})])
-        kept = (await session.execute(select(ArchiveOperation))).scalar_one()
-        assert (kept.state, kept.payload, kept.revision) == ("planned", {"subject": "later"}, "later")
-
-    async def test_an_event_has_one_open_operation_whatever_the_run(
-        self, operations: ArchiveOperationRepository, make: Factory, run: ArchiveRun, session: AsyncSession
-    ) -> None:
-        event = await _event(make, session, run, "s:open")
-        sent = await make.operation(run, event, state="sent", first_sent_at=START, last_sent_at=START)
-        later = await make.run(await session.get_one(ArchiveConfiguration, run.configuration_id))
-        assert await operations.open_keys(later.id) == {"s:open"}
-        assert await operations.open_keys(run.id) == frozenset()
-        await operations.add(later.id, [_row("s:open", state="draft")])
-        with pytest.raises(Exception, match="uq_archive_operations_open"):
-            async with session.begin_nested():
-                await operations.promote(later.id, ["s:open"])
-        await operations.record([{"id": str(sent.id), "state": "done"}], START)
-        await operations.promote(later.id, ["s:open"])
-        assert await _states(session, later) == {"s:open": "planned"}
-
-    async def test_the_database_refuses_a_second_open_operation_in_words(self, database: Database) -> None:
-        async with database.session() as session:
-            make = Factory(session)
-            run = await make.run()
-            sent = await make.operation(run, state="sent", first_sent_at=START, last_sent_at=START)
-            later = await make.run(await session.get_one(ArchiveConfiguration, run.configuration_id))
-
-        async def plan_again() -> None:
-            async with database.session() as session:
-                operations = ArchiveOperationRepository(session, run.owner_id, run.configuration_id)
-                await operations.add(later.id, [_row(sent.source_key)])
-
-        with pytest.raises(AlreadyExists, match="open operation"):
-            await plan_again()
-
-    async def test_planning_starts_over_without_what_was_never_sent(
-        self, operations: ArchiveOperationRepository, make: Factory, run: ArchiveRun, session: AsyncSession
-    ) -> None:
-        draft = await make.operation(run, state="draft")
-        planned = await make.operation(run)
-        once_sent = await make.operation(run, first_sent_at=START)
-        done = await make.operation(run, state="done")
-        await operations.clear_unsent(run.id)
-        left = await _states(session, run)
-        assert left == {once_sent.source_key: "planned", done.source_key: "done"}
-        assert {draft.source_key, planned.source_key}.isdisjoint(left)
+        configuration = await session.get_one(ArchiveConfiguration, run.configuration_id)
+        over = await make.run(configuration, state=RunState.COMPLETED)
+        orphan, sent = await make.operation(over), await make.operation(over, state="sent")
+        carried = await make.operation(run)
+        ids = [orphan.id, sent.id, carried.id]
+        await _of_stranger(session, run).cancel_orphans(ids, START)
+        assert (await _fresh(session, orphan)).state == "planned"
+        await operations.cancel_orphans(ids, START)
+        await operations.cancel_orphans([], START)
+        states = [(await _fresh(session, each)).state for each in (orphan, sent, carried)]
+        assert states == ["cancelled", "sent", "planned"]

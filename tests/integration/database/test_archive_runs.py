@@ -207,3 +207,17 @@ async def test_a_run_is_found_by_id_alone_for_the_workflow(runs: ArchiveRunRepos
     run = await make.run()
     assert await runs.get_unscoped(run.id, lock=True) is run
     assert await runs.get_unscoped(uuid.uuid4()) is None
+
+
+async def test_whether_anything_of_a_configuration_is_open(
+    runs: ArchiveRunRepository, configuration: ArchiveConfiguration, make: Factory
+) -> None:
+    where = (configuration.owner_id, configuration.id)
+    assert await runs.any_open(*where) is False
+    run = await make.run(configuration)
+    assert await runs.any_open(*where) is True
+    assert await runs.any_open(uuid.uuid4(), configuration.id) is False
+    assert await runs.begin(run, START) is True
+    assert await runs.any_open(*where) is True
+    await runs.finish(run.id, RunState.COMPLETED, {}, START)
+    assert await runs.any_open(*where) is False

@@ -259,6 +259,17 @@ async def test_nothing_is_dropped_silently(admin: httpx.AsyncClient) -> None:
     assert report["outside_range"] == 1
 
 
+async def test_one_malformed_event_does_not_cost_the_file(admin: httpx.AsyncClient) -> None:
+    report = await load(
+        admin,
+        CUSTOM_ZONE,
+        event("good", "DTSTART;TZID=Our Office:20260701T100000", "DURATION:PT1H"),
+        event("bad", "DTSTART:20260701T100000Z", "RRULE:FREQ=DAILY", "EXDATE:last week", "DURATION;=:PT1H"),
+    )
+    assert times(await shown(admin)) == ["2026-07-01T08:00"]
+    assert reasons(report)[0].startswith("bad: not loaded: it cannot be read")
+
+
 async def test_exception_graph_would_refuse_is_loaded_beside_its_series(admin: httpx.AsyncClient) -> None:
     report = await load(
         admin,

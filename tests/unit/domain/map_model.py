@@ -104,9 +104,7 @@ def apply(decisions: Iterable[Decision], rows: MapRows) -> MapRows:
                 after[key] = row(key, revision, modifications=decision.modifications)
             case Action.UNCHANGED:
                 assert before is not None
-                after[key] = replace(
-                    before, state=ArchivedEventState.PRESENT, merged_into=None, has_copy=False
-                )
+                after[key] = replace(before, state=ArchivedEventState.PRESENT, merged_into=None)
             case Action.REMOVED_BY_OWNER:
                 pass
     return after

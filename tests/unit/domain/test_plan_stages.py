@@ -104,6 +104,14 @@ def test_an_orphan_archived_before_is_consumed_and_its_copy_stays_known() -> Non
     assert (again.action, again.changed) == (Action.UNCHANGED, True)
 
 
+def test_a_source_that_vanished_before_it_was_archived_and_comes_back_is_created() -> None:
+    rows = {"s:m": row("s:m", state=ArchivedEventState.SOURCE_DELETED, has_copy=False)}
+    assert actions(planned(MEETING, rows=rows)) == {"m": "create"}
+    twin = replace(MEETING, id="a")
+    rows["s:a"] = row("s:a", revision(twin))
+    assert actions(planned(MEETING, twin, rows=rows)) == {"m": "merge", "a": "unchanged"}
+
+
 def test_what_did_not_take_place_or_lasts_days_neither_modifies_nor_is_modified() -> None:
     cancelled = replace(EXTENSION, is_cancelled=True)
     assert actions(planned(MEETING, cancelled)) == {"m": "create", "x": "create"}
@@ -174,7 +182,7 @@ def test_a_failed_meeting_read_by_its_id_keeps_its_modifications_while_they_fit(
 
 
 def test_an_event_that_moved_into_the_margin_is_decided_as_it_is_seen_there() -> None:
-    rows = {"s:x": row("s:x", "old", state=ArchivedEventState.CONSUMED, merged_into="s:m")}
+    rows = {"s:x": row("s:x", "old", state=ArchivedEventState.CONSUMED, merged_into="s:m", has_copy=False)}
     meeting = make_event("m", WINDOW.end + timedelta(hours=2))
     extension = replace(EXTENSION, start=meeting.end, end=meeting.end + timedelta(minutes=30))
     planner = Planner(WINDOW)
@@ -417,7 +425,8 @@ def test_a_flagged_event_keeps_standing_for_its_duplicates() -> None:
 def test_a_waiting_event_that_moved_to_a_later_day_waits_for_that_days_run() -> None:
     later = make_event("a", WINDOW.end + timedelta(days=5))
     for state in (ArchivedEventState.FLAGGED, ArchivedEventState.LEFT_OUT, ArchivedEventState.CONSUMED):
-        decision = Planner(WINDOW, policies=FLAG).decide_single(later, row("s:a", state=state))
+        known = row("s:a", state=state, has_copy=False)
+        decision = Planner(WINDOW, policies=FLAG).decide_single(later, known)
         assert not decision.changed
         assert decision.action in (Action.FLAG, Action.LEAVE_OUT, Action.CONSUME)
     earlier = make_event("a", WINDOW.start - timedelta(days=5))

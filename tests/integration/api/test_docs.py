@@ -1,0 +1,135 @@
+"""The description of the API: complete, true in its examples, and shown without any other site."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import pytest
+
+from shared.triggers.http.registry import OPERATIONS, permission_table
+from tests.integration.api.caller import Caller, problem
+
+
+@pytest.fixture
+async def document(stranger: Caller) -> dict[str, Any]:
+    response = await stranger("GET", "openapi.json")
+    assert (response.status, response.headers["content-type"]) == (200, "application/json")
+    found: dict[str, Any] = response.json
+    return found
+
+
+def operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for path in document["paths"].values():
+        yield from path.values()
+
+
+def nodes(value: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(value, dict):
+        yield value
+        for inner in value.values():
+            yield from nodes(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from nodes(inner)
+
+
+def resolve(document: dict[str, Any], reference: str) -> Any:
+    found: Any = document
+    for step in reference.removeprefix("#/").split("/"):
+        found = found[step]
+    return found
+
+
+async def test_every_operation_is_described(document: dict[str, Any]) -> None:
+    described = {operation["operationId"]: operation for operation in operations(document)}
+    declared = {name for name, operation in OPERATIONS.items() if "{*" not in operation.route}
+    assert set(described) == declared
+    assert document["openapi"].startswith("3.1")
+    for name, operation in described.items():
+        assert operation["summary"], name
+        assert operation["description"], name
+        statuses = set(operation["responses"])
+        assert {"422", "500", "503"} <= statuses, name
+        if OPERATIONS[name].roles is not None:
+            assert {"401", "403", "429"} <= statuses, name
+            assert {"bearer": []} in operation["security"]
+        else:
+            assert operation["security"] == []
+        assert {str(status) for status in OPERATIONS[name].errors} <= statuses
+
+
+async def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
+    for node in nodes(document):
+        if isinstance(node.get("$ref"), str):
+            resolve(document, node["$ref"])
+        for link in node.get("links", {}).values() if isinstance(node.get("links"), dict) else ():
+            assert link["operationId"] in OPERATIONS
+    assert all(re.fullmatch(r"[A-Za-z0-9]+", name) for name in document["components"]["schemas"])
+
+
+async def test_every_example_is_valid(document: dict[str, Any]) -> None:
+    whole = {"$schema": "https://json-schema.org/draft/2020-12/schema", "components": document["components"]}
+
+    def check(schema: dict[str, Any], example: Any) -> None:
+        validator = jsonschema_rs.validator_for(whole | schema, validate_formats=True)
+        assert not list(validator.iter_errors(example)), (schema, example)
+
+    checked = 0
+    for schema in document["components"]["schemas"].values():
+        for example in schema.get("examples", []):
+            check(schema, example)
+            checked += 1
+    for node in nodes(document):
+        if "schema" in node and "example" in node:
+            check(node["schema"], node["example"])
+            checked += 1
+    assert checked > 40
+
+
+async def test_the_examples_of_requests_are_accepted_by_the_models(document: dict[str, Any]) -> None:
+    for operation in OPERATIONS.values():
+        if operation.body is not None:
+            name = operation.body.__name__
+            example = document["components"]["schemas"][name]["examples"][0]
+            operation.body.model_validate_json(json.dumps(example))
+
+
+async def test_the_page_and_its_files_come_from_here_alone(stranger: Caller) -> None:
+    page = await stranger("GET", "docs")
+    assert page.headers["content-type"] == "text/html"
+    files = re.findall(r'(?:src|href)="([^"]+)"', page.body.decode())
+    assert len(files) == 4
+    for name in files:
+        assert "://" not in name
+        file = await stranger("GET", name)
+        assert file.status == 200, name
+        assert file.body
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert re.findall(r"https?://[^ ;]+", policy) == [stranger.app.settings.authority]
+    assert b"SwaggerUIBundle" in (await stranger("GET", "docs/swagger-ui-bundle.js")).body
+    start = (await stranger("GET", "docs/start.js")).body.decode()
+    assert "validatorUrl: null" in start
+    assert "usePkceWithAuthorizationCodeGrant" in start
+
+
+@pytest.mark.parametrize(
+    "name", ["nothing", "../openapi.py", "%2e%2e/settings.py", "swagger-ui.css/..", "LICENSE", ""]
+)
+async def test_no_other_file_is_served(stranger: Caller, name: str) -> None:
+    problem(await stranger("GET", f"docs/{name}"), 404)
+
+
+async def test_the_permission_table_is_printed() -> None:
+    root = Path(__file__).parents[3]
+    command = [sys.executable, "-m", "shared.triggers.http.permissions"]
+    printed = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout
+    lines = printed.splitlines()
+    assert len(lines) == len(list(permission_table())) + 1
+    (line,) = [each for each in lines if each.endswith("create_user")]
+    assert re.split(r"\s{2,}", line) == ["POST", "/api/v1/users", "Admin", "the tenant's", "create_user"]

@@ -1,0 +1,1 @@
+"""What must hold against anyone: the contract under arbitrary requests, and who may do what."""
