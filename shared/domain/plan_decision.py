@@ -11,7 +11,6 @@ from shared.domain.modifications import Modification
 from shared.domain.purpose import LeftOut
 from shared.domain.source_event import SourceEvent
 
-
 _MAY_HAVE_COPY = (
     ArchivedEventState.PRESENT,
     ArchivedEventState.SOURCE_DELETED,

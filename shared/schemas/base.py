@@ -114,5 +114,11 @@ class NoQuery(Input):
     """The query of an operation that takes no parameters."""
 
 
+class AnyQuery(Input):
+    """Whatever parameters there are; they mean nothing."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
 class NoBody(Input):
     """The body of an operation that takes none."""

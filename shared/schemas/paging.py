@@ -14,6 +14,8 @@ from shared.schemas.base import Input, Resource
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
+#: Ends the cursors of numbered lists, so that none is taken for one of a list in order of time.
+_OF_PLACES = b"numbers"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -49,26 +51,26 @@ class Place:
 
     def cursor(self) -> str:
         """The opaque text for the caller."""
-        return _pack(self.number, self.id)
+        return _pack(self.number, self.id, _OF_PLACES)
 
     @classmethod
     def of(cls, cursor: str | None) -> "Place | None":
         """The place of a cursor of ours; raises ValidationFailed naming ``cursor`` for any other text."""
-        return None if cursor is None else cls(*_unpack(cursor))
+        return None if cursor is None else cls(*_unpack(cursor, _OF_PLACES))
 
 
-def _pack(number: int, row_id: UUID) -> str:
-    return urlsafe_b64encode(number.to_bytes(8, "big", signed=True) + row_id.bytes).decode("ascii")
+def _pack(number: int, row_id: UUID, kind: bytes = b"") -> str:
+    return urlsafe_b64encode(number.to_bytes(8, "big", signed=True) + row_id.bytes + kind).decode("ascii")
 
 
-def _unpack(cursor: str) -> tuple[int, UUID]:
+def _unpack(cursor: str, kind: bytes = b"") -> tuple[int, UUID]:
     try:
         packed = urlsafe_b64decode(cursor.encode("ascii"))
-        if len(packed) != 24:
-            raise ValueError("wrong length")
+        if len(packed) != 24 + len(kind) or packed[24:] != kind:
+            raise ValueError("not of this kind")
     except ValueError:
         raise _not_ours() from None
-    return int.from_bytes(packed[:8], "big", signed=True), UUID(bytes=packed[8:])
+    return int.from_bytes(packed[:8], "big", signed=True), UUID(bytes=packed[8:24])
 
 
 def _not_ours() -> ValidationFailed:

@@ -6,6 +6,7 @@ makes the person a second one.
 
 import asyncio
 import contextlib
+import logging
 import os
 import tempfile
 from collections.abc import Awaitable, Callable
@@ -25,12 +26,15 @@ if TYPE_CHECKING:
 
 _DESTROYED: Final = b"destroyed"
 _ANSWER_SECONDS = 10.0
+_log = logging.getLogger(__name__)
 
 
 def open_key_store(settings: Settings) -> PersonKeyStore | None:
     """The store that ``person_key_store`` names: an https URL of a container, or a folder; None without."""
     place = settings.person_key_store
     if not place:
+        if settings.environment != "local":
+            _log.warning("person_key_store is not set: personal values are withheld from the audit")
         return None
     if place.startswith("https://"):
         return BlobKeyStore.open(settings)

@@ -24,6 +24,8 @@ ROUNDS_PER_GENERATION = 25
 SETTLE_ATTEMPTS = 30
 # Rounds in a row without any progress, each after its wait: then the run ends and the next one retries.
 IDLE_ROUNDS = 60
+# Continued as new: between two generations of a long run.
+_LIVING = ("RUNNING", "PENDING", "SUSPENDED", "CONTINUED_AS_NEW")
 # Infrastructure's retries live here alone (design.md): the database or the worker was away for a moment.
 _RETRY = RetryPolicy(
     first_retry_interval=timedelta(seconds=2),
@@ -125,6 +127,7 @@ async def settle_archive_run(step: dict) -> dict[str, Any]:  # type: ignore[type
     archiving = get_application().archiving
     async with archiving.acting_for(UUID(step["run_id"])):
         progress = await archiving.settle(UUID(step["run_id"]), step["attempt"])
+        _log_step("settled", step["run_id"], open=progress.open)
     return {"open": progress.open, "resume_at": _iso(progress.resume_at)}
 
 
@@ -133,7 +136,9 @@ async def plan_archive_run(run: str) -> dict[str, Any]:
     """Plan the run; returns the counts."""
     archiving = get_application().archiving
     async with archiving.acting_for(UUID(run)):
-        return asdict(await archiving.plan(UUID(run)))
+        counts = asdict(await archiving.plan(UUID(run)))
+        _log_step("planned", run, **counts)
+    return counts
 
 
 @blueprint.activity_trigger(input_name="run")
@@ -142,6 +147,7 @@ async def apply_archive_run(run: str) -> dict[str, Any]:
     archiving = get_application().archiving
     async with archiving.acting_for(UUID(run)):
         progress = await archiving.apply(UUID(run))
+        _log_step("applied", run, done=progress.done, failed=progress.failed, remaining=progress.remaining)
     return asdict(progress) | {"resume_at": _iso(progress.resume_at)}
 
 
@@ -153,6 +159,7 @@ async def finish_archive_run(step: dict, client: df.DurableFunctionsClient) -> d
     run_id = UUID(step["run_id"])
     async with archiving.acting_for(run_id):
         finished = await archiving.finish(run_id, step["reason"])
+        _log_step("finished", step["run_id"], state=str(finished.state), reason=step["reason"])
     if finished.next_run_id is not None:
         await start_archive_run(client, finished.next_run_id)
     return {"state": str(finished.state)}
@@ -169,12 +176,18 @@ async def start_archive_run(client: df.DurableFunctionsClient, run_id: UUID) -> 
 async def drive_archive_run(client: df.DurableFunctionsClient, run_id: UUID) -> None:
     """Start the run's orchestration again where it is missing, failed or over (design.md, Start)."""
     state = await client.get_orchestration_state(instance_id(run_id), fetch_payloads=False)
-    if state is not None and state.runtime_status.name in ("RUNNING", "PENDING", "SUSPENDED"):
+    if state is not None and state.runtime_status.name in _LIVING:
+        await get_application().archiving.mark_dispatched(run_id)
         return
-    logger.info(
-        "driving archive run", extra={"run_id": str(run_id), "found": state and state.runtime_status.name}
-    )
-    await start_archive_run(client, run_id)
+    async with get_application().archiving.acting_for(run_id):
+        found = "none" if state is None else state.runtime_status.name
+        logger.warning("archive run lost its orchestration", extra={"run_id": str(run_id), "found": found})
+        await start_archive_run(client, run_id)
+
+
+def _log_step(what: str, run_id: str, **facts: object) -> None:
+    """One line a step, with the run's correlation id, which is bound while it is written."""
+    logger.info("archive run %s", what, extra={"run_id": run_id, **facts})
 
 
 def _iso(instant: datetime | None) -> str | None:

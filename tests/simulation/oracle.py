@@ -47,6 +47,7 @@ class Facts:
     copies: list[Json]
     rows: list[Mapping[str, Any]]
     operations: list[Mapping[str, Any]]
+    appointments: list[Mapping[str, Any]]
     problems: list[str] = field(default_factory=list)
 
     def judge(self) -> list[str]:
@@ -59,6 +60,7 @@ class Facts:
         final = self.snapshots[-1].owned(self.zone)
         self._living(final, by_key)
         self._vanished(final, by_key, known)
+        self._recorded(final)
         return self.problems
 
     def _copies_by_key(self) -> dict[str, Json]:
@@ -131,6 +133,34 @@ class Facts:
             versions = [*read[source], *read[row["source_key"]]]
             if not any(content(version) == content(copy) for version in versions):
                 self.problems.append(f"the copy {copy['subject']!r} says what its source never said")
+
+    def _recorded(self, final: Mapping[str, Json]) -> None:
+        """Our own record: one appointment for each copy, which says what the source says."""
+        recorded = {appointment["archived_event_id"]: appointment for appointment in self.appointments}
+        for row in self.rows:
+            appointment = recorded.get(row["id"])
+            what = f"row {row['source_key'][-24:]} ({row['state']})"
+            if row["copy_id"] is None:
+                if appointment is not None:
+                    self.problems.append(f"{what} has no copy but an appointment")
+            elif appointment is None:
+                self.problems.append(f"{what} has a copy but no appointment")
+            elif row["archive_key"] not in self.touched:
+                self._agrees(what, row, appointment, final.get(row["source_key"]))
+
+    def _agrees(
+        self, what: str, row: Mapping[str, Any], appointment: Mapping[str, Any], source: Json | None
+    ) -> None:
+        if appointment["revision"] != row["revision"]:
+            self.problems.append(f"{what}: the appointment has another revision than the copy")
+        if source is None:
+            return
+        if appointment["source_deleted_at"] is not None:
+            self.problems.append(f"{what}: the appointment's source counts as deleted")
+        said = source["subject"], source["start"]["dateTime"][:19], source["end"]["dateTime"][:19]
+        found = tuple(appointment[name] for name in ("subject", "start_at", "end_at"))
+        if (found[0], *(f"{moment:%Y-%m-%dT%H:%M:%S}" for moment in found[1:])) != said:
+            self.problems.append(f"{what}: the appointment says {found}, not {said}")
 
     def _says(self, item: Json, copy: Json) -> None:
         wanted, found = content(item), content(copy)

@@ -159,7 +159,7 @@ class World:
         self._pages: dict[tuple[UUID, int], dict[str, Json]] = {}
         self._snapshots: dict[UUID, Snapshot] = {}
         self._batches: list[Request] = []
-        self._jumped = False
+        self._requested: UUID | None = None
 
     def complain(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """An exception nobody looked at."""
@@ -216,13 +216,18 @@ class World:
         """Archiving again with nothing changed writes nothing; what the owner edited is tried, in vain."""
         async with self.observer.session() as session:
             operations = await accounts.rows_of(session, "archive_operations")
-            runs = await accounts.rows_of(session, "archive_runs")
-        last = max(runs, key=lambda run: run["created_at"])
-        again = [o for o in operations if o["run_id"] == last["id"] and o["state"] != "conflict"]
+        again = [o for o in operations if o["run_id"] == self._requested and o["state"] != "conflict"]
         if again:
             self.verdict.problems.append(f"archiving again, unchanged, wrote {len(again)} times")
-            rows = {operation["archived_event_id"] for operation in again}
-            self.verdict.story += [str(o) for o in operations if o["archived_event_id"] in rows]
+        self._tell(operations, {operation["archived_event_id"] for operation in again})
+
+    def _tell(self, operations: list[dict[str, Any]], rows: set[UUID]) -> None:
+        """The story of some rows of the map."""
+        shown = ("archived_event_id", "run_id", "action", "state", "revision", "previous_revision", "if_match")
+        for operation in sorted(operations, key=lambda o: (str(o["archived_event_id"]), o["first_sent_at"] or EPOCH)):
+            if operation["archived_event_id"] in rows:
+                told = [str(operation[field])[:12] for field in shown]
+                self.verdict.story.append(f"{' '.join(told)} {operation['first_sent_at']} {operation['error_code']}")
 
     async def _enter(self) -> None:
         async with self.observer.session() as session:
@@ -266,6 +271,7 @@ class World:
             try:
                 with telemetry.bind(caller=caller, correlation="request"):
                     started = await host.archiving.start_run(caller, self._configuration, start, end)
+                self._requested = started.run.id
                 if self.rng.random() < 0.9:
                     self.durable.start(started.run.id)
                     await host.archiving.mark_dispatched(started.run.id)
@@ -358,11 +364,14 @@ class World:
             operations = await accounts.rows_of(session, "archive_operations")
             events = await accounts.rows_of(session, "archived_events")
             audit = await accounts.rows_of(session, "audit_entries")
+            appointments = await accounts.rows_of(session, "appointments")
         self._keep_snapshots(runs)
         problems = self.verdict.problems
         problems += accounts.check_runs(runs)
         problems += accounts.check_operations(operations)
-        problems += accounts.check_audit(operations, audit)
+        wrong = accounts.check_audit(operations, audit)
+        self._tell(operations, {o["archived_event_id"] for o in operations if any(str(o["id"]) in w for w in wrong)})
+        problems += wrong
         snapshots = list(self._snapshots.values())
         if not snapshots:
             problems.append("no plan was ever completed")
@@ -376,6 +385,7 @@ class World:
             copies=self.person.instances(self.person.archive),
             rows=events,
             operations=operations,
+            appointments=appointments,
         )
         problems += facts.judge()
         total = self.graph.counters.total

@@ -194,7 +194,7 @@ class Host:
         served = HttpFunctions(
             self._worker, router, self._keys, self._config.custom_headers, self._client_binding
         )
-        app.router.add_route("*", "/{path:.*}", self._counted(served.handle))
+        app.router.add_route("*", "/{path:(?s:.*)}", self._counted(served.handle))
         self._runner = web.AppRunner(
             app,
             access_log=None,

@@ -19,7 +19,7 @@ _MALFORMED = (ValueError, KeyError, IndexError, TypeError, AttributeError)
 
 
 def read_calendars(raw: bytes) -> tuple[list[Component], list[Json]]:
-    """The VCALENDARs of a text and notes on what could not be read; raises ``LoadError`` for no iCalendar text."""
+    """The VCALENDARs of a text and notes on what could not be read; raises ``LoadError`` if nothing could."""
     text = raw.decode("utf-8-sig", "replace")
     if "BEGIN:VCALENDAR" not in text.upper():
         raise LoadError("not an iCalendar text: BEGIN:VCALENDAR is missing")
@@ -28,10 +28,11 @@ def read_calendars(raw: bytes) -> tuple[list[Component], list[Json]]:
     except _MALFORMED as error:
         cause = error
     good, broken = _sorted_out(text)
-    try:
-        return _parse(good), broken
-    except _MALFORMED:
-        raise LoadError(f"not a readable iCalendar text: {cause}") from None
+    if good is None:
+        raise LoadError(f"not a readable iCalendar text: {cause}")
+    if isinstance(cause, LoadError):
+        broken.append({"uid": "", "summary": "", "start": "", "reason": str(cause)})
+    return _parse(good), broken
 
 
 def _parse(text: str) -> list[Component]:
@@ -46,8 +47,8 @@ def _parse(text: str) -> list[Component]:
     return list(files)
 
 
-def _sorted_out(text: str) -> tuple[str, list[Json]]:
-    """The text without the parts that cannot be read, and a note on each of those."""
+def _sorted_out(text: str) -> tuple[str | None, list[Json]]:
+    """The text without the parts that cannot be read (``None``: none can), and a note on each of those."""
     head, parts = [], []
     for part in _parts(re.sub(r"\r?\n[ \t]", "", text).splitlines()):
         if part[0].upper().startswith("BEGIN:"):
@@ -62,7 +63,8 @@ def _sorted_out(text: str) -> tuple[str, list[Json]]:
             broken.append(_note(part, fault))
         elif part not in zones:
             kept.append(part)
-    return _document(head, kept), broken
+    document = _document(head, kept)
+    return document if kept and _fault([], kept) is None else None, broken
 
 
 def _parts(lines: list[str]) -> Iterator[list[str]]:

@@ -108,6 +108,25 @@ class AppointmentRepository(Repository):
         rows = await self._session.execute(_VERSIONS, {"owner": owner_id, "ids": list(operation_ids)})
         return {row.id: (_recorded(row.before), _recorded(row.after)) for row in rows}
 
+    async def hand_over(self, owner_id: UUID, former_id: UUID, heir_id: UUID) -> None:
+        """The record of a copy follows it to the archived event that took the copy over (domain.md 2.9)."""
+        await self._session.execute(
+            update(Appointment)
+            .where(Appointment.owner_id == owner_id, Appointment.archived_event_id == former_id)
+            .values(archived_event_id=heir_id, source_deleted_at=None)
+        )
+
+    async def mark_source_present(self, owner_id: UUID, archived_event_ids: Sequence[UUID]) -> None:
+        """Sources that were gone are back."""
+        if archived_event_ids:
+            await self._session.execute(
+                update(Appointment)
+                .where(
+                    Appointment.owner_id == owner_id, Appointment.archived_event_id.in_(archived_event_ids)
+                )
+                .values(source_deleted_at=None)
+            )
+
     async def mark_source_deleted(
         self, owner_id: UUID, archived_event_ids: Sequence[UUID], at: datetime
     ) -> int:

@@ -128,7 +128,7 @@ class ArchiveRunRepository:
         return (await self._session.execute(_BEGIN_PLAN, {"run": run_id})).scalar_one_or_none()
 
     async def hold_plan(self, run_id: UUID, attempt: int) -> bool:
-        """Lock the run until the transaction ends; False when the attempt was superseded or the run is over."""
+        """Lock the run until the transaction ends; False when it is over or the attempt was superseded."""
         result = await self._session.execute(_HOLD_PLAN, {"run": run_id, "attempt": attempt})
         return result.one_or_none() is not None
 
@@ -186,7 +186,7 @@ class ArchiveRunRepository:
         return (await self._session.execute(statement)).scalar_one_or_none()
 
     async def to_drive_unscoped(self, before: datetime, limit: int) -> list[UUID]:
-        """Runs that should have a living orchestration and were last given one before ``before``.
+        """Runs that should have a living orchestration and were last looked after before ``before``.
 
         One for each configuration: the running one, else the queued one that is next.
         """
@@ -213,12 +213,13 @@ class ArchiveRunRepository:
             select(ranked.c.id)
             .where(ranked.c.place == 1)
             .where((ranked.c.dispatched_at.is_(None)) | (ranked.c.dispatched_at < before))
+            .order_by(ranked.c.dispatched_at.asc().nulls_first(), ranked.c.id)
             .limit(limit)
         )
         return list((await self._session.execute(statement)).scalars())
 
     async def set_dispatched(self, run_id: UUID, now: datetime) -> None:
-        """Its orchestration was started."""
+        """Its orchestration was started, or found alive."""
         await self._session.execute(
             update(ArchiveRun).where(ArchiveRun.id == run_id).values(dispatched_at=now)
         )

@@ -59,6 +59,7 @@ _SET_PRESENT = text(f"""
     UPDATE archived_events SET state = 'present', updated_at = :now
      WHERE {_SCOPE} AND source_key = ANY(CAST(:keys AS text[])) AND state = 'source_deleted'
        AND copy_id IS NOT NULL
+    RETURNING id
 """)  # noqa: S608
 _MERGE = text(f"""
     UPDATE archived_events e SET state = 'merged', merged_into = v.representative, revision = v.revision,
@@ -162,7 +163,7 @@ class ArchivedEventRepository:
     async def in_window(
         self, start: datetime, end: datetime, limit: int, after: MapRow | None = None
     ) -> list[MapRow]:
-        """Living rows whose owning start lies in ``[start, end)``, in that order, behind the row ``after``."""
+        """Living rows whose owning start lies in ``[start, end)``, in that order, behind ``after``."""
         place = (start, "") if after is None else (after.start_at, after.source_key)
         return await self._rows(_IN_WINDOW, start=place[0], after=place[1], end=end, limit=limit)
 
@@ -187,10 +188,12 @@ class ArchivedEventRepository:
                 _SET_STATE, self._scope | {"ids": list(ids), "state": str(state), "now": now}
             )
 
-    async def set_present(self, keys: Sequence[str], now: datetime) -> None:
-        """Sources that were gone and are back, unchanged."""
-        if keys:
-            await self._session.execute(_SET_PRESENT, self._scope | {"keys": list(keys), "now": now})
+    async def set_present(self, keys: Sequence[str], now: datetime) -> list[UUID]:
+        """Sources that were gone and are back, unchanged; returns the ids of their rows."""
+        if not keys:
+            return []
+        result = await self._session.execute(_SET_PRESENT, self._scope | {"keys": list(keys), "now": now})
+        return list(result.scalars())
 
     async def merge(self, merges: Mapping[str, tuple[str, str]], now: datetime) -> None:
         """Point duplicates without a copy to ``(representative, own revision)`` (domain.md 2.9)."""

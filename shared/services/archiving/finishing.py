@@ -80,9 +80,9 @@ class Finisher:
                     "reason": why,
                 }
                 await runs.finish(run_id, state, details, now)
-                await self._judge_job(
-                    session, context, failed=why is not None or report.failed > 0, gone=plan.gone
-                )
+                if state is not RunState.CANCELLED:
+                    failed = state is RunState.COMPLETED_WITH_ERRORS
+                    await self._judge_job(session, context, failed=failed, gone=plan.gone)
                 await self._ports.audit.record(
                     session,
                     action=f"archive_run.{state}",

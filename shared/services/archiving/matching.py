@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 
+from shared.database.repositories.appointments import AppointmentRepository
 from shared.database.repositories.archived_events import MapRow
 from shared.domain.archive_plan import KnownEvent
 from shared.domain.archived_event import ArchivedEventState
@@ -101,6 +102,7 @@ class SourceMatcher:
         """The next duplicate gets the copy of its vanished representative (domain.md 2.9)."""
         async with self._turn.session() as session:
             await self._context.archived_events(session).take_over(former, heir, self._ports.clock.now())
+            await AppointmentRepository(session).hand_over(self._context.owner_id, former.id, heir.id)
             await self._ports.audit.record(
                 session,
                 action="archived_event.taken_over",

@@ -1,6 +1,7 @@
 """Plan: what a run will write, decided page by page and kept as operations (design.md, Plan)."""
 
 from collections import Counter
+from contextlib import aclosing
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
@@ -151,8 +152,9 @@ class _Planning:
             self._context.source_calendar_id,
             *self._context.window.read_range,
         )
-        async for page in pages:
-            await self._page(page)
+        async with aclosing(pages):
+            async for page in pages:
+                await self._page(page)
         decisions = self._planner.close()
         async with self._turn.session() as session:
             await self._carry_out(session, decisions, {}, {})
@@ -251,7 +253,8 @@ class _Planning:
         await archived_events.merge(merges, now)
         self._heirs |= {d.source_key: d.formerly for d in decisions if d.formerly is not None}
         reappeared = [d.source_key for d in decisions if d.action is Action.UNCHANGED and d.changed]
-        await archived_events.set_present(reappeared, now)
+        back = await archived_events.set_present(reappeared, now)
+        await AppointmentRepository(session).mark_source_present(self._context.owner_id, back)
 
     def _count(self, decisions: list[Decision]) -> None:
         for decision in decisions:

@@ -1,5 +1,6 @@
 """The use cases of archiving: request runs, drive them, look at them."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,8 +20,8 @@ from shared.database.repositories.jobs import JobRepository
 from shared.domain import schedule
 from shared.domain.archive_run import OperationAction, OperationState, RunKind, RunMode, RunState
 from shared.domain.caller import Caller
-from shared.domain.window import Window, nightly_window, validate_window
-from shared.errors import Conflict, FieldError, NotFound, RunInProgress, ValidationFailed
+from shared.domain.window import Window, local_day_start, nightly_window, validate_window
+from shared.errors import AdminAssistantError, Conflict, FieldError, NotFound, RunInProgress, ValidationFailed
 from shared.services.access import Access
 from shared.services.archiving.applying import Applier, ApplyProgress
 from shared.services.archiving.context import ArchivingPorts
@@ -32,6 +33,9 @@ DUE_JOBS_PER_TICK = 200
 DRIVEN_RUNS_PER_TICK = 200
 # An orchestration that was just started needs a moment to show up before anybody asks where it is.
 DRIVE_AGAIN_AFTER = timedelta(minutes=2)
+FAILED_CLAIM_RETRY = timedelta(hours=1)
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,17 +178,28 @@ class ArchivingService:
         return await self._finisher.finish(run_id, reason)
 
     async def claim_due_jobs(self) -> list[UUID]:
-        """Claim due jobs: insert a run for each and move its next instant on, in one transaction (8.2)."""
+        """Claim due jobs: insert a run for each and move its next instant on, in one transaction (8.2).
+
+        A job that cannot be claimed is logged and tried again in an hour: it keeps no other one waiting.
+        """
         claimed: list[UUID] = []
         now = self._ports.clock.now()
         async with self._ports.database.session() as session:
             jobs = JobRepository(session)
             for job in await jobs.claim_due_unscoped(now, DUE_JOBS_PER_TICK):
-                started = await self._claim(session, job, now)
-                if started is not None:
-                    claimed.append(started.run.id)
-                zone = ZoneInfo(job.time_zone)
-                await jobs.advance(job.id, schedule.next_run(schedule.parse(job.schedule), zone, now))
+                job_id = job.id
+                try:
+                    async with session.begin_nested():
+                        started = await self._claim(session, job, now)
+                        zone = ZoneInfo(job.time_zone)
+                        following = schedule.next_run(schedule.parse(job.schedule), zone, now)
+                        await jobs.advance(job_id, following)
+                except (AdminAssistantError, ValueError, KeyError):
+                    logger.exception("job could not be claimed", extra={"job_id": str(job_id)})
+                    await jobs.advance(job_id, now + FAILED_CLAIM_RETRY)
+                else:
+                    if started is not None:
+                        claimed.append(started.run.id)
         return claimed
 
     async def runs_to_drive(self) -> list[UUID]:
@@ -299,10 +314,17 @@ class ArchivingService:
         return Window(start, end, ZoneInfo(configuration.time_zone))
 
     def _nightly(self, configuration: ArchiveConfiguration, now: datetime) -> Window | None:
-        return nightly_window(
+        """Up to today's start, at most the longest window at once: the rest is the next night's (8.2)."""
+        zone = ZoneInfo(configuration.time_zone)
+        window = nightly_window(
             now,
-            ZoneInfo(configuration.time_zone),
+            zone,
             configuration.archive_from,
             configuration.archived_until,
             configuration.lookback_days,
         )
+        longest = timedelta(days=self._ports.settings.max_window_days)
+        if window is None or window.end - window.start <= longest:
+            return window
+        last_day = (window.start + longest).astimezone(zone).date()
+        return Window(window.start, local_day_start(last_day, zone), zone)

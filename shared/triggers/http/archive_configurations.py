@@ -73,6 +73,7 @@ async def get_archive_configuration(
     ownership=Ownership.OWN,
     query=ArchiveConfigurationListQuery,
     response=Page[ArchiveConfigurationResource],
+    errors=(404,),
 )
 async def list_archive_configurations(
     request: Request[NoBody, ArchiveConfigurationListQuery],

@@ -32,14 +32,14 @@ def read_if_match(operation: Operation, headers: Mapping[str, str]) -> ExpectedV
 
     Raises PreconditionRequired (428) where the operation needs one, and InvalidRequest (400).
     """
-    given = headers.get("if-match", "").strip()
+    given = headers.get("if-match")
     if operation.if_match is IfMatch.UNUSED:
         return ANY_VERSION
-    if not given:
+    if given is None:
         if operation.if_match is IfMatch.REQUIRED:
             raise PreconditionRequired("send If-Match with the ETag of the resource as you read it")
         return ANY_VERSION
-    if given == "*":
+    if given.strip() == "*":
         return ANY_VERSION
     if not _TAGS.fullmatch(given):
         raise InvalidRequest('If-Match must be * or entity tags like "7"', code="if_match_invalid")

@@ -1,4 +1,4 @@
-"""``python -m shared.triggers.http.permissions [--json]``: who may call which operation, and on whose data."""
+"""``python -m shared.triggers.http.permissions [--json]``: who may call what, and on whose data."""
 
 import argparse
 import importlib

@@ -48,11 +48,10 @@ class TestVersions:
         self, stranger: Caller, method: str, path: str, body: Any
     ) -> None:
         path = path.replace("{id}", str(uuid4()))
-        for tag in (None, "", "  "):
-            response = await change(stranger, method, path, body, stranger.token("Admin"), tag)
-            problem(response, 428, "precondition_required")
+        response = await change(stranger, method, path, body, stranger.token("Admin"), None)
+        problem(response, 428, "precondition_required")
 
-    @pytest.mark.parametrize("tag", ["1", '"1', "W/", '"1" "2"', '"1";', "'1'"])
+    @pytest.mark.parametrize("tag", ["", "  ", "1", '"1', "W/", '"1" "2"', '"1";', "'1'"])
     async def test_a_malformed_version_is_400(self, stranger: Caller, tag: str) -> None:
         path = f"{PATH}/{uuid4()}"
         response = await change(stranger, "PATCH", path, {"name": "x"}, stranger.token(), tag)

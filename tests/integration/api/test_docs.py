@@ -125,7 +125,7 @@ async def test_no_other_file_is_served(stranger: Caller, name: str) -> None:
     problem(await stranger("GET", f"docs/{name}"), 404)
 
 
-async def test_the_permission_table_is_printed() -> None:
+def test_the_permission_table_is_printed() -> None:
     root = Path(__file__).parents[3]
     command = [sys.executable, "-m", "shared.triggers.http.permissions"]
     printed = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout

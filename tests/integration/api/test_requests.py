@@ -1,11 +1,18 @@
 """What every operation does with a request before its own work begins, and what every answer carries."""
 
 import logging
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import azure.functions as func
 import pytest
 
+from shared.clock import SystemClock
+from shared.domain.caller import Caller as DomainCaller
+from shared.errors import RateLimited
+from shared.services import rate_limit
+from shared.services.rate_limit import RateLimit
 from shared.triggers.http.registry import OPERATIONS, permission_table
 from tests.integration.api.caller import Caller, problem
 
@@ -17,7 +24,20 @@ SECURITY = {
 }
 ID = "6f1e5c0e-1111-4111-8111-111111111111"
 WITH_ID = [operation for operation in OPERATIONS.values() if "id" in operation.parameters]
-LISTS = [operation for operation in OPERATIONS.values() if operation.query is not None]
+LISTS = [each for each in OPERATIONS.values() if each.query is not None and each.roles is not None]
+
+
+class SteppedClock(SystemClock):
+    """A clock that goes on when it is told to."""
+
+    def __init__(self) -> None:
+        self._now = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self._now
+
+    def step(self, seconds: float) -> None:
+        self._now += timedelta(seconds=seconds)
 
 
 async def post(api: Caller, body: Any, **headers: str) -> Any:
@@ -124,7 +144,8 @@ async def test_a_wrong_parameter_of_a_list_is_422_naming_it(stranger: Caller, op
     range_of = {"start": "2026-01-01T00:00:00Z", "end": "2026-02-01T00:00:00Z"}
     for name, value in wrong:
         query = {**(range_of if operation.id == "list_appointments" else {}), name: value}
-        response = await stranger("GET", operation.route, token=stranger.token("Admin"), **query)
+        path = operation.route.replace("{id}", ID)
+        response = await stranger("GET", path, token=stranger.token("Admin"), **query)
         problem(response, 422, "validation_failed")
         assert response.fields == [name], value
 
@@ -272,3 +293,66 @@ def test_every_operation_is_a_function_of_its_own() -> None:
         assert trigger.route == operation.route
         assert trigger.auth_level is func.AuthLevel.ANONYMOUS
         assert [method.value for method in trigger.methods] == list(operation.methods)
+
+
+async def test_a_known_path_with_another_method_is_405(stranger: Caller) -> None:
+    for method, path, allowed in (
+        ("DELETE", "v1/users", "GET, HEAD, POST, OPTIONS"),
+        ("PUT", f"v1/users/{ID}", "GET, HEAD, PATCH, OPTIONS"),
+        ("GET", f"v1/archive-runs/{ID}/cancel", "POST, OPTIONS"),
+    ):
+        response = await stranger(method, path)
+        problem(response, 405, "method_not_allowed")
+        assert response.headers["allow"] == allowed
+    for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"):
+        problem(await stranger(method, "v1/nothing/at/all"), 404, "not_found")
+
+
+async def test_head_is_answered_as_get(stranger: Caller) -> None:
+    response = await stranger("HEAD", "health/live")
+    assert response.status == 200
+    problem(await stranger("HEAD", "v1/users"), 401)
+
+
+@pytest.mark.parametrize("query", ["limit=", "limit=5&limit=6", "address=", "limit=5&limit=5", "x=&y="])
+async def test_empty_and_repeated_parameters_are_not_overlooked(stranger: Caller, query: str) -> None:
+    # The host drops the first and joins the second; the URL still tells them.
+    request = func.HttpRequest(
+        method="GET",
+        url=f"https://assistant.example/api/v1/users?{query}",
+        headers={"authorization": f"Bearer {stranger.token('Admin')}"},
+        params={},
+        body=b"",
+    )
+    assert (await OPERATIONS["list_users"].function(request)).status_code == 422
+
+
+class TestRateLimit:
+    async def test_a_caller_who_sends_too_much_is_told_when_to_come_back(self, stranger: Caller) -> None:
+        clock = SteppedClock()
+        stranger.app.__dict__["rate_limit"] = RateLimit(2, 3, clock)
+        ada, bob = (stranger.token("User", oid=ID.replace("6f", each)) for each in ("aa", "bb"))
+        for _ in range(3):
+            problem(await stranger("GET", "v1/users", token=ada, limit="x"), 422)
+        refused = await stranger("GET", "v1/users", token=ada, limit="x")
+        problem(refused, 429, "rate_limited")
+        assert refused.headers["retry-after"] == "1"
+        problem(await stranger("GET", "v1/users", token=bob, limit="x"), 422)
+        clock.step(0.5)
+        problem(await stranger("GET", "v1/users", token=ada, limit="x"), 422)
+        problem(await stranger("GET", "v1/users", token=ada, limit="x"), 429)
+
+    async def test_zero_is_no_limit(self, stranger: Caller) -> None:
+        stranger.app.__dict__["rate_limit"] = RateLimit(0, 1, SteppedClock())
+        for _ in range(5):
+            problem(await stranger("GET", "v1/users", token=stranger.token(), limit="x"), 422)
+
+    def test_only_so_many_callers_are_remembered(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(rate_limit, "_MOST_CALLERS", 2)
+        limit = RateLimit(1, 1, SteppedClock())
+        callers = [DomainCaller.user(UUID(int=1), UUID(int=n)) for n in range(3)]
+        for caller in callers:
+            limit.admit(caller)
+        limit.admit(callers[0])
+        with pytest.raises(RateLimited):
+            limit.admit(callers[2])

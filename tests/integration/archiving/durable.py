@@ -134,21 +134,14 @@ class RecordingClient(DurableFunctionsClient):
         """An instance that is there."""
         self._instances[instance_id] = status
 
-    async def schedule_new_orchestration(
-        self,
-        orchestrator: str,
-        *,
-        input: dict[str, Any],
-        instance_id: str,
-    ) -> str:
+    async def schedule_new_orchestration(self, orchestrator: Any, **options: Any) -> str:
         """Keep what was to be started."""
-        self.started.append((orchestrator, input, instance_id))
+        instance_id: str = options["instance_id"]
+        self.started.append((orchestrator, options["input"], instance_id))
         self._instances[instance_id] = OrchestrationStatus.PENDING
         return instance_id
 
-    async def get_orchestration_state(
-        self, instance_id: str, *, fetch_payloads: bool = True
-    ) -> SimpleNamespace | None:
+    async def get_orchestration_state(self, instance_id: str, *, fetch_payloads: bool = True) -> Any:
         """The status of an instance that is there."""
         assert not fetch_payloads
         status = self._instances.get(instance_id)

@@ -384,3 +384,21 @@ async def test_a_second_copy_with_the_same_key_is_reported_and_kept(world: World
     assert report["archived"] == 1
     assert [problem["error_code"] for problem in (await world.view(run.id)).problems] == ["extra_copies"]
     assert len(await world.copies()) == 2
+
+
+async def test_a_job_that_cannot_be_claimed_keeps_no_other_one_waiting(world: World) -> None:
+    await world.open(week(1))
+    await world.add_job()
+    await world.add_broken_job()
+    claimed = await world.archiving.claim_due_jobs()
+    assert len(claimed) == 1
+    assert await world.archiving.claim_due_jobs() == []
+
+
+async def test_a_night_after_years_archives_one_longest_window_and_leaves_the_rest(world: World) -> None:
+    await world.open([], archive_from=(DAY - timedelta(days=1000)).date())
+    run = (await world.start_run(world.admin, None, None)).run
+    assert timedelta(days=395) < run.window_end - run.window_start <= timedelta(days=401)
+    await world.drive(run.id)
+    following = (await world.start_run(world.admin, None, None)).run
+    assert following.window_start < run.window_end < following.window_end

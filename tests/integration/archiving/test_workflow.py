@@ -12,6 +12,7 @@ from sqlalchemy import select, text, update
 
 from shared.application import Application, use_application
 from shared.database.models import ArchiveConfiguration, ArchiveRun, Job
+from shared.database.repositories.archive_runs import ArchiveRunRepository
 from shared.errors import NotFound
 from shared.triggers import archive_workflow, timers
 from shared.triggers.archive_workflow import drive_archive_run, instance_id, start_archive_run
@@ -134,6 +135,20 @@ class TestActivities:
             0,
         )
 
+    async def test_a_cancelled_run_is_no_failure_of_the_job(
+        self, workflow: World, client: RecordingClient
+    ) -> None:
+        await workflow.add_job()
+        run_id = (await workflow.request()).id
+        await activity("begin", str(run_id))
+        await activity("plan", str(run_id))
+        async with workflow.database.session() as session:
+            await ArchiveRunRepository(session).request_cancel(workflow.tenant_id, run_id)
+        assert (await activity("apply", str(run_id)))["done"] == 0
+        ended = await activity("finish", {"run_id": str(run_id), "reason": None}, client)
+        assert ended == {"state": "cancelled"}
+        assert await workflow.job() == (False, 0)
+
     async def test_answers_are_plain_json_that_the_orchestrator_understands(
         self, workflow: World, client: RecordingClient
     ) -> None:
@@ -202,7 +217,13 @@ class TestDriving:
         assert (await one_run(workflow)).dispatched_at is not None
 
     @pytest.mark.parametrize(
-        "status", [OrchestrationStatus.RUNNING, OrchestrationStatus.PENDING, OrchestrationStatus.SUSPENDED]
+        "status",
+        [
+            OrchestrationStatus.RUNNING,
+            OrchestrationStatus.PENDING,
+            OrchestrationStatus.SUSPENDED,
+            OrchestrationStatus.CONTINUED_AS_NEW,
+        ],
     )
     async def test_a_living_instance_is_left_alone(
         self, workflow: World, client: RecordingClient, status: OrchestrationStatus

@@ -250,6 +250,25 @@ class World:
                 )
             )
 
+    async def add_broken_job(self) -> None:
+        """A due job whose schedule nobody can read, of another configuration."""
+        async with self.database.session() as session:
+            main = await session.get_one(ArchiveConfiguration, self.configuration_id)
+            kept = {c.key: getattr(main, c.key) for c in ArchiveConfiguration.__mapper__.column_attrs}
+            other = ArchiveConfiguration(**(kept | {"id": uuid4(), "name": "Broken", "is_default": False}))
+            session.add(other)
+            await session.flush()
+            session.add(
+                Job(
+                    tenant_id=self.tenant_id,
+                    owner_id=main.owner_id,
+                    configuration_id=other.id,
+                    schedule={"kind": "daily", "at": "02:00"},
+                    time_zone="Nowhere/At all",
+                    next_run_at=DAY - timedelta(days=1),
+                )
+            )
+
     async def job(self) -> tuple[bool, int]:
         """Whether the job is paused, and its failures in a row."""
         async with self.database.session() as session:

@@ -8,13 +8,13 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
-import function_app
 from shared import telemetry
 from shared.clock import SystemClock
 from shared.database.models import AuditEntry
 from shared.domain.caller import Caller
 from shared.services import audit_sealing
 from shared.services.audit_sealing import AuditSealer
+from shared.triggers import timers
 from tests.integration.api.caller import Caller as Client
 from tests.integration.audit.conftest import Audit
 from tests.support.factories import START, TENANT, Factory
@@ -202,6 +202,5 @@ async def test_what_is_sealed_is_the_row_as_stored(audit: Audit) -> None:
 
 async def test_the_timer_seals(api: Client, audit: Audit) -> None:
     await audit.write(rows=2)
-    functions = {each.get_function_name(): each for each in function_app.app.get_functions()}
-    await functions["seal_audit_chain"].get_user_function()(None)
+    await timers.seal_audit_chain._function.get_user_function()(None)
     assert await audit.positions() == [1, 2]

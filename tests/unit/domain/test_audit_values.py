@@ -1,8 +1,11 @@
 """Which values of an audited change are personal, secret or private."""
 
+import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shared.domain.audit_values import (
     ENCRYPTED,
@@ -116,6 +119,27 @@ def test_reading_puts_every_value_back() -> None:
         values[each.path] = each.value
     assert has_encrypted(kept)
     assert restore(kept, lambda path, text: values[path] if text == path else None) == changes
+
+
+_FIELDS = st.sampled_from(["subject", "attendees", "start_at", "count", "state", "name", "before", "x"])
+_TEXTS = st.text(st.sampled_from("abü@ \n"), max_size=8)
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 5) | _TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_FIELDS | _TEXTS, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(_FIELDS, _VALUES, max_size=4))
+def test_nothing_personal_stays_and_nothing_is_lost(changes: dict[str, Any]) -> None:
+    kept, personal = separate(changes)
+    values = {}
+    for each in personal:
+        each.fill("cipher")
+        assert each.path not in values
+        values[each.path] = each.value
+    assert "@" not in json.dumps(kept)
+    assert restore(kept, lambda path, text: values[path]) == changes
 
 
 def test_a_private_event_shows_its_times_only() -> None:

@@ -69,7 +69,7 @@ def test_what_is_wrong_with_a_category_is_told_with_its_text(text: str, kind: Is
     assert parse_category(text) == CategoryIssue(kind, text)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 @given(customer=CUSTOMERS, billing_type=st.sampled_from(BillingType), dash=st.sampled_from("-–—"))
 def test_any_customer_name_comes_back_as_typed(customer: str, billing_type: BillingType, dash: str) -> None:
     parsed = parse_category(f"{customer} {dash} {billing_type.upper()}")
@@ -130,7 +130,7 @@ def test_two_different_valid_categories_are_ambiguous_the_first_counts(other: st
     assert status.issues == (CategoryIssue(IssueKind.AMBIGUOUS, f"Acme - billable; {other}"),)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=60)
 @given(categories=st.lists(st.text(max_size=20), max_size=4))
 def test_any_text_is_classified(categories: list[str]) -> None:
     status = classify(categories)

@@ -209,7 +209,7 @@ def edge_distance(candidate: Meeting, change: Modification) -> timedelta:
     }[change.kind]
 
 
-@settings(deadline=None, max_examples=250)
+@settings(deadline=None, max_examples=100)
 @given(data=st.data(), held=meetings(), changes=modifications())
 def test_any_order_of_input_gives_what_the_rules_say(
     data: st.DataObject, held: list[Meeting], changes: list[Modification]
@@ -221,7 +221,7 @@ def test_any_order_of_input_gives_what_the_rules_say(
     )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 @given(held=meetings(), changes=modifications())
 def test_a_sweep_lets_go_early_and_still_gives_the_same(
     held: list[Meeting], changes: list[Modification]

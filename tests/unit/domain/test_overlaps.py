@@ -80,7 +80,7 @@ def naive_groups(members: Sequence[Interval]) -> set[frozenset[str]]:
     return {frozenset(part) for part in parts if len(part) > 1}
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(data=st.data(), members=intervals())
 def test_groups_are_the_connected_components_in_any_order(
     data: st.DataObject, members: list[Interval]
@@ -216,7 +216,7 @@ def rule_of(group: Sequence[Member]) -> list[str]:
     return []
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=100)
 @given(data=st.data(), members=groups())
 def test_the_rules_decide_as_a_plain_reading_of_them_in_any_order(
     data: st.DataObject, members: list[Member]
@@ -229,7 +229,7 @@ def test_the_rules_decide_as_a_plain_reading_of_them_in_any_order(
     assert shuffled.verdicts == resolution.verdicts
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(members=groups(), policy=st.sampled_from((OverlapPolicy.AUTO, OverlapPolicy.FLAG)))
 def test_after_resolution_no_minute_is_counted_twice_and_every_drop_has_its_reason(
     members: list[Member], policy: OverlapPolicy

@@ -62,7 +62,7 @@ def rows_of(data: st.DataObject, events: Sequence[SourceEvent]) -> MapRows:
     return rows
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 @given(data=st.data(), events=EVENTS, policies=POLICIES)
 def test_any_page_split_gives_the_same_plan(
     data: st.DataObject, events: list[SourceEvent], policies: PlanPolicies
@@ -72,7 +72,7 @@ def test_any_page_split_gives_the_same_plan(
     assert plan_all(SPRING, pages_of(data, events), rows, policies=policies) == whole
 
 
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=60)
 @given(data=st.data(), events=EVENTS, policies=POLICIES)
 def test_the_order_of_events_that_start_together_does_not_matter(
     data: st.DataObject, events: list[SourceEvent], policies: PlanPolicies
@@ -81,7 +81,7 @@ def test_the_order_of_events_that_start_together_does_not_matter(
     assert plan_all(SPRING, [shuffled], policies=policies) == plan_all(SPRING, [events], policies=policies)
 
 
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=60)
 @given(data=st.data(), events=EVENTS, policies=POLICIES)
 def test_every_event_of_the_window_has_exactly_one_outcome(
     data: st.DataObject, events: list[SourceEvent], policies: PlanPolicies
@@ -95,7 +95,7 @@ def test_every_event_of_the_window_has_exactly_one_outcome(
             assert decision.source_key not in owned
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 @given(data=st.data(), events=EVENTS, policies=POLICIES)
 def test_the_plan_of_an_archived_window_is_empty(
     data: st.DataObject, events: list[SourceEvent], policies: PlanPolicies
@@ -109,7 +109,7 @@ def test_the_plan_of_an_archived_window_is_empty(
     assert again.vanished_groups == frozenset()
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 @given(
     events=EVENTS,
     policies=POLICIES.filter(lambda policies: policies.overlap_policy is not OverlapPolicy.KEEP_ALL),
@@ -134,7 +134,7 @@ def test_no_minute_is_counted_twice_after_resolution(
     assert not any(one.overlaps(other) for one, other in combinations(intervals, 2))
 
 
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=60)
 @given(events=EVENTS, policies=POLICIES)
 def test_nothing_is_lost_without_a_word(events: list[SourceEvent], policies: PlanPolicies) -> None:
     result = plan_all(SPRING, [events], policies=policies)
@@ -150,7 +150,7 @@ def test_nothing_is_lost_without_a_word(events: list[SourceEvent], policies: Pla
             assert decision.representative in {source_key(event) for event in events}
 
 
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=60)
 @given(events=EVENTS)
 def test_the_times_and_groups_are_those_of_the_whole_calendar_at_once(events: list[SourceEvent]) -> None:
     """The stages on everything at once, without a window, a stream or a map."""
@@ -190,7 +190,7 @@ def test_the_times_and_groups_are_those_of_the_whole_calendar_at_once(events: li
     assert sorted(found) == sorted(group for group in expected if owned & set(group))
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=60)
 @given(events=EVENTS)
 def test_nights_in_a_row_archive_what_one_long_run_does(events: list[SourceEvent]) -> None:
     rows: MapRows = {}
