@@ -66,7 +66,9 @@ class PlanPipeline:
         facts = candidate.facts
         if candidate.owned and candidate.overlap is not None:
             self.stored_groups.add(candidate.overlap.group_id)
-        if facts.modifies is not None:
+        if not self._policies.modifications:
+            yield from self._timed(candidate, _untouched(candidate))
+        elif facts.modifies is not None:
             self._unmodified[facts.key] = candidate
             self._modifications.add(_modification(candidate))
         elif facts.may_meet:

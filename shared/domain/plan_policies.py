@@ -9,10 +9,15 @@ from shared.domain.travel import DEFAULT_TRAVEL_WORDS
 
 @dataclass(frozen=True, slots=True)
 class PlanPolicies:
-    """The policies of one configuration; the default archives everything as it is (domain.md 5.3)."""
+    """The policies of one configuration; the default archives everything as it is (domain.md 5.3).
+
+    ``modifications``: whether entries such as "Extended" change the meeting beside them (domain.md 4) or
+    are archived as they are.
+    """
 
     purpose: Purpose = Purpose.GENERAL
     overlap_policy: OverlapPolicy = OverlapPolicy.KEEP_ALL
+    modifications: bool = True
     all_day_counts: bool = False
     privacy_automation: bool = False
     out_of_office: bool = False

@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
 import schemathesis
 from schemathesis.generation.meta import TestPhase
@@ -16,6 +17,9 @@ from schemathesis.generation.meta import TestPhase
 _SEED: dict[str, Any] = json.loads(os.environ.get("CONTRACT_SEED", "{}"))
 _STRANGERS: Iterator[str] = itertools.cycle(_SEED.get("strangers", ["nobody@example.com"]))
 _ENTITY_TAGS = re.compile(r'\*|"[0-9]{1,9}"(, "[0-9]{1,9}")*')
+_KINDS = (("/users/", "user"), ("/archive-configurations/", "configuration"), ("/archive-runs/", "run"))
+_ID = re.compile(r'"id": ?"([0-9a-f-]{36})"')
+_SEEN: set[str] = set()
 _TURNS = itertools.count()
 
 
@@ -23,21 +27,31 @@ _TURNS = itertools.count()
 def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
     """Every second positive request meets what exists; the others go out as they were generated."""
     meta = case.meta
+    if case.method.upper() == "DELETE" and case.path_parameters.get("id") == _SEED["configuration"]:
+        # Everything else goes on from it.
+        case.path_parameters["id"] = str(uuid4())
     if meta is None or not meta.generation.mode.is_positive:
         return
-    # In the stateful phase a link has filled in what exists.
-    if meta.phase.name != TestPhase.STATEFUL and next(_TURNS) % 2 == 0:
+    linked = case.path_parameters and case.path_parameters.get("id") in _SEEN
+    if not linked and (meta.phase.name == TestPhase.STATEFUL or next(_TURNS) % 2 == 0):
         _path(case)
     _header(case)
     _body(case)
 
 
+@schemathesis.hook
+def after_call(context: Any, case: Any, response: Any) -> None:
+    """Remember what was made: a link may go on from it."""
+    if response.status_code in (200, 201, 202):
+        _SEEN.update(_ID.findall(response.text))
+
+
 def _path(case: Any) -> None:
-    for prefix, name in (("/users/", "user"), ("/archive-configurations/", "configuration")):
-        if f"{prefix}{{id}}" in case.path and "DELETE" not in case.method:
+    if case.method.upper() == "DELETE":
+        return
+    for prefix, name in _KINDS:
+        if f"{prefix}{{id}}" in case.path:
             case.path_parameters["id"] = _SEED[name]
-    if "/archive-runs/{id}" in case.path:
-        case.path_parameters["id"] = _SEED["run"]
     if case.query and "user_id" in case.query:
         case.query["user_id"] = _SEED["user"]
 

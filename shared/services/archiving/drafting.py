@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.repositories.archived_events import MapRow
 from shared.domain.archive_copy import appointment_record, copy_payload
-from shared.domain.archive_plan import Action, Decision, Planner
+from shared.domain.archive_plan import Action, Decision, Planner, PlanPolicies
 from shared.domain.archive_run import OperationAction, OperationState, RunMode
 from shared.domain.archived_event import ArchivedEventState
 from shared.domain.revision import revision
@@ -16,6 +16,9 @@ from shared.domain.source_event import SourceEvent, archive_key
 from shared.domain.window import local_day_start
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.matching import known_event
+
+# Every event is archived as it stands in the source; overlapping events are all kept.
+POLICIES = PlanPolicies(modifications=False)
 
 _WITHOUT_COPY = (
     ArchivedEventState.CREATING,
@@ -104,7 +107,7 @@ class OperationDrafter:
 
     def decide_again(self, row: MapRow, event: SourceEvent, mode: RunMode) -> Decision:
         """Decide for an event whose row changed hands after its first decision."""
-        return Planner(self._context.window, mode).decide_single(event, known_event(row))
+        return Planner(self._context.window, mode, POLICIES).decide_single(event, known_event(row))
 
     def _row(
         self,

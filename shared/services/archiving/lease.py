@@ -72,7 +72,10 @@ class HeldLease:
 
 @asynccontextmanager
 async def mailbox_lease(ports: ArchivingPorts, mailbox_id: UUID) -> AsyncIterator[HeldLease | None]:
-    """The mailbox's lease, released at the end; None while another holder has it."""
+    """The mailbox's lease, released at the end; None while another holder has it.
+
+    After a cancellation it is not released but left to expire: a request may still be alive at Graph.
+    """
     now = ports.clock.now()
     until = now + timedelta(seconds=ports.settings.mailbox_lease_seconds)
     async with ports.database.session() as session:
@@ -83,6 +86,12 @@ async def mailbox_lease(ports: ArchivingPorts, mailbox_id: UUID) -> AsyncIterato
     lease, not_before = taken
     try:
         yield HeldLease(ports, lease, until, not_before)
-    finally:
-        async with ports.database.session() as session:
-            await MailboxGateRepository(session).release(lease)
+    except Exception:
+        await _release(ports, lease)
+        raise
+    await _release(ports, lease)
+
+
+async def _release(ports: ArchivingPorts, lease: Lease) -> None:
+    async with ports.database.session() as session:
+        await MailboxGateRepository(session).release(lease)

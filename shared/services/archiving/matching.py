@@ -24,6 +24,7 @@ def known_event(row: MapRow) -> KnownEvent | None:
         revision=row.revision,
         merged_into=row.merged_into if row.state is ArchivedEventState.MERGED else None,
         pending=row.pending_since is not None,
+        has_copy=row.copy_id is not None,
     )
 
 

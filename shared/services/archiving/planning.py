@@ -20,7 +20,7 @@ from shared.domain.archived_event import ArchivedEventState
 from shared.domain.source_event import EventType, SourceEvent, source_key
 from shared.errors import GraphRefused, NotFound, Unavailable
 from shared.services.archiving.context import ArchivingPorts, RunContext, accounted, load_context
-from shared.services.archiving.drafting import OperationDrafter, needs_write
+from shared.services.archiving.drafting import POLICIES, OperationDrafter, needs_write
 from shared.services.archiving.matching import SourceMatcher, known_event
 from shared.services.archiving.plan_turn import PlanSuperseded, PlanTurn
 
@@ -138,7 +138,7 @@ class _Planning:
         self._turn = turn
         self._context = context
         self._open_keys = open_keys
-        self._planner = Planner(context.window, context.mode)
+        self._planner = Planner(context.window, context.mode, POLICIES)
         self._drafter = OperationDrafter(ports, context)
         self._matcher = SourceMatcher(ports, context, turn)
         self._counts: Counter[str] = Counter()
@@ -194,6 +194,7 @@ class _Planning:
             rows |= await self._matcher.repoint(fresh, alive=events.keys())
         known = {key: seen for key, row in rows.items() if (seen := known_event(row)) is not None}
         decisions = self._planner.feed(page, known)
+        self._planner.take_groups()
         undecided = self._planner.undecided
         decided = {decision.source_key for decision in decisions}
         held = {

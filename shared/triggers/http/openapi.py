@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from pydantic.json_schema import models_json_schema
 
@@ -183,7 +183,7 @@ class Description:
             names.append("Retry-After")
         if operation.status in (201, 202):
             names.append("Location")
-        if operation.response is not None and "version" in operation.response.model_fields:
+        if _versioned(operation):
             names.append("ETag")
         described: dict[str, Any] = {
             "description": HTTPStatus(operation.status).phrase,
@@ -199,26 +199,25 @@ class Description:
         return described | ({"links": links} if links else {})
 
     def _links(self, operation: Operation) -> dict[str, Any]:
-        """From an answer that is one resource to the operations on that resource."""
-        if operation.response is None or "id" not in operation.response.model_fields:
-            return {}
-        home = next(
+        """From an answer that is a resource, or a page of them, to the operations on the (first) resource."""
+        resource, pointer = _resource_of(operation)
+        home = resource and next(
             (
                 each.route
                 for each in self._operations
                 if each.method == "GET"
                 and each.route.endswith("/{id}")
                 and each.response is not None
-                and issubclass(each.response, operation.response)
+                and issubclass(each.response, resource)
             ),
             None,
         )
-        links = {}
-        for target in self._operations:
-            if home is None or not target.route.startswith(home) or target.id == operation.id:
+        links: dict[str, Any] = {}
+        for target in self._operations if home else ():
+            if not target.route.startswith(str(home)) or target.id == operation.id:
                 continue
-            parameters = {"path.id": "$response.body#/id"}
-            if target.if_match is not IfMatch.UNUSED and "version" in operation.response.model_fields:
+            parameters = {"path.id": f"$response.body#{pointer}/id"}
+            if target.if_match is not IfMatch.UNUSED and pointer == "" and _versioned(operation):
                 parameters["header.If-Match"] = "$response.header.ETag"
             links[target.id] = {"operationId": target.id, "parameters": parameters}
         return links
@@ -309,6 +308,18 @@ def _without_null(schema: Mapping[str, Any]) -> dict[str, Any]:
     if len(choices) == 1:
         return {**choices[0], **described}
     return described | ({"anyOf": choices} if choices else {})
+
+
+def _versioned(operation: Operation) -> bool:
+    return operation.response is not None and "version" in operation.response.model_fields
+
+
+def _resource_of(operation: Operation) -> "tuple[type[BaseModel] | None, str]":
+    """The model with an id that an answer holds, and the JSON pointer to (the first of) it."""
+    model, pointer = operation.response, ""
+    if model is not None and "items" in model.model_fields:
+        model, pointer = get_args(model.model_fields["items"].annotation)[0], "/items/0"
+    return (model if model is not None and "id" in model.model_fields else None), pointer
 
 
 def _tag(operation: Operation) -> str:
