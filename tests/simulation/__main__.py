@@ -1,9 +1,7 @@
 """``python -m tests.simulation --seeds N [--first N] [--processes N]``: simulate worlds, one summary line."""
 
 import argparse
-import asyncio
 import contextlib
-import logging
 import multiprocessing
 import os
 import sys
@@ -11,12 +9,15 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from shared.database.connection_url import connect_arguments
-from tests.simulation.seed import Verdict, run_seed
+from tests.simulation.seed import Verdict
+from tests.simulation.workers import simulate, simulate_all
 from tests.support.postgres import TestServer, shared_server
-from tests.support.settings import make_settings
+
+# Seeds that a process simulates on one database before it reports.
+_PART = 20
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -58,32 +59,14 @@ def _server() -> Iterator[TestServer]:
 
 
 def _verdicts(server: TestServer, first: int, count: int, processes: int) -> Iterator[Verdict]:
+    seeds = range(first, first + count)
     if processes <= 1:
-        yield from _worker((server, range(first, first + count)))
+        yield from simulate(server, seeds)
         return
-    parts = [(server, range(first + n, first + count, processes)) for n in range(processes)]
-    with multiprocessing.get_context("spawn").Pool(processes) as pool:
-        for verdicts in pool.imap_unordered(_all, parts):
+    parts = [(server, seeds[place : place + _PART]) for place in range(0, count, _PART)]
+    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+        for verdicts in pool.map(simulate_all, parts):
             yield from verdicts
-
-
-def _all(part: tuple[TestServer, range]) -> list[Verdict]:
-    return list(_worker(part))
-
-
-def _worker(part: tuple[TestServer, range]) -> Iterator[Verdict]:
-    """Simulate seeds one after another on a database of their own."""
-    logging.disable(logging.CRITICAL)
-    server, seeds = part
-    database = asyncio.run(server.clone("simulation"))
-    try:
-        settings = make_settings(database_url=database.user, migration_database_url=database.owner)
-        target = connect_arguments(settings, settings.database_url.get_secret_value(), "simulation")
-        path = f"{target['host']}/.s.PGSQL.{target.get('port') or 5432}"
-        for seed in seeds:
-            yield run_seed(seed, settings, path, database.name)
-    finally:
-        asyncio.run(server.drop(database.name))
 
 
 def _show(verdict: Verdict, *, verbose: bool) -> None:

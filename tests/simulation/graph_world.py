@@ -117,6 +117,8 @@ class GraphWorld:
                 served = await self.service.serve(call, exchange, exchange.arrived)
                 answer = served.answer or Answer(503)
             if outer is Outer.ERROR_AFTER:
+                # The answers inside the batch, and what they asked for, are lost.
+                exchange.waits.clear()
                 raise self.faults.error()
         except GraphError as error:
             return self.service.failure(error, call, exchange)

@@ -23,6 +23,8 @@ usage: ./dev COMMAND [options]          ./dev COMMAND --help says more
                          an access token of the running system
   db upgrade             bring the database to the newest migration
   host [options]         serve the Functions app in the current folder, as `func start` does
+  fuzz [--examples N] [--seed N]
+                         arbitrary requests against the description of the API
   permissions [--json]   who may call which operation of the API, and on whose data
   clean                  delete the state of the local system
 """
@@ -37,6 +39,7 @@ _COMMANDS = {
     "token": "infra.local.commands.token",
     "db": "infra.local.commands.database",
     "host": "infra.local.commands.host",
+    "fuzz": "infra.local.commands.fuzz",
     "permissions": "infra.local.commands.permissions",
     "clean": "infra.local.commands.clean",
 }

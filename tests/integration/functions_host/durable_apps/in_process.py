@@ -57,13 +57,17 @@ def _argument(kind: str, data: str) -> Any:
 
 
 def _load(folder: Path) -> Any:
-    """Imports `function_app` afresh from `folder`, and leaves nothing of it behind in `sys.modules`."""
+    """Import `function_app` afresh from `folder`, and leave `sys.modules` as it was."""
     before: Mapping[str, Any] = dict(sys.modules)
+    # Another test may have imported the product's own module of that name.
+    sys.modules.pop("function_app", None)
     sys.path.insert(0, str(folder))
     try:
         return importlib.import_module("function_app")
     finally:
         sys.path.remove(str(folder))
-        for name in set(sys.modules) - set(before):
+        for name in set(sys.modules) - set(before) | {"function_app"}:
             if str(getattr(sys.modules[name], "__file__", None) or "").startswith(str(folder)):
                 del sys.modules[name]
+        if "function_app" in before:
+            sys.modules["function_app"] = before["function_app"]

@@ -1,0 +1,28 @@
+"""``./dev fuzz``: arbitrary requests against the description of the API, as many as are asked for."""
+
+import argparse
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from infra.local import environment
+from infra.local.stack import ROOT
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the contract test with more requests, and other ones each time."""
+    parser = argparse.ArgumentParser(prog="./dev fuzz", allow_abbrev=False)
+    parser.add_argument("--examples", type=int, default=100, help="requests of each operation (100)")
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(2**31), help="to repeat a run")
+    given = parser.parse_args(arguments)
+    print(f"dev: seed {given.seed}", file=sys.stderr, flush=True)
+    env = environment.cleaned() | {
+        "CONTRACT_EXAMPLES": str(given.examples),
+        "CONTRACT_RANDOM": str(given.seed),
+    }
+    if "DATABASE_URL" in os.environ:
+        env["DATABASE_URL"] = os.environ["DATABASE_URL"]
+    command = [sys.executable, "-m", "pytest", "-q", "tests/security/test_contract.py"]
+    return subprocess.run(command, cwd=ROOT, env=env, check=False).returncode

@@ -1,0 +1,102 @@
+"""Several sessions in one transaction: all of it is there, or nothing."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import func, select
+
+from shared.database.engine import Database
+from shared.database.models import User
+from shared.database.repositories.users import UserRepository
+from shared.database.unit_of_work import UnitOfWork
+from shared.errors import Conflict
+from tests.support.factories import TENANT, Factory
+
+
+async def add(database: Database, address: str, *, apart: bool = False) -> None:
+    async with database.session(apart=apart) as session:
+        await Factory(session).user(address=address)
+
+
+async def addresses(database: Database) -> set[str]:
+    async with database.session(apart=True) as session:
+        return set((await session.execute(select(User.address))).scalars())
+
+
+async def test_its_sessions_are_committed_together(database: Database) -> None:
+    async with database.unit_of_work():
+        await add(database, "a@example.com")
+        async with database.session() as session:
+            assert await UserRepository(session).get_by_address(TENANT, "a@example.com") is not None
+        await add(database, "b@example.com")
+        assert await addresses(database) == set()
+    assert await addresses(database) == {"a@example.com", "b@example.com"}
+
+
+@pytest.mark.parametrize("error", [RuntimeError, asyncio.CancelledError])
+async def test_nothing_is_left_when_it_fails(database: Database, error: type[BaseException]) -> None:
+    async def fail() -> None:
+        async with database.unit_of_work():
+            await add(database, "a@example.com")
+            await add(database, "kept@example.com", apart=True)
+            raise error
+
+    with pytest.raises(error):
+        await fail()
+    assert await addresses(database) == {"kept@example.com"}
+
+
+async def test_a_session_that_fails_takes_back_its_own_writes_alone(database: Database) -> None:
+    async with database.unit_of_work():
+        await add(database, "a@example.com")
+        with pytest.raises(Conflict):
+            await add(database, "A@example.com")
+        await add(database, "b@example.com")
+    assert await addresses(database) == {"a@example.com", "b@example.com"}
+
+
+async def test_a_savepoint_takes_back_several_sessions(database: Database) -> None:
+    async def fail(unit: UnitOfWork) -> None:
+        async with unit.savepoint():
+            await add(database, "b@example.com")
+            await add(database, "c@example.com")
+            raise ValueError("no")
+
+    async with database.unit_of_work() as unit:
+        await add(database, "a@example.com")
+        with pytest.raises(ValueError, match="no"):
+            await fail(unit)
+    assert await addresses(database) == {"a@example.com"}
+
+
+async def test_tasks_of_a_unit_take_turns(database: Database) -> None:
+    async with database.unit_of_work():
+        await asyncio.gather(*(add(database, f"{n}@example.com") for n in range(5)))
+    async with database.session() as session:
+        assert (await session.execute(select(func.count()).select_from(User))).scalar_one() == 5
+
+
+async def test_a_task_that_outlives_it_stands_on_its_own(database: Database) -> None:
+    over = asyncio.Event()
+
+    async def later() -> None:
+        await over.wait()
+        await add(database, "late@example.com")
+
+    async with database.unit_of_work():
+        task = asyncio.create_task(later())
+        await asyncio.sleep(0)
+    over.set()
+    await task
+    assert await addresses(database) == {"late@example.com"}
+
+
+async def test_what_would_wait_for_itself_is_refused(database: Database) -> None:
+    async with database.unit_of_work():
+        async with database.session():
+            with pytest.raises(RuntimeError, match="already"):
+                async with database.session():
+                    pass
+        with pytest.raises(RuntimeError, match="already"):
+            async with database.unit_of_work():
+                pass

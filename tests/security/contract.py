@@ -1,0 +1,88 @@
+"""Runs Schemathesis against a whole system: every check, links between operations included."""
+
+import asyncio
+import json
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from infra.local import environment
+from infra.local.api import Api
+from infra.local.stack import ROOT, Stack
+
+ADDRESS = "grace@example.com"
+STRANGERS = [f"person{number}@example.com" for number in range(60)]
+#: Every request comes from one caller, so nothing is rationed.
+SETTINGS = {"ADMIN_ASSISTANT_RATE_LIMIT_PER_SECOND": "0"}
+_CONFIG = Path(__file__).with_name("schemathesis.toml")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of it; ``report`` tells each failure with the request that shows it."""
+
+    passed: bool
+    requests: int
+    links: int
+    report: str
+
+
+async def check_contract(stack: Stack, folder: Path, *, examples: int, seed: int) -> Outcome:
+    """Send arbitrary requests, about ``examples`` of each operation beyond the ones at every limit."""
+    token = await stack.token()
+    there = await _populate(stack, Api(stack.client, stack.api, token))
+    command = [
+        *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(_CONFIG)),
+        *("run", f"{stack.base_url}/api/openapi.json", "--header", f"Authorization: Bearer {token}"),
+        *("--checks", "all", "--request-timeout", "30"),
+        *("--max-examples", str(examples), "--seed", str(seed)),
+    ]
+    env = environment.cleaned() | {
+        "CONTRACT_SEED": json.dumps(there),
+        "SCHEMATHESIS_HOOKS": "tests.security.contract_hooks",
+        "PYTHONPATH": str(ROOT),
+        # A database of examples would make one run depend on the one before.
+        "HYPOTHESIS_STORAGE_DIRECTORY": str(folder / "hypothesis"),
+    }
+    process = await asyncio.create_subprocess_exec(
+        *command, cwd=folder, env=env, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    output = (await process.communicate())[0].decode()
+    start = max(0, output.find("= FAILURES ="), output.find("= ERRORS ="))
+    return Outcome(
+        process.returncode == 0,
+        _number(r"(\d+) generated", output),
+        _number(r"API Links:\s+(\d+) covered", output),
+        output[start:],
+    )
+
+
+async def _populate(stack: Stack, api: Api) -> dict[str, Any]:
+    """A person with a configuration and a run, and mailboxes of people who may be added."""
+    calendars = [{"name": "Calendar", "is_default": True}, {"name": "Archive"}]
+    mailboxes = [{"address": address, "calendars": calendars} for address in (ADDRESS, *STRANGERS)]
+    await stack.simulator("POST", "mailboxes", mailboxes)
+    user = (await api.request("POST", "users", {"address": ADDRESS})).json()
+    wanted = {
+        "user_id": user["id"],
+        "name": "Nightly",
+        "source": f"msgraph://{ADDRESS}/calendar",
+        "archive": f"msgraph://{ADDRESS}/calendars/Archive",
+        "time_zone": "Europe/Berlin",
+    }
+    configuration = (await api.request("POST", "archive-configurations", wanted)).json()
+    run = (await api.request("POST", f"archive-configurations/{configuration['id']}/runs")).json()
+    return {
+        "address": ADDRESS,
+        "strangers": STRANGERS,
+        "user": user["id"],
+        "configuration": configuration["id"],
+        "run": run["id"],
+    }
+
+
+def _number(pattern: str, text: str) -> int:
+    found = re.search(pattern, text)
+    return int(found[1]) if found else 0
