@@ -5,6 +5,7 @@ events are generated page by page, so that what is held is what planning holds.
 """
 
 import asyncio
+import itertools
 import json
 import resource
 import sys
@@ -27,7 +28,7 @@ async def measure() -> list[dict[str, Any]]:
     """Seconds by number of events, and the growth from each size to the next."""
     async with _database() as url:
         rows = [await _planned(url, events, 300) for events in _SIZES]
-    for smaller, larger in zip(rows, rows[1:], strict=False):
+    for smaller, larger in itertools.pairwise(rows):
         larger["time_over_smaller"] = round(larger["seconds"] / smaller["seconds"], 2)
     return rows
 

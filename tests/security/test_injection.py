@@ -57,22 +57,13 @@ def replaced(value: Any, path: tuple[Any, ...], text: str) -> Any:
     return changed
 
 
-def harmless(response: Response, text: str, what: str) -> None:
+def harmless(response: Response, what: str) -> None:
     assert response.status < 500, (what, response.body[:300])
     assert "set-cookie" not in response.headers, what
     assert all("\n" not in value and "\r" not in value for value in response.headers.values()), what
-    if response.status < 300 and response.body.startswith(b"{"):
-        told = json.dumps(response.json, ensure_ascii=False)
-        assert "49" not in told or "7*7" in told or "49" not in text, what
     if response.status >= 400:
         assert response.headers["content-type"] == "application/problem+json", what
         assert b"Traceback" not in response.body, what
-
-
-@pytest.fixture
-async def document(stranger: Caller) -> dict[str, Any]:
-    found: dict[str, Any] = (await stranger("GET", "openapi.json")).json
-    return found
 
 
 @pytest.mark.parametrize("name", [name for name in GUARDED if OPERATIONS[name].body is not None])
@@ -86,7 +77,7 @@ async def test_in_every_string_of_every_body(api: Caller, people: People, world:
         for kind, text in HOSTILE.items():
             raw = json.dumps(replaced(body, place, text)).encode()
             response = await api(operation.method, path, raw, token=people.admin, headers={"if-match": "*"})
-            harmless(response, text, f"{name} {place} {kind}")
+            harmless(response, f"{name} {place} {kind}")
             if response.status < 300 and place[-1] in response.json:
                 assert response.json[place[-1]] in (text, text.strip())
 
@@ -101,7 +92,7 @@ async def test_in_every_parameter(api: Caller, people: People, world: World, nam
             sendable = text.encode("utf-8", "replace").decode()[:60_000]
             query = request.query | {parameter: sendable}
             response = await api(operation.method, path, token=people.admin, **query)
-            harmless(response, text, f"{name} {parameter} {kind}")
+            harmless(response, f"{name} {parameter} {kind}")
 
 
 @pytest.mark.parametrize("header", ["idempotency-key", "if-match", "x-correlation-id", "traceparent"])
@@ -110,4 +101,4 @@ async def test_in_every_header(api: Caller, people: People, world: World, header
         path = f"v1/archive-configurations/{world.configuration}"
         headers = {"if-match": '"1"', header: text.encode("utf-8", "replace").decode()}
         response = await api("PATCH", path, {"lookback_days": 3}, token=people.admin, headers=headers)
-        harmless(response, text, f"{header} {kind}")
+        harmless(response, f"{header} {kind}")

@@ -31,7 +31,9 @@ def check_runs(runs: Sequence[Row]) -> list[str]:
         added = sum(report[str(outcome)] for outcome in Outcome)
         if added != report["source"]:
             parts = {str(o): report[str(o)] for o in Outcome if report[str(o)]}
-            problems.append(f"run {run['id']} counts {report['source']} events, its outcomes {added}: {parts}")
+            problems.append(
+                f"run {run['id']} counts {report['source']} events, its outcomes {added}: {parts}"
+            )
     return problems
 
 
@@ -49,7 +51,9 @@ def check_operations(operations: Sequence[Row]) -> list[str]:
     problems = []
     for operation in operations:
         if operation["state"] in ("draft", "planned", "sent"):
-            problems.append(f"operation {operation['id']} of run {operation['run_id']} is {operation['state']}")
+            problems.append(
+                f"operation {operation['id']} of run {operation['run_id']} is {operation['state']}"
+            )
         elif operation["payload"] is not None:
             problems.append(f"operation {operation['id']} is {operation['state']} and keeps its body")
     return problems
@@ -69,7 +73,9 @@ def check_audit(operations: Sequence[Row], audit: Sequence[Row]) -> list[str]:
     for operation in operations:
         identity, state = str(operation["id"]), operation["state"]
         if state in ("done", "failed", "conflict", "locked") and recorded[state, identity] != 1:
-            problems.append(f"{recorded[state, identity]} audit rows say that operation {identity} is {state}")
+            problems.append(
+                f"{recorded[state, identity]} audit rows say that operation {identity} is {state}"
+            )
         if state == "done" and operation["action"] == "update" and updated[identity] != 1:
             problems.append(f"{updated[identity]} audit rows say what operation {identity} updated")
     return problems

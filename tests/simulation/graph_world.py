@@ -27,7 +27,9 @@ from tests.simulation.graph_faults import GraphFaults, Outer
 
 BASE_URL = "https://graph.microsoft.com/v1.0"
 _PERMISSIONS = frozenset({"Calendars.ReadWrite", "User.Read.All"})
-_CONNECTION_KEY: Any = type("ConnectionKey", (), {"host": "graph", "port": 443, "ssl": True, "is_ssl": True})()
+_CONNECTION_KEY: Any = type(
+    "ConnectionKey", (), {"host": "graph", "port": 443, "ssl": True, "is_ssl": True}
+)()
 
 
 @dataclass(slots=True)

@@ -296,7 +296,10 @@ class Person:
 def _times(item: Item, by: timedelta) -> Json:
     span = item.span
     return {
-        "start": {"dateTime": (span.start + by).replace(tzinfo=None).isoformat(), "timeZone": span.start_zone},
+        "start": {
+            "dateTime": (span.start + by).replace(tzinfo=None).isoformat(),
+            "timeZone": span.start_zone,
+        },
         "end": {"dateTime": (span.end + by).replace(tzinfo=None).isoformat(), "timeZone": span.end_zone},
     }
 

@@ -32,7 +32,11 @@ class Snapshot:
 
     def owned(self, zone: ZoneInfo) -> dict[str, Json]:
         """The events that belong to the window (domain.md 2.2)."""
-        return {key: item for key, item in self.events.items() if self.start <= owning_start(item, zone) < self.end}
+        return {
+            key: item
+            for key, item in self.events.items()
+            if self.start <= owning_start(item, zone) < self.end
+        }
 
 
 @dataclass(slots=True)
@@ -110,14 +114,21 @@ class Facts:
         if row["archive_key"] in by_key:
             self.problems.append(f"{name(item)} is merged but has a copy too")
 
-    def _vanished(self, final: Mapping[str, Json], by_key: Mapping[str, Json], known: Mapping[str, str]) -> None:
+    def _vanished(
+        self, final: Mapping[str, Json], by_key: Mapping[str, Json], known: Mapping[str, str]
+    ) -> None:
         """What is not in the window any more stays archived as it was last read (domain.md 2.4)."""
         rows = {row["archive_key"]: row for row in self.rows}
         written = {op["archived_event_id"] for op in self.operations if op["state"] == "done"}
         for row in self.rows:
             gone = row["source_key"] not in final
             expected = row["id"] in written and row["copy_id"] is not None
-            if gone and expected and row["archive_key"] not in by_key and row["archive_key"] not in self.touched:
+            if (
+                gone
+                and expected
+                and row["archive_key"] not in by_key
+                and row["archive_key"] not in self.touched
+            ):
                 self.problems.append(f"the copy of a vanished event is missing ({row['source_key'][-20:]})")
         read: dict[str, list[Json]] = defaultdict(list)
         for key, versions in self.history.items():

@@ -359,7 +359,11 @@ class Prober:
     def deadlocked(self, pids: list[int]) -> bool:
         """Whether some of the backends wait for each other in a circle."""
         waits = {
-            pid: {int(other) for other in self.query(f"SELECT unnest(pg_blocking_pids({pid}))")[0:8] for other in other}
+            pid: {
+                int(other)
+                for other in self.query(f"SELECT unnest(pg_blocking_pids({pid}))")[0:8]
+                for other in other
+            }
             for pid in pids
         }
         alive = set(waits)

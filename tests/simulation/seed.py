@@ -146,7 +146,9 @@ class World:
         self.graph.watch = self._watch
         self.graph.on_page = self._page
         self.person = Person(self.rng, self.graph, self._oid, FIRST_DAY)
-        self._zone = ZoneInfo(self.rng.choice(("UTC", "Europe/Berlin", "America/New_York", "Pacific/Auckland")))
+        self._zone = ZoneInfo(
+            self.rng.choice(("UTC", "Europe/Berlin", "America/New_York", "Pacific/Auckland"))
+        )
         self._names = 0
         self._skew = self.rng.choice((0.0, 0.0, 3.0))
         self.fleet = Fleet(self.rng, self._make_host, 2)
@@ -165,7 +167,9 @@ class World:
         """An exception nobody looked at."""
         error = context.get("exception")
         if not isinstance(error, asyncio.CancelledError):
-            self.verdict.problems.append(f"unhandled: {context.get('message')} {error!r} {context.get('future')!r}")
+            self.verdict.problems.append(
+                f"unhandled: {context.get('message')} {error!r} {context.get('future')!r}"
+            )
 
     async def live(self) -> None:
         """The whole story."""
@@ -223,15 +227,29 @@ class World:
 
     def _tell(self, operations: list[dict[str, Any]], rows: set[UUID]) -> None:
         """The story of some rows of the map."""
-        shown = ("archived_event_id", "run_id", "action", "state", "revision", "previous_revision", "if_match")
-        for operation in sorted(operations, key=lambda o: (str(o["archived_event_id"]), o["first_sent_at"] or EPOCH)):
+        shown = (
+            "archived_event_id",
+            "run_id",
+            "action",
+            "state",
+            "revision",
+            "previous_revision",
+            "if_match",
+        )
+        for operation in sorted(
+            operations, key=lambda o: (str(o["archived_event_id"]), o["first_sent_at"] or EPOCH)
+        ):
             if operation["archived_event_id"] in rows:
                 told = [str(operation[field])[:12] for field in shown]
-                self.verdict.story.append(f"{' '.join(told)} {operation['first_sent_at']} {operation['error_code']}")
+                self.verdict.story.append(
+                    f"{' '.join(told)} {operation['first_sent_at']} {operation['error_code']}"
+                )
 
     async def _enter(self) -> None:
         async with self.observer.session() as session:
-            user = User(tenant_id=self._tenant, object_id=self._oid, address="ada@example.test", display_name="Ada")
+            user = User(
+                tenant_id=self._tenant, object_id=self._oid, address="ada@example.test", display_name="Ada"
+            )
             session.add(user)
             await session.flush()
             session.add(
@@ -351,12 +369,18 @@ class World:
     def _keep_snapshots(self, runs: list[dict[str, Any]]) -> None:
         """The last plan of every planned run is what it was planned from."""
         for run in runs:
-            if run["planned_at"] is None or run["id"] in self._snapshots or (run["plan"] or {}).get("refused"):
+            if (
+                run["planned_at"] is None
+                or run["id"] in self._snapshots
+                or (run["plan"] or {}).get("refused")
+            ):
                 continue
             attempts = [number for run_id, number in self._pages if run_id == run["id"]]
             if attempts:
                 events = self._pages[run["id"], max(attempts)]
-                self._snapshots[run["id"]] = Snapshot(run["id"], run["window_start"], run["window_end"], events)
+                self._snapshots[run["id"]] = Snapshot(
+                    run["id"], run["window_start"], run["window_end"], events
+                )
 
     async def _judge(self) -> None:
         async with self.observer.session() as session:
@@ -370,7 +394,9 @@ class World:
         problems += accounts.check_runs(runs)
         problems += accounts.check_operations(operations)
         wrong = accounts.check_audit(operations, audit)
-        self._tell(operations, {o["archived_event_id"] for o in operations if any(str(o["id"]) in w for w in wrong)})
+        self._tell(
+            operations, {o["archived_event_id"] for o in operations if any(str(o["id"]) in w for w in wrong)}
+        )
         problems += wrong
         snapshots = list(self._snapshots.values())
         if not snapshots:
@@ -390,4 +416,6 @@ class World:
         problems += facts.judge()
         total = self.graph.counters.total
         if total.invitations_sent or total.updates_sent:
-            problems.append(f"{total.invitations_sent} invitations and {total.updates_sent} updates were sent")
+            problems.append(
+                f"{total.invitations_sent} invitations and {total.updates_sent} updates were sent"
+            )

@@ -100,7 +100,9 @@ async def test_the_app_may_not_change_what_is_there_to_prove_something(
             if await connection.fetchval("SELECT has_table_privilege($1, $2)", table, right)
         }
     append_only = {"SELECT", "INSERT"}
-    assert rights == (append_only if table in ("audit_entries", "audit_seals") else append_only | {"UPDATE", "DELETE"})
+    assert rights == (
+        append_only if table in ("audit_entries", "audit_seals") else append_only | {"UPDATE", "DELETE"}
+    )
 
 
 @pytest.mark.parametrize(

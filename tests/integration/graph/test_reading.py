@@ -24,7 +24,7 @@ async def read_all(adapter: CalendarAdapter, tenant: Tenant) -> list[SourceEvent
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - the counters of the simulator raise no event
+        while not condition():
             await asyncio.sleep(0.005)
 
 
