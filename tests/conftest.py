@@ -1,9 +1,26 @@
 """Fixtures for every test."""
 
+from pathlib import Path
+
 import pytest
 
 from shared.settings import Settings
 from tests.support.settings import make_settings
+
+# What starts processes, injects faults by the dozen or tries hundreds of examples: left out by --fast.
+SLOW = (
+    *("integration/functions_host", "integration/graph_simulator", "integration/local", "security"),
+    *("simulation", "integration/archiving/test_faults.py", "integration/archiving/test_host_killed.py"),
+    *("unit/domain/test_archive_plan_properties.py", "unit/domain/test_plan_stage_properties.py"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the slow ones."""
+    folder = Path(__file__).parent
+    for item in items:
+        if any(item.path.is_relative_to(folder / slow) for slow in SLOW):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture

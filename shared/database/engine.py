@@ -55,6 +55,8 @@ class Database:
         self._role_check: asyncio.Lock | None = None
         self._role_checked = False
         self._closed = False
+        connections = settings.database_pool_size + settings.database_max_overflow
+        self._units = asyncio.Semaphore(max(1, connections // 2))
 
     @asynccontextmanager
     async def session(self, *, apart: bool = False) -> AsyncIterator[AsyncSession]:
@@ -80,14 +82,33 @@ class Database:
     async def unit_of_work(self) -> AsyncIterator[UnitOfWork]:
         """One transaction that every session of this task joins: all of them are committed, or none.
 
-        Raises as :meth:`session` does, and RuntimeError inside of another unit.
+        A unit may last as long as a call of Graph: at most half of the pool's connections are lent to units
+        at a time. Raises as :meth:`session` does, and RuntimeError inside of another unit.
         """
         if UnitOfWork.current(self) is not None:
             raise RuntimeError("a unit of work is open already")
-        async with self._told(), self.engine.connect() as connection, connection.begin():
+        async with (
+            self._lent(),
+            self._told(),
+            self.engine.connect() as connection,
+            connection.begin(),
+        ):
             unit = UnitOfWork(self, connection)
             with unit.bound():
                 yield unit
+
+    @asynccontextmanager
+    async def _lent(self) -> AsyncIterator[None]:
+        patience = self._settings.database_pool_timeout
+        try:
+            async with asyncio.timeout(patience):
+                await self._units.acquire()
+        except TimeoutError as error:
+            raise failures.pool_exhausted(error, patience) from error
+        try:
+            yield
+        finally:
+            self._units.release()
 
     @asynccontextmanager
     async def _told(self) -> AsyncIterator[None]:

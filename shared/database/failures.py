@@ -35,7 +35,7 @@ def connection_failure(error: BaseException) -> Unavailable:
     return Unavailable("The database cannot be reached.", retry_after=RETRY_AFTER_SECONDS)
 
 
-def pool_exhausted(error: PoolTimeout, waited: float) -> Unavailable:
+def pool_exhausted(error: PoolTimeout | TimeoutError, waited: float) -> Unavailable:
     """Every connection of the pool was in use for ``waited`` seconds."""
     return Unavailable("All database connections are in use.", retry_after=max(1.0, waited))
 

@@ -1,7 +1,9 @@
 """A change that is asked for twice happens once, and is answered twice the same."""
 
+import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -62,6 +64,7 @@ class IdempotencyService:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
+        self._under_way: dict[Claim, asyncio.Event] = {}
 
     async def once(
         self,
@@ -80,7 +83,7 @@ class IdempotencyService:
         person.
         """
         claim = Claim(caller.tenant_id, caller.actor, change.operation, change.key)
-        async with self._database.unit_of_work() as unit:
+        async with self._turn(claim), self._database.unit_of_work() as unit:
             claimed = await self._claim(claim, change)
             if claimed is None:
                 return await self._repeated(caller, claim, change), True
@@ -105,6 +108,22 @@ class IdempotencyService:
             if found < _FORGOTTEN_AT_ONCE:
                 return forgotten
 
+    @asynccontextmanager
+    async def _turn(self, claim: Claim) -> AsyncIterator[None]:
+        """Twins of this process wait here, without a connection; those of others at the row."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while (other := self._under_way.get(claim)) is not None:
+                    await other.wait()
+        except TimeoutError as error:
+            raise _under_way() from error
+        over = self._under_way[claim] = asyncio.Event()
+        try:
+            yield
+        finally:
+            del self._under_way[claim]
+            over.set()
+
     async def _claim(self, claim: Claim, change: Repeatable) -> UUID | None:
         now = self._clock.now()
         try:
@@ -113,9 +132,7 @@ class IdempotencyService:
                     claim, change.request_hash(), now=now, forgotten=now - MEMORY, patience=PATIENCE
                 )
         except LockTimeout as error:
-            raise Conflict(
-                "the same request is being worked on", code="request_under_way", retry_after=1
-            ) from error
+            raise _under_way() from error
 
     async def _repeated(self, caller: Caller, claim: Claim, change: Repeatable) -> Answer:
         async with self._database.session() as session:
@@ -123,7 +140,8 @@ class IdempotencyService:
             await Access.of(session, caller)
             kept = await IdempotencyKeyRepository(session).find(claim)
         if kept is None:
-            raise Conflict("the same request was being forgotten", code="request_under_way", retry_after=1)
+            # It was forgotten between the two statements.
+            raise _under_way()
         if kept.request_hash != change.request_hash():
             raise ValidationFailed(
                 [FieldError("Idempotency-Key", "came with another request before", "key_reused")]
@@ -139,6 +157,10 @@ class IdempotencyService:
                 body=answer.body,
                 owner_id=answer.owner_id,
             )
+
+
+def _under_way() -> Conflict:
+    return Conflict("the same request is being worked on", code="request_under_way", retry_after=1)
 
 
 def _kept(error: AdminAssistantError, answer: Answer) -> bool:

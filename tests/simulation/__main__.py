@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from tests.simulation.seed import Verdict
 from tests.simulation.workers import simulate, simulate_all
+from tests.simulation.world import Verdict
 from tests.support.postgres import TestServer, shared_server
 
 # Seeds that a process simulates on one database before it reports.
@@ -46,16 +46,19 @@ def main(arguments: list[str] | None = None) -> int:
             sys.stdout.write(f"{total:10.0f} {fact}\n")
     seconds = time.monotonic() - began
     sys.stdout.write(
-        f"{options.seeds} seeds from {options.first}: {failed} failed, {seconds / max(1, options.seeds):.2f} s each\n"
+        f"{options.seeds} seeds from {options.first}: {failed} failed,"
+        f" {seconds / max(1, options.seeds):.2f} s each\n"
     )
     return 1 if failed else 0
 
 
 @contextlib.contextmanager
 def _server() -> Iterator[TestServer]:
-    with tempfile.TemporaryDirectory(prefix="admin-assistant-simulation-") as folder:
-        with shared_server(Path(folder)) as server:
-            yield server
+    with (
+        tempfile.TemporaryDirectory(prefix="admin-assistant-simulation-") as folder,
+        shared_server(Path(folder)) as server,
+    ):
+        yield server
 
 
 def _verdicts(server: TestServer, first: int, count: int, processes: int) -> Iterator[Verdict]:

@@ -1,5 +1,6 @@
 """What goes wrong at Graph, within the fault model of design.md: drawn from the seed, request by request."""
 
+import asyncio
 import random
 from dataclasses import dataclass, field
 from enum import Enum
@@ -26,6 +27,10 @@ class Outer(Enum):
     THROTTLED = "told to wait"
 
 
+_OUTAGE = (
+    *(Outer.RESET_AFTER, Outer.HANGS_AFTER, Outer.DELAYED, Outer.ERROR_AFTER),
+    *(Outer.RESET_BEFORE, Outer.ERROR_BEFORE, Outer.NEVER_SENT, Outer.NOTHING),
+)
 _OUTER = [fault for fault in Outer if fault is not Outer.NOTHING]
 
 
@@ -68,6 +73,8 @@ class GraphFaults(Faults):
     rng: random.Random
     weather: Weather
     struck: dict[str, int] = field(default_factory=dict)
+    #: Loop time until which hardly any answer arrives.
+    outage_until: float = 0.0
 
     def __post_init__(self) -> None:
         # A rule that never strikes: it lets the simulator run sub-requests side by side.
@@ -76,9 +83,12 @@ class GraphFaults(Faults):
     def calm(self) -> None:
         """Nothing goes wrong any more."""
         self.weather = Weather()
+        self.outage_until = 0.0
 
     def outer(self) -> Outer:
         """What happens to the next HTTP request."""
+        if asyncio.get_running_loop().time() < self.outage_until:
+            return self._count(self.rng.choice(_OUTAGE))
         if not self._chance(self.weather.outer):
             return Outer.NOTHING
         return self._count(self.rng.choice(_OUTER))

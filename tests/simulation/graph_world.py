@@ -46,7 +46,7 @@ class Request:
 class FaultyService(Service):
     """The simulator's service with the faults that rules cannot express."""
 
-    faults: GraphFaults  # type: ignore[assignment]
+    faults: GraphFaults
 
     async def _answer(self, call: Call, exchange: Exchange, hit: Hit | None, due: float) -> Answer | None:
         inner = self.faults.take_inner()

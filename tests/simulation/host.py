@@ -11,8 +11,10 @@ from shared.database.engine import Database
 from shared.graph.calendar_adapter import CalendarAdapter
 from shared.graph.client import GraphClient
 from shared.graph.throttle import Throttle
+from shared.services.archive_runs import ArchiveRunService
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.service import ArchivingService
+from shared.services.audit import AuditWriter
 from shared.services.mailbox_pauses import MailboxPauses
 from shared.settings import Settings
 from tests.simulation.graph_world import GraphTransport, GraphWorld
@@ -38,7 +40,7 @@ class HostClock:
 
 
 class _Token:
-    token = "token"  # noqa: S105 - no secret
+    token = "token"
     expires_on = 4_000_000_000
 
 
@@ -73,7 +75,7 @@ class SimulatedGraphClient(GraphClient):
 
     def _http_client(self) -> httpx.AsyncClient:
         if self._http is None:
-            self._http = httpx.AsyncClient(transport=self._simulated, base_url=self.base_url, timeout=None)
+            self._http = httpx.AsyncClient(transport=self._simulated, base_url=self.base_url, timeout=3600.0)
         return self._http
 
 
@@ -96,6 +98,7 @@ class Host:
         throttle = Throttle(MailboxPauses(self.database), typed)
         calendars = CalendarAdapter(self._client, throttle)
         self.archiving = ArchivingService(ArchivingPorts(self.database, calendars, typed, settings))
+        self.runs = ArchiveRunService(self.database, typed, AuditWriter(typed))
         self.activities: set[asyncio.Task[Any]] = set()
 
     def die(self, *, calls_arrive: bool) -> None:

@@ -134,7 +134,7 @@ class Person:
         zone = rng.choice(_ZONES)
         start = self._moment()
         if all_day:
-            start = datetime(start.year, start.month, start.day)
+            start = start.replace(hour=0, minute=0)
             length = timedelta(days=rng.choice((1, 1, 2)))
         else:
             length = timedelta(minutes=rng.choice((0, 15, 30, 60, 60, 90, 1500)))

@@ -7,7 +7,7 @@ compared field by field from Graph's JSON of the source with Graph's JSON of the
 import hashlib
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -45,13 +45,13 @@ class Facts:
 
     configuration_id: UUID
     zone: ZoneInfo
-    snapshots: list[Snapshot]
+    last: Snapshot
     history: Mapping[str, list[Json]]
     touched: set[str]
     copies: list[Json]
-    rows: list[Mapping[str, Any]]
-    operations: list[Mapping[str, Any]]
-    appointments: list[Mapping[str, Any]]
+    rows: Sequence[Mapping[str, Any]]
+    operations: Sequence[Mapping[str, Any]]
+    appointments: Sequence[Mapping[str, Any]]
     problems: list[str] = field(default_factory=list)
 
     def judge(self) -> list[str]:
@@ -61,7 +61,7 @@ class Facts:
         for found in by_key:
             if found not in known:
                 self.problems.append(f"a copy carries the unknown archive key {found[:12]}")
-        final = self.snapshots[-1].owned(self.zone)
+        final = self.last.owned(self.zone)
         self._living(final, by_key)
         self._vanished(final, by_key, known)
         self._recorded(final)
@@ -130,18 +130,15 @@ class Facts:
                 and row["archive_key"] not in self.touched
             ):
                 self.problems.append(f"the copy of a vanished event is missing ({row['source_key'][-20:]})")
-        read: dict[str, list[Json]] = defaultdict(list)
-        for key, versions in self.history.items():
-            read[key] = versions
         for found, copy in by_key.items():
-            row = rows.get(found)
-            if row is None:
+            if found not in rows:
                 self.problems.append(f"no row of the map owns the copy {copy['subject']!r} {found[:12]}")
                 continue
+            row = rows[found]
             if found in self.touched or row["source_key"] in final:
                 continue
             source = known.get(found, row["source_key"])
-            versions = [*read[source], *read[row["source_key"]]]
+            versions = [*self.history.get(source, ()), *self.history.get(row["source_key"], ())]
             if not any(content(version) == content(copy) for version in versions):
                 self.problems.append(f"the copy {copy['subject']!r} says what its source never said")
 
@@ -192,7 +189,7 @@ def owning_start(item: Json, zone: ZoneInfo) -> datetime:
     start = datetime.fromisoformat(item["start"]["dateTime"])
     if not item["isAllDay"]:
         return start.replace(tzinfo=UTC)
-    midnight = datetime(start.year, start.month, start.day)
+    midnight = start.replace(hour=0, minute=0, second=0, microsecond=0)
     for minutes in range(0, 24 * 60, 30):
         local = (midnight + timedelta(minutes=minutes)).replace(tzinfo=zone)
         instant = local.astimezone(UTC)

@@ -3,7 +3,7 @@
 import asyncio
 import inspect
 import random
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass
@@ -21,9 +21,9 @@ current_activity: ContextVar[tuple[UUID, str, int] | None] = ContextVar("current
 _REDISPATCHES = 40
 
 
-def _generator_of(builder: Any) -> Callable[..., Generator[Any, Any, Any]]:
+def _generator_of(builder: Any) -> Any:
     """The orchestrator itself, under what the decorators put around it."""
-    waiting = [builder._function.get_user_function()]  # noqa: SLF001 - the SDK offers no other way
+    waiting = [builder._function.get_user_function()]
     seen: set[int] = set()
     while waiting:
         found = waiting.pop()
@@ -76,7 +76,7 @@ class _Context:
     def current_utc_datetime(self) -> datetime:
         return (EPOCH + timedelta(seconds=self._loop.time())).replace(tzinfo=None)
 
-    def call_activity(self, name: str, *, input: Any, retry_policy: Any) -> tuple[str, str, Any, Any]:  # noqa: A002
+    def call_activity(self, name: str, *, input: Any, retry_policy: Any) -> tuple[str, str, Any, Any]:
         return "activity", name, input, retry_policy
 
     def create_timer(self, wait: timedelta) -> tuple[str, timedelta]:
@@ -158,7 +158,7 @@ class Durable:
         for attempt in range(retry.max_number_of_attempts):
             try:
                 return await self._at_least_once(run_id, name, given)
-            except Exception as error:  # noqa: BLE001 - Durable retries whatever the activity raised
+            except Exception as error:
                 if isinstance(error, AssertionError):
                     raise
                 last = error
@@ -275,7 +275,7 @@ class Fleet:
         """One of the living."""
         return self._rng.choice(self.hosts)
 
-    def kill(self, host: Host, calls_arrive: bool) -> None:  # noqa: FBT001
+    def kill(self, host: Host, calls_arrive: bool) -> None:
         """A process dies with everything it was doing."""
         if host.dead:
             return

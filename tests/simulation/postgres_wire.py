@@ -1,4 +1,4 @@
-"""The wire to PostgreSQL: every call is sent and answered while nothing else runs, or breaks as the seed says.
+"""The wire to PostgreSQL: a call is answered while nothing else runs, or breaks as the seed says.
 
 Calls are answered in the order in which they were made. One that waits for a row lock is put aside until
 another one has been answered, as PostgreSQL would let it wait.
@@ -10,9 +10,26 @@ import socket
 import struct
 import time
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
+
+from tests.simulation.postgres_protocol import (
+    BEGIN,
+    BEGUN,
+    PONG,
+    RAISE,
+    READY,
+    ROLLBACK,
+    ROLLED_BACK,
+    SERIALIZATION_FAILURE,
+    application_of,
+    backend_pid,
+    complete,
+    replies_of,
+    simple_query,
+)
+from tests.simulation.prober import Prober, Stalled
 
 if TYPE_CHECKING:
     from tests.simulation.virtual_loop import VirtualLoop
@@ -21,11 +38,6 @@ _CANCEL_REQUEST = struct.pack("!II", 16, 80877102)
 # A call that takes this long may be waiting for a lock; asking costs more than waiting.
 _PATIENCE_SECONDS = 0.004
 _LONGEST_SECONDS = 30.0
-_READY = b"Z\x00\x00\x00\x05"
-
-
-class Stalled(Exception):
-    """The simulated system cannot go on."""
 
 
 class Break(Enum):
@@ -143,8 +155,8 @@ class PostgresWire:
         if verdict is Break.AFTER or not reply:
             transport.lose()
             return
-        if verdict is Break.SERIALIZATION and call.data == _ROLLBACK:
-            reply = _SERIALIZATION_FAILURE + _READY + b"I"
+        if verdict is Break.SERIALIZATION and call.data == ROLLBACK:
+            reply = SERIALIZATION_FAILURE + READY + b"I"
         transport.deliver(reply)
 
     def _answer_unblocked(self) -> bool:
@@ -227,13 +239,13 @@ class WireTransport(asyncio.Transport):
                 # Whether a cancellation arrives in time is a race: here it never does.
                 self.close()
                 return
-            self.label = _application(raw)
+            self.label = application_of(raw)
             self.call = _Call(raw, 1)
             self._wire.enqueue(self)
             return
         if raw[:1] == b"X":
             return
-        replies = _replies(raw)
+        replies = replies_of(raw)
         if raw[:1] == b"P" and b"\0;\0" in raw[5:60]:
             self._ping = raw[5 : raw.index(b"\0", 5)]
         if self.call is not None:
@@ -270,7 +282,7 @@ class WireTransport(asyncio.Transport):
         self._begun = self._begin_held
         self._begin_held = False
         try:
-            self._socket.sendall(_BEGIN + call.data if self._begun else call.data)
+            self._socket.sendall(BEGIN + call.data if self._begun else call.data)
         except OSError:
             self._reply.clear()
 
@@ -280,22 +292,22 @@ class WireTransport(asyncio.Transport):
         BEGIN is held back until the transaction's first statement: to the server it is the same, and half
         of the round trips are those of connections that are only tried before use.
         """
-        if call.data == _BEGIN:
+        if call.data == BEGIN:
             self._begin_held = True
-            return _BEGUN
+            return BEGUN
         if not self._begin_held:
             return None
-        if call.data == _simple(b"ROLLBACK;"):
+        if call.data == simple_query(b"ROLLBACK;"):
             self._begin_held = False
-            return _ROLLED_BACK
+            return ROLLED_BACK
         if self._ping and call.data[:1] == b"B" and call.data[6 : 7 + len(self._ping)] == self._ping + b"\0":
-            return _PONG
+            return PONG
         return None
 
     def receive(self, call: _Call, patience: float) -> bool:
         """Read until the answer is complete or ``patience`` real seconds have passed."""
         replies = call.replies + self._begun if call.replies else 0
-        while not _complete(self._reply, replies):
+        while not complete(self._reply, replies):
             readable, _, _ = select.select([self._socket], [], [], patience)
             if not readable:
                 return False
@@ -315,10 +327,10 @@ class WireTransport(asyncio.Transport):
         self._reply.clear()
         if self._begun and reply:
             # The answer to the BEGIN that was sent along was given before.
-            reply = reply[reply.index(_READY) + 6 :]
+            reply = reply[reply.index(READY) + 6 :]
         self._begun = False
         if self.pid == 0 and reply:
-            self.pid = _backend_pid(reply)
+            self.pid = backend_pid(reply)
         return reply
 
     def deliver(self, reply: bytes) -> None:
@@ -336,160 +348,6 @@ class WireTransport(asyncio.Transport):
         self._loop.call_soon(self._protocol.connection_lost, error)
 
 
-@dataclass(slots=True)
-class Prober:
-    """A plain connection of the administrator, used while the simulated world stands still."""
-
-    path: str
-    database: str
-    user: str = "postgres"
-    _socket: socket.socket = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.connect(self.path)
-        parameters = f"user\0{self.user}\0database\0{self.database}\0\0".encode()
-        self._socket.sendall(struct.pack("!II", 8 + len(parameters), 196608) + parameters)
-        self._reply()
-
-    def blocked(self, pid: int) -> bool:
-        """Whether a backend waits for a lock of another one."""
-        return self.query(f"SELECT cardinality(pg_blocking_pids({pid})) > 0") == [["t"]]
-
-    def deadlocked(self, pids: list[int]) -> bool:
-        """Whether some of the backends wait for each other in a circle."""
-        waits = {
-            pid: {
-                int(other)
-                for other in self.query(f"SELECT unnest(pg_blocking_pids({pid}))")[0:8]
-                for other in other
-            }
-            for pid in pids
-        }
-        alive = set(waits)
-        while alive:
-            ended = {pid for pid in alive if not waits[pid] & alive}
-            if not ended:
-                return True
-            alive -= ended
-        return False
-
-    def wait_gone(self, pid: int) -> None:
-        """Return when a backend has ended and its transaction is rolled back."""
-        deadline = time.perf_counter() + _LONGEST_SECONDS
-        while pid and self.query(f"SELECT 1 FROM pg_stat_get_activity({pid})"):
-            if time.perf_counter() > deadline:
-                raise Stalled("a backend does not end")
-            time.sleep(0.0005)
-
-    def terminate(self, pid: int) -> None:
-        """End a backend that waits for a lock."""
-        self.query(f"SELECT pg_terminate_backend({pid})")
-
-    def query(self, statement: str) -> list[list[str]]:
-        """The rows of a statement as text."""
-        raw = statement.encode() + b"\0"
-        self._socket.sendall(b"Q" + struct.pack("!I", 4 + len(raw)) + raw)
-        return self._reply()
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._socket.close()
-
-    def _reply(self) -> list[list[str]]:
-        data = bytearray()
-        while not _count_ready(data):
-            part = self._socket.recv(1 << 16)
-            if not part:
-                raise Stalled("the administrator's connection was lost")
-            data += part
-        rows = []
-        for kind, body in _messages(data):
-            if kind == b"E":
-                raise Stalled(f"the administrator's statement failed: {body!r}")
-            if kind == b"D":
-                rows.append(_row(body))
-        return rows
-
-
-def _messages(data: bytes | bytearray) -> list[tuple[bytes, bytes]]:
-    place, found = 0, []
-    while place + 5 <= len(data):
-        (length,) = struct.unpack_from("!I", data, place + 1)
-        if place + 1 + length > len(data):
-            break
-        found.append((bytes(data[place : place + 1]), bytes(data[place + 5 : place + 1 + length])))
-        place += 1 + length
-    return found
-
-
-def _count_ready(data: bytes | bytearray) -> int:
-    if len(data) < 6 or data[-6:-1] != _READY:
-        return 0
-    place = count = 0
-    end = len(data)
-    while place + 5 <= end:
-        kind = data[place]
-        length = int.from_bytes(data[place + 1 : place + 5], "big")
-        place += 1 + length
-        if place > end:
-            return 0
-        count += kind == 0x5A
-    return count
-
-
-def _complete(data: bytearray, replies: int) -> bool:
-    if replies:
-        return _count_ready(data) >= replies
-    # A Parse and Describe that end with Flush: the description comes last, or an error.
-    messages = _messages(data)
-    return bool(messages) and messages[-1][0] in (b"T", b"n", b"E")
-
-
-def _replies(raw: bytes) -> int:
-    """How many times a call makes the server ready again: for each Sync or simple Query."""
-    return sum(kind in (b"S", b"Q") for kind, _ in _messages(raw))
-
-
-def _row(body: bytes) -> list[str]:
-    (columns,) = struct.unpack_from("!H", body)
-    place, values = 2, []
-    for _ in range(columns):
-        (length,) = struct.unpack_from("!i", body, place)
-        place += 4
-        if length >= 0:
-            values.append(body[place : place + length].decode())
-            place += length
-    return values
-
-
-def _backend_pid(reply: bytes) -> int:
-    for kind, body in _messages(reply):
-        if kind == b"K":
-            return int.from_bytes(body[:4], "big")
-    return 0
-
-
-def _application(startup: bytes) -> str:
-    parts = startup[8:].split(b"\0")
-    pairs = dict(zip(parts[::2], parts[1::2], strict=False))
-    return pairs.get(b"application_name", b"").decode()
-
-
-def _simple(statement: bytes) -> bytes:
-    return b"Q" + struct.pack("!I", 5 + len(statement)) + statement + b"\0"
-
-
-_BEGIN = _simple(b"BEGIN;")
-_BEGUN = b"C\x00\x00\x00\x0aBEGIN\0" + _READY + b"T"
-_ROLLED_BACK = b"C\x00\x00\x00\x0dROLLBACK\0" + _READY + b"I"
-_PONG = b"2\x00\x00\x00\x04I\x00\x00\x00\x04" + _READY + b"T"
-_ROLLBACK = _simple(b"ROLLBACK")
-_RAISE = _simple(b"DO $$ BEGIN RAISE EXCEPTION 'could not serialize access' USING ERRCODE = '40001'; END $$")
-_FIELDS = b"SERROR\0VERROR\0C40001\0Mcould not serialize access\0\0"
-_SERIALIZATION_FAILURE = b"E" + struct.pack("!I", 4 + len(_FIELDS)) + _FIELDS
-
-
 def _failing(call: _Call) -> _Call:
     """What makes PostgreSQL answer a call with a serialization failure; a COMMIT rolls back."""
-    return _Call(_ROLLBACK if call.data[5:11] == b"COMMIT" else _RAISE, 1)
+    return _Call(ROLLBACK if call.data[5:11] == b"COMMIT" else RAISE, 1)

@@ -9,7 +9,8 @@ import selectors
 from collections.abc import Callable
 from typing import Any
 
-from tests.simulation.postgres_wire import PostgresWire, Stalled
+from tests.simulation.postgres_wire import PostgresWire
+from tests.simulation.prober import Stalled
 
 
 class _NoInput(selectors.SelectSelector):

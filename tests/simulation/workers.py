@@ -5,7 +5,8 @@ import logging
 from collections.abc import Iterable, Iterator
 
 from shared.database.connection_url import connect_arguments
-from tests.simulation.seed import Verdict, run_seed
+from tests.simulation.seed import run_seed
+from tests.simulation.world import Verdict
 from tests.support.postgres import TestServer
 from tests.support.settings import make_settings
 

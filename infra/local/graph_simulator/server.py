@@ -19,6 +19,7 @@ from .persistence import Store
 from .query import split_target
 from .service import Exchange, Service, names_of, sleep_until
 from .settings import Settings
+from .sign_in import SignIn, preflight, readable_by_pages
 from .state import State
 
 _JSON = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
@@ -40,6 +41,7 @@ class GraphSimulator:
         self.counters = Counters()
         self.service = Service(self.state, self.settings, self.counters, self.faults)
         self.identity = Identity(self.settings, self.state, self.counters)
+        self.sign_in = SignIn(self.identity, self.state)
         self.admin = Admin(self.service, self.identity, self.save)
         self._state_file = state_file
         self._store: Store | None = None
@@ -196,8 +198,15 @@ class GraphSimulator:
                 return identity.metadata(tenant, "1.0")
             case ("GET", tenant, "discovery", "v2.0", "keys") | ("GET", tenant, "discovery", "keys"):
                 return identity.jwks(tenant)
+            case ("GET", tenant, "oauth2", "v2.0", "authorize"):
+                return self.sign_in.authorize(tenant, dict(parse_qsl(query)))
+            case ("OPTIONS", _, "oauth2", "v2.0", "token"):
+                return preflight(request.headers.get("Origin"))
             case ("POST", tenant, "oauth2", "v2.0", "token"):
-                return identity.token_endpoint(tenant, dict(parse_qsl(raw.decode("utf-8", "replace"))))
+                form = dict(parse_qsl(raw.decode("utf-8", "replace")))
+                if form.get("grant_type") != "authorization_code":
+                    return identity.token_endpoint(tenant, form)
+                return readable_by_pages(self.sign_in.token(tenant, form), request.headers.get("Origin"))
         return Answer(404, {"error": {"code": "NotFound", "message": f"Nothing at {request.raw_path}."}})
 
 
@@ -214,6 +223,8 @@ async def _respond(request: web.BaseRequest, exchange: Exchange, answer: Answer)
         "client-request-id": exchange.client_request_id,
         **answer.headers,
     }
+    if isinstance(answer.body, str):
+        return web.Response(status=answer.status, text=answer.body, content_type="text/html", headers=headers)
     body = None if answer.body is None else orjson.dumps(answer.body)
     transport = request.transport
     if exchange.close and transport is not None:

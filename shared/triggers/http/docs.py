@@ -2,7 +2,6 @@
 
 import json
 from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -144,6 +143,8 @@ def _start(settings: "Settings") -> bytes:
 
 @lru_cache(maxsize=len(_FILES))
 def _file(name: str) -> bytes:
+    from importlib.metadata import PackageNotFoundError, distribution
+
     try:
         path = Path(str(distribution(_PACKAGE).locate_file(f"{_FOLDER}/{name}")))
         return path.read_bytes()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 
 from pydantic.json_schema import models_json_schema
 
+from shared import errors
 from shared.domain.caller import Role
 from shared.schemas.base import Input
 from shared.schemas.problems import Problem
@@ -42,6 +43,16 @@ _MEANINGS: Final = {
     500: "Something went wrong on our side.",
     502: "Microsoft Graph refused.",
     503: "A system that the answer needs is away; `Retry-After` says when to come back.",
+}
+#: Code and title that each status mostly carries.
+_KINDS: Final = {
+    kind.status: (kind.code, kind.title)
+    for kind in (
+        *(errors.AdminAssistantError, errors.InvalidRequest, errors.ValidationFailed),
+        *(errors.Unauthenticated, errors.Forbidden, errors.NotFound, errors.MethodNotAllowed),
+        *(errors.Conflict, errors.PreconditionFailed, errors.PayloadTooLarge, errors.PreconditionRequired),
+        *(errors.RateLimited, errors.Unavailable, errors.GraphRefused),
+    )
 }
 _WITH_RETRY_AFTER: Final = (202, 409, 429, 503)
 
@@ -332,17 +343,17 @@ def _named(status: int) -> str:
 
 
 def _example(status: int) -> dict[str, Any]:
-    errors = [{"field": "address", "message": "there is no such mailbox", "code": "mailbox_unknown"}]
-    code = HTTPStatus(status).phrase.lower().replace(" ", "_")
+    fields = [{"field": "address", "message": "there is no such mailbox", "code": "mailbox_unknown"}]
+    code, title = _KINDS.get(status, ("unsupported_media_type", "Unsupported media type"))
     return {
         "type": f"urn:admin-assistant:problem:{code}",
-        "title": HTTPStatus(status).phrase,
+        "title": title,
         "status": status,
         "detail": _MEANINGS[status],
         "instance": "/api/v1/users",
         "code": code,
         "correlation_id": "8f14e45f-ceea-467f-a0e6-0d4b0a5f1c55",
-        "errors": errors if status == HTTPStatus.UNPROCESSABLE_ENTITY else [],
+        "errors": fields if status == HTTPStatus.UNPROCESSABLE_ENTITY else [],
     }
 
 

@@ -4,10 +4,14 @@ import json
 import re
 import subprocess
 import sys
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
+import httpx
 import jsonschema_rs
 import pytest
 
@@ -108,6 +112,7 @@ async def test_the_page_and_its_files_come_from_here_alone(stranger: Caller) -> 
         assert "://" not in name
         file = await stranger("GET", name)
         assert file.status == 200, name
+        assert file.headers["content-type"] in ("text/css", "text/javascript", "image/png")
         assert file.body
     policy = page.headers["content-security-policy"]
     assert "default-src 'none'" in policy
@@ -133,3 +138,38 @@ def test_the_permission_table_is_printed() -> None:
     assert len(lines) == len(list(permission_table())) + 1
     (line,) = [each for each in lines if each.endswith("create_user")]
     assert re.split(r"\s{2,}", line) == ["POST", "/api/v1/users", "Admin", "the tenant's", "create_user"]
+
+
+async def test_whoever_signs_in_on_the_page_may_call(stranger: Caller) -> None:
+    """What the page's script says is asked for is what the token service gives and the API accepts."""
+    start = (await stranger("GET", "docs/start.js")).body.decode()
+    asked = json.loads(start[start.index("initOAuth(") + 10 : start.rindex(");")])
+    document = (await stranger("GET", "openapi.json")).json
+    flow = document["components"]["securitySchemes"]["entra"]["flows"]["authorizationCode"]
+    assert list(flow["scopes"]) == [asked["scopes"]]
+    stranger.mailbox("ada@example.com")
+    verifier, back = "v" * 64, "http://localhost/api/docs/oauth2-redirect.html"
+    challenge = urlsafe_b64encode(sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+    query = {
+        "response_type": "code",
+        "client_id": asked["clientId"],
+        "redirect_uri": back,
+        "scope": asked["scopes"],
+        "code_challenge": challenge,
+        "code_challenge_method": "S256",
+        "login_hint": "ada@example.com",
+        "role": "Admin",
+    }
+    async with httpx.AsyncClient() as browser:
+        sent = await browser.get(flow["authorizationUrl"], params=query)
+        code = parse_qs(urlsplit(sent.headers["location"]).query)["code"][0]
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "client_id": asked["clientId"],
+            "redirect_uri": back,
+            "code_verifier": verifier,
+        }
+        token = (await browser.post(flow["tokenUrl"], data=form)).json()["access_token"]
+    caller = await stranger.app.tokens.validate(token)
+    assert {role.value for role in caller.roles} == {"Admin"}

@@ -10,7 +10,7 @@ from sqlalchemy import delete, func, select, text, update
 
 from shared.database.engine import Database
 from shared.database.models import AuditEntry, IdempotencyKey, User
-from shared.errors import Conflict, GraphUnavailable
+from shared.errors import Conflict, FieldError, GraphUnavailable, ValidationFailed
 from shared.services import idempotency
 from shared.triggers.http import archive_runs
 from tests.integration.api.caller import Caller, Response, problem
@@ -158,8 +158,9 @@ async def test_twins_at_the_same_time_make_one_change(api: Caller, database: Dat
     assert await users(database, "eve@example.com") == 1
 
 
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["in this process", "in another process"])
 async def test_a_twin_that_takes_long_is_waited_for_and_then_409(
-    api: Caller, database: Database, monkeypatch: pytest.MonkeyPatch
+    api: Caller, database: Database, monkeypatch: pytest.MonkeyPatch, elsewhere: bool
 ) -> None:
     monkeypatch.setattr(idempotency, "PATIENCE", 0.05)
     api.mailbox("eve@example.com")
@@ -173,12 +174,37 @@ async def test_a_twin_that_takes_long_is_waited_for_and_then_409(
     monkeypatch.setattr(api.app.calendars, "get_mailbox", slowly)
     first = asyncio.create_task(add(api, "eve@example.com"))
     await begun.wait()
+    if elsewhere:
+        # What another process knows of it is the row alone.
+        fresh = idempotency.IdempotencyService(database, api.app.clock)
+        monkeypatch.setitem(api.app.__dict__, "idempotency", fresh)
     twin = await add(api, "eve@example.com")
     problem(twin, 409, "request_under_way")
     assert twin.headers["retry-after"] == "1"
     go_on.set()
     assert (await first).status == 201
     assert (await add(api, "eve@example.com")).body == (await first).body
+
+
+async def test_a_crowd_of_twins_leaves_connections_to_others(
+    api: Caller, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.mailbox("eve@example.com")
+    lookup, go_on = api.app.calendars.get_mailbox, asyncio.Event()
+
+    async def slowly(mailbox: str) -> Any:
+        await go_on.wait()
+        return await lookup(mailbox)
+
+    monkeypatch.setattr(api.app.calendars, "get_mailbox", slowly)
+    crowd = [asyncio.create_task(add(api, "eve@example.com")) for _ in range(30)]
+    crowd += [asyncio.create_task(add(api, "eve@example.com", key=f"other-{n}")) for n in range(9)]
+    for _ in range(3):
+        assert (await api("GET", USERS, token=api.token("Auditor"))).status == 200
+    go_on.set()
+    answers = await asyncio.gather(*crowd)
+    assert {answer.status for answer in answers[:30]} <= {201, 409}
+    assert await users(database, "eve@example.com") == 1
 
 
 async def test_a_cancelled_change_leaves_no_row_and_no_transaction(
@@ -287,3 +313,23 @@ async def test_a_read_ignores_the_key(api: Caller, database: Database) -> None:
     response = await api("GET", USERS, token=api.token("Admin"), headers={"idempotency-key": "a b"})
     assert response.status == 200
     assert await rows(database) == []
+
+
+async def test_a_refusal_too_large_to_be_kept_is_answered_and_changes_nothing(
+    api: Caller, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def verbose(mailbox: str) -> Any:
+        raise ValidationFailed([FieldError("address", "x" * idempotency.LARGEST_BODY)])
+
+    monkeypatch.setattr(api.app.calendars, "get_mailbox", verbose)
+    assert (await add(api, "eve@example.com")).status == 422
+    assert await rows(database) == []
+
+
+async def test_the_rights_to_a_change_are_asked_again(
+    api: Caller, people: People, database: Database
+) -> None:
+    send: dict[str, Any] = {"headers": {"idempotency-key": "k"}}
+    assert (await api("POST", PATH, wish(people.ada), token=people.ada.token, **send)).status == 201
+    demoted = api.person(people.ada.oid, "Auditor")
+    problem(await api("POST", PATH, wish(people.ada), token=demoted, **send), 403, "role_missing")

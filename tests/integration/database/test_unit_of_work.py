@@ -1,6 +1,7 @@
 """Several sessions in one transaction: all of it is there, or nothing."""
 
 import asyncio
+import contextvars
 
 import pytest
 from sqlalchemy import func, select
@@ -9,7 +10,8 @@ from shared.database.engine import Database
 from shared.database.models import User
 from shared.database.repositories.users import UserRepository
 from shared.database.unit_of_work import UnitOfWork
-from shared.errors import Conflict
+from shared.errors import Conflict, Unavailable
+from shared.settings import Settings
 from tests.support.factories import TENANT, Factory
 
 
@@ -100,3 +102,23 @@ async def test_what_would_wait_for_itself_is_refused(database: Database) -> None
         with pytest.raises(RuntimeError, match="already"):
             async with database.unit_of_work():
                 pass
+
+
+async def test_units_leave_half_of_the_connections_to_others(settings: Settings) -> None:
+    few = settings.model_copy(
+        update={"database_pool_size": 2, "database_max_overflow": 0, "database_pool_timeout": 0.2}
+    )
+    database = Database(few, application_name="test")
+    async with database.unit_of_work():
+        # A task of its own is in no unit.
+        alone = contextvars.Context()
+
+        async def another() -> None:
+            async with database.unit_of_work():
+                pass
+
+        with pytest.raises(Unavailable) as refused:
+            await asyncio.create_task(another(), context=alone)
+        assert refused.value.retry_after is not None
+        await asyncio.create_task(database.ping(), context=contextvars.Context())
+    await database.close()

@@ -1,0 +1,158 @@
+"""Defects that the simulation found (``./dev simulate``), each as small as it can be shown."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from shared.graph.calendar_adapter import CalendarAdapter
+from shared.graph.retry import RetryPolicy
+from shared.graph.throttle import Throttle
+from shared.services.archiving.planning import RunPlanner
+from shared.services.mailbox_pauses import MailboxPauses
+from tests.integration.archiving.world import DAY, World, event
+
+
+def meetings(count: int) -> list[dict[str, Any]]:
+    """Meetings in a row."""
+    return [event(f"Meeting {n}", DAY + timedelta(hours=n), 30) for n in range(count)]
+
+
+async def rows(world: World, statement: str) -> list[Any]:
+    """What a statement finds."""
+    async with world.database.session() as session:
+        return list(await session.execute(text(statement)))
+
+
+async def states(world: World) -> set[str]:
+    """The states of all operations."""
+    return {row.state for row in await rows(world, "SELECT DISTINCT state FROM archive_operations")}
+
+
+async def test_two_attempts_at_planning_a_run_make_one_plan(world: World) -> None:
+    world.simulator.settings.page_size_max = 5
+    await world.open(meetings(30))
+    world.simulator.faults.add(
+        {"match": {"path_regex": "calendarView"}, "kind": "delay", "delay_ms": 30, "times": None}
+    )
+    run = await world.request()
+    assert (await world.archiving.begin(run.id)).mine
+    async with world.archiving.acting_for(run.id):
+        plans = await asyncio.gather(world.archiving.plan(run.id), world.service().plan(run.id))
+    assert [plan.planned for plan in plans] == [30, 30]
+    report = await world.drive(run.id)
+    assert (report["source"], report["archived"]) == (30, 30)
+    assert await states(world) == {"done"}
+
+
+async def test_a_run_that_ends_without_a_plan_reports_no_events(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.open(meetings(3))
+    run = await world.request()
+
+    async def crash(*_: Any) -> None:
+        raise RuntimeError("crashed")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(RunPlanner, "_complete", crash)
+        with pytest.raises(RuntimeError):
+            await world.plan(run.id)
+    async with world.archiving.acting_for(run.id):
+        await world.archiving.finish(run.id, "it crashed")
+    report = (await world.view(run.id)).run.report
+    assert report is not None
+    assert (report["source"], report["failed"]) == (0, 0)
+    assert (await world.archive())["archived"] == 3
+
+
+async def test_what_a_late_holder_puts_back_after_the_run_ended_is_decided_afresh(world: World) -> None:
+    await world.open(meetings(4))
+    run = await world.request()
+    await world.plan(run.id)
+    world.simulator.faults.add(
+        {"match": {"method": "POST", "in_batch": True}, "kind": "delay", "delay_ms": 400, "times": 4}
+    )
+    world.simulator.faults.add(
+        {
+            "match": {"method": "POST", "in_batch": True},
+            "kind": "status",
+            "status": 429,
+            "code": "ApplicationThrottled",
+            "retry_after": 1,
+            "times": 4,
+        }
+    )
+    late = asyncio.create_task(world.apply(run.id))
+    while "sent" not in await states(world):
+        await asyncio.sleep(0.01)
+    await world.finish(run.id)
+    await late
+    assert await states(world) == {"cancelled"}
+    assert (await world.archive())["archived"] == 4
+
+
+async def test_one_unanswered_question_does_not_lose_the_other_answers(world: World) -> None:
+    await world.open(meetings(2))
+    throttle = Throttle(MailboxPauses(world.database), world.clock)
+    world.calendars = CalendarAdapter(world.graph, throttle, RetryPolicy(attempts=1))
+    impatient = world.service()
+    run = await world.request()
+    await world.plan(run.id)
+    world.simulator.faults.add(
+        {"match": {"method": "POST", "path_regex": r"\$batch", "in_batch": False}, "kind": "lost_answer"}
+    )
+    await world.apply(run.id, impatient)
+    assert await states(world) == {"sent"}
+    world.simulator.faults.add(
+        {
+            "match": {"method": "GET", "in_batch": False},
+            "kind": "status",
+            "status": 503,
+            "skip": 1,
+            "times": None,
+        }
+    )
+    async with impatient.acting_for(run.id):
+        assert (await impatient.settle(run.id, 0)).open == 1
+    assert await states(world) == {"sent", "done"}
+
+
+async def test_the_record_follows_the_copy_to_the_duplicate_that_takes_it_over(world: World) -> None:
+    same = event("Twice", DAY + timedelta(hours=9))
+    await world.open([same, dict(same)])
+    await world.archive()
+    merged = await rows(world, "SELECT merged_into FROM archived_events WHERE state = 'merged'")
+    await world.delete(merged[0].merged_into.removeprefix("s:"))
+    await world.archive()
+    found = await rows(
+        world,
+        "SELECT e.state, a.source_deleted_at FROM appointments a"
+        " JOIN archived_events e ON e.id = a.archived_event_id",
+    )
+    assert [tuple(row) for row in found] == [("present", None)]
+
+
+async def test_a_merged_event_that_was_gone_and_comes_back_different_is_archived(world: World) -> None:
+    same = event("Twice", DAY + timedelta(hours=9))
+    await world.open([same, dict(same)])
+    await world.archive()
+    merged = await rows(
+        world,
+        "UPDATE archived_events SET state = 'source_deleted' WHERE state = 'merged' RETURNING source_key",
+    )
+    await world.edit(merged[0].source_key.removeprefix("s:"), subject="Once more")
+    report = await world.archive()
+    assert (report["archived"], report["unchanged"]) == (1, 1)
+    assert {copy["subject"] for copy in await world.copies()} == {"Twice", "Once more"}
+
+
+async def test_the_record_of_an_event_that_is_back_does_not_say_that_it_is_deleted(world: World) -> None:
+    await world.open(meetings(1))
+    await world.archive()
+    await rows(world, "UPDATE archived_events SET state = 'source_deleted' RETURNING id")
+    await rows(world, "UPDATE appointments SET source_deleted_at = now() RETURNING id")
+    assert (await world.archive())["unchanged"] == 1
+    assert [row.source_deleted_at for row in await rows(world, "SELECT * FROM appointments")] == [None]

@@ -1,0 +1,39 @@
+"""What Graph allows one app in one mailbox, checked whenever a request of ours leaves."""
+
+import asyncio
+
+from tests.simulation.graph_world import GraphWorld, Request
+from tests.simulation.orchestration import Fleet
+
+_BATCH_SECONDS = 30.0
+
+
+class Limits:
+    """Four requests at a time, one batch of writes, none before the time that was told."""
+
+    def __init__(self, graph: GraphWorld, fleet: Fleet, problems: list[str]) -> None:
+        self._graph = graph
+        self._fleet = fleet
+        self._problems = problems
+
+    def watch(self, request: Request) -> None:
+        """A request leaves: are we within what Graph allows?"""
+        host = next(host for host in self._fleet.everyone if host.name == request.host)
+        told = host.told.get(request.mailbox)
+        if told is not None and host.clock.now() < told:
+            wait = (told - host.clock.now()).total_seconds()
+            self._problems.append(f"{host.name} sent a request {wait:.3f} s before it was allowed to")
+        slots = request.slots + sum(r.slots for r in self._graph.in_flight if r.host == request.host)
+        if slots > 4:
+            self._problems.append(f"{host.name} has {slots} requests in flight to one mailbox")
+        if request.writes:
+            self._one_batch(request)
+
+    def _one_batch(self, request: Request) -> None:
+        # A batch whose process died counts until it would have been given up.
+        now = asyncio.get_running_loop().time()
+        for other in self._graph.in_flight:
+            if other.writes and now - other.started < _BATCH_SECONDS:
+                self._problems.append(
+                    f"{request.host} sent a batch of writes while {other.host} has one in flight"
+                )

@@ -1,0 +1,92 @@
+"""What is needed of PostgreSQL's wire protocol: messages read, and a few answers made up."""
+
+import struct
+
+READY = b"Z\x00\x00\x00\x05"
+
+
+def messages(data: bytes | bytearray) -> list[tuple[bytes, bytes]]:
+    """Kind and body of every complete message."""
+    place, found = 0, []
+    while place + 5 <= len(data):
+        (length,) = struct.unpack_from("!I", data, place + 1)
+        if place + 1 + length > len(data):
+            break
+        found.append((bytes(data[place : place + 1]), bytes(data[place + 5 : place + 1 + length])))
+        place += 1 + length
+    return found
+
+
+def count_ready(data: bytes | bytearray) -> int:
+    """How often the server said that it is ready, if it said so last."""
+    if len(data) < 6 or data[-6:-1] != READY:
+        return 0
+    place = count = 0
+    end = len(data)
+    while place + 5 <= end:
+        kind = data[place]
+        length = int.from_bytes(data[place + 1 : place + 5], "big")
+        place += 1 + length
+        if place > end:
+            return 0
+        count += kind == 0x5A
+    return count
+
+
+def complete(data: bytearray, replies: int) -> bool:
+    """Whether the answer to a call is complete."""
+    if replies:
+        return count_ready(data) >= replies
+    # A Parse and Describe that end with Flush: the description comes last, or an error.
+    found = messages(data)
+    return bool(found) and found[-1][0] in (b"T", b"n", b"E")
+
+
+def replies_of(raw: bytes) -> int:
+    """How many times a call makes the server ready again: for each Sync or simple Query."""
+    return sum(kind in (b"S", b"Q") for kind, _ in messages(raw))
+
+
+def row_of(body: bytes) -> list[str]:
+    """The values of a DataRow as text, without NULLs."""
+    (columns,) = struct.unpack_from("!H", body)
+    place, values = 2, []
+    for _ in range(columns):
+        (length,) = struct.unpack_from("!i", body, place)
+        place += 4
+        if length >= 0:
+            values.append(body[place : place + length].decode())
+            place += length
+    return values
+
+
+def backend_pid(reply: bytes) -> int:
+    """The process that the startup's answer names."""
+    for kind, body in messages(reply):
+        if kind == b"K":
+            return int.from_bytes(body[:4], "big")
+    return 0
+
+
+def application_of(startup: bytes) -> str:
+    """The application_name of a startup."""
+    parts = startup[8:].split(b"\0")
+    pairs = dict(zip(parts[::2], parts[1::2], strict=False))
+    return pairs.get(b"application_name", b"").decode()
+
+
+def simple_query(statement: bytes) -> bytes:
+    """A simple Query message."""
+    return b"Q" + struct.pack("!I", 5 + len(statement)) + statement + b"\0"
+
+
+BEGIN = simple_query(b"BEGIN;")
+BEGUN = b"C\x00\x00\x00\x0aBEGIN\0" + READY + b"T"
+ROLLED_BACK = b"C\x00\x00\x00\x0dROLLBACK\0" + READY + b"I"
+PONG = b"2\x00\x00\x00\x04I\x00\x00\x00\x04" + READY + b"T"
+ROLLBACK = simple_query(b"ROLLBACK")
+RAISE = simple_query(
+    b"DO $$ BEGIN RAISE EXCEPTION 'could not serialize access' USING ERRCODE = '40001'; END $$"
+)
+_FIELDS = b"SERROR\0VERROR\0C40001\0Mcould not serialize access\0\0"
+SERIALIZATION_FAILURE = b"E" + struct.pack("!I", 4 + len(_FIELDS)) + _FIELDS

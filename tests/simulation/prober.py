@@ -1,0 +1,87 @@
+"""A plain connection of the administrator, to look at PostgreSQL while the simulated world stands still."""
+
+import socket
+import struct
+import time
+from dataclasses import dataclass, field
+
+from tests.simulation.postgres_protocol import count_ready, messages, row_of
+
+_LONGEST_SECONDS = 30.0
+
+
+class Stalled(Exception):
+    """The simulated system cannot go on."""
+
+
+@dataclass(slots=True)
+class Prober:
+    """A plain connection of the administrator, used while the simulated world stands still."""
+
+    path: str
+    database: str
+    user: str = "postgres"
+    _socket: socket.socket = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.connect(self.path)
+        parameters = f"user\0{self.user}\0database\0{self.database}\0\0".encode()
+        self._socket.sendall(struct.pack("!II", 8 + len(parameters), 196608) + parameters)
+        self._reply()
+
+    def blocked(self, pid: int) -> bool:
+        """Whether a backend waits for a lock of another one."""
+        return self.query(f"SELECT cardinality(pg_blocking_pids({pid})) > 0") == [["t"]]
+
+    def deadlocked(self, pids: list[int]) -> bool:
+        """Whether some of the backends wait for each other in a circle."""
+        blockers = "SELECT unnest(pg_blocking_pids({pid}))"
+        waits = {pid: {int(row[0]) for row in self.query(blockers.format(pid=pid))} for pid in pids}
+        alive = set(waits)
+        while alive:
+            ended = {pid for pid in alive if not waits[pid] & alive}
+            if not ended:
+                return True
+            alive -= ended
+        return False
+
+    def wait_gone(self, pid: int) -> None:
+        """Return when a backend has ended and its transaction is rolled back."""
+        deadline = time.perf_counter() + _LONGEST_SECONDS
+        while pid and self._alive(pid):
+            if time.perf_counter() > deadline:
+                raise Stalled("a backend does not end")
+            time.sleep(0.0005)
+
+    def _alive(self, pid: int) -> bool:
+        return bool(self.query(f"SELECT 1 FROM pg_stat_get_activity({pid})"))  # noqa: S608 - a number
+
+    def terminate(self, pid: int) -> None:
+        """End a backend that waits for a lock."""
+        self.query(f"SELECT pg_terminate_backend({pid})")
+
+    def query(self, statement: str) -> list[list[str]]:
+        """The rows of a statement as text."""
+        raw = statement.encode() + b"\0"
+        self._socket.sendall(b"Q" + struct.pack("!I", 4 + len(raw)) + raw)
+        return self._reply()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._socket.close()
+
+    def _reply(self) -> list[list[str]]:
+        data = bytearray()
+        while not count_ready(data):
+            part = self._socket.recv(1 << 16)
+            if not part:
+                raise Stalled("the administrator's connection was lost")
+            data += part
+        rows = []
+        for kind, body in messages(data):
+            if kind == b"E":
+                raise Stalled(f"the administrator's statement failed: {body!r}")
+            if kind == b"D":
+                rows.append(row_of(body))
+        return rows
