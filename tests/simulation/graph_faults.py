@@ -59,8 +59,8 @@ class Weather:
             return cls()
         scale = rng.choice((0.3, 1.0, 1.0, 2.0))
         return cls(
-            outer=scale * rng.choice((0.0, 0.05, 0.15, 0.3)),
-            inner=scale * rng.choice((0.0, 0.02, 0.1, 0.25)),
+            outer=scale * rng.choice((0.0, 0.05, 0.1, 0.2)),
+            inner=scale * rng.choice((0.02, 0.1, 0.2)),
             stale=scale * rng.choice((0.0, 0.1, 0.4)),
             slow=scale * rng.choice((0.0, 0.05)),
         )

@@ -1,6 +1,7 @@
 """Simulating many seeds one after another, in this process or in one of several."""
 
 import asyncio
+import gc
 import logging
 from collections.abc import Iterable, Iterator
 
@@ -20,6 +21,9 @@ def simulate(server: TestServer, seeds: Iterable[int]) -> Iterator[Verdict]:
     """Simulate seeds on a database of their own, which is emptied before each."""
     logging.disable(logging.CRITICAL)
     database = asyncio.run(server.clone("simulation"))
+    # What is loaded stays: looking through it again and again takes a fifth of the time.
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 20)
     try:
         settings = make_settings(database_url=database.user, migration_database_url=database.owner)
         target = connect_arguments(settings, settings.database_url.get_secret_value(), "simulation")

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -112,11 +113,11 @@ class World:
 
     async def live(self) -> None:
         """The whole story."""
-        self.person.populate(self.rng.choice((3, 8, 15, 30, 30, 60)))
+        self.person.populate(self.rng.choice((3, 8, 15, 25, 45)))
         await self._enter()
         storm = self.loop.create_task(self._disturb())
-        for _ in range(self.rng.choice((1, 2, 2, 3, 4))):
-            for _ in range(self.rng.randrange(8)):
+        for _ in range(self.rng.choice((2, 2, 3, 4))):
+            for _ in range(self.rng.choice((1, 5, 12, 25))):
                 self.person.act()
             await self._request(*self._window())
             if self.rng.random() < 0.2:
@@ -228,8 +229,9 @@ class World:
         return Host(f"host{self._names}", self._settings, self.graph, self._wire, clock)
 
     def _window(self) -> tuple[datetime, datetime]:
-        first = self.rng.randrange(0, DAYS - 1)
-        days = self.rng.randrange(1, DAYS - first + 1)
+        """Mostly most of what there is, so that what was archived is looked at again."""
+        first = self.rng.choice((0, 0, self.rng.randrange(0, DAYS - 1)))
+        days = self.rng.choice((DAYS - first, self.rng.randrange(1, DAYS - first + 1)))
         start = FIRST_DAY + timedelta(days=first)
         return start, start + timedelta(days=days)
 
@@ -335,6 +337,11 @@ class World:
             audit = await accounts.rows_of(session, "audit_entries")
             appointments = await accounts.rows_of(session, "appointments")
         self._keep_snapshots(runs)
+        self.verdict.facts |= {
+            "runs": dict(Counter(f"run {run['kind']} {run['state']}" for run in runs)),
+            "operations": dict(Counter(f"{o['action']} {o['state']}" for o in operations)),
+            "rows": dict(Counter(f"row {row['state']}" for row in events)),
+        }
         problems = self.verdict.problems
         problems += accounts.check_runs(runs)
         problems += accounts.check_operations(operations)

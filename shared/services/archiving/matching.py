@@ -86,6 +86,7 @@ class SourceMatcher:
             await archived_events.repoint(
                 row, key, event.id, event.original_start or event.start, self._ports.clock.now()
             )
+            await AppointmentRepository(session).mark_source_present(self._context.owner_id, [row.id])
             await self._ports.audit.record(
                 session,
                 action="archived_event.repointed",

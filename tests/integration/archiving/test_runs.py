@@ -402,3 +402,15 @@ async def test_a_night_after_years_archives_one_longest_window_and_leaves_the_re
     await world.drive(run.id)
     following = (await world.start_run(world.admin, None, None)).run
     assert following.window_start < run.window_end < following.window_end
+
+
+async def test_a_copy_that_found_its_source_again_does_not_count_as_orphaned(world: World) -> None:
+    await world.open([event("Comes back", DAY, iCalUId="uid-1")])
+    await world.archive()
+    await world.delete((await world.source("Comes back"))["id"])
+    assert (await world.archive())["source_deleted"] == 1
+    await world.add(event("Comes back", DAY, iCalUId="uid-1"))
+    assert (await world.archive())["repointed"] == 1
+    async with world.database.session() as session:
+        marked = await session.execute(text("SELECT source_deleted_at FROM appointments"))
+        assert marked.scalars().all() == [None]
