@@ -88,6 +88,7 @@ class GraphWorld:
         self.server_context = contextvars.copy_context()
         self.tasks: set[asyncio.Task[Any]] = set()
         self.in_flight: list[Request] = []
+        self.abandoned: list[Request] = []
         self.write_batches: dict[str, list[Request]] = {}
         self.watch: Callable[[Request], None] = lambda request: None
         self.on_page: Callable[[str, list[dict[str, Any]]], None] = lambda host, items: None
@@ -142,6 +143,8 @@ class GraphTransport(httpx.AsyncBaseTransport):
         self._host = host
         self._told = told
         self.dead = False
+        #: When (loop time) work of this process was last cancelled.
+        self.cancelled_at = -1.0
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """One request and its answer, or what httpx raises instead."""
@@ -163,6 +166,11 @@ class GraphTransport(httpx.AsyncBaseTransport):
         world.in_flight.append(sent)
         try:
             answer, exchange = await self._exchange(call, batch, outer)
+        except asyncio.CancelledError:
+            # Cancelled from outside, not timed out: the service may well be at work on it still.
+            if self.cancelled_at == loop.time():
+                world.abandoned.append(sent)
+            raise
         finally:
             if not self.dead:
                 world.in_flight.remove(sent)

@@ -106,6 +106,11 @@ class Host:
         self.dead = self._transport.dead = True
         self._wire.kill(self.name, calls_arrive=calls_arrive)
 
+    def cancel(self, work: asyncio.Task[Any]) -> None:
+        """Work of the process is cancelled, as at an orderly shutdown."""
+        self._transport.cancelled_at = asyncio.get_running_loop().time()
+        work.cancel()
+
     async def close(self) -> None:
         """End the process in order."""
         if not self.dead:

@@ -232,7 +232,7 @@ class Durable:
             else:
                 timers.append(loop.call_later(delay, self._hosts.kill, host, self._rng.random() < 0.5))
         elif self._rng.random() < self.trouble.cancel:
-            timers.append(loop.call_later(delay, work.cancel))
+            timers.append(loop.call_later(delay, host.cancel, work))
         return timers
 
     async def _call(self, host: Host, run_id: UUID, name: str, given: Any) -> Any:

@@ -113,11 +113,11 @@ class World:
 
     async def live(self) -> None:
         """The whole story."""
-        self.person.populate(self.rng.choice((3, 8, 15, 25, 45)))
+        self.person.populate(self.rng.choice((2, 5, 10, 25, 45)))
         await self._enter()
         storm = self.loop.create_task(self._disturb())
-        for _ in range(self.rng.choice((2, 2, 3, 4))):
-            for _ in range(self.rng.choice((1, 5, 12, 25))):
+        for _ in range(self.rng.choice((1, 1, 2, 3))):
+            for _ in range(self.rng.choice((1, 4, 10, 25))):
                 self.person.act()
             await self._request(*self._window())
             if self.rng.random() < 0.2:

@@ -11,6 +11,7 @@ from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.domain.archived_event import ArchivedEventState
+from shared.domain.source_event import archive_key
 
 _COLUMNS = (
     "id, source_key, archive_key, source_id, ical_uid, original_start, state, copy_id, copy_etag, "
@@ -80,7 +81,7 @@ _REPOINT = text(f"""
 """)  # noqa: S608
 _RELEASE_COPY = text(f"""
     UPDATE archived_events SET state = 'source_deleted', copy_id = NULL, copy_etag = NULL,
-           archive_key = :retired_key, revision = '', updated_at = :now
+           archive_key = :archive_key, generation = generation + 1, revision = '', updated_at = :now
      WHERE {_SCOPE} AND id = :id
 """)  # noqa: S608
 _RECEIVE_COPY = text(f"""
@@ -230,9 +231,10 @@ class ArchivedEventRepository:
 
     async def take_over(self, former: MapRow, heir: MapRow, now: datetime) -> None:
         """The heir of a vanished representative gets its copy, archive key and all (domain.md 2.9)."""
+        # Should the former one come back, it gets a copy of its own, under a key that no copy carries yet.
+        again = archive_key(self._scope["configuration"], f"{former.source_key}|{former.generation + 1}")
         await self._session.execute(
-            _RELEASE_COPY,
-            self._scope | {"id": former.id, "retired_key": f"retired:{former.archive_key}", "now": now},
+            _RELEASE_COPY, self._scope | {"id": former.id, "archive_key": again, "now": now}
         )
         await self._session.execute(
             _RECEIVE_COPY,

@@ -149,6 +149,10 @@ async def test_exact_duplicates_are_archived_once_and_the_next_takes_over(world:
     report = await world.archive()
     assert (report["archived"], report["merged"], report["unchanged"]) == (0, 0, 2)
     assert (await world.copy("Twin"))["id"] == copy["id"]
+    async with world.database.session() as session:
+        keys = (await session.execute(text("SELECT archive_key FROM archived_events"))).scalars().all()
+    assert all(len(key) == 64 and int(key, 16) for key in keys)
+    assert len(set(keys)) == len(keys)
 
 
 async def test_a_duplicate_that_later_differs_is_archived_by_itself(world: World) -> None:
