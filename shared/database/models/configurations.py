@@ -1,0 +1,80 @@
+"""What is archived, where to, and when."""
+
+import uuid
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.database.models.base import Base, one_of
+from shared.domain.purpose import Purpose
+
+
+class ArchiveConfiguration(Base):
+    """Source calendar, archive calendar, zone, purpose and schedule of one archive (domain.md 1).
+
+    A deleted one stays for the sake of what it archived: runs, map and appointments refer to it.
+    """
+
+    __tablename__ = "archive_configurations"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    tenant_id: Mapped[uuid.UUID]
+    owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    name: Mapped[str]
+    source_reference: Mapped[str]
+    source_mailbox_id: Mapped[uuid.UUID]
+    source_calendar_id: Mapped[str]
+    archive_reference: Mapped[str]
+    archive_mailbox_id: Mapped[uuid.UUID]
+    archive_calendar_id: Mapped[str]
+    time_zone: Mapped[str]
+    purpose: Mapped[str] = mapped_column(default=Purpose.GENERAL)
+    is_default: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    active: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
+    archive_from: Mapped[date]
+    archived_until: Mapped[datetime | None]
+    lookback_days: Mapped[int] = mapped_column(Integer, default=7, server_default=text("7"))
+    version: Mapped[int] = mapped_column(Integer, default=1, server_default=text("1"))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    deleted_at: Mapped[datetime | None]
+    __table_args__ = (
+        Index(
+            "uq_archive_configurations_owner_id_name",
+            "owner_id",
+            "name",
+            unique=True,
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
+        Index(
+            "uq_archive_configurations_default",
+            "owner_id",
+            unique=True,
+            postgresql_where=text("is_default"),
+        ),
+        Index("ix_archive_configurations_tenant_id_created_at_id", "tenant_id", "created_at", "id"),
+        CheckConstraint(one_of("purpose", Purpose), name="purpose"),
+        CheckConstraint("lookback_days BETWEEN 0 AND 60", name="lookback_days"),
+        CheckConstraint(
+            "(source_mailbox_id, source_calendar_id) <> (archive_mailbox_id, archive_calendar_id)",
+            name="source_is_not_archive",
+        ),
+    )
+
+
+class Job(Base):
+    """A schedule: what runs when, in its own zone (domain.md 8.1)."""
+
+    __tablename__ = "jobs"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    tenant_id: Mapped[uuid.UUID]
+    owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    configuration_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("archive_configurations.id"), unique=True)
+    schedule: Mapped[dict[str, Any]]
+    time_zone: Mapped[str]
+    next_run_at: Mapped[datetime | None]
+    paused: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    consecutive_failures: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    __table_args__ = (Index("ix_jobs_next_run_at", "next_run_at", postgresql_where=text("NOT paused")),)

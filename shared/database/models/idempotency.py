@@ -1,0 +1,36 @@
+"""Answers kept for callers that repeat a change."""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.database.models.base import Base
+
+
+class IdempotencyKey(Base):
+    """The answer to a change that its caller may repeat; inserted before the change, in its transaction.
+
+    Without ``status`` the change is under way, which nobody else sees. ``owner_id`` is whose data the answer
+    is about: it goes with the person.
+    """
+
+    __tablename__ = "idempotency_keys"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    tenant_id: Mapped[uuid.UUID]
+    caller: Mapped[str]
+    operation: Mapped[str]
+    key: Mapped[str]
+    request_hash: Mapped[bytes]
+    owner_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    status: Mapped[int | None] = mapped_column(Integer)
+    headers: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=text("'{}'"))
+    body: Mapped[bytes | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "caller", "operation", "key"),
+        Index("ix_idempotency_keys_created_at", "created_at"),
+        CheckConstraint("octet_length(body) <= 65536", name="body"),
+    )

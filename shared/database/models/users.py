@@ -1,0 +1,29 @@
+"""People whose mailboxes we work on."""
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import Index, Integer, UniqueConstraint, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.database.models.base import Base
+
+
+class User(Base):
+    """A person whose mailbox we work on, identified by tenant and Entra object id (domain.md 1)."""
+
+    __tablename__ = "users"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    tenant_id: Mapped[uuid.UUID]
+    object_id: Mapped[uuid.UUID]
+    address: Mapped[str]
+    display_name: Mapped[str]
+    active: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
+    version: Mapped[int] = mapped_column(Integer, default=1, server_default=text("1"))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "object_id"),
+        Index("uq_users_tenant_id_address", "tenant_id", text("lower(address)"), unique=True),
+        Index("ix_users_tenant_id_created_at_id", "tenant_id", "created_at", "id"),
+    )
