@@ -1,23 +1,38 @@
 """Appointments: our record of archived events (domain.md 1, 2.6)."""
 
 from datetime import datetime
-from typing import Self
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from shared.schemas.base import Instant, Resource
+from shared.domain.appointment_status import AppointmentStatus
+from shared.schemas.base import Instant, Line, Resource
 from shared.schemas.paging import PageQuery
 
 
 class AppointmentListQuery(PageQuery):
-    """Which appointments: those that intersect ``[start, end)``, of one person, of one configuration."""
+    """Which appointments: those that intersect ``[start, end)``, of one person, of one configuration.
+
+    Every filter given must be met. Category and text search what the caller may see: another person's
+    private appointments are found by neither.
+    """
 
     start: Instant = Field(examples=["2026-01-01T00:00:00Z"])
     end: Instant = Field(examples=["2026-02-01T00:00:00Z"])
     user_id: UUID | None = Field(default=None, description="Whose; the caller's own if not given.")
     configuration_id: UUID | None = None
+    category: Line | None = Field(
+        default=None,
+        description="One of its categories in full; letter case does not count.",
+        examples=["Acme - billable"],
+    )
+    status: Annotated[AppointmentStatus, Field(strict=False)] | None = None
+    text: Annotated[Line, Field(min_length=2)] | None = Field(
+        default=None, description="Part of subject or location; letter case does not count."
+    )
+    order: Literal["start", "-start"] = Field(default="start", description="-start: the latest first.")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

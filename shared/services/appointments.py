@@ -7,7 +7,7 @@ from uuid import UUID
 from shared.clock import Clock
 from shared.database.engine import Database
 from shared.database.models import Appointment, User
-from shared.database.repositories.appointments import AppointmentRepository
+from shared.database.repositories.appointments import AppointmentFilter, AppointmentRepository
 from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
 from shared.domain.caller import Caller
 from shared.errors import FieldError, NotFound, ValidationFailed
@@ -50,9 +50,7 @@ class AppointmentService:
                 return Slice((), None)
             rows = await AppointmentRepository(session).list(
                 owner.id,
-                query.start,
-                query.end,
-                configuration_id=query.configuration_id,
+                _filter(query, own=caller.is_person(owner.object_id)),
                 after=(after.instant, after.id) if after else None,
                 limit=query.limit + 1,
             )
@@ -99,6 +97,19 @@ class AppointmentService:
 def shown_to(caller: Caller, owner: User, row: Appointment) -> bool:
     """Whether the caller sees more than the times: all but private ones, and his own (domain.md 6.3)."""
     return row.sensitivity == "normal" or caller.is_person(owner.object_id)
+
+
+def _filter(query: AppointmentListQuery, *, own: bool) -> AppointmentFilter:
+    return AppointmentFilter(
+        query.start,
+        query.end,
+        configuration_id=query.configuration_id,
+        category=query.category,
+        status=query.status,
+        text=query.text,
+        private_content=own,
+        latest_first=query.order == "-start",
+    )
 
 
 def _summary(row: Appointment, shown: bool) -> dict[str, Any]:

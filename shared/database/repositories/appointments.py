@@ -1,14 +1,16 @@
 """Our own record of archived events (domain.md 1, Appointment; 2.6)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, or_, select, text, update
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, text, update
 
 from shared.database.models import Appointment, User
 from shared.database.repositories.base import Keyset, Repository, page
+from shared.domain.appointment_status import AppointmentStatus
 
 #: The columns that an operation's ``record`` fills; named alike in both.
 RECORD_COLUMNS = (
@@ -30,11 +32,38 @@ _UPSERT = text(f"""
            source_deleted_at = NULL, updated_at = now()
     RETURNING archived_event_id
 """)  # noqa: S608
+_STATUS: dict[AppointmentStatus, ColumnElement[bool]] = {
+    AppointmentStatus.LIVE: and_(
+        ~Appointment.is_cancelled, ~Appointment.is_declined, Appointment.source_deleted_at.is_(None)
+    ),
+    AppointmentStatus.CANCELLED: Appointment.is_cancelled.is_(True),
+    AppointmentStatus.DECLINED: Appointment.is_declined.is_(True),
+    AppointmentStatus.SOURCE_DELETED: Appointment.source_deleted_at.is_not(None),
+}
 _VERSIONS = text("""
     SELECT o.id, to_jsonb(a) AS before, o.record AS after
       FROM archive_operations o JOIN appointments a ON a.archived_event_id = o.archived_event_id
      WHERE o.owner_id = :owner AND o.id = ANY(CAST(:ids AS uuid[])) AND jsonb_typeof(o.record) = 'object'
 """)
+
+
+@dataclass(frozen=True, slots=True)
+class AppointmentFilter:
+    """Appointments that intersect ``[start, end)`` and meet what else is not None.
+
+    One that ends when the range starts does not intersect it; one of no length does where it lies within.
+    ``category`` is one of its categories, ``text`` a part of subject or location, both whatever the letter
+    case. ``private_content`` False: what is marked private is found by its time and status only (6.3).
+    """
+
+    start: datetime
+    end: datetime
+    configuration_id: UUID | None = None
+    category: str | None = None
+    status: AppointmentStatus | None = None
+    text: str | None = None
+    private_content: bool = True
+    latest_first: bool = False
 
 
 class AppointmentRepository(Repository):
@@ -55,28 +84,12 @@ class AppointmentRepository(Repository):
         )
 
     async def list(
-        self,
-        owner_id: UUID,
-        start: datetime,
-        end: datetime,
-        configuration_id: UUID | None = None,
-        after: Keyset | None = None,
-        limit: int = 200,
+        self, owner_id: UUID, wanted: AppointmentFilter, after: Keyset | None = None, limit: int = 200
     ) -> list[Appointment]:
-        """The owner's appointments that intersect ``[start, end)``, by start; ``after`` is (start_at, id).
-
-        One that ends when the range starts does not; one of no length does where it lies within.
-        """
-        intersects = or_(
-            Appointment.end_at > start,
-            and_(Appointment.start_at == Appointment.end_at, Appointment.start_at >= start),
-        )
-        statement = select(Appointment).where(
-            Appointment.owner_id == owner_id, Appointment.start_at < end, intersects
-        )
-        if configuration_id is not None:
-            statement = statement.where(Appointment.configuration_id == configuration_id)
-        return await self._all(page(statement, (Appointment.start_at, Appointment.id), after, limit))
+        """The owner's appointments that meet every filter, by start; ``after`` is (start_at, id)."""
+        statement = select(Appointment).where(Appointment.owner_id == owner_id, *_conditions(wanted))
+        key = (Appointment.start_at, Appointment.id)
+        return await self._all(page(statement, key, after, limit, newest_first=wanted.latest_first))
 
     async def fields_of(self, owner_id: UUID, archived_event_id: UUID) -> dict[str, Any] | None:
         """What we recorded of an archived event, by column name (``RECORD_COLUMNS``)."""
@@ -148,3 +161,23 @@ class AppointmentRepository(Repository):
 
 def _recorded(row: dict[str, Any]) -> dict[str, Any]:
     return {column: row.get(column) for column in RECORD_COLUMNS}
+
+
+def _conditions(wanted: AppointmentFilter) -> Iterator[ColumnElement[bool]]:
+    yield Appointment.start_at < wanted.end
+    yield or_(
+        Appointment.end_at > wanted.start,
+        and_(Appointment.start_at == Appointment.end_at, Appointment.start_at >= wanted.start),
+    )
+    if wanted.configuration_id is not None:
+        yield Appointment.configuration_id == wanted.configuration_id
+    if wanted.status is not None:
+        yield _STATUS[wanted.status]
+    if wanted.category is not None:
+        category = func.unnest(Appointment.categories).column_valued("category")
+        yield exists(select(category).where(func.lower(category) == func.lower(wanted.category)))
+    if wanted.text is not None:
+        subject = Appointment.subject.icontains(wanted.text, autoescape=True)
+        yield or_(subject, Appointment.location.icontains(wanted.text, autoescape=True))
+    if not wanted.private_content and (wanted.category is not None or wanted.text is not None):
+        yield Appointment.sensitivity == "normal"

@@ -1,6 +1,7 @@
 """Appointments over HTTP: one's own in full, another's private ones as times only (domain.md 6.3)."""
 
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -11,7 +12,7 @@ from tests.integration.api.caller import Caller, problem
 from tests.integration.api.conftest import People
 from tests.support.factories import START, Factory
 
-RANGE = {"start": "2026-03-01T00:00:00Z", "end": "2026-04-01T00:00:00Z"}
+RANGE: dict[str, Any] = {"start": "2026-03-01T00:00:00Z", "end": "2026-04-01T00:00:00Z"}
 
 
 @pytest.fixture
@@ -109,12 +110,74 @@ async def test_a_stranger_with_a_valid_token_has_none(api: Caller) -> None:
 
 
 async def test_pages_follow_the_start(api: Caller, people: People, recorded: dict[str, UUID]) -> None:
-    long = {"start": "2026-03-01T00:00:00Z", "end": "2026-06-01T00:00:00Z"}
+    long: dict[str, Any] = {"start": "2026-03-01T00:00:00Z", "end": "2026-06-01T00:00:00Z"}
     subjects: list[str] = []
-    cursor: dict[str, str] = {}
+    cursor: dict[str, Any] = {}
     for _ in range(3):
         page = await api("GET", "v1/appointments", token=people.ada.token, limit=1, **long, **cursor)
         subjects += [item["subject"] for item in page.json["items"]]
         cursor = {"cursor": page.json["next"]}
     assert subjects == ["Planning", "Surgeon", "Later"]
     assert cursor == {"cursor": None}
+
+
+async def test_a_list_is_narrowed_by_category_status_and_text(
+    api: Caller, database: Database, people: People
+) -> None:
+    async with database.session() as session:
+        make = Factory(session)
+        configuration = await make.configuration(await session.get_one(User, people.ada.id))
+        events: tuple[dict[str, Any], ...] = (
+            {"subject": "Review 100%", "categories": ["Online", "Umbrella - billable"]},
+            {"subject": "Review 100", "location": "Hall_B"},
+            {"subject": "Called off", "is_cancelled": True},
+            {"subject": "Not me", "is_declined": True},
+            {"subject": "Gone", "source_deleted_at": START},
+        )
+        for hour, columns in enumerate(events):
+            event = await make.archived_event(configuration, start_at=START + timedelta(hours=hour))
+            await make.appointment(event, **columns)
+
+    async def subjects(**query: Any) -> list[str]:
+        listed = await api("GET", "v1/appointments", token=people.ada.token, **RANGE, **query)
+        assert listed.status == 200, listed.body
+        return [item["subject"] for item in listed.json["items"]]
+
+    assert await subjects(category="UMBRELLA - billable") == ["Review 100%"]
+    assert await subjects(category="Umbrella") == []
+    assert await subjects(text="100%") == ["Review 100%"]
+    assert await subjects(text="hall_b") == ["Review 100"]
+    assert await subjects(text="l_b", status="live") == ["Review 100"]
+    assert await subjects(status="live", order="-start") == ["Review 100", "Review 100%"]
+    assert await subjects(status="cancelled") == ["Called off"]
+    assert await subjects(status="declined") == ["Not me"]
+    assert await subjects(status="source_deleted") == ["Gone"]
+    refused = await api("GET", "v1/appointments", token=people.ada.token, **RANGE, status="lost")
+    problem(refused, 422, "validation_failed")
+    assert refused.fields == ["status"]
+
+
+async def test_a_search_does_not_tell_what_anothers_private_appointment_is_about(
+    api: Caller, people: People, recorded: dict[str, UUID]
+) -> None:
+    query: dict[str, Any] = {"user_id": people.ada.id, "text": "surgeon", **RANGE}
+    assert (await api("GET", "v1/appointments", token=people.admin, **query)).json["items"] == []
+    del query["user_id"]
+    found = (await api("GET", "v1/appointments", token=people.ada.token, **query)).json["items"]
+    assert [item["subject"] for item in found] == ["Surgeon"]
+
+
+async def test_pages_go_back_in_time_when_asked(
+    api: Caller, people: People, recorded: dict[str, UUID]
+) -> None:
+    first = await api("GET", "v1/appointments", token=people.ada.token, limit=1, order="-start", **RANGE)
+    assert [item["subject"] for item in first.json["items"]] == ["Surgeon"]
+    following = await api(
+        *("GET", "v1/appointments"),
+        token=people.ada.token,
+        order="-start",
+        cursor=first.json["next"],
+        **RANGE,
+    )
+    assert [item["subject"] for item in following.json["items"]] == ["Planning"]
+    assert following.json["next"] is None

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models import Appointment, ArchiveConfiguration, ArchivedEvent
-from shared.database.repositories.appointments import RECORD_COLUMNS, AppointmentRepository
+from shared.database.repositories.appointments import RECORD_COLUMNS, AppointmentFilter, AppointmentRepository
 from shared.domain.archive_run import OperationState
 from tests.support.factories import START, Factory, record
 
@@ -47,7 +47,7 @@ async def test_the_list_holds_what_intersects_the_half_open_range(
         (-DAY, 3 * DAY, "spans it"),
     ):
         await _at(make, configuration, start, length, subject)
-    found = await appointments.list(configuration.owner_id, START, START + DAY)
+    found = await appointments.list(configuration.owner_id, AppointmentFilter(START, START + DAY))
     assert [row.subject for row in found] == [
         "spans it",
         "begins before",
@@ -64,11 +64,11 @@ async def test_the_list_pages_by_start_and_is_narrowed_to_a_configuration(
         await _at(make, configuration, HOUR, HOUR, "same start")
     other = await make.configuration(owner_id=owner)
     await _at(make, other, HOUR, HOUR, "other configuration")
-    first = await appointments.list(owner, START, START + DAY, configuration.id, None, 2)
+    first = await appointments.list(owner, AppointmentFilter(START, START + DAY, configuration.id), None, 2)
     after = (first[-1].start_at, first[-1].id)
-    rest = await appointments.list(owner, START, START + DAY, configuration.id, after, 2)
+    rest = await appointments.list(owner, AppointmentFilter(START, START + DAY, configuration.id), after, 2)
     assert len({row.id for row in first + rest}) == 3
-    assert len(await appointments.list(owner, START, START + DAY)) == 4
+    assert len(await appointments.list(owner, AppointmentFilter(START, START + DAY))) == 4
 
 
 async def test_nobody_reads_anothers_appointment(
@@ -78,7 +78,7 @@ async def test_nobody_reads_anothers_appointment(
     stranger = uuid.uuid4()
     assert await appointments.get(configuration.owner_id, row.id) is row
     assert await appointments.get(stranger, row.id) is None
-    assert await appointments.list(stranger, START, START + DAY) == []
+    assert await appointments.list(stranger, AppointmentFilter(START, START + DAY)) == []
     assert await appointments.fields_of(stranger, row.archived_event_id) is None
 
 
@@ -115,7 +115,7 @@ async def test_an_update_replaces_the_record_and_finds_the_source_alive(
     await appointments.upsert_from_operations([create.id])
     await appointments.mark_source_deleted(run.owner_id, [create.archived_event_id], START)
     owner = run.owner_id
-    before = [row.id for row in await appointments.list(owner, START, START + DAY)]
+    before = [row.id for row in await appointments.list(owner, AppointmentFilter(START, START + DAY))]
     later = await make.run(await session.get_one(ArchiveConfiguration, run.configuration_id))
     create.state = OperationState.DONE
     update = await make.operation(
@@ -125,7 +125,7 @@ async def test_an_update_replaces_the_record_and_finds_the_source_alive(
     )
     assert await appointments.upsert_from_operations([update.id]) == 1
     session.expire_all()
-    after = await appointments.list(owner, START, START + DAY)
+    after = await appointments.list(owner, AppointmentFilter(START, START + DAY))
     assert [row.id for row in after] == before
     assert (after[0].subject, after[0].categories, after[0].source_deleted_at) == ("Moved", [], None)
 
