@@ -275,7 +275,7 @@ class TestRuns:
             rows[3].state, rows[3].error_code = OperationState.FAILED, "ErrorItemNotFound"
             await make.operation(run, state=OperationState.DRAFT)
         path, token = f"v1/archive-runs/{runs['running']}/operations", people.ada.token
-        seen: list[str] = []
+        seen: list[dict[str, Any]] = []
         cursor: dict[str, Any] = {}
         while True:
             page = (await api("GET", path, token=token, limit=2, **cursor)).json
