@@ -16,7 +16,9 @@ _TAKEN = {
     "uq_users_tenant_id_address": "A user with this address",
     "uq_archive_configurations_owner_id_name": "An archive configuration with this name",
     "uq_archive_configurations_default": "A default archive configuration of this user",
-    "uq_jobs_configuration_id": "A job of this archive configuration",
+    "uq_jobs_configuration_id_kind": "A job of this kind of this archive configuration",
+    "uq_verifications_open": "An open verification of this archive configuration",
+    "uq_backfills_configuration_id": "A backfill of this archive configuration",
     "uq_archive_runs_job_id_scheduled_for": "A run of this job for this instant",
     "uq_archive_runs_running": "A running run of this archive configuration",
     "uq_archive_runs_open_window": "An open run of this window",
@@ -24,6 +26,13 @@ _TAKEN = {
     "uq_archive_operations_run_id_source_key": "An operation of this run for this event",
     "uq_archive_operations_open": "An open operation for this event",
     "uq_appointments_archived_event_id": "An appointment of this archived event",
+    "uq_user_exports_open": "An export of this user that is being prepared",
+    "uq_user_erasures_open": "An open erasure of this user",
+    "uq_invitations_open": "An open invitation of this address",
+    "pk_tenants": "This tenant",
+    "uq_local_calendars_owner_id_name_key": "A calendar with this name",
+    "uq_local_categories_owner_id_name_key": "A category with this name",
+    "uq_category_rules_owner_id_relation_match_key": "A rule for the same match",
 }
 
 

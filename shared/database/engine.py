@@ -1,7 +1,7 @@
 """The one engine of the process, and the one way to a session (design.md Database)."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -12,11 +12,13 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.orm import Session
 
 from shared.database import failures
 from shared.database.connection_url import connect_arguments
 from shared.database.constraint_errors import constraint_error
 from shared.database.entra import EntraPassword
+from shared.database.pool_checks import check_connections
 from shared.database.unit_of_work import UnitOfWork
 from shared.errors import AdminAssistantError
 from shared.settings import Settings
@@ -77,6 +79,28 @@ class Database:
             async with AsyncSession(self.engine, expire_on_commit=False) as session:
                 yield session
                 await session.commit()
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncSession]:
+        """A session that only reads: half the round trips of :meth:`session`, since it opens no transaction.
+
+        What its statements see is the same: each sees what is committed when it starts (READ COMMITTED).
+        Raises as :meth:`session` does, and RuntimeError for a change of its objects. Part of a unit of work
+        it is one of its sessions.
+        """
+        if UnitOfWork.current(self) is not None:
+            async with self.session() as session:
+                yield session
+            return
+        async with (
+            self._told(),
+            AsyncSession(
+                self.engine.execution_options(isolation_level="AUTOCOMMIT"),
+                sync_session_class=_ReadingSession,
+                expire_on_commit=False,
+            ) as session,
+        ):
+            yield session
 
     @asynccontextmanager
     async def unit_of_work(self) -> AsyncIterator[UnitOfWork]:
@@ -190,7 +214,6 @@ class Database:
             pool_size=settings.database_pool_size,
             max_overflow=settings.database_max_overflow,
             pool_timeout=settings.database_pool_timeout,
-            pool_pre_ping=True,
             pool_recycle=_RECYCLE_SECONDS,
             pool_use_lifo=True,
             json_serializer=_to_json,
@@ -198,7 +221,16 @@ class Database:
             hide_parameters=True,
         )
         event.listen(engine.sync_engine, "handle_error", _broken_connection)
+        check_connections(engine.sync_engine)
         return engine
+
+
+class _ReadingSession(Session):
+    """Refuses to write: it would be committed at once, without its audit."""
+
+    def flush(self, objects: Sequence[Any] | None = None) -> None:
+        if self.new or self.dirty or self.deleted:
+            raise RuntimeError("a session for reading has nothing to write")
 
 
 async def _connect(arguments: dict[str, Any]) -> Any:

@@ -4,15 +4,20 @@ import uuid
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, func, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database.models.base import Base, one_of
+from shared.domain.job import JobKind
+from shared.domain.overlap_rules import OverlapPolicy
 from shared.domain.purpose import Purpose
 
 
 class ArchiveConfiguration(Base):
     """Source calendar, archive calendar, zone, purpose and schedule of one archive (domain.md 1).
+
+    ``nightly_from`` is the first local day of the nightly runs where a backfill covers what lies before it;
+    without it they begin at ``archive_from`` (2.14).
 
     A deleted one stays for the sake of what it archived: runs, map and appointments refer to it.
     """
@@ -30,9 +35,16 @@ class ArchiveConfiguration(Base):
     archive_calendar_id: Mapped[str]
     time_zone: Mapped[str]
     purpose: Mapped[str] = mapped_column(default=Purpose.GENERAL)
+    overlap_policy: Mapped[str] = mapped_column(
+        default=OverlapPolicy.KEEP_ALL, server_default=text("'keep_all'")
+    )
+    all_day_counts: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    privacy_automation: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    out_of_office: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     is_default: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     active: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
     archive_from: Mapped[date]
+    nightly_from: Mapped[date | None]
     archived_until: Mapped[datetime | None]
     lookback_days: Mapped[int] = mapped_column(Integer, default=7, server_default=text("7"))
     version: Mapped[int] = mapped_column(Integer, default=1, server_default=text("1"))
@@ -55,6 +67,7 @@ class ArchiveConfiguration(Base):
         ),
         Index("ix_archive_configurations_tenant_id_created_at_id", "tenant_id", "created_at", "id"),
         CheckConstraint(one_of("purpose", Purpose), name="purpose"),
+        CheckConstraint(one_of("overlap_policy", OverlapPolicy), name="overlap_policy"),
         CheckConstraint("lookback_days BETWEEN 0 AND 60", name="lookback_days"),
         CheckConstraint(
             "(source_mailbox_id, source_calendar_id) <> (archive_mailbox_id, archive_calendar_id)",
@@ -70,11 +83,16 @@ class Job(Base):
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     tenant_id: Mapped[uuid.UUID]
     owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"), index=True)
-    configuration_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("archive_configurations.id"), unique=True)
+    configuration_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("archive_configurations.id"))
+    kind: Mapped[str] = mapped_column(default=JobKind.ARCHIVE, server_default=text("'archive'"))
     schedule: Mapped[dict[str, Any]]
     time_zone: Mapped[str]
     next_run_at: Mapped[datetime | None]
     paused: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     consecutive_failures: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    __table_args__ = (Index("ix_jobs_next_run_at", "next_run_at", postgresql_where=text("NOT paused")),)
+    __table_args__ = (
+        UniqueConstraint("configuration_id", "kind"),
+        Index("ix_jobs_next_run_at", "next_run_at", postgresql_where=text("NOT paused")),
+        CheckConstraint(one_of("kind", JobKind), name="kind"),
+    )

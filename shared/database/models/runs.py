@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database.models.base import Base, one_of
 from shared.domain.archive_run import OperationAction, OperationState, RunKind, RunMode, RunState
+from shared.domain.run_progress import RunStep
 
 
 class ArchiveRun(Base):
@@ -32,6 +33,9 @@ class ArchiveRun(Base):
     plan: Mapped[dict[str, Any] | None]
     planned_at: Mapped[datetime | None]
     plan_attempt: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
+    step: Mapped[str | None]
+    progress: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
+    writes_done: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
     report: Mapped[dict[str, Any] | None]
     graph_requests: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
     round_trips: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
@@ -62,11 +66,16 @@ class ArchiveRun(Base):
         CheckConstraint(one_of("mode", RunMode), name="mode"),
         CheckConstraint(one_of("state", RunState), name="state"),
         CheckConstraint("window_start < window_end", name="window"),
+        CheckConstraint(one_of("step", RunStep), name="step"),
+        CheckConstraint("progress BETWEEN 0 AND 100", name="progress"),
     )
 
 
 class ArchiveOperation(Base):
-    """One write to the archive calendar. ``payload`` is the exact request body, emptied when terminal."""
+    """One write to the archive calendar. ``payload`` is the exact request body, emptied when terminal.
+
+    ``margin``: it updates a meeting of another window (domain.md 4.8), no event of the run.
+    """
 
     __tablename__ = "archive_operations"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
@@ -77,6 +86,7 @@ class ArchiveOperation(Base):
     position: Mapped[int] = mapped_column(BigInteger)
     source_key: Mapped[str]
     action: Mapped[str]
+    margin: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     state: Mapped[str] = mapped_column(default=OperationState.DRAFT)
     payload: Mapped[dict[str, Any] | None]
     payload_bytes: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))

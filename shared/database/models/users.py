@@ -22,8 +22,16 @@ class User(Base):
     version: Mapped[int] = mapped_column(Integer, default=1, server_default=text("1"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    offboarded_at: Mapped[datetime | None]
+    legal_hold_reason: Mapped[str | None]
+    legal_hold_since: Mapped[datetime | None]
     __table_args__ = (
         UniqueConstraint("tenant_id", "object_id"),
         Index("uq_users_tenant_id_address", "tenant_id", text("lower(address)"), unique=True),
         Index("ix_users_tenant_id_created_at_id", "tenant_id", "created_at", "id"),
     )
+
+    @property
+    def legal_hold(self) -> bool:
+        """True while nothing of his may be erased (domain.md 15.3)."""
+        return self.legal_hold_since is not None

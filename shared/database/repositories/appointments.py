@@ -1,35 +1,53 @@
 """Our own record of archived events (domain.md 1, Appointment; 2.6)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select, text, update
 
 from shared.database.models import Appointment, User
 from shared.database.repositories.base import Keyset, Repository, page
 from shared.domain.appointment_status import AppointmentStatus
+from shared.domain.overlap_status import Exclusion
 
 #: The columns that an operation's ``record`` fills; named alike in both.
 RECORD_COLUMNS = (
     *("subject", "body", "body_type", "start_at", "end_at", "start_zone", "end_zone", "is_all_day"),
     *("location", "categories", "show_as", "importance", "sensitivity", "is_cancelled", "is_declined"),
     *("organizer", "attendees", "attachment_count", "ical_uid", "revision"),
+    *("modifications", "source_sensitivity", "source_show_as"),
 )
+#: What an owner can change of a copy.
+ADOPTED_COLUMNS = (
+    *("subject", "body", "body_type", "start_at", "end_at", "start_zone", "end_zone", "is_all_day"),
+    *("location", "categories", "show_as", "importance", "sensitivity"),
+)
+# An operation planned by a version before there were modifications does not name them.
+_VALUES = {"modifications": "COALESCE(r.modifications, '[]')"}
 # jsonb_populate_record converts each JSON value to its column's type.
 _UPSERT = text(f"""
-    INSERT INTO appointments (id, owner_id, configuration_id, archived_event_id, {", ".join(RECORD_COLUMNS)})
+    INSERT INTO appointments (id, owner_id, configuration_id, archived_event_id, source_deleted_at,
+                              unresolved, {", ".join(RECORD_COLUMNS)})
     SELECT gen_random_uuid(), o.owner_id, o.configuration_id, o.archived_event_id,
-           {", ".join(f"r.{column}" for column in RECORD_COLUMNS)}
+           CASE WHEN (o.record->>'source_gone')::boolean THEN o.last_sent_at END,
+           EXISTS (SELECT 1 FROM overlap_members m JOIN overlap_groups g ON g.id = m.group_id
+                    WHERE m.configuration_id = o.configuration_id AND m.source_key = o.source_key
+                      AND g.status = 'expired'),
+           {", ".join(_VALUES.get(column, f"r.{column}") for column in RECORD_COLUMNS)}
       FROM archive_operations o
      CROSS JOIN LATERAL jsonb_populate_record(NULL::appointments, o.record) AS r
      WHERE o.id = ANY(CAST(:ids AS uuid[])) AND jsonb_typeof(o.record) = 'object'
      ORDER BY o.archived_event_id
     ON CONFLICT (archived_event_id) DO UPDATE
        SET {", ".join(f"{column} = EXCLUDED.{column}" for column in RECORD_COLUMNS)},
-           source_deleted_at = NULL, updated_at = now()
+           source_deleted_at = CASE WHEN EXCLUDED.source_deleted_at IS NOT NULL
+               THEN COALESCE(appointments.source_deleted_at, EXCLUDED.source_deleted_at) END,
+           unresolved = EXCLUDED.unresolved,
+           excluded = NULLIF(appointments.excluded, 'consumed'), updated_at = now()
     RETURNING archived_event_id
 """)  # noqa: S608
 _STATUS: dict[AppointmentStatus, ColumnElement[bool]] = {
@@ -40,6 +58,12 @@ _STATUS: dict[AppointmentStatus, ColumnElement[bool]] = {
     AppointmentStatus.DECLINED: Appointment.is_declined.is_(True),
     AppointmentStatus.SOURCE_DELETED: Appointment.source_deleted_at.is_not(None),
 }
+_ADOPT = text(f"""
+    UPDATE appointments a SET updated_at = :at,
+           {", ".join(f"{column} = r.{column}" for column in ADOPTED_COLUMNS)}
+      FROM jsonb_populate_record(NULL::appointments, CAST(:record AS jsonb)) AS r
+     WHERE a.owner_id = :owner AND a.archived_event_id = :event
+""")  # noqa: S608
 _VERSIONS = text("""
     SELECT o.id, to_jsonb(a) AS before, o.record AS after
       FROM archive_operations o JOIN appointments a ON a.archived_event_id = o.archived_event_id
@@ -100,6 +124,20 @@ class AppointmentRepository(Repository):
         )
         return None if row is None else {column: getattr(row, column) for column in RECORD_COLUMNS}
 
+    async def adopt(
+        self, owner_id: UUID, archived_event_id: UUID, record: Mapping[str, Any], at: datetime
+    ) -> None:
+        """The record says what its owner made of the copy; ``record`` as JSON holds it (domain.md 2.15)."""
+        await self._session.execute(
+            _ADOPT,
+            {
+                "owner": owner_id,
+                "event": archived_event_id,
+                "record": orjson.dumps(dict(record)).decode(),
+                "at": at,
+            },
+        )
+
     async def upsert_from_operations(self, operation_ids: Sequence[UUID]) -> int:
         """Record what the operations wrote, from their ``record``, in one statement; returns how many.
 
@@ -130,14 +168,27 @@ class AppointmentRepository(Repository):
         )
 
     async def mark_source_present(self, owner_id: UUID, archived_event_ids: Sequence[UUID]) -> None:
-        """Sources that were gone are back."""
+        """Sources that were gone, or consumed by a meeting, stand for themselves again."""
         if archived_event_ids:
             await self._session.execute(
                 update(Appointment)
                 .where(
                     Appointment.owner_id == owner_id, Appointment.archived_event_id.in_(archived_event_ids)
                 )
-                .values(source_deleted_at=None)
+                .values(
+                    source_deleted_at=None, excluded=func.nullif(Appointment.excluded, Exclusion.CONSUMED)
+                )
+            )
+
+    async def mark_consumed(self, owner_id: UUID, archived_event_ids: Sequence[UUID]) -> None:
+        """What was archived by itself is a modification of a meeting now: it counts no more (4.6)."""
+        if archived_event_ids:
+            await self._session.execute(
+                update(Appointment)
+                .where(
+                    Appointment.owner_id == owner_id, Appointment.archived_event_id.in_(archived_event_ids)
+                )
+                .values(excluded=Exclusion.CONSUMED)
             )
 
     async def mark_source_deleted(

@@ -1,10 +1,11 @@
 """What is archived from where to where (domain.md 1, Archive configuration)."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, func, select, text, update
+from sqlalchemy import ColumnElement, func, or_, select, text, update
 
 from shared.database.models import ArchiveConfiguration, User
 from shared.database.repositories.base import Keyset, Repository, page
@@ -68,6 +69,22 @@ class ArchiveConfigurationRepository(Repository):
         statement = select(ArchiveConfiguration).where(*_scope(tenant_id, owner_id))
         key = (ArchiveConfiguration.created_at, ArchiveConfiguration.id)
         return await self._all(page(statement, key, after, limit))
+
+    async def of_mailbox(
+        self, tenant_id: UUID, mailbox_id: UUID, owner_id: UUID | None = None
+    ) -> Sequence[ArchiveConfiguration]:
+        """Configurations that read or write a calendar of the mailbox, in the order they were added."""
+        return await self._all(
+            select(ArchiveConfiguration)
+            .where(
+                *_scope(tenant_id, owner_id),
+                or_(
+                    ArchiveConfiguration.source_mailbox_id == mailbox_id,
+                    ArchiveConfiguration.archive_mailbox_id == mailbox_id,
+                ),
+            )
+            .order_by(ArchiveConfiguration.created_at, ArchiveConfiguration.id)
+        )
 
     async def get_default(self, tenant_id: UUID, owner_id: UUID) -> ArchiveConfiguration | None:
         """The owner's default configuration."""
@@ -155,10 +172,10 @@ def _scope(tenant_id: UUID, owner_id: UUID | None) -> list[ColumnElement[bool]]:
 
 def _advances(configuration: ArchiveConfiguration, until: datetime, covered_from: datetime | None) -> bool:
     stands = configuration.archived_until
-    if stands is not None and until <= stands:
-        return False
-    if covered_from is None:
-        return True
     if stands is None:
-        stands = local_day_start(configuration.archive_from, ZoneInfo(configuration.time_zone))
-    return covered_from <= stands
+        # What lies before the first night is a backfill's affair (domain.md 2.14).
+        first = configuration.nightly_from or configuration.archive_from
+        stands = local_day_start(first, ZoneInfo(configuration.time_zone))
+    if until <= stands:
+        return False
+    return covered_from is None or covered_from <= stands

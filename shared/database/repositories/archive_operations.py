@@ -63,26 +63,55 @@ _OPEN_KEYS = text("""
 """)
 _CLEAR = text("""
     DELETE FROM archive_operations
-     WHERE run_id = :run AND owner_id = :owner AND state IN ('draft', 'planned') AND first_sent_at IS NULL
+     WHERE run_id = :run AND owner_id = :owner AND first_sent_at IS NULL
+       AND state IN ('draft', 'planned', 'cancelled')
 """)
+# One index lookup for each key, as in archived_events: a join reads more the more the owner has.
 _INSERT = text("""
     INSERT INTO archive_operations
-        (id, owner_id, run_id, configuration_id, archived_event_id, position, source_key, action, state,
-         payload, payload_bytes, record, revision, previous_revision, if_match)
-    SELECT v.id, :owner, :run, :configuration, e.id, v.position, v.source_key, v.action, v.state,
-           v.payload, octet_length(v.payload::text), v.record, v.revision, e.revision, e.copy_etag
+        (id, owner_id, run_id, configuration_id, archived_event_id, position, source_key, action, margin,
+         state, payload, payload_bytes, record, revision, previous_revision, if_match)
+    SELECT v.id, :owner, :run, :configuration, e.id, v.position, v.source_key, v.action,
+           COALESCE(v.margin, false), v.state, v.payload, octet_length(v.payload::text), v.record,
+           v.revision, e.revision, e.copy_etag
       FROM json_to_recordset(CAST(:rows AS json)) AS v(id uuid, position bigint, source_key text,
-           action text, state text, payload jsonb, record jsonb, revision text)
-      JOIN archived_events e ON e.configuration_id = :configuration AND e.source_key = v.source_key
+           action text, margin boolean, state text, payload jsonb, record jsonb, revision text)
+     CROSS JOIN LATERAL (SELECT * FROM archived_events a WHERE a.configuration_id = :configuration
+                            AND a.source_key = v.source_key OFFSET 0) AS e
     ON CONFLICT (run_id, source_key) DO UPDATE
        SET payload = EXCLUDED.payload, payload_bytes = EXCLUDED.payload_bytes, record = EXCLUDED.record,
-           action = EXCLUDED.action, state = EXCLUDED.state, revision = EXCLUDED.revision
+           action = EXCLUDED.action, margin = EXCLUDED.margin, state = EXCLUDED.state,
+           revision = EXCLUDED.revision
      WHERE archive_operations.state = 'draft'
 """)
 _PROMOTE = text("""
     UPDATE archive_operations SET state = 'planned'
      WHERE run_id = :run AND owner_id = :owner AND state = 'draft'
        AND source_key = ANY(CAST(:keys AS text[]))
+    RETURNING source_key
+""")
+_DRAFTS = text("""
+    SELECT source_key, payload, record FROM archive_operations
+     WHERE run_id = :run AND owner_id = :owner AND state = 'draft'
+       AND source_key = ANY(CAST(:keys AS text[]))
+""")
+_DRAFTS_OF_RUN = text("""
+    SELECT id, source_key, record FROM archive_operations
+     WHERE run_id = :run AND owner_id = :owner AND state = 'draft'
+""")
+_REWRITE = text("""
+    UPDATE archive_operations o
+       SET payload = v.payload, payload_bytes = octet_length(v.payload::text), record = v.record,
+           revision = v.revision
+      FROM json_to_recordset(CAST(:rows AS json))
+           AS v(source_key text, payload jsonb, record jsonb, revision text)
+     WHERE o.run_id = :run AND o.owner_id = :owner AND o.state = 'draft' AND o.source_key = v.source_key
+""")
+_RECREATE = text("""
+    UPDATE archive_operations
+       SET action = 'create', payload = CAST(CAST(:payload AS text) AS jsonb), if_match = NULL,
+           payload_bytes = octet_length(CAST(:payload AS text))
+     WHERE owner_id = :owner AND id = :id AND state = 'planned' AND action = 'update'
 """)
 _DISCARD = text("""
     DELETE FROM archive_operations
@@ -117,6 +146,10 @@ _CANCEL_ORPHANS = text("""
      WHERE o.owner_id = :owner AND o.id = ANY(CAST(:ids AS uuid[])) AND o.state = 'planned'
        AND r.id = o.run_id AND r.state NOT IN ('queued', 'running')
 """)
+_KEEP_OPEN = text("""
+    UPDATE archive_operations SET state = 'sent', first_sent_at = :now, last_sent_at = :now
+     WHERE owner_id = :owner AND state = 'planned' AND id = ANY(CAST(:ids AS uuid[]))
+""")
 _REMATCH = text("""
     UPDATE archive_operations SET if_match = :etag WHERE owner_id = :owner AND id = :id
 """)
@@ -126,7 +159,8 @@ _CANCEL = text("""
 """)
 _COUNTS = text("""
     SELECT action, state, count(*) AS amount FROM archive_operations
-     WHERE run_id = :run AND owner_id = :owner GROUP BY action, state
+     WHERE run_id = :run AND owner_id = :owner
+       AND (CAST(:margin AS boolean) IS NULL OR margin = :margin) GROUP BY action, state
 """)
 _REMAINING = text("""
     SELECT count(*) FROM archive_operations
@@ -192,7 +226,7 @@ class ArchiveOperationRepository:
         return frozenset(result.scalars())
 
     async def add(self, run_id: UUID, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Insert operations by id, position, source_key, action, state, payload, record and revision.
+        """Insert operations by id, position, source_key, action, margin, state, payload, record, revision.
 
         The row of the map gives the archived event, the revision replaced and the etag to match.
         """
@@ -201,10 +235,31 @@ class ArchiveOperationRepository:
                 _INSERT, self._scope | {"run": run_id, "rows": orjson.dumps(rows).decode()}
             )
 
-    async def promote(self, run_id: UUID, keys: Sequence[str]) -> None:
-        """Drafts decided on are planned."""
-        if keys:
-            await self._session.execute(_PROMOTE, self._scope | {"run": run_id, "keys": list(keys)})
+    async def drafts(self, run_id: UUID, keys: Sequence[str]) -> dict[str, RowMapping]:
+        """``payload`` and ``record`` of the run's drafts for these source keys."""
+        if not keys:
+            return {}
+        result = await self._session.execute(_DRAFTS, self._scope | {"run": run_id, "keys": list(keys)})
+        return {row["source_key"]: row for row in result.mappings()}
+
+    async def drafts_of_run(self, run_id: UUID) -> dict[str, RowMapping]:
+        """``id`` and ``record`` of all drafts of the run, by source key."""
+        result = await self._session.execute(_DRAFTS_OF_RUN, self._scope | {"run": run_id})
+        return {row["source_key"]: row for row in result.mappings()}
+
+    async def rewrite(self, run_id: UUID, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Give drafts another payload, record and revision, by source_key."""
+        if rows:
+            await self._session.execute(
+                _REWRITE, self._scope | {"run": run_id, "rows": orjson.dumps(rows).decode()}
+            )
+
+    async def promote(self, run_id: UUID, keys: Sequence[str]) -> frozenset[str]:
+        """Drafts decided on are planned; returns the keys that had one."""
+        if not keys:
+            return frozenset()
+        result = await self._session.execute(_PROMOTE, self._scope | {"run": run_id, "keys": list(keys)})
+        return frozenset(result.scalars())
 
     async def discard(self, run_id: UUID, keys: Sequence[str]) -> None:
         """Drafts decided against are gone."""
@@ -231,6 +286,10 @@ class ArchiveOperationRepository:
             count=count,
             bytes=max_bytes,
         )
+
+    async def recreate(self, operation_id: UUID, payload: str) -> None:
+        """A planned update whose copy is gone creates it anew, with this body (domain.md 2.10)."""
+        await self._session.execute(_RECREATE, self._scope | {"id": operation_id, "payload": payload})
 
     async def _claim(self, statement: Any, **parameters: Any) -> list[ClaimedOperation]:
         result = await self._session.execute(statement, self._scope | parameters)
@@ -268,6 +327,11 @@ class ArchiveOperationRepository:
         if ids:
             await self._session.execute(_CANCEL_ORPHANS, self._scope | {"ids": list(ids), "now": now})
 
+    async def keep_open(self, ids: Sequence[UUID], now: datetime) -> None:
+        """Operations planned again are settled instead: sent in their new form, as if for the first time."""
+        if ids:
+            await self._session.execute(_KEEP_OPEN, self._scope | {"ids": list(ids), "now": now})
+
     async def restart_sending(self, operation_id: UUID, now: datetime, last_sent_at: datetime) -> None:
         """A lookup proved the effect absent: the operation may be sent as if for the first time."""
         await self._session.execute(
@@ -287,9 +351,11 @@ class ArchiveOperationRepository:
         result = await self._session.execute(_REMAINING, self._scope | {"run": run_id, "state": str(state)})
         return int(result.scalar_one())
 
-    async def counts(self, run_id: UUID) -> dict[tuple[OperationAction, OperationState], int]:
-        """Operations of the run by action and state."""
-        result = await self._session.execute(_COUNTS, self._scope | {"run": run_id})
+    async def counts(
+        self, run_id: UUID, *, margin: bool | None = None
+    ) -> dict[tuple[OperationAction, OperationState], int]:
+        """Operations of the run by action and state: all, or those for the margins, or those that are not."""
+        result = await self._session.execute(_COUNTS, self._scope | {"run": run_id, "margin": margin})
         return {(OperationAction(r.action), OperationState(r.state)): int(r.amount) for r in result}
 
     async def of_run(

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models import ArchiveRun
 from shared.domain.archive_run import RunKind, RunState
+from shared.domain.run_progress import WRITING_BEGINS, WRITING_ENDS, RunStep
 
 _OPEN = (RunState.QUEUED, RunState.RUNNING)
 _PROMOTION = case({kind: place for place, kind in enumerate(RunKind)}, value=ArchiveRun.kind)
@@ -31,9 +32,31 @@ _BEGIN_PLAN = text("""
 _HOLD_PLAN = text("""
     SELECT id FROM archive_runs
      WHERE id = :run AND plan_attempt = :attempt AND state IN ('queued', 'running') AND planned_at IS NULL
+       AND NOT cancel_requested
        FOR SHARE
 """)
 _LOCK_RUNS = text("SELECT id FROM archive_runs WHERE id = ANY(CAST(:runs AS uuid[])) ORDER BY id FOR SHARE")
+_ENTER_STEP = text("""
+    UPDATE archive_runs SET step = :step, progress = GREATEST(progress, :percent)
+     WHERE id = :run AND state = 'running'
+""")
+_ADD_WRITTEN = text("""
+    UPDATE archive_runs SET writes_done = writes_done + :count,
+           progress = CASE state WHEN 'running' THEN GREATEST(progress, :begins + :share
+               * LEAST(writes_done + :count, CAST(plan->>'planned' AS int))
+               / GREATEST(CAST(plan->>'planned' AS int), 1)) ELSE progress END
+     WHERE id = :run AND owner_id = :owner
+""")
+_COVERED = text("""
+    SELECT lower(part) AS begins, upper(part) AS ends FROM (
+        SELECT unnest(range_agg(tstzrange(window_start, window_end))
+               * tstzmultirange(tstzrange(:start, :end))) AS part
+          FROM archive_runs
+         WHERE owner_id = :owner AND configuration_id = :configuration AND planned_at IS NOT NULL
+           AND plan->>'refused' IS NULL AND mode IN ('normal', 'replace')
+           AND window_start < :end AND window_end > :start) AS parts
+     ORDER BY 1
+""")
 _ADD_USAGE = text("""
     UPDATE archive_runs SET graph_requests = graph_requests + :requests, round_trips = round_trips + :trips
      WHERE id = :run AND owner_id = :owner
@@ -128,13 +151,39 @@ class ArchiveRunRepository:
         return (await self._session.execute(_BEGIN_PLAN, {"run": run_id})).scalar_one_or_none()
 
     async def hold_plan(self, run_id: UUID, attempt: int) -> bool:
-        """Lock the run until the transaction ends; False when it is over or the attempt was superseded."""
+        """Lock the run until the transaction ends; False when it is over or to stop, or was superseded."""
         result = await self._session.execute(_HOLD_PLAN, {"run": run_id, "attempt": attempt})
         return result.one_or_none() is not None
 
     async def hold_unscoped(self, run_ids: Sequence[UUID]) -> None:
         """Let none of the runs end before the transaction does."""
         await self._session.execute(_LOCK_RUNS, {"runs": list(run_ids)})
+
+    async def enter_step(self, run_id: UUID, step: RunStep, percent: int) -> None:
+        """The running run is at ``step``; its progress never goes down."""
+        await self._session.execute(_ENTER_STEP, {"run": run_id, "step": str(step), "percent": percent})
+
+    async def add_written(self, owner_id: UUID, run_id: UUID, count: int) -> None:
+        """Writes of the run that reached their end, in the transaction that records them."""
+        await self._session.execute(
+            _ADD_WRITTEN,
+            {
+                "run": run_id,
+                "owner": owner_id,
+                "count": count,
+                "begins": WRITING_BEGINS,
+                "share": WRITING_ENDS - WRITING_BEGINS,
+            },
+        )
+
+    async def covered(
+        self, owner_id: UUID, configuration_id: UUID, start: datetime, end: datetime
+    ) -> list[tuple[datetime, datetime]]:
+        """What of ``[start, end)`` was planned by any run: intervals in order, without overlaps."""
+        rows = await self._session.execute(
+            _COVERED, {"owner": owner_id, "configuration": configuration_id, "start": start, "end": end}
+        )
+        return [(row.begins, row.ends) for row in rows]
 
     async def set_planned(self, run_id: UUID, plan: dict[str, Any], now: datetime) -> None:
         """The plan is complete; its counts are kept."""
@@ -149,7 +198,7 @@ class ArchiveRunRepository:
         result = await self._session.execute(
             update(ArchiveRun)
             .where(ArchiveRun.id == run_id, ArchiveRun.state.in_(_OPEN))
-            .values(state=state, report=report, finished_at=now)
+            .values(state=state, report=report, finished_at=now, step=RunStep.FINISHED, progress=100)
             .returning(ArchiveRun.id)
         )
         return result.one_or_none() is not None

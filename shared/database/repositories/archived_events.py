@@ -1,7 +1,7 @@
 """The map from source keys to archived copies (design.md, Tables). All reads take the owner."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,14 +11,17 @@ from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.domain.archived_event import ArchivedEventState
+from shared.domain.modifications import Modification
+from shared.domain.purpose import LeftOut
 from shared.domain.source_event import archive_key
 
 _COLUMNS = (
     "id, source_key, archive_key, source_id, ical_uid, original_start, state, copy_id, copy_etag, "
-    "generation, revision, start_at, merged_into, pending_since"
+    "generation, revision, start_at, merged_into, pending_since, left_out, modifications, conflict_revision"
 )
 _SCOPE = "owner_id = :owner AND configuration_id = :configuration"
-_LIVING = "state IN ('creating', 'present', 'merged')"
+_LIVING = "state IN ('creating', 'present', 'merged', 'consumed', 'flagged')"
+_PLANNED = "state NOT IN ('removed_by_owner', 'source_deleted')"
 
 # One index lookup for each key, whatever the statistics say of a table that is just being filled: OFFSET 0
 # keeps the owner's index out of it, by which the planner would read everything the owner has.
@@ -26,6 +29,10 @@ _BY_KEYS = text(f"""
     SELECT {_COLUMNS} FROM unnest(CAST(:keys AS text[])) AS wanted(key)
       JOIN LATERAL (SELECT * FROM archived_events e WHERE e.configuration_id = :configuration
                        AND e.source_key = wanted.key OFFSET 0) AS found ON owner_id = :owner
+""")  # noqa: S608
+_BY_ID = text(f"""
+    SELECT {_COLUMNS} FROM archived_events
+     WHERE owner_id = :owner AND configuration_id = :configuration AND id = :id
 """)  # noqa: S608
 _BY_UIDS = text(f"""
     SELECT {_COLUMNS} FROM unnest(CAST(:uids AS text[])) AS wanted(uid)
@@ -40,7 +47,7 @@ _IN_WINDOW = text(f"""
 """)  # noqa: S608
 _PENDING = text(
     f"SELECT {_COLUMNS} FROM archived_events WHERE {_SCOPE} AND pending_since >= :since "  # noqa: S608
-    f"AND NOT (start_at >= :start AND start_at < :end) AND {_LIVING} ORDER BY source_key LIMIT :limit"
+    f"AND NOT (start_at >= :start AND start_at < :end) AND {_PLANNED} ORDER BY source_key LIMIT :limit"
 )
 _INSERT = text("""
     INSERT INTO archived_events
@@ -57,10 +64,31 @@ _SET_STATE = text(f"""
      WHERE {_SCOPE} AND id = ANY(CAST(:ids AS uuid[]))
 """)  # noqa: S608
 _SET_PRESENT = text(f"""
-    UPDATE archived_events SET state = 'present', updated_at = :now
-     WHERE {_SCOPE} AND source_key = ANY(CAST(:keys AS text[])) AND state = 'source_deleted'
+    UPDATE archived_events SET state = 'present', merged_into = NULL, updated_at = :now
+     WHERE {_SCOPE} AND source_key = ANY(CAST(:keys AS text[])) AND state IN ('source_deleted', 'consumed')
        AND copy_id IS NOT NULL
     RETURNING id
+""")  # noqa: S608
+# Only a modification is taken out of the count where it has a copy already; everything else then stays.
+_SET_ASIDE = text(f"""
+    UPDATE archived_events e SET state = v.state, merged_into = v.merged_into, left_out = v.left_out,
+           revision = v.revision, start_at = COALESCE(v.start_at, e.start_at), pending_since = NULL,
+           updated_at = :now
+      FROM json_to_recordset(CAST(:rows AS json))
+           AS v(source_key text, state text, merged_into text, left_out text, revision text,
+                start_at timestamptz)
+     WHERE {_SCOPE} AND e.source_key = v.source_key AND (v.state = 'consumed' OR e.copy_id IS NULL)
+    RETURNING e.id, e.state
+""")  # noqa: S608
+_MOVE = text(f"""
+    UPDATE archived_events e SET start_at = v.start_at, updated_at = :now
+      FROM json_to_recordset(CAST(:rows AS json)) AS v(source_key text, start_at timestamptz)
+     WHERE {_SCOPE} AND e.source_key = v.source_key AND e.start_at <> v.start_at
+""")  # noqa: S608
+_RENEW_COPY = text(f"""
+    UPDATE archived_events SET copy_id = NULL, copy_etag = NULL, generation = generation + 1,
+           updated_at = :now
+     WHERE {_SCOPE} AND id = :id AND generation = :generation
 """)  # noqa: S608
 _MERGE = text(f"""
     UPDATE archived_events e SET state = 'merged', merged_into = v.representative, revision = v.revision,
@@ -76,7 +104,8 @@ _SEPARATE = text(f"""
 _REPOINT = text(f"""
     UPDATE archived_events SET source_key = :source_key, source_id = :source_id,
            original_start = :original_start, updated_at = :now,
-           state = CASE WHEN copy_id IS NULL THEN 'creating' ELSE 'present' END
+           state = CASE WHEN copy_id IS NOT NULL THEN 'present' WHEN state = 'flagged' THEN state
+                   ELSE 'creating' END
      WHERE {_SCOPE} AND id = :id
 """)  # noqa: S608
 _RELEASE_COPY = text(f"""
@@ -96,12 +125,19 @@ _REDIRECT = text(f"""
 """)  # noqa: S608
 _APPLY = text(f"""
     UPDATE archived_events e
-       SET state = CASE v.state WHEN 'done' THEN 'present' WHEN 'removed' THEN 'removed_by_owner'
-                   ELSE e.state END,
+       SET state = CASE WHEN v.state = 'removed' THEN 'removed_by_owner' WHEN v.state <> 'done' THEN e.state
+                   WHEN COALESCE((o.record->>'source_gone')::boolean, false) THEN 'source_deleted'
+                   ELSE 'present' END,
+           merged_into = CASE v.state WHEN 'done' THEN NULL ELSE e.merged_into END,
+           left_out = CASE v.state WHEN 'done' THEN NULL ELSE e.left_out END,
+           modifications = CASE v.state WHEN 'done' THEN COALESCE(o.record->'modifications', '[]')
+                           ELSE e.modifications END,
+           conflict_revision = CASE v.state WHEN 'conflict' THEN o.revision WHEN 'done' THEN NULL
+                               ELSE e.conflict_revision END,
            copy_id = COALESCE(v.copy_id, e.copy_id), copy_etag = COALESCE(v.etag, e.copy_etag),
            revision = CASE v.state WHEN 'done' THEN COALESCE(v.revision, o.revision) ELSE e.revision END,
-           start_at = CASE v.state WHEN 'done' THEN (o.record->>'owning_start')::timestamptz
-                      ELSE e.start_at END,
+           start_at = CASE v.state WHEN 'done'
+                      THEN COALESCE((o.record->>'owning_start')::timestamptz, e.start_at) ELSE e.start_at END,
            pending_since = CASE v.state WHEN 'failed' THEN COALESCE(e.pending_since, :now) END,
            updated_at = :now
       FROM json_to_recordset(CAST(:rows AS json))
@@ -133,13 +169,34 @@ class MapRow:
     start_at: datetime
     merged_into: str | None
     pending_since: datetime | None
+    left_out: LeftOut | None
+    modifications: tuple[Modification, ...]
+    conflict_revision: str | None
 
     @classmethod
     def of(cls, row: RowMapping) -> "MapRow":
         """The row as read."""
         values = dict(row)
         values["state"] = ArchivedEventState(values["state"])
+        if values["left_out"] is not None:
+            values["left_out"] = LeftOut(values["left_out"])
+        values["modifications"] = tuple(map(Modification.from_json, values["modifications"]))
         return cls(**values)
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """An event without a copy of its own from now on: consumed by ``merged_into``, left out, or flagged.
+
+    ``start_at`` is the instant that decides its window; None where it did not change.
+    """
+
+    source_key: str
+    state: ArchivedEventState
+    revision: str
+    merged_into: str | None = None
+    left_out: LeftOut | None = None
+    start_at: datetime | None = None
 
 
 class ArchivedEventRepository:
@@ -156,6 +213,11 @@ class ArchivedEventRepository:
     async def by_keys(self, keys: Sequence[str]) -> dict[str, MapRow]:
         """The rows of these source keys."""
         return {row.source_key: row for row in await self._rows(_BY_KEYS, keys=list(keys))}
+
+    async def by_id(self, row_id: UUID) -> MapRow | None:
+        """The row of this id."""
+        rows = await self._rows(_BY_ID, id=row_id)
+        return rows[0] if rows else None
 
     async def by_ical_uids(self, uids: Sequence[str]) -> list[MapRow]:
         """Rows that share an iCalUId: candidates for re-pointing (domain.md 2.3)."""
@@ -190,7 +252,7 @@ class ArchivedEventRepository:
             )
 
     async def set_present(self, keys: Sequence[str], now: datetime) -> list[UUID]:
-        """Sources that were gone and are back, unchanged; returns the ids of their rows."""
+        """What was gone or consumed stands for itself again, unchanged; returns the ids of the rows."""
         if not keys:
             return []
         result = await self._session.execute(_SET_PRESENT, self._scope | {"keys": list(keys), "now": now})
@@ -206,6 +268,33 @@ class ArchivedEventRepository:
             await self._session.execute(
                 _MERGE, self._scope | {"rows": orjson.dumps(rows).decode(), "now": now}
             )
+
+    async def set_aside(self, rows: Sequence[SetAside], now: datetime) -> list[UUID]:
+        """Note what is consumed, left out or flagged; returns the ids of the consumed (2.7, 4.6, 5.3).
+
+        What has a copy stays archived, unless it is consumed: then its copy stays and counts no more.
+        """
+        if not rows:
+            return []
+        values = [asdict(row) for row in rows]
+        result = await self._session.execute(
+            _SET_ASIDE, self._scope | {"rows": orjson.dumps(values).decode(), "now": now}
+        )
+        return [row.id for row in result if row.state == ArchivedEventState.CONSUMED]
+
+    async def move(self, starts: Mapping[str, datetime], now: datetime) -> None:
+        """Events that wait without a copy start elsewhere now."""
+        if starts:
+            rows = [{"source_key": key, "start_at": start} for key, start in starts.items()]
+            await self._session.execute(
+                _MOVE, self._scope | {"rows": orjson.dumps(rows).decode(), "now": now}
+            )
+
+    async def renew_copy(self, archived_event_id: UUID, generation: int, now: datetime) -> None:
+        """The copy of this generation is gone and another one is wanted (domain.md 2.10)."""
+        await self._session.execute(
+            _RENEW_COPY, self._scope | {"id": archived_event_id, "generation": generation, "now": now}
+        )
 
     async def separate(self, keys: Sequence[str], now: datetime) -> None:
         """Former duplicates that differ now get copies of their own (domain.md 2.9)."""
@@ -257,8 +346,8 @@ class ArchivedEventRepository:
     async def apply_results(self, rows: Sequence[Mapping[str, Any]], now: datetime) -> None:
         """Take over what the operations' writes led to.
 
-        Rows name the operation's id, state (``done``, ``failed`` or ``removed``), copy_id, etag and, where
-        the copy holds another revision than the operation meant, revision.
+        Rows name the operation's id, state (``done``, ``failed``, ``conflict`` or ``removed``), copy_id, etag
+        and, where the copy holds another revision than the operation meant, revision.
         """
         if rows:
             await self._session.execute(

@@ -4,23 +4,39 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
-from shared.database.models import Job
+from shared.database.models import ArchiveConfiguration, Job
 from shared.database.repositories.base import Repository
+from shared.domain.job import JobKind
+
+# What a running month is doing is its run's affair; the backfill goes on when the run is over.
+_NO_OPEN_MONTH = text("""
+    NOT EXISTS (SELECT 1 FROM backfills b JOIN archive_runs r ON r.id = b.run_id
+                 WHERE b.configuration_id = jobs.configuration_id AND r.state IN ('queued', 'running'))
+""")
 
 
 class JobRepository(Repository):
-    """The ``jobs`` table: one job for each archive configuration."""
+    """The ``jobs`` table: at most one job of each kind for an archive configuration, here the archive job."""
 
     async def add(self, job: Job) -> Job:
-        """Insert the job; raises AlreadyExists when its configuration has one."""
+        """Insert the job; raises AlreadyExists when its configuration has one of its kind."""
         await self._insert(job)
         return job
 
-    async def get(self, owner_id: UUID, configuration_id: UUID, *, lock: bool = False) -> Job | None:
+    async def get(
+        self,
+        owner_id: UUID,
+        configuration_id: UUID,
+        *,
+        lock: bool = False,
+        kind: JobKind = JobKind.ARCHIVE,
+    ) -> Job | None:
         """The job of a configuration of the owner; with ``lock`` nobody else changes it meanwhile."""
-        statement = select(Job).where(Job.owner_id == owner_id, Job.configuration_id == configuration_id)
+        statement = select(Job).where(
+            Job.owner_id == owner_id, Job.configuration_id == configuration_id, Job.kind == kind
+        )
         if lock:
             statement = statement.with_for_update().execution_options(populate_existing=True)
         return await self._one(statement)
@@ -29,18 +45,26 @@ class JobRepository(Repository):
         """The jobs of configurations of the tenant, by configuration, in one statement."""
         if not configuration_ids:
             return {}
-        statement = select(Job).where(Job.tenant_id == tenant_id, Job.configuration_id.in_(configuration_ids))
+        statement = select(Job).where(
+            Job.tenant_id == tenant_id,
+            Job.configuration_id.in_(configuration_ids),
+            Job.kind == JobKind.ARCHIVE,
+        )
         return {job.configuration_id: job for job in await self._all(statement)}
 
-    async def claim_due_unscoped(self, now: datetime, limit: int) -> list[Job]:
-        """Lock due jobs of every tenant until the transaction ends, longest overdue first.
+    async def claim_due_unscoped(
+        self, now: datetime, limit: int, kind: JobKind = JobKind.ARCHIVE
+    ) -> list[Job]:
+        """Lock due jobs of a kind, of every tenant, until the transaction ends, longest overdue first.
 
-        Paused ones and those another transaction has claimed are passed over (domain.md 8.2).
+        Paused ones, those another transaction has claimed (domain.md 8.2) and backfills whose month is under
+        way are passed over.
         """
+        statement = select(Job).where(Job.kind == kind, Job.paused.is_(False), Job.next_run_at <= now)
+        if kind is JobKind.BACKFILL:
+            statement = statement.where(_NO_OPEN_MONTH)
         return await self._all(
-            select(Job)
-            .where(Job.paused.is_(False), Job.next_run_at <= now)
-            .order_by(Job.next_run_at, Job.id)
+            statement.order_by(Job.next_run_at, Job.id)
             .limit(limit)
             .with_for_update(skip_locked=True)
             .execution_options(populate_existing=True)
@@ -50,20 +74,42 @@ class JobRepository(Repository):
         """Move a claimed job's next instant on; None for a job that only runs by hand."""
         await self._session.execute(update(Job).where(Job.id == job_id).values(next_run_at=next_run_at))
 
-    async def pause(self, owner_id: UUID, configuration_id: UUID) -> None:
+    async def without_job_unscoped(self, kind: JobKind, limit: int) -> list[ArchiveConfiguration]:
+        """Active configurations of every tenant that have no job of the kind yet."""
+        own = select(Job.id).where(Job.configuration_id == ArchiveConfiguration.id, Job.kind == kind)
+        return await self._all(
+            select(ArchiveConfiguration)
+            .where(ArchiveConfiguration.deleted_at.is_(None), ArchiveConfiguration.active, ~own.exists())
+            .order_by(ArchiveConfiguration.created_at, ArchiveConfiguration.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+
+    async def end(self, job_id: UUID) -> None:
+        """The configuration of the job is gone."""
+        await self._session.execute(update(Job).where(Job.id == job_id).values(paused=True, next_run_at=None))
+
+    async def pause(self, owner_id: UUID, configuration_id: UUID, kind: JobKind = JobKind.ARCHIVE) -> None:
         """Let the job wait until its owner resumes it."""
         await self._session.execute(
             update(Job)
-            .where(Job.owner_id == owner_id, Job.configuration_id == configuration_id)
+            .where(Job.owner_id == owner_id, Job.configuration_id == configuration_id, Job.kind == kind)
             .values(paused=True)
         )
 
-    async def record_outcome(self, owner_id: UUID, configuration_id: UUID, *, failed: bool) -> int | None:
+    async def record_outcome(
+        self,
+        owner_id: UUID,
+        configuration_id: UUID,
+        *,
+        failed: bool,
+        kind: JobKind = JobKind.ARCHIVE,
+    ) -> int | None:
         """Count failures in a row (domain.md 8.3): returns how many there are now, None without a job."""
         failures = Job.consecutive_failures + 1 if failed else 0
         result = await self._session.execute(
             update(Job)
-            .where(Job.owner_id == owner_id, Job.configuration_id == configuration_id)
+            .where(Job.owner_id == owner_id, Job.configuration_id == configuration_id, Job.kind == kind)
             .values(consecutive_failures=failures)
             .returning(Job.consecutive_failures)
         )

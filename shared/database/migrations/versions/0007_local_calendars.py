@@ -1,9 +1,100 @@
 """Calendars kept in our database."""
 
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy import Column
+from sqlalchemy.dialects import postgresql
+
+from shared.database.migrations import grants
+
 revision = "0007"
 down_revision = "0006"
 branch_labels = depends_on = None
 
+UUID = sa.UUID()
+TEXT = sa.Text()
+TIME = sa.DateTime(timezone=True)
+NOW = sa.text("now()")
+ONE = sa.text("1")
+
 
 def upgrade() -> None:
     """Add local calendars and their events."""
+    _local_calendars()
+    _local_events()
+    grants.grant_to_app_user(grants.READ_AND_WRITE, "local_calendars", "local_events")
+
+
+def _local_calendars() -> None:
+    op.create_table(
+        "local_calendars",
+        Column("id", UUID, nullable=False),
+        Column("tenant_id", UUID, nullable=False),
+        Column("owner_id", UUID, nullable=False),
+        Column("mailbox_id", UUID, nullable=False),
+        Column("name", TEXT, nullable=False),
+        Column("name_key", TEXT, nullable=False),
+        Column("version", sa.Integer(), server_default=ONE, nullable=False),
+        Column("created_at", TIME, server_default=NOW, nullable=False),
+        Column("updated_at", TIME, server_default=NOW, nullable=False),
+        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("fk_local_calendars_owner_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_local_calendars")),
+        sa.UniqueConstraint("owner_id", "name_key", name=op.f("uq_local_calendars_owner_id_name_key")),
+    )
+    op.create_index("ix_local_calendars_tenant_id_mailbox_id", "local_calendars", ["tenant_id", "mailbox_id"])
+
+
+def _local_events() -> None:
+    op.create_table(
+        "local_events",
+        Column("id", UUID, nullable=False),
+        Column("owner_id", UUID, nullable=False),
+        Column("calendar_id", UUID, nullable=False),
+        *(Column(name, TEXT) for name in ("transaction_id", "archive_key")),
+        *(Column(name, TEXT) for name in ("archive_revision", "archive_source")),
+        *(Column(name, TEXT, nullable=False) for name in ("subject", "body", "body_type")),
+        Column("start_at", TIME, nullable=False),
+        Column("end_at", TIME, nullable=False),
+        *(Column(name, TEXT, nullable=False) for name in ("start_zone", "end_zone")),
+        Column("is_all_day", sa.Boolean(), nullable=False),
+        Column("location", TEXT, nullable=False),
+        Column("categories", postgresql.ARRAY(sa.Text()), nullable=False),
+        *(Column(name, TEXT, nullable=False) for name in ("show_as", "importance", "sensitivity")),
+        Column("version", sa.Integer(), server_default=ONE, nullable=False),
+        Column("created_at", TIME, server_default=NOW, nullable=False),
+        Column("updated_at", TIME, server_default=NOW, nullable=False),
+        sa.CheckConstraint("start_at <= end_at", name=op.f("ck_local_events_interval")),
+        sa.CheckConstraint("body_type IN ('text', 'html')", name=op.f("ck_local_events_body_type")),
+        sa.CheckConstraint(
+            "show_as IN ('free', 'tentative', 'busy', 'oof', 'workingElsewhere', 'unknown')",
+            name=op.f("ck_local_events_show_as"),
+        ),
+        sa.CheckConstraint(
+            "importance IN ('low', 'normal', 'high')", name=op.f("ck_local_events_importance")
+        ),
+        sa.CheckConstraint(
+            "sensitivity IN ('normal', 'personal', 'private', 'confidential')",
+            name=op.f("ck_local_events_sensitivity"),
+        ),
+        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("fk_local_events_owner_id")),
+        sa.ForeignKeyConstraint(
+            ["calendar_id"],
+            ["local_calendars.id"],
+            name=op.f("fk_local_events_calendar_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_local_events")),
+        sa.UniqueConstraint(
+            "calendar_id", "transaction_id", name=op.f("uq_local_events_calendar_id_transaction_id")
+        ),
+    )
+    op.create_index(op.f("ix_local_events_owner_id"), "local_events", ["owner_id"])
+    op.create_index(
+        "ix_local_events_calendar_id_start_at_id", "local_events", ["calendar_id", "start_at", "id"]
+    )
+    op.create_index(
+        "ix_local_events_calendar_id_archive_key",
+        "local_events",
+        ["calendar_id", "archive_key"],
+        postgresql_where=sa.text("archive_key IS NOT NULL"),
+    )

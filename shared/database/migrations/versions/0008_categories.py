@@ -1,9 +1,63 @@
 """Categories and the rules a person made for them."""
 
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy import Column
+
+from shared.database.migrations import grants
+
 revision = "0008"
 down_revision = "0007"
 branch_labels = depends_on = None
 
+UUID = sa.UUID()
+TEXT = sa.Text()
+TIME = sa.DateTime(timezone=True)
+
 
 def upgrade() -> None:
-    """Add categories kept here."""
+    """Add ``local_categories`` and ``category_rules``."""
+    op.create_table(
+        "local_categories",
+        Column("id", UUID, nullable=False),
+        Column("owner_id", UUID, nullable=False),
+        Column("name", TEXT, nullable=False),
+        Column("name_key", TEXT, nullable=False),
+        Column("color", TEXT, nullable=False),
+        *_versioned(),
+        sa.CheckConstraint(
+            "color ~ '^(none|preset([0-9]|1[0-9]|2[0-4]))$'", name=op.f("ck_local_categories_color")
+        ),
+        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("fk_local_categories_owner_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_local_categories")),
+        sa.UniqueConstraint("owner_id", "name_key", name=op.f("uq_local_categories_owner_id_name_key")),
+    )
+    op.create_table(
+        "category_rules",
+        Column("id", UUID, nullable=False),
+        Column("owner_id", UUID, nullable=False),
+        Column("relation", TEXT, nullable=False),
+        Column("match", TEXT, nullable=False),
+        Column("match_key", TEXT, nullable=False),
+        Column("category", TEXT, nullable=False),
+        Column("auto_apply", sa.Boolean(), nullable=False),
+        *_versioned(),
+        sa.CheckConstraint(
+            "relation IN ('series', 'subject', 'domain', 'location')", name=op.f("ck_category_rules_relation")
+        ),
+        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("fk_category_rules_owner_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_category_rules")),
+        sa.UniqueConstraint(
+            *("owner_id", "relation", "match_key"),
+            name=op.f("uq_category_rules_owner_id_relation_match_key"),
+        ),
+    )
+    grants.grant_to_app_user(grants.READ_AND_WRITE, "local_categories", "category_rules")
+
+
+def _versioned() -> tuple[Column[object], ...]:
+    return (
+        Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),
+        Column("created_at", TIME, server_default=sa.text("now()"), nullable=False),
+        Column("updated_at", TIME, server_default=sa.text("now()"), nullable=False),
+    )

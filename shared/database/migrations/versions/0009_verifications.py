@@ -1,9 +1,197 @@
-"""Comparisons of source, record and archive; backfills."""
+"""Comparisons of source, record and archive; backfills; jobs of several kinds; progress of runs."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy import Column
+from sqlalchemy.dialects import postgresql
+
+from shared.database.migrations import grants
 
 revision = "0009"
 down_revision = "0008"
 branch_labels = depends_on = None
 
+UUID = sa.UUID()
+TEXT = sa.Text()
+TIME = sa.DateTime(timezone=True)
+NOW = sa.text("now()")
+ZERO = sa.text("0")
+
 
 def upgrade() -> None:
-    """Add verifications and backfills."""
+    """Add verifications and backfills, ``jobs.kind``, and how far a run is."""
+    _jobs()
+    _runs()
+    op.add_column("archive_configurations", Column("nightly_from", sa.Date()))
+    op.create_index("ix_archived_events_archive_key", "archived_events", ["archive_key"])
+    _verifications()
+    _findings()
+    _items()
+    _backfills()
+    grants.grant_to_app_user(
+        grants.READ_AND_WRITE, "verifications", "verification_findings", "verification_items", "backfills"
+    )
+
+
+def _jobs() -> None:
+    op.add_column("jobs", Column("kind", TEXT, server_default=sa.text("'archive'"), nullable=False))
+    op.create_check_constraint(op.f("ck_jobs_kind"), "jobs", "kind IN ('archive', 'backfill', 'verify')")
+    op.drop_constraint(op.f("uq_jobs_configuration_id"), "jobs")
+    op.create_unique_constraint(op.f("uq_jobs_configuration_id_kind"), "jobs", ["configuration_id", "kind"])
+
+
+def _runs() -> None:
+    op.add_column("archive_runs", Column("step", TEXT))
+    op.add_column("archive_runs", Column("progress", sa.Integer(), server_default=ZERO, nullable=False))
+    op.add_column("archive_runs", Column("writes_done", sa.Integer(), server_default=ZERO, nullable=False))
+    op.execute("UPDATE archive_runs SET progress = 100, step = 'finished' WHERE finished_at IS NOT NULL")
+    op.create_check_constraint(
+        op.f("ck_archive_runs_step"),
+        "archive_runs",
+        "step IN ('settling', 'planning', 'applying', 'finishing', 'finished')",
+    )
+    op.create_check_constraint(op.f("ck_archive_runs_progress"), "archive_runs", "progress BETWEEN 0 AND 100")
+    op.drop_constraint(op.f("ck_archive_runs_mode"), "archive_runs")
+    op.create_check_constraint(
+        op.f("ck_archive_runs_mode"), "archive_runs", "mode IN ('normal', 'replace', 'put_back', 'edit')"
+    )
+
+
+def _verifications() -> None:
+    op.create_table(
+        "verifications",
+        Column("id", UUID, nullable=False),
+        Column("tenant_id", UUID, nullable=False),
+        Column("owner_id", UUID, nullable=False),
+        Column("configuration_id", UUID, nullable=False),
+        Column("job_id", UUID),
+        Column("scheduled_for", TIME),
+        *(Column(name, TIME, nullable=False) for name in ("window_start", "window_end", "compared_until")),
+        Column("state", TEXT, nullable=False),
+        Column("progress", sa.Integer(), server_default=ZERO, nullable=False),
+        Column("attempt", sa.Integer(), server_default=ZERO, nullable=False),
+        *(
+            Column(name, sa.BigInteger(), server_default=ZERO, nullable=False)
+            for name in ("source_events", "records", "copies")
+        ),
+        Column("counts", postgresql.JSONB()),
+        Column("reason", TEXT),
+        Column("requested_by", TEXT, nullable=False),
+        Column("correlation_id", TEXT, nullable=False),
+        *(
+            Column(name, sa.BigInteger(), server_default=ZERO, nullable=False)
+            for name in ("graph_requests", "round_trips")
+        ),
+        Column("created_at", TIME, server_default=NOW, nullable=False),
+        *(Column(name, TIME) for name in ("dispatched_at", "started_at", "finished_at")),
+        sa.CheckConstraint(
+            "state IN ('queued', 'running', 'completed', 'failed')", name=op.f("ck_verifications_state")
+        ),
+        sa.CheckConstraint("window_start < window_end", name=op.f("ck_verifications_window")),
+        sa.CheckConstraint("progress BETWEEN 0 AND 100", name=op.f("ck_verifications_progress")),
+        *_references("verifications", owner_id="users", configuration_id="archive_configurations"),
+        *_references("verifications", job_id="jobs"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_verifications")),
+        sa.UniqueConstraint("job_id", "scheduled_for", name=op.f("uq_verifications_job_id_scheduled_for")),
+    )
+    op.create_index(op.f("ix_verifications_owner_id"), "verifications", ["owner_id"])
+    op.create_index(
+        "uq_verifications_open",
+        "verifications",
+        ["configuration_id"],
+        unique=True,
+        postgresql_where=sa.text("state IN ('queued', 'running')"),
+    )
+    op.create_index(
+        "ix_verifications_configuration_id_created_at_id",
+        "verifications",
+        ["configuration_id", "created_at", "id"],
+    )
+
+
+def _findings() -> None:
+    table = "verification_findings"
+    op.create_table(
+        table,
+        *(Column(name, UUID, nullable=False) for name in ("id", "verification_id", "owner_id")),
+        Column("configuration_id", UUID, nullable=False),
+        Column("stretch", TIME, nullable=False),
+        *(Column(name, TEXT, nullable=False) for name in ("kind", "reason", "subject")),
+        Column("archived_event_id", UUID),
+        *(Column(name, TEXT) for name in ("source_key", "copy_id")),
+        Column("starts_at", TIME, nullable=False),
+        Column("detail", postgresql.JSONB(), server_default=sa.text("'{}'"), nullable=False),
+        Column("state", TEXT, nullable=False),
+        Column("run_id", UUID),
+        Column("found_at", TIME, nullable=False),
+        Column("resolved_at", TIME),
+        Column("resolved_by", TEXT),
+        sa.CheckConstraint(
+            "kind IN ('missing', 'doubled', 'edited', 'unknown', 'source_changed')",
+            name=op.f(f"ck_{table}_kind"),
+        ),
+        sa.CheckConstraint(
+            "reason IN ('copy_gone', 'not_archived', 'not_written', 'several_copies', 'content_differs', "
+            "'copy_replaced', 'foreign', 'key_not_in_record', 'revision_differs', 'source_gone')",
+            name=op.f(f"ck_{table}_reason"),
+        ),
+        sa.CheckConstraint(
+            "state IN ('open', 'putting_back', 'put_back', 'adopted')", name=op.f(f"ck_{table}_state")
+        ),
+        *_references(table, verification_id="verifications", owner_id="users", run_id="archive_runs"),
+        *_references(table, configuration_id="archive_configurations", archived_event_id="archived_events"),
+        sa.PrimaryKeyConstraint("id", name=op.f(f"pk_{table}")),
+        sa.UniqueConstraint(
+            *("verification_id", "kind", "subject"), name=op.f(f"uq_{table}_verification_id_kind_subject")
+        ),
+    )
+    for name in ("owner_id", "archived_event_id", "configuration_id"):
+        op.create_index(f"ix_{table}_{name}", table, [name])
+    op.create_index(f"ix_{table}_run_id", table, ["run_id"], postgresql_where=sa.text("run_id IS NOT NULL"))
+    op.create_index(f"ix_{table}_verification_id_starts_at_id", table, ["verification_id", "starts_at", "id"])
+
+
+def _items() -> None:
+    op.create_table(
+        "verification_items",
+        Column("verification_id", UUID, nullable=False),
+        *(Column(name, TEXT, nullable=False) for name in ("side", "key", "reference", "revision")),
+        Column("starts_at", TIME, nullable=False),
+        Column("owned", sa.Boolean(), nullable=False),
+        sa.CheckConstraint("side IN ('source', 'copy')", name=op.f("ck_verification_items_side")),
+        *_references("verification_items", verification_id="verifications"),
+        sa.PrimaryKeyConstraint(
+            *("verification_id", "side", "key", "reference"), name=op.f("pk_verification_items")
+        ),
+    )
+
+
+def _backfills() -> None:
+    op.create_table(
+        "backfills",
+        *(Column(name, UUID, nullable=False) for name in ("id", "tenant_id", "owner_id")),
+        Column("configuration_id", UUID, nullable=False),
+        *(Column(name, TIME, nullable=False) for name in ("range_start", "range_end", "done_until")),
+        Column("state", TEXT, nullable=False),
+        Column("run_id", UUID),
+        Column("reason", TEXT),
+        Column("requested_by", TEXT, nullable=False),
+        *(Column(name, TIME, server_default=NOW, nullable=False) for name in ("created_at", "updated_at")),
+        Column("finished_at", TIME),
+        sa.CheckConstraint("state IN ('active', 'completed')", name=op.f("ck_backfills_state")),
+        sa.CheckConstraint("range_start <= done_until", name=op.f("ck_backfills_done_until")),
+        sa.CheckConstraint("range_start <= range_end", name=op.f("ck_backfills_range")),
+        *_references("backfills", owner_id="users", configuration_id="archive_configurations"),
+        *_references("backfills", run_id="archive_runs"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_backfills")),
+        sa.UniqueConstraint("configuration_id", name=op.f("uq_backfills_configuration_id")),
+    )
+    for name in ("owner_id", "run_id"):
+        op.create_index(f"ix_backfills_{name}", "backfills", [name])
+
+
+def _references(table: str, **columns: str) -> list[sa.ForeignKeyConstraint]:
+    return [
+        sa.ForeignKeyConstraint([column], [f"{other}.id"], name=op.f(f"fk_{table}_{column}"))
+        for column, other in columns.items()
+    ]

@@ -1,9 +1,102 @@
-"""People who join, leave and are erased; further tenants."""
+"""People who leave: legal holds, exports of their data, erasures."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy import Column
+from sqlalchemy.dialects import postgresql
+
+from shared.database.migrations import grants
 
 revision = "0010"
 down_revision = "0009"
 branch_labels = depends_on = None
 
+UUID = sa.UUID()
+TEXT = sa.Text()
+TIME = sa.DateTime(timezone=True)
+_NOW = sa.text("now()")
+
 
 def upgrade() -> None:
-    """Add tenants, invitations and erasures."""
+    """Add what a leaving person needs to ``users``, and ``user_exports`` and ``user_erasures``."""
+    for name, kind in (("offboarded_at", TIME), ("legal_hold_reason", TEXT), ("legal_hold_since", TIME)):
+        op.add_column("users", Column(name, kind))
+    _exports()
+    _erasures()
+    grants.grant_to_app_user(grants.READ_AND_WRITE, "user_exports", "user_erasures")
+
+
+def _exports() -> None:
+    op.create_table(
+        "user_exports",
+        Column("id", UUID, nullable=False),
+        Column("tenant_id", UUID, nullable=False),
+        Column("owner_id", UUID, nullable=False),
+        Column("requested_by", TEXT, nullable=False),
+        Column("state", TEXT, server_default=sa.text("'queued'"), nullable=False),
+        Column("parts_done", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        Column("parts_total", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        Column("rows", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        Column("size_bytes", sa.BigInteger()),
+        Column("sha256", TEXT),
+        Column("failure", TEXT),
+        Column("correlation_id", TEXT, nullable=False),
+        Column("created_at", TIME, server_default=_NOW, nullable=False),
+        Column("dispatched_at", TIME),
+        Column("finished_at", TIME),
+        Column("expires_at", TIME),
+        sa.CheckConstraint(
+            "state IN ('queued', 'running', 'ready', 'failed')", name=op.f("ck_user_exports_state")
+        ),
+        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("fk_user_exports_owner_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_user_exports")),
+    )
+    op.create_index(
+        "ix_user_exports_owner_id_created_at_id", "user_exports", ["owner_id", "created_at", "id"]
+    )
+    op.create_index(
+        "uq_user_exports_open",
+        "user_exports",
+        ["owner_id"],
+        unique=True,
+        postgresql_where=sa.text("state IN ('queued', 'running')"),
+    )
+
+
+def _erasures() -> None:
+    steps = "'stop', 'wait', 'copies', 'history', 'storage', 'rows', 'mentions', 'key', 'person'"
+    op.create_table(
+        "user_erasures",
+        Column("id", UUID, nullable=False),
+        Column("tenant_id", UUID, nullable=False),
+        Column("user_id", UUID, nullable=False),
+        Column("requested_by", TEXT, nullable=False),
+        Column("confirmed_by", TEXT),
+        Column("remove_copies", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        Column("state", TEXT, server_default=sa.text("'requested'"), nullable=False),
+        Column("step", TEXT, server_default=sa.text("'stop'"), nullable=False),
+        Column("preview", postgresql.JSONB(), server_default=sa.text("'{}'"), nullable=False),
+        Column("report", postgresql.JSONB(), server_default=sa.text("'{}'"), nullable=False),
+        Column("failure", TEXT),
+        Column("correlation_id", TEXT, nullable=False),
+        Column("created_at", TIME, server_default=_NOW, nullable=False),
+        Column("confirmed_at", TIME),
+        Column("dispatched_at", TIME),
+        Column("finished_at", TIME),
+        sa.CheckConstraint(
+            "state IN ('requested', 'withdrawn', 'erasing', 'failed', 'completed')",
+            name=op.f("ck_user_erasures_state"),
+        ),
+        sa.CheckConstraint(f"step IN ({steps})", name=op.f("ck_user_erasures_step")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_user_erasures")),
+    )
+    op.create_index(
+        "ix_user_erasures_tenant_id_created_at_id", "user_erasures", ["tenant_id", "created_at", "id"]
+    )
+    op.create_index(
+        "uq_user_erasures_open",
+        "user_erasures",
+        ["user_id"],
+        unique=True,
+        postgresql_where=sa.text("state IN ('requested', 'erasing', 'failed')"),
+    )

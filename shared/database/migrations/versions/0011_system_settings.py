@@ -1,9 +1,83 @@
-"""Settings of a tenant."""
+"""Further tenants, settings of a tenant, invitations."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy import Column
+from sqlalchemy.dialects import postgresql
+
+from shared.database.migrations import grants
 
 revision = "0011"
 down_revision = "0010"
 branch_labels = depends_on = None
 
+UUID = sa.UUID()
+TEXT = sa.Text()
+TIME = sa.DateTime(timezone=True)
+_NOW = sa.text("now()")
+
 
 def upgrade() -> None:
-    """Add system settings."""
+    """Add ``tenants``, ``system_settings`` and ``invitations``."""
+    _tenants()
+    _system_settings()
+    _invitations()
+    grants.grant_to_app_user(grants.READ_AND_WRITE, "tenants", "system_settings", "invitations")
+
+
+def _tenants() -> None:
+    op.create_table(
+        "tenants",
+        Column("id", UUID, nullable=False),
+        Column("name", TEXT, nullable=False),
+        Column("active", sa.Boolean(), server_default=sa.text("true"), nullable=False),
+        Column("added_by", TEXT, nullable=False),
+        Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),
+        Column("created_at", TIME, server_default=_NOW, nullable=False),
+        Column("updated_at", TIME, server_default=_NOW, nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tenants")),
+    )
+    op.create_index("ix_tenants_created_at_id", "tenants", ["created_at", "id"])
+
+
+def _system_settings() -> None:
+    op.create_table(
+        "system_settings",
+        Column("tenant_id", UUID, nullable=False),
+        Column("chosen", postgresql.JSONB(), server_default=sa.text("'{}'"), nullable=False),
+        Column("version", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        Column("updated_by", TEXT),
+        Column("updated_at", TIME, server_default=_NOW, nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", name=op.f("pk_system_settings")),
+    )
+
+
+def _invitations() -> None:
+    op.create_table(
+        "invitations",
+        Column("id", UUID, nullable=False),
+        Column("tenant_id", UUID, nullable=False),
+        Column("address", TEXT, nullable=False),
+        Column("invited_by", TEXT, nullable=False),
+        Column("state", TEXT, server_default=sa.text("'open'"), nullable=False),
+        Column("user_id", UUID),
+        Column("expires_at", TIME, nullable=False),
+        Column("created_at", TIME, server_default=_NOW, nullable=False),
+        Column("closed_at", TIME),
+        sa.CheckConstraint("state IN ('open', 'accepted', 'revoked')", name=op.f("ck_invitations_state")),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_invitations_user_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_invitations")),
+    )
+    op.create_index(op.f("ix_invitations_user_id"), "invitations", ["user_id"])
+    op.create_index(
+        "ix_invitations_tenant_id_created_at_id", "invitations", ["tenant_id", "created_at", "id"]
+    )
+    op.create_index(
+        "uq_invitations_open",
+        "invitations",
+        ["tenant_id", sa.text("lower(address)")],
+        unique=True,
+        postgresql_where=sa.text("state = 'open'"),
+    )

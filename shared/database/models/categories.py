@@ -1,0 +1,51 @@
+"""Categories kept here beside Outlook's, and a person's rules for giving them (domain.md 3.6)."""
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Integer, UniqueConstraint, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.database.models.base import Base, one_of
+from shared.domain.category_suggestions import Relation
+
+
+class LocalCategory(Base):
+    """A category of a person that his Outlook need not know.
+
+    ``name_key`` is the name as it is compared (``domain.categories.customer_key``).
+    """
+
+    __tablename__ = "local_categories"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    name: Mapped[str]
+    name_key: Mapped[str]
+    color: Mapped[str]
+    version: Mapped[int] = mapped_column(Integer, default=1, server_default=text("1"))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    __table_args__ = (
+        UniqueConstraint("owner_id", "name_key"),
+        CheckConstraint("color ~ '^(none|preset([0-9]|1[0-9]|2[0-4]))$'", name="color"),
+    )
+
+
+class CategoryRuleRow(Base):
+    """Events with this trait get this category; ``match_key`` is ``match`` as it is compared."""
+
+    __tablename__ = "category_rules"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    relation: Mapped[str]
+    match: Mapped[str]
+    match_key: Mapped[str]
+    category: Mapped[str]
+    auto_apply: Mapped[bool]
+    version: Mapped[int] = mapped_column(Integer, default=1, server_default=text("1"))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    __table_args__ = (
+        UniqueConstraint("owner_id", "relation", "match_key"),
+        CheckConstraint(one_of("relation", Relation), name="relation"),
+    )

@@ -1,0 +1,85 @@
+"""Groups of overlapping events and what was decided about them (domain.md 5)."""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.database.models.base import Base, one_of
+from shared.domain.overlap_rules import Verdict
+from shared.domain.overlap_status import OverlapStatus
+
+
+class OverlapGroup(Base):
+    """A connected component of overlapping events; of a flagged one the action item (domain.md 5.2, 5.6).
+
+    ``log`` holds what rules and people did, ``resolution`` what its owner decided, ``proposal`` the
+    resolution it had before it was reopened (5.9). ``member_count`` is that of the component as last
+    planned. ``archive_due_at``: since when its decision waits to be carried out by a run.
+    """
+
+    __tablename__ = "overlap_groups"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    tenant_id: Mapped[uuid.UUID]
+    owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    configuration_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("archive_configurations.id"))
+    status: Mapped[str]
+    member_count: Mapped[int] = mapped_column(Integer)
+    start_at: Mapped[datetime]
+    end_at: Mapped[datetime]
+    opened_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    settled_at: Mapped[datetime | None]
+    settled_by: Mapped[str | None]
+    archive_due_at: Mapped[datetime | None]
+    log: Mapped[list[Any]] = mapped_column(default=list, server_default=text("'[]'"))
+    resolution: Mapped[dict[str, Any] | None]
+    proposal: Mapped[dict[str, Any] | None]
+    merged_into: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("overlap_groups.id"), index=True)
+    version: Mapped[int] = mapped_column(Integer, default=1, server_default=text("1"))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    __table_args__ = (
+        Index("ix_overlap_groups_owner_id_opened_at_id", "owner_id", "opened_at", "id"),
+        Index("ix_overlap_groups_configuration_id_status", "configuration_id", "status"),
+        Index("ix_overlap_groups_expires_at", "expires_at", postgresql_where=text("status = 'flagged'")),
+        Index(
+            "ix_overlap_groups_archive_due_at",
+            "archive_due_at",
+            postgresql_where=text("archive_due_at IS NOT NULL"),
+        ),
+        CheckConstraint(one_of("status", OverlapStatus), name="status"),
+        CheckConstraint("start_at <= end_at", name="interval"),
+        CheckConstraint("(status = 'merged') = (merged_into IS NOT NULL)", name="merged_into"),
+    )
+
+
+class OverlapMember(Base):
+    """An event of a group with the times and the revision it had there, after modifications.
+
+    ``kept`` is what its owner, or the expiry, decided; ``verdict`` what the plan did. ``record`` of a
+    flagged event is all that an appointment would hold of it, so that it can be archived even if its source
+    is gone by then. ``departed`` ones overlap the others no more.
+    """
+
+    __tablename__ = "overlap_members"
+    group_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("overlap_groups.id", ondelete="CASCADE"), primary_key=True
+    )
+    source_key: Mapped[str] = mapped_column(primary_key=True)
+    configuration_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("archive_configurations.id"))
+    revision: Mapped[str]
+    start_at: Mapped[datetime]
+    end_at: Mapped[datetime]
+    verdict: Mapped[str]
+    kept: Mapped[bool | None]
+    departed: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    record: Mapped[dict[str, Any] | None]
+    __table_args__ = (
+        Index("ix_overlap_members_configuration_id_source_key", "configuration_id", "source_key"),
+        Index("ix_overlap_members_departed", "configuration_id", postgresql_where=text("departed")),
+        Index("ix_overlap_members_recorded", "configuration_id", postgresql_where=text("record IS NOT NULL")),
+        CheckConstraint(one_of("verdict", Verdict), name="verdict"),
+    )

@@ -1,0 +1,79 @@
+"""What happens to a person's data when he asks for it, or leaves (domain.md 15)."""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.database.models.base import Base, one_of
+from shared.domain.people import ErasureState, ErasureStep, ExportState
+
+
+class UserExport(Base):
+    """Everything we hold on a person, prepared as one file in storage; gone with him (domain.md 15.2)."""
+
+    __tablename__ = "user_exports"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    tenant_id: Mapped[uuid.UUID]
+    owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    requested_by: Mapped[str]
+    state: Mapped[str] = mapped_column(default=ExportState.QUEUED, server_default=text("'queued'"))
+    parts_done: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    parts_total: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    rows: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
+    size_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    sha256: Mapped[str | None]
+    failure: Mapped[str | None]
+    correlation_id: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    dispatched_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime | None]
+    __table_args__ = (
+        Index("ix_user_exports_owner_id_created_at_id", "owner_id", "created_at", "id"),
+        Index(
+            "uq_user_exports_open",
+            "owner_id",
+            unique=True,
+            postgresql_where=text("state IN ('queued', 'running')"),
+        ),
+        CheckConstraint(one_of("state", ExportState), name="state"),
+    )
+
+
+class UserErasure(Base):
+    """The erasure of a person: who asked for it, who confirmed it, and what was deleted (domain.md 15.3).
+
+    It outlives the person, so it refers to him by an id that leads nowhere any more, and holds only counts.
+    """
+
+    __tablename__ = "user_erasures"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    tenant_id: Mapped[uuid.UUID]
+    user_id: Mapped[uuid.UUID]
+    requested_by: Mapped[str]
+    confirmed_by: Mapped[str | None]
+    remove_copies: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    state: Mapped[str] = mapped_column(default=ErasureState.REQUESTED, server_default=text("'requested'"))
+    step: Mapped[str] = mapped_column(default=ErasureStep.STOP, server_default=text("'stop'"))
+    preview: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=text("'{}'"))
+    report: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=text("'{}'"))
+    failure: Mapped[str | None]
+    correlation_id: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    confirmed_at: Mapped[datetime | None]
+    dispatched_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    __table_args__ = (
+        Index("ix_user_erasures_tenant_id_created_at_id", "tenant_id", "created_at", "id"),
+        Index(
+            "uq_user_erasures_open",
+            "user_id",
+            unique=True,
+            postgresql_where=text("state IN ('requested', 'erasing', 'failed')"),
+        ),
+        CheckConstraint(one_of("state", ErasureState), name="state"),
+        CheckConstraint(one_of("step", ErasureStep), name="step"),
+    )

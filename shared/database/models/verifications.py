@@ -1,0 +1,143 @@
+"""Comparisons of source, record and archive calendar; backfills (domain.md 2.14, 2.15)."""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.database.models.base import Base, one_of
+from shared.domain.backfill import BackfillState
+from shared.domain.verification import FindingKind, FindingReason, FindingState, VerificationState
+
+
+class Verification(Base):
+    """One comparison of one configuration over ``[window_start, window_end)``; ``counts`` by finding kind.
+
+    ``attempt`` is the one at work: those before it write nothing more. ``compared_until`` is how far it is.
+    """
+
+    __tablename__ = "verifications"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    tenant_id: Mapped[uuid.UUID]
+    owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    configuration_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("archive_configurations.id"))
+    job_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("jobs.id"))
+    scheduled_for: Mapped[datetime | None]
+    window_start: Mapped[datetime]
+    window_end: Mapped[datetime]
+    compared_until: Mapped[datetime]
+    state: Mapped[str] = mapped_column(default=VerificationState.QUEUED)
+    progress: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
+    attempt: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
+    source_events: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
+    records: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
+    copies: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
+    counts: Mapped[dict[str, Any] | None]
+    reason: Mapped[str | None]
+    requested_by: Mapped[str]
+    correlation_id: Mapped[str]
+    graph_requests: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
+    round_trips: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    dispatched_at: Mapped[datetime | None]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    __table_args__ = (
+        UniqueConstraint("job_id", "scheduled_for"),
+        Index(
+            "uq_verifications_open",
+            "configuration_id",
+            unique=True,
+            postgresql_where=text("state IN ('queued', 'running')"),
+        ),
+        Index("ix_verifications_configuration_id_created_at_id", "configuration_id", "created_at", "id"),
+        CheckConstraint(one_of("state", VerificationState), name="state"),
+        CheckConstraint("window_start < window_end", name="window"),
+        CheckConstraint("progress BETWEEN 0 AND 100", name="progress"),
+    )
+
+
+class VerificationFinding(Base):
+    """One difference. ``subject`` says what it is about, so that a stretch compared again adds nothing.
+
+    It holds no content: neither of the source nor of the copy.
+    """
+
+    __tablename__ = "verification_findings"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    verification_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("verifications.id"))
+    owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    configuration_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("archive_configurations.id"))
+    stretch: Mapped[datetime]
+    kind: Mapped[str]
+    reason: Mapped[str]
+    subject: Mapped[str]
+    archived_event_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("archived_events.id"))
+    source_key: Mapped[str | None]
+    copy_id: Mapped[str | None]
+    starts_at: Mapped[datetime]
+    detail: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=text("'{}'"))
+    state: Mapped[str] = mapped_column(default=FindingState.OPEN)
+    run_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("archive_runs.id"))
+    found_at: Mapped[datetime]
+    resolved_at: Mapped[datetime | None]
+    resolved_by: Mapped[str | None]
+    __table_args__ = (
+        UniqueConstraint("verification_id", "kind", "subject"),
+        Index("ix_verification_findings_verification_id_starts_at_id", "verification_id", "starts_at", "id"),
+        Index("ix_verification_findings_archived_event_id", "archived_event_id"),
+        Index("ix_verification_findings_configuration_id", "configuration_id"),
+        Index("ix_verification_findings_run_id", "run_id", postgresql_where=text("run_id IS NOT NULL")),
+        CheckConstraint(one_of("kind", FindingKind), name="kind"),
+        CheckConstraint(one_of("reason", FindingReason), name="reason"),
+        CheckConstraint(one_of("state", FindingState), name="state"),
+    )
+
+
+class VerificationItem(Base):
+    """One event or copy as read of the stretch being compared; gone when the stretch is done.
+
+    ``key`` is a source key or an ArchiveKey, ``reference`` the event's id. ``owned`` ones start in the
+    stretch.
+    """
+
+    __tablename__ = "verification_items"
+    verification_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("verifications.id"), primary_key=True)
+    side: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    reference: Mapped[str] = mapped_column(primary_key=True)
+    revision: Mapped[str]
+    starts_at: Mapped[datetime]
+    owned: Mapped[bool]
+    __table_args__ = (CheckConstraint("side IN ('source', 'copy')", name="side"),)
+
+
+class Backfill(Base):
+    """What of a configuration is archived month by month: ``[range_start, range_end)``, so far until
+    ``done_until``; ``run_id`` is the run of the month under way (domain.md 2.14).
+
+    Whether it is paused, when it goes on and how often it failed is said by its job.
+    """
+
+    __tablename__ = "backfills"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    tenant_id: Mapped[uuid.UUID]
+    owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    configuration_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("archive_configurations.id"), unique=True)
+    range_start: Mapped[datetime]
+    range_end: Mapped[datetime]
+    done_until: Mapped[datetime]
+    state: Mapped[str] = mapped_column(default=BackfillState.ACTIVE)
+    run_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("archive_runs.id"), index=True)
+    reason: Mapped[str | None]
+    requested_by: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    finished_at: Mapped[datetime | None]
+    __table_args__ = (
+        CheckConstraint(one_of("state", BackfillState), name="state"),
+        CheckConstraint("range_start <= done_until", name="done_until"),
+        CheckConstraint("range_start <= range_end", name="range"),
+    )

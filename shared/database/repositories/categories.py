@@ -1,0 +1,99 @@
+"""Categories kept here and the rules for giving them, always of one owner or one tenant."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import delete, select
+
+from shared.database.models import CategoryRuleRow, LocalCategory, User
+from shared.database.repositories.base import Keyset, Repository, page
+
+
+class LocalCategoryRepository(Repository):
+    """The ``local_categories`` table."""
+
+    async def add(self, category: LocalCategory) -> None:
+        """Insert it; raises AlreadyExists where the owner has one of that name."""
+        await self._insert(category)
+
+    async def all_of(self, owner_id: UUID) -> Sequence[LocalCategory]:
+        """Every category of the owner, by name."""
+        statement = select(LocalCategory).where(LocalCategory.owner_id == owner_id)
+        return await self._all(statement.order_by(LocalCategory.name_key, LocalCategory.id))
+
+    async def get(
+        self, tenant_id: UUID, category_id: UUID, owner_id: UUID | None, *, lock: bool = False
+    ) -> LocalCategory | None:
+        """A category of the tenant, or of one owner in it; ``lock`` holds it until the transaction ends."""
+        statement = (
+            select(LocalCategory)
+            .join(User, User.id == LocalCategory.owner_id)
+            .where(User.tenant_id == tenant_id, LocalCategory.id == category_id)
+        )
+        if owner_id is not None:
+            statement = statement.where(LocalCategory.owner_id == owner_id)
+        if lock:
+            statement = statement.with_for_update(of=LocalCategory)
+        return await self._one(statement.execution_options(populate_existing=lock))
+
+    async def delete(self, owner_id: UUID, category_id: UUID) -> None:
+        """Delete it; what is archived keeps it."""
+        await self._session.execute(
+            delete(LocalCategory).where(LocalCategory.owner_id == owner_id, LocalCategory.id == category_id)
+        )
+
+
+class CategoryRuleRepository(Repository):
+    """The ``category_rules`` table."""
+
+    async def add(self, rule: CategoryRuleRow) -> None:
+        """Insert it; raises AlreadyExists where the owner has one for the same match."""
+        await self._insert(rule)
+
+    async def all_of(self, owner_id: UUID, limit: int) -> Sequence[CategoryRuleRow]:
+        """The owner's rules, the oldest first, at most ``limit``."""
+        return await self.list(owner_id, None, limit)
+
+    async def list(self, owner_id: UUID, after: Keyset | None, limit: int) -> Sequence[CategoryRuleRow]:
+        """The owner's rules in the order they were added; ``after`` is (created_at, id)."""
+        statement = select(CategoryRuleRow).where(CategoryRuleRow.owner_id == owner_id)
+        key = (CategoryRuleRow.created_at, CategoryRuleRow.id)
+        return await self._all(page(statement, key, after, limit))
+
+    async def get(
+        self, tenant_id: UUID, rule_id: UUID, owner_id: UUID | None, *, lock: bool = False
+    ) -> CategoryRuleRow | None:
+        """A rule of the tenant, or of one owner in it; ``lock`` holds it until the transaction ends."""
+        statement = (
+            select(CategoryRuleRow)
+            .join(User, User.id == CategoryRuleRow.owner_id)
+            .where(User.tenant_id == tenant_id, CategoryRuleRow.id == rule_id)
+        )
+        if owner_id is not None:
+            statement = statement.where(CategoryRuleRow.owner_id == owner_id)
+        if lock:
+            statement = statement.with_for_update(of=CategoryRuleRow)
+        return await self._one(statement.execution_options(populate_existing=lock))
+
+    async def delete(self, owner_id: UUID, rule_id: UUID) -> None:
+        """Delete it; what it did stays."""
+        await self._session.execute(
+            delete(CategoryRuleRow).where(CategoryRuleRow.owner_id == owner_id, CategoryRuleRow.id == rule_id)
+        )
+
+    async def count(self, owner_id: UUID) -> int:
+        """How many rules the owner has."""
+        return len(
+            (
+                await self._session.execute(
+                    select(CategoryRuleRow.id).where(CategoryRuleRow.owner_id == owner_id)
+                )
+            ).all()
+        )
+
+
+def touched(row: LocalCategory | CategoryRuleRow, now: datetime) -> None:
+    """Count a change of the row."""
+    row.version += 1
+    row.updated_at = now

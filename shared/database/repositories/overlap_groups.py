@@ -1,0 +1,173 @@
+"""Groups of overlapping events and what their owners decide about them (domain.md 5.5 to 5.9)."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, text, update
+
+from shared.database.models import OverlapGroup, OverlapMember
+from shared.database.repositories.base import Keyset, Repository, page
+from shared.domain.overlap_status import OverlapStatus
+
+_SPAN = text("""
+    SELECT min(e.start_at) AS first, max(e.start_at) AS last
+      FROM overlap_members m JOIN archived_events e
+        ON e.configuration_id = m.configuration_id AND e.source_key = m.source_key
+     WHERE m.group_id = :group AND e.owner_id = :owner
+""")
+_EXCLUDE = text("""
+    UPDATE appointments a SET unresolved = :unresolved, updated_at = :now,
+           excluded = CASE WHEN a.excluded = 'consumed' THEN a.excluded
+                      WHEN m.kept THEN NULL ELSE 'resolution' END
+      FROM overlap_members m JOIN archived_events e
+        ON e.configuration_id = m.configuration_id AND e.source_key = m.source_key
+     WHERE m.group_id = :group AND a.owner_id = :owner AND a.archived_event_id = e.id
+""")
+
+
+_CONTENTS = text("""
+    SELECT m.source_key, m.start_at, m.end_at, m.verdict, m.kept, a.id AS appointment_id,
+           COALESCE(to_jsonb(a), m.record) AS event
+      FROM overlap_members m
+      JOIN overlap_groups g ON g.id = m.group_id AND g.owner_id = :owner
+      LEFT JOIN archived_events e
+        ON e.configuration_id = m.configuration_id AND e.source_key = m.source_key
+      LEFT JOIN appointments a ON a.archived_event_id = e.id AND a.owner_id = :owner
+     WHERE m.group_id = :group AND NOT m.departed
+     ORDER BY m.start_at, m.end_at, m.source_key
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class MemberContent:
+    """A member with what its appointment holds, or would hold; None if nothing is known of it."""
+
+    source_key: str
+    start_at: datetime
+    end_at: datetime
+    verdict: str
+    kept: bool | None
+    appointment_id: UUID | None
+    event: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class OverlapDecision:
+    """What becomes of a group: ``kept`` names the source keys that are archived and count as time."""
+
+    status: OverlapStatus
+    kept: Collection[str]
+    by: str
+    at: datetime
+    resolution: dict[str, Any]
+
+
+class OverlapGroupRepository(Repository):
+    """The ``overlap_groups`` table with its members."""
+
+    async def get(self, owner_id: UUID, group_id: UUID, *, lock: bool = False) -> OverlapGroup | None:
+        """The owner's group; with ``lock`` nobody else changes it meanwhile."""
+        statement = select(OverlapGroup).where(OverlapGroup.owner_id == owner_id, OverlapGroup.id == group_id)
+        if lock:
+            statement = statement.with_for_update().execution_options(populate_existing=True)
+        return await self._one(statement)
+
+    async def get_in_tenant(self, tenant_id: UUID, group_id: UUID) -> OverlapGroup | None:
+        """The group of anyone in the tenant, for those who may know of everybody's."""
+        return await self._one(
+            select(OverlapGroup).where(OverlapGroup.tenant_id == tenant_id, OverlapGroup.id == group_id)
+        )
+
+    async def list(
+        self,
+        owner_id: UUID,
+        after: Keyset | None,
+        limit: int,
+        statuses: Collection[OverlapStatus] = (),
+        configuration_id: UUID | None = None,
+    ) -> list[OverlapGroup]:
+        """The owner's groups in the order they were opened; of some statuses, or of all."""
+        statement = select(OverlapGroup).where(OverlapGroup.owner_id == owner_id)
+        if configuration_id is not None:
+            statement = statement.where(OverlapGroup.configuration_id == configuration_id)
+        if statuses:
+            statement = statement.where(OverlapGroup.status.in_([str(status) for status in statuses]))
+        return await self._all(page(statement, (OverlapGroup.opened_at, OverlapGroup.id), after, limit))
+
+    async def members(self, owner_id: UUID, group_id: UUID) -> Sequence[OverlapMember]:
+        """The members of the owner's group, by start."""
+        return await self._all(
+            select(OverlapMember)
+            .join(OverlapGroup, OverlapGroup.id == OverlapMember.group_id)
+            .where(OverlapGroup.owner_id == owner_id, OverlapMember.group_id == group_id)
+            .order_by(OverlapMember.start_at, OverlapMember.end_at, OverlapMember.source_key)
+        )
+
+    async def contents(self, owner_id: UUID, group_id: UUID) -> Sequence[MemberContent]:
+        """The members of the owner's group with what is known of them, by start."""
+        result = await self._session.execute(_CONTENTS, {"group": group_id, "owner": owner_id})
+        return [MemberContent(**row) for row in result.mappings()]
+
+    async def span(self, owner_id: UUID, group_id: UUID) -> tuple[datetime, datetime] | None:
+        """First and last instant by which the members' windows are decided; None if no run owned any."""
+        row = (await self._session.execute(_SPAN, {"group": group_id, "owner": owner_id})).one()
+        return None if row.first is None else (row.first, row.last)
+
+    async def decide(self, group: OverlapGroup, decision: OverlapDecision) -> None:
+        """Write a decision down, to be carried out by a run; the caller holds the group.
+
+        Appointments that are there already count, or not, from now on.
+        """
+        resolution = decision.resolution
+        group.status, group.resolution = decision.status, resolution
+        group.settled_at = group.archive_due_at = group.updated_at = decision.at
+        group.settled_by, group.expires_at = decision.by, None
+        group.log = [*group.log, {"at": decision.at.isoformat(), "by": decision.by} | resolution]
+        group.version += 1
+        await self._session.execute(
+            update(OverlapMember)
+            .where(OverlapMember.group_id == group.id)
+            .values(kept=OverlapMember.source_key.in_(list(decision.kept)))
+            .execution_options(synchronize_session=False)
+        )
+        await self._session.flush()
+        await self._session.execute(
+            _EXCLUDE,
+            {
+                "group": group.id,
+                "owner": group.owner_id,
+                "unresolved": decision.status is OverlapStatus.EXPIRED,
+                "now": decision.at,
+            },
+        )
+
+    async def claim_expired_unscoped(self, now: datetime, limit: int) -> Sequence[OverlapGroup]:
+        """Lock flagged groups of every tenant whose time is over, but for those another one holds (5.8)."""
+        return await self._all(
+            select(OverlapGroup)
+            .where(OverlapGroup.status == OverlapStatus.FLAGGED, OverlapGroup.expires_at <= now)
+            .order_by(OverlapGroup.expires_at, OverlapGroup.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+            .execution_options(populate_existing=True)
+        )
+
+    async def claim_due_unscoped(self, before: datetime, limit: int) -> Sequence[OverlapGroup]:
+        """Lock groups of every tenant that were decided before ``before`` and are not archived yet."""
+        return await self._all(
+            select(OverlapGroup)
+            .where(OverlapGroup.archive_due_at <= before)
+            .order_by(OverlapGroup.archive_due_at, OverlapGroup.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+            .execution_options(populate_existing=True)
+        )
+
+    async def keep_due(self, group_id: UUID, now: datetime) -> None:
+        """Look after the group again later."""
+        await self._session.execute(
+            update(OverlapGroup).where(OverlapGroup.id == group_id).values(archive_due_at=now)
+        )

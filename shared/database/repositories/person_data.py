@@ -1,0 +1,191 @@
+"""Which rows of which tables are a person's, for the export and the erasure of all of them (domain.md 15).
+
+Where a table's rows belong follows from the tables themselves: ``owner_id`` names the person, or a foreign
+key leads to a row that is his. What neither tells stands in the register below. A table that is in no way his
+and not in the register raises ``LookupError``: nothing is exported or erased by halves.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    ForeignKeyConstraint,
+    MetaData,
+    Table,
+    delete,
+    func,
+    or_,
+    select,
+    tuple_,
+)
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.database.models import Base
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Of whom rows are looked for: our id, Entra's ids, and what he is called."""
+
+    id: UUID
+    tenant_id: UUID
+    object_id: UUID
+    address: str
+    display_name: str
+
+    @property
+    def actor(self) -> str:
+        """How he is named as a caller."""
+        return f"user:{self.object_id}"
+
+
+type Mine = Callable[[Person], ColumnElement[bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What of a table is a person's; ``kept`` says why the erasure leaves it, and is empty otherwise."""
+
+    table: Table
+    mine: Mine
+    kept: str = ""
+
+    @property
+    def name(self) -> str:
+        """The table's name."""
+        # SQLAlchemy's own kind of str is no key of JSON.
+        return str(self.table.name)
+
+
+_T: Final = Base.metadata.tables
+
+
+def _register() -> dict[str, Holding]:
+    """Tables of which no ``owner_id`` tells the whole truth."""
+    users, gates, keys = _T["users"], _T["mailbox_gates"], _T["idempotency_keys"]
+    invitations, audit, erasures = _T["invitations"], _T["audit_entries"], _T["user_erasures"]
+
+    def invited(person: Person) -> ColumnElement[bool]:
+        address = func.lower(invitations.c.address) == func.lower(person.address)
+        return or_(
+            invitations.c.user_id == person.id, (invitations.c.tenant_id == person.tenant_id) & address
+        )
+
+    def asked(person: Person) -> ColumnElement[bool]:
+        caller = (keys.c.tenant_id == person.tenant_id) & (keys.c.caller == person.actor)
+        return or_(keys.c.owner_id == person.id, caller)
+
+    return {
+        holding.name: holding
+        for holding in (
+            Holding(users, lambda person: users.c.id == person.id),
+            Holding(gates, lambda person: gates.c.mailbox_id == person.object_id),
+            Holding(keys, asked),
+            Holding(invitations, invited),
+            Holding(
+                audit,
+                lambda person: audit.c.on_behalf_of == person.id,
+                kept="the audit stays; with his key destroyed nobody can read what is personal in it",
+            ),
+            Holding(
+                erasures,
+                lambda person: erasures.c.user_id == person.id,
+                kept="that he was erased, and what was deleted, is told by counts alone",
+            ),
+        )
+    }
+
+
+#: Tables that hold nothing of any person, and why.
+NOBODYS: Final[Mapping[str, str]] = {
+    "audit_seals": "hashes of audit rows",
+    "system_settings": "choices of a tenant; who made them is an object id",
+    "tenants": "organisations",
+}
+
+
+def holdings(metadata: MetaData | None = None) -> tuple[Holding, ...]:
+    """Every table that holds something of persons, a table before those its rows refer to.
+
+    Raises LookupError naming the tables of which nobody says whose they are.
+    """
+    return _holdings(metadata or Base.metadata)
+
+
+@cache
+def _holdings(metadata: MetaData) -> tuple[Holding, ...]:
+    register = _register()
+    found: dict[str, Holding] = {}
+    unknown = []
+    for table in metadata.sorted_tables:
+        holding = register.get(table.name) or _by_owner(table) or _by_parent(table, found)
+        if holding is not None:
+            found[table.name] = holding
+        elif table.name not in NOBODYS:
+            unknown.append(table.name)
+    if unknown:
+        raise LookupError(f"whose are the rows of {', '.join(unknown)}?")
+    return tuple(reversed(found.values()))
+
+
+def _by_owner(table: Table) -> Holding | None:
+    if "owner_id" not in table.c:
+        return None
+    return Holding(table, lambda person: table.c.owner_id == person.id)
+
+
+def _by_parent(table: Table, known: Mapping[str, Holding]) -> Holding | None:
+    """Through a foreign key that is always set, to a row that is his."""
+    for key in sorted(table.foreign_key_constraints, key=lambda each: str(each.name)):
+        parent = known.get(key.referred_table.name)
+        if parent is not None and not any(column.nullable for column in key.columns):
+            return Holding(table, lambda person, key=key, parent=parent: _child_of(key, parent, person))  # type: ignore[misc]
+    return None
+
+
+def _child_of(key: ForeignKeyConstraint, parent: Holding, person: Person) -> ColumnElement[bool]:
+    referred = [element.column for element in key.elements]
+    return tuple_(*key.columns).in_(select(*referred).where(parent.mine(person)))
+
+
+class PersonDataRepository:
+    """A person's rows, whatever table they are in; every statement names him."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def count(self, holding: Holding, person: Person) -> int:
+        """How many rows of the table are his."""
+        statement = select(func.count()).select_from(holding.table).where(holding.mine(person))
+        return int((await self._session.execute(statement)).scalar_one())
+
+    async def page(
+        self, holding: Holding, person: Person, after: Sequence[Any] | None, limit: int
+    ) -> list[dict[str, Any]]:
+        """His rows by primary key, behind ``after``."""
+        key = tuple(holding.table.primary_key.columns)
+        statement = select(holding.table).where(holding.mine(person)).order_by(*key).limit(limit)
+        if after is not None:
+            statement = statement.where(tuple_(*key) > tuple(after))
+        return [dict(row) for row in (await self._session.execute(statement)).mappings()]
+
+    async def delete_some(self, holding: Holding, person: Person, limit: int) -> int:
+        """Delete at most ``limit`` of his rows; returns how many that were. Zero means that none is left."""
+        table = holding.table
+        key = tuple(table.primary_key.columns)
+        chosen = select(*key).where(holding.mine(person))
+        for reference in table.foreign_key_constraints:
+            if reference.referred_table is table:
+                # Rows of one table that refer to each other go from the last of a chain to the first.
+                other = table.alias()
+                pairs = [
+                    other.c[element.parent.name] == table.c[element.column.name]
+                    for element in reference.elements
+                ]
+                chosen = chosen.where(~select(1).select_from(other).where(*pairs).exists())
+        removal = delete(table).where(tuple_(*key).in_(chosen.limit(limit)))
+        return int(getattr(await self._session.execute(removal), "rowcount", 0))
