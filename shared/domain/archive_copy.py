@@ -1,14 +1,15 @@
 """What is written for an archived event: the copy in the archive calendar and our record (domain.md 2.6)."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
-from shared.domain.source_event import SourceEvent
+from shared.domain.modifications import Modification
+from shared.domain.source_event import EventType, SourceEvent
 from shared.domain.zones import find_zone, local_wall_time
 
 # Fixed for ever: copies already written are found by these ids (graph.md, Extended property).
@@ -69,15 +70,52 @@ def copy_payload(
     if create:
         properties += [
             {"id": ARCHIVE_KEY_PROPERTY, "value": archive_key},
-            {"id": ARCHIVE_SOURCE_PROPERTY, "value": _archive_source(event, configuration_id)},
+            {
+                "id": ARCHIVE_SOURCE_PROPERTY,
+                "value": _archive_source(
+                    configuration_id, event.id, event.ical_uid, event.original_start or event.start
+                ),
+            },
         ]
         body["transactionId"] = transaction_id(configuration_id, source_key, generation)
     body["singleValueExtendedProperties"] = properties
     return CopyPayload(body, zone_reported=not (start_kept and end_kept))
 
 
+def recreated_copy(
+    body: Mapping[str, Any],
+    *,
+    configuration_id: uuid.UUID,
+    archive_key: str,
+    source_key: str,
+    source_id: str,
+    ical_uid: str,
+    original_start: datetime,
+    generation: int,
+) -> dict[str, Any]:
+    """The body that makes a copy anew of what was to update it: the copy is gone (domain.md 2.10).
+
+    ``original_start`` is UTC.
+    """
+    origin = _archive_source(configuration_id, source_id, ical_uid, original_start)
+    return {
+        **body,
+        "transactionId": transaction_id(configuration_id, source_key, generation),
+        "singleValueExtendedProperties": [
+            *body["singleValueExtendedProperties"],
+            {"id": ARCHIVE_KEY_PROPERTY, "value": archive_key},
+            {"id": ARCHIVE_SOURCE_PROPERTY, "value": origin},
+        ],
+    }
+
+
 def retimed_copy(
-    body: Mapping[str, Any], record: Mapping[str, Any], start: datetime, end: datetime, revision: str
+    body: Mapping[str, Any],
+    record: Mapping[str, Any],
+    start: datetime,
+    end: datetime,
+    revision: str,
+    modifications: Sequence[Modification] = (),
 ) -> tuple[CopyPayload, dict[str, Any]]:
     """A drafted payload and record with the times and the revision that modifications gave (domain.md 4).
 
@@ -90,7 +128,11 @@ def retimed_copy(
         for entry in body["singleValueExtendedProperties"]
     ]
     changed = {"start": new_start, "end": new_end, "singleValueExtendedProperties": properties}
-    times = {"start_at": start.isoformat(), "end_at": end.isoformat()}
+    times = {
+        "start_at": start.isoformat(),
+        "end_at": end.isoformat(),
+        "modifications": [modification.to_json() for modification in modifications],
+    }
     return CopyPayload({**body, **changed}, zone_reported=not (start_kept and end_kept)), {**record, **times}
 
 
@@ -99,11 +141,19 @@ def transaction_id(configuration_id: uuid.UUID, source_key: str, generation: int
     return str(uuid.uuid5(configuration_id, f"{source_key}|{generation}"))
 
 
-def appointment_record(event: SourceEvent, attachment_count: int) -> dict[str, Any]:
+def appointment_record(
+    event: SourceEvent,
+    attachment_count: int,
+    *,
+    source: SourceEvent | None = None,
+    modifications: Sequence[Modification] = (),
+) -> dict[str, Any]:
     """Our own record of an event, JSON-able, named as the columns of ``Appointment``; times ISO 8601.
 
-    It keeps what the copy omits: organizer, attendees, cancelled, declined, number of attachments.
+    It keeps what the copy omits: organizer, attendees, cancelled, declined, number of attachments, and
+    what automation and modifications changed: ``source`` is the event as it was before (domain.md 4.6, 6.2).
     """
+    before = source or event
     return {
         "subject": _storable(event.subject),
         "body": _storable(event.body),
@@ -124,7 +174,39 @@ def appointment_record(event: SourceEvent, attachment_count: int) -> dict[str, A
         "attendees": [_storable_fields(asdict(attendee)) for attendee in event.attendees],
         "attachment_count": attachment_count,
         "ical_uid": event.ical_uid,
+        "source_sensitivity": before.sensitivity,
+        "source_show_as": before.show_as,
+        "modifications": [modification.to_json() for modification in modifications],
     }
+
+
+def recorded_event(record: Mapping[str, Any], source_id: str, original_start: datetime) -> SourceEvent:
+    """The event that a record is about, as its copy shows it, for want of the source (domain.md 5.8).
+
+    ``source_id`` and ``original_start`` (UTC) are those of its row in the map.
+    """
+    return SourceEvent(
+        id=source_id,
+        type=EventType.SINGLE_INSTANCE,
+        ical_uid=record["ical_uid"],
+        change_key="",
+        subject=record["subject"],
+        body=record["body"],
+        body_type=record["body_type"],
+        start=datetime.fromisoformat(record["start_at"]),
+        end=datetime.fromisoformat(record["end_at"]),
+        start_zone=record["start_zone"],
+        end_zone=record["end_zone"],
+        is_all_day=record["is_all_day"],
+        original_start=original_start,
+        location=record["location"],
+        categories=tuple(record["categories"]),
+        show_as=record["show_as"],
+        importance=record["importance"],
+        sensitivity=record["sensitivity"],
+        is_cancelled=record["is_cancelled"],
+        is_declined=record["is_declined"],
+    )
 
 
 def _time(instant: datetime, zone_name: str, all_day: bool) -> tuple[dict[str, str], bool]:
@@ -147,12 +229,11 @@ def _date_time(wall: datetime, zone_name: str) -> dict[str, str]:
     return {"dateTime": f"{digits}0", "timeZone": zone_name}
 
 
-def _archive_source(event: SourceEvent, configuration_id: uuid.UUID) -> str:
-    original = event.original_start or event.start
+def _archive_source(configuration_id: uuid.UUID, source_id: str, ical_uid: str, original: datetime) -> str:
     source = {
         "configuration": str(configuration_id),
-        "source": event.id,
-        "iCalUId": event.ical_uid,
+        "source": source_id,
+        "iCalUId": ical_uid,
         "originalStart": f"{original.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z",
     }
     return orjson.dumps(source, option=orjson.OPT_SORT_KEYS).decode()

@@ -13,10 +13,16 @@ class RunKind(StrEnum):
 
 
 class RunMode(StrEnum):
-    """``normal`` writes what changed; ``replace`` rewrites every copy of the window (domain.md 2.10)."""
+    """``normal`` writes what changed; ``replace`` rewrites every copy of the window (domain.md 2.10).
+
+    ``put_back`` makes copies anew that their owner deleted and wants back (domain.md 2.15).
+    ``edit`` carries out an owner's explicit edit of one appointment (2.5).
+    """
 
     NORMAL = "normal"
     REPLACE = "replace"
+    PUT_BACK = "put_back"
+    EDIT = "edit"
 
 
 class RunState(StrEnum):

@@ -87,13 +87,38 @@ def resolve(reference: CalendarReference, candidates: Sequence[CalendarCandidate
     for candidate in candidates:
         if candidate.id == wanted:
             return candidate
-    named = [c for c in candidates if _folded(c.name) == _folded(wanted)]
-    return _only(reference, named or [c for c in candidates if slug(c.name) == _folded(wanted)], candidates)
+    named = [c for c in candidates if folded_name(c.name) == folded_name(wanted)]
+    return _only(
+        reference, named or [c for c in candidates if slug(c.name) == folded_name(wanted)], candidates
+    )
+
+
+def canonical(
+    store: Store, mailbox: str, meant: CalendarCandidate, candidates: Sequence[CalendarCandidate]
+) -> CalendarReference:
+    """The reference that leads to ``meant`` and says most to a person.
+
+    The primary one as such; others by name, or by id where the name leads elsewhere or cannot be written.
+    """
+    if meant.is_default and store == "msgraph":
+        return CalendarReference(store, mailbox, None)
+    by_name = CalendarReference(store, mailbox, meant.name)
+    try:
+        if parse(str(by_name)) == by_name and resolve(by_name, candidates) == meant:
+            return by_name
+    except (CalendarReferenceInvalid, CalendarNotResolved):
+        pass
+    return CalendarReference(store, mailbox, meant.id)
 
 
 def slug(name: str) -> str:
     """The name in lower case with a hyphen for everything that is neither letter nor digit."""
-    return re.sub(r"[\W_]+", "-", unicodedata.normalize("NFC", _folded(name))).strip("-")
+    return re.sub(r"[\W_]+", "-", unicodedata.normalize("NFC", folded_name(name))).strip("-")
+
+
+def folded_name(name: str) -> str:
+    """A name as it is compared: trimmed, in whatever letter case, however its letters are composed."""
+    return unicodedata.normalize("NFC", name.strip()).casefold()
 
 
 def _only(
@@ -162,7 +187,3 @@ def _is_uuid(text: str) -> bool:
 
 def _any_of(characters: Iterable[str], text: str) -> bool:
     return any(character in text for character in characters)
-
-
-def _folded(name: str) -> str:
-    return unicodedata.normalize("NFC", name.strip()).casefold()

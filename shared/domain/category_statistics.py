@@ -1,11 +1,12 @@
 """Counts and hours by customer and billing type over a range (domain.md 3.5)."""
 
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from shared.domain.categories import BillingType, Category, CategoryState, CategoryStatus
+from shared.domain.categories import BillingType, Category, CategoryState, CategoryStatus, Special
 
 _HOUR = Decimal(3_600_000_000)
 _CENT = Decimal("0.01")
@@ -22,6 +23,10 @@ class Tally:
         """One event more."""
         return Tally(self.count + 1, self.time + time)
 
+    def __add__(self, other: "Tally") -> "Tally":
+        """Both together."""
+        return Tally(self.count + other.count, self.time + other.time)
+
     @property
     def hours(self) -> Decimal:
         """The time in hours, two places, half-even."""
@@ -30,11 +35,12 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class CustomerTally:
-    """The events of one customer and billing type; ``customer`` in the spelling met first."""
+    """The events of one customer and billing type; ``customer`` in the spelling used most."""
 
     customer: str
     billing_type: BillingType
     tally: Tally
+    special: Special | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +61,7 @@ class CategoryStatistics:
     @property
     def uncategorised(self) -> Tally:
         """Events without any valid category."""
-        return Tally(self.personal.count + self.invalid.count, self.personal.time + self.invalid.time)
+        return self.personal + self.invalid
 
 
 def category_statistics(events: Iterable[tuple[CategoryStatus, timedelta]]) -> CategoryStatistics:
@@ -63,27 +69,45 @@ def category_statistics(events: Iterable[tuple[CategoryStatus, timedelta]]) -> C
 
     The caller gives a time of zero for what never counts as time: cancelled and declined (domain.md 2.1).
     """
-    lines: dict[str, tuple[Category, Tally]] = {}
+    return statistics_of_groups((status, Tally(1, time)) for status, time in events)
+
+
+def statistics_of_groups(groups: Iterable[tuple[CategoryStatus, Tally]]) -> CategoryStatistics:
+    """As ``category_statistics``, of events that are added up already by what their categories say.
+
+    The order of the groups never matters.
+    """
+    lines: dict[str, _Line] = {}
     states = dict.fromkeys(CategoryState, Tally())
     special = total = Tally()
-    for status, time in events:
-        total = total.plus(time)
-        states[status.state] = states[status.state].plus(time)
+    for status, tally in groups:
+        total += tally
+        states[status.state] += tally
         category = status.category
         if category is None:
             continue
-        first, tally = lines.get(category.identity, (category, Tally()))
-        lines[category.identity] = first, tally.plus(time)
+        lines.setdefault(category.identity, _Line()).add(category, tally)
         if category.special is not None:
-            special = special.plus(time)
+            special += tally
     return CategoryStatistics(
-        tuple(
-            CustomerTally(category.customer, category.billing_type, tally)
-            for _, (category, tally) in sorted(lines.items())
-        ),
+        tuple(line.result() for _, line in sorted(lines.items())),
         personal=states[CategoryState.PERSONAL],
         invalid=states[CategoryState.INVALID],
         ambiguous=states[CategoryState.AMBIGUOUS],
         special=special,
         total=total,
     )
+
+
+@dataclass(slots=True)
+class _Line:
+    tally: Tally = Tally()
+    spellings: Counter[Category] = field(default_factory=Counter)
+
+    def add(self, category: Category, tally: Tally) -> None:
+        self.tally += tally
+        self.spellings[category] += tally.count
+
+    def result(self) -> CustomerTally:
+        used_most = min(self.spellings.items(), key=lambda item: (-item[1], item[0].customer))[0]
+        return CustomerTally(used_most.customer, used_most.billing_type, self.tally, used_most.special)

@@ -76,6 +76,8 @@ def event_facts(event: SourceEvent, zone: ZoneInfo, travel_words: tuple[str, ...
 
 def automated(event: SourceEvent, policies: PlanPolicies) -> SourceEvent:
     """The event as its copy shows it: sensitivity and ``showAs`` after automation (domain.md 6.1, 6.4)."""
+    if not policies.privacy_automation and not policies.out_of_office:
+        return event
     takes_place = not (event.is_cancelled or event.is_declined)
     sensitivity = archived_sensitivity(
         event.sensitivity,

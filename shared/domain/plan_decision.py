@@ -42,7 +42,9 @@ class KnownEvent:
     ``merged_into`` is the representative of a merged event or the meeting of a consumed one. ``has_copy``
     tells whether a copy of its own was ever made: a source may vanish before it was archived, and a
     modification may have been archived by itself before it was consumed. ``modifications`` are those
-    that made the times of its copy.
+    that made the times of its copy. ``conflict_revision`` was not written since the owner had edited the
+    copy: trying again would only be refused again. ``under_way``: of one that has no copy yet, whether its
+    creation may have been sent or is about to be; a plan that ended early leaves rows of which none is.
     """
 
     source_key: str
@@ -53,6 +55,8 @@ class KnownEvent:
     has_copy: bool = True
     left_out: LeftOut | None = None
     modifications: tuple[Modification, ...] = ()
+    conflict_revision: str | None = None
+    under_way: bool = True
 
     @property
     def archived(self) -> bool:
@@ -61,13 +65,18 @@ class KnownEvent:
 
 
 class Action(StrEnum):
-    """What is to be done for a source event; ``removed_by_owner``: nothing, the owner deleted its copy."""
+    """What is to be done for a source event.
+
+    ``removed_by_owner`` and ``edited_by_owner``: nothing, the owner deleted the copy, or changed it and
+    was left the last word.
+    """
 
     CREATE = "create"
     UPDATE = "update"
     UNCHANGED = "unchanged"
     MERGE = "merge"
     REMOVED_BY_OWNER = "removed_by_owner"
+    EDITED_BY_OWNER = "edited_by_owner"
     CONSUME = "consume"
     LEAVE_OUT = "leave_out"
     FLAG = "flag"
@@ -82,10 +91,10 @@ class Decision:
     one's source is gone, this key takes over its copy (domain.md 2.9). ``changed`` is False where the map
     already says all of it.
 
-    ``start`` and ``end`` (UTC) are set where ``modifications`` changed the times. ``sensitivity`` and
-    ``show_as`` are set on writes where automation changes them in the copy (domain.md 6). ``reason``
-    tells why a LEAVE_OUT is one, ``group`` the label of the overlap of a FLAG or LEAVE_OUT. ``margin``
-    marks the update of a meeting that another window owns (domain.md 4.8): no event of this run.
+    ``start`` and ``end`` (UTC) are set on writes and FLAGs where ``modifications`` changed the times.
+    ``sensitivity`` and ``show_as`` are set on writes where automation changes them in the copy (domain.md
+    6). ``reason`` tells why a LEAVE_OUT is one, ``group`` the label of the overlap of a FLAG or LEAVE_OUT.
+    ``margin`` marks the update of a meeting that another window owns (domain.md 4.8): no event of this run.
     """
 
     source_key: str
@@ -127,6 +136,8 @@ def as_decided(event: SourceEvent, decision: Decision) -> SourceEvent:
 
     Its slot stays the source's own start: by it the copy is matched when the source is gone (2.3).
     """
+    if decision.start is None and decision.sensitivity is None and decision.show_as is None:
+        return event
     return replace(
         event,
         original_start=(event.original_start or event.start) if decision.start else event.original_start,
@@ -147,11 +158,19 @@ def compare(key: str, revision: str, known: KnownEvent | None, mode: RunMode) ->
     row = own_row(known)
     if row is None:
         return Decision(key, Action.CREATE, revision, formerly=known.merged_into if known else None)
-    if row.state is ArchivedEventState.REMOVED_BY_OWNER and mode is not RunMode.REPLACE:
-        return Decision(key, Action.REMOVED_BY_OWNER, revision, changed=False)
+    replace = mode is RunMode.REPLACE
+    if row.state is ArchivedEventState.REMOVED_BY_OWNER:
+        if not replace:
+            return Decision(key, Action.REMOVED_BY_OWNER, revision, changed=False)
+        # Whether the copy is really gone shows when it is written to; only then it is made anew (2.10).
+        return Decision(key, Action.UPDATE if row.has_copy else Action.CREATE, revision)
     if not row.archived:
         return Decision(key, Action.CREATE, revision)
-    if row.pending or row.revision != revision or mode is RunMode.REPLACE:
+    if replace:
+        return Decision(key, Action.UPDATE, revision)
+    if row.revision != revision and row.conflict_revision == revision:
+        return Decision(key, Action.EDITED_BY_OWNER, revision, changed=False)
+    if row.pending or row.revision != revision:
         return Decision(key, Action.UPDATE, revision)
     return Decision(key, Action.UNCHANGED, revision, changed=row.state is not ArchivedEventState.PRESENT)
 
@@ -171,6 +190,7 @@ def consume(candidate: Candidate, meeting: str) -> Decision:
     facts, known = candidate.facts, candidate.known
     said = (
         known is not None
+        and not known.pending
         and known.state is ArchivedEventState.CONSUMED
         and (known.merged_into, known.revision) == (meeting, facts.revision)
     )
@@ -183,6 +203,7 @@ def leave_out(
     """An event that the archive does not take (domain.md 2.7, 5.4)."""
     said = (
         known is not None
+        and not known.pending
         and known.state is ArchivedEventState.LEFT_OUT
         and (known.left_out, known.revision) == (reason, revision)
     )
@@ -191,5 +212,9 @@ def leave_out(
 
 def flag(key: str, revision: str, known: KnownEvent | None, group: str) -> Decision:
     """An event that waits until its overlap is resolved (domain.md 5.3)."""
-    said = known is not None and known.state is ArchivedEventState.FLAGGED and known.revision == revision
+    said = (
+        known is not None
+        and not known.pending
+        and (known.state, known.revision) == (ArchivedEventState.FLAGGED, revision)
+    )
     return Decision(key, Action.FLAG, revision, changed=not said, group=group)

@@ -5,9 +5,6 @@ from collections.abc import Sequence
 from shared.domain.archived_event import ArchivedEventState
 from shared.domain.plan_decision import Candidate, Decision, merge
 
-# Without a copy now, but no other duplicate may take their place: one is on its way, one is unwanted.
-_CLAIMING = (ArchivedEventState.CREATING, ArchivedEventState.REMOVED_BY_OWNER)
-
 
 def separate_duplicates(batch: Sequence[Candidate]) -> tuple[list[Candidate], list[Decision]]:
     """Those of the events that stand for themselves, and the merges of the others.
@@ -31,8 +28,12 @@ def separate_duplicates(batch: Sequence[Candidate]) -> tuple[list[Candidate], li
 
 
 def _claims(candidate: Candidate) -> bool:
+    """Whether no other duplicate may take its place: its copy is there, on its way, or unwanted."""
     known = candidate.known
-    return known is not None and (known.archived or known.state in _CLAIMING)
+    if known is None or known.archived:
+        return known is not None
+    creating = known.state is ArchivedEventState.CREATING and known.under_way
+    return creating or known.state is ArchivedEventState.REMOVED_BY_OWNER
 
 
 def _succession(candidate: Candidate) -> tuple[int, str]:

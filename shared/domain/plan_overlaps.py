@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from shared.domain.modifications import Modification
@@ -55,8 +56,8 @@ class OverlapGroup:
     """One group as planned. ``label`` is the stored group's id, else the key of its first member.
 
     ``absorbed`` are stored groups that became one with it. ``reopened``: it was settled, then a member
-    came, left or changed. ``changed`` is False where the stored group already says all of it. ``owned``:
-    its earliest start lies in the window (domain.md 5.9).
+    came, left or changed. ``changed`` is False where the stored group already says all of it. ``complete``:
+    no member can lie beyond what was read. ``owned``: its earliest start lies in the window (domain.md 5.9).
     """
 
     label: str
@@ -67,6 +68,7 @@ class OverlapGroup:
     absorbed: tuple[str, ...] = ()
     reopened: bool = False
     changed: bool = True
+    complete: bool = True
 
     @property
     def owned(self) -> bool:
@@ -74,16 +76,23 @@ class OverlapGroup:
         return self.members[0].owned
 
 
-def judge(events: Sequence[TimedEvent], policy: OverlapPolicy) -> OverlapGroup:
+def judge(
+    events: Sequence[TimedEvent], policy: OverlapPolicy, read: tuple[datetime, datetime] | None = None
+) -> OverlapGroup:
     """Decide for one component of overlapping events, in order of start, end and key.
 
     A component that shares a member with a stored group is that group, of several the oldest. What its
-    owner settled binds as long as the members and their revisions are the same (domain.md 5.9).
+    owner settled binds as long as the members and their revisions are the same (domain.md 5.9). Of one that
+    reaches beyond ``read``, the range that was read, only those members are compared that were seen: an
+    event of several days holds together more than any one run sees.
     """
+    complete = read is None or (
+        read[0] <= events[0].interval.start and max(event.interval.end for event in events) <= read[1]
+    )
     known = [event.candidate.overlap for event in events]
     stored = sorted({(overlap.opened_at, overlap.group_id) for overlap in known if overlap})
     stored_id = stored[0][1] if stored else None
-    same = _is_unchanged(events, known)
+    same = _is_unchanged(events, known, complete=complete)
     log: tuple[ResolutionStep, ...] = ()
     settled = same and all(overlap is not None and overlap.settled for overlap in known)
     if settled:
@@ -115,6 +124,7 @@ def judge(events: Sequence[TimedEvent], policy: OverlapPolicy) -> OverlapGroup:
         absorbed=tuple(group_id for _, group_id in stored[1:]),
         reopened=not settled and any(overlap is not None and overlap.settled for overlap in known),
         changed=not same,
+        complete=complete,
     )
 
 
@@ -130,11 +140,13 @@ def binding_drop(event: TimedEvent) -> bool:
     )
 
 
-def _is_unchanged(events: Sequence[TimedEvent], known: Sequence[KnownOverlap | None]) -> bool:
+def _is_unchanged(
+    events: Sequence[TimedEvent], known: Sequence[KnownOverlap | None], *, complete: bool
+) -> bool:
     first = known[0]
     return (
         first is not None
-        and first.member_count == len(events)
+        and (first.member_count == len(events) or (not complete and first.member_count > len(events)))
         and all(
             overlap is not None and overlap.group_id == first.group_id and overlap.revision == event.revision
             for event, overlap in zip(events, known, strict=True)

@@ -189,7 +189,7 @@ class PlanPipeline:
             if not keep_all:
                 yield self._archive(events[0])
             return
-        group = judge(events, self._policies.overlap_policy)
+        group = judge(events, self._policies.overlap_policy, (self._read_start, self._read_end))
         self._record(group)
         if keep_all:
             return
@@ -197,7 +197,7 @@ class PlanPipeline:
         for event, member in zip(events, group.members, strict=True):
             known = event.candidate.known
             if member.verdict is Verdict.FLAGGED:
-                yield flag(event.key, event.revision, known, group.label)
+                yield _with_times(flag(event.key, event.revision, known, group.label), event)
             elif member.verdict is Verdict.DROPPED and not member.archived:
                 yield leave_out(event.key, event.revision, known, reason, group.label)
             else:
@@ -220,13 +220,7 @@ class PlanPipeline:
         if decision.action not in (Action.CREATE, Action.UPDATE):
             return decision
         facts, policies = event.candidate.facts, self._policies
-        if event.modifications:
-            decision = replace(
-                decision,
-                start=event.interval.start,
-                end=event.interval.end,
-                modifications=event.modifications,
-            )
+        decision = _with_times(decision, event)
         sensitivity = archived_sensitivity(
             facts.sensitivity,
             personal=facts.personal,
@@ -266,6 +260,13 @@ def _modification(candidate: Candidate) -> Modification:
 def _untouched(candidate: Candidate) -> TimedEvent:
     facts = candidate.facts
     return TimedEvent(candidate, Interval(facts.key, facts.start, facts.end), facts.revision)
+
+
+def _with_times(decision: Decision, event: TimedEvent) -> Decision:
+    if not event.modifications:
+        return decision
+    start, end = event.interval.start, event.interval.end
+    return replace(decision, start=start, end=end, modifications=event.modifications)
 
 
 def _as_met(candidate: Candidate, meeting: Meeting) -> TimedEvent:

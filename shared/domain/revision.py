@@ -12,6 +12,7 @@ type AppliedModification = tuple[str, datetime, datetime]
 """Source key, start and end of a modification that was applied to a meeting (domain.md 4)."""
 
 _CANONICAL = orjson.OPT_SORT_KEYS
+_EDITED = "."
 
 
 def revision(event: SourceEvent, modifications: Sequence[AppliedModification] = ()) -> str:
@@ -31,6 +32,21 @@ def modified_revision(own: str, modifications: Sequence[AppliedModification]) ->
     # Over the digest, not the fields: the planner applies modifications when the body is long forgotten.
     applied = {"event": own, "modifications": sorted(modifications)}
     return hashlib.sha256(orjson.dumps(applied, option=_CANONICAL)).hexdigest()
+
+
+def edited_revision(previous: str, edit_id: str) -> str:
+    """The revision of a copy that its owner edited (domain.md 2.5): the source's, and which edit."""
+    return f"{source_revision(previous)}{_EDITED}{hashlib.sha256(edit_id.encode()).hexdigest()[:16]}"
+
+
+def source_revision(archived: str) -> str:
+    """What a copy's revision says of its source, whatever its owner edited since."""
+    return archived.partition(_EDITED)[0]
+
+
+def is_edited(archived: str) -> bool:
+    """Whether the revision is that of an explicit edit."""
+    return _EDITED in archived
 
 
 def duplicate_hash(event: SourceEvent) -> bytes:

@@ -52,20 +52,29 @@ def local_day_start(day: date, zone: ZoneInfo) -> datetime:
 
 
 def nightly_window(
-    now: datetime, zone: ZoneInfo, archive_from: date, archived_until: datetime | None, lookback_days: int
+    now: datetime,
+    zone: ZoneInfo,
+    archive_from: date,
+    archived_until: datetime | None,
+    lookback_days: int,
+    nightly_from: date | None = None,
 ) -> Window | None:
     """The window of a nightly run at ``now``: to today's start in ``zone`` (domain.md 2.2).
 
-    It begins at the last archived instant, at first at ``archive_from``, moved back by
-    ``lookback_days`` local days but never before ``archive_from``. None where nothing is to plan.
+    It begins at the last archived instant, at first at ``nightly_from`` (where a backfill covers what lies
+    before it, 2.14) or at ``archive_from``, moved back by ``lookback_days`` local days but never before
+    ``archive_from``. None where nothing is to plan.
     """
     today = now.astimezone(zone).date()
-    if archive_from >= today:
+    first = nightly_from or archive_from
+    if first >= today:
         return None
-    resume = archive_from
+    resume = first
     if archived_until is not None:
-        resume = min(max(archived_until.astimezone(zone).date(), archive_from), today)
-    lookback = min(timedelta(days=lookback_days), resume - archive_from)
+        resume = min(max(archived_until.astimezone(zone).date(), first), today)
+    # The first night has nothing to look back on.
+    earliest = first if archived_until is None else min(first, archive_from)
+    lookback = min(timedelta(days=lookback_days), resume - earliest)
     start, end = local_day_start(resume - lookback, zone), local_day_start(today, zone)
     return Window(start, end, zone) if start < end else None
 
