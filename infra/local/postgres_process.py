@@ -33,6 +33,9 @@ _SETTINGS = {
     "timezone": "GMT",
     "log_timezone": "GMT",
     "log_min_messages": "warning",
+    # Neither details ("Key (address)=(…) already exists") nor statements: they name persons.
+    "log_error_verbosity": "terse",
+    "log_min_error_statement": "panic",
 }
 
 

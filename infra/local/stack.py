@@ -197,7 +197,10 @@ class Stack:
 
     def host_environment(self) -> dict[str, str]:
         """Environment of the Functions host: the settings of the app as Azure would give them."""
-        keys = {"ADMIN_ASSISTANT_PERSON_KEY_STORE": str(self.state_dir / "person-keys")}
+        keys = {
+            "ADMIN_ASSISTANT_PERSON_KEY_STORE": str(self.state_dir / "person-keys"),
+            "ADMIN_ASSISTANT_STORAGE": str(self.state_dir / "storage"),
+        }
         return environment.for_app(self.simulator_url, self.database_url) | keys | self._env
 
     # The simulator

@@ -8,6 +8,7 @@ from .calendar_files import import_calendar
 from .calls import Answer
 from .errors import GraphError, LoadError
 from .event_fields import read_event
+from .groups import Groups
 from .identity import Identity
 from .loading import EXTRA, Loader
 from .model import Event, Item, Json, Mailbox, Occurrence
@@ -25,6 +26,7 @@ class Admin:
         self._identity = identity
         self._save = save
         self._loader = Loader(service.state, service.settings)
+        self._groups = Groups(service.state)
 
     async def answer(
         self, method: str, target: str, query: Mapping[str, str], raw: bytes, parsed: Any
@@ -73,6 +75,9 @@ class Admin:
                 kid = self._identity.keys.rotate().kid
                 service.state.on_change()
                 return Answer(200, {"kid": kid})
+            case ("POST", "groups"):
+                wishes = body if isinstance(body, list) else [_object(body)]
+                return Answer(200, {"groups": [self._groups.load(wish) for wish in wishes]})
             case (_, "mailboxes", *rest):
                 return self._mailboxes(method, rest, query, raw, body)
         raise LookupError(f"no admin route {method} /{'/'.join(path)}")

@@ -178,7 +178,7 @@ class SeriesReader:
         """The series with its exceptions; those Graph would refuse become single events."""
         entry = {**self._reader.fields(series.event), **time_members(series.times), "recurrence": recurrence}
         excluded = self._excluded(series)
-        trial = self._loader.scratch_event(self._calendar, entry)
+        scratch, trial = self._loader.scratch_event(self._calendar, entry)
         horizon = (
             max(limit, *(one.times.start + _MARGIN for one in series.exceptions))
             if series.exceptions
@@ -202,7 +202,7 @@ class SeriesReader:
             members.pop("originalEndTimeZone", None)
             exception = {"originalStart": start.date().isoformat(), **fields, **members}
             try:
-                self._loader.load_exception(trial, exception)
+                scratch.load_exception(trial, exception)
                 exceptions.append(exception)
             except (GraphError, LoadError) as error:
                 self._note(one.event, f"loaded as a single event: {error}")

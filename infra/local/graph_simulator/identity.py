@@ -18,14 +18,16 @@ from .tokens import KeyRing, TokenRejectedError, unverified_claims
 GRAPH = "https://graph.microsoft.com"
 _GRAPH_AUDIENCES = frozenset({GRAPH, f"{GRAPH}/", "00000003-0000-0000-c000-000000000000"})
 _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+_OPENID = frozenset({"openid", "profile", "offline_access", "email"})
 _OBO = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 
 class EntraError(Exception):
     """A refusal in Entra's shape: ``{"error", "error_description": "AADSTS…", "error_codes"}``."""
 
-    def __init__(self, status: int, error: str, number: int, message: str) -> None:
+    def __init__(self, status: int, error: str, number: int, message: str, **more: str) -> None:
         super().__init__(message)
+        self.more = more
         self.status = status
         self.error = error
         self.number = number
@@ -45,6 +47,7 @@ class EntraError(Exception):
             "trace_id": trace,
             "correlation_id": correlation,
             "error_uri": f"https://login.microsoftonline.com/error?code={self.number}",
+            **self.more,
         }
         return Answer(self.status, body)
 
@@ -289,12 +292,13 @@ class Identity:
                 500131,
                 "Assertion audience does not match the Client app presenting it.",
             )
-        if "scp" not in claims or claims.get("idtyp") == "app":
+        if claims.get("tid") != tenant or claims.get("iss") not in self._issuers(tenant):
+            raise EntraError(400, "invalid_grant", 50013, "Assertion is of another tenant or issuer.")
+        if not claims.get("scp") or claims.get("idtyp") == "app":
             raise EntraError(400, "invalid_grant", 50027, "On-behalf-of needs the access token of a user.")
         if self._state.find_mailbox(str(claims.get("oid"))) is None:
             raise EntraError(400, "invalid_grant", 50034, "The user account does not exist in the directory.")
-        wanted = [part.removeprefix(f"{GRAPH}/") for part in form.get("scope", "").split()]
-        scopes = " ".join(self._settings.graph_roles if ".default" in wanted else wanted)
+        scopes = self._delegated(claims, form)
         person = {
             "oid": claims["oid"],
             "scp": scopes,
@@ -302,6 +306,39 @@ class Identity:
             "upn": claims.get("preferred_username"),
         }
         return self._signed(tenant, client, GRAPH, person)
+
+    def _issuers(self, tenant: str) -> tuple[str, str]:
+        return self.issuer(tenant, "1.0"), self.issuer(tenant, "2.0")
+
+    def _delegated(self, claims: Mapping[str, Any], form: Mapping[str, str]) -> str:
+        """The permissions of a token on behalf of a person: what was asked for and agreed to, no more."""
+        settings, person, asked = self._settings, str(claims["oid"]), form.get("scope", "").split()
+        wanted = [part.removeprefix(f"{GRAPH}/") for part in asked if part.startswith(f"{GRAPH}/")]
+        if not wanted or len(wanted) != len([part for part in asked if part not in _OPENID]):
+            raise EntraError(
+                400, "invalid_scope", 70011, "The provided scope is not valid for this resource."
+            )
+        if person in settings.interaction_required and "mfa" not in claims.get("amr", ()):
+            raise EntraError(
+                400,
+                "interaction_required",
+                50076,
+                "Due to a configuration change made by your administrator, you must use multi-factor "
+                "authentication.",
+                suberror="basic_action",
+                claims='{"access_token":{"capolids":{"essential":true,"values":["multi-factor"]}}}',
+            )
+        agreed = [] if person in settings.consent_missing else settings.delegated_scopes
+        missing = [scope for scope in wanted if scope != ".default" and scope not in agreed]
+        if missing or not agreed:
+            raise EntraError(
+                400,
+                "invalid_grant",
+                65001,
+                "The user or administrator has not consented to use the application.",
+                suberror="consent_required",
+            )
+        return " ".join(agreed if ".default" in wanted else wanted)
 
     def _app_token(self, tenant: str, client: str, resource: str) -> tuple[str, int]:
         oid = str(uuid5(NAMESPACE_URL, f"service-principal/{client}"))

@@ -40,7 +40,11 @@ _IGNORED = frozenset(
 )
 #: Read-only for clients, settable here.
 _DIRECT = ("isCancelled", "isOrganizer", "responseStatus", "onlineMeeting")
-_MAILBOX_MEMBERS = frozenset({"address", "oid", "display_name", "time_zone", "enabled", "calendars"})
+_MAILBOX_MEMBERS = frozenset(
+    {"address", "oid", "display_name", "time_zone", "enabled", "user_type", "purpose", "calendars"}
+)
+_USER_TYPES = ("Member", "Guest")
+_PURPOSES = ("user", "linked", "shared", "room", "equipment", "others")
 _CALENDAR_MEMBERS = frozenset({"name", "is_default", "events"})
 
 
@@ -121,11 +125,14 @@ class Loader:
             self._state.touch_mailbox(calendar.mailbox)
         return loaded, fingerprints
 
-    def scratch_event(self, calendar: Calendar, entry: Json) -> Event:
-        """A series like the entry that is stored nowhere, to try exceptions on; raises as ``load_event``."""
+    def scratch_event(self, calendar: Calendar, entry: Json) -> tuple["Loader", Event]:
+        """A series like the entry that is stored nowhere, and what to try exceptions on it with.
+
+        Raises as ``load_event``. With this loader a try would be saved among the events of the mailbox.
+        """
         mailbox = Mailbox(calendar.mailbox.oid, calendar.mailbox.address, calendar.mailbox.display_name)
         scratch = Loader(State(), self._settings)
-        return scratch.load_event(scratch.calendar(mailbox, "scratch"), entry)
+        return scratch, scratch.load_event(scratch.calendar(mailbox, "scratch"), entry)
 
     def count_starts(self, calendar: Calendar, fingerprints: set[str], start: datetime, end: datetime) -> int:
         """How many occurrences of the named loaded events start in ``[start, end)``."""
@@ -195,6 +202,12 @@ class Loader:
         mailbox.display_name = wish.get("display_name") or mailbox.display_name
         mailbox.time_zone = zone or mailbox.time_zone
         mailbox.enabled = wish.get("enabled", mailbox.enabled)
+        mailbox.user_type = wish.get("user_type", mailbox.user_type)
+        if mailbox.user_type not in _USER_TYPES:
+            raise LoadError(f"{address}: user_type is one of {', '.join(_USER_TYPES)}")
+        mailbox.purpose = wish.get("purpose", mailbox.purpose)
+        if mailbox.purpose not in _PURPOSES:
+            raise LoadError(f"{address}: purpose is one of {', '.join(_PURPOSES)}")
         self._state.add_mailbox(mailbox)
         return mailbox
 

@@ -327,6 +327,10 @@ class Mailbox:
     time_zone: str = "UTC"
     #: Without a licence the mailbox answers 404 MailboxNotEnabledForRESTAPI.
     enabled: bool = True
+    #: ``Member``, or ``Guest`` for a person of another organisation.
+    user_type: str = "Member"
+    #: Graph's ``userPurpose``: user, shared, room, equipment, …
+    purpose: str = "user"
     calendars: dict[str, Calendar] = field(default_factory=dict)
     events: dict[str, Event] = field(default_factory=dict)
     #: transactionId -> (event key, seconds since 1970).

@@ -21,6 +21,7 @@ _TABLES = """
 CREATE TABLE IF NOT EXISTS keys (kid TEXT PRIMARY KEY, pem TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS mailboxes (oid TEXT PRIMARY KEY, position INTEGER NOT NULL, data BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS events (mailbox TEXT, key TEXT, data BLOB NOT NULL, PRIMARY KEY (mailbox, key));
+CREATE TABLE IF NOT EXISTS groups (id TEXT PRIMARY KEY, data BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS transactions (mailbox TEXT, id TEXT, key TEXT, at REAL, PRIMARY KEY (mailbox, id));
 """
 _LOGGER = logging.getLogger(__name__)
@@ -93,11 +94,13 @@ class Store:
         gone = [pair for pair, event in changed.events.items() if event is None]
         kept = [(oid, key, _event_bytes(event)) for (oid, key), event in changed.events.items() if event]
         order = {oid: number for number, oid in enumerate(state.mailboxes)}
+        groups = [(group_id, orjson.dumps(state.groups[group_id])) for group_id in changed.groups]
         boxes = [(oid, order[oid], _mailbox_bytes(state.mailboxes[oid])) for oid in changed.mailboxes]
         writes: list[_Write] = [
             ("DELETE FROM events WHERE mailbox = ? AND key = ?", list(gone)),
             ("INSERT OR REPLACE INTO events VALUES (?, ?, ?)", list(kept)),
             ("INSERT OR REPLACE INTO mailboxes VALUES (?, ?, ?)", list(boxes)),
+            ("INSERT OR REPLACE INTO groups VALUES (?, ?)", list(groups)),
             ("INSERT OR REPLACE INTO transactions VALUES (?, ?, ?, ?)", list(changed.transactions)),
             (
                 "INSERT OR REPLACE INTO keys VALUES (?, ?)",
@@ -129,6 +132,8 @@ def _read(connection: sqlite3.Connection, state: State, keys: KeyRing) -> None:
         event = _event(mailbox, key, orjson.loads(data))
         event.calendar.events[key] = event
         mailbox.events[key] = event
+    for group_id, data in connection.execute("SELECT id, data FROM groups ORDER BY rowid"):
+        state.put_group(group_id, orjson.loads(data))
     for oid, transaction_id, key, at in connection.execute("SELECT mailbox, id, key, at FROM transactions"):
         state.mailboxes[oid].transactions[transaction_id] = (key, at)
     state.take_changes()
@@ -142,6 +147,8 @@ def _mailbox_bytes(mailbox: Mailbox) -> bytes:
             "display_name": mailbox.display_name,
             "time_zone": mailbox.time_zone,
             "enabled": mailbox.enabled,
+            "user_type": mailbox.user_type,
+            "purpose": mailbox.purpose,
             "sent": mailbox.sent,
             "categories": mailbox.categories,
             "calendars": [

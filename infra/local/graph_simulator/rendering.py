@@ -231,6 +231,8 @@ def user_json(mailbox: Mailbox) -> Json:
         "displayName": mailbox.display_name,
         "mail": mailbox.address,
         "userPrincipalName": mailbox.address,
+        "userType": mailbox.user_type,
+        "accountEnabled": True,
     }
 
 

@@ -1,24 +1,21 @@
 """The wire: which path and method leads to which handler, and who may call it."""
 
 from .calls import Answer, Call
+from .categories import serve_categories
 from .errors import GraphError, bad_request, item_not_found
+from .groups import Groups
 from .model import Calendar, Mailbox
 from .resources import Resources
 from .settings import Settings
 from .state import State
-from .users import (
-    create_category,
-    get_settings,
-    get_user,
-    list_categories,
-    send_mail,
-    translate_ids,
-    update_settings,
-)
+from .users import get_settings, get_user, send_mail, translate_ids, update_settings
 
-#: First path segment under a user -> permission that allows it (reads also accept the read-only one).
-_PERMISSIONS = {"sendmail": "Mail.Send", "mailboxsettings": "MailboxSettings.Read"}
 _CALENDARS = "Calendars.ReadWrite"
+_MAILBOX_SETTINGS = "MailboxSettings.ReadWrite"
+#: What the right to write includes for reading.
+_TO_READ = {_CALENDARS: "Calendars.Read", _MAILBOX_SETTINGS: "MailboxSettings.Read"}
+#: First path segment under a user -> permission that allows it (reads also accept the read-only one).
+_PERMISSIONS = {"sendmail": "Mail.Send", "mailboxsettings": _MAILBOX_SETTINGS, "outlook": _MAILBOX_SETTINGS}
 
 
 class Routes:
@@ -28,6 +25,7 @@ class Routes:
         self._state = state
         self._settings = settings
         self._resources = resources
+        self._groups = Groups(state)
 
     def locate(self, call: Call) -> None:
         """Set the call's mailbox if its path names one; ``/me`` is the token's user."""
@@ -40,6 +38,8 @@ class Routes:
     def handle(self, call: Call) -> Answer:
         """The answer to a call, effects included; raises ``GraphError``."""
         segments = call.segments
+        if segments and segments[0].lower() == "groups":
+            return self._group(call, segments[1:])
         if not segments or segments[0].lower() not in ("users", "me"):
             raise bad_request(f"Resource not found for the segment '{segments[0] if segments else ''}'.")
         if segments[0].lower() == "me":
@@ -71,12 +71,21 @@ class Routes:
                 return self._resources.calendar_view(_read_only(call), mailbox.default_calendar)
         return self._other(call, mailbox, [part.lower() for part in rest])
 
+    def _group(self, call: Call, rest: list[str]) -> Answer:
+        if {"GroupMember.Read.All", "Group.Read.All"}.isdisjoint(call.caller.permissions):
+            raise GraphError(
+                403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation."
+            )
+        if [part.lower() for part in rest[1:]] == ["transitivemembers", "microsoft.graph.user"]:
+            return self._groups.transitive_users(_read_only(call), rest[0])
+        raise bad_request(f"Resource not found for the segment '{rest[-1] if rest else 'groups'}'.")
+
     def _authorize(self, call: Call, area: str) -> None:
         caller, mailbox, settings = call.caller, call.mailbox, self._settings
         needed = "User.Read.All" if not area else _PERMISSIONS.get(area, _CALENDARS)
         held = caller.permissions
         own = caller.user is not None and mailbox is not None and mailbox.oid == caller.user
-        readable = needed == _CALENDARS and call.method == "GET" and "Calendars.Read" in held
+        readable = call.method == "GET" and _TO_READ.get(needed) in held
         if needed not in held and not readable and not (own and not area):
             raise GraphError(403, "ErrorAccessDenied", "Access is denied. Check credentials and try again.")
         if caller.user is not None and mailbox is not None and not own and area:
@@ -156,10 +165,8 @@ class Routes:
                 return update_settings(call, mailbox, state)
             case ("POST", "sendmail" | "microsoft.graph.sendmail"):
                 return send_mail(call, mailbox, state)
-            case ("GET", "outlook", "mastercategories"):
-                return list_categories(call, mailbox)
-            case ("POST", "outlook", "mastercategories"):
-                return create_category(call, mailbox, state)
+            case (_, "outlook", "mastercategories", *below):
+                return serve_categories(call, mailbox, state, below)
             case ("POST", "translateexchangeids"):
                 return translate_ids(call, mailbox, state)
         raise bad_request(f"Resource not found for the segment '{rest[-1]}'.")

@@ -50,8 +50,24 @@ class Settings:
     #: PEM certificates that may sign client assertions, by client id.
     client_certificates: dict[str, str] = field(default_factory=dict)
     graph_roles: list[str] = field(
-        default_factory=lambda: ["Calendars.ReadWrite", "Mail.Send", "MailboxSettings.Read", "User.Read.All"]
+        default_factory=lambda: [
+            *(
+                "Calendars.ReadWrite",
+                "GroupMember.Read.All",
+                "Mail.Send",
+                "MailboxSettings.ReadWrite",
+                "User.Read.All",
+            )
+        ]
     )
+    #: Delegated permissions that the tenant has consented to, for tokens on behalf of a person.
+    delegated_scopes: list[str] = field(
+        default_factory=lambda: ["Calendars.ReadWrite", "Mail.Send", "MailboxSettings.ReadWrite", "User.Read"]
+    )
+    #: Object ids of persons who have not agreed to the permissions themselves.
+    consent_missing: list[str] = field(default_factory=list)
+    #: Object ids of persons of whom conditional access wants a sign-in with several factors (``amr``: mfa).
+    interaction_required: list[str] = field(default_factory=list)
     #: RBAC for Applications: addresses or object ids an app may reach; ``None`` is every mailbox.
     allowed_mailboxes: list[str] | None = None
     token_lifetime_seconds: int = 86_400

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from . import ids
 from .errors import GraphError, item_not_found, malformed_id
-from .model import Calendar, Event, Item, Mailbox
+from .model import Calendar, Event, Item, Json, Mailbox
 
 
 @dataclass(slots=True)
@@ -14,6 +14,7 @@ class Changed:
     """What a save has to write."""
 
     mailboxes: set[str] = field(default_factory=set)
+    groups: set[str] = field(default_factory=set)
     #: (mailbox, key) -> the event, ``None`` if it was deleted.
     events: dict[tuple[str, str], Event | None] = field(default_factory=dict)
     #: (mailbox, transactionId, event key, seconds since 1970)
@@ -25,6 +26,8 @@ class State:
 
     def __init__(self) -> None:
         self.mailboxes: dict[str, Mailbox] = {}
+        #: Object id -> name and members of an Entra group.
+        self.groups: dict[str, Json] = {}
         self._by_name: dict[str, Mailbox] = {}
         self._changed = Changed()
         self.on_change: Callable[[], None] = lambda: None
@@ -53,6 +56,12 @@ class State:
         self._by_name[mailbox.oid.casefold()] = mailbox
         self._by_name[mailbox.address.casefold()] = mailbox
         self.touch_mailbox(mailbox)
+
+    def put_group(self, group_id: str, group: Json) -> None:
+        """Add or replace a group."""
+        self.groups[group_id] = group
+        self._changed.groups.add(group_id)
+        self.on_change()
 
     def add_calendar(self, mailbox: Mailbox, name: str, *, is_default: bool = False) -> Calendar:
         """A new empty calendar; raises 409 ErrorFolderExists for a name in use."""
@@ -156,6 +165,7 @@ class State:
     def give_back(self, changed: Changed) -> None:
         """Note again what could not be saved; what changed since then stands."""
         self._changed.mailboxes |= changed.mailboxes
+        self._changed.groups |= changed.groups
         self._changed.events = {**changed.events, **self._changed.events}
         self._changed.transactions[:0] = changed.transactions
 

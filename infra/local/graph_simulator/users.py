@@ -1,24 +1,24 @@
-"""What belongs to a user beside calendars: the directory entry, mailbox settings, categories, mail."""
+"""What belongs to a user beside calendars: the directory entry, mailbox settings, mail."""
 
 from .calls import Answer, Call
 from .errors import GraphError, bad_request, invalid_body, invalid_value
 from .event_fields import email_address
-from .model import Json, Mailbox
+from .model import Mailbox
 from .query import as_page, read_query
 from .rendering import user_json
 from .state import State
 from .times import stamp_now
 from .zones import find_zone
 
-_USER_PROPERTIES = frozenset({"id", "displayName", "mail", "userPrincipalName"})
-_COLORS = frozenset({"none", *(f"preset{number}" for number in range(25))})
+_USER_DEFAULTS = ("id", "displayName", "mail", "userPrincipalName")
+_USER_PROPERTIES = frozenset({*_USER_DEFAULTS, "userType", "accountEnabled"})
 
 
 def get_user(call: Call, mailbox: Mailbox) -> Answer:
     """``GET /users/{id}``."""
     select = read_query(call.query, call.headers).select(_USER_PROPERTIES)
     user = user_json(mailbox)
-    shown = user if select is None else {name: user[name] for name in select}
+    shown = {name: user[name] for name in select or _USER_DEFAULTS}
     return Answer(200, {"@odata.context": f"{call.base}/$metadata#users/$entity", **shown})
 
 
@@ -33,6 +33,7 @@ def get_settings(call: Call, mailbox: Mailbox) -> Answer:
         {
             "@odata.context": f"{call.base}/$metadata#users('{mailbox.oid}')/mailboxSettings",
             "timeZone": mailbox.time_zone,
+            "userPurpose": mailbox.purpose,
             "dateFormat": "yyyy-MM-dd",
             "timeFormat": "HH:mm",
             "delegateMeetingMessageDeliveryOptions": "sendToDelegateOnly",
@@ -79,28 +80,6 @@ def send_mail(call: Call, mailbox: Mailbox, state: State) -> Answer:
     )
     state.touch_mailbox(mailbox)
     return Answer(202)
-
-
-def list_categories(call: Call, mailbox: Mailbox) -> Answer:
-    """``GET /users/{id}/outlook/masterCategories``."""
-    return Answer(200, as_page(list(mailbox.categories), f"{call.base}/$metadata#masterCategories", None))
-
-
-def create_category(call: Call, mailbox: Mailbox, state: State) -> Answer:
-    """``POST /users/{id}/outlook/masterCategories``; names are unique."""
-    body = call.json()
-    name = body.get("displayName") if isinstance(body, dict) else None
-    if not isinstance(name, str) or not name or len(name) > 255:
-        raise invalid_value("displayName must have 1 to 255 characters.")
-    color = body.get("color") or "none"
-    if color not in _COLORS:
-        raise invalid_body(f"Requested value '{color}' was not found for 'color'.")
-    if any(entry["displayName"].casefold() == name.casefold() for entry in mailbox.categories):
-        raise GraphError(409, "CategoryNameDuplicate", "A category with this name exists.")
-    entry: Json = {"id": f"category-{len(mailbox.categories) + 1}", "displayName": name, "color": color}
-    mailbox.categories.append(entry)
-    state.touch_mailbox(mailbox)
-    return Answer(201, entry)
 
 
 def translate_ids(call: Call, mailbox: Mailbox, state: State) -> Answer:

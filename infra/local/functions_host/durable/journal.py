@@ -2,8 +2,10 @@
 
 A change is a list of rows that belong together; it is written whole or not at all, after those given before.
 WAL with `synchronous=NORMAL` keeps every commit when the process is killed; power loss may cost the last.
+What was deleted is overwritten, so that a purged instance cannot be read in the file any more.
 """
 
+import contextlib
 import logging
 import queue
 import random
@@ -35,6 +37,7 @@ CREATE TABLE IF NOT EXISTS delayed_signal (
 """
 _ATTEMPTS = 6
 _MOST_IN_ONE_COMMIT = 500
+_PURGES = ("DELETE FROM instance", "DELETE FROM entity")
 
 Statement = tuple[str, tuple[Any, ...]]
 
@@ -62,6 +65,7 @@ class Journal:
             connection.execute("PRAGMA locking_mode = EXCLUSIVE")
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("PRAGMA secure_delete = ON")
             version = connection.execute("PRAGMA user_version").fetchone()[0]
             if version not in {0, _VERSION}:
                 raise StorageError(
@@ -160,3 +164,7 @@ class Journal:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+        if any(sql.startswith(_PURGES) for sql, _ in statements):
+            # The log still holds the pages as they were before; a failure leaves them for the next time.
+            with contextlib.suppress(sqlite3.Error):
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
