@@ -4,7 +4,9 @@ AdminAssistantError
 ├ InvalidRequest 400          malformed: not JSON, wrong content type of values
 │ └ ValidationFailed 422      well formed, but fields break a rule (``errors`` names each field)
 ├ Unauthenticated 401
+│ └ InteractionRequired 401   the person must sign in again; ``claims`` is what the token service asks for
 ├ Forbidden 403
+│ └ ConsentRequired 403       the person has not agreed yet to what we would do in his name
 ├ NotFound 404                also for what the caller may not know exists
 ├ MethodNotAllowed 405
 ├ Conflict 409
@@ -74,12 +76,30 @@ class Unauthenticated(AdminAssistantError):
     title = "Authentication required"
 
 
+class InteractionRequired(Unauthenticated):
+    """The token service wants the person himself; ``claims`` (JSON) is what his next sign-in must meet."""
+
+    code = "interaction_required"
+    title = "Sign in again"
+
+    def __init__(self, detail: str, *, claims: str = "", code: str | None = None) -> None:
+        super().__init__(detail, code=code)
+        self.claims = claims
+
+
 class Forbidden(AdminAssistantError):
     """The caller's role does not allow the operation."""
 
     status = 403
     code = "forbidden"
     title = "Forbidden"
+
+
+class ConsentRequired(Forbidden):
+    """The person, or his administrator, must agree to the permission first."""
+
+    code = "consent_required"
+    title = "Consent required"
 
 
 class NotFound(AdminAssistantError):

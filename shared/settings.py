@@ -23,6 +23,11 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "ADMIN_ASSISTANT_"
+#: Words that make an event a journey (domain.md 2.7).
+DEFAULT_TRAVEL_WORDS: tuple[str, ...] = (
+    *("travel", "travelling", "drive", "driving", "flight", "flying"),
+    *("commute", "commuting", "transit", "journey", "trip", "airport"),
+)
 _POSTGRES_SCHEME = re.compile(r"^(?:postgres|postgresql)(?:\+\w+)?://", re.IGNORECASE)
 
 
@@ -39,6 +44,11 @@ def normalise_database_url(url: str) -> str:
     if not _POSTGRES_SCHEME.match(url):
         raise ValueError("must be a PostgreSQL URL: postgresql://user:password@host:5432/database")
     return re.sub(r"([?&])sslmode=", r"\1ssl=", _POSTGRES_SCHEME.sub("postgresql+asyncpg://", url))
+
+
+def longest_turn_wait(batch_timeout: float) -> float:
+    """Seconds for which a batch waits for token and turn before its own ``batch_timeout`` begins."""
+    return min(10.0, batch_timeout / 3)
 
 
 class Settings(BaseSettings):
@@ -85,7 +95,7 @@ class Settings(BaseSettings):
     )
     managed_identity_client_id: str | None = None
     api_audience: str = ""
-    first_sign_in: str = "off"
+    first_sign_in: Literal["off", "invitation", "automatic"] = "off"
     authority: str = "https://login.microsoftonline.com"
     v1_issuer: str = "https://sts.windows.net"
     graph_base_url: str = "https://graph.microsoft.com/v1.0"
@@ -95,6 +105,14 @@ class Settings(BaseSettings):
     # Keys of persons, for the personal values of the audit (domain.md 7.1): an absolute path of a folder, or
     # https://<account>.blob.core.windows.net/<container>. Empty: these values are withheld from the audit.
     person_key_store: Annotated[str, Field(pattern=r"^(|/.+|[A-Za-z]:[\\/].+|https://[^/?#]+/[^/?#]+)$")] = ""
+
+    # Files (exports of a person's data): an absolute path of a folder, or a container as above. Empty: none.
+    storage: Annotated[str, Field(pattern=r"^(|/.+|[A-Za-z]:[\\/].+|https://[^/?#]+/[^/?#]+)$")] = ""
+    user_export_days: PositiveInt = 14
+
+    # What is deployed; told by system health.
+    version: str = "0.1.0"
+    commit: str = ""
 
     # HTTP.
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
@@ -114,6 +132,9 @@ class Settings(BaseSettings):
     default_lookback_days: Annotated[int, Field(ge=0, le=60)] = 7
     nightly_at: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "02:00"
     default_time_zone: str = "UTC"
+    #: Of each tenant that has not set its own (system settings): domain.md 2.7 and 5.8.
+    travel_words: Annotated[tuple[str, ...], NoDecode] = DEFAULT_TRAVEL_WORDS
+    overlap_expiry_days: Annotated[int, Field(ge=1, le=365)] = 30
 
     openai_api_key: SecretStr | None = Field(
         default=None, validation_alias=_also("openai_api_key", "OPENAI_API_KEY")
@@ -141,6 +162,13 @@ class Settings(BaseSettings):
             return value
         return tuple(origin.strip().rstrip("/") for origin in value.split(",") if origin.strip())
 
+    @field_validator("travel_words", mode="before")
+    @classmethod
+    def _words(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(word.strip() for word in value.split(",") if word.strip())
+
     @field_validator("graph_base_url", "authority", "v1_issuer")
     @classmethod
     def _no_trailing_slash(cls, value: str) -> str:
@@ -159,9 +187,14 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _lease_outlives_batch(self) -> Self:
         # A lost lease must mean that no request of ours is alive any more (design.md Archive 4).
-        if self.mailbox_lease_seconds <= self.batch_timeout_seconds:
-            raise ValueError("mailbox_lease_seconds must be longer than batch_timeout_seconds")
+        if self.mailbox_lease_seconds <= self.whole_batch_seconds:
+            raise ValueError("mailbox_lease_seconds must be longer than a batch and its wait for its turn")
         return self
+
+    @property
+    def whole_batch_seconds(self) -> float:
+        """The longest a batch takes, from wanting to send it to giving its answer up."""
+        return self.batch_timeout_seconds + longest_turn_wait(self.batch_timeout_seconds)
 
     @property
     def owner_database_url(self) -> SecretStr:

@@ -39,6 +39,19 @@ def encode_reads(paths: Sequence[str], prefer: str) -> bytes:
     )
 
 
+def encode_deletes(paths: Sequence[str]) -> bytes:
+    """A batch of DELETEs of paths relative to the version; ids are the positions."""
+    headers = {"Prefer": IMMUTABLE_IDS}
+    return orjson.dumps(
+        {
+            "requests": [
+                {"id": str(number), "method": "DELETE", "url": path, "headers": headers}
+                for number, path in enumerate(paths)
+            ]
+        }
+    )
+
+
 def encode_writes(writes: Sequence[Write], create_path: str, event_path: Callable[[str], str]) -> bytes:
     """A batch of POSTs and PATCHes whose payloads go in byte for byte; ids are the positions.
 

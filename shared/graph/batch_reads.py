@@ -1,42 +1,69 @@
-"""Many small reads in few round trips: ``$batch`` of GETs, of which only the failed are asked again."""
+"""Many small requests in few round trips: ``$batch`` of GETs, or of DELETEs, which may be repeated as well.
 
-from collections.abc import Sequence
+Only the failed are asked again.
+"""
 
-from shared.graph.batch import MAX_REQUESTS, SubResponse, decode_responses, encode_reads
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from shared.graph.batch import MAX_REQUESTS, SubResponse, decode_responses, encode_deletes, encode_reads
 from shared.graph.client import GraphClient
 from shared.graph.errors import GraphCallError
 from shared.graph.retry import Reads
 from shared.graph.throttle import MAILBOX_SLOTS
 
 _HEADERS = {"Accept": "application/json", "Content-Type": "application/json"}
+_SETTLED = frozenset({200, 404})
+_GONE = frozenset({204, 404})
 
 
 class BatchReads:
-    """GETs of one mailbox, 20 to a batch, one batch after another."""
+    """GETs and DELETEs of one mailbox, 20 to a batch, one batch after another."""
 
     def __init__(self, client: GraphClient, reads: Reads) -> None:
         self._client = client
         self._reads = reads
 
-    async def get_all(self, mailbox: str, paths: Sequence[str], prefer: str) -> list[SubResponse]:
-        """The responses in the order of the paths, each 200 or 404; raises GraphCallError for any other."""
+    async def get_all(
+        self, mailbox: str, paths: Sequence[str], prefer: str, *, settled: frozenset[int] = _SETTLED
+    ) -> list[SubResponse]:
+        """The responses in the order of the paths, each of a ``settled`` status.
+
+        Raises GraphCallError for any other.
+        """
+        return await self._all(mailbox, paths, partial(encode_reads, prefer=prefer), settled)
+
+    async def delete_all(self, mailbox: str, paths: Sequence[str]) -> int:
+        """Delete what is at the paths; how much of it was there. Raises GraphCallError."""
+        responses = await self._all(mailbox, paths, encode_deletes, _GONE)
+        return sum(response.status == 204 for response in responses)
+
+    async def _all(
+        self, mailbox: str, paths: Sequence[str], encode: "_Encode", settled: frozenset[int]
+    ) -> list[SubResponse]:
         found: list[SubResponse] = []
         for first in range(0, len(paths), MAX_REQUESTS):
-            chunk = _Chunk(self._client, paths[first : first + MAX_REQUESTS], prefer)
+            chunk = _Chunk(self._client, paths[first : first + MAX_REQUESTS], encode, settled)
             slots = min(MAILBOX_SLOTS, len(chunk.paths))
             await self._reads.run(mailbox, chunk.fetch, slots=slots)
             found += [chunk.found[number] for number in range(len(chunk.paths))]
         return found
 
 
+type _Encode = Callable[[Sequence[str]], bytes]
+
+
 class _Chunk:
     """One batch's worth of paths and what was found so far."""
 
-    def __init__(self, client: GraphClient, paths: Sequence[str], prefer: str) -> None:
+    def __init__(
+        self, client: GraphClient, paths: Sequence[str], encode: _Encode, settled: frozenset[int]
+    ) -> None:
         self.paths = paths
         self.found: dict[int, SubResponse] = {}
         self._client = client
-        self._prefer = prefer
+        self._encode = encode
+        self._settled = settled
         self._renewed = False
 
     async def fetch(self) -> None:
@@ -51,7 +78,7 @@ class _Chunk:
 
     async def _ask(self) -> GraphCallError | None:
         missing = [number for number in range(len(self.paths)) if number not in self.found]
-        content = encode_reads([self.paths[number] for number in missing], self._prefer)
+        content = self._encode([self.paths[number] for number in missing])
         url = f"{self._client.base_url}/$batch"
         raw = await self._client.send("POST", url, _HEADERS, content, reads=len(missing))
         try:
@@ -61,7 +88,7 @@ class _Chunk:
         failures = []
         for position, number in enumerate(missing):
             response = responses.get(position) or SubResponse(502, {}, "missing_response", None)
-            if response.status in (200, 404):
+            if response.status in self._settled:
                 self.found[number] = response
             else:
                 code = response.code or f"http_{response.status}"

@@ -22,6 +22,7 @@ from shared.graph.paths import Paths
 from shared.graph.records import Answer, GraphCalendar, Mailbox, Verdict, Write
 from shared.graph.retry import Reads, RetryPolicy
 from shared.graph.throttle import Throttle
+from shared.settings import longest_turn_wait
 
 #: Sent with every read, on every page again (graph.md, Wire): bodies stay HTML.
 READ_PREFER = 'outlook.timezone="UTC", IdType="ImmutableId"'
@@ -62,6 +63,17 @@ class CalendarAdapter:
             mail=item.get("mail") or "",
             display_name=item.get("displayName") or "",
         )
+
+    async def get_mailbox_purpose(self, mailbox: str) -> str | None:
+        """Graph's ``userPurpose``: user, shared, room, equipment, …; None where it does not tell us."""
+        what = "reading mailbox settings"
+        try:
+            item = await self._item_or_none(mailbox, self._paths.mailbox_purpose(mailbox), what)
+        except (GraphRefused, NotFound):
+            # Without the permission for mailbox settings, or without a mailbox: what follows says which.
+            return None
+        purpose = item.get("userPurpose") if item is not None else None
+        return str(purpose) if purpose else None
 
     async def list_calendars(self, mailbox: str) -> list[GraphCalendar]:
         """Every calendar of the mailbox."""
@@ -174,6 +186,28 @@ class CalendarAdapter:
         item = await self._item_or_none(mailbox, path, "reading a copy")
         return None if item is None else decode_copy(item)
 
+    async def read_copies(
+        self, mailbox: str, calendar_id: str, start: datetime, end: datetime
+    ) -> AsyncGenerator[list[Copy]]:
+        """Pages of what stands in an archive calendar in ``[start, end)``, by start, with our properties.
+
+        What is not ours comes too, without a key (domain.md 2.15).
+        """
+        path = self._paths.window(mailbox, calendar_id, start, end, COPY_FIELDS, COPY_EXPAND)
+        async with aclosing(self._pages(mailbox, path, "reading an archive calendar")) as pages:
+            async for items in pages:
+                yield [decode_copy(item) for item in items]
+
+    async def get_copies(self, mailbox: str, calendar_id: str, ids: Sequence[str]) -> dict[str, Copy | None]:
+        """Events of the archive calendar by id, None for each that is not in it (any more)."""
+        wanted = list(dict.fromkeys(ids))
+        paths = self._paths.copies(mailbox, calendar_id, wanted)
+        responses = await self._batched(mailbox, paths, "reading copies")
+        return {
+            copy_id: None if response.status == 404 else decode_copy(response.body)
+            for copy_id, response in zip(wanted, responses, strict=True)
+        }
+
     async def send(
         self,
         mailbox: str,
@@ -183,10 +217,10 @@ class CalendarAdapter:
     ) -> list[Answer]:
         """Send 1 to 20 writes in exactly one ``$batch``, never again; the answers in the order of the writes.
 
-        ``timeout`` seconds bound everything: the token, the wait for the mailbox's slots, the request and
-        its answer. Verdicts are those of design.md, Answers, and NOT_SENT when nothing left this machine. A
-        mailbox that told us to wait is not asked: THROTTLED with the rest of the wait. Raises ValueError for
-        a malformed batch.
+        ``timeout`` seconds bound the request and its answer; they begin when it is sent, after the token and
+        the wait for the mailbox's slots, which ``longest_turn_wait`` bounds. Verdicts are those of design.md,
+        Answers, and NOT_SENT when nothing left this machine. A mailbox that told us to wait is not asked:
+        THROTTLED with the rest of the wait. Raises ValueError for a malformed batch.
         """
         content = batch.encode_writes(
             writes,
@@ -208,12 +242,13 @@ class CalendarAdapter:
     ) -> list[Answer]:
         posted = False
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(longest_turn_wait(seconds)) as limit:
                 token = await self._client.token()
                 async with self._throttle.slots(mailbox, len(writes)):
                     wait = self._throttle.known_wait(mailbox)
                     if wait > 0:
                         return batch.same_for_all(writes, Verdict.THROTTLED, TOLD_TO_WAIT, wait)
+                    limit.reschedule(asyncio.get_running_loop().time() + seconds)
                     posted = True
                     outer = await self._client.post_batch(content, token, writes=len(writes))
         except GraphCallError as failure:

@@ -11,7 +11,7 @@ import aiohttp
 import httpx
 import orjson
 
-from shared.graph.credential import TokenCache, make_credential
+from shared.graph.credential import TenantTokens, TokenCache, Tokens, make_credential
 from shared.graph.errors import GraphCallError, never_sent, retry_after_seconds
 from shared.graph.usage import count_call
 from shared.settings import Settings
@@ -19,6 +19,7 @@ from shared.settings import Settings
 if TYPE_CHECKING:
     from kiota_abstractions.request_information import RequestInformation
     from msgraph import GraphServiceClient
+    from msgraph.graph_request_adapter import GraphRequestAdapter
 
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 _CONNECT_TIMEOUT = 10.0
@@ -42,7 +43,7 @@ class BatchAnswer:
 class GraphClient:
     """Talks to Graph through the msgraph-sdk's adapter; belongs to one event loop, to be closed on it."""
 
-    def __init__(self, base_url: str, tokens: TokenCache, *, scope: str, read_timeout: float) -> None:
+    def __init__(self, base_url: str, tokens: Tokens, *, scope: str, read_timeout: float) -> None:
         parts = urlsplit(base_url)
         if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOCAL_HOSTS):
             raise ValueError("graph_base_url must be https, or http on this machine")
@@ -54,11 +55,15 @@ class GraphClient:
         self._http: httpx.AsyncClient | None = None
         self._transport: httpx.AsyncBaseTransport | None = None
         self._sdk: GraphServiceClient | None = None
+        self._adapter: GraphRequestAdapter | None = None
 
     @classmethod
     def create(cls, settings: Settings) -> "GraphClient":
         """The client the settings describe; connects to nothing yet. Raises ValueError for plain http."""
-        tokens = TokenCache(lambda: make_credential(settings), settings.graph_scope)
+        tokens = TenantTokens(
+            settings.tenant_id,
+            lambda tenant: TokenCache(lambda: make_credential(settings, tenant), settings.graph_scope),
+        )
         return cls(
             settings.graph_base_url,
             tokens,
@@ -70,10 +75,24 @@ class GraphClient:
     def sdk(self) -> "GraphServiceClient":
         """The SDK's client, for its request builders."""
         if self._sdk is None:
-            from shared.graph.sdk import make_adapter, make_sdk
+            from shared.graph.sdk import make_sdk
 
-            self._sdk = make_sdk(make_adapter(self._http_client(), self.base_url, self.tokens, self._scope))
+            self._sdk = make_sdk(self.adapter)
         return self._sdk
+
+    @property
+    def adapter(self) -> "GraphRequestAdapter":
+        """The SDK's adapter, which sends with our tokens."""
+        if self._adapter is None:
+            from shared.graph.sdk import make_adapter, without_middleware
+
+            http = without_middleware(self._http_client())
+            self._adapter = make_adapter(http, self.base_url, self.tokens, self._scope)
+        return self._adapter
+
+    def acting_as(self, tokens: Tokens) -> "GraphClient":
+        """The same connections with somebody else's tokens; closed with this one."""
+        return _Borrowed(self, tokens)
 
     def path_of(self, request: "RequestInformation") -> str:
         """The path and query of a builder's request, relative to the version, as $batch wants them."""
@@ -126,7 +145,7 @@ class GraphClient:
         from shared.graph.sdk import error_types, raw_request
 
         request = raw_request(method, url, headers, content)
-        adapter = self.sdk.request_adapter
+        adapter = self.adapter
         count_call(reads=reads, writes=writes)
         try:
             async with asyncio.timeout(self.read_timeout):
@@ -189,7 +208,7 @@ class GraphClient:
         if self._transport is not None:
             # The SDK wraps the transport in one that does not pass the closing on.
             await self._transport.aclose()
-        self._http = self._transport = self._sdk = None
+        self._http = self._transport = self._sdk = self._adapter = None
         await self.tokens.close()
 
     def _http_client(self) -> httpx.AsyncClient:
@@ -206,6 +225,35 @@ class GraphClient:
                 timeout=httpx.Timeout(self.read_timeout, connect=_CONNECT_TIMEOUT, pool=_CONNECT_TIMEOUT),
             )
         return self._http
+
+
+class _Borrowed(GraphClient):
+    """A client on another one's connections, with tokens of its own."""
+
+    def __init__(self, owner: GraphClient, tokens: Tokens) -> None:
+        super().__init__(owner.base_url, tokens, scope=owner._scope, read_timeout=owner.read_timeout)
+        self._owner = owner
+
+    @property
+    def sdk(self) -> "GraphServiceClient":
+        """The owner's, for its request builders: they send nothing."""
+        return self._owner.sdk
+
+    @property
+    def adapter(self) -> "GraphRequestAdapter":
+        """An adapter on the owner's connections, which the owner's adapter has prepared."""
+        if self._adapter is None:
+            from shared.graph.sdk import make_adapter
+
+            _ = self._owner.adapter
+            self._adapter = make_adapter(self._http_client(), self.base_url, self.tokens, self._scope)
+        return self._adapter
+
+    async def close(self) -> None:
+        """The connections are the owner's."""
+
+    def _http_client(self) -> httpx.AsyncClient:
+        return self._owner._http_client()
 
 
 def json_object(raw: bytes) -> dict[str, Any]:

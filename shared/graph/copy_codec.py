@@ -105,11 +105,16 @@ def same_content(copy: Copy, expected: Mapping[str, Any]) -> bool:
     times as datetimes or ISO 8601). Bodies are compared as text without white space, since Exchange rewrites
     HTML; times to the second; categories in any order; ``showAs`` unknown counts as busy, as it is written.
     """
+    return not differing_fields(copy, expected)
+
+
+def differing_fields(copy: Copy, expected: Mapping[str, Any]) -> list[str]:
+    """The fields, in Graph's names, in which the copy says something else; compared as in same_content."""
     wanted = {_RECORD_NAMES.get(name, name): value for name, value in expected.items()}
     all_day = bool(wanted.get("isAllDay", copy.fields.get("isAllDay")))
     ours = _content({name: wanted[name] for name in CONTENT_FIELDS if name in wanted}, all_day=all_day)
     theirs = _content({name: copy.fields.get(name) for name in ours}, all_day=all_day)
-    return ours == theirs
+    return [name for name in ours if ours[name] != theirs[name]]
 
 
 def text_of(body: str) -> str:

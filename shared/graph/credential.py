@@ -1,12 +1,19 @@
-"""Tokens for Graph: from the managed identity or the app registration, kept until they nearly expire."""
+"""Tokens for Graph as the app: from the managed identity or the app registration, kept while good.
+
+One credential a tenant; tokens on behalf of a person are in ``on_behalf``.
+"""
 
 import asyncio
 import logging
 import os
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol
+from urllib.parse import urlsplit
+from uuid import UUID
 
+from shared import telemetry
 from shared.settings import Settings
 
 if TYPE_CHECKING:
@@ -17,6 +24,9 @@ RENEW_BEFORE_SECONDS = 300.0
 #: A token with less than this many seconds to live is not used any more.
 LAST_USE_SECONDS = 30.0
 TOKEN_TIMEOUT_SECONDS = 20.0
+#: What a managed identity is asked for where its token is to stand for the app registration (federation).
+FEDERATION_SCOPE: Final = "api://AzureADTokenExchange/.default"
+_LOCAL_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _PUBLIC_AUTHORITIES = frozenset(
     {
         "https://login.microsoftonline.com",
@@ -36,6 +46,26 @@ class Credential(Protocol):
 
     async def close(self) -> None:
         """Close its connections."""
+        ...
+
+
+class Tokens(Protocol):
+    """Tokens for Graph, remembered: what a connection to Graph needs of them."""
+
+    async def get_token(self, *scopes: str, claims: str | None = None, **options: Any) -> "AccessToken":
+        """A token, as the SDK's authentication asks for it."""
+        ...
+
+    async def value(self) -> str:
+        """The token itself."""
+        ...
+
+    async def invalidate(self, value: str | None = None) -> None:
+        """Drop the token, or only that one if ``value`` names it: Graph refused it."""
+        ...
+
+    async def close(self) -> None:
+        """Close the connections to the token service."""
         ...
 
 
@@ -117,26 +147,152 @@ class TokenCache:
             await credential.close()
 
 
-def make_credential(settings: Settings) -> Credential:
+class TenantTokens:
+    """A token cache for each tenant: whose turn it is, the bound caller says; without one it is the home's.
+
+    So a call made for one tenant can never carry another tenant's token, whatever mailbox it names.
+    """
+
+    def __init__(self, home: UUID | None, make: Callable[[UUID | None], TokenCache]) -> None:
+        self._home = home
+        self._make = make
+        self._tenants: dict[UUID | None, TokenCache] = {}
+
+    async def get_token(self, *scopes: str, claims: str | None = None, **options: Any) -> "AccessToken":
+        """The caller's tenant's token, see TokenCache."""
+        return await self._current().get_token(*scopes, claims=claims, **options)
+
+    async def value(self) -> str:
+        """The caller's tenant's token, see TokenCache."""
+        return await self._current().value()
+
+    async def invalidate(self, value: str | None = None) -> None:
+        """Drop the caller's tenant's token, see TokenCache."""
+        await self._current().invalidate(value)
+
+    async def close(self) -> None:
+        """Close every tenant's credential."""
+        tenants, self._tenants = list(self._tenants.values()), {}
+        await asyncio.gather(*(tokens.close() for tokens in tenants))
+
+    def _current(self) -> TokenCache:
+        caller = telemetry.current_caller.get()
+        further = caller is not None and self._home is not None and caller.tenant_id != self._home
+        tenant = caller.tenant_id if caller is not None and further else None
+        if tenant not in self._tenants:
+            self._tenants[tenant] = self._make(tenant)
+        return self._tenants[tenant]
+
+
+class FederatedCredential:
+    """The app registration in a tenant, proven by the managed identity's token instead of a secret."""
+
+    def __init__(
+        self, tenant_id: UUID, client_id: str, identity: Credential, options: dict[str, Any]
+    ) -> None:
+        from azure.identity.aio import ClientAssertionCredential
+
+        self._assertions = TokenCache(lambda: identity, FEDERATION_SCOPE)
+        self._assertion = ""
+        self._registration = ClientAssertionCredential(
+            str(tenant_id), client_id, func=lambda: self._assertion, **options
+        )
+
+    async def get_token(self, *scopes: str, **options: Any) -> "AccessToken":
+        """A token of the tenant for the scopes; raises azure-identity's errors."""
+        # azure-identity asks for the assertion synchronously, so it is fetched before.
+        self._assertion = await self._assertions.value()
+        return await self._registration.get_token(*scopes, **options)
+
+    async def close(self) -> None:
+        """Close both credentials' connections."""
+        await asyncio.gather(self._assertions.close(), self._registration.close())
+
+
+def make_credential(settings: Settings, further_tenant: UUID | None = None) -> Credential:
     """The credential the settings ask for (design.md, Who may).
 
     A managed identity where there is one (``managed_identity_client_id``, or App Service's
     ``IDENTITY_ENDPOINT``), else the app registration's secret, else what azure-identity finds in the
-    environment, which is where a certificate is named (``AZURE_CLIENT_CERTIFICATE_PATH``).
+    environment, which is where a certificate is named (``AZURE_CLIENT_CERTIFICATE_PATH``). In a further
+    tenant the app registration acts, for which the managed identity vouches where there is one.
     Raises ValueError if the settings are incomplete.
     """
     # Imported late: it takes as long as the rest of the worker's start.
-    from azure.identity.aio import ClientSecretCredential, EnvironmentCredential, ManagedIdentityCredential
+    from azure.identity.aio import ClientSecretCredential, EnvironmentCredential
 
-    if settings.managed_identity_client_id or os.environ.get("IDENTITY_ENDPOINT"):
-        return ManagedIdentityCredential(client_id=settings.managed_identity_client_id)
-    options: dict[str, Any] = {
-        "authority": settings.authority,
-        "disable_instance_discovery": settings.authority not in _PUBLIC_AUTHORITIES,
-    }
+    if further_tenant is not None:
+        return _in_further_tenant(settings, further_tenant)
+    if has_managed_identity(settings):
+        return managed_identity(settings)
+    options = authority_options(settings)
     if settings.client_secret is None:
         return EnvironmentCredential(**options)
     if settings.tenant_id is None or not settings.client_id:
         raise ValueError("a client secret for Graph needs tenant_id and client_id")
     secret = settings.client_secret.get_secret_value()
     return ClientSecretCredential(str(settings.tenant_id), settings.client_id, secret, **options)
+
+
+def _in_further_tenant(settings: Settings, tenant: UUID) -> Credential:
+    from azure.identity.aio import CertificateCredential, ClientSecretCredential
+
+    client_id, options = registration_id(settings), authority_options(settings)
+    if has_managed_identity(settings):
+        return FederatedCredential(tenant, client_id, managed_identity(settings), options)
+    if settings.client_secret is not None:
+        secret = settings.client_secret.get_secret_value()
+        return ClientSecretCredential(str(tenant), client_id, secret, **options)
+    certificate = client_certificate()
+    if certificate is None:
+        raise ValueError("a further tenant needs a managed identity, a client secret or a certificate")
+    return CertificateCredential(str(tenant), client_id, certificate_data=certificate, **options)
+
+
+def has_managed_identity(settings: Settings) -> bool:
+    """Whether the app has an identity of the platform's."""
+    return bool(settings.managed_identity_client_id or os.environ.get("IDENTITY_ENDPOINT"))
+
+
+def managed_identity(settings: Settings) -> Credential:
+    """The platform's identity of this app."""
+    from azure.identity.aio import ManagedIdentityCredential
+
+    return ManagedIdentityCredential(client_id=settings.managed_identity_client_id)
+
+
+def client_certificate() -> bytes | None:
+    """The app registration's certificate with its key, where the environment names a file."""
+    path = os.environ.get("AZURE_CLIENT_CERTIFICATE_PATH")
+    return Path(path).read_bytes() if path else None
+
+
+def registration_id(settings: Settings) -> str:
+    """Client id of our app registration: its own setting, else the id in the API's audience.
+
+    Raises ValueError where neither tells.
+    """
+    if settings.client_id:
+        return settings.client_id
+    for audience in settings.api_audience.split(","):
+        bare = audience.strip().removeprefix("api://")
+        try:
+            return str(UUID(bare))
+        except ValueError:
+            continue
+    raise ValueError("client_id is not set, and api_audience does not tell it")
+
+
+def authority_options(settings: Settings) -> dict[str, Any]:
+    """What azure-identity is told of the token service."""
+    options: dict[str, Any] = {
+        "authority": settings.authority,
+        "disable_instance_discovery": settings.authority not in _PUBLIC_AUTHORITIES,
+    }
+    parts = urlsplit(settings.authority)
+    if parts.scheme == "http" and parts.hostname in _LOCAL_HOSTS:
+        from shared.graph.local_authority import loopback_transport
+
+        # azure-identity refuses plain http, which nobody listens to on the way to this very machine.
+        options |= {"authority": f"https://{parts.netloc}", "transport": loopback_transport()}
+    return options

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from shared.graph.client import GraphClient
+from shared.graph.copy_codec import COPY_EXPAND, COPY_FIELDS
 
 CALENDAR_FIELDS = ("id", "name", "isDefaultCalendar", "canEdit", "owner")
 MAILBOX_FIELDS = ("id", "userPrincipalName", "mail", "displayName")
@@ -25,6 +26,10 @@ class Paths:
         """``/users/{id}`` with the fields of a mailbox."""
         return self._with_query(self._user(mailbox), {"select": list(MAILBOX_FIELDS)})
 
+    def mailbox_purpose(self, mailbox: str) -> str:
+        """``/users/{id}/mailboxSettings``, of it only what the mailbox is for."""
+        return self._with_query(self._user(mailbox).mailbox_settings, {"select": ["userPurpose"]})
+
     def calendars(self, mailbox: str) -> str:
         """``/users/{id}/calendars`` in full pages."""
         query = {"select": list(CALENDAR_FIELDS), "top": PAGE_SIZE}
@@ -40,17 +45,25 @@ class Paths:
         return self._with_query(builder, {"select": list(CALENDAR_FIELDS)})
 
     def window(
-        self, mailbox: str, calendar_id: str, start: datetime, end: datetime, fields: Sequence[str]
+        self,
+        mailbox: str,
+        calendar_id: str,
+        start: datetime,
+        end: datetime,
+        fields: Sequence[str],
+        expand: str | None = None,
     ) -> str:
         """``calendarView`` of ``[start, end)`` by start, in full pages."""
         builder = self._user(mailbox).calendars.by_calendar_id(calendar_id).calendar_view
-        query = {
+        query: dict[str, Any] = {
             "start_date_time": graph_instant(start),
             "end_date_time": graph_instant(end),
             "select": list(fields),
             "orderby": ["start/dateTime"],
             "top": PAGE_SIZE,
         }
+        if expand is not None:
+            query["expand"] = [expand]
         return self._with_query(builder, query)
 
     def search(
@@ -59,6 +72,11 @@ class Paths:
         """The events of a calendar, or of the mailbox, that fulfil ``$filter``."""
         builder = self._collection(mailbox, calendar_id)
         return self._with_query(builder, {"filter": condition, "select": list(fields), "expand": [expand]})
+
+    def copies(self, mailbox: str, calendar_id: str, ids: Sequence[str]) -> list[str]:
+        """Events of one calendar by id, each with the fields and properties of a copy."""
+        query = f"?$select={','.join(COPY_FIELDS)}&$expand={quote(COPY_EXPAND, safe='()$=,')}"
+        return [self.event(mailbox, calendar_id, each) + query for each in ids]
 
     def found_event(self, mailbox: str, event_id: str, fields: Sequence[str], expand: str) -> str:
         """One event of the mailbox, wherever it is, with expanded properties."""

@@ -10,24 +10,30 @@ if TYPE_CHECKING:
     from msgraph import GraphServiceClient
     from msgraph.graph_request_adapter import GraphRequestAdapter
 
-    from shared.graph.credential import TokenCache
+    from shared.graph.credential import Tokens
 
 
 def make_adapter(
-    http: httpx.AsyncClient, base_url: str, tokens: "TokenCache", scope: str
+    http: httpx.AsyncClient, base_url: str, tokens: "Tokens", scope: str
 ) -> "GraphRequestAdapter":
-    """The SDK's request adapter on our HTTP client, without retries, redirects or telemetry of its own."""
+    """The SDK's request adapter on an HTTP client that went through ``without_middleware``."""
     from kiota_authentication_azure.azure_identity_authentication_provider import (
         AzureIdentityAuthenticationProvider,
     )
     from msgraph.graph_request_adapter import GraphRequestAdapter
-    from msgraph_core import GraphClientFactory
 
     provider = AzureIdentityAuthenticationProvider(tokens, scopes=[scope])
-    http = GraphClientFactory.create_with_custom_middleware(middleware=[], client=http)
     adapter = GraphRequestAdapter(provider, client=http)
     adapter.base_url = base_url
     return adapter
+
+
+def without_middleware(http: httpx.AsyncClient) -> httpx.AsyncClient:
+    """The client as the SDK wants it, without retries, redirects or telemetry of its own; once a client."""
+    from msgraph_core import GraphClientFactory
+
+    prepared: httpx.AsyncClient = GraphClientFactory.create_with_custom_middleware(middleware=[], client=http)
+    return prepared
 
 
 def make_sdk(adapter: "GraphRequestAdapter") -> "GraphServiceClient":

@@ -1,0 +1,34 @@
+"""Deletes copies of ours from a mailbox, where an erasure asks for it (domain.md 15.3)."""
+
+from collections.abc import Sequence
+from urllib.parse import quote
+from uuid import UUID
+
+from shared.graph.batch_reads import BatchReads
+from shared.graph.client import GraphClient
+from shared.graph.errors import MAILBOX_GONE_CODES, GraphCallError, as_product_error
+from shared.graph.retry import Reads, RetryPolicy
+from shared.graph.throttle import Throttle
+
+
+class CopyRemoval:
+    """Deletions in batches of 20. A copy has no attendees, so that nobody is sent a cancellation."""
+
+    def __init__(
+        self, client: GraphClient, throttle: Throttle | None = None, policy: RetryPolicy | None = None
+    ) -> None:
+        self._batches = BatchReads(client, Reads(throttle or Throttle(), policy))
+
+    async def remove(self, mailbox_id: UUID, copy_ids: Sequence[str]) -> int:
+        """Delete the copies; how many of them were there. What is deleted lies in Deleted Items.
+
+        A mailbox that is gone has no copies any more. Raises GraphUnavailable and GraphRefused.
+        """
+        mailbox = str(mailbox_id)
+        paths = [f"/users/{mailbox}/events/{quote(copy_id, safe='')}" for copy_id in copy_ids]
+        try:
+            return await self._batches.delete_all(mailbox, paths)
+        except GraphCallError as failure:
+            if failure.status == 404 and failure.code in MAILBOX_GONE_CODES:
+                return 0
+            raise as_product_error(failure, "deleting copies") from failure

@@ -1,0 +1,245 @@
+"""Tokens for Graph on behalf of a signed-in person (graph.md, Auth; Entra's on-behalf-of flow).
+
+A person's token is kept under tenant, person and scope and is never given to anyone else. What he sent us
+(the assertion) is held while a request lasts; it stands in no log and in no exception.
+"""
+
+import asyncio
+import hashlib
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
+
+import orjson
+
+from shared.errors import ConsentRequired, GraphUnavailable, InteractionRequired, Unavailable
+from shared.graph.credential import (
+    FEDERATION_SCOPE,
+    LAST_USE_SECONDS,
+    RENEW_BEFORE_SECONDS,
+    TOKEN_TIMEOUT_SECONDS,
+    Credential,
+    TokenCache,
+    authority_options,
+    client_certificate,
+    has_managed_identity,
+    managed_identity,
+    registration_id,
+)
+from shared.settings import Settings
+
+if TYPE_CHECKING:
+    from azure.core.credentials import AccessToken
+    from azure.core.exceptions import ClientAuthenticationError
+
+_log = logging.getLogger(__name__)
+#: Persons whose token is kept; who was quiet for the longest time is forgotten first.
+MOST_PERSONS: Final = 1000
+#: Entra's words for: the person, or his administrator, has not agreed to the permission yet.
+_CONSENT_CODES: Final = frozenset({65001, 65004, 90094})
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """Who called, with the access token for our API that he called with."""
+
+    tenant_id: UUID
+    object_id: UUID
+    assertion: str = field(repr=False)
+
+    @property
+    def fingerprint(self) -> bytes:
+        """What tells one assertion from another without being one."""
+        return hashlib.sha256(self.assertion.encode()).digest()
+
+
+type _Key = tuple[UUID, UUID, str]
+
+
+class OnBehalfTokens:
+    """The persons' tokens of one process, on one event loop."""
+
+    def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._scope = settings.graph_scope
+        self._kept: OrderedDict[_Key, AccessToken] = OrderedDict()
+        self._under_way: dict[tuple[_Key, bytes], asyncio.Task[AccessToken]] = {}
+        self._identity: TokenCache | None = None
+
+    def of(self, person: SignedIn) -> "PersonTokens":
+        """What a connection to Graph needs to act as this person."""
+        return PersonTokens(self, person)
+
+    async def token(self, person: SignedIn, claims: str | None = None) -> "AccessToken":
+        """The person's token for Graph; ``claims`` answer a challenge of Graph's and need a new one.
+
+        Raises InteractionRequired (401) and ConsentRequired (403) for what the person must do himself,
+        GraphUnavailable (503) while the token service does not answer, and Unavailable (503) where our own
+        registration is at fault.
+        """
+        key = (person.tenant_id, person.object_id, self._scope)
+        kept = self._kept.get(key)
+        if claims:
+            self._kept.pop(key, None)
+            return self._keep(key, await self._exchange(person, claims))
+        if kept is not None and kept.expires_on - self._clock() > RENEW_BEFORE_SECONDS:
+            self._kept.move_to_end(key)
+            return kept
+        # Not shared between assertions: a fresh one may succeed where an old one is refused.
+        turn = (key, person.fingerprint)
+        if turn not in self._under_way:
+            task = self._under_way[turn] = asyncio.create_task(self._exchange(person, None))
+            task.add_done_callback(lambda done: self._done(turn, done))
+        try:
+            # Shielded: the person's other requests still want it when this one is cancelled.
+            return self._keep(key, await asyncio.shield(self._under_way[turn]))
+        except GraphUnavailable:
+            if kept is not None and kept.expires_on - self._clock() > LAST_USE_SECONDS:
+                return kept
+            raise
+
+    def forget(self, person: SignedIn, value: str | None = None) -> None:
+        """Drop the person's token, or only that one: Graph refused it."""
+        key = (person.tenant_id, person.object_id, self._scope)
+        kept = self._kept.get(key)
+        if kept is not None and value in (None, kept.token):
+            del self._kept[key]
+
+    async def close(self) -> None:
+        """Stop exchanges under way, forget every token, close the connections."""
+        tasks = list(self._under_way.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._kept.clear()
+        if self._identity is not None:
+            await self._identity.close()
+
+    def _done(self, turn: tuple[_Key, bytes], task: "asyncio.Task[AccessToken]") -> None:
+        self._under_way.pop(turn, None)
+        if not task.cancelled():
+            # Looked at, so that asyncio does not complain when everyone who waited has left.
+            task.exception()
+
+    def _keep(self, key: _Key, token: "AccessToken") -> "AccessToken":
+        self._kept[key] = token
+        self._kept.move_to_end(key)
+        now = self._clock()
+        while self._kept:
+            oldest = next(iter(self._kept))
+            if len(self._kept) <= MOST_PERSONS and self._kept[oldest].expires_on > now:
+                break
+            del self._kept[oldest]
+        return token
+
+    async def _exchange(self, person: SignedIn, claims: str | None) -> "AccessToken":
+        from azure.core.exceptions import AzureError, ClientAuthenticationError
+
+        options = {"claims": claims, "enable_cae": True} if claims else {}
+        credential: Credential | None = None
+        try:
+            async with asyncio.timeout(TOKEN_TIMEOUT_SECONDS):
+                credential = await self._credential(person)
+                return await credential.get_token(self._scope, **options)
+        except ClientAuthenticationError as error:
+            # Not chained: the request in it holds the assertion.
+            raise _refusal(error) from None
+        except (AzureError, TimeoutError, OSError) as error:
+            _log.warning("no token on behalf of a person: %s", type(error).__name__)
+            raise GraphUnavailable("the token service does not answer", retry_after=5) from None
+        except ValueError as error:
+            _log.error("on-behalf-of is not set up: %s", error)
+            raise _not_set_up() from None
+        finally:
+            if credential is not None:
+                await credential.close()
+
+    async def _credential(self, person: SignedIn) -> Credential:
+        from azure.identity.aio import OnBehalfOfCredential
+
+        settings = self._settings
+        proof: dict[str, Any]
+        if has_managed_identity(settings):
+            if self._identity is None:
+                self._identity = TokenCache(lambda: managed_identity(settings), FEDERATION_SCOPE)
+            # azure-identity asks for the assertion synchronously, so it is fetched before.
+            federated = await self._identity.value()
+            proof = {"client_assertion_func": lambda: federated}
+        elif settings.client_secret is not None:
+            proof = {"client_secret": settings.client_secret.get_secret_value()}
+        else:
+            proof = {"client_certificate": client_certificate()}
+            if proof["client_certificate"] is None:
+                raise ValueError("it needs a managed identity, a client secret or a certificate")
+        return OnBehalfOfCredential(
+            str(person.tenant_id),
+            registration_id(settings),
+            user_assertion=person.assertion,
+            **proof,
+            **authority_options(settings),
+            # A person waits for the answer.
+            retry_total=1,
+        )
+
+
+class PersonTokens:
+    """One person's tokens, as a connection to Graph asks for them."""
+
+    def __init__(self, tokens: OnBehalfTokens, person: SignedIn) -> None:
+        self._tokens = tokens
+        self._person = person
+
+    async def get_token(self, *scopes: str, claims: str | None = None, **options: Any) -> "AccessToken":
+        """The person's token, see OnBehalfTokens."""
+        return await self._tokens.token(self._person, claims)
+
+    async def value(self) -> str:
+        """The token itself."""
+        return (await self._tokens.token(self._person)).token
+
+    async def invalidate(self, value: str | None = None) -> None:
+        """Drop the person's token: Graph refused it."""
+        self._tokens.forget(self._person, value)
+
+    async def close(self) -> None:
+        """Nothing of its own is open."""
+
+
+def _refusal(error: "ClientAuthenticationError") -> Exception:
+    """What a refusal of the token service asks of the person, or of us."""
+    answer = _answer(error)
+    code, detail = str(answer.get("error", "")), str(answer.get("suberror", ""))
+    numbers = {number for number in answer.get("error_codes", ()) if isinstance(number, int)}
+    _log.info("no token on behalf of a person: %s %s %s", code, detail, sorted(numbers))
+    claims = answer.get("claims")
+    if isinstance(claims, str) and claims:
+        return InteractionRequired(
+            "sign in again and answer the token service's challenge",
+            claims=claims,
+            code="interaction_required",
+        )
+    if code == "consent_required" or detail == "consent_required" or numbers & _CONSENT_CODES:
+        return ConsentRequired("the permission to act at Microsoft Graph in your name was not given yet")
+    if code in ("interaction_required", "invalid_grant"):
+        return InteractionRequired("sign in again: the token service does not accept this sign-in any more")
+    if (getattr(error, "status_code", None) or 0) >= 500:
+        return GraphUnavailable("the token service does not answer", retry_after=5)
+    _log.error("the token service refuses our registration: %s %s", code, sorted(numbers))
+    return _not_set_up()
+
+
+def _answer(error: "ClientAuthenticationError") -> Mapping[str, Any]:
+    try:
+        found = orjson.loads(error.response.text())  # type: ignore[union-attr]
+    except (AttributeError, ValueError, TypeError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _not_set_up() -> Unavailable:
+    return Unavailable("acting on behalf of a person is not set up", code="on_behalf_of_not_set_up")
