@@ -3,30 +3,58 @@
 import azure.durable_functions as df
 import azure.functions as func
 
-from shared.triggers import archive_workflow, timers
+from shared.triggers import archive_workflow, people_workflow, timers, verification_workflow
 from shared.triggers.http import (
     appointments,
     archive_configurations,
+    archive_plans,
     archive_runs,
     audit,
+    backfills,
+    calendars,
+    categories,
+    category_rules,
     docs,
     health,
+    leaving,
+    local_calendars,
+    me,
+    overlaps,
+    people,
     preflight,
+    system,
+    tenants,
     users,
+    verifications,
 )
 
 app = df.DFApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 
 for module in (
     health,
+    me,
     users,
+    people,
+    leaving,
+    tenants,
+    system,
+    calendars,
+    local_calendars,
     archive_configurations,
+    archive_plans,
     archive_runs,
+    backfills,
+    verifications,
     appointments,
+    overlaps,
     audit,
+    categories,
+    category_rules,
     docs,
     preflight,
     archive_workflow,
+    people_workflow,
+    verification_workflow,
     timers,
 ):
     app.register_functions(module.blueprint)

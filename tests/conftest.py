@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from shared.settings import Settings
 from tests.support.settings import make_settings
@@ -13,6 +14,10 @@ SLOW = (
     *("simulation", "integration/archiving/test_faults.py", "integration/archiving/test_host_killed.py"),
     *("unit/domain/test_archive_plan_properties.py", "unit/domain/test_plan_stage_properties.py"),
 )
+
+# How long an example takes says nothing of whether it is right.
+hypothesis_settings.register_profile("suite", deadline=None)
+hypothesis_settings.load_profile("suite")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

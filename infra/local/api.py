@@ -22,7 +22,14 @@ class Api:
         self._headers = {"Authorization": f"Bearer {token}"}
 
     async def request(
-        self, method: str, path: str, body: Any = None, *, accept: tuple[int, ...] = (), **params: Any
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        accept: tuple[int, ...] = (),
+        if_match: str | None = None,
+        **params: Any,
     ) -> httpx.Response:
         """The answer to one call; ``path`` is relative to the API or a whole URL.
 
@@ -30,9 +37,10 @@ class Api:
         three times at most, after Retry-After or a jittered pause.
         """
         url = urljoin(self._base, path)
+        headers = self._headers | ({"If-Match": if_match} if if_match else {})
         for attempt in range(_ATTEMPTS):
             response = await self._client.request(
-                method, url, json=body, params=params or None, headers=self._headers
+                method, url, json=body, params=params or None, headers=headers
             )
             busy = response.status_code in (429, 503) and response.status_code not in accept
             if not busy or attempt == _ATTEMPTS - 1:

@@ -13,7 +13,9 @@ from typing import Any
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
+from infra.local.local_copies import attributed, read_copies
 from infra.local.stack import Stack
+from infra.local.without_copy import may_lack_a_copy
 
 type Json = dict[str, Any]
 
@@ -37,8 +39,10 @@ class Comparison:
 
     #: Source events of the run's windows.
     source: int
-    #: Source keys without a copy that no exact duplicate explains.
+    #: Source keys without a copy; of exact duplicates the first, and none where one of them has a copy.
     uncovered: frozenset[str]
+    #: Those of them that no rule explains either: not a modification, billable, without an overlap.
+    unexplained: frozenset[str]
     #: What has more than one copy: archive keys, or sources that have copies under several keys.
     doubled: frozenset[str]
     #: The source events of the windows, as the simulator gives them.
@@ -53,27 +57,43 @@ async def compare(
     ``windows`` are those of the runs just done, ``archived`` is what should be in the archive by now.
     """
     source = await _calendar(stack, configuration["source"])
-    copies = await _calendar(stack, configuration["archive"])
-    return compare_events(configuration["id"], source, copies, windows, archived)
+    if configuration["archive"].startswith("local://"):
+        found = await read_copies(stack, configuration, archived.start, archived.end)
+        expected = [event for event in source if archived.owns(event)]
+        copies = attributed(
+            found, expected, lambda event: archive_key_of(configuration["id"], source_key(event))
+        )
+    else:
+        copies = await _calendar(stack, configuration["archive"])
+    return compare_events(configuration, source, copies, windows, archived)
 
 
 def compare_events(
-    configuration_id: str,
+    configuration: Json,
     source: Iterable[Json],
     copies: Iterable[Json],
     windows: Collection[Window],
     archived: Window,
 ) -> Comparison:
     """The comparison itself, of events in the simulator's raw form."""
+    configuration_id = configuration["id"]
     by_key = {source_key(event): event for event in source}
     copies = [copy for copy in copies if property_of(copy, "ArchiveKey")]
     archive_keys = Counter(property_of(copy, "ArchiveKey") for copy in copies)
     covered = {key for key in by_key if archive_key_of(configuration_id, key) in archive_keys}
     settled = {_content(by_key[key]) for key in covered}
     expected = {key for key, event in by_key.items() if archived.owns(event)}
-    uncovered = {key for key in expected - covered if _content(by_key[key]) not in settled}
+    open_contents: dict[str, str] = {}
+    for key in sorted(expected - covered):
+        open_contents.setdefault(_content(by_key[key]), key)
+    uncovered = {key for content, key in open_contents.items() if content not in settled}
+    unexplained = {
+        key for key in uncovered if not may_lack_a_copy(by_key[key], by_key.values(), configuration)
+    }
     own = tuple(event for event in by_key.values() if any(window.owns(event) for window in windows))
-    return Comparison(len(own), frozenset(uncovered), _doubled(copies, configuration_id), own)
+    return Comparison(
+        len(own), frozenset(uncovered), frozenset(unexplained), _doubled(copies, configuration_id), own
+    )
 
 
 def source_key(event: Json) -> str:

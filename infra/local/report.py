@@ -4,39 +4,80 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from infra.local.outcome import MailboxOutcome
+from infra.local.outcome import ArchiveOutcome
 
 #: Shown in the table even when they are zero everywhere.
 _ALWAYS = ("source", "archived", "unchanged", "updated", "merged", "failed", "missing", "doubled")
 _COST = {"graph_requests": "requests", "round_trips": "round trips", "seconds": "seconds"}
 
 
-def as_json(outcomes: Sequence[MailboxOutcome], calendars: Sequence[dict[str, Any]] = ()) -> str:
-    """One JSON object: ``mailboxes`` by address and, when calendar files were given, ``calendars``."""
-    report: dict[str, Any] = {"mailboxes": {outcome.address: outcome.counts for outcome in outcomes}}
+def as_json(outcomes: Sequence[ArchiveOutcome], calendars: Sequence[dict[str, Any]] = ()) -> str:
+    """One JSON object: ``mailboxes`` by address, ``configurations`` and, if files were given, ``calendars``.
+
+    The counts of a mailbox are those of its configurations added up: each archives the same calendar.
+    """
+    mailboxes: dict[str, dict[str, int | float]] = {}
+    for outcome in outcomes:
+        sums = mailboxes.setdefault(outcome.address, dict.fromkeys(outcome.counts, 0))
+        for name, value in outcome.counts.items():
+            sums[name] = round(sums[name] + value, 3)
+    report: dict[str, Any] = {
+        "mailboxes": mailboxes,
+        "configurations": [
+            {
+                "mailbox": outcome.address,
+                "name": outcome.name,
+                **outcome.about,
+                **outcome.counts,
+                **outcome.beside,
+            }
+            for outcome in outcomes
+        ],
+    }
     if calendars:
         report["calendars"] = list(calendars)
     return json.dumps(report, ensure_ascii=False)
 
 
-def as_table(outcomes: Sequence[MailboxOutcome]) -> str:
-    """A row for each mailbox; columns that are zero everywhere and say nothing are left out."""
+def as_table(outcomes: Sequence[ArchiveOutcome]) -> str:
+    """A row for each configuration; columns that are zero everywhere and say nothing are left out.
+
+    A second table has what was done beside the archiving of single events.
+    """
     names = list(outcomes[0].counts) if outcomes else []
     shown = [
         name
         for name in names
         if name in _ALWAYS or name in _COST or any(outcome.counts[name] for outcome in outcomes)
     ]
-    header = ["mailbox", *(_COST.get(name, name.replace("_", " ")) for name in shown)]
-    rows = [[outcome.address, *(_number(outcome.counts[name]) for name in shown)] for outcome in outcomes]
+    header = ["mailbox", "archive", *(_COST.get(name, name.replace("_", " ")) for name in shown)]
+    rows = [
+        [outcome.address, outcome.name, *(_number(outcome.counts[name]) for name in shown)]
+        for outcome in outcomes
+    ]
     if len(rows) > 1:
         sums = [round(sum(outcome.counts[name] for outcome in outcomes), 3) for name in shown]
         # Mailboxes are archived side by side: their seconds do not add up to anything.
         totals = [
             "" if name == "seconds" else _number(total) for name, total in zip(shown, sums, strict=True)
         ]
-        rows.append(["all", *totals])
-    return table(header, rows)
+        rows.append(["all", "", *totals])
+    return "\n\n".join([table(header, rows, left=2), *_beside(outcomes)])
+
+
+def _beside(outcomes: Sequence[ArchiveOutcome]) -> list[str]:
+    told = [outcome for outcome in outcomes if any(outcome.beside.values())]
+    if not told:
+        return []
+    header = ["mailbox", "archive", *(name.replace("_", " ") for name in told[0].beside)]
+    rows = [[outcome.address, outcome.name, *map(_number, outcome.beside.values())] for outcome in told]
+    lines = [
+        f"Backfill of {outcome.address}, {outcome.name}: {backfill['months_done']} of"
+        f" {backfill['months_total']} months, {backfill['progress']} %, {backfill['state']}."
+        for outcome in outcomes
+        if (backfill := outcome.about["backfill"])
+    ]
+    return [table(header, rows, left=2), *(["\n".join(lines)] if lines else [])]
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
@@ -54,9 +95,13 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -
     return "\n".join([line(header), rule, *map(line, rows)])
 
 
-def problems(outcomes: Sequence[MailboxOutcome]) -> list[str]:
+def problems(outcomes: Sequence[ArchiveOutcome]) -> list[str]:
     """One line for each thing that is wrong; empty if the exit status is to be 0."""
-    return [f"{outcome.address}: {problem}" for outcome in outcomes for problem in outcome.problems]
+    return [
+        f"{outcome.address}, {outcome.name}: {problem}"
+        for outcome in outcomes
+        for problem in outcome.problems
+    ]
 
 
 def _number(value: int | float) -> str:

@@ -1,10 +1,10 @@
-"""Archive runs started through the API and followed to their end."""
+"""Archive runs and backfills started through the API and followed to their end."""
 
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime
+from typing import Any, Protocol
 
 from infra.local.api import Api
 from infra.local.errors import LocalError
@@ -19,54 +19,98 @@ _PATIENCE_SECONDS = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A run to start: nightly without a window, else for ``[start, end)``."""
+    """What to start: a backfill from its first date, a run of ``[start, end)``, else a nightly one."""
 
     configuration: dict[str, Any]
     window: tuple[datetime, datetime] | None = None
+    backfill_from: date | None = None
 
 
 @dataclass(slots=True)
 class Followed:
-    """A configuration with its finished runs, oldest first."""
+    """A configuration with its finished runs, oldest first, and its backfill if one was wanted."""
 
     configuration: dict[str, Any]
     runs: list[dict[str, Any]] = field(default_factory=list)
+    backfill: dict[str, Any] | None = None
+
+
+class _Open(Protocol):
+    """Something under way."""
+
+    async def is_over(self, api: Api) -> bool:
+        """Ask once; once it is over, what became of it is entered."""
+        ...
 
 
 async def archive(api: Api, wanted: Sequence[Wanted], progress: Callable[[str], None]) -> list[Followed]:
-    """Start every run at once and wait until all are finished; tells how many are.
+    """Start everything at once and wait until all is finished; tells how much is.
 
     Raises :class:`LocalError` when the API refuses one or nothing finishes for ten minutes.
     """
     followed: dict[str, Followed] = {}
-    open_runs: dict[str, Followed] = {}
+    under_way: list[_Open] = []
     for wish in wanted:
         entry = followed.setdefault(wish.configuration["id"], Followed(wish.configuration))
-        open_runs[await _start(api, wish)] = entry
+        start = _start_run if wish.backfill_from is None else _start_backfill
+        under_way.append(await start(api, wish, entry))
     clock = asyncio.get_running_loop().time
-    total, moved, told = len(open_runs), clock(), clock()
+    total, moved, told = len(under_way), clock(), clock()
     progress(f"archiving: {total} {'run' if total == 1 else 'runs'} started")
-    while open_runs:
-        for status_url, entry in list(open_runs.items()):
-            run = (await api.request("GET", status_url)).json()
-            if run["state"] in _FINISHED:
-                entry.runs.append(run)
-                del open_runs[status_url]
-                moved = clock()
+    while under_way:
+        before = len(under_way)
+        under_way = [each for each in under_way if not await each.is_over(api)]
+        if len(under_way) < before:
+            moved = clock()
         if moved > told or clock() - told > _TELL_SECONDS:
             told = clock()
-            progress(f"archiving: {total - len(open_runs)} of {total} runs finished")
+            progress(f"archiving: {total - len(under_way)} of {total} runs finished")
         if clock() - moved > _PATIENCE_SECONDS:
             raise LocalError(
-                f"no archive run finished for {_PATIENCE_SECONDS:.0f} s; {len(open_runs)} are open"
+                f"no archive run finished for {_PATIENCE_SECONDS:.0f} s; {len(under_way)} are open"
             )
-        if open_runs:
+        if under_way:
             # Many runs are asked about one after the other; the host should archive meanwhile.
-            await asyncio.sleep(_POLL_SECONDS * max(1.0, len(open_runs) / 10))
+            await asyncio.sleep(_POLL_SECONDS * max(1.0, len(under_way) / 10))
     return list(followed.values())
 
 
-async def _start(api: Api, wish: Wanted) -> str:
+@dataclass(slots=True)
+class _OpenRun:
+    url: str
+    entry: Followed
+
+    async def is_over(self, api: Api) -> bool:
+        run = (await api.request("GET", self.url)).json()
+        if run["state"] not in _FINISHED:
+            return False
+        self.entry.runs.append(run)
+        return True
+
+
+@dataclass(slots=True)
+class _OpenBackfill:
+    path: str
+    entry: Followed
+    #: Runs that were there before it was started.
+    before: frozenset[str]
+
+    async def is_over(self, api: Api) -> bool:
+        backfill = (await api.request("GET", f"{self.path}/backfill")).json()
+        # With a reason it would try again, but not within a start of ours.
+        if backfill["state"] in ("waiting", "running") and backfill["reason"] is None:
+            return False
+        months = [
+            run
+            async for run in api.items(f"{self.path}/runs")
+            if run["kind"] == "backfill" and run["id"] not in self.before
+        ]
+        self.entry.runs[:0] = sorted(months, key=lambda run: str(run["window_start"]))
+        self.entry.backfill = backfill
+        return True
+
+
+async def _start_run(api: Api, wish: Wanted, entry: Followed) -> _OpenRun:
     body = {}
     if wish.window:
         start, end = wish.window
@@ -76,4 +120,12 @@ async def _start(api: Api, wish: Wanted) -> str:
     location = response.headers.get("Location")
     if not location:
         raise LocalError(f"{path} answered {response.status_code} without a status URL")
-    return str(location)
+    return _OpenRun(str(location), entry)
+
+
+async def _start_backfill(api: Api, wish: Wanted, entry: Followed) -> _OpenBackfill:
+    assert wish.backfill_from is not None  # noqa: S101 - the caller chose by it
+    path = f"archive-configurations/{wish.configuration['id']}"
+    before = frozenset([run["id"] async for run in api.items(f"{path}/runs")])
+    await api.request("POST", f"{path}/backfill", {"archive_from": wish.backfill_from.isoformat()})
+    return _OpenBackfill(path, entry, before)

@@ -10,18 +10,20 @@ from urllib.parse import quote
 
 from infra.local import identities
 from infra.local.api import Api
-from infra.local.demonstration import DemoMailbox
+from infra.local.demonstration import EVERYTHING, DemoArchive, DemoMailbox
 from infra.local.errors import LocalError
 from infra.local.stack import Stack
 
 #: Requests at a time: the host has the processors of a laptop.
 _AT_A_TIME = 4
-ARCHIVE_NAME = "Archive"
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Whom to archive: a mailbox of the simulator, the zone of its days and the first date taken."""
+    """Whom to archive: a mailbox of the simulator, the zone of its days and the first date taken.
+
+    The first of the archives is the default one.
+    """
 
     address: str
     display_name: str
@@ -29,6 +31,7 @@ class Person:
     archive_from: date
     #: Nightly, or only when asked for.
     nightly: bool = True
+    archives: tuple[DemoArchive, ...] = (EVERYTHING,)
 
 
 async def load_mailboxes(stack: Stack, mailboxes: Iterable[DemoMailbox]) -> set[str]:
@@ -44,17 +47,19 @@ async def load_mailboxes(stack: Stack, mailboxes: Iterable[DemoMailbox]) -> set[
     return loaded
 
 
-async def register(stack: Stack, api: Api, people: list[Person], progress: Callable[[str], None]) -> None:
-    """Make a user and an archive configuration for everyone who has none.
+async def register(
+    stack: Stack, api: Api, people: list[Person], progress: Callable[[str], None]
+) -> dict[tuple[str, str], dict[str, Any]]:
+    """Make users and archive configurations where there are none; all of them by address and archive name.
 
     Raises :class:`LocalError` when the database of ``DATABASE_URL`` has one that this system did not make: it
     belongs to another system, and its archive would be held against the wrong calendars.
     """
     users = {user["address"].casefold(): user["id"] async for user in api.items("users")}
-    configured = {entry["source"].casefold() async for entry in api.items("archive-configurations")}
+    configured = {_calendars(entry): entry async for entry in api.items("archive-configurations")}
     if stack.postgres.external:
-        _claim(stack, people, configured)
-    missing = [person for person in people if calendar_reference(person.address).casefold() not in configured]
+        _claim(stack, people, {source for source, _ in configured})
+    missing = [person for person in people if any(pair not in configured for pair in _wanted(person))]
     if missing:
         progress(f"registering {len(missing)} {'person' if len(missing) == 1 else 'people'} through the API")
     limit = asyncio.Semaphore(_AT_A_TIME)
@@ -62,16 +67,43 @@ async def register(stack: Stack, api: Api, people: list[Person], progress: Calla
     async def one(person: Person) -> None:
         async with limit:
             user_id = users.get(person.address.casefold()) or await _add_user(api, person)
-            await api.request("POST", "archive-configurations", _configuration(person, user_id))
+            # In order: the first one made of a person is the default.
+            for pair, archive in _wanted(person).items():
+                if pair not in configured:
+                    wish = _configuration(person, archive, user_id)
+                    configured[pair] = (await api.request("POST", "archive-configurations", wish)).json()
 
     async with asyncio.TaskGroup() as group:
         for person in missing:
             group.create_task(one(person))
+    return {
+        (person.address, archive.name): configured[pair]
+        for person in people
+        for pair, archive in _wanted(person).items()
+    }
 
 
 def calendar_reference(address: str) -> str:
     """Reference of a mailbox's primary calendar (domain.md 1)."""
     return f"msgraph://{quote(address, safe='@.')}/calendar"
+
+
+def archive_reference(address: str, archive: DemoArchive) -> str:
+    """Reference of an archive calendar (domain.md 1)."""
+    return f"{archive.store}://{quote(address, safe='@.')}/calendars/{quote(archive.calendar)}"
+
+
+def _wanted(person: Person) -> dict[tuple[str, str], DemoArchive]:
+    """The archives of a person by source and archive, as ``_calendars`` gives them."""
+    source = calendar_reference(person.address).casefold()
+    return {
+        (source, archive_reference(person.address, archive).casefold()): archive
+        for archive in person.archives
+    }
+
+
+def _calendars(configuration: dict[str, Any]) -> tuple[str, str]:
+    return configuration["source"].casefold(), configuration["archive"].casefold()
 
 
 def _claim(stack: Stack, people: list[Person], configured: Collection[str]) -> None:
@@ -100,16 +132,17 @@ async def _add_user(api: Api, person: Person) -> str:
     return str(created.json()["id"])
 
 
-def _configuration(person: Person, user_id: str) -> dict[str, Any]:
+def _configuration(person: Person, archive: DemoArchive, user_id: str) -> dict[str, Any]:
     return {
         "user_id": user_id,
-        "name": "Calendar archive",
+        "name": archive.name,
         "source": calendar_reference(person.address),
-        "archive": f"msgraph://{quote(person.address, safe='@.')}/calendars/{ARCHIVE_NAME}",
+        "archive": archive_reference(person.address, archive),
         "create_archive_calendar": True,
         "time_zone": person.time_zone,
-        "purpose": "general",
+        "purpose": archive.purpose,
+        "overlap_policy": archive.overlap_policy,
         "archive_from": person.archive_from.isoformat(),
-        "is_default": True,
+        "is_default": archive is person.archives[0],
         "schedule": {"kind": "daily", "at": "02:00"} if person.nightly else {"kind": "manual"},
     }

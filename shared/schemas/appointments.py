@@ -1,14 +1,14 @@
 """Appointments: our record of archived events (domain.md 1, 2.6)."""
 
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from shared.domain.appointment_status import AppointmentStatus
-from shared.schemas.base import Instant, Line, Resource
+from shared.schemas.base import Changes, Instant, Line, Resource, absent, plain
 from shared.schemas.paging import PageQuery
 
 
@@ -39,6 +39,27 @@ class AppointmentListQuery(PageQuery):
         if self.end <= self.start:
             raise PydanticCustomError("range_order", "must be after start", {"field": "end"})
         return self
+
+
+class AppointmentUpdate(Changes):
+    """What its owner changes of an archived event; what is not named stays. Times of all-day events stay."""
+
+    subject: Annotated[Line, Field(min_length=0, max_length=255)] = Field(default_factory=absent)
+    start: Instant = Field(default_factory=absent, examples=["2026-03-02T09:00:00Z"])
+    end: Instant = Field(default_factory=absent, examples=["2026-03-02T10:30:00Z"])
+    location: Annotated[str, Field(max_length=500), AfterValidator(plain)] = Field(default_factory=absent)
+    categories: Annotated[list[Annotated[Line, Field(max_length=255)]], Field(max_length=25)] = Field(
+        default_factory=absent, examples=[["Acme - billable"]]
+    )
+    show_as: Literal["free", "tentative", "busy", "oof", "workingElsewhere"] = Field(default_factory=absent)
+    importance: Literal["low", "normal", "high"] = Field(default_factory=absent)
+    sensitivity: Literal["normal", "personal", "private", "confidential"] = Field(default_factory=absent)
+
+    def columns(self) -> dict[str, Any]:
+        """The fields that are named, as columns of the record, JSON-able."""
+        given = self.given()
+        times = {f"{name}_at": given.pop(name).isoformat() for name in ("start", "end") if name in given}
+        return given | times
 
 
 class PersonResource(Resource):

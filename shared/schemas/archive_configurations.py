@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from shared.database.models import ArchiveConfiguration, Job
 
 type LocalTime = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", examples=["02:00"])]
+type OverlapPolicyName = Literal["keep_all", "flag", "auto"]
 type WeekDay = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 
 
@@ -57,8 +58,26 @@ class ArchiveConfigurationCreate(Input):
     name: Line
     source: Annotated[Line, Field(examples=["msgraph://ada@example.com/calendar"])]
     archive: Annotated[Line, Field(examples=["msgraph://ada@example.com/calendars/Archive"])]
-    time_zone: Annotated[Line, Field(max_length=64, description="IANA or Windows zone name.")]
-    purpose: Literal["general", "timesheet"] = "general"
+    time_zone: Annotated[Line, Field(max_length=64)] | None = Field(
+        default=None,
+        description="IANA or Windows zone name; the tenant's default if null.",
+        examples=["Europe/Berlin"],
+    )
+    purpose: Literal["general", "timesheet"] = Field(
+        default="general",
+        description="A timesheet takes only billable, non-billable and travel time (domain.md 2.7).",
+    )
+    overlap_policy: OverlapPolicyName | None = Field(
+        default=None,
+        description="keep_all archives all of a group of overlapping events; flag none until its owner "
+        "decided; auto applies the rules and flags what remains. If null: auto for a timesheet, keep_all "
+        "otherwise.",
+    )
+    all_day_counts: bool = Field(default=False, description="Whether busy all-day events can overlap others.")
+    privacy_automation: bool = Field(
+        default=False, description="Mark the copies of personal events and of travel as private."
+    )
+    out_of_office: bool = Field(default=False, description="Show the copies as out of office.")
     archive_from: Day | None = Field(
         default=None, description="First local date archived; the first day of the previous month if null."
     )
@@ -67,7 +86,7 @@ class ArchiveConfigurationCreate(Input):
         default=False, description="Create the archive calendar if the mailbox has none of that name."
     )
     is_default: bool = False
-    schedule: Schedule | None = Field(default=None, description="Every night if null.")
+    schedule: Schedule | None = Field(default=None, description="Every night, at the tenant's time, if null.")
 
 
 class ArchiveConfigurationUpdate(Changes):
@@ -81,6 +100,12 @@ class ArchiveConfigurationUpdate(Changes):
         default_factory=absent, description="First local date archived; only before archiving has begun."
     )
     lookback_days: Annotated[int, Field(ge=0, le=60)] = Field(default_factory=absent)
+    overlap_policy: OverlapPolicyName = Field(
+        default_factory=absent, description="What is archived already stays archived."
+    )
+    all_day_counts: bool = Field(default_factory=absent)
+    privacy_automation: bool = Field(default_factory=absent)
+    out_of_office: bool = Field(default_factory=absent)
     schedule: Schedule = Field(default_factory=absent)
 
 
@@ -102,13 +127,17 @@ class ArchiveConfigurationResource(Resource):
     archive_calendar_id: str
     time_zone: str
     purpose: str
+    overlap_policy: str
+    all_day_counts: bool
+    privacy_automation: bool
+    out_of_office: bool
     is_default: bool
     active: bool
     archive_from: date
     archived_until: datetime | None
     lookback_days: int
     schedule: dict[str, Any]
-    next_run_at: datetime | None
+    next_run_at: datetime | None = Field(description="null where no run comes by itself.")
     version: int
     created_at: datetime
     updated_at: datetime
@@ -126,13 +155,17 @@ class ArchiveConfigurationResource(Resource):
             archive_calendar_id=configuration.archive_calendar_id,
             time_zone=configuration.time_zone,
             purpose=configuration.purpose,
+            overlap_policy=configuration.overlap_policy,
+            all_day_counts=configuration.all_day_counts,
+            privacy_automation=configuration.privacy_automation,
+            out_of_office=configuration.out_of_office,
             is_default=configuration.is_default,
             active=configuration.active,
             archive_from=configuration.archive_from,
             archived_until=configuration.archived_until,
             lookback_days=configuration.lookback_days,
             schedule=job.schedule,
-            next_run_at=job.next_run_at,
+            next_run_at=None if job.paused else job.next_run_at,
             version=configuration.version,
             created_at=configuration.created_at,
             updated_at=configuration.updated_at,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _RUN_COLUMNS = (
     *("id", "configuration_id", "kind", "mode", "window_start", "window_end", "state", "cancel_requested"),
     *("requested_by", "correlation_id", "report", "graph_requests", "round_trips", "created_at"),
-    *("started_at", "finished_at"),
+    *("started_at", "finished_at", "step", "progress"),
 )
 _PROBLEM_FIELDS = ("source_key", "action", "state", "error_code", "error_detail")
 
@@ -27,6 +27,11 @@ class ArchiveRunStart(Input):
 
     window_start: Instant | None = Field(default=None, examples=["2026-01-01T00:00:00Z"])
     window_end: Instant | None = Field(default=None, examples=["2026-02-01T00:00:00Z"])
+    mode: Literal["normal", "replace"] = Field(
+        default="normal",
+        description="replace rewrites every copy of the window from its source, edited ones too; it needs "
+        "the window (domain.md 2.10).",
+    )
 
     @model_validator(mode="after")
     def _whole_and_ordered(self) -> Self:
@@ -61,6 +66,8 @@ class ArchiveRunSummary(Resource):
     window_end: datetime
     state: str
     cancel_requested: bool
+    step: str | None = Field(description="What it is doing.", examples=["applying"])
+    progress: int = Field(description="Percent; it never goes down.", ge=0, le=100)
     requested_by: str
     correlation_id: str
     report: dict[str, Any] | None

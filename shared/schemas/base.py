@@ -25,7 +25,7 @@ _STARTS_AS_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _FIRST_YEAR, _LAST_YEAR = 1900, 2200
 
 
-def _plain(value: str) -> str:
+def plain(value: str) -> str:
     """Refuses control and formatting characters: PostgreSQL stores no NUL, a name has no line breaks."""
     for character in value:
         if unicodedata.category(character) in ("Cc", "Cs", "Cf") and character not in _JOINERS:
@@ -61,7 +61,7 @@ def _in_utc(value: datetime) -> datetime:
 type Line = Annotated[
     str,
     StringConstraints(min_length=1, max_length=LINE_LENGTH, strip_whitespace=True),
-    AfterValidator(_plain),
+    AfterValidator(plain),
 ]
 #: An instant with its offset, kept in UTC.
 type Instant = Annotated[

@@ -48,6 +48,8 @@ class UserResource(Resource):
     address: str
     display_name: str
     active: bool
+    legal_hold: bool = Field(description="Nothing of this person may be erased.")
+    offboarded_at: datetime | None
     version: int
     created_at: datetime
     updated_at: datetime

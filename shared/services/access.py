@@ -56,6 +56,8 @@ class Access:
 
     async def _user(self, user_id: UUID, scope: UUID | None) -> User:
         user = None
+        if self.own is not None and self.own.id == user_id:
+            return self.own
         if scope in (None, user_id):
             user = await self._users.get(self.caller.tenant_id, user_id)
         if user is None:

@@ -43,7 +43,7 @@ class AppointmentService:
             message = f"the range must not be longer than {longest.days} days"
             raise ValidationFailed([FieldError("end", message, "range_too_long")])
         after = query.after
-        async with self._database.session() as session:
+        async with self._database.reading() as session:
             access = await Access.of(session, caller)
             owner = await self._owner(access, ArchiveConfigurationRepository(session), query)
             if owner is None:
@@ -60,9 +60,9 @@ class AppointmentService:
             found.next,
         )
 
-    async def get(self, caller: Caller, appointment_id: UUID) -> AppointmentResource:
-        """One appointment the caller may know of; raises NotFound otherwise."""
-        async with self._database.session() as session:
+    async def get(self, caller: Caller, appointment_id: UUID) -> tuple[AppointmentResource, int]:
+        """One appointment the caller may know of, and its version; raises NotFound otherwise."""
+        async with self._database.reading() as session:
             access = await Access.of(session, caller)
             appointments = AppointmentRepository(session)
             if access.readable_owner is None:
@@ -72,7 +72,7 @@ class AppointmentService:
             if row is None:
                 raise NotFound("there is no such appointment")
             owner = await access.readable_user(row.owner_id)
-        return _resource(row, shown_to(caller, owner, row))
+        return _resource(row, shown_to(caller, owner, row)), row.version
 
     async def _owner(
         self, access: Access, configurations: ArchiveConfigurationRepository, query: AppointmentListQuery

@@ -14,6 +14,7 @@ from shared.database.repositories.jobs import JobRepository
 from shared.domain import schedule as schedules
 from shared.domain.calendar_reference import CalendarReference
 from shared.domain.caller import Caller
+from shared.domain.plan_policies import default_overlap_policy
 from shared.domain.purpose import Purpose
 from shared.domain.schedule import Schedule
 from shared.domain.zones import find_zone
@@ -22,14 +23,16 @@ from shared.schemas.archive_configurations import ArchiveConfigurationCreate
 from shared.schemas.paging import Position, Slice
 from shared.services.access import Access
 from shared.services.audit import AuditWriter
+from shared.services.backfill_ranges import fit_backfill
 from shared.services.calendar_resolution import (
-    CalendarDirectory,
+    CalendarDirectories,
     CalendarResolver,
     NamedCalendar,
     ResolvedCalendar,
     read_reference,
 )
-from shared.settings import Settings
+from shared.services.local_calendars import hold_local_calendars
+from shared.services.system_settings import SystemSettings, TenantSettings
 
 #: More configurations than anyone has; the database has the last word on names anyway.
 _MOST_NAMES = 1000
@@ -59,7 +62,7 @@ class ArchiveConfigurationService:
     """Adding and reading archive configurations."""
 
     def __init__(
-        self, database: Database, calendars: CalendarDirectory, clock: Clock, settings: Settings
+        self, database: Database, calendars: CalendarDirectories, clock: Clock, settings: SystemSettings
     ) -> None:
         self._database = database
         self._calendars = calendars
@@ -78,7 +81,8 @@ class ArchiveConfigurationService:
             owner = await access.writable_user(wanted.user_id)
             if not owner.active:
                 raise Conflict("this user is deactivated", code="user_deactivated")
-        plan = read_plan(wanted, self._clock.now(), self._settings)
+        defaults = await self._settings.of(caller.tenant_id)
+        plan = read_plan(wanted, self._clock.now(), defaults)
         source, archive = await self._resolve(caller, owner, plan, wanted)
         return await self._store(caller, owner, wanted, plan, source, archive)
 
@@ -158,7 +162,11 @@ class ArchiveConfigurationService:
             archive_mailbox_id=archive.mailbox_id,
             archive_calendar_id=archive.calendar_id,
             time_zone=plan.zone.key,
-            purpose=Purpose.GENERAL,
+            purpose=wanted.purpose,
+            overlap_policy=wanted.overlap_policy or default_overlap_policy(Purpose(wanted.purpose)),
+            all_day_counts=wanted.all_day_counts,
+            privacy_automation=wanted.privacy_automation,
+            out_of_office=wanted.out_of_office,
             is_default=wanted.is_default,
             active=True,
             archive_from=plan.archive_from,
@@ -183,8 +191,10 @@ class ArchiveConfigurationService:
         async with self._database.session() as session:
             configurations = ArchiveConfigurationRepository(session)
             await self._check_roles(configurations, configuration)
+            await hold_local_calendars(session, configuration)
             await configurations.add(configuration)
             await JobRepository(session).add(job)
+            await fit_backfill(session, configuration, job, caller.actor, now)
             # References carry the address, so they stay out of the audit (domain.md 7.1); ids say the same.
             await self._audit.record(
                 session,
@@ -213,7 +223,7 @@ class ArchiveConfigurationService:
             )
 
 
-def read_plan(wanted: ArchiveConfigurationCreate, now: datetime, settings: Settings) -> Plan:
+def read_plan(wanted: ArchiveConfigurationCreate, now: datetime, defaults: TenantSettings) -> Plan:
     """Check what needs no Graph, all of it, so that the caller learns every error at once.
 
     Raises ValidationFailed naming each wrong field.
@@ -221,10 +231,8 @@ def read_plan(wanted: ArchiveConfigurationCreate, now: datetime, settings: Setti
     errors: list[FieldError] = []
     source = _collect(errors, lambda: read_reference("source", wanted.source))
     archive = _collect(errors, lambda: read_reference("archive", wanted.archive))
-    schedule = _collect(errors, lambda: _schedule(wanted, settings))
-    if wanted.purpose != Purpose.GENERAL.value:
-        errors.append(FieldError("purpose", f"{wanted.purpose} is not offered yet", "not_offered_yet"))
-    zone = find_zone(wanted.time_zone)
+    schedule = _collect(errors, lambda: _schedule(wanted, defaults))
+    zone = find_zone(wanted.time_zone or defaults.default_time_zone)
     if zone is None:
         errors.append(
             FieldError("time_zone", "is neither an IANA nor a Windows time zone", "time_zone_unknown")
@@ -240,7 +248,7 @@ def read_plan(wanted: ArchiveConfigurationCreate, now: datetime, settings: Setti
         archive=archive,
         zone=zone,
         archive_from=wanted.archive_from or first_of_previous_month(today),
-        lookback_days=settings.default_lookback_days if lookback is None else lookback,
+        lookback_days=defaults.default_lookback_days if lookback is None else lookback,
         schedule=schedule,
     )
 
@@ -253,9 +261,9 @@ def _collect[Value](errors: list[FieldError], read: Callable[[], Value]) -> Valu
         return None
 
 
-def _schedule(wanted: ArchiveConfigurationCreate, settings: Settings) -> Schedule:
+def _schedule(wanted: ArchiveConfigurationCreate, defaults: TenantSettings) -> Schedule:
     if wanted.schedule is None:
-        return Schedule.daily(settings.nightly_at)
+        return Schedule.daily(defaults.nightly_at)
     return schedules.parse(wanted.schedule.model_dump())
 
 
@@ -277,6 +285,16 @@ def first_of_previous_month(today: date) -> date:
     return (today.replace(day=1) - timedelta(days=1)).replace(day=1)
 
 
+def audited_policies(configuration: ArchiveConfiguration) -> dict[str, object]:
+    """What a configuration does with overlaps and privacy (domain.md 5.3, 6)."""
+    return {
+        "overlap_policy": str(configuration.overlap_policy),
+        "all_day_counts": configuration.all_day_counts,
+        "privacy_automation": configuration.privacy_automation,
+        "out_of_office": configuration.out_of_office,
+    }
+
+
 def audited(configuration: ArchiveConfiguration, job: Job) -> dict[str, object]:
     """The fields of a configuration that the audit keeps: none of them is personal."""
     return {
@@ -286,6 +304,7 @@ def audited(configuration: ArchiveConfiguration, job: Job) -> dict[str, object]:
         "archive_calendar_id": configuration.archive_calendar_id,
         "time_zone": configuration.time_zone,
         "purpose": str(configuration.purpose),
+        **audited_policies(configuration),
         "is_default": configuration.is_default,
         "archive_from": configuration.archive_from.isoformat(),
         "lookback_days": configuration.lookback_days,

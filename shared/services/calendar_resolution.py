@@ -7,24 +7,22 @@ from uuid import UUID
 
 from shared.database.models import User
 from shared.domain import calendar_reference
-from shared.domain.calendar_reference import CalendarCandidate, CalendarNotResolved, CalendarReference
-from shared.errors import FieldError, GraphRefused, NotFound, ValidationFailed
-from shared.graph.records import GraphCalendar, Mailbox
+from shared.domain.calendar_reference import (
+    CalendarCandidate,
+    CalendarNotResolved,
+    CalendarReference,
+    Store,
+)
+from shared.errors import Conflict, FieldError, GraphRefused, NotFound, ValidationFailed
+from shared.graph.records import GraphCalendar
+from shared.services.calendar_store import CalendarDirectory
 
 
-class CalendarDirectory(Protocol):
-    """Mailboxes and their calendars."""
+class CalendarDirectories(Protocol):
+    """The directory of each store."""
 
-    async def get_mailbox(self, mailbox: str) -> Mailbox | None:
-        """The owner of an address or object id; None if there is none."""
-        ...
-
-    async def list_calendars(self, mailbox: str) -> list[GraphCalendar]:
-        """Every calendar of a mailbox."""
-        ...
-
-    async def create_calendar(self, mailbox: str, name: str) -> GraphCalendar:
-        """Make a calendar."""
+    def of(self, store: Store) -> CalendarDirectory:
+        """The one that a reference names."""
         ...
 
 
@@ -47,32 +45,34 @@ class NamedCalendar:
     chosen: GraphCalendar | None
 
     @property
-    def resolved(self) -> ResolvedCalendar:
-        """What to store; only for a calendar that exists."""
+    def existing(self) -> GraphCalendar:
+        """The calendar; only for one that exists."""
         if self.chosen is None:
             raise RuntimeError("the calendar does not exist yet")
-        return ResolvedCalendar(str(self.reference), self.mailbox_id, self.chosen.id)
+        return self.chosen
+
+    @property
+    def resolved(self) -> ResolvedCalendar:
+        """What to store; only for a calendar that exists."""
+        return ResolvedCalendar(str(self.reference), self.mailbox_id, self.existing.id)
 
 
 def read_reference(field: str, text: str) -> CalendarReference:
     """Parse the text of a field; raises ValidationFailed naming it."""
     try:
-        reference = calendar_reference.parse(text)
+        return calendar_reference.parse(text)
     except calendar_reference.CalendarReferenceInvalid as error:
         raise _invalid(field, str(error), "calendar_reference") from None
-    if reference.store == "local":
-        raise _invalid(field, "calendars of our own (local://) are not offered yet", "not_offered_yet")
-    return reference
 
 
 class CalendarResolver:
     """Resolves references for one owner; ``any_mailbox`` lets an Admin name any mailbox of the tenant."""
 
-    def __init__(self, directory: CalendarDirectory, owner: User, *, any_mailbox: bool) -> None:
-        self._directory = directory
+    def __init__(self, directories: CalendarDirectories, owner: User, *, any_mailbox: bool) -> None:
+        self._directories = directories
         self._owner = owner
         self._any_mailbox = any_mailbox
-        self._calendars: dict[UUID, list[GraphCalendar]] = {}
+        self._calendars: dict[tuple[Store, UUID], list[GraphCalendar]] = {}
 
     async def find(
         self, field: str, reference: CalendarReference, *, may_create: bool = False
@@ -80,66 +80,102 @@ class CalendarResolver:
         """The calendar a reference means.
 
         Raises NotFound where a User names another's mailbox, as if it were absent, and ValidationFailed
-        naming ``field``, with the calendars there are, where none or several match.
+        naming ``field``, with the calendars there are, where none or several match, and for the mailbox of
+        a room or a group.
         """
-        mailbox_id = await self._mailbox(field, reference.mailbox)
-        calendars = await self._calendars_of(field, mailbox_id)
+        mailbox_id = await self._mailbox(field, reference)
+        await self._check_purpose(field, reference.store, mailbox_id)
+        calendars = await self._calendars_of(field, reference.store, mailbox_id)
         candidates = [CalendarCandidate(each.id, each.name, each.is_default) for each in calendars]
         try:
             found = calendar_reference.resolve(reference, candidates)
         except CalendarNotResolved as error:
-            if may_create and _is_new(reference, candidates):
+            if may_create and is_new(reference.calendar, candidates):
                 return NamedCalendar(field, reference, mailbox_id, None)
             raise _invalid(field, str(error), "calendar_not_resolved") from None
         chosen = next(each for each in calendars if each.id == found.id)
         return NamedCalendar(field, reference, mailbox_id, chosen)
 
+    async def calendars(self, named: NamedCalendar) -> list[GraphCalendar]:
+        """Every calendar of the store among which the reference names one."""
+        return await self._calendars_of(named.field, named.reference.store, named.mailbox_id)
+
     async def create(self, named: NamedCalendar) -> NamedCalendar:
-        """Make the calendar that a reference names; raises ValidationFailed if Graph refuses."""
+        """Make the calendar that a reference names; raises ValidationFailed if the store refuses."""
+        directory = self._directories.of(named.reference.store)
         try:
-            calendar = await self._directory.create_calendar(
-                str(named.mailbox_id), named.reference.calendar or ""
-            )
+            calendar = await directory.create_calendar(str(named.mailbox_id), named.reference.calendar or "")
         except GraphRefused as refusal:
             raise _refused(named.field, refusal) from refusal
+        except Conflict as conflict:
+            raise _invalid(named.field, conflict.detail, conflict.code) from conflict
+        except NotFound as absence:
+            raise _invalid(named.field, absence.detail, "mailbox_unknown") from absence
         return NamedCalendar(named.field, named.reference, named.mailbox_id, calendar)
 
-    async def _mailbox(self, field: str, mailbox: str) -> UUID:
-        if mailbox.casefold() in (self._owner.address.casefold(), str(self._owner.object_id)):
+    async def _mailbox(self, field: str, reference: CalendarReference) -> UUID:
+        own = (self._owner.address.casefold(), str(self._owner.object_id))
+        if reference.mailbox.casefold() in own:
             return self._owner.object_id
         try:
-            found = await self._directory.get_mailbox(mailbox)
+            found = await self._directories.of(reference.store).get_mailbox(reference.mailbox)
         except GraphRefused as refusal:
             raise _refused(field, refusal) if self._any_mailbox else NotFound(_NO_MAILBOX) from refusal
         mailbox_id = UUID(found.id) if found else None
         if mailbox_id is not None and (self._any_mailbox or mailbox_id == self._owner.object_id):
             return mailbox_id
         if self._any_mailbox:
-            raise _invalid(field, _NO_MAILBOX, "mailbox_unknown")
+            raise _invalid(field, f"{_NO_MAILBOX}; a group's calendar cannot be archived", "mailbox_unknown")
         raise NotFound(_NO_MAILBOX)
 
-    async def _calendars_of(self, field: str, mailbox_id: UUID) -> list[GraphCalendar]:
-        if mailbox_id not in self._calendars:
+    async def _check_purpose(self, field: str, store: Store, mailbox_id: UUID) -> None:
+        """Calendars of rooms and groups are refused, shared mailboxes are not (domain.md 1)."""
+        if (store, mailbox_id) in self._calendars:
+            return
+        try:
+            purpose = await self._directories.of(store).get_mailbox_purpose(str(mailbox_id))
+        except GraphRefused as refusal:
+            raise _refused(field, refusal) from refusal
+        if purpose in _NOBODYS:
+            raise _invalid(
+                field, f"is the mailbox of {_NOBODYS[purpose]}, which is not archived", "no_person"
+            )
+
+    async def _calendars_of(self, field: str, store: Store, mailbox_id: UUID) -> list[GraphCalendar]:
+        place = store, mailbox_id
+        if place not in self._calendars:
             try:
-                self._calendars[mailbox_id] = await self._directory.list_calendars(str(mailbox_id))
+                found = await self._directories.of(store).list_calendars(str(mailbox_id))
             except GraphRefused as refusal:
                 raise _refused(field, refusal) from refusal
             except NotFound:
                 raise _invalid(field, "this account has no mailbox", "mailbox_unknown") from None
-        return self._calendars[mailbox_id]
+            self._calendars[place] = found
+        return self._calendars[place]
 
 
+#: Graph's words for mailboxes that belong to no person.
+_NOBODYS = {"room": "a room", "equipment": "a piece of equipment", "group": "a group"}
 _NO_MAILBOX = "there is no such mailbox"
 
 
-def _is_new(reference: CalendarReference, candidates: Sequence[CalendarCandidate]) -> bool:
+def is_new(name: str | None, candidates: Sequence[CalendarCandidate]) -> bool:
     """True if no calendar answers to the name, so that creating one makes nothing ambiguous."""
-    name = reference.calendar
     return name is not None and all(
         calendar_reference.slug(each.name) != calendar_reference.slug(name)
-        and each.name.casefold() != name.casefold()
+        and calendar_reference.folded_name(each.name) != calendar_reference.folded_name(name)
+        and each.id != name
         for each in candidates
     )
+
+
+def canonical_reference(
+    store: Store, mailbox: str, calendar: GraphCalendar, calendars: Sequence[GraphCalendar]
+) -> CalendarReference:
+    """How a calendar of a mailbox is best referred to."""
+    candidates = [CalendarCandidate(each.id, each.name, each.is_default) for each in calendars]
+    meant = next(each for each in candidates if each.id == calendar.id)
+    return calendar_reference.canonical(store, mailbox, meant, candidates)
 
 
 def _invalid(field: str, message: str, code: str) -> ValidationFailed:

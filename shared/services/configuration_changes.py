@@ -17,12 +17,19 @@ from shared.database.repositories.jobs import JobRepository
 from shared.domain import schedule as schedules
 from shared.domain.caller import Caller
 from shared.domain.expected_version import ExpectedVersion
+from shared.domain.job import JobKind
 from shared.domain.zones import find_zone
 from shared.errors import Conflict, FieldError, NotFound, RunInProgress, ValidationFailed
 from shared.schemas.archive_configurations import ArchiveConfigurationUpdate
 from shared.services.access import Access
-from shared.services.archive_configurations import ScheduledConfiguration
+from shared.services.archive_configurations import ScheduledConfiguration, audited_policies
 from shared.services.audit import AuditWriter
+from shared.services.backfill_ranges import fit_backfill
+
+_PLAIN_FIELDS = (
+    *("name", "lookback_days", "archive_from"),
+    *("overlap_policy", "all_day_counts", "privacy_automation", "out_of_office"),
+)
 
 
 class ConfigurationChanges:
@@ -40,7 +47,9 @@ class ConfigurationChanges:
         wanted: ArchiveConfigurationUpdate,
         expected: ExpectedVersion,
     ) -> ScheduledConfiguration:
-        """Change what is given; the next run follows the new schedule and zone.
+        """Change what is given; the next run follows the new schedule, zone and policies.
+
+        What is archived already stays as it is (domain.md 2.5).
 
         Raises NotFound, PreconditionFailed, Conflict (name taken), ValidationFailed naming each wrong field.
         """
@@ -50,12 +59,14 @@ class ConfigurationChanges:
             zone = self._checked(configuration, wanted)
             before = _changeable(configuration, job)
             given = wanted.given()
-            for field in ("name", "lookback_days", "archive_from"):
+            for field in _PLAIN_FIELDS:
                 if field in given:
                     setattr(configuration, field, given[field])
             configuration.time_zone = job.time_zone = zone.key
             if "schedule" in given:
                 job.schedule = schedules.parse(wanted.schedule.model_dump()).to_json()
+            if configuration.archive_from.isoformat() != before["archive_from"]:
+                await fit_backfill(session, configuration, job, caller.actor, self._clock.now())
             if (job.schedule, job.time_zone) != (before["schedule"], before["time_zone"]):
                 job.next_run_at = schedules.next_run(schedules.parse(job.schedule), zone, self._clock.now())
             await self._changed(session, found, "updated", before, _changeable(configuration, job))
@@ -123,7 +134,9 @@ class ConfigurationChanges:
         if configuration is None:
             raise NotFound("there is no such archive configuration")
         # The job first: the dispatcher, too, holds it before it looks at the configuration.
-        job = await JobRepository(session).get(configuration.owner_id, configuration_id, lock=True)
+        jobs = JobRepository(session)
+        job = await jobs.get(configuration.owner_id, configuration_id, lock=True)
+        await jobs.get(configuration.owner_id, configuration_id, lock=True, kind=JobKind.BACKFILL)
         if job is None:
             raise NotFound("there is no such archive configuration")
         return ScheduledConfiguration(configuration, job)
@@ -153,7 +166,7 @@ class ConfigurationChanges:
             errors.append(FieldError("time_zone", message, "time_zone_unknown"))
         if (first := given.get("archive_from")) is not None and first != configuration.archive_from:
             if configuration.archived_until is not None:
-                message = "archiving has begun; start a run of the earlier days instead"
+                message = "archiving has begun; start a backfill of the earlier days instead"
                 errors.append(FieldError("archive_from", message, "archiving_begun"))
             elif first > self._clock.now().astimezone(zone or UTC).date():
                 errors.append(FieldError("archive_from", "must not lie in the future", "in_future"))
@@ -203,4 +216,5 @@ def _changeable(configuration: ArchiveConfiguration, job: Job) -> dict[str, Any]
         "archive_from": configuration.archive_from.isoformat(),
         "lookback_days": configuration.lookback_days,
         "schedule": job.schedule,
+        **audited_policies(configuration),
     }

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import orjson
 
@@ -148,6 +148,10 @@ class PersonKeys:
         """
         await self._store.destroy(person)
         self._remember(person, None)
+
+    async def probe(self) -> None:
+        """Ask the store for the key of nobody; raises Unavailable while it does not answer."""
+        await self._store.read(uuid4())
 
     async def close(self) -> None:
         """Stop asking and close the store."""

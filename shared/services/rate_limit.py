@@ -43,6 +43,10 @@ class RateLimit:
             )
         bucket.tokens -= 1
 
+    def forget(self, tenant_id: UUID, actor: str) -> None:
+        """Forget a caller."""
+        self._buckets.pop((tenant_id, actor), None)
+
     def _bucket(self, key: tuple[UUID, str], now: float) -> _Bucket:
         bucket = self._buckets.get(key)
         if bucket is None:

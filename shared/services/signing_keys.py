@@ -40,16 +40,18 @@ class Fetch(Protocol):
 
 async def fetch_document(url: str) -> bytes:
     """Read a small document with a timeout of 5 s, without following redirects."""
-    import httpx
+    # The durable library has loaded aiohttp already; httpx would be half of what the first request loads.
+    import aiohttp
 
+    timeout = aiohttp.ClientTimeout(total=5)
     async with (
-        httpx.AsyncClient(timeout=5, follow_redirects=False) as client,
-        client.stream("GET", url, headers={"Accept": "application/json"}) as response,
+        aiohttp.ClientSession(timeout=timeout, trust_env=True) as client,
+        client.get(url, allow_redirects=False, headers={"Accept": "application/json"}) as response,
     ):
-        if response.status_code != 200:
-            raise ValueError(f"{url} answered {response.status_code}")
+        if response.status != 200:
+            raise ValueError(f"{url} answered {response.status}")
         body = bytearray()
-        async for chunk in response.aiter_bytes():
+        async for chunk in response.content.iter_any():
             body += chunk
             if len(body) > DOCUMENT_LIMIT:
                 raise ValueError(f"{url} is larger than {DOCUMENT_LIMIT} bytes")
@@ -95,6 +97,10 @@ class KeyCache:
         """Have keys at hand; raises Unavailable if none can be read."""
         await self.find(tenant_id, "")
 
+    async def probe(self, tenant_id: UUID) -> None:
+        """Read the tenant's metadata now, keep nothing; raises what goes wrong."""
+        orjson.loads(await self._fetch(self._metadata_url(tenant_id)))
+
     async def close(self) -> None:
         """Stop fetches under way."""
         running = [tenant.fetching for tenant in self._tenants.values() if tenant.fetching]
@@ -137,8 +143,7 @@ class KeyCache:
             tenant.fetching = None
 
     async def _read(self, tenant_id: UUID) -> dict[str, "RSAPublicKey"]:
-        url = f"{self._authority}/{tenant_id}/v2.0/.well-known/openid-configuration"
-        metadata = orjson.loads(await self._fetch(url))
+        metadata = orjson.loads(await self._fetch(self._metadata_url(tenant_id)))
         jwks_uri = str(metadata["jwks_uri"])
         if urlsplit(jwks_uri).scheme != "https" and not self._authority.startswith("http://"):
             raise ValueError("jwks_uri is not https")
@@ -146,6 +151,9 @@ class KeyCache:
         if not keys:
             raise ValueError("no usable signing key is published")
         return keys
+
+    def _metadata_url(self, tenant_id: UUID) -> str:
+        return f"{self._authority}/{tenant_id}/v2.0/.well-known/openid-configuration"
 
 
 def read_keys(document: Any) -> dict[str, "RSAPublicKey"]:

@@ -1,13 +1,16 @@
 """Validation of Entra access tokens for our API, exactly as design.md, Who may, and graph.md, Auth, say."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 from uuid import UUID
 
 from shared.domain.caller import Caller, Role
 from shared.errors import Unauthenticated
+from shared.services.verified_tokens import VerifiedToken, VerifiedTokens
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
     from shared.services.signing_keys import KeyCache
     from shared.settings import Settings
 
@@ -26,17 +29,29 @@ class InvalidToken(Unauthenticated):
     code = "invalid_token"
 
 
-class TokenValidator:
-    """Turns an access token into a caller."""
+class LetIn(Protocol):
+    """Which tenants beside the home tenant are let in."""
 
-    def __init__(self, settings: "Settings", keys: "KeyCache") -> None:
+    async def known(self, tenant_id: UUID) -> bool:
+        """Whether a token of this tenant is worth looking at."""
+        ...
+
+    async def active(self, tenant_id: UUID) -> bool:
+        """Whether the tenant's people are let in right now."""
+        ...
+
+
+class TokenValidator:
+    """Turns an access token into a caller; ``further`` None lets nobody in but the home tenant's people."""
+
+    def __init__(self, settings: "Settings", keys: "KeyCache", further: LetIn | None = None) -> None:
         self._keys = keys
+        self._further = further
         self._tenant_id = settings.tenant_id
         self._audiences = accepted_audiences(settings.api_audience)
-        self._issuers = {
-            f"{settings.authority.rstrip('/')}/{settings.tenant_id}/v2.0": "2.0",
-            f"{settings.v1_issuer.rstrip('/')}/{settings.tenant_id}/": "1.0",
-        }
+        self._verified = VerifiedTokens()
+        self._authority = settings.authority.rstrip("/")
+        self._v1_issuer = settings.v1_issuer.rstrip("/")
 
     async def validate(self, token: str) -> Caller:
         """Who presents the token.
@@ -44,22 +59,60 @@ class TokenValidator:
         Raises InvalidToken (401) whatever is wrong with it, and Unavailable (503) while no signing key of the
         token service was ever read.
         """
-        import jwt
-
         if self._tenant_id is None or not self._audiences:
             raise InvalidToken("no tenant or no audience is configured, so no token is accepted")
         if len(token) > LONGEST_TOKEN:
             raise InvalidToken("the token is too long")
-        key = await self._keys.find(self._tenant_id, _key_id(token))
+        verified = self._verified.find(token)
+        kid = verified.kid if verified else _key_id(token)
+        tenant_id = verified.tenant_id if verified else _claimed_tenant(token)
+        further = tenant_id != self._tenant_id
+        if further and (self._further is None or not await self._further.known(tenant_id)):
+            raise InvalidToken("the token is of another tenant")
+        key = await self._keys.find(tenant_id, kid)
         if key is None:
             raise InvalidToken("the token's signing key is not known")
+        if verified is None or verified.key is not key:
+            claims = self._claims(token, key, tenant_id)
+            verified = VerifiedToken(kid, tenant_id, key, self._caller(claims), float(claims["exp"]))
+            self._verified.keep(token, verified)
+        if further and self._further is not None and not await self._further.active(tenant_id):
+            raise InvalidToken("the token is of another tenant")
+        return verified.caller
+
+    async def ready(self) -> None:
+        """Have the signing keys at hand; raises Unavailable (503) if they cannot be read."""
+        if self._tenant_id is not None:
+            await self._keys.ready(self._tenant_id)
+
+    async def probe(self) -> None:
+        """Ask the token service itself, whatever is at hand; raises what goes wrong."""
+        if self._tenant_id is not None:
+            await self._keys.probe(self._tenant_id)
+
+    async def close(self) -> None:
+        """Release what validation holds."""
+        await self._keys.close()
+
+    def _issuers(self, tenant_id: UUID) -> dict[str, str]:
+        """A tenant's issuers with the version of their tokens (graph.md, Auth)."""
+        return {
+            f"{self._authority}/{tenant_id}/v2.0": "2.0",
+            f"{self._v1_issuer}/{tenant_id}/": "1.0",
+        }
+
+    def _claims(self, token: str, key: "RSAPublicKey", tenant_id: UUID) -> dict[str, Any]:
+        """What a token says, once signature, times, audience and issuer are right."""
+        import jwt
+
+        issuers = self._issuers(tenant_id)
         try:
             claims = jwt.decode(
                 token,
                 key,
                 algorithms=["RS256"],
                 audience=self._audiences,
-                issuer=list(self._issuers),
+                issuer=list(issuers),
                 leeway=LEEWAY,
                 options={"require": ["exp", "nbf", "iss", "aud", "tid", "oid", "sub", "ver"]},
             )
@@ -67,23 +120,13 @@ class TokenValidator:
             raise InvalidToken("the token has expired") from None
         except jwt.PyJWTError as error:
             raise InvalidToken(f"the token is not valid: {_reason(error)}") from None
-        return self._caller(claims)
-
-    async def ready(self) -> None:
-        """Have the signing keys at hand; raises Unavailable (503) if they cannot be read."""
-        if self._tenant_id is not None:
-            await self._keys.ready(self._tenant_id)
-
-    async def close(self) -> None:
-        """Release what validation holds."""
-        await self._keys.close()
+        if claims["ver"] != issuers[claims["iss"]]:
+            raise InvalidToken("the token's version does not fit its issuer")
+        return claims
 
     def _caller(self, claims: dict[str, Any]) -> Caller:
-        if claims["ver"] != self._issuers[claims["iss"]]:
-            raise InvalidToken("the token's version does not fit its issuer")
+        # The issuer that was checked is the one of this tenant.
         tenant_id, object_id = _uuid(claims, "tid"), _uuid(claims, "oid")
-        if tenant_id != self._tenant_id:
-            raise InvalidToken("the token is of another tenant")
         roles = _roles(claims)
         if "scp" in claims:
             return self._person(claims, tenant_id, object_id, roles)
@@ -140,6 +183,19 @@ def _key_id(token: str) -> str:
     if not isinstance(kid, str) or not 0 < len(kid) <= 256:
         raise InvalidToken("the token names no signing key")
     return kid
+
+
+def _claimed_tenant(token: str) -> UUID:
+    """The tenant that the token says it is of: it decides whose keys and issuers it is checked against."""
+    import jwt
+
+    try:
+        claims = jwt.decode(token, options={"verify_signature": False})
+    except (jwt.PyJWTError, ValueError):
+        raise InvalidToken("the token is malformed") from None
+    if "tid" not in claims:
+        raise InvalidToken("the token is not valid: a claim is missing")
+    return _uuid(claims, "tid")
 
 
 def _reason(error: Exception) -> str:

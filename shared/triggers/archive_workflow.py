@@ -15,6 +15,14 @@ import azure.durable_functions as df
 from durabletask.task import OrchestrationContext, RetryPolicy, TaskFailedError
 
 from shared.application import get_application
+from shared.domain.archive_run import RunMode
+from shared.domain.run_progress import (
+    FINISHING,
+    PLANNING_BEGINS,
+    WRITING_BEGINS,
+    RunStep,
+    applying_percent,
+)
 
 logger = logging.getLogger(__name__)
 blueprint = df.Blueprint()
@@ -44,31 +52,35 @@ def instance_id(run_id: UUID) -> str:
 def archive_calendar(ctx: OrchestrationContext, input: dict[str, Any]) -> Generator[Any, Any, Any]:
     """Settle, plan, apply until nothing is left, finish. Input: ``run_id``, and where a generation ended."""
     run_id = input["run_id"]
+    done = _Done(input.get("writes", 0), input.get("done", 0), input.get("failed", 0))
     begun = yield ctx.call_activity("begin_archive_run", input=run_id, retry_policy=_RETRY)
     if not begun["mine"]:
         return None
     reason = None
     try:
         if not input.get("planned"):
-            ctx.set_custom_status({"step": "settling"})
+            ctx.set_custom_status({"step": "settling", "percent": 0})
             yield from _settle(ctx, run_id)
-            ctx.set_custom_status({"step": "planning"})
+            ctx.set_custom_status({"step": "planning", "percent": PLANNING_BEGINS})
             plan = yield ctx.call_activity("plan_archive_run", input=run_id, retry_policy=_RETRY)
-            ctx.set_custom_status({"step": "applying", "planned": plan["planned"]})
-        applied = yield from _apply(ctx, run_id, input.get("idle", 0))
+            done.planned = plan["planned"]
+            ctx.set_custom_status(done.status)
+        applied = yield from _apply(ctx, run_id, input.get("idle", 0), done)
         if applied.remaining and applied.idle < IDLE_ROUNDS:
-            ctx.continue_as_new({"run_id": run_id, "planned": True, "idle": applied.idle})
+            following = {"writes": done.planned, "done": done.done, "failed": done.failed}
+            ctx.continue_as_new({"run_id": run_id, "planned": True, "idle": applied.idle} | following)
             return None
         yield from _settle(ctx, run_id)
         if applied.remaining:
             reason = f"nothing could be written in {IDLE_ROUNDS} attempts"
     except TaskFailedError as failure:
         reason = f"{failure.details.error_type}: {failure.details.message}"[:500]
-    ctx.set_custom_status({"step": "finishing"})
+    ctx.set_custom_status(done.status | {"step": "finishing", "percent": FINISHING})
     finished = yield ctx.call_activity(
         "finish_archive_run", input={"run_id": run_id, "reason": reason}, retry_policy=_RETRY
     )
-    ctx.set_custom_status({"step": "finished", "state": finished["state"]})
+    over = {"step": "finished", "percent": 100, "state": finished["state"]}
+    ctx.set_custom_status(done.status | over)
     return finished["state"]
 
 
@@ -80,13 +92,36 @@ class _Applied:
     idle: int
 
 
-def _apply(ctx: OrchestrationContext, run_id: str, idle: int) -> Generator[Any, Any, _Applied]:
+@dataclass(slots=True)
+class _Done:
+    """How many of the ``planned`` writes were done or failed so far, in all generations."""
+
+    planned: int
+    done: int
+    failed: int
+
+    @property
+    def status(self) -> dict[str, Any]:
+        """What a client sees while the run writes."""
+        percent = applying_percent(self.planned, self.done + self.failed)
+        return {
+            "step": "applying",
+            "percent": percent,
+            "planned": self.planned,
+            "done": self.done,
+            "failed": self.failed,
+        }
+
+
+def _apply(ctx: OrchestrationContext, run_id: str, idle: int, done: _Done) -> Generator[Any, Any, _Applied]:
     """Apply until nothing is planned, nothing moves any more, or the generation's rounds are used."""
     remaining = 0
     for _ in range(ROUNDS_PER_GENERATION):
         progress = yield ctx.call_activity("apply_archive_run", input=run_id, retry_policy=_RETRY)
         remaining = progress["remaining"]
-        ctx.set_custom_status({"step": "applying", "remaining": remaining})
+        done.done += progress["done"]
+        done.failed += progress["failed"]
+        ctx.set_custom_status(done.status | {"remaining": remaining})
         idle = 0 if progress["done"] or progress["failed"] else idle + 1
         if not remaining or idle >= IDLE_ROUNDS:
             break
@@ -117,7 +152,10 @@ def _wait_until(ctx: OrchestrationContext, instant: str | None) -> Generator[Any
 @blueprint.activity_trigger(input_name="run")
 async def begin_archive_run(run: str) -> dict[str, Any]:
     """Make the run the running one; ``mine`` is false where it waits for another or is over."""
-    begun = await get_application().archiving.begin(UUID(run))
+    app = get_application()
+    begun = await app.archiving.begin(UUID(run))
+    if begun.mine:
+        await app.run_progress.enter(UUID(run), RunStep.SETTLING, 0)
     return {"mine": begun.mine, "correlation_id": begun.correlation_id}
 
 
@@ -134,9 +172,19 @@ async def settle_archive_run(step: dict) -> dict[str, Any]:  # type: ignore[type
 @blueprint.activity_trigger(input_name="run")
 async def plan_archive_run(run: str) -> dict[str, Any]:
     """Plan the run; returns the counts."""
-    archiving = get_application().archiving
-    async with archiving.acting_for(UUID(run)):
-        counts = asdict(await archiving.plan(UUID(run)))
+    app, run_id = get_application(), UUID(run)
+    archiving = app.archiving
+    await app.run_progress.enter(run_id, RunStep.PLANNING, PLANNING_BEGINS)
+    async with archiving.acting_for(run_id):
+        mode = await archiving.mode_of(run_id)
+        if mode is RunMode.PUT_BACK:
+            plan = await app.copy_restoring.plan(run_id)
+        elif mode is RunMode.EDIT:
+            plan = await app.owner_edits.plan(run_id)
+        else:
+            plan = await archiving.plan(run_id)
+        counts = asdict(plan)
+        await app.run_progress.enter(run_id, RunStep.APPLYING, WRITING_BEGINS)
         _log_step("planned", run, **counts)
     return counts
 
@@ -155,13 +203,17 @@ async def apply_archive_run(run: str) -> dict[str, Any]:
 @blueprint.durable_client_input(client_name="client")
 async def finish_archive_run(step: dict, client: df.DurableFunctionsClient) -> dict[str, Any]:  # type: ignore[type-arg] # the worker takes plain types only
     """Write the report and start the next queued run of the configuration."""
-    archiving = get_application().archiving
-    run_id = UUID(step["run_id"])
+    app, run_id = get_application(), UUID(step["run_id"])
+    archiving = app.archiving
     async with archiving.acting_for(run_id):
         finished = await archiving.finish(run_id, step["reason"])
         _log_step("finished", step["run_id"], state=str(finished.state), reason=step["reason"])
-    if finished.next_run_id is not None:
-        await start_archive_run(client, finished.next_run_id)
+        await app.copy_restoring.finished(run_id)
+        month = await app.backfills.advance(run_id)
+    # A backfill's next month waits for everything else (domain.md 2.14).
+    following = finished.next_run_id or month
+    if following is not None:
+        await start_archive_run(client, following)
     return {"state": str(finished.state)}
 
 

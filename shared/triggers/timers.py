@@ -5,6 +5,7 @@ import azure.functions as func
 
 from shared.application import get_application
 from shared.triggers.archive_workflow import drive_archive_run, start_archive_run
+from shared.triggers.verification_workflow import drive_verification, start_verification
 
 blueprint = df.Blueprint()
 
@@ -12,12 +13,21 @@ blueprint = df.Blueprint()
 @blueprint.timer_trigger(arg_name="timer", schedule="0 */5 * * * *", run_on_startup=False, use_monitor=True)
 @blueprint.durable_client_input(client_name="client")
 async def dispatch_due_jobs(timer: func.TimerRequest, client: df.DurableFunctionsClient) -> None:
-    """Claim due jobs, start their runs, and look after runs that lost their orchestration (domain.md 8.2)."""
-    archiving = get_application().archiving
+    """Claim due jobs, start their runs, and look after what lost its orchestration (domain.md 8.2)."""
+    app = get_application()
+    archiving, verifications = app.archiving, app.verifications
     for run_id in await archiving.claim_due_jobs():
         await start_archive_run(client, run_id)
+    for run_id in await app.backfills.claim_due():
+        await start_archive_run(client, run_id)
+    for run_id in await app.overlap_settling.carry_out_due():
+        await start_archive_run(client, run_id)
+    for verification_id in await app.verification_schedule.claim_due_jobs():
+        await start_verification(client, verification_id)
     for run_id in await archiving.runs_to_drive():
         await drive_archive_run(client, run_id)
+    for verification_id in await verifications.to_drive():
+        await drive_verification(client, verification_id)
 
 
 @blueprint.timer_trigger(arg_name="timer", schedule="20 * * * * *", run_on_startup=False, use_monitor=False)
@@ -30,3 +40,11 @@ async def seal_audit_chain(timer: func.TimerRequest) -> None:
 async def forget_idempotency_keys(timer: func.TimerRequest) -> None:
     """Delete the answers to changes that are older than 24 hours."""
     await get_application().idempotency.forget()
+
+
+@blueprint.timer_trigger(arg_name="timer", schedule="0 37 * * * *", run_on_startup=False, use_monitor=True)
+@blueprint.durable_client_input(client_name="client")
+async def expire_overlaps(timer: func.TimerRequest, client: df.DurableFunctionsClient) -> None:
+    """Archive all of the overlaps that nobody decided in time, marked unresolved (domain.md 5.8)."""
+    for run_id in await get_application().overlap_settling.expire_due():
+        await start_archive_run(client, run_id)

@@ -16,6 +16,11 @@ from tests.support.killing import survive_kills
 from tests.support.system import System
 
 EVENTS = 60
+#: What the demonstration has to show beside what it archives.
+SEEN = (
+    *("merged", "consumed", "left_out", "flagged", "overlaps_resolved"),
+    *("modifications_applied", "orphan_modifications", "category_issues"),
+)
 OUTCOMES = (
     *("archived", "unchanged", "updated", "merged", "consumed"),
     *("left_out", "flagged", "locked", "conflict", "failed"),
@@ -33,17 +38,17 @@ PLACES: tuple[dict[str, Any], ...] = (
 )
 
 
+def dev_run(state: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """``./dev run --once`` on a state folder."""
+    command = [sys.executable, "-m", "infra.local", "run", "--once", "--port", "0", "--state", str(state)]
+    return subprocess.run(
+        [*command, *arguments], cwd=ROOT, capture_output=True, text=True, check=False, timeout=900
+    )
+
+
 def run_once(state: Path, *arguments: str) -> tuple[int, dict[str, Any], str]:
     """``./dev run --once --json``: exit status, its JSON, its progress."""
-    command = [sys.executable, "-m", "infra.local", "run", "--once", "--json", "--port", "0"]
-    done = subprocess.run(
-        [*command, "--state", str(state), *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=900,
-    )
+    done = dev_run(state, "--json", *arguments)
     try:
         return done.returncode, json.loads(done.stdout), done.stderr
     except json.JSONDecodeError:
@@ -56,11 +61,11 @@ def test_run_once_archives_everything_and_again_nothing(
     """The demonstration tenant is archived by one command; a second one on its state writes nothing."""
     first_status, first, _ = run_once(tmp_path / "state")
     second_status, second, _ = run_once(tmp_path / "state")
-    rows = [*first["mailboxes"].values(), *second["mailboxes"].values()]
+    rows = [*first["configurations"], *second["configurations"]]
     off = sum(sum(row[name] for name in OUTCOMES) != row["source"] for row in rows)
     lost = sum(row["missing"] + row["doubled"] + row["failed"] for row in rows)
-    written = sum(row["archived"] + row["updated"] for row in second["mailboxes"].values())
-    archived = sum(row["archived"] for row in first["mailboxes"].values())
+    written = sum(row["archived"] + row["updated"] for row in second["configurations"])
+    archived = sum(row["archived"] for row in first["configurations"])
     acceptance_point(
         measured=f"{archived} archived, {lost} lost or doubled, {off} reports off, then {written} written",
         bound="0 lost or doubled, 0 off, 0 written again",
@@ -68,6 +73,34 @@ def test_run_once_archives_everything_and_again_nothing(
     assert (first_status, second_status, lost, off, written) == (0, 0, 0, 0, 0)
     assert len(first["mailboxes"]) == 3
     assert archived > 360
+
+
+def test_demonstration_shows_every_outcome(tmp_path: Path, acceptance_point: AcceptancePoint) -> None:
+    """A line for each configuration: timesheet, overlaps that wait, a calendar of our own, a backfill."""
+    status, report, told = run_once(tmp_path / "state")
+    rows = {
+        (row["purpose"], row["overlap_policy"], row["archive"][:5]): row for row in report["configurations"]
+    }
+    counted = [*OUTCOMES[:1], *SEEN]
+    seen = {name: sum(row[name] for row in report["configurations"]) for name in counted}
+    backfills = [row["backfill"] for row in report["configurations"] if row["backfill"]]
+    text = dev_run(tmp_path / "state").stdout
+    lines = [line for line in text.splitlines() if "@example.com" in line]
+    acceptance_point(
+        measured=f"exit {status}, {len(report['configurations'])} configurations, {seen}, "
+        f"{[backfill['state'] for backfill in backfills]}",
+        bound="exit 0, 6 configurations, each outcome seen, ['completed']",
+    )
+    assert status == 0, told
+    assert len(report["configurations"]) == 6
+    assert all(seen.values()), seen
+    assert rows["timesheet", "auto", "msgra"]["left_out"] > 0
+    assert rows["timesheet", "auto", "msgra"]["overlaps_resolved"] > 0
+    assert rows["general", "flag", "msgra"]["flagged"] > 0
+    assert rows["general", "keep_all", "local"]["archived"] > 60
+    assert [(each["state"], each["progress"]) for each in backfills] == [("completed", 100)]
+    # Each configuration in both tables, and the backfill.
+    assert len(lines) == 13
 
 
 def test_large_scale_tenant(tmp_path: Path, acceptance_point: AcceptancePoint, quick: bool) -> None:
@@ -85,17 +118,38 @@ def test_large_scale_tenant(tmp_path: Path, acceptance_point: AcceptancePoint, q
 
 
 def test_own_calendar_file(tmp_path: Path, acceptance_point: AcceptancePoint) -> None:
-    """An exported calendar with series, exceptions and zones is archived whole."""
-    status, report, told = run_once(
-        tmp_path / "state", "--calendar", str(ROOT / "tests/acceptance/own_calendar.ics")
-    )
+    """An exported calendar is archived whole; overlaps, uncategorised events and hours are told of it."""
+    file = ("--calendar", str(ROOT / "tests/acceptance/own_calendar.ics"))
+    status, report, told = run_once(tmp_path / "state", *file)
     own = next(row for address, row in report["mailboxes"].items() if address.startswith("own"))
     lost = own["missing"] + own["doubled"] + own["failed"]
+    (found,) = report["calendars"]
+    hours = {(line["customer"], line["billing_type"]): line["hours"] for line in found["hours"]["lines"]}
+    again = dev_run(tmp_path / "state", *file)
     acceptance_point(
-        measured=f"{own['archived']} archived, {lost} lost or doubled", bound="11 archived, 0 lost"
+        measured=f"{own['archived']} archived, {lost} lost or doubled, {len(found['overlaps'])} overlap, "
+        f"{len(found['uncategorised'])} uncategorised, {hours}",
+        bound="13 archived, 0 lost, 1 overlap, 8 uncategorised, hours by customer",
     )
     assert (status, lost) == (0, 0), told
-    assert own["archived"] == 11
+    assert own["archived"] == 13
+    (group,) = found["overlaps"]
+    assert {member["subject"] for member in group["members"]} == {"Workshop", "Call inside the workshop"}
+    suggested = {event["subject"]: event["suggestions"] for event in found["uncategorised"]}
+    assert len(found["uncategorised"]) == 8
+    assert suggested["Weekly review"][0]["category"] == "Northwind - non-billable"
+    assert suggested["Weekly review"][0]["evidence"][0]["relation"] == "series"
+    assert hours == {("Acme", "billable"): 4.0, ("Northwind", "non-billable"): 1.0}
+    assert again.returncode == 0, again.stderr
+    for told_to_people in (
+        "1 group of overlapping events:",
+        "2026-10-15 10:00 to 10:30  Call inside the workshop",
+        "8 events without a valid category:",
+        "perhaps Northwind - non-billable (1 × the same series)",
+        "2026-10-07 to 2026-10-08, all day  Trade fair",
+        "Northwind  non-billable",
+    ):
+        assert told_to_people in again.stdout
 
 
 async def test_kill_nine_at_any_moment(
@@ -111,7 +165,7 @@ async def test_kill_nine_at_any_moment(
 
 async def test_thousand_new_events_near_the_bound(acceptance_point: AcceptancePoint) -> None:
     """A thousand new events take little longer than Graph's own limit, and few round trips."""
-    row = (await archive_benchmark.measure(1000, 1, [50.0]))[0]
+    row = (await archive_benchmark.measure(((1, 1000),), [50.0]))[0]
     ours = row["ours"]
     acceptance_point(
         measured=f"{ours['time_over_bound']} of the bound, {ours['round_trips_per_1000']} round trips, "

@@ -19,6 +19,7 @@ from msgraph.generated.users.item.calendars.item.calendar_view.calendar_view_req
 from msgraph_core import GraphClientFactory
 
 from infra.local import identities
+from tests.benchmarks.bare_loop import graph_token
 from tests.support.system import Archive, System
 
 
@@ -57,12 +58,7 @@ async def _connected(system: System, token: str) -> AsyncIterator[GraphServiceCl
 
 async def archive_one_by_one(system: System, archive: Archive) -> tuple[float, float]:
     """Copy every event of the mailbox; wall and CPU seconds of this process."""
-    answer = await system.stack.client.get(
-        f"{system.stack.simulator_url}/msi/token",
-        params={"api-version": "2019-08-01", "resource": "https://graph.microsoft.com"},
-        headers={"X-IDENTITY-HEADER": identities.IDENTITY_HEADER},
-    )
-    token = answer.json()["access_token"]
+    token = await graph_token(system)
     mailbox_id = identities.object_id(archive.address)
     async with _connected(system, token) as client:
         calendars = await client.users.by_user_id(mailbox_id).calendars.get()

@@ -26,8 +26,8 @@ _BODY_BYTES = 4_096
 
 async def measure() -> list[dict[str, Any]]:
     """Seconds by number of events, and the growth from each size to the next."""
-    async with _database() as url:
-        rows = [await _planned(url, events, 300) for events in _SIZES]
+    async with database() as postgres:
+        rows = [await _planned(postgres.url(USER), events, 300) for events in _SIZES]
     for smaller, larger in itertools.pairwise(rows):
         larger["time_over_smaller"] = round(larger["seconds"] / smaller["seconds"], 2)
     return rows
@@ -35,20 +35,21 @@ async def measure() -> list[dict[str, Any]]:
 
 async def measure_memory() -> list[dict[str, Any]]:
     """Peak memory of a window of 50,000 events with bodies of 4 KB, against one of 1,000."""
-    async with _database() as url:
-        rows = [await _planned(url, events, _BODY_BYTES) for events in _MEMORY_SIZES]
+    async with database() as postgres:
+        rows = [await _planned(postgres.url(USER), events, _BODY_BYTES) for events in _MEMORY_SIZES]
     rows[-1]["peak_over_smallest"] = round(rows[-1]["peak_mb"] / rows[0]["peak_mb"], 3)
     return rows
 
 
 @asynccontextmanager
-async def _database() -> AsyncIterator[str]:
+async def database() -> AsyncIterator[Postgres]:
+    """A migrated database on a server of its own."""
     with tempfile.TemporaryDirectory(prefix="aa-bench-") as folder:
         postgres = Postgres(Path(folder) / "postgres", environ={})
         await postgres.start()
         try:
             await migrate(postgres.url(OWNER), Path(folder))
-            yield postgres.url(USER)
+            yield postgres
         finally:
             await postgres.stop()
 

@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from infra.local import environment
 from infra.local.api import Api
@@ -74,12 +75,28 @@ async def _populate(stack: Stack, api: Api) -> dict[str, Any]:
     }
     configuration = (await api.request("POST", "archive-configurations", wanted)).json()
     run = (await api.request("POST", f"archive-configurations/{configuration['id']}/runs")).json()
+    path = f"archive-configurations/{configuration['id']}"
+    async with asyncio.timeout(30):
+        while not (await api.request("GET", f"archive-runs/{run['id']}")).json()["finished_at"]:
+            await asyncio.sleep(0.2)
+    verification = (await api.request("POST", f"{path}/verifications")).json()
+    diary = {"store": "local", "name": "Diary"}
+    local = (await api.request("POST", f"users/{user['id']}/calendars", diary)).json()["local_calendar_id"]
+    event = {"subject": "Review", "start": "2026-01-05T09:00:00Z", "end": "2026-01-05T10:00:00Z"}
+    kept = (await api.request("POST", f"local-calendars/{local}/events", event)).json()
+    tenant = (await api.request("POST", "tenants", {"id": str(uuid4()), "name": "Contoso"})).json()
+    invitation = (await api.request("POST", "invitations", {"address": "invited@example.com"})).json()
     return {
+        "tenant": tenant["id"],
+        "invitation": invitation["id"],
         "address": ADDRESS,
         "strangers": STRANGERS,
         "user": user["id"],
         "configuration": configuration["id"],
         "run": run["id"],
+        "verification": verification["id"],
+        "local_calendar": local,
+        "local_event": kept["id"],
     }
 
 

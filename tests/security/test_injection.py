@@ -90,7 +90,7 @@ async def test_in_every_parameter(api: Caller, people: People, world: World, nam
     for parameter in operation.query.model_fields:
         for kind, text in HOSTILE.items():
             sendable = text.encode("utf-8", "replace").decode()[:60_000]
-            query = request.query | {parameter: sendable}
+            query: dict[str, Any] = {**request.query, parameter: sendable}
             response = await api(operation.method, path, token=people.admin, **query)
             harmless(response, f"{name} {parameter} {kind}")
 

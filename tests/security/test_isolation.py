@@ -25,13 +25,16 @@ RANGE = {"start": "2026-03-01T00:00:00Z", "end": "2026-04-01T00:00:00Z"}
 
 
 @pytest.fixture
-async def people(database: Database) -> list[tuple[User, ArchiveConfiguration]]:
-    """Everyone with a configuration and an appointment that carry a word of his own."""
+async def people(api: Caller, database: Database) -> list[tuple[User, ArchiveConfiguration]]:
+    """Everyone with a calendar, a configuration and an appointment that carry a word of his own."""
+    oids = [api.mailbox(f"p{number}@example.com", f"Word{number:03}") for number in range(CALLERS)]
     async with database.session() as session:
         make = Factory(session)
         found = []
         for number in range(CALLERS):
-            user = await make.user(address=f"p{number}@example.com", display_name=f"Word{number:03}")
+            user = await make.user(
+                object_id=oids[number], address=f"p{number}@example.com", display_name=f"Word{number:03}"
+            )
             configuration = await make.configuration(user, name=f"Word{number:03}")
             await make.job(configuration)
             await make.appointment(await make.archived_event(configuration), subject=f"Word{number:03}")
@@ -76,6 +79,9 @@ class Person:
 
     def _wish(self, turn: int, headers: dict[str, str]) -> tuple[str, str, Any, dict[str, Any]]:
         own = f"v1/archive-configurations/{self._configuration.id}"
+        if self._random.random() < 0.05:
+            # Asked of Graph on behalf of the caller: one token of his for all of his requests.
+            return "GET", f"v1/users/{self._user.id}/calendars", None, {}
         kind = self._random.randrange(5)
         if kind == 0:
             return "GET", "v1/users", None, {}
@@ -97,6 +103,7 @@ async def test_nobody_sees_or_is_taken_for_another(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     api.app.__dict__["rate_limit"] = Unlimited()
+    delegated = watch_tokens(api)
     persons = [Person(api, number, *each) for number, each in enumerate(people)]
     with caplog.at_level(logging.INFO, "shared"):
         await asyncio.gather(*(person.run() for person in persons))
@@ -105,6 +112,8 @@ async def test_nobody_sees_or_is_taken_for_another(
     assert outcomes[200] > CALLERS * REQUESTS / 2
     assert outcomes["cancelled"] > 0
 
+    assert {user for user, _ in delegated} == {str(user.object_id) for user, _ in people}
+    assert all(path.startswith(f"/users/{user}/") for user, path in delegated)
     assert database.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
     assert await busy_connections(worker_database.admin, "test") == 0
     actors = {user.id: f"user:{user.object_id}" for user, _ in people}
@@ -132,6 +141,20 @@ async def test_nobody_sees_or_is_taken_for_another(
             assert not [word for word in words.values() if word != own and word in told]
             seen += 1
     assert seen >= outcomes[200]
+
+
+def watch_tokens(api: Caller) -> list[tuple[str, str]]:
+    """Whose token every delegated call of Graph carries, and what it asks for."""
+    seen: list[tuple[str, str]] = []
+    locate = api.simulator.service.routes.locate
+
+    def watched(call: Any) -> None:
+        if call.caller.user is not None:
+            seen.append((call.caller.user, call.path))
+        locate(call)
+
+    api.simulator.service.routes.locate = watched  # type: ignore[method-assign]
+    return seen
 
 
 class Unlimited:

@@ -2,8 +2,9 @@
 
 import asyncio
 import random
+from collections import Counter
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import Enum, StrEnum
 
 from infra.local.graph_simulator.errors import GraphError, injected
 from infra.local.graph_simulator.faults import Faults, Hit
@@ -12,25 +13,52 @@ LONGEST_DELAY_SECONDS = 60.0
 _STATUSES = (500, 502, 503, 504)
 
 
-class Outer(Enum):
-    """What happens to one HTTP request."""
+class Kind(StrEnum):
+    """Every kind of fault of Graph that a world may have."""
 
-    NOTHING = "nothing"
-    NEVER_SENT = "not connected"
-    RESET_BEFORE = "connection reset before the effect"
-    RESET_AFTER = "connection reset after the effect"
-    HANGS_BEFORE = "no answer and no effect"
-    HANGS_AFTER = "no answer after the effect"
-    DELAYED = "connection reset, the effect comes later"
-    ERROR_BEFORE = "an error before the effect"
-    ERROR_AFTER = "an error after the effect"
-    THROTTLED = "told to wait"
+    NEVER_SENT = "Graph: not connected"
+    RESET_BEFORE = "Graph: connection reset before the effect"
+    RESET_AFTER = "Graph: connection reset after the effect"
+    TIMEOUT_BEFORE = "Graph: timeout without effect"
+    TIMEOUT_AFTER = "Graph: timeout after the effect"
+    DELAYED = "Graph: connection reset, the effect comes later"
+    ERROR_BEFORE = "Graph: error before the effect"
+    ERROR_AFTER = "Graph: error after the effect"
+    THROTTLED_TOLD = "Graph: 429 with Retry-After"
+    THROTTLED_UNTOLD = "Graph: 429 without Retry-After"
+    BUSY_TOLD = "Graph: 503 with Retry-After"
+    BUSY_UNTOLD = "Graph: 503 without Retry-After"
+    PART_THROTTLED = "Graph: part of a batch throttled"
+    PART_ERROR_BEFORE = "Graph: part of a batch fails before the effect"
+    PART_ERROR_AFTER = "Graph: part of a batch fails after the effect"
+    PART_MISSING_BEFORE = "Graph: part of a batch without answer or effect"
+    PART_MISSING_AFTER = "Graph: part of a batch without answer, after the effect"
+    PART_DELAYED = "Graph: part of a batch fails, the effect comes later"
+    STALE = "Graph: stale read"
+    SLOW = "Graph: slow answer"
+
+
+class Outer(Enum):
+    """What happens to one HTTP request; its value is how it is counted."""
+
+    NOTHING = None
+    NEVER_SENT = Kind.NEVER_SENT
+    RESET_BEFORE = Kind.RESET_BEFORE
+    RESET_AFTER = Kind.RESET_AFTER
+    HANGS_BEFORE = Kind.TIMEOUT_BEFORE
+    HANGS_AFTER = Kind.TIMEOUT_AFTER
+    DELAYED = Kind.DELAYED
+    ERROR_BEFORE = Kind.ERROR_BEFORE
+    ERROR_AFTER = Kind.ERROR_AFTER
+    #: Counted by what it is told.
+    THROTTLED = "throttled"
 
 
 _OUTAGE = (
     *(Outer.RESET_AFTER, Outer.HANGS_AFTER, Outer.DELAYED, Outer.ERROR_AFTER),
     *(Outer.RESET_BEFORE, Outer.ERROR_BEFORE, Outer.NEVER_SENT, Outer.NOTHING),
 )
+_PARTS = [kind for kind in Kind if kind.name.startswith("PART_")]
 _OUTER = [fault for fault in Outer if fault is not Outer.NOTHING]
 
 
@@ -72,7 +100,7 @@ class GraphFaults(Faults):
 
     rng: random.Random
     weather: Weather
-    struck: dict[str, int] = field(default_factory=dict)
+    struck: Counter[str] = field(default_factory=Counter)
     #: Loop time until which hardly any answer arrives.
     outage_until: float = 0.0
 
@@ -88,14 +116,15 @@ class GraphFaults(Faults):
     def outer(self) -> Outer:
         """What happens to the next HTTP request."""
         if asyncio.get_running_loop().time() < self.outage_until:
-            return self._count(self.rng.choice(_OUTAGE))
+            return self._drawn(self.rng.choice(_OUTAGE))
         if not self._chance(self.weather.outer):
             return Outer.NOTHING
-        return self._count(self.rng.choice(_OUTER))
+        return self._drawn(self.rng.choice(_OUTER))
 
     def seconds(self) -> float:
         """How long the service takes for one request or sub-request."""
         if self._chance(self.weather.slow):
+            self.count(Kind.SLOW)
             return self.rng.uniform(1.0, 25.0)
         return self.rng.uniform(0.01, 0.4)
 
@@ -109,9 +138,11 @@ class GraphFaults(Faults):
 
     def throttling(self) -> GraphError:
         """A refusal before any effect, with or without Retry-After."""
-        wait = self.rng.choice((None, 1, 2, 5, 10, 19, 30, 90))
+        wait = self.rng.choice((None, None, None, 1, 2, 5, 10, 19, 30, 90))
         if self.rng.random() < 0.7:
+            self.count(Kind.THROTTLED_UNTOLD if wait is None else Kind.THROTTLED_TOLD)
             return injected(429, "ApplicationThrottled", wait)
+        self.count(Kind.BUSY_UNTOLD if wait is None else Kind.BUSY_TOLD)
         return injected(503, "TooManyRequests", wait)
 
     def strike(self, method: str, path: str, *, in_batch: bool, names: frozenset[str]) -> Hit | None:
@@ -120,16 +151,9 @@ class GraphFaults(Faults):
         if method == "GET" and self._chance(self.weather.stale):
             hit.stale_seconds = self.rng.uniform(1.0, LONGEST_DELAY_SECONDS - 1.0)
         if in_batch and self._chance(self.weather.inner):
-            kind = self.rng.randrange(5)
-            self.struck[f"inner {kind}"] = self.struck.get(f"inner {kind}", 0) + 1
-            if kind == 0:
-                hit.error = self.throttling()
-            elif kind == 1:
-                hit.error = self.error()
-            elif kind == 2:
-                hit.missing = True
-            else:
-                self.next_inner = self._inner(kind)
+            kind = self.rng.choice(_PARTS)
+            self.count(kind)
+            self.next_inner = self._inner(kind, hit)
         return hit
 
     next_inner: Inner | None = None
@@ -139,16 +163,30 @@ class GraphFaults(Faults):
         inner, self.next_inner = self.next_inner, None
         return inner
 
-    def _inner(self, kind: int) -> Inner:
-        if kind == 3:
-            return Inner(error_after=self.error())
-        if self.rng.random() < 0.5:
-            return Inner(missing_before=True)
-        return Inner(delayed_seconds=self.delay(), error_after=self.error())
+    def _inner(self, kind: Kind, hit: Hit) -> Inner | None:
+        match kind:
+            case Kind.PART_THROTTLED:
+                hit.error = self.throttling()
+            case Kind.PART_ERROR_BEFORE:
+                hit.error = self.error()
+            case Kind.PART_MISSING_AFTER:
+                hit.missing = True
+            case Kind.PART_ERROR_AFTER:
+                return Inner(error_after=self.error())
+            case Kind.PART_MISSING_BEFORE:
+                return Inner(missing_before=True)
+            case Kind.PART_DELAYED:
+                return Inner(delayed_seconds=self.delay(), error_after=self.error())
+        return None
 
     def _chance(self, probability: float) -> bool:
         return probability > 0 and self.rng.random() < probability
 
-    def _count(self, fault: Outer) -> Outer:
-        self.struck[fault.value] = self.struck.get(fault.value, 0) + 1
+    def count(self, kind: Kind) -> None:
+        """Note that a fault happened."""
+        self.struck[str(kind)] += 1
+
+    def _drawn(self, fault: Outer) -> Outer:
+        if isinstance(fault.value, Kind):
+            self.count(fault.value)
         return fault

@@ -22,8 +22,8 @@ from infra.local.graph_simulator.query import split_target
 from infra.local.graph_simulator.resources import Resources
 from infra.local.graph_simulator.service import Exchange, Service
 from infra.local.graph_simulator.settings import Settings
-from infra.local.graph_simulator.state import State
-from tests.simulation.graph_faults import GraphFaults, Outer
+from tests.simulation.graph_faults import GraphFaults, Kind, Outer
+from tests.simulation.graph_past import RememberingState
 
 BASE_URL = "https://graph.microsoft.com/v1.0"
 _PERMISSIONS = frozenset({"Calendars.ReadWrite", "User.Read.All"})
@@ -47,6 +47,15 @@ class FaultyService(Service):
     """The simulator's service with the faults that rules cannot express."""
 
     faults: GraphFaults
+    past: RememberingState
+
+    def _handle(self, call: Call, due: float) -> Answer:
+        seconds, call.stale_seconds = call.stale_seconds, 0.0
+        if not seconds or call.mailbox is None:
+            return super()._handle(call, due)
+        self.faults.count(Kind.STALE)
+        with self.past.seconds_ago(call.mailbox, seconds):
+            return super()._handle(call, due)
 
     async def _answer(self, call: Call, exchange: Exchange, hit: Hit | None, due: float) -> Answer | None:
         inner = self.faults.take_inner()
@@ -80,9 +89,10 @@ class GraphWorld:
             ical_uid_per_occurrence=rng.random() < 0.5,
             page_size_max=rng.choice((1000, 1000, 7, 3)),
         )
-        self.state = State()
+        self.state = RememberingState()
         self.counters = Counters()
         self.service = FaultyService(self.state, self.settings, self.counters, faults)
+        self.service.past = self.state
         self.service.resources = Resources(self.state, self.settings, self.service.store)
         self.loader = Loader(self.state, self.settings)
         self.server_context = contextvars.copy_context()

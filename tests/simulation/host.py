@@ -2,9 +2,10 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.clock import Clock
 from shared.database.engine import Database
@@ -16,6 +17,8 @@ from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.service import ArchivingService
 from shared.services.audit import AuditWriter
 from shared.services.mailbox_pauses import MailboxPauses
+from shared.services.overlap_settling import OverlapSettling
+from shared.services.period_locking import PeriodLocking
 from shared.settings import Settings
 from tests.simulation.graph_world import GraphTransport, GraphWorld
 from tests.simulation.postgres_wire import PostgresWire
@@ -79,6 +82,22 @@ class SimulatedGraphClient(GraphClient):
         return self._http
 
 
+class WarmDatabase(Database):
+    """The real database, whose SQL is compiled once for all processes of all seeds."""
+
+    _dialect: ClassVar[Any] = None
+    _compiled: ClassVar[Any] = None
+
+    def _make_engine(self) -> AsyncEngine:
+        engine = super()._make_engine()
+        inner: Any = engine.sync_engine
+        kind = WarmDatabase
+        if kind._dialect is None:
+            kind._dialect, kind._compiled = inner.dialect, inner._compiled_cache
+        inner.dialect, inner._compiled_cache = kind._dialect, kind._compiled
+        return engine
+
+
 class Host:
     """A worker process. After ``die`` nothing it still tries has any effect."""
 
@@ -92,12 +111,15 @@ class Host:
         self.told: dict[str, datetime] = {}
         self._wire = wire
         self._transport = GraphTransport(graph, name, self._told)
-        self.database = Database(settings, application_name=name)
+        self.database = WarmDatabase(settings, application_name=name)
         self._client = SimulatedGraphClient(settings, self._transport)
         typed: Clock = clock
         throttle = Throttle(MailboxPauses(self.database), typed)
         calendars = CalendarAdapter(self._client, throttle)
-        self.archiving = ArchivingService(ArchivingPorts(self.database, calendars, typed, settings))
+        ports = ArchivingPorts(self.database, calendars, typed, settings)
+        self.archiving = ArchivingService(ports)
+        self.locking = PeriodLocking(typed, AuditWriter(typed))
+        self.settling = OverlapSettling(ports)
         self.runs = ArchiveRunService(self.database, typed, AuditWriter(typed))
         self.activities: set[asyncio.Task[Any]] = set()
 

@@ -17,7 +17,15 @@ type Keyed = dict[str, Json]
 
 _ZONES = ("UTC", "Europe/Berlin", "Pacific Standard Time", "America/New_York", "Asia/Tokyo")
 _WORDS = ("Review", "Lunch", "Acme", "Travel", "Planning", "日本語", "Ünïcode", "Extended", "1:1")
-_CATEGORIES = ("Acme - billable", "Beta - non-billable", "Online", "Break - non-billable")
+_CATEGORIES = (
+    *("Acme - billable", "Beta - non-billable", "Online", "Break - non-billable", "Acme - billable"),
+    *("acme - non-billable", "Billable - Beta", "Smith - Jones - billable", "Acme", "Acme - perhaps"),
+)
+_ENTRIES = ("Extended", "Extension", "Shortened", "Shortened, at last", "Early start", "Started late")
+_COPIED = (
+    *("subject", "body", "start", "end", "isAllDay"),
+    *("showAs", "categories", "sensitivity", "importance"),
+)
 _FAR = 10**17
 DAYS = 10
 
@@ -48,7 +56,7 @@ class Person:
         self._by_name = {calendar.name: calendar for calendar in self.mailbox.calendars.values()}
         #: Every version a source key ever had in the source calendar or elsewhere in the mailbox.
         self.history: dict[str, list[Json]] = {}
-        #: Archive keys of copies the person edited or deleted.
+        #: Archive keys of copies the person edited or deleted: nobody writes to those against their will.
         self.touched: set[str] = set()
         self.log: list[str] = []
 
@@ -94,6 +102,7 @@ class Person:
             (self._delete, 2),
             (self._move, 2),
             (self._duplicate, 3),
+            (self._modify, 3),
             (self._rezone, 1),
             (self._cancel, 1),
             (self._recreate, 1),
@@ -126,6 +135,8 @@ class Person:
             entry["recurrence"] = self._recurrence(entry)
         elif kind < 0.2 and self._events():
             entry = self._copy_of(rng.choice(self._events())) or entry
+        elif kind < 0.3 and self._events():
+            entry = self._beside(rng.choice(self._events())) or entry
         self._graph.loader.load_event(self.source, entry)
 
     def _entry(self) -> Json:
@@ -147,6 +158,7 @@ class Person:
             "showAs": rng.choice(("busy", "free", "tentative", "oof", "unknown")),
             "categories": rng.sample(_CATEGORIES, rng.randrange(3)),
             "sensitivity": rng.choice(("normal", "normal", "private")),
+            "importance": rng.choice(("normal", "normal", "high", "low")),
         }
         if rng.random() < 0.15:
             address = {"address": "bob@example.test", "name": "Bob"}
@@ -177,8 +189,41 @@ class Person:
         if event.recurrence is not None:
             return None
         item = raw_json(event)
-        kept = ("subject", "body", "start", "end", "isAllDay", "showAs", "categories", "sensitivity")
+        kept = (
+            "subject",
+            "body",
+            "start",
+            "end",
+            "isAllDay",
+            "showAs",
+            "categories",
+            "sensitivity",
+            "importance",
+        )
         return {name: item[name] for name in kept}
+
+    def _modify(self) -> None:
+        event = self._pick()
+        entry = self._beside(event) if event else None
+        if entry is not None:
+            self._graph.loader.load_event(self.source, entry)
+
+    def _beside(self, event: Event) -> Json | None:
+        """An entry that says how a meeting really went, or nearly so (domain.md 4)."""
+        if event.recurrence is not None or event.span.all_day:
+            return None
+        rng = self._rng
+        edge = rng.choice((event.span.start, event.span.end))
+        start = edge + timedelta(minutes=rng.choice((-30, -15, -5, 0, 0, 0, 5, 6)))
+        end = start + timedelta(minutes=rng.choice((5, 15, 15, 30, 30)))
+        zone = event.span.start_zone
+        return {
+            "subject": rng.choice(_ENTRIES),
+            "body": {"contentType": "html", "content": f"<p>Entry {rng.randrange(1000)}</p>"},
+            "start": {"dateTime": start.replace(tzinfo=None).isoformat(), "timeZone": zone},
+            "end": {"dateTime": end.replace(tzinfo=None).isoformat(), "timeZone": zone},
+            "categories": rng.choice(([], [], [rng.choice(_CATEGORIES)])),
+        }
 
     def _duplicate(self) -> None:
         event = self._pick()
@@ -198,7 +243,8 @@ class Person:
             {"subject": f"{rng.choice(_WORDS)} edited {rng.randrange(1000)}"},
             {"body": {"contentType": "html", "content": f"<p>Edited {rng.randrange(1000)}</p>"}},
             {"categories": rng.sample(_CATEGORIES, rng.randrange(3))},
-            {"showAs": rng.choice(("busy", "free", "tentative"))},
+            {"showAs": rng.choice(("busy", "free", "tentative", "oof", "workingElsewhere"))},
+            {"importance": rng.choice(("normal", "high", "low"))},
             {"location": {"displayName": f"Room {rng.randrange(9)}"}},
         ]
         self._patch(event, **rng.choice(fields))

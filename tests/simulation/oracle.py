@@ -9,12 +9,15 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from tests.simulation.deciding import named
+from tests.simulation.locking import Frozen
 from tests.simulation.mailbox import archive_key_of, key_of, property_of
+from tests.simulation.rules import Expected, Policies, Settled, Told, day_start, expect, shown, told
 
 type Json = dict[str, Any]
 
@@ -52,6 +55,11 @@ class Facts:
     rows: Sequence[Mapping[str, Any]]
     operations: Sequence[Mapping[str, Any]]
     appointments: Sequence[Mapping[str, Any]]
+    policies: Policies
+    settled: Sequence[Settled]
+    #: Archive keys of the copies that were there before the last run.
+    copied: set[str]
+    frozen: Frozen | None = None
     problems: list[str] = field(default_factory=list)
 
     def judge(self) -> list[str]:
@@ -62,9 +70,11 @@ class Facts:
             if found not in known:
                 self.problems.append(f"a copy carries the unknown archive key {found[:12]}")
         final = self.last.owned(self.zone)
-        self._living(final, by_key)
+        expected = self._living(final, by_key)
         self._vanished(final, by_key, known)
-        self._recorded(final)
+        self._recorded(final, expected)
+        if self.frozen is not None:
+            self.problems += self.frozen.violations(self.copies, self.touched)
         return self.problems
 
     def _copies_by_key(self) -> dict[str, Json]:
@@ -76,26 +86,78 @@ class Facts:
             self.problems.append("a copy carries no archive key")
         return {archive_key_of(copy): copy for copy in self.copies}
 
-    def _living(self, final: Mapping[str, Json], by_key: Mapping[str, Json]) -> None:
-        """Every event of the last plan: one copy that says what it says, its own or its duplicate's."""
+    def _living(self, final: Mapping[str, Json], by_key: Mapping[str, Json]) -> Expected:
+        """Every event of the last plan: where the rules of domain.md 2 to 6 put it, and its copy says so."""
         rows = {row["source_key"]: row for row in self.rows}
         groups: dict[tuple[Any, ...], list[str]] = defaultdict(list)
         for key, item in final.items():
             groups[sameness(item)].append(key)
+        standing = []
         for key, item in final.items():
             row = rows.get(key)
             if row is None:
                 self.problems.append(f"{name(item)} was read but is not in the map")
-                continue
-            group = groups[sameness(item)]
-            if row["state"] == "merged":
-                self._merged(key, item, row, group, rows, by_key)
-            elif row["archive_key"] in self.touched:
-                continue
-            elif row["archive_key"] not in by_key:
-                self.problems.append(f"{name(item)} has no copy (row {row['state']})")
+            elif row["state"] == "merged":
+                self._merged(key, item, row, groups[sameness(item)], rows, by_key)
             else:
-                self._says(item, by_key[row["archive_key"]])
+                standing.append(told(item, key, self.zone))
+        locked = {key for key, row in rows.items() if self._is_locked(row, final.get(key), by_key)}
+        for keys in groups.values():
+            if locked.isdisjoint(keys):
+                self._stand_apart([rows[key] for key in keys if key in rows], final)
+        unwanted = {key for key, row in rows.items() if row["state"] == "removed_by_owner"}
+        archived = {key for key, row in rows.items() if self._had_copy(row)}
+        expected = expect(standing, self.policies, archived, unwanted, self.settled, named)
+        for event in standing:
+            if event.key not in unwanted and event.key not in locked:
+                self._placed(event, expected, rows[event.key], by_key)
+        for key in locked:
+            expected.archived.pop(key, None)
+        return expected
+
+    def _is_locked(self, row: Mapping[str, Any], item: Json | None, by_key: Mapping[str, Json]) -> bool:
+        """Whether an event's source or its copy lies in the locked period."""
+        there = (item, by_key.get(row["archive_key"]))
+        return self.frozen is not None and any(each and self.frozen.holds(each) for each in there)
+
+    def _had_copy(self, row: Mapping[str, Any]) -> bool:
+        """Whether the last plan had to take an event for archived: nobody looks for what owners deleted."""
+        mine = row["archive_key"]
+        return mine in self.copied or (mine in self.touched and row["copy_id"] is not None)
+
+    def _stand_apart(self, rows: Sequence[Mapping[str, Any]], final: Mapping[str, Json]) -> None:
+        """Of duplicates one is archived, more only where more were before they became duplicates (2.9)."""
+        standing = [row for row in rows if row["state"] != "merged"]
+        fresh = [row for row in standing if not self._had_copy(row) and row["state"] != "removed_by_owner"]
+        if len(standing) > 1 and fresh:
+            what = name(final[fresh[0]["source_key"]])
+            self.problems.append(f"{what} stands beside its duplicate ({fresh[0]['state']})")
+
+    def _placed(
+        self, event: Told, expected: Expected, row: Mapping[str, Any], by_key: Mapping[str, Json]
+    ) -> None:
+        key, state, copy = event.key, row["state"], by_key.get(row["archive_key"])
+        what = name(event.item)
+        wanted = (
+            "consumed"
+            if key in expected.consumed
+            else "left_out"
+            if key in expected.left_out
+            else "flagged"
+            if key in expected.flagged
+            else "present"
+        )
+        if state != wanted:
+            self.problems.append(f"{what} is {state}, not {wanted}")
+        elif wanted == "consumed" and row["merged_into"] != expected.consumed[key]:
+            self.problems.append(f"{what} is consumed by {row['merged_into']}, not {expected.consumed[key]}")
+        elif wanted in ("left_out", "flagged") and copy is not None:
+            self.problems.append(f"{what} is {state} and has a copy")
+        elif wanted == "present" and row["archive_key"] not in self.touched:
+            if copy is None:
+                self.problems.append(f"{what} has no copy")
+            else:
+                self._says(expected.archived[key], copy)
 
     def _merged(
         self,
@@ -109,8 +171,8 @@ class Facts:
         into = row["merged_into"]
         if into not in group or into == key:
             self.problems.append(f"{name(item)} is merged into something that is no duplicate of it")
-        elif rows[into]["archive_key"] not in by_key and rows[into]["archive_key"] not in self.touched:
-            self.problems.append(f"{name(item)} is merged into an event without a copy")
+        elif rows[into]["state"] == "merged":
+            self.problems.append(f"{name(item)} is merged into an event that is merged itself")
         if row["archive_key"] in by_key:
             self.problems.append(f"{name(item)} is merged but has a copy too")
 
@@ -139,10 +201,16 @@ class Facts:
                 continue
             source = known.get(found, row["source_key"])
             versions = [*self.history.get(source, ()), *self.history.get(row["source_key"], ())]
-            if not any(content(version) == content(copy) for version in versions):
+            if not any(self._may_say(version, copy) for version in versions):
                 self.problems.append(f"the copy {copy['subject']!r} says what its source never said")
 
-    def _recorded(self, final: Mapping[str, Json]) -> None:
+    def _may_say(self, version: Json, copy: Json) -> bool:
+        """Whether a copy is one of a version, whatever modifications and automation made of it."""
+        wanted, found = content(version), content(copy)
+        made = {"start", "end", "sensitivity", "showAs"}
+        return all(found[each] == value for each, value in wanted.items() if each not in made)
+
+    def _recorded(self, final: Mapping[str, Json], expected: Expected) -> None:
         """Our own record: one appointment for each copy, which says what the source says."""
         recorded = {appointment["archived_event_id"]: appointment for appointment in self.appointments}
         for row in self.rows:
@@ -154,10 +222,10 @@ class Facts:
             elif appointment is None:
                 self.problems.append(f"{what} has a copy but no appointment")
             elif row["archive_key"] not in self.touched:
-                self._agrees(what, row, appointment, final.get(row["source_key"]))
+                self._agrees(what, row, appointment, expected.archived.get(row["source_key"]))
 
     def _agrees(
-        self, what: str, row: Mapping[str, Any], appointment: Mapping[str, Any], source: Json | None
+        self, what: str, row: Mapping[str, Any], appointment: Mapping[str, Any], source: Told | None
     ) -> None:
         if appointment["revision"] != row["revision"]:
             self.problems.append(f"{what}: the appointment has another revision than the copy")
@@ -165,18 +233,28 @@ class Facts:
             return
         if appointment["source_deleted_at"] is not None:
             self.problems.append(f"{what}: the appointment's source counts as deleted")
-        said = source["subject"], source["start"]["dateTime"][:19], source["end"]["dateTime"][:19]
+        said = source.item["subject"], *_times(source)
         found = tuple(appointment[name] for name in ("subject", "start_at", "end_at"))
         if (found[0], *(f"{moment:%Y-%m-%dT%H:%M:%S}" for moment in found[1:])) != said:
             self.problems.append(f"{what}: the appointment says {found}, not {said}")
 
-    def _says(self, item: Json, copy: Json) -> None:
-        wanted, found = content(item), content(copy)
+    def _says(self, event: Told, copy: Json) -> None:
+        start, end = _times(event)
+        wanted = content(event.item) | {"start": start, "end": end} | shown(event, self.policies)
+        wanted["showAs"] = "busy" if wanted["showAs"] == "unknown" else wanted["showAs"]
+        found = content(copy)
         for field_name, value in wanted.items():
             if found[field_name] != value:
                 self.problems.append(
-                    f"the copy of {name(item)} says {field_name} {found[field_name]!r}, not {value!r}"
+                    f"the copy of {name(event.item)} says {field_name} {found[field_name]!r}, not {value!r}"
                 )
+
+
+def _times(event: Told) -> tuple[str, str]:
+    """Start and end as Graph writes them: changed by modifications, else as the source says."""
+    if event.applied:
+        return f"{event.start:%Y-%m-%dT%H:%M:%S}", f"{event.end:%Y-%m-%dT%H:%M:%S}"
+    return event.item["start"]["dateTime"][:19], event.item["end"]["dateTime"][:19]
 
 
 def archive_key(configuration_id: UUID, key: str) -> str:
@@ -187,15 +265,7 @@ def archive_key(configuration_id: UUID, key: str) -> str:
 def owning_start(item: Json, zone: ZoneInfo) -> datetime:
     """The instant that decides to which window an event belongs (domain.md 2.2)."""
     start = datetime.fromisoformat(item["start"]["dateTime"])
-    if not item["isAllDay"]:
-        return start.replace(tzinfo=UTC)
-    midnight = start.replace(hour=0, minute=0, second=0, microsecond=0)
-    for minutes in range(0, 24 * 60, 30):
-        local = (midnight + timedelta(minutes=minutes)).replace(tzinfo=zone)
-        instant = local.astimezone(UTC)
-        if instant.astimezone(zone).replace(tzinfo=None) == local.replace(tzinfo=None):
-            return instant
-    return midnight.replace(tzinfo=UTC)
+    return day_start(start, zone) if item["isAllDay"] else start.replace(tzinfo=UTC)
 
 
 def content(item: Json) -> Json:

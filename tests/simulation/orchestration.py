@@ -3,11 +3,13 @@
 import asyncio
 import inspect
 import random
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -38,6 +40,19 @@ def _generator_of(builder: Any) -> Any:
 
 
 _ORCHESTRATOR = _generator_of(archive_workflow.archive_calendar)
+
+
+class Mishap(StrEnum):
+    """Every kind of fault of the processes that a world may have."""
+
+    CRASH_AT_CALL = "host: crash at a database call"
+    CRASH_AT_TIME = "host: crash at any moment"
+    CANCELLED = "host: shut down while at work"
+    TWIN = "host: activity executed twice at once"
+    ZOMBIE = "host: activity still executed after its message came again"
+    DOUBLE_START = "host: orchestration started twice"
+    CLOCK_STEP = "host: clock set by seconds"
+    CLOCK_JUMP = "host: clock jumps by minutes"
 
 
 @dataclass(slots=True)
@@ -100,6 +115,7 @@ class Durable:
         self.strays: set[asyncio.Task[Any]] = set()
         self._executions = 0
         self.failures: list[str] = []
+        self.mishaps: Counter[str] = Counter()
 
     def alive(self, run_id: UUID) -> bool:
         """Whether an instance of the run is at work."""
@@ -113,6 +129,8 @@ class Durable:
     def start(self, run_id: UUID) -> None:
         """Start an instance, now and then twice."""
         count = 2 if self._rng.random() < self.trouble.double_start else 1
+        if count == 2:
+            self.mishaps[Mishap.DOUBLE_START] += 1
         if self.alive(run_id):
             count -= 1
         for _ in range(count):
@@ -173,7 +191,9 @@ class Durable:
             if self._rng.random() < self.trouble.twin:
                 delay = self._rng.choice((0.0, self._rng.uniform(0, 2), self._rng.uniform(0, 60)))
                 executions.append(self._later(delay, run_id, name, given))
+                self.mishaps[Mishap.TWIN] += 1
             done, pending = await asyncio.wait(executions, return_when=asyncio.FIRST_COMPLETED)
+            self.mishaps[Mishap.ZOMBIE] += len(pending)
             self.strays |= pending
             for execution in executions:
                 execution.add_done_callback(self._forget)
@@ -229,10 +249,13 @@ class Durable:
         if self._rng.random() < self.trouble.crash:
             if self._rng.random() < 0.5:
                 self._hosts.kill_at_call(host, self._rng.randrange(1, 60))
+                self.mishaps[Mishap.CRASH_AT_CALL] += 1
             else:
+                self.mishaps[Mishap.CRASH_AT_TIME] += 1
                 timers.append(loop.call_later(delay, self._hosts.kill, host, self._rng.random() < 0.5))
         elif self._rng.random() < self.trouble.cancel:
             timers.append(loop.call_later(delay, host.cancel, work))
+            self.mishaps[Mishap.CANCELLED] += 1
         return timers
 
     async def _call(self, host: Host, run_id: UUID, name: str, given: Any) -> Any:

@@ -1,7 +1,13 @@
 """What is needed of PostgreSQL's wire protocol: messages read, and a few answers made up."""
 
+import re
 import struct
+from functools import lru_cache
 
+CANCEL_REQUEST = struct.pack("!II", 16, 80877102)
+_HAS_EFFECT = re.compile(
+    rb"\bFOR\s+(NO\s+KEY\s+)?(UPDATE|SHARE|KEY)\b|advisory|set_config|nextval|setval", re.IGNORECASE
+)
 READY = b"Z\x00\x00\x00\x05"
 
 
@@ -75,6 +81,24 @@ def application_of(startup: bytes) -> str:
     return pairs.get(b"application_name", b"").decode()
 
 
+def parsed_of(call: bytes) -> tuple[bytes, bytes]:
+    """Name and SQL text of the statement that a call begins by parsing."""
+    (length,) = struct.unpack_from("!I", call, 1)
+    name, text, _ = call[5 : 1 + length].split(b"\0", 2)
+    return name, text
+
+
+def statements_of(call: bytes) -> list[bytes]:
+    """The names of the statements that a call executes."""
+    return [body.split(b"\0", 2)[1] for kind, body in messages(call) if kind == b"B"]
+
+
+@lru_cache(4096)
+def only_reads(text: bytes) -> bool:
+    """Whether a statement neither changes nor locks anything."""
+    return text.lstrip()[:6].upper() == b"SELECT" and not _HAS_EFFECT.search(text)
+
+
 def simple_query(statement: bytes) -> bytes:
     """A simple Query message."""
     return b"Q" + struct.pack("!I", 5 + len(statement)) + statement + b"\0"
@@ -82,6 +106,12 @@ def simple_query(statement: bytes) -> bytes:
 
 BEGIN = simple_query(b"BEGIN;")
 BEGUN = b"C\x00\x00\x00\x0aBEGIN\0" + READY + b"T"
+COMMIT = simple_query(b"COMMIT;")
+COMMIT_AND_BEGIN = simple_query(b"COMMIT;BEGIN;")
+COMMITTED = b"C\x00\x00\x00\x0bCOMMIT\0" + READY + b"I"
+SYNC = b"S\x00\x00\x00\x04"
+CLOSED = b"3\x00\x00\x00\x04"
+ROLL_BACK = simple_query(b"ROLLBACK;")
 ROLLED_BACK = b"C\x00\x00\x00\x0dROLLBACK\0" + READY + b"I"
 PONG = b"2\x00\x00\x00\x04I\x00\x00\x00\x04" + READY + b"T"
 ROLLBACK = simple_query(b"ROLLBACK")

@@ -1,8 +1,12 @@
 """A plain connection of the administrator, to look at PostgreSQL while the simulated world stands still."""
 
+import os
+import signal
 import socket
 import struct
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from tests.simulation.postgres_protocol import count_ready, messages, row_of
@@ -24,6 +28,9 @@ class Prober:
     _socket: socket.socket = field(init=False)
 
     def __post_init__(self) -> None:
+        self._connect()
+
+    def _connect(self) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.connect(self.path)
         parameters = f"user\0{self.user}\0database\0{self.database}\0\0".encode()
@@ -60,6 +67,43 @@ class Prober:
     def terminate(self, pid: int) -> None:
         """End a backend that waits for a lock."""
         self.query(f"SELECT pg_terminate_backend({pid})")
+
+    def prepare(self) -> None:
+        """Make the database behave the same whatever ran on it before, and however fast."""
+        self.query(
+            f'ALTER DATABASE "{self.database}" SET plan_cache_mode = force_generic_plan;'
+            f'ALTER DATABASE "{self.database}" SET jit = off'
+        )
+        tables = self.query("SELECT oid::regclass::text FROM pg_class WHERE relkind = 'r' AND oid > 16383")
+        self.query(";".join(f"ALTER TABLE {name} SET (autovacuum_enabled = off)" for (name,) in tables))
+
+    def empty(self, tables: Sequence[str]) -> None:
+        """Truncate those of the tables that have rows; the migrations' own rows stay."""
+        filled = self.query(
+            " UNION ALL ".join(f"SELECT '{table}' WHERE EXISTS (SELECT FROM {table})" for table in tables)  # noqa: S608
+        )
+        if filled:
+            self.query(f"TRUNCATE {', '.join(name for (name,) in filled)} CASCADE")
+
+    def restart_server(self) -> None:
+        """Kill a backend: the server ends all others, recovers from its log and comes back."""
+        victim = Prober(self.path, self.database)
+        ((pid,),) = victim.query("SELECT pg_backend_pid()")
+        os.kill(int(pid), signal.SIGKILL)
+        victim.close()
+        # Ours is ended by the restart itself; before that a new connection could still reach the old server.
+        self._socket.settimeout(_LONGEST_SECONDS)
+        with suppress(ConnectionError):
+            while self._socket.recv(1 << 16):
+                pass
+        self._socket.close()
+        deadline = time.perf_counter() + _LONGEST_SECONDS
+        while time.perf_counter() < deadline:
+            with suppress(OSError, Stalled):
+                self._connect()
+                return
+            time.sleep(0.002)
+        raise Stalled("PostgreSQL did not come back")
 
     def query(self, statement: str) -> list[list[str]]:
         """The rows of a statement as text."""

@@ -11,19 +11,20 @@ from infra.local.graph_simulator import ids
 from infra.local.graph_simulator.model import Stamp
 from shared.database.models import Base
 from shared.settings import Settings
+from tests.simulation.backends import Backends
 from tests.simulation.host import EPOCH
+from tests.simulation.judging import Verdict
 from tests.simulation.postgres_wire import PostgresWire
 from tests.simulation.prober import Prober, Stalled
 from tests.simulation.virtual_loop import VirtualLoop
-from tests.simulation.world import Verdict, World
+from tests.simulation.world import World
 
 
-def run_seed(seed: int, settings: Settings, socket_path: str, database: str) -> Verdict:
+def run_seed(seed: int, settings: Settings, prober: Prober, backends: Backends) -> Verdict:
     """Simulate one world on an empty database."""
     verdict = Verdict(seed)
-    prober = Prober(socket_path, database)
-    prober.query(f"TRUNCATE {', '.join(table.name for table in Base.metadata.sorted_tables)}")
-    wire = PostgresWire(prober)
+    prober.empty([table.name for table in Base.metadata.sorted_tables])
+    wire = PostgresWire(prober, backends)
     loop = VirtualLoop(wire)
     try:
         with _determined(seed, loop):
@@ -38,8 +39,8 @@ def run_seed(seed: int, settings: Settings, socket_path: str, database: str) -> 
 
         verdict.problems.append("".join(traceback.format_exception(error)))
     finally:
+        wire.close()
         loop.close()
-        prober.close()
     return verdict
 
 

@@ -53,5 +53,5 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     ) -> tuple[asyncio.Transport, asyncio.Protocol]:
         """Connect to PostgreSQL; asyncpg is the only caller."""
         protocol = protocol_factory()
-        transport = self.wire.connect(self, protocol, str(path))
+        transport = self.wire.connect(self, protocol)
         return transport, protocol

@@ -1,34 +1,85 @@
-"""Simulating many seeds one after another, in this process or in one of several."""
+"""Simulating many seeds one after another: a process with a PostgreSQL of its own, emptied before each."""
 
 import asyncio
+import atexit
 import gc
 import logging
+import os
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from shared.database.connection_url import connect_arguments
+from shared.settings import Settings
+from tests.simulation.backends import Backends
+from tests.simulation.judging import Verdict
+from tests.simulation.prober import Prober
 from tests.simulation.seed import run_seed
-from tests.simulation.world import Verdict
-from tests.support.postgres import TestServer
+from tests.support.postgres import shared_server
 from tests.support.settings import make_settings
 
-
-def simulate_all(part: tuple[TestServer, range]) -> list[Verdict]:
-    """The verdicts of a part of the seeds."""
-    return list(simulate(*part))
+_MEMORY = Path("/dev/shm")
 
 
-def simulate(server: TestServer, seeds: Iterable[int]) -> Iterator[Verdict]:
-    """Simulate seeds on a database of their own, which is emptied before each."""
+class Worker:
+    """One process's server, database and connections."""
+
+    def __init__(self, settings: Settings, path: str, database: str) -> None:
+        self._settings = settings
+        self._prober = Prober(path, database)
+        self._prober.prepare()
+        self._backends = Backends(path)
+
+    def simulate(self, seeds: Iterable[int]) -> Iterator[Verdict]:
+        """What became of each seed, in order."""
+        for seed in seeds:
+            yield run_seed(seed, self._settings, self._prober, self._backends)
+
+    def close(self) -> None:
+        """Give the connections up."""
+        self._backends.close()
+        self._prober.close()
+
+
+@contextmanager
+def make_worker() -> Iterator[Worker]:
+    """A worker for this process."""
     logging.disable(logging.CRITICAL)
-    database = asyncio.run(server.clone("simulation"))
-    # What is loaded stays: looking through it again and again takes a fifth of the time.
-    gc.freeze()
-    gc.set_threshold(100_000, 20, 20)
-    try:
+    # It is restarted in the middle, so it has to be ours; in memory where there is a folder in memory.
+    os.environ.pop("DATABASE_URL", None)
+    if _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK):
+        os.environ["TMPDIR"] = str(_MEMORY)
+    with TemporaryDirectory(prefix="aa-simulation-") as folder, shared_server(Path(folder)) as server:
+        database = asyncio.run(server.clone("simulation"))
         settings = make_settings(database_url=database.user, migration_database_url=database.owner)
         target = connect_arguments(settings, settings.database_url.get_secret_value(), "simulation")
         path = f"{target['host']}/.s.PGSQL.{target.get('port') or 5432}"
-        for seed in seeds:
-            yield run_seed(seed, settings, path, database.name)
-    finally:
-        asyncio.run(server.drop(database.name))
+        worker = Worker(settings, path, database.name)
+        # What is loaded stays: looking through it again and again takes a fifth of the time.
+        gc.freeze()
+        gc.set_threshold(100_000, 20, 20)
+        try:
+            yield worker
+        finally:
+            worker.close()
+
+
+class _Process:
+    """This process as one of several."""
+
+    worker: Worker | None = None
+
+
+def begin() -> None:
+    """Make this process a worker until it ends."""
+    stack = ExitStack()
+    _Process.worker = stack.enter_context(make_worker())
+    # Before the temporary folder is removed by its own exit function.
+    atexit.register(stack.close)
+
+
+def simulate_part(seeds: range) -> list[Verdict]:
+    """The verdicts of a part of the seeds, in a process that began as a worker."""
+    assert _Process.worker is not None
+    return list(_Process.worker.simulate(seeds))

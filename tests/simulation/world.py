@@ -2,71 +2,45 @@
 
 import asyncio
 import random
-from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 from shared import telemetry
-from shared.database.engine import Database
 from shared.database.models import ArchiveConfiguration, Job, User
+from shared.domain.archive_run import RunMode
 from shared.domain.caller import Caller, Role
+from shared.domain.locked_periods import EVERY_CUSTOMER, LockedPeriod
 from shared.errors import AdminAssistantError
 from shared.settings import Settings
-from tests.simulation import accounts
+from tests.simulation import deciding
+from tests.simulation.database_faults import DatabaseFaults
 from tests.simulation.graph_faults import GraphFaults, Weather
 from tests.simulation.graph_world import BASE_URL, GraphWorld
-from tests.simulation.host import EPOCH, Host, HostClock
+from tests.simulation.host import EPOCH, Host, HostClock, WarmDatabase
+from tests.simulation.judging import Judge, Verdict
 from tests.simulation.limits import Limits
-from tests.simulation.mailbox import DAYS, Json, Person, key_of
-from tests.simulation.oracle import Facts, Snapshot
-from tests.simulation.orchestration import Durable, Fleet, Trouble, current_activity
-from tests.simulation.postgres_wire import Break, PostgresWire, WireFaults
+from tests.simulation.locking import freeze
+from tests.simulation.mailbox import DAYS, Person
+from tests.simulation.orchestration import Durable, Fleet, Mishap, Trouble
+from tests.simulation.postgres_wire import PostgresWire
+from tests.simulation.rules import Policies
 from tests.simulation.virtual_loop import VirtualLoop
 
 FIRST_DAY = datetime(2026, 2, 21, tzinfo=UTC)
 _TICK = 300.0
+_EXPIRY = 31 * 86_400.0
 _LONGEST_STORM = 6 * 3600.0
 _LONGEST_CALM = 48 * 3600.0
 # Half of what a lease leaves beyond a batch.
 _LARGEST_SKEW = 6.0
-
-
-@dataclass(slots=True)
-class Verdict:
-    """What became of one seed."""
-
-    seed: int
-    problems: list[str] = field(default_factory=list)
-    facts: dict[str, Any] = field(default_factory=dict)
-    story: list[str] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class DatabaseFaults(WireFaults):
-    """Breaks calls of the processes at random."""
-
-    rng: random.Random
-    probability: float
-    fleet: Fleet | None = None
-    struck: dict[str, int] = field(default_factory=dict)
-
-    def strike(self, label: str, statement: bytes) -> Break | None:
-        """What is to happen to a call."""
-        if not label.startswith("host") or self.fleet is None:
-            return None
-        if self.fleet.struck(label):
-            return None
-        commit = statement[5:11] == b"COMMIT"
-        if self.probability <= 0 or self.rng.random() >= self.probability * (4 if commit else 1):
-            return None
-        startup = statement[:1] == b"\0"
-        found = self.rng.choice((Break.BEFORE, Break.AFTER) if startup else list(Break))
-        self.struck[found.value] = self.struck.get(found.value, 0) + 1
-        return found
+# An operation is sent again for ten minutes by the clock, and Graph remembers it for fifteen: clocks may
+# differ by twice this.
+_LARGEST_JUMP = 120.0
+# PostgreSQL is restarted in one seed of so many.
+_RESTART_EVERY = 50
 
 
 class World:
@@ -83,24 +57,39 @@ class World:
         self._tenant, self._oid, self._configuration = uuid4(), uuid4(), uuid4()
         self.graph_faults = GraphFaults(self.rng, Weather.of(self.rng))
         self.graph = GraphWorld(self.rng, self.graph_faults)
-        self.graph.on_page = self._page
         self.person = Person(self.rng, self.graph, self._oid, FIRST_DAY)
         self._zone = ZoneInfo(
             self.rng.choice(("UTC", "Europe/Berlin", "America/New_York", "Pacific/Auckland"))
         )
+        self.policies = Policies(
+            purpose=self.rng.choice(("general", "general", "timesheet")),
+            overlaps=self.rng.choice(("keep_all", "flag", "auto")),
+            all_day_counts=self.rng.random() < 0.3,
+            privacy=self.rng.random() < 0.4,
+            out_of_office=self.rng.random() < 0.2,
+        )
         self._names = 0
         self._skew = self.rng.choice((0.0, 0.0, 3.0))
         self.fleet = Fleet(self.rng, self._make_host, 2)
-        self.graph.watch = Limits(self.graph, self.fleet, verdict.problems).watch
+        self.limits = Limits(self.graph, self.fleet, verdict.problems)
+        self.graph.watch = self.limits.watch
         self.database_faults = DatabaseFaults(
-            self.rng, self.rng.choice((0.0, 0.0, 0.002, 0.01, 0.03)), self.fleet
+            self.rng,
+            self.rng.choice((0.0, 0.0, 0.002, 0.01, 0.03)),
+            restart_at=self.rng.randrange(20, 500) if seed % _RESTART_EVERY == 7 else None,
+            killed_by=self.fleet.struck,
         )
         wire.faults = self.database_faults
         self.durable = Durable(self.rng, Trouble.of(self.rng), self.fleet)
-        self.observer = Database(self._settings, application_name="observer")
-        self._pages: dict[tuple[UUID, int], dict[str, Json]] = {}
-        self._snapshots: dict[UUID, Snapshot] = {}
+        self.observer = WarmDatabase(self._settings, application_name="observer")
+        self.judge = Judge(
+            *(self.observer, self.graph, self.person, self._configuration),
+            *(self._zone, self.policies, verdict),
+        )
+        self.graph.on_page = self.judge.page
         self._requested: UUID | None = None
+        self._owner_id = uuid4()
+        self.decisions = 0
         self._admin = Caller.user(self._tenant, uuid4(), [Role.ADMIN])
 
     def complain(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -119,10 +108,14 @@ class World:
         for _ in range(self.rng.choice((1, 1, 2, 3))):
             for _ in range(self.rng.choice((1, 4, 10, 25))):
                 self.person.act()
-            await self._request(*self._window())
+            await self._request(*self._window(), self.rng.choice((RunMode.NORMAL,) * 7 + (RunMode.REPLACE,)))
+            if self.rng.random() < 0.3:
+                await self._decide()
             if self.rng.random() < 0.2:
                 await self._request(*self._window())
             await self._rest(_LONGEST_STORM)
+            if self.judge.frozen is None and self.rng.random() < 0.15:
+                await self._lock()
         storm.cancel()
         await self._calm_down()
         self.verdict.facts |= {
@@ -130,7 +123,10 @@ class World:
             "copies": len(self.person.archive.events),
             "graph faults": dict(self.graph_faults.struck),
             "database faults": dict(self.database_faults.struck),
+            "mishaps": {str(kind): count for kind, count in self.durable.mishaps.items()},
             "killed": self.fleet.killed,
+            "overlaps decided": self.decisions,
+            "periods locked": int(self.judge.frozen is not None),
             "calls": self._wire.calls,
             "virtual hours": round(self.loop.time() / 3600, 1),
         }
@@ -141,7 +137,7 @@ class World:
     async def _calm_down(self) -> None:
         """No more faults; when all effects have come, every window is archived once more."""
         self.graph_faults.calm()
-        self.database_faults.probability = 0.0
+        self.database_faults.calm()
         self.durable.trouble = Trouble()
         self.fleet.spare()
         await asyncio.sleep(600.0)
@@ -149,41 +145,18 @@ class World:
         await self.durable.settle_strays()
         await asyncio.sleep(600.0)
         everything = FIRST_DAY - timedelta(days=20), FIRST_DAY + timedelta(days=40)
+        for _ in range(2):
+            await self.judge.look()
+            await self._request(*everything)
+            await self._rest(_LONGEST_CALM)
+            if not await self.judge.judge(self._requested):
+                break
+            # What nobody decides expires, and all of it is archived (domain.md 5.8).
+            await asyncio.sleep(_EXPIRY)
+            await self._rest(_LONGEST_CALM)
         await self._request(*everything)
         await self._rest(_LONGEST_CALM)
-        await self._judge()
-        await self._request(*everything)
-        await self._rest(_LONGEST_CALM)
-        await self._nothing_more_written()
-
-    async def _nothing_more_written(self) -> None:
-        """Archiving again with nothing changed writes nothing; what the owner edited is tried, in vain."""
-        async with self.observer.session() as session:
-            operations = await accounts.rows_of(session, "archive_operations")
-        again = [o for o in operations if o["run_id"] == self._requested and o["state"] != "conflict"]
-        if again:
-            self.verdict.problems.append(f"archiving again, unchanged, wrote {len(again)} times")
-        self._tell(operations, {operation["archived_event_id"] for operation in again})
-
-    def _tell(self, operations: list[dict[str, Any]], rows: set[UUID]) -> None:
-        """The story of some rows of the map."""
-        shown = (
-            "archived_event_id",
-            "run_id",
-            "action",
-            "state",
-            "revision",
-            "previous_revision",
-            "if_match",
-        )
-        for operation in sorted(
-            operations, key=lambda o: (str(o["archived_event_id"]), o["first_sent_at"] or EPOCH)
-        ):
-            if operation["archived_event_id"] in rows:
-                told = [str(operation[field])[:12] for field in shown]
-                self.verdict.story.append(
-                    f"{' '.join(told)} {operation['first_sent_at']} {operation['error_code']}"
-                )
+        await self.judge.nothing_more_written(self._requested)
 
     async def _enter(self) -> None:
         async with self.observer.session() as session:
@@ -192,6 +165,7 @@ class World:
             )
             session.add(user)
             await session.flush()
+            self._owner_id = user.id
             session.add(
                 ArchiveConfiguration(
                     id=self._configuration,
@@ -201,6 +175,11 @@ class World:
                     time_zone=self._zone.key,
                     archive_from=FIRST_DAY.date(),
                     lookback_days=7,
+                    purpose=self.policies.purpose,
+                    overlap_policy=self.policies.overlaps,
+                    all_day_counts=self.policies.all_day_counts,
+                    privacy_automation=self.policies.privacy,
+                    out_of_office=self.policies.out_of_office,
                     source_reference="msgraph://ada@example.test/calendar",
                     source_mailbox_id=self._oid,
                     source_calendar_id=self.person.source.id,
@@ -235,13 +214,15 @@ class World:
         start = FIRST_DAY + timedelta(days=first)
         return start, start + timedelta(days=days)
 
-    async def _request(self, start: datetime, end: datetime) -> None:
+    async def _request(self, start: datetime, end: datetime, mode: RunMode = RunMode.NORMAL) -> None:
         """A person asks for a run, and asks again if that failed."""
         for _ in range(5):
             host = self.fleet.any()
             try:
                 with telemetry.bind(caller=self._admin, correlation="request"):
-                    started = await host.archiving.start_run(self._admin, self._configuration, start, end)
+                    started = await host.archiving.start_run(
+                        self._admin, self._configuration, start, end, mode
+                    )
                 self._requested = started.run.id
                 if self.rng.random() < 0.9:
                     self.durable.start(started.run.id)
@@ -250,6 +231,29 @@ class World:
                 await asyncio.sleep(self.rng.uniform(0.1, 5.0))
                 continue
             return
+
+    async def _decide(self) -> None:
+        """The owner decides what overlaps, and the run for it is started."""
+        groups, members = await self.judge.overlaps()
+        if groups:
+            owner = Caller.user(self._tenant, self._oid, [Role.USER])
+            host = self.fleet.any()
+            with telemetry.bind(caller=owner, correlation="decide"):
+                run_id = await deciding.decide(host, owner, self.rng, groups, members)
+            self.decisions += 1
+            if run_id is not None:
+                self.durable.start(run_id)
+
+    async def _lock(self) -> None:
+        """A timesheet is finalised: some days are locked, unless something is being written there."""
+        host, owner = self.fleet.any(), Caller.user(self._tenant, self._oid, [Role.USER])
+        first, days = (FIRST_DAY + timedelta(days=self.rng.randrange(DAYS))).date(), self.rng.randrange(1, 4)
+        period = LockedPeriod(EVERY_CUSTOMER, first, first + timedelta(days=days))
+        with suppress(AdminAssistantError), telemetry.bind(caller=owner, correlation="lock"):
+            async with host.database.session() as session:
+                await host.locking.lock(session, owner, self._owner_id, period)
+            # Nothing runs between the commit's answer and this.
+            self.judge.frozen = freeze(first, days, self._zone, self.person.instances(self.person.archive))
 
     async def _cancel(self) -> None:
         """A person asks the last requested run to stop."""
@@ -267,14 +271,15 @@ class World:
                 if not self.durable.busy:
                     break
                 await asyncio.sleep(_TICK / 60)
-            if not self.durable.busy and not await self._open_runs():
+            if not self.durable.busy and not await self.judge.open_runs():
                 return
         self.verdict.problems.append(f"not at rest after {longest / 3600:.0f} hours")
 
     async def _tick(self) -> None:
         host = self.fleet.any()
         try:
-            for run_id in await host.archiving.claim_due_jobs():
+            decided = await host.settling.expire_due() + await host.settling.carry_out_due()
+            for run_id in decided + await host.archiving.claim_due_jobs():
                 self.durable.start(run_id)
                 await host.archiving.mark_dispatched(run_id)
             runs = await host.archiving.runs_to_drive()
@@ -283,91 +288,34 @@ class World:
                     self.durable.start(run_id)
                     await host.archiving.mark_dispatched(run_id)
         except AdminAssistantError:
+            await asyncio.sleep(5.0)
             return
         await asyncio.sleep(30.0)
-
-    async def _open_runs(self) -> int:
-        async with self.observer.session() as session:
-            rows = await accounts.rows_of(session, "archive_runs")
-        self._keep_snapshots(rows)
-        return sum(row["state"] in ("queued", "running") for row in rows)
 
     async def _disturb(self) -> None:
         """The owner works, clocks are set, Graph is away, while runs run."""
         outages = self.rng.random() < 0.3
         cancels = self.rng.random() < 0.3
+        jumps = self.rng.random() < 0.3
         while True:
             await asyncio.sleep(self.rng.expovariate(1 / self.rng.choice((2.0, 30.0, 300.0))))
             if outages and self.rng.random() < 0.1:
                 self.graph_faults.outage_until = self.loop.time() + self.rng.uniform(60.0, 2400.0)
-            elif self.rng.random() < 0.9:
-                self.person.act()
-            elif cancels:
+            elif jumps and self.rng.random() < 0.1:
+                self._jump()
+            elif cancels and self.rng.random() < 0.1:
                 await self._cancel()
-            else:
+            elif self.rng.random() < 0.1:
+                await self._decide()
+            elif self.rng.random() < 0.1:
                 self.fleet.any().clock.offset = self.rng.uniform(-_LARGEST_SKEW, _LARGEST_SKEW)
+                self.durable.mishaps[Mishap.CLOCK_STEP] += 1
+            else:
+                self.person.act()
 
-    def _page(self, host: str, items: list[Json]) -> None:
-        activity = current_activity.get()
-        if activity is not None and activity[1] == "plan_archive_run":
-            pages = self._pages.setdefault((activity[0], activity[2]), {})
-            pages |= {key_of(item): item for item in items}
-
-    def _keep_snapshots(self, runs: list[dict[str, Any]]) -> None:
-        """The last plan of every planned run is what it was planned from."""
-        for run in runs:
-            if (
-                run["planned_at"] is None
-                or run["id"] in self._snapshots
-                or (run["plan"] or {}).get("refused")
-            ):
-                continue
-            attempts = [number for run_id, number in self._pages if run_id == run["id"]]
-            if attempts:
-                events = self._pages[run["id"], max(attempts)]
-                self._snapshots[run["id"]] = Snapshot(
-                    run["id"], run["window_start"], run["window_end"], events
-                )
-
-    async def _judge(self) -> None:
-        async with self.observer.session() as session:
-            runs = await accounts.rows_of(session, "archive_runs")
-            operations = await accounts.rows_of(session, "archive_operations")
-            events = await accounts.rows_of(session, "archived_events")
-            audit = await accounts.rows_of(session, "audit_entries")
-            appointments = await accounts.rows_of(session, "appointments")
-        self._keep_snapshots(runs)
-        self.verdict.facts |= {
-            "runs": dict(Counter(f"run {run['kind']} {run['state']}" for run in runs)),
-            "operations": dict(Counter(f"{o['action']} {o['state']}" for o in operations)),
-            "rows": dict(Counter(f"row {row['state']}" for row in events)),
-        }
-        problems = self.verdict.problems
-        problems += accounts.check_runs(runs)
-        problems += accounts.check_operations(operations)
-        wrong = accounts.check_audit(operations, audit)
-        self._tell(
-            operations, {o["archived_event_id"] for o in operations if any(str(o["id"]) in w for w in wrong)}
-        )
-        problems += wrong
-        last = self._snapshots.get(self._requested) if self._requested else None
-        if last is None:
-            problems.append("the last run was never planned")
-            return
-        facts = Facts(
-            configuration_id=self._configuration,
-            zone=self._zone,
-            last=last,
-            history=self.person.history,
-            touched=self.person.touched,
-            copies=self.person.instances(self.person.archive),
-            rows=events,
-            operations=operations,
-            appointments=appointments,
-        )
-        problems += facts.judge()
-        total = self.graph.counters.total
-        if total.invitations_sent or total.updates_sent:
-            problems.append(
-                f"{total.invitations_sent} invitations and {total.updates_sent} updates were sent"
-            )
+    def _jump(self) -> None:
+        """The clock of a process is set by minutes."""
+        host = self.fleet.any()
+        host.clock.offset = self.rng.choice((-1, 1)) * self.rng.uniform(_LARGEST_SKEW, _LARGEST_JUMP)
+        self.durable.mishaps[Mishap.CLOCK_JUMP] += 1
+        self.limits.clocks_jumped = True

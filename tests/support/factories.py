@@ -14,14 +14,34 @@ from shared.database.models import (
     ArchiveOperation,
     ArchiveRun,
     AuditEntry,
+    Backfill,
     Base,
+    CategoryRuleRow,
+    Invitation,
     Job,
+    LocalCalendar,
+    LocalCategory,
+    LocalEvent,
     MailboxGate,
+    OverlapGroup,
+    OverlapMember,
+    Tenant,
     User,
+    UserErasure,
+    UserExport,
+    Verification,
+    VerificationFinding,
 )
+from shared.database.repositories.local_events import CONTENT_COLUMNS
 from shared.domain.archive_run import OperationAction, OperationState, RunKind
 from shared.domain.archived_event import ArchivedEventState
+from shared.domain.category_suggestions import Relation
+from shared.domain.job import JobKind
+from shared.domain.local_calendar import name_key
+from shared.domain.overlap_rules import Verdict
+from shared.domain.overlap_status import OverlapStatus
 from shared.domain.source_event import archive_key
+from shared.domain.verification import FindingKind, FindingReason, VerificationState
 
 #: The tenant of every row that names no other.
 TENANT = uuid.UUID("11111111-1111-4111-8111-111111111111")
@@ -155,9 +175,80 @@ class Factory:
         }
         return await self._add(Appointment(**(defaults | columns)))
 
+    async def overlap_group(
+        self, *events: ArchivedEvent, verdict: Verdict = Verdict.FLAGGED, **columns: Any
+    ) -> OverlapGroup:
+        """A flagged group of archived events, each one hour long."""
+        first = events[0]
+        configuration = await self._session.get_one(ArchiveConfiguration, first.configuration_id)
+        defaults: dict[str, Any] = {
+            "tenant_id": configuration.tenant_id,
+            "owner_id": first.owner_id,
+            "configuration_id": first.configuration_id,
+            "status": OverlapStatus.FLAGGED,
+            "member_count": len(events),
+            "start_at": min(event.start_at for event in events),
+            "end_at": max(event.start_at for event in events) + timedelta(hours=1),
+            "opened_at": START,
+        }
+        group = await self._add(OverlapGroup(**(defaults | columns)))
+        for event in events:
+            await self._add(
+                OverlapMember(
+                    group_id=group.id,
+                    source_key=event.source_key,
+                    configuration_id=event.configuration_id,
+                    revision=event.revision,
+                    start_at=event.start_at,
+                    end_at=event.start_at + timedelta(hours=1),
+                    verdict=verdict,
+                )
+            )
+        return group
+
+    async def local_category(self, owner_id: uuid.UUID, **columns: Any) -> LocalCategory:
+        """A valid category that is kept here."""
+        name = f"Customer {next(_NUMBERS)} - billable"
+        defaults = {"owner_id": owner_id, "name": name, "name_key": name.casefold(), "color": "none"}
+        return await self._add(LocalCategory(**(defaults | columns)))
+
+    async def category_rule(self, owner_id: uuid.UUID, **columns: Any) -> CategoryRuleRow:
+        """A rule for a subject that decides nothing by itself."""
+        subject = f"Subject {next(_NUMBERS)}"
+        defaults = {
+            "owner_id": owner_id,
+            "relation": Relation.SUBJECT,
+            "match": subject,
+            "match_key": subject.casefold(),
+            "category": "Acme - billable",
+            "auto_apply": False,
+        }
+        return await self._add(CategoryRuleRow(**(defaults | columns)))
+
     async def gate(self, mailbox_id: uuid.UUID | None = None, **columns: Any) -> MailboxGate:
         """The gate of a mailbox nobody holds."""
         return await self._add(MailboxGate(mailbox_id=mailbox_id or uuid.uuid4(), **columns))
+
+    async def local_calendar(self, owner: User | None = None, **columns: Any) -> LocalCalendar:
+        """A calendar of our own, in the owner's mailbox."""
+        owner = owner or await self.user()
+        name = columns.get("name", f"Local {next(_NUMBERS)}")
+        defaults = {
+            "tenant_id": owner.tenant_id,
+            "owner_id": owner.id,
+            "mailbox_id": owner.object_id,
+            "name": name,
+            "name_key": name_key(name),
+        }
+        return await self._add(LocalCalendar(**(defaults | columns)))
+
+    async def local_event(self, calendar: LocalCalendar | None = None, **columns: Any) -> LocalEvent:
+        """An hour from ``START`` on in a calendar of our own."""
+        calendar = calendar or await self.local_calendar()
+        kept = {name: value for name, value in record().items() if name in CONTENT_COLUMNS}
+        times = {"start_at": START, "end_at": START + timedelta(hours=1)}
+        defaults = {"owner_id": calendar.owner_id, "calendar_id": calendar.id, **kept, **times}
+        return await self._add(LocalEvent(**(defaults | columns)))
 
     async def audit_entry(self, **columns: Any) -> AuditEntry:
         """A successful change made by the system."""
@@ -173,6 +264,98 @@ class Factory:
             "changes": {},
         }
         return await self._add(AuditEntry(**(defaults | columns)))
+
+    async def invitation(self, **columns: Any) -> Invitation:
+        """An open invitation that holds for a month."""
+        defaults = {
+            "tenant_id": TENANT,
+            "address": f"invited{next(_NUMBERS)}@example.com",
+            "invited_by": "user:test",
+            "expires_at": datetime.now(UTC) + timedelta(days=30),
+        }
+        return await self._add(Invitation(**(defaults | columns)))
+
+    async def tenant(self, **columns: Any) -> Tenant:
+        """An active further tenant."""
+        defaults = {"id": uuid.uuid4(), "name": "Contoso", "added_by": "user:test"}
+        return await self._add(Tenant(**(defaults | columns)))
+
+    async def user_export(self, owner_id: uuid.UUID, **columns: Any) -> UserExport:
+        """A queued export of a person's data."""
+        defaults = {
+            "tenant_id": TENANT,
+            "owner_id": owner_id,
+            "requested_by": "system:test",
+            "correlation_id": uuid.uuid4().hex,
+        }
+        return await self._add(UserExport(**(defaults | columns)))
+
+    async def user_erasure(self, user: User, **columns: Any) -> UserErasure:
+        """A request for the erasure of a person, made by the system."""
+        defaults = {
+            "tenant_id": user.tenant_id,
+            "user_id": user.id,
+            "requested_by": "system:test",
+            "correlation_id": uuid.uuid4().hex,
+        }
+        return await self._add(UserErasure(**(defaults | columns)))
+
+    async def verification(
+        self, configuration: ArchiveConfiguration | None = None, **columns: Any
+    ) -> Verification:
+        """A completed verification of a month that found nothing."""
+        configuration = configuration or await self.configuration()
+        end = START + timedelta(days=30)
+        defaults = {
+            "tenant_id": configuration.tenant_id,
+            "owner_id": configuration.owner_id,
+            "configuration_id": configuration.id,
+            "window_start": START,
+            "window_end": end,
+            "compared_until": end,
+            "state": VerificationState.COMPLETED,
+            "progress": 100,
+            "counts": {},
+            "requested_by": "system:test",
+            "correlation_id": uuid.uuid4().hex,
+            "finished_at": datetime.now(UTC),
+        }
+        return await self._add(Verification(**(defaults | columns)))
+
+    async def finding(
+        self, verification: Verification, event: ArchivedEvent, **columns: Any
+    ) -> VerificationFinding:
+        """A copy that is gone."""
+        defaults = {
+            "verification_id": verification.id,
+            "owner_id": verification.owner_id,
+            "configuration_id": verification.configuration_id,
+            "stretch": verification.window_start,
+            "kind": FindingKind.MISSING,
+            "reason": FindingReason.COPY_GONE,
+            "subject": str(event.id),
+            "archived_event_id": event.id,
+            "source_key": event.source_key,
+            "copy_id": event.copy_id,
+            "starts_at": event.start_at,
+            "found_at": datetime.now(UTC),
+        }
+        return await self._add(VerificationFinding(**(defaults | columns)))
+
+    async def backfill(self, configuration: ArchiveConfiguration, **columns: Any) -> Backfill:
+        """A backfill of January, paused by its job."""
+        await self.job(configuration, kind=JobKind.BACKFILL, schedule={"kind": "manual"}, paused=True)
+        start = datetime(2026, 1, 1, tzinfo=UTC)
+        defaults = {
+            "tenant_id": configuration.tenant_id,
+            "owner_id": configuration.owner_id,
+            "configuration_id": configuration.id,
+            "range_start": start,
+            "range_end": start + timedelta(days=31),
+            "done_until": start,
+            "requested_by": "system:test",
+        }
+        return await self._add(Backfill(**(defaults | columns)))
 
     async def _event_without_copy(self, run: ArchiveRun) -> ArchivedEvent:
         number = next(_NUMBERS)
@@ -215,5 +398,8 @@ def record(**columns: Any) -> dict[str, Any]:
         "attachment_count": 0,
         "ical_uid": "uid",
         "revision": "revision",
+        "modifications": [],
+        "source_sensitivity": "normal",
+        "source_show_as": "busy",
     }
     return defaults | columns

@@ -139,7 +139,7 @@ async def test_a_cancelled_closing_is_cancelled_and_the_rest_can_still_be_closed
 def test_the_workers_application_is_built_once_and_can_be_replaced(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shared.application.Settings", lambda: settings)
+    monkeypatch.setattr("shared.settings.Settings", lambda: settings)
     own = get_application()
     assert get_application() is own
     other = Application(settings)

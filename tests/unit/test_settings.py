@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from shared.domain.travel import DEFAULT_TRAVEL_WORDS
 from shared.settings import PREFIX, Settings
 from tests.support.settings import make_settings
 
@@ -140,3 +141,8 @@ def test_the_sample_lists_every_setting_with_a_value_that_is_accepted(
     assert settings.api_audience == ""
     assert settings.client_secret is None
     assert settings.openai_api_key is None
+
+
+def test_travel_words_are_those_of_the_rule_unless_others_are_listed() -> None:
+    assert make_settings().travel_words == DEFAULT_TRAVEL_WORDS
+    assert make_settings(travel_words="Reise, Flug,,").travel_words == ("Reise", "Flug")

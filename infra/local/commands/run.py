@@ -5,20 +5,21 @@ import asyncio
 import signal
 import sys
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
-from infra.local import calendar_file, demonstration, identities, report
+from infra.local import calendar_file, calendar_findings, demonstration, identities, report
 from infra.local.api import Api
 from infra.local.calendar_file import CalendarFile, Wish
+from infra.local.calendar_findings import Findings
 from infra.local.errors import LocalError
-from infra.local.outcome import MailboxOutcome, outcome_of
+from infra.local.outcome import ArchiveOutcome, outcome_of
 from infra.local.runs import Wanted, archive
-from infra.local.seeding import Person, calendar_reference, load_mailboxes, register
+from infra.local.seeding import Person, load_mailboxes, register
 from infra.local.stack import ROOT, Stack
 
 _PORT = 7071
@@ -56,18 +57,22 @@ async def run(arguments: Sequence[str]) -> int:
 async def _work(stack: Stack, options: _Options, tell: Callable[[str], None]) -> int:
     async with stack:
         outcomes, files = await _unless_a_part_ends(stack, _archive_all(stack, options, tell))
-        events = {outcome.address: outcome.events for outcome in outcomes}
+        events = {outcome.address: outcome.events for outcome in reversed(outcomes)}
         if options.as_json:
-            calendars = [calendar_file.as_json(file, events[file.person.address]) for file in files]
+            calendars = [
+                calendar_file.as_json(file, events[file.person.address]) | calendar_findings.as_json(found)
+                for file, found in files
+            ]
             print(report.as_json(outcomes, calendars), flush=True)
         else:
             print("\n" + report.as_table(outcomes) + "\n")
-            for file in files:
-                print(calendar_file.as_text(file, events[file.person.address]) + "\n", flush=True)
-        found = report.problems(outcomes)
-        for problem in found:
+            for file, found in files:
+                print(calendar_file.as_text(file, events[file.person.address]))
+                print("\n" + calendar_findings.as_text(found) + "\n", flush=True)
+        problems = report.problems(outcomes)
+        for problem in problems:
             print(f"dev: {problem}", file=sys.stderr)
-        status = 1 if found else 0
+        status = 1 if problems else 0
         if options.once:
             return status
         # With --json, stdout holds nothing but the object.
@@ -80,7 +85,7 @@ async def _work(stack: Stack, options: _Options, tell: Callable[[str], None]) ->
 
 async def _archive_all(
     stack: Stack, options: _Options, tell: Callable[[str], None]
-) -> tuple[list[MailboxOutcome], list[CalendarFile]]:
+) -> tuple[list[ArchiveOutcome], list[tuple[CalendarFile, Findings]]]:
     today = datetime.now(UTC).date()
     mailboxes = demonstration.tenant(today, options.scale)
     if new := await load_mailboxes(stack, mailboxes):
@@ -89,23 +94,54 @@ async def _archive_all(
         await calendar_file.load_file(stack, path, text, options.wish) for path, text in options.calendars
     ]
     people = [
-        Person(mailbox.address, mailbox.display_name, mailbox.time_zone, mailbox.archive_from)
+        Person(
+            mailbox.address,
+            mailbox.display_name,
+            mailbox.time_zone,
+            mailbox.archive_from,
+            archives=mailbox.archives,
+        )
         for mailbox in mailboxes
     ]
     api = Api(stack.client, stack.api, await stack.token())
-    await register(stack, api, [*people, *(file.person for file in files)], tell)
-    configurations = {
-        entry["source"].casefold(): entry async for entry in api.items("archive-configurations")
+    configurations = await register(stack, api, [*people, *(file.person for file in files)], tell)
+    own = {
+        file.person.address: configurations[file.person.address, file.person.archives[0].name]
+        for file in files
     }
-    wanted = [Wanted(configurations[calendar_reference(person.address).casefold()]) for person in people]
+    wanted = _wanted(people, configurations)
     for file in files:
-        configuration = configurations[calendar_reference(file.person.address).casefold()]
-        wanted += [Wanted(configuration, window) for window in file.windows()]
+        wanted += [Wanted(own[file.person.address], window) for window in file.windows()]
     followed = await archive(api, wanted, tell)
     tell("reading the archive calendars back")
     outcomes = [await outcome_of(stack, entry) for entry in followed]
     await stack.save_mailboxes()
-    return outcomes, files
+    found = [
+        (file, await calendar_findings.find(stack, file, own[file.person.address]["id"])) for file in files
+    ]
+    return outcomes, found
+
+
+def _wanted(
+    people: Sequence[Person], configurations: Mapping[tuple[str, str], dict[str, Any]]
+) -> list[Wanted]:
+    """Of each archive all up to today, and the backfill it has; a mailbox's archives stand together."""
+    wanted = []
+    for person in people:
+        for wish in person.archives:
+            configuration = configurations[person.address, wish.name]
+            wanted.append(Wanted(configuration, _whole_archive(person)))
+            if wish.backfill_from:
+                wanted.append(Wanted(configuration, backfill_from=wish.backfill_from))
+    return wanted
+
+
+def _whole_archive(person: Person) -> tuple[datetime, datetime]:
+    """All of the archive up to today: at once, not month by month as a backfill does it."""
+    zone = ZoneInfo(person.time_zone)
+    today = datetime.now(zone).date()
+    start, end = (datetime.combine(day, datetime.min.time(), zone) for day in (person.archive_from, today))
+    return start, end
 
 
 async def _unless_a_part_ends[T](stack: Stack, work: Coroutine[Any, Any, T]) -> T:

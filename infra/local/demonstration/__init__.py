@@ -3,12 +3,12 @@
 from datetime import date
 
 from infra.local.demonstration.large import large_tenant
-from infra.local.demonstration.mailbox import DemoMailbox
+from infra.local.demonstration.mailbox import EVERYTHING, DemoArchive, DemoMailbox
 from infra.local.demonstration.people import small_tenant
 
 SCALES = ("small", "large")
 
-__all__ = ["SCALES", "DemoMailbox", "tenant"]
+__all__ = ["EVERYTHING", "SCALES", "DemoArchive", "DemoMailbox", "tenant"]
 
 
 def tenant(today: date, scale: str = "small") -> list[DemoMailbox]:

@@ -1,11 +1,12 @@
 """The three people of the small tenant: what is ordinary in each calendar, and what is special."""
 
 import random
+from dataclasses import replace
 from datetime import date, timedelta
 
 from infra.local.demonstration import days
 from infra.local.demonstration.events import Json, all_day, at, timed
-from infra.local.demonstration.mailbox import DemoMailbox
+from infra.local.demonstration.mailbox import EVERYTHING, DemoArchive, DemoMailbox
 from infra.local.demonstration.series import regular_series, series_across_clock_change
 from infra.local.demonstration.special import special_events
 
@@ -60,10 +61,22 @@ _CATEGORIES: tuple[list[str], ...] = (
     [],
     [],
 )
+#: What each of them has beside the archive of everything.
+_SECOND = {
+    "anna.gruber@example.com": DemoArchive(
+        "Timesheet", "Timesheet", purpose="timesheet", overlap_policy="auto"
+    ),
+    "marcus.reed@example.com": DemoArchive("Decided overlaps", "Decided", overlap_policy="flag"),
+    "yuki.tanaka@example.com": DemoArchive("Kept by ourselves", "Archive", store="local"),
+}
+_BACKFILLED = frozenset({"yuki.tanaka@example.com"})
 
 
 def small_tenant(today: date) -> list[DemoMailbox]:
     """Three people, each with at least 60 events in the month of ``today`` and in the one before.
+
+    Beside the archive of everything each has another one: a timesheet, one whose overlaps wait for their
+    owner, one kept in our database. One person's older month is left to a backfill.
 
     A calendar with clock changes reaches back to the last one, so that it lies in the archived window.
     """
@@ -87,7 +100,23 @@ def _person(today: date, number: int) -> DemoMailbox:
     ]
     if change:
         events += series_across_clock_change(archive_from, change, last, zone)
-    return DemoMailbox(address, name, zone, archive_from, events)
+    older = days.first_of_previous_month(archive_from)
+    if address in _BACKFILLED:
+        events += _older_month(older, archive_from, outlook_zone)
+    return DemoMailbox(address, name, zone, archive_from, events, _archives(address, older))
+
+
+def _archives(address: str, older: date) -> tuple[DemoArchive, ...]:
+    everything = replace(EVERYTHING, backfill_from=older) if address in _BACKFILLED else EVERYTHING
+    return (everything, _SECOND[address])
+
+
+def _older_month(first: date, end: date, zone: str) -> list[Json]:
+    """A meeting on every weekday of the month that only a backfill takes."""
+    return [
+        timed("Looking after the pilot", at(day, 10), 45, zone, categories=["Northwind - billable"])
+        for day in days.weekdays(first, end - timedelta(days=1))
+    ]
 
 
 def _ordinary(

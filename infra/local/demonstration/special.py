@@ -135,12 +135,27 @@ def _overlaps(monday: date, zone: str) -> list[Json]:
         timed("Workshop, whole day", at(monday, 9), 480, zone, categories=["Acme - billable"]),
         timed("Call inside the workshop", at(monday, 10), 60, zone, importance="high"),
         timed("Second call inside", at(monday, 12), 60, zone, showAs="tentative"),
+        # Before anybody's ordinary day, so that nothing else is in these groups.
+        *_pair(
+            monday + timedelta(days=2), zone, "Release call", "busy", "Review of the release", "tentative"
+        ),
+        *_pair(monday + timedelta(days=3), zone, "Customer hotline", "busy", "Call with Asia", "busy"),
+    ]
+
+
+def _pair(day: date, zone: str, first: str, shown: str, second: str, second_shown: str) -> list[Json]:
+    """Two billable events that overlap: the rules decide between confirmed and tentative, else its owner."""
+    return [
+        timed(first, at(day, 5), 45, zone, categories=["Acme - billable"], showAs=shown),
+        timed(second, at(day, 5, 30), 30, zone, categories=["Northwind - billable"], showAs=second_shown),
     ]
 
 
 def _modifications(monday: date, zone: str) -> list[Json]:
-    tuesday = monday + timedelta(days=1)
+    tuesday, friday = monday + timedelta(days=1), monday + timedelta(days=4)
     return [
         timed("Steering committee", at(tuesday, 14), 60, zone, categories=["Acme - billable"]),
         timed("Extended", at(tuesday, 15), 30, zone, categories=["Acme - billable"]),
+        # Nothing ends at five in the morning: it is about no meeting.
+        timed("Extension", at(friday, 5), 15, zone),
     ]

@@ -5,11 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from shared.database.repositories.archive_operations import ClaimedOperation
 from shared.database.repositories.archive_runs import ArchiveRunRepository
+from shared.database.repositories.period_locks import PeriodLockRepository
 from shared.domain.archive_run import OperationState
 from shared.services.archiving.context import ArchivingPorts, RunContext, accounted, load_context
 from shared.services.archiving.lease import HeldLease, LeaseLost, mailbox_lease
+from shared.services.archiving.locking import is_locked
 from shared.services.archiving.results import ResultRecorder
 from shared.services.archiving.sending import BatchOutcome, BatchSender
 
@@ -120,11 +124,39 @@ class _Application:
             if await ArchiveRunRepository(session).cancel_requested(
                 self._context.owner_id, self._context.run_id
             ):
-                await operations.cancel_planned(self._context.run_id, now)
+                # What an unfinished plan left is no decision about any event: finishing forgets it.
+                if self._context.planned:
+                    await operations.cancel_planned(self._context.run_id, now)
                 return []
+            await self._lock(session, count)
             claimed = await operations.claim(self._context.run_id, now, count, BATCH_BYTES)
         self._budget -= len(claimed)
         return claimed
+
+    async def _lock(self, session: AsyncSession, count: int) -> None:
+        """Take what locked periods forbid out of what is claimed next (domain.md 2.8).
+
+        No period is locked between here and the end of the transaction that marks the writes sent.
+        """
+        locks, owner_id = PeriodLockRepository(session), self._context.owner_id
+        periods = await locks.write_turn(owner_id)
+        zone = self._context.window.zone
+        while periods:
+            following = await locks.next_writes(owner_id, self._context.run_id, count)
+            locked = [write["id"] for write in following if is_locked(write, periods, zone)]
+            if not locked:
+                return
+            await locks.lock_out(owner_id, locked, self._ports.clock.now())
+            await ArchiveRunRepository(session).add_written(owner_id, self._context.run_id, len(locked))
+            await self._ports.audit.record(
+                session,
+                action="archive_run.batch",
+                resource_type="archive_run",
+                resource_id=str(self._context.run_id),
+                outcome="success",
+                changes={"operations": {str(OperationState.LOCKED): [str(each) for each in locked]}},
+                on_behalf_of=owner_id,
+            )
 
     async def _record(self, outcome: BatchOutcome) -> None:
         await self._recorder.record(self._lease, outcome.results)

@@ -16,12 +16,17 @@ from shared.database.repositories.archive_configurations import ArchiveConfigura
 from shared.database.repositories.archive_operations import ArchiveOperationRepository
 from shared.database.repositories.archive_runs import ArchiveRunRepository
 from shared.database.repositories.archived_events import ArchivedEventRepository
+from shared.database.repositories.overlap_members import OverlapMemberRepository
 from shared.domain.archive_run import RunKind, RunMode, RunState
-from shared.domain.window import Window
+from shared.domain.overlap_rules import OverlapPolicy
+from shared.domain.plan_policies import PlanPolicies
+from shared.domain.purpose import Purpose
+from shared.domain.source_event import SourceEvent
+from shared.domain.window import Window, local_day_start
 from shared.errors import NotFound
-from shared.graph.calendar_adapter import CalendarAdapter
 from shared.graph.usage import track_usage
 from shared.services.audit import AuditWriter
+from shared.services.calendar_store import CalendarStore
 from shared.services.person_keys import PersonKeys
 from shared.settings import Settings
 
@@ -31,7 +36,7 @@ class ArchivingPorts:
     """What archiving works with."""
 
     database: Database
-    calendars: CalendarAdapter
+    calendars: CalendarStore
     clock: Clock
     settings: Settings
     person_keys: PersonKeys | None = None
@@ -68,6 +73,7 @@ class RunContext:
     source_calendar_id: str
     archive_mailbox_id: UUID
     archive_calendar_id: str
+    policies: PlanPolicies
 
     @property
     def archive_mailbox(self) -> str:
@@ -81,6 +87,16 @@ class RunContext:
     def archived_events(self, session: AsyncSession) -> ArchivedEventRepository:
         """The map of this run's configuration."""
         return ArchivedEventRepository(session, self.owner_id, self.configuration_id)
+
+    def overlaps(self, session: AsyncSession) -> OverlapMemberRepository:
+        """The overlapping events of this run's configuration."""
+        return OverlapMemberRepository(session, self.owner_id, self.configuration_id)
+
+    def owning_start(self, event: SourceEvent) -> datetime:
+        """The instant that decides which window the event belongs to (domain.md 2.2)."""
+        if event.is_all_day:
+            return local_day_start(event.start.date(), self.window.zone)
+        return event.start
 
 
 async def load_context(session: AsyncSession, run_id: UUID) -> RunContext:
@@ -118,6 +134,13 @@ def context_of(run: ArchiveRun, configuration: ArchiveConfiguration) -> RunConte
         source_calendar_id=configuration.source_calendar_id,
         archive_mailbox_id=configuration.archive_mailbox_id,
         archive_calendar_id=configuration.archive_calendar_id,
+        policies=PlanPolicies(
+            purpose=Purpose(configuration.purpose),
+            overlap_policy=OverlapPolicy(configuration.overlap_policy),
+            all_day_counts=configuration.all_day_counts,
+            privacy_automation=configuration.privacy_automation,
+            out_of_office=configuration.out_of_office,
+        ),
     )
 
 

@@ -1,42 +1,60 @@
 """Operations in the making: the bodies that will be written, as rows (design.md, Plan)."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.repositories.archived_events import MapRow
-from shared.domain.archive_copy import appointment_record, copy_payload
-from shared.domain.archive_plan import Action, Decision, Planner, PlanPolicies
+from shared.domain.archive_copy import (
+    CopyPayload,
+    appointment_record,
+    copy_payload,
+    recorded_event,
+    retimed_copy,
+)
+from shared.domain.archive_plan import Action, Decision, KnownEvent, Planner
 from shared.domain.archive_run import OperationAction, OperationState, RunMode
 from shared.domain.archived_event import ArchivedEventState
-from shared.domain.revision import revision
+from shared.domain.event_facts import automated
+from shared.domain.modifications import Modification
+from shared.domain.plan_decision import as_decided, own_row
+from shared.domain.purpose import LeftOut
+from shared.domain.revision import modified_revision, revision
 from shared.domain.source_event import SourceEvent, archive_key
-from shared.domain.window import local_day_start
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.matching import known_event
 
-# Every event is archived as it stands in the source; overlapping events are all kept.
-POLICIES = PlanPolicies(modifications=False)
-
-_WITHOUT_COPY = (
-    ArchivedEventState.CREATING,
-    ArchivedEventState.MERGED,
-    ArchivedEventState.REMOVED_BY_OWNER,
-)
+_BY_PURPOSE = (LeftOut.FREE, LeftOut.PERSONAL, LeftOut.INVALID_CATEGORY)
 
 
-def needs_write(row: MapRow | None, event: SourceEvent, mode: RunMode) -> bool:
-    """Whether any decision about the event can lead to a write."""
-    return (
-        row is None
-        or row.state in _WITHOUT_COPY
-        or row.copy_id is None
-        or row.pending_since is not None
-        or mode is RunMode.REPLACE
-        or row.revision != revision(event)
-    )
+def needs_body(known: KnownEvent | None, event: SourceEvent, mode: RunMode) -> bool:
+    """Whether a decision about the event is likely to need its body: to write it, or to keep it.
+
+    Where that is wrong, the event is read again by its id.
+    """
+    if known is None or known.pending or mode is RunMode.REPLACE:
+        return True
+    current = applied_revision(event, known.modifications)
+    if known.state is ArchivedEventState.LEFT_OUT and known.left_out in _BY_PURPOSE:
+        return known.revision != current
+    return not known.archived or current not in (known.revision, known.conflict_revision)
+
+
+def applied_revision(event: SourceEvent, modifications: Sequence[Modification]) -> str:
+    """The revision of an event to which these modifications were applied (domain.md 2.4)."""
+    return modified_revision(revision(event), [(each.key, each.start, each.end) for each in modifications])
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What an operation holds of one event, beside its place: request body, record and revision."""
+
+    payload: CopyPayload
+    record: dict[str, Any]
+    revision: str
 
 
 class OperationDrafter:
@@ -66,7 +84,7 @@ class OperationDrafter:
                 "ical_uid": event.ical_uid,
                 "original_start": (event.original_start or event.start).isoformat(),
                 "state": str(ArchivedEventState.CREATING),
-                "start_at": self._owning_start(event).isoformat(),
+                "start_at": self._context.owning_start(event).isoformat(),
             }
             for key, event in events.items()
         ]
@@ -81,12 +99,13 @@ class OperationDrafter:
         attachments: Mapping[str, int],
     ) -> None:
         """Plan the writes decided on."""
-        planned = [
-            self._row(d.source_key, events[d.source_key], rows.get(d.source_key), d.action, attachments)
-            for d in decisions
-        ]
-        await self._context.operations(session).add(
-            self._context.run_id, [row | {"state": str(OperationState.PLANNED)} for row in planned]
+        await self._add(
+            session,
+            OperationState.PLANNED,
+            [
+                self._row(decision, events[decision.source_key], rows.get(decision.source_key), attachments)
+                for decision in decisions
+            ],
         )
 
     async def add_drafts(
@@ -97,61 +116,137 @@ class OperationDrafter:
         attachments: Mapping[str, int],
     ) -> None:
         """Keep the bodies of events that are not decided yet."""
-        drafts = [
-            self._row(key, event, row := rows.get(key), _likely_action(row), attachments)
-            for key, event in held.items()
-        ]
-        await self._context.operations(session).add(
-            self._context.run_id, [row | {"state": str(OperationState.DRAFT)} for row in drafts]
+        await self._add(
+            session,
+            OperationState.DRAFT,
+            [
+                self._row(_likely(key, event, rows.get(key)), event, rows.get(key), attachments)
+                for key, event in held.items()
+            ],
         )
+
+    async def add_recorded(
+        self, session: AsyncSession, records: Mapping[str, Mapping[str, Any]], rows: Mapping[str, MapRow]
+    ) -> None:
+        """Plan copies of events whose source is gone, from what was kept of them (domain.md 5.8)."""
+        planned: list[dict[str, Any]] = []
+        for key, record in records.items():
+            event = recorded_event(record, rows[key].source_id, rows[key].original_start)
+            payload = self._payload(event, key, rows[key], record["revision"], create=True)
+            self.zones_reported += payload.zone_reported
+            body = Body(payload, {"source_gone": True, **record}, record["revision"])
+            planned.append(self._operation(key, Action.CREATE, body, margin=False))
+        await self._add(session, OperationState.PLANNED, planned)
+
+    async def retime(self, session: AsyncSession, decisions: Sequence[Decision]) -> None:
+        """Give drafts the times that modifications gave their events since (domain.md 4)."""
+        operations = self._context.operations(session)
+        wanted = {decision.source_key: decision for decision in decisions if decision.start is not None}
+        drafts = await operations.drafts(self._context.run_id, list(wanted))
+        rows: list[dict[str, Any]] = []
+        for key, draft in drafts.items():
+            decision = wanted[key]
+            assert decision.start is not None and decision.end is not None  # noqa: S101, PT018
+            payload, record = retimed_copy(
+                draft["payload"],
+                draft["record"],
+                decision.start,
+                decision.end,
+                decision.revision,
+                decision.modifications,
+            )
+            rows.append(
+                {
+                    "source_key": key,
+                    "payload": payload.body,
+                    "record": record | {"revision": decision.revision},
+                    "revision": decision.revision,
+                }
+            )
+        await operations.rewrite(self._context.run_id, rows)
 
     def decide_again(self, row: MapRow, event: SourceEvent, mode: RunMode) -> Decision:
         """Decide for an event whose row changed hands after its first decision."""
-        return Planner(self._context.window, mode, POLICIES).decide_single(event, known_event(row))
+        planner = Planner(self._context.window, mode, self._context.policies)
+        return planner.decide_single(event, known_event(row))
+
+    def record_of(
+        self, decision: Decision, event: SourceEvent, attachments: Mapping[str, int]
+    ) -> dict[str, Any]:
+        """What our record will say of the event, as decided; times ISO 8601."""
+        return self._record(decision, event, self._shown(decision, event), attachments)
+
+    def _shown(self, decision: Decision, event: SourceEvent) -> SourceEvent:
+        return automated(as_decided(event, decision), self._context.policies)
+
+    def _record(
+        self,
+        decision: Decision,
+        event: SourceEvent,
+        shown: SourceEvent,
+        attachments: Mapping[str, int],
+    ) -> dict[str, Any]:
+        return appointment_record(
+            shown, attachments.get(event.id, 0), source=event, modifications=decision.modifications
+        ) | {
+            "revision": decision.revision,
+            "owning_start": self._context.owning_start(event).isoformat(),
+        }
+
+    async def _add(
+        self, session: AsyncSession, state: OperationState, rows: Sequence[dict[str, Any]]
+    ) -> None:
+        stated = [row | {"state": str(state)} for row in rows]
+        await self._context.operations(session).add(self._context.run_id, stated)
 
     def _row(
         self,
-        key: str,
+        decision: Decision,
         event: SourceEvent,
         row: MapRow | None,
-        action: Action,
         attachments: Mapping[str, int],
     ) -> dict[str, Any]:
-        create = action is Action.CREATE
-        generation = row.generation if row else 0
-        content = revision(event)
-        payload = copy_payload(
+        key = decision.source_key
+        shown = self._shown(decision, event)
+        create = decision.action is Action.CREATE
+        payload = self._payload(shown, key, row, decision.revision, create=create)
+        self.zones_reported += payload.zone_reported
+        body = Body(payload, self._record(decision, event, shown, attachments), decision.revision)
+        return self._operation(key, decision.action, body, margin=decision.margin)
+
+    def _payload(
+        self, event: SourceEvent, key: str, row: MapRow | None, content: str, *, create: bool
+    ) -> CopyPayload:
+        configuration_id = self._context.configuration_id
+        return copy_payload(
             event,
-            configuration_id=self._context.configuration_id,
-            archive_key=row.archive_key if row else archive_key(self._context.configuration_id, key),
+            configuration_id=configuration_id,
+            archive_key=row.archive_key if row else archive_key(configuration_id, key),
             source_key=key,
             revision=content,
-            generation=generation,
+            generation=row.generation if row else 0,
             create=create,
         )
-        self.zones_reported += payload.zone_reported
+
+    def _operation(self, key: str, action: Action, body: Body, *, margin: bool) -> dict[str, Any]:
         self._position += 1
-        record = appointment_record(event, attachments.get(event.id, 0)) | {
-            "revision": content,
-            "owning_start": self._owning_start(event).isoformat(),
-        }
+        create = action is Action.CREATE
         return {
             "id": str(uuid4()),
             "position": self._position,
             "source_key": key,
             "action": str(OperationAction.CREATE if create else OperationAction.UPDATE),
-            "payload": payload.body,
-            "record": record,
-            "revision": content,
+            "margin": margin,
+            "payload": body.payload.body,
+            "record": body.record,
+            "revision": body.revision,
         }
 
-    def _owning_start(self, event: SourceEvent) -> Any:
-        """The instant that decides which window the event belongs to (domain.md 2.2)."""
-        if event.is_all_day:
-            return local_day_start(event.start.date(), self._context.window.zone)
-        return event.start
 
-
-def _likely_action(row: MapRow | None) -> Action:
-    without = row is None or row.copy_id is None or row.state in _WITHOUT_COPY
-    return Action.CREATE if without else Action.UPDATE
+def _likely(key: str, event: SourceEvent, row: MapRow | None) -> Decision:
+    """What a write of the event would be, without the modifications that may still come."""
+    known = own_row(known_event(row)) if row is not None else None
+    # A removed copy is written to once more when it is to be replaced (domain.md 2.10).
+    removed = known is not None and known.state is ArchivedEventState.REMOVED_BY_OWNER and known.has_copy
+    archived = known is not None and (known.archived or removed)
+    return Decision(key, Action.UPDATE if archived else Action.CREATE, revision(event))

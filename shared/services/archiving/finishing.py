@@ -7,13 +7,15 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from shared.database.models import ArchiveRun
 from shared.database.repositories.archive_operations import ArchiveOperationRepository
 from shared.database.repositories.archive_runs import ArchiveRunRepository
 from shared.database.repositories.jobs import JobRepository
-from shared.domain.archive_run import OperationAction, OperationState, RunState
+from shared.domain.archive_run import OperationAction, OperationState, RunKind, RunMode, RunState
+from shared.domain.job import JobKind
 from shared.domain.outcome import Outcome, RunReport
 from shared.services.archiving.context import ArchivingPorts, RunContext, load_context
-from shared.services.archiving.planning import PlanCounts
+from shared.services.archiving.plan_counts import PlanCounts
 
 MAX_PROBLEMS = 1000
 FAILURES_UNTIL_PAUSE = 5
@@ -26,6 +28,9 @@ _OUTCOMES = {
     (OperationAction.CREATE, OperationState.LOCKED): Outcome.LOCKED,
     (OperationAction.UPDATE, OperationState.LOCKED): Outcome.LOCKED,
 }
+
+# What a write for another window's meeting must not end in for the run to be complete.
+_OPEN_ENDS = (OperationState.SENT, OperationState.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +71,22 @@ class Finisher:
                     operations,
                     run_id,
                     plan,
+                    overlaps_resolved=plan.overlaps_resolved,
+                    modifications_applied=plan.modifications_applied,
+                    orphan_modifications=plan.orphan_modifications,
+                    category_issues=plan.category_issues,
                     graph_requests=run.graph_requests,
                     round_trips=run.round_trips,
                     seconds=round((now - began).total_seconds(), 3),
                 )
                 why = reason or plan.refused
-                state = _state(report, cancelled=run.cancel_requested, broken=why is not None)
+                margins = await operations.counts(run_id, margin=True)
+                broken = why is not None or any(state in _OPEN_ENDS for _, state in margins)
+                state = _state(report, cancelled=_stopped(run, report), broken=broken)
                 details = report.to_json() | {
+                    "overlaps_flagged": plan.overlaps_flagged,
+                    "overlaps_recorded": plan.overlaps_recorded,
+                    "margin_updates": sum(margins.values()),
                     "source_deleted": plan.source_deleted,
                     "zones_reported": plan.zones_reported,
                     "repointed": plan.repointed,
@@ -80,8 +94,11 @@ class Finisher:
                     "reason": why,
                 }
                 await runs.finish(run_id, state, details, now)
-                if state is not RunState.CANCELLED:
-                    failed = state is RunState.COMPLETED_WITH_ERRORS
+                # What a person wants back is no work of a job.
+                if state is not RunState.CANCELLED and context.mode is not RunMode.PUT_BACK:
+                    # A backfill's month is done when it was planned; its writes are the next night's.
+                    backfill = context.kind is RunKind.BACKFILL
+                    failed = why is not None if backfill else state is RunState.COMPLETED_WITH_ERRORS
                     await self._judge_job(session, context, failed=failed, gone=plan.gone)
                 await self._ports.audit.record(
                     session,
@@ -102,17 +119,20 @@ class Finisher:
     ) -> None:
         """Pause the job when its calendar or mailbox is gone, or after five failures in a row (8.3, 15.1)."""
         jobs = JobRepository(session)
-        failures = await jobs.record_outcome(context.owner_id, context.configuration_id, failed=failed)
+        kind = JobKind.BACKFILL if context.kind is RunKind.BACKFILL else JobKind.ARCHIVE
+        failures = await jobs.record_outcome(
+            context.owner_id, context.configuration_id, failed=failed, kind=kind
+        )
         if failures is None or not (gone or failures >= FAILURES_UNTIL_PAUSE):
             return
-        await jobs.pause(context.owner_id, context.configuration_id)
+        await jobs.pause(context.owner_id, context.configuration_id, kind)
         await self._ports.audit.record(
             session,
             action="job.paused",
             resource_type="archive_configuration",
             resource_id=str(context.configuration_id),
             outcome="success",
-            changes={"failures_in_a_row": failures, "gone": gone},
+            changes={"kind": str(kind), "failures_in_a_row": failures, "gone": gone},
             on_behalf_of=context.owner_id,
         )
 
@@ -124,16 +144,24 @@ async def _report(
         {
             Outcome.UNCHANGED: plan.unchanged,
             Outcome.MERGED: plan.merged,
+            Outcome.CONSUMED: plan.consumed,
+            Outcome.LEFT_OUT: plan.left_out,
+            Outcome.FLAGGED: plan.flagged,
             Outcome.CONFLICT: plan.conflict,
             Outcome.FAILED: plan.unsettled,
         }
     )
-    for kind, count in (await operations.counts(run_id)).items():
+    for kind, count in (await operations.counts(run_id, margin=False)).items():
         outcomes[_OUTCOMES.get(kind, Outcome.FAILED)] += count
     return RunReport.of(plan.source, outcomes, **cost)
 
 
+def _stopped(run: ArchiveRun, report: RunReport) -> bool:
+    """Whether the wish to cancel the run left anything undone."""
+    return run.cancel_requested and (run.planned_at is None or report.failed > 0)
+
+
 def _state(report: RunReport, *, cancelled: bool, broken: bool) -> RunState:
-    if cancelled and report.failed:
+    if cancelled:
         return RunState.CANCELLED
     return RunState.COMPLETED_WITH_ERRORS if broken or report.failed else RunState.COMPLETED

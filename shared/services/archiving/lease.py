@@ -49,7 +49,7 @@ class HeldLease:
     async def cover_one_batch(self) -> None:
         """Renew when what is left of the lease would not outlast a whole batch. Raises LeaseLost."""
         left = (self._until - self._ports.clock.now()).total_seconds()
-        if left <= self._ports.settings.batch_timeout_seconds:
+        if left <= self._ports.settings.whole_batch_seconds:
             async with self._ports.database.session() as session:
                 await self.renew(session)
 

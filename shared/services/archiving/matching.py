@@ -6,25 +6,33 @@ from shared.database.repositories.appointments import AppointmentRepository
 from shared.database.repositories.archived_events import MapRow
 from shared.domain.archive_plan import KnownEvent
 from shared.domain.archived_event import ArchivedEventState
+from shared.domain.revision import source_revision
 from shared.domain.source_event import SourceEvent
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.plan_turn import PlanTurn
 
+_POINTING = (ArchivedEventState.MERGED, ArchivedEventState.CONSUMED)
 
-def known_event(row: MapRow) -> KnownEvent | None:
+
+def known_event(row: MapRow, open_keys: Collection[str] = ()) -> KnownEvent | None:
     """A row of the map as planning sees it; None where it says no more than that the event was there once.
 
     A duplicate that vanished, or whose copy went to its heir, and is back has no copy: it is decided afresh.
+    ``open_keys`` are those with a write that is planned or sent.
     """
     if row.state is ArchivedEventState.SOURCE_DELETED and row.copy_id is None:
         return None
     return KnownEvent(
         source_key=row.source_key,
         state=row.state,
-        revision=row.revision,
-        merged_into=row.merged_into if row.state is ArchivedEventState.MERGED else None,
+        revision=source_revision(row.revision),
+        merged_into=row.merged_into if row.state in _POINTING else None,
         pending=row.pending_since is not None,
         has_copy=row.copy_id is not None,
+        left_out=row.left_out,
+        modifications=row.modifications,
+        conflict_revision=row.conflict_revision,
+        under_way=row.pending_since is not None or row.source_key in open_keys,
     )
 
 
@@ -56,7 +64,7 @@ class SourceMatcher:
             rows = await self._context.archived_events(session).by_ical_uids(
                 sorted({event.ical_uid for event in fresh.values() if event.ical_uid})
             )
-        candidates = [row for row in rows if row.copy_id is not None and row.source_key not in alive]
+        candidates = [row for row in rows if _heritable(row) and row.source_key not in alive]
         if not candidates:
             return {}
         wanted = {(event.ical_uid, event.original_start or event.start) for event in fresh.values()}
@@ -73,6 +81,7 @@ class SourceMatcher:
                 and row.source_key not in taken
                 and (row.ical_uid, row.original_start) == slot
             ]
+            heirs = [row for row in heirs if row.copy_id is not None] or heirs
             if len(heirs) == 1:
                 taken.add(heirs[0].source_key)
                 matched[key] = await self._repoint(heirs[0], key, event)
@@ -86,6 +95,7 @@ class SourceMatcher:
             await archived_events.repoint(
                 row, key, event.id, event.original_start or event.start, self._ports.clock.now()
             )
+            await self._context.overlaps(session).repoint(row.source_key, key)
             await AppointmentRepository(session).mark_source_present(self._context.owner_id, [row.id])
             await self._ports.audit.record(
                 session,
@@ -114,3 +124,9 @@ class SourceMatcher:
                 changes={"from": former.source_key, "to": heir.source_key},
                 on_behalf_of=self._context.owner_id,
             )
+
+
+def _heritable(row: MapRow) -> bool:
+    """Whether there is something for another event of the same meeting: a copy, or an open overlap."""
+    waiting = (ArchivedEventState.FLAGGED, ArchivedEventState.SOURCE_DELETED)
+    return row.copy_id is not None or row.state in waiting

@@ -14,6 +14,10 @@ class PlanSuperseded(Exception):
     """Another attempt plans the run, or the run is over: stop, write nothing more."""
 
 
+class PlanCancelled(Exception):
+    """The run was asked to stop before it was planned: nothing of the plan counts."""
+
+
 class PlanTurn:
     """The right to plan one run; every transaction of the plan runs under it."""
 
@@ -24,8 +28,15 @@ class PlanTurn:
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:
-        """A transaction that no other attempt and no end of the run can overtake. Raises PlanSuperseded."""
+        """A transaction that no other attempt and no end of the run can overtake.
+
+        Raises PlanSuperseded, and PlanCancelled where the run was asked to stop.
+        """
         async with self._ports.database.session() as session:
-            if not await ArchiveRunRepository(session).hold_plan(self._run_id, self._attempt):
+            runs = ArchiveRunRepository(session)
+            if not await runs.hold_plan(self._run_id, self._attempt):
+                run = await runs.get_unscoped(self._run_id)
+                if run is not None and run.cancel_requested and run.plan_attempt == self._attempt:
+                    raise PlanCancelled
                 raise PlanSuperseded
             yield session

@@ -6,14 +6,19 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.repositories.appointments import AppointmentRepository
 from shared.database.repositories.archive_operations import ClaimedOperation
 from shared.database.repositories.archive_runs import ArchiveRunRepository
+from shared.domain.archive_copy import recreated_copy
 from shared.domain.archive_run import OperationAction, OperationState
+from shared.domain.revision import is_edited
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.lease import HeldLease, LeaseLost
+
+_KNOWN_TO_THE_MAP = (OperationState.DONE, OperationState.FAILED, OperationState.CONFLICT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +26,8 @@ class Result:
     """The new state of one operation. ``removed`` marks a copy the owner deleted (design.md, Updating).
 
     ``revision`` is set where the copy was found to hold another revision than the operation meant.
+    ``recreate``: the copy is gone and is to be made anew; ``replaced``: what its owner had made of it and
+    is about to be overwritten, both in a run that replaces (domain.md 2.10).
     """
 
     operation: ClaimedOperation
@@ -31,6 +38,8 @@ class Result:
     code: str | None = None
     detail: str | None = None
     removed: bool = False
+    recreate: bool = False
+    replaced: dict[str, Any] | None = None
 
     def operation_row(self) -> dict[str, Any]:
         """For the operation's row."""
@@ -43,7 +52,7 @@ class Result:
 
     def map_row(self) -> dict[str, Any] | None:
         """For the map's row; None when nothing about the copy became known."""
-        if self.state not in (OperationState.DONE, OperationState.FAILED) and not self.removed:
+        if self.state not in _KNOWN_TO_THE_MAP and not self.removed:
             return None
         return {
             "id": str(self.operation.id),
@@ -54,6 +63,11 @@ class Result:
         }
 
 
+def _failed_edit(result: Result) -> bool:
+    """An owner's edit that failed leaves the copy as it was: no run writes the source over it."""
+    return result.state is OperationState.FAILED and is_edited(result.operation.revision)
+
+
 class ResultRecorder:
     """Writes results down: operations, map, record and audit commit together or not at all."""
 
@@ -61,8 +75,12 @@ class ResultRecorder:
         self._ports = ports
         self._context = context
 
-    async def record(self, lease: HeldLease, results: Sequence[Result]) -> None:
-        """Record ``results`` under the lease. Raises LeaseLost, and then nothing was recorded."""
+    async def record(self, lease: HeldLease, results: Sequence[Result], *, resend: bool = False) -> None:
+        """Record ``results`` under the lease. Raises LeaseLost, and then nothing was recorded.
+
+        ``resend``: what is to be sent in another form stays open instead of being planned again, since
+        settling goes on until nothing is open, while nobody may apply any more.
+        """
         results = [result for result in results if result.state is not OperationState.SENT]
         if not results:
             return
@@ -73,7 +91,7 @@ class ResultRecorder:
             versions = await self._versions(session, results)
             appointments = AppointmentRepository(session)
             await appointments.upsert_from_operations(done)
-            map_rows = [row for r in results if (row := r.map_row()) is not None]
+            map_rows = [row for r in results if (row := r.map_row()) is not None and not _failed_edit(r)]
             await self._context.archived_events(session).apply_results(map_rows, now)
             operations = self._context.operations(session)
             again = [r.operation for r in results if r.state is OperationState.PLANNED]
@@ -82,11 +100,44 @@ class ResultRecorder:
             recorded = await operations.record([r.operation_row() for r in results], now)
             if recorded != len(results):
                 raise LeaseLost
+            ended = [r for r in results if r.state is not OperationState.PLANNED]
+            written = sum(r.operation.run_id == self._context.run_id for r in ended)
+            if written:
+                await ArchiveRunRepository(session).add_written(
+                    self._context.owner_id, self._context.run_id, written
+                )
             for result in results:
                 if result.state is OperationState.PLANNED and result.etag is not None:
                     await operations.rematch(result.operation.id, result.etag)
+            await self._recreate(session, [r.operation for r in results if r.recreate], now)
             await operations.cancel_orphans([operation.id for operation in again], now)
+            if resend:
+                await operations.keep_open([operation.id for operation in again], now)
             await self._audit(session, results, versions, now)
+
+    async def _recreate(
+        self, session: AsyncSession, operations: Sequence[ClaimedOperation], now: datetime
+    ) -> None:
+        """Turn updates of copies that are gone into creates of the next generation (domain.md 2.10).
+
+        The generation is raised with the operation, so that no create of another one is ever under way.
+        """
+        archived_events = self._context.archived_events(session)
+        rows = await archived_events.by_keys([operation.source_key for operation in operations])
+        for operation in operations:
+            row = rows[operation.source_key]
+            body = recreated_copy(
+                orjson.loads(operation.payload),
+                configuration_id=self._context.configuration_id,
+                archive_key=row.archive_key,
+                source_key=row.source_key,
+                source_id=row.source_id,
+                ical_uid=row.ical_uid,
+                original_start=row.original_start,
+                generation=row.generation + 1,
+            )
+            await archived_events.renew_copy(row.id, row.generation, now)
+            await self._context.operations(session).recreate(operation.id, orjson.dumps(body).decode())
 
     async def _versions(
         self, session: AsyncSession, results: Sequence[Result]
@@ -119,6 +170,17 @@ class ResultRecorder:
             changes={"operations": by_state},
             on_behalf_of=self._context.owner_id,
         )
+        for result in results:
+            if result.replaced is not None:
+                await audit.record(
+                    session,
+                    action="appointment.owner_edit_replaced",
+                    resource_type="archive_operation",
+                    resource_id=str(result.operation.id),
+                    outcome="success",
+                    changes={"before": result.replaced},
+                    on_behalf_of=self._context.owner_id,
+                )
         for operation_id, (before, after) in versions.items():
             await audit.record(
                 session,

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+import orjson
+
 from shared.database.repositories.appointments import AppointmentRepository
 from shared.database.repositories.archive_operations import ClaimedOperation
-from shared.domain.archive_run import OperationAction, OperationState
+from shared.domain.archive_run import OperationAction, OperationState, RunMode
 from shared.errors import GraphUnavailable
 from shared.graph.copy_codec import Copy, same_content
 from shared.graph.records import Answer, Verdict, Write
@@ -125,9 +127,11 @@ class BatchSender:
         if copies and operation.action is OperationAction.CREATE:
             return adopted(operation, copies)
         if copies:
-            return _compared(operation, copies)
+            return self._compared(operation, copies)
         if operation.action is OperationAction.CREATE:
             return Result(operation, OperationState.SENT)
+        if self._context.mode is RunMode.REPLACE:
+            return Result(operation, OperationState.PLANNED, recreate=True)
         return Result(
             operation,
             OperationState.CONFLICT,
@@ -156,7 +160,7 @@ class BatchSender:
         if not copies:
             return await self.look_up(operation)
         copy = copies[0]
-        if copy.revision == operation.revision:
+        if self.has_effect(operation, copy):
             return adopted(operation, copies)
         async with self._ports.database.session() as session:
             recorded = await AppointmentRepository(session).fields_of(
@@ -168,12 +172,27 @@ class BatchSender:
             and same_content(copy, recorded)
         ):
             return Result(operation, OperationState.PLANNED, etag=copy.etag)
+        if self._context.mode is RunMode.REPLACE:
+            return Result(operation, OperationState.PLANNED, etag=copy.etag, replaced=copy.fields)
         return Result(
             operation,
             OperationState.CONFLICT,
             code="edited_by_owner",
             detail="the copy was edited in the archive calendar; it was not overwritten",
         )
+
+    def has_effect(self, operation: ClaimedOperation, copy: Copy) -> bool:
+        """Whether the copy says what the update meant. A replaced copy may have had its revision before."""
+        if copy.revision != operation.revision:
+            return False
+        return self._context.mode is not RunMode.REPLACE or same_content(
+            copy, orjson.loads(operation.payload)
+        )
+
+    def _compared(self, operation: ClaimedOperation, copies: Sequence[Copy]) -> Result:
+        if self.has_effect(operation, copies[0]):
+            return adopted(operation, copies)
+        return Result(operation, OperationState.PLANNED, copy_id=copies[0].id, etag=copies[0].etag)
 
 
 def adopted(operation: ClaimedOperation, copies: Sequence[Copy]) -> Result:
@@ -191,12 +210,6 @@ def adopted(operation: ClaimedOperation, copies: Sequence[Copy]) -> Result:
         code="extra_copies" if rest else None,
         detail=f"further copies with the same key: {', '.join(c.id for c in rest)}" if rest else None,
     )
-
-
-def _compared(operation: ClaimedOperation, copies: Sequence[Copy]) -> Result:
-    if copies[0].revision == operation.revision:
-        return adopted(operation, copies)
-    return Result(operation, OperationState.PLANNED, copy_id=copies[0].id, etag=copies[0].etag)
 
 
 def _failed(operation: ClaimedOperation, answer: Answer) -> Result:

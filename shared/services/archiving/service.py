@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -20,14 +20,18 @@ from shared.database.repositories.jobs import JobRepository
 from shared.domain import schedule
 from shared.domain.archive_run import OperationAction, OperationState, RunKind, RunMode, RunState
 from shared.domain.caller import Caller
-from shared.domain.window import Window, local_day_start, nightly_window, validate_window
+from shared.domain.window import Window
 from shared.errors import AdminAssistantError, Conflict, FieldError, NotFound, RunInProgress, ValidationFailed
 from shared.services.access import Access
 from shared.services.archiving.applying import Applier, ApplyProgress
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.finishing import MAX_PROBLEMS, FinishedRun, Finisher
 from shared.services.archiving.planning import PlanCounts, RunPlanner
+from shared.services.archiving.queueing import StartedRun, queue_run
 from shared.services.archiving.settling import SettleProgress, Settler
+from shared.services.archiving.windows import nightly, requested
+
+__all__ = ["ArchivingService", "BegunRun", "RunView", "StartedRun"]
 
 DUE_JOBS_PER_TICK = 200
 DRIVEN_RUNS_PER_TICK = 200
@@ -36,14 +40,6 @@ DRIVE_AGAIN_AFTER = timedelta(minutes=2)
 FAILED_CLAIM_RETRY = timedelta(hours=1)
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class StartedRun:
-    """The run a request led to; ``created`` is False where the same window was being archived already."""
-
-    run: ArchiveRun
-    created: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,19 +86,24 @@ class ArchivingService:
         configuration_id: UUID,
         window_start: datetime | None = None,
         window_end: datetime | None = None,
+        mode: RunMode = RunMode.NORMAL,
     ) -> StartedRun:
         """Queue a run of a window, by default of what the next nightly run would archive.
 
-        The same window that is queued or running already is returned instead (domain.md 2.11). Raises
-        NotFound, ValidationFailed naming the window's fields, and Conflict for an inactive configuration.
+        The same window that is queued or running already is returned instead (domain.md 2.11). One that
+        replaces names its window (2.10). Raises NotFound, ValidationFailed naming the window's fields, and
+        Conflict for an inactive configuration.
         """
+        if mode is RunMode.REPLACE and (window_start is None or window_end is None):
+            message = "name the window whose copies are to be replaced"
+            raise ValidationFailed([FieldError("window_start", message, "missing")])
         async with self._ports.database.session() as session:
             configuration = await self._configuration(session, caller, configuration_id)
             if not configuration.active:
                 raise Conflict("the archive configuration is not active")
-            window = self._window(configuration, window_start, window_end)
-            return await self._queue(
-                session, configuration, window, RunKind.MANUAL, caller.actor, job=None, scheduled_for=None
+            window = requested(self._ports, configuration, window_start, window_end)
+            return await queue_run(
+                self._ports, session, configuration, window, RunKind.MANUAL, caller.actor, mode=mode
             )
 
     async def retry_run(self, caller: Caller, run_id: UUID) -> StartedRun:
@@ -124,8 +125,14 @@ class ArchivingService:
             if not configuration.active:
                 raise Conflict("the archive configuration is not active")
             window = Window(run.window_start, run.window_end, ZoneInfo(configuration.time_zone))
-            return await self._queue(
-                session, configuration, window, RunKind.RETRY, caller.actor, job=None, scheduled_for=None
+            return await queue_run(
+                self._ports,
+                session,
+                configuration,
+                window,
+                RunKind.RETRY,
+                caller.actor,
+                mode=RunMode.REPLACE if run.mode == RunMode.REPLACE else RunMode.NORMAL,
             )
 
     async def get_run(self, caller: Caller, run_id: UUID) -> RunView:
@@ -160,6 +167,14 @@ class ArchivingService:
         caller = Caller(run.tenant_id, None, run.requested_by, frozenset(), app_only=True)
         with telemetry.bind(caller=caller, correlation=run.correlation_id):
             yield
+
+    async def mode_of(self, run_id: UUID) -> RunMode:
+        """What kind of work the run does. Raises NotFound."""
+        async with self._ports.database.session() as session:
+            run = await ArchiveRunRepository(session).get_unscoped(run_id)
+        if run is None:
+            raise NotFound(f"archive run {run_id} does not exist")
+        return RunMode(run.mode)
 
     async def settle(self, run_id: UUID, attempt: int) -> SettleProgress:
         """See Settler.settle."""
@@ -219,7 +234,7 @@ class ArchivingService:
         )
         if configuration is None or not configuration.active:
             return None
-        window = self._nightly(configuration, now)
+        window = nightly(self._ports, configuration)
         if window is None:
             return None
         with telemetry.bind(
@@ -227,7 +242,8 @@ class ArchivingService:
             correlation=telemetry.new_correlation_id(),
             parent_correlation=telemetry.correlation_id.get() or None,
         ):
-            return await self._queue(
+            return await queue_run(
+                self._ports,
                 session,
                 configuration,
                 window,
@@ -236,54 +252,6 @@ class ArchivingService:
                 job=job.id,
                 scheduled_for=job.next_run_at,
             )
-
-    async def _queue(
-        self,
-        session: AsyncSession,
-        configuration: ArchiveConfiguration,
-        window: Window,
-        kind: RunKind,
-        requested_by: str,
-        *,
-        job: UUID | None,
-        scheduled_for: datetime | None,
-    ) -> StartedRun:
-        runs = ArchiveRunRepository(session)
-        run = await runs.add(
-            ArchiveRun(
-                id=uuid4(),
-                tenant_id=configuration.tenant_id,
-                owner_id=configuration.owner_id,
-                configuration_id=configuration.id,
-                job_id=job,
-                scheduled_for=scheduled_for,
-                kind=kind,
-                mode=RunMode.NORMAL,
-                window_start=window.start,
-                window_end=window.end,
-                state=RunState.QUEUED,
-                requested_by=requested_by,
-                correlation_id=telemetry.correlation_id.get() or telemetry.new_correlation_id(),
-                created_at=self._ports.clock.now(),
-            )
-        )
-        if run is None:
-            open_run = await runs.open_for_window(
-                configuration.owner_id, configuration.id, window.start, window.end, RunMode.NORMAL
-            )
-            if open_run is None:
-                raise Conflict("the run of this window ended just now; ask again", retry_after=1)
-            return StartedRun(open_run, created=False)
-        await self._ports.audit.record(
-            session,
-            action="archive_run.requested",
-            resource_type="archive_run",
-            resource_id=str(run.id),
-            outcome="success",
-            changes={"window": [window.start.isoformat(), window.end.isoformat()], "kind": str(kind)},
-            on_behalf_of=configuration.owner_id,
-        )
-        return StartedRun(run, created=True)
 
     async def _configuration(
         self, session: AsyncSession, caller: Caller, configuration_id: UUID
@@ -296,35 +264,3 @@ class ArchivingService:
         if held is None:
             raise NotFound(f"archive configuration {configuration_id} does not exist")
         return held
-
-    def _window(
-        self, configuration: ArchiveConfiguration, start: datetime | None, end: datetime | None
-    ) -> Window:
-        if start is None and end is None:
-            window = self._nightly(configuration, self._ports.clock.now())
-            if window is None:
-                raise ValidationFailed(
-                    [FieldError("window", "there is nothing to archive before today yet", "window_empty")]
-                )
-            return window
-        if start is None or end is None:
-            missing = "window_start" if start is None else "window_end"
-            raise ValidationFailed([FieldError(missing, "name both ends of the window", "missing")])
-        validate_window(start, end, self._ports.settings.max_window_days)
-        return Window(start, end, ZoneInfo(configuration.time_zone))
-
-    def _nightly(self, configuration: ArchiveConfiguration, now: datetime) -> Window | None:
-        """Up to today's start, at most the longest window at once: the rest is the next night's (8.2)."""
-        zone = ZoneInfo(configuration.time_zone)
-        window = nightly_window(
-            now,
-            zone,
-            configuration.archive_from,
-            configuration.archived_until,
-            configuration.lookback_days,
-        )
-        longest = timedelta(days=self._ports.settings.max_window_days)
-        if window is None or window.end - window.start <= longest:
-            return window
-        last_day = (window.start + longest).astimezone(zone).date()
-        return Window(window.start, local_day_start(last_day, zone), zone)

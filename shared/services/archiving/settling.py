@@ -102,10 +102,11 @@ class _Settlement:
     async def _settle_by_lookup(self, operation: ClaimedOperation) -> None:
         copies = await self._sender.find_copies(operation)
         create = operation.action is OperationAction.CREATE
-        if copies and (create or copies[0].revision == operation.revision):
+        if copies and (create or self._sender.has_effect(operation, copies[0])):
             await self._recorder.record(self._lease, [adopted(operation, copies)])
         elif not copies and not create:
-            await self._recorder.record(self._lease, [await self._sender.look_up(operation)])
+            looked_up = await self._sender.look_up(operation)
+            await self._recorder.record(self._lease, [looked_up], resend=True)
         else:
             async with self._ports.database.session() as session:
                 await self._lease.hold(session)
@@ -117,7 +118,7 @@ class _Settlement:
         while operations := await self._claim():
             outcome = await self._sender.send(self._lease, operations)
             await self._sender.answer_questions(self._lease, outcome)
-            await self._recorder.record(self._lease, _kept_sent(outcome.results))
+            await self._recorder.record(self._lease, _kept_sent(outcome.results), resend=True)
             if outcome.paused or outcome.unknown:
                 return
 
@@ -144,5 +145,7 @@ class _Settlement:
 def _kept_sent(results: Sequence[Result]) -> list[Result]:
     """An operation resent here had an unknown effect before: not having been sent *now* settles nothing."""
     return [
-        result for result in results if result.state is not OperationState.PLANNED or result.etag is not None
+        result
+        for result in results
+        if result.state is not OperationState.PLANNED or result.etag is not None or result.recreate
     ]

@@ -1,10 +1,19 @@
 """Appointments over HTTP."""
 
-from shared.schemas.appointments import AppointmentListQuery, AppointmentResource, AppointmentSummary
+from functools import partial
+
+from shared.schemas.appointments import (
+    AppointmentListQuery,
+    AppointmentResource,
+    AppointmentSummary,
+    AppointmentUpdate,
+)
+from shared.schemas.archive_runs import ArchiveRunSummary
 from shared.schemas.base import NoBody, NoQuery
 from shared.schemas.paging import Page
+from shared.triggers.archive_workflow import start_archive_run as start_run
 from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
-from shared.triggers.http.registry import EVERYONE, Ownership
+from shared.triggers.http.registry import EVERYONE, WRITERS, IfMatch, Ownership
 
 blueprint = new_blueprint()
 
@@ -40,4 +49,34 @@ async def list_appointments(
 )
 async def get_appointment(request: Request[NoBody, NoQuery]) -> Reply[AppointmentResource]:
     """Another person's private appointment shows its times only (domain.md 6.3)."""
-    return Reply(await request.app.appointments.get(request.caller, request.id))
+    found, version = await request.app.appointments.get(request.caller, request.id)
+    return Reply(found, version=version)
+
+
+@endpoint(
+    blueprint,
+    "PATCH",
+    "v1/appointments/{id}",
+    summary="Edit an archived appointment: our record and its copy in the archive calendar",
+    roles=WRITERS,
+    ownership=Ownership.OWN_OR_ADMIN,
+    body=AppointmentUpdate,
+    response=ArchiveRunSummary,
+    status=202,
+    errors=(404, 409),
+    if_match=IfMatch.REQUIRED,
+    durable=True,
+)
+async def update_appointment(request: Request[AppointmentUpdate, NoQuery]) -> Reply[ArchiveRunSummary]:
+    """An archive run, at ``Location``, does it once. A later change of the source still counts (2.4)."""
+    started = await request.app.owner_edits.edit(
+        request.caller, request.id, request.body.columns(), request.expected
+    )
+    run = started.run
+    return Reply(
+        ArchiveRunSummary.summary_of(run),
+        location=f"v1/archive-runs/{run.id}",
+        retry_after=1,
+        owner_id=run.owner_id,
+        then=partial(start_run, request.durable_client, run.id),
+    )

@@ -11,7 +11,7 @@ from shared.schemas.archive_configurations import (
 from shared.schemas.base import NoBody, NoQuery
 from shared.schemas.paging import Page
 from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
-from shared.triggers.http.registry import EVERYONE, WRITERS, IfMatch, Ownership
+from shared.triggers.http.registry import EVERYONE, WRITERS, GraphAccess, IfMatch, Ownership
 
 if TYPE_CHECKING:
     from shared.services.archive_configurations import ScheduledConfiguration
@@ -30,6 +30,7 @@ blueprint = new_blueprint()
     response=ArchiveConfigurationResource,
     status=201,
     errors=(404, 409, 502, 503),
+    graph=GraphAccess.APPLICATION,
 )
 async def create_archive_configuration(
     request: Request[ArchiveConfigurationCreate, NoQuery],
@@ -91,7 +92,7 @@ async def list_archive_configurations(
     blueprint,
     "PATCH",
     "v1/archive-configurations/{id}",
-    summary="Change name, schedule, zone or range of an archive configuration",
+    summary="Change name, schedule, zone, range or policies of an archive configuration",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
     body=ArchiveConfigurationUpdate,

@@ -3,6 +3,7 @@
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from shared.domain.archive_run import RunMode
 from shared.schemas.archive_runs import (
     ArchiveOperationListQuery,
     ArchiveOperationResource,
@@ -39,7 +40,11 @@ blueprint = new_blueprint()
 async def start_archive_run(request: Request[ArchiveRunStart, NoQuery]) -> Reply[ArchiveRunResource]:
     """Answers at once; the run itself is at ``Location`` (domain.md 2.11)."""
     started = await request.app.archiving.start_run(
-        request.caller, request.id, request.body.window_start, request.body.window_end
+        request.caller,
+        request.id,
+        request.body.window_start,
+        request.body.window_end,
+        RunMode(request.body.mode),
     )
     return _accepted(request, started)
 

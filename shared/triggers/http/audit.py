@@ -12,6 +12,7 @@ from shared.schemas.audit import (
 )
 from shared.schemas.base import NoBody
 from shared.schemas.paging import Page
+from shared.triggers.http.continuation import CONTINUED, continued_at
 from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
 from shared.triggers.http.registry import EVERYONE, Ownership
 
@@ -49,16 +50,17 @@ async def search_audit(request: Request[NoBody, AuditListQuery]) -> Reply[Page[A
     errors=(404, 503),
     media_type="application/jsonl",
     other_media_types=("text/csv",),
+    response_headers=CONTINUED,
 )
 async def export_audit(request: Request[NoBody, AuditExportQuery]) -> Reply[None]:
-    """The answer names the cursor of its continuation in ``X-Next-Cursor``; without it, it is complete."""
+    """The answer names the cursor of its continuation; without it, it is complete."""
     file, continued = await request.app.audit.export(request.caller, request.query)
     headers = {
         "Content-Disposition": f'attachment; filename="{file.name}"',
         "Content-Type": file.media_type,
     }
     if continued is not None:
-        headers["X-Next-Cursor"] = continued.cursor()
+        headers |= continued_at(request, continued.cursor())
     return Reply(None, headers=headers, content=file.content)
 
 

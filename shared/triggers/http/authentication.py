@@ -1,6 +1,7 @@
 """Where a request's token comes from, and what a token that came by cookie may do (design.md, Who may)."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -17,8 +18,16 @@ SIGN_IN_HEADER = "x-ms-token-aad-access-token"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-async def authenticate(request: "HttpRequest", tokens: "TokenValidator") -> Caller:
-    """The caller of a request.
+@dataclass(frozen=True, slots=True)
+class Authenticated:
+    """The caller, and the token he called with."""
+
+    caller: Caller
+    token: str = field(repr=False)
+
+
+async def authenticate(request: "HttpRequest", tokens: "TokenValidator") -> Authenticated:
+    """The caller of a request, and his token.
 
     Raises Unauthenticated (401) without an acceptable token and Forbidden (403) for a mutation that
     another site's page may have sent with the person's cookie.
@@ -28,14 +37,15 @@ async def authenticate(request: "HttpRequest", tokens: "TokenValidator") -> Call
         scheme, _, token = authorization.strip().partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise Unauthenticated("the Authorization header must be: Bearer <access token>")
-        return await tokens.validate(token.strip())
+        token = token.strip()
+        return Authenticated(await tokens.validate(token), token)
     token = request.headers.get(SIGN_IN_HEADER, "").strip()
     if not token:
         raise Unauthenticated("an access token is needed")
     caller = await tokens.validate(token)
     if request.method not in _SAFE_METHODS:
         require_same_origin(request.url, request.headers)
-    return caller
+    return Authenticated(caller, token)
 
 
 def require_same_origin(url: str, headers: Mapping[str, str]) -> None:

@@ -1,6 +1,6 @@
 """The one decorator through which every HTTP function is declared (design.md, One way in: HTTP)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from azure.functions import AuthLevel, Blueprint, HttpRequest, HttpResponse
@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from shared.domain.caller import Role
 from shared.schemas.base import Input
 from shared.triggers.http.messages import Handler, Reply, Request
-from shared.triggers.http.registry import IfMatch, Operation, Ownership, register
+from shared.triggers.http.registry import GraphAccess, IfMatch, Operation, Ownership, register
 from shared.triggers.http.serving import answer
 
 __all__ = ["Reply", "Request", "endpoint", "new_blueprint"]
@@ -39,12 +39,15 @@ def endpoint[Body: Input, Query: Input, Model: BaseModel | None](
     if_match: IfMatch = IfMatch.UNUSED,
     media_type: str = "application/json",
     other_media_types: tuple[str, ...] = (),
+    graph: GraphAccess = GraphAccess.NONE,
+    response_headers: Mapping[str, str] | None = None,
 ) -> Callable[[Handler[Body, Query, Model]], Handler[Body, Query, Model]]:
     """Declare the decorated handler as the Azure Function of its name, ``method`` and ``route``.
 
     ``route`` is below the prefix, its ``{parameters}`` are UUIDs. ``roles`` None asks for no token.
     ``errors`` are the statuses the operation itself may answer, for the description of the API. ``also`` are
-    further methods of the same function (GET always has HEAD). The function validates the token, parses
+    further methods of the same function (GET always has HEAD). ``graph`` says with whose permission it
+    reaches Microsoft Graph. The function validates the token, parses
     strictly, calls, serialises, and answers every error as problem+json. A change takes Idempotency-Key.
     """
 
@@ -77,6 +80,8 @@ def endpoint[Body: Input, Query: Input, Model: BaseModel | None](
             if_match=if_match,
             media_type=media_type,
             other_media_types=other_media_types,
+            graph=graph,
+            response_headers=response_headers or {},
             function=durable_function if durable else function,
         )
         register(operation)

@@ -24,7 +24,10 @@ _ALLOWED_HEADERS = (
     "authorization, content-type, if-match, if-none-match, idempotency-key, traceparent, tracestate, "
     "x-correlation-id, x-requested-by"
 )
-_EXPOSED_HEADERS = "etag, idempotency-replayed, location, retry-after, traceparent, x-correlation-id"
+_EXPOSED_HEADERS = (
+    "content-disposition, etag, idempotency-replayed, link, location, retry-after, traceparent, "
+    "www-authenticate, x-correlation-id, x-next-cursor, x-next-offset, x-total-length"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """What a handler gets and gives back."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -10,11 +10,15 @@ from pydantic import BaseModel
 from shared.domain.caller import Caller
 from shared.domain.expected_version import ExpectedVersion
 from shared.schemas.base import Input
+from shared.triggers.http.registry import GraphAccess
 
 if TYPE_CHECKING:
     from azure.durable_functions import DurableFunctionsClient
 
     from shared.application import Application
+    from shared.graph.calendar_adapter import CalendarAdapter
+    from shared.graph.master_categories import MasterCategories
+    from shared.graph.on_behalf import SignedIn
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,34 @@ class Request[Body: Input, Query: Input]:
     identity: Caller | None
     expected: ExpectedVersion
     client: "DurableFunctionsClient | None"
+    graph: GraphAccess = GraphAccess.NONE
+    #: The person with his own token; None for applications and public operations.
+    signed_in: "SignedIn | None" = field(default=None, repr=False)
+
+    def calendars_of(self, mailbox: UUID) -> "CalendarAdapter":
+        """Graph for the mailbox of this object id, with the permission that the operation declares.
+
+        On behalf of the caller only where it is his own mailbox and he signed in himself; an Admin reaches
+        another's with the application's permission. Raises RuntimeError in an operation that declares none.
+        """
+        person = self._acting_person(mailbox)
+        return self.app.calendars if person is None else self.app.calendars_for(person)
+
+    def categories_of(self, mailbox: UUID) -> "MasterCategories":
+        """Outlook's categories of the mailbox of this object id, with the permission as ``calendars_of``."""
+        from shared.graph.master_categories import MasterCategories
+
+        person = self._acting_person(mailbox)
+        client = self.app.graph if person is None else self.app.graph_for(person)
+        return MasterCategories(client, self.app.throttle)
+
+    def _acting_person(self, mailbox: UUID) -> "SignedIn | None":
+        """The person whose own permission serves for the mailbox; None is the application's."""
+        if self.graph is GraphAccess.NONE:
+            raise RuntimeError("the operation declares no access to Microsoft Graph")
+        if self.graph is GraphAccess.ON_BEHALF_OF and self.caller.is_person(mailbox):
+            return self.signed_in
+        return None
 
     @property
     def caller(self) -> Caller:

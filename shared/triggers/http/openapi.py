@@ -141,6 +141,7 @@ class Description:
             described["security"] = [{name: []} for name in self._security_schemes()]
             described["x-roles"] = [role.value for role in Role if role in operation.roles]
         described["x-ownership"] = operation.ownership.value
+        described["x-graph-access"] = operation.graph.value
         return described
 
     def _parameters(self, operation: Operation) -> list[dict[str, Any]]:
@@ -198,7 +199,11 @@ class Description:
             names.append("ETag")
         described: dict[str, Any] = {
             "description": HTTPStatus(operation.status).phrase,
-            "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in names},
+            "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+            | {
+                name: {"description": meaning, "schema": {"type": "string"}}
+                for name, meaning in operation.response_headers.items()
+            },
         }
         if operation.response is not None:
             schema = self._references[operation.response, "serialization"]

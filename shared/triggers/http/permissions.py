@@ -9,7 +9,7 @@ from typing import Any
 
 from shared.triggers.http.registry import permission_table
 
-_COLUMNS = ("method", "path", "roles", "ownership", "operation")
+_COLUMNS = ("method", "path", "roles", "ownership", "graph", "operation")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

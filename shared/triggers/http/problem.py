@@ -1,10 +1,12 @@
 """Errors as RFC 9457 problem details; nothing of the inside is ever shown."""
 
+from base64 import b64encode
 from collections.abc import Mapping
 from math import ceil
 
 from shared.errors import (
     AdminAssistantError,
+    InteractionRequired,
     MethodNotAllowed,
     Unauthenticated,
     Unavailable,
@@ -37,6 +39,10 @@ def headers_of(error: AdminAssistantError) -> Mapping[str, str]:
     headers: dict[str, str] = {}
     if isinstance(error, Unauthenticated):
         challenge = 'Bearer realm="admin-assistant"'
+        if isinstance(error, InteractionRequired):
+            # Entra's claims challenge, which MSAL understands in the person's application.
+            claims = b64encode(error.claims.encode()).decode("ascii")
+            challenge += f', error="insufficient_claims", claims="{claims}"' if claims else ""
         if error.code == "invalid_token":
             challenge += f', error="invalid_token", error_description="{error.detail}"'
         headers["WWW-Authenticate"] = challenge

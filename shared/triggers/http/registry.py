@@ -1,6 +1,6 @@
 """What every HTTP operation declares: the source of the permission table and of the API's description."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
@@ -27,7 +27,19 @@ class Ownership(StrEnum):
     PUBLIC = "no personal data, no token"
     OWN = "User: own; Admin, Auditor: the tenant's"
     OWN_OR_ADMIN = "User: own; Admin: the tenant's"
+    SELF = "the caller himself"
     TENANT = "the tenant's"
+    HOME = "the installation's, for the home tenant alone"
+
+
+class GraphAccess(StrEnum):
+    """With whose permission an operation reaches Microsoft Graph (design.md, Who may)."""
+
+    NONE = "none"
+    #: With the application's, as the runs do that act unattended.
+    APPLICATION = "application"
+    #: With the signed-in person's own on his own mailbox; an Admin on another's with the application's.
+    ON_BEHALF_OF = "on behalf of the caller"
 
 
 class IfMatch(StrEnum):
@@ -62,6 +74,9 @@ class Operation:
     media_type: str
     #: What else a success may be, where ``Content-Type`` says so.
     other_media_types: tuple[str, ...]
+    graph: GraphAccess
+    #: Headers of a success beside those of every answer, with what they say.
+    response_headers: "Mapping[str, str]"
     #: The function as the worker calls it: takes the HTTP request (and the durable client), answers always.
     function: "Callable[..., Awaitable[HttpResponse]]"
 
@@ -108,13 +123,14 @@ def register(operation: Operation) -> None:
 def methods_of(path: str) -> list[str]:
     """The methods that operations offer at a path below the prefix, in alphabetical order."""
     segments = path.strip("/").split("/")
-    return sorted(
-        {method for each in OPERATIONS.values() if each.serves(segments) for method in each.methods}
-    )
+    serving = [each for each in OPERATIONS.values() if each.serves(segments)]
+    # Where a path is named in so many words, a parameter in its place does not mean it.
+    meant = [each for each in serving if not each.parameters] or serving
+    return sorted({method for each in meant for method in each.methods})
 
 
 def permission_table() -> Iterator[dict[str, Any]]:
-    """One row per operation: id, method, path, the roles that may call it, whose resources it reaches."""
+    """One row per operation: id, method, path, who may call it, whose resources, whose Graph permission."""
     for operation in sorted(OPERATIONS.values(), key=lambda each: (each.route, each.method)):
         roles = operation.roles
         yield {
@@ -123,4 +139,5 @@ def permission_table() -> Iterator[dict[str, Any]]:
             "path": f"/{PREFIX}/{operation.route}",
             "roles": ["(no token)"] if roles is None else [role.value for role in Role if role in roles],
             "ownership": operation.ownership.value,
+            "graph": operation.graph.value,
         }

@@ -5,23 +5,26 @@ import time
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
 
 from azure.functions import HttpRequest, HttpResponse
 
+from shared.errors import MethodNotAllowed
 from shared.schemas.base import Input, NoBody, NoQuery
 from shared.telemetry import bind, span
 from shared.triggers.http import problem
-from shared.triggers.http.authentication import authenticate, require_role
+from shared.triggers.http.authentication import Authenticated, authenticate, require_role
 from shared.triggers.http.conditions import read_idempotency_key, read_if_match
 from shared.triggers.http.exchange import Exchange, path_of
 from shared.triggers.http.messages import Handler, Reply, Request
 from shared.triggers.http.parsing import query_of, raw_body, read_body, read_path, read_query
-from shared.triggers.http.registry import PREFIX, Operation
+from shared.triggers.http.registry import PREFIX, GraphAccess, Operation, methods_of
 
 if TYPE_CHECKING:
     from shared.application import Application
     from shared.domain.caller import Caller
     from shared.errors import AdminAssistantError
+    from shared.graph.on_behalf import SignedIn
     from shared.services.idempotency import Answer
 
 _LOG = logging.getLogger(__name__)
@@ -66,21 +69,26 @@ async def _serve(
     exchange: Exchange,
 ) -> HttpResponse:
     caller: Caller | None = None
+    signed_in: SignedIn | None = None
     if operation.roles is not None:
-        caller = await authenticate(req, app.tokens)
+        authenticated = await authenticate(req, app.tokens)
+        caller = authenticated.caller
+        signed_in = _signed_in(operation, authenticated)
     with bind(caller=caller), span(operation.id):
         if caller is not None and operation.roles is not None:
             app.rate_limit.admit(caller)
             require_role(caller, operation.roles)
         request = Request(
             app=app,
-            path=read_path(req.route_params, operation.parameters),
+            path=_path(operation, req),
             relative_path=path_of(req.url).removeprefix(f"/{PREFIX}/"),
             query=read_query(query_of(req), operation.query or NoQuery),
             body=_body(operation, req, app.settings.max_body_bytes),
             expected=read_if_match(operation, req.headers),
             identity=caller,
             client=client,
+            graph=operation.graph,
+            signed_in=signed_in,
         )
         key = read_idempotency_key(operation, req.headers)
         if key is not None and caller is not None:
@@ -89,6 +97,24 @@ async def _serve(
         response = _success(operation, reply)
         await _afterwards(operation, reply.then)
         return response
+
+
+def _path(operation: Operation, req: HttpRequest) -> dict[str, UUID]:
+    """The ids of the path; raises MethodNotAllowed where another operation has the path as a whole."""
+    methods = methods_of(path_of(req.url).removeprefix(f"/{PREFIX}/"))
+    if operation.parameters and methods and operation.method not in methods:
+        raise MethodNotAllowed("the path does not have this method", methods=[*methods, "OPTIONS"])
+    return read_path(req.route_params, operation.parameters)
+
+
+def _signed_in(operation: Operation, authenticated: Authenticated) -> "SignedIn | None":
+    """The person for whom Graph is asked on his behalf; his token goes nowhere else."""
+    caller = authenticated.caller
+    if operation.graph is not GraphAccess.ON_BEHALF_OF or caller.app_only or caller.object_id is None:
+        return None
+    from shared.graph.on_behalf import SignedIn
+
+    return SignedIn(caller.tenant_id, caller.object_id, authenticated.token)
 
 
 async def _once(

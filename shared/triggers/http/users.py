@@ -4,7 +4,7 @@ from shared.schemas.base import NoBody, NoQuery
 from shared.schemas.paging import Page
 from shared.schemas.users import UserCreate, UserListQuery, UserResource, UserUpdate
 from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
-from shared.triggers.http.registry import ADMINS, EVERYONE, IfMatch, Ownership
+from shared.triggers.http.registry import ADMINS, EVERYONE, GraphAccess, IfMatch, Ownership
 
 blueprint = new_blueprint()
 
@@ -20,6 +20,7 @@ blueprint = new_blueprint()
     response=UserResource,
     status=201,
     errors=(409, 502, 503),
+    graph=GraphAccess.APPLICATION,
 )
 async def create_user(request: Request[UserCreate, NoQuery]) -> Reply[UserResource]:
     """The mailbox is looked up in Graph; an unknown one is a 422 naming ``address``."""

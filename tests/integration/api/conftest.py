@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -49,10 +50,13 @@ async def stranger(simulator: GraphSimulator) -> AsyncIterator[Caller]:
 
 
 @pytest.fixture
-async def api(simulator: GraphSimulator, database: Database, settings: Settings) -> AsyncIterator[Caller]:
+async def api(
+    simulator: GraphSimulator, database: Database, settings: Settings, tmp_path: Path
+) -> AsyncIterator[Caller]:
     """A client of the whole app."""
+    url = settings.database_url.get_secret_value()
     app = Application(
-        on_simulator(simulator, database_url=settings.database_url.get_secret_value()), database=database
+        on_simulator(simulator, database_url=url, storage=str(tmp_path / "storage")), database=database
     )
     before = use_application(app)
     yield Caller(simulator, app)

@@ -96,6 +96,21 @@ async def test_a_windows_zone_name_is_understood(api: Caller, people: People) ->
     assert made["time_zone"] == "Europe/Berlin"
 
 
+async def test_the_policies_of_an_archive_are_set_and_have_defaults_for_its_purpose(
+    api: Caller, people: People
+) -> None:
+    general = (await create(api, people.ada)).json
+    assert (general["purpose"], general["overlap_policy"]) == ("general", "keep_all")
+    assert (general["all_day_counts"], general["privacy_automation"]) == (False, False)
+    timesheet = (
+        await create(
+            api, people.ada, name="Hours", purpose="timesheet", privacy_automation=True, out_of_office=True
+        )
+    ).json
+    assert (timesheet["purpose"], timesheet["overlap_policy"]) == ("timesheet", "auto")
+    assert (timesheet["privacy_automation"], timesheet["out_of_office"]) == (True, True)
+
+
 WRONG: list[tuple[dict[str, Any], list[str]]] = [
     ({"source": "msgraph://ada@example.com/calendars/Nowhere"}, ["source"]),
     ({"archive": "msgraph://ada@example.com/calendars/Nowhere"}, ["archive"]),
@@ -105,7 +120,8 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
     ({"archive": "msgraph://ada@example.com/calendar"}, ["archive"]),
     ({"time_zone": "Mars/Olympus"}, ["time_zone"]),
     ({"time_zone": "../../etc/passwd"}, ["time_zone"]),
-    ({"purpose": "timesheet"}, ["purpose"]),
+    ({"overlap_policy": "guess"}, ["overlap_policy"]),
+    ({"privacy_automation": "yes"}, ["privacy_automation"]),
     ({"purpose": "backup"}, ["purpose"]),
     ({"lookback_days": 61}, ["lookback_days"]),
     ({"lookback_days": -1}, ["lookback_days"]),
@@ -126,8 +142,8 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
     ({"user_id": "ada"}, ["user_id"]),
     ({"owner": "ada"}, ["owner"]),
     (
-        {"time_zone": "Mars", "source": "x", "archive": "y", "purpose": "timesheet"},
-        ["source", "archive", "purpose", "time_zone"],
+        {"time_zone": "Mars", "source": "x", "archive": "y", "archive_from": "2099-01-01"},
+        ["source", "archive", "time_zone", "archive_from"],
     ),
 ]
 

@@ -42,11 +42,23 @@ class TestConfigurations:
         assert (local.hour, local.minute) == (3, 30)
         assert (local + timedelta(days=1)).day == 1
         async with database.session() as session:
-            assert (await session.execute(select(Job.time_zone))).scalar_one() == "Asia/Tokyo"
+            zones = select(Job.time_zone).where(Job.kind == "archive")
+            assert (await session.execute(zones)).scalar_one() == "Asia/Tokyo"
         (entry,) = await audited(database, "archive_configuration.updated")
         assert entry.changes["before"]["lookback_days"] == 7
         assert entry.changes["after"]["lookback_days"] == 3
         assert "Monthly" not in str(entry.changes)
+
+    async def test_policies_change_for_what_is_archived_from_now_on(
+        self, api: Caller, people: People, configuration: Any, database: Database
+    ) -> None:
+        body = {"overlap_policy": "flag", "all_day_counts": True, "privacy_automation": True}
+        response = await change(api, "PATCH", f"{PATH}/{configuration['id']}", body, people.ada.token)
+        assert response.status == 200, response.json
+        assert {name: response.json[name] for name in body} == body
+        assert response.json["out_of_office"] is False
+        (entry,) = await audited(database, "archive_configuration.updated")
+        assert entry.changes["before"]["overlap_policy"] == "keep_all"
 
     async def test_every_wrong_field_is_named(self, api: Caller, people: People, configuration: Any) -> None:
         body = {"time_zone": "Mars/Olympus", "archive_from": "2199-01-01"}

@@ -9,10 +9,12 @@ import azure.functions as func
 import pytest
 
 from shared.clock import SystemClock
+from shared.database.engine import Database
 from shared.domain.caller import Caller as DomainCaller
 from shared.errors import RateLimited
 from shared.services import rate_limit
 from shared.services.rate_limit import RateLimit
+from shared.settings import Settings
 from shared.triggers.http.registry import OPERATIONS, permission_table
 from tests.integration.api.caller import Caller, problem
 
@@ -24,7 +26,9 @@ SECURITY = {
 }
 ID = "6f1e5c0e-1111-4111-8111-111111111111"
 WITH_ID = [operation for operation in OPERATIONS.values() if "id" in operation.parameters]
-LISTS = [each for each in OPERATIONS.values() if each.query is not None and each.roles is not None]
+LISTS = [
+    each for each in OPERATIONS.values() if each.query is not None and "cursor" in each.query.model_fields
+]
 
 
 class SteppedClock(SystemClock):
@@ -129,11 +133,10 @@ async def test_json_under_any_of_its_names_is_read(stranger: Caller, kind: str) 
 @pytest.mark.parametrize("operation", WITH_ID, ids=lambda operation: operation.id)
 async def test_a_malformed_id_is_422_naming_it(stranger: Caller, operation: Any) -> None:
     for value in ("7", "abc", "{" + ID + "}", ID.replace("-", ""), ID + "0", "%27--", "é"):
-        response = await stranger(
-            operation.method, operation.route.replace("{id}", value), token=stranger.token("Admin")
-        )
+        path = operation.route.format_map(dict.fromkeys(operation.parameters, value))
+        response = await stranger(operation.method, path, token=stranger.token("Admin"))
         problem(response, 422, "validation_failed")
-        assert response.fields == ["id"]
+        assert response.fields == list(operation.parameters)
 
 
 @pytest.mark.parametrize("operation", LISTS, ids=lambda operation: operation.id)
@@ -141,10 +144,13 @@ async def test_a_wrong_parameter_of_a_list_is_422_naming_it(stranger: Caller, op
     wrong = [("limit", value) for value in ("0", "201", "1.5", "1,2", "-1", "many")]
     wrong += [("cursor", value) for value in ("x", "é" * 9, "f" * 32, "A" * 600)]
     wrong += [("offset", "7"), ("sort", "name;drop")]
+    fields = operation.query.model_fields
+    wrong = [each for each in wrong if each[0] in fields or each[0] != "limit"]
     range_of = {"start": "2026-01-01T00:00:00Z", "end": "2026-02-01T00:00:00Z"}
+    needed = range_of if range_of.keys() <= fields.keys() else {}
     for name, value in wrong:
-        query = {**(range_of if operation.id == "list_appointments" else {}), name: value}
-        path = operation.route.replace("{id}", ID)
+        query = {**needed, name: value}
+        path = operation.route.format_map(dict.fromkeys(operation.parameters, ID))
         response = await stranger("GET", path, token=stranger.token("Admin"), **query)
         problem(response, 422, "validation_failed")
         assert response.fields == [name], value
@@ -212,7 +218,10 @@ class TestHeaders:
     async def test_pages_of_configured_origins_may_read_answers(self, stranger: Caller) -> None:
         response = await stranger("GET", "v1/users", headers={"origin": "https://pages.example"})
         assert response.headers["access-control-allow-origin"] == "https://pages.example"
-        assert "etag" in response.headers["access-control-expose-headers"]
+        exposed = response.headers["access-control-expose-headers"].split(", ")
+        assert {"etag", "location", "retry-after"} <= set(exposed)
+        told = {name.lower() for each in OPERATIONS.values() for name in each.response_headers}
+        assert {"link", "x-next-cursor"} <= told <= set(exposed)
         assert "access-control-allow-credentials" not in response.headers
         assert response.headers["vary"] == "Origin"
 
@@ -325,6 +334,28 @@ async def test_empty_and_repeated_parameters_are_not_overlooked(stranger: Caller
         body=b"",
     )
     assert (await OPERATIONS["list_users"].function(request)).status_code == 422
+
+
+async def test_without_a_free_connection_the_answer_is_a_503_that_says_when(
+    api: Caller, settings: Settings
+) -> None:
+    small = settings.model_copy(
+        update={"database_pool_size": 1, "database_max_overflow": 0, "database_pool_timeout": 0.05}
+    )
+    database = Database(small)
+    api.app.__dict__["database"] = database
+    token = api.token("Admin")
+    async with database.session() as session:
+        await session.connection()
+        for method, path, body in (
+            ("GET", "v1/users", None),
+            ("POST", "v1/invitations", {"address": "a@b.example"}),
+        ):
+            response = await api(method, path, body, token=token)
+            problem(response, 503, "unavailable")
+            assert int(response.headers["retry-after"]) > 0
+    assert (await api("GET", "v1/users", token=token)).status == 200
+    await database.close()
 
 
 class TestRateLimit:

@@ -20,10 +20,16 @@ LISTS = [
     "list_archive_runs",
     "list_archive_operations",
     "list_appointments",
+    "list_overlaps",
     "search_audit",
+    "list_category_rules",
+    "validate_categories",
+    "suggest_categories",
 ]
-#: Who calls, what he may see, the page; configurations also their jobs.
-MOST = 5
+RANGED = {"list_appointments", "validate_categories", "suggest_categories"}
+#: Who calls, what he may see, the page; configurations also their jobs; suggestions also ranges, totals,
+#: rules and history.
+MOST = 6
 
 
 @contextmanager
@@ -48,7 +54,11 @@ async def grow(database: Database, owner: User, run: ArchiveRun, rows: int) -> N
             await make.user()
             configuration = await make.configuration(owner)
             await make.job(configuration)
-            await make.appointment(await make.archived_event(configuration))
+            event = await make.archived_event(configuration)
+            await make.appointment(event)
+            await make.appointment(await make.archived_event(configuration), categories=[])
+            await make.category_rule(owner.id)
+            await make.overlap_group(event)
             await make.operation(run)
             await make.run(await session.get_one(ArchiveConfiguration, run.configuration_id))
             await make.audit_entry(on_behalf_of=owner.id)
@@ -67,7 +77,7 @@ async def test_a_list_of_many_costs_as_much_as_a_list_of_few(
     ids = {"list_archive_runs": run.configuration_id, "list_archive_operations": run.id}
     path = operation.route.replace("{id}", str(ids.get(name, "")))
     token = api.person(owner.object_id, "Admin")
-    query = RANGE if name == "list_appointments" else {}
+    query = RANGE if name in RANGED else {}
     costs = []
     for rows in (2, 20):
         await grow(database, owner, run, rows)

@@ -4,12 +4,9 @@ from typing import Any
 
 import pytest
 
-from shared.triggers.http.registry import OPERATIONS
 from tests.integration.api.caller import AUDIENCE, TENANT, Caller, problem
 
 OTHER_TENANT = "33333333-3333-4333-8333-333333333333"
-SAMPLE_ID = "6f1e5c0e-1111-4111-8111-111111111111"
-GUARDED = [operation.id for operation in OPERATIONS.values() if operation.roles is not None]
 WRONG: dict[str, dict[str, Any]] = {
     "expired": {"lifetime_seconds": -3600},
     "not valid yet": {"overrides": {"nbf": 9_999_999_999}},
@@ -39,26 +36,18 @@ WRONG: dict[str, dict[str, Any]] = {
 }
 
 
-async def call(api: Caller, operation_id: str, token: str | None) -> Any:
-    operation = OPERATIONS[operation_id]
-    return await api(operation.method, operation.route.replace("{id}", SAMPLE_ID), token=token)
-
-
-@pytest.mark.parametrize("operation_id", GUARDED)
-async def test_no_operation_answers_without_a_token(stranger: Caller, operation_id: str) -> None:
-    response = await call(stranger, operation_id, None)
+async def test_without_a_token_the_answer_asks_for_one(stranger: Caller) -> None:
+    response = await stranger("GET", "v1/users")
     problem(response, 401, "unauthenticated")
     assert response.headers["www-authenticate"] == 'Bearer realm="admin-assistant"'
 
 
-@pytest.mark.parametrize("operation_id", GUARDED)
-async def test_no_operation_accepts_any_wrong_token(stranger: Caller, operation_id: str) -> None:
-    for name, wish in WRONG.items():
-        token = stranger.simulator.identity.mint({"audience": AUDIENCE, "roles": ["Admin"], **wish})
-        response = await call(stranger, operation_id, token)
-        assert response.status == 401, name
-        problem(response, 401, "invalid_token")
-        assert 'error="invalid_token"' in response.headers["www-authenticate"]
+@pytest.mark.parametrize("name", WRONG)
+async def test_a_wrong_token_is_refused(stranger: Caller, name: str) -> None:
+    token = stranger.simulator.identity.mint({"audience": AUDIENCE, "roles": ["Admin"], **WRONG[name]})
+    response = await stranger("GET", "v1/users", token=token)
+    problem(response, 401, "invalid_token")
+    assert 'error="invalid_token"' in response.headers["www-authenticate"]
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,13 @@ def test_a_run_settles_plans_applies_settles_and_finishes() -> None:
         "finishing",
         "finished",
     ]
-    assert outcome.context.statuses[-1] == {"step": "finished", "state": "completed"}
+    counts = {"planned": 3, "done": 3, "failed": 0}
+    assert outcome.context.statuses[2:4] == [
+        {"step": "applying", "percent": 20, "planned": 3, "done": 0, "failed": 0},
+        {"step": "applying", "percent": 70, "planned": 3, "done": 2, "failed": 0, "remaining": 1},
+    ]
+    over = {"step": "finished", "percent": 100, "state": "completed"}
+    assert outcome.context.statuses[-1] == counts | over
 
 
 def test_a_wait_that_graph_wants_is_a_durable_timer_until_exactly_then() -> None:
@@ -107,7 +113,8 @@ def test_what_cannot_be_settled_is_left_to_the_next_run() -> None:
 def test_a_long_run_continues_as_new_with_what_it_knows() -> None:
     outcome = drive(FIRST, scripts(apply=in_turn(progress(done=20, remaining=1000))))
     assert outcome.context.names.count("apply") == archive_workflow.ROUNDS_PER_GENERATION
-    assert outcome.context.following == {"run_id": RUN, "planned": True, "idle": 0}
+    so_far = {"writes": 3, "done": 500, "failed": 0}
+    assert outcome.context.following == {"run_id": RUN, "planned": True, "idle": 0} | so_far
     assert "finish" not in outcome.context.names
 
 
@@ -142,7 +149,8 @@ def test_a_run_gives_up_after_so_many_rounds_without_progress_in_all_its_generat
 def test_one_write_that_reached_its_end_is_progress() -> None:
     rounds = [*[progress(remaining=2)] * 20, progress(failed=1, remaining=1), *[progress(remaining=1)] * 4]
     outcome = drive(FIRST, scripts(apply=in_turn(*rounds)))
-    assert outcome.context.following == {"run_id": RUN, "planned": True, "idle": 4}
+    so_far = {"writes": 3, "done": 0, "failed": 1}
+    assert outcome.context.following == {"run_id": RUN, "planned": True, "idle": 4} | so_far
 
 
 @pytest.mark.parametrize("step", ["settle", "plan", "apply"])
@@ -169,6 +177,25 @@ def test_a_run_that_cannot_begin_or_end_fails_for_the_dispatcher_to_drive_again(
 def test_a_custom_status_stays_small() -> None:
     outcome = drive(FIRST, scripts(apply=in_turn(progress(done=20, remaining=10**9))))
     assert max(len(str(status)) for status in outcome.context.statuses) < 4096
+
+
+def test_progress_never_goes_down_through_all_generations() -> None:
+    planned, left, told = 1000, 1000, []
+    given: dict[str, Any] | None = FIRST
+
+    def apply(_: Any, __: int) -> dict[str, Any]:
+        nonlocal left
+        left -= 20
+        return progress(done=18, failed=2, remaining=left)
+
+    while given is not None:
+        outcome = drive(given, scripts(plan=in_turn({"planned": planned}), apply=apply))
+        told += [status["percent"] for status in outcome.context.statuses]
+        given = outcome.context.following
+    assert told == sorted(told)
+    assert (told[0], told[-1]) == (0, 100)
+    assert len(set(told)) > 40
+    assert outcome.context.statuses[-1]["done"] == 900
 
 
 EVENTFUL = scripts(

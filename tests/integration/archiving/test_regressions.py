@@ -7,11 +7,14 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from shared.database.repositories.archive_runs import ArchiveRunRepository
 from shared.graph.calendar_adapter import CalendarAdapter
 from shared.graph.retry import RetryPolicy
 from shared.graph.throttle import Throttle
+from shared.services.archiving.plan_making import PlanMaking
 from shared.services.archiving.planning import RunPlanner
 from shared.services.mailbox_pauses import MailboxPauses
+from tests.integration.archiving.test_locked_periods import MONDAY, lock
 from tests.integration.archiving.world import DAY, World, event
 
 
@@ -66,6 +69,43 @@ async def test_a_run_that_ends_without_a_plan_reports_no_events(
     assert report is not None
     assert (report["source"], report["failed"]) == (0, 0)
     assert (await world.archive())["archived"] == 3
+
+
+async def test_a_run_that_is_cancelled_while_it_is_planned_reports_no_events(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.open(meetings(3))
+    run = await world.request()
+
+    async def cancel(*_: Any) -> None:
+        async with world.database.session() as session:
+            await ArchiveRunRepository(session).request_cancel(world.tenant_id, run.id)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(PlanMaking, "_read_bodies", cancel)
+        report = await world.drive(run.id)
+    assert (report["state"], report["source"], report["failed"]) == ("cancelled", 0, 0)
+    assert (await world.archive())["archived"] == 3
+
+
+async def test_duplicates_are_merged_though_a_plan_before_was_never_finished(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    same = event("Twice", DAY + timedelta(hours=9))
+    await world.open([same, dict(same)])
+    run = await world.request()
+
+    async def crash(*_: Any) -> None:
+        raise RuntimeError("crashed")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(PlanMaking, "_read_bodies", crash)
+        with pytest.raises(RuntimeError):
+            await world.plan(run.id)
+    await rows(world, "UPDATE archived_events SET state = 'creating', merged_into = NULL RETURNING id")
+    report = await world.drive(run.id)
+    assert (report["archived"], report["merged"]) == (1, 1)
+    assert len(await world.copies()) == 1
 
 
 async def test_what_a_late_holder_puts_back_after_the_run_ended_is_decided_afresh(world: World) -> None:
@@ -156,3 +196,12 @@ async def test_the_record_of_an_event_that_is_back_does_not_say_that_it_is_delet
     await rows(world, "UPDATE appointments SET source_deleted_at = now() RETURNING id")
     assert (await world.archive())["unchanged"] == 1
     assert [row.source_deleted_at for row in await rows(world, "SELECT * FROM appointments")] == [None]
+
+
+async def test_a_write_that_a_locked_period_forbids_is_audited(world: World) -> None:
+    await world.open(meetings(1))
+    await lock(world, MONDAY)
+    assert (await world.archive())["locked"] == 1
+    (operation,) = await rows(world, "SELECT id FROM archive_operations WHERE state = 'locked'")
+    audited = await rows(world, "SELECT changes FROM audit_entries WHERE action = 'archive_run.batch'")
+    assert [row.changes["operations"] for row in audited] == [{"locked": [str(operation.id)]}]

@@ -13,6 +13,7 @@ from sqlalchemy import select, text, update
 from shared.application import Application, use_application
 from shared.database.models import ArchiveConfiguration, ArchiveRun, Job
 from shared.database.repositories.archive_runs import ArchiveRunRepository
+from shared.domain.job import JobKind
 from shared.errors import NotFound
 from shared.triggers import archive_workflow, timers
 from shared.triggers.archive_workflow import drive_archive_run, instance_id, start_archive_run
@@ -167,7 +168,8 @@ class TestActivities:
         outcome = await asyncio.to_thread(drive, {"run_id": run_id}, scripts)
         assert outcome.result == "completed"
         assert outcome.context.names == ["begin", "settle", "plan", "apply", "settle", "finish"]
-        assert outcome.context.statuses[2] == {"step": "applying", "planned": 3}
+        counts = {"planned": 3, "done": 0, "failed": 0}
+        assert outcome.context.statuses[2] == {"step": "applying", "percent": 20} | counts
         assert set((await workflow.copies_by_key()).values()) == {1}
 
 
@@ -270,7 +272,7 @@ class TestDispatch:
 
     async def _job(self, world: World) -> Job:
         async with world.database.session() as session:
-            return (await session.execute(select(Job))).scalar_one()
+            return (await session.execute(select(Job).where(Job.kind == JobKind.ARCHIVE))).scalar_one()
 
     async def _set(self, world: World, **values: Any) -> None:
         async with world.database.session() as session:

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
-from sqlalchemy import select
+from sqlalchemy import RowMapping, select, text
 
 from infra.local.graph_simulator import GraphSimulator
 from shared import telemetry
@@ -17,6 +17,7 @@ from shared.clock import SystemClock
 from shared.database.engine import Database
 from shared.database.models import ArchiveConfiguration, ArchiveRun, Job, User
 from shared.domain.archive_copy import ARCHIVE_KEY_PROPERTY
+from shared.domain.archive_run import RunMode
 from shared.domain.caller import Caller, Role
 from shared.graph.calendar_adapter import CalendarAdapter
 from shared.graph.client import GraphClient
@@ -27,6 +28,7 @@ from shared.services.archiving.finishing import FinishedRun
 from shared.services.archiving.planning import PlanCounts
 from shared.services.archiving.service import ArchivingService, RunView, StartedRun
 from shared.services.mailbox_pauses import MailboxPauses
+from shared.services.overlap_settling import OverlapSettling
 from shared.services.person_keys import PersonKeys
 from shared.settings import Settings
 
@@ -146,10 +148,69 @@ class World:
         """Queue a run of a window."""
         return (await self.start_run(self.admin, start, end)).run
 
-    async def start_run(self, caller: Caller, start: datetime | None, end: datetime | None) -> StartedRun:
+    async def start_run(
+        self,
+        caller: Caller,
+        start: datetime | None,
+        end: datetime | None,
+        mode: RunMode = RunMode.NORMAL,
+    ) -> StartedRun:
         """Queue a run as ``caller``."""
         with telemetry.bind(caller=caller, correlation="test"):
-            return await self.archiving.start_run(caller, self.configuration_id, start, end)
+            return await self.archiving.start_run(caller, self.configuration_id, start, end, mode)
+
+    async def replace(self, start: datetime = DAY, end: datetime = DAY + timedelta(days=7)) -> dict[str, Any]:
+        """Queue and drive a run that rewrites the window; its report."""
+        run = (await self.start_run(self.admin, start, end, RunMode.REPLACE)).run
+        return await self.drive(run.id)
+
+    @property
+    def settling(self) -> OverlapSettling:
+        """Decisions about overlaps."""
+        return OverlapSettling(
+            ArchivingPorts(self.database, self.calendars, self.clock, self.settings, self.person_keys)
+        )
+
+    async def settle(self, group_id: UUID, *kept: str) -> UUID:
+        """Keep the events of these subjects, or all, as an admin; the run that was queued."""
+        with telemetry.bind(caller=self.admin, correlation="test"):
+            keys = [await self.key(subject) for subject in kept] or None
+            settled = await self.settling.settle(self.admin, group_id, keys)
+        assert settled.run_id is not None
+        return settled.run_id
+
+    async def key(self, subject: str) -> str:
+        """The source key of the one event of a subject, which may be gone by now."""
+        (found,) = await self.rows(
+            "SELECT source_key FROM overlap_members WHERE record->>'subject' = :subject"
+            " UNION SELECT 's:' || CAST(:source AS text) WHERE CAST(:source AS text) IS NOT NULL",
+            subject=subject,
+            source=next((e["id"] for e in await self.events("Calendar") if e["subject"] == subject), None),
+        )
+        return str(found["source_key"])
+
+    async def rows(self, sql: str, **parameters: Any) -> list[RowMapping]:
+        """What the database says."""
+        async with self.database.session() as session:
+            return list((await session.execute(text(sql), parameters)).mappings())
+
+    async def groups(self) -> list[RowMapping]:
+        """The stored groups, oldest first, with their members' keys."""
+        return await self.rows(
+            "SELECT g.*, (SELECT array_agg(source_key ORDER BY start_at, source_key) FROM overlap_members m"
+            " WHERE m.group_id = g.id) AS members FROM overlap_groups g ORDER BY g.opened_at, g.id"
+        )
+
+    async def configure(self, **values: Any) -> None:
+        """Change the configuration."""
+        async with self.database.session() as session:
+            configuration = await session.get_one(ArchiveConfiguration, self.configuration_id)
+            for name, value in values.items():
+                setattr(configuration, name, value)
+
+    async def subjects(self) -> list[str]:
+        """What is in the archive calendar, sorted."""
+        return sorted(copy["subject"] for copy in await self.copies())
 
     async def archive(self, start: datetime = DAY, end: datetime = DAY + timedelta(days=7)) -> dict[str, Any]:
         """Queue and drive a run; its report."""
@@ -272,7 +333,7 @@ class World:
     async def job(self) -> tuple[bool, int]:
         """Whether the job is paused, and its failures in a row."""
         async with self.database.session() as session:
-            job = (await session.execute(select(Job))).scalar_one()
+            job = (await session.execute(select(Job).where(Job.kind == "archive"))).scalar_one()
             return job.paused, job.consecutive_failures
 
     async def move(self, event_id: str, calendar: str) -> None:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from urllib.parse import quote
 
 import pytest
 
@@ -82,7 +83,10 @@ async def test_a_file_ends_when_it_is_large_enough(
     await audit.write(rows=9)
     answer = await api("GET", "v1/audit/export", token=people.auditor)
     assert len(answer.body.splitlines()) == 2
-    assert "x-next-cursor" in answer.headers
+    cursor = answer.headers["x-next-cursor"]
+    assert answer.headers["link"] == f'</api/v1/audit/export?cursor={quote(cursor)}>; rel="next"'
+    narrowed = await api("GET", "v1/audit/export", token=people.auditor, start="2020-01-01T00:00:00Z")
+    assert "start=2020-01-01T00%3A00%3A00Z&cursor=" in narrowed.headers["link"]
 
 
 async def test_an_empty_export_is_an_empty_file(api: Client, people: People) -> None:

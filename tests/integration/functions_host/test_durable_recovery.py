@@ -26,6 +26,22 @@ async def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
         yield running
 
 
+async def test_a_purged_instance_cannot_be_read_in_the_files(hub: EngineUnderTest) -> None:
+    secret = "augusta-lovelace-was-here"
+    kept = await hub.run("retries", {"name": "kept", "succeeds_at": 1, "attempts": 3})
+    ended = await hub.run("retries", {"name": secret, "succeeds_at": 2, "attempts": 3})
+    folder = hub.state.parent
+    assert _found(folder, secret)
+    await hub.client.purge_orchestration(ended.instance_id)
+    assert not _found(folder, secret)
+    assert not _found(folder, ended.instance_id)
+    assert _found(folder, kept.instance_id)
+
+
+def _found(folder: Path, text: str) -> bool:
+    return any(text.encode() in path.read_bytes() for path in folder.iterdir() if "sqlite" in path.name)
+
+
 async def test_ended_instances_are_remembered_whole(hub: EngineUnderTest) -> None:
     ended = await hub.run("retries", {"name": "kept", "succeeds_at": 2, "attempts": 3}, tags={"a": "b"})
     history = await hub.client.get_orchestration_history(ended.instance_id)

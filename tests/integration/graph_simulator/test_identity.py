@@ -181,6 +181,8 @@ async def test_on_behalf_of_reaches_the_users_own_mailbox_only(
         ({"audience": "api://other"}, 500131),
         ({"app_only": True}, 50027),
         ({"oid": "nobody"}, 50034),
+        ({"tenant": "44444444-4444-4444-8444-444444444444"}, 50013),
+        ({"overrides": {"scp": ""}}, 50027),
     ],
 )
 async def test_on_behalf_of_refuses_a_wrong_assertion(
@@ -193,6 +195,34 @@ async def test_on_behalf_of_refuses_a_wrong_assertion(
         "invalid_grant",
         [code],
     )
+
+
+async def test_on_behalf_of_gives_what_was_agreed_to_only(
+    admin: httpx.AsyncClient, simulator: GraphSimulator
+) -> None:
+    oid = next(box.oid for box in simulator.state.all_mailboxes() if box.address == ADDRESS)
+    form = {"client_id": CLIENT, "client_secret": "simulator-secret", **OBO}
+    form["assertion"] = await mint(admin, oid=oid, upn=ADDRESS)
+
+    async def refused(**more: str) -> dict[str, Any]:
+        answer = await ask(admin, **(form | more))
+        assert answer.status_code == 400
+        found: dict[str, Any] = answer.json()
+        return found
+
+    assert (await refused(scope="https://vault.azure.net/.default"))["error"] == "invalid_scope"
+    assert (await refused(scope="https://graph.microsoft.com/Files.Read"))["suberror"] == "consent_required"
+    simulator.settings.consent_missing = [oid]
+    assert (await refused())["error_codes"] == [65001]
+    simulator.settings.consent_missing = []
+    simulator.settings.interaction_required = [oid]
+    challenge = await refused()
+    assert challenge["error"] == "interaction_required"
+    assert "capolids" in challenge["claims"]
+    form["assertion"] = await mint(admin, oid=oid, upn=ADDRESS, overrides={"amr": ["mfa"]})
+    token = (await ask(admin, **(form | {"scope": "https://graph.microsoft.com/.default"}))).json()
+    claims = jwt.decode(token["access_token"], options={"verify_signature": False})
+    assert set(claims["scp"].split()) == set(simulator.settings.delegated_scopes)
 
 
 async def test_federated_credential_of_the_managed_identity_is_a_client_assertion(

@@ -58,7 +58,8 @@ async def test_a_run_archives_everything_once_and_a_second_one_nothing(state: Pa
     assert len(first) == 3
     for counts in first.values():
         assert counts["archived"] > 60
-        assert counts["archived"] + counts["merged"] == counts["source"]
+        accounted = ("archived", "merged", "consumed", "left_out", "flagged")
+        assert sum(counts[name] for name in accounted) == counts["source"]
     status, second, said = run_once(state)
     assert status == 0, said
     for counts in second.values():
@@ -83,7 +84,7 @@ async def test_a_lost_copy_and_a_second_copy_are_noticed_whatever_the_database_s
     status, counts, said = run_once(state)
     assert status == 1
     assert (counts[_ADDRESS]["missing"], counts[_ADDRESS]["doubled"]) == (1, 1), said
-    assert f"dev: {_ADDRESS}: 1 missing" in said
+    assert f"dev: {_ADDRESS}, Calendar archive: 1 missing" in said
 
 
 async def test_a_calendar_file_becomes_a_mailbox_and_is_told_in_hours(state: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ FLOORS = [
     ("shared.application",),
     ("shared.services",),
     ("shared.schemas",),
-    ("shared.database", "shared.graph"),
+    ("shared.database", "shared.graph", "shared.storage"),
     ("shared.clock", "shared.telemetry"),
     ("shared.domain",),
     ("shared.settings", "shared.errors"),

@@ -65,12 +65,23 @@ def test_an_event_that_reappears_unchanged_is_to_be_marked_present_again() -> No
     assert decide(EVENT, rows=rows)["s:a"].changed
 
 
-def test_replace_mode_rewrites_what_is_there_and_creates_only_what_is_gone() -> None:
+def test_what_was_refused_for_the_owners_edit_is_not_tried_again_until_it_changes() -> None:
+    edited = row("s:a", "archived", conflict_revision=NOW)
+    assert decide(EVENT, rows={"s:a": edited})["s:a"].action is Action.EDITED_BY_OWNER
+    assert decide(EVENT, rows={"s:a": edited}, mode=RunMode.REPLACE)["s:a"].action is Action.UPDATE
+    newer = row("s:a", "archived", conflict_revision="older")
+    assert decide(EVENT, rows={"s:a": newer})["s:a"].action is Action.UPDATE
+    back = row("s:a", NOW, conflict_revision="older")
+    assert decide(EVENT, rows={"s:a": back})["s:a"].action is Action.UNCHANGED
+
+
+def test_replace_mode_rewrites_what_is_there_and_creates_only_what_never_was() -> None:
     gone = make_event("b", NOON + timedelta(hours=2))
     rows = {"s:a": row("s:a", NOW), "s:b": row("s:b", state=ArchivedEventState.REMOVED_BY_OWNER)}
     decided = decide(EVENT, gone, rows=rows, mode=RunMode.REPLACE)
     assert decided["s:a"].action is Action.UPDATE
-    assert decided["s:b"].action is Action.CREATE
+    # Written to once more: whether it is really gone is seen then.
+    assert decided["s:b"].action is Action.UPDATE
 
 
 def twins(*names: str) -> list[SourceEvent]:

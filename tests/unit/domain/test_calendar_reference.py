@@ -10,6 +10,7 @@ from shared.domain.calendar_reference import (
     CalendarReference,
     CalendarReferenceInvalid,
     Store,
+    canonical,
     parse,
     resolve,
     slug,
@@ -155,3 +156,49 @@ def test_a_long_list_of_candidates_is_cut() -> None:
 )
 def test_slugs(name: str, expected: str) -> None:
     assert slug(name) == expected
+
+
+CALENDARS = st.lists(
+    st.builds(
+        CalendarCandidate,
+        id=st.from_regex(r"[A-Za-z0-9_-]{4,8}", fullmatch=True),
+        name=st.text(alphabet="aAbB -_\u00e9", min_size=1, max_size=4) | st.text(max_size=12),
+        is_default=st.just(False),
+    ),
+    max_size=6,
+    unique_by=lambda each: each.id,
+)
+
+
+@settings(deadline=None, max_examples=200)
+@given(calendars=CALENDARS, typed=st.text(alphabet="aAbB -_\u00e9", min_size=1, max_size=4))
+def test_order_never_matters_and_an_answer_is_always_one_of_the_calendars(
+    calendars: list[CalendarCandidate], typed: str
+) -> None:
+    reference = CalendarReference("local", ANNA, typed)
+
+    def answer(candidates: list[CalendarCandidate]) -> object:
+        try:
+            return resolve(reference, candidates)
+        except CalendarNotResolved as refused:
+            return frozenset(refused.candidates)
+
+    first = answer(calendars)
+    assert first == answer(calendars[::-1])
+    if isinstance(first, CalendarCandidate):
+        assert first in calendars
+        assert answer([each for each in calendars if each != first]) != first
+    else:
+        assert isinstance(first, frozenset)
+        assert first <= set(calendars)
+
+
+@settings(deadline=None, max_examples=200)
+@given(calendars=CALENDARS, store=st.sampled_from(["msgraph", "local"]))
+def test_the_reference_of_every_calendar_leads_back_to_it(
+    calendars: list[CalendarCandidate], store: Store
+) -> None:
+    primary = CalendarCandidate("primary", "Calendar", True)
+    for each in (*calendars, primary):
+        reference = canonical(store, ANNA, each, [*calendars, primary])
+        assert resolve(parse(str(reference)), [*calendars, primary]) == each

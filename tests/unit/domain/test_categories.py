@@ -19,7 +19,7 @@ from shared.domain.categories import (
     customer_key,
     parse_category,
 )
-from shared.domain.category_statistics import category_statistics
+from shared.domain.category_statistics import Tally, category_statistics, statistics_of_groups
 
 CUSTOMERS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12).filter(
     lambda text: text.strip(" -–—\u00a0\t") and text == text.strip() and "\t" not in text
@@ -183,3 +183,16 @@ def test_statistics_add_up(events: list) -> None:
     tallies = [line.tally for line in statistics.lines] + [statistics.personal, statistics.invalid]
     assert sum(tally.count for tally in tallies) == statistics.total.count == len(events)
     assert sum((tally.time for tally in tallies), timedelta()) == statistics.total.time
+
+
+def test_groups_add_up_in_any_order_under_the_spelling_used_most() -> None:
+    groups = [
+        (classify(["ACME - billable"]), Tally(1, HOUR)),
+        (classify(["Acme - billable"]), Tally(3, 2 * HOUR)),
+        (classify(["acme - billable"]), Tally(1, HOUR)),
+        (classify(["Red"]), Tally(2, HOUR)),
+    ]
+    statistics = statistics_of_groups(groups)
+    assert statistics_of_groups(reversed(groups)) == statistics
+    assert [(line.customer, line.tally) for line in statistics.lines] == [("Acme", Tally(5, 4 * HOUR))]
+    assert statistics.uncategorised == Tally(2, HOUR)

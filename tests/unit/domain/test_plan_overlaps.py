@@ -61,6 +61,36 @@ def test_flag_archives_none_of_the_group_until_it_is_resolved() -> None:
     assert again.vanished_groups == frozenset()
 
 
+def test_a_flagged_meeting_waits_with_the_times_of_its_modification() -> None:
+    other = make_event("other", MEETING.start + timedelta(minutes=30), subject="Other")
+    result = planned(MEETING, EXTENSION, other, policies=FLAG)
+    flagged = result.by_key[f"s:{MEETING.id}"]
+    assert (flagged.action, flagged.end) == (Action.FLAG, EXTENSION.end)
+    assert [each.key for each in flagged.modifications] == [f"s:{EXTENSION.id}"]
+    assert flagged.revision == next(
+        member.revision for member in result.groups[0].members if member.source_key == flagged.source_key
+    )
+
+
+def test_a_group_that_reaches_beyond_what_was_read_is_judged_by_what_was_seen() -> None:
+    long = make_event("long", WINDOW.start - timedelta(days=3), hours=24 * 4, subject="Long")
+    talk = make_event("talk", subject="Talk")
+    settled = {
+        key: KnownOverlap("g", OPENED, 5, revision(event), settled=True, kept=key == "s:long")
+        for key, event in (("s:long", long), ("s:talk", talk))
+    }
+    result = planned(long, talk, overlaps=settled, policies=FLAG)
+    assert actions(result) == {"talk": "leave_out"}
+    (group,) = result.groups
+    assert (group.complete, group.changed, group.status) == (False, False, GroupStatus.SETTLED)
+    # One that is new among those seen reopens it; one that is seen whole is compared whole.
+    again = planned(long, talk, make_event("new", subject="New"), overlaps=settled, policies=FLAG)
+    assert (again.groups[0].changed, again.groups[0].reopened) == (True, True)
+    short = make_event("long", NOON, subject="Long")
+    whole = {**settled, "s:long": replace(settled["s:long"], revision=revision(short))}
+    assert planned(short, talk, overlaps=whole, policies=FLAG).groups[0].reopened
+
+
 def test_auto_drops_by_rule_with_a_log_and_flags_what_remains() -> None:
     one, two = twins()
     result = planned(one, replace(two, show_as="tentative"), policies=AUTO)

@@ -1,13 +1,24 @@
 """Tokens are fetched once for many, kept while good, and replaced when refused."""
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
 
 import pytest
 from azure.core.credentials import AccessToken
 
-from shared.graph.credential import TokenCache, make_credential
+from shared import telemetry
+from shared.domain.caller import Caller
+from shared.graph.credential import (
+    TenantTokens,
+    TokenCache,
+    authority_options,
+    make_credential,
+    registration_id,
+)
 from shared.settings import Settings
+from tests.support.settings import make_settings
 
 
 class Issuer:
@@ -153,3 +164,76 @@ def test_a_secret_alone_is_not_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("IDENTITY_ENDPOINT", raising=False)
     with pytest.raises(ValueError, match="tenant_id"):
         make_credential(Settings(client_secret="s"))  # type: ignore[arg-type]
+
+
+FURTHER = UUID("7d9f3d2c-3c1f-4b52-9a52-4e3f0a5d8c11")
+AUDIENCE = "api://22222222-aaaa-4222-8222-222222222222"
+
+
+@pytest.mark.parametrize(
+    ("environment", "values", "kind"),
+    [
+        ({"IDENTITY_ENDPOINT": "http://127.0.0.1:1"}, {"api_audience": AUDIENCE}, "FederatedCredential"),
+        ({}, SECRET, "ClientSecretCredential"),
+    ],
+)
+async def test_in_a_further_tenant_the_registration_acts(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], values: dict[str, Any], kind: str
+) -> None:
+    for name in ("IDENTITY_ENDPOINT", "AZURE_CLIENT_CERTIFICATE_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    credential = make_credential(make_settings(**values), FURTHER)
+    try:
+        assert type(credential).__name__ == kind
+    finally:
+        await credential.close()
+
+
+def test_without_any_proof_no_further_tenant_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("IDENTITY_ENDPOINT", "AZURE_CLIENT_CERTIFICATE_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ValueError, match="certificate"):
+        make_credential(make_settings(client_id="app"), FURTHER)
+
+
+def test_the_registrations_id_is_told_by_its_setting_or_the_apis_audience() -> None:
+    assert registration_id(make_settings(client_id="app", api_audience=AUDIENCE)) == "app"
+    named = make_settings(api_audience=f"api://assistant.example, {AUDIENCE}")
+    assert registration_id(named) == AUDIENCE.removeprefix("api://")
+    with pytest.raises(ValueError, match="client_id"):
+        registration_id(make_settings(api_audience="api://assistant.example"))
+
+
+async def test_plain_http_to_the_token_service_stays_on_this_machine() -> None:
+    local = authority_options(make_settings(authority="http://127.0.0.1:7072"))
+    assert local["authority"] == "https://127.0.0.1:7072"
+    elsewhere = SimpleNamespace(url="https://login.example.com/token")
+    with pytest.raises(ValueError, match="leaves this machine"):
+        await local["transport"].send(elsewhere)
+    assert "transport" not in authority_options(make_settings(authority="http://login.example.com"))
+    public = authority_options(make_settings())
+    assert public == {"authority": "https://login.microsoftonline.com", "disable_instance_discovery": False}
+
+
+async def test_each_tenant_has_tokens_of_its_own() -> None:
+    issuers: dict[UUID | None, Issuer] = {}
+
+    def make(tenant: UUID | None) -> TokenCache:
+        issuers[tenant] = Issuer()
+        return issuers[tenant].cache()
+
+    home = UUID(int=1)
+    tokens = TenantTokens(home, make)
+    assert await tokens.value()
+    for tenant in (home, FURTHER, FURTHER):
+        with telemetry.bind(caller=Caller.system(tenant, "test")):
+            value = await tokens.value()
+    assert {tenant: issuer.issued for tenant, issuer in issuers.items()} == {None: 1, FURTHER: 1}
+    with telemetry.bind(caller=Caller.system(home, "test")):
+        await tokens.invalidate()
+    with telemetry.bind(caller=Caller.system(FURTHER, "test")):
+        assert await tokens.value() == value
+    await tokens.close()
+    assert {issuer.closed for issuer in issuers.values()} == {1}

@@ -79,6 +79,9 @@ KINDS = {
     "across midnight",
     "no length",
     "modification",
+    "modification: of no meeting",
+    "overlap: confirmed and tentative, both billable",
+    "overlap: both busy and billable",
     "category: none",
     "category: valid",
     "category: reversed",
@@ -134,6 +137,24 @@ def test_the_zones_are_distinct() -> None:
 def test_the_same_date_gives_the_same_tenant(scale: str) -> None:
     first, second = (tenant(date(2026, 11, 23), scale) for _ in range(2))
     assert [mailbox.as_load() for mailbox in first] == [mailbox.as_load() for mailbox in second]
+
+
+def test_each_person_has_a_second_archive_of_another_sort_and_one_an_older_month_to_backfill() -> None:
+    mailboxes = tenant(date(2026, 11, 23))
+    sorts = {
+        (wish.store, wish.purpose, wish.overlap_policy) for box in mailboxes for wish in box.archives[1:]
+    }
+    assert sorts == {
+        ("msgraph", "timesheet", "auto"),
+        ("msgraph", "general", "flag"),
+        ("local", "general", None),
+    }
+    (box,) = [box for box in mailboxes if any(wish.backfill_from for wish in box.archives)]
+    older = box.archives[0].backfill_from
+    assert older is not None
+    assert older < box.archive_from
+    days = {event["start"]["dateTime"][:10] for event in box.events}
+    assert any(older.isoformat() <= day < box.archive_from.isoformat() for day in days)
 
 
 def test_the_calendar_does_not_change_within_the_month() -> None:
@@ -209,6 +230,7 @@ def _plain_kinds(event: Json, mailbox: DemoMailbox) -> set[str]:
         "attachments": event.get("attachments"),
         "no length": start == end,
         "modification": event["subject"].casefold() == "extended",
+        "modification: of no meeting": event["subject"].casefold() == "extension",
         "travel": "flight" in event["subject"].casefold().split(),
         "body: long": len(event["body"]["content"]) > 20_000,
         "subject: none": event["subject"] == "",
@@ -262,5 +284,16 @@ def _overlap(events: list[Json]) -> set[str]:
         for event in events
         if not event["isAllDay"] and "Standard Time" in event["start"]["timeZone"]
     )
-    overlapping = any(later[0] < earlier[1] for earlier, later in pairwise(timed))
-    return {"overlap"} if overlapping else set()
+    found = {"overlap"} if any(later[0] < earlier[1] for earlier, later in pairwise(timed)) else set[str]()
+    billable = sorted(
+        (event["start"]["dateTime"], event["end"]["dateTime"], event.get("showAs", "busy"))
+        for event in events
+        if any(category.endswith("- billable") for category in event.get("categories") or [])
+        and "Standard Time" in event["start"]["timeZone"]
+    )
+    shown = {(one[2], other[2]) for one, other in pairwise(billable) if other[0] < one[1]}
+    if ("busy", "tentative") in shown:
+        found.add("overlap: confirmed and tentative, both billable")
+    if ("busy", "busy") in shown:
+        found.add("overlap: both busy and billable")
+    return found

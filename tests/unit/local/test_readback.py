@@ -11,6 +11,8 @@ from infra.local.readback import Comparison, Window, compare_events
 type Json = dict[str, Any]
 
 CONFIGURATION = "5c0a2f53-0000-4000-8000-000000000001"
+GENERAL: Json = {"id": CONFIGURATION, "purpose": "general", "overlap_policy": "keep_all"}
+TIMESHEET: Json = GENERAL | {"purpose": "timesheet", "overlap_policy": "auto"}
 VIENNA = ZoneInfo("Europe/Vienna")
 OCTOBER = Window(datetime(2026, 9, 30, 22, tzinfo=UTC), datetime(2026, 10, 31, 23, tzinfo=UTC), VIENNA)
 
@@ -57,7 +59,7 @@ def test_copies_of_another_configuration_are_no_doubles() -> None:
 def test_exact_duplicates_need_one_copy_among_them() -> None:
     twins = [single("a"), single("b")]
     assert compared(twins, [copy_of(twins[1])]).uncovered == frozenset()
-    assert compared(twins, []).uncovered == {"s:a", "s:b"}
+    assert compared(twins, []).uncovered == {"s:a"}
 
 
 def test_another_body_makes_no_duplicate() -> None:
@@ -75,8 +77,33 @@ def test_an_all_day_event_belongs_to_its_local_date_and_a_timed_one_to_its_start
     assert {event["id"] for event in found.events} == {"first", "early"}
 
 
-def compared(source: list[Json], copies: list[Json]) -> Comparison:
-    return compare_events(CONFIGURATION, source, copies, [OCTOBER], OCTOBER)
+def test_what_no_rule_leaves_without_a_copy_is_unexplained() -> None:
+    plain, extension = single("a"), single("b", subject="Extension")
+    found = compared([plain, extension], [])
+    assert found.uncovered == {"s:a", "s:b"}
+    assert found.unexplained == {"s:a"}
+
+
+def test_a_timesheet_explains_personal_and_free_time_but_not_billable_time() -> None:
+    billable = single("a") | {"categories": ["Acme - billable"]}
+    free = billable | {"id": "b", "subject": "Idle", "showAs": "free"}
+    flight = single("c", subject="Flight home", start="2026-10-06T07:00:00.0000000")
+    found = compared([billable, free, flight, single("d", subject="Dentist", body="")], [], TIMESHEET)
+    assert found.unexplained == {"s:c"}, "the billable event overlaps the others"
+    alone = compared([billable], [], TIMESHEET)
+    assert alone.unexplained == {"s:a"}
+
+
+def test_an_overlap_explains_what_waits_for_its_owner() -> None:
+    overlapping = [single("a"), single("b", subject="Other")]
+    assert compared(overlapping, [], GENERAL | {"overlap_policy": "flag"}).unexplained == frozenset()
+    assert compared(overlapping, []).unexplained == {"s:a", "s:b"}
+    beside = [single("a"), single("b", subject="Extended", start="2026-10-05T07:30:00.0000000")]
+    assert compared(beside, [], GENERAL | {"overlap_policy": "flag"}).unexplained == frozenset()
+
+
+def compared(source: list[Json], copies: list[Json], configuration: Json = GENERAL) -> Comparison:
+    return compare_events(configuration, source, copies, [OCTOBER], OCTOBER)
 
 
 def single(

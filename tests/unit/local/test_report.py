@@ -1,18 +1,33 @@
 """The report of a run: what a program reads, what a person sees, and when the exit status is not 0."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from infra.local import report
-from infra.local.outcome import OUTCOMES, Excused, MailboxOutcome, assemble
+from infra.local.outcome import BESIDE, OUTCOMES, ArchiveOutcome, Excused, assemble
 from infra.local.readback import Comparison
+from infra.local.runs import Followed
 
-TOLD: dict[str, int | float] = dict.fromkeys(OUTCOMES, 0) | {
+type Json = dict[str, Any]
+
+TOLD: dict[str, int | float] = dict.fromkeys((*OUTCOMES, *BESIDE), 0) | {
     "archived": 7,
     "merged": 1,
     "graph_requests": 12,
     "round_trips": 3,
     "seconds": 1.5,
+}
+
+BACKFILL: Json = {
+    "state": "completed",
+    "reason": None,
+    "range_start": "2026-09-01T00:00:00Z",
+    "range_end": "2026-10-01T00:00:00Z",
+    "months_done": 1,
+    "months_total": 1,
+    "progress": 100,
 }
 
 
@@ -31,12 +46,18 @@ def test_missing_doubled_and_failed_are_problems() -> None:
 
 
 def test_a_run_that_ended_badly_is_a_problem() -> None:
-    assert outcome(source=8, problems=["run 1 ended cancelled"]).problems == ("run 1 ended cancelled",)
+    cancelled = {"id": 1, "state": "cancelled"}
+    assert outcome(source=8, runs=[cancelled]).problems == ("run 1 ended cancelled",)
+
+
+def test_a_backfill_that_does_not_end_is_a_problem() -> None:
+    told = outcome(source=8, backfill=BACKFILL | {"state": "waiting", "reason": "calendar gone"})
+    assert told.problems == ("the backfill is waiting: calendar gone",)
 
 
 def test_the_json_has_exactly_the_agreed_members() -> None:
     told = json.loads(report.as_json([outcome(source=8)]))
-    assert told.keys() == {"mailboxes"}
+    assert told.keys() == {"mailboxes", "configurations"}
     assert list(told["mailboxes"]["a@example.com"]) == [
         *(
             "source",
@@ -53,6 +74,20 @@ def test_the_json_has_exactly_the_agreed_members() -> None:
     ]
 
 
+def test_the_configurations_of_a_mailbox_are_told_one_by_one_and_added_up() -> None:
+    second = outcome(source=9, told=TOLD | {"left_out": 1, "overlaps_resolved": 2}, name="Timesheet")
+    told = json.loads(report.as_json([outcome(source=8), second]))
+    assert told["mailboxes"]["a@example.com"]["source"] == 17
+    assert [entry["name"] for entry in told["configurations"]] == ["Everything", "Timesheet"]
+    entry = told["configurations"][1]
+    assert (entry["mailbox"], entry["purpose"], entry["overlap_policy"]) == (
+        "a@example.com",
+        "general",
+        "keep_all",
+    )
+    assert (entry["left_out"], entry["overlaps_resolved"], entry["backfill"]) == (1, 2, None)
+
+
 def test_calendar_files_are_told_beside_the_mailboxes() -> None:
     told = json.loads(report.as_json([outcome(source=8)], [{"file": "日.ics"}]))
     assert told["calendars"] == [{"file": "日.ics"}]
@@ -63,12 +98,20 @@ def test_the_table_leaves_out_what_is_zero_everywhere_but_never_what_matters() -
     for name in ("source", "archived", "failed", "missing", "doubled", "round trips", "seconds"):
         assert name in header
     assert "flagged" not in header
-    assert row.split()[:3] == ["a@example.com", "8", "7"]
+    assert row.split()[:4] == ["a@example.com", "Everything", "8", "7"]
 
 
 def test_the_table_adds_several_mailboxes_up() -> None:
-    last = report.as_table([outcome(source=8), outcome(source=8)]).splitlines()[-1]
+    last = report.as_table([outcome(source=8), outcome(source=8, name="Second")]).splitlines()[-1]
     assert last.split()[:3] == ["all", "16", "14"]
+
+
+def test_what_was_done_beside_and_the_backfill_follow_the_table() -> None:
+    told = outcome(source=8, told=TOLD | {"orphan_modifications": 3}, backfill=BACKFILL)
+    _, beside, backfill = report.as_table([told]).split("\n\n")
+    assert "orphan modifications" in beside
+    assert beside.splitlines()[-1].split() == ["a@example.com", "Everything", "0", "0", "3", "0"]
+    assert backfill == "Backfill of a@example.com, Everything: 1 of 1 months, 100 %, completed."
 
 
 def test_an_empty_report_is_no_error() -> None:
@@ -102,7 +145,16 @@ def outcome(
     told: dict[str, int | float] = TOLD,
     missing: int = 0,
     doubled: frozenset[str] = frozenset(),
-    problems: list[str] | None = None,
-) -> MailboxOutcome:
-    comparison = Comparison(source, frozenset(), doubled, ())
-    return assemble("a@example.com", told, comparison, missing, problems or [])
+    runs: Sequence[Json] = (),
+    backfill: Json | None = None,
+    name: str = "Everything",
+) -> ArchiveOutcome:
+    configuration = {
+        "name": name,
+        "source": "msgraph://a@example.com/calendar",
+        "archive": "msgraph://a@example.com/calendars/Archive",
+        "purpose": "general",
+        "overlap_policy": "keep_all",
+    }
+    comparison = Comparison(source, frozenset(), frozenset(), doubled, ())
+    return assemble(Followed(configuration, list(runs), backfill), told, comparison, missing)

@@ -4,12 +4,16 @@ from collections.abc import Sequence
 from typing import Protocol
 from uuid import UUID, uuid4
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from shared.clock import Clock
 from shared.database.engine import Database
 from shared.database.models import User
+from shared.database.repositories.people import UserErasureRepository
 from shared.database.repositories.users import UserRepository
 from shared.domain.caller import Caller
 from shared.domain.expected_version import ExpectedVersion
+from shared.domain.people import ErasureState
 from shared.errors import Conflict, FieldError, GraphRefused, NotFound, ValidationFailed
 from shared.graph.records import Mailbox
 from shared.schemas.paging import Position, Slice
@@ -98,10 +102,14 @@ class UserService:
             given = wanted.given()
             if given.get("active") is False and caller.is_person(user.object_id):
                 raise Conflict("nobody deactivates himself", code="own_account")
+            if given.get("active"):
+                await refuse_erased(session, user)
             before = {name: getattr(user, name) for name in given if getattr(user, name) != given[name]}
             if before:
                 for name in before:
                     setattr(user, name, given[name])
+                if user.active:
+                    user.offboarded_at = None
                 user.version += 1
                 user.updated_at = self._clock.now()
                 await self._audit.record(
@@ -152,3 +160,10 @@ class UserService:
                 [FieldError("object_id", "is not the object id of this mailbox", "object_id_differs")]
             )
         return mailbox
+
+
+async def refuse_erased(session: AsyncSession, user: User) -> None:
+    """Raises Conflict (``erasure_begun``) for a person who is being erased: he does not come back."""
+    erasure = await UserErasureRepository(session).open_of(user.id)
+    if erasure is not None and erasure.state != ErasureState.REQUESTED:
+        raise Conflict("the erasure of this user has begun", code="erasure_begun")

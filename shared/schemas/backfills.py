@@ -1,0 +1,66 @@
+"""Backfills: what lies before the nightly runs' first day, month by month (domain.md 2.14)."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal, Self
+from uuid import UUID
+
+from pydantic import Field
+
+from shared.schemas.base import Day, Input, Resource
+
+if TYPE_CHECKING:
+    from shared.database.models import Backfill, Job
+    from shared.domain.backfill import BackfillProgress
+
+type BackfillStateName = Literal["waiting", "running", "paused", "completed"]
+
+
+class BackfillStart(Input):
+    """Where to start or start over; by default where the archive begins."""
+
+    archive_from: Day | None = Field(default=None, examples=["2020-01-01"])
+
+
+class BackfillResource(Resource):
+    """How far a backfill is. ``waiting``: for its turn, or after a failure until ``next_attempt_at``."""
+
+    configuration_id: UUID
+    user_id: UUID
+    state: BackfillStateName
+    range_start: datetime
+    range_end: datetime
+    done_until: datetime
+    months_done: int
+    months_total: int
+    progress: int = Field(description="Percent of all its months.", ge=0, le=100)
+    run_id: UUID | None = Field(description="The run of the month under way.")
+    reason: str | None = Field(description="Why its last month could not be archived.")
+    consecutive_failures: int
+    next_attempt_at: datetime | None
+    requested_by: str
+    created_at: datetime
+    finished_at: datetime | None
+
+    @classmethod
+    def of(
+        cls, backfill: "Backfill", job: "Job", progress: "BackfillProgress", state: BackfillStateName
+    ) -> Self:
+        """The resource of a backfill, its job and how far it is."""
+        return cls(
+            configuration_id=backfill.configuration_id,
+            user_id=backfill.owner_id,
+            state=state,
+            range_start=backfill.range_start,
+            range_end=backfill.range_end,
+            done_until=backfill.done_until,
+            months_done=progress.months_done,
+            months_total=progress.months_total,
+            progress=progress.percent,
+            run_id=backfill.run_id,
+            reason=backfill.reason,
+            consecutive_failures=job.consecutive_failures,
+            next_attempt_at=None if state in ("completed", "paused") else job.next_run_at,
+            requested_by=backfill.requested_by,
+            created_at=backfill.created_at,
+            finished_at=backfill.finished_at,
+        )

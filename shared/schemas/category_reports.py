@@ -1,0 +1,325 @@
+"""What the archive says of categories: validation, statistics, suggestions (domain.md 3.3 to 3.6)."""
+
+from datetime import date, datetime
+from typing import Annotated, Literal, LiteralString, Self
+from uuid import UUID
+
+from pydantic import ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from shared.domain.categories import BillingType, CategoryState, IssueKind, Special
+from shared.domain.category_suggestions import Relation
+from shared.schemas.base import Day, Input, Instant, Line, Resource
+from shared.schemas.categories import CategoryName, IssueResource
+from shared.schemas.paging import PageQuery
+
+#: Most events that one request gives categories.
+MOST_CHOICES = 100
+
+
+_WHOSE = "Whose; the caller's own if not given."
+
+
+class RangeFields(Input):
+    """Two ways to say which events: by instants, or by local days of each configuration's own zone.
+
+    Events belong where they start, an all-day event to its local date (domain.md 2.2).
+    """
+
+    start: Instant | None = Field(default=None, examples=["2026-01-01T00:00:00Z"])
+    end: Instant | None = Field(default=None, examples=["2026-02-01T00:00:00Z"])
+    first_day: Day | None = Field(default=None, description="Instead of start and end: the first local day.")
+    last_day: Day | None = Field(default=None, description="The last local day, included.")
+    configuration_id: UUID | None = None
+
+    def check_range(self) -> None:
+        """Raise a validation error naming the field, unless one of both ways is taken."""
+        if self.first_day is None and self.last_day is None:
+            first: date | None = self.start
+            last: date | None = self.end
+            names = ("start", "end")
+        else:
+            first, last, names = self.first_day, self.last_day, ("first_day", "last_day")
+            if self.start is not None or self.end is not None:
+                raise _blamed("first_day", "range_twice", "name instants or days, not both")
+        for value, name in ((first, names[0]), (last, names[1])):
+            if value is None:
+                raise _blamed(name, "missing", "Field required")
+        if first is None or last is None or last < first or (last == first and names[0] == "start"):
+            raise _blamed(names[1], "range_order", f"must be after {names[0]}")
+
+
+def _blamed(field: str, code: LiteralString, message: str) -> PydanticCustomError:
+    return PydanticCustomError(code, "{message}", {"field": field, "message": message})
+
+
+class EventRange(RangeFields):
+    """A range of events."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"start": "2026-01-01T00:00:00Z", "end": "2026-02-01T00:00:00Z"}]}
+    )
+
+    @model_validator(mode="after")
+    def _one_range(self) -> Self:
+        self.check_range()
+        return self
+
+
+class ReportQuery(EventRange):
+    """Whose events of which range."""
+
+    user_id: UUID | None = Field(default=None, description=_WHOSE)
+
+
+class ValidationQuery(ReportQuery, PageQuery):
+    """Parameters of the report."""
+
+    state: Literal["personal", "invalid", "ambiguous"] | None = Field(
+        default=None, description="Only events of this state."
+    )
+
+
+class StatisticsQuery(ReportQuery):
+    """Parameters of the statistics."""
+
+    customer: Line | None = Field(default=None, description="Only events of this customer.")
+
+
+class SuggestionQuery(RangeFields, PageQuery):
+    """Parameters: a range, or one appointment.
+
+    From ``archive``: archived events. From ``calendar``: those of the source calendar of a configuration that
+    its archive does not hold: not yet, or left out; at most 62 days.
+    """
+
+    source: Literal["archive", "calendar"] = "archive"
+
+    appointment_id: UUID | None = Field(default=None, description="Only this one; then no range is named.")
+    user_id: UUID | None = Field(default=None, description=_WHOSE)
+
+    @model_validator(mode="after")
+    def _one_range(self) -> Self:
+        if self.appointment_id is None:
+            self.check_range()
+        return self
+
+
+class CategoryFinding(Resource):
+    """An event without one clear category. Another person's private one shows its times alone (6.3)."""
+
+    appointment_id: UUID
+    configuration_id: UUID
+    subject: str
+    start: datetime
+    end: datetime
+    is_all_day: bool
+    categories: list[str]
+    state: CategoryState | None = Field(description="null for what is private to another person.")
+    issues: list[IssueResource]
+
+
+class IssueTotal(Resource):
+    """How many findings there are of one kind; an event may have several."""
+
+    kind: IssueKind
+    count: int
+
+
+class ValidationTotals(Resource):
+    """Events of the whole range that took place, by what their categories say.
+
+    ``private`` are another person's, of which nothing is said; ``not_taken_place`` were cancelled or declined
+    and need no category.
+    """
+
+    events: int
+    valid: int
+    personal: int
+    invalid: int
+    ambiguous: int
+    private: int
+    not_taken_place: int
+    issues: list[IssueTotal]
+
+
+class ValidationReport(Resource):
+    """One page of findings by start, and the totals of the whole range."""
+
+    items: list[CategoryFinding]
+    next: str | None
+    totals: ValidationTotals
+
+
+class TallyResource(Resource):
+    """A number of events and their hours, two places."""
+
+    count: int
+    hours: float
+
+
+class CustomerLine(TallyResource):
+    """The events of one customer and billing type."""
+
+    customer: str
+    billing_type: BillingType
+    special: Special | None
+
+
+class StatisticsResource(Resource):
+    """Events that took place and their hours; ``lines``, ``personal`` and ``invalid`` add up to ``total``.
+
+    An event counts whole in the range in which it starts. All-day and free events are counted and take no
+    hours (``without_hours``). ``ambiguous`` and ``special`` say how much of the lines they are;
+    ``uncategorised`` is personal and invalid together. ``private`` are another person's private events: their
+    categories are his alone, so they are in no other number. ``not_taken_place`` were cancelled or declined.
+    """
+
+    user_id: UUID | None
+    lines: list[CustomerLine]
+    personal: TallyResource
+    invalid: TallyResource
+    ambiguous: TallyResource
+    special: TallyResource
+    uncategorised: TallyResource
+    total: TallyResource
+    private: TallyResource
+    without_hours: int
+    not_taken_place: int
+
+
+class EvidenceResource(Resource):
+    """So many events of the past that share ``match`` had the category."""
+
+    relation: Relation
+    match: str
+    count: int
+    last_used: datetime
+
+
+class SuggestionResource(Resource):
+    """A category for an event; by a rule of its owner, by his history, or by both."""
+
+    category: str
+    evidence: list[EvidenceResource]
+    rule_id: UUID | None
+    automatic: bool = Field(description="Whether applying the rules gives it without asking.")
+
+
+class SuggestedEvent(Resource):
+    """An event without a valid category, with candidates, the best first.
+
+    One that is not archived has no appointment: ``event_id`` names it in its calendar.
+    """
+
+    appointment_id: UUID | None
+    event_id: str | None
+    configuration_id: UUID
+    subject: str
+    start: datetime
+    end: datetime
+    is_all_day: bool
+    series_id: str | None = Field(description="What a rule for the series has to match.")
+    categories: list[str]
+    state: CategoryState | None
+    issues: list[IssueResource]
+    suggestions: list[SuggestionResource]
+
+
+class SuggestedEvents(Resource):
+    """One page of events by start."""
+
+    items: list[SuggestedEvent]
+    next: str | None
+
+
+class Choice(Input):
+    """The owner's word: this event gets this category.
+
+    An archived event is named by its appointment, another one by its configuration and its id in Outlook.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"appointment_id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff", "category": "Acme - billable"}
+            ]
+        }
+    )
+    appointment_id: UUID | None = None
+    event_id: Line | None = None
+    configuration_id: UUID | None = Field(default=None, description="In whose source calendar the event is.")
+    category: CategoryName
+
+    @model_validator(mode="after")
+    def _named_once(self) -> Self:
+        if (self.appointment_id is None) == (self.event_id is None):
+            raise _blamed("appointment_id", "named_once", "name the appointment or the event, not both")
+        if (self.event_id is None) != (self.configuration_id is None):
+            raise _blamed(
+                "configuration_id", "missing", "an event_id needs its configuration_id, and only that"
+            )
+        return self
+
+
+class SuggestionsApply(Input):
+    """What to apply: chosen categories, and in a range what the owner's ``auto_apply`` rules say."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "choices": [
+                        {
+                            "appointment_id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+                            "category": "Acme - billable",
+                        }
+                    ]
+                }
+            ]
+        }
+    )
+    user_id: UUID | None = Field(default=None, description=_WHOSE)
+    choices: Annotated[list[Choice], Field(max_length=MOST_CHOICES)] = Field(default_factory=list)
+    rules: EventRange | None = Field(default=None, description="Apply the rules to the events of this range.")
+    cursor: Annotated[str, Field(min_length=1, max_length=512)] | None = Field(
+        default=None, description="Where the rules go on: ``next`` of the answer before."
+    )
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.choices and self.rules is None:
+            raise PydanticCustomError("nothing_to_apply", "name a choice, or a range for the rules")
+        if len({(each.appointment_id, each.event_id) for each in self.choices}) < len(self.choices):
+            raise _blamed("choices", "chosen_twice", "names an event twice")
+        return self
+
+
+type ApplyOutcome = Literal[
+    "applied", "unchanged", "has_category", "gone", "not_found", "changed_meanwhile", "failed"
+]
+
+
+class AppliedCategory(Resource):
+    """What became of one event.
+
+    ``applied``: the event in the calendar has the category now, the archive takes it over with its next run.
+    ``unchanged``: it had it. ``has_category``: its owner gave it another one meanwhile; it keeps that.
+    ``gone``: the calendar has no such event any more. ``not_found``: the archive has none, or not for the
+    caller.
+    ``changed_meanwhile``: somebody changed the event at that moment. ``failed``: ``code`` is Graph's.
+    """
+
+    appointment_id: UUID | None
+    event_id: str | None
+    category: str
+    rule_id: UUID | None
+    outcome: ApplyOutcome
+    code: str
+
+
+class AppliedCategories(Resource):
+    """What became of each event; ``next`` is set while the rules' range goes on: send it as ``cursor``."""
+
+    items: list[AppliedCategory]
+    next: str | None

@@ -1,0 +1,65 @@
+"""Invitations, and what a caller learns of himself."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from shared.schemas.base import Input, Line, Resource
+from shared.schemas.paging import PageQuery
+from shared.schemas.users import UserResource
+
+
+class InvitationCreate(Input):
+    """An address whose owner becomes a user at his first sign-in, where the policy is ``invitation``."""
+
+    address: Annotated[
+        Line,
+        Field(
+            min_length=3,
+            max_length=254,
+            pattern=r"^[^@\s/\\]+@[^@\s/\\]+$",
+            description="Mailbox address or user principal name, as the directory has it.",
+            examples=["ada@example.com"],
+        ),
+    ]
+    days: Annotated[int, Field(ge=1, le=365, description="Days for which it holds.")] = 30
+
+
+class InvitationListQuery(PageQuery):
+    """Parameters of the list."""
+
+    state: Literal["open", "accepted", "revoked"] | None = None
+
+
+class InvitationResource(Resource):
+    """An invitation; ``user_id`` is who accepted it."""
+
+    id: UUID
+    address: str
+    invited_by: str
+    state: Literal["open", "accepted", "revoked"]
+    user_id: UUID | None
+    expires_at: datetime
+    created_at: datetime
+    closed_at: datetime | None
+
+
+class MeDefaults(Resource):
+    """What a new archive configuration of the caller gets where it names nothing else."""
+
+    time_zone: str
+    nightly_at: str
+    lookback_days: int
+
+
+class Me(Resource):
+    """The caller as the system knows him; ``user`` is null for who is no user."""
+
+    kind: Literal["person", "application"]
+    tenant_id: UUID
+    object_id: UUID
+    roles: tuple[Literal["User", "Admin", "Auditor"], ...]
+    user: UserResource | None
+    defaults: MeDefaults

@@ -1,0 +1,163 @@
+"""People in bulk, legal holds, offboarding, exports and erasures (domain.md 15)."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from uuid import UUID
+
+from pydantic import ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from shared.domain.people import ALONE_AFTER
+from shared.schemas.base import Input, Line, Resource
+
+if TYPE_CHECKING:
+    from shared.database.models import UserErasure, UserExport
+
+type Address = Annotated[Line, Field(max_length=254, examples=["ada@example.com"])]
+
+
+class BulkAdd(Input):
+    """Whom to add: a list of addresses, or an Entra group with the groups within it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"addresses": ["ada@example.com"]}]})
+
+    addresses: Annotated[list[Address], Field(min_length=1, max_length=1000)] | None = None
+    group_id: UUID | None = Field(default=None, description="Object id of an Entra group.")
+    dry_run: bool = Field(default=False, description="Only say what would become of each entry.")
+    reactivate: bool = Field(default=False, description="Also reactivate who was deactivated.")
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if (self.addresses is None) == (self.group_id is None):
+            raise PydanticCustomError("one_of", "name either addresses or a group", {"field": "addresses"})
+        return self
+
+
+class BulkEntry(Resource):
+    """What became, or would become, of one entry; ``code`` says why one failed."""
+
+    address: str
+    display_name: str
+    object_id: UUID | None
+    user_id: UUID | None
+    outcome: Literal[
+        "would_add",
+        "added",
+        "exists",
+        "reactivatable",
+        "reactivated",
+        "invalid_address",
+        "unknown_mailbox",
+        "no_mailbox",
+        "no_access",
+        "guest",
+        "duplicate",
+        "failed",
+    ]
+    code: str | None
+
+
+class BulkResultResource(Resource):
+    """Every entry in the order of the request, or of the group; how many came to which end."""
+
+    dry_run: bool
+    counts: dict[str, int]
+    entries: list[BulkEntry]
+
+
+class OffboardingResource(Resource):
+    """What was going on for a person and was stopped; his archive stays."""
+
+    user_id: UUID
+    offboarded_at: datetime
+    runs_cancelled: int = Field(description="Runs that had not begun.")
+    runs_ending: int = Field(description="Runs that settle what they sent and end before their next batch.")
+    verifications_ended: int
+    jobs_paused: int
+    overlaps_expiring: int = Field(
+        description="Groups that waited for his decision: all of their events are archived."
+    )
+    deactivated: bool = Field(description="Whether he was active until now.")
+    export: str = Field(description="Where a last export of his data may be asked for.")
+
+
+class LegalHoldWish(Input):
+    """Why nothing of the person may be erased."""
+
+    reason: Line
+
+
+class LegalHoldResource(Resource):
+    """A hold on a person's data."""
+
+    user_id: UUID
+    reason: str
+    since: datetime
+
+
+class UserExportResource(Resource):
+    """An export of everything we hold on a person; ``progress`` counts files of the archive."""
+
+    id: UUID
+    user_id: UUID
+    state: Literal["queued", "running", "ready", "failed"]
+    requested_by: str
+    parts_done: int
+    parts_total: int
+    rows: int
+    size_bytes: int | None
+    sha256: str | None
+    failure: str | None
+    created_at: datetime
+    finished_at: datetime | None
+    expires_at: datetime | None
+
+    @classmethod
+    def of(cls, export: "UserExport") -> Self:
+        """The resource of a row."""
+        shared = {name: getattr(export, name) for name in cls.model_fields if name != "user_id"}
+        return cls(user_id=export.owner_id, **shared)
+
+
+class UserExportContentQuery(Input):
+    """Which part of the file."""
+
+    offset: int = Field(default=0, ge=0, le=2**50, description="Where the part begins, in bytes.")
+
+
+class ErasureWish(Input):
+    """What is to be erased beside all that we hold."""
+
+    remove_copies: bool = Field(
+        default=False,
+        description="Also delete the copies in his archive calendars; they then lie in Deleted Items.",
+    )
+
+
+class UserErasureResource(Resource):
+    """An erasure. ``preview`` and ``report`` count rows by table, files, copies and histories."""
+
+    id: UUID
+    user_id: UUID
+    state: Literal["requested", "withdrawn", "erasing", "failed", "completed"]
+    step: str
+    remove_copies: bool
+    requested_by: str
+    confirmed_by: str | None
+    confirmable_alone_at: datetime = Field(
+        description="From then on he who asked for it may confirm it himself."
+    )
+    preview: dict[str, Any]
+    report: dict[str, Any]
+    failure: str | None
+    created_at: datetime
+    confirmed_at: datetime | None
+    finished_at: datetime | None
+
+    @classmethod
+    def of(cls, erasure: "UserErasure") -> Self:
+        """The resource of a row."""
+        given: dict[str, Any] = {name: getattr(erasure, name, None) for name in cls.model_fields}
+        alone_at = erasure.created_at + ALONE_AFTER
+        report = {key: value for key, value in erasure.report.items() if not key.endswith("_place")}
+        return cls(**(given | {"confirmable_alone_at": alone_at, "report": report}))

@@ -1,0 +1,101 @@
+"""Settings of a tenant and the health of the whole system, for its Admins."""
+
+from datetime import datetime
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from shared.schemas.base import Changes, Line, Resource
+
+type FirstSignInPolicy = Literal["off", "invitation", "automatic"]
+type ComponentState = Literal["healthy", "degraded", "failing", "not_configured"]
+
+_MOST_WORDS = 100
+
+
+def _iana(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, OSError, ValueError):
+        raise PydanticCustomError("time_zone_unknown", "is no IANA time zone") from None
+    return value
+
+
+type ZoneName = Annotated[Line, Field(max_length=64), AfterValidator(_iana)]
+type TravelWord = Annotated[Line, Field(max_length=50)]
+type TravelWords = Annotated[tuple[TravelWord, ...], Field(max_length=_MOST_WORDS, strict=False)]
+
+_LOOKBACK = "Days that each night re-plans, of a new archive configuration."
+_NIGHTLY = "Local time at which a new archive configuration runs every night."
+_ZONE = "IANA zone of a new archive configuration that names none."
+_WORDS = "Whole words that make an event a journey, in subject or category."
+_EXPIRY = "Days after which an overlap that nobody resolved is archived as it is."
+_SIGN_IN = "What becomes of a person of the tenant who signs in and is no user yet."
+
+
+class SystemSettingsUpdate(Changes):
+    """What to set. A field that is null goes back to the installation's default."""
+
+    default_lookback_days: Annotated[int, Field(ge=0, le=60)] | None = Field(
+        default=None, description=_LOOKBACK
+    )
+    nightly_at: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] | None = Field(
+        default=None, description=_NIGHTLY, examples=["02:00"]
+    )
+    default_time_zone: ZoneName | None = Field(default=None, description=_ZONE, examples=["Europe/Berlin"])
+    travel_words: Annotated[tuple[TravelWord, ...], Field(max_length=_MOST_WORDS, strict=False)] | None = (
+        Field(default=None, description=_WORDS, examples=[["travel", "flight"]])
+    )
+    overlap_expiry_days: Annotated[int, Field(ge=1, le=365)] | None = Field(default=None, description=_EXPIRY)
+    first_sign_in: FirstSignInPolicy | None = Field(default=None, description=_SIGN_IN)
+
+    @model_validator(mode="after")
+    def _words_once(self) -> Self:
+        words = [word.casefold() for word in self.travel_words or ()]
+        if len(words) != len(set(words)):
+            raise PydanticCustomError("repeated", "names a word twice", {"field": "travel_words"})
+        return self
+
+
+class SystemSettingsResource(Resource):
+    """The tenant's settings as they are in force."""
+
+    default_lookback_days: int = Field(description=_LOOKBACK)
+    nightly_at: str = Field(description=_NIGHTLY)
+    default_time_zone: str = Field(description=_ZONE)
+    travel_words: tuple[str, ...] = Field(description=_WORDS)
+    overlap_expiry_days: int = Field(description=_EXPIRY)
+    first_sign_in: FirstSignInPolicy = Field(description=_SIGN_IN)
+    chosen: tuple[str, ...] = Field(description="The fields that the tenant set itself.")
+    version: int
+    updated_by: str | None
+    updated_at: datetime | None
+
+
+class Component(Resource):
+    """One thing the system needs; nothing of what it says is secret."""
+
+    name: Literal[
+        "database", "graph", "token_service", "storage", "durable", "durable_backlog", "job_lateness"
+    ]
+    state: ComponentState
+    milliseconds: float = Field(description="How long the answer took.")
+    detail: str | None = Field(description="Why it is not healthy.")
+    measures: dict[str, float] = Field(description="Counts, and ages in seconds.")
+    last_success: datetime | None = Field(description="Of this instance, UTC.")
+    last_error: str | None = Field(description="Class of the newest failure of this instance.")
+    last_error_at: datetime | None
+
+
+class SystemHealth(Resource):
+    """The whole system at a glance. Counts are the caller's tenant's."""
+
+    state: Literal["healthy", "degraded", "failing"]
+    checked_at: datetime
+    version: str
+    commit: str | None
+    schema_revision: str | None
+    schema_expected: str
+    components: tuple[Component, ...]

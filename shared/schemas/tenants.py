@@ -1,0 +1,36 @@
+"""Further tenants whose people may use the app."""
+
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import Field
+
+from shared.schemas.base import Changes, Input, Line, Resource, absent
+
+
+class TenantCreate(Input):
+    """A tenant to let in."""
+
+    id: UUID = Field(
+        description="Its tenant id at Entra.", examples=["7d9f3d2c-3c1f-4b52-9a52-4e3f0a5d8c11"], strict=False
+    )
+    name: Line = Field(examples=["Contoso"])
+
+
+class TenantUpdate(Changes):
+    """What may change of a tenant. An inactive one's people are refused from their next request on."""
+
+    name: Line = Field(default_factory=absent)
+    active: bool = Field(default_factory=absent)
+
+
+class TenantResource(Resource):
+    """A further tenant."""
+
+    id: UUID
+    name: str
+    active: bool
+    added_by: str
+    version: int
+    created_at: datetime
+    updated_at: datetime

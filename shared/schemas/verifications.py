@@ -1,0 +1,114 @@
+"""Verifications: source, record and archive calendar compared (domain.md 2.15)."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, Self
+from uuid import UUID
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from shared.schemas.base import Input, Instant, Resource
+from shared.schemas.paging import PageQuery
+
+if TYPE_CHECKING:
+    from shared.database.models import Verification, VerificationFinding
+
+type FindingKindName = Literal["missing", "doubled", "edited", "unknown", "source_changed"]
+
+
+class VerificationStart(Input):
+    """The half-open window ``[window_start, window_end)``; without it, the last of what is archived."""
+
+    window_start: Instant | None = Field(default=None, examples=["2026-01-01T00:00:00Z"])
+    window_end: Instant | None = Field(default=None, examples=["2026-02-01T00:00:00Z"])
+
+    @model_validator(mode="after")
+    def _whole_and_ordered(self) -> Self:
+        if (self.window_start is None) != (self.window_end is None):
+            missing = "window_start" if self.window_start is None else "window_end"
+            raise PydanticCustomError("window_incomplete", "name both ends of the window", {"field": missing})
+        if self.window_start and self.window_end and self.window_end <= self.window_start:
+            raise PydanticCustomError("window_order", "must be after window_start", {"field": "window_end"})
+        return self
+
+
+class FindingCounts(Resource):
+    """How many differences of each kind were found."""
+
+    missing: int = 0
+    doubled: int = 0
+    edited: int = 0
+    unknown: int = 0
+    source_changed: int = 0
+
+
+class VerificationResource(Resource):
+    """One verification; ``found`` once it is over, ``reason`` where it could not go on."""
+
+    id: UUID
+    configuration_id: UUID
+    user_id: UUID
+    window_start: datetime
+    window_end: datetime
+    state: Literal["queued", "running", "completed", "failed"]
+    progress: int = Field(description="Percent; it never goes down.", ge=0, le=100)
+    source_events: int = Field(description="Source events compared so far.")
+    records: int = Field(description="Records compared so far.")
+    copies: int = Field(description="Events of the archive calendar compared so far.")
+    found: FindingCounts | None
+    reason: str | None
+    requested_by: str
+    correlation_id: str
+    graph_requests: int
+    round_trips: int
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+    @classmethod
+    def of(cls, verification: "Verification") -> Self:
+        """The resource of a row."""
+        columns = {
+            name: getattr(verification, name) for name in cls.model_fields if name not in ("user_id", "found")
+        }
+        counts = verification.counts
+        return cls(
+            **columns,
+            user_id=verification.owner_id,
+            found=None if counts is None else FindingCounts(**counts),
+        )
+
+
+class FindingListQuery(PageQuery):
+    """Which findings."""
+
+    kind: FindingKindName | None = None
+
+
+class FindingResource(Resource):
+    """One difference, without contents: neither the source's nor the copy's."""
+
+    id: UUID
+    verification_id: UUID
+    kind: FindingKindName
+    reason: str = Field(examples=["copy_gone"])
+    archived_event_id: UUID | None
+    source_key: str | None
+    copy_id: str | None
+    starts_at: datetime
+    fields: list[str] = Field(description="What an edited copy says differently.", examples=[["subject"]])
+    copies: list[str] = Field(description="All copies of a doubled one.")
+    state: Literal["open", "putting_back", "put_back", "adopted"]
+    run_id: UUID | None = Field(description="The run that puts it back.")
+    found_at: datetime
+    resolved_at: datetime | None
+    resolved_by: str | None
+
+    @classmethod
+    def of(cls, finding: "VerificationFinding") -> Self:
+        """The resource of a row."""
+        detail: dict[str, Any] = finding.detail
+        columns = {
+            name: getattr(finding, name) for name in cls.model_fields if name not in ("fields", "copies")
+        }
+        return cls(**columns, fields=detail.get("fields", []), copies=detail.get("copies", []))

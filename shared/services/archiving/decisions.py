@@ -1,0 +1,162 @@
+"""Carrying out a plan's decisions: operations, map rows and groups, page by page (design.md, Plan)."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.database.repositories.appointments import AppointmentRepository
+from shared.database.repositories.archived_events import MapRow, SetAside
+from shared.domain.archive_plan import Action, Decision, OverlapGroup
+from shared.domain.archived_event import ArchivedEventState
+from shared.domain.source_event import SourceEvent
+from shared.services.archiving.context import ArchivingPorts, RunContext
+from shared.services.archiving.drafting import OperationDrafter
+from shared.services.archiving.overlap_keeping import OverlapKeeper
+
+_WRITES = (Action.CREATE, Action.UPDATE)
+_ASIDE = {
+    Action.CONSUME: ArchivedEventState.CONSUMED,
+    Action.LEAVE_OUT: ArchivedEventState.LEFT_OUT,
+    Action.FLAG: ArchivedEventState.FLAGGED,
+}
+_COUNTED_AS = {
+    Action.CREATE: "planned",
+    Action.UPDATE: "planned",
+    Action.UNCHANGED: "unchanged",
+    Action.MERGE: "merged",
+    Action.REMOVED_BY_OWNER: "conflict",
+    Action.EDITED_BY_OWNER: "conflict",
+    Action.CONSUME: "consumed",
+    Action.LEAVE_OUT: "left_out",
+    Action.FLAG: "flagged",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What is at hand of the events decided on: by source key, attachments by event id."""
+
+    events: Mapping[str, SourceEvent] = field(default_factory=dict)
+    rows: Mapping[str, MapRow] = field(default_factory=dict)
+    attachments: Mapping[str, int] = field(default_factory=dict)
+
+
+class DecisionWriter:
+    """Turns decisions into rows; drafts of earlier pages are promoted or discarded.
+
+    ``counts`` are those of domain.md 2.13 as far as planning knows them. ``heirs`` were merged into keys
+    that are not among their duplicates any more. ``bodiless`` decisions need a body that nobody kept.
+    """
+
+    def __init__(
+        self,
+        ports: ArchivingPorts,
+        context: RunContext,
+        drafter: OperationDrafter,
+        keeper: OverlapKeeper,
+        open_keys: frozenset[str],
+    ) -> None:
+        self._ports = ports
+        self._context = context
+        self._drafter = drafter
+        self._keeper = keeper
+        self._open_keys = open_keys
+        self.counts: Counter[str] = Counter()
+        self.heirs: dict[str, str] = {}
+        self.bodiless: dict[str, Decision] = {}
+
+    def needing_bodies(self, decisions: Sequence[Decision]) -> set[str]:
+        """Keys of the decisions that write an event, or keep all of it until its overlap is resolved."""
+        free = self._free(decisions)
+        return {d.source_key for d in free if d.action in _WRITES or d.action is Action.FLAG}
+
+    async def carry_out(
+        self,
+        session: AsyncSession,
+        decisions: Sequence[Decision],
+        material: Material,
+        groups: Sequence[OverlapGroup] = (),
+    ) -> None:
+        """Write down what was decided. Events with an operation under way are counted and left alone."""
+        self._count(decisions)
+        await self._keeper.store(session, groups)
+        free = self._free(decisions)
+        await self._write(session, [d for d in free if d.action in _WRITES], material)
+        await self._flag(session, [d for d in free if d.action is Action.FLAG], material)
+        await self._context.operations(session).discard(
+            self._context.run_id, [d.source_key for d in decisions if d.action not in _WRITES]
+        )
+        await self._map(session, free, material)
+        self.heirs |= {d.source_key: d.formerly for d in decisions if d.formerly is not None}
+
+    def _free(self, decisions: Sequence[Decision]) -> list[Decision]:
+        return [d for d in decisions if d.source_key not in self._open_keys and d.formerly is None]
+
+    async def _write(self, session: AsyncSession, writes: Sequence[Decision], material: Material) -> None:
+        here = [d for d in writes if d.source_key in material.events]
+        await self._drafter.add_planned(session, here, material.events, material.rows, material.attachments)
+        elsewhere = {d.source_key: d for d in writes if d.source_key not in material.events}
+        await self._drafter.retime(session, list(elsewhere.values()))
+        operations = self._context.operations(session)
+        promoted = await operations.promote(self._context.run_id, list(elsewhere))
+        self.bodiless |= {key: d for key, d in elsewhere.items() if key not in promoted}
+
+    async def _flag(self, session: AsyncSession, flags: Sequence[Decision], material: Material) -> None:
+        """Keep what an appointment would hold of flagged events: their source may vanish (domain.md 5.3)."""
+        overlaps = self._context.overlaps(session)
+        wanted = set(await overlaps.unrecorded([d.source_key for d in flags]))
+        here = [d for d in flags if d.source_key in wanted and d.source_key in material.events]
+        await overlaps.set_records(
+            {
+                d.source_key: self._drafter.record_of(d, material.events[d.source_key], material.attachments)
+                for d in here
+            }
+        )
+        elsewhere = [d for d in flags if d.source_key in wanted and d.source_key not in material.events]
+        await self._drafter.retime(session, elsewhere)
+        await overlaps.keep_records(self._context.run_id, [d.source_key for d in elsewhere])
+        missing = set(await overlaps.unrecorded([d.source_key for d in elsewhere]))
+        self.bodiless |= {d.source_key: d for d in elsewhere if d.source_key in missing}
+
+    async def _map(self, session: AsyncSession, free: Sequence[Decision], material: Material) -> None:
+        now = self._ports.clock.now()
+        archived_events = self._context.archived_events(session)
+        merges = {
+            d.source_key: (d.representative or "", d.revision)
+            for d in free
+            if d.action is Action.MERGE and d.changed
+        }
+        await archived_events.merge(merges, now)
+        aside = [self._set_aside(d, material) for d in free if d.action in _ASIDE and d.changed]
+        appointments = AppointmentRepository(session)
+        consumed = await archived_events.set_aside(aside, now)
+        await appointments.mark_consumed(self._context.owner_id, consumed)
+        again = [d.source_key for d in free if d.action is Action.UNCHANGED and d.changed]
+        back = await archived_events.set_present(again, now)
+        await appointments.mark_source_present(self._context.owner_id, back)
+
+    def _set_aside(self, decision: Decision, material: Material) -> SetAside:
+        event = material.events.get(decision.source_key)
+        return SetAside(
+            decision.source_key,
+            _ASIDE[decision.action],
+            decision.revision,
+            merged_into=decision.representative,
+            left_out=decision.reason,
+            start_at=None if event is None else self._context.owning_start(event),
+        )
+
+    def take_back(self, decision: Decision) -> None:
+        """The decision does not hold any more: what it counted is not counted."""
+        self._count([decision], -1)
+
+    def _count(self, decisions: Sequence[Decision], by: int = 1) -> None:
+        for decision in decisions:
+            # Heirs are counted when they are decided again; a margin's meeting belongs to another window.
+            if decision.formerly is not None or decision.margin:
+                continue
+            self.counts["source"] += by
+            unsettled = decision.source_key in self._open_keys
+            self.counts["unsettled" if unsettled else _COUNTED_AS[decision.action]] += by

@@ -1,0 +1,42 @@
+"""Keeping runs out of periods that finalised timesheets locked (domain.md 2.8)."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from shared.domain.categories import classify
+from shared.domain.locked_periods import LockedPeriod, local_days, locking_period
+
+
+def is_locked(write: Mapping[str, Any], periods: Sequence[LockedPeriod], zone: ZoneInfo) -> bool:
+    """Whether a write touches a locked period: by what it writes, or by what is recorded now.
+
+    ``write`` is a row of ``next_writes``: ``start_at``, ``end_at`` (datetimes or ISO 8601), ``is_all_day``
+    and ``categories`` of what is written, and the same as ``old_…`` of what is recorded. A change must
+    neither take hours from a finalised timesheet nor add any.
+    """
+    customers = set(_customers(write["categories"])) | set(_customers(write["old_categories"]))
+    return any(
+        locking_period(periods, customers, first, after) is not None for first, after in _days(write, zone)
+    )
+
+
+def _days(write: Mapping[str, Any], zone: ZoneInfo) -> Iterator[tuple[date, date]]:
+    for start, end, all_day in (
+        (write["start_at"], write["end_at"], write["is_all_day"]),
+        (write["old_start"], write["old_end"], write["old_all_day"]),
+    ):
+        if start is not None and end is not None:
+            # An all-day event's instants are its dates as given (domain.md 2.2).
+            yield local_days(_instant(start), _instant(end), ZoneInfo("UTC") if all_day else zone)
+
+
+def _customers(categories: Sequence[str] | None) -> Iterator[str]:
+    for category in classify(tuple(categories or ())).valid:
+        yield category.key
+
+
+def _instant(value: datetime | str) -> datetime:
+    instant = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return instant.astimezone(UTC)

@@ -1,0 +1,148 @@
+"""Groups of overlapping events between one plan and the next (domain.md 5.3, 5.9)."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.database.repositories.overlap_members import Membership
+from shared.domain.archive_plan import KnownOverlap, OverlapGroup
+from shared.domain.overlap_status import OverlapStatus
+from shared.domain.plan_overlaps import GroupStatus
+from shared.services.archiving.context import ArchivingPorts, RunContext
+
+_GROUPS_AT_ONCE = 1000
+
+
+class OverlapKeeper:
+    """Gives a plan the groups there are and stores those it found."""
+
+    def __init__(self, ports: ArchivingPorts, context: RunContext, expiry: timedelta) -> None:
+        self._ports = ports
+        self._context = context
+        self._expiry = expiry
+        self._memberships: dict[UUID, Membership] = {}
+        self._written: set[UUID] = set()
+
+    async def known(self, session: AsyncSession, keys: Sequence[str]) -> dict[str, KnownOverlap]:
+        """The places of these events in stored groups."""
+        memberships = await self._context.overlaps(session).known(keys)
+        self._memberships |= {each.group_id: each for each in memberships.values()}
+        return {key: _known_overlap(each) for key, each in memberships.items()}
+
+    async def store(self, session: AsyncSession, groups: Sequence[OverlapGroup]) -> None:
+        """Write the groups that are new or changed; those that say the same leave no trace."""
+        now = self._ports.clock.now()
+        changed = [group for group in groups if group.changed]
+        stored = [(self._id_of(group), group) for group in changed]
+        overlaps = self._context.overlaps(session)
+        for start in range(0, len(stored), _GROUPS_AT_ONCE):
+            part = stored[start : start + _GROUPS_AT_ONCE]
+            await overlaps.store(
+                self._context.tenant_id,
+                [_group_row(group_id, group, now) for group_id, group in part],
+                [row for group_id, group in part for row in _member_rows(group_id, group)],
+                [group_id for group_id, group in part if group.complete],
+                now,
+                now + self._expiry,
+            )
+        absorbed = {UUID(old): group_id for group_id, group in stored for old in group.absorbed}
+        await overlaps.merge({old: new for old, new in absorbed.items() if old not in self._written}, now)
+        await overlaps.rename_status(self._renamed(groups), now, now + self._expiry)
+        await self._audit(session, stored)
+
+    async def finish(self, session: AsyncSession, vanished: Iterable[str]) -> None:
+        """Close groups whose overlap vanished, and let go who overlaps the others no more (5.9)."""
+        overlaps = self._context.overlaps(session)
+        await overlaps.sweep()
+        groups = [UUID(group_id) for group_id in vanished]
+        closed = await overlaps.close(groups, self._ports.clock.now())
+        if closed:
+            await self._record(session, "overlap.closed", {"groups": sorted(map(str, closed))})
+
+    def _id_of(self, group: OverlapGroup) -> UUID:
+        """The group's id; where a stored group fell apart, its first part goes on being it."""
+        stored = UUID(group.stored_id) if group.stored_id else None
+        group_id = uuid4() if stored is None or stored in self._written else stored
+        self._written.add(group_id)
+        return group_id
+
+    def _renamed(self, groups: Sequence[OverlapGroup]) -> list[dict[str, Any]]:
+        """Unchanged groups of which a changed configuration makes something else."""
+        rows: list[dict[str, Any]] = []
+        for group in groups:
+            if group.changed or group.stored_id is None or group.status is GroupStatus.SETTLED:
+                continue
+            stored = self._memberships[UUID(group.stored_id)]
+            if stored.status != OverlapStatus(group.status):
+                rows.append({"id": group.stored_id, "status": str(group.status), "version": stored.version})
+        return rows
+
+    async def _audit(self, session: AsyncSession, stored: Sequence[tuple[UUID, OverlapGroup]]) -> None:
+        """One row for what was opened or changed together; recorded groups are no decision of anybody."""
+        told = {
+            str(group_id): {
+                "status": str(group.status),
+                "reopened": group.reopened,
+                "members": len(group.members),
+                "absorbed": list(group.absorbed),
+            }
+            for group_id, group in stored
+            if group.reopened or group.absorbed or group.status is not GroupStatus.RECORDED
+        }
+        if told:
+            await self._record(session, "overlap.planned", {"groups": told})
+
+    async def _record(self, session: AsyncSession, action: str, changes: Mapping[str, Any]) -> None:
+        await self._ports.audit.record(
+            session,
+            action=action,
+            resource_type="archive_run",
+            resource_id=str(self._context.run_id),
+            outcome="success",
+            changes=changes,
+            on_behalf_of=self._context.owner_id,
+        )
+
+
+def _known_overlap(membership: Membership) -> KnownOverlap:
+    return KnownOverlap(
+        group_id=str(membership.group_id),
+        opened_at=membership.opened_at,
+        member_count=membership.member_count,
+        revision=membership.revision,
+        settled=membership.status.decided,
+        kept=membership.kept,
+    )
+
+
+def _group_row(group_id: UUID, group: OverlapGroup, now: datetime) -> dict[str, Any]:
+    log: list[dict[str, Any]] = []
+    if group.reopened:
+        log.append({"at": now.isoformat(), "by": "plan", "reason": "its members changed: reopened"})
+    log += [{"at": now.isoformat(), "by": "rule", **asdict(step)} for step in group.log]
+    return {
+        "id": str(group_id),
+        "status": str(OverlapStatus(group.status)),
+        "member_count": len(group.members),
+        "start_at": min(member.interval.start for member in group.members).isoformat(),
+        "end_at": max(member.interval.end for member in group.members).isoformat(),
+        "log": log,
+    }
+
+
+def _member_rows(group_id: UUID, group: OverlapGroup) -> list[dict[str, Any]]:
+    return [
+        {
+            "group_id": str(group_id),
+            "source_key": member.source_key,
+            "revision": member.revision,
+            "start_at": member.interval.start.isoformat(),
+            "end_at": member.interval.end.isoformat(),
+            "verdict": str(member.verdict),
+        }
+        for member in group.members
+    ]

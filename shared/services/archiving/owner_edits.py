@@ -1,0 +1,227 @@
+"""An owner's explicit edit of an appointment (domain.md 2.5): record and copy, by a run of its own."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.database.models import Appointment, ArchiveConfiguration
+from shared.database.repositories.appointments import AppointmentRepository
+from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
+from shared.database.repositories.archive_operations import ArchiveOperationRepository
+from shared.database.repositories.archive_runs import ArchiveRunRepository
+from shared.database.repositories.archived_events import ArchivedEventRepository, MapRow
+from shared.database.repositories.period_locks import PeriodLockRepository
+from shared.domain.archive_copy import copy_payload, recorded_event
+from shared.domain.archive_run import OperationAction, OperationState, RunKind, RunMode
+from shared.domain.archived_event import ArchivedEventState
+from shared.domain.caller import Caller
+from shared.domain.categories import classify
+from shared.domain.expected_version import ExpectedVersion
+from shared.domain.locked_periods import local_days, locking_period
+from shared.domain.revision import edited_revision
+from shared.domain.window import Window
+from shared.errors import Conflict, FieldError, Forbidden, NotFound, ValidationFailed
+from shared.services.access import Access
+from shared.services.archiving.context import ArchivingPorts, RunContext, load_context
+from shared.services.archiving.plan_counts import PlanCounts
+from shared.services.archiving.plan_turn import PlanCancelled, PlanSuperseded, PlanTurn
+from shared.services.archiving.queueing import StartedRun, queue_run
+
+_EDITABLE = (ArchivedEventState.PRESENT, ArchivedEventState.SOURCE_DELETED)
+
+
+class OwnerEdits:
+    """Edits are written down with their run and carried out by it, exactly once like every other write."""
+
+    def __init__(self, ports: ArchivingPorts) -> None:
+        self._ports = ports
+
+    async def edit(
+        self, caller: Caller, appointment_id: UUID, changes: Mapping[str, Any], expected: ExpectedVersion
+    ) -> StartedRun:
+        """Queue the run that gives record and copy the ``changes``: columns of the record, JSON-able.
+
+        A later change of the source still counts (2.4). Raises NotFound, Forbidden for another person's
+        private one, PreconditionFailed, ValidationFailed naming ``start`` or ``end``, and Conflict for one
+        that has no copy, an inactive configuration, a locked period (2.8), or while another edit waits.
+        """
+        async with self._ports.database.session() as session:
+            appointment, configuration = await self._found(session, caller, appointment_id)
+            expected.check(appointment.version)
+            archived_events = ArchivedEventRepository(session, appointment.owner_id, configuration.id)
+            row = await archived_events.by_id(appointment.archived_event_id)
+            if row is None or row.copy_id is None or row.state not in _EDITABLE:
+                raise Conflict("it has no copy in the archive calendar", code="not_archived")
+            record = await self._record(session, appointment.owner_id, row)
+            edited = _edited(record, changes)
+            await refuse_locked(session, configuration, record, edited)
+            started = await queue_run(
+                self._ports,
+                session,
+                configuration,
+                # Of no length that matters: runs are told apart by their window.
+                Window(row.start_at, row.start_at + timedelta(microseconds=1), ZoneInfo("UTC")),
+                RunKind.MANUAL,
+                caller.actor,
+                mode=RunMode.EDIT,
+            )
+            if not started.created:
+                raise Conflict("an edit at this time is under way; ask again", retry_after=2)
+            operations = ArchiveOperationRepository(session, appointment.owner_id, configuration.id)
+            await operations.add(started.run.id, [_draft(row, changes)])
+        return started
+
+    async def plan(self, run_id: UUID) -> PlanCounts:
+        """Turn the edit into a write of what the copy holds now; again, the stored counts.
+
+        Raises NotFound, and Conflict while another attempt is at it.
+        """
+        async with self._ports.database.session() as session:
+            context = await load_context(session, run_id)
+            runs = ArchiveRunRepository(session)
+            attempt = await runs.begin_plan(run_id)
+            if attempt is None:
+                run = await runs.get_unscoped(run_id)
+                return PlanCounts(**((run.plan if run else None) or {}))
+        try:
+            async with PlanTurn(self._ports, run_id, attempt).session() as session:
+                counts = await self._promote(session, context)
+                await self._planned(session, context, counts)
+        except PlanCancelled:
+            return PlanCounts()
+        except PlanSuperseded:
+            raise Conflict("another attempt plans the run", retry_after=5) from None
+        return counts
+
+    async def _promote(self, session: AsyncSession, context: RunContext) -> PlanCounts:
+        operations = context.operations(session)
+        drafts = await operations.drafts_of_run(context.run_id)
+        waiting = await operations.open_keys(context.run_id)
+        rows = await context.archived_events(session).by_keys(list(drafts))
+        rewritten: list[dict[str, Any]] = []
+        for key, draft in drafts.items():
+            row = rows.get(key)
+            if row is None or row.copy_id is None or key in waiting or row.state not in _EDITABLE:
+                continue
+            record = _edited(await self._record(session, context.owner_id, row), draft["record"])
+            rewritten.append(_write(context, row, record))
+        await operations.rewrite(context.run_id, rewritten)
+        promoted = await operations.promote(context.run_id, [write["source_key"] for write in rewritten])
+        for key in promoted:
+            if (etag := rows[key].copy_etag) is not None:
+                await operations.rematch(drafts[key]["id"], etag)
+        await operations.discard_rest(context.run_id)
+        return PlanCounts(source=len(drafts), planned=len(promoted), unsettled=len(drafts) - len(promoted))
+
+    async def _planned(self, session: AsyncSession, context: RunContext, counts: PlanCounts) -> None:
+        plan = asdict(counts)
+        await ArchiveRunRepository(session).set_planned(context.run_id, plan, self._ports.clock.now())
+        await self._ports.audit.record(
+            session,
+            action="archive_run.planned",
+            resource_type="archive_run",
+            resource_id=str(context.run_id),
+            outcome="success" if counts.planned else "failure",
+            changes={"plan": plan},
+            on_behalf_of=context.owner_id,
+        )
+
+    async def _found(
+        self, session: AsyncSession, caller: Caller, appointment_id: UUID
+    ) -> tuple[Appointment, ArchiveConfiguration]:
+        access = await Access.of(session, caller)
+        appointments = AppointmentRepository(session)
+        if access.writable_owner is None:
+            appointment = await appointments.get_in_tenant(caller.tenant_id, appointment_id)
+        else:
+            appointment = await appointments.get(access.writable_owner, appointment_id)
+        if appointment is None:
+            raise NotFound("there is no such appointment")
+        owner = await access.writable_user(appointment.owner_id)
+        if appointment.sensitivity != "normal" and not caller.is_person(owner.object_id):
+            raise Forbidden("a private appointment is its owner's to edit", code="private_appointment")
+        configuration = await ArchiveConfigurationRepository(session).lock(
+            caller.tenant_id, appointment.configuration_id, shared=True
+        )
+        if configuration is None or not configuration.active:
+            raise Conflict("the archive configuration is not active")
+        return appointment, configuration
+
+    async def _record(self, session: AsyncSession, owner_id: UUID, row: MapRow) -> dict[str, Any]:
+        """What is recorded of the event, as an operation's record holds it."""
+        fields = await AppointmentRepository(session).fields_of(owner_id, row.id)
+        if fields is None:
+            raise Conflict("it has no record", code="not_archived")
+        times = {name: fields[name].isoformat() for name in ("start_at", "end_at")}
+        return fields | times | {"owning_start": row.start_at.isoformat()} | _gone(row)
+
+
+async def refuse_locked(
+    session: AsyncSession, configuration: ArchiveConfiguration, *versions: Mapping[str, Any]
+) -> None:
+    """Raises Conflict if a finalised timesheet holds any of the versions of an appointment (2.8).
+
+    The transaction takes its turn with finalising.
+    """
+    locks = await PeriodLockRepository(session).write_turn(configuration.owner_id)
+    zone = ZoneInfo(configuration.time_zone)
+    customers = {category.key for each in versions for category in classify(each["categories"]).valid}
+    for each in versions:
+        start, end = (datetime.fromisoformat(each[name]) for name in ("start_at", "end_at"))
+        if locking_period(locks, customers, *local_days(start, end, zone)) is not None:
+            raise Conflict("a finalised timesheet locked this period", code="period_locked")
+
+
+def _edited(record: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The record after the edit. Raises ValidationFailed naming what the times do not allow."""
+    if record["is_all_day"] and changes.keys() & {"start_at", "end_at"}:
+        field = "start" if "start_at" in changes else "end"
+        raise ValidationFailed([FieldError(field, "an all-day event has no times", "all_day")])
+    edited = {**record, **changes}
+    if datetime.fromisoformat(edited["end_at"]) < datetime.fromisoformat(edited["start_at"]):
+        field = "end" if "end_at" in changes else "start"
+        raise ValidationFailed([FieldError(field, "the end must not be before the start", "range_order")])
+    return edited
+
+
+def _draft(row: MapRow, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The edit as it waits for its run: the changes alone, since the rest may change until then."""
+    return {
+        "id": str(uuid4()),
+        "position": 1,
+        "source_key": row.source_key,
+        "action": str(OperationAction.UPDATE),
+        "state": str(OperationState.DRAFT),
+        "payload": {},
+        "record": dict(changes),
+        "revision": row.revision,
+    }
+
+
+def _write(context: RunContext, row: MapRow, record: Mapping[str, Any]) -> dict[str, Any]:
+    # The source's own and the edit's: the edit is no change of the source, so no run undoes it for being one.
+    revision = edited_revision(row.revision, str(context.run_id))
+    payload = copy_payload(
+        recorded_event(record, row.source_id, row.original_start),
+        configuration_id=context.configuration_id,
+        archive_key=row.archive_key,
+        source_key=row.source_key,
+        revision=revision,
+        generation=row.generation,
+        create=False,
+    )
+    return {
+        "source_key": row.source_key,
+        "payload": payload.body,
+        "record": {**record, "revision": revision},
+        "revision": revision,
+    }
+
+
+def _gone(row: MapRow) -> dict[str, bool]:
+    return {"source_gone": True} if row.state is ArchivedEventState.SOURCE_DELETED else {}

@@ -1,0 +1,34 @@
+"""What planning found (domain.md 2.13)."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class PlanCounts:
+    """What planning found. ``planned`` operations are written next; ``refused`` says why nothing could be.
+
+    ``unsettled`` events have an operation of another run under way. ``gone``: what is to be read or written
+    does not exist any more, so that trying again is no use.
+    """
+
+    source: int = 0
+    planned: int = 0
+    unchanged: int = 0
+    merged: int = 0
+    consumed: int = 0
+    left_out: int = 0
+    flagged: int = 0
+    conflict: int = 0
+    unsettled: int = 0
+    overlaps_resolved: int = 0
+    overlaps_flagged: int = 0
+    overlaps_recorded: int = 0
+    modifications_applied: int = 0
+    orphan_modifications: int = 0
+    category_issues: int = 0
+    source_deleted: int = 0
+    repointed: int = 0
+    ambiguous: int = 0
+    zones_reported: int = 0
+    refused: str | None = None
+    gone: bool = False

@@ -1,0 +1,310 @@
+"""One plan in the making: the pages of the window, then what no page showed (design.md, Plan)."""
+
+from contextlib import aclosing
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.database.repositories.appointments import AppointmentRepository
+from shared.database.repositories.archive_runs import ArchiveRunRepository
+from shared.database.repositories.archived_events import MapRow
+from shared.domain.archive_plan import Action, Decision, KnownEvent, Planner
+from shared.domain.archive_run import RunKind
+from shared.domain.archived_event import ArchivedEventState
+from shared.domain.run_progress import RunStep, planning_percent
+from shared.domain.source_event import EventType, SourceEvent, source_key
+from shared.errors import GraphRefused
+from shared.services.archiving.context import ArchivingPorts, RunContext
+from shared.services.archiving.decisions import DecisionWriter, Material
+from shared.services.archiving.drafting import OperationDrafter, applied_revision, needs_body
+from shared.services.archiving.matching import SourceMatcher, known_event
+from shared.services.archiving.overlap_keeping import OverlapKeeper
+from shared.services.archiving.plan_counts import PlanCounts
+from shared.services.archiving.plan_turn import PlanTurn
+
+RETRY_FAILED_FOR = timedelta(days=30)
+_CHUNK = 200
+_WAITING = (Action.CONSUME, Action.LEAVE_OUT, Action.FLAG)
+
+
+class PlanMaking:
+    """Reads, decides and writes down; everything it holds is small, whatever the window."""
+
+    def __init__(
+        self,
+        ports: ArchivingPorts,
+        turn: PlanTurn,
+        context: RunContext,
+        open_keys: frozenset[str],
+        overlap_expiry: timedelta,
+    ) -> None:
+        self._ports = ports
+        self._turn = turn
+        self._context = context
+        self._open_keys = open_keys
+        self._planner = Planner(context.window, context.mode, context.policies)
+        self._drafter = OperationDrafter(ports, context)
+        self._keeper = OverlapKeeper(ports, context, overlap_expiry)
+        self._writer = DecisionWriter(ports, context, self._drafter, self._keeper, open_keys)
+        self._matcher = SourceMatcher(ports, context, turn)
+        self._source_deleted = 0
+        self._archive_checked = False
+
+    async def run(self) -> PlanCounts:
+        """Pages first, then what no page showed: heirs, vanished, failed before, kept though gone.
+
+        Raises GraphRefused, NotFound and GraphUnavailable where source or archive cannot be read.
+        """
+        backfill = self._context.kind is RunKind.BACKFILL
+        if not backfill:
+            await self._check_archive_calendar()
+        pages = self._ports.calendars.read_window(
+            self._context.source_mailbox,
+            self._context.source_calendar_id,
+            *self._context.window.read_range,
+        )
+        async with aclosing(pages):
+            async for page in pages:
+                # A backfill's month without events costs one read (domain.md 2.14).
+                if page and not self._archive_checked:
+                    await self._check_archive_calendar()
+                await self._page(page)
+        decisions = self._planner.close()
+        async with self._turn.session() as session:
+            await self._writer.carry_out(session, decisions, Material(), self._planner.take_groups())
+            await self._context.operations(session).discard_rest(self._context.run_id)
+        await self._read_bodies()
+        await self._inherit()
+        await self._vanished()
+        if not backfill:
+            await self._failed_before()
+        async with self._turn.session() as session:
+            await self._keeper.finish(session, self._planner.vanished_groups)
+            await self._kept_though_gone(session)
+        return self._counted()
+
+    def _counted(self) -> PlanCounts:
+        findings = self._planner.findings
+        counts: dict[str, Any] = dict(self._writer.counts)
+        return PlanCounts(
+            source_deleted=self._source_deleted,
+            zones_reported=self._drafter.zones_reported,
+            repointed=self._matcher.repointed,
+            ambiguous=self._matcher.ambiguous,
+            overlaps_resolved=findings.overlaps_resolved,
+            overlaps_flagged=findings.overlaps_flagged,
+            overlaps_recorded=findings.overlaps_recorded,
+            modifications_applied=findings.modifications_applied,
+            orphan_modifications=findings.orphan_modifications,
+            category_issues=findings.category_issues,
+            **counts,
+        )
+
+    async def _check_archive_calendar(self) -> None:
+        self._archive_checked = True
+        calendar = await self._ports.calendars.get_calendar(
+            self._context.archive_mailbox, self._context.archive_calendar_id
+        )
+        if calendar is None:
+            raise GraphRefused(
+                "the archive calendar does not exist any more",
+                graph_status=404,
+                graph_code="ErrorItemNotFound",
+            )
+
+    async def _page(self, page: list[SourceEvent]) -> None:
+        events = {source_key(event): event for event in page}
+        async with self._turn.session() as session:
+            rows = await self._context.archived_events(session).by_keys(list(events))
+            overlaps = await self._keeper.known(session, list(events))
+        fresh = {
+            key: event
+            for key, event in events.items()
+            if key not in rows and self._context.window.owns(event)
+        }
+        if fresh:
+            repointed = await self._matcher.repoint(fresh, alive=events.keys())
+            rows |= repointed
+            if repointed:
+                async with self._turn.session() as session:
+                    overlaps |= await self._keeper.known(session, list(repointed))
+        known = {
+            key: seen for key, row in rows.items() if (seen := known_event(row, self._open_keys)) is not None
+        }
+        decisions = self._planner.feed(page, known, overlaps)
+        groups = self._planner.take_groups()
+        held = self._held(decisions, events, known)
+        bodies = [events[key] for key in self._writer.needing_bodies(decisions) if key in events]
+        attachments = await self._drafter.count_attachments([*bodies, *held.values()])
+        async with self._turn.session() as session:
+            await self._drafter.add_map_rows(session, {k: e for k, e in fresh.items() if k not in rows})
+            await self._drafter.add_drafts(session, held, rows, attachments)
+            await self._writer.carry_out(session, decisions, Material(events, rows, attachments), groups)
+            await self._tell_progress(session, page)
+
+    async def _tell_progress(self, session: AsyncSession, page: list[SourceEvent]) -> None:
+        window = self._context.window
+        if page:
+            fraction = (page[-1].start - window.start) / (window.end - window.start)
+            runs = ArchiveRunRepository(session)
+            await runs.enter_step(self._context.run_id, RunStep.PLANNING, planning_percent(fraction))
+
+    def _held(
+        self, decisions: list[Decision], events: dict[str, SourceEvent], known: dict[str, KnownEvent]
+    ) -> dict[str, SourceEvent]:
+        """Events of the page whose bodies a later decision is likely to need."""
+        undecided = self._planner.undecided - {decision.source_key for decision in decisions}
+        return {
+            key: event
+            for key, event in events.items()
+            if key in undecided
+            and key not in self._open_keys
+            and needs_body(known.get(key), event, self._context.mode)
+        }
+
+    async def _read_bodies(self) -> None:
+        """Decisions that need a body nobody kept, as when a modification came to an archived meeting."""
+        bodiless = self._writer.bodiless
+        keys = sorted(bodiless)
+        for start in range(0, len(keys), _CHUNK):
+            await self._complete({key: bodiless[key] for key in keys[start : start + _CHUNK]})
+        bodiless.clear()
+
+    async def _complete(self, decisions: dict[str, Decision]) -> None:
+        rows, events, gone = await self._read_by_id(list(decisions))
+        for decision in decisions.values():
+            self._writer.take_back(decision)
+        standing: list[Decision] = []
+        for key, event in events.items():
+            decision = decisions[key]
+            as_planned = applied_revision(event, decision.modifications) == decision.revision
+            # Changed since its page was read: by itself, for now; the next run sees it among the others.
+            again = self._drafter.decide_again(rows[key], event, self._context.mode)
+            keeps = as_planned or decision.action is Action.FLAG
+            standing.append(decision if keeps else replace(again, margin=decision.margin))
+        await self._carry_out_by_id(standing, events, rows, gone)
+
+    async def _inherit(self) -> None:
+        """Duplicates whose representative is not among them any more take over its copy if it is gone."""
+        for heir_key, former_key in sorted(self._writer.heirs.items()):
+            async with self._turn.session() as session:
+                rows = await self._context.archived_events(session).by_keys([heir_key, former_key])
+            heir, former = rows.get(heir_key), rows.get(former_key)
+            if heir is None:
+                continue
+            if former is not None and former.copy_id is not None and not self._planner.has_seen(former_key):
+                gone = await self._matcher.are_gone([former])
+                if former_key in gone:
+                    await self._matcher.take_over(former, heir)
+            async with self._turn.session() as session:
+                await self._context.archived_events(session).separate([heir_key], self._ports.clock.now())
+            await self._decide_by_id([heir_key], planned_before=True)
+
+    async def _vanished(self) -> None:
+        """Rows of the window that no page showed: gone, or moved (domain.md 2.4)."""
+        after: MapRow | None = None
+        while True:
+            async with self._turn.session() as session:
+                rows = await self._context.archived_events(session).in_window(
+                    self._context.window.start, self._context.window.end, _CHUNK, after
+                )
+            unseen = [row.source_key for row in rows if not self._planner.has_seen(row.source_key)]
+            await self._decide_by_id(unseen)
+            if len(rows) < _CHUNK:
+                return
+            after = rows[-1]
+
+    async def _failed_before(self) -> None:
+        """Writes that failed in the last 30 days and that no page of this window shows (domain.md 2.2)."""
+        since = self._ports.clock.now() - RETRY_FAILED_FOR
+        async with self._turn.session() as session:
+            rows = await self._context.archived_events(session).pending_outside(
+                self._context.window.start, self._context.window.end, since, _CHUNK
+            )
+        await self._decide_by_id(
+            [row.source_key for row in rows if not self._planner.has_seen(row.source_key)]
+        )
+
+    async def _kept_though_gone(self, session: AsyncSession) -> None:
+        """What waited for a decision and vanished from the source meanwhile, archived as recorded (5.8)."""
+        records = await self._context.overlaps(session).gone_but_kept(_CHUNK)
+        records = {key: record for key, record in records.items() if key not in self._open_keys}
+        if not records:
+            return
+        rows = await self._context.archived_events(session).by_keys(list(records))
+        await self._drafter.add_recorded(session, records, rows)
+        self._writer.counts["source"] += len(records)
+        self._writer.counts["planned"] += len(records)
+
+    async def _decide_by_id(self, keys: list[str], *, planned_before: bool = False) -> None:
+        """Read events by id and decide for each by itself; a 404 alone says that it vanished."""
+        if not keys:
+            return
+        rows, events, gone = await self._read_by_id(keys)
+        decisions = [
+            self._drafter.decide_again(rows[key], event, self._context.mode)
+            if planned_before
+            else self._planner.decide_single(event, known_event(rows[key]))
+            for key, event in events.items()
+        ]
+        await self._carry_out_by_id(decisions, events, rows, gone)
+
+    async def _read_by_id(
+        self, keys: list[str]
+    ) -> tuple[dict[str, MapRow], dict[str, SourceEvent], list[MapRow]]:
+        """The rows of these keys, the events that are still what the key says, and the rows of the others."""
+        async with self._turn.session() as session:
+            rows = await self._context.archived_events(session).by_keys(keys)
+        found = await self._ports.calendars.get_events(
+            self._context.source_mailbox, None, [row.source_id for row in rows.values()]
+        )
+        gone: list[MapRow] = []
+        events: dict[str, SourceEvent] = {}
+        for key, row in rows.items():
+            event = found.get(row.source_id)
+            if event is None or event.type is EventType.SERIES_MASTER or source_key(event) != key:
+                gone.append(row)
+            else:
+                events[key] = event
+        return rows, events, gone
+
+    async def _carry_out_by_id(
+        self,
+        decisions: list[Decision],
+        events: dict[str, SourceEvent],
+        rows: dict[str, MapRow],
+        gone: list[MapRow],
+    ) -> None:
+        needing = self._writer.needing_bodies(decisions)
+        attachments = await self._drafter.count_attachments([events[key] for key in needing])
+        # What waits without a copy is looked for in the window that it starts in now.
+        starts = {
+            d.source_key: self._context.owning_start(events[d.source_key])
+            for d in decisions
+            if d.action in _WAITING
+        }
+        async with self._turn.session() as session:
+            await self._writer.carry_out(session, decisions, Material(events, rows, attachments))
+            await self._context.archived_events(session).move(starts, self._ports.clock.now())
+            await self._mark_deleted(session, gone)
+
+    async def _mark_deleted(self, session: AsyncSession, gone: list[MapRow]) -> None:
+        """The copy stays, the record says that its source is gone (domain.md 2.4)."""
+        if not gone:
+            return
+        now = self._ports.clock.now()
+        ids = [row.id for row in gone]
+        await self._context.archived_events(session).set_state(ids, ArchivedEventState.SOURCE_DELETED, now)
+        await AppointmentRepository(session).mark_source_deleted(self._context.owner_id, ids, now)
+        self._source_deleted += len(gone)
+        await self._ports.audit.record(
+            session,
+            action="appointment.source_deleted",
+            resource_type="archive_run",
+            resource_id=str(self._context.run_id),
+            outcome="success",
+            changes={"archived_events": [str(i) for i in ids]},
+            on_behalf_of=self._context.owner_id,
+        )

@@ -1,0 +1,197 @@
+"""A dry run: what a run of a window would do, without writing anything (design.md, Plan)."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared import telemetry
+from shared.database.models import ArchiveConfiguration, ArchiveRun, User
+from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
+from shared.database.repositories.archived_events import ArchivedEventRepository, MapRow
+from shared.domain.archive_plan import Action, Decision, KnownEvent, OverlapGroup, PlanFindings, Planner
+from shared.domain.archive_run import RunKind, RunMode, RunState
+from shared.domain.caller import Caller
+from shared.domain.source_event import SourceEvent, source_key
+from shared.domain.window import Window
+from shared.errors import NotFound
+from shared.services.access import Access
+from shared.services.archiving.context import ArchivingPorts, RunContext, context_of
+from shared.services.archiving.matching import known_event
+from shared.services.archiving.overlap_keeping import OverlapKeeper
+from shared.services.archiving.windows import requested
+from shared.services.system_settings import settings_in_force
+
+_CHUNK = 1000
+#: What a caller learns of another person's event that is not marked normal (domain.md 6.3).
+PRIVATE = "Private"
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewedEvent:
+    """What would become of an event; times are the source's, UTC, those of the copy are in ``decision``."""
+
+    decision: Decision
+    subject: str
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The plan of a window.
+
+    ``events`` are those of which something would be done, by start, ``more`` how many were left out.
+    ``unseen``: how many were archived from the window that its calendar does not show there any more.
+    """
+
+    window: Window
+    counts: dict[Action, int]
+    findings: PlanFindings
+    groups: tuple[OverlapGroup, ...]
+    events: tuple[PreviewedEvent, ...]
+    more: int
+    unseen: int
+
+
+class Previewer:
+    """Plans without a run: reads the calendar and the map, keeps nothing."""
+
+    def __init__(self, ports: ArchivingPorts) -> None:
+        self._ports = ports
+
+    async def preview(
+        self,
+        caller: Caller,
+        configuration_id: UUID,
+        start: datetime | None,
+        end: datetime | None,
+        limit: int,
+    ) -> Preview:
+        """Plan ``[start, end)``, or what the next night would archive, with at most ``limit`` events named.
+
+        An event whose copy is found under a source that is gone (2.3) shows as a create; whether an unseen
+        event moved or vanished is only asked by a run. Raises NotFound, ValidationFailed naming the window,
+        and what reading the calendar raises.
+        """
+        async with self._ports.database.session() as session:
+            configuration, owner = await self._configuration(session, caller, configuration_id)
+            window = requested(self._ports, configuration, start, end)
+            context = context_of(_imagined(configuration, window), configuration)
+            in_force = await settings_in_force(session, self._ports.settings, caller.tenant_id)
+        context = replace(context, policies=replace(context.policies, travel_words=in_force.travel_words))
+        reading = _Reading(self._ports, context, own=caller.is_person(owner.object_id), limit=limit)
+        return await reading.read()
+
+    async def _configuration(
+        self, session: AsyncSession, caller: Caller, configuration_id: UUID
+    ) -> tuple[ArchiveConfiguration, User]:
+        access = await Access.of(session, caller)
+        found = await ArchiveConfigurationRepository(session).get(
+            caller.tenant_id, configuration_id, access.writable_owner
+        )
+        if found is None:
+            raise NotFound("there is no such archive configuration")
+        return found, await access.writable_user(found.owner_id)
+
+
+class _Reading:
+    """One preview in the making."""
+
+    def __init__(self, ports: ArchivingPorts, context: RunContext, *, own: bool, limit: int) -> None:
+        self._ports = ports
+        self._context = context
+        self._own = own
+        self._limit = limit
+        self._planner = Planner(context.window, context.mode, context.policies)
+        self._open: dict[str, SourceEvent] = {}
+        self._counts: Counter[Action] = Counter()
+        self._groups: list[OverlapGroup] = []
+        self._events: list[PreviewedEvent] = []
+        self._acted = 0
+
+    async def read(self) -> Preview:
+        """Read every page, decide, count."""
+        pages = self._ports.calendars.read_window(
+            self._context.source_mailbox,
+            self._context.source_calendar_id,
+            *self._context.window.read_range,
+        )
+        async with aclosing(pages):
+            async for page in pages:
+                await self._page(page)
+        self._take(self._planner.close())
+        return Preview(
+            self._context.window,
+            dict(self._counts),
+            self._planner.findings,
+            tuple(self._groups),
+            tuple(sorted(self._events, key=lambda event: (event.start, event.decision.source_key))),
+            self._acted - len(self._events),
+            await self._unseen(),
+        )
+
+    async def _page(self, page: Sequence[SourceEvent]) -> None:
+        events = {source_key(event): event for event in page}
+        keeper = OverlapKeeper(self._ports, self._context, self._ports.busy_pause)
+        async with self._ports.database.session() as session:
+            rows = await self._context.archived_events(session).by_keys(list(events))
+            overlaps = await keeper.known(session, list(events))
+        self._open |= events
+        self._take(self._planner.feed(page, _known(rows.values()), overlaps))
+        # What is decided, or belongs to the margins, needs to be named no more.
+        undecided = self._planner.undecided
+        self._open = {key: event for key, event in self._open.items() if key in undecided}
+
+    def _take(self, decisions: Iterable[Decision]) -> None:
+        self._groups += self._planner.take_groups()
+        for decision in decisions:
+            event = self._open.get(decision.source_key)
+            if not decision.margin:
+                self._counts[decision.action] += 1
+            if decision.action is Action.UNCHANGED or event is None:
+                continue
+            self._acted += 1
+            if len(self._events) < self._limit:
+                shown = self._own or event.sensitivity == "normal"
+                self._events.append(
+                    PreviewedEvent(decision, event.subject if shown else PRIVATE, event.start, event.end)
+                )
+
+    async def _unseen(self) -> int:
+        unseen, after = 0, None
+        window = self._context.window
+        while True:
+            async with self._ports.database.session() as session:
+                archived_events: ArchivedEventRepository = self._context.archived_events(session)
+                rows = await archived_events.in_window(window.start, window.end, _CHUNK, after)
+            unseen += sum(not self._planner.has_seen(row.source_key) for row in rows)
+            if len(rows) < _CHUNK:
+                return unseen
+            after = rows[-1]
+
+
+def _known(rows: Iterable[MapRow]) -> dict[str, KnownEvent]:
+    return {row.source_key: seen for row in rows if (seen := known_event(row)) is not None}
+
+
+def _imagined(configuration: ArchiveConfiguration, window: Window) -> ArchiveRun:
+    """A run that is in no table: the context of a plan asks for one."""
+    return ArchiveRun(
+        id=uuid4(),
+        tenant_id=configuration.tenant_id,
+        owner_id=configuration.owner_id,
+        configuration_id=configuration.id,
+        kind=RunKind.MANUAL,
+        mode=RunMode.NORMAL,
+        window_start=window.start,
+        window_end=window.end,
+        state=RunState.RUNNING,
+        cancel_requested=False,
+        requested_by="",
+        correlation_id=telemetry.correlation_id.get() or "",
+    )

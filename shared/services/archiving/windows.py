@@ -1,0 +1,51 @@
+"""Which window a run is of (domain.md 2.2, 8.2)."""
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from shared.database.models import ArchiveConfiguration
+from shared.domain.window import Window, local_day_start, nightly_window, validate_window
+from shared.errors import FieldError, ValidationFailed
+from shared.services.archiving.context import ArchivingPorts
+
+
+def nightly(ports: ArchivingPorts, configuration: ArchiveConfiguration) -> Window | None:
+    """Up to today's start, at most the longest window at once: the rest is the next night's (8.2).
+
+    None where there is nothing to archive before today yet.
+    """
+    zone = ZoneInfo(configuration.time_zone)
+    window = nightly_window(
+        ports.clock.now(),
+        zone,
+        configuration.archive_from,
+        configuration.archived_until,
+        configuration.lookback_days,
+        configuration.nightly_from,
+    )
+    longest = timedelta(days=ports.settings.max_window_days)
+    if window is None or window.end - window.start <= longest:
+        return window
+    last_day = (window.start + longest).astimezone(zone).date()
+    return Window(window.start, local_day_start(last_day, zone), zone)
+
+
+def requested(
+    ports: ArchivingPorts, configuration: ArchiveConfiguration, start: datetime | None, end: datetime | None
+) -> Window:
+    """The window ``[start, end)``, or without both what the next night would archive.
+
+    Raises ValidationFailed naming the window's fields.
+    """
+    if start is None and end is None:
+        window = nightly(ports, configuration)
+        if window is None:
+            raise ValidationFailed(
+                [FieldError("window", "there is nothing to archive before today yet", "window_empty")]
+            )
+        return window
+    if start is None or end is None:
+        missing = "window_start" if start is None else "window_end"
+        raise ValidationFailed([FieldError(missing, "name both ends of the window", "missing")])
+    validate_window(start, end, ports.settings.max_window_days)
+    return Window(start, end, ZoneInfo(configuration.time_zone))

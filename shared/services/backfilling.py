@@ -1,0 +1,319 @@
+"""Backfill: what lies before the nightly runs' first day, month by month, oldest first (domain.md 2.14).
+
+The backfill's row says how far it is, its job when it may go on, whether it is paused and how often it failed
+in a row (8.3). The run of a month is an ordinary run behind every other kind. Nothing is kept in memory:
+whoever finds the run of a month over, its own end or the dispatching timer, goes on to the next one.
+"""
+
+import logging
+from dataclasses import dataclass
+from datetime import UTC, date, timedelta
+from typing import Literal
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared import telemetry
+from shared.database.models import ArchiveConfiguration, ArchiveRun, Backfill, Job
+from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
+from shared.database.repositories.archive_runs import ArchiveRunRepository
+from shared.database.repositories.backfills import BackfillRepository
+from shared.database.repositories.jobs import JobRepository
+from shared.domain import backfill as months
+from shared.domain.archive_run import RunKind, RunState
+from shared.domain.backfill import BackfillProgress, BackfillState
+from shared.domain.caller import Caller
+from shared.domain.job import JobKind
+from shared.domain.window import local_day_start
+from shared.errors import AdminAssistantError, Conflict, FieldError, NotFound, ValidationFailed
+from shared.services.access import Access
+from shared.services.archiving.context import ArchivingPorts
+from shared.services.archiving.queueing import queue_run
+from shared.services.backfill_ranges import enter_backfill, first_night
+
+JOBS_PER_TICK = 200
+# After a month that could not be planned (domain.md 8.3): doubled with each failure in a row.
+FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=5), timedelta(hours=6)
+FAILED_CLAIM_RETRY = timedelta(hours=1)
+_ACTOR = "system:backfill"
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillView:
+    """A backfill, its job, the run of the month under way, and how far it is."""
+
+    backfill: Backfill
+    job: Job
+    run: ArchiveRun | None
+    progress: BackfillProgress
+
+    @property
+    def state(self) -> Literal["waiting", "running", "paused", "completed"]:
+        """What its owner sees; the month under way when it was paused is finished first."""
+        if self.backfill.state == BackfillState.COMPLETED:
+            return "completed"
+        if self.job.paused:
+            return "paused"
+        return "running" if self.run is not None and self.run.state == RunState.RUNNING else "waiting"
+
+
+class BackfillService:
+    """Backfills, one for a configuration at most."""
+
+    def __init__(self, ports: ArchivingPorts) -> None:
+        self._ports = ports
+
+    async def get(self, caller: Caller, configuration_id: UUID) -> BackfillView:
+        """The backfill of a configuration the caller may see. Raises NotFound for none."""
+        async with self._ports.database.session() as session:
+            access = await Access.of(session, caller)
+            configuration = await ArchiveConfigurationRepository(session).get(
+                caller.tenant_id, configuration_id, access.readable_owner
+            )
+            if configuration is None:
+                raise NotFound("there is no such archive configuration")
+            return await self._view(session, configuration)
+
+    async def start(
+        self, caller: Caller, configuration_id: UUID, archive_from: date | None
+    ) -> tuple[BackfillView, UUID | None]:
+        """Start it, or start it over from ``archive_from``, by default where the archive begins.
+
+        An earlier day than that becomes the archive's beginning. What is archived already is only read.
+        Returns the run to start, if one was queued. Raises NotFound, ValidationFailed (``archive_from``) and
+        Conflict for an inactive configuration or where the nightly runs cover all of it.
+        """
+        async with self._ports.database.session() as session:
+            configuration = await self._writable(session, caller, configuration_id)
+            if not configuration.active:
+                raise Conflict("the archive configuration is not active")
+            run_id = await self._start_over(session, configuration, archive_from)
+            return await self._view(session, configuration), run_id
+
+    async def _start_over(
+        self, session: AsyncSession, configuration: ArchiveConfiguration, archive_from: date | None
+    ) -> UUID | None:
+        now, zone = self._ports.clock.now(), ZoneInfo(configuration.time_zone)
+        first = archive_from or configuration.archive_from
+        night = first_night(configuration, now.astimezone(zone).date())
+        if first >= night:
+            message = f"the nightly runs cover everything from {night.isoformat()}"
+            raise ValidationFailed([FieldError("archive_from", message, "nothing_to_backfill")])
+        before = configuration.archive_from
+        configuration.nightly_from = night
+        if first < before:
+            configuration.archive_from = first
+            configuration.version += 1
+            configuration.updated_at = now
+        backfill, job = await enter_backfill(session, configuration, first, self._actor, now, starts_at=now)
+        await self._audit(
+            session,
+            configuration,
+            "started",
+            {
+                "before": {"archive_from": before.isoformat()},
+                "after": {"archive_from": first.isoformat(), "until": night.isoformat()},
+            },
+        )
+        return await self._next_month(session, configuration, backfill, job)
+
+    @property
+    def _actor(self) -> str:
+        caller = telemetry.current_caller.get()
+        return caller.actor if caller is not None else _ACTOR
+
+    async def pause(self, caller: Caller, configuration_id: UUID) -> BackfillView:
+        """Queue no further month; the one under way goes on. Raises NotFound and Conflict when it is over."""
+        return (await self._set_paused(caller, configuration_id, paused=True))[0]
+
+    async def resume(self, caller: Caller, configuration_id: UUID) -> tuple[BackfillView, UUID | None]:
+        """Go on where it stood, failures forgotten. Raises NotFound and Conflict when it is over."""
+        return await self._set_paused(caller, configuration_id, paused=False)
+
+    async def advance(self, run_id: UUID) -> UUID | None:
+        """The run is over: if it was a backfill's month, go on to the next one; its run, if one was queued.
+
+        Doing so again changes nothing.
+        """
+        async with self._ports.database.session() as session:
+            run = await ArchiveRunRepository(session).get_unscoped(run_id)
+            if run is None:
+                return None
+            backfill = await BackfillRepository(session).get(run.owner_id, run.configuration_id)
+            if backfill is None or backfill.run_id != run_id:
+                return None
+            job = await JobRepository(session).get(
+                run.owner_id, run.configuration_id, lock=True, kind=JobKind.BACKFILL
+            )
+            return None if job is None else await self._go_on(session, job)
+
+    async def claim_due(self) -> list[UUID]:
+        """Go on with every backfill that is due and has no run under way: the runs that were queued.
+
+        One that cannot go on is logged and tried again in an hour.
+        """
+        now, queued = self._ports.clock.now(), list[UUID]()
+        async with self._ports.database.session() as session:
+            jobs = JobRepository(session)
+            for job in await jobs.claim_due_unscoped(now, JOBS_PER_TICK, JobKind.BACKFILL):
+                job_id = job.id
+                try:
+                    async with session.begin_nested():
+                        run_id = await self._go_on(session, job)
+                except (AdminAssistantError, ValueError, KeyError):
+                    logger.exception("backfill could not go on", extra={"job_id": str(job_id)})
+                    await jobs.advance(job_id, now + FAILED_CLAIM_RETRY)
+                else:
+                    queued += [run_id] if run_id is not None else []
+        return queued
+
+    async def _go_on(self, session: AsyncSession, job: Job) -> UUID | None:
+        """Look what became of the month under way, then queue the next one; the caller holds the job."""
+        configuration = await ArchiveConfigurationRepository(session).lock(
+            job.tenant_id, job.configuration_id, shared=True
+        )
+        backfill = await BackfillRepository(session).get(job.owner_id, job.configuration_id, lock=True)
+        if configuration is None or backfill is None:
+            await JobRepository(session).end(job.id)
+            return None
+        run = await self._run_of(session, backfill)
+        if run is not None:
+            if not RunState(run.state).terminal:
+                return None
+            self._take_in(backfill, job, run)
+        if not configuration.active:
+            job.next_run_at = self._ports.clock.now() + FAILED_CLAIM_RETRY
+            return None
+        waits = job.next_run_at is None or job.next_run_at > self._ports.clock.now()
+        if job.paused or waits or backfill.state != BackfillState.ACTIVE:
+            return None
+        with telemetry.bind(
+            caller=Caller.system(job.tenant_id, "backfill"), correlation=telemetry.new_correlation_id()
+        ):
+            return await self._next_month(session, configuration, backfill, job)
+
+    def _take_in(self, backfill: Backfill, job: Job, run: ArchiveRun) -> None:
+        """A month is done when it was planned, whatever single writes did (domain.md 2.2)."""
+        now = self._ports.clock.now()
+        backfill.run_id, backfill.updated_at = None, now
+        if _month_done(run):
+            backfill.done_until = max(backfill.done_until, run.window_end)
+            backfill.reason = None
+            job.next_run_at = now
+        else:
+            backfill.reason = str((run.report or {}).get("reason") or run.state)
+            wait = FIRST_WAIT * 2 ** min(max(job.consecutive_failures - 1, 0), 10)
+            job.next_run_at = now + min(wait, LONGEST_WAIT)
+        # Its owner wanted the month to stop; going on with the next one is his word, too.
+        if run.state == RunState.CANCELLED:
+            job.paused = True
+
+    async def _next_month(
+        self, session: AsyncSession, configuration: ArchiveConfiguration, backfill: Backfill, job: Job
+    ) -> UUID | None:
+        zone = ZoneInfo(configuration.time_zone)
+        if configuration.nightly_from is not None:
+            # Another zone since then: no hour between the two may be left out.
+            backfill.range_end = max(backfill.range_end, local_day_start(configuration.nightly_from, zone))
+        window = months.next_month(backfill.done_until.astimezone(UTC), backfill.range_end, zone)
+        if window is None:
+            backfill.state, backfill.finished_at = BackfillState.COMPLETED, self._ports.clock.now()
+            job.next_run_at = None
+            await session.flush()
+            await self._audit(session, configuration, "completed", {})
+            return None
+        started = await queue_run(
+            self._ports, session, configuration, window, RunKind.BACKFILL, _ACTOR, job=None
+        )
+        backfill.run_id = started.run.id
+        await session.flush()
+        return started.run.id
+
+    async def _set_paused(
+        self, caller: Caller, configuration_id: UUID, *, paused: bool
+    ) -> tuple[BackfillView, UUID | None]:
+        async with self._ports.database.session() as session:
+            configuration = await self._writable(session, caller, configuration_id)
+            view = await self._view(session, configuration)
+            backfill, job = view.backfill, view.job
+            if backfill.state == BackfillState.COMPLETED:
+                raise Conflict("the backfill is over", code="backfill_over")
+            queued = None
+            if job.paused != paused:
+                job.paused = paused
+                if not paused:
+                    job.consecutive_failures, job.next_run_at = 0, self._ports.clock.now()
+                what = "paused" if paused else "resumed"
+                await self._audit(session, configuration, what, {"after": {"paused": paused}})
+                await session.flush()
+                if not paused:
+                    queued = await self._go_on(session, job)
+            return await self._view(session, configuration), queued
+
+    async def _writable(
+        self, session: AsyncSession, caller: Caller, configuration_id: UUID
+    ) -> ArchiveConfiguration:
+        """The configuration, locked after its jobs, as the dispatcher does. Raises NotFound."""
+        access = await Access.of(session, caller)
+        configurations = ArchiveConfigurationRepository(session)
+        found = await configurations.get(caller.tenant_id, configuration_id, access.writable_owner)
+        if found is not None:
+            jobs = JobRepository(session)
+            await jobs.get(found.owner_id, configuration_id, lock=True)
+            await jobs.get(found.owner_id, configuration_id, lock=True, kind=JobKind.BACKFILL)
+            found = await configurations.lock(caller.tenant_id, configuration_id)
+        if found is None:
+            raise NotFound("there is no such archive configuration")
+        return found
+
+    async def _view(self, session: AsyncSession, configuration: ArchiveConfiguration) -> BackfillView:
+        owner = configuration.owner_id
+        backfill = await BackfillRepository(session).get(owner, configuration.id)
+        job = await JobRepository(session).get(owner, configuration.id, kind=JobKind.BACKFILL)
+        if backfill is None or job is None:
+            raise NotFound("the configuration has no backfill", code="no_backfill")
+        run = await self._run_of(session, backfill)
+        progress = months.progress(
+            backfill.range_start,
+            backfill.done_until,
+            backfill.range_end,
+            ZoneInfo(configuration.time_zone),
+            _percent_of(run),
+        )
+        return BackfillView(backfill, job, run, progress)
+
+    async def _run_of(self, session: AsyncSession, backfill: Backfill) -> ArchiveRun | None:
+        if backfill.run_id is None:
+            return None
+        return await ArchiveRunRepository(session).get_unscoped(backfill.run_id)
+
+    async def _audit(
+        self,
+        session: AsyncSession,
+        configuration: ArchiveConfiguration,
+        what: str,
+        changes: dict[str, object],
+    ) -> None:
+        await self._ports.audit.record(
+            session,
+            action=f"backfill.{what}",
+            resource_type="archive_configuration",
+            resource_id=str(configuration.id),
+            outcome="success",
+            changes=changes,
+            on_behalf_of=configuration.owner_id,
+        )
+
+
+def _month_done(run: ArchiveRun) -> bool:
+    return run.planned_at is not None and not (run.plan or {}).get("refused")
+
+
+def _percent_of(run: ArchiveRun | None) -> int:
+    """How much of the month under way is done; one that is over counts whole, or not at all."""
+    if run is None or (RunState(run.state).terminal and not _month_done(run)):
+        return 0
+    return run.progress

@@ -1,0 +1,152 @@
+"""Gives events categories on their owner's word: chosen ones, or by his rules (domain.md 3.6).
+
+The category goes to the event in its own calendar, never to the archived copy or our record: what is
+archived is changed by runs alone (domain.md 2.5), and the next run that plans the event's day takes the
+changed event over as an update with both versions audited (2.4), unless the period is locked (2.8).
+"""
+
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.database.engine import Database
+from shared.database.models import User
+from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
+from shared.database.repositories.base import Keyset
+from shared.database.repositories.category_facts import CategoryFactsRepository
+from shared.domain.caller import Caller
+from shared.domain.categories import classify
+from shared.domain.category_suggestions import automatic_rule
+from shared.errors import FieldError, ValidationFailed
+from shared.schemas.category_reports import (
+    MOST_CHOICES,
+    AppliedCategories,
+    Choice,
+    EventRange,
+    SuggestionsApply,
+)
+from shared.schemas.paging import Position
+from shared.services.access import Access
+from shared.services.audit import AuditWriter
+from shared.services.calendar_store import CalendarStore
+from shared.services.categories.naming import checked_category
+from shared.services.categories.scope import check_length, scope_of, writable_person
+from shared.services.categories.source_writing import SourceWriting, Target, Task
+from shared.services.categories.suggestions import rules_of, traits_of
+from shared.settings import Settings
+
+#: Events of a range that are looked at with the rules at a time.
+_PAGE: Final = 500
+
+
+class CategoryApplying:
+    """Decides which events get which category; ``SourceWriting`` writes them."""
+
+    def __init__(
+        self, database: Database, calendars: CalendarStore, settings: Settings, audit: AuditWriter
+    ) -> None:
+        self._database = database
+        self._settings = settings
+        self._writing = SourceWriting(database, calendars, audit, settings.batch_timeout_seconds)
+
+    async def apply(self, caller: Caller, wanted: SuggestionsApply) -> AppliedCategories:
+        """Apply the choices, then the ``auto_apply`` rules in their range; at most 100 of each.
+
+        Each event tells its own outcome. Raises NotFound (person), ValidationFailed naming each wrong field,
+        Conflict for a deactivated person, and GraphUnavailable or GraphRefused if a calendar cannot be read.
+        """
+        categories = _checked(wanted.choices)
+        after = Position.of(wanted.cursor)
+        if wanted.rules is not None:
+            check_length(wanted.rules, self._settings.max_window_days)
+        following: Position | None = None
+        async with self._database.session() as session:
+            owner = await writable_person(await Access.of(session, caller), wanted.user_id)
+            own = caller.is_person(owner.object_id)
+            tasks = await _chosen(session, owner, wanted.choices, categories, own=own)
+            if wanted.rules is not None:
+                place = (after.instant, after.id) if after else None
+                known = {task.appointment_id for task in tasks}
+                ruled, following = await _ruled(session, caller, owner, wanted.rules, place, known)
+                tasks += ruled
+        await self._writing.write(owner, tasks, own=own)
+        return AppliedCategories(
+            items=[task.result() for task in tasks], next=following.cursor() if following else None
+        )
+
+
+async def _chosen(
+    session: AsyncSession, owner: User, choices: Sequence[Choice], categories: Sequence[str], *, own: bool
+) -> list[Task]:
+    """A task for every choice, in their order; without a target where the owner has no such event."""
+    ids = [choice.appointment_id for choice in choices if choice.appointment_id is not None]
+    rows = await CategoryFactsRepository(session).get(owner.id, ids, own=own) if ids else []
+    targets = {row.id: Target.of(row) for row in rows if not row.hidden}
+    calendars = await _calendars(session, owner, choices)
+    tasks: list[Task] = []
+    for choice, category in zip(choices, categories, strict=True):
+        target = targets.get(choice.appointment_id) if choice.appointment_id is not None else None
+        calendar = calendars.get(choice.configuration_id) if choice.configuration_id is not None else None
+        if calendar is not None and choice.event_id is not None:
+            # By its id alone any event of the mailbox could be meant, the archived copies among them.
+            target = Target(*calendar, choice.event_id, calendar_only=True)
+        tasks.append(Task(category, target, choice.appointment_id, choice.event_id))
+    return tasks
+
+
+async def _calendars(
+    session: AsyncSession, owner: User, choices: Sequence[Choice]
+) -> dict[UUID, tuple[str, str]]:
+    """Mailbox and source calendar of each configuration of the owner that the choices name."""
+    found: dict[UUID, tuple[str, str]] = {}
+    configurations = ArchiveConfigurationRepository(session)
+    named = {each.configuration_id for each in choices if each.configuration_id is not None}
+    for configuration_id in sorted(named):
+        row = await configurations.get(owner.tenant_id, configuration_id, owner_id=owner.id)
+        if row is not None:
+            found[configuration_id] = str(row.source_mailbox_id), row.source_calendar_id
+    return found
+
+
+async def _ruled(
+    session: AsyncSession,
+    caller: Caller,
+    owner: User,
+    wanted: EventRange,
+    after: Keyset | None,
+    known: set[UUID | None],
+) -> tuple[list[Task], Position | None]:
+    """The archived events that a rule decides, at most 100, and where to go on; None at the end."""
+    tasks: list[Task] = []
+    facts, rules = CategoryFactsRepository(session), await rules_of(session, owner)
+    if not any(rule.auto_apply for rule in rules):
+        return [], None
+    scope = await scope_of(session, caller, owner, wanted)
+    groups = [group for group in await facts.groups(scope.view) if not group.hidden]
+    labels = [group.label for group in groups if not classify(group.categories).valid]
+    while True:
+        rows = await facts.page(scope.view, labels, after, _PAGE, hidden=False)
+        for row in rows:
+            rule = automatic_rule(traits_of(row, owner), rules)
+            if rule is not None and row.id not in known:
+                if len(tasks) >= MOST_CHOICES:
+                    return tasks, Position(*after) if after else None
+                tasks.append(Task(rule.category, Target.of(row), row.id, rule_id=rule.id))
+            after = row.start_at, row.id
+        if len(rows) < _PAGE:
+            return tasks, None
+
+
+def _checked(choices: Sequence[Choice]) -> list[str]:
+    errors: list[FieldError] = []
+    categories: list[str] = []
+    for number, choice in enumerate(choices):
+        try:
+            categories.append(checked_category(f"choices.{number}.category", choice.category))
+        except ValidationFailed as failure:
+            errors.extend(failure.errors)
+    if errors:
+        raise ValidationFailed(errors)
+    return categories

@@ -1,0 +1,110 @@
+"""Whose events of which range a report is about, and who may ask (domain.md 1, 2.2)."""
+
+from dataclasses import dataclass
+from datetime import UTC, timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.database.models import User
+from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
+from shared.database.repositories.category_facts import CategoryFactsRepository, ConfigurationRange, View
+from shared.domain.caller import Caller
+from shared.domain.window import local_day_start
+from shared.domain.zones import find_zone
+from shared.errors import Conflict, FieldError, NotFound, ValidationFailed
+from shared.schemas.category_reports import RangeFields
+from shared.services.access import Access
+
+_NAME_SOMEBODY = FieldError("user_id", "name the person: the caller has no events of his own", "missing")
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A person and the range of each of his configurations; ``view.own`` tells whether he asks himself."""
+
+    owner: User
+    view: View
+
+
+async def readable_person(access: Access, user_id: UUID | None) -> User | None:
+    """Whose things are read: the one named, else the caller himself; None for a caller who is no user.
+
+    Raises NotFound for a person the caller may not know of, and ValidationFailed naming ``user_id`` for an
+    Admin or Auditor who is no user and names nobody.
+    """
+    if user_id is not None:
+        return await access.readable_user(user_id)
+    if access.own is None and access.caller.reads_tenant:
+        raise ValidationFailed([_NAME_SOMEBODY])
+    return access.own
+
+
+async def writable_person(access: Access, user_id: UUID | None) -> User:
+    """For whom things are changed: the one named, else the caller himself.
+
+    Raises NotFound, ValidationFailed naming ``user_id``, and Conflict for a deactivated person.
+    """
+    if user_id is None and access.own is None and access.caller.is_admin:
+        raise ValidationFailed([_NAME_SOMEBODY])
+    if user_id is None and access.own is None:
+        raise NotFound("there is no such user")
+    owner = access.own if user_id is None else await access.writable_user(user_id)
+    if owner is None:
+        raise NotFound("there is no such user")
+    if not owner.active:
+        raise Conflict("this user is deactivated", code="user_deactivated")
+    return owner
+
+
+async def read_scope(
+    session: AsyncSession, caller: Caller, wanted: RangeFields, user_id: UUID | None, max_days: int
+) -> Scope | None:
+    """The events that are asked for; None for a caller who has none.
+
+    Raises NotFound for a person or configuration the caller may not know of, and ValidationFailed naming the
+    end of a range that is too long, or ``user_id`` where nobody is named.
+    """
+    check_length(wanted, max_days)
+    access = await Access.of(session, caller)
+    if wanted.configuration_id is not None:
+        configuration = await ArchiveConfigurationRepository(session).get(
+            caller.tenant_id, wanted.configuration_id, owner_id=access.readable_owner
+        )
+        if configuration is None or user_id not in (None, configuration.owner_id):
+            raise NotFound("there is no such archive configuration")
+        owner: User | None = await access.readable_user(configuration.owner_id)
+    else:
+        owner = await readable_person(access, user_id)
+    return None if owner is None else await scope_of(session, caller, owner, wanted)
+
+
+async def scope_of(session: AsyncSession, caller: Caller, owner: User, wanted: RangeFields) -> Scope:
+    """The range of a person's events; local days are those of each configuration's zone."""
+    facts = CategoryFactsRepository(session)
+    configurations = await facts.configurations(owner.id, wanted.configuration_id)
+    ranges = tuple(_range(configuration_id, zone, wanted) for configuration_id, zone in configurations)
+    return Scope(owner, View(owner.id, caller.is_person(owner.object_id), ranges))
+
+
+def check_length(wanted: RangeFields, max_days: int) -> None:
+    """Raise ValidationFailed naming the end of a range of more than ``max_days`` days."""
+    longest, field, length = timedelta(days=max_days), "end", timedelta()
+    if wanted.first_day is not None and wanted.last_day is not None:
+        field, length = "last_day", wanted.last_day - wanted.first_day + timedelta(days=1)
+    elif wanted.start is not None and wanted.end is not None:
+        length = wanted.end - wanted.start
+    if length > longest:
+        message = f"the range must not be longer than {longest.days} days"
+        raise ValidationFailed([FieldError(field, message, "range_too_long")])
+
+
+def _range(configuration_id: UUID, zone_name: str, wanted: RangeFields) -> ConfigurationRange:
+    if wanted.first_day is not None and wanted.last_day is not None:
+        zone = find_zone(zone_name) or ZoneInfo("UTC")
+        end = local_day_start(wanted.last_day + timedelta(days=1), zone)
+        return ConfigurationRange(configuration_id, local_day_start(wanted.first_day, zone), end)
+    if wanted.start is None or wanted.end is None:
+        raise RuntimeError("a range has a start and an end")
+    return ConfigurationRange(configuration_id, wanted.start.astimezone(UTC), wanted.end.astimezone(UTC))

@@ -1,0 +1,48 @@
+"""Everything about categories, put together."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from shared.clock import Clock
+from shared.database.engine import Database
+from shared.services.audit import AuditWriter
+from shared.services.calendar_store import CalendarStore
+from shared.services.categories.applying import CategoryApplying
+from shared.services.categories.catalogue import CategoryCatalogue, OutlookCategories
+from shared.services.categories.reports import CategoryReports
+from shared.services.categories.rules import CategoryRules
+from shared.services.categories.suggestions import CategorySuggestions
+from shared.services.categories.upcoming import UpcomingSuggestions
+from shared.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryServices:
+    """The use cases of domain.md 3."""
+
+    catalogue: CategoryCatalogue
+    reports: CategoryReports
+    suggestions: CategorySuggestions
+    upcoming: UpcomingSuggestions
+    applying: CategoryApplying
+    rules: CategoryRules
+
+    @classmethod
+    def create(
+        cls,
+        database: Database,
+        calendars: CalendarStore,
+        outlook: OutlookCategories,
+        clock: Clock,
+        settings: Settings,
+        audit: AuditWriter,
+    ) -> Self:
+        """All of them over the same ports."""
+        return cls(
+            CategoryCatalogue(database, outlook, clock, audit),
+            CategoryReports(database, settings),
+            CategorySuggestions(database, settings),
+            UpcomingSuggestions(database, calendars),
+            CategoryApplying(database, calendars, settings, audit),
+            CategoryRules(database, clock, audit),
+        )

@@ -1,0 +1,228 @@
+"""Writes categories to events in their own calendars, and audits each one that was written."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+from uuid import UUID, uuid4
+
+import orjson
+
+from shared.database.engine import Database
+from shared.database.models import User
+from shared.database.repositories.category_facts import CategorisedEvent
+from shared.domain.categories import CategoryState, classify
+from shared.domain.category_suggestions import with_category
+from shared.domain.source_event import EventType, SourceEvent
+from shared.errors import FieldError, GraphRefused, ValidationFailed
+from shared.graph.batch import MAX_REQUESTS
+from shared.graph.records import Answer, Verdict, Write
+from shared.schemas.category_reports import AppliedCategory, ApplyOutcome
+from shared.services.audit import AuditWriter
+from shared.services.calendar_store import CalendarStore
+
+_OUTCOMES: Final[dict[Verdict, ApplyOutcome]] = {
+    Verdict.DONE: "applied",
+    Verdict.STALE: "changed_meanwhile",
+    Verdict.NOT_FOUND: "gone",
+}
+#: What a text that names no event is answered with (graph.md, Errors).
+_NO_ID: Final = frozenset({"ErrorInvalidIdMalformed", "ErrorInvalidRequest", "BadRequest"})
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where an event is. ``calendar_only``: it is looked for in that calendar alone, not in the mailbox."""
+
+    mailbox: str
+    calendar_id: str
+    source_id: str
+    calendar_only: bool = False
+
+    @classmethod
+    def of(cls, event: CategorisedEvent) -> "Target":
+        """An archived event; it may have been moved to another calendar since."""
+        return cls(str(event.source_mailbox_id), event.source_calendar_id, event.source_id)
+
+
+@dataclass(slots=True)
+class Task:
+    """One event that is to get a category, and what became of it; without a target there is none."""
+
+    category: str
+    target: Target | None
+    appointment_id: UUID | None = None
+    event_id: str | None = None
+    rule_id: UUID | None = None
+    outcome: ApplyOutcome = "not_found"
+    code: str = ""
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    source: SourceEvent | None = field(default=None, repr=False)
+    id: UUID = field(default_factory=uuid4)
+
+    def result(self) -> AppliedCategory:
+        """What became of it, as it is answered."""
+        return AppliedCategory(
+            appointment_id=self.appointment_id,
+            event_id=self.event_id,
+            category=self.category,
+            rule_id=self.rule_id,
+            outcome=self.outcome,
+            code=self.code,
+        )
+
+    def judge(self, source: SourceEvent | None, *, own: bool) -> bool:
+        """Whether the event, as it is in its calendar now, is to be written; else its outcome is set."""
+        if source is None:
+            self.outcome = "gone"
+            return False
+        hidden = not own and source.sensitivity != "normal"
+        if hidden or source.type is EventType.SERIES_MASTER:
+            # Another's private event is not there for who decides on its content (domain.md 6.3).
+            return False
+        status = classify(source.categories)
+        self.source, self.before = source, source.categories
+        self.after = with_category(source.categories, self.category)
+        if self.after == self.before:
+            self.outcome = "unchanged"
+            return False
+        if status.state is CategoryState.VALID or (self.rule_id is not None and status.valid):
+            self.outcome = "has_category"
+            return False
+        return True
+
+    def audited(self) -> dict[str, object]:
+        """Both versions of what was changed."""
+        sensitivity = self.source.sensitivity if self.source else "private"
+        return {
+            "before": {"categories": list(self.before), "sensitivity": sensitivity},
+            "after": {"categories": list(self.after), "sensitivity": sensitivity},
+            "rule_id": str(self.rule_id) if self.rule_id else None,
+        }
+
+
+class SourceWriting:
+    """Batches for each calendar; an answer that is lost is made good by looking at the event."""
+
+    def __init__(
+        self, database: Database, calendars: CalendarStore, audit: AuditWriter, timeout: float
+    ) -> None:
+        self._database = database
+        self._calendars = calendars
+        self._audit = audit
+        self._timeout = timeout
+
+    async def write(self, owner: User, tasks: Sequence[Task], *, own: bool) -> None:
+        """Set the outcome of every task; ``own`` tells whether the owner asks himself.
+
+        Raises ValidationFailed for an event id that is none, GraphUnavailable and GraphRefused if the events
+        cannot be read.
+        """
+        groups: dict[tuple[str, str | None], list[Task]] = {}
+        for task in tasks:
+            if task.target is not None:
+                within = task.target.calendar_id if task.target.calendar_only else None
+                groups.setdefault((task.target.mailbox, within), []).append(task)
+        due: list[Task] = []
+        for (mailbox, within), group in groups.items():
+            sources = await self._sources(mailbox, within, group)
+            due += [task for task in group if task.judge(sources.get(_source_id(task)), own=own)]
+        for batch in _batches(due):
+            await self._send(batch)
+            await self._record(owner, batch)
+
+    async def _sources(
+        self, mailbox: str, within: str | None, tasks: Sequence[Task]
+    ) -> dict[str, SourceEvent | None]:
+        try:
+            return await self._calendars.get_events(mailbox, within, [_source_id(task) for task in tasks])
+        except GraphRefused as refusal:
+            if within is None or refusal.graph_code not in _NO_ID:
+                raise
+            message = "names an event_id that is none"
+            raise ValidationFailed([FieldError("choices", message, "event_id_invalid")]) from refusal
+
+    async def _send(self, batch: Sequence[Task]) -> None:
+        mailbox, calendar_id = _calendar_of(batch[0])
+        writes = [
+            Write(
+                task.id,
+                "update",
+                orjson.dumps({"categories": list(task.after)}),
+                copy_id=_source_id(task),
+                if_match=_etag(task.source),
+            )
+            for task in batch
+        ]
+        answers = await self._calendars.send(mailbox, calendar_id, writes, self._timeout)
+        unknown: list[Task] = []
+        for task, answer in zip(batch, answers, strict=True):
+            task.outcome, task.code = _OUTCOMES.get(answer.verdict, "failed"), _code(answer)
+            if answer.verdict is Verdict.UNKNOWN:
+                unknown.append(task)
+        if unknown:
+            found = await self._calendars.get_events(mailbox, None, [_source_id(task) for task in unknown])
+            for task in unknown:
+                source = found.get(_source_id(task))
+                if source is not None and source.categories == task.after:
+                    task.outcome, task.code = "applied", ""
+
+    async def _record(self, owner: User, batch: Sequence[Task]) -> None:
+        """Audit what stands in the calendar now, whatever becomes of the rest of the request."""
+        applied = [task for task in batch if task.outcome == "applied"]
+        if not applied:
+            return
+        async with self._database.session(apart=True) as session:
+            for task in applied:
+                archived = task.appointment_id is not None
+                await self._audit.record(
+                    session,
+                    action="category.applied",
+                    resource_type="appointment" if archived else "event",
+                    resource_id=str(task.appointment_id) if archived else _source_id(task),
+                    outcome="success",
+                    changes=task.audited(),
+                    on_behalf_of=owner.id,
+                )
+
+
+def _batches(tasks: Sequence[Task]) -> Iterator[list[Task]]:
+    """Batches of one calendar, at most one occurrence of a series in each: they share a stored event."""
+    waiting = list(tasks)
+    while waiting:
+        calendar = _calendar_of(waiting[0])
+        batch: list[Task] = []
+        series: set[str] = set()
+        rest: list[Task] = []
+        for task in waiting:
+            master = (task.source.series_master_id if task.source else None) or _source_id(task)
+            if _calendar_of(task) != calendar or master in series or len(batch) == MAX_REQUESTS:
+                rest.append(task)
+                continue
+            series.add(master)
+            batch.append(task)
+        yield batch
+        waiting = rest
+
+
+def _calendar_of(task: Task) -> tuple[str, str]:
+    if task.target is None:
+        raise RuntimeError("only what was found is written")
+    return task.target.mailbox, task.target.calendar_id
+
+
+def _source_id(task: Task) -> str:
+    if task.target is None:
+        raise RuntimeError("only what was found is written")
+    return task.target.source_id
+
+
+def _etag(source: SourceEvent | None) -> str | None:
+    # An occurrence has its series' tag until it is changed itself: a change of another one makes it stale.
+    if source is None or source.type is EventType.OCCURRENCE or not source.change_key:
+        return None
+    return f'W/"{source.change_key}"'
+
+
+def _code(answer: Answer) -> str:
+    return "" if answer.verdict is Verdict.DONE else answer.code or answer.verdict.value

@@ -1,0 +1,191 @@
+"""Candidates for events without a valid category, out of their owner's history and rules (domain.md 3.6)."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.database.engine import Database
+from shared.database.models import CategoryRuleRow, User
+from shared.database.repositories.appointments import AppointmentRepository
+from shared.database.repositories.categories import CategoryRuleRepository
+from shared.database.repositories.category_facts import (
+    CategorisedEvent,
+    CategoryFactsRepository,
+    HistoryWish,
+)
+from shared.domain.caller import Caller
+from shared.domain.categories import CategoryState, classify
+from shared.domain.category_suggestions import (
+    CategoryHistory,
+    CategoryRule,
+    EventTraits,
+    Relation,
+    Suggestion,
+    automatic_rule,
+    event_traits,
+    suggest,
+)
+from shared.errors import NotFound
+from shared.schemas.category_reports import (
+    EvidenceResource,
+    SuggestedEvent,
+    SuggestedEvents,
+    SuggestionQuery,
+    SuggestionResource,
+)
+from shared.schemas.paging import Position, Slice
+from shared.services.access import Access
+from shared.services.categories.reports import PRIVATE, issue_resources
+from shared.services.categories.scope import read_scope
+from shared.settings import Settings
+
+#: More rules than this are refused when they are added.
+MOST_RULES: Final = 500
+#: The latest events that have anything in common with those asked for; what is older says less.
+MOST_HISTORY: Final = 20_000
+_WITHOUT_VALID: Final = (CategoryState.PERSONAL, CategoryState.INVALID)
+
+
+class CategorySuggestions:
+    """Only ever suggests: what is applied, and on whose word, is ``CategoryApplying``'s."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._database = database
+        self._settings = settings
+
+    async def list(self, caller: Caller, query: SuggestionQuery) -> SuggestedEvents:
+        """Events of the range without a valid category, by start, each with its candidates, the best first.
+
+        Another person's private events are left out, and out of the evidence (domain.md 6.3). Raises NotFound
+        for a person, configuration or appointment the caller may not know of, and ValidationFailed.
+        """
+        if query.appointment_id is not None:
+            return SuggestedEvents(items=[await self._one(caller, query)], next=None)
+        after = query.after
+        async with self._database.session() as session:
+            scope = await read_scope(session, caller, query, query.user_id, self._settings.max_window_days)
+            if scope is None:
+                return SuggestedEvents(items=[], next=None)
+            facts = CategoryFactsRepository(session)
+            groups = [group for group in await facts.groups(scope.view) if not group.hidden]
+            rows = await facts.page(
+                scope.view,
+                [group.label for group in groups if classify(group.categories).state in _WITHOUT_VALID],
+                (after.instant, after.id) if after else None,
+                query.limit + 1,
+                hidden=False,
+            )
+            found = Slice.cut(rows, query.limit, lambda row: Position(row.start_at, row.id))
+            items = await suggested(session, scope.owner, found.rows, own=scope.view.own)
+        return SuggestedEvents(items=items, next=found.next_cursor)
+
+    async def _one(self, caller: Caller, query: SuggestionQuery) -> SuggestedEvent:
+        async with self._database.session() as session:
+            access = await Access.of(session, caller)
+            appointments = AppointmentRepository(session)
+            if query.appointment_id is None:
+                raise RuntimeError("an appointment is asked for")
+            if access.readable_owner is None:
+                row = await appointments.get_in_tenant(caller.tenant_id, query.appointment_id)
+            else:
+                row = await appointments.get(access.readable_owner, query.appointment_id)
+            if row is None or query.user_id not in (None, row.owner_id):
+                raise NotFound("there is no such appointment")
+            owner = await access.readable_user(row.owner_id)
+            own = caller.is_person(owner.object_id)
+            events = await CategoryFactsRepository(session).get(owner.id, [row.id], own=own)
+            return (await suggested(session, owner, events, own=own))[0]
+
+
+async def suggested(
+    session: AsyncSession, owner: User, events: Sequence[CategorisedEvent], *, own: bool
+) -> list[SuggestedEvent]:
+    """Each event with its candidates; a hidden one, and one that has a valid category, gets none."""
+    if not events:
+        return []
+    rules = await rules_of(session, owner)
+    traits = {event.id: traits_of(event, owner) for event in events}
+    history = await _history(session, owner, events, list(traits.values()), own=own)
+    return [_resource(event, traits[event.id], history, rules) for event in events]
+
+
+async def rules_of(session: AsyncSession, owner: User) -> list[CategoryRule]:
+    """The rules that a person made."""
+    return [as_rule(row) for row in await CategoryRuleRepository(session).all_of(owner.id, MOST_RULES)]
+
+
+def as_rule(row: CategoryRuleRow) -> CategoryRule:
+    """A stored rule as the domain knows it."""
+    return CategoryRule(row.id, Relation(row.relation), row.match_key, row.category, row.auto_apply)
+
+
+def traits_of(event: CategorisedEvent, owner: User) -> EventTraits:
+    """What an event of the archive is compared by."""
+    return event_traits(event.source_key, event.subject, event.location, event.addresses, owner.address)
+
+
+async def _history(
+    session: AsyncSession,
+    owner: User,
+    events: Sequence[CategorisedEvent],
+    traits: Sequence[EventTraits],
+    *,
+    own: bool,
+) -> CategoryHistory:
+    shown = [event for event in events if not event.hidden]
+    wish = HistoryWish(
+        series=sorted({each.series for each in traits} - {""}),
+        subjects=sorted({event.subject for event in shown if event.subject.strip()}),
+        locations=sorted({event.location for event in shown if event.location.strip()}),
+        domains=sorted({domain for each in traits for domain in each.domains}),
+    )
+    history = CategoryHistory()
+    for past in await CategoryFactsRepository(session).history(owner.id, wish, MOST_HISTORY, own=own):
+        learnt = event_traits(past.source_key, past.subject, past.location, past.addresses, owner.address)
+        history.add(learnt, past.categories, past.start_at)
+    return history
+
+
+def _resource(
+    event: CategorisedEvent, traits: EventTraits, history: CategoryHistory, rules: Sequence[CategoryRule]
+) -> SuggestedEvent:
+    status = classify(event.categories)
+    candidates: tuple[Suggestion, ...] = ()
+    automatic = None
+    if not event.hidden and status.state in _WITHOUT_VALID:
+        candidates = suggest(traits, history, rules)
+        automatic = automatic_rule(traits, rules)
+    return SuggestedEvent(
+        appointment_id=event.id if event.archived else None,
+        event_id=None if event.archived else event.source_id,
+        configuration_id=event.configuration_id,
+        subject=PRIVATE if event.hidden else event.subject,
+        start=event.start_at,
+        end=event.end_at,
+        is_all_day=event.is_all_day,
+        series_id=None if event.hidden else traits.series or None,
+        categories=[] if event.hidden else list(event.categories),
+        state=None if event.hidden else status.state,
+        issues=[] if event.hidden else issue_resources(status),
+        suggestions=[_suggestion(each, automatic) for each in candidates],
+    )
+
+
+def _suggestion(suggestion: Suggestion, automatic: CategoryRule | None) -> SuggestionResource:
+    return SuggestionResource(
+        category=suggestion.category,
+        evidence=[
+            EvidenceResource(
+                relation=each.relation, match=each.match, count=each.count, last_used=_utc(each.last_used)
+            )
+            for each in suggestion.evidence
+        ],
+        rule_id=suggestion.rule.id if suggestion.rule else None,
+        automatic=automatic is not None and suggestion.rule == automatic,
+    )
+
+
+def _utc(instant: datetime) -> datetime:
+    return instant.astimezone(UTC)

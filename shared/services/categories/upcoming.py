@@ -1,0 +1,135 @@
+"""Suggestions for events that are not archived: today's, and what an archive left out for its category.
+
+They are read from the source calendar of one configuration by application permission, as its runs do.
+"""
+
+from collections.abc import Sequence
+from contextlib import aclosing
+from typing import Final
+from uuid import NAMESPACE_URL, UUID, uuid5
+from zoneinfo import ZoneInfo
+
+from shared.database.engine import Database
+from shared.database.models import ArchiveConfiguration
+from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
+from shared.database.repositories.archived_events import ArchivedEventRepository
+from shared.database.repositories.category_facts import CategorisedEvent
+from shared.domain.archived_event import ArchivedEventState
+from shared.domain.caller import Caller
+from shared.domain.categories import classify
+from shared.domain.modifications import modification_kind
+from shared.domain.source_event import EventType, SourceEvent, source_key
+from shared.domain.window import READ_MARGIN, Window
+from shared.domain.zones import find_zone
+from shared.errors import FieldError, NotFound, ValidationFailed
+from shared.schemas.category_reports import SuggestedEvents, SuggestionQuery
+from shared.schemas.paging import Position, Slice
+from shared.services.calendar_store import CalendarStore
+from shared.services.categories.scope import Scope, check_length, read_scope
+from shared.services.categories.suggestions import suggested
+
+#: The calendar itself is read for it, bodies included.
+LONGEST_DAYS: Final = 62
+#: What of the map stands for nothing in the archive, so that the event is not in its reports.
+_NOT_ARCHIVED: Final = frozenset({ArchivedEventState.LEFT_OUT, ArchivedEventState.FLAGGED})
+
+
+class UpcomingSuggestions:
+    """Only ever suggests, as ``CategorySuggestions`` does."""
+
+    def __init__(self, database: Database, calendars: CalendarStore) -> None:
+        self._database = database
+        self._calendars = calendars
+
+    async def list(self, caller: Caller, query: SuggestionQuery) -> SuggestedEvents:
+        """Events of the range without a valid category that are in the calendar and not in the archive.
+
+        Raises NotFound (configuration, or a mailbox that is gone), ValidationFailed (no configuration is
+        named, or the range is longer than 62 days), GraphUnavailable and GraphRefused.
+        """
+        if query.configuration_id is None:
+            message = "name the configuration whose source calendar is read"
+            raise ValidationFailed([FieldError("configuration_id", message, "missing")])
+        check_length(query, LONGEST_DAYS)
+        after = query.after
+        async with self._database.session() as session:
+            scope = await read_scope(session, caller, query, query.user_id, LONGEST_DAYS)
+            configuration = await ArchiveConfigurationRepository(session).get(
+                caller.tenant_id, query.configuration_id
+            )
+        if scope is None or configuration is None:
+            raise NotFound("there is no such archive configuration")
+        events = await self._read(scope, configuration)
+        async with self._database.session() as session:
+            rows = await ArchivedEventRepository(session, scope.owner.id, configuration.id).by_keys(
+                [event.source_key for event in events]
+            )
+            known = {key for key, row in rows.items() if row.state not in _NOT_ARCHIVED}
+            place = (after.instant, after.id) if after else None
+            left = [event for event in events if event.source_key not in known]
+            left = [each for each in left if place is None or (each.start_at, each.id) > place]
+            found = Slice.cut(left, query.limit, lambda event: Position(event.start_at, event.id))
+            items = await suggested(session, scope.owner, found.rows, own=scope.view.own)
+        return SuggestedEvents(items=items, next=found.next_cursor)
+
+    async def _read(self, scope: Scope, configuration: ArchiveConfiguration) -> Sequence[CategorisedEvent]:
+        (covered,) = scope.view.ranges
+        zone = find_zone(configuration.time_zone) or ZoneInfo("UTC")
+        window = Window(covered.start, covered.end, zone)
+        pages = self._calendars.read_window(
+            str(configuration.source_mailbox_id),
+            configuration.source_calendar_id,
+            window.start - READ_MARGIN,
+            window.end + READ_MARGIN,
+        )
+        found = []
+        async with aclosing(pages):
+            async for page in pages:
+                found += [
+                    unarchived_event(event, configuration)
+                    for event in page
+                    if window.owns(event)
+                    and _needs_category(event)
+                    and (scope.view.own or event.sensitivity == "normal")
+                ]
+        return sorted(found, key=lambda event: (event.start_at, event.id))
+
+
+def unarchived_event(event: SourceEvent, configuration: ArchiveConfiguration) -> CategorisedEvent:
+    """An event of the calendar as those of the archive are; its id only tells it apart in a list."""
+    people = [*event.attendees, *([event.organizer] if event.organizer else ())]
+    key = event_key(event)
+    return CategorisedEvent(
+        id=_identity(configuration.id, key),
+        configuration_id=configuration.id,
+        subject=event.subject,
+        start_at=event.start,
+        end_at=event.end,
+        is_all_day=event.is_all_day,
+        location=event.location,
+        categories=event.categories,
+        addresses=tuple(person.address for person in people),
+        sensitivity=event.sensitivity,
+        hidden=False,
+        source_key=key,
+        source_id=event.id,
+        source_mailbox_id=configuration.source_mailbox_id,
+        source_calendar_id=configuration.source_calendar_id,
+        archived=False,
+    )
+
+
+def event_key(event: SourceEvent) -> str:
+    """The source key; of what has none, such as a series master, one that matches nothing."""
+    return f"-:{event.id}" if event.type is EventType.SERIES_MASTER else source_key(event)
+
+
+def _needs_category(event: SourceEvent) -> bool:
+    if event.is_cancelled or event.is_declined or classify(event.categories).valid:
+        return False
+    # What says how a meeting went belongs to the meeting (domain.md 4).
+    return event.is_all_day or modification_kind(event.subject) is None
+
+
+def _identity(configuration_id: UUID, key: str) -> UUID:
+    return uuid5(NAMESPACE_URL, f"{configuration_id}|{key}")

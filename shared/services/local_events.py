@@ -1,0 +1,271 @@
+"""Events of calendars kept in our database, as their owner keeps them (domain.md 1, 6.3)."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.clock import Clock
+from shared.database.engine import Database
+from shared.database.models import LocalCalendar, LocalEvent, User
+from shared.database.repositories.local_calendars import LocalCalendarRepository
+from shared.database.repositories.local_events import CONTENT_COLUMNS, LocalEventRepository
+from shared.domain.caller import Caller
+from shared.domain.expected_version import ExpectedVersion
+from shared.domain.zones import find_zone
+from shared.errors import FieldError, Forbidden, NotFound, ValidationFailed
+from shared.schemas.local_events import (
+    LocalEventCreate,
+    LocalEventListQuery,
+    LocalEventResource,
+    LocalEventSummary,
+    LocalEventUpdate,
+)
+from shared.schemas.paging import Position, Slice
+from shared.services.access import Access
+from shared.services.audit import AuditWriter
+from shared.settings import Settings
+
+PRIVATE = "Private"
+_COLUMNS = {"start": "start_at", "end": "end_at"}
+
+
+class LocalEventService:
+    """Each change locks the event, compares its version, and leaves one audit row.
+
+    Of another person's private event nobody learns more than its times, so nobody changes it either.
+    """
+
+    def __init__(self, database: Database, clock: Clock, settings: Settings, audit: AuditWriter) -> None:
+        self._database = database
+        self._clock = clock
+        self._settings = settings
+        self._audit = audit
+
+    async def list(
+        self, caller: Caller, calendar_id: UUID, query: LocalEventListQuery
+    ) -> Slice[LocalEventSummary]:
+        """The events of a calendar that lie in the range, wholly or in part, in order of their start.
+
+        Raises NotFound, and ValidationFailed naming ``end`` (the range is too long) or ``cursor``.
+        """
+        longest = timedelta(days=self._settings.max_window_days)
+        if query.end - query.start > longest:
+            raise _invalid("end", f"the range must not be longer than {longest.days} days", "range_too_long")
+        after = query.after
+        async with self._database.session() as session:
+            calendar, owner = await _readable(session, caller, calendar_id)
+            rows = await LocalEventRepository(session).window(
+                calendar.id,
+                query.start,
+                query.end,
+                (after.instant, after.id) if after else None,
+                query.limit + 1,
+            )
+        found = Slice.cut(rows, query.limit, lambda row: Position(row.start_at, row.id))
+        return Slice(
+            [
+                LocalEventSummary(**_summary(row, _shown(caller, owner, row.sensitivity)))
+                for row in found.rows
+            ],
+            found.next,
+        )
+
+    async def get(self, caller: Caller, calendar_id: UUID, event_id: UUID) -> LocalEventResource:
+        """One event; raises NotFound."""
+        async with self._database.session() as session:
+            calendar, owner = await _readable(session, caller, calendar_id)
+            row = await LocalEventRepository(session).get(calendar.id, event_id)
+        if row is None:
+            raise _absent()
+        return _resource(row, _shown(caller, owner, row.sensitivity))
+
+    async def create(
+        self, caller: Caller, calendar_id: UUID, wanted: LocalEventCreate
+    ) -> tuple[LocalEventResource, UUID]:
+        """Add an event; returns it and its owner. Raises NotFound and ValidationFailed naming each field."""
+        given = wanted.model_dump()
+        given["end_zone"] = given["end_zone"] or given["start_zone"]
+        columns = {_COLUMNS.get(name, name): value for name, value in given.items()}
+        _check(columns)
+        now = self._clock.now()
+        async with self._database.session() as session:
+            calendar, owner = await _writable(session, caller, calendar_id)
+            row = await LocalEventRepository(session).add(
+                LocalEvent(
+                    id=uuid4(),
+                    owner_id=owner.id,
+                    calendar_id=calendar.id,
+                    version=1,
+                    created_at=now,
+                    updated_at=now,
+                    **columns,
+                )
+            )
+            await self._record(session, row, "created", {"after": _audited(row, CONTENT_COLUMNS)})
+        return _resource(row, _shown(caller, owner, row.sensitivity)), owner.id
+
+    async def update(
+        self,
+        caller: Caller,
+        calendar_id: UUID,
+        event_id: UUID,
+        wanted: LocalEventUpdate,
+        expected: ExpectedVersion,
+    ) -> tuple[LocalEventResource, UUID]:
+        """Change what is given; returns the event and its owner.
+
+        Raises NotFound, PreconditionFailed, ValidationFailed naming each field, and Forbidden for another
+        person's private event.
+        """
+        given = {_COLUMNS.get(name, name): value for name, value in wanted.given().items()}
+        async with self._database.session() as session:
+            row, owner = await self._locked(session, caller, calendar_id, event_id, expected)
+            _check({column: getattr(row, column) for column in CONTENT_COLUMNS} | given)
+            changed = [column for column in given if getattr(row, column) != given[column]]
+            if changed:
+                named = (*changed, "sensitivity")
+                before = _audited(row, named)
+                for column in changed:
+                    setattr(row, column, given[column])
+                row.version += 1
+                row.updated_at = self._clock.now()
+                changes = {"before": before, "after": _audited(row, named)}
+                await self._record(session, row, "updated", changes)
+        return _resource(row, _shown(caller, owner, row.sensitivity)), owner.id
+
+    async def delete(
+        self, caller: Caller, calendar_id: UUID, event_id: UUID, expected: ExpectedVersion
+    ) -> None:
+        """Delete an event. Raises NotFound, PreconditionFailed, and Forbidden as ``update``."""
+        async with self._database.session() as session:
+            row, _ = await self._locked(session, caller, calendar_id, event_id, expected)
+            await LocalEventRepository(session).delete(row)
+            await self._record(session, row, "deleted", {"before": _audited(row, CONTENT_COLUMNS)})
+
+    async def _locked(
+        self,
+        session: AsyncSession,
+        caller: Caller,
+        calendar_id: UUID,
+        event_id: UUID,
+        expected: ExpectedVersion,
+    ) -> tuple[LocalEvent, User]:
+        calendar, owner = await _writable(session, caller, calendar_id)
+        row = await LocalEventRepository(session).get(calendar.id, event_id, lock=True)
+        if row is None:
+            raise _absent()
+        if not _shown(caller, owner, row.sensitivity):
+            raise Forbidden("another person's private event is nobody's to change", code="private_event")
+        expected.check(row.version)
+        return row, owner
+
+    async def _record(
+        self, session: AsyncSession, row: LocalEvent, what: str, changes: Mapping[str, Any]
+    ) -> None:
+        await self._audit.record(
+            session,
+            action=f"local_event.{what}",
+            resource_type="local_event",
+            resource_id=str(row.id),
+            outcome="success",
+            changes={"local_calendar_id": str(row.calendar_id), **changes},
+            on_behalf_of=row.owner_id,
+        )
+
+
+async def _readable(session: AsyncSession, caller: Caller, calendar_id: UUID) -> tuple[LocalCalendar, User]:
+    access = await Access.of(session, caller)
+    calendars = LocalCalendarRepository(session)
+    calendar = await calendars.get(caller.tenant_id, calendar_id, access.readable_owner)
+    if calendar is None:
+        raise NotFound("there is no such calendar")
+    return calendar, await access.readable_user(calendar.owner_id)
+
+
+async def _writable(session: AsyncSession, caller: Caller, calendar_id: UUID) -> tuple[LocalCalendar, User]:
+    access = await Access.of(session, caller)
+    calendars = LocalCalendarRepository(session)
+    calendar = await calendars.get(caller.tenant_id, calendar_id, access.writable_owner)
+    if calendar is None:
+        raise NotFound("there is no such calendar")
+    return calendar, await access.writable_user(calendar.owner_id)
+
+
+def _check(columns: Mapping[str, Any]) -> None:
+    """What must fit together; raises ValidationFailed naming each field."""
+    errors = [
+        FieldError(name, "is neither an IANA nor a Windows time zone", "time_zone_unknown")
+        for name in ("start_zone", "end_zone")
+        if find_zone(columns[name]) is None
+    ]
+    start, end = columns["start_at"], columns["end_at"]
+    if columns["is_all_day"]:
+        errors += [
+            FieldError(name, "must be midnight UTC of its date", "not_a_date")
+            for name, instant in (("start", start), ("end", end))
+            if not _is_midnight(instant)
+        ]
+        if end <= start:
+            errors.append(FieldError("end", "must be a later date than start", "range_order"))
+    elif end < start:
+        errors.append(FieldError("end", "must not be before start", "range_order"))
+    if errors:
+        raise ValidationFailed(errors)
+
+
+def _is_midnight(instant: datetime) -> bool:
+    return not instant.timestamp() % timedelta(days=1).total_seconds()
+
+
+def _shown(caller: Caller, owner: User, sensitivity: str) -> bool:
+    """Whether the caller sees more than the times: all but private ones, and his own (domain.md 6.3)."""
+    return sensitivity == "normal" or caller.is_person(owner.object_id)
+
+
+def _audited(row: LocalEvent, columns: tuple[str, ...]) -> dict[str, Any]:
+    values = {column: getattr(row, column) for column in columns}
+    return {
+        column: value.isoformat() if isinstance(value, datetime) else value
+        for column, value in values.items()
+    }
+
+
+def _summary(row: LocalEvent, shown: bool) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "local_calendar_id": row.calendar_id,
+        "subject": row.subject if shown else PRIVATE,
+        "start": row.start_at,
+        "end": row.end_at,
+        "start_zone": row.start_zone,
+        "end_zone": row.end_zone,
+        "is_all_day": row.is_all_day,
+        "location": row.location if shown else "",
+        "categories": list(row.categories) if shown else [],
+        "show_as": row.show_as if shown else "busy",
+        "importance": row.importance if shown else "normal",
+        "sensitivity": row.sensitivity,
+        "is_archived_copy": row.archive_key is not None,
+        "version": row.version,
+    }
+
+
+def _resource(row: LocalEvent, shown: bool) -> LocalEventResource:
+    return LocalEventResource(
+        **_summary(row, shown),
+        body=row.body if shown else "",
+        body_type=row.body_type,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+def _absent() -> NotFound:
+    return NotFound("there is no such event")
+
+
+def _invalid(field: str, message: str, code: str) -> ValidationFailed:
+    return ValidationFailed([FieldError(field, message, code)])

@@ -1,0 +1,122 @@
+"""Groups of overlapping events as their owners see them (domain.md 5, 6.3)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.database.engine import Database
+from shared.database.models import OverlapGroup, User
+from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
+from shared.database.repositories.overlap_groups import MemberContent, OverlapGroupRepository
+from shared.domain.caller import Caller
+from shared.errors import FieldError, NotFound, ValidationFailed
+from shared.schemas.overlaps import (
+    OverlapListQuery,
+    OverlapMemberResource,
+    OverlapResource,
+    OverlapSummary,
+)
+from shared.schemas.paging import Position, Slice
+from shared.services.access import Access
+
+PRIVATE = "Private"
+
+
+class OverlapService:
+    """Reading groups of overlapping events."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def list(self, caller: Caller, query: OverlapListQuery) -> Slice[OverlapSummary]:
+        """Groups of one person in the order they were opened.
+
+        Raises NotFound for a person or configuration the caller may not know of, and ValidationFailed naming
+        ``user_id`` (nobody is named) or ``cursor``.
+        """
+        after = query.after
+        async with self._database.session() as session:
+            access = await Access.of(session, caller)
+            owner_id = await _owner(session, access, query)
+            if owner_id is None:
+                return Slice((), None)
+            rows = await OverlapGroupRepository(session).list(
+                owner_id,
+                (after.instant, after.id) if after else None,
+                query.limit + 1,
+                statuses=() if query.status is None else (query.status,),
+                configuration_id=query.configuration_id,
+            )
+        found = Slice.cut(rows, query.limit, lambda row: Position(row.opened_at, row.id))
+        return Slice([OverlapSummary(**OverlapSummary.fields_of(row)) for row in found.rows], found.next)
+
+    async def get(self, caller: Caller, group_id: UUID) -> tuple[OverlapResource, int]:
+        """One group with its events, and its version. Raises NotFound."""
+        async with self._database.session() as session:
+            access = await Access.of(session, caller)
+            groups = OverlapGroupRepository(session)
+            if access.readable_owner is None:
+                group = await groups.get_in_tenant(caller.tenant_id, group_id)
+            else:
+                group = await groups.get(access.readable_owner, group_id)
+            if group is None:
+                raise NotFound("there is no such overlap")
+            owner = await access.readable_user(group.owner_id)
+            members = await groups.contents(group.owner_id, group.id)
+        return resource_of(caller, owner, group, members), group.version
+
+
+def resource_of(
+    caller: Caller, owner: User, group: OverlapGroup, members: Sequence[MemberContent]
+) -> OverlapResource:
+    """The group as the caller may see it: of another's private events the times alone (domain.md 6.3)."""
+    own = caller.is_person(owner.object_id)
+    return OverlapResource(
+        **OverlapSummary.fields_of(group),
+        members=[_member(member, own=own) for member in members],
+        log=list(group.log),
+        resolution=group.resolution,
+        proposal=group.proposal,
+    )
+
+
+async def _owner(session: AsyncSession, access: Access, query: OverlapListQuery) -> UUID | None:
+    """Whose groups are asked for; None for a caller who has none."""
+    if query.configuration_id is not None:
+        configuration = await ArchiveConfigurationRepository(session).get(
+            access.caller.tenant_id, query.configuration_id, owner_id=access.readable_owner
+        )
+        if configuration is None or query.user_id not in (None, configuration.owner_id):
+            raise NotFound("there is no such archive configuration")
+        return configuration.owner_id
+    if query.user_id is not None:
+        return (await access.readable_user(query.user_id)).id
+    if access.own is None and access.caller.reads_tenant:
+        raise ValidationFailed(
+            [FieldError("user_id", "name the person, or a configuration: the caller has none", "missing")]
+        )
+    return access.own.id if access.own else None
+
+
+def _member(member: MemberContent, *, own: bool) -> OverlapMemberResource:
+    event: Mapping[str, Any] = member.event or {}
+    sensitivity = event.get("sensitivity")
+    shown = own or sensitivity == "normal"
+    organizer = event.get("organizer") or {}
+    return OverlapMemberResource(
+        key=member.source_key,
+        appointment_id=member.appointment_id,
+        start=member.start_at,
+        end=member.end_at,
+        verdict=member.verdict,
+        kept=member.kept,
+        subject=(event.get("subject") if shown else PRIVATE) if event else None,
+        location=event.get("location") if shown else None,
+        categories=list(event.get("categories") or ()) if shown else [],
+        show_as=event.get("show_as") if shown else None,
+        importance=event.get("importance") if shown else None,
+        sensitivity=sensitivity,
+        organizer=organizer.get("address") if shown else None,
+    )

@@ -1,0 +1,43 @@
+"""The copies in a person's calendars, removed where an erasure asks for it (domain.md 15.3)."""
+
+from collections import defaultdict
+from typing import Final
+from uuid import UUID
+
+from shared.database.engine import Database
+from shared.database.repositories.people import LeavingRepository
+from shared.graph.copy_removal import CopyRemoval
+
+#: Copies deleted before it is noted that they are: five batches.
+_AT_ONCE: Final = 100
+
+
+class CopiesOfPerson:
+    """Removes what the map names; a copy that is gone already does no harm."""
+
+    def __init__(self, database: Database, removal: CopyRemoval) -> None:
+        self._database = database
+        self._removal = removal
+
+    async def remove_some(self, owner_id: UUID) -> int | None:
+        """Remove at most 100; how many of them were there, None when the map names no more.
+
+        Copies in calendars of our own go with their rows. Raises GraphUnavailable and GraphRefused.
+        """
+        async with self._database.session() as session:
+            leaving = LeavingRepository(session)
+            events = await leaving.some_copies(owner_id, _AT_ONCE)
+            mailboxes = await leaving.archive_mailboxes(owner_id)
+        if not events:
+            return None
+        by_mailbox: defaultdict[UUID, list[str]] = defaultdict(list)
+        for event in events:
+            mailbox = mailboxes.get(event.configuration_id)
+            if mailbox is not None and event.copy_id:
+                by_mailbox[mailbox].append(event.copy_id)
+        removed = 0
+        for mailbox, copy_ids in by_mailbox.items():
+            removed += await self._removal.remove(mailbox, copy_ids)
+        async with self._database.session() as session:
+            await LeavingRepository(session).forget_copies(owner_id, [event.id for event in events])
+        return removed

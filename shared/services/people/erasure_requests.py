@@ -1,0 +1,184 @@
+"""An erasure is asked for, looked over, confirmed by a second Admin (domain.md 15.3)."""
+
+from uuid import UUID, uuid4
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared import telemetry
+from shared.clock import Clock
+from shared.database.engine import Database
+from shared.database.models import User, UserErasure
+from shared.database.repositories.people import LeavingRepository, UserErasureRepository
+from shared.database.repositories.person_data import Person, PersonDataRepository, holdings
+from shared.database.repositories.users import UserRepository
+from shared.domain.caller import Caller
+from shared.domain.people import ALONE_AFTER, ErasureState, ErasureStep
+from shared.errors import Conflict, NotFound
+from shared.services.access import Access
+from shared.services.audit import AuditWriter
+from shared.services.people.export_files import folders_of
+from shared.services.people.leaving import Leaving
+from shared.storage import Storage
+
+
+class UserErasureService:
+    """What Admins do about an erasure; the erasing itself is Eraser's."""
+
+    def __init__(self, database: Database, clock: Clock, audit: AuditWriter, storage: Storage | None) -> None:
+        self._database = database
+        self._clock = clock
+        self._audit = audit
+        self._storage = storage
+        self._leaving = Leaving(clock, audit)
+
+    async def request(self, caller: Caller, user_id: UUID, *, remove_copies: bool) -> UserErasure:
+        """Ask for the erasure of a person; nothing is deleted yet, the preview says what would be.
+
+        Raises NotFound, and Conflict: what blocks it is named (``erasure_blocked``), and an open one is
+        (``erasure_open``).
+        """
+        files = await self._count_files(user_id)
+        async with self._database.session() as session:
+            access = await Access.of(session, caller)
+            await access.writable_user(user_id)
+            user = await self._locked(session, caller, user_id)
+            await refuse_blocked(session, user)
+            erasures = UserErasureRepository(session)
+            under_way = await erasures.open_of(user.id)
+            if under_way is not None:
+                raise Conflict(f"the erasure {under_way.id} is open", code="erasure_open")
+            erasure = await erasures.add(
+                UserErasure(
+                    id=uuid4(),
+                    tenant_id=user.tenant_id,
+                    user_id=user.id,
+                    requested_by=caller.actor,
+                    remove_copies=remove_copies,
+                    state=ErasureState.REQUESTED,
+                    step=ErasureStep.STOP,
+                    preview=await self._preview(session, user, files),
+                    report={},
+                    correlation_id=telemetry.correlation_id.get() or telemetry.new_correlation_id(),
+                    created_at=self._clock.now(),
+                )
+            )
+            await self._record(session, erasure, "user_erasure.requested")
+        return erasure
+
+    async def get(self, caller: Caller, erasure_id: UUID) -> UserErasure:
+        """An erasure of the tenant. Raises NotFound."""
+        async with self._database.session() as session:
+            await Access.of(session, caller)
+            return await _found(session, caller, erasure_id)
+
+    async def confirm(self, caller: Caller, erasure_id: UUID) -> UserErasure:
+        """Let it begin: at once nobody is served in his name any more. Confirming again goes on with it.
+
+        Raises NotFound, and Conflict naming why not: ``second_admin_needed`` for who asked for it, within
+        7 days; ``erasure_blocked``; ``erasure_over``; ``own_account``.
+        """
+        async with self._database.session() as session:
+            await Access.of(session, caller)
+            erasure = await _found(session, caller, erasure_id, lock=True)
+            if erasure.state in (ErasureState.COMPLETED, ErasureState.WITHDRAWN):
+                raise Conflict(f"the erasure is {erasure.state}", code="erasure_over")
+            if erasure.state == ErasureState.ERASING:
+                return erasure
+            if erasure.state == ErasureState.REQUESTED:
+                user = await self._locked(session, caller, erasure.user_id)
+                if caller.is_person(user.object_id):
+                    raise Conflict("nobody confirms his own erasure", code="own_account")
+                self._refuse_alone(caller, erasure)
+                await refuse_blocked(session, user)
+                await self._leaving.stop(session, user)
+                erasure.confirmed_by, erasure.confirmed_at = caller.actor, self._clock.now()
+            erasure.state, erasure.failure = ErasureState.ERASING, None
+            await session.flush()
+            await self._record(session, erasure, "user_erasure.confirmed")
+        return erasure
+
+    async def withdraw(self, caller: Caller, erasure_id: UUID) -> UserErasure:
+        """Take the request back. Raises NotFound, and Conflict once it has begun (``erasure_begun``)."""
+        async with self._database.session() as session:
+            await Access.of(session, caller)
+            erasure = await _found(session, caller, erasure_id, lock=True)
+            if erasure.state == ErasureState.WITHDRAWN:
+                return erasure
+            if erasure.state != ErasureState.REQUESTED:
+                raise Conflict("the erasure has begun", code="erasure_begun")
+            erasure.state, erasure.finished_at = ErasureState.WITHDRAWN, self._clock.now()
+            await session.flush()
+            await self._record(session, erasure, "user_erasure.withdrawn")
+        return erasure
+
+    def _refuse_alone(self, caller: Caller, erasure: UserErasure) -> None:
+        alone_from = erasure.created_at + ALONE_AFTER
+        if caller.actor == erasure.requested_by and self._clock.now() < alone_from:
+            raise Conflict(
+                f"a second Admin confirms it, or you yourself from {alone_from:%Y-%m-%dT%H:%M:%SZ} on",
+                code="second_admin_needed",
+            )
+
+    async def _locked(self, session: AsyncSession, caller: Caller, user_id: UUID) -> User:
+        user = await UserRepository(session).lock(caller.tenant_id, user_id)
+        if user is None:
+            raise NotFound("there is no such user")
+        return user
+
+    async def _preview(self, session: AsyncSession, user: User, files: int) -> dict[str, object]:
+        person = person_of(user)
+        data = PersonDataRepository(session)
+        counts = {holding.name: await data.count(holding, person) for holding in holdings()}
+        return {
+            "rows": {h.name: counts[h.name] for h in holdings() if not h.kept and counts[h.name]},
+            "kept": {h.name: counts[h.name] for h in holdings() if h.kept and counts[h.name]},
+            "files": files,
+            "copies": await LeavingRepository(session).count_copies(user.id),
+        }
+
+    async def _count_files(self, user_id: UUID) -> int:
+        if self._storage is None:
+            return 0
+        storage = self._storage
+        return sum([1 for folder in folders_of(user_id) async for _ in storage.files(folder)])
+
+    async def _record(self, session: AsyncSession, erasure: UserErasure, action: str) -> None:
+        await self._audit.record(
+            session,
+            action=action,
+            resource_type="user_erasure",
+            resource_id=str(erasure.id),
+            outcome="success",
+            changes={"state": str(erasure.state), "remove_copies": erasure.remove_copies},
+            on_behalf_of=erasure.user_id,
+        )
+
+
+async def refuse_blocked(session: AsyncSession, user: User) -> None:
+    """Raises Conflict (``erasure_blocked``) naming every legal hold and finalised period."""
+    reasons = []
+    if user.legal_hold_since is not None:
+        reasons.append(f"a legal hold since {user.legal_hold_since:%Y-%m-%d}: {user.legal_hold_reason}")
+    for lock in await LeavingRepository(session).finalised_periods(user.id):
+        whose = "" if lock.customer_key == "*" else f" of {lock.customer_key}"
+        reasons.append(f"the finalised period {_period(lock.period.lower, lock.period.upper)}{whose}")
+    if reasons:
+        raise Conflict(f"blocked by {'; '.join(reasons)}", code="erasure_blocked")
+
+
+def person_of(user: User) -> Person:
+    """The person of a row."""
+    return Person(user.id, user.tenant_id, user.object_id, user.address, user.display_name)
+
+
+async def _found(
+    session: AsyncSession, caller: Caller, erasure_id: UUID, *, lock: bool = False
+) -> UserErasure:
+    erasure = await UserErasureRepository(session).get(caller.tenant_id, erasure_id, lock=lock)
+    if erasure is None:
+        raise NotFound("there is no such erasure")
+    return erasure
+
+
+def _period(lower: object, upper: object) -> str:
+    return f"{lower or '…'} to {upper or '…'} (exclusive)"

@@ -1,0 +1,118 @@
+"""The files of an export: every table as JSON Lines, the appointments as a calendar (domain.md 15.2)."""
+
+import base64
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
+
+import orjson
+
+from shared.domain.audit_values import UNREADABLE, WITHHELD, restore
+from shared.services.audit import value_context
+from shared.services.person_keys import PersonKey
+
+if TYPE_CHECKING:
+    from icalendar import Event
+
+#: What the tables are called in the export.
+FILE_NAMES: Final = {
+    "users": "profile",
+    "archived_events": "archived-events",
+    "audit_entries": "audit",
+}
+CALENDAR_HEAD: Final = (
+    b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Admin Assistant//Export of a person's data//EN\r\n"
+    b"CALSCALE:GREGORIAN\r\n"
+)
+CALENDAR_TAIL: Final = b"END:VCALENDAR\r\n"
+_CLASSES: Final = {"private": "PRIVATE", "personal": "PRIVATE", "confidential": "CONFIDENTIAL"}
+
+
+def file_name(table: str) -> str:
+    """The JSON Lines file of a table."""
+    return f"{FILE_NAMES.get(table, table.replace('_', '-'))}.jsonl"
+
+
+def line(row: Mapping[str, Any]) -> bytes:
+    """A row as one line of JSON: times in UTC, bytes as base64, ranges as PostgreSQL writes them."""
+    return orjson.dumps(row, default=_plain, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, bytes | memoryview):
+        return base64.b64encode(value).decode("ascii")
+    return str(value)
+
+
+def opened(row: Mapping[str, Any], key: PersonKey | None) -> dict[str, Any]:
+    """An audit row with its personal values decrypted."""
+
+    def open_value(path: str, ciphertext: str | None) -> Any:
+        if ciphertext is None:
+            return WITHHELD
+        try:
+            return UNREADABLE if key is None else key.decrypt(ciphertext, value_context(row["id"], path))
+        except ValueError:
+            return UNREADABLE
+
+    return dict(row) | {"changes": restore(row["changes"], open_value)}
+
+
+def event(row: Mapping[str, Any]) -> bytes:
+    """An appointment as a VEVENT (RFC 5545): all-day ones as dates, the others in UTC."""
+    from icalendar import Event
+
+    found = Event()
+    found.add("uid", f"{row['id']}@admin-assistant")
+    found.add("dtstamp", row["updated_at"])
+    found.add("summary", row["subject"])
+    _times(found, row)
+    if row["body"]:
+        found.add("description", row["body"])
+    if row["location"]:
+        found.add("location", row["location"])
+    if row["categories"]:
+        found.add("categories", row["categories"])
+    found.add("class", _CLASSES.get(row["sensitivity"], "PUBLIC"))
+    found.add("transp", "TRANSPARENT" if row["show_as"] == "free" else "OPAQUE")
+    if row["is_cancelled"]:
+        found.add("status", "CANCELLED")
+    if row["organizer"]:
+        _person(found, "organizer", row["organizer"])
+    for attendee in row["attendees"]:
+        _person(found, "attendee", attendee)
+    return bytes(found.to_ical())
+
+
+def _times(found: "Event", row: Mapping[str, Any]) -> None:
+    start, end = row["start_at"], row["end_at"]
+    if row["is_all_day"]:
+        # Kept as the midnights of its dates, tagged UTC.
+        start, end = start.date(), max(end.date(), start.date() + timedelta(days=1))
+    found.add("dtstart", start)
+    found.add("dtend", end)
+
+
+def _person(found: "Event", name: str, person: Mapping[str, Any]) -> None:
+    from icalendar import vCalAddress, vText
+
+    address = vCalAddress(f"mailto:{person.get('address') or ''}")
+    if person.get("name"):
+        address.params["cn"] = vText(person["name"])
+    found.add(name, address)
+
+
+def object_name(owner_id: UUID, export_id: UUID) -> str:
+    """Where the export lies in storage."""
+    return f"{folder_of(owner_id)}{export_id}.zip"
+
+
+def folder_of(owner_id: UUID) -> str:
+    """Where all exports of a person lie."""
+    return f"exports/{owner_id}/"
+
+
+def folders_of(owner_id: UUID) -> tuple[str, ...]:
+    """Where all files of a person lie, whatever they are: an erasure deletes what is in them."""
+    return (folder_of(owner_id),)

@@ -1,0 +1,353 @@
+"""Everything we hold on a person, in one file (domain.md 15.2)."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+import orjson
+
+from shared import telemetry
+from shared.clock import Clock
+from shared.database.engine import Database
+from shared.database.models import User, UserExport
+from shared.database.repositories.people import UserExportRepository
+from shared.database.repositories.person_data import Holding, Person, PersonDataRepository, holdings
+from shared.database.repositories.users import UserRepository
+from shared.domain.caller import Caller
+from shared.domain.people import ExportState
+from shared.errors import Conflict, NotFound, Unavailable
+from shared.services.access import Access
+from shared.services.audit import AuditWriter
+from shared.services.people import export_files
+from shared.services.people.zip_stream import ZipStream
+from shared.services.person_keys import PersonKey, PersonKeys
+from shared.settings import Settings
+from shared.storage import Storage
+
+#: Rows read in one transaction.
+PAGE_ROWS: Final = 500
+#: The largest part of a file that one answer carries, in bytes.
+PART_BYTES: Final = 16 * 1024 * 1024
+#: An orchestration that was just started needs a moment to show up before anybody asks where it is.
+DRIVE_AGAIN_AFTER: Final = timedelta(minutes=2)
+_AT_ONCE: Final = 100
+_FORMAT: Final = 1
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """The export a request led to; ``created`` is False where one was being prepared already."""
+
+    export: UserExport
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a file from ``offset`` on; ``following`` is where the next one starts, None at the end."""
+
+    content: bytes
+    offset: int
+    total: int
+    following: int | None
+
+
+class UserExportService:
+    """Requests, prepares and hands out exports; they are deleted after ``user_export_days``."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        audit: AuditWriter,
+        settings: Settings,
+        storage: Storage | None,
+        keys: PersonKeys | None,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._audit = audit
+        self._days = settings.user_export_days
+        self._given_storage = storage
+        self._keys = keys
+
+    async def request(self, caller: Caller, user_id: UUID) -> Requested:
+        """Ask for an export of a person's data: he himself, or an Admin; one at a time.
+
+        Raises NotFound, and Unavailable where no storage is set.
+        """
+        _ = self._storage
+        async with self._database.session() as session:
+            access = await Access.of(session, caller)
+            user = await access.writable_user(user_id)
+            # Two requests at once: the second waits for the first and finds its export.
+            if await UserRepository(session).lock(caller.tenant_id, user.id) is None:
+                raise NotFound("there is no such user")
+            exports = UserExportRepository(session)
+            under_way = await exports.open_of(user.id)
+            if under_way is not None:
+                return Requested(under_way, created=False)
+            export = await exports.add(
+                UserExport(
+                    id=uuid4(),
+                    tenant_id=user.tenant_id,
+                    owner_id=user.id,
+                    requested_by=caller.actor,
+                    state=ExportState.QUEUED,
+                    parts_done=0,
+                    parts_total=len(holdings()) + 1,
+                    rows=0,
+                    correlation_id=telemetry.correlation_id.get() or telemetry.new_correlation_id(),
+                    created_at=self._clock.now(),
+                )
+            )
+            await self._record(export, session, "user_export.requested")
+        return Requested(export, created=True)
+
+    async def get(self, caller: Caller, export_id: UUID) -> UserExport:
+        """An export of the caller, or for an Admin of anyone of the tenant. Raises NotFound."""
+        async with self._database.session() as session:
+            access = await Access.of(session, caller)
+            export = await UserExportRepository(session).get(
+                caller.tenant_id, export_id, access.writable_owner
+            )
+        if export is None or (export.expires_at is not None and export.expires_at <= self._clock.now()):
+            raise NotFound("there is no such export")
+        return export
+
+    async def content(self, caller: Caller, export_id: UUID, offset: int) -> Part:
+        """A part of the file; the first one is audited.
+
+        Raises NotFound, and Conflict (``export_not_ready``) while it is being prepared or after it failed.
+        """
+        export = await self.get(caller, export_id)
+        if export.state != ExportState.READY or export.size_bytes is None:
+            raise Conflict("the export is not ready", code="export_not_ready")
+        name = export_files.object_name(export.owner_id, export.id)
+        part = await self._storage.read(name, offset, PART_BYTES)
+        if offset == 0:
+            async with self._database.session() as session:
+                await self._record(export, session, "user_export.downloaded")
+        end = offset + len(part)
+        return Part(part, offset, export.size_bytes, end if part and end < export.size_bytes else None)
+
+    @asynccontextmanager
+    async def acting_for(self, export_id: UUID) -> AsyncIterator[None]:
+        """Act with the correlation of the export, in the name of who asked for it. Raises NotFound."""
+        async with self._database.session() as session:
+            export = await UserExportRepository(session).get_unscoped(export_id)
+        if export is None:
+            raise NotFound("there is no such export")
+        caller = Caller(export.tenant_id, None, export.requested_by, frozenset(), app_only=True)
+        with telemetry.bind(caller=caller, correlation=export.correlation_id):
+            yield
+
+    async def prepare(self, export_id: UUID) -> ExportState | None:
+        """Write the file; doing it again replaces it. None when the person or the export is gone.
+
+        Each table is read page by page while the file grows in storage. Raises Unavailable.
+        """
+        async with self._database.session() as session:
+            export = await UserExportRepository(session).get_unscoped(export_id, lock=True)
+            if export is None or export.state not in (ExportState.QUEUED, ExportState.RUNNING):
+                return None if export is None else ExportState(export.state)
+            export.state = ExportState.RUNNING
+            user = await UserRepository(session).get(export.tenant_id, export.owner_id)
+            person = _person(user) if user is not None else None
+        if person is None:
+            return None
+        name = export_files.object_name(export.owner_id, export_id)
+        writer = _Writer(self._database, person, export_id, self._clock.now(), await self._key_of(person))
+        written = await self._storage.write(name, writer.chunks())
+        async with self._database.session() as session:
+            found = await UserExportRepository(session).get_unscoped(export_id, lock=True)
+            if found is not None:
+                now = self._clock.now()
+                found.state, found.finished_at = ExportState.READY, now
+                found.expires_at = now + timedelta(days=self._days)
+                found.size_bytes, found.sha256 = written.size, written.sha256
+                found.parts_done, found.rows, found.failure = found.parts_total, writer.rows, None
+                await self._record(found, session, "user_export.prepared")
+        if found is None:
+            # He was erased meanwhile: nothing of him stays behind.
+            await self._storage.delete(name)
+            return None
+        return ExportState.READY
+
+    async def fail(self, export_id: UUID, reason: str) -> None:
+        """It could not be prepared; another one may be asked for."""
+        async with self._database.session() as session:
+            export = await UserExportRepository(session).get_unscoped(export_id, lock=True)
+            if export is not None and export.state in (ExportState.QUEUED, ExportState.RUNNING):
+                now = self._clock.now()
+                export.state, export.failure, export.finished_at = ExportState.FAILED, reason[:200], now
+                export.expires_at = now + timedelta(days=self._days)
+                await self._record(export, session, "user_export.failed", failed=True)
+
+    async def sweep(self) -> int:
+        """Delete the exports whose time is over, and files that no export belongs to; how many that were."""
+        if self._given_storage is None:
+            return 0
+        swept = 0
+        while True:
+            async with self._database.session() as session:
+                exports = UserExportRepository(session)
+                expired = await exports.expired_unscoped(self._clock.now(), _AT_ONCE)
+                for export in expired:
+                    await self._storage.delete(export_files.object_name(export.owner_id, export.id))
+                    await exports.remove(export)
+            swept += len(expired)
+            if len(expired) < _AT_ONCE:
+                return swept + await self._sweep_files()
+
+    async def to_drive(self) -> list[UUID]:
+        """Exports that should have a living orchestration."""
+        async with self._database.session() as session:
+            before = self._clock.now() - DRIVE_AGAIN_AFTER
+            return await UserExportRepository(session).to_drive_unscoped(before, _AT_ONCE)
+
+    async def mark_dispatched(self, export_id: UUID) -> None:
+        """The export's orchestration was started."""
+        async with self._database.session() as session:
+            await UserExportRepository(session).set_dispatched(export_id, self._clock.now())
+
+    async def _sweep_files(self) -> int:
+        """A worker that died left a file whose export is gone; a young one may still be being written."""
+        before = datetime.now(UTC) - timedelta(days=1)
+        names: dict[UUID, str] = {}
+        async for file in self._storage.files("exports/"):
+            export_id = _id_of(file.name)
+            if export_id is not None and file.modified < before:
+                names[export_id] = file.name
+        async with self._database.session() as session:
+            known = await UserExportRepository(session).known_unscoped(list(names))
+        orphans = [name for export_id, name in names.items() if export_id not in known]
+        for name in orphans:
+            await self._storage.delete(name)
+        return len(orphans)
+
+    @property
+    def _storage(self) -> Storage:
+        if self._given_storage is None:
+            raise Unavailable("no storage is set: exports cannot be prepared", code="storage_not_set")
+        return self._given_storage
+
+    async def _key_of(self, person: Person) -> PersonKey | None:
+        return (await self._keys.for_reading([person.id])).get(person.id) if self._keys else None
+
+    async def _record(self, export: UserExport, session: Any, action: str, *, failed: bool = False) -> None:
+        await self._audit.record(
+            session,
+            action=action,
+            resource_type="user_export",
+            resource_id=str(export.id),
+            outcome="failure" if failed else "success",
+            changes={"state": str(export.state), "rows": export.rows},
+            on_behalf_of=export.owner_id,
+        )
+
+
+class _Writer:
+    """Writes the archive of one person; ``rows`` counts as it goes."""
+
+    def __init__(
+        self, database: Database, person: Person, export_id: UUID, now: datetime, key: PersonKey | None
+    ) -> None:
+        self._database = database
+        self._person = person
+        self._export_id = export_id
+        self._now = now
+        self._key = key
+        self._counts: dict[str, int] = {}
+        self.rows = 0
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The archive, piece by piece."""
+        with closing(ZipStream(self._now)) as archive:
+            async for chunk in self._files(archive):
+                yield chunk
+            archive.close()
+            yield archive.take()
+
+    async def _files(self, archive: ZipStream) -> AsyncIterator[bytes]:
+        parents_first = list(reversed(holdings()))
+        for done, holding in enumerate(parents_first):
+            await self._progress(done)
+            name = export_files.file_name(holding.name)
+            archive.begin(name)
+            count = 0
+            async for page in self._pages(holding):
+                for row in page:
+                    archive.write(self._line(holding, row))
+                count += len(page)
+                yield archive.take()
+            archive.end()
+            self._counts[name] = count
+            self.rows += count
+        await self._progress(len(parents_first))
+        async for chunk in self._calendar(archive):
+            yield chunk
+        archive.begin("manifest.json")
+        archive.write(self._manifest())
+
+    async def _calendar(self, archive: ZipStream) -> AsyncIterator[bytes]:
+        appointments = next(each for each in holdings() if each.name == "appointments")
+        archive.begin("appointments.ics")
+        archive.write(export_files.CALENDAR_HEAD)
+        async for page in self._pages(appointments):
+            for row in page:
+                archive.write(export_files.event(row))
+            yield archive.take()
+        archive.write(export_files.CALENDAR_TAIL)
+        archive.end()
+
+    def _manifest(self) -> bytes:
+        facts = {
+            "format": _FORMAT,
+            "person": self._person.id,
+            "made_at": self._now,
+            "rows": self._counts,
+        }
+        return orjson.dumps(facts, default=str, option=orjson.OPT_INDENT_2)
+
+    def _line(self, holding: Holding, row: dict[str, Any]) -> bytes:
+        return export_files.line(
+            export_files.opened(row, self._key) if holding.name == "audit_entries" else row
+        )
+
+    async def _pages(self, holding: Holding) -> AsyncIterator[list[dict[str, Any]]]:
+        after: Sequence[Any] | None = None
+        while True:
+            async with self._database.session() as session:
+                page = await PersonDataRepository(session).page(holding, self._person, after, PAGE_ROWS)
+            if not page:
+                return
+            yield page
+            if len(page) < PAGE_ROWS:
+                return
+            after = [page[-1][column.name] for column in holding.table.primary_key.columns]
+            # Compressing a page takes a while: others get their turn.
+            await asyncio.sleep(0)
+
+    async def _progress(self, done: int) -> None:
+        async with self._database.session() as session:
+            wanted = await UserExportRepository(session).set_progress(self._export_id, done, self.rows)
+        if not wanted:
+            raise NotFound("nobody wants the export any more")
+
+
+def _person(user: User) -> Person:
+    return Person(user.id, user.tenant_id, user.object_id, user.address, user.display_name)
+
+
+def _id_of(name: str) -> UUID | None:
+    try:
+        return UUID(name.rpartition("/")[2].removesuffix(".zip"))
+    except ValueError:
+        return None

@@ -1,0 +1,79 @@
+"""What stops when a person leaves, whether he is offboarded or erased (domain.md 15.1)."""
+
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.clock import Clock
+from shared.database.models import ArchiveRun, User
+from shared.database.repositories.people import LeavingRepository
+from shared.domain.archive_run import RunState
+from shared.domain.outcome import RunReport
+from shared.services.audit import AuditWriter
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """What was going on: runs that had not begun are over, those that had are asked to end."""
+
+    runs_cancelled: int
+    runs_ending: int
+    verifications_ended: int
+    jobs_paused: int
+    deactivated: bool
+
+
+class Leaving:
+    """Stops a person's work in the transaction of whoever lets him go; doing it again changes nothing."""
+
+    def __init__(self, clock: Clock, audit: AuditWriter) -> None:
+        self._clock = clock
+        self._audit = audit
+
+    async def stop(self, session: AsyncSession, user: User) -> Stopped:
+        """Ask his runs to end, pause his jobs, deactivate him. ``user`` is locked by the transaction.
+
+        What a run has sent to Graph is still settled by it (design.md, Archive).
+        """
+        leaving = LeavingRepository(session)
+        cancelled, ending = await self._stop_runs(session, leaving, user)
+        paused = await leaving.pause_jobs(user.id)
+        # The dispatcher may have queued one more while the jobs were waited for.
+        late = await self._stop_runs(session, leaving, user)
+        reason = "its owner left"
+        ended = await leaving.end_verifications(user.id, reason, self._clock.now())
+        deactivated = user.active
+        if deactivated:
+            user.active = False
+            user.version += 1
+            user.updated_at = self._clock.now()
+        return Stopped(cancelled + late[0], ending + late[1], len(ended), len(paused), deactivated)
+
+    async def _stop_runs(
+        self, session: AsyncSession, leaving: LeavingRepository, user: User
+    ) -> tuple[int, int]:
+        cancelled = ending = 0
+        for run in await leaving.open_runs(user.id):
+            if run.cancel_requested:
+                continue
+            begun = run.state == RunState.RUNNING
+            await self._stop_run(session, run, begun=begun)
+            ending += begun
+            cancelled += not begun
+        await session.flush()
+        return cancelled, ending
+
+    async def _stop_run(self, session: AsyncSession, run: ArchiveRun, *, begun: bool) -> None:
+        run.cancel_requested = True
+        if not begun:
+            run.state, run.finished_at = RunState.CANCELLED, self._clock.now()
+            run.report = RunReport.of(0, {}).to_json() | {"reason": "its owner left before it began"}
+        await self._audit.record(
+            session,
+            action="archive_run.cancel_requested" if begun else "archive_run.cancelled",
+            resource_type="archive_run",
+            resource_id=str(run.id),
+            outcome="success",
+            changes={"after": {"cancel_requested": True, "state": str(run.state)}},
+            on_behalf_of=run.owner_id,
+        )

@@ -1,0 +1,80 @@
+"""A legal hold: nothing of the person may be erased while it lasts (domain.md 15.3)."""
+
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.clock import Clock
+from shared.database.engine import Database
+from shared.database.models import User
+from shared.database.repositories.users import UserRepository
+from shared.domain.caller import Caller
+from shared.domain.expected_version import ExpectedVersion
+from shared.errors import NotFound
+from shared.services.access import Access
+from shared.services.audit import AuditWriter
+from shared.services.people.users import refuse_erased
+
+
+class LegalHoldService:
+    """Sets and lifts holds on people of the caller's tenant."""
+
+    def __init__(self, database: Database, clock: Clock, audit: AuditWriter) -> None:
+        self._database = database
+        self._clock = clock
+        self._audit = audit
+
+    async def get(self, caller: Caller, user_id: UUID) -> User:
+        """The person who is on hold. Raises NotFound for him and for a hold there is not."""
+        async with self._database.session() as session:
+            access = await Access.of(session, caller)
+            user = await access.writable_user(user_id)
+        if not user.legal_hold:
+            raise NotFound("there is no legal hold on this user")
+        return user
+
+    async def set(self, caller: Caller, user_id: UUID, reason: str, expected: ExpectedVersion) -> User:
+        """Set it, or change its reason. Raises NotFound, PreconditionFailed; Conflict while he is erased."""
+        async with self._database.session() as session:
+            user = await self._locked(session, caller, user_id, expected)
+            await refuse_erased(session, user)
+            if user.legal_hold_reason != reason:
+                user.legal_hold_since = user.legal_hold_since or self._clock.now()
+                user.legal_hold_reason = reason
+                await self._changed(session, user, "user.legal_hold_set", reason)
+        return user
+
+    async def lift(self, caller: Caller, user_id: UUID, expected: ExpectedVersion) -> None:
+        """Lift it. Raises NotFound for the person and for a hold there is not, and PreconditionFailed."""
+        async with self._database.session() as session:
+            user = await self._locked(session, caller, user_id, expected)
+            if not user.legal_hold:
+                raise NotFound("there is no legal hold on this user")
+            reason, user.legal_hold_reason, user.legal_hold_since = user.legal_hold_reason, None, None
+            await self._changed(session, user, "user.legal_hold_lifted", reason)
+
+    async def _locked(
+        self, session: AsyncSession, caller: Caller, user_id: UUID, expected: ExpectedVersion
+    ) -> User:
+        access = await Access.of(session, caller)
+        await access.writable_user(user_id)
+        user = await UserRepository(session).lock(caller.tenant_id, user_id)
+        if user is None:
+            raise NotFound("there is no such user")
+        expected.check(user.version)
+        return user
+
+    async def _changed(self, session: AsyncSession, user: User, action: str, reason: str | None) -> None:
+        user.version += 1
+        user.updated_at = self._clock.now()
+        await session.flush()
+        await self._audit.record(
+            session,
+            action=action,
+            resource_type="user",
+            resource_id=str(user.id),
+            outcome="success",
+            # What people write about a person is personal: it is encrypted with his key.
+            changes={"note": reason},
+            on_behalf_of=user.id,
+        )

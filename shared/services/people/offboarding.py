@@ -1,0 +1,72 @@
+"""A person leaves: his work stops, his archive stays (domain.md 15.1)."""
+
+from dataclasses import asdict, dataclass
+from uuid import UUID
+
+from shared.clock import Clock
+from shared.database.engine import Database
+from shared.database.models import User
+from shared.database.repositories.people import LeavingRepository
+from shared.database.repositories.users import UserRepository
+from shared.domain.caller import Caller
+from shared.domain.expected_version import ExpectedVersion
+from shared.errors import Conflict, NotFound
+from shared.services.access import Access
+from shared.services.audit import AuditWriter
+from shared.services.people.leaving import Leaving, Stopped
+
+
+@dataclass(frozen=True, slots=True)
+class Offboarded:
+    """The person, and what was stopped just now."""
+
+    user: User
+    stopped: Stopped
+    overlaps_expiring: int
+
+
+class OffboardingService:
+    """Offboards people of the caller's tenant."""
+
+    def __init__(self, database: Database, clock: Clock, audit: AuditWriter) -> None:
+        self._database = database
+        self._clock = clock
+        self._audit = audit
+        self._leaving = Leaving(clock, audit)
+
+    async def offboard(self, caller: Caller, user_id: UUID, expected: ExpectedVersion) -> Offboarded:
+        """Stop everything that is done for him and deactivate him, in one transaction.
+
+        A run that has begun settles what it sent and ends before its next batch. Raises NotFound,
+        PreconditionFailed, and Conflict for an Admin who would lock himself out.
+        """
+        async with self._database.session() as session:
+            access = await Access.of(session, caller)
+            await access.writable_user(user_id)
+            user = await UserRepository(session).lock(caller.tenant_id, user_id)
+            if user is None:
+                raise NotFound("there is no such user")
+            expected.check(user.version)
+            if caller.is_person(user.object_id):
+                raise Conflict("nobody offboards himself", code="own_account")
+            stopped = await self._leaving.stop(session, user)
+            # The timer expires them, which archives what waited for his decision (domain.md 5.8).
+            overlaps = await LeavingRepository(session).let_overlaps_expire(user.id, self._clock.now())
+            first = user.offboarded_at is None
+            if first:
+                user.offboarded_at = self._clock.now()
+                if not stopped.deactivated:
+                    user.version += 1
+                    user.updated_at = user.offboarded_at
+            if first or overlaps or stopped != Stopped(0, 0, 0, 0, deactivated=False):
+                await session.flush()
+                await self._audit.record(
+                    session,
+                    action="user.offboarded",
+                    resource_type="user",
+                    resource_id=str(user.id),
+                    outcome="success",
+                    changes={"after": asdict(stopped) | {"overlaps_expiring": overlaps}},
+                    on_behalf_of=user.id,
+                )
+        return Offboarded(user, stopped, overlaps)

@@ -1,0 +1,70 @@
+"""Locking a period, so that no run writes into it any more (domain.md 2.8; design.md, Database)."""
+
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.clock import Clock
+from shared.database.models import PeriodLock
+from shared.database.repositories.period_locks import PeriodLockRepository
+from shared.domain.caller import Caller
+from shared.domain.locked_periods import LockedPeriod
+from shared.errors import Conflict
+from shared.services.archiving.locking import is_locked
+from shared.services.audit import AuditWriter
+
+#: A batch is answered, or its lease is over, within about this time.
+_ANSWERED_WITHIN_SECONDS = 45
+
+
+class PeriodLocking:
+    """Locks and reopens periods within the transaction of whoever finalises."""
+
+    def __init__(self, clock: Clock, audit: AuditWriter) -> None:
+        self._clock = clock
+        self._audit = audit
+
+    async def lock(
+        self, session: AsyncSession, caller: Caller, owner_id: UUID, period: LockedPeriod
+    ) -> PeriodLock:
+        """Lock the owner's period. From now to the end of the transaction none of his writes is sent.
+
+        Raises Conflict, with Retry-After, while writes into the period are under way, and AlreadyExists
+        where a part of it is locked for the same customer.
+        """
+        locks = PeriodLockRepository(session)
+        for write in await locks.lock_turn(owner_id):
+            if is_locked(write, [period], ZoneInfo(write["time_zone"])):
+                raise Conflict(
+                    "a run is writing into this period; ask again",
+                    code="period_in_use",
+                    retry_after=_ANSWERED_WITHIN_SECONDS,
+                )
+        lock = await locks.add(caller.tenant_id, owner_id, period, caller.actor, self._clock.now())
+        await self._audit.record(
+            session,
+            action="period.locked",
+            resource_type="period_lock",
+            resource_id=str(lock.id),
+            outcome="success",
+            changes={"after": {"first": period.first.isoformat(), "after": period.after.isoformat()}},
+            on_behalf_of=owner_id,
+        )
+        return lock
+
+    async def reopen(self, session: AsyncSession, caller: Caller, owner_id: UUID, lock_id: UUID) -> bool:
+        """Let runs write into the period again; False if it was not locked."""
+        now = self._clock.now()
+        reopened = await PeriodLockRepository(session).reopen(owner_id, lock_id, caller.actor, now)
+        if reopened:
+            await self._audit.record(
+                session,
+                action="period.reopened",
+                resource_type="period_lock",
+                resource_id=str(lock_id),
+                outcome="success",
+                changes={},
+                on_behalf_of=owner_id,
+            )
+        return reopened

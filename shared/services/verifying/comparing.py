@@ -1,0 +1,340 @@
+"""Comparing one stretch of time: source, record and archive calendar, each read by itself (domain.md 2.15).
+
+What is read goes page by page into a table, where the three are matched by key: nothing holds the stretch.
+What looks different is read once more before it is said, since a run may have been at work meanwhile.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.database.repositories.verification_findings import VerificationFindingRepository
+from shared.database.repositories.verifications import VerificationRepository
+from shared.domain.archived_event import ArchivedEventState
+from shared.domain.modifications import Modification
+from shared.domain.recorded_copy import RecordedCopy
+from shared.domain.revision import modified_revision, revision, source_revision
+from shared.domain.source_event import SourceEvent, source_key
+from shared.domain.verification import FindingKind, FindingReason, Stretch, percent
+from shared.domain.window import Window, local_day_start
+from shared.graph.copy_codec import Copy, differing_fields
+from shared.services.archiving.context import ArchivingPorts
+from shared.services.verifying.context import VerificationContext
+from shared.services.verifying.findings import (
+    Finding,
+    about_record,
+    edited,
+    not_archived,
+    owning_start,
+    unknown,
+)
+
+_CHUNK = 200
+_WITH_COPY = (
+    ArchivedEventState.PRESENT,
+    ArchivedEventState.SOURCE_DELETED,
+    ArchivedEventState.REMOVED_BY_OWNER,
+)
+_FOLLOWS_SOURCE = (ArchivedEventState.PRESENT, ArchivedEventState.MERGED)
+
+
+class Superseded(Exception):
+    """Another attempt compares, or the verification is over: stop, write nothing more."""
+
+
+@dataclass(slots=True)
+class _Tally:
+    """How much was compared."""
+
+    sources: int = 0
+    records: int = 0
+    copies: int = 0
+
+
+class StretchComparison:
+    """One stretch of one verification, under one attempt."""
+
+    def __init__(
+        self, ports: ArchivingPorts, context: VerificationContext, attempt: int, stretch: Stretch
+    ) -> None:
+        self._ports = ports
+        self._context = context
+        self._attempt = attempt
+        self._stretch = stretch
+        self._window = Window(stretch.start, stretch.end, context.zone)
+        self._tally = _Tally()
+
+    async def run(self) -> None:
+        """Read both calendars, match them with the record, keep what differs. Raises Superseded."""
+        async with self._session() as session:
+            await self._findings(session).restart_stretch(self._context.verification_id, self._stretch.start)
+        await self._read_source()
+        await self._read_archive()
+        await self._go_through_record()
+        await self._find_unrecorded()
+        context, tally = self._context, self._tally
+        async with self._session() as session:
+            await self._findings(session).forget_items(context.verification_id)
+            await VerificationRepository(session).advance(
+                context.verification_id,
+                self._attempt,
+                self._stretch.end,
+                percent(context.window_start, self._stretch.end, context.window_end),
+                sources=tally.sources,
+                records=tally.records,
+                copies=tally.copies,
+            )
+
+    @asynccontextmanager
+    async def _session(self) -> AsyncIterator[AsyncSession]:
+        """A transaction that no other attempt can overtake."""
+        async with self._ports.database.session() as session:
+            held = await VerificationRepository(session).hold(self._context.verification_id, self._attempt)
+            if not held:
+                raise Superseded
+            yield session
+
+    def _findings(self, session: AsyncSession) -> VerificationFindingRepository:
+        return VerificationFindingRepository(session)
+
+    async def _read_source(self) -> None:
+        pages = self._ports.calendars.read_window(
+            self._context.source_mailbox, self._context.source_calendar_id, *self._window.read_range
+        )
+        async with aclosing(pages):
+            async for page in pages:
+                rows = [
+                    {
+                        "key": source_key(event),
+                        "reference": event.id,
+                        "revision": revision(event),
+                        "starts_at": self._start(event).isoformat(),
+                        "owned": True,
+                    }
+                    for event in page
+                    if self._window.owns(event)
+                ]
+                self._tally.sources += len(rows)
+                async with self._session() as session:
+                    await self._findings(session).add_items(self._context.verification_id, "source", rows)
+
+    async def _read_archive(self) -> None:
+        pages = self._ports.calendars.read_copies(
+            self._context.archive_mailbox, self._context.archive_calendar_id, *self._window.read_range
+        )
+        async with aclosing(pages):
+            async for page in pages:
+                await self._archive_page(page)
+
+    async def _archive_page(self, page: Sequence[Copy]) -> None:
+        context = self._context
+        async with self._session() as session:
+            recorded = await self._findings(session).recorded_by_archive_keys(
+                context.tenant_id,
+                context.configuration_id,
+                sorted({copy.archive_key for copy in page if copy.archive_key}),
+            )
+        rows, found, suspects = [], list[Finding](), list[UUID]()
+        for copy in page:
+            start = owning_start(copy, context)
+            owned = self._stretch.start <= start < self._stretch.end
+            row = recorded.get(copy.archive_key) if copy.archive_key else None
+            self._tally.copies += owned
+            if row is None:
+                if owned:
+                    found.append(unknown(copy, start))
+                continue
+            if row.configuration_id != context.configuration_id:
+                continue
+            rows.append(
+                {
+                    "key": copy.archive_key,
+                    "reference": copy.id,
+                    "revision": copy.revision,
+                    "starts_at": start.isoformat(),
+                    "owned": owned,
+                }
+            )
+            if copy.id == row.copy_id and row.record is not None and differing_fields(copy, row.record):
+                suspects.append(row.id)
+        async with self._session() as session:
+            await self._findings(session).add_items(context.verification_id, "copy", rows)
+        await self._keep(found)
+        for first in range(0, len(suspects), _CHUNK):
+            await self._judge_copies(suspects[first : first + _CHUNK])
+
+    async def _go_through_record(self) -> None:
+        after: RecordedCopy | None = None
+        while True:
+            async with self._session() as session:
+                findings = self._findings(session)
+                rows = await findings.recorded_of_stretch(
+                    self._context.owner_id,
+                    self._context.configuration_id,
+                    self._stretch.start,
+                    self._stretch.end,
+                    _CHUNK,
+                    after,
+                )
+                sources = await findings.sources_of(
+                    self._context.verification_id, [row.source_key for row in rows]
+                )
+                copies = await findings.copies_of(
+                    self._context.verification_id, [row.archive_key for row in rows]
+                )
+            self._tally.records += len(rows)
+            await self._judge_copies(
+                [row.id for row in rows if _needs_copy(row) and copies.get(row.archive_key) != [row.copy_id]]
+            )
+            await self._judge_sources(
+                [
+                    row.id
+                    for row in rows
+                    if row.state in _FOLLOWS_SOURCE
+                    and _expected(row, sources.get(row.source_key)) != source_revision(row.revision)
+                ]
+            )
+            if len(rows) < _CHUNK:
+                return
+            after = rows[-1]
+
+    async def _judge_copies(self, ids: Sequence[UUID]) -> None:
+        """Look at copies by their ids: gone, replaced, doubled or edited."""
+        if not ids:
+            return
+        async with self._session() as session:
+            rows = await self._recorded(session, ids)
+            seen = await self._findings(session).copies_of(
+                self._context.verification_id, [row.archive_key for row in rows]
+            )
+        wanted = {row.copy_id for row in rows if row.copy_id}
+        wanted |= {copy_id for row in rows for copy_id in seen.get(row.archive_key, ())}
+        alive = await self._ports.calendars.get_copies(
+            self._context.archive_mailbox, self._context.archive_calendar_id, sorted(wanted)
+        )
+        found: list[Finding] = []
+        for row in rows:
+            own = alive.get(row.copy_id) if row.copy_id else None
+            others = [
+                copy
+                for copy_id in seen.get(row.archive_key, ())
+                if copy_id != row.copy_id and (copy := alive.get(copy_id)) is not None
+            ]
+            found += _judged(row, own, others)
+        await self._keep(found)
+
+    async def _judge_sources(self, ids: Sequence[UUID]) -> None:
+        """Look at sources by their ids: changed, or gone."""
+        if not ids:
+            return
+        async with self._session() as session:
+            rows = await self._recorded(session, ids)
+        events = await self._ports.calendars.get_events(
+            self._context.source_mailbox, None, [row.source_id for row in rows]
+        )
+        found: list[Finding] = []
+        for row in rows:
+            event = events.get(row.source_id)
+            if event is None or not _is_source_of(event, row):
+                found.append(about_record(row, FindingKind.SOURCE_CHANGED, FindingReason.SOURCE_GONE))
+            elif _expected(row, revision(event)) != source_revision(row.revision):
+                found.append(about_record(row, FindingKind.SOURCE_CHANGED, FindingReason.REVISION_DIFFERS))
+        await self._keep(found)
+
+    async def _recorded(self, session: AsyncSession, ids: Sequence[UUID]) -> list[RecordedCopy]:
+        """The rows as they are now, without those of which a write is under way."""
+        rows = await self._findings(session).recorded(
+            self._context.owner_id, self._context.configuration_id, ids
+        )
+        return [row for row in rows if not row.busy]
+
+    async def _find_unrecorded(self) -> None:
+        after = ""
+        while True:
+            async with self._session() as session:
+                rows = await self._findings(session).unrecorded_sources(
+                    self._context.verification_id, self._context.configuration_id, after, _CHUNK
+                )
+            await self._keep([not_archived(row["key"], row["starts_at"]) for row in rows])
+            if len(rows) < _CHUNK:
+                return
+            after = rows[-1]["key"]
+
+    async def _keep(self, found: Sequence[Finding]) -> None:
+        """Write findings down; an edit that was not known yet is recorded as the owner's."""
+        if not found:
+            return
+        context = self._context
+        edits = {
+            UUID(each["archived_event_id"]): each["detail"]["content"]
+            for each in found
+            if each["kind"] == FindingKind.EDITED
+        }
+        async with self._session() as session:
+            findings = self._findings(session)
+            known = await findings.known_edits(context.verification_id, context.owner_id, edits)
+            await findings.add(
+                context.verification_id,
+                context.owner_id,
+                context.configuration_id,
+                self._stretch.start,
+                found,
+                self._ports.clock.now(),
+            )
+            new = sorted(str(each) for each in edits.keys() - known)
+            if new:
+                await self._ports.audit.record(
+                    session,
+                    action="archived_event.edited_by_owner",
+                    resource_type="verification",
+                    resource_id=str(context.verification_id),
+                    outcome="success",
+                    changes={"archived_events": new},
+                    on_behalf_of=context.owner_id,
+                )
+
+    def _start(self, event: SourceEvent) -> datetime:
+        return local_day_start(event.start.date(), self._context.zone) if event.is_all_day else event.start
+
+
+def _needs_copy(row: RecordedCopy) -> bool:
+    return not row.busy and row.state in (*_WITH_COPY, ArchivedEventState.CREATING)
+
+
+def _judged(row: RecordedCopy, own: Copy | None, others: Sequence[Copy]) -> list[Finding]:
+    """What is to be said of a record, its own copy and further ones with the same key."""
+    found: list[Finding] = []
+    if len(others) + (own is not None) > 1:
+        copies = [copy.id for copy in ([own] if own is not None else []) + list(others)]
+        found.append(about_record(row, FindingKind.DOUBLED, FindingReason.SEVERAL_COPIES, copies=copies))
+    if own is not None:
+        fields = differing_fields(own, row.record) if row.record is not None else []
+        if fields:
+            found.append(edited(row, own, FindingReason.CONTENT_DIFFERS, fields))
+    elif others:
+        fields = differing_fields(others[0], row.record) if row.record is not None else []
+        found.append(edited(row, others[0], FindingReason.COPY_REPLACED, fields))
+    elif row.state in _WITH_COPY:
+        found.append(about_record(row, FindingKind.MISSING, FindingReason.COPY_GONE))
+    elif row.state is ArchivedEventState.CREATING:
+        found.append(about_record(row, FindingKind.MISSING, FindingReason.NOT_WRITTEN))
+    return found
+
+
+def _expected(row: RecordedCopy, own: str | None) -> str | None:
+    """The revision the map should hold while the source's own is ``own`` (domain.md 2.4)."""
+    if own is None or not row.modifications:
+        return own
+    applied = [Modification.from_json(each) for each in row.modifications]
+    return modified_revision(own, [(each.key, each.start, each.end) for each in applied])
+
+
+def _is_source_of(event: SourceEvent, row: RecordedCopy) -> bool:
+    try:
+        return source_key(event) == row.source_key
+    except ValueError:
+        return False

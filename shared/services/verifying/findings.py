@@ -1,0 +1,79 @@
+"""How a difference is told: the rows of findings (domain.md 2.15)."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from shared.domain.recorded_copy import RecordedCopy
+from shared.domain.verification import FindingKind, FindingReason
+from shared.domain.window import local_day_start
+from shared.graph.copy_codec import Copy
+from shared.graph.event_codec import moment
+from shared.services.verifying.context import VerificationContext
+
+type Finding = dict[str, Any]
+
+
+def about_record(
+    row: RecordedCopy, kind: FindingKind, reason: FindingReason, *, copy_id: str | None = None, **detail: Any
+) -> Finding:
+    """A finding about an archived event."""
+    return {
+        "kind": str(kind),
+        "reason": str(reason),
+        "subject": str(row.id),
+        "archived_event_id": str(row.id),
+        "source_key": row.source_key,
+        "copy_id": copy_id or row.copy_id,
+        "starts_at": row.start_at.isoformat(),
+        "detail": detail,
+    }
+
+
+def edited(row: RecordedCopy, copy: Copy, reason: FindingReason, fields: Sequence[str]) -> Finding:
+    """A copy that says something else than we wrote; which fields, and a hash of what they say."""
+    return about_record(
+        row,
+        FindingKind.EDITED,
+        reason,
+        copy_id=copy.id,
+        fields=list(fields),
+        content=copy.content_hash,
+    )
+
+
+def unknown(copy: Copy, start: datetime) -> Finding:
+    """An event of the archive calendar that is nobody's copy."""
+    reason = FindingReason.KEY_NOT_IN_RECORD if copy.archive_key else FindingReason.FOREIGN
+    return {
+        "kind": str(FindingKind.UNKNOWN),
+        "reason": str(reason),
+        "subject": copy.id,
+        "archived_event_id": None,
+        "source_key": None,
+        "copy_id": copy.id,
+        "starts_at": start.isoformat(),
+        "detail": {},
+    }
+
+
+def not_archived(key: str, start: datetime) -> Finding:
+    """A source event of archived time that the record does not know."""
+    return {
+        "kind": str(FindingKind.MISSING),
+        "reason": str(FindingReason.NOT_ARCHIVED),
+        "subject": key,
+        "archived_event_id": None,
+        "source_key": key,
+        "copy_id": None,
+        "starts_at": start.isoformat(),
+        "detail": {},
+    }
+
+
+def owning_start(copy: Copy, context: VerificationContext) -> datetime:
+    """The instant that says to which stretch a copy belongs, UTC; of an all-day one its local day's."""
+    start = moment(copy.fields["start"]).astimezone(UTC)
+    if copy.fields.get("isAllDay") is True:
+        return local_day_start(start.date(), context.zone)
+    return start

@@ -1,0 +1,373 @@
+"""Copies put back, and edits taken over, on their owner's word alone (domain.md 2.15)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.database.models import ArchiveConfiguration, VerificationFinding
+from shared.database.repositories.appointments import RECORD_COLUMNS, AppointmentRepository
+from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
+from shared.database.repositories.archive_runs import ArchiveRunRepository
+from shared.database.repositories.verification_findings import VerificationFindingRepository
+from shared.database.repositories.verifications import VerificationRepository
+from shared.domain.archive_run import RunKind, RunMode, RunState
+from shared.domain.archived_event import ArchivedEventState
+from shared.domain.caller import Caller
+from shared.domain.recorded_copy import RecordedCopy
+from shared.domain.verification import FindingKind, FindingReason, FindingState
+from shared.domain.window import Window, local_day_start
+from shared.errors import Conflict, GraphRefused, NotFound
+from shared.graph.copy_codec import Copy, differing_fields
+from shared.graph.event_codec import decode_event
+from shared.services.access import Access
+from shared.services.archiving.context import ArchivingPorts, RunContext, accounted, load_context
+from shared.services.archiving.drafting import OperationDrafter
+from shared.services.archiving.owner_edits import refuse_locked
+from shared.services.archiving.plan_counts import PlanCounts
+from shared.services.archiving.plan_turn import PlanCancelled, PlanSuperseded, PlanTurn
+from shared.services.archiving.queueing import StartedRun, queue_run
+
+_COLUMNS = {
+    "subject": ("subject",),
+    "body": ("body", "body_type"),
+    "start": ("start_at", "start_zone"),
+    "end": ("end_at", "end_zone"),
+    "isAllDay": ("is_all_day",),
+    "location": ("location",),
+    "categories": ("categories",),
+    "showAs": ("show_as",),
+    "importance": ("importance",),
+    "sensitivity": ("sensitivity",),
+}
+
+
+class CopyRestoring:
+    """What an owner may want done about a finding."""
+
+    def __init__(self, ports: ArchivingPorts) -> None:
+        self._ports = ports
+
+    async def put_back(
+        self, caller: Caller, configuration_id: UUID, verification_id: UUID, finding_id: UUID
+    ) -> StartedRun:
+        """Queue the run that puts a missing copy back; asked again, the run that is to do it already.
+
+        Raises NotFound, and Conflict for any other kind of finding, one that was put back, an inactive
+        configuration, or while a run of that day is at work already.
+        """
+        async with self._ports.database.session() as session:
+            configuration, finding = await self._finding(
+                session, caller, configuration_id, verification_id, finding_id
+            )
+            if finding.kind != FindingKind.MISSING:
+                raise Conflict("only what is missing can be put back", code="not_missing")
+            runs = ArchiveRunRepository(session)
+            if finding.state == FindingState.PUTTING_BACK and finding.run_id is not None:
+                run = await runs.get_unscoped(finding.run_id)
+                if run is not None and not RunState(run.state).terminal:
+                    return StartedRun(run, created=False)
+                # Cancelled before it began: nobody said so to the finding.
+                finding.state = FindingState.OPEN
+            _expect_open(finding)
+            if not configuration.active:
+                raise Conflict("the archive configuration is not active")
+            recorded = await self._has_record(session, finding)
+            mode = RunMode.PUT_BACK if recorded else RunMode.NORMAL
+            window = _day_of(finding.starts_at, ZoneInfo(configuration.time_zone))
+            started = await queue_run(
+                self._ports, session, configuration, window, RunKind.MANUAL, caller.actor, mode=mode
+            )
+            run = await runs.get_unscoped(started.run.id, lock=True)
+            if run is None or run.plan_attempt:
+                raise Conflict("a run of that day is at work; ask again", retry_after=5)
+            finding.state, finding.run_id = FindingState.PUTTING_BACK, run.id
+            await self._record(session, finding, "put_back_requested", {"run": str(run.id)})
+        return started
+
+    async def plan(self, run_id: UUID) -> PlanCounts:
+        """Plan a run that puts copies back: one create for each that is really gone, a generation later.
+
+        Planning again what is planned returns the stored counts. Raises NotFound, GraphUnavailable when the
+        archive calendar cannot be read now, and Conflict while another attempt is at it.
+        """
+        async with self._ports.database.session() as session:
+            context = await load_context(session, run_id)
+            runs = ArchiveRunRepository(session)
+            attempt = await runs.begin_plan(run_id)
+            if attempt is None:
+                run = await runs.get_unscoped(run_id)
+                return PlanCounts(**((run.plan if run else None) or {}))
+            rows = await self._wanted(session, context)
+        turn = PlanTurn(self._ports, run_id, attempt)
+        try:
+            async with accounted(self._ports, context):
+                there = await self._there(context, rows)
+            return await self._complete(turn, context, rows, there)
+        except GraphRefused as refused:
+            return await self._refuse(turn, context, refused)
+        except PlanCancelled:
+            return PlanCounts()
+        except PlanSuperseded:
+            raise Conflict("another attempt plans the run", retry_after=5) from None
+
+    async def finished(self, run_id: UUID) -> None:
+        """The run is over: what it put back is settled, the rest is open again. Again it changes nothing."""
+        async with self._ports.database.session() as session:
+            repository = VerificationFindingRepository(session)
+            findings = await repository.of_run(run_id, lock=True)
+            if not findings:
+                return
+            run = await ArchiveRunRepository(session).get_unscoped(run_id)
+            first = findings[0]
+            rows = await self._rows_of(session, findings)
+            done: list[str] = []
+            for finding in findings:
+                row = rows.get(finding.archived_event_id or finding.source_key)
+                if row is not None and row.copy_id is not None and row.state in _PRESENT:
+                    finding.state, finding.resolved_at = FindingState.PUT_BACK, self._ports.clock.now()
+                    finding.resolved_by = run.requested_by if run else None
+                    finding.copy_id = row.copy_id
+                    done.append(str(finding.id))
+                else:
+                    finding.state, finding.run_id = FindingState.OPEN, None
+            await self._ports.audit.record(
+                session,
+                action="verification_finding.put_back",
+                resource_type="archive_run",
+                resource_id=str(run_id),
+                outcome="success" if len(done) == len(findings) else "failure",
+                changes={"findings": done, "still_open": len(findings) - len(done)},
+                on_behalf_of=first.owner_id,
+            )
+
+    async def adopt(
+        self, caller: Caller, configuration_id: UUID, verification_id: UUID, finding_id: UUID
+    ) -> VerificationFinding:
+        """Let the record say what the owner made of the copy. Later changes of the source still count (2.4).
+
+        Raises NotFound, and Conflict for any other kind of finding, a copy that is gone meanwhile, a period
+        that is locked (2.8), or while a write of this copy is under way.
+        """
+        wanted = configuration_id, verification_id, finding_id
+        async with self._ports.database.session() as session:
+            configuration, finding = await self._finding(session, caller, *wanted)
+            if finding.kind != FindingKind.EDITED:
+                raise Conflict("only an edit can be adopted", code="not_edited")
+            if finding.state == FindingState.ADOPTED:
+                return finding
+            copy_id = finding.copy_id or ""
+        mailbox, calendar = str(configuration.archive_mailbox_id), configuration.archive_calendar_id
+        copy = (await self._ports.calendars.get_copies(mailbox, calendar, [copy_id])).get(copy_id)
+        if copy is None:
+            raise Conflict("the copy is not in the archive calendar any more", code="copy_gone")
+        async with self._ports.database.session() as session:
+            configuration, finding = await self._finding(session, caller, *wanted)
+            if finding.state != FindingState.ADOPTED:
+                await self._adopt(session, configuration, finding, copy, caller)
+        return finding
+
+    async def _adopt(
+        self,
+        session: AsyncSession,
+        configuration: ArchiveConfiguration,
+        finding: VerificationFinding,
+        copy: Copy,
+        caller: Caller,
+    ) -> None:
+        now = self._ports.clock.now()
+        row = (await self._rows_of(session, [finding])).get(finding.archived_event_id)
+        if row is None or row.record is None or copy.archive_key != row.archive_key:
+            raise Conflict("the copy is not the one of the record any more", code="copy_gone")
+        if row.busy:
+            raise Conflict("a write of this copy is under way; ask again", retry_after=5)
+        before = {column: row.record[column] for column in RECORD_COLUMNS if column in row.record}
+        after = before | _taken_over(copy, row.record)
+        await refuse_locked(session, configuration, before, after)
+        await AppointmentRepository(session).adopt(finding.owner_id, row.id, after, now)
+        await VerificationFindingRepository(session).point_to_copy(
+            finding.owner_id, row.id, copy.id, copy.etag, now
+        )
+        finding.state, finding.resolved_at = FindingState.ADOPTED, now
+        finding.resolved_by = caller.actor
+        await self._ports.audit.record(
+            session,
+            action="appointment.edited_by_owner",
+            resource_type="archived_event",
+            resource_id=str(row.id),
+            outcome="success",
+            changes={"before": before, "after": after, "finding": str(finding.id)},
+            on_behalf_of=finding.owner_id,
+        )
+
+    async def _finding(
+        self,
+        session: AsyncSession,
+        caller: Caller,
+        configuration_id: UUID,
+        verification_id: UUID,
+        finding_id: UUID,
+    ) -> tuple[ArchiveConfiguration, VerificationFinding]:
+        """The configuration, held, and the finding, locked. Raises NotFound."""
+        access = await Access.of(session, caller)
+        configurations = ArchiveConfigurationRepository(session)
+        owned = await configurations.get(caller.tenant_id, configuration_id, access.writable_owner)
+        verification = None
+        if owned is not None:
+            verifications = VerificationRepository(session)
+            verification = await verifications.get(caller.tenant_id, verification_id, owned.owner_id)
+        if verification is None or verification.configuration_id != configuration_id:
+            raise NotFound("there is no such verification")
+        configuration = await configurations.lock(caller.tenant_id, configuration_id, shared=True)
+        finding = await VerificationFindingRepository(session).get(verification_id, finding_id, lock=True)
+        if configuration is None or finding is None:
+            raise NotFound("there is no such finding")
+        return configuration, finding
+
+    async def _has_record(self, session: AsyncSession, finding: VerificationFinding) -> bool:
+        if finding.reason == FindingReason.NOT_ARCHIVED or finding.archived_event_id is None:
+            return False
+        fields = await AppointmentRepository(session).fields_of(finding.owner_id, finding.archived_event_id)
+        return fields is not None
+
+    async def _rows_of(
+        self, session: AsyncSession, findings: Sequence[VerificationFinding]
+    ) -> dict[UUID | str | None, RecordedCopy]:
+        """What is recorded now of the findings' events, by id and by source key."""
+        repository, first = VerificationFindingRepository(session), findings[0]
+        ids = [each.archived_event_id for each in findings if each.archived_event_id is not None]
+        keys = [each.source_key for each in findings if each.source_key is not None]
+        rows = await repository.recorded(first.owner_id, first.configuration_id, ids, keys)
+        by_key: dict[UUID | str | None, RecordedCopy] = {row.source_key: row for row in rows}
+        return by_key | {row.id: row for row in rows}
+
+    async def _wanted(self, session: AsyncSession, context: RunContext) -> list[RecordedCopy]:
+        findings = await VerificationFindingRepository(session).of_run(context.run_id)
+        ids = [each.archived_event_id for each in findings if each.archived_event_id is not None]
+        return await VerificationFindingRepository(session).recorded(
+            context.owner_id, context.configuration_id, ids
+        )
+
+    async def _there(self, context: RunContext, rows: Sequence[RecordedCopy]) -> dict[UUID, Copy]:
+        """Copies that stand in the archive calendar after all, by archived event."""
+        calendars, mailbox = self._ports.calendars, context.archive_mailbox
+        calendar = context.archive_calendar_id
+        known = await calendars.get_copies(mailbox, calendar, [row.copy_id for row in rows if row.copy_id])
+        there: dict[UUID, Copy] = {}
+        for row in rows:
+            copy = known.get(row.copy_id) if row.copy_id else None
+            if copy is None:
+                found = await calendars.find_copies(mailbox, calendar, row.archive_key)
+                copy = found[0] if found else None
+            if copy is not None:
+                there[row.id] = copy
+        return there
+
+    async def _complete(
+        self, turn: PlanTurn, context: RunContext, wanted: Sequence[RecordedCopy], there: Mapping[UUID, Copy]
+    ) -> PlanCounts:
+        async with turn.session() as session:
+            now = self._ports.clock.now()
+            repository = VerificationFindingRepository(session)
+            ids = [row.id for row in wanted]
+            rows = await repository.recorded(context.owner_id, context.configuration_id, ids)
+            free = [row for row in rows if not row.busy and row.record is not None]
+            for row in free:
+                if (copy := there.get(row.id)) is not None:
+                    await repository.point_to_copy(context.owner_id, row.id, copy.id, copy.etag, now)
+            gone = [row for row in free if row.id not in there]
+            await repository.prepare_anew(context.owner_id, [row.id for row in gone], now)
+            await self._draft(session, context, gone)
+            counts = PlanCounts(
+                source=len(rows),
+                planned=len(gone),
+                unchanged=len(free) - len(gone),
+                unsettled=len(rows) - len(free),
+            )
+            await self._planned(session, context, counts)
+        return counts
+
+    async def _draft(self, session: AsyncSession, context: RunContext, rows: Sequence[RecordedCopy]) -> None:
+        entries = await context.archived_events(session).by_keys([row.source_key for row in rows])
+        records = {
+            row.source_key: {column: (row.record or {}).get(column) for column in RECORD_COLUMNS}
+            | {
+                "owning_start": row.start_at.isoformat(),
+                "source_gone": (row.record or {}).get("source_deleted_at") is not None,
+            }
+            for row in rows
+        }
+        await OperationDrafter(self._ports, context).add_recorded(session, records, entries)
+
+    async def _refuse(self, turn: PlanTurn, context: RunContext, refused: GraphRefused) -> PlanCounts:
+        counts = PlanCounts(
+            refused=f"{refused.graph_code}: {refused.detail}", gone=refused.graph_status == 404
+        )
+        async with turn.session() as session:
+            await self._planned(session, context, counts)
+        return counts
+
+    async def _planned(self, session: AsyncSession, context: RunContext, counts: PlanCounts) -> None:
+        plan = asdict(counts)
+        await ArchiveRunRepository(session).set_planned(context.run_id, plan, self._ports.clock.now())
+        await self._ports.audit.record(
+            session,
+            action="archive_run.planned",
+            resource_type="archive_run",
+            resource_id=str(context.run_id),
+            outcome="failure" if counts.refused else "success",
+            changes={"plan": plan},
+            on_behalf_of=context.owner_id,
+        )
+
+    async def _record(
+        self, session: AsyncSession, finding: VerificationFinding, what: str, changes: dict[str, Any]
+    ) -> None:
+        await self._ports.audit.record(
+            session,
+            action=f"verification_finding.{what}",
+            resource_type="verification_finding",
+            resource_id=str(finding.id),
+            outcome="success",
+            changes=changes,
+            on_behalf_of=finding.owner_id,
+        )
+
+
+_PRESENT = (ArchivedEventState.PRESENT, ArchivedEventState.SOURCE_DELETED)
+
+
+def _expect_open(finding: VerificationFinding) -> None:
+    if finding.state != FindingState.OPEN:
+        raise Conflict("that was done already", code="finding_resolved")
+
+
+def _day_of(instant: datetime, zone: ZoneInfo) -> Window:
+    day = instant.astimezone(zone).date()
+    return Window(local_day_start(day, zone), local_day_start(day + timedelta(days=1), zone), zone)
+
+
+def _taken_over(copy: Copy, record: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns of the record that the owner's copy says differently; times ISO 8601."""
+    event = decode_event(copy.fields)
+    values = {
+        "subject": event.subject,
+        "body": event.body,
+        "body_type": event.body_type,
+        "start_at": event.start.isoformat(),
+        "end_at": event.end.isoformat(),
+        "start_zone": event.start_zone,
+        "end_zone": event.end_zone,
+        "is_all_day": event.is_all_day,
+        "location": event.location,
+        "categories": list(event.categories),
+        "show_as": event.show_as,
+        "importance": event.importance,
+        "sensitivity": event.sensitivity,
+    }
+    changed = [column for field in differing_fields(copy, record) for column in _COLUMNS[field]]
+    return {column: values[column] for column in changed}

@@ -1,0 +1,339 @@
+"""The use cases of verification: ask for it, drive it, look at what it found (domain.md 2.15)."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared import telemetry
+from shared.database.models import ArchiveConfiguration, Verification, VerificationFinding
+from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
+from shared.database.repositories.archive_runs import ArchiveRunRepository
+from shared.database.repositories.jobs import JobRepository
+from shared.database.repositories.verification_findings import VerificationFindingRepository
+from shared.database.repositories.verifications import VerificationRepository
+from shared.domain.caller import Caller
+from shared.domain.job import JobKind
+from shared.domain.verification import Stretch, VerificationState, next_stretch
+from shared.domain.window import EARLIEST, LATEST, validate_window
+from shared.errors import Conflict, FieldError, GraphRefused, GraphUnavailable, NotFound, ValidationFailed
+from shared.graph.usage import track_usage
+from shared.schemas.paging import Position, Slice
+from shared.services.access import Access
+from shared.services.archiving.context import ArchivingPorts
+from shared.services.verifying.comparing import StretchComparison, Superseded
+from shared.services.verifying.context import VerificationContext, load_context
+
+DRIVEN_PER_TICK = 200
+DRIVE_AGAIN_AFTER = timedelta(minutes=2)
+FAILURES_UNTIL_PAUSE = 5
+# Waits between attempts at a calendar that does not answer (domain.md 8.3): doubled each time.
+FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=30), timedelta(minutes=15)
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class StartedVerification:
+    """The verification a request led to; ``created`` is False where one was under way already."""
+
+    verification: Verification
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CompareProgress:
+    """How far one ``compare`` came. ``refused`` says why nothing more can be compared; ``gone``: for good."""
+
+    percent: int
+    remaining: bool
+    resume_at: datetime | None = None
+    refused: str | None = None
+    gone: bool = False
+
+
+class VerificationService:
+    """Verification, from the request to the findings."""
+
+    def __init__(self, ports: ArchivingPorts) -> None:
+        self._ports = ports
+
+    async def request(
+        self, caller: Caller, configuration_id: UUID, start: datetime | None, end: datetime | None
+    ) -> StartedVerification:
+        """Queue a verification of a window, by default of what was archived last, as long as one may be.
+
+        The one that is under way is returned instead where it is of the same window. Raises NotFound,
+        ValidationFailed naming the window's fields, and Conflict where another window is being verified.
+        """
+        async with self._ports.database.session() as session:
+            access = await Access.of(session, caller)
+            configurations = ArchiveConfigurationRepository(session)
+            found = await configurations.get(caller.tenant_id, configuration_id, access.writable_owner)
+            held = found and await configurations.lock(caller.tenant_id, configuration_id, shared=True)
+            if held is None:
+                raise NotFound("there is no such archive configuration")
+            window = await self._window(session, held, start, end)
+            if window is None:
+                message = "nothing is archived there yet"
+                raise ValidationFailed([FieldError("window", message, "window_empty")])
+            return await self.queue(session, held, window, caller.actor, asked=start is not None)
+
+    async def queue(
+        self,
+        session: AsyncSession,
+        configuration: ArchiveConfiguration,
+        window: Stretch,
+        requested_by: str,
+        *,
+        asked: bool = False,
+        job_id: UUID | None = None,
+        scheduled_for: datetime | None = None,
+    ) -> StartedVerification:
+        """Enter a verification, or find the one under way; ``asked`` insists on its window."""
+        verifications = VerificationRepository(session)
+        entered = await verifications.add(
+            Verification(
+                id=uuid4(),
+                tenant_id=configuration.tenant_id,
+                owner_id=configuration.owner_id,
+                configuration_id=configuration.id,
+                job_id=job_id,
+                scheduled_for=scheduled_for,
+                window_start=window.start,
+                window_end=window.end,
+                compared_until=window.start,
+                state=VerificationState.QUEUED,
+                requested_by=requested_by,
+                correlation_id=telemetry.correlation_id.get() or telemetry.new_correlation_id(),
+                created_at=self._ports.clock.now(),
+            )
+        )
+        if entered is None:
+            under_way = await verifications.open_of(configuration.owner_id, configuration.id)
+            if under_way is None:
+                raise Conflict("a verification ended just now; ask again", retry_after=1)
+            if asked and (under_way.window_start, under_way.window_end) != (window.start, window.end):
+                raise Conflict("another window is being verified", code="verification_in_progress")
+            return StartedVerification(under_way, created=False)
+        await self._ports.audit.record(
+            session,
+            action="verification.requested",
+            resource_type="verification",
+            resource_id=str(entered.id),
+            outcome="success",
+            changes={"window": [window.start.isoformat(), window.end.isoformat()]},
+            on_behalf_of=configuration.owner_id,
+        )
+        return StartedVerification(entered, created=True)
+
+    async def window_of(self, session: AsyncSession, configuration: ArchiveConfiguration) -> Stretch | None:
+        """What is verified where nobody names a window: the last of what is archived."""
+        return await self._window(session, configuration, None, None)
+
+    async def get(self, caller: Caller, verification_id: UUID) -> Verification:
+        """One the caller may see. Raises NotFound."""
+        async with self._ports.database.session() as session:
+            return await self._readable(session, caller, verification_id)
+
+    async def findings(
+        self, caller: Caller, verification_id: UUID, kind: str | None, after: Position | None, limit: int
+    ) -> Slice[VerificationFinding]:
+        """What a verification found, in the order of the calendar. Raises NotFound."""
+        async with self._ports.database.session() as session:
+            await self._readable(session, caller, verification_id)
+            place = (after.instant, after.id) if after else None
+            rows = await VerificationFindingRepository(session).of_verification(
+                verification_id, kind, place, limit + 1
+            )
+        return Slice.cut(rows, limit, lambda row: Position(row.starts_at, row.id))
+
+    async def begin(self, verification_id: UUID) -> bool:
+        """Start it, or go on with it; False when it is over or unknown."""
+        async with self._ports.database.session() as session:
+            return await VerificationRepository(session).begin(verification_id, self._ports.clock.now())
+
+    @asynccontextmanager
+    async def acting_for(self, verification_id: UUID) -> AsyncIterator[None]:
+        """Act with its correlation, in the name of whoever asked for it. Raises NotFound."""
+        async with self._ports.database.session() as session:
+            found = await VerificationRepository(session).get_unscoped(verification_id)
+        if found is None:
+            raise NotFound(f"verification {verification_id} does not exist")
+        caller = Caller(found.tenant_id, None, found.requested_by, frozenset(), app_only=True)
+        with telemetry.bind(caller=caller, correlation=found.correlation_id):
+            yield
+
+    async def compare(self, verification_id: UUID, idle: int = 0) -> CompareProgress:
+        """Compare stretch after stretch for a while; safe to call twice or from two places.
+
+        ``idle`` counts the attempts before that compared nothing, and spaces the next one. Raises NotFound.
+        """
+        async with self._ports.database.session() as session:
+            attempt = await VerificationRepository(session).begin_attempt(verification_id)
+            if attempt is None:
+                return CompareProgress(100, remaining=False)
+        deadline = self._ports.clock.now() + timedelta(seconds=self._ports.settings.apply_time_budget_seconds)
+        try:
+            while await self._compare_one(verification_id, attempt):
+                if self._ports.clock.now() >= deadline:
+                    break
+        except Superseded:
+            return await self._progress(verification_id, self._ports.clock.now() + self._ports.busy_pause)
+        except GraphUnavailable as away:
+            wait = min(FIRST_WAIT * 2 ** min(idle, 10), LONGEST_WAIT)
+            wait = max(wait, timedelta(seconds=away.retry_after or 0))
+            return await self._progress(verification_id, self._ports.clock.now() + wait)
+        except GraphRefused as refused:
+            return CompareProgress(
+                0, False, refused=f"{refused.graph_code}: {refused.detail}", gone=refused.graph_status == 404
+            )
+        except NotFound as missing:
+            return CompareProgress(0, False, refused=missing.detail, gone=True)
+        return await self._progress(verification_id, None)
+
+    async def finish(
+        self, verification_id: UUID, reason: str | None, *, gone: bool = False
+    ) -> VerificationState:
+        """End it with its counts; ending it again changes nothing. ``reason`` says why it could not go on.
+
+        Raises NotFound.
+        """
+        async with self._ports.database.session() as session:
+            verifications = VerificationRepository(session)
+            verification = await verifications.get_unscoped(verification_id, lock=True)
+            if verification is None:
+                raise NotFound(f"verification {verification_id} does not exist")
+            if VerificationState(verification.state).terminal:
+                return VerificationState(verification.state)
+            findings = VerificationFindingRepository(session)
+            await findings.forget_items(verification_id)
+            counts = await findings.counts(verification_id)
+            if reason is None and await self._next(session, await load_context(session, verification_id)):
+                reason = "not everything could be compared"
+            state = VerificationState.FAILED if reason else VerificationState.COMPLETED
+            await verifications.finish(verification_id, state, counts, reason, self._ports.clock.now())
+            if verification.job_id is not None:
+                await self._judge_job(session, verification, failed=reason is not None, gone=gone)
+            await self._ports.audit.record(
+                session,
+                action=f"verification.{state}",
+                resource_type="verification",
+                resource_id=str(verification_id),
+                outcome="failure" if reason else "success",
+                changes={"found": counts, "reason": reason},
+                on_behalf_of=verification.owner_id,
+            )
+        return state
+
+    async def to_drive(self) -> list[UUID]:
+        """Verifications that should be carried by a living orchestration."""
+        async with self._ports.database.session() as session:
+            before = self._ports.clock.now() - DRIVE_AGAIN_AFTER
+            return await VerificationRepository(session).to_drive_unscoped(before, DRIVEN_PER_TICK)
+
+    async def mark_dispatched(self, verification_id: UUID) -> None:
+        """Its orchestration was started."""
+        async with self._ports.database.session() as session:
+            await VerificationRepository(session).set_dispatched(verification_id, self._ports.clock.now())
+
+    async def _compare_one(self, verification_id: UUID, attempt: int) -> bool:
+        async with self._ports.database.session() as session:
+            context = await load_context(session, verification_id)
+            stretch = await self._next(session, context)
+        if stretch is None:
+            return False
+        with track_usage() as usage:
+            try:
+                await StretchComparison(self._ports, context, attempt, stretch).run()
+            finally:
+                async with self._ports.database.session() as session:
+                    await VerificationRepository(session).add_usage(
+                        verification_id, usage.requests, usage.round_trips
+                    )
+        return True
+
+    async def _progress(self, verification_id: UUID, resume_at: datetime | None) -> CompareProgress:
+        async with self._ports.database.session() as session:
+            context = await load_context(session, verification_id)
+            remaining = await self._next(session, context) is not None
+            found = await VerificationRepository(session).get_unscoped(verification_id)
+        return CompareProgress(found.progress if found else 100, remaining, resume_at if remaining else None)
+
+    async def _next(self, session: AsyncSession, context: VerificationContext) -> Stretch | None:
+        covered = await ArchiveRunRepository(session).covered(
+            context.owner_id, context.configuration_id, context.compared_until, context.window_end
+        )
+        return next_stretch([Stretch(*each) for each in covered], context.compared_until, context.window_end)
+
+    async def _window(
+        self,
+        session: AsyncSession,
+        configuration: ArchiveConfiguration,
+        start: datetime | None,
+        end: datetime | None,
+    ) -> Stretch | None:
+        runs = ArchiveRunRepository(session)
+        longest = self._ports.settings.max_window_days
+        if start is not None and end is not None:
+            validate_window(start, end, longest)
+            covered = await runs.covered(configuration.owner_id, configuration.id, start, end)
+            return Stretch(start, end) if covered else None
+        covered = await runs.covered(configuration.owner_id, configuration.id, EARLIEST, LATEST)
+        if not covered:
+            return None
+        until = covered[-1][1]
+        return Stretch(max(covered[0][0], until - timedelta(days=longest)), until)
+
+    async def _judge_job(
+        self, session: AsyncSession, verification: Verification, *, failed: bool, gone: bool
+    ) -> None:
+        """Pause the job when its calendar is gone, or after five failures in a row (domain.md 8.3, 15.1)."""
+        jobs, owner, configuration = (
+            JobRepository(session),
+            verification.owner_id,
+            verification.configuration_id,
+        )
+        failures = await jobs.record_outcome(owner, configuration, failed=failed, kind=JobKind.VERIFY)
+        if failures is None or not (gone or failures >= FAILURES_UNTIL_PAUSE):
+            return
+        await jobs.pause(owner, configuration, JobKind.VERIFY)
+        await self._ports.audit.record(
+            session,
+            action="job.paused",
+            resource_type="archive_configuration",
+            resource_id=str(configuration),
+            outcome="success",
+            changes={"kind": str(JobKind.VERIFY), "failures_in_a_row": failures, "gone": gone},
+            on_behalf_of=owner,
+        )
+
+    async def _readable(self, session: AsyncSession, caller: Caller, verification_id: UUID) -> Verification:
+        access = await Access.of(session, caller)
+        found = await VerificationRepository(session).get(
+            caller.tenant_id, verification_id, access.readable_owner
+        )
+        if found is None:
+            raise NotFound("there is no such verification")
+        return found
+
+    async def list(
+        self, caller: Caller, configuration_id: UUID, after: Position | None, limit: int
+    ) -> Slice[Verification]:
+        """Verifications of a configuration, newest first. Raises NotFound."""
+        async with self._ports.database.session() as session:
+            access = await Access.of(session, caller)
+            configuration = await ArchiveConfigurationRepository(session).get(
+                caller.tenant_id, configuration_id, access.readable_owner
+            )
+            if configuration is None:
+                raise NotFound("there is no such archive configuration")
+            place = (after.instant, after.id) if after else None
+            rows = await VerificationRepository(session).of_configuration(
+                caller.tenant_id, configuration_id, place, limit + 1
+            )
+        return Slice.cut(rows, limit, lambda row: Position(row.created_at, row.id))

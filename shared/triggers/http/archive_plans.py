@@ -1,0 +1,73 @@
+"""Dry runs over HTTP."""
+
+from typing import TYPE_CHECKING
+
+from shared.schemas.archive_plans import ArchivePlan, ArchivePlanQuery, PlannedEvent, PlannedOverlap
+from shared.schemas.base import NoBody
+from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
+from shared.triggers.http.registry import WRITERS, GraphAccess, Ownership
+
+if TYPE_CHECKING:
+    from shared.services.archiving.previewing import Preview, PreviewedEvent
+
+blueprint = new_blueprint()
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "v1/archive-configurations/{id}/plan",
+    summary="See what a run would do, without writing anything",
+    roles=WRITERS,
+    ownership=Ownership.OWN_OR_ADMIN,
+    query=ArchivePlanQuery,
+    response=ArchivePlan,
+    errors=(404, 502, 503),
+    graph=GraphAccess.APPLICATION,
+)
+async def preview_archive_run(request: Request[NoBody, ArchivePlanQuery]) -> Reply[ArchivePlan]:
+    """The calendar is read as a run reads it. Another person's private events are named "Private" (6.3)."""
+    query = request.query
+    found = await request.app.archive_previews.preview(
+        request.caller, request.id, query.window_start, query.window_end, query.limit
+    )
+    return Reply(_plan(found))
+
+
+def _plan(preview: "Preview") -> ArchivePlan:
+    findings = preview.findings
+    return ArchivePlan(
+        window_start=preview.window.start,
+        window_end=preview.window.end,
+        counts={str(action): count for action, count in sorted(preview.counts.items())},
+        modifications_applied=findings.modifications_applied,
+        orphan_modifications=findings.orphan_modifications,
+        category_issues=findings.category_issues,
+        unseen=preview.unseen,
+        overlaps=[
+            PlannedOverlap(
+                status=str(group.status),
+                start=min(member.interval.start for member in group.members),
+                end=max(member.interval.end for member in group.members),
+                keys=[member.source_key for member in group.members],
+            )
+            for group in preview.groups
+        ],
+        events=[_event(event) for event in preview.events],
+        more=preview.more,
+    )
+
+
+def _event(event: "PreviewedEvent") -> PlannedEvent:
+    decision = event.decision
+    return PlannedEvent(
+        key=decision.source_key,
+        action=str(decision.action),
+        subject=event.subject,
+        start=event.start,
+        end=event.end,
+        archived_start=decision.start,
+        archived_end=decision.end,
+        merged_into=decision.representative,
+        reason=None if decision.reason is None else str(decision.reason),
+    )

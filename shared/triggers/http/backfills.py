@@ -1,0 +1,103 @@
+"""Backfills over HTTP (domain.md 2.14)."""
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from shared.schemas.backfills import BackfillResource, BackfillStart
+from shared.schemas.base import NoBody, NoQuery
+from shared.triggers.archive_workflow import start_archive_run as start_orchestration
+from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
+from shared.triggers.http.registry import EVERYONE, WRITERS, Ownership
+
+if TYPE_CHECKING:
+    from shared.services.backfilling import BackfillView
+
+blueprint = new_blueprint()
+
+_ROUTE = "v1/archive-configurations/{id}/backfill"
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    _ROUTE,
+    summary="Get how far the backfill of a configuration is",
+    roles=EVERYONE,
+    ownership=Ownership.OWN,
+    response=BackfillResource,
+    errors=(404,),
+)
+async def get_backfill(request: Request[NoBody, NoQuery]) -> Reply[BackfillResource]:
+    """One figure for all its months; 404 where the nightly runs cover everything."""
+    view = await request.app.backfills.get(request.caller, request.id)
+    return Reply(_resource(view))
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    _ROUTE,
+    summary="Start a backfill, or start it over from a date",
+    roles=WRITERS,
+    ownership=Ownership.OWN_OR_ADMIN,
+    body=BackfillStart,
+    body_optional=True,
+    response=BackfillResource,
+    status=202,
+    errors=(404, 409),
+    durable=True,
+)
+async def start_backfill(request: Request[BackfillStart, NoQuery]) -> Reply[BackfillResource]:
+    """Month after month, oldest first, behind the nightly runs; what is archived already is only read."""
+    view, run_id = await request.app.backfills.start(request.caller, request.id, request.body.archive_from)
+    return _accepted(request, view, run_id)
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    f"{_ROUTE}/pause",
+    summary="Let a backfill wait",
+    roles=WRITERS,
+    ownership=Ownership.OWN_OR_ADMIN,
+    response=BackfillResource,
+    errors=(404, 409),
+)
+async def pause_backfill(request: Request[NoBody, NoQuery]) -> Reply[BackfillResource]:
+    """The month under way is finished, no further one begins."""
+    view = await request.app.backfills.pause(request.caller, request.id)
+    return Reply(_resource(view), owner_id=view.backfill.owner_id)
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    f"{_ROUTE}/resume",
+    summary="Let a backfill go on where it stood",
+    roles=WRITERS,
+    ownership=Ownership.OWN_OR_ADMIN,
+    response=BackfillResource,
+    status=202,
+    errors=(404, 409),
+    durable=True,
+)
+async def resume_backfill(request: Request[NoBody, NoQuery]) -> Reply[BackfillResource]:
+    """Failures so far are forgotten."""
+    return _accepted(request, *await request.app.backfills.resume(request.caller, request.id))
+
+
+def _accepted(
+    request: Request[Any, Any], view: "BackfillView", run_id: UUID | None
+) -> Reply[BackfillResource]:
+    """The dispatcher starts what could not be started here (design.md, Start)."""
+    return Reply(
+        _resource(view),
+        location=f"v1/archive-configurations/{view.backfill.configuration_id}/backfill",
+        owner_id=view.backfill.owner_id,
+        then=partial(start_orchestration, request.durable_client, run_id) if run_id else None,
+    )
+
+
+def _resource(view: "BackfillView") -> BackfillResource:
+    return BackfillResource.of(view.backfill, view.job, view.progress, view.state)

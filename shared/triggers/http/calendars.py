@@ -1,0 +1,80 @@
+"""Calendars of a person over HTTP: those of the mailbox and those kept in our database."""
+
+from shared.schemas.base import NoBody, NoQuery
+from shared.schemas.calendars import (
+    CalendarCreate,
+    CalendarListQuery,
+    CalendarResolution,
+    CalendarResource,
+)
+from shared.schemas.paging import Page
+from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
+from shared.triggers.http.registry import EVERYONE, WRITERS, GraphAccess, Ownership
+
+blueprint = new_blueprint()
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "v1/users/{id}/calendars",
+    summary="List a person's calendars: the mailbox's first, then those kept in our database",
+    roles=EVERYONE,
+    ownership=Ownership.OWN,
+    query=CalendarListQuery,
+    response=Page[CalendarResource],
+    errors=(404, 502),
+    graph=GraphAccess.ON_BEHALF_OF,
+)
+async def list_calendars(request: Request[NoBody, CalendarListQuery]) -> Reply[Page[CalendarResource]]:
+    """Each with the reference to name it by, and the archive configurations that use it."""
+    found = await request.app.calendar_service.list(
+        request.caller, request.id, request.query, request.calendars_of
+    )
+    return Reply(Page[CalendarResource](items=list(found.rows), next=found.next_cursor))
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "v1/users/{id}/calendars",
+    summary="Make a calendar in a person's mailbox or in our database",
+    roles=WRITERS,
+    ownership=Ownership.OWN_OR_ADMIN,
+    body=CalendarCreate,
+    response=CalendarResource,
+    status=201,
+    errors=(404, 409, 502),
+    graph=GraphAccess.ON_BEHALF_OF,
+)
+async def create_calendar(request: Request[CalendarCreate, NoQuery]) -> Reply[CalendarResource]:
+    """Refused (409) where one of the store has the name already, in whatever letter case."""
+    made = await request.app.calendar_service.create(
+        request.caller, request.id, request.body, request.calendars_of
+    )
+    local = made.local_calendar_id
+    return Reply(
+        made,
+        location=f"v1/local-calendars/{local}" if local else f"v1/users/{request.id}/calendars",
+        owner_id=made.user_id,
+    )
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "v1/users/{id}/calendars/resolution",
+    summary="Find the calendar that a reference means",
+    roles=WRITERS,
+    ownership=Ownership.OWN_OR_ADMIN,
+    body=CalendarResolution,
+    response=CalendarResource,
+    errors=(404, 502),
+    graph=GraphAccess.ON_BEHALF_OF,
+)
+async def resolve_calendar(request: Request[CalendarResolution, NoQuery]) -> Reply[CalendarResource]:
+    """By exact id, else by name, else by its slug; a 422 lists the calendars to choose from."""
+    found = await request.app.calendar_service.resolve(
+        request.caller, request.id, request.body.reference, request.calendars_of
+    )
+    return Reply(found, owner_id=found.user_id)

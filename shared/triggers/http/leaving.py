@@ -1,0 +1,180 @@
+"""Exports and erasures of a person's data over HTTP (domain.md 15.2, 15.3)."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from shared.domain.people import ErasureState
+from shared.schemas.base import NoBody, NoQuery
+from shared.schemas.people import (
+    ErasureWish,
+    UserErasureResource,
+    UserExportContentQuery,
+    UserExportResource,
+)
+from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
+from shared.triggers.http.registry import ADMINS, PREFIX, WRITERS, GraphAccess, Ownership
+from shared.triggers.people_workflow import start_user_erasure as start_erasing
+from shared.triggers.people_workflow import start_user_export as start_exporting
+
+if TYPE_CHECKING:
+    from shared.database.models import UserErasure
+
+blueprint = new_blueprint()
+
+_PARTS: Final = {
+    "X-Next-Offset": "Where the next part begins; absent from the last one.",
+    "X-Total-Length": "The length of the whole file in bytes.",
+    "Link": 'The next part as a link: `</api/v1/…?offset=…>; rel="next"`.',
+}
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "v1/users/{id}/exports",
+    summary="Ask for everything we hold on a person",
+    roles=WRITERS,
+    ownership=Ownership.OWN_OR_ADMIN,
+    response=UserExportResource,
+    status=202,
+    errors=(404, 503),
+    durable=True,
+)
+async def request_user_export(request: Request[NoBody, NoQuery]) -> Reply[UserExportResource]:
+    """Answers at once; the export itself is at ``Location``. One is prepared at a time."""
+    requested = await request.app.user_exports.request(request.caller, request.id)
+    export = requested.export
+    return Reply(
+        UserExportResource.of(export),
+        location=f"v1/user-exports/{export.id}",
+        retry_after=1,
+        owner_id=export.owner_id,
+        then=partial(start_exporting, request.durable_client, export.id) if requested.created else None,
+    )
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "v1/user-exports/{id}",
+    summary="Get how far an export is",
+    roles=WRITERS,
+    ownership=Ownership.OWN_OR_ADMIN,
+    response=UserExportResource,
+    errors=(404,),
+)
+async def get_user_export(request: Request[NoBody, NoQuery]) -> Reply[UserExportResource]:
+    """While it is prepared, ``Retry-After`` says when to ask again; it is deleted at ``expires_at``."""
+    export = await request.app.user_exports.get(request.caller, request.id)
+    return Reply(UserExportResource.of(export), retry_after=None if export.finished_at else 1)
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "v1/user-exports/{id}/content",
+    summary="Get the file of an export, a zip archive",
+    roles=WRITERS,
+    ownership=Ownership.OWN_OR_ADMIN,
+    query=UserExportContentQuery,
+    response=type(None),
+    errors=(404, 409, 503),
+    media_type="application/zip",
+    response_headers=_PARTS,
+)
+async def get_user_export_content(request: Request[NoBody, UserExportContentQuery]) -> Reply[None]:
+    """At most 16 MiB from ``offset`` on; ``X-Next-Offset`` says where the next part begins."""
+    part = await request.app.user_exports.content(request.caller, request.id, request.query.offset)
+    headers = {
+        "Content-Disposition": f'attachment; filename="export-{request.id}.zip"',
+        "X-Total-Length": str(part.total),
+    }
+    if part.following is not None:
+        headers["X-Next-Offset"] = str(part.following)
+        headers["Link"] = f'</{PREFIX}/{request.relative_path}?offset={part.following}>; rel="next"'
+    return Reply(None, headers=headers, content=part.content)
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "v1/users/{id}/erasures",
+    summary="Ask for the erasure of a person, with a preview",
+    roles=ADMINS,
+    ownership=Ownership.TENANT,
+    body=ErasureWish,
+    body_optional=True,
+    response=UserErasureResource,
+    status=201,
+    errors=(404, 409, 503),
+)
+async def request_user_erasure(request: Request[ErasureWish, NoQuery]) -> Reply[UserErasureResource]:
+    """Nothing is deleted before it is confirmed. What blocks it is named in the 409 (domain.md 15.3)."""
+    erasure = await request.app.user_erasures.request(
+        request.caller, request.id, remove_copies=request.body.remove_copies
+    )
+    return _reply(erasure)
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "v1/user-erasures/{id}",
+    summary="Get how far an erasure is",
+    roles=ADMINS,
+    ownership=Ownership.TENANT,
+    response=UserErasureResource,
+    errors=(404,),
+)
+async def get_user_erasure(request: Request[NoBody, NoQuery]) -> Reply[UserErasureResource]:
+    """Its report stays after the person is gone: it holds counts alone."""
+    return _reply(await request.app.user_erasures.get(request.caller, request.id))
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "v1/user-erasures/{id}/confirm",
+    summary="Confirm an erasure and let it begin",
+    roles=ADMINS,
+    ownership=Ownership.TENANT,
+    response=UserErasureResource,
+    status=202,
+    errors=(404, 409),
+    durable=True,
+    graph=GraphAccess.APPLICATION,
+)
+async def confirm_user_erasure(request: Request[NoBody, NoQuery]) -> Reply[UserErasureResource]:
+    """By another Admin than the one who asked, or by him after 7 days. Again lets a failed one go on."""
+    erasure = await request.app.user_erasures.confirm(request.caller, request.id)
+    return _reply(erasure, then=partial(start_erasing, request.durable_client, erasure.id))
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "v1/user-erasures/{id}/withdraw",
+    summary="Take back the request for an erasure",
+    roles=ADMINS,
+    ownership=Ownership.TENANT,
+    response=UserErasureResource,
+    errors=(404, 409),
+)
+async def withdraw_user_erasure(request: Request[NoBody, NoQuery]) -> Reply[UserErasureResource]:
+    """Once it has begun it cannot be taken back."""
+    return _reply(await request.app.user_erasures.withdraw(request.caller, request.id))
+
+
+def _reply(
+    erasure: "UserErasure", then: Callable[[], Awaitable[None]] | None = None
+) -> Reply[UserErasureResource]:
+    resource = UserErasureResource.of(erasure)
+    under_way = erasure.state == ErasureState.ERASING
+    # The answer is not the person's: it holds counts alone, and he may be gone before it is kept.
+    return Reply(
+        resource,
+        location=f"v1/user-erasures/{erasure.id}",
+        retry_after=1 if under_way else None,
+        then=then,
+    )

@@ -1,0 +1,195 @@
+"""Calendars kept in our database and their events over HTTP."""
+
+from typing import TYPE_CHECKING
+
+from shared.domain.calendar_reference import CalendarReference
+from shared.domain.local_calendar import local_id
+from shared.schemas.base import NoBody, NoQuery
+from shared.schemas.calendars import LocalCalendarResource, LocalCalendarUpdate
+from shared.schemas.local_events import (
+    LocalEventCreate,
+    LocalEventListQuery,
+    LocalEventResource,
+    LocalEventSummary,
+    LocalEventUpdate,
+)
+from shared.schemas.paging import Page
+from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
+from shared.triggers.http.registry import EVERYONE, WRITERS, IfMatch, Ownership
+
+if TYPE_CHECKING:
+    from shared.services.local_calendars import OwnedCalendar
+
+blueprint = new_blueprint()
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "v1/local-calendars/{id}",
+    summary="Get a calendar kept in our database",
+    roles=EVERYONE,
+    ownership=Ownership.OWN,
+    response=LocalCalendarResource,
+    errors=(404,),
+)
+async def get_local_calendar(request: Request[NoBody, NoQuery]) -> Reply[LocalCalendarResource]:
+    """Its id among all calendars, and the reference to name it by."""
+    return _calendar(await request.app.local_calendar_service.get(request.caller, request.id))
+
+
+@endpoint(
+    blueprint,
+    "PATCH",
+    "v1/local-calendars/{id}",
+    summary="Rename a calendar kept in our database",
+    roles=WRITERS,
+    ownership=Ownership.OWN_OR_ADMIN,
+    body=LocalCalendarUpdate,
+    response=LocalCalendarResource,
+    errors=(404, 409),
+    if_match=IfMatch.REQUIRED,
+)
+async def rename_local_calendar(
+    request: Request[LocalCalendarUpdate, NoQuery],
+) -> Reply[LocalCalendarResource]:
+    """Archive configurations go on using it."""
+    return _calendar(
+        await request.app.local_calendar_service.rename(
+            request.caller, request.id, request.body, request.expected
+        )
+    )
+
+
+@endpoint(
+    blueprint,
+    "DELETE",
+    "v1/local-calendars/{id}",
+    summary="Delete a calendar kept in our database, with its events",
+    roles=WRITERS,
+    ownership=Ownership.OWN_OR_ADMIN,
+    response=type(None),
+    status=204,
+    errors=(404, 409),
+    if_match=IfMatch.REQUIRED,
+)
+async def delete_local_calendar(request: Request[NoBody, NoQuery]) -> Reply[None]:
+    """Refused (409) while an archive configuration reads or writes it."""
+    await request.app.local_calendar_service.delete(request.caller, request.id, request.expected)
+    return Reply(None)
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "v1/local-calendars/{id}/events",
+    summary="List events that lie in a range, wholly or in part, in order of their start",
+    roles=EVERYONE,
+    ownership=Ownership.OWN,
+    query=LocalEventListQuery,
+    response=Page[LocalEventSummary],
+    errors=(404,),
+)
+async def list_local_events(
+    request: Request[NoBody, LocalEventListQuery],
+) -> Reply[Page[LocalEventSummary]]:
+    """Another person's private events show their times only (domain.md 6.3)."""
+    found = await request.app.local_events.list(request.caller, request.id, request.query)
+    return Reply(Page[LocalEventSummary](items=list(found.rows), next=found.next_cursor))
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "v1/local-calendars/{id}/events",
+    summary="Add an event",
+    roles=WRITERS,
+    ownership=Ownership.OWN_OR_ADMIN,
+    body=LocalEventCreate,
+    response=LocalEventResource,
+    status=201,
+    errors=(404, 409),
+)
+async def create_local_event(request: Request[LocalEventCreate, NoQuery]) -> Reply[LocalEventResource]:
+    """A single event; local calendars have no series."""
+    made, owner = await request.app.local_events.create(request.caller, request.id, request.body)
+    return Reply(
+        made,
+        location=f"v1/local-calendars/{request.id}/events/{made.id}",
+        version=made.version,
+        owner_id=owner,
+    )
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "v1/local-calendars/{id}/events/{event_id}",
+    summary="Get an event with its body",
+    roles=EVERYONE,
+    ownership=Ownership.OWN,
+    response=LocalEventResource,
+    errors=(404,),
+)
+async def get_local_event(request: Request[NoBody, NoQuery]) -> Reply[LocalEventResource]:
+    """Another person's private event shows its times only (domain.md 6.3)."""
+    found = await request.app.local_events.get(request.caller, request.id, request.path["event_id"])
+    return Reply(found, version=found.version)
+
+
+@endpoint(
+    blueprint,
+    "PATCH",
+    "v1/local-calendars/{id}/events/{event_id}",
+    summary="Change an event",
+    roles=WRITERS,
+    ownership=Ownership.OWN_OR_ADMIN,
+    body=LocalEventUpdate,
+    response=LocalEventResource,
+    errors=(404,),
+    if_match=IfMatch.REQUIRED,
+)
+async def update_local_event(request: Request[LocalEventUpdate, NoQuery]) -> Reply[LocalEventResource]:
+    """What is not named stays. A later archive run takes the change in (domain.md 2.4)."""
+    found, owner = await request.app.local_events.update(
+        request.caller, request.id, request.path["event_id"], request.body, request.expected
+    )
+    return Reply(found, version=found.version, owner_id=owner)
+
+
+@endpoint(
+    blueprint,
+    "DELETE",
+    "v1/local-calendars/{id}/events/{event_id}",
+    summary="Delete an event; what was archived of it stays",
+    roles=WRITERS,
+    ownership=Ownership.OWN_OR_ADMIN,
+    response=type(None),
+    status=204,
+    errors=(404,),
+    if_match=IfMatch.REQUIRED,
+)
+async def delete_local_event(request: Request[NoBody, NoQuery]) -> Reply[None]:
+    """Its archived copy is marked, and stays (domain.md 2.4)."""
+    await request.app.local_events.delete(
+        request.caller, request.id, request.path["event_id"], request.expected
+    )
+    return Reply(None)
+
+
+def _calendar(found: "OwnedCalendar") -> Reply[LocalCalendarResource]:
+    row, owner = found.calendar, found.owner
+    return Reply(
+        LocalCalendarResource(
+            id=row.id,
+            user_id=row.owner_id,
+            calendar_id=local_id(row.id),
+            reference=str(CalendarReference("local", owner.address, row.name)),
+            name=row.name,
+            version=row.version,
+            created_at=row.created_at,
+            updated_at=row.updated_at,
+        ),
+        version=row.version,
+        owner_id=owner.id,
+    )

@@ -1,0 +1,87 @@
+"""The system for its Admins: settings of the tenant, health of the whole (design.md, Routes)."""
+
+from typing import TYPE_CHECKING, Final
+
+from shared.domain.caller import Role
+from shared.schemas.base import NoBody, NoQuery
+from shared.schemas.system import SystemHealth, SystemSettingsResource, SystemSettingsUpdate
+from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
+from shared.triggers.http.registry import ADMINS, GraphAccess, IfMatch, Ownership
+
+if TYPE_CHECKING:
+    from shared.services.system_settings import SettingsInForce
+
+blueprint = new_blueprint()
+
+_WATCHERS: Final = frozenset({Role.ADMIN, Role.AUDITOR})
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "v1/system/settings",
+    summary="Get the settings of the tenant",
+    roles=_WATCHERS,
+    ownership=Ownership.TENANT,
+    response=SystemSettingsResource,
+)
+async def get_system_settings(request: Request[NoBody, NoQuery]) -> Reply[SystemSettingsResource]:
+    """As they are in force; what the tenant did not choose is the installation's default."""
+    found = await request.app.system_settings.get(request.caller)
+    return Reply(_resource(found), version=found.version)
+
+
+@endpoint(
+    blueprint,
+    "PATCH",
+    "v1/system/settings",
+    summary="Change the settings of the tenant",
+    roles=ADMINS,
+    ownership=Ownership.TENANT,
+    body=SystemSettingsUpdate,
+    response=SystemSettingsResource,
+    if_match=IfMatch.REQUIRED,
+)
+async def update_system_settings(
+    request: Request[SystemSettingsUpdate, NoQuery],
+) -> Reply[SystemSettingsResource]:
+    """In force here at once, at other instances within seconds."""
+    settings, caller = request.app.system_settings, request.caller
+    found = await settings.update(caller, request.body, request.expected)
+
+    async def forget() -> None:
+        settings.forget(caller.tenant_id)
+
+    return Reply(_resource(found), version=found.version, then=forget)
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "v1/system/health",
+    summary="Tell how the whole system is",
+    roles=_WATCHERS,
+    ownership=Ownership.TENANT,
+    response=SystemHealth,
+    durable=True,
+    graph=GraphAccess.APPLICATION,
+)
+async def get_system_health(request: Request[NoBody, NoQuery]) -> Reply[SystemHealth]:
+    """Every component with its own timeout, all at once; what fails is said in the answer, which is a 200."""
+    return Reply(await request.app.system_health.report(request.caller, request.client))
+
+
+def _resource(found: "SettingsInForce") -> SystemSettingsResource:
+    values = found.values
+    return SystemSettingsResource(
+        default_lookback_days=values.default_lookback_days,
+        nightly_at=values.nightly_at,
+        default_time_zone=values.default_time_zone,
+        travel_words=values.travel_words,
+        overlap_expiry_days=values.overlap_expiry_days,
+        first_sign_in=values.first_sign_in.value,
+        chosen=found.chosen,
+        version=found.version,
+        updated_by=found.updated_by,
+        updated_at=found.updated_at,
+    )

@@ -1,0 +1,153 @@
+"""Verifications over HTTP (domain.md 2.15)."""
+
+from functools import partial
+
+from shared.schemas.archive_runs import ArchiveRunSummary
+from shared.schemas.base import NoBody, NoQuery
+from shared.schemas.paging import Page, PageQuery
+from shared.schemas.verifications import (
+    FindingListQuery,
+    FindingResource,
+    VerificationResource,
+    VerificationStart,
+)
+from shared.triggers.archive_workflow import start_archive_run as start_run
+from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
+from shared.triggers.http.registry import EVERYONE, WRITERS, Ownership
+from shared.triggers.verification_workflow import start_verification as start_orchestration
+
+blueprint = new_blueprint()
+
+_FINDING = "v1/archive-configurations/{id}/verifications/{verification_id}/findings/{finding_id}"
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "v1/archive-configurations/{id}/verifications",
+    summary="Compare source, record and archive calendar",
+    roles=WRITERS,
+    ownership=Ownership.OWN_OR_ADMIN,
+    body=VerificationStart,
+    body_optional=True,
+    response=VerificationResource,
+    status=202,
+    errors=(404, 409),
+    durable=True,
+)
+async def start_verification(request: Request[VerificationStart, NoQuery]) -> Reply[VerificationResource]:
+    """Answers at once; the verification itself, or the one under way, is at ``Location``."""
+    started = await request.app.verifications.request(
+        request.caller, request.id, request.body.window_start, request.body.window_end
+    )
+    found = started.verification
+    return Reply(
+        VerificationResource.of(found),
+        location=f"v1/verifications/{found.id}",
+        retry_after=1,
+        owner_id=found.owner_id,
+        then=partial(start_orchestration, request.durable_client, found.id) if started.created else None,
+    )
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "v1/archive-configurations/{id}/verifications",
+    summary="List the verifications of a configuration, newest first",
+    roles=EVERYONE,
+    ownership=Ownership.OWN,
+    query=PageQuery,
+    response=Page[VerificationResource],
+    errors=(404,),
+)
+async def list_verifications(request: Request[NoBody, PageQuery]) -> Reply[Page[VerificationResource]]:
+    """Each with how many differences it found once it is over."""
+    query = request.query
+    found = await request.app.verifications.list(request.caller, request.id, query.after, query.limit)
+    items = [VerificationResource.of(each) for each in found.rows]
+    return Reply(Page[VerificationResource](items=items, next=found.next_cursor))
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "v1/verifications/{id}",
+    summary="Get a verification",
+    roles=EVERYONE,
+    ownership=Ownership.OWN,
+    response=VerificationResource,
+    errors=(404,),
+)
+async def get_verification(request: Request[NoBody, NoQuery]) -> Reply[VerificationResource]:
+    """Its state; while it is open, ``Retry-After`` says when to ask again."""
+    found = await request.app.verifications.get(request.caller, request.id)
+    return Reply(VerificationResource.of(found), retry_after=None if found.finished_at else 1)
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "v1/verifications/{id}/findings",
+    summary="List what a verification found, in the order of the calendar",
+    roles=EVERYONE,
+    ownership=Ownership.OWN,
+    query=FindingListQuery,
+    response=Page[FindingResource],
+    errors=(404,),
+)
+async def list_verification_findings(
+    request: Request[NoBody, FindingListQuery],
+) -> Reply[Page[FindingResource]]:
+    """What differs and where; contents are not shown."""
+    query = request.query
+    found = await request.app.verifications.findings(
+        request.caller, request.id, query.kind, query.after, query.limit
+    )
+    items = [FindingResource.of(each) for each in found.rows]
+    return Reply(Page[FindingResource](items=items, next=found.next_cursor))
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    f"{_FINDING}/put-back",
+    summary="Put a missing copy back into the archive calendar",
+    roles=WRITERS,
+    ownership=Ownership.OWN_OR_ADMIN,
+    response=ArchiveRunSummary,
+    status=202,
+    errors=(404, 409),
+    durable=True,
+)
+async def put_back_finding(request: Request[NoBody, NoQuery]) -> Reply[ArchiveRunSummary]:
+    """An archive run does it, once, and is at ``Location``; the finding tells when it is done."""
+    started = await request.app.copy_restoring.put_back(
+        request.caller, request.id, request.path["verification_id"], request.path["finding_id"]
+    )
+    run = started.run
+    return Reply(
+        ArchiveRunSummary.summary_of(run),
+        location=f"v1/archive-runs/{run.id}",
+        retry_after=1,
+        owner_id=run.owner_id,
+        then=partial(start_run, request.durable_client, run.id) if started.created else None,
+    )
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    f"{_FINDING}/adopt",
+    summary="Let the record say what the owner made of a copy",
+    roles=WRITERS,
+    ownership=Ownership.OWN_OR_ADMIN,
+    response=FindingResource,
+    errors=(404, 409),
+)
+async def adopt_finding(request: Request[NoBody, NoQuery]) -> Reply[FindingResource]:
+    """The copy is read again; what differs is taken over, both versions are in the audit."""
+    finding = await request.app.copy_restoring.adopt(
+        request.caller, request.id, request.path["verification_id"], request.path["finding_id"]
+    )
+    return Reply(FindingResource.of(finding), owner_id=finding.owner_id)

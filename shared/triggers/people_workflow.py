@@ -1,0 +1,195 @@
+"""The orchestrations of exports and erasures of persons, and their activities (domain.md 15).
+
+The orchestrators pass ids only; the truth is the database, which every activity reads afresh. Activities are
+idempotent: each may run twice, even at the same time.
+"""
+
+import logging
+from collections.abc import Generator
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import azure.durable_functions as df
+import azure.functions as func
+from durabletask.task import OrchestrationContext, RetryPolicy, TaskFailedError
+
+from shared.application import get_application
+
+logger = logging.getLogger(__name__)
+blueprint = df.Blueprint()
+
+#: Activities of one generation of an erasure's orchestration, so that its history stays short.
+ROUNDS_PER_GENERATION: Final = 25
+#: Looks at one instance that should be over, a quarter of a minute apart, before it is ended by force.
+PATIENCE: Final = 20
+_LIVING: Final = ("RUNNING", "PENDING", "SUSPENDED", "CONTINUED_AS_NEW")
+# Infrastructure's retries live here alone (design.md): the database, Graph or a store was away for a moment.
+_RETRY = RetryPolicy(
+    first_retry_interval=timedelta(seconds=5),
+    max_number_of_attempts=5,
+    backoff_coefficient=3.0,
+    max_retry_interval=timedelta(minutes=5),
+)
+
+
+def export_instance(export_id: UUID) -> str:
+    """The orchestration instance of an export."""
+    return f"user-export-{export_id}"
+
+
+def erasure_instance(erasure_id: UUID) -> str:
+    """The orchestration instance of an erasure."""
+    return f"user-erasure-{erasure_id}"
+
+
+@blueprint.orchestration_trigger(context_name="ctx")
+def export_user(ctx: OrchestrationContext, input: dict[str, Any]) -> Generator[Any, Any, Any]:
+    """Prepare the file; say why where that fails."""
+    export_id = input["export_id"]
+    try:
+        state = yield ctx.call_activity("prepare_user_export", input=export_id, retry_policy=_RETRY)
+    except TaskFailedError as failure:
+        reason = {"id": export_id, "reason": _reason(failure)}
+        yield ctx.call_activity("fail_user_export", input=reason, retry_policy=_RETRY)
+        return "failed"
+    return state
+
+
+@blueprint.orchestration_trigger(context_name="ctx")
+def erase_user(ctx: OrchestrationContext, input: dict[str, Any]) -> Generator[Any, Any, Any]:
+    """Advance until it is over, waiting where something must end by itself first. Input: ``erasure_id``."""
+    erasure_id = input["erasure_id"]
+    waits = input.get("waits", 0)
+    try:
+        for _ in range(ROUNDS_PER_GENERATION):
+            progress = yield ctx.call_activity(
+                "advance_user_erasure",
+                input={"id": erasure_id, "force": waits >= PATIENCE},
+                retry_policy=_RETRY,
+            )
+            ctx.set_custom_status({"step": progress["step"]})
+            if progress["over"]:
+                return "over"
+            if progress["resume_at"] is None:
+                waits = 0
+                continue
+            waits += 1
+            now = ctx.current_utc_datetime.replace(tzinfo=UTC)
+            wait = datetime.fromisoformat(progress["resume_at"]) - now
+            if wait > timedelta(0):
+                yield ctx.create_timer(wait)
+    except TaskFailedError as failure:
+        reason = {"id": erasure_id, "reason": _reason(failure)}
+        yield ctx.call_activity("fail_user_erasure", input=reason, retry_policy=_RETRY)
+        return "failed"
+    ctx.continue_as_new({"erasure_id": erasure_id, "waits": waits})
+    return None
+
+
+@blueprint.activity_trigger(input_name="export")
+async def prepare_user_export(export: str) -> str:
+    """Write the file of an export; the state it is in then."""
+    exports = get_application().user_exports
+    export_id = UUID(export)
+    async with exports.acting_for(export_id):
+        state = await exports.prepare(export_id)
+    logger.info("user export prepared", extra={"export_id": export, "state": str(state)})
+    return str(state or "gone")
+
+
+@blueprint.activity_trigger(input_name="failure")
+async def fail_user_export(failure: dict) -> str:  # type: ignore[type-arg] # the worker takes plain types only
+    """Note that an export could not be prepared."""
+    exports = get_application().user_exports
+    export_id = UUID(failure["id"])
+    async with exports.acting_for(export_id):
+        await exports.fail(export_id, failure["reason"])
+    return "failed"
+
+
+@blueprint.activity_trigger(input_name="round")
+@blueprint.durable_client_input(client_name="client")
+async def advance_user_erasure(round: dict, client: df.DurableFunctionsClient) -> dict[str, Any]:  # type: ignore[type-arg] # the worker takes plain types only
+    """Work on an erasure for about a minute: ``{over, step, resume_at}``."""
+    eraser = get_application().eraser
+    erasure_id = UUID(round["id"])
+    async with eraser.acting_for(erasure_id):
+        progress = await eraser.advance(erasure_id, _Hub(client, force=round["force"]))
+    resume_at = None if progress.resume_at is None else progress.resume_at.isoformat()
+    return {"over": progress.over, "step": progress.step, "resume_at": resume_at}
+
+
+@blueprint.activity_trigger(input_name="failure")
+async def fail_user_erasure(failure: dict) -> str:  # type: ignore[type-arg] # the worker takes plain types only
+    """Note why an erasure cannot go on."""
+    eraser = get_application().eraser
+    erasure_id = UUID(failure["id"])
+    async with eraser.acting_for(erasure_id):
+        await eraser.fail(erasure_id, failure["reason"])
+    return "failed"
+
+
+@blueprint.timer_trigger(arg_name="timer", schedule="40 */5 * * * *", run_on_startup=False, use_monitor=True)
+@blueprint.durable_client_input(client_name="client")
+async def look_after_people(timer: func.TimerRequest, client: df.DurableFunctionsClient) -> None:
+    """Start exports and erasures that lost their orchestration."""
+    app = get_application()
+    for export_id in await app.user_exports.to_drive():
+        if not await _lives(client, export_instance(export_id)):
+            await start_user_export(client, export_id)
+    for erasure_id in await app.eraser.to_drive():
+        if not await _lives(client, erasure_instance(erasure_id)):
+            await start_user_erasure(client, erasure_id)
+
+
+@blueprint.timer_trigger(arg_name="timer", schedule="0 27 * * * *", run_on_startup=False, use_monitor=True)
+async def delete_old_user_exports(timer: func.TimerRequest) -> None:
+    """Delete the exports whose time is over."""
+    await get_application().user_exports.sweep()
+
+
+async def start_user_export(client: df.DurableFunctionsClient, export_id: UUID) -> None:
+    """Start the orchestration of an export and note that it was."""
+    await client.schedule_new_orchestration(
+        "export_user", input={"export_id": str(export_id)}, instance_id=export_instance(export_id)
+    )
+    await get_application().user_exports.mark_dispatched(export_id)
+
+
+async def start_user_erasure(client: df.DurableFunctionsClient, erasure_id: UUID) -> None:
+    """Start the orchestration of an erasure and note that it was, unless it lives."""
+    if not await _lives(client, erasure_instance(erasure_id)):
+        await client.schedule_new_orchestration(
+            "erase_user", input={"erasure_id": str(erasure_id)}, instance_id=erasure_instance(erasure_id)
+        )
+    await get_application().eraser.mark_dispatched(erasure_id)
+
+
+class _Hub:
+    """The task hub's histories; with ``force`` an instance that does not end is terminated.
+
+    What it was for is over by then: it has nothing left to do but to end.
+    """
+
+    def __init__(self, client: df.DurableFunctionsClient, *, force: bool) -> None:
+        self._client = client
+        self._force = force
+
+    async def forget(self, instance_id: str) -> bool:
+        """Purge an instance; False while it is not over."""
+        if not await _lives(self._client, instance_id):
+            await self._client.purge_orchestration(instance_id)
+            return True
+        if self._force:
+            await self._client.terminate_orchestration(instance_id)
+        return False
+
+
+async def _lives(client: df.DurableFunctionsClient, instance_id: str) -> bool:
+    state = await client.get_orchestration_state(instance_id, fetch_payloads=False)
+    return state is not None and state.runtime_status.name in _LIVING
+
+
+def _reason(failure: TaskFailedError) -> str:
+    return f"{failure.details.error_type}: {failure.details.message}"[:500]

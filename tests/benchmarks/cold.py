@@ -1,0 +1,102 @@
+"""Cold start of our app against a bare durable one in the same host, bytecode compiled.
+
+Indexing is the time from the start of the host process to its home page, which it serves once it has loaded
+and indexed the app; the first request is one that validates a token and reads the database (for the bare
+app: its hello). Both are taken in turn, several rounds, each in a new process; medians are compared. The
+ratios of the processes' CPU, told beside, are what is left of them on a machine that is busy otherwise.
+"""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from infra.local import ports
+from infra.local.stack import Stack
+from tests.benchmarks.api import APPS, host_process
+from tests.benchmarks.frameworks import query
+from tests.benchmarks.processes import cpu_seconds
+from tests.benchmarks.seeding import add_people
+
+_ROUNDS = 7
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """One start in seconds; each first request includes the indexing before it."""
+
+    indexing: float
+    first_request: float
+    indexing_cpu: float
+    first_request_cpu: float
+
+
+async def measure(rounds: int = _ROUNDS) -> list[dict[str, Any]]:
+    """Milliseconds of each app, and ours over the bare one's."""
+    with tempfile.TemporaryDirectory(prefix="aa-bench-") as folder:
+        async with Stack(Path(folder) / "state") as stack:
+            person = (await add_people(stack.database_url, 1, 1, query.START))[0]
+            token = await stack.token(person.address, ("User",))
+            env = stack.host_environment()
+            await stack.stop_host()
+            apps = {
+                "bare": (APPS / "durable_hello", "/api/hello"),
+                "ours": (None, f"/api/v1/appointments?{query.MONTH}"),
+            }
+            seconds: dict[str, list[_Start]] = {name: [] for name in apps}
+            for number in range(rounds + 1):
+                for name, (app, asked) in apps.items():
+                    state = Path(folder) / f"{name}-{number}"
+                    found = await _started(app, state, env, asked, token)
+                    # The first start of each compiles what was not compiled yet.
+                    if number:
+                        seconds[name].append(found)
+    bare, ours = (_medians(seconds[name]) for name in ("bare", "ours"))
+    return [
+        {
+            "rounds": rounds,
+            "bare": bare,
+            "ours": ours,
+            **{
+                f"{name}_over_bare": round(ours[f"{name}_ms"] / bare[f"{name}_ms"], 2)
+                for name in ("indexing", "first_request", "indexing_cpu", "first_request_cpu")
+            },
+        }
+    ]
+
+
+async def _started(app: Path | None, state: Path, env: Mapping[str, str], asked: str, token: str) -> _Start:
+    """Seconds until the host answered for the first time, and until it answered the first real request."""
+    port = ports.pair(0)[0]
+    host = host_process("host", app, port, state, env)
+    base = f"http://127.0.0.1:{port}"
+    began = time.perf_counter()
+    await host.start()
+    try:
+        async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
+            # The host listens before it loads the app: who connects is answered as soon as that is done.
+            while True:
+                try:
+                    (await client.get(base)).raise_for_status()
+                    break
+                except httpx.ConnectError:
+                    if not host.running:
+                        raise RuntimeError(host.log_tail()) from None
+            served, served_cpu = time.perf_counter() - began, cpu_seconds(host.pid)
+            answer = await client.get(base + asked, headers={"Authorization": f"Bearer {token}"})
+            answer.raise_for_status()
+            return _Start(served, time.perf_counter() - began, served_cpu, cpu_seconds(host.pid))
+    finally:
+        await host.stop()
+
+
+def _medians(starts: list[_Start]) -> dict[str, float]:
+    return {
+        f"{name}_ms": round(statistics.median(getattr(start, name) for start in starts) * 1000, 1)
+        for name in ("indexing", "first_request", "indexing_cpu", "first_request_cpu")
+    }

@@ -1,0 +1,1 @@
+"""The same reads in the frameworks one would otherwise take, for comparison."""

@@ -1,0 +1,62 @@
+"""What processes use, and whether they answer yet."""
+
+import asyncio
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import httpx
+
+from infra.local.processes import Child
+
+_PATIENCE = 60.0
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system seconds a process has used so far (proc(5), stat)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def family_cpu_seconds(pid: int) -> float:
+    """As :func:`cpu_seconds`, with the processes it started, and those of them that have ended."""
+    parents: dict[int, int] = {}
+    seconds: dict[int, float] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        number = int(path.parent.name)
+        parents[number] = int(fields[1])
+        seconds[number] = sum(int(field) for field in fields[11:15]) / os.sysconf("SC_CLK_TCK")
+
+    def descends(number: int) -> bool:
+        while number and number != pid:
+            number = parents.get(number, 0)
+        return number == pid
+
+    return sum(used for number, used in seconds.items() if descends(number))
+
+
+def resident_mb(pid: int) -> float:
+    """Memory of a process (proc(5), status, VmRSS)."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return round(int(line.split()[1]) / 1024, 1)
+    return 0.0
+
+
+async def until_it_answers(url: str, child: Child, headers: Mapping[str, str] | None = None) -> None:
+    """Wait for a 200. Raises RuntimeError with the end of its log when it ends or does not come."""
+    deadline = time.monotonic() + _PATIENCE
+    async with httpx.AsyncClient(trust_env=False, timeout=5, headers=headers) as client:
+        while time.monotonic() < deadline and child.running:
+            try:
+                if (await client.get(url)).status_code == httpx.codes.OK:
+                    return
+            except httpx.HTTPError:
+                pass
+            await asyncio.sleep(0.02)
+    raise RuntimeError(f"{child.name} does not answer at {url}\n{child.log_tail()}")

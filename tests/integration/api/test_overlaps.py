@@ -1,0 +1,149 @@
+"""Overlaps over HTTP: one's own with all that is known of them, another's private events as times only."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from shared.database.engine import Database
+from shared.database.models import OverlapMember, User
+from shared.domain.archived_event import ArchivedEventState
+from shared.domain.overlap_status import OverlapStatus
+from shared.triggers.http import overlaps as overlap_endpoints
+from tests.integration.api.caller import Caller, problem
+from tests.integration.api.conftest import People
+from tests.support.factories import START, Factory, record
+
+
+@dataclass
+class Overlaps:
+    """Of Ada's: one that waits for her, of an archived and a private waiting event, and one that is over."""
+
+    flagged: UUID
+    closed: UUID
+    configuration: UUID
+    archived_key: str
+    waiting_key: str
+
+
+@pytest.fixture
+async def overlaps(database: Database, people: People) -> Overlaps:
+    async with database.session() as session:
+        make = Factory(session)
+        configuration = await make.configuration(await session.get_one(User, people.ada.id))
+        archived = await make.archived_event(configuration, start_at=START)
+        await make.appointment(archived, subject="Workshop")
+        waiting = await make.archived_event(
+            configuration,
+            start_at=START + timedelta(minutes=30),
+            state=ArchivedEventState.FLAGGED,
+            copy_id=None,
+        )
+        flagged = await make.overlap_group(archived, waiting)
+        member = await session.get_one(OverlapMember, (flagged.id, waiting.source_key))
+        member.record = record(subject="Surgeon", sensitivity="private")
+        closed = await make.overlap_group(
+            archived, status=OverlapStatus.CLOSED, opened_at=START + timedelta(days=1)
+        )
+        await make.overlap_group(await make.archived_event(), opened_at=START)
+        return Overlaps(flagged.id, closed.id, configuration.id, archived.source_key, waiting.source_key)
+
+
+async def listed(api: Caller, token: str, **query: Any) -> list[str]:
+    response = await api("GET", "v1/overlaps", token=token, **query)
+    assert response.status == 200, response.body
+    return [item["id"] for item in response.json["items"]]
+
+
+async def test_a_person_sees_what_waits_for_him(api: Caller, people: People, overlaps: Overlaps) -> None:
+    token = people.ada.token
+    assert await listed(api, token) == [str(overlaps.flagged), str(overlaps.closed)]
+    assert await listed(api, token, status="flagged") == [str(overlaps.flagged)]
+    assert await listed(api, token, configuration_id=overlaps.configuration, limit=1) == [
+        str(overlaps.flagged)
+    ]
+    one = (await api("GET", f"v1/overlaps/{overlaps.flagged}", token=token)).json
+    first, second = one["members"]
+    assert (first["key"], first["subject"], first["categories"]) == (
+        overlaps.archived_key,
+        "Workshop",
+        ["Acme - billable"],
+    )
+    assert first["appointment_id"] is not None
+    assert (second["key"], second["subject"], second["appointment_id"]) == (
+        overlaps.waiting_key,
+        "Surgeon",
+        None,
+    )
+    assert second["start"] == "2026-03-02T09:30:00Z"
+
+
+async def test_an_admin_sees_the_times_of_anothers_private_event_only(
+    api: Caller, people: People, overlaps: Overlaps
+) -> None:
+    for token in (people.admin, people.auditor):
+        assert str(overlaps.flagged) in await listed(api, token, user_id=people.ada.id)
+        response = await api("GET", f"v1/overlaps/{overlaps.flagged}", token=token)
+        shown = [(member["subject"], member["categories"]) for member in response.json["members"]]
+        assert shown == [("Workshop", ["Acme - billable"]), ("Private", [])]
+        assert b"Surgeon" not in response.body
+
+
+async def test_anothers_overlaps_do_not_exist_for_a_user(
+    api: Caller, people: People, overlaps: Overlaps
+) -> None:
+    token = people.bob.token
+    assert await listed(api, token) == []
+    problem(await api("GET", f"v1/overlaps/{overlaps.flagged}", token=token), 404, "not_found")
+    problem(await api("GET", "v1/overlaps", token=token, user_id=people.ada.id), 404, "not_found")
+    configuration: dict[str, Any] = {"configuration_id": overlaps.configuration}
+    problem(await api("GET", "v1/overlaps", token=token, **configuration), 404, "not_found")
+    response = await api("GET", "v1/overlaps", token=people.admin)
+    problem(response, 422, "validation_failed")
+    assert response.fields == ["user_id"]
+
+
+@pytest.fixture
+def started(api: Caller, monkeypatch: pytest.MonkeyPatch) -> list[UUID]:
+    """The runs whose orchestration is started."""
+    runs: list[UUID] = []
+
+    async def start(client: object, run_id: UUID) -> None:
+        runs.append(run_id)
+
+    api.durable = object()
+    monkeypatch.setattr(overlap_endpoints, "start_run", start)
+    return runs
+
+
+async def test_a_decision_is_written_down_and_starts_its_run(
+    api: Caller, people: People, overlaps: Overlaps, started: list[UUID]
+) -> None:
+    path, token = f"v1/overlaps/{overlaps.flagged}", people.ada.token
+    tag = (await api("GET", path, token=token)).headers["etag"]
+    wish = {"action": "keep", "kept": [overlaps.archived_key]}
+    answer = await api("POST", f"{path}/resolution", wish, token=token, headers={"if-match": tag})
+    assert (answer.status, answer.json["status"]) == (200, "settled")
+    assert [str(run) for run in started] == [answer.json["run_id"]]
+    shown = (await api("GET", path, token=token)).json
+    assert [member["kept"] for member in shown["members"]] == [True, False]
+    assert shown["resolution"]["action"] == "keep"
+    stale = await api("POST", f"{path}/resolution", wish, token=token, headers={"if-match": tag})
+    problem(stale, 412, "precondition_failed")
+
+
+async def test_a_decision_that_cannot_be_is_refused_by_field(
+    api: Caller, people: People, overlaps: Overlaps, started: list[UUID]
+) -> None:
+    path, token = f"v1/overlaps/{overlaps.flagged}/resolution", people.ada.token
+    both = {"action": "keep", "kept": [overlaps.archived_key, overlaps.waiting_key]}
+    for wish in (both, {"action": "keep"}, {"action": "keep", "kept": ["s:unknown"]}):
+        response = await api("POST", path, wish, token=token)
+        problem(response, 422, "validation_failed")
+        assert response.fields == ["kept"]
+    problem(await api("POST", path, {"action": "keep_all"}, token=people.bob.token), 404, "not_found")
+    over = f"v1/overlaps/{overlaps.closed}/resolution"
+    problem(await api("POST", over, {"action": "keep_all"}, token=token), 409, "overlap_over")
+    assert started == []

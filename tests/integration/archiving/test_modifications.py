@@ -1,0 +1,115 @@
+"""Small events that say how a meeting really went, archived with it (domain.md 4)."""
+
+from datetime import timedelta
+
+from tests.integration.archiving.test_overlaps import adds_up
+from tests.integration.archiving.world import DAY, World, event
+
+HOUR = timedelta(hours=1)
+NINE = DAY + 9 * HOUR
+NEXT = DAY + timedelta(days=1)
+
+
+def clock(copy: dict[str, dict[str, str]], edge: str) -> str:
+    """Hours and minutes of a copy's start or end."""
+    return copy[edge]["dateTime"][11:16]
+
+
+async def test_an_extension_makes_the_meeting_longer_and_is_no_event_of_its_own(world: World) -> None:
+    await world.open([event("Review", NINE), event("Extended", NINE + HOUR, 30)])
+    report = await world.archive()
+    assert (report["archived"], report["consumed"], report["modifications_applied"]) == (1, 1, 1)
+    assert adds_up(report)
+    copy = await world.copy("Review")
+    assert (clock(copy, "start"), clock(copy, "end")) == ("09:00", "10:30")
+    assert await world.subjects() == ["Review"]
+    (row,) = await world.rows("SELECT end_at, modifications FROM appointments")
+    assert row["end_at"] == NINE + 1.5 * HOUR
+    assert [each["kind"] for each in row["modifications"]] == ["extended"]
+    again = await world.archive()
+    assert (again["unchanged"], again["consumed"], again["updated"]) == (1, 1, 0)
+
+
+async def test_a_modification_that_comes_later_updates_the_copy_and_is_undone_when_it_goes(
+    world: World,
+) -> None:
+    await world.open([event("Review", NINE, 60), event("Other", NINE + 5 * HOUR)])
+    await world.archive()
+    await world.add(event("Shortened meeting", NINE + HOUR / 2, 30))
+    report = await world.archive()
+    assert (report["updated"], report["consumed"], report["unchanged"]) == (1, 1, 1)
+    assert clock(await world.copy("Review"), "end") == "09:30"
+    await world.delete((await world.source("Shortened meeting"))["id"])
+    report = await world.archive()
+    assert (report["updated"], report["consumed"], report["unchanged"]) == (1, 0, 1)
+    assert clock(await world.copy("Review"), "end") == "10:00"
+    assert (await world.archive())["updated"] == 0
+    (row,) = await world.rows("SELECT modifications FROM appointments WHERE subject = 'Review'")
+    assert row["modifications"] == []
+
+
+async def test_an_orphan_is_archived_as_it_is_and_reported(world: World) -> None:
+    await world.open([event("Review", NINE), event("Extended", NINE + 3 * HOUR, 30)])
+    report = await world.archive()
+    assert (report["archived"], report["consumed"], report["orphan_modifications"]) == (2, 0, 1)
+    assert await world.subjects() == ["Extended", "Review"]
+
+
+async def test_an_orphan_that_finds_its_meeting_keeps_its_copy_and_counts_no_more(world: World) -> None:
+    await world.open([event("Extended", NINE + HOUR, 30)])
+    await world.archive()
+    await world.add(event("Review", NINE))
+    report = await world.archive()
+    assert (report["archived"], report["consumed"]) == (1, 1)
+    assert clock(await world.copy("Review"), "end") == "10:30"
+    assert await world.subjects() == ["Extended", "Review"]
+    (row,) = await world.rows("SELECT subject FROM appointments WHERE excluded = 'consumed'")
+    assert row["subject"] == "Extended"
+    # Its meeting goes: it stands for itself again, and its copy counts again.
+    await world.delete((await world.source("Review"))["id"])
+    report = await world.archive()
+    assert (report["unchanged"], report["source_deleted"]) == (1, 1)
+    assert await world.rows("SELECT subject FROM appointments WHERE excluded IS NOT NULL") == []
+
+
+async def test_a_modification_across_midnight_changes_the_meeting_of_the_day_before(world: World) -> None:
+    late = DAY + 23 * HOUR
+    await world.open([event("Party", late, 60)])
+    first = await world.archive(DAY, NEXT)
+    assert (first["archived"], clock(await world.copy("Party"), "end")) == (1, "00:00")
+    await world.add(event("Extended", NEXT, 45))
+    second = await world.archive(NEXT, NEXT + timedelta(days=1))
+    assert (second["source"], second["consumed"], second["updated"]) == (1, 1, 0)
+    assert (second["margin_updates"], second["state"]) == (1, "completed")
+    assert adds_up(second)
+    assert clock(await world.copy("Party"), "end") == "00:45"
+    assert (await world.archive(DAY, NEXT))["unchanged"] == 1
+    assert (await world.archive(NEXT, NEXT + timedelta(days=1)))["consumed"] == 1
+
+
+async def test_both_on_their_first_night_are_archived_once_whichever_window_comes_first(
+    world: World,
+) -> None:
+    late = DAY + 23 * HOUR
+    await world.open([event("Party", late, 60), event("Extended", NEXT, 45)])
+    second = await world.archive(NEXT, NEXT + timedelta(days=1))
+    assert (second["consumed"], second["archived"]) == (1, 0)
+    first = await world.archive(DAY, NEXT)
+    assert (first["archived"], first["updated"]) == (1, 0)
+    assert clock(await world.copy("Party"), "end") == "00:45"
+    assert await world.subjects() == ["Party"]
+
+
+async def test_a_flagged_meeting_is_archived_with_its_modification(world: World) -> None:
+    await world.open(
+        [event("Early", NINE), event("Late", NINE + HOUR / 2, 60), event("Extended", NINE + 1.5 * HOUR, 30)],
+        overlap_policy="flag",
+    )
+    report = await world.archive()
+    assert (report["flagged"], report["consumed"]) == (2, 1)
+    (group,) = await world.groups()
+    await world.delete((await world.source("Late"))["id"])
+    await world.delete((await world.source("Early"))["id"])
+    await world.archive()
+    await world.drive(await world.settle(group["id"], "Late"))
+    assert clock(await world.copy("Late"), "end") == "11:00"

@@ -1,0 +1,145 @@
+"""An owner edits what is archived: record and copy change once, runs leave it alone (domain.md 2.5)."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import select
+
+from shared import telemetry
+from shared.database.models import Appointment, ArchiveConfiguration
+from shared.database.repositories.period_locks import PeriodLockRepository
+from shared.domain.archive_run import RunState
+from shared.domain.expected_version import ANY_VERSION, ExpectedVersion
+from shared.domain.locked_periods import EVERY_CUSTOMER, LockedPeriod
+from shared.errors import Conflict, PreconditionFailed, ValidationFailed
+from shared.services.archiving.context import ArchivingPorts
+from shared.services.archiving.owner_edits import OwnerEdits
+from tests.integration.archiving.world import DAY, World, event
+
+NOON = DAY + timedelta(hours=12)
+
+
+def edits(world: World) -> OwnerEdits:
+    return OwnerEdits(
+        ArchivingPorts(world.database, world.calendars, world.clock, world.settings, world.person_keys)
+    )
+
+
+async def appointment(world: World) -> Appointment:
+    """The one there is."""
+    async with world.database.session() as session:
+        return (await session.execute(select(Appointment))).scalar_one()
+
+
+async def ask(world: World, expected: ExpectedVersion = ANY_VERSION, **changes: Any) -> UUID:
+    """Queue an edit; the run."""
+    found = await appointment(world)
+    with telemetry.bind(caller=world.admin, correlation="test"):
+        started = await edits(world).edit(world.admin, found.id, changes, expected)
+    return started.run.id
+
+
+async def carry_out(world: World, run_id: UUID) -> dict[str, Any]:
+    """What the orchestration does with the run of an edit."""
+    assert (await world.archiving.begin(run_id)).mine
+    async with world.archiving.acting_for(run_id):
+        await world.archiving.settle(run_id, 0)
+        await edits(world).plan(run_id)
+        await world.archiving.apply(run_id)
+        await world.archiving.settle(run_id, 0)
+        await world.archiving.finish(run_id)
+    view = await world.view(run_id)
+    assert view.run.report is not None
+    return view.run.report | {"state": view.run.state}
+
+
+async def test_an_edit_changes_record_and_copy_and_later_runs_leave_it(world: World) -> None:
+    await world.open([event("Workshop", NOON, categories=["Acme billable"])])
+    await world.archive()
+    longer = (NOON + timedelta(minutes=90)).isoformat()
+    run_id = await ask(world, subject="Workshop with Acme", categories=["Acme - billable"], end_at=longer)
+    report = await carry_out(world, run_id)
+    assert (report["state"], report["source"], report["updated"]) == ("completed", 1, 1)
+    copy = await world.copy("Workshop with Acme")
+    assert copy["categories"] == ["Acme - billable"]
+    assert copy["end"]["dateTime"].startswith("2026-03-02T13:30")
+    recorded = await appointment(world)
+    assert (recorded.subject, recorded.end_at) == ("Workshop with Acme", NOON + timedelta(minutes=90))
+    again = await world.archive()
+    assert (again["unchanged"], again["updated"]) == (1, 0)
+    assert len(await world.copies()) == 1
+
+
+async def test_a_later_change_of_the_source_counts(world: World) -> None:
+    await world.open([event("Workshop", NOON)])
+    await world.archive()
+    await carry_out(world, await ask(world, location="Hall"))
+    await world.edit((await world.source("Workshop"))["id"], subject="Retreat")
+    report = await world.archive()
+    assert (report["updated"], report["conflict"]) == (1, 0)
+    assert (await world.copy("Retreat"))["location"]["displayName"] == ""
+
+
+async def test_a_lost_answer_is_found_out_and_the_edit_is_done_once(world: World) -> None:
+    await world.open([event("Workshop", NOON)])
+    await world.archive()
+    run_id = await ask(world, subject="Edited")
+    world.simulator.faults.add({"match": {"method": "PATCH", "in_batch": True}, "kind": "lost_answer"})
+    assert (await carry_out(world, run_id))["state"] in ("completed", "completed_with_errors")
+    world.clock.advance(minutes=11)
+    await world.archive()
+    assert (await appointment(world)).subject == "Edited"
+    assert [copy["subject"] for copy in await world.copies()] == ["Edited"]
+
+
+async def test_a_copy_edited_in_outlook_meanwhile_is_not_overwritten(world: World) -> None:
+    await world.open([event("Workshop", NOON)])
+    await world.archive()
+    run_id = await ask(world, subject="By the API")
+    await world.edit((await world.copy("Workshop"))["id"], subject="By hand")
+    report = await carry_out(world, run_id)
+    assert (report["conflict"], report["updated"]) == (1, 0)
+    assert [copy["subject"] for copy in await world.copies()] == ["By hand"]
+    assert (await appointment(world)).subject == "Workshop"
+
+
+async def test_a_source_that_is_gone_stays_gone(world: World) -> None:
+    await world.open([event("Workshop", NOON)])
+    await world.archive()
+    await world.delete((await world.source("Workshop"))["id"])
+    await world.archive()
+    since = (await appointment(world)).source_deleted_at
+    await carry_out(world, await ask(world, subject="What was"))
+    edited = await appointment(world)
+    assert (edited.subject, edited.source_deleted_at) == ("What was", since)
+    assert since is not None
+
+
+async def test_what_cannot_be_edited_is_refused(world: World) -> None:
+    await world.open([event("Workshop", NOON)])
+    await world.archive()
+    found = await appointment(world)
+    with pytest.raises(PreconditionFailed):
+        await ask(world, ExpectedVersion.of(["1"]), subject="x")
+    with pytest.raises(ValidationFailed) as refused:
+        await ask(world, end_at=(NOON - timedelta(hours=1)).isoformat())
+    assert refused.value.errors[0].field == "end"
+    run_id = await ask(world, ExpectedVersion.of([str(found.version)]), subject="first")
+    with pytest.raises(Conflict):
+        await ask(world, subject="second")
+    await carry_out(world, run_id)
+    assert (await world.view(run_id)).run.state == RunState.COMPLETED
+    async with world.database.session() as session:
+        configuration = await session.get_one(ArchiveConfiguration, world.configuration_id)
+        await PeriodLockRepository(session).add(
+            world.tenant_id,
+            configuration.owner_id,
+            LockedPeriod(EVERY_CUSTOMER, NOON.date(), NOON.date() + timedelta(days=1)),
+            "test",
+            world.clock.now(),
+        )
+    with pytest.raises(Conflict) as locked:
+        await ask(world, subject="third")
+    assert locked.value.code == "period_locked"

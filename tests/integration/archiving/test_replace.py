@@ -1,0 +1,134 @@
+"""Replace mode: every copy of the window rewritten in place, nothing deleted (domain.md 2.10)."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from shared.domain.archive_run import RunMode
+from shared.errors import ValidationFailed
+from shared.schemas.audit import AuditListQuery
+from shared.services.audit_trail import AuditTrail
+from tests.integration.archiving.test_faults import INNER, OUTER, PATCHED, name
+from tests.integration.archiving.world import DAY, World, event
+
+HOUR = timedelta(hours=1)
+NINE = DAY + 9 * HOUR
+
+
+def three() -> list[dict[str, Any]]:
+    """Three events in a row."""
+    return [event(subject, NINE + n * HOUR, 30) for n, subject in enumerate(("One", "Two", "Three"))]
+
+
+async def audited(world: World, action: str) -> list[dict[str, Any]]:
+    """The changes that the audit holds of an action."""
+    trail = AuditTrail(world.database, world.person_keys)
+    return [entry.changes for entry in (await trail.search(world.admin, AuditListQuery(action=action))).rows]
+
+
+async def test_it_rewrites_every_copy_in_place(world: World) -> None:
+    await world.open(three())
+    await world.archive()
+    before = {copy["subject"]: copy["id"] for copy in await world.copies()}
+    report = await world.replace()
+    assert (report["updated"], report["archived"], report["source"]) == (3, 0, 3)
+    assert {copy["subject"]: copy["id"] for copy in await world.copies()} == before
+    assert len(await audited(world, "appointment.updated")) == 3
+    assert (await world.archive())["unchanged"] == 3
+
+
+async def test_it_needs_a_window(world: World) -> None:
+    await world.open(three())
+    with pytest.raises(ValidationFailed):
+        await world.start_run(world.admin, None, None, RunMode.REPLACE)
+
+
+async def test_an_owners_edit_is_overwritten_and_what_he_wrote_is_kept_in_the_log(world: World) -> None:
+    await world.open(three())
+    await world.archive()
+    await world.edit((await world.copy("Two"))["id"], subject="By hand", location={"displayName": "Here"})
+    report = await world.replace()
+    assert (report["updated"], report["conflict"], report["state"]) == (3, 0, "completed")
+    assert await world.subjects() == ["One", "Three", "Two"]
+    (replaced,) = await audited(world, "appointment.owner_edit_replaced")
+    assert replaced["before"]["subject"] == "By hand"
+
+
+async def test_a_conflict_of_a_night_is_settled_by_replacing(world: World) -> None:
+    await world.open(three())
+    await world.archive()
+    await world.edit((await world.copy("Two"))["id"], subject="By hand")
+    await world.edit((await world.source("Two"))["id"], subject="Second")
+    assert (await world.archive())["conflict"] == 1
+    assert (await world.replace())["updated"] == 3
+    assert (await world.archive())["unchanged"] == 3
+    assert await world.subjects() == ["One", "Second", "Three"]
+
+
+async def test_only_what_is_gone_is_made_anew_in_the_next_generation(world: World) -> None:
+    await world.open(three())
+    await world.archive()
+    await world.delete((await world.copy("Two"))["id"])
+    report = await world.replace()
+    assert (report["updated"], report["archived"], report["state"]) == (2, 1, "completed")
+    assert await world.subjects() == ["One", "Three", "Two"]
+    assert set((await world.copies_by_key()).values()) == {1}
+    generations = await world.rows(
+        "SELECT generation, state, copy_id FROM archived_events ORDER BY generation"
+    )
+    assert [row["generation"] for row in generations] == [0, 0, 1]
+    assert {row["state"] for row in generations} == {"present"}
+    assert (await world.archive())["unchanged"] == 3
+
+
+async def test_a_copy_known_to_be_removed_comes_back_only_by_replacing(world: World) -> None:
+    await world.open(three())
+    await world.archive()
+    await world.delete((await world.copy("Two"))["id"])
+    await world.edit((await world.source("Two"))["id"], subject="Second")
+    assert (await world.archive())["conflict"] == 1
+    report = await world.replace()
+    assert (report["updated"], report["archived"]) == (2, 1)
+    assert await world.subjects() == ["One", "Second", "Three"]
+
+
+@pytest.mark.parametrize("trouble", INNER, ids=name)
+async def test_trouble_on_the_way_changes_nothing_in_the_end(world: World, trouble: dict[str, Any]) -> None:
+    await world.open(three())
+    await world.archive()
+    await world.delete((await world.copy("Two"))["id"])
+    await world.edit((await world.copy("One"))["id"], subject="By hand")
+    world.simulator.faults.add({"match": PATCHED, "times": 2, **trouble})
+    await world.replace()
+    report = await world.replace()
+    assert report["state"] == "completed"
+    assert await world.subjects() == ["One", "Three", "Two"]
+    assert set((await world.copies_by_key()).values()) == {1}
+
+
+@pytest.mark.parametrize("lost", [1, 2, 3])
+async def test_a_lost_answer_never_makes_a_second_copy(world: World, lost: int) -> None:
+    await world.open(three())
+    await world.archive()
+    await world.delete((await world.copy("Two"))["id"])
+    world.simulator.faults.add({"match": OUTER, "kind": "lost_answer", "skip": lost - 1})
+    report = await world.replace()
+    assert (report["state"], report["archived"], report["updated"]) == ("completed", 1, 2)
+    assert set((await world.copies_by_key()).values()) == {1}
+    assert await world.subjects() == ["One", "Three", "Two"]
+
+
+async def test_a_crash_after_the_create_finds_its_copy_again(world: World) -> None:
+    await world.open(three())
+    await world.archive()
+    await world.delete((await world.copy("Two"))["id"])
+    run = (await world.start_run(world.admin, DAY, DAY + timedelta(days=7), RunMode.REPLACE)).run
+    await world.plan(run.id)
+    world.simulator.faults.add({"match": OUTER, "kind": "lost_answer", "skip": 1})
+    await world.apply(run.id)
+    # Another worker takes the run up where this one ended.
+    await world.drive(run.id, world.service())
+    assert set((await world.copies_by_key()).values()) == {1}
+    assert await world.subjects() == ["One", "Three", "Two"]
+    assert (await world.archive())["unchanged"] == 3

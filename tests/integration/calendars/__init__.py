@@ -1,0 +1,1 @@
+"""Calendars of our own, beside Graph's."""

@@ -1,0 +1,1 @@
+"""Categories over HTTP, with Outlook's list in the simulator."""

@@ -1,0 +1,1 @@
+"""People who join, are exported, leave and are erased."""

@@ -1,0 +1,1 @@
+"""Files in a folder and in a container of Azure Blob Storage."""

@@ -1,0 +1,1 @@
+"""Verifications and backfills over a real database and a simulated mailbox."""

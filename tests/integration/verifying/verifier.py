@@ -1,0 +1,91 @@
+"""What the orchestrations do, without the host."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from shared import telemetry
+from shared.application import Application
+from shared.database.models import ArchiveRun, Verification, VerificationFinding
+from shared.services.verifying.service import CompareProgress
+from shared.triggers import archive_workflow
+from tests.integration.archiving.durable import RecordingClient, function_of
+from tests.integration.archiving.world import World
+
+
+@dataclass
+class Verifier:
+    """Verifies an archive and does what its owner wants done about it."""
+
+    world: World
+    app: Application
+
+    async def request(self, start: datetime | None = None, end: datetime | None = None) -> Verification:
+        """Ask for a verification as an admin."""
+        with telemetry.bind(caller=self.world.admin, correlation="verify"):
+            asked = await self.app.verifications.request(
+                self.world.admin, self.world.configuration_id, start, end
+            )
+        return asked.verification
+
+    async def compare(self, verification_id: UUID) -> CompareProgress:
+        """One round."""
+        async with self.app.verifications.acting_for(verification_id):
+            return await self.app.verifications.compare(verification_id)
+
+    async def drive(self, verification_id: UUID) -> Verification:
+        """Begin, compare and finish."""
+        assert await self.app.verifications.begin(verification_id)
+        for _ in range(20):
+            progress = await self.compare(verification_id)
+            if not progress.remaining:
+                break
+        async with self.app.verifications.acting_for(verification_id):
+            await self.app.verifications.finish(verification_id, progress.refused, gone=progress.gone)
+        return await self.app.verifications.get(self.world.admin, verification_id)
+
+    async def verify(self, start: datetime | None = None, end: datetime | None = None) -> Verification:
+        """A whole verification."""
+        return await self.drive((await self.request(start, end)).id)
+
+    async def findings(self, verification: Verification) -> list[VerificationFinding]:
+        """All it found."""
+        found = await self.app.verifications.findings(self.world.admin, verification.id, None, None, 1000)
+        return list(found.rows)
+
+    async def found(self, verification: Verification) -> list[tuple[str, str]]:
+        """Kind and reason of all it found, sorted."""
+        return sorted((each.kind, each.reason) for each in await self.findings(verification))
+
+    async def put_back(self, verification: Verification, finding: VerificationFinding) -> ArchiveRun:
+        """Ask for it, and let the run do it."""
+        with telemetry.bind(caller=self.world.admin, correlation="put back"):
+            started = await self.app.copy_restoring.put_back(
+                self.world.admin, self.world.configuration_id, verification.id, finding.id
+            )
+        await self.run(started.run.id)
+        return (await self.world.view(started.run.id)).run
+
+    async def adopt(self, verification: Verification, finding: VerificationFinding) -> VerificationFinding:
+        """Take an edit over."""
+        with telemetry.bind(caller=self.world.admin, correlation="adopt"):
+            return await self.app.copy_restoring.adopt(
+                self.world.admin, self.world.configuration_id, verification.id, finding.id
+            )
+
+    async def run(self, run_id: UUID) -> list[str]:
+        """Drive an archive run through its activities; the instances that it started in the end."""
+        client, run = RecordingClient(), str(run_id)
+        assert (await activity("begin", run))["mine"]
+        await activity("settle", {"run_id": run, "attempt": 0})
+        await activity("plan", run)
+        while (await activity("apply", run))["remaining"]:
+            pass
+        await activity("finish", {"run_id": run, "reason": None}, client)
+        return [instance for _, _, instance in client.started]
+
+
+async def activity(name: str, given: Any, *more: Any) -> Any:
+    """Run an activity of the archive's workflow as the worker does."""
+    return await function_of(getattr(archive_workflow, f"{name}_archive_run"))(given, *more)

@@ -1,0 +1,120 @@
+"""Connections to the real server that outlive the simulated ones, as behind a connection pooler.
+
+A new connection costs PostgreSQL milliseconds and a statement that is new to it a parse and a plan; the
+simulated connections of all seeds borrow these instead. What a simulated connection can see is the same: its
+transaction is rolled back when it ends, its statements are its own by name.
+"""
+
+import socket
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from tests.simulation.postgres_protocol import READY, ROLLBACK, SYNC, backend_pid, count_ready, messages
+
+_IDLE = ord("I")
+
+
+class ServerGone(Exception):
+    """The server ended the connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A statement the server knows: its name there, and the server's answer to Parse and Describe."""
+
+    name: bytes
+    answer: bytes
+
+
+@dataclass(eq=False, slots=True)
+class Backend:
+    """One connection to the server and what it has prepared, by SQL text."""
+
+    key: bytes
+    socket: socket.socket
+    greeting: bytes = b""
+    pid: int = 0
+    #: The server's idea of the transaction, as in ReadyForQuery.
+    status: int = _IDLE
+    #: False after a Parse without Sync: an error of it would make the server skip all up to the next.
+    synchronised: bool = True
+    statements: dict[bytes, Prepared] = field(default_factory=dict)
+
+    def reset(self) -> None:
+        """Roll back what is open. Raises ServerGone or OSError."""
+        if self.status == _IDLE and self.synchronised:
+            return
+        self.socket.sendall(SYNC + ROLLBACK)
+        answer = bytearray()
+        while count_ready(answer) < 2:
+            part = self.socket.recv(1 << 16)
+            if not part:
+                raise ServerGone
+            answer += part
+        self.status, self.synchronised = _IDLE, True
+
+
+class Backends:
+    """The idle connections of one process to one database."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._idle: dict[bytes, list[Backend]] = defaultdict(list)
+
+    def borrow(self, startup: bytes) -> Backend:
+        """A connection for a startup: one that is idle, or a new one that is yet to be greeted."""
+        key = _without_name(startup)
+        if self._idle[key]:
+            return self._idle[key].pop()
+        server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        server.connect(self._path)
+        return Backend(key, server)
+
+    def give_back(self, backend: Backend) -> None:
+        """Keep a sound connection for whoever comes next; its transaction is rolled back now."""
+        try:
+            backend.reset()
+        except (OSError, ServerGone):
+            backend.socket.close()
+            return
+        self._idle[backend.key].append(backend)
+
+    def close(self) -> None:
+        """Close all that are idle."""
+        for backends in self._idle.values():
+            for backend in backends:
+                backend.socket.close()
+        self._idle.clear()
+
+
+def greet(backend: Backend, answer: bytes) -> None:
+    """Remember the server's answer to the startup."""
+    if answer[-6:-1] == READY:
+        backend.greeting = answer
+        backend.pid = backend_pid(answer)
+
+
+def renamed(data: bytes, names: dict[bytes, bytes]) -> bytes:
+    """A call with the names of its statements replaced by those that the server knows."""
+    parts: list[bytes] = []
+    for kind, body in messages(data):
+        match kind:
+            case b"P":
+                name, rest = body.split(b"\0", 1)
+                body = names[name] + b"\0" + rest
+            case b"B":
+                portal, name, rest = body.split(b"\0", 2)
+                body = b"\0".join((portal, names.get(name, name), rest))
+            case b"D" if body[:1] == b"S":
+                name = body[1:-1]
+                body = b"S" + names.get(name, name) + b"\0"
+        parts.append(kind + (4 + len(body)).to_bytes(4, "big") + body)
+    return b"".join(parts)
+
+
+def _without_name(startup: bytes) -> bytes:
+    """A startup without its ``application_name``: it matters to nothing but who looks at the server."""
+    parts = startup[8:].split(b"\0")
+    pairs = dict(zip(parts[::2], parts[1::2], strict=False))
+    pairs.pop(b"application_name", None)
+    return b"\0".join(name + b"=" + value for name, value in sorted(pairs.items()))

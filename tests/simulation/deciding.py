@@ -1,0 +1,62 @@
+"""Overlaps decided by their owner at random, and what was decided, for the oracle."""
+
+import random
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+from uuid import UUID
+
+from shared.domain.caller import Caller
+from shared.domain.revision import revision
+from shared.errors import AdminAssistantError
+from shared.graph.event_codec import decode_event
+from tests.simulation.host import Host
+from tests.simulation.rules import Settled, Told
+
+type Row = dict[str, Any]
+
+
+async def decide(
+    host: Host, owner: Caller, rng: random.Random, groups: Sequence[Row], members: Sequence[Row]
+) -> UUID | None:
+    """Settle one group somehow; returns the run to be started for it, if any."""
+    group = rng.choice(groups)
+    ours = [row for row in members if row["group_id"] == group["id"] and not row["departed"]]
+    kept = rng.choice((None, [], _apart(rng, ours), _apart(rng, ours)))
+    with suppress(AdminAssistantError):
+        return (await host.settling.settle(owner, group["id"], kept)).run_id
+    return None
+
+
+def open_groups(groups: Sequence[Row]) -> list[Row]:
+    """Groups that can be decided, again if need be."""
+    return [group for group in groups if group["status"] not in ("closed", "merged")]
+
+
+def settled(groups: Sequence[Row], members: Sequence[Row]) -> list[Settled]:
+    """The decisions that stand."""
+    found = []
+    for group in groups:
+        if group["status"] in ("settled", "expired"):
+            ours = [row for row in members if row["group_id"] == group["id"] and not row["departed"]]
+            found.append(
+                Settled(
+                    {row["source_key"]: row["revision"] for row in ours},
+                    {row["source_key"] for row in ours if row["kept"]},
+                )
+            )
+    return found
+
+
+def named(event: Told) -> str:
+    """How a decision names an event as it was: changed in anything, it is another."""
+    return revision(decode_event(event.item), event.applied)
+
+
+def _apart(rng: random.Random, members: Sequence[Row]) -> list[str]:
+    """Events that do not overlap each other."""
+    kept: list[Row] = []
+    for row in rng.sample(list(members), len(members)):
+        if all(row["end_at"] <= other["start_at"] or other["end_at"] <= row["start_at"] for other in kept):
+            kept.append(row)
+    return [row["source_key"] for row in kept]

@@ -1,0 +1,184 @@
+"""What the judge of a world keeps while it goes on, and its comparison with the oracle at the end."""
+
+import asyncio
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from shared.database.engine import Database
+from shared.errors import Unavailable
+from tests.simulation import accounts, deciding
+from tests.simulation.graph_world import GraphWorld
+from tests.simulation.host import EPOCH
+from tests.simulation.locking import Frozen
+from tests.simulation.mailbox import Json, Person, archive_key_of, key_of
+from tests.simulation.oracle import Facts, Snapshot
+from tests.simulation.orchestration import current_activity
+from tests.simulation.rules import Policies, Settled
+
+type Row = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What became of one seed."""
+
+    seed: int
+    problems: list[str] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+    story: list[str] = field(default_factory=list)
+
+
+class Judge:
+    """Watches one configuration: what its plans read, what its owner decided, what came of it."""
+
+    def __init__(
+        self,
+        observer: Database,
+        graph: GraphWorld,
+        person: Person,
+        configuration_id: UUID,
+        zone: ZoneInfo,
+        policies: Policies,
+        verdict: Verdict,
+    ) -> None:
+        self._observer = observer
+        self._graph = graph
+        self._person = person
+        self._configuration = configuration_id
+        self._zone = zone
+        self._policies = policies
+        self.verdict = verdict
+        self.frozen: Frozen | None = None
+        self._pages: dict[tuple[UUID, int], dict[str, Json]] = {}
+        self._snapshots: dict[UUID, Snapshot] = {}
+        self._copied: set[str] = set()
+        self._settled: list[Settled] = []
+
+    def page(self, host: str, items: list[Json]) -> None:
+        """A page of a calendar view was answered: is it one of a plan?"""
+        activity = current_activity.get()
+        if activity is not None and activity[1] == "plan_archive_run":
+            pages = self._pages.setdefault((activity[0], activity[2]), {})
+            pages |= {key_of(item): item for item in items}
+
+    async def overlaps(self) -> tuple[list[Row], list[Row]]:
+        """The groups that are not over, and all members."""
+        groups, members = await self._rows(
+            "overlap_groups ORDER BY opened_at, id", "overlap_members ORDER BY start_at, source_key"
+        )
+        return deciding.open_groups(groups), members
+
+    async def open_runs(self) -> int:
+        """How many runs are not over."""
+        (rows,) = await self._rows("archive_runs")
+        self._keep_snapshots(rows)
+        return sum(row["state"] in ("queued", "running") for row in rows)
+
+    async def look(self) -> None:
+        """What the last run finds: the copies that are there, and what was decided."""
+        self._copied = {archive_key_of(copy) for copy in self._person.instances(self._person.archive)}
+        self._settled = deciding.settled(*await self.overlaps())
+
+    async def judge(self, requested: UUID | None) -> bool:
+        """Compare everything with everything; returns whether overlaps still wait for a decision."""
+        runs, operations, events, audit, appointments = await self._rows(
+            "archive_runs", "archive_operations", "archived_events", "audit_entries", "appointments"
+        )
+        self._keep_snapshots(runs)
+        self.verdict.facts |= {
+            "runs": dict(Counter(f"run {run['kind']} {run['state']}" for run in runs)),
+            "operations": dict(Counter(f"{o['action']} {o['state']}" for o in operations)),
+            "rows": dict(Counter(f"row {row['state']}" for row in events)),
+        }
+        problems = self.verdict.problems
+        problems += accounts.check_runs(runs)
+        problems += accounts.check_operations(operations)
+        wrong = accounts.check_audit(operations, audit)
+        self._tell(
+            operations, {o["archived_event_id"] for o in operations if any(str(o["id"]) in w for w in wrong)}
+        )
+        problems += wrong
+        last = self._snapshots.get(requested) if requested else None
+        if last is None:
+            problems.append("the last run was never planned")
+            return False
+        facts = Facts(
+            configuration_id=self._configuration,
+            zone=self._zone,
+            last=last,
+            history=self._person.history,
+            touched=self._person.touched,
+            copies=self._person.instances(self._person.archive),
+            rows=events,
+            operations=operations,
+            appointments=appointments,
+            policies=self._policies,
+            settled=self._settled,
+            copied=self._copied,
+            frozen=self.frozen,
+        )
+        problems += facts.judge()
+        total = self._graph.counters.total
+        if total.invitations_sent or total.updates_sent:
+            problems.append(
+                f"{total.invitations_sent} invitations and {total.updates_sent} updates were sent"
+            )
+        return any(row["state"] == "flagged" for row in events)
+
+    async def nothing_more_written(self, requested: UUID | None) -> None:
+        """Archiving again with nothing changed writes nothing; what the owner edited is tried, in vain."""
+        (operations,) = await self._rows("archive_operations")
+        again = [
+            o for o in operations if o["run_id"] == requested and o["state"] not in ("conflict", "locked")
+        ]
+        if again:
+            self.verdict.problems.append(f"archiving again, unchanged, wrote {len(again)} times")
+        self._tell(operations, {operation["archived_event_id"] for operation in again})
+
+    async def _rows(self, *tables: str) -> list[list[Row]]:
+        """All rows of tables, once the database answers."""
+        while True:
+            with suppress(Unavailable):
+                async with self._observer.session() as session:
+                    return [await accounts.rows_of(session, table) for table in tables]
+            await asyncio.sleep(1.0)
+
+    def _tell(self, operations: list[Row], rows: set[UUID]) -> None:
+        """The story of some rows of the map."""
+        shown = (
+            "archived_event_id",
+            "run_id",
+            "action",
+            "state",
+            "revision",
+            "previous_revision",
+            "if_match",
+        )
+        for operation in sorted(
+            operations, key=lambda o: (str(o["archived_event_id"]), o["first_sent_at"] or EPOCH)
+        ):
+            if operation["archived_event_id"] in rows:
+                told = [str(operation[field])[:12] for field in shown]
+                self.verdict.story.append(
+                    f"{' '.join(told)} {operation['first_sent_at']} {operation['error_code']}"
+                )
+
+    def _keep_snapshots(self, runs: list[Row]) -> None:
+        """The last plan of every planned run is what it was planned from."""
+        for run in runs:
+            if (
+                run["planned_at"] is None
+                or run["id"] in self._snapshots
+                or (run["plan"] or {}).get("refused")
+            ):
+                continue
+            attempts = [number for run_id, number in self._pages if run_id == run["id"]]
+            if attempts:
+                events = self._pages[run["id"], max(attempts)]
+                self._snapshots[run["id"]] = Snapshot(
+                    run["id"], run["window_start"], run["window_end"], events
+                )

@@ -1,0 +1,52 @@
+"""A period that a timesheet finalised: what was archived there stays as it was (domain.md 2.8)."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from tests.simulation.mailbox import archive_key_of
+
+type Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """Local days from ``first`` up to ``after``, and the copies that were there when they were locked."""
+
+    first: date
+    after: date
+    zone: ZoneInfo
+    copies: Mapping[str, Json]
+
+    def holds(self, item: Json) -> bool:
+        """Whether an event or a copy touches the period."""
+        first, last = _days(item, self.zone)
+        return first < self.after and self.first <= last
+
+    def violations(self, copies: Sequence[Json], touched: Collection[str]) -> list[str]:
+        """What was written into the period since."""
+        problems = []
+        now = {archive_key_of(copy): copy for copy in copies}
+        for key, copy in now.items():
+            before = self.copies.get(key)
+            if key in touched or not (self.holds(copy) or (before is not None and self.holds(before))):
+                continue
+            if before is None:
+                problems.append(f"the copy {copy['subject']!r} was made in a locked period")
+            elif before["changeKey"] != copy["changeKey"]:
+                problems.append(f"the copy {copy['subject']!r} was changed in a locked period")
+        return problems
+
+
+def freeze(first: date, days: int, zone: ZoneInfo, copies: Sequence[Json]) -> Frozen:
+    """The period as it is locked now."""
+    return Frozen(first, first + timedelta(days=days), zone, {archive_key_of(copy): copy for copy in copies})
+
+
+def _days(item: Json, zone: ZoneInfo) -> tuple[date, date]:
+    start, end = (datetime.fromisoformat(item[name]["dateTime"]) for name in ("start", "end"))
+    if not item["isAllDay"]:
+        start, end = (moment.replace(tzinfo=UTC).astimezone(zone) for moment in (start, end))
+    return start.date(), max(start, end - timedelta(microseconds=1)).date()

@@ -1,0 +1,297 @@
+"""One simulated connection to PostgreSQL as asyncpg sees it, and the calls that need no server."""
+
+import asyncio
+import select
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tests.simulation.backends import Backend, Prepared, greet, renamed
+from tests.simulation.postgres_protocol import (
+    BEGIN,
+    BEGUN,
+    CANCEL_REQUEST,
+    CLOSED,
+    COMMIT,
+    COMMIT_AND_BEGIN,
+    COMMITTED,
+    PONG,
+    READY,
+    ROLL_BACK,
+    ROLLED_BACK,
+    application_of,
+    complete,
+    only_reads,
+    parsed_of,
+    replies_of,
+    statements_of,
+)
+
+if TYPE_CHECKING:
+    from tests.simulation.postgres_wire import PostgresWire
+    from tests.simulation.virtual_loop import VirtualLoop
+
+_PING = b";"
+_ABORTED = ord("E")
+
+
+@dataclass(eq=False, slots=True)
+class WireCall:
+    """What asyncpg sent and waits to be answered; ``replies``: how often the server says that it is ready."""
+
+    data: bytes
+    replies: int
+
+
+class WireTransport(asyncio.Transport):
+    """One connection. It borrows a backend at its startup and gives it back at its end.
+
+    What to the server is the same is not sent: BEGIN before the transaction's first statement, COMMIT of one
+    that only read before the next, a statement that the backend has prepared, the ping of the pool.
+    """
+
+    def __init__(self, wire: "PostgresWire", loop: "VirtualLoop", protocol: asyncio.Protocol) -> None:
+        super().__init__()
+        self._wire = wire
+        self.loop = loop
+        self._protocol = protocol
+        self._greeted = False
+        self._reply = bytearray()
+        self._prefixed = False
+        self._begin_held = False
+        self._commit_held = False
+        self._wrote = False
+        self._texts: dict[bytes, bytes] = {}
+        self._names: dict[bytes, bytes] = {}
+        self.backend: Backend | None = None
+        self.closed = False
+        self.call: WireCall | None = None
+        self.label = ""
+
+    @property
+    def pid(self) -> int:
+        """The backend's process, 0 before it is greeted."""
+        return self.backend.pid if self.backend else 0
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """Only the socket is known."""
+        return self.backend.socket if name == "socket" and self.backend else default
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        """Hand the connection on."""
+        assert isinstance(protocol, asyncio.Protocol)
+        self._protocol = protocol
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        """Who uses the connection."""
+        return self._protocol
+
+    def is_closing(self) -> bool:
+        """True once it was closed."""
+        return self.closed
+
+    def pause_reading(self) -> None:
+        """Replies come only on request."""
+
+    def resume_reading(self) -> None:
+        """Replies come only on request."""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Queue a call."""
+        if self.closed:
+            return
+        raw = bytes(data)
+        if not self._greeted:
+            self._greet(raw)
+        elif raw[:1] == b"X":
+            return
+        elif self.call is not None:
+            self.call.data += raw
+            self.call.replies += replies_of(raw)
+        else:
+            self.call = WireCall(raw, replies_of(raw))
+            self._wire.enqueue(self)
+
+    def writelines(self, list_of_data: Any) -> None:
+        """Queue one call of several parts."""
+        self.write(b"".join(bytes(part) for part in list_of_data))
+
+    def close(self) -> None:
+        """Close the connection; its transaction is rolled back when this returns."""
+        self._end(None)
+
+    def abort(self) -> None:
+        """Close the connection."""
+        self._end(None)
+
+    def lose(self) -> None:
+        """The connection breaks."""
+        self._end(ConnectionResetError("the connection to the database broke"))
+
+    def exchange(self, call: WireCall) -> None:
+        """Have a call carried out whose answer nobody waits for."""
+        if self.shortcut(call) is not None:
+            return
+        self.send(call)
+        while not self.receive(call, 1.0):
+            pass
+        self.take_reply(call)
+
+    def shortcut(self, call: WireCall) -> bytes | None:
+        """The answer to a call that needs no server, or None."""
+        if self.backend is None:
+            # A startup: whether there is a greeting decides whether the server is asked.
+            self.backend = self._wire.backends.borrow(call.data)
+            return self.backend.greeting or None
+        match call.data[:1]:
+            case b"Q":
+                return self._end_of_transaction(call.data)
+            case b"P" if not self._aborted:
+                return self._known(call.data)
+            case b"B" if self._begin_held and self._texts.get(statements_of(call.data)[0]) == _PING:
+                return PONG
+            case b"C":
+                return CLOSED + READY + bytes([self._status])
+        return None
+
+    @property
+    def _status(self) -> int:
+        """The transaction's state as asyncpg knows it."""
+        if self._begin_held:
+            return ord("T")
+        return ord("I") if self._commit_held or self.backend is None else self.backend.status
+
+    @property
+    def _aborted(self) -> bool:
+        return self._status == _ABORTED
+
+    def _end_of_transaction(self, query: bytes) -> bytes | None:
+        if query == BEGIN:
+            self._begin_held, self._wrote = True, False
+            return BEGUN
+        if query not in (COMMIT, ROLL_BACK):
+            return None
+        if not self._begin_held and (self._wrote or self._aborted):
+            return None
+        # It only read: its locks hinder nobody, so the server may learn of its end with the next call.
+        self._commit_held |= not self._begin_held
+        self._begin_held = False
+        return COMMITTED if query == COMMIT else ROLLED_BACK
+
+    def _known(self, call: bytes) -> bytes | None:
+        assert self.backend is not None
+        prepared = self.backend.statements.get(self._named(call))
+        return prepared.answer if prepared else None
+
+    def _named(self, call: bytes) -> bytes:
+        """The text of the statement that a call parses; its name is noted."""
+        assert self.backend is not None
+        name, text = parsed_of(call)
+        self._texts[name] = text
+        prepared = self.backend.statements.get(text)
+        self._names[name] = prepared.name if prepared else b"s%d" % len(self.backend.statements)
+        return text
+
+    def send(self, call: WireCall) -> None:
+        """Send a call to the server, and before it what was held back."""
+        assert self.backend is not None
+        data = call.data
+        prefix = b""
+        if self.backend.greeting:
+            if data[:1] == b"P":
+                self._named(data)
+            prefix = self._prefix()
+            if data[:1] in b"PBD":
+                data = renamed(data, self._names)
+            self._wrote |= not self._harmless(call.data)
+        self._prefixed = bool(prefix)
+        try:
+            self.backend.socket.sendall(prefix + data)
+        except OSError:
+            self._reply.clear()
+
+    def _prefix(self) -> bytes:
+        held = self._commit_held, self._begin_held
+        self._commit_held = self._begin_held = False
+        return {(True, True): COMMIT_AND_BEGIN, (True, False): COMMIT, (False, True): BEGIN}.get(held, b"")
+
+    def _harmless(self, data: bytes) -> bool:
+        """Whether a call changes and locks nothing."""
+        match data[:1]:
+            case b"P":
+                return True
+            case b"B":
+                return all(only_reads(self._texts.get(name, b"")) for name in statements_of(data))
+        return False
+
+    def receive(self, call: WireCall, patience: float) -> bool:
+        """Read until the answer is complete or ``patience`` real seconds have passed."""
+        assert self.backend is not None
+        server = self.backend.socket
+        replies = call.replies + self._prefixed if call.replies else 0
+        while not complete(self._reply, replies):
+            readable, _, _ = select.select([server], [], [], patience)
+            if not readable:
+                return False
+            try:
+                part = server.recv(1 << 18)
+            except OSError:
+                part = b""
+            if not part:
+                self._reply.clear()
+                return True
+            self._reply += part
+        return True
+
+    def take_reply(self, call: WireCall) -> bytes:
+        """The complete answer; empty if the server ended the connection."""
+        assert self.backend is not None
+        reply = bytes(self._reply)
+        self._reply.clear()
+        if self._prefixed and reply:
+            # The answer to what was sent along was given before.
+            status_at = reply.index(READY) + 5
+            self.backend.status = reply[status_at]
+            reply = reply[status_at + 1 :]
+        self._prefixed = False
+        if not self.backend.greeting:
+            greet(self.backend, reply)
+        elif reply[-6:-1] == READY:
+            self.backend.status = reply[-1]
+            self.backend.synchronised = True
+        elif call.data[:1] == b"P":
+            self.backend.synchronised = False
+        if call.data[:1] == b"P" and reply[:1] == b"1":
+            name, text = parsed_of(call.data)
+            self.backend.statements[text] = Prepared(self._names[name], reply)
+        if not reply:
+            self.discard()
+        return reply
+
+    def deliver(self, reply: bytes) -> None:
+        """Give the answer to asyncpg."""
+        self.call = None
+        self._protocol.data_received(reply)
+
+    def discard(self) -> None:
+        """The backend is not to be used again."""
+        if self.backend is not None:
+            self.backend.socket.close()
+            self.backend = None
+
+    def _greet(self, raw: bytes) -> None:
+        self._greeted = True
+        if raw[:8] == CANCEL_REQUEST:
+            # Whether a cancellation arrives in time is a race: here it never does.
+            self.close()
+            return
+        self.label = application_of(raw)
+        self.call = WireCall(raw, 1)
+        self._wire.enqueue(self)
+
+    def _end(self, error: Exception | None) -> None:
+        if self.closed:
+            return
+        self.closed = True
+        self.call = None
+        self._wire.forget(self)
+        self.loop.call_soon(self._protocol.connection_lost, error)
