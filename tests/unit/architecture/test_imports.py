@@ -13,6 +13,7 @@ FLOORS = [
     ("function_app",),
     ("shared.triggers",),
     ("shared.application",),
+    ("shared.composition",),
     ("shared.services",),
     ("shared.schemas",),
     ("shared.database", "shared.graph", "shared.storage"),

@@ -1,0 +1,136 @@
+"""The services that archive, look at what was archived, and compare."""
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from shared.composition.foundations import Foundations
+
+if TYPE_CHECKING:
+    from shared.services.appointments import AppointmentService
+    from shared.services.archive_configurations import ArchiveConfigurationService
+    from shared.services.archive_runs import ArchiveRunService
+    from shared.services.archiving.context import ArchivingPorts
+    from shared.services.archiving.owner_edits import OwnerEdits
+    from shared.services.archiving.previewing import Previewer
+    from shared.services.archiving.service import ArchivingService
+    from shared.services.backfilling import BackfillService
+    from shared.services.configuration_changes import ConfigurationChanges
+    from shared.services.overlap_settling import OverlapSettling
+    from shared.services.overlaps import OverlapService
+    from shared.services.run_progress import RunProgress
+    from shared.services.verifying.restoring import CopyRestoring
+    from shared.services.verifying.scheduling import VerificationSchedule
+    from shared.services.verifying.service import VerificationService
+
+
+class ArchivingParts(Foundations):
+    """Archiving and what goes with it."""
+
+    @cached_property
+    def archiving_ports(self) -> "ArchivingPorts":
+        """What archiving, backfills and verifications work with."""
+        from shared.services.archiving.context import ArchivingPorts
+
+        return ArchivingPorts(
+            self.database, self.calendar_stores, self.clock, self.settings, person_keys=self.person_keys
+        )
+
+    @cached_property
+    def archiving(self) -> "ArchivingService":
+        """Archive runs."""
+        from shared.services.archiving.service import ArchivingService
+
+        return ArchivingService(self.archiving_ports)
+
+    @cached_property
+    def archive_configurations(self) -> "ArchiveConfigurationService":
+        """Archive configurations."""
+        from shared.services.archive_configurations import ArchiveConfigurationService
+
+        return ArchiveConfigurationService(
+            self.database, self.calendar_stores, self.clock, self.system_settings
+        )
+
+    @cached_property
+    def configuration_changes(self) -> "ConfigurationChanges":
+        """Changes of archive configurations."""
+        from shared.services.configuration_changes import ConfigurationChanges
+
+        return ConfigurationChanges(self.database, self.clock, self.audit_writer)
+
+    @cached_property
+    def archive_runs(self) -> "ArchiveRunService":
+        """Archive runs, looked at and cancelled."""
+        from shared.services.archive_runs import ArchiveRunService
+
+        return ArchiveRunService(self.database, self.clock, self.audit_writer)
+
+    @cached_property
+    def run_progress(self) -> "RunProgress":
+        """How far runs are."""
+        from shared.services.run_progress import RunProgress
+
+        return RunProgress(self.database)
+
+    @cached_property
+    def archive_previews(self) -> "Previewer":
+        """Dry runs."""
+        from shared.services.archiving.previewing import Previewer
+
+        return Previewer(self.archiving_ports)
+
+    @cached_property
+    def owner_edits(self) -> "OwnerEdits":
+        """Explicit edits of what is archived."""
+        from shared.services.archiving.owner_edits import OwnerEdits
+
+        return OwnerEdits(self.archiving_ports)
+
+    @cached_property
+    def appointments(self) -> "AppointmentService":
+        """The record of what was archived."""
+        from shared.services.appointments import AppointmentService
+
+        return AppointmentService(self.database, self.clock, self.settings)
+
+    @cached_property
+    def overlaps(self) -> "OverlapService":
+        """Groups of overlapping events."""
+        from shared.services.overlaps import OverlapService
+
+        return OverlapService(self.database)
+
+    @cached_property
+    def overlap_settling(self) -> "OverlapSettling":
+        """Decisions about overlapping events."""
+        from shared.services.overlap_settling import OverlapSettling
+
+        return OverlapSettling(self.archiving_ports)
+
+    @cached_property
+    def backfills(self) -> "BackfillService":
+        """What is archived month by month."""
+        from shared.services.backfilling import BackfillService
+
+        return BackfillService(self.archiving_ports)
+
+    @cached_property
+    def verifications(self) -> "VerificationService":
+        """Comparing source, record and archive calendar."""
+        from shared.services.verifying.service import VerificationService
+
+        return VerificationService(self.archiving_ports)
+
+    @cached_property
+    def verification_schedule(self) -> "VerificationSchedule":
+        """The weekly verification."""
+        from shared.services.verifying.scheduling import VerificationSchedule
+
+        return VerificationSchedule(self.archiving_ports, self.verifications)
+
+    @cached_property
+    def copy_restoring(self) -> "CopyRestoring":
+        """Copies put back, and edits taken over, on their owner's word."""
+        from shared.services.verifying.restoring import CopyRestoring
+
+        return CopyRestoring(self.archiving_ports)

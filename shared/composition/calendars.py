@@ -1,0 +1,47 @@
+"""The services for calendars and categories."""
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from shared.composition.foundations import Foundations
+
+if TYPE_CHECKING:
+    from shared.services.calendars import CalendarService
+    from shared.services.categories.services import CategoryServices
+    from shared.services.local_calendars import LocalCalendarService
+    from shared.services.local_events import LocalEventService
+
+
+class CalendarParts(Foundations):
+    """Calendars of both stores, and categories."""
+
+    @cached_property
+    def calendar_service(self) -> "CalendarService":
+        """Calendars of persons, in both stores."""
+        from shared.services.calendars import CalendarService
+
+        return CalendarService(self.database, self.local_calendars, self.audit_writer)
+
+    @cached_property
+    def local_calendar_service(self) -> "LocalCalendarService":
+        """Calendars kept in our database."""
+        from shared.services.local_calendars import LocalCalendarService
+
+        return LocalCalendarService(self.database, self.clock, self.audit_writer)
+
+    @cached_property
+    def local_events(self) -> "LocalEventService":
+        """Events of calendars kept in our database."""
+        from shared.services.local_events import LocalEventService
+
+        return LocalEventService(self.database, self.clock, self.settings, self.audit_writer)
+
+    @cached_property
+    def categories(self) -> "CategoryServices":
+        """Categories: both stores, reports, suggestions, rules."""
+        from shared.graph.master_categories import MasterCategories
+        from shared.services.categories.services import CategoryServices
+
+        outlook = MasterCategories(self.graph, self.throttle)
+        ports = self.database, self.calendar_stores, outlook
+        return CategoryServices.create(*ports, self.clock, self.settings, self.audit_writer)

@@ -1,0 +1,78 @@
+"""The services that keep the app in order: audit, repeated requests, limits, health."""
+
+from collections.abc import Awaitable, Callable
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from shared.composition.people import PeopleParts
+
+if TYPE_CHECKING:
+    from shared.services.audit_sealing import AuditSealer
+    from shared.services.audit_trail import AuditTrail
+    from shared.services.audit_verification import AuditVerifier
+    from shared.services.health import HealthService
+    from shared.services.idempotency import IdempotencyService
+    from shared.services.system_health import SystemHealthService
+
+
+class OperationParts(PeopleParts):
+    """Audit, repeated requests, limits and health."""
+
+    @cached_property
+    def audit(self) -> "AuditTrail":
+        """Reading the audit."""
+        from shared.services.audit_trail import AuditTrail
+
+        return AuditTrail(self.database, self.person_keys)
+
+    @cached_property
+    def audit_verifier(self) -> "AuditVerifier":
+        """Checking the audit's chain."""
+        from shared.services.audit_verification import AuditVerifier
+
+        return AuditVerifier(self.database, self.clock)
+
+    @cached_property
+    def audit_sealer(self) -> "AuditSealer":
+        """Sealing the audit."""
+        from shared.services.audit_sealing import AuditSealer
+
+        return AuditSealer(self.database, self.clock)
+
+    @cached_property
+    def idempotency(self) -> "IdempotencyService":
+        """Changes that may be asked for twice."""
+        from shared.services.idempotency import IdempotencyService
+
+        return IdempotencyService(self.database, self.clock)
+
+    @cached_property
+    def health(self) -> "HealthService":
+        """Whether the app can work."""
+        from shared.services.health import HealthService
+
+        return HealthService(self.database, self.tokens)
+
+    @cached_property
+    def system_health(self) -> "SystemHealthService":
+        """How the whole system is."""
+        from shared.services.system_health import SystemHealthService, answers
+
+        stores: list[Callable[[], Awaitable[object]]] = []
+        keys, storage = self.person_keys, self.storage
+        if keys is not None:
+            stores.append(keys.probe)
+        if self.storage is not None:
+            stores.append(self.storage.probe)
+        if storage is not None:
+            stores.append(lambda: answers(storage.read("health/probe", 0, 1)))
+        service = SystemHealthService(
+            self.database,
+            self.clock,
+            self.settings,
+            tokens=self.tokens,
+            directory=self.calendars,
+            stores=stores,
+        )
+        self._closers.append(service.close)
+        return service
