@@ -8,6 +8,7 @@ from tests.integration.conftest import (
     settings,
     worker_database,
 )
+from tests.security.authorisation_world import world
 
 __all__ = [
     "_pool",
@@ -19,4 +20,5 @@ __all__ = [
     "simulator",
     "stranger",
     "worker_database",
+    "world",
 ]

@@ -10,9 +10,8 @@ import pytest
 from shared.triggers.http.registry import OPERATIONS
 from tests.integration.api.caller import Caller, Response
 from tests.integration.api.conftest import People
-from tests.security.test_authorisation import GUARDED, REQUESTS, World, world
-
-__all__ = ["world"]
+from tests.security.authorisation_world import REQUESTS, World
+from tests.security.test_authorisation import GUARDED
 
 HOSTILE = {
     "SQL": "x'; DROP TABLE users; --",

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from durabletask.client import OrchestrationStatus
@@ -378,3 +378,19 @@ class TestDispatch:
         run = await one_run(workflow)
         assert (run.id, run.kind) == (by_hand.id, "manual")
         assert set(started(client)) == {instance_id(run.id)}
+
+
+class TestOverlaps:
+    async def test_expired_overlaps_are_archived_by_a_run_that_is_started(
+        self, workflow: World, client: RecordingClient
+    ) -> None:
+        await workflow.configure(overlap_policy="flag")
+        await workflow.add(*(event(name, DAY + timedelta(hours=9), 60) for name in ("One", "Two")))
+        await workflow.archive()
+        await function_of(timers.expire_overlaps)(None, client)
+        assert client.started == []
+        workflow.clock.advance(days=31)
+        await function_of(timers.expire_overlaps)(None, client)
+        (instance,) = started(client)
+        await workflow.drive(UUID(instance.removeprefix("archive-")))
+        assert {"One", "Two"} <= set(await workflow.subjects())
