@@ -19,10 +19,6 @@ class Tally:
     count: int = 0
     time: timedelta = timedelta()
 
-    def plus(self, time: timedelta) -> "Tally":
-        """One event more."""
-        return Tally(self.count + 1, self.time + time)
-
     def __add__(self, other: "Tally") -> "Tally":
         """Both together."""
         return Tally(self.count + other.count, self.time + other.time)

@@ -1,6 +1,5 @@
 """What becomes of a person of the tenant who signs in and is no user yet (design.md, Who may)."""
 
-from collections.abc import Iterable
 from enum import StrEnum
 
 
@@ -23,11 +22,6 @@ class InvitationState(StrEnum):
 def invited_addresses(*addresses: str) -> tuple[str, ...]:
     """The addresses of a directory object as invitations name them: trimmed, in lower case, each once."""
     return tuple(dict.fromkeys(_folded(address) for address in addresses if address.strip()))
-
-
-def is_invited(address: str, addresses: Iterable[str]) -> bool:
-    """Whether an invitation to ``address`` is meant for who has one of ``addresses``."""
-    return _folded(address) in {_folded(each) for each in addresses}
 
 
 def _folded(address: str) -> str:

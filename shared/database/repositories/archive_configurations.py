@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, func, or_, select, text, update
 
-from shared.database.models import ArchiveConfiguration, User
+from shared.database.models import ArchiveConfiguration
 from shared.database.repositories.base import Keyset, Repository, page
 from shared.domain.window import local_day_start
 
@@ -91,16 +91,6 @@ class ArchiveConfigurationRepository(Repository):
         return await self._one(
             select(ArchiveConfiguration).where(ArchiveConfiguration.is_default, *_scope(tenant_id, owner_id))
         )
-
-    async def owner_object_id(self, tenant_id: UUID, configuration_id: UUID) -> UUID | None:
-        """The Entra object id of the configuration's owner."""
-        return (
-            await self._session.execute(
-                select(User.object_id)
-                .join(ArchiveConfiguration, ArchiveConfiguration.owner_id == User.id)
-                .where(ArchiveConfiguration.id == configuration_id, *_scope(tenant_id, None))
-            )
-        ).scalar_one_or_none()
 
     async def set_archived_until(
         self, owner_id: UUID, configuration_id: UUID, until: datetime, *, covered_from: datetime | None = None

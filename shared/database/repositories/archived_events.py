@@ -353,9 +353,3 @@ class ArchivedEventRepository:
             await self._session.execute(
                 _APPLY, self._scope | {"rows": orjson.dumps(rows).decode(), "now": now}
             )
-
-    async def refresh_etag(self, archived_event_id: UUID, etag: str, now: datetime) -> None:
-        """Remember a newer etag of an unchanged copy."""
-        await self._session.execute(
-            _REFRESH_ETAG, self._scope | {"id": archived_event_id, "etag": etag, "now": now}
-        )

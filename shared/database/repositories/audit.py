@@ -1,6 +1,5 @@
 """The audit: append-only (domain.md 7.1)."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -32,10 +31,6 @@ class AuditRepository(Repository):
     async def add(self, entry: AuditEntry) -> None:
         """Add a row; it is written with the transaction's other rows, in one statement for many."""
         self._session.add(entry)
-
-    async def add_many(self, entries: Iterable[AuditEntry]) -> None:
-        """Add rows; they are written in one statement."""
-        self._session.add_all(entries)
 
     async def search(
         self, tenant_id: UUID, filters: AuditFilter, after: Keyset | None, limit: int

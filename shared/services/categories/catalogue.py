@@ -1,7 +1,7 @@
 """The categories a person may choose from: Outlook's list in his mailbox, and those kept here.
 
-Graph is asked by application permission (``MailboxSettings.ReadWrite``), the mailbox being that of the
-person named. Deleting or recolouring a category touches no event.
+Graph needs ``MailboxSettings.ReadWrite``; who asks, the person himself or the application, is decided by
+``reach``. Deleting or recolouring a category touches no event.
 """
 
 import zlib

@@ -101,15 +101,6 @@ async def test_a_calendar_is_not_archived_into_itself(
         await configurations.add(_configuration(owner.id, archive_calendar_id="source"))
 
 
-async def test_the_owner_is_known_by_object_id(
-    configurations: ArchiveConfigurationRepository, make: Factory
-) -> None:
-    owner = await make.user()
-    made = await make.configuration(owner)
-    assert await configurations.owner_object_id(TENANT, made.id) == owner.object_id
-    assert await configurations.owner_object_id(OTHER, made.id) is None
-
-
 async def test_the_archived_instant_never_goes_back(
     configurations: ArchiveConfigurationRepository, make: Factory, session: AsyncSession
 ) -> None:

@@ -88,7 +88,6 @@ async def test_the_map_of_a_configuration_is_its_owners_alone(
     await stranger.set_present(["s:same"], START)
     await stranger.repoint(before, "s:stolen", "id", START, START)
     await stranger.take_over(before, before, START)
-    await stranger.refresh_etag(mine.id, "stolen", START)
     await stranger.apply_results([{"id": str(operation.id), "state": "removed"}], START)
     session.expire_all()
     assert await _row(events, "s:same") == before
@@ -282,14 +281,13 @@ async def test_a_failed_write_is_pending_since_its_first_failure_and_a_removed_c
     assert (out.state, out.pending_since) == (ArchivedEventState.REMOVED_BY_OWNER, None)
 
 
-async def test_states_and_etags_are_set_by_id(
+async def test_states_are_set_by_id(
     events: ArchivedEventRepository, make: Factory, configuration: ArchiveConfiguration
 ) -> None:
     one = await make.archived_event(configuration, source_key="s:1")
     await make.archived_event(configuration, source_key="s:2")
     await events.set_state([one.id], ArchivedEventState.SOURCE_DELETED, START)
     await events.set_state([], ArchivedEventState.SOURCE_DELETED, START)
-    await events.refresh_etag(one.id, "newer", START)
     rows = await events.by_keys(["s:1", "s:2"])
-    assert (rows["s:1"].state, rows["s:1"].copy_etag) == (ArchivedEventState.SOURCE_DELETED, "newer")
+    assert rows["s:1"].state is ArchivedEventState.SOURCE_DELETED
     assert rows["s:2"].state is ArchivedEventState.PRESENT

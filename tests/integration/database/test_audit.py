@@ -47,10 +47,10 @@ async def test_added_rows_are_there_after_the_commit_and_only_then(database: Dat
         await fail()
     async with database.session() as session:
         await AuditRepository(session).add(_entry())
-        await AuditRepository(session).add_many([_entry(actor="user:2"), _entry(actor="user:3")])
+        await AuditRepository(session).add(_entry(actor="user:2"))
     async with database.session() as session:
         found = await AuditRepository(session).search(TENANT, AuditFilter(), None, 10)
-        assert {row.actor for row in found} == {"user:1", "user:2", "user:3"}
+        assert {row.actor for row in found} == {"user:1", "user:2"}
         assert found[0].changes == {"after": {"active": True}}
 
 
@@ -88,14 +88,16 @@ async def test_a_search_is_narrowed(
     audit: AuditRepository, filters: AuditFilter, column: str, value: object
 ) -> None:
     wanted = _entry(**{column: value})
-    await audit.add_many([_entry(), wanted])
+    await audit.add(_entry())
+    await audit.add(wanted)
     assert await audit.search(TENANT, filters, None, 10) == [wanted]
     assert await audit.search(uuid.uuid4(), filters, None, 10) == []
 
 
 async def test_the_newest_comes_first_page_by_page(audit: AuditRepository) -> None:
     entries = [_entry(occurred_at=START + hours * HOUR) for hours in (0, 2, 1, 1, 1)]
-    await audit.add_many(entries)
+    for entry in entries:
+        await audit.add(entry)
     seen: list[AuditEntry] = []
     after = None
     while page := await audit.search(TENANT, AuditFilter(), after, 2):
