@@ -12,6 +12,10 @@ from tests.support.settings import make_settings
 SLOW = (
     *("integration/functions_host", "integration/graph_simulator", "integration/local", "security"),
     *("simulation", "integration/archiving/test_faults.py", "integration/archiving/test_host_killed.py"),
+    *("integration/verifying", "integration/people/test_erasure.py", "integration/people/test_exports.py"),
+    *("integration/calendars/test_archiving.py", "integration/archiving/test_regressions.py"),
+    *("integration/archiving/test_replace.py", "integration/archiving/test_overlaps.py"),
+    *("integration/archiving/test_workflow.py", "unit/test_verified_tokens.py"),
     *("unit/domain/test_archive_plan_properties.py", "unit/domain/test_plan_stage_properties.py"),
 )
 
