@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, text, update
+from sqlalchemy import ColumnElement, and_, bindparam, exists, func, or_, select, text, update
 from sqlalchemy.orm import defer
 
 from shared.database.models import Appointment, User
@@ -51,6 +51,9 @@ _UPSERT = text(f"""
            excluded = NULLIF(appointments.excluded, 'consumed'), updated_at = now()
     RETURNING archived_event_id
 """)  # noqa: S608
+_ONE = select(Appointment).where(
+    Appointment.owner_id == bindparam("owner"), Appointment.id == bindparam("id")
+)
 _STATUS: dict[AppointmentStatus, ColumnElement[bool]] = {
     AppointmentStatus.LIVE: and_(
         ~Appointment.is_cancelled, ~Appointment.is_declined, Appointment.source_deleted_at.is_(None)
@@ -106,9 +109,7 @@ class AppointmentRepository(Repository):
 
     async def get(self, owner_id: UUID, appointment_id: UUID) -> Appointment | None:
         """The owner's appointment."""
-        return await self._one(
-            select(Appointment).where(Appointment.owner_id == owner_id, Appointment.id == appointment_id)
-        )
+        return await self._one(_ONE, {"owner": owner_id, "id": appointment_id})
 
     async def get_in_tenant(self, tenant_id: UUID, appointment_id: UUID) -> Appointment | None:
         """The appointment of anyone in the tenant, for those who may read everybody's."""

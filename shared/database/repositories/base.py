@@ -1,6 +1,6 @@
 """What the repositories of whole rows share."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -33,8 +33,10 @@ class Repository:
                 raise
             raise refused from error
 
-    async def _one[Row: Base](self, statement: Select[Row]) -> Row | None:
-        return (await self._session.execute(statement)).scalar_one_or_none()
+    async def _one[Row: Base](
+        self, statement: Select[Row], parameters: Mapping[str, Any] | None = None
+    ) -> Row | None:
+        return (await self._session.execute(statement, parameters)).scalar_one_or_none()
 
     async def _all[Row: Base](self, statement: Select[Row]) -> list[Row]:
         return list((await self._session.execute(statement)).scalars())

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from azure.functions import HttpRequest, HttpResponse
 
-from shared.errors import MethodNotAllowed
+from shared.errors import MethodNotAllowed, ValidationFailed
 from shared.schemas.base import Input, NoBody, NoQuery
 from shared.telemetry import bind, span
 from shared.triggers.http import problem
@@ -101,10 +101,14 @@ async def _serve(
 
 def _path(operation: Operation, req: HttpRequest) -> dict[str, UUID]:
     """The ids of the path; raises MethodNotAllowed where another operation has the path as a whole."""
-    methods = methods_of(path_of(req.url).removeprefix(f"/{PREFIX}/"))
-    if operation.parameters and methods and operation.method not in methods:
-        raise MethodNotAllowed("the path does not have this method", methods=[*methods, "OPTIONS"])
-    return read_path(req.route_params, operation.parameters)
+    try:
+        return read_path(req.route_params, operation.parameters)
+    except ValidationFailed:
+        # What is no id may be a path of its own.
+        methods = methods_of(path_of(req.url).removeprefix(f"/{PREFIX}/"))
+        if not methods or operation.method in methods:
+            raise
+        raise MethodNotAllowed("the path does not have this method", methods=[*methods, "OPTIONS"]) from None
 
 
 def _signed_in(operation: Operation, authenticated: Authenticated) -> "SignedIn | None":
