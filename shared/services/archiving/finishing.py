@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -59,60 +59,44 @@ class Finisher:
             now = self._ports.clock.now()
             run = await runs.get_unscoped(run_id, lock=True)
             assert run is not None  # noqa: S101 - load_context found it
-            operations = context.operations(session)
-            if not RunState(run.state).terminal:
-                if run.planned_at is None:
-                    # What an unfinished plan left is no decision about any event.
-                    await operations.clear_unsent(run_id)
-                await operations.cancel_planned(run_id, now)
-                plan = PlanCounts(**(run.plan or {}))
-                began = run.started_at or run.created_at
-                report = await _report(
-                    operations,
-                    run_id,
-                    plan,
-                    overlaps_resolved=plan.overlaps_resolved,
-                    modifications_applied=plan.modifications_applied,
-                    orphan_modifications=plan.orphan_modifications,
-                    category_issues=plan.category_issues,
-                    graph_requests=run.graph_requests,
-                    round_trips=run.round_trips,
-                    seconds=round((now - began).total_seconds(), 3),
-                )
-                why = reason or plan.refused
-                margins = await operations.counts(run_id, margin=True)
-                broken = why is not None or any(state in _OPEN_ENDS for _, state in margins)
-                state = _state(report, cancelled=_stopped(run, report), broken=broken)
-                details = report.to_json() | {
-                    "overlaps_flagged": plan.overlaps_flagged,
-                    "overlaps_recorded": plan.overlaps_recorded,
-                    "margin_updates": sum(margins.values()),
-                    "source_deleted": plan.source_deleted,
-                    "zones_reported": plan.zones_reported,
-                    "repointed": plan.repointed,
-                    "ambiguous": plan.ambiguous,
-                    "reason": why,
-                }
-                await runs.finish(run_id, state, details, now)
-                # What a person wants back is no work of a job.
-                if state is not RunState.CANCELLED and context.mode is not RunMode.PUT_BACK:
-                    # A backfill's month is done when it was planned; its writes are the next night's.
-                    backfill = context.kind is RunKind.BACKFILL
-                    failed = why is not None if backfill else state is RunState.COMPLETED_WITH_ERRORS
-                    await self._judge_job(session, context, failed=failed, gone=plan.gone)
-                await self._ports.audit.record(
-                    session,
-                    action=f"archive_run.{state}",
-                    resource_type="archive_run",
-                    resource_id=str(run_id),
-                    outcome="failure" if state is RunState.COMPLETED_WITH_ERRORS else "success",
-                    changes={"report": details},
-                    on_behalf_of=context.owner_id,
-                )
-            else:
-                state = RunState(run.state)
+            state = RunState(run.state)
+            if not state.terminal:
+                state = await self._end(session, context, run, reason, now)
             following = await runs.next_queued(context.owner_id, context.configuration_id)
         return FinishedRun(state, following)
+
+    async def _end(
+        self, session: AsyncSession, context: RunContext, run: ArchiveRun, reason: str | None, now: datetime
+    ) -> RunState:
+        operations = context.operations(session)
+        if run.planned_at is None:
+            # What an unfinished plan left is no decision about any event.
+            await operations.clear_unsent(run.id)
+        await operations.cancel_planned(run.id, now)
+        plan = PlanCounts(**(run.plan or {}))
+        report = await _report(operations, run, plan, now)
+        why = reason or plan.refused
+        margins = await operations.counts(run.id, margin=True)
+        broken = why is not None or any(state in _OPEN_ENDS for _, state in margins)
+        state = _state(report, cancelled=_stopped(run, report), broken=broken)
+        details = report.to_json() | _details(plan) | {"margin_updates": sum(margins.values()), "reason": why}
+        await ArchiveRunRepository(session).finish(run.id, state, details, now)
+        # What a person wants back, or edits, is no work of a job.
+        if state is not RunState.CANCELLED and context.mode in (RunMode.NORMAL, RunMode.REPLACE):
+            # A backfill's month is done when it was planned; its writes are the next night's.
+            backfill = context.kind is RunKind.BACKFILL
+            failed = why is not None if backfill else state is RunState.COMPLETED_WITH_ERRORS
+            await self._judge_job(session, context, failed=failed, gone=plan.gone)
+        await self._ports.audit.record(
+            session,
+            action=f"archive_run.{state}",
+            resource_type="archive_run",
+            resource_id=str(run.id),
+            outcome="failure" if state is RunState.COMPLETED_WITH_ERRORS else "success",
+            changes={"report": details},
+            on_behalf_of=context.owner_id,
+        )
+        return state
 
     async def _judge_job(
         self, session: AsyncSession, context: RunContext, *, failed: bool, gone: bool
@@ -138,7 +122,7 @@ class Finisher:
 
 
 async def _report(
-    operations: ArchiveOperationRepository, run_id: UUID, plan: PlanCounts, **cost: Any
+    operations: ArchiveOperationRepository, run: ArchiveRun, plan: PlanCounts, now: datetime
 ) -> RunReport:
     outcomes: Counter[Outcome] = Counter(
         {
@@ -151,9 +135,31 @@ async def _report(
             Outcome.FAILED: plan.unsettled,
         }
     )
-    for kind, count in (await operations.counts(run_id, margin=False)).items():
+    for kind, count in (await operations.counts(run.id, margin=False)).items():
         outcomes[_OUTCOMES.get(kind, Outcome.FAILED)] += count
-    return RunReport.of(plan.source, outcomes, **cost)
+    return RunReport.of(
+        plan.source,
+        outcomes,
+        overlaps_resolved=plan.overlaps_resolved,
+        modifications_applied=plan.modifications_applied,
+        orphan_modifications=plan.orphan_modifications,
+        category_issues=plan.category_issues,
+        graph_requests=run.graph_requests,
+        round_trips=run.round_trips,
+        seconds=round((now - (run.started_at or run.created_at)).total_seconds(), 3),
+    )
+
+
+def _details(plan: PlanCounts) -> dict[str, int]:
+    """What the plan found beyond the report of domain.md 2.13."""
+    return {
+        "overlaps_flagged": plan.overlaps_flagged,
+        "overlaps_recorded": plan.overlaps_recorded,
+        "source_deleted": plan.source_deleted,
+        "zones_reported": plan.zones_reported,
+        "repointed": plan.repointed,
+        "ambiguous": plan.ambiguous,
+    }
 
 
 def _stopped(run: ArchiveRun, report: RunReport) -> bool:
