@@ -29,6 +29,7 @@ _TRACE_PARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-
 _SECRET = re.compile(r"\beyJ[\w-]{8,}(?:\.[\w-]*){0,2}|(?i:bearer)\s+[\w.~+/=-]{8,}")
 #: They log every request with its whole URL, which names people's calendars.
 _NOISY: Final = ("httpx", "httpcore", "azure.core.pipeline.policies.http_logging_policy", "azure.identity")
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, default=str)
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -133,7 +134,7 @@ class StructuredFormatter(logging.Formatter):
         entry |= {key: value for key, value in vars(record).items() if key not in _STANDARD and value != ""}
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
-        return redact(json.dumps(entry, ensure_ascii=False, default=str))
+        return redact(_ENCODER.encode(entry))
 
 
 def configure_logging(level: str | int, *, structured: bool = True) -> None:

@@ -52,6 +52,7 @@ class Database:
         self._settings = settings
         self._application_name = application_name
         self._engine: AsyncEngine | None = None
+        self._autocommit: AsyncEngine | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._entra: EntraPassword | None = None
         self._role_check: asyncio.Lock | None = None
@@ -95,7 +96,7 @@ class Database:
         async with (
             self._told(),
             AsyncSession(
-                self.engine.execution_options(isolation_level="AUTOCOMMIT"),
+                self._reading_engine,
                 sync_session_class=_ReadingSession,
                 expire_on_commit=False,
             ) as session,
@@ -182,7 +183,7 @@ class Database:
     async def close(self) -> None:
         """Close every idle connection and refuse further use; connections in use close when given back."""
         self._closed = True
-        engine, self._engine = self._engine, None
+        engine, self._engine, self._autocommit = self._engine, None, None
         entra, self._entra = self._entra, None
         if engine is not None:
             await engine.dispose()
@@ -200,6 +201,14 @@ class Database:
         elif self._loop is not loop:
             raise RuntimeError("the database belongs to another event loop")
         return self._engine
+
+    @property
+    def _reading_engine(self) -> AsyncEngine:
+        """The same pool, without transactions; made once, since making one costs as much as a query."""
+        engine = self.engine
+        if self._autocommit is None:
+            self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
+        return self._autocommit
 
     def _make_engine(self) -> AsyncEngine:
         settings = self._settings

@@ -8,7 +8,6 @@ from shared.clock import Clock
 from shared.database.engine import Database
 from shared.database.models import Appointment, User
 from shared.database.repositories.appointments import AppointmentFilter, AppointmentRepository
-from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
 from shared.domain.caller import Caller
 from shared.errors import FieldError, NotFound, ValidationFailed
 from shared.schemas.appointments import (
@@ -19,6 +18,7 @@ from shared.schemas.appointments import (
 )
 from shared.schemas.paging import Position, Slice
 from shared.services.access import Access
+from shared.services.ownership import readable_owner_of
 from shared.settings import Settings
 
 PRIVATE = "Private"
@@ -45,7 +45,7 @@ class AppointmentService:
         after = query.after
         async with self._database.reading() as session:
             access = await Access.of(session, caller)
-            owner = await self._owner(access, ArchiveConfigurationRepository(session), query)
+            owner = await readable_owner_of(session, access, query.user_id, query.configuration_id)
             if owner is None:
                 return Slice((), None)
             rows = await AppointmentRepository(session).list(
@@ -73,25 +73,6 @@ class AppointmentService:
                 raise NotFound("there is no such appointment")
             owner = await access.readable_user(row.owner_id)
         return _resource(row, shown_to(caller, owner, row)), row.version
-
-    async def _owner(
-        self, access: Access, configurations: ArchiveConfigurationRepository, query: AppointmentListQuery
-    ) -> User | None:
-        """Whose appointments are asked for; None for a caller who has none."""
-        if query.configuration_id is not None:
-            configuration = await configurations.get(
-                access.caller.tenant_id, query.configuration_id, owner_id=access.readable_owner
-            )
-            if configuration is None or query.user_id not in (None, configuration.owner_id):
-                raise NotFound("there is no such archive configuration")
-            return await access.readable_user(configuration.owner_id)
-        if query.user_id is not None:
-            return await access.readable_user(query.user_id)
-        if access.own is None and access.caller.reads_tenant:
-            raise ValidationFailed(
-                [FieldError("user_id", "name the person, or a configuration: the caller has none", "missing")]
-            )
-        return access.own
 
 
 def shown_to(caller: Caller, owner: User, row: Appointment) -> bool:

@@ -4,14 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from shared.database.engine import Database
 from shared.database.models import OverlapGroup, User
-from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
 from shared.database.repositories.overlap_groups import MemberContent, OverlapGroupRepository
 from shared.domain.caller import Caller
-from shared.errors import FieldError, NotFound, ValidationFailed
+from shared.errors import NotFound
 from shared.schemas.overlaps import (
     OverlapListQuery,
     OverlapMemberResource,
@@ -20,6 +17,7 @@ from shared.schemas.overlaps import (
 )
 from shared.schemas.paging import Position, Slice
 from shared.services.access import Access
+from shared.services.ownership import readable_owner_of
 
 PRIVATE = "Private"
 
@@ -39,11 +37,11 @@ class OverlapService:
         after = query.after
         async with self._database.session() as session:
             access = await Access.of(session, caller)
-            owner_id = await _owner(session, access, query)
-            if owner_id is None:
+            owner = await readable_owner_of(session, access, query.user_id, query.configuration_id)
+            if owner is None:
                 return Slice((), None)
             rows = await OverlapGroupRepository(session).list(
-                owner_id,
+                owner.id,
                 (after.instant, after.id) if after else None,
                 query.limit + 1,
                 statuses=() if query.status is None else (query.status,),
@@ -80,24 +78,6 @@ def resource_of(
         resolution=group.resolution,
         proposal=group.proposal,
     )
-
-
-async def _owner(session: AsyncSession, access: Access, query: OverlapListQuery) -> UUID | None:
-    """Whose groups are asked for; None for a caller who has none."""
-    if query.configuration_id is not None:
-        configuration = await ArchiveConfigurationRepository(session).get(
-            access.caller.tenant_id, query.configuration_id, owner_id=access.readable_owner
-        )
-        if configuration is None or query.user_id not in (None, configuration.owner_id):
-            raise NotFound("there is no such archive configuration")
-        return configuration.owner_id
-    if query.user_id is not None:
-        return (await access.readable_user(query.user_id)).id
-    if access.own is None and access.caller.reads_tenant:
-        raise ValidationFailed(
-            [FieldError("user_id", "name the person, or a configuration: the caller has none", "missing")]
-        )
-    return access.own.id if access.own else None
 
 
 def _member(member: MemberContent, *, own: bool) -> OverlapMemberResource:

@@ -1,7 +1,6 @@
 """An owner's explicit edit of an appointment (domain.md 2.5): record and copy, by a run of its own."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -29,7 +28,7 @@ from shared.errors import Conflict, FieldError, Forbidden, NotFound, ValidationF
 from shared.services.access import Access
 from shared.services.archiving.context import ArchivingPorts, RunContext, load_context
 from shared.services.archiving.plan_counts import PlanCounts
-from shared.services.archiving.plan_turn import PlanCancelled, PlanSuperseded, PlanTurn
+from shared.services.archiving.plan_turn import PlanCancelled, PlanSuperseded, PlanTurn, record_plan
 from shared.services.archiving.queueing import StartedRun, queue_run
 
 _EDITABLE = (ArchivedEventState.PRESENT, ArchivedEventState.SOURCE_DELETED)
@@ -91,7 +90,7 @@ class OwnerEdits:
         try:
             async with PlanTurn(self._ports, run_id, attempt).session() as session:
                 counts = await self._promote(session, context)
-                await self._planned(session, context, counts)
+                await record_plan(session, self._ports, context, counts)
         except PlanCancelled:
             return PlanCounts()
         except PlanSuperseded:
@@ -117,19 +116,6 @@ class OwnerEdits:
                 await operations.rematch(drafts[key]["id"], etag)
         await operations.discard_rest(context.run_id)
         return PlanCounts(source=len(drafts), planned=len(promoted), unsettled=len(drafts) - len(promoted))
-
-    async def _planned(self, session: AsyncSession, context: RunContext, counts: PlanCounts) -> None:
-        plan = asdict(counts)
-        await ArchiveRunRepository(session).set_planned(context.run_id, plan, self._ports.clock.now())
-        await self._ports.audit.record(
-            session,
-            action="archive_run.planned",
-            resource_type="archive_run",
-            resource_id=str(context.run_id),
-            outcome="success" if counts.planned else "failure",
-            changes={"plan": plan},
-            on_behalf_of=context.owner_id,
-        )
 
     async def _found(
         self, session: AsyncSession, caller: Caller, appointment_id: UUID

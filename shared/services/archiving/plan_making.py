@@ -133,8 +133,14 @@ class PlanMaking:
         known = {
             key: seen for key, row in rows.items() if (seen := known_event(row, self._open_keys)) is not None
         }
+        waiting = self._planner.undecided
         decisions = self._planner.feed(page, known, overlaps)
         groups = self._planner.take_groups()
+        for decision in decisions:
+            # Moved while pages were read, but decided as an earlier page showed it.
+            key = decision.source_key
+            if key in waiting and key in events and not _is_about(decision, events[key]):
+                del events[key]
         held = self._held(decisions, events, known)
         bodies = [events[key] for key in self._writer.needing_bodies(decisions) if key in events]
         attachments = await self._drafter.count_attachments([*bodies, *held.values()])
@@ -308,3 +314,7 @@ class PlanMaking:
             changes={"archived_events": [str(i) for i in ids]},
             on_behalf_of=self._context.owner_id,
         )
+
+
+def _is_about(decision: Decision, event: SourceEvent) -> bool:
+    return applied_revision(event, decision.modifications) == decision.revision

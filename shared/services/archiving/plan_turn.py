@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.repositories.archive_runs import ArchiveRunRepository
-from shared.services.archiving.context import ArchivingPorts
+from shared.services.archiving.context import ArchivingPorts, RunContext
+from shared.services.archiving.plan_counts import PlanCounts
 
 
 class PlanSuperseded(Exception):
@@ -40,3 +42,20 @@ class PlanTurn:
                     raise PlanCancelled
                 raise PlanSuperseded
             yield session
+
+
+async def record_plan(
+    session: AsyncSession, ports: ArchivingPorts, context: RunContext, counts: PlanCounts
+) -> None:
+    """The plan of the run is complete: keep what it counted, and audit it."""
+    plan = asdict(counts)
+    await ArchiveRunRepository(session).set_planned(context.run_id, plan, ports.clock.now())
+    await ports.audit.record(
+        session,
+        action="archive_run.planned",
+        resource_type="archive_run",
+        resource_id=str(context.run_id),
+        outcome="failure" if counts.refused else "success",
+        changes={"plan": plan},
+        on_behalf_of=context.owner_id,
+    )

@@ -1,6 +1,6 @@
 """Plan: what a run will write, decided page by page and kept as operations (design.md, Plan)."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from shared.errors import GraphRefused, NotFound, Unavailable
 from shared.services.archiving.context import ArchivingPorts, RunContext, accounted, load_context
 from shared.services.archiving.plan_counts import PlanCounts
 from shared.services.archiving.plan_making import PlanMaking
-from shared.services.archiving.plan_turn import PlanCancelled, PlanSuperseded, PlanTurn
+from shared.services.archiving.plan_turn import PlanCancelled, PlanSuperseded, PlanTurn, record_plan
 from shared.services.system_settings import settings_in_force
 
 __all__ = ["PlanCounts", "RunPlanner"]
@@ -83,7 +83,6 @@ class RunPlanner:
         self, turn: PlanTurn, context: RunContext, counts: PlanCounts, began: datetime
     ) -> None:
         async with turn.session() as session:
-            now = self._ports.clock.now()
             if counts.refused is not None:
                 await context.operations(session).clear_unsent(context.run_id)
             else:
@@ -94,16 +93,7 @@ class RunPlanner:
                     covered_from=context.window.start,
                 )
                 await context.overlaps(session).carried_out(began, context.window.start, context.window.end)
-            await ArchiveRunRepository(session).set_planned(context.run_id, asdict(counts), now)
-            await self._ports.audit.record(
-                session,
-                action="archive_run.planned",
-                resource_type="archive_run",
-                resource_id=str(context.run_id),
-                outcome="failure" if counts.refused else "success",
-                changes={"plan": asdict(counts)},
-                on_behalf_of=context.owner_id,
-            )
+            await record_plan(session, self._ports, context, counts)
 
 
 def _stored(run: ArchiveRun | None) -> PlanCounts:

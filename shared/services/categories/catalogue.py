@@ -33,7 +33,8 @@ from shared.schemas.categories import (
 from shared.services.access import Access
 from shared.services.audit import AuditWriter
 from shared.services.categories.naming import checked_name, name_key
-from shared.services.categories.scope import readable_person, writable_person
+from shared.services.categories.scope import writable_person
+from shared.services.ownership import readable_person
 
 #: Categories that one request adds to Outlook's list: each is a request to Graph.
 MOST_CREATED: Final = 50

@@ -18,8 +18,9 @@ from shared.schemas.paging import Position, Slice
 from shared.services.access import Access
 from shared.services.audit import AuditWriter
 from shared.services.categories.naming import checked_category
-from shared.services.categories.scope import readable_person, writable_person
+from shared.services.categories.scope import writable_person
 from shared.services.categories.suggestions import MOST_RULES
+from shared.services.ownership import readable_person
 
 
 class CategoryRules:

@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models import User
-from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
 from shared.database.repositories.category_facts import CategoryFactsRepository, ConfigurationRange, View
 from shared.domain.caller import Caller
 from shared.domain.window import local_day_start
@@ -16,6 +15,7 @@ from shared.domain.zones import find_zone
 from shared.errors import Conflict, FieldError, NotFound, ValidationFailed
 from shared.schemas.category_reports import RangeFields
 from shared.services.access import Access
+from shared.services.ownership import readable_owner_of
 
 _NAME_SOMEBODY = FieldError("user_id", "name the person: the caller has no events of his own", "missing")
 
@@ -26,19 +26,6 @@ class Scope:
 
     owner: User
     view: View
-
-
-async def readable_person(access: Access, user_id: UUID | None) -> User | None:
-    """Whose things are read: the one named, else the caller himself; None for a caller who is no user.
-
-    Raises NotFound for a person the caller may not know of, and ValidationFailed naming ``user_id`` for an
-    Admin or Auditor who is no user and names nobody.
-    """
-    if user_id is not None:
-        return await access.readable_user(user_id)
-    if access.own is None and access.caller.reads_tenant:
-        raise ValidationFailed([_NAME_SOMEBODY])
-    return access.own
 
 
 async def writable_person(access: Access, user_id: UUID | None) -> User:
@@ -68,15 +55,7 @@ async def read_scope(
     """
     check_length(wanted, max_days)
     access = await Access.of(session, caller)
-    if wanted.configuration_id is not None:
-        configuration = await ArchiveConfigurationRepository(session).get(
-            caller.tenant_id, wanted.configuration_id, owner_id=access.readable_owner
-        )
-        if configuration is None or user_id not in (None, configuration.owner_id):
-            raise NotFound("there is no such archive configuration")
-        owner: User | None = await access.readable_user(configuration.owner_id)
-    else:
-        owner = await readable_person(access, user_id)
+    owner = await readable_owner_of(session, access, user_id, wanted.configuration_id)
     return None if owner is None else await scope_of(session, caller, owner, wanted)
 
 

@@ -1,7 +1,6 @@
 """Copies put back, and edits taken over, on their owner's word alone (domain.md 2.15)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -29,7 +28,7 @@ from shared.services.archiving.context import ArchivingPorts, RunContext, accoun
 from shared.services.archiving.drafting import OperationDrafter
 from shared.services.archiving.owner_edits import refuse_locked
 from shared.services.archiving.plan_counts import PlanCounts
-from shared.services.archiving.plan_turn import PlanCancelled, PlanSuperseded, PlanTurn
+from shared.services.archiving.plan_turn import PlanCancelled, PlanSuperseded, PlanTurn, record_plan
 from shared.services.archiving.queueing import StartedRun, queue_run
 
 _COLUMNS = {
@@ -288,7 +287,7 @@ class CopyRestoring:
                 unchanged=len(free) - len(gone),
                 unsettled=len(rows) - len(free),
             )
-            await self._planned(session, context, counts)
+            await record_plan(session, self._ports, context, counts)
         return counts
 
     async def _draft(self, session: AsyncSession, context: RunContext, rows: Sequence[RecordedCopy]) -> None:
@@ -308,21 +307,8 @@ class CopyRestoring:
             refused=f"{refused.graph_code}: {refused.detail}", gone=refused.graph_status == 404
         )
         async with turn.session() as session:
-            await self._planned(session, context, counts)
+            await record_plan(session, self._ports, context, counts)
         return counts
-
-    async def _planned(self, session: AsyncSession, context: RunContext, counts: PlanCounts) -> None:
-        plan = asdict(counts)
-        await ArchiveRunRepository(session).set_planned(context.run_id, plan, self._ports.clock.now())
-        await self._ports.audit.record(
-            session,
-            action="archive_run.planned",
-            resource_type="archive_run",
-            resource_id=str(context.run_id),
-            outcome="failure" if counts.refused else "success",
-            changes={"plan": plan},
-            on_behalf_of=context.owner_id,
-        )
 
     async def _record(
         self, session: AsyncSession, finding: VerificationFinding, what: str, changes: dict[str, Any]
