@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
 from infra.local.api import Api
 from infra.local.errors import LocalError
@@ -127,5 +128,11 @@ async def _start_backfill(api: Api, wish: Wanted, entry: Followed) -> _OpenBackf
     assert wish.backfill_from is not None  # noqa: S101 - the caller chose by it
     path = f"archive-configurations/{wish.configuration['id']}"
     before = frozenset([run["id"] async for run in api.items(f"{path}/runs")])
-    await api.request("POST", f"{path}/backfill", {"archive_from": wish.backfill_from.isoformat()})
+    first = wish.backfill_from
+    known = await api.request("GET", f"{path}/backfill", accept=(404,))
+    if known.is_success:
+        # Started in an earlier month: what it covers then lies where it lay.
+        zone = ZoneInfo(wish.configuration["time_zone"])
+        first = datetime.fromisoformat(known.json()["range_start"]).astimezone(zone).date()
+    await api.request("POST", f"{path}/backfill", {"archive_from": first.isoformat()})
     return _OpenBackfill(path, entry, before)

@@ -15,10 +15,6 @@ _SHORTENED = re.compile(r"\bshortened\b", re.IGNORECASE)
 _VALID = re.compile(
     r"\S\s+[-\u2013\u2014]\s+(non-)?billable$|^(non-)?billable\s+[-\u2013\u2014]\s+\S", re.IGNORECASE
 )
-_TRAVEL = re.compile(
-    r"\b(travel|travelling|drive|driving|flight|flying|commute|commuting|transit|journey|trip|airport)\b",
-    re.IGNORECASE,
-)
 #: How far a modification may lie from its meeting (domain.md 4.1).
 _BESIDE = timedelta(minutes=5)
 
@@ -44,10 +40,10 @@ def _is_modification(event: Json) -> bool:
 
 
 def _timesheet_takes(event: Json) -> bool:
+    # What counts as travel is a setting of the tenant: only billing is judged.
     if event.get("showAs") == "free":
         return False
-    categories = [str(category).strip() for category in event.get("categories") or []]
-    return any(map(_VALID.search, categories)) or any(map(_TRAVEL.search, [event["subject"], *categories]))
+    return any(_VALID.search(str(category).strip()) for category in event.get("categories") or [])
 
 
 def _meet(event: Json, other: Json) -> bool:

@@ -2,11 +2,15 @@
 
 import json
 import os
-from collections.abc import Generator
+from collections.abc import AsyncIterator, Generator
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+import pytest_asyncio
+
+from infra.local.stack import Stack
+from infra.local.state_folder import delete_state
 
 #: File that gets one JSON line for each point; set by ``./dev accept``.
 RESULTS = "ACCEPTANCE_RESULTS"
@@ -42,6 +46,15 @@ def acceptance_point(request: pytest.FixtureRequest) -> AcceptancePoint:
         request.node.stash[_MEASURED] = {"measured": str(measured), "bound": str(bound)}
 
     return record
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    """One running system for the points of a module; each has people of its own."""
+    folder = tmp_path_factory.mktemp("system") / "state"
+    async with Stack(folder) as system:
+        yield system
+    delete_state(folder)
 
 
 def point_id(item: pytest.Item) -> str:

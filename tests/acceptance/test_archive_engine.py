@@ -1,35 +1,28 @@
-"""The archive engine, whole: each point through the running system, as a customer sees it."""
+"""The rules of the archive engine: each point through the running system, as a customer sees it."""
 
 from collections import Counter
-from collections.abc import AsyncIterator
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from infra.local.stack import Stack
-from infra.local.state_folder import delete_state
 from tests.acceptance.conftest import AcceptancePoint
-from tests.support.person import Archived, Person, at, ends, meeting, starts, until
+from tests.support.person import (
+    ACME,
+    ACME_NAME,
+    Person,
+    accounted,
+    at,
+    ends,
+    meeting,
+    overlapping,
+    starts,
+    until,
+    week,
+    written,
+)
 from tests.support.postgres import administrator
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-ACME: dict[str, Any] = {"categories": ["Acme - billable"]}
-OUTCOMES = (
-    *("archived", "unchanged", "updated", "merged", "consumed"),
-    *("left_out", "flagged", "locked", "conflict", "failed"),
-)
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
-    """One system for all points; each has a person of its own."""
-    folder = tmp_path_factory.mktemp("engine") / "state"
-    async with Stack(folder) as system:
-        yield system
-    delete_state(folder)
 
 
 async def test_timesheet_takes_billable_time_and_travel(
@@ -164,180 +157,80 @@ async def test_changes_after_archiving_are_followed(stack: Stack, acceptance_poi
     assert len(await person.events("Archive")) == len(names)
 
 
-async def test_verification_puts_back_and_adopts(stack: Stack, acceptance_point: AcceptancePoint) -> None:
-    """Verify finds a copy edited and one deleted by hand; one is adopted, the other put back on his word."""
-    events = [meeting(f"Meeting {number}", at(9, number)) for number in range(5)]
-    person = await Person.join(stack, "verified", events)
-    archived = await person.configure()
-    await person.archive(archived)
-    await person.edit(await person.event("Meeting 1", "Archive"), subject="My own words")
-    await person.delete(await person.event("Meeting 3", "Archive"))
-    before = await verified(person, archived)
-    left = await person.subjects()
-    by_kind = {finding["kind"]: finding for finding in before}
-    path = f"{archived.path}/verifications/{by_kind['edited']['verification_id']}/findings"
-    await person.api.request("POST", f"{path}/{by_kind['edited']['id']}/adopt")
-    await person.over(await person.post(f"{path}/{by_kind['missing']['id']}/put-back"))
-    after = await verified(person, archived)
-    kinds = sorted(finding["kind"] for finding in before)
-    acceptance_point(
-        measured=f"found {kinds}, afterwards {len(after)}", bound="found ['edited', 'missing'], afterwards 0"
-    )
-    assert (kinds, after) == (["edited", "missing"], [])
-    assert len(left) == 4, "nothing is put back by itself"
-    assert await person.subjects() == ["Meeting 0", "Meeting 2", "Meeting 3", "Meeting 4", "My own words"]
-
-
-async def test_backfill_is_paused_and_resumed(stack: Stack, acceptance_point: AcceptancePoint) -> None:
-    """Six months before the nightly ones, paused and resumed: one progress figure, nothing doubled."""
-    this_month = datetime.now(UTC).date().replace(day=1)
-    nightly = months_before(this_month, 1)
-    first = months_before(nightly, 6)
-    days = [
-        months_before(nightly, number) + timedelta(days=day) for number in range(1, 7) for day in range(20)
-    ]
-    events = [meeting(f"On {day}", datetime.combine(day, time(9), UTC)) for day in days]
-    person = await Person.join(stack, "backfilled", events)
-    archived = await person.configure(archive_from=nightly.isoformat())
-    told: list[int] = []
-    started = await person.api.request(
-        "POST", f"{archived.path}/backfill", {"archive_from": first.isoformat()}
-    )
-    paused = (await person.api.request("POST", f"{archived.path}/backfill/pause")).json()
-
-    async def idle() -> bool:
-        return all(run["finished_at"] for run in await person.items(f"{archived.path}/runs"))
-
-    await until(idle)
-    standing = await person.get(f"{archived.path}/backfill")
-    copies_then = len(await person.events("Archive"))
-    await person.api.request("POST", f"{archived.path}/backfill/resume")
-
-    async def note(backfill: dict[str, Any]) -> None:
-        told.append(backfill["progress"])
-
-    done = await person.over(f"{archived.path}/backfill", note)
-    copies = Counter(await person.subjects())
-    acceptance_point(
-        measured=f"{standing['months_done']} of 6 months while paused, {done['progress']} % after, "
-        f"{len(copies)} of {len(events)}, at most {max(copies.values())} each",
-        bound="fewer than 6, 100 %, all, 1 each",
-    )
-    assert (started.status_code, paused["state"], standing["state"]) == (202, "paused", "paused")
-    assert standing["months_done"] < 6
-    assert copies_then < len(events)
-    assert told == sorted(told)
-    assert (done["state"], done["months_done"], done["progress"]) == ("completed", 6, 100)
-    assert (len(copies), max(copies.values())) == (len(events), 1)
-
-
-async def test_local_calendars_are_archived(stack: Stack, acceptance_point: AcceptancePoint) -> None:
-    """A calendar of the mailbox goes into one of our own, one of our own into the mailbox."""
-    person = await Person.join(stack, "local", [meeting(f"Outside {n}", at(9, n)) for n in range(3)])
-    into = await person.configure("local://local@example.com/calendars/Kept")
-    first = await person.archive(into)
-    own = await person.own_api()
-    kept = await local_calendar(person, "Kept")
-    inside = [event async for event in own.items(f"local-calendars/{kept}/events", **week())]
-    wish = {"store": "local", "name": "Projects"}
-    made = (await own.request("POST", f"users/{person.user_id}/calendars", wish)).json()
-    entry = {"subject": "Inside", "start": at(9).isoformat(), "end": at(10).isoformat()}
-    await own.request("POST", f"local-calendars/{made['local_calendar_id']}/events", entry)
-    outward = await person.configure("Projects, archived", source=made["reference"])
-    second = await person.archive(outward)
-    again = written(await person.archive(into)) + written(await person.archive(outward))
-    acceptance_point(
-        measured=f"{len(inside)} inside, {second['archived']} outside, then {again} written",
-        bound="3 inside, 1 outside, then 0 written",
-    )
-    assert (first["archived"], second["archived"]) == (3, 1)
-    assert sorted(event["subject"] for event in inside) == ["Outside 0", "Outside 1", "Outside 2"]
-    assert all(event["is_archived_copy"] for event in inside)
-    assert await person.subjects("Projects, archived") == ["Inside"]
-    assert again == 0
-
-
-async def test_cancelled_run_keeps_what_it_wrote(stack: Stack, acceptance_point: AcceptancePoint) -> None:
-    """A running run that is cancelled keeps what succeeded, and its retry does the rest alone."""
-    events = [
-        meeting(f"Meeting {number}", at(0, number // 40) + timedelta(minutes=30 * (number % 40)), 25)
-        for number in range(200)
-    ]
-    person = await Person.join(stack, "cancelled", events)
-    archived = await person.configure()
-    await stack.simulator("PATCH", "settings", {"latency_ms": 40})
-    try:
-        url = await person.start(archived)
-
-        async def cancel(run: dict[str, Any]) -> None:
-            if run["writes_done"]:
-                await person.api.request("POST", f"archive-runs/{run['id']}/cancel")
-
-        run = await person.over(url, cancel)
-    finally:
-        await stack.simulator("PATCH", "settings", {"latency_ms": 0})
-    kept = len(await person.events("Archive"))
-    again = await person.over(await person.post(f"archive-runs/{run['id']}/retry"))
-    copies = Counter(await person.subjects())
-    acceptance_point(
-        measured=f"{run['state']} with {kept} of {len(events)}, retry wrote {again['report']['archived']}",
-        bound="cancelled with some, the rest by retry, none twice",
-    )
-    assert run["state"] == "cancelled"
-    assert 0 < kept < len(events)
-    assert (again["state"], again["report"]["archived"]) == ("completed", len(events) - kept)
-    assert (len(copies), max(copies.values())) == (len(events), 1)
-
-
-async def test_dry_run_is_what_the_run_does(stack: Stack, acceptance_point: AcceptancePoint) -> None:
-    """The dry run names what the run then does, and writes nothing."""
-    twin = meeting("Twin", at(20), **ACME)
-    events = [
-        *overlapping(),
-        meeting("Steering", at(13), **ACME),
-        meeting("Extended", at(14), 30),
-        meeting("Dentist", at(16)),
-        *(twin, twin),
-    ]
-    person = await Person.join(stack, "dry", events)
-    archived = await person.configure(purpose="timesheet", overlap_policy="flag")
-    window = {"window_start": at(0).isoformat(), "window_end": at(0, 7).isoformat()}
-    await stack.simulator("POST", "counters/reset")
-    plan = await person.get(f"{archived.path}/plan", **window)
-    counters = await stack.simulator("GET", "counters")
-    before = await person.events("Archive")
-    report = await person.archive(archived)
-    names = {
-        "create": "archived",
-        "merge": "merged",
-        "consume": "consumed",
-        "leave_out": "left_out",
-        "flag": "flagged",
+async def test_series_change_after_archiving(stack: Stack, acceptance_point: AcceptancePoint) -> None:
+    """A series renamed, an occurrence moved, a single event made a series: each slot keeps its one copy."""
+    daily = {
+        "pattern": {"type": "daily", "interval": 1},
+        "range": {"type": "numbered", "startDate": f"{at(0):%Y-%m-%d}", "numberOfOccurrences": 5},
     }
-    planned = {names[action]: count for action, count in plan["counts"].items()}
-    done = {name: report[name] for name in OUTCOMES if report[name]}
-    acceptance_point(measured=f"planned {planned}, done {done}", bound="the same, nothing written before")
-    assert planned == done
-    assert before == []
-    assert counters["writes"] == 0
-    extended = next(event for event in plan["events"] if event["subject"] == "Steering")
-    assert datetime.fromisoformat(extended["archived_end"]) == at(14.5)
-
-
-async def test_replace_rewrites_what_was_edited(stack: Stack, acceptance_point: AcceptancePoint) -> None:
-    """Replace mode rewrites edited copies in place and makes anew what is gone; nothing is doubled."""
-    person = await Person.join(stack, "replaced", [meeting(f"Meeting {n}", at(9, n)) for n in range(4)])
+    grows = meeting("Grows", at(14), 15, iCalUId="grows@example.com")
+    person = await Person.join(stack, "series", [meeting("Standup", at(9), 15, recurrence=daily), grows])
     archived = await person.configure()
     await person.archive(archived)
-    edited = await person.event("Meeting 1", "Archive")
-    await person.edit(edited, subject="Scribble")
-    await person.delete(await person.event("Meeting 2", "Archive"))
-    await person.archive(archived, mode="replace")
-    subjects = await person.subjects()
-    same = (await person.event("Meeting 1", "Archive"))["id"] == edited["id"]
-    acceptance_point(measured=f"{len(subjects)} copies, in place: {same}", bound="4 copies, in place: True")
-    assert subjects == [f"Meeting {number}" for number in range(4)]
-    assert same
+    before = {copy["id"] for copy in await person.events("Archive")}
+    occurrence = next(event for event in await person.events() if starts(event) == at(9, 2))
+    moved = meeting("", at(11, 2), 30)
+    await person.edit(occurrence, start=moved["start"], end=moved["end"])
+    await person.edit({"id": occurrence["seriesMasterId"]}, subject="Daily")
+    await person.delete(await person.event("Grows"))
+    await person.add(grows | {"recurrence": daily})
+    report = await person.archive(archived)
+    copies = await person.events("Archive")
+    kept = len(before & {copy["id"] for copy in copies})
+    again = written(await person.archive(archived))
+    acceptance_point(
+        measured=f"{kept} of {len(before)} copies kept, {len(copies)} in all, then {again} written",
+        bound="6 of 6 copies kept, 10 in all, then 0 written",
+    )
+    assert (len(before), kept, len(copies), again) == (6, 6, 10, 0)
+    assert accounted(report)
+    subjects = Counter(copy["subject"] for copy in copies)
+    assert subjects == {"Daily": 5, "Grows": 5}
+    assert at(11, 2) in {starts(copy) for copy in copies}
+
+
+async def test_owner_edits_what_is_archived(stack: Stack, acceptance_point: AcceptancePoint) -> None:
+    """Its owner edits an archived event: record and copy say so, the source does not, no run undoes it."""
+    person = await Person.join(stack, "edits", [meeting("Typo", at(9)), meeting("Other", at(12))])
+    archived = await person.configure()
+    await person.archive(archived)
+    own = await person.own_api()
+    (found,) = [item async for item in own.items("appointments", text="Typo", **week())]
+    path = f"appointments/{found['id']}"
+    stale = await own.request("PATCH", path, {"subject": "Late"}, if_match='"99"', accept=(412,))
+    version = (await own.request("GET", path)).headers["ETag"]
+    asked = await own.request("PATCH", path, {"subject": "Topic", **ACME}, if_match=version)
+    run = await person.over(asked.headers["Location"])
+    after = await person.archive(archived)
+    by_category = [item["subject"] async for item in own.items("appointments", category=ACME_NAME, **week())]
+    copies, source = await person.subjects(), await person.subjects("Calendar")
+    acceptance_point(
+        measured=f"{copies}, source {source}, then {written(after)} written, stale {stale.status_code}",
+        bound="['Other', 'Topic'], source ['Other', 'Typo'], then 0 written, stale 412",
+    )
+    assert run["state"] == "completed"
+    assert (copies, source, written(after)) == (["Other", "Topic"], ["Other", "Typo"], 0)
+    assert (by_category, stale.status_code) == (["Topic"], 412)
+
+
+async def test_privacy_automation(stack: Stack, acceptance_point: AcceptancePoint) -> None:
+    """Personal events and travel become private in copy and record, not in the source; others see times."""
+    events = [meeting("Dentist", at(9)), meeting("Flight", at(12), **ACME), meeting("Review", at(15), **ACME)]
+    person = await Person.join(stack, "private", events)
+    archived = await person.configure(privacy_automation=True, out_of_office=True)
+    await person.archive(archived)
+    copies = {copy["subject"]: copy["sensitivity"] for copy in await person.events("Archive")}
+    shown = {copy["showAs"] for copy in await person.events("Archive")}
+    source = {event["sensitivity"] for event in await person.events()}
+    seen = await person.items("appointments", configuration_id=archived.id, user_id=person.user_id, **week())
+    subjects = [each["subject"] for each in seen]
+    acceptance_point(
+        measured=f"{copies}, source {source}, an Admin sees {subjects}",
+        bound="the first two private, source normal, an Admin sees Private, Private, Review",
+    )
+    assert copies == {"Dentist": "private", "Flight": "private", "Review": "normal"}
+    assert (source, shown) == ({"normal"}, {"oof"})
+    assert subjects == ["Private", "Private", "Review"]
 
 
 async def test_categories_are_judged_and_suggested(stack: Stack, acceptance_point: AcceptancePoint) -> None:
@@ -366,49 +259,3 @@ async def test_categories_are_judged_and_suggested(stack: Stack, acceptance_poin
     assert (report["valid"], report["personal"], report["invalid"]) == (3, 1, 1)
     assert (hours[0]["customer"], hours[0]["hours"]) == ("Acme", 3.0)
     assert (suggested, applied["outcome"], after[0]["hours"]) == ("Acme - billable", "applied", 4.0)
-
-
-def overlapping() -> list[dict[str, Any]]:
-    """Two billable events that overlap, none more important than the other, and one beside them."""
-    return [
-        meeting("Workshop", at(9), 120, **ACME),
-        meeting("Call", at(10), 30, **ACME),
-        meeting("Alone", at(18), **ACME),
-    ]
-
-
-def accounted(report: dict[str, Any]) -> bool:
-    """Whether each source event is in exactly one outcome."""
-    return bool(sum(report[name] for name in OUTCOMES) == report["source"])
-
-
-def written(report: dict[str, Any]) -> int:
-    """How many copies a run wrote."""
-    return int(report["archived"]) + int(report["updated"])
-
-
-def months_before(first: date, number: int) -> date:
-    """The first day of the month so many before that of ``first``."""
-    for _ in range(number):
-        first = (first - timedelta(days=1)).replace(day=1)
-    return first
-
-
-def week() -> dict[str, Any]:
-    """The first week as a query."""
-    return {"start": at(0).isoformat(), "end": at(0, 7).isoformat()}
-
-
-async def verified(person: Person, archived: Archived) -> list[dict[str, Any]]:
-    """What a verification of the first week finds."""
-    window = {"window_start": at(0).isoformat(), "window_end": at(0, 7).isoformat()}
-    url = await person.post(f"{archived.path}/verifications", window)
-    done = await person.over(url)
-    assert done["state"] == "completed", done
-    return await person.items(f"verifications/{done['id']}/findings")
-
-
-async def local_calendar(person: Person, name: str) -> str:
-    """Id of a calendar of our own."""
-    calendars = await person.items(f"users/{person.user_id}/calendars", store="local")
-    return next(str(each["local_calendar_id"]) for each in calendars if each["name"] == name)

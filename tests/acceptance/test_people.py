@@ -3,15 +3,12 @@
 import io
 import json
 import zipfile
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
 
 from infra.local import identities
 from infra.local.api import Api
 from infra.local.stack import Stack
-from infra.local.state_folder import delete_state
 from tests.acceptance.conftest import AcceptancePoint
 from tests.security.test_erasure import dump, state
 from tests.support.person import Person, at, meeting, until
@@ -19,15 +16,6 @@ from tests.support.person import Person, at, meeting, until
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 BEGIN = "BEGIN:VEVENT"
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
-    """One system for all points; each has people of its own."""
-    folder = tmp_path_factory.mktemp("people") / "state"
-    async with Stack(folder) as system:
-        yield system
-    delete_state(folder)
 
 
 async def test_people_are_added_in_bulk(stack: Stack, acceptance_point: AcceptancePoint) -> None:

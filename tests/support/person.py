@@ -13,6 +13,12 @@ from tests.support.system import FIRST_DAY
 
 type Json = dict[str, Any]
 
+ACME_NAME = "Acme - billable"
+ACME: Json = {"categories": [ACME_NAME]}
+OUTCOMES = (
+    *("archived", "unchanged", "updated", "merged", "consumed"),
+    *("left_out", "flagged", "locked", "conflict", "failed"),
+)
 _OVER = frozenset({"completed", "completed_with_errors", "cancelled", "failed", "ready"})
 
 
@@ -173,3 +179,27 @@ async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 120) 
     async with asyncio.timeout(seconds):
         while not await condition():
             await asyncio.sleep(0.1)
+
+
+def overlapping() -> list[Json]:
+    """Two billable events that overlap, none more important than the other, and one beside them."""
+    return [
+        meeting("Workshop", at(9), 120, **ACME),
+        meeting("Call", at(10), 30, **ACME),
+        meeting("Alone", at(18), **ACME),
+    ]
+
+
+def accounted(report: Json) -> bool:
+    """Whether each source event is in exactly one outcome."""
+    return bool(sum(report[name] for name in OUTCOMES) == report["source"])
+
+
+def written(report: Json) -> int:
+    """How many copies a run wrote."""
+    return int(report["archived"]) + int(report["updated"])
+
+
+def week() -> Json:
+    """The first week as a query."""
+    return {"start": at(0).isoformat(), "end": at(0, 7).isoformat()}

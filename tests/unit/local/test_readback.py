@@ -84,14 +84,16 @@ def test_what_no_rule_leaves_without_a_copy_is_unexplained() -> None:
     assert found.unexplained == {"s:a"}
 
 
-def test_a_timesheet_explains_personal_and_free_time_but_not_billable_time() -> None:
-    billable = single("a") | {"categories": ["Acme - billable"]}
-    free = billable | {"id": "b", "subject": "Idle", "showAs": "free"}
-    flight = single("c", subject="Flight home", start="2026-10-06T07:00:00.0000000")
-    found = compared([billable, free, flight, single("d", subject="Dentist", body="")], [], TIMESHEET)
-    assert found.unexplained == {"s:c"}, "the billable event overlaps the others"
-    alone = compared([billable], [], TIMESHEET)
-    assert alone.unexplained == {"s:a"}
+def test_a_timesheet_explains_all_but_billable_time_beside_nothing() -> None:
+    billable = single("a") | {"categories": ["Acme \u2013 billable"]}
+    idle = single("b", start="2026-10-06T07:00:00.0000000")
+    idle |= {"categories": ["Acme - billable"], "showAs": "free"}
+    invalid = single("c", start="2026-10-07T07:00:00.0000000") | {"categories": [" - billable"]}
+    personal = single("d", start="2026-10-08T07:00:00.0000000")
+    found = compared([billable, idle, invalid], [], TIMESHEET)
+    assert found.uncovered == {"s:a", "s:b", "s:c"}
+    assert found.unexplained == {"s:a"}
+    assert compared([personal], [], TIMESHEET).unexplained == frozenset()
 
 
 def test_an_overlap_explains_what_waits_for_its_owner() -> None:
