@@ -139,7 +139,7 @@ class GraphFaults(Faults):
     def throttling(self) -> GraphError:
         """A refusal before any effect, with or without Retry-After."""
         wait = self.rng.choice((None, None, None, 1, 2, 5, 10, 19, 30, 90))
-        if self.rng.random() < 0.7:
+        if self.rng.random() < 0.6:
             self.count(Kind.THROTTLED_UNTOLD if wait is None else Kind.THROTTLED_TOLD)
             return injected(429, "ApplicationThrottled", wait)
         self.count(Kind.BUSY_UNTOLD if wait is None else Kind.BUSY_TOLD)

@@ -39,6 +39,7 @@ class Request:
     host: str
     mailbox: str
     slots: int
+    parts: int
     writes: int
     started: float
 
@@ -191,7 +192,7 @@ class GraphTransport(httpx.AsyncBaseTransport):
         mailboxes = {each.mailbox.oid for each in calls if each.mailbox is not None}
         assert len(mailboxes) == 1, f"one request for the mailboxes {sorted(mailboxes)}"
         writes = sum(each.method in ("POST", "PATCH", "DELETE") for each in calls)
-        return Request(self._host, mailboxes.pop(), min(4, len(calls)), writes, now)
+        return Request(self._host, mailboxes.pop(), min(4, len(calls)), len(calls), writes, now)
 
     async def _exchange(self, call: Call, batch: Batch | None, outer: Outer) -> tuple[Answer, Exchange]:
         world, loop = self._world, asyncio.get_running_loop()

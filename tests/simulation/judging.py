@@ -72,6 +72,11 @@ class Judge:
         )
         return deciding.open_groups(groups), members
 
+    async def locked(self) -> bool:
+        """Whether a period is locked, whoever was told so."""
+        (locks,) = await self._rows("period_locks")
+        return bool(locks)
+
     async def open_runs(self) -> int:
         """How many runs are not over."""
         (rows,) = await self._rows("archive_runs")

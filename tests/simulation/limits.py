@@ -7,6 +7,7 @@ from tests.simulation.orchestration import Fleet
 
 # A batch is given up after 30 s; a little less, since instants are floats.
 _BATCH_SECONDS = 29.9
+_BATCH_PARTS = 20
 
 
 class Limits:
@@ -27,6 +28,8 @@ class Limits:
             wait = (told - host.clock.now()).total_seconds()
             self._problems.append(f"{host.name} sent a request {wait:.3f} s before it was allowed to")
         slots = request.slots + sum(r.slots for r in self._graph.in_flight if r.host == request.host)
+        if request.parts > _BATCH_PARTS:
+            self._problems.append(f"{host.name} sent a batch of {request.parts} requests")
         if slots > 4:
             self._problems.append(f"{host.name} has {slots} requests in flight to one mailbox")
         if request.writes and not self.clocks_jumped:

@@ -9,7 +9,7 @@ from tests.simulation.graph_faults import Kind
 from tests.simulation.orchestration import Mishap
 
 #: At least how often each kind of fault must strike in a hundred seeds.
-LEAST = {str(kind): 5 for kind in (*Kind, *Mishap, Break.BEFORE, Break.AFTER, Break.SERIALIZATION)}
+LEAST = {str(kind): 3 for kind in (*Kind, *Mishap, Break.BEFORE, Break.AFTER, Break.SERIALIZATION)}
 #: Its two places are one fault, and it is rare.
 RESTART = "PostgreSQL restarted"
 

@@ -15,7 +15,7 @@ SEEDS = 100
 async def test_a_hundred_seeds_hold() -> None:
     # A process of its own: what a seed means depends on the order of sets, which is fixed at start.
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.simulation", "--seeds", str(SEEDS)),
+        *(sys.executable, "-m", "tests.simulation", "--seeds", str(SEEDS), "--complete"),
         cwd=ROOT,
         env=os.environ | {"PYTHONHASHSEED": "0"},
         stdout=asyncio.subprocess.PIPE,

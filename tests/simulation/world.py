@@ -252,8 +252,9 @@ class World:
         with suppress(AdminAssistantError), telemetry.bind(caller=owner, correlation="lock"):
             async with host.database.session() as session:
                 await host.locking.lock(session, owner, self._owner_id, period)
-            # Nothing runs between the commit's answer and this.
-            self.judge.frozen = freeze(first, days, self._zone, self.person.instances(self.person.archive))
+        if await self.judge.locked():
+            copies = self.person.instances(self.person.archive)
+            self.judge.frozen = freeze(first, days, self._zone, copies)
 
     async def _cancel(self) -> None:
         """A person asks the last requested run to stop."""

@@ -1,6 +1,8 @@
 """Defects that the simulation found (``./dev simulate``), each as small as it can be shown."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -8,6 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from shared.database.repositories.archive_runs import ArchiveRunRepository
+from shared.domain.source_event import SourceEvent
 from shared.graph.calendar_adapter import CalendarAdapter
 from shared.graph.retry import RetryPolicy
 from shared.graph.throttle import Throttle
@@ -205,3 +208,25 @@ async def test_a_write_that_a_locked_period_forbids_is_audited(world: World) -> 
     (operation,) = await rows(world, "SELECT id FROM archive_operations WHERE state = 'locked'")
     audited = await rows(world, "SELECT changes FROM audit_entries WHERE action = 'archive_run.batch'")
     assert [row.changes["operations"] for row in audited] == [{"locked": [str(operation.id)]}]
+
+
+async def test_what_moves_while_pages_are_read_is_archived_as_it_was_decided(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.open([event("Early", DAY + timedelta(hours=9)), event("Late", DAY + timedelta(days=4))])
+    read_window = CalendarAdapter.read_window
+
+    async def moving(*arguments: Any) -> AsyncIterator[list[SourceEvent]]:
+        pages = [page async for page in read_window(*arguments)]
+        early, late = (found for page in pages for found in page)
+        moved = replace(early, start=early.start + timedelta(days=5), end=early.end + timedelta(days=5))
+        yield [early]
+        yield [late, moved]
+
+    with monkeypatch.context() as changed:
+        changed.setattr(CalendarAdapter, "read_window", moving)
+        assert (await world.archive())["archived"] == 2
+    report = await world.archive()
+    assert (report["unchanged"], report["updated"]) == (2, 0)
+    copy = await world.copy("Early")
+    assert copy["start"]["dateTime"][:10] == f"{DAY:%Y-%m-%d}"
