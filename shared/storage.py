@@ -155,6 +155,9 @@ class FolderStorage:
     def _read(self, path: Path, offset: int, length: int) -> bytes | None:
         try:
             with path.open("rb") as file:
+                # File systems refuse to seek behind the largest file they could hold.
+                if offset >= os.fstat(file.fileno()).st_size:
+                    return b""
                 file.seek(offset)
                 return file.read(length)
         except FileNotFoundError:

@@ -1,7 +1,7 @@
 """The one engine of the process, and the one way to a session (design.md Database)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -19,6 +19,7 @@ from shared.database.connection_url import connect_arguments
 from shared.database.constraint_errors import constraint_error
 from shared.database.entra import EntraPassword
 from shared.database.pool_checks import check_connections
+from shared.database.prepared_reads import PreparedRead
 from shared.database.unit_of_work import UnitOfWork
 from shared.errors import AdminAssistantError
 from shared.settings import Settings
@@ -102,6 +103,22 @@ class Database:
             ) as session,
         ):
             yield session
+
+    async def fetch(self, read: PreparedRead, parameters: Mapping[str, Any]) -> Sequence[asyncpg.Record]:
+        """The rows of one statement, read as :meth:`reading` does, at a fraction of its cost.
+
+        Raises as :meth:`reading` does, and RuntimeError in a unit of work, which it would not see.
+        """
+        if UnitOfWork.current(self) is not None:
+            raise RuntimeError("a prepared read is no part of a unit of work")
+        async with self._told():
+            try:
+                return await read.rows(self._reading_engine, parameters)
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+                told = failures.driver_failure(error)
+                if told is None:
+                    raise
+                raise told from error
 
     @asynccontextmanager
     async def unit_of_work(self) -> AsyncIterator[UnitOfWork]:

@@ -22,6 +22,7 @@ _PASSING_CLASSES = {
     "53": "The database is out of resources.",
     "57": "The database is shutting down or starting.",
 }
+_UPGRADED = "The database was being upgraded; repeat the change."
 
 
 class LockTimeout(Unavailable):
@@ -42,17 +43,29 @@ def pool_exhausted(error: PoolTimeout | TimeoutError, waited: float) -> Unavaila
 
 def passing_failure(error: DBAPIError) -> Unavailable | None:
     """The failure as :class:`Unavailable` when repeating may help, else None."""
-    state = str(getattr(error.orig, "sqlstate", None) or "")
+    detail = _PASSING_CLASSES["08"] if error.connection_invalidated else None
+    if isinstance(error.orig, AsyncAdapt_asyncpg_dbapi.InvalidCachedStatementError):
+        # A migration changed a table under a prepared statement; SQLAlchemy has forgotten them all now.
+        detail = _UPGRADED
+    return _passing(str(getattr(error.orig, "sqlstate", None) or ""), detail)
+
+
+def driver_failure(error: asyncpg.PostgresError | asyncpg.InterfaceError | OSError) -> Unavailable | None:
+    """As :func:`passing_failure`, of what asyncpg itself raises."""
+    if isinstance(error, asyncpg.InvalidCachedStatementError):
+        return _passing("", _UPGRADED)
+    if isinstance(error, asyncpg.PostgresError):
+        return _passing(str(error.sqlstate or ""), None)
+    return connection_failure(error) if isinstance(error, OSError) else _passing("", _PASSING_CLASSES["08"])
+
+
+def _passing(state: str, otherwise: str | None) -> Unavailable | None:
+    """What a SQLSTATE means for the caller; ``otherwise`` where it says nothing."""
     if state == _LOCK_TIMEOUT:
         return LockTimeout(
             "Another change holds the rows; repeat it in a moment.", retry_after=_BUSY_RETRY_AFTER_SECONDS
         )
-    detail = _PASSING.get(state) or _PASSING_CLASSES.get(state[:2])
-    if detail is None and error.connection_invalidated:
-        detail = _PASSING_CLASSES["08"]
-    if isinstance(error.orig, AsyncAdapt_asyncpg_dbapi.InvalidCachedStatementError):
-        # A migration changed a table under a prepared statement; SQLAlchemy has forgotten them all now.
-        detail = "The database was being upgraded; repeat the change."
+    detail = _PASSING.get(state) or _PASSING_CLASSES.get(state[:2]) or otherwise
     if detail is None:
         return None
     busy = state in _PASSING

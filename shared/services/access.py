@@ -13,6 +13,12 @@ from shared.errors import Forbidden, NotFound
 NOBODY = UUID(int=0)
 
 
+def require_active(active: bool | None) -> None:
+    """Refuse (403) a person who was deactivated, whatever the token says; None is a stranger."""
+    if active is False:
+        raise Forbidden("this user is deactivated", code="user_deactivated")
+
+
 class Access:
     """A caller's reach in one transaction; ``own`` is his own row, None for applications and strangers."""
 
@@ -28,8 +34,7 @@ class Access:
         own = None
         if not caller.app_only and caller.object_id is not None:
             own = await users.get_by_object_id(caller.tenant_id, caller.object_id)
-        if own is not None and not own.active:
-            raise Forbidden("this user is deactivated", code="user_deactivated")
+        require_active(own.active if own is not None else None)
         return cls(caller, own, users)
 
     @property

@@ -233,12 +233,17 @@ def _recorded(row: dict[str, Any]) -> dict[str, Any]:
     return {column: row.get(column) for column in RECORD_COLUMNS}
 
 
-def _conditions(wanted: AppointmentFilter) -> Iterator[ColumnElement[bool]]:
-    yield Appointment.start_at < wanted.end
+def intersects(start: Any, end: Any) -> Iterator[ColumnElement[bool]]:
+    """What lies in ``[start, end)`` (instants, or parameters for them), wholly or in part."""
+    yield Appointment.start_at < end
     yield or_(
-        Appointment.end_at > wanted.start,
-        and_(Appointment.start_at == Appointment.end_at, Appointment.start_at >= wanted.start),
+        Appointment.end_at > start,
+        and_(Appointment.start_at == Appointment.end_at, Appointment.start_at >= start),
     )
+
+
+def _conditions(wanted: AppointmentFilter) -> Iterator[ColumnElement[bool]]:
+    yield from intersects(wanted.start, wanted.end)
     if wanted.configuration_id is not None:
         yield Appointment.configuration_id == wanted.configuration_id
     if wanted.status is not None:

@@ -56,6 +56,7 @@ async def test_what_is_written_is_read_in_parts(kind: Kind, monkeypatch: pytest.
     assert await kind.storage.read("exports/a/b.zip", 0, 5) == b"hello"
     assert await kind.storage.read("exports/a/b.zip", 6, 100) == b"world"
     assert await kind.storage.read("exports/a/b.zip", 11, 5) == b""
+    assert await kind.storage.read("exports/a/b.zip", 2**50 - 1, 5) == b""
     with pytest.raises(NotFound):
         await kind.storage.read("exports/a/c.zip", 0, 5)
 
