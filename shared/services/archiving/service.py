@@ -92,7 +92,7 @@ class ArchivingService:
 
         The same window that is queued or running already is returned instead (domain.md 2.11). One that
         replaces names its window (2.10). Raises NotFound, ValidationFailed naming the window's fields, and
-        Conflict for an inactive configuration.
+        Conflict for an inactive configuration, or one of a deactivated person (15.1).
         """
         if mode is RunMode.REPLACE and (window_start is None or window_end is None):
             message = "name the window whose copies are to be replaced"
@@ -263,4 +263,6 @@ class ArchivingService:
         held = found and await configurations.lock(caller.tenant_id, configuration_id, shared=True)
         if held is None:
             raise NotFound(f"archive configuration {configuration_id} does not exist")
+        if not (await access.writable_user(held.owner_id)).active:
+            raise Conflict("its owner is deactivated", code="user_deactivated")
         return held

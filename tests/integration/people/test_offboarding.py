@@ -48,6 +48,9 @@ async def test_runs_end_jobs_pause_and_he_is_deactivated(
     problem(await api("GET", "v1/users", token=people.ada.token), 403, "user_deactivated")
     kept = await api("GET", f"v1/appointments/{appointment}", token=people.admin)
     assert kept.status == 200
+    api.durable = object()
+    asked = await api("POST", f"v1/archive-configurations/{made['id']}/runs", token=people.admin)
+    problem(asked, 409, "user_deactivated")
 
 
 async def test_again_changes_nothing_and_an_old_version_is_refused(api: Caller, people: People) -> None:
