@@ -19,14 +19,13 @@ from shared.domain.archive_copy import copy_payload, recorded_event
 from shared.domain.archive_run import OperationAction, OperationState, RunKind, RunMode
 from shared.domain.archived_event import ArchivedEventState
 from shared.domain.caller import Caller
-from shared.domain.categories import classify
 from shared.domain.expected_version import ExpectedVersion
-from shared.domain.locked_periods import local_days, locking_period
 from shared.domain.revision import edited_revision
 from shared.domain.window import Window
 from shared.errors import Conflict, FieldError, Forbidden, NotFound, ValidationFailed
 from shared.services.access import Access
 from shared.services.archiving.context import ArchivingPorts, RunContext, load_context
+from shared.services.archiving.locking import is_locked
 from shared.services.archiving.plan_counts import PlanCounts
 from shared.services.archiving.plan_turn import PlanCancelled, PlanSuperseded, PlanTurn, record_plan
 from shared.services.archiving.queueing import StartedRun, queue_run
@@ -148,19 +147,24 @@ class OwnerEdits:
 
 
 async def refuse_locked(
-    session: AsyncSession, configuration: ArchiveConfiguration, *versions: Mapping[str, Any]
+    session: AsyncSession,
+    configuration: ArchiveConfiguration,
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
 ) -> None:
-    """Raises Conflict if a finalised timesheet holds any of the versions of an appointment (2.8).
+    """Raises Conflict if a finalised timesheet holds an appointment as it was or would be (2.8).
 
     The transaction takes its turn with finalising.
     """
-    locks = await PeriodLockRepository(session).write_turn(configuration.owner_id)
-    zone = ZoneInfo(configuration.time_zone)
-    customers = {category.key for each in versions for category in classify(each["categories"]).valid}
-    for each in versions:
-        start, end = (datetime.fromisoformat(each[name]) for name in ("start_at", "end_at"))
-        if locking_period(locks, customers, *local_days(start, end, zone)) is not None:
-            raise Conflict("a finalised timesheet locked this period", code="period_locked")
+    periods = await PeriodLockRepository(session).write_turn(configuration.owner_id)
+    write = {name: after[name] for name in ("start_at", "end_at", "is_all_day", "categories")} | {
+        "old_start": before["start_at"],
+        "old_end": before["end_at"],
+        "old_all_day": before["is_all_day"],
+        "old_categories": before["categories"],
+    }
+    if is_locked(write, periods, ZoneInfo(configuration.time_zone)):
+        raise Conflict("a finalised timesheet locked this period", code="period_locked")
 
 
 def _edited(record: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
