@@ -55,7 +55,8 @@ class TraceParent:
     @classmethod
     def new(cls) -> "TraceParent":
         """The start of a trace."""
-        return cls(uuid.uuid4().hex, secrets.token_hex(8))
+        drawn = secrets.token_hex(24)
+        return cls(drawn[:32], drawn[32:])
 
     def child(self) -> "TraceParent":
         """A new span of the same trace."""

@@ -61,6 +61,8 @@ class Database:
         self._closed = False
         connections = settings.database_pool_size + settings.database_max_overflow
         self._units = asyncio.Semaphore(max(1, connections // 2))
+        # No more than stay open: connections beyond are opened and closed again with every wave of requests.
+        self._reads = asyncio.Semaphore(settings.database_pool_size)
 
     @asynccontextmanager
     async def session(self, *, apart: bool = False) -> AsyncIterator[AsyncSession]:
@@ -104,14 +106,16 @@ class Database:
         ):
             yield session
 
-    async def fetch(self, read: PreparedRead, parameters: Mapping[str, Any]) -> Sequence[asyncpg.Record]:
+    async def fetch(self, read: PreparedRead, parameters: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
         """The rows of one statement, read as :meth:`reading` does, at a fraction of its cost.
 
-        Raises as :meth:`reading` does, and RuntimeError in a unit of work, which it would not see.
+        Raises as :meth:`reading` does. Part of a unit of work it sees what the unit wrote.
         """
         if UnitOfWork.current(self) is not None:
-            raise RuntimeError("a prepared read is no part of a unit of work")
-        async with self._told():
+            async with self.session() as session:
+                found = await session.execute(read.statement, dict(parameters))
+                return [dict(row) for row in found.mappings()]
+        async with self._turn(self._reads), self._told():
             try:
                 return await read.rows(self._reading_engine, parameters)
             except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
@@ -130,7 +134,7 @@ class Database:
         if UnitOfWork.current(self) is not None:
             raise RuntimeError("a unit of work is open already")
         async with (
-            self._lent(),
+            self._turn(self._units),
             self._told(),
             self.engine.connect() as connection,
             connection.begin(),
@@ -140,17 +144,18 @@ class Database:
                 yield unit
 
     @asynccontextmanager
-    async def _lent(self) -> AsyncIterator[None]:
+    async def _turn(self, places: asyncio.Semaphore) -> AsyncIterator[None]:
+        """One of the places, in the order of asking: the pool itself lets those who just came go before."""
         patience = self._settings.database_pool_timeout
         try:
             async with asyncio.timeout(patience):
-                await self._units.acquire()
+                await places.acquire()
         except TimeoutError as error:
             raise failures.pool_exhausted(error, patience) from error
         try:
             yield
         finally:
-            self._units.release()
+            places.release()
 
     @asynccontextmanager
     async def _told(self) -> AsyncIterator[None]:

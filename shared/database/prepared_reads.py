@@ -15,9 +15,9 @@ class PreparedRead:
     """A statement of named parameters (``bindparam``); compiled at its first use."""
 
     def __init__(self, statement: Select[Any]) -> None:
-        self._statement = statement
+        self.statement = statement
 
-    async def rows(self, engine: AsyncEngine, parameters: Mapping[str, Any]) -> Sequence[asyncpg.Record]:
+    async def rows(self, engine: AsyncEngine, parameters: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
         """What it finds, on a connection of the engine's pool and outside of any transaction.
 
         Raises what asyncpg raises. A connection on which anything but a refusal of the server went wrong,
@@ -27,7 +27,7 @@ class PreparedRead:
         lent = await engine.raw_connection()
         try:
             driver: Any = lent.driver_connection
-            rows: Sequence[asyncpg.Record] = await driver.fetch(
+            rows: Sequence[Mapping[str, Any]] = await driver.fetch(
                 statement, *[parameters[name] for name in names]
             )
         except asyncpg.PostgresError:
@@ -43,5 +43,5 @@ class PreparedRead:
     @cached_property
     def _compiled(self) -> tuple[str, tuple[str, ...]]:
         """The statement as the server gets it, and the parameters in its order."""
-        compiled = self._statement.compile(dialect=PGDialect_asyncpg())
+        compiled = self.statement.compile(dialect=PGDialect_asyncpg())  # type: ignore[no-untyped-call]
         return str(compiled), tuple(compiled.positiontup or ())

@@ -6,8 +6,9 @@ from uuid import UUID
 
 from shared.clock import Clock
 from shared.database.engine import Database
-from shared.database.models import Appointment, User
+from shared.database.models import Appointment, User, appointment_version
 from shared.database.repositories.appointments import AppointmentFilter, AppointmentRepository
+from shared.database.repositories.own_appointments import OwnAppointments
 from shared.domain.caller import Caller
 from shared.errors import FieldError, NotFound, ValidationFailed
 from shared.schemas.appointments import (
@@ -17,7 +18,7 @@ from shared.schemas.appointments import (
     PersonResource,
 )
 from shared.schemas.paging import Position, Slice
-from shared.services.access import Access
+from shared.services.access import Access, require_active
 from shared.services.ownership import readable_owner_of
 from shared.settings import Settings
 
@@ -29,6 +30,7 @@ class AppointmentService:
 
     def __init__(self, database: Database, clock: Clock, settings: Settings) -> None:
         self._database = database
+        self._own = OwnAppointments(database)
         self._clock = clock
         self._settings = settings
 
@@ -43,6 +45,8 @@ class AppointmentService:
             message = f"the range must not be longer than {longest.days} days"
             raise ValidationFailed([FieldError("end", message, "range_too_long")])
         after = query.after
+        if _asks_for_own(caller, query):
+            return await self._list_own(caller, query)
         async with self._database.reading() as session:
             access = await Access.of(session, caller)
             owner = await readable_owner_of(session, access, query.user_id, query.configuration_id)
@@ -62,6 +66,8 @@ class AppointmentService:
 
     async def get(self, caller: Caller, appointment_id: UUID) -> tuple[AppointmentResource, int]:
         """One appointment the caller may know of, and its version; raises NotFound otherwise."""
+        if _sees_own_only(caller):
+            return await self._get_own(caller, appointment_id)
         async with self._database.reading() as session:
             access = await Access.of(session, caller)
             appointments = AppointmentRepository(session)
@@ -73,6 +79,32 @@ class AppointmentService:
                 raise NotFound("there is no such appointment")
             owner = await access.readable_user(row.owner_id)
         return _resource(row, shown_to(caller, owner, row)), row.version
+
+    async def _list_own(self, caller: Caller, query: AppointmentListQuery) -> Slice[AppointmentSummary]:
+        after = (query.after.instant, query.after.id) if query.after else None
+        own = await self._own.list(caller, query.start, query.end, after, query.limit + 1)
+        require_active(own.active)
+        found = Slice.cut(own.rows, query.limit, lambda row: Position(row["start"], row["id"]))
+        return Slice([AppointmentSummary(**row) for row in found.rows], found.next)
+
+    async def _get_own(self, caller: Caller, appointment_id: UUID) -> tuple[AppointmentResource, int]:
+        own = await self._own.get(caller, appointment_id)
+        require_active(own.active)
+        if not own.rows:
+            raise NotFound("there is no such appointment")
+        found = AppointmentResource(**own.rows[0])
+        return found, appointment_version(found.updated_at)
+
+
+def _sees_own_only(caller: Caller) -> bool:
+    """A signed-in person without a role that reads the tenant."""
+    return not caller.app_only and not caller.reads_tenant
+
+
+def _asks_for_own(caller: Caller, query: AppointmentListQuery) -> bool:
+    """Nothing but a range of the caller's own appointments in their usual order."""
+    filters = (query.user_id, query.configuration_id, query.category, query.status, query.text)
+    return _sees_own_only(caller) and not any(filters) and query.order == "start"
 
 
 def shown_to(caller: Caller, owner: User, row: Appointment) -> bool:

@@ -3,7 +3,7 @@
 Times are ``timestamptz`` in UTC; enumerations are text with a CHECK.
 """
 
-from shared.database.models.archive import Appointment, ArchivedEvent
+from shared.database.models.archive import Appointment, ArchivedEvent, appointment_version
 from shared.database.models.audit import AuditEntry, AuditSeal
 from shared.database.models.base import Base, one_of
 from shared.database.models.categories import CategoryRuleRow, LocalCategory
@@ -52,5 +52,6 @@ __all__ = [
     "Verification",
     "VerificationFinding",
     "VerificationItem",
+    "appointment_version",
     "one_of",
 ]

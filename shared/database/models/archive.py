@@ -114,5 +114,10 @@ class Appointment(Base):
 
     @property
     def version(self) -> int:
-        """What a change is meant for: the microsecond of the last one."""
-        return (self.updated_at - _EPOCH) // timedelta(microseconds=1)
+        """What a change is meant for."""
+        return appointment_version(self.updated_at)
+
+
+def appointment_version(updated_at: datetime) -> int:
+    """The version of an appointment last changed then: that microsecond."""
+    return (updated_at - _EPOCH) // timedelta(microseconds=1)

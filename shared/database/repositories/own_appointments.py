@@ -18,6 +18,7 @@ from shared.database.models import Appointment, User
 from shared.database.prepared_reads import PreparedRead
 from shared.database.repositories.appointments import intersects
 from shared.database.repositories.base import Keyset
+from shared.domain.caller import Caller
 
 _ACTIVE = "caller_active"
 _SUMMARY: tuple[ColumnElement[Any], ...] = (
@@ -58,32 +59,26 @@ class Own:
 
 
 class OwnAppointments:
-    """The ``appointments`` table as one person sees his own, found by his Entra object id."""
+    """The ``appointments`` table as a signed-in person sees his own, found by his Entra object id."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def get(self, tenant_id: UUID, object_id: UUID, appointment_id: UUID) -> Own:
+    async def get(self, caller: Caller, appointment_id: UUID) -> Own:
         """One appointment with body and people."""
-        parameters = {"tenant": tenant_id, "object": object_id, "id": appointment_id}
-        return await self._read(_ONE, parameters)
+        return await self._read(_ONE, caller, {"id": appointment_id})
 
     async def list(
-        self,
-        tenant_id: UUID,
-        object_id: UUID,
-        start: datetime,
-        end: datetime,
-        after: Keyset | None,
-        limit: int,
+        self, caller: Caller, start: datetime, end: datetime, after: Keyset | None, limit: int
     ) -> Own:
         """Those that intersect ``[start, end)`` by start, without bodies; ``after`` is (start, id)."""
-        parameters = {"tenant": tenant_id, "object": object_id, "start": start, "end": end, "limit": limit}
+        parameters: dict[str, Any] = {"start": start, "end": end, "limit": limit}
         if after is not None:
             parameters |= {"after_start": after[0], "after_id": after[1]}
-        return await self._read(_page(after is not None), parameters)
+        return await self._read(_page(after is not None), caller, parameters)
 
-    async def _read(self, read: PreparedRead, parameters: dict[str, Any]) -> Own:
+    async def _read(self, read: PreparedRead, caller: Caller, parameters: dict[str, Any]) -> Own:
+        parameters |= {"tenant": caller.tenant_id, "object": caller.object_id}
         found = [dict(row) for row in await self._database.fetch(read, parameters)]
         active = [row.pop(_ACTIVE) for row in found]
         # A caller without appointments is one row of nothing.

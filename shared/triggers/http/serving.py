@@ -48,8 +48,10 @@ async def answer(
             response = await _serve(operation, handler, app, req, client, exchange)
         except Exception as error:
             response = _refuse(operation, error, exchange)
+        given = {name.lower() for name, _ in response.headers.items()}
         for name, value in exchange.headers(origins).items():
-            response.headers.setdefault(name, value)
+            if name.lower() not in given:
+                response.headers.add(name, value)
         milliseconds = round((time.perf_counter() - started) * 1000, 1)
         _LOG.info(
             "%s %s",

@@ -1,6 +1,6 @@
 """Verifications over HTTP (domain.md 2.15)."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -37,7 +37,15 @@ async def configuration(api: Caller, people: People, database: Database) -> UUID
     async with database.session() as session:
         row = await session.get_one(ArchiveConfiguration, made)
         now = datetime.now(UTC)
-        await Factory(session).run(row, state=RunState.COMPLETED, planned_at=now, plan={}, finished_at=now)
+        await Factory(session).run(
+            row,
+            state=RunState.COMPLETED,
+            window_start=START,
+            window_end=START + timedelta(days=1),
+            planned_at=now,
+            plan={},
+            finished_at=now,
+        )
     return made
 
 

@@ -1,10 +1,16 @@
 """Sessions that only read, and what the pool looks at before it lends a connection."""
 
+import asyncio
+
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import Float, bindparam, event, func, select, text
 
 from shared.database import pool_checks
 from shared.database.engine import Database
+from shared.database.models import User
+from shared.database.prepared_reads import PreparedRead
+from shared.errors import Unavailable
+from shared.settings import Settings
 from tests.support.factories import Factory
 from tests.support.postgres import TestDatabase, administrator
 
@@ -107,3 +113,53 @@ async def test_a_connection_that_the_server_closed_is_replaced_without_a_ping(
         await other.execute("SELECT pg_terminate_backend($1, 5000)", pid)
     async with database.reading() as session:
         assert (await session.execute(text("SELECT pg_backend_pid()"))).scalar_one() != pid
+
+
+def _sleep() -> PreparedRead:
+    return PreparedRead(select(func.pg_sleep(bindparam("seconds", type_=Float))))
+
+
+async def test_a_prepared_read_of_a_unit_sees_what_the_unit_wrote(database: Database) -> None:
+    count = PreparedRead(select(func.count(User.id).label("users")))
+    async with database.unit_of_work():
+        async with database.session() as session:
+            await Factory(session).user()
+        assert [dict(row) for row in await database.fetch(count, {})] == [{"users": 1}]
+
+
+async def test_prepared_reads_given_up_leave_the_pool_whole(settings: Settings) -> None:
+    narrow = settings.model_copy(update={"database_pool_size": 1, "database_max_overflow": 0})
+    database = Database(narrow)
+    try:
+        for _ in range(3):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.1):
+                    await database.fetch(_sleep(), {"seconds": 30.0})
+        assert len(await database.fetch(_sleep(), {"seconds": 0.0})) == 1
+    finally:
+        await database.close()
+
+
+async def test_prepared_reads_say_when_to_come_back(settings: Settings) -> None:
+    hurried = settings.model_copy(
+        update={
+            "database_pool_size": 1,
+            "database_max_overflow": 0,
+            "database_pool_timeout": 0.05,
+            "database_statement_timeout": 0.3,
+        }
+    )
+    database = Database(hurried)
+    try:
+        await database.ping()
+        told = await asyncio.gather(
+            *(database.fetch(_sleep(), {"seconds": 5.0}) for _ in range(2)), return_exceptions=True
+        )
+        assert sorted(str(each) for each in told) == [
+            "All database connections are in use.",
+            "The database took too long.",
+        ]
+        assert all(isinstance(each, Unavailable) and each.retry_after for each in told)
+        assert len(await database.fetch(_sleep(), {"seconds": 0.0})) == 1
+    finally:
+        await database.close()
