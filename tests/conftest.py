@@ -15,7 +15,8 @@ SLOW = (
     *("integration/verifying", "integration/people/test_erasure.py", "integration/people/test_exports.py"),
     *("integration/calendars/test_archiving.py", "integration/archiving/test_regressions.py"),
     *("integration/archiving/test_replace.py", "integration/archiving/test_overlaps.py"),
-    "integration/archiving/test_workflow.py",
+    *("integration/archiving/test_workflow.py", "integration/archiving/test_policies.py"),
+    "integration/api/test_statements.py",
     *("unit/domain/test_archive_plan_properties.py", "unit/domain/test_plan_stage_properties.py"),
 )
 
