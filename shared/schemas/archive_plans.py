@@ -1,29 +1,18 @@
 """The dry run of an archive configuration: what a run would do (design.md, Plan)."""
 
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
-from shared.schemas.base import Input, Instant, Resource
+from shared.schemas.base import Resource
+from shared.schemas.window import WindowWish
 
 
-class ArchivePlanQuery(Input):
+class ArchivePlanQuery(WindowWish):
     """The half-open window ``[window_start, window_end)``; without it, what the next night would archive."""
 
-    window_start: Instant | None = Field(default=None, examples=["2026-01-01T00:00:00Z"])
-    window_end: Instant | None = Field(default=None, examples=["2026-02-01T00:00:00Z"])
     limit: Annotated[int, Field(ge=0, le=1000, description="Most events that are named.")] = 200
-
-    @model_validator(mode="after")
-    def _whole_and_ordered(self) -> Self:
-        if (self.window_start is None) != (self.window_end is None):
-            missing = "window_start" if self.window_start is None else "window_end"
-            raise PydanticCustomError("window_incomplete", "name both ends of the window", {"field": missing})
-        if self.window_start and self.window_end and self.window_end <= self.window_start:
-            raise PydanticCustomError("window_order", "must be after window_start", {"field": "window_end"})
-        return self
 
 
 class PlannedEvent(Resource):

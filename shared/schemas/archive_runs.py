@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
-from shared.schemas.base import Input, Instant, Resource
+from shared.schemas.base import Resource
 from shared.schemas.paging import PageQuery, Place
+from shared.schemas.window import WindowWish
 
 if TYPE_CHECKING:
     from shared.database.models import ArchiveRun
@@ -22,25 +22,14 @@ _RUN_COLUMNS = (
 _PROBLEM_FIELDS = ("source_key", "action", "state", "error_code", "error_detail")
 
 
-class ArchiveRunStart(Input):
+class ArchiveRunStart(WindowWish):
     """The half-open window ``[window_start, window_end)``; without it, what the next night would archive."""
 
-    window_start: Instant | None = Field(default=None, examples=["2026-01-01T00:00:00Z"])
-    window_end: Instant | None = Field(default=None, examples=["2026-02-01T00:00:00Z"])
     mode: Literal["normal", "replace"] = Field(
         default="normal",
         description="replace rewrites every copy of the window from its source, edited ones too; it needs "
         "the window (domain.md 2.10).",
     )
-
-    @model_validator(mode="after")
-    def _whole_and_ordered(self) -> Self:
-        if (self.window_start is None) != (self.window_end is None):
-            missing = "window_start" if self.window_start is None else "window_end"
-            raise PydanticCustomError("window_incomplete", "name both ends of the window", {"field": missing})
-        if self.window_start and self.window_end and self.window_end <= self.window_start:
-            raise PydanticCustomError("window_order", "must be after window_start", {"field": "window_end"})
-        return self
 
 
 class RunProblem(Resource):

@@ -4,11 +4,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
-from shared.schemas.base import Input, Instant, Resource
+from shared.schemas.base import Resource
 from shared.schemas.paging import PageQuery
+from shared.schemas.window import WindowWish
 
 if TYPE_CHECKING:
     from shared.database.models import Verification, VerificationFinding
@@ -16,20 +16,8 @@ if TYPE_CHECKING:
 type FindingKindName = Literal["missing", "doubled", "edited", "unknown", "source_changed"]
 
 
-class VerificationStart(Input):
+class VerificationStart(WindowWish):
     """The half-open window ``[window_start, window_end)``; without it, the last of what is archived."""
-
-    window_start: Instant | None = Field(default=None, examples=["2026-01-01T00:00:00Z"])
-    window_end: Instant | None = Field(default=None, examples=["2026-02-01T00:00:00Z"])
-
-    @model_validator(mode="after")
-    def _whole_and_ordered(self) -> Self:
-        if (self.window_start is None) != (self.window_end is None):
-            missing = "window_start" if self.window_start is None else "window_end"
-            raise PydanticCustomError("window_incomplete", "name both ends of the window", {"field": missing})
-        if self.window_start and self.window_end and self.window_end <= self.window_start:
-            raise PydanticCustomError("window_order", "must be after window_start", {"field": "window_end"})
-        return self
 
 
 class FindingCounts(Resource):
