@@ -11,6 +11,8 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Final
 
+from shared.domain.disclosure import PRIVATE
+
 #: The one key of an object that stands for an encrypted value.
 ENCRYPTED: Final = "$encrypted"
 REDACTED: Final = "[redacted]"
@@ -18,7 +20,6 @@ REDACTED: Final = "[redacted]"
 WITHHELD: Final = "[withheld]"
 ERASED: Final = "[erased]"
 UNREADABLE: Final = "[unreadable]"
-PRIVATE: Final = "Private"
 
 #: Fields whose whole value is personal, whatever it is.
 PERSONAL_FIELDS: Final = frozenset(

@@ -10,6 +10,7 @@ from shared.database.models import Appointment, User, appointment_version
 from shared.database.repositories.appointments import AppointmentFilter, AppointmentRepository
 from shared.database.repositories.own_appointments import OwnAppointments
 from shared.domain.caller import Caller
+from shared.domain.disclosure import PRIVATE, is_disclosed
 from shared.errors import FieldError, NotFound, ValidationFailed
 from shared.schemas.appointments import (
     AppointmentListQuery,
@@ -21,8 +22,6 @@ from shared.schemas.paging import Position, Slice
 from shared.services.access import Access, require_active
 from shared.services.ownership import readable_owner_of
 from shared.settings import Settings
-
-PRIVATE = "Private"
 
 
 class AppointmentService:
@@ -109,7 +108,7 @@ def _asks_for_own(caller: Caller, query: AppointmentListQuery) -> bool:
 
 def shown_to(caller: Caller, owner: User, row: Appointment) -> bool:
     """Whether the caller sees more than the times: all but private ones, and his own (domain.md 6.3)."""
-    return row.sensitivity == "normal" or caller.is_person(owner.object_id)
+    return is_disclosed(row.sensitivity, own=caller.is_person(owner.object_id))
 
 
 def _filter(query: AppointmentListQuery, *, own: bool) -> AppointmentFilter:

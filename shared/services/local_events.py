@@ -13,6 +13,7 @@ from shared.database.models import LocalCalendar, LocalEvent, User
 from shared.database.repositories.local_calendars import LocalCalendarRepository
 from shared.database.repositories.local_events import CONTENT_COLUMNS, LocalEventRepository
 from shared.domain.caller import Caller
+from shared.domain.disclosure import PRIVATE, is_disclosed
 from shared.domain.expected_version import ExpectedVersion
 from shared.domain.zones import find_zone
 from shared.errors import FieldError, Forbidden, NotFound, ValidationFailed
@@ -28,7 +29,6 @@ from shared.services.access import Access
 from shared.services.audit import AuditWriter
 from shared.settings import Settings
 
-PRIVATE = "Private"
 _COLUMNS = {"start": "start_at", "end": "end_at"}
 
 
@@ -222,7 +222,7 @@ def _is_midnight(instant: datetime) -> bool:
 
 def _shown(caller: Caller, owner: User, sensitivity: str) -> bool:
     """Whether the caller sees more than the times: all but private ones, and his own (domain.md 6.3)."""
-    return sensitivity == "normal" or caller.is_person(owner.object_id)
+    return is_disclosed(sensitivity, own=caller.is_person(owner.object_id))
 
 
 def _audited(row: LocalEvent, columns: tuple[str, ...]) -> dict[str, Any]:

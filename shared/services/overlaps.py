@@ -8,6 +8,7 @@ from shared.database.engine import Database
 from shared.database.models import OverlapGroup, User
 from shared.database.repositories.overlap_groups import MemberContent, OverlapGroupRepository
 from shared.domain.caller import Caller
+from shared.domain.disclosure import PRIVATE, is_disclosed
 from shared.errors import NotFound
 from shared.schemas.overlaps import (
     OverlapListQuery,
@@ -18,8 +19,6 @@ from shared.schemas.overlaps import (
 from shared.schemas.paging import Position, Slice
 from shared.services.access import Access
 from shared.services.ownership import readable_owner_of
-
-PRIVATE = "Private"
 
 
 class OverlapService:
@@ -83,7 +82,7 @@ def resource_of(
 def _member(member: MemberContent, *, own: bool) -> OverlapMemberResource:
     event: Mapping[str, Any] = member.event or {}
     sensitivity = event.get("sensitivity")
-    shown = own or sensitivity == "normal"
+    shown = is_disclosed(sensitivity, own=own)
     organizer = event.get("organizer") or {}
     return OverlapMemberResource(
         key=member.source_key,

@@ -1,11 +1,8 @@
 """Rows with sensible defaults, one method for each table; every keyword overrides a column."""
 
-import itertools
 import uuid
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
-
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models import (
     Appointment,
@@ -13,11 +10,8 @@ from shared.database.models import (
     ArchivedEvent,
     ArchiveOperation,
     ArchiveRun,
-    AuditEntry,
     Backfill,
-    Base,
     CategoryRuleRow,
-    Invitation,
     Job,
     LocalCalendar,
     LocalCategory,
@@ -25,10 +19,7 @@ from shared.database.models import (
     MailboxGate,
     OverlapGroup,
     OverlapMember,
-    Tenant,
     User,
-    UserErasure,
-    UserExport,
     Verification,
     VerificationFinding,
 )
@@ -42,38 +33,19 @@ from shared.domain.overlap_rules import Verdict
 from shared.domain.overlap_status import OverlapStatus
 from shared.domain.source_event import archive_key
 from shared.domain.verification import FindingKind, FindingReason, VerificationState
+from tests.support.people_factory import NUMBERS, TENANT, PeopleFactory
+from tests.support.records import START, record
 
-#: The tenant of every row that names no other.
-TENANT = uuid.UUID("11111111-1111-4111-8111-111111111111")
-#: Monday, 2 March 2026, 09:00 UTC: start of the first event.
-START = datetime(2026, 3, 2, 9, tzinfo=UTC)
-
-
-# Shared by all factories of the process: several of them may write to one database.
-_NUMBERS = itertools.count(1)
+__all__ = ["START", "TENANT", "Factory", "record"]
 
 
-class Factory:
-    """Adds rows to a session and flushes, so that their ids and defaults are there."""
-
-    def __init__(self, session: AsyncSession) -> None:
-        self._session = session
-
-    async def user(self, **columns: Any) -> User:
-        """An active person of the tenant."""
-        number = next(_NUMBERS)
-        defaults = {
-            "tenant_id": TENANT,
-            "object_id": uuid.uuid4(),
-            "address": f"person{number}@example.com",
-            "display_name": f"Person {number}",
-        }
-        return await self._add(User(**(defaults | columns)))
+class Factory(PeopleFactory):
+    """Those of people, and everything their archives consist of."""
 
     async def configuration(self, owner: User | None = None, **columns: Any) -> ArchiveConfiguration:
         """An active general archive of the owner's own calendars."""
         owner = owner or await self.user()
-        number = next(_NUMBERS)
+        number = next(NUMBERS)
         defaults = {
             "tenant_id": owner.tenant_id,
             "owner_id": owner.id,
@@ -105,7 +77,7 @@ class Factory:
     async def run(self, configuration: ArchiveConfiguration | None = None, **columns: Any) -> ArchiveRun:
         """A queued manual run; each has a window of its own."""
         configuration = configuration or await self.configuration()
-        start = START.replace(hour=0) + timedelta(days=next(_NUMBERS))
+        start = START.replace(hour=0) + timedelta(days=next(NUMBERS))
         defaults = {
             "tenant_id": configuration.tenant_id,
             "owner_id": configuration.owner_id,
@@ -123,7 +95,7 @@ class Factory:
     ) -> ArchivedEvent:
         """A single event whose copy is present."""
         configuration = configuration or await self.configuration()
-        number = next(_NUMBERS)
+        number = next(NUMBERS)
         key = columns.get("source_key", f"s:event-{number}")
         defaults = {
             "owner_id": configuration.owner_id,
@@ -152,7 +124,7 @@ class Factory:
             "run_id": run.id,
             "configuration_id": run.configuration_id,
             "archived_event_id": event.id,
-            "position": next(_NUMBERS),
+            "position": next(NUMBERS),
             "source_key": event.source_key,
             "action": OperationAction.CREATE,
             "state": OperationState.PLANNED,
@@ -208,13 +180,13 @@ class Factory:
 
     async def local_category(self, owner_id: uuid.UUID, **columns: Any) -> LocalCategory:
         """A valid category that is kept here."""
-        name = f"Customer {next(_NUMBERS)} - billable"
+        name = f"Customer {next(NUMBERS)} - billable"
         defaults = {"owner_id": owner_id, "name": name, "name_key": name.casefold(), "color": "none"}
         return await self._add(LocalCategory(**(defaults | columns)))
 
     async def category_rule(self, owner_id: uuid.UUID, **columns: Any) -> CategoryRuleRow:
         """A rule for a subject that decides nothing by itself."""
-        subject = f"Subject {next(_NUMBERS)}"
+        subject = f"Subject {next(NUMBERS)}"
         defaults = {
             "owner_id": owner_id,
             "relation": Relation.SUBJECT,
@@ -232,7 +204,7 @@ class Factory:
     async def local_calendar(self, owner: User | None = None, **columns: Any) -> LocalCalendar:
         """A calendar of our own, in the owner's mailbox."""
         owner = owner or await self.user()
-        name = columns.get("name", f"Local {next(_NUMBERS)}")
+        name = columns.get("name", f"Local {next(NUMBERS)}")
         defaults = {
             "tenant_id": owner.tenant_id,
             "owner_id": owner.id,
@@ -249,56 +221,6 @@ class Factory:
         times = {"start_at": START, "end_at": START + timedelta(hours=1)}
         defaults = {"owner_id": calendar.owner_id, "calendar_id": calendar.id, **kept, **times}
         return await self._add(LocalEvent(**(defaults | columns)))
-
-    async def audit_entry(self, **columns: Any) -> AuditEntry:
-        """A successful change made by the system."""
-        defaults = {
-            "tenant_id": TENANT,
-            "occurred_at": START,
-            "actor": "system:test",
-            "action": "user.create",
-            "resource_type": "user",
-            "resource_id": str(uuid.uuid4()),
-            "outcome": "success",
-            "correlation_id": uuid.uuid4().hex,
-            "changes": {},
-        }
-        return await self._add(AuditEntry(**(defaults | columns)))
-
-    async def invitation(self, **columns: Any) -> Invitation:
-        """An open invitation that holds for a month."""
-        defaults = {
-            "tenant_id": TENANT,
-            "address": f"invited{next(_NUMBERS)}@example.com",
-            "invited_by": "user:test",
-            "expires_at": datetime.now(UTC) + timedelta(days=30),
-        }
-        return await self._add(Invitation(**(defaults | columns)))
-
-    async def tenant(self, **columns: Any) -> Tenant:
-        """An active further tenant."""
-        defaults = {"id": uuid.uuid4(), "name": "Contoso", "added_by": "user:test"}
-        return await self._add(Tenant(**(defaults | columns)))
-
-    async def user_export(self, owner_id: uuid.UUID, **columns: Any) -> UserExport:
-        """A queued export of a person's data."""
-        defaults = {
-            "tenant_id": TENANT,
-            "owner_id": owner_id,
-            "requested_by": "system:test",
-            "correlation_id": uuid.uuid4().hex,
-        }
-        return await self._add(UserExport(**(defaults | columns)))
-
-    async def user_erasure(self, user: User, **columns: Any) -> UserErasure:
-        """A request for the erasure of a person, made by the system."""
-        defaults = {
-            "tenant_id": user.tenant_id,
-            "user_id": user.id,
-            "requested_by": "system:test",
-            "correlation_id": uuid.uuid4().hex,
-        }
-        return await self._add(UserErasure(**(defaults | columns)))
 
     async def verification(
         self, configuration: ArchiveConfiguration | None = None, **columns: Any
@@ -358,7 +280,7 @@ class Factory:
         return await self._add(Backfill(**(defaults | columns)))
 
     async def _event_without_copy(self, run: ArchiveRun) -> ArchivedEvent:
-        number = next(_NUMBERS)
+        number = next(NUMBERS)
         configuration = await self._session.get_one(ArchiveConfiguration, run.configuration_id)
         return await self.archived_event(
             configuration,
@@ -368,38 +290,3 @@ class Factory:
             copy_etag=None,
             revision="",
         )
-
-    async def _add[Row: Base](self, row: Row) -> Row:
-        self._session.add(row)
-        await self._session.flush()
-        return row
-
-
-def record(**columns: Any) -> dict[str, Any]:
-    """The ``record`` of an operation: the columns of an appointment, as JSON holds them."""
-    defaults: dict[str, Any] = {
-        "subject": "Weekly",
-        "body": "<p>Notes</p>",
-        "body_type": "html",
-        "start_at": START.isoformat(),
-        "end_at": (START + timedelta(hours=1)).isoformat(),
-        "start_zone": "W. Europe Standard Time",
-        "end_zone": "W. Europe Standard Time",
-        "is_all_day": False,
-        "location": "Room 1",
-        "categories": ["Acme - billable"],
-        "show_as": "busy",
-        "importance": "normal",
-        "sensitivity": "normal",
-        "is_cancelled": False,
-        "is_declined": False,
-        "organizer": {"name": "Ann", "address": "ann@example.com"},
-        "attendees": [{"name": "Bob", "address": "bob@example.com"}],
-        "attachment_count": 0,
-        "ical_uid": "uid",
-        "revision": "revision",
-        "modifications": [],
-        "source_sensitivity": "normal",
-        "source_show_as": "busy",
-    }
-    return defaults | columns

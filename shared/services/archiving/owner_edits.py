@@ -19,6 +19,7 @@ from shared.domain.archive_copy import copy_payload, recorded_event
 from shared.domain.archive_run import OperationAction, OperationState, RunKind, RunMode
 from shared.domain.archived_event import ArchivedEventState
 from shared.domain.caller import Caller
+from shared.domain.disclosure import is_disclosed
 from shared.domain.expected_version import ExpectedVersion
 from shared.domain.revision import edited_revision
 from shared.domain.window import Window
@@ -128,7 +129,7 @@ class OwnerEdits:
         if appointment is None:
             raise NotFound("there is no such appointment")
         owner = await access.writable_user(appointment.owner_id)
-        if appointment.sensitivity != "normal" and not caller.is_person(owner.object_id):
+        if not is_disclosed(appointment.sensitivity, own=caller.is_person(owner.object_id)):
             raise Forbidden("a private appointment is its owner's to edit", code="private_appointment")
         configuration = await ArchiveConfigurationRepository(session).lock(
             caller.tenant_id, appointment.configuration_id, shared=True

@@ -16,6 +16,7 @@ from shared.database.repositories.archived_events import ArchivedEventRepository
 from shared.domain.archive_plan import Action, Decision, KnownEvent, OverlapGroup, PlanFindings, Planner
 from shared.domain.archive_run import RunKind, RunMode, RunState
 from shared.domain.caller import Caller
+from shared.domain.disclosure import PRIVATE, is_disclosed
 from shared.domain.source_event import SourceEvent, source_key
 from shared.domain.window import Window
 from shared.errors import NotFound
@@ -27,8 +28,6 @@ from shared.services.archiving.windows import requested
 from shared.services.system_settings import settings_in_force
 
 _CHUNK = 1000
-#: What a caller learns of another person's event that is not marked normal (domain.md 6.3).
-PRIVATE = "Private"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +156,7 @@ class _Reading:
                 continue
             self._acted += 1
             if len(self._events) < self._limit:
-                shown = self._own or event.sensitivity == "normal"
+                shown = is_disclosed(event.sensitivity, own=self._own)
                 self._events.append(
                     PreviewedEvent(decision, event.subject if shown else PRIVATE, event.start, event.end)
                 )

@@ -12,6 +12,7 @@ from shared.database.repositories.category_facts import (
 from shared.domain.caller import Caller
 from shared.domain.categories import CategoryState, CategoryStatus, IssueKind, classify, customer_key
 from shared.domain.category_statistics import CategoryStatistics, Tally, statistics_of_groups
+from shared.domain.disclosure import PRIVATE
 from shared.schemas.categories import IssueResource
 from shared.schemas.category_reports import (
     CategoryFinding,
@@ -27,8 +28,6 @@ from shared.schemas.category_reports import (
 from shared.schemas.paging import Position, Slice
 from shared.services.categories.scope import read_scope
 from shared.settings import Settings
-
-PRIVATE = "Private"
 
 
 class CategoryReports:

@@ -12,6 +12,7 @@ from shared.database.models import User
 from shared.database.repositories.category_facts import CategorisedEvent
 from shared.domain.categories import CategoryState, classify
 from shared.domain.category_suggestions import with_category
+from shared.domain.disclosure import is_disclosed
 from shared.domain.source_event import EventType, SourceEvent
 from shared.errors import FieldError, GraphRefused, ValidationFailed
 from shared.graph.batch import MAX_REQUESTS
@@ -76,7 +77,7 @@ class Task:
         if source is None:
             self.outcome = "gone"
             return False
-        hidden = not own and source.sensitivity != "normal"
+        hidden = not is_disclosed(source.sensitivity, own=own)
         if hidden or source.type is EventType.SERIES_MASTER:
             # Another's private event is not there for who decides on its content (domain.md 6.3).
             return False

@@ -27,6 +27,7 @@ from shared.domain.category_suggestions import (
     event_traits,
     suggest,
 )
+from shared.domain.disclosure import PRIVATE
 from shared.errors import NotFound
 from shared.schemas.category_reports import (
     EvidenceResource,
@@ -37,7 +38,7 @@ from shared.schemas.category_reports import (
 )
 from shared.schemas.paging import Position, Slice
 from shared.services.access import Access
-from shared.services.categories.reports import PRIVATE, issue_resources
+from shared.services.categories.reports import issue_resources
 from shared.services.categories.scope import read_scope
 from shared.settings import Settings
 

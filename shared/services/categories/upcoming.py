@@ -17,6 +17,7 @@ from shared.database.repositories.category_facts import CategorisedEvent
 from shared.domain.archived_event import ArchivedEventState
 from shared.domain.caller import Caller
 from shared.domain.categories import classify
+from shared.domain.disclosure import is_disclosed
 from shared.domain.modifications import modification_kind
 from shared.domain.source_event import EventType, SourceEvent, source_key
 from shared.domain.window import READ_MARGIN, Window
@@ -90,7 +91,7 @@ class UpcomingSuggestions:
                     for event in page
                     if window.owns(event)
                     and _needs_category(event)
-                    and (scope.view.own or event.sensitivity == "normal")
+                    and is_disclosed(event.sensitivity, own=scope.view.own)
                 ]
         return sorted(found, key=lambda event: (event.start_at, event.id))
 
