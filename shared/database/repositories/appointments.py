@@ -27,30 +27,6 @@ ADOPTED_COLUMNS = (
     *("subject", "body", "body_type", "start_at", "end_at", "start_zone", "end_zone", "is_all_day"),
     *("location", "categories", "show_as", "importance", "sensitivity"),
 )
-# An operation planned by a version before there were modifications does not name them.
-_VALUES = {"modifications": "COALESCE(r.modifications, '[]')"}
-# jsonb_populate_record converts each JSON value to its column's type.
-_UPSERT = text(f"""
-    INSERT INTO appointments (id, owner_id, configuration_id, archived_event_id, source_deleted_at,
-                              unresolved, {", ".join(RECORD_COLUMNS)})
-    SELECT gen_random_uuid(), o.owner_id, o.configuration_id, o.archived_event_id,
-           CASE WHEN (o.record->>'source_gone')::boolean THEN o.last_sent_at END,
-           EXISTS (SELECT 1 FROM overlap_members m JOIN overlap_groups g ON g.id = m.group_id
-                    WHERE m.configuration_id = o.configuration_id AND m.source_key = o.source_key
-                      AND g.status = 'expired'),
-           {", ".join(_VALUES.get(column, f"r.{column}") for column in RECORD_COLUMNS)}
-      FROM archive_operations o
-     CROSS JOIN LATERAL jsonb_populate_record(NULL::appointments, o.record) AS r
-     WHERE o.id = ANY(CAST(:ids AS uuid[])) AND jsonb_typeof(o.record) = 'object'
-     ORDER BY o.archived_event_id
-    ON CONFLICT (archived_event_id) DO UPDATE
-       SET {", ".join(f"{column} = EXCLUDED.{column}" for column in RECORD_COLUMNS)},
-           source_deleted_at = CASE WHEN EXCLUDED.source_deleted_at IS NOT NULL
-               THEN COALESCE(appointments.source_deleted_at, EXCLUDED.source_deleted_at) END,
-           unresolved = EXCLUDED.unresolved,
-           excluded = NULLIF(appointments.excluded, 'consumed'), updated_at = now()
-    RETURNING archived_event_id
-""")  # noqa: S608
 _ONE = select(Appointment).where(
     Appointment.owner_id == bindparam("owner"), Appointment.id == bindparam("id")
 )
@@ -157,21 +133,12 @@ class AppointmentRepository(Repository):
             },
         )
 
-    async def upsert_from_operations(self, operation_ids: Sequence[UUID]) -> int:
-        """Record what the operations wrote, from their ``record``, in one statement; returns how many.
-
-        An operation without a record changes nothing. A source that is there again is not deleted any more.
-        """
-        if not operation_ids:
-            return 0
-        return len((await self._session.execute(_UPSERT, {"ids": list(operation_ids)})).all())
-
     async def versions_of_operations(
         self, owner_id: UUID, operation_ids: Sequence[UUID]
     ) -> dict[UUID, tuple[dict[str, Any], dict[str, Any]]]:
         """Both versions, recorded and to be recorded, of what the operations update (domain.md 2.4).
 
-        By operation id, as JSON holds them; to be asked before ``upsert_from_operations``.
+        By operation id, as JSON holds them; to be asked before the results are recorded.
         """
         if not operation_ids:
             return {}

@@ -29,9 +29,12 @@ _MARK = """
       FROM first, archived_events e
      WHERE o.id = first.id AND {still} AND e.id = o.archived_event_id
     RETURNING o.position, {columns}"""
+# What locked periods forbid has to be looked for first (period_locks.py).
+_UNLOCKED = """ AND (:checked OR NOT EXISTS (SELECT 1 FROM period_locks l
+                     WHERE l.owner_id = :owner AND l.reopened_at IS NULL))"""
 _CLAIM = text(
     _MARK.format(
-        first=_FIRST.format(which="run_id = :run AND owner_id = :owner AND state = 'planned'"),
+        first=_FIRST.format(which="run_id = :run AND owner_id = :owner AND state = 'planned'" + _UNLOCKED),
         # Said again of the row that is changed: a claim that waited for another one must not take its rows.
         still="o.state = 'planned'",
         columns=_CLAIMED,
@@ -121,17 +124,6 @@ _DISCARD = text("""
 _DISCARD_REST = text(
     "DELETE FROM archive_operations WHERE run_id = :run AND owner_id = :owner AND state = 'draft'"
 )
-_RECORD = text("""
-    UPDATE archive_operations o
-       SET state = v.state, error_code = v.code, error_detail = v.detail,
-           first_sent_at = CASE v.state WHEN 'planned' THEN NULL ELSE o.first_sent_at END,
-           finished_at = CASE WHEN v.state NOT IN ('planned', 'sent') THEN CAST(:now AS timestamptz) END,
-           payload = CASE WHEN v.state IN ('planned', 'sent') THEN o.payload END,
-           record = CASE WHEN v.state IN ('done') THEN NULL ELSE o.record END
-      FROM json_to_recordset(CAST(:rows AS json)) AS v(id uuid, state text, code text, detail text)
-     WHERE o.id = v.id AND o.owner_id = :owner AND o.state = 'sent'
-    RETURNING o.id
-""")
 _UNSEND = text("""
     UPDATE archive_operations o SET state = 'planned', first_sent_at = NULL, last_sent_at = NULL
      WHERE o.owner_id = :owner AND o.state = 'sent' AND o.id = ANY(CAST(:ids AS uuid[]))
@@ -270,9 +262,17 @@ class ArchiveOperationRepository:
         """Drafts nobody decided on, because their event left the window while it was read, are gone."""
         await self._session.execute(_DISCARD_REST, self._scope | {"run": run_id})
 
-    async def claim(self, run_id: UUID, now: datetime, count: int, max_bytes: int) -> list[ClaimedOperation]:
-        """Mark the run's next planned operations sent: at most ``count``, together ``max_bytes``."""
-        return await self._claim(_CLAIM, run=run_id, now=now, count=count, bytes=max_bytes)
+    async def claim(
+        self, run_id: UUID, now: datetime, count: int, max_bytes: int, *, locks_checked: bool = True
+    ) -> list[ClaimedOperation]:
+        """Mark the run's next planned operations sent: at most ``count``, together ``max_bytes``.
+
+        None while the owner has any locked period, unless ``locks_checked``: the caller took out what they
+        forbid.
+        """
+        return await self._claim(
+            _CLAIM, run=run_id, now=now, count=count, bytes=max_bytes, checked=locks_checked
+        )
 
     async def claim_resend(
         self, now: datetime, remembered_since: datetime, before: datetime, count: int, max_bytes: int
@@ -306,13 +306,6 @@ class ArchiveOperationRepository:
     async def sent(self) -> int:
         """How many operations of the configuration are open with an unknown effect."""
         return int((await self._session.execute(_SENT, self._scope)).one().open)
-
-    async def record(self, rows: Sequence[Mapping[str, Any]], now: datetime) -> int:
-        """Record answers by id, state, code, detail; returns how many rows were still open."""
-        result = await self._session.execute(
-            _RECORD, self._scope | {"rows": orjson.dumps(rows).decode(), "now": now}
-        )
-        return len(result.all())
 
     async def unsend(self, ids: Sequence[UUID]) -> None:
         """Operations that were marked but verifiably not sent are planned again."""

@@ -40,13 +40,16 @@ _ENTER_STEP = text("""
     UPDATE archive_runs SET step = :step, progress = GREATEST(progress, :percent)
      WHERE id = :run AND state = 'running'
 """)
-_ADD_WRITTEN = text("""
-    UPDATE archive_runs SET writes_done = writes_done + :count,
+#: Counts ``:written`` more writes of a run that reached their end; its progress tells how far that is.
+ADD_WRITTEN = """
+    UPDATE archive_runs SET writes_done = writes_done + :written,
            progress = CASE state WHEN 'running' THEN GREATEST(progress, :begins + :share
-               * LEAST(writes_done + :count, CAST(plan->>'planned' AS int))
+               * LEAST(writes_done + :written, CAST(plan->>'planned' AS int))
                / GREATEST(CAST(plan->>'planned' AS int), 1)) ELSE progress END
-     WHERE id = :run AND owner_id = :owner
-""")
+     WHERE id = :run AND owner_id = :owner AND :written > 0"""
+#: How its progress is counted.
+WRITTEN_SHARE = {"begins": WRITING_BEGINS, "share": WRITING_ENDS - WRITING_BEGINS}
+_ADD_WRITTEN = text(ADD_WRITTEN)
 _COVERED = text("""
     SELECT lower(part) AS begins, upper(part) AS ends FROM (
         SELECT unnest(range_agg(tstzrange(window_start, window_end))
@@ -166,14 +169,7 @@ class ArchiveRunRepository:
     async def add_written(self, owner_id: UUID, run_id: UUID, count: int) -> None:
         """Writes of the run that reached their end, in the transaction that records them."""
         await self._session.execute(
-            _ADD_WRITTEN,
-            {
-                "run": run_id,
-                "owner": owner_id,
-                "count": count,
-                "begins": WRITING_BEGINS,
-                "share": WRITING_ENDS - WRITING_BEGINS,
-            },
+            _ADD_WRITTEN, {"run": run_id, "owner": owner_id, "written": count} | WRITTEN_SHARE
         )
 
     async def covered(
@@ -202,23 +198,6 @@ class ArchiveRunRepository:
             .returning(ArchiveRun.id)
         )
         return result.one_or_none() is not None
-
-    async def request_cancel(self, tenant_id: UUID, run_id: UUID) -> bool:
-        """Ask an open run to stop before its next batch; False when it is over."""
-        result = await self._session.execute(
-            update(ArchiveRun)
-            .where(ArchiveRun.tenant_id == tenant_id, ArchiveRun.id == run_id, ArchiveRun.state.in_(_OPEN))
-            .values(cancel_requested=True)
-            .returning(ArchiveRun.id)
-        )
-        return result.one_or_none() is not None
-
-    async def cancel_requested(self, owner_id: UUID, run_id: UUID) -> bool:
-        """True if the run was asked to stop."""
-        statement = select(ArchiveRun.cancel_requested).where(
-            ArchiveRun.owner_id == owner_id, ArchiveRun.id == run_id
-        )
-        return bool((await self._session.execute(statement)).scalar_one_or_none())
 
     async def next_queued(self, owner_id: UUID, configuration_id: UUID) -> UUID | None:
         """The queued run to start next: retry, nightly, manual, backfill, each oldest first."""

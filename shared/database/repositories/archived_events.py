@@ -123,32 +123,6 @@ _REDIRECT = text(f"""
     UPDATE archived_events SET merged_into = :new, updated_at = :now
      WHERE {_SCOPE} AND merged_into = :old AND source_key <> :new
 """)  # noqa: S608
-_APPLY = text(f"""
-    UPDATE archived_events e
-       SET state = CASE WHEN v.state = 'removed' THEN 'removed_by_owner' WHEN v.state <> 'done' THEN e.state
-                   WHEN COALESCE((o.record->>'source_gone')::boolean, false) THEN 'source_deleted'
-                   ELSE 'present' END,
-           merged_into = CASE v.state WHEN 'done' THEN NULL ELSE e.merged_into END,
-           left_out = CASE v.state WHEN 'done' THEN NULL ELSE e.left_out END,
-           modifications = CASE v.state WHEN 'done' THEN COALESCE(o.record->'modifications', '[]')
-                           ELSE e.modifications END,
-           conflict_revision = CASE v.state WHEN 'conflict' THEN o.revision WHEN 'done' THEN NULL
-                               ELSE e.conflict_revision END,
-           copy_id = COALESCE(v.copy_id, e.copy_id), copy_etag = COALESCE(v.etag, e.copy_etag),
-           revision = CASE v.state WHEN 'done' THEN COALESCE(v.revision, o.revision) ELSE e.revision END,
-           start_at = CASE v.state WHEN 'done'
-                      THEN COALESCE((o.record->>'owning_start')::timestamptz, e.start_at) ELSE e.start_at END,
-           pending_since = CASE v.state WHEN 'failed' THEN COALESCE(e.pending_since, :now) END,
-           updated_at = :now
-      FROM json_to_recordset(CAST(:rows AS json))
-           AS v(id uuid, state text, copy_id text, etag text, revision text),
-           archive_operations o
-     WHERE {_SCOPE.replace("owner_id", "e.owner_id").replace("configuration_id", "e.configuration_id")}
-       AND o.id = v.id AND e.id = o.archived_event_id
-""")  # noqa: S608
-_REFRESH_ETAG = text(f"""
-    UPDATE archived_events SET copy_etag = :etag, updated_at = :now WHERE {_SCOPE} AND id = :id
-""")  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,14 +316,3 @@ class ArchivedEventRepository:
 
     async def _redirect(self, old: str, new: str, now: datetime) -> None:
         await self._session.execute(_REDIRECT, self._scope | {"old": old, "new": new, "now": now})
-
-    async def apply_results(self, rows: Sequence[Mapping[str, Any]], now: datetime) -> None:
-        """Take over what the operations' writes led to.
-
-        Rows name the operation's id, state (``done``, ``failed``, ``conflict`` or ``removed``), copy_id, etag
-        and, where the copy holds another revision than the operation meant, revision.
-        """
-        if rows:
-            await self._session.execute(
-                _APPLY, self._scope | {"rows": orjson.dumps(rows).decode(), "now": now}
-            )

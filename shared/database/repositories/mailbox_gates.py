@@ -20,6 +20,15 @@ _RENEW = text("""
      WHERE mailbox_id = :mailbox AND fence = :fence AND holder = :holder
     RETURNING not_before
 """)
+# The turn of writers with those who lock periods is taken once the lease is known to be ours.
+_TAKE_TURN = text("""
+    WITH gate AS (UPDATE mailbox_gates SET lease_until = :until
+                   WHERE mailbox_id = :mailbox AND fence = :fence AND holder = :holder
+                  RETURNING not_before)
+    SELECT gate.not_before, COALESCE(run.cancel_requested, false) AS cancel_requested,
+           CAST(pg_advisory_xact_lock_shared(hashtextextended(CAST(:owner AS text), 4)) AS text) AS turn
+      FROM gate LEFT JOIN archive_runs run ON run.id = :run AND run.owner_id = CAST(:owner AS uuid)
+""")
 _HOLD = text("""
     SELECT fence FROM mailbox_gates
      WHERE mailbox_id = :mailbox AND fence = :fence AND holder = :holder FOR SHARE
@@ -43,6 +52,14 @@ class Lease:
     mailbox_id: UUID
     holder: UUID
     fence: int
+
+
+@dataclass(frozen=True, slots=True)
+class WriteTurn:
+    """A transaction's turn to write to a mailbox: until when Graph wants a pause, and whether to stop."""
+
+    not_before: datetime | None
+    cancel_requested: bool
 
 
 class MailboxGateRepository:
@@ -71,6 +88,28 @@ class MailboxGateRepository:
             )
         ).one_or_none()
         return (False, None) if row is None else (True, row.not_before)
+
+    async def take_turn(
+        self, lease: Lease, until: datetime, owner_id: UUID, run_id: UUID
+    ) -> WriteTurn | None:
+        """Extend the lease and take the owner's turn of writing, in one statement; None when it was lost.
+
+        Until the transaction ends no period of the owner is locked (domain.md 2.8).
+        """
+        row = (
+            await self._session.execute(
+                _TAKE_TURN,
+                {
+                    "mailbox": lease.mailbox_id,
+                    "fence": lease.fence,
+                    "holder": lease.holder,
+                    "until": until,
+                    "owner": str(owner_id),
+                    "run": run_id,
+                },
+            )
+        ).one_or_none()
+        return None if row is None else WriteTurn(row.not_before, row.cancel_requested)
 
     async def hold(self, lease: Lease) -> bool:
         """Lock the gate until the transaction ends; False when the lease was lost."""

@@ -50,6 +50,10 @@ class PeriodLockRepository(Repository):
     async def write_turn(self, owner_id: UUID) -> list[LockedPeriod]:
         """The owner's locks; until the transaction ends none is added. Writers take this turn together."""
         await self._session.execute(_SHARED, {"owner": str(owner_id)})
+        return await self.in_force(owner_id)
+
+    async def in_force(self, owner_id: UUID) -> list[LockedPeriod]:
+        """The owner's locks, of whoever has his turn already."""
         rows = await self._session.execute(
             select(PeriodLock.customer_key, PeriodLock.period).where(
                 PeriodLock.owner_id == owner_id, PeriodLock.reopened_at.is_(None)

@@ -3,18 +3,20 @@
 import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.repositories.archive_operations import ClaimedOperation
 from shared.database.repositories.archive_runs import ArchiveRunRepository
+from shared.database.repositories.mailbox_gates import WriteTurn
 from shared.database.repositories.period_locks import PeriodLockRepository
 from shared.domain.archive_run import OperationState
 from shared.services.archiving.context import ArchivingPorts, RunContext, accounted, load_context
 from shared.services.archiving.lease import HeldLease, LeaseLost, mailbox_lease
 from shared.services.archiving.locking import is_locked
-from shared.services.archiving.results import ResultRecorder
+from shared.services.archiving.results import ResultRecorder, recordable
 from shared.services.archiving.sending import BatchOutcome, BatchSender
 
 BATCH_OPERATIONS = 20
@@ -79,7 +81,7 @@ class _Application:
         """Batch k is in flight while k+1 is claimed and k-1 is recorded."""
         resume_at: datetime | None = None
         previous = BatchOutcome()
-        batch = await self._claim()
+        batch = await self._turn_over(previous)
         while batch:
             resume_at = await self._lease.wait_out_pause()
             if resume_at is not None:
@@ -89,21 +91,18 @@ class _Application:
             if self._fruitless_in_a_row >= FRUITLESS_BATCHES_IN_A_ROW:
                 resume_at = self._ports.clock.now() + self._ports.busy_pause
                 break
-        await self._record(previous)
+        await self._turn_over(previous, last=True)
         await self._put_back(batch)
         return await self._progress(resume_at)
 
     async def _step(
         self, batch: list[ClaimedOperation], previous: BatchOutcome
     ) -> tuple[BatchOutcome, list[ClaimedOperation]]:
-        # Everything is awaited before an error is raised: no request is left behind in flight.
-        sent, claimed, recorded = await asyncio.gather(
-            self._sender.send(self._lease, batch),
-            self._claim(),
-            self._record(previous),
-            return_exceptions=True,
+        # Both are awaited before an error is raised: no request is left behind in flight.
+        sent, claimed = await asyncio.gather(
+            self._sender.send(self._lease, batch), self._turn_over(previous), return_exceptions=True
         )
-        for outcome in (recorded, sent, claimed):
+        for outcome in (claimed, sent):
             if isinstance(outcome, BaseException):
                 raise outcome
         assert isinstance(sent, BatchOutcome)  # noqa: S101 - narrows what gather returns
@@ -113,39 +112,50 @@ class _Application:
         self._fruitless_in_a_row = self._fruitless_in_a_row + 1 if fruitless else 0
         return sent, claimed
 
-    async def _claim(self) -> list[ClaimedOperation]:
-        now = self._ports.clock.now()
-        count = min(BATCH_OPERATIONS, self._budget)
-        if count <= 0 or now >= self._deadline:
+    async def _turn_over(self, previous: BatchOutcome, *, last: bool = False) -> list[ClaimedOperation]:
+        """Record one batch and claim another, in one transaction; after the ``last`` none is claimed."""
+        results = recordable(previous.results)
+        in_time = self._ports.clock.now() < self._deadline
+        count = min(BATCH_OPERATIONS, self._budget) if in_time and not last else 0
+        if not results and count <= 0:
             return []
         async with self._ports.database.session() as session:
-            await self._lease.renew(session)
-            operations = self._context.operations(session)
-            if await ArchiveRunRepository(session).cancel_requested(
-                self._context.owner_id, self._context.run_id
-            ):
-                # What an unfinished plan left is no decision about any event: finishing forgets it.
-                if self._context.planned:
-                    await operations.cancel_planned(self._context.run_id, now)
-                return []
-            await self._lock(session, count)
-            claimed = await operations.claim(self._context.run_id, now, count, BATCH_BYTES)
+            turn = await self._lease.take_turn(session, self._context.owner_id, self._context.run_id)
+            if results:
+                await self._recorder.record_within(session, results)
+            claimed = await self._claim(session, turn, count) if count > 0 else []
         self._budget -= len(claimed)
+        self._done += sum(r.state is OperationState.DONE for r in results)
+        self._failed += sum(r.state is OperationState.FAILED for r in results)
         return claimed
 
-    async def _lock(self, session: AsyncSession, count: int) -> None:
-        """Take what locked periods forbid out of what is claimed next (domain.md 2.8).
+    async def _claim(self, session: AsyncSession, turn: WriteTurn, count: int) -> list[ClaimedOperation]:
+        now = self._ports.clock.now()
+        operations = self._context.operations(session)
+        if turn.cancel_requested:
+            # What an unfinished plan left is no decision about any event: finishing forgets it.
+            if self._context.planned:
+                await operations.cancel_planned(self._context.run_id, now)
+            return []
+        claim = partial(operations.claim, self._context.run_id, now, count, BATCH_BYTES)
+        claimed = await claim(locks_checked=False)
+        if not claimed and await self._lock(session, count):
+            claimed = await claim()
+        return claimed
 
-        No period is locked between here and the end of the transaction that marks the writes sent.
+    async def _lock(self, session: AsyncSession, count: int) -> bool:
+        """Take what locked periods forbid out of what is claimed next; False where none are (domain.md 2.8).
+
+        The transaction has its turn: no period is locked before the writes it claims are marked sent.
         """
         locks, owner_id = PeriodLockRepository(session), self._context.owner_id
-        periods = await locks.write_turn(owner_id)
+        periods = await locks.in_force(owner_id)
         zone = self._context.window.zone
         while periods:
             following = await locks.next_writes(owner_id, self._context.run_id, count)
             locked = [write["id"] for write in following if is_locked(write, periods, zone)]
             if not locked:
-                return
+                return bool(following)
             await locks.lock_out(owner_id, locked, self._ports.clock.now())
             await ArchiveRunRepository(session).add_written(owner_id, self._context.run_id, len(locked))
             await self._ports.audit.record(
@@ -157,11 +167,7 @@ class _Application:
                 changes={"operations": {str(OperationState.LOCKED): [str(each) for each in locked]}},
                 on_behalf_of=owner_id,
             )
-
-    async def _record(self, outcome: BatchOutcome) -> None:
-        await self._recorder.record(self._lease, outcome.results)
-        self._done += sum(r.state is OperationState.DONE for r in outcome.results)
-        self._failed += sum(r.state is OperationState.FAILED for r in outcome.results)
+        return False
 
     async def _put_back(self, batch: list[ClaimedOperation]) -> None:
         """What was marked sent but, verifiably, never left is planned again."""

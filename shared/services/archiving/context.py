@@ -17,6 +17,7 @@ from shared.database.repositories.archive_operations import ArchiveOperationRepo
 from shared.database.repositories.archive_runs import ArchiveRunRepository
 from shared.database.repositories.archived_events import ArchivedEventRepository
 from shared.database.repositories.overlap_members import OverlapMemberRepository
+from shared.database.repositories.write_results import WriteResultRepository
 from shared.domain.archive_run import RunKind, RunMode, RunState
 from shared.domain.overlap_rules import OverlapPolicy
 from shared.domain.plan_policies import PlanPolicies
@@ -83,6 +84,10 @@ class RunContext:
     def operations(self, session: AsyncSession) -> ArchiveOperationRepository:
         """The operations of this run's configuration."""
         return ArchiveOperationRepository(session, self.owner_id, self.configuration_id)
+
+    def write_results(self, session: AsyncSession) -> WriteResultRepository:
+        """Where the results of this run's configuration's operations are taken over."""
+        return WriteResultRepository(session, self.owner_id, self.configuration_id)
 
     def archived_events(self, session: AsyncSession) -> ArchivedEventRepository:
         """The map of this run's configuration."""

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.repositories.mailbox_gates import Lease, MailboxGateRepository
+from shared.database.repositories.mailbox_gates import Lease, MailboxGateRepository, WriteTurn
 from shared.services.archiving.context import ArchivingPorts
 
 LONGEST_WAIT_SECONDS = 20.0
@@ -18,10 +18,10 @@ class LeaseLost(Exception):
 
 
 class HeldLease:
-    """A lease held now. Every transaction that changes state calls ``renew`` or ``hold`` first.
+    """A lease held now. Every transaction that changes state calls ``renew``, ``take_turn`` or ``hold``.
 
-    Both lock the gate's row until the transaction ends, so that nobody can take the lease over while a
-    change made under it is being committed.
+    They come first and lock the gate's row until the transaction ends, so that nobody can take the lease
+    over while a change made under it is being committed.
     """
 
     def __init__(
@@ -40,6 +40,16 @@ class HeldLease:
             raise LeaseLost
         self._until = until
         self.not_before = not_before
+
+    async def take_turn(self, session: AsyncSession, owner_id: UUID, run_id: UUID) -> WriteTurn:
+        """As ``renew``, and until the transaction ends no period of the owner is locked. Raises LeaseLost."""
+        until = self._ports.clock.now() + timedelta(seconds=self._ports.settings.mailbox_lease_seconds)
+        turn = await MailboxGateRepository(session).take_turn(self._lease, until, owner_id, run_id)
+        if turn is None:
+            raise LeaseLost
+        self._until = until
+        self.not_before = turn.not_before
+        return turn
 
     async def hold(self, session: AsyncSession) -> None:
         """Make sure, for this transaction, that the lease is still ours. Raises LeaseLost."""

@@ -41,22 +41,16 @@ class Result:
     recreate: bool = False
     replaced: dict[str, Any] | None = None
 
-    def operation_row(self) -> dict[str, Any]:
-        """For the operation's row."""
+    def row(self) -> dict[str, Any]:
+        """For the tables that the result changes; ``known`` only where something of the copy became known."""
+        known = "removed" if self.removed else str(self.state)
+        told = (self.removed or self.state in _KNOWN_TO_THE_MAP) and not _failed_edit(self)
         return {
             "id": str(self.operation.id),
             "state": str(self.state),
             "code": self.code,
             "detail": (self.detail or "")[:1000] or None,
-        }
-
-    def map_row(self) -> dict[str, Any] | None:
-        """For the map's row; None when nothing about the copy became known."""
-        if self.state not in _KNOWN_TO_THE_MAP and not self.removed:
-            return None
-        return {
-            "id": str(self.operation.id),
-            "state": "removed" if self.removed else str(self.state),
+            "known": known if told else None,
             "copy_id": self.copy_id,
             "etag": self.etag,
             "revision": self.revision,
@@ -66,6 +60,11 @@ class Result:
 def _failed_edit(result: Result) -> bool:
     """An owner's edit that failed leaves the copy as it was: no run writes the source over it."""
     return result.state is OperationState.FAILED and is_edited(result.operation.revision)
+
+
+def recordable(results: Sequence[Result]) -> list[Result]:
+    """The results that say anything: what is still sent stays as it is."""
+    return [result for result in results if result.state is not OperationState.SENT]
 
 
 class ResultRecorder:
@@ -81,39 +80,50 @@ class ResultRecorder:
         ``resend``: what is to be sent in another form stays open instead of being planned again, since
         settling goes on until nothing is open, while nobody may apply any more.
         """
-        results = [result for result in results if result.state is not OperationState.SENT]
-        if not results:
-            return
+        if results := recordable(results):
+            async with self._ports.database.session() as session:
+                await lease.hold(session)
+                await self.record_within(session, results, resend=resend)
+
+    async def record_within(
+        self, session: AsyncSession, results: Sequence[Result], *, resend: bool = False
+    ) -> None:
+        """As ``record``, of what is ``recordable``, in a transaction that holds the lease already."""
         now = self._ports.clock.now()
-        async with self._ports.database.session() as session:
-            await lease.hold(session)
-            done = [r.operation.id for r in results if r.state is OperationState.DONE]
-            versions = await self._versions(session, results)
-            appointments = AppointmentRepository(session)
-            await appointments.upsert_from_operations(done)
-            map_rows = [row for r in results if (row := r.map_row()) is not None and not _failed_edit(r)]
-            await self._context.archived_events(session).apply_results(map_rows, now)
-            operations = self._context.operations(session)
-            again = [r.operation for r in results if r.state is OperationState.PLANNED]
-            if again:
-                await ArchiveRunRepository(session).hold_unscoped([operation.run_id for operation in again])
-            recorded = await operations.record([r.operation_row() for r in results], now)
-            if recorded != len(results):
-                raise LeaseLost
-            ended = [r for r in results if r.state is not OperationState.PLANNED]
-            written = sum(r.operation.run_id == self._context.run_id for r in ended)
-            if written:
-                await ArchiveRunRepository(session).add_written(
-                    self._context.owner_id, self._context.run_id, written
-                )
-            for result in results:
-                if result.state is OperationState.PLANNED and result.etag is not None:
-                    await operations.rematch(result.operation.id, result.etag)
-            await self._recreate(session, [r.operation for r in results if r.recreate], now)
-            await operations.cancel_orphans([operation.id for operation in again], now)
-            if resend:
-                await operations.keep_open([operation.id for operation in again], now)
-            await self._audit(session, results, versions, now)
+        versions = await self._versions(session, results)
+        again = [r.operation for r in results if r.state is OperationState.PLANNED]
+        if again:
+            await ArchiveRunRepository(session).hold_unscoped([operation.run_id for operation in again])
+        ended = [r for r in results if r.state is not OperationState.PLANNED]
+        recorded = await self._context.write_results(session).record(
+            self._context.run_id,
+            [result.row() for result in results],
+            now,
+            written=sum(r.operation.run_id == self._context.run_id for r in ended),
+        )
+        if recorded != len(results):
+            raise LeaseLost
+        await self._plan_again(session, results, again, now)
+        if resend:
+            await self._context.operations(session).keep_open([operation.id for operation in again], now)
+        await self._audit(session, results, versions)
+
+    async def _plan_again(
+        self,
+        session: AsyncSession,
+        results: Sequence[Result],
+        again: Sequence[ClaimedOperation],
+        now: datetime,
+    ) -> None:
+        """What is sent another time may have to match another etag, or make its copy anew."""
+        operations = self._context.operations(session)
+        for result in results:
+            if result.state is OperationState.PLANNED and result.etag is not None:
+                await operations.rematch(result.operation.id, result.etag)
+        recreated = [result.operation for result in results if result.recreate]
+        if recreated:
+            await self._recreate(session, recreated, now)
+        await operations.cancel_orphans([operation.id for operation in again], now)
 
     async def _recreate(
         self, session: AsyncSession, operations: Sequence[ClaimedOperation], now: datetime
@@ -155,7 +165,6 @@ class ResultRecorder:
         session: AsyncSession,
         results: Sequence[Result],
         versions: dict[UUID, tuple[dict[str, Any], dict[str, Any]]],
-        now: datetime,
     ) -> None:
         audit = self._ports.audit
         by_state: dict[str, list[str]] = {}

@@ -9,13 +9,13 @@ import pytest
 from shared import telemetry
 from shared.application import Application, use_application
 from shared.database.models import ArchiveConfiguration
-from shared.database.repositories.archive_runs import ArchiveRunRepository
 from shared.domain.run_progress import PLANNING_BEGINS, WRITING_BEGINS
 from shared.graph import paths
 from shared.graph.calendar_adapter import CalendarAdapter
 from tests.integration.archiving.durable import RecordingClient
 from tests.integration.archiving.test_workflow import activity, client, one_run, workflow
 from tests.integration.archiving.world import DAY, World, event
+from tests.support.cancelling import request_cancel
 
 __all__ = ["client", "workflow"]
 
@@ -92,7 +92,7 @@ class TestCancel:
         async def stop_after_reading(*given: Any) -> AsyncIterator[Any]:
             async for page in read(*given):
                 async with workflow.database.session() as session:
-                    await ArchiveRunRepository(session).request_cancel(workflow.tenant_id, run_id)
+                    await request_cancel(session, run_id)
                 yield page
 
         monkeypatch.setattr(CalendarAdapter, "read_window", stop_after_reading)
@@ -119,7 +119,7 @@ class TestCancel:
         for given in ("begin", "plan", "apply"):
             await activity(given, str(run_id))
         async with world.database.session() as session:
-            await ArchiveRunRepository(session).request_cancel(world.tenant_id, run_id)
+            await request_cancel(session, run_id)
         assert (await activity("apply", str(run_id)))["remaining"] == 0
         ended = await activity("finish", {"run_id": str(run_id), "reason": None}, client)
         use_application(before)

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from shared.database.repositories.archive_runs import ArchiveRunRepository
 from shared.domain.source_event import SourceEvent
 from shared.graph.calendar_adapter import CalendarAdapter
 from shared.graph.retry import RetryPolicy
@@ -19,6 +18,7 @@ from shared.services.archiving.planning import RunPlanner
 from shared.services.mailbox_pauses import MailboxPauses
 from tests.integration.archiving.test_locked_periods import MONDAY, lock
 from tests.integration.archiving.world import DAY, World, event
+from tests.support.cancelling import request_cancel
 
 
 def meetings(count: int) -> list[dict[str, Any]]:
@@ -82,7 +82,7 @@ async def test_a_run_that_is_cancelled_while_it_is_planned_reports_no_events(
 
     async def cancel(*_: Any) -> None:
         async with world.database.session() as session:
-            await ArchiveRunRepository(session).request_cancel(world.tenant_id, run.id)
+            await request_cancel(session, run.id)
 
     with monkeypatch.context() as broken:
         broken.setattr(PlanMaking, "_read_bodies", cancel)

@@ -12,13 +12,13 @@ from sqlalchemy import select, text, update
 
 from shared.application import Application, use_application
 from shared.database.models import ArchiveConfiguration, ArchiveRun, Job
-from shared.database.repositories.archive_runs import ArchiveRunRepository
 from shared.domain.job import JobKind
 from shared.errors import NotFound
 from shared.triggers import archive_workflow, timers
 from shared.triggers.archive_workflow import drive_archive_run, instance_id, start_archive_run
 from tests.integration.archiving.durable import RecordingClient, drive, function_of
 from tests.integration.archiving.world import DAY, World, event
+from tests.support.cancelling import request_cancel
 
 WEEK = timedelta(days=7)
 
@@ -144,7 +144,7 @@ class TestActivities:
         await activity("begin", str(run_id))
         await activity("plan", str(run_id))
         async with workflow.database.session() as session:
-            await ArchiveRunRepository(session).request_cancel(workflow.tenant_id, run_id)
+            await request_cancel(session, run_id)
         assert (await activity("apply", str(run_id)))["done"] == 0
         ended = await activity("finish", {"run_id": str(run_id), "reason": None}, client)
         assert ended == {"state": "cancelled"}

@@ -6,9 +6,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.models import Appointment, ArchiveConfiguration, ArchivedEvent
+from shared.database.models import Appointment, ArchiveConfiguration
 from shared.database.repositories.appointments import RECORD_COLUMNS, AppointmentFilter, AppointmentRepository
-from shared.domain.archive_run import OperationState
 from tests.support.factories import START, Factory, record
 
 HOUR = timedelta(hours=1)
@@ -80,62 +79,6 @@ async def test_nobody_reads_anothers_appointment(
     assert await appointments.get(stranger, row.id) is None
     assert await appointments.list(stranger, AppointmentFilter(START, START + DAY)) == []
     assert await appointments.fields_of(stranger, row.archived_event_id) is None
-
-
-async def test_what_operations_wrote_is_recorded_whole(
-    appointments: AppointmentRepository, make: Factory, session: AsyncSession
-) -> None:
-    written = record(
-        subject="Größe 日本",
-        start_at="2026-03-02T09:30:00Z",
-        end_at="2026-03-02T12:00:00+01:00",
-        categories=["Acme - billable", "Online"],
-        organizer=None,
-        attendees=[{"name": "Bob", "address": "bob@example.com", "kind": "required", "response": "none"}],
-        attachment_count=3,
-    )
-    operation = await make.operation(record=written)
-    assert await appointments.upsert_from_operations([operation.id]) == 1
-    fields = await appointments.fields_of(operation.owner_id, operation.archived_event_id)
-    assert fields is not None
-    assert set(fields) == set(RECORD_COLUMNS)
-    assert fields["start_at"] == START + timedelta(minutes=30)
-    assert fields["end_at"] == START + 2 * HOUR
-    times = {"start_at", "end_at"}
-    assert {k: v for k, v in fields.items() if k not in times} == {
-        k: v for k, v in written.items() if k not in times
-    }
-
-
-async def test_an_update_replaces_the_record_and_finds_the_source_alive(
-    appointments: AppointmentRepository, make: Factory, session: AsyncSession
-) -> None:
-    run = await make.run()
-    create = await make.operation(run)
-    await appointments.upsert_from_operations([create.id])
-    await appointments.mark_source_deleted(run.owner_id, [create.archived_event_id], START)
-    owner = run.owner_id
-    before = [row.id for row in await appointments.list(owner, AppointmentFilter(START, START + DAY))]
-    later = await make.run(await session.get_one(ArchiveConfiguration, run.configuration_id))
-    create.state = OperationState.DONE
-    update = await make.operation(
-        later,
-        await session.get_one(ArchivedEvent, create.archived_event_id),
-        record=record(subject="Moved", categories=[]),
-    )
-    assert await appointments.upsert_from_operations([update.id]) == 1
-    session.expire_all()
-    after = await appointments.list(owner, AppointmentFilter(START, START + DAY))
-    assert [row.id for row in after] == before
-    assert (after[0].subject, after[0].categories, after[0].source_deleted_at) == ("Moved", [], None)
-
-
-async def test_an_operation_without_a_record_records_nothing(
-    appointments: AppointmentRepository, make: Factory
-) -> None:
-    operation = await make.operation(record=None)
-    assert await appointments.upsert_from_operations([operation.id]) == 0
-    assert await appointments.upsert_from_operations([]) == 0
 
 
 async def test_both_versions_of_an_update_are_told(

@@ -105,7 +105,6 @@ class TestClaim:
         assert await stranger.problems(run.id, 10) == []
         assert await stranger.remaining(run.id, OperationState.PLANNED) == 0
         assert await stranger.open_keys(uuid.uuid4()) == frozenset()
-        assert await stranger.record([{"id": str(sent.id), "state": "done"}], START) == 0
         await stranger.unsend([sent.id])
         await stranger.restart_sending(sent.id, later, later)
         await stranger.rematch(sent.id, "stolen")
@@ -207,43 +206,8 @@ class TestSettling:
         assert _ids(await operations.claim(run.id, START, 20, PLENTY)) == [operation.id]
 
 
-class TestRecord:
-    """Answers are written down once, for what is still open."""
-
-    async def test_each_answer_leaves_what_its_state_needs(
-        self, operations: ArchiveOperationRepository, make: Factory, run: ArchiveRun, session: AsyncSession
-    ) -> None:
-        states = ("done", "failed", "conflict", "planned")
-        made = {state: await make.operation(run) for state in states}
-        await operations.claim(run.id, START, 20, PLENTY)
-        rows = [
-            {"id": str(row.id), "state": state, "code": "ErrorX" if state == "failed" else None}
-            for state, row in made.items()
-        ]
-        assert await operations.record(rows, START + MINUTE) == 4
-        for state, row in made.items():
-            await session.refresh(row)
-            assert row.state == state
-        ended = START + MINUTE
-        done, failed, conflict, planned = made.values()
-        assert (done.payload, done.record, done.finished_at) == (None, None, ended)
-        assert (failed.payload, failed.error_code, failed.finished_at) == (None, "ErrorX", ended)
-        # What failed or met an edit keeps what it meant to write, for a later restore.
-        assert failed.record is not None
-        assert conflict.record is not None
-        assert (planned.payload, planned.first_sent_at) == ({"subject": "Weekly"}, None)
-        assert planned.finished_at is None
-
-    async def test_an_answer_that_comes_after_the_end_changes_nothing(
-        self, operations: ArchiveOperationRepository, make: Factory, run: ArchiveRun, session: AsyncSession
-    ) -> None:
-        operation = await make.operation(run)
-        rows = [{"id": str(operation.id), "state": "done"}]
-        assert await operations.record(rows, START) == 0
-        await operations.claim(run.id, START, 20, PLENTY)
-        assert await operations.record(rows, START) == 1
-        assert await operations.record([{"id": str(operation.id), "state": "failed"}], START) == 0
-        assert (await _fresh(session, operation)).state == "done"
+class TestChange:
+    """What is planned is matched anew, or cancelled."""
 
     async def test_the_next_sending_matches_the_new_etag(
         self, operations: ArchiveOperationRepository, make: Factory, run: ArchiveRun

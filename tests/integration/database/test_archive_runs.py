@@ -75,7 +75,7 @@ async def test_a_scheduled_instant_leads_to_one_run_for_ever(
     assert await runs.add(_new(configuration, job_id=job.id, scheduled_for=START + DAY)) is not None
 
 
-async def test_nobody_reads_or_cancels_anothers_run(
+async def test_nobody_reads_anothers_run(
     runs: ArchiveRunRepository, configuration: ArchiveConfiguration, make: Factory
 ) -> None:
     run = await make.run(configuration)
@@ -85,11 +85,6 @@ async def test_nobody_reads_or_cancels_anothers_run(
     assert await runs.get(TENANT, run.id, stranger) is None
     assert await runs.get(stranger, run.id) is None
     assert await runs.of_configuration(stranger, configuration.id, None, 10) == []
-    assert await runs.request_cancel(stranger, run.id) is False
-    assert await runs.cancel_requested(run.owner_id, run.id) is False
-    assert await runs.request_cancel(TENANT, run.id) is True
-    assert await runs.cancel_requested(run.owner_id, run.id) is True
-    assert await runs.cancel_requested(stranger, run.id) is False
     assert await runs.next_queued(stranger, configuration.id) is None
 
 
@@ -143,7 +138,6 @@ async def test_a_run_ends_once(runs: ArchiveRunRepository, make: Factory, sessio
     run = await make.run(state=RunState.RUNNING)
     assert await runs.finish(run.id, RunState.COMPLETED_WITH_ERRORS, {"failed": 1}, START) is True
     assert await runs.finish(run.id, RunState.COMPLETED, {}, START + MINUTE) is False
-    assert await runs.request_cancel(TENANT, run.id) is False
     await session.refresh(run)
     assert (run.state, run.report, run.finished_at) == ("completed_with_errors", {"failed": 1}, START)
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.models import ArchiveConfiguration, ArchivedEvent, ArchiveRun
+from shared.database.models import ArchiveConfiguration
 from shared.database.repositories.archived_events import ArchivedEventRepository, MapRow
 from shared.domain.archived_event import ArchivedEventState
-from tests.support.factories import START, Factory, record
+from tests.support.factories import START, Factory
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -81,14 +81,12 @@ async def test_the_map_of_a_configuration_is_its_owners_alone(
     assert await stranger.by_ical_uids(["same"]) == []
     assert await stranger.in_window(START, START + DAY, 10) == []
     assert await stranger.pending_outside(START - DAY, START, START - DAY, 10) == []
-    operation = await make.operation(await make.run(configuration), mine)
     await stranger.set_state([mine.id], ArchivedEventState.REMOVED_BY_OWNER, START)
     await stranger.merge({"s:same": ("s:other", "revision")}, START)
     await stranger.separate(["s:same"], START)
     await stranger.set_present(["s:same"], START)
     await stranger.repoint(before, "s:stolen", "id", START, START)
     await stranger.take_over(before, before, START)
-    await stranger.apply_results([{"id": str(operation.id), "state": "removed"}], START)
     session.expire_all()
     assert await _row(events, "s:same") == before
 
@@ -226,59 +224,6 @@ async def test_every_copy_keeps_an_archive_key_of_its_own_through_two_succession
     assert [key for key, row in rows.items() if row.copy_id is not None] == ["s:3"]
     assert rows["s:3"].archive_key == first.archive_key
     assert [key for key, row in rows.items() if row.archive_key == first.archive_key] == ["s:3"]
-
-
-@pytest.fixture
-async def run(make: Factory, configuration: ArchiveConfiguration) -> ArchiveRun:
-    return await make.run(configuration)
-
-
-async def _operation(make: Factory, run: ArchiveRun, event: ArchivedEvent) -> str:
-    written = record(owning_start=(START + HOUR).isoformat())
-    return str((await make.operation(run, event, record=written, revision="new")).id)
-
-
-async def test_a_write_that_arrived_makes_the_copy_present(
-    events: ArchivedEventRepository, make: Factory, configuration: ArchiveConfiguration, run: ArchiveRun
-) -> None:
-    event = await make.archived_event(
-        configuration, source_key="s:a", state="creating", pending_since=START, **WITHOUT_COPY
-    )
-    operation = await _operation(make, run, event)
-    await events.apply_results([{"id": operation, "state": "done", "copy_id": "c", "etag": "e"}], START)
-    row = await _row(events, "s:a")
-    assert (row.state, row.copy_id, row.copy_etag, row.revision) == ("present", "c", "e", "new")
-    assert (row.start_at, row.pending_since) == (START + HOUR, None)
-
-
-async def test_a_copy_found_with_another_revision_is_known_by_that(
-    events: ArchivedEventRepository, make: Factory, configuration: ArchiveConfiguration, run: ArchiveRun
-) -> None:
-    event = await make.archived_event(configuration, source_key="s:a", copy_id="kept", copy_etag="kept")
-    operation = await _operation(make, run, event)
-    await events.apply_results([{"id": operation, "state": "done", "revision": "what it holds"}], START)
-    row = await _row(events, "s:a")
-    assert (row.copy_id, row.copy_etag, row.revision) == ("kept", "kept", "what it holds")
-
-
-async def test_a_failed_write_is_pending_since_its_first_failure_and_a_removed_copy_is_not_wanted(
-    events: ArchivedEventRepository, make: Factory, configuration: ArchiveConfiguration, run: ArchiveRun
-) -> None:
-    failing = await make.archived_event(configuration, source_key="s:fails")
-    removed = await make.archived_event(configuration, source_key="s:removed", pending_since=START)
-    fails = await _operation(make, run, failing)
-    gone = await _operation(make, run, removed)
-    before = await _row(events, "s:fails")
-    await events.apply_results(
-        [{"id": fails, "state": "failed"}, {"id": gone, "state": "removed"}], START + HOUR
-    )
-    await events.apply_results([{"id": fails, "state": "failed"}], START + DAY)
-    await events.apply_results([], START)
-    after = await _row(events, "s:fails")
-    assert after.pending_since == START + HOUR
-    assert (after.state, after.revision, after.start_at) == (before.state, before.revision, before.start_at)
-    out = await _row(events, "s:removed")
-    assert (out.state, out.pending_since) == (ArchivedEventState.REMOVED_BY_OWNER, None)
 
 
 async def test_states_are_set_by_id(
