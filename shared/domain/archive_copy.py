@@ -2,14 +2,14 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
 from shared.domain.modifications import Modification
-from shared.domain.source_event import EventType, SourceEvent
+from shared.domain.source_event import EventType, Person, SourceEvent
 from shared.domain.zones import find_zone, local_wall_time
 
 # Fixed for ever: copies already written are found by these ids (graph.md, Extended property).
@@ -170,8 +170,8 @@ def appointment_record(
         "sensitivity": event.sensitivity,
         "is_cancelled": event.is_cancelled,
         "is_declined": event.is_declined,
-        "organizer": _storable_fields(asdict(event.organizer)) if event.organizer else None,
-        "attendees": [_storable_fields(asdict(attendee)) for attendee in event.attendees],
+        "organizer": _person(event.organizer) if event.organizer else None,
+        "attendees": [_person(attendee) for attendee in event.attendees],
         "attachment_count": attachment_count,
         "ical_uid": event.ical_uid,
         "source_sensitivity": before.sensitivity,
@@ -251,5 +251,10 @@ def _storable(text: str) -> str:
     return text.replace("\x00", "") if "\x00" in text else text
 
 
-def _storable_fields(fields: dict[str, str]) -> dict[str, str]:
-    return {name: _storable(value) for name, value in fields.items()}
+def _person(person: Person) -> dict[str, str]:
+    return {
+        "name": _storable(person.name),
+        "address": _storable(person.address),
+        "kind": _storable(person.kind),
+        "response": _storable(person.response),
+    }

@@ -19,6 +19,7 @@ sees the other, and two runs never disagree about them.
 """
 
 _MINUTE = timedelta(minutes=1)
+_TOLERANCE_SECONDS = TOLERANCE.total_seconds()
 _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 
@@ -243,10 +244,11 @@ class _Edges:
 
     def remove(self, meeting: Meeting) -> None:
         for edges, instant in ((self._starts, meeting.start), (self._ends, meeting.end)):
-            slot = edges[_slot(instant)]
-            slot.discard(meeting.key)
-            if not slot:
-                del edges[_slot(instant)]
+            slot = _slot(instant)
+            keys = edges[slot]
+            keys.discard(meeting.key)
+            if not keys:
+                del edges[slot]
 
     def near(self, modification: Modification) -> set[str]:
         """Keys of the meetings with the right edge around the modification."""
@@ -259,7 +261,7 @@ class _Edges:
 
 
 def _slot(instant: datetime) -> int:
-    return int(instant.timestamp() // TOLERANCE.total_seconds())
+    return int(instant.timestamp() // _TOLERANCE_SECONDS)
 
 
 def _distance(meeting: Meeting, modification: Modification) -> timedelta | None:

@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from uuid import UUID
 
 
@@ -74,6 +75,8 @@ def source_key(event: SourceEvent) -> str:
     return f"o:{event.series_master_id}:{event.original_start:%Y-%m-%dT%H:%M:%SZ}"
 
 
+# A new event's is asked for its row in the map and for its copy.
+@lru_cache(maxsize=4096)
 def archive_key(configuration_id: UUID, key: str) -> str:
     """``ArchiveKey`` of the copy of a source key: lower-case hex SHA-256 (domain.md 2.6)."""
     return hashlib.sha256(f"{configuration_id}|{key}".encode()).hexdigest()

@@ -12,6 +12,7 @@ UTC_ZONE = ZoneInfo("UTC")
 # Graph's own spelling of UTC (dateTimeTimeZone); its sibling tzone://Microsoft/Custom names no zone at all.
 _GRAPH_UTC = "tzone://microsoft/utc"
 _SECOND = timedelta(seconds=1)
+_MINUTE = timedelta(minutes=1)
 
 
 def find_zone(name: str) -> ZoneInfo | None:
@@ -48,13 +49,11 @@ def local_wall_time(instant: datetime, zone: tzinfo) -> datetime | None:
     It does not where the clock shows the same time twice (the end of summer time), and where the
     offset has seconds (before standard time), which Graph does not know.
     """
+    if zone is UTC_ZONE:
+        return instant.astimezone(UTC).replace(tzinfo=None)
     local = instant.astimezone(zone)
     offset = local.utcoffset()
-    if (
-        offset is None
-        or offset % timedelta(minutes=1)
-        or local.replace(fold=1 - local.fold).utcoffset() != offset
-    ):
+    if offset is None or offset % _MINUTE or local.replace(fold=1 - local.fold).utcoffset() != offset:
         return None
     return local.replace(tzinfo=None, fold=0)
 

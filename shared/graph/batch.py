@@ -1,8 +1,7 @@
 """``$batch`` written and read by hand: the SDK's own does not work (graph.md section 2, Broken)."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -16,8 +15,7 @@ _CREATE_HEADERS = {"Content-Type": "application/json", "Prefer": IMMUTABLE_IDS}
 _SUCCESS = frozenset({200, 201, 204})
 
 
-@dataclass(frozen=True, slots=True)
-class SubResponse:
+class SubResponse(NamedTuple):
     """One response inside a batch; ``retry_after`` is in seconds, ``code`` is Graph's error code or empty."""
 
     status: int

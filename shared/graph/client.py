@@ -161,10 +161,10 @@ class GraphClient:
     async def post_batch(self, content: bytes, token: str, *, writes: int) -> BatchAnswer:
         """Post one $batch exactly once, with a token fetched before; the caller limits the time.
 
-        Goes round the SDK's adapter, which would repeat it after a claims challenge. Raises TRANSPORT_ERRORS.
+        Goes round the SDK's adapter, which would repeat it after a claims challenge, straight to the
+        transport: there are no redirects, cookies or sign-in flows to follow. Raises TRANSPORT_ERRORS.
         """
-        http = self._http_client()
-        request = http.build_request(
+        request = httpx.Request(
             "POST",
             f"{self.base_url}/$batch",
             content=content,
@@ -172,10 +172,16 @@ class GraphClient:
                 "Authorization": f"Bearer {token}",
                 "Content-Type": "application/json",
                 "Accept": "application/json",
+                "Accept-Encoding": "gzip, deflate",
             },
+            extensions={"timeout": self._timeout.as_dict()},
         )
         count_call(writes=writes)
-        response = await http.send(request)
+        response = await self._http_transport().handle_async_request(request)
+        try:
+            await response.aread()
+        finally:
+            await response.aclose()
         if response.status_code != 200:
             _log.warning(
                 "graph batch answered %d, request-id %s",
@@ -211,20 +217,26 @@ class GraphClient:
         self._http = self._transport = self._sdk = self._adapter = None
         await self.tokens.close()
 
+    @property
+    def _timeout(self) -> httpx.Timeout:
+        return httpx.Timeout(self.read_timeout, connect=_CONNECT_TIMEOUT, pool=_CONNECT_TIMEOUT)
+
     def _http_client(self) -> httpx.AsyncClient:
         if self._http is None:
+            self._http = httpx.AsyncClient(
+                transport=self._http_transport(), base_url=self.base_url, timeout=self._timeout
+            )
+        return self._http
+
+    def _http_transport(self) -> httpx.AsyncBaseTransport:
+        if self._transport is None:
             from httpx_aiohttp import AiohttpTransport
 
             # Plain http needs no certificates; a context without any trusts nobody.
             secure = self._origin[0] == "https"
             context = httpx.create_ssl_context() if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             self._transport = AiohttpTransport(verify=context, client=lambda: _session(context))
-            self._http = httpx.AsyncClient(
-                transport=self._transport,
-                base_url=self.base_url,
-                timeout=httpx.Timeout(self.read_timeout, connect=_CONNECT_TIMEOUT, pool=_CONNECT_TIMEOUT),
-            )
-        return self._http
+        return self._transport
 
 
 class _Borrowed(GraphClient):
@@ -254,6 +266,9 @@ class _Borrowed(GraphClient):
 
     def _http_client(self) -> httpx.AsyncClient:
         return self._owner._http_client()
+
+    def _http_transport(self) -> httpx.AsyncBaseTransport:
+        return self._owner._http_transport()
 
 
 def json_object(raw: bytes) -> dict[str, Any]:

@@ -1,19 +1,29 @@
 """The audit: one row for every state change, in the transaction that makes it (domain.md 7.1)."""
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import telemetry
 from shared.clock import Clock
-from shared.database.models import AuditEntry
 from shared.database.repositories.audit import AuditRepository
 from shared.domain.audit_values import separate
 from shared.services.person_keys import PersonKeys
 
 type Outcome = Literal["success", "failure"]
+
+
+class AuditFact(NamedTuple):
+    """One state change; ``changes`` and ``on_behalf_of`` as ``AuditWriter.record`` takes them."""
+
+    action: str
+    resource_type: str
+    resource_id: str
+    outcome: Outcome
+    changes: Mapping[str, Any]
+    on_behalf_of: UUID | None = None
 
 
 class AuditWriter:
@@ -44,27 +54,34 @@ class AuditWriter:
         redacted. Raises RuntimeError where no caller is bound (nothing may change without an actor), and
         Unavailable when the key is needed and the store of keys is away.
         """
+        fact = AuditFact(action, resource_type, resource_id, outcome, changes, on_behalf_of)
+        await self.record_all(session, [fact])
+
+    async def record_all(self, session: AsyncSession, facts: Sequence[AuditFact]) -> None:
+        """As ``record``, a row for each of the facts, in one statement."""
+        if facts:
+            await AuditRepository(session).add([await self._row(fact) for fact in facts])
+
+    async def _row(self, fact: AuditFact) -> dict[str, Any]:
         caller = telemetry.current_caller.get()
         if caller is None:
-            raise RuntimeError(f"{action}: no caller is bound")
+            raise RuntimeError(f"{fact.action}: no caller is bound")
         entry_id = uuid4()
-        await AuditRepository(session).add(
-            AuditEntry(
-                id=entry_id,
-                tenant_id=caller.tenant_id,
-                occurred_at=self._clock.now(),
-                actor=caller.actor,
-                on_behalf_of=on_behalf_of,
-                action=action,
-                resource_type=resource_type,
-                resource_id=resource_id,
-                outcome=outcome,
-                correlation_id=telemetry.correlation_id.get() or telemetry.new_correlation_id(),
-                parent_correlation_id=telemetry.parent_correlation_id.get(),
-                source_ip=telemetry.source_ip.get(),
-                changes=await self._protected(entry_id, changes, on_behalf_of),
-            )
-        )
+        return {
+            "id": entry_id,
+            "tenant_id": caller.tenant_id,
+            "occurred_at": self._clock.now(),
+            "actor": caller.actor,
+            "on_behalf_of": fact.on_behalf_of,
+            "action": fact.action,
+            "resource_type": fact.resource_type,
+            "resource_id": fact.resource_id,
+            "outcome": fact.outcome,
+            "correlation_id": telemetry.correlation_id.get() or telemetry.new_correlation_id(),
+            "parent_correlation_id": telemetry.parent_correlation_id.get(),
+            "source_ip": telemetry.source_ip.get(),
+            "changes": await self._protected(entry_id, fact.changes, fact.on_behalf_of),
+        }
 
     async def _protected(
         self, entry_id: UUID, changes: Mapping[str, Any], person: UUID | None

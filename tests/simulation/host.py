@@ -74,12 +74,11 @@ class SimulatedGraphClient(GraphClient):
             scope=settings.graph_scope,
             read_timeout=settings.graph_read_timeout,
         )
-        self._simulated = transport
+        self._transport = transport
 
-    def _http_client(self) -> httpx.AsyncClient:
-        if self._http is None:
-            self._http = httpx.AsyncClient(transport=self._simulated, base_url=self.base_url, timeout=3600.0)
-        return self._http
+    @property
+    def _timeout(self) -> httpx.Timeout:
+        return httpx.Timeout(3600.0)
 
 
 class WarmDatabase(Database):

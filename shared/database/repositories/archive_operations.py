@@ -1,9 +1,8 @@
 """Writes to the archive calendar: planned, sent, done (design.md, Archive)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
@@ -175,8 +174,7 @@ _PROBLEMS = text("""
 """)
 
 
-@dataclass(frozen=True, slots=True)
-class ClaimedOperation:
+class ClaimedOperation(NamedTuple):
     """An operation marked sent: ``payload`` is the exact request body as JSON text."""
 
     id: UUID
@@ -194,11 +192,10 @@ class ClaimedOperation:
     copy_id: str | None
 
     @classmethod
-    def of(cls, row: RowMapping) -> "ClaimedOperation":
-        """The row as read."""
-        values = {key: value for key, value in row.items() if key != "position"}
-        values["action"] = OperationAction(values["action"])
-        return cls(**values)
+    def of(cls, row: Sequence[Any]) -> "ClaimedOperation":
+        """The columns as read, in the order of the fields."""
+        as_read = cls._make(row)
+        return as_read._replace(action=OperationAction(as_read.action))
 
 
 class ArchiveOperationRepository:
@@ -293,15 +290,14 @@ class ArchiveOperationRepository:
 
     async def _claim(self, statement: Any, **parameters: Any) -> list[ClaimedOperation]:
         result = await self._session.execute(statement, self._scope | parameters)
-        rows = sorted(result.mappings(), key=lambda row: (row["position"], row["id"]))
-        return [ClaimedOperation.of(row) for row in rows]
+        return [ClaimedOperation.of(columns) for _, *columns in sorted(result, key=lambda row: row[:2])]
 
     async def forgotten(self, remembered_since: datetime, count: int) -> list[ClaimedOperation]:
         """Open operations so old that Graph may have forgotten their transactionId, oldest first."""
         result = await self._session.execute(
             _FORGOTTEN, self._scope | {"remembered_since": remembered_since, "count": count}
         )
-        return [ClaimedOperation.of(row) for row in result.mappings()]
+        return [ClaimedOperation.of(row) for row in result]
 
     async def sent(self) -> int:
         """How many operations of the configuration are open with an unknown effect."""

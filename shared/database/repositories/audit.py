@@ -1,13 +1,17 @@
 """The audit: append-only (domain.md 7.1)."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, insert, select
 
-from shared.database.models import AuditEntry
+from shared.database.models import AuditEntry, Base
 from shared.database.repositories.base import Keyset, Repository, page
+
+_INSERT = insert(Base.metadata.tables[AuditEntry.__tablename__])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,9 +32,9 @@ class AuditFilter:
 class AuditRepository(Repository):
     """The ``audit_entries`` table: rows are added and read, never changed."""
 
-    async def add(self, entry: AuditEntry) -> None:
-        """Add a row; it is written with the transaction's other rows, in one statement for many."""
-        self._session.add(entry)
+    async def add(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Add rows that name the same columns: without the cost of objects that nobody will read."""
+        await self._session.execute(_INSERT, rows)
 
     async def search(
         self, tenant_id: UUID, filters: AuditFilter, after: Keyset | None, limit: int

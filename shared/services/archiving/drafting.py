@@ -77,7 +77,6 @@ class OperationDrafter:
         """Enter events seen for the first time: their key and their copy's key are fixed now (2.3)."""
         rows = [
             {
-                "id": str(uuid4()),
                 "source_key": key,
                 "archive_key": archive_key(self._context.configuration_id, key),
                 "source_id": event.id,

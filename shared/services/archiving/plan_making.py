@@ -2,7 +2,7 @@
 
 from contextlib import aclosing
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -26,6 +26,8 @@ from shared.services.archiving.plan_turn import PlanTurn
 
 RETRY_FAILED_FOR = timedelta(days=30)
 _CHUNK = 200
+# Of the rows that no page showed the keys come first: nearly always there are none.
+_KEYS = 1000
 _WAITING = (Action.CONSUME, Action.LEAVE_OUT, Action.FLAG)
 
 
@@ -210,15 +212,17 @@ class PlanMaking:
 
     async def _vanished(self) -> None:
         """Rows of the window that no page showed: gone, or moved (domain.md 2.4)."""
-        after: MapRow | None = None
+        window = self._context.window
+        after: tuple[datetime, str] | None = None
         while True:
             async with self._turn.session() as session:
-                rows = await self._context.archived_events(session).in_window(
-                    self._context.window.start, self._context.window.end, _CHUNK, after
+                rows = await self._context.archived_events(session).keys_in_window(
+                    window.start, window.end, _KEYS, after
                 )
-            unseen = [row.source_key for row in rows if not self._planner.has_seen(row.source_key)]
-            await self._decide_by_id(unseen)
-            if len(rows) < _CHUNK:
+            unseen = [key for _, key in rows if not self._planner.has_seen(key)]
+            for first in range(0, len(unseen), _CHUNK):
+                await self._decide_by_id(unseen[first : first + _CHUNK])
+            if len(rows) < _KEYS:
                 return
             after = rows[-1]
 

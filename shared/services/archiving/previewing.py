@@ -167,8 +167,8 @@ class _Reading:
         while True:
             async with self._ports.database.session() as session:
                 archived_events: ArchivedEventRepository = self._context.archived_events(session)
-                rows = await archived_events.in_window(window.start, window.end, _CHUNK, after)
-            unseen += sum(not self._planner.has_seen(row.source_key) for row in rows)
+                rows = await archived_events.keys_in_window(window.start, window.end, _CHUNK, after)
+            unseen += sum(not self._planner.has_seen(key) for _, key in rows)
             if len(rows) < _CHUNK:
                 return unseen
             after = rows[-1]

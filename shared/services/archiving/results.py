@@ -1,9 +1,8 @@
 """What became of an operation, and writing it down in one transaction."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
@@ -17,12 +16,12 @@ from shared.domain.archive_run import OperationAction, OperationState
 from shared.domain.revision import is_edited
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.lease import HeldLease, LeaseLost
+from shared.services.audit import AuditFact, Outcome
 
 _KNOWN_TO_THE_MAP = (OperationState.DONE, OperationState.FAILED, OperationState.CONFLICT)
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """The new state of one operation. ``removed`` marks a copy the owner deleted (design.md, Updating).
 
     ``revision`` is set where the copy was found to hold another revision than the operation meant.
@@ -166,37 +165,30 @@ class ResultRecorder:
         results: Sequence[Result],
         versions: dict[UUID, tuple[dict[str, Any], dict[str, Any]]],
     ) -> None:
-        audit = self._ports.audit
+        owner = self._context.owner_id
         by_state: dict[str, list[str]] = {}
         for result in results:
             by_state.setdefault(str(result.state), []).append(str(result.operation.id))
-        await audit.record(
-            session,
-            action="archive_run.batch",
-            resource_type="archive_run",
-            resource_id=str(self._context.run_id),
-            outcome="failure" if str(OperationState.FAILED) in by_state else "success",
-            changes={"operations": by_state},
-            on_behalf_of=self._context.owner_id,
+        outcome: Outcome = "failure" if str(OperationState.FAILED) in by_state else "success"
+        batch = AuditFact(
+            "archive_run.batch",
+            "archive_run",
+            str(self._context.run_id),
+            outcome,
+            {"operations": by_state},
+            owner,
         )
-        for result in results:
-            if result.replaced is not None:
-                await audit.record(
-                    session,
-                    action="appointment.owner_edit_replaced",
-                    resource_type="archive_operation",
-                    resource_id=str(result.operation.id),
-                    outcome="success",
-                    changes={"before": result.replaced},
-                    on_behalf_of=self._context.owner_id,
-                )
-        for operation_id, (before, after) in versions.items():
-            await audit.record(
-                session,
-                action="appointment.updated",
-                resource_type="archive_operation",
-                resource_id=str(operation_id),
-                outcome="success",
-                changes={"before": before, "after": after},
-                on_behalf_of=self._context.owner_id,
-            )
+        replaced = [
+            _fact("appointment.owner_edit_replaced", result.operation.id, {"before": result.replaced}, owner)
+            for result in results
+            if result.replaced is not None
+        ]
+        updated = [
+            _fact("appointment.updated", operation_id, {"before": before, "after": after}, owner)
+            for operation_id, (before, after) in versions.items()
+        ]
+        await self._ports.audit.record_all(session, [batch, *replaced, *updated])
+
+
+def _fact(action: str, operation_id: UUID, changes: Mapping[str, Any], owner_id: UUID) -> AuditFact:
+    return AuditFact(action, "archive_operation", str(operation_id), "success", changes, owner_id)

@@ -35,7 +35,6 @@ def stranger(session: AsyncSession, configuration: ArchiveConfiguration) -> Arch
 
 def _new(key: str, **columns: Any) -> dict[str, Any]:
     defaults = {
-        "id": str(uuid.uuid4()),
         "source_key": key,
         "archive_key": f"archive of {key}",
         "source_id": f"id of {key}",
@@ -79,7 +78,7 @@ async def test_the_map_of_a_configuration_is_its_owners_alone(
     assert [row.id for row in await events.by_ical_uids(["same"])] == [mine.id]
     assert await stranger.by_keys(["s:same"]) == {}
     assert await stranger.by_ical_uids(["same"]) == []
-    assert await stranger.in_window(START, START + DAY, 10) == []
+    assert await stranger.keys_in_window(START, START + DAY, 10) == []
     assert await stranger.pending_outside(START - DAY, START, START - DAY, 10) == []
     await stranger.set_state([mine.id], ArchivedEventState.REMOVED_BY_OWNER, START)
     await stranger.merge({"s:same": ("s:other", "revision")}, START)
@@ -103,9 +102,9 @@ async def test_the_window_shows_living_rows_in_pages_in_the_order_of_the_calenda
     await at("s:4", HOUR, "creating")
     for state in ("source_deleted", "removed_by_owner"):
         await at(f"s:{state}", HOUR, state)
-    first = await events.in_window(START, START + DAY, 3)
-    rest = await events.in_window(START, START + DAY, 3, first[-1])
-    assert [row.source_key for row in (*first, *rest)] == ["s:1", "s:3", "s:4", "s:2"]
+    first = await events.keys_in_window(START, START + DAY, 3)
+    rest = await events.keys_in_window(START, START + DAY, 3, first[-1])
+    assert [key for _, key in (*first, *rest)] == ["s:1", "s:3", "s:4", "s:2"]
 
 
 async def test_failed_writes_outside_the_window_are_tried_again_for_a_while(
