@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from shared.services.configuration_changes import ConfigurationChanges
     from shared.services.overlap_settling import OverlapSettling
     from shared.services.overlaps import OverlapService
-    from shared.services.run_progress import RunProgress
     from shared.services.verifying.restoring import CopyRestoring
     from shared.services.verifying.scheduling import VerificationSchedule
     from shared.services.verifying.service import VerificationService
@@ -64,13 +63,6 @@ class ArchivingParts(Foundations):
         from shared.services.archive_runs import ArchiveRunService
 
         return ArchiveRunService(self.database, self.clock, self.audit_writer)
-
-    @cached_property
-    def run_progress(self) -> "RunProgress":
-        """How far runs are."""
-        from shared.services.run_progress import RunProgress
-
-        return RunProgress(self.database)
 
     @cached_property
     def archive_previews(self) -> "Previewer":

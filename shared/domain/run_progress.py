@@ -1,9 +1,13 @@
 """How far a run is, in whole percent that never goes down."""
 
+from datetime import timedelta
 from enum import StrEnum
 
 #: Where planning ends and writing begins, where writing ends; the rest is settling and the report.
 PLANNING_BEGINS, WRITING_BEGINS, WRITING_ENDS, FINISHING = 2, 20, 95, 98
+
+#: Between two looks at a run: whoever waits longer is told late, whoever waits less only costs.
+SHORTEST_PAUSE, LONGEST_PAUSE = 1, 30
 
 
 class RunStep(StrEnum):
@@ -27,3 +31,11 @@ def applying_percent(planned: int, done: int) -> int:
     if planned <= 0:
         return WRITING_ENDS
     return WRITING_BEGINS + (WRITING_ENDS - WRITING_BEGINS) * min(max(done, 0), planned) // planned
+
+
+def ask_again_seconds(elapsed: timedelta, percent: int) -> int:
+    """When to look at a run again that came to ``percent`` in ``elapsed``: after half of what may be left."""
+    if percent <= 0:
+        return SHORTEST_PAUSE
+    left = elapsed.total_seconds() * (100 - percent) / percent
+    return min(max(round(left / 2), SHORTEST_PAUSE), LONGEST_PAUSE)

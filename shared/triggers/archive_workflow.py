@@ -19,8 +19,6 @@ from shared.domain.archive_run import RunMode
 from shared.domain.run_progress import (
     FINISHING,
     PLANNING_BEGINS,
-    WRITING_BEGINS,
-    RunStep,
     applying_percent,
 )
 
@@ -152,10 +150,7 @@ def _wait_until(ctx: OrchestrationContext, instant: str | None) -> Generator[Any
 @blueprint.activity_trigger(input_name="run")
 async def begin_archive_run(run: str) -> dict[str, Any]:
     """Make the run the running one; ``mine`` is false where it waits for another or is over."""
-    app = get_application()
-    begun = await app.archiving.begin(UUID(run))
-    if begun.mine:
-        await app.run_progress.enter(UUID(run), RunStep.SETTLING, 0)
+    begun = await get_application().archiving.begin(UUID(run))
     return {"mine": begun.mine, "correlation_id": begun.correlation_id}
 
 
@@ -174,9 +169,7 @@ async def plan_archive_run(run: str) -> dict[str, Any]:
     """Plan the run; returns the counts."""
     app, run_id = get_application(), UUID(run)
     archiving = app.archiving
-    await app.run_progress.enter(run_id, RunStep.PLANNING, PLANNING_BEGINS)
-    async with archiving.acting_for(run_id):
-        mode = await archiving.mode_of(run_id)
+    async with archiving.acting_for(run_id) as mode:
         if mode is RunMode.PUT_BACK:
             plan = await app.copy_restoring.plan(run_id)
         elif mode is RunMode.EDIT:
@@ -184,7 +177,6 @@ async def plan_archive_run(run: str) -> dict[str, Any]:
         else:
             plan = await archiving.plan(run_id)
         counts = asdict(plan)
-        await app.run_progress.enter(run_id, RunStep.APPLYING, WRITING_BEGINS)
         _log_step("planned", run, **counts)
     return counts
 

@@ -90,25 +90,26 @@ class System:
         )
         return answer.headers["Location"], time.time()
 
-    async def run_of(self, status_url: str) -> dict[str, Any]:
-        """The run as it stands."""
-        run: dict[str, Any] = (await self.api.request("GET", status_url)).json()
-        return run
+    async def finished(
+        self, status_url: str, seconds: float = 300, poll: float | None = 0.2
+    ) -> dict[str, Any]:
+        """The run once it is over, asked for as often as said, or (None) as often as the API wants it.
 
-    async def finished(self, status_url: str, seconds: float = 300, poll: float = 0.2) -> dict[str, Any]:
-        """The run once it is over. Raises TimeoutError."""
+        Raises TimeoutError.
+        """
         async with asyncio.timeout(seconds):
             while True:
-                run = await self.run_of(status_url)
+                answer = await self.api.request("GET", status_url)
+                run: dict[str, Any] = answer.json()
                 if run["state"] in _TERMINAL:
                     return run
-                await asyncio.sleep(poll)
+                await asyncio.sleep(float(answer.headers["Retry-After"]) if poll is None else poll)
 
     async def archive(self, archive: Archive) -> tuple[dict[str, Any], float]:
         """Request a run and follow it; the run and the seconds from the 202 to the end of its row."""
         status_url, accepted = await self.start_run(archive)
-        # Asking costs the host CPU that a benchmark would count: ask as seldom as a patient client does.
-        run = await self.finished(status_url, poll=1.0)
+        # Asking costs the host CPU that a benchmark would count.
+        run = await self.finished(status_url, poll=None)
         return run, datetime.fromisoformat(run["finished_at"]).timestamp() - accepted
 
     async def copies(self, archive: Archive) -> Counter[str]:

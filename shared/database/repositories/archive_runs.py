@@ -5,27 +5,32 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import case, func, select, text, tuple_, update
+from sqlalchemy import bindparam, case, func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models import ArchiveRun
 from shared.domain.archive_run import RunKind, RunState
-from shared.domain.run_progress import WRITING_BEGINS, WRITING_ENDS, RunStep
+from shared.domain.run_progress import PLANNING_BEGINS, WRITING_BEGINS, WRITING_ENDS, RunStep
 
 _OPEN = (RunState.QUEUED, RunState.RUNNING)
 _PROMOTION = case({kind: place for place, kind in enumerate(RunKind)}, value=ArchiveRun.kind)
+# Every step of a run begins with it: written once, since writing a statement costs as much as running it.
+_BY_ID = select(ArchiveRun).where(ArchiveRun.id == bindparam("run"))
+_LOCKED_BY_ID = _BY_ID.with_for_update()
 # Claimants of one configuration take turns, each with a snapshot of its own, instead of failing on the index.
 _TURN = text("SELECT pg_advisory_xact_lock(hashtextextended(CAST(:configuration AS text), 1))")
 _BEGIN = text("""
-    UPDATE archive_runs SET state = 'running', started_at = COALESCE(started_at, :now)
+    UPDATE archive_runs SET state = 'running', started_at = COALESCE(started_at, :now),
+           step = COALESCE(step, 'settling')
      WHERE id = :run AND state IN ('queued', 'running')
        AND NOT EXISTS (SELECT 1 FROM archive_runs other WHERE other.configuration_id = :configuration
                         AND other.state = 'running' AND other.id <> :run)
     RETURNING id
 """)
 _BEGIN_PLAN = text("""
-    UPDATE archive_runs SET plan_attempt = plan_attempt + 1
+    UPDATE archive_runs SET plan_attempt = plan_attempt + 1, step = 'planning',
+           progress = GREATEST(progress, :begins)
      WHERE id = :run AND state IN ('queued', 'running') AND planned_at IS NULL
     RETURNING plan_attempt
 """)
@@ -95,10 +100,8 @@ class ArchiveRunRepository:
 
     async def get_unscoped(self, run_id: UUID, *, lock: bool = False) -> ArchiveRun | None:
         """The run by id alone, for the workflow that drives it."""
-        statement = select(ArchiveRun).where(ArchiveRun.id == run_id)
-        if lock:
-            statement = statement.with_for_update()
-        return (await self._session.execute(statement)).scalar_one_or_none()
+        statement = _LOCKED_BY_ID if lock else _BY_ID
+        return (await self._session.execute(statement, {"run": run_id})).scalar_one_or_none()
 
     async def of_configuration(
         self,
@@ -142,7 +145,10 @@ class ArchiveRunRepository:
         return (await self._session.execute(statement)).scalar_one_or_none()
 
     async def begin(self, run: ArchiveRun, now: datetime) -> bool:
-        """Make the run the running one of its configuration; False while another one runs or it is over."""
+        """Make the run the running one of its configuration; False while another one runs or it is over.
+
+        It settles what is open first.
+        """
         await self._session.execute(_TURN, {"configuration": str(run.configuration_id)})
         result = await self._session.execute(
             _BEGIN, {"run": run.id, "configuration": run.configuration_id, "now": now}
@@ -150,8 +156,13 @@ class ArchiveRunRepository:
         return result.one_or_none() is not None
 
     async def begin_plan(self, run_id: UUID) -> int | None:
-        """The number of a new attempt at planning, which supersedes all earlier ones; None if none is due."""
-        return (await self._session.execute(_BEGIN_PLAN, {"run": run_id})).scalar_one_or_none()
+        """The number of a new attempt at planning, which supersedes all earlier ones; None if none is due.
+
+        The run is planning from now on.
+        """
+        return (
+            await self._session.execute(_BEGIN_PLAN, {"run": run_id, "begins": PLANNING_BEGINS})
+        ).scalar_one_or_none()
 
     async def hold_plan(self, run_id: UUID, attempt: int) -> bool:
         """Lock the run until the transaction ends; False when it is over or to stop, or was superseded."""
@@ -182,11 +193,16 @@ class ArchiveRunRepository:
         return [(row.begins, row.ends) for row in rows]
 
     async def set_planned(self, run_id: UUID, plan: dict[str, Any], now: datetime) -> None:
-        """The plan is complete; its counts are kept."""
+        """The plan is complete: its counts are kept, and writing begins."""
         await self._session.execute(
             update(ArchiveRun)
             .where(ArchiveRun.id == run_id, ArchiveRun.planned_at.is_(None))
-            .values(plan=plan, planned_at=now)
+            .values(
+                plan=plan,
+                planned_at=now,
+                step=RunStep.APPLYING,
+                progress=func.greatest(ArchiveRun.progress, WRITING_BEGINS),
+            )
         )
 
     async def finish(self, run_id: UUID, state: RunState, report: dict[str, Any], now: datetime) -> bool:

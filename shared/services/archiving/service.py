@@ -20,6 +20,7 @@ from shared.database.repositories.jobs import JobRepository
 from shared.domain import schedule
 from shared.domain.archive_run import OperationAction, OperationState, RunKind, RunMode, RunState
 from shared.domain.caller import Caller
+from shared.domain.run_progress import ask_again_seconds
 from shared.domain.window import Window
 from shared.errors import AdminAssistantError, Conflict, FieldError, NotFound, RunInProgress, ValidationFailed
 from shared.services.access import Access
@@ -49,6 +50,15 @@ class RunView:
     run: ArchiveRun
     counts: dict[tuple[OperationAction, OperationState], int]
     problems: list[dict[str, Any]]
+    seen_at: datetime
+
+    @property
+    def ask_again_seconds(self) -> int | None:
+        """When it is worth asking again; None for a run that is over."""
+        if self.run.finished_at is not None:
+            return None
+        since = self.run.started_at or self.seen_at
+        return ask_again_seconds(self.seen_at - since, self.run.progress)
 
     @property
     def planned(self) -> int:
@@ -137,14 +147,17 @@ class ArchivingService:
 
     async def get_run(self, caller: Caller, run_id: UUID) -> RunView:
         """A run the caller may see. Raises NotFound."""
-        async with self._ports.database.session() as session:
+        async with self._ports.database.reading() as session:
             access = await Access.of(session, caller)
             run = await ArchiveRunRepository(session).get(caller.tenant_id, run_id, access.readable_owner)
             if run is None:
                 raise NotFound(f"archive run {run_id} does not exist")
             operations = ArchiveOperationRepository(session, run.owner_id, run.configuration_id)
             return RunView(
-                run, await operations.counts(run_id), await operations.problems(run_id, MAX_PROBLEMS)
+                run,
+                await operations.counts(run_id),
+                await operations.problems(run_id, MAX_PROBLEMS),
+                self._ports.clock.now(),
             )
 
     async def begin(self, run_id: UUID) -> BegunRun:
@@ -158,23 +171,18 @@ class ArchivingService:
             return BegunRun(mine, run.correlation_id)
 
     @asynccontextmanager
-    async def acting_for(self, run_id: UUID) -> AsyncIterator[None]:
-        """Act with the correlation of the run, in the name of whoever asked for it. Raises NotFound."""
-        async with self._ports.database.session() as session:
+    async def acting_for(self, run_id: UUID) -> AsyncIterator[RunMode]:
+        """Act with the correlation of the run, in the name of whoever asked for it; yields its mode.
+
+        Raises NotFound.
+        """
+        async with self._ports.database.reading() as session:
             run = await ArchiveRunRepository(session).get_unscoped(run_id)
         if run is None:
             raise NotFound(f"archive run {run_id} does not exist")
         caller = Caller(run.tenant_id, None, run.requested_by, frozenset(), app_only=True)
         with telemetry.bind(caller=caller, correlation=run.correlation_id):
-            yield
-
-    async def mode_of(self, run_id: UUID) -> RunMode:
-        """What kind of work the run does. Raises NotFound."""
-        async with self._ports.database.session() as session:
-            run = await ArchiveRunRepository(session).get_unscoped(run_id)
-        if run is None:
-            raise NotFound(f"archive run {run_id} does not exist")
-        return RunMode(run.mode)
+            yield RunMode(run.mode)
 
     async def settle(self, run_id: UUID, attempt: int) -> SettleProgress:
         """See Settler.settle."""

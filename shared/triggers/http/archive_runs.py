@@ -65,7 +65,7 @@ async def get_archive_run(request: Request[NoBody, NoQuery]) -> Reply[ArchiveRun
     resource = ArchiveRunResource.of(
         view.run, writes_planned=view.planned, writes_done=view.done, problems=view.problems
     )
-    return Reply(resource, retry_after=None if view.run.finished_at else 1)
+    return Reply(resource, retry_after=view.ask_again_seconds)
 
 
 @endpoint(
