@@ -152,11 +152,8 @@ class PlanPipeline:
             return
         self._overlaps.add(event.interval)
         self._overlapping[event.key] = event
-        if self._policies.overlap_policy is OverlapPolicy.KEEP_ALL:
-            if binding_drop(event):
-                yield leave_out(event.key, event.revision, candidate.known, LeftOut.RESOLUTION)
-            else:
-                yield self._archive(event)
+        if self._policies.overlap_policy is OverlapPolicy.KEEP_ALL and not binding_drop(event):
+            yield self._archive(event)
 
     def _purpose(self, candidate: Candidate) -> LeftOut | None:
         """Why the purpose leaves the event out; what is archived stays archived (domain.md 2.5)."""
@@ -185,17 +182,19 @@ class PlanPipeline:
     def _grouped(self, events: list[TimedEvent]) -> Iterator[Decision]:
         """A complete component of overlapping events, or one event that overlaps nothing."""
         keep_all = self._policies.overlap_policy is OverlapPolicy.KEEP_ALL
+        # Under keep_all only what a resolution may leave out waits for its group: is it still the same?
+        waiting = {event.key for event in events if not keep_all or binding_drop(event)}
         if len(events) == 1:
-            if not keep_all:
+            if waiting:
                 yield self._archive(events[0])
             return
         group = judge(events, self._policies.overlap_policy, (self._read_start, self._read_end))
         self._record(group)
-        if keep_all:
-            return
         reason = LeftOut.RESOLUTION if group.status is GroupStatus.SETTLED else LeftOut.OVERLAP_RULE
         for event, member in zip(events, group.members, strict=True):
             known = event.candidate.known
+            if event.key not in waiting:
+                continue
             if member.verdict is Verdict.FLAGGED:
                 yield _with_times(flag(event.key, event.revision, known, group.label), event)
             elif member.verdict is Verdict.DROPPED and not member.archived:

@@ -152,6 +152,18 @@ def test_a_changed_or_new_member_reopens_the_group() -> None:
     assert joined.groups[0].reopened
 
 
+def test_where_all_is_kept_a_reopened_group_leaves_nothing_out() -> None:
+    """A drop that was settled and never carried out binds no more: once left out, once archived it was."""
+    one, two = twins()
+    overlaps = settled([one, two], "b")
+    third = make_event("c", NOON + timedelta(minutes=45), subject="Three")
+    joined = planned(one, two, third, overlaps=overlaps, policies=KEEP_ALL)
+    assert actions(joined) == {"a": "create", "b": "create", "c": "create"}
+    assert (joined.groups[0].status, joined.groups[0].reopened) == (GroupStatus.RECORDED, True)
+    alone = planned(one, overlaps=overlaps, policies=KEEP_ALL)
+    assert actions(alone) == {"a": "create"}
+
+
 def test_two_stored_groups_that_meet_become_the_older_one() -> None:
     one, two = twins()
     older = OPENED - timedelta(days=1)
