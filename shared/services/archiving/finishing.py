@@ -103,19 +103,19 @@ class Finisher:
         locked = report.locked + sum(
             count for (_, end), count in margins.items() if end is OperationState.LOCKED
         )
-        ended = EndedRun(
-            state,
-            report,
-            run.requested_by,
-            plan.new_category_issues,
-            # Asked only where anything was locked: a change that stays locked is told once.
-            await PeriodLockRepository(session).newly_locked(context.owner_id, run.id) if locked else 0,
-            job,
+        # A change that stays locked is told once.
+        locks = PeriodLockRepository(session)
+        new_locked = await locks.newly_locked(context.owner_id, run.id) if locked else 0
+        new_issues = plan.new_category_issues
+        await self._tell(
+            session, context, EndedRun(state, report, run.requested_by, new_issues, new_locked, job), now
         )
+        return state
+
+    async def _tell(self, session: AsyncSession, context: RunContext, ended: EndedRun, now: datetime) -> None:
         recipient = Recipient(context.tenant_id, context.owner_id)
         told = [(recipient, notice) for notice in notices_of(context, ended)]
         await NotificationRepository(session).tell(told, now)
-        return state
 
     async def _judge_job(
         self, session: AsyncSession, context: RunContext, *, failed: bool, gone: bool
