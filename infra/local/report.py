@@ -1,7 +1,7 @@
 """The report of ``./dev run``: one JSON object for programs, a table for people."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from infra.local.outcome import ArchiveOutcome
@@ -11,8 +11,13 @@ _ALWAYS = ("source", "archived", "unchanged", "updated", "merged", "failed", "mi
 _COST = {"graph_requests": "requests", "round_trips": "round trips", "seconds": "seconds"}
 
 
-def as_json(outcomes: Sequence[ArchiveOutcome], calendars: Sequence[dict[str, Any]] = ()) -> str:
-    """One JSON object: ``mailboxes`` by address, ``configurations`` and, if files were given, ``calendars``.
+def as_json(
+    outcomes: Sequence[ArchiveOutcome],
+    calendars: Sequence[dict[str, Any]] = (),
+    told: Mapping[str, int] | None = None,
+) -> str:
+    """One JSON object: ``mailboxes`` by address, ``configurations``, ``notifications`` by class if they were
+    looked at and, if files were given, ``calendars``.
 
     The counts of a mailbox are those of its configurations added up: each archives the same calendar.
     """
@@ -34,6 +39,8 @@ def as_json(outcomes: Sequence[ArchiveOutcome], calendars: Sequence[dict[str, An
             for outcome in outcomes
         ],
     }
+    if told is not None:
+        report["notifications"] = dict(told)
     if calendars:
         report["calendars"] = list(calendars)
     return json.dumps(report, ensure_ascii=False)
@@ -78,6 +85,12 @@ def _beside(outcomes: Sequence[ArchiveOutcome]) -> list[str]:
         if (backfill := outcome.about["backfill"])
     ]
     return [table(header, rows, left=2), *(["\n".join(lines)] if lines else [])]
+
+
+def notifications(told: Mapping[str, int]) -> str:
+    """One line: how many notifications of each class people have."""
+    classes = [f"{count} {name.replace('_', ' ')}" for name, count in told.items()]
+    return f"Notifications: {', '.join(classes) or 'none'}."
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:

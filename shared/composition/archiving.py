@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from shared.services.archiving.service import ArchivingService
     from shared.services.backfilling import BackfillService
     from shared.services.configuration_changes import ConfigurationChanges
+    from shared.services.notifications.reading import NotificationService
+    from shared.services.notifications.reminding import OverlapReminders
     from shared.services.overlap_settling import OverlapSettling
     from shared.services.overlaps import OverlapService
     from shared.services.verifying.restoring import CopyRestoring
@@ -98,6 +100,20 @@ class ArchivingParts(Foundations):
         from shared.services.overlap_settling import OverlapSettling
 
         return OverlapSettling(self.archiving_ports)
+
+    @cached_property
+    def notifications(self) -> "NotificationService":
+        """What people were told."""
+        from shared.services.notifications.reading import NotificationService
+
+        return NotificationService(self.database, self.clock, self.audit_writer)
+
+    @cached_property
+    def overlap_reminders(self) -> "OverlapReminders":
+        """Reminders of overlaps that wait."""
+        from shared.services.notifications.reminding import OverlapReminders
+
+        return OverlapReminders(self.database, self.clock, self.audit_writer)
 
     @cached_property
     def backfills(self) -> "BackfillService":

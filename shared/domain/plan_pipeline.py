@@ -34,7 +34,10 @@ _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(slots=True)
 class PlanFindings:
-    """Counts beside the decisions, over the events of the window (domain.md 2.13)."""
+    """Counts beside the decisions, over the events of the window (domain.md 2.13).
+
+    ``new_category_issues`` are those of events that the map does not know as they are.
+    """
 
     overlaps_resolved: int = 0
     overlaps_flagged: int = 0
@@ -42,6 +45,7 @@ class PlanFindings:
     modifications_applied: int = 0
     orphan_modifications: int = 0
     category_issues: int = 0
+    new_category_issues: int = 0
 
 
 class PlanPipeline:
@@ -142,7 +146,10 @@ class PlanPipeline:
     def _timed(self, candidate: Candidate, event: TimedEvent) -> Iterator[Decision]:
         """After the modifications: purpose, then overlaps where any are possible."""
         facts = candidate.facts
-        self.findings.category_issues += candidate.owned and facts.categories.needs_attention
+        if candidate.owned and facts.categories.needs_attention:
+            known = candidate.known
+            self.findings.category_issues += 1
+            self.findings.new_category_issues += known is None or known.revision != event.revision
         reason = self._purpose(candidate)
         if reason is not None:
             yield leave_out(facts.key, event.revision, candidate.known, reason)

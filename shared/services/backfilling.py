@@ -20,11 +20,14 @@ from shared.database.repositories.archive_configurations import ArchiveConfigura
 from shared.database.repositories.archive_runs import ArchiveRunRepository
 from shared.database.repositories.backfills import BackfillRepository
 from shared.database.repositories.jobs import JobRepository
+from shared.database.repositories.notifications import NotificationRepository
 from shared.domain import backfill as months
 from shared.domain.archive_run import RunKind, RunState
 from shared.domain.backfill import BackfillProgress, BackfillState
 from shared.domain.caller import Caller
 from shared.domain.job import JobKind
+from shared.domain.notification import Recipient
+from shared.domain.notification_texts import backfill_progress
 from shared.domain.window import local_day_start
 from shared.errors import AdminAssistantError, Conflict, FieldError, NotFound, ValidationFailed
 from shared.services.access import Access
@@ -183,7 +186,8 @@ class BackfillService:
         if run is not None:
             if not RunState(run.state).terminal:
                 return None
-            self._take_in(backfill, job, run)
+            if self._take_in(backfill, job, run):
+                await self._tell_progress(session, configuration, backfill)
         if not configuration.active:
             job.next_run_at = self._ports.clock.now() + FAILED_CLAIM_RETRY
             return None
@@ -195,11 +199,21 @@ class BackfillService:
         ):
             return await self._next_month(session, configuration, backfill, job)
 
-    def _take_in(self, backfill: Backfill, job: Job, run: ArchiveRun) -> None:
-        """A month is done when it was planned, whatever single writes did (domain.md 2.2)."""
-        now = self._ports.clock.now()
+    async def _tell_progress(
+        self, session: AsyncSession, configuration: ArchiveConfiguration, backfill: Backfill
+    ) -> None:
+        zone = ZoneInfo(configuration.time_zone)
+        start, end = backfill.range_start, backfill.range_end
+        progress = months.progress(start, backfill.done_until, end, zone, 0)
+        notice = backfill_progress(backfill.id, configuration.id, start, zone, progress)
+        recipient = Recipient(configuration.tenant_id, configuration.owner_id)
+        await NotificationRepository(session).tell([(recipient, notice)], self._ports.clock.now())
+
+    def _take_in(self, backfill: Backfill, job: Job, run: ArchiveRun) -> bool:
+        """Whether the month is done: when it was planned, whatever single writes did (domain.md 2.2)."""
+        now, done = self._ports.clock.now(), _month_done(run)
         backfill.run_id, backfill.updated_at = None, now
-        if _month_done(run):
+        if done:
             backfill.done_until = max(backfill.done_until, run.window_end)
             backfill.reason = None
             job.next_run_at = now
@@ -210,6 +224,7 @@ class BackfillService:
         # Its owner wanted the month to stop; going on with the next one is his word, too.
         if run.state == RunState.CANCELLED:
             job.paused = True
+        return done
 
     async def _next_month(
         self, session: AsyncSession, configuration: ArchiveConfiguration, backfill: Backfill, job: Job

@@ -36,6 +36,12 @@ async def seal_audit_chain(timer: func.TimerRequest) -> None:
     await get_application().audit_sealer.seal()
 
 
+@blueprint.timer_trigger(arg_name="timer", schedule="40 * * * * *", run_on_startup=False, use_monitor=False)
+async def sweep_notifications(timer: func.TimerRequest) -> None:
+    """Remind the owners of overlaps that wait for them (domain.md 5.8)."""
+    await get_application().overlap_reminders.send_due()
+
+
 @blueprint.timer_trigger(arg_name="timer", schedule="0 17 * * * *", run_on_startup=False, use_monitor=True)
 async def forget_idempotency_keys(timer: func.TimerRequest) -> None:
     """Delete the answers to changes that are older than 24 hours."""

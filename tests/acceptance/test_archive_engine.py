@@ -9,6 +9,7 @@ from tests.acceptance.conftest import AcceptancePoint
 from tests.support.person import (
     ACME,
     ACME_NAME,
+    Json,
     Person,
     accounted,
     at,
@@ -93,6 +94,43 @@ async def test_flagged_overlap_waits_for_its_owner(stack: Stack, acceptance_poin
     assert (run["state"], after) == ("completed", ["Alone", "Workshop"])
     again = await person.archive(archived)
     assert (again["unchanged"], again["left_out"], again["flagged"]) == (2, 1, 0)
+
+
+async def test_people_are_told_what_needs_them(stack: Stack, acceptance_point: AcceptancePoint) -> None:
+    """Who has overlaps to decide is told once, reminded after a day, and reads it; nobody else does."""
+    person = await Person.join(stack, "told", overlapping())
+    archived = await person.configure(overlap_policy="flag")
+    for _ in range(2):
+        await person.archive(archived)
+    own = await person.own_api()
+
+    async def told() -> list[Json]:
+        return [item async for item in own.items("notifications", **{"class": "overlap_needs_you"})]
+
+    first = await told()
+    async with administrator(stack.owner_database_url) as connection:
+        statement = "UPDATE overlap_groups SET remind_at = now() - interval '1 hour' WHERE owner_id = $1"
+        await connection.execute(statement, person.user_id)
+
+    async def reminded() -> bool:
+        return len(await told()) == 2
+
+    for _ in range(2):
+        await person.fire("sweep_notifications")
+    await until(reminded)
+    (newest, opened) = await told()
+    await own.request("POST", "notifications/read", {"until": newest["updated_at"]})
+    unread = (await own.request("GET", "notifications")).json()["unread"]
+    others = (await person.api.request("GET", f"notifications/{opened['id']}", accept=(404,))).status_code
+    acceptance_point(
+        measured=f"told {len(first)}, then {len(await told())} times, {unread} unread, others {others}",
+        bound="told 1, then 2 times, 0 unread, others 404",
+    )
+    assert [each["id"] for each in first] == [opened["id"]]
+    assert "still wait" in newest["title"]
+    assert (len(await told()), unread, others) == (2, 0, 404)
+    words = {"Workshop", "Call", "Alone", "Acme"}
+    assert not any(word in newest["text"] + opened["text"] for word in words)
 
 
 async def test_expired_overlap_is_archived_whole(stack: Stack, acceptance_point: AcceptancePoint) -> None:

@@ -137,6 +137,10 @@ REQUESTS: dict[str, Callable[[World], Wish]] = {
     "list_overlaps": lambda w: Wish(query={"user_id": str(w.ada.id)}),
     "get_overlap": lambda w: Wish(w.overlap),
     "resolve_overlap": lambda w: Wish(w.overlap, {"action": "keep_all"}),
+    "list_notifications": lambda w: Wish(),
+    "get_notification": lambda w: Wish(w.things["notification"]),
+    "update_notification": lambda w: Wish(w.things["notification"], {"read": True}),
+    "read_notifications": lambda w: Wish(body={"until": RANGE["end"]}),
     "list_categories": lambda w: Wish(query={"user_id": str(w.ada.id)}),
     "create_category": lambda w: Wish(
         body={"user_id": str(w.ada.id), "store": "local", "name": "New - billable"}
@@ -188,6 +192,8 @@ async def world(api: Caller, people: People, database: Database, monkeypatch: py
         things |= {"local_calendar": diary.id, "local_event": local.id}
         things["category"] = (await make.local_category(people.ada.id)).id
         things["category_rule"] = (await make.category_rule(people.ada.id)).id
+        ada = await session.get_one(User, people.ada.id)
+        things["notification"] = (await make.notification(ada)).id
         held = await make.user(legal_hold_reason="a lawsuit", legal_hold_since=datetime.now(UTC))
         export = await make.user_export(people.ada.id)
         things |= {"held": held.id, "export": export.id}
@@ -211,6 +217,7 @@ async def world(api: Caller, people: People, database: Database, monkeypatch: py
         str(appointment.id),
         str(overlap.id),
         str(diary.id),
+        str(things["notification"]),
         "Ada's secret",
         people.ada.address,
     ]

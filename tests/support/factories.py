@@ -17,6 +17,7 @@ from shared.database.models import (
     LocalCategory,
     LocalEvent,
     MailboxGate,
+    Notification,
     OverlapGroup,
     OverlapMember,
     User,
@@ -29,6 +30,7 @@ from shared.domain.archived_event import ArchivedEventState
 from shared.domain.category_suggestions import Relation
 from shared.domain.job import JobKind
 from shared.domain.local_calendar import name_key
+from shared.domain.notification import NotificationClass, NotificationState, NotificationSubject
 from shared.domain.overlap_rules import Verdict
 from shared.domain.overlap_status import OverlapStatus
 from shared.domain.source_event import archive_key
@@ -278,6 +280,23 @@ class Factory(PeopleFactory):
             "requested_by": "system:test",
         }
         return await self._add(Backfill(**(defaults | columns)))
+
+    async def notification(self, owner: User, **columns: Any) -> Notification:
+        """An unread one, of an archive run that finished."""
+        defaults = {
+            "tenant_id": owner.tenant_id,
+            "owner_id": owner.id,
+            "class_": NotificationClass.RUN_FINISHED,
+            "transaction_id": f"archive_run:{next(_NUMBERS)}",
+            "title": "Archive run finished",
+            "text": "1 event on 2 March 2026: 1 archived.",
+            "state": NotificationState.INFO,
+            "resource_type": NotificationSubject.ARCHIVE_RUN,
+            "resource_id": uuid.uuid4(),
+            "created_at": START,
+            "updated_at": START,
+        }
+        return await self._add(Notification(**(defaults | columns)))
 
     async def _event_without_copy(self, run: ArchiveRun) -> ArchivedEvent:
         number = next(NUMBERS)

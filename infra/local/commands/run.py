@@ -21,6 +21,7 @@ from infra.local.outcome import ArchiveOutcome, outcome_of
 from infra.local.runs import Wanted, archive
 from infra.local.seeding import Person, load_mailboxes, register
 from infra.local.stack import ROOT, Stack
+from infra.local.told import told_by_class
 
 _PORT = 7071
 
@@ -57,15 +58,16 @@ async def run(arguments: Sequence[str]) -> int:
 async def _work(stack: Stack, options: _Options, tell: Callable[[str], None]) -> int:
     async with stack:
         outcomes, files = await _unless_a_part_ends(stack, _archive_all(stack, options, tell))
+        told = await told_by_class(stack, dict.fromkeys(outcome.address for outcome in outcomes))
         events = {outcome.address: outcome.events for outcome in reversed(outcomes)}
         if options.as_json:
             calendars = [
                 calendar_file.as_json(file, events[file.person.address]) | calendar_findings.as_json(found)
                 for file, found in files
             ]
-            print(report.as_json(outcomes, calendars), flush=True)
+            print(report.as_json(outcomes, calendars, told), flush=True)
         else:
-            print("\n" + report.as_table(outcomes) + "\n")
+            print("\n" + report.as_table(outcomes) + "\n\n" + report.notifications(told) + "\n")
             for file, found in files:
                 print(calendar_file.as_text(file, events[file.person.address]))
                 print("\n" + calendar_findings.as_text(found) + "\n", flush=True)

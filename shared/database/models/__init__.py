@@ -10,6 +10,7 @@ from shared.database.models.categories import CategoryRuleRow, LocalCategory
 from shared.database.models.configurations import ArchiveConfiguration, Job
 from shared.database.models.idempotency import IdempotencyKey
 from shared.database.models.local_calendars import LocalCalendar, LocalEvent
+from shared.database.models.notifications import Notification
 from shared.database.models.overlaps import OverlapGroup, OverlapMember
 from shared.database.models.people import UserErasure, UserExport
 from shared.database.models.period_locks import PeriodLock
@@ -41,6 +42,7 @@ __all__ = [
     "LocalCategory",
     "LocalEvent",
     "MailboxGate",
+    "Notification",
     "OverlapGroup",
     "OverlapMember",
     "PeriodLock",

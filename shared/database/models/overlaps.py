@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, func, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, SmallInteger, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database.models.base import Base, one_of
@@ -17,7 +17,8 @@ class OverlapGroup(Base):
 
     ``log`` holds what rules and people did, ``resolution`` what its owner decided, ``proposal`` the
     resolution it had before it was reopened (5.9). ``member_count`` is that of the component as last
-    planned. ``archive_due_at``: since when its decision waits to be carried out by a run.
+    planned. ``archive_due_at``: since when its decision waits to be carried out by a run. ``remind_at``: when
+    the reminder after the ``reminders_sent`` earlier ones is due while it is flagged (5.8).
     """
 
     __tablename__ = "overlap_groups"
@@ -34,6 +35,8 @@ class OverlapGroup(Base):
     settled_at: Mapped[datetime | None]
     settled_by: Mapped[str | None]
     archive_due_at: Mapped[datetime | None]
+    remind_at: Mapped[datetime | None]
+    reminders_sent: Mapped[int] = mapped_column(SmallInteger, default=0, server_default=text("0"))
     log: Mapped[list[Any]] = mapped_column(default=list, server_default=text("'[]'"))
     resolution: Mapped[dict[str, Any] | None]
     proposal: Mapped[dict[str, Any] | None]
@@ -50,6 +53,8 @@ class OverlapGroup(Base):
             "archive_due_at",
             postgresql_where=text("archive_due_at IS NOT NULL"),
         ),
+        Index("ix_overlap_groups_remind_at", "remind_at", postgresql_where=text("status = 'flagged'")),
+        CheckConstraint("reminders_sent BETWEEN 0 AND 3", name="reminders_sent"),
         CheckConstraint(one_of("status", OverlapStatus), name="status"),
         CheckConstraint("start_at <= end_at", name="interval"),
         CheckConstraint("(status = 'merged') = (merged_into IS NOT NULL)", name="merged_into"),

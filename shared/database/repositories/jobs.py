@@ -89,13 +89,27 @@ class JobRepository(Repository):
         """The configuration of the job is gone."""
         await self._session.execute(update(Job).where(Job.id == job_id).values(paused=True, next_run_at=None))
 
-    async def pause(self, owner_id: UUID, configuration_id: UUID, kind: JobKind = JobKind.ARCHIVE) -> None:
-        """Let the job wait until its owner resumes it."""
-        await self._session.execute(
-            update(Job)
-            .where(Job.owner_id == owner_id, Job.configuration_id == configuration_id, Job.kind == kind)
-            .values(paused=True)
+    async def pause(
+        self, owner_id: UUID, configuration_id: UUID, kind: JobKind | None = JobKind.ARCHIVE
+    ) -> list[JobKind]:
+        """Let the job wait until its owner resumes it; without a kind, all of the configuration's.
+
+        Returns the kinds of those that were not paused before.
+        """
+        due = select(Job.id).where(
+            Job.owner_id == owner_id, Job.configuration_id == configuration_id, Job.paused.is_(False)
         )
+        if kind is not None:
+            due = due.where(Job.kind == kind)
+        # In one order, as all who hold several jobs of a configuration take them.
+        result = await self._session.execute(
+            update(Job)
+            .where(Job.id.in_(due.order_by(Job.kind).with_for_update()))
+            .values(paused=True)
+            .returning(Job.kind)
+            .execution_options(synchronize_session=False)
+        )
+        return sorted(JobKind(each) for each in result.scalars())
 
     async def record_outcome(
         self,

@@ -1,11 +1,12 @@
 """Groups of overlapping events and what their owners decide about them (domain.md 5.5 to 5.9)."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
 from sqlalchemy import select, text, update
 
 from shared.database.models import OverlapGroup, OverlapMember
@@ -26,8 +27,20 @@ _EXCLUDE = text("""
         ON e.configuration_id = m.configuration_id AND e.source_key = m.source_key
      WHERE m.group_id = :group AND a.owner_id = :owner AND a.archived_event_id = e.id
 """)
-
-
+_CLAIM_REMINDERS = text("""
+    SELECT g.id, g.tenant_id, g.owner_id, g.configuration_id, g.remind_at, g.reminders_sent, g.expires_at,
+           c.time_zone
+      FROM overlap_groups g JOIN archive_configurations c ON c.id = g.configuration_id
+     WHERE g.status = 'flagged' AND g.remind_at <= :now
+     ORDER BY g.remind_at, g.id
+     LIMIT :limit
+       FOR UPDATE OF g SKIP LOCKED
+""")
+_REMINDED = text("""
+    UPDATE overlap_groups g SET reminders_sent = v.sent, remind_at = v.next
+      FROM json_to_recordset(CAST(:rows AS json)) AS v(id uuid, sent smallint, next timestamptz)
+     WHERE g.id = v.id
+""")
 _CONTENTS = text("""
     SELECT m.source_key, m.start_at, m.end_at, m.verdict, m.kept, a.id AS appointment_id,
            COALESCE(to_jsonb(a), m.record) AS event
@@ -52,6 +65,20 @@ class MemberContent:
     kept: bool | None
     appointment_id: UUID | None
     event: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingGroup:
+    """A flagged group whose next reminder is due, and the zone of its archive."""
+
+    id: UUID
+    tenant_id: UUID
+    owner_id: UUID
+    configuration_id: UUID
+    remind_at: datetime
+    reminders_sent: int
+    expires_at: datetime | None
+    time_zone: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +181,16 @@ class OverlapGroupRepository(Repository):
             .with_for_update(skip_locked=True)
             .execution_options(populate_existing=True)
         )
+
+    async def claim_reminders_unscoped(self, now: datetime, limit: int) -> Sequence[WaitingGroup]:
+        """Lock flagged groups of every tenant that are to remind, but for those another one holds (5.8)."""
+        result = await self._session.execute(_CLAIM_REMINDERS, {"now": now, "limit": limit})
+        return [WaitingGroup(**row) for row in result.mappings()]
+
+    async def set_reminded(self, reminded: Mapping[UUID, tuple[int, datetime | None]]) -> None:
+        """How many reminders the claimed groups have sent by now, and when the next one is due."""
+        rows = [{"id": key, "sent": sent, "next": following} for key, (sent, following) in reminded.items()]
+        await self._session.execute(_REMINDED, {"rows": orjson.dumps(rows, default=str).decode()})
 
     async def claim_due_unscoped(self, before: datetime, limit: int) -> Sequence[OverlapGroup]:
         """Lock groups of every tenant that were decided before ``before`` and are not archived yet."""

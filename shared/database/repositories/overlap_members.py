@@ -1,7 +1,7 @@
 """Overlapping events as plans see and store them (domain.md 5.9). All reads take the owner."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -30,9 +30,10 @@ _KNOWN = text(f"""
 _UPSERT_GROUPS = text("""
     INSERT INTO overlap_groups AS g
         (id, tenant_id, owner_id, configuration_id, status, member_count, start_at, end_at, opened_at,
-         expires_at, log, created_at, updated_at)
+         expires_at, remind_at, log, created_at, updated_at)
     SELECT v.id, :tenant, :owner, :configuration, v.status, v.member_count, v.start_at, v.end_at, :now,
-           CASE v.status WHEN 'flagged' THEN CAST(:expires AS timestamptz) END, v.log, :now, :now
+           CASE v.status WHEN 'flagged' THEN CAST(:expires AS timestamptz) END,
+           CASE v.status WHEN 'flagged' THEN CAST(:remind AS timestamptz) END, v.log, :now, :now
       FROM json_to_recordset(CAST(:rows AS json))
            AS v(id uuid, status text, member_count int, start_at timestamptz, end_at timestamptz, log jsonb)
      ORDER BY v.id
@@ -41,15 +42,20 @@ _UPSERT_GROUPS = text("""
            end_at = EXCLUDED.end_at, log = g.log || EXCLUDED.log,
            expires_at = CASE WHEN EXCLUDED.status = 'flagged' AND g.status = 'flagged' THEN g.expires_at
                         ELSE EXCLUDED.expires_at END,
+           remind_at = CASE WHEN EXCLUDED.status = 'flagged' AND g.status = 'flagged' THEN g.remind_at
+                       ELSE EXCLUDED.remind_at END,
+           reminders_sent = CASE g.status WHEN 'flagged' THEN g.reminders_sent ELSE 0 END,
            proposal = CASE WHEN g.status IN ('settled', 'expired') THEN g.resolution ELSE g.proposal END,
            resolution = NULL, settled_at = NULL, settled_by = NULL, archive_due_at = NULL,
            version = g.version + 1, updated_at = EXCLUDED.updated_at
 """)
 _RENAME_STATUS = text(f"""
     UPDATE overlap_groups g SET status = v.status, version = g.version + 1, updated_at = :now,
-           expires_at = CASE v.status WHEN 'flagged' THEN COALESCE(g.expires_at, :expires) END
+           expires_at = CASE v.status WHEN 'flagged' THEN COALESCE(g.expires_at, :expires) END,
+           remind_at = CASE v.status WHEN 'flagged' THEN CAST(:remind AS timestamptz) END, reminders_sent = 0
       FROM json_to_recordset(CAST(:rows AS json)) AS v(id uuid, status text, version int)
      WHERE g.id = v.id AND g.version = v.version AND {_OPEN_GROUP}
+    RETURNING g.status
 """)  # noqa: S608
 _INCLUDE_AGAIN = text("""
     UPDATE appointments a SET excluded = NULL, updated_at = :now
@@ -158,6 +164,14 @@ _CARRIED_OUT = text(f"""
 
 
 @dataclass(frozen=True, slots=True)
+class Waits:
+    """When a group that begins to wait for its owner expires, and reminds him first (domain.md 5.8)."""
+
+    expires: datetime
+    remind: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Membership:
     """An event's place in a stored group that is not over; ``version`` is the group's."""
 
@@ -193,7 +207,7 @@ class OverlapMemberRepository:
         members: Sequence[Mapping[str, Any]],
         complete: Sequence[UUID],
         now: datetime,
-        expires_at: datetime,
+        waits: Waits,
     ) -> None:
         """Insert or change groups and put the members in; of ``complete`` ones the others depart.
 
@@ -208,22 +222,24 @@ class OverlapMemberRepository:
         await self._session.execute(
             _UPSERT_GROUPS,
             self._scope
-            | {"tenant": tenant_id, "rows": orjson.dumps(groups).decode(), "now": now, "expires": expires_at},
+            | {"tenant": tenant_id, "rows": orjson.dumps(groups).decode(), "now": now}
+            | asdict(waits),
         )
         await self._session.execute(_INCLUDE_AGAIN, self._scope | {"groups": ids, "now": now})
         await self._session.execute(_INSERT_MEMBERS, self._scope | rows)
         await self._session.execute(_LEAVE_OTHERS, self._scope | rows)
         await self._session.execute(_DEPART, self._scope | rows | {"groups": list(complete)})
 
-    async def rename_status(
-        self, groups: Sequence[Mapping[str, Any]], now: datetime, expires_at: datetime
-    ) -> None:
-        """Another policy makes something else of unchanged groups, given by id, status and version."""
-        if groups:
-            rows = orjson.dumps(groups).decode()
-            await self._session.execute(
-                _RENAME_STATUS, self._scope | {"rows": rows, "now": now, "expires": expires_at}
-            )
+    async def rename_status(self, groups: Sequence[Mapping[str, Any]], now: datetime, waits: Waits) -> int:
+        """Another policy makes something else of unchanged groups, given by id, status and version.
+
+        Returns how many of them are flagged now.
+        """
+        if not groups:
+            return 0
+        rows = {"rows": orjson.dumps(groups).decode(), "now": now}
+        result = await self._session.execute(_RENAME_STATUS, self._scope | rows | asdict(waits))
+        return sum(status == OverlapStatus.FLAGGED for status in result.scalars())
 
     async def merge(self, absorbed: Mapping[UUID, UUID], now: datetime) -> None:
         """Groups became part of others: the values (domain.md 5.9). Call it after ``store``."""

@@ -42,6 +42,14 @@ _LOCK_OUT = text("""
            error_detail = 'a finalised timesheet locked this period'
      WHERE owner_id = :owner AND state = 'planned' AND id = ANY(CAST(:ids AS uuid[]))
 """)
+_NEWLY_LOCKED = text("""
+    SELECT count(*) FROM archive_operations o
+     WHERE o.run_id = :run AND o.owner_id = :owner AND o.state = 'locked'
+       AND NOT EXISTS (SELECT 1 FROM archive_runs r JOIN archive_operations e ON e.run_id = r.id
+                        WHERE r.owner_id = :owner AND r.configuration_id = o.configuration_id
+                          AND r.id <> o.run_id AND e.source_key = o.source_key AND e.state = 'locked'
+                          AND e.revision = o.revision)
+""")
 
 
 class PeriodLockRepository(Repository):
@@ -70,6 +78,11 @@ class PeriodLockRepository(Repository):
     async def lock_out(self, owner_id: UUID, operation_ids: Sequence[UUID], now: datetime) -> None:
         """These planned writes are not made: a locked period forbids them."""
         await self._session.execute(_LOCK_OUT, {"owner": owner_id, "ids": list(operation_ids), "now": now})
+
+    async def newly_locked(self, owner_id: UUID, run_id: UUID) -> int:
+        """How many writes a lock kept the run from that it kept no earlier run from."""
+        result = await self._session.execute(_NEWLY_LOCKED, {"owner": owner_id, "run": run_id})
+        return int(result.scalar_one())
 
     async def lock_turn(self, owner_id: UUID) -> list[dict[str, Any]]:
         """Keep everyone from sending until the transaction ends; the writes of the owner that are sent now.

@@ -10,15 +10,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.database.models import ArchiveRun
 from shared.database.repositories.archive_operations import ArchiveOperationRepository
 from shared.database.repositories.archive_runs import ArchiveRunRepository
-from shared.database.repositories.jobs import JobRepository
+from shared.database.repositories.notifications import NotificationRepository
+from shared.database.repositories.period_locks import PeriodLockRepository
 from shared.domain.archive_run import OperationAction, OperationState, RunKind, RunMode, RunState
 from shared.domain.job import JobKind
+from shared.domain.notification import Recipient
 from shared.domain.outcome import Outcome, RunReport
 from shared.services.archiving.context import ArchivingPorts, RunContext, load_context
 from shared.services.archiving.plan_counts import PlanCounts
+from shared.services.archiving.run_notices import EndedRun, notices_of
+from shared.services.job_outcomes import JobJudgement, WorkEnded, judge_job
 
 MAX_PROBLEMS = 1000
-FAILURES_UNTIL_PAUSE = 5
 
 _OUTCOMES = {
     (OperationAction.CREATE, OperationState.DONE): Outcome.ARCHIVED,
@@ -81,12 +84,13 @@ class Finisher:
         state = _state(report, cancelled=_stopped(run, report), broken=broken)
         details = report.to_json() | _details(plan) | {"margin_updates": sum(margins.values()), "reason": why}
         await ArchiveRunRepository(session).finish(run.id, state, details, now)
+        job = JobJudgement()
         # What a person wants back, or edits, is no work of a job.
         if state is not RunState.CANCELLED and context.mode in (RunMode.NORMAL, RunMode.REPLACE):
             # A backfill's month is done when it was planned; its writes are the next night's.
             backfill = context.kind is RunKind.BACKFILL
             failed = why is not None if backfill else state is RunState.COMPLETED_WITH_ERRORS
-            await self._judge_job(session, context, failed=failed, gone=plan.gone)
+            job = await self._judge_job(session, context, failed=failed, gone=plan.gone)
         await self._ports.audit.record(
             session,
             action=f"archive_run.{state}",
@@ -96,29 +100,29 @@ class Finisher:
             changes={"report": details},
             on_behalf_of=context.owner_id,
         )
+        locked = report.locked + sum(
+            count for (_, end), count in margins.items() if end is OperationState.LOCKED
+        )
+        # A change that stays locked is told once.
+        locks = PeriodLockRepository(session)
+        new_locked = await locks.newly_locked(context.owner_id, run.id) if locked else 0
+        new_issues = plan.new_category_issues
+        await self._tell(
+            session, context, EndedRun(state, report, run.requested_by, new_issues, new_locked, job), now
+        )
         return state
+
+    async def _tell(self, session: AsyncSession, context: RunContext, ended: EndedRun, now: datetime) -> None:
+        recipient = Recipient(context.tenant_id, context.owner_id)
+        told = [(recipient, notice) for notice in notices_of(context, ended)]
+        await NotificationRepository(session).tell(told, now)
 
     async def _judge_job(
         self, session: AsyncSession, context: RunContext, *, failed: bool, gone: bool
-    ) -> None:
-        """Pause the job when its calendar or mailbox is gone, or after five failures in a row (8.3, 15.1)."""
-        jobs = JobRepository(session)
+    ) -> JobJudgement:
         kind = JobKind.BACKFILL if context.kind is RunKind.BACKFILL else JobKind.ARCHIVE
-        failures = await jobs.record_outcome(
-            context.owner_id, context.configuration_id, failed=failed, kind=kind
-        )
-        if failures is None or not (gone or failures >= FAILURES_UNTIL_PAUSE):
-            return
-        await jobs.pause(context.owner_id, context.configuration_id, kind)
-        await self._ports.audit.record(
-            session,
-            action="job.paused",
-            resource_type="archive_configuration",
-            resource_id=str(context.configuration_id),
-            outcome="success",
-            changes={"kind": str(kind), "failures_in_a_row": failures, "gone": gone},
-            on_behalf_of=context.owner_id,
-        )
+        ended = WorkEnded(context.owner_id, context.configuration_id, kind, context.run_id, failed, gone)
+        return await judge_job(session, self._ports.audit, ended)
 
 
 async def _report(

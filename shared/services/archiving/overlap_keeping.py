@@ -8,8 +8,12 @@ from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.repositories.overlap_members import Membership
+from shared.database.repositories.notifications import NotificationRepository
+from shared.database.repositories.overlap_members import Membership, Waits
 from shared.domain.archive_plan import KnownOverlap, OverlapGroup
+from shared.domain.notification import Recipient
+from shared.domain.notification_texts import overlaps_opened, overlaps_opened_id
+from shared.domain.overlap_reminders import REMIND_AFTER
 from shared.domain.overlap_status import OverlapStatus
 from shared.domain.plan_overlaps import GroupStatus
 from shared.services.archiving.context import ArchivingPorts, RunContext
@@ -26,6 +30,8 @@ class OverlapKeeper:
         self._expiry = expiry
         self._memberships: dict[UUID, Membership] = {}
         self._written: set[UUID] = set()
+        # One instant for all groups of a plan: their reminders come together.
+        self._remind_at = ports.clock.now() + REMIND_AFTER[0]
 
     async def known(self, session: AsyncSession, keys: Sequence[str]) -> dict[str, KnownOverlap]:
         """The places of these events in stored groups."""
@@ -34,8 +40,13 @@ class OverlapKeeper:
         return {key: _known_overlap(each) for key, each in memberships.items()}
 
     async def store(self, session: AsyncSession, groups: Sequence[OverlapGroup]) -> None:
-        """Write the groups that are new or changed; those that say the same leave no trace."""
+        """Write the groups that are new or changed; those that say the same leave no trace.
+
+        Their owner is told of those that begin to wait for him, in the same transaction: a plan made again
+        finds them waiting already.
+        """
         now = self._ports.clock.now()
+        waits = Waits(now + self._expiry, self._remind_at)
         changed = [group for group in groups if group.changed]
         stored = [(self._id_of(group), group) for group in changed]
         overlaps = self._context.overlaps(session)
@@ -47,12 +58,22 @@ class OverlapKeeper:
                 [row for group_id, group in part for row in _member_rows(group_id, group)],
                 [group_id for group_id, group in part if group.complete],
                 now,
-                now + self._expiry,
+                waits,
             )
         absorbed = {UUID(old): group_id for group_id, group in stored for old in group.absorbed}
         await overlaps.merge({old: new for old, new in absorbed.items() if old not in self._written}, now)
-        await overlaps.rename_status(self._renamed(groups), now, now + self._expiry)
+        opened = sum(self._opens(group) for group in changed)
+        opened += await overlaps.rename_status(self._renamed(groups), now, waits)
         await self._audit(session, stored)
+        if opened:
+            context = self._context
+            recipient = Recipient(context.tenant_id, context.owner_id)
+            told = NotificationRepository(session)
+            before = await told.told_count(context.owner_id, overlaps_opened_id(context.run_id))
+            notice = overlaps_opened(
+                context.run_id, context.configuration_id, context.window, before + opened, waits.expires
+            )
+            await told.tell([(recipient, notice)], now)
 
     async def finish(self, session: AsyncSession, vanished: Iterable[str]) -> None:
         """Close groups whose overlap vanished, and let go who overlaps the others no more (5.9)."""
@@ -62,6 +83,14 @@ class OverlapKeeper:
         closed = await overlaps.close(groups, self._ports.clock.now())
         if closed:
             await self._record(session, "overlap.closed", {"groups": sorted(map(str, closed))})
+
+    def _opens(self, group: OverlapGroup) -> bool:
+        """Whether the group waits for its owner from now on, and did not before."""
+        if group.status is not GroupStatus.FLAGGED:
+            return False
+        stored = (group.stored_id, *group.absorbed)
+        known = [self._memberships.get(UUID(each)) for each in stored if each]
+        return not any(each and each.status is OverlapStatus.FLAGGED for each in known)
 
     def _id_of(self, group: OverlapGroup) -> UUID:
         """The group's id; where a stored group fell apart, its first part goes on being it."""

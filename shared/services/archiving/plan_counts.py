@@ -8,7 +8,8 @@ class PlanCounts:
     """What planning found. ``planned`` operations are written next; ``refused`` says why nothing could be.
 
     ``unsettled`` events have an operation of another run under way. ``gone``: what is to be read or written
-    does not exist any more, so that trying again is no use.
+    does not exist any more, so that trying again is no use. ``new_category_issues`` are those of events that
+    no earlier run saw as they are now.
     """
 
     source: int = 0
@@ -26,6 +27,7 @@ class PlanCounts:
     modifications_applied: int = 0
     orphan_modifications: int = 0
     category_issues: int = 0
+    new_category_issues: int = 0
     source_deleted: int = 0
     repointed: int = 0
     ambiguous: int = 0

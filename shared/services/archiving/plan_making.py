@@ -101,8 +101,18 @@ class PlanMaking:
             modifications_applied=findings.modifications_applied,
             orphan_modifications=findings.orphan_modifications,
             category_issues=findings.category_issues,
+            # An attempt before this one may have entered some of them into the map already.
+            new_category_issues=findings.new_category_issues
+            if self._turn.first
+            else findings.category_issues,
             **counts,
         )
+
+    @property
+    def _new_issues(self) -> int:
+        findings = self._planner.findings
+        # An attempt before this one may have entered some of them into the map already.
+        return findings.new_category_issues if self._turn.first else findings.category_issues
 
     async def _check_archive_calendar(self) -> None:
         self._archive_checked = True

@@ -28,6 +28,11 @@ class PlanTurn:
         self._run_id = run_id
         self._attempt = attempt
 
+    @property
+    def first(self) -> bool:
+        """Whether nobody tried to plan the run before."""
+        return self._attempt == 1
+
     @asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:
         """A transaction that no other attempt and no end of the run can overtake.

@@ -1,11 +1,12 @@
 """The use cases of verification: ask for it, drive it, look at what it found (domain.md 2.15)."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -13,24 +14,26 @@ from shared import telemetry
 from shared.database.models import ArchiveConfiguration, Verification, VerificationFinding
 from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
 from shared.database.repositories.archive_runs import ArchiveRunRepository
-from shared.database.repositories.jobs import JobRepository
+from shared.database.repositories.notifications import NotificationRepository
 from shared.database.repositories.verification_findings import VerificationFindingRepository
 from shared.database.repositories.verifications import VerificationRepository
 from shared.domain.caller import Caller
 from shared.domain.job import JobKind
+from shared.domain.notification import Recipient
+from shared.domain.notification_texts import verification_over
 from shared.domain.verification import Stretch, VerificationState, next_stretch
-from shared.domain.window import EARLIEST, LATEST, validate_window
+from shared.domain.window import EARLIEST, LATEST, Window, validate_window
 from shared.errors import Conflict, FieldError, GraphRefused, GraphUnavailable, NotFound, ValidationFailed
 from shared.graph.usage import track_usage
 from shared.schemas.paging import Position, Slice
 from shared.services.access import Access
 from shared.services.archiving.context import ArchivingPorts
+from shared.services.job_outcomes import JobJudgement, WorkEnded, judge_job
 from shared.services.verifying.comparing import StretchComparison, Superseded
 from shared.services.verifying.context import VerificationContext, load_context
 
 DRIVEN_PER_TICK = 200
 DRIVE_AGAIN_AFTER = timedelta(minutes=2)
-FAILURES_UNTIL_PAUSE = 5
 # Waits between attempts at a calendar that does not answer (domain.md 8.3): doubled each time.
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=30), timedelta(minutes=15)
 
@@ -216,9 +219,14 @@ class VerificationService:
             if reason is None and await self._next(session, await load_context(session, verification_id)):
                 reason = "not everything could be compared"
             state = VerificationState.FAILED if reason else VerificationState.COMPLETED
-            await verifications.finish(verification_id, state, counts, reason, self._ports.clock.now())
+            now = self._ports.clock.now()
+            await verifications.finish(verification_id, state, counts, reason, now)
+            failed = reason is not None
+            job = JobJudgement()
             if verification.job_id is not None:
-                await self._judge_job(session, verification, failed=reason is not None, gone=gone)
+                owner, configuration = verification.owner_id, verification.configuration_id
+                ended = WorkEnded(owner, configuration, JobKind.VERIFY, verification_id, failed, gone)
+                job = await judge_job(session, self._ports.audit, ended)
             await self._ports.audit.record(
                 session,
                 action=f"verification.{state}",
@@ -228,6 +236,7 @@ class VerificationService:
                 changes={"found": counts, "reason": reason},
                 on_behalf_of=verification.owner_id,
             )
+            await self._tell(session, verification, counts, job, failed=failed, now=now)
         return state
 
     async def to_drive(self) -> list[UUID]:
@@ -289,28 +298,29 @@ class VerificationService:
         until = covered[-1][1]
         return Stretch(max(covered[0][0], until - timedelta(days=longest)), until)
 
-    async def _judge_job(
-        self, session: AsyncSession, verification: Verification, *, failed: bool, gone: bool
+    async def _tell(
+        self,
+        session: AsyncSession,
+        verification: Verification,
+        counts: Mapping[str, int],
+        job: JobJudgement,
+        *,
+        failed: bool,
+        now: datetime,
     ) -> None:
-        """Pause the job when its calendar is gone, or after five failures in a row (domain.md 8.3, 15.1)."""
-        jobs, owner, configuration = (
-            JobRepository(session),
-            verification.owner_id,
-            verification.configuration_id,
-        )
-        failures = await jobs.record_outcome(owner, configuration, failed=failed, kind=JobKind.VERIFY)
-        if failures is None or not (gone or failures >= FAILURES_UNTIL_PAUSE):
-            return
-        await jobs.pause(owner, configuration, JobKind.VERIFY)
-        await self._ports.audit.record(
-            session,
-            action="job.paused",
-            resource_type="archive_configuration",
-            resource_id=str(configuration),
-            outcome="success",
-            changes={"kind": str(JobKind.VERIFY), "failures_in_a_row": failures, "gone": gone},
-            on_behalf_of=owner,
-        )
+        """What it found, or that it could not go on; nothing of a weekly one that found nothing (2.15)."""
+        told = list(job.told)
+        weekly = verification.job_id is not None
+        known = job.says_gone or job.said_gone
+        if (failed and not known) or (not failed and (any(counts.values()) or not weekly)):
+            configuration = await ArchiveConfigurationRepository(session).get(
+                verification.tenant_id, verification.configuration_id
+            )
+            zone = ZoneInfo(configuration.time_zone if configuration is not None else "UTC")
+            window = Window(verification.window_start, verification.window_end, zone)
+            told.append(verification_over(verification.id, window, counts, failed=failed))
+        recipient = Recipient(verification.tenant_id, verification.owner_id)
+        await NotificationRepository(session).tell([(recipient, notice) for notice in told], now)
 
     async def _readable(self, session: AsyncSession, caller: Caller, verification_id: UUID) -> Verification:
         access = await Access.of(session, caller)

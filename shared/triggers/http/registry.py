@@ -28,6 +28,7 @@ class Ownership(StrEnum):
     OWN = "User: own; Admin, Auditor: the tenant's"
     OWN_OR_ADMIN = "User: own; Admin: the tenant's"
     SELF = "the caller himself"
+    ADDRESSED = "own alone; Admin: also what is for the tenant's Admins"
     TENANT = "the tenant's"
     HOME = "the installation's, for the home tenant alone"
 

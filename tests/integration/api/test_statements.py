@@ -9,6 +9,7 @@ from sqlalchemy import event
 
 from shared.database.engine import Database
 from shared.database.models import ArchiveConfiguration, ArchiveRun, User
+from shared.domain.notification import Audience
 from shared.triggers.http.registry import OPERATIONS
 from tests.integration.api.caller import Caller
 from tests.support.factories import Factory
@@ -21,6 +22,7 @@ LISTS = [
     "list_archive_operations",
     "list_appointments",
     "list_overlaps",
+    "list_notifications",
     "search_audit",
     "list_category_rules",
     "validate_categories",
@@ -59,6 +61,8 @@ async def grow(database: Database, owner: User, run: ArchiveRun, rows: int) -> N
             await make.appointment(await make.archived_event(configuration), categories=[])
             await make.category_rule(owner.id)
             await make.overlap_group(event)
+            await make.notification(owner)
+            await make.notification(owner, audience=Audience.ADMINS)
             await make.operation(run)
             await make.run(await session.get_one(ArchiveConfiguration, run.configuration_id))
             await make.audit_entry(on_behalf_of=owner.id)

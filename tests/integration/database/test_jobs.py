@@ -10,6 +10,7 @@ from shared.database.constraint_errors import AlreadyExists
 from shared.database.engine import Database
 from shared.database.models import Job
 from shared.database.repositories.jobs import JobRepository
+from shared.domain.job import JobKind
 from tests.support.factories import START, TENANT, Factory
 
 HOUR = timedelta(hours=1)
@@ -83,3 +84,18 @@ async def test_failures_in_a_row_are_counted(jobs: JobRepository, make: Factory)
     assert await jobs.record_outcome(*where, failed=True) == 2
     assert await jobs.record_outcome(*where, failed=False) == 0
     assert await jobs.record_outcome(uuid.uuid4(), job.configuration_id, failed=True) is None
+
+
+async def test_a_pause_says_what_it_paused_and_without_a_kind_takes_all_of_the_archive(
+    jobs: JobRepository, make: Factory
+) -> None:
+    configuration = await make.configuration()
+    other = await make.job()
+    await make.job(configuration)
+    await make.job(configuration, kind=JobKind.VERIFY)
+    where = (configuration.owner_id, configuration.id)
+    assert await jobs.pause(*where, JobKind.VERIFY) == [JobKind.VERIFY]
+    assert await jobs.pause(uuid.uuid4(), configuration.id, None) == []
+    assert await jobs.pause(*where, None) == [JobKind.ARCHIVE]
+    assert await jobs.pause(*where, None) == []
+    assert await jobs.claim_due_unscoped(START, 10) == [other]

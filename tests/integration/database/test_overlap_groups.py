@@ -72,3 +72,21 @@ async def test_only_flagged_groups_expire_when_their_time_is_over(
     assert await groups.claim_expired_unscoped(START + timedelta(days=30), 10) == [group]
     await groups.decide(group, _decision("s:0", "s:1", status=OverlapStatus.EXPIRED))
     assert await groups.claim_expired_unscoped(START + timedelta(days=60), 10) == []
+
+
+async def test_waiting_groups_are_claimed_when_their_reminder_is_due(
+    groups: OverlapGroupRepository, group: OverlapGroup, session: AsyncSession
+) -> None:
+    assert await groups.claim_reminders_unscoped(START + 99 * HOUR, 10) == []
+    group.remind_at = START + HOUR
+    await session.flush()
+    assert await groups.claim_reminders_unscoped(START, 10) == []
+    (waiting,) = await groups.claim_reminders_unscoped(START + HOUR, 10)
+    assert (waiting.id, waiting.reminders_sent, waiting.time_zone) == (group.id, 0, "Europe/Berlin")
+    await groups.set_reminded({group.id: (1, START + 3 * HOUR)})
+    assert await groups.claim_reminders_unscoped(START + HOUR, 10) == []
+    (waiting,) = await groups.claim_reminders_unscoped(START + 3 * HOUR, 10)
+    assert waiting.reminders_sent == 1
+    await session.refresh(group)
+    await groups.decide(group, _decision("s:0"))
+    assert await groups.claim_reminders_unscoped(START + 3 * HOUR, 10) == []

@@ -9,13 +9,14 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models import ArchivedEvent, OverlapGroup, OverlapMember
-from shared.database.repositories.overlap_members import OverlapMemberRepository
+from shared.database.repositories.overlap_members import OverlapMemberRepository, Waits
 from shared.domain.archived_event import ArchivedEventState
 from shared.domain.overlap_status import OverlapStatus
 from tests.support.factories import START, Factory, record
 
 HOUR = timedelta(hours=1)
 LATER = START + timedelta(days=30)
+WAITS = Waits(expires=LATER, remind=START + timedelta(days=1))
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ async def _store(
         [_member(group_id, key) for key in keys],
         [group_id] if complete else [],
         START,
-        LATER,
+        WAITS,
     )
 
 
@@ -91,14 +92,29 @@ async def test_a_changed_group_keeps_its_age_and_a_settled_one_its_resolution_as
     await _store(overlaps, group_id, "s:0", "s:1")
     group = await _stored(session, group_id)
     group.status, group.resolution = OverlapStatus.SETTLED, {"kept": ["s:0"]}
+    group.reminders_sent = 2
     await session.flush()
+    again = Waits(LATER + HOUR, WAITS.remind + HOUR)
     await overlaps.store(
-        uuid.uuid4(), [_group(group_id)], [_member(group_id, "s:0")], [], START + HOUR, LATER + HOUR
+        uuid.uuid4(), [_group(group_id)], [_member(group_id, "s:0")], [], START + HOUR, again
     )
     group = await _stored(session, group_id)
     assert (group.status, group.opened_at, group.version) == ("flagged", START, 2)
     assert (group.resolution, group.proposal) == (None, {"kept": ["s:0"]})
-    assert group.expires_at == LATER + HOUR
+    assert (group.expires_at, group.remind_at, group.reminders_sent) == (again.expires, again.remind, 0)
+
+
+async def test_a_group_that_goes_on_waiting_keeps_its_reminders(
+    overlaps: OverlapMemberRepository, session: AsyncSession
+) -> None:
+    group_id = uuid.uuid4()
+    await _store(overlaps, group_id, "s:0", "s:1")
+    group = await _stored(session, group_id)
+    group.remind_at, group.reminders_sent = START + 3 * timedelta(days=1), 1
+    await session.flush()
+    await _store(overlaps, group_id, "s:0", "s:1", "s:2")
+    group = await _stored(session, group_id)
+    assert (group.remind_at, group.reminders_sent) == (START + 3 * timedelta(days=1), 1)
 
 
 async def test_of_a_group_seen_whole_the_others_depart(
@@ -198,9 +214,9 @@ async def test_an_unchanged_group_gets_another_status_only_at_the_version_seen(
     group_id = uuid.uuid4()
     await _store(overlaps, group_id, "s:0", "s:1")
     wanted = {"id": str(group_id), "status": "recorded"}
-    await overlaps.rename_status([wanted | {"version": 7}], START, LATER)
+    await overlaps.rename_status([wanted | {"version": 7}], START, WAITS)
     assert (await _stored(session, group_id)).status == "flagged"
-    await overlaps.rename_status([wanted | {"version": 1}], START, LATER)
+    await overlaps.rename_status([wanted | {"version": 1}], START, WAITS)
     group = await _stored(session, group_id)
     assert (group.status, group.expires_at, group.version) == ("recorded", None, 2)
 

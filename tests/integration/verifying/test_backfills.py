@@ -112,6 +112,31 @@ async def test_months_are_archived_oldest_first_up_to_the_first_night(
     assert len(await world.copies()) == 4
 
 
+async def test_one_notification_tells_how_far_it_is_from_its_first_month_to_its_end(
+    backfill: Backfiller, world: World
+) -> None:
+    async def told() -> list[tuple[Any, ...]]:
+        rows = await world.rows("SELECT * FROM notifications ORDER BY created_at")
+        return [(row["class"], row["state"], row["percent"], row["text"]) for row in rows]
+
+    run_id: UUID | None = await backfill.start()
+    assert await told() == []
+    seen = []
+    while run_id is not None:
+        started = await backfill.verifier.run(run_id)
+        (now,) = await told()
+        seen.append(now[1:])
+        run_id = UUID(started[0].removeprefix("archive-")) if started else None
+    since = "months from 20 November 2025 on"
+    assert seen == [
+        ("progress", 33, f"1 of 3 {since} is archived."),
+        ("progress", 66, f"2 of 3 {since} are archived."),
+        ("info", 100, f"3 of 3 {since} are archived."),
+    ]
+    (row,) = await world.rows("SELECT * FROM notifications")
+    assert (row["class"], row["version"], row["resource_id"]) == ("run_finished", 3, world.configuration_id)
+
+
 async def test_it_leaves_the_nightly_instant_alone_and_the_first_night_starts_at_its_own(
     backfill: Backfiller, world: World
 ) -> None:

@@ -67,6 +67,40 @@ async def test_each_kind_of_difference_is_found(world: World, verifier: Verifier
     assert len(by_kind["doubled"].detail["copies"]) == 2
 
 
+async def test_what_was_found_is_told_once_and_nothing_found_to_who_asked(
+    world: World, verifier: Verifier
+) -> None:
+    await world.open(meetings(3))
+    await world.archive()
+    clean = await verifier.verify()
+    await world.delete((await world.copy("Meeting 0"))["id"])
+    await world.edit((await world.copy("Meeting 1"))["id"], subject="Meeting 1, as it was")
+    found = await verifier.verify()
+    async with verifier.app.verifications.acting_for(found.id):
+        await verifier.app.verifications.finish(found.id, None)
+    told = await world.rows(
+        "SELECT * FROM notifications WHERE resource_type = 'verification' ORDER BY created_at"
+    )
+    assert [(row["class"], row["resource_id"], row["version"]) for row in told] == [
+        ("run_finished", clean.id, 1),
+        ("verify_difference", found.id, 1),
+    ]
+    assert told[1]["text"] == (
+        "2 differences from 2 March 2026 to 8 March 2026: 1 missing, 1 edited by hand."
+    )
+
+
+async def test_a_verification_that_could_not_go_on_is_told(world: World, verifier: Verifier) -> None:
+    await world.open(meetings(1))
+    await world.archive()
+    verification = await verifier.request()
+    assert await verifier.app.verifications.begin(verification.id)
+    async with verifier.app.verifications.acting_for(verification.id):
+        await verifier.app.verifications.finish(verification.id, "it took too long")
+    (row,) = await world.rows("SELECT * FROM notifications WHERE resource_type = 'verification'")
+    assert (row["class"], row["state"]) == ("run_failed", "failure")
+
+
 async def test_a_copy_dragged_to_another_day_is_an_edit_and_nothing_is_missing(
     world: World, verifier: Verifier
 ) -> None:

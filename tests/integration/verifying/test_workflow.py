@@ -167,6 +167,13 @@ async def test_an_archive_calendar_that_is_gone_ends_it_and_pauses_the_job(
     ended = await verifier.drive(verification.id)
     assert (ended.state, ended.counts is not None) == ("failed", True)
     assert (await _job(world)).paused
+    told = await world.rows(
+        "SELECT class, audience FROM notifications WHERE resource_type <> 'archive_run' ORDER BY audience"
+    )
+    assert [(row["class"], row["audience"]) for row in told] == [
+        ("job_paused", "admins"),
+        ("job_paused", "owner"),
+    ]
 
 
 async def test_every_configuration_is_verified_weekly(world: World, verifier: Verifier) -> None:
@@ -190,6 +197,7 @@ async def test_every_configuration_is_verified_weekly(world: World, verifier: Ve
     assert after.next_run_at > world.clock.now()
     done = await verifier.drive(verification.id)
     assert (done.state, (await _job(world)).consecutive_failures) == ("completed", 0)
+    assert await world.rows("SELECT id FROM notifications WHERE resource_type = 'verification'") == []
 
 
 async def test_what_has_archived_nothing_is_not_verified(world: World, verifier: Verifier) -> None:

@@ -93,6 +93,13 @@ def test_calendar_files_are_told_beside_the_mailboxes() -> None:
     assert told["calendars"] == [{"file": "日.ics"}]
 
 
+def test_what_people_were_told_is_told_by_class() -> None:
+    told = {"overlap_needs_you": 2, "run_finished": 7}
+    assert json.loads(report.as_json([outcome(source=8)], told=told))["notifications"] == told
+    assert report.notifications(told) == "Notifications: 2 overlap needs you, 7 run finished."
+    assert report.notifications({}) == "Notifications: none."
+
+
 def test_the_table_leaves_out_what_is_zero_everywhere_but_never_what_matters() -> None:
     header, _, row = report.as_table([outcome(source=8)]).splitlines()
     for name in ("source", "archived", "failed", "missing", "doubled", "round trips", "seconds"):

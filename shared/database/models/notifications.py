@@ -1,0 +1,62 @@
+"""What people are told (domain.md 10)."""
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint, func
+from sqlalchemy import text as sql
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.database.models.base import Base, one_of
+from shared.domain.notification import (
+    Audience,
+    NotificationClass,
+    NotificationState,
+    NotificationSubject,
+)
+
+
+class Notification(Base):
+    """One thing told. ``transaction_id`` is what makes telling it again a change of this row.
+
+    ``owner_id`` is whose archive it is about; with the audience ``admins`` his tenant's Admins see it, and
+    who of them reads it first reads it for all. ``count`` is the number of things it is about.
+    """
+
+    __tablename__ = "notifications"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    tenant_id: Mapped[uuid.UUID]
+    owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    audience: Mapped[str] = mapped_column(default=Audience.OWNER)
+    class_: Mapped[str] = mapped_column("class")
+    transaction_id: Mapped[str]
+    title: Mapped[str]
+    text: Mapped[str]
+    state: Mapped[str]
+    percent: Mapped[int | None] = mapped_column(Integer)
+    count: Mapped[int] = mapped_column(Integer, default=0, server_default=sql("0"))
+    resource_type: Mapped[str]
+    resource_id: Mapped[uuid.UUID]
+    version: Mapped[int] = mapped_column(Integer, default=1, server_default=sql("1"))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    read_at: Mapped[datetime | None]
+    __table_args__ = (
+        UniqueConstraint("owner_id", "transaction_id"),
+        Index("ix_notifications_owner_id_created_at_id", "owner_id", "created_at", "id"),
+        Index("ix_notifications_unread", "owner_id", postgresql_where=sql("read_at IS NULL")),
+        Index(
+            "ix_notifications_admins",
+            "tenant_id",
+            "created_at",
+            "id",
+            postgresql_where=sql("audience = 'admins'"),
+        ),
+        CheckConstraint(one_of("audience", Audience), name="audience"),
+        CheckConstraint(one_of("class", NotificationClass), name="class"),
+        CheckConstraint(one_of("state", NotificationState), name="state"),
+        CheckConstraint(one_of("resource_type", NotificationSubject), name="resource_type"),
+        CheckConstraint("percent BETWEEN 0 AND 100", name="percent"),
+        CheckConstraint("(state = 'progress') <= (percent IS NOT NULL)", name="progress"),
+        CheckConstraint("count >= 0", name="count"),
+    )

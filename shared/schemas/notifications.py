@@ -1,0 +1,90 @@
+"""Notifications: what people are told (domain.md 10)."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, Self
+from uuid import UUID
+
+from pydantic import ConfigDict, Field
+
+from shared.domain.notification import (
+    Audience,
+    NotificationClass,
+    NotificationState,
+    NotificationSubject,
+)
+from shared.schemas.base import Changes, Input, Instant, Resource, absent
+from shared.schemas.paging import Page, PageQuery
+
+if TYPE_CHECKING:
+    from shared.database.models import Notification
+
+
+class NotificationListQuery(PageQuery):
+    """Which notifications: read or not, of one class."""
+
+    unread: bool | None = Field(default=None, description="true: those nobody has read; false: the others.")
+    class_: Annotated[NotificationClass, Field(strict=False)] | None = Field(default=None, alias="class")
+
+
+class NotificationUpdate(Changes):
+    """What may change of a notification."""
+
+    read: bool = Field(default_factory=absent)
+
+
+class NotificationsRead(Input):
+    """Up to when everything is read; what came, or changed, after it stays unread."""
+
+    until: Instant
+
+
+class NotificationsMarked(Resource):
+    """How many were unread before."""
+
+    marked: int
+
+
+class NotificationResource(Resource):
+    """One thing told, without any content of events (domain.md 6.3).
+
+    ``transaction_id`` stays the same while it is told anew, as when a backfill goes on. ``user_id`` is whose
+    archive it is about; with the audience ``admins`` the tenant's Admins read it together. ``count`` is the
+    number of things it is about, ``resource_type`` and ``resource_id`` what to look at.
+    """
+
+    model_config = ConfigDict(serialize_by_alias=True)
+    id: UUID
+    user_id: UUID
+    audience: Audience
+    class_: NotificationClass = Field(alias="class")
+    transaction_id: str
+    state: NotificationState
+    title: str
+    text: str
+    percent: int | None = Field(description="How far it is, where its state is progress.", ge=0, le=100)
+    count: int
+    resource_type: NotificationSubject
+    resource_id: UUID
+    read: bool
+    read_at: datetime | None
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, row: "Notification") -> Self:
+        """The resource of a row."""
+        named: dict[str, Any] = {
+            "user_id": row.owner_id,
+            "class": row.class_,
+            "read": row.read_at is not None,
+        }
+        columns = cls.model_fields.keys() - {"user_id", "class_", "read"}
+        return cls(**named, **{name: getattr(row, name) for name in columns})
+
+
+class NotificationPage(Page[NotificationResource]):
+    """One page, newest first; ``unread`` counts all that nobody has read, whatever was asked for."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
+    unread: int

@@ -1,0 +1,117 @@
+"""What people were told, as they read it (domain.md 10.1)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.clock import Clock
+from shared.database.engine import Database
+from shared.database.models import Notification
+from shared.database.repositories.notifications import Addressee, NotificationRepository
+from shared.domain.caller import Caller
+from shared.domain.expected_version import ExpectedVersion
+from shared.errors import NotFound
+from shared.schemas.notifications import NotificationListQuery
+from shared.schemas.paging import Position, Slice
+from shared.services.access import NOBODY, Access
+from shared.services.audit import AuditWriter
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A page of what somebody was told, and how much of all of it is unread."""
+
+    page: Slice[Notification]
+    unread: int
+
+
+class NotificationService:
+    """Everyone reads his own alone, whatever his role; Admins also what is for the tenant's Admins."""
+
+    def __init__(self, database: Database, clock: Clock, audit: AuditWriter) -> None:
+        self._database = database
+        self._clock = clock
+        self._audit = audit
+
+    async def list(self, caller: Caller, query: NotificationListQuery) -> Told:
+        """What the caller was told, newest first. Raises ValidationFailed naming ``cursor``."""
+        after = query.after
+        async with self._database.session() as session:
+            addressee = await _addressee(session, caller)
+            notifications = NotificationRepository(session)
+            place = (after.instant, after.id) if after else None
+            rows = await notifications.list(addressee, place, query.limit + 1, query.unread, query.class_)
+            unread = await notifications.unread(addressee)
+        return Told(Slice.cut(rows, query.limit, lambda row: Position(row.created_at, row.id)), unread)
+
+    async def get(self, caller: Caller, notification_id: UUID) -> Notification:
+        """One that is addressed to the caller. Raises NotFound."""
+        async with self._database.session() as session:
+            addressee = await _addressee(session, caller)
+            return _found(await NotificationRepository(session).get(addressee, notification_id))
+
+    async def mark(
+        self, caller: Caller, notification_id: UUID, *, read: bool, expected: ExpectedVersion
+    ) -> Notification:
+        """Mark one read, or unread again; what is so already stays. Raises NotFound, PreconditionFailed."""
+        async with self._database.session() as session:
+            addressee = await _addressee(session, caller)
+            row = _found(await NotificationRepository(session).get(addressee, notification_id, lock=True))
+            expected.check(row.version)
+            before = row.read_at is not None
+            if before != read:
+                now = self._clock.now()
+                row.read_at = now if read else None
+                row.version += 1
+                row.updated_at = now
+                await session.flush()
+                await self._audit.record(
+                    session,
+                    action="notification.read" if read else "notification.unread",
+                    resource_type="notification",
+                    resource_id=str(row.id),
+                    outcome="success",
+                    changes={"before": {"read": before}, "after": {"read": read}},
+                    on_behalf_of=row.owner_id,
+                )
+        return row
+
+    async def mark_all(self, caller: Caller, until: datetime) -> tuple[int, UUID | None]:
+        """Mark read what the caller was told up to ``until``; how many that were, and whose they are.
+
+        A caller without anything of his own, and no Admin, has none.
+        """
+        async with self._database.session() as session:
+            access = await Access.of(session, caller)
+            addressee = _of(access)
+            marked = await NotificationRepository(session).mark_read(addressee, until, self._clock.now())
+            own = access.own.id if access.own is not None else None
+            if marked:
+                await self._audit.record(
+                    session,
+                    action="notifications.read",
+                    resource_type="user",
+                    resource_id=str(own or caller.object_id),
+                    outcome="success",
+                    changes={"until": until.isoformat(), "notifications": sorted(map(str, marked))},
+                    on_behalf_of=own,
+                )
+        return len(marked), own
+
+
+async def _addressee(session: AsyncSession, caller: Caller) -> Addressee:
+    return _of(await Access.of(session, caller))
+
+
+def _of(access: Access) -> Addressee:
+    caller = access.caller
+    own = access.own.id if access.own is not None else NOBODY
+    return Addressee(own, caller.tenant_id if caller.is_admin else None)
+
+
+def _found(row: Notification | None) -> Notification:
+    if row is None:
+        raise NotFound("there is no such notification")
+    return row
