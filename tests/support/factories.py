@@ -287,7 +287,7 @@ class Factory(PeopleFactory):
             "tenant_id": owner.tenant_id,
             "owner_id": owner.id,
             "class_": NotificationClass.RUN_FINISHED,
-            "transaction_id": f"archive_run:{next(_NUMBERS)}",
+            "transaction_id": f"archive_run:{next(NUMBERS)}",
             "title": "Archive run finished",
             "text": "1 event on 2 March 2026: 1 archived.",
             "state": NotificationState.INFO,
