@@ -1,8 +1,11 @@
 """Validation of Entra access tokens for our API, exactly as design.md, Who may, and graph.md, Auth, say."""
 
+from base64 import urlsafe_b64decode
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 from uuid import UUID
+
+import orjson
 
 from shared.domain.caller import Caller, Role
 from shared.errors import Unauthenticated
@@ -171,15 +174,13 @@ def accepted_audiences(configured: str) -> list[str]:
 def _claimed(token: str) -> tuple[str, UUID]:
     """The key id and the tenant that an RS256 token names, before anything is fetched for it.
 
-    They decide what it is checked against. Read once for both: to decode costs as much as to verify.
+    They decide what it is checked against; PyJWT then reads the whole token again, by the letter of the RFC,
+    which is why it is not asked twice: its reading costs more than the signature.
     """
-    import jwt
-
-    try:
-        decoded = jwt.decode_complete(token, options={"verify_signature": False})
-    except (jwt.PyJWTError, ValueError):
-        raise InvalidToken("the token is malformed") from None
-    header, claims = decoded["header"], decoded["payload"]
+    segments = token.split(".")
+    if len(segments) != 3:
+        raise InvalidToken("the token is malformed")
+    header, claims = _unverified(segments[0]), _unverified(segments[1])
     if header.get("alg") != "RS256":
         raise InvalidToken("the token is not signed with RS256")
     kid = header.get("kid")
@@ -188,6 +189,16 @@ def _claimed(token: str) -> tuple[str, UUID]:
     if "tid" not in claims:
         raise InvalidToken("the token is not valid: a claim is missing")
     return kid, _uuid(claims, "tid")
+
+
+def _unverified(segment: str) -> dict[str, Any]:
+    try:
+        found = orjson.loads(urlsafe_b64decode(segment + "=" * (-len(segment) % 4)))
+    except ValueError:
+        raise InvalidToken("the token is malformed") from None
+    if not isinstance(found, dict):
+        raise InvalidToken("the token is malformed")
+    return found
 
 
 def _reason(error: Exception) -> str:
