@@ -9,12 +9,14 @@ import re
 import secrets
 import sys
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
+
+import orjson
 
 from shared.domain.caller import Caller
 
@@ -29,7 +31,6 @@ _TRACE_PARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-
 _SECRET = re.compile(r"\beyJ[\w-]{8,}(?:\.[\w-]*){0,2}|(?i:bearer)\s+[\w.~+/=-]{8,}")
 #: They log every request with its whole URL, which names people's calendars.
 _NOISY: Final = ("httpx", "httpcore", "azure.core.pipeline.policies.http_logging_policy", "azure.identity")
-_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, default=str)
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -76,36 +77,45 @@ def new_correlation_id() -> str:
     return str(uuid.uuid4())
 
 
-@contextmanager
-def bind(
-    *,
-    caller: Caller | None = None,
-    correlation: str | None = None,
-    parent_correlation: str | None = None,
-    ip: str | None = None,
-    trace: TraceParent | None = None,
-) -> Iterator[None]:
-    """Set what is given for the duration of the block; what is None stays as it is."""
-    bound: list[tuple[ContextVar[Any], Token[Any]]] = []
-    wanted: tuple[tuple[ContextVar[Any], Any], ...] = (
-        (current_caller, caller),
-        (correlation_id, correlation),
-        (parent_correlation_id, parent_correlation),
-        (source_ip, ip),
-        (trace_parent, trace),
-    )
-    for variable, value in wanted:
-        if value is not None:
-            bound.append((variable, variable.set(value)))
-    try:
-        yield
-    finally:
-        for variable, token in reversed(bound):
+class bind:  # noqa: N801 - reads as the function it stands for; as a generator it would cost three times as much
+    """Set what is given for the duration of the ``with`` block; what is None stays as it is."""
+
+    __slots__ = ("_bound", "_wanted")
+
+    def __init__(
+        self,
+        *,
+        caller: Caller | None = None,
+        correlation: str | None = None,
+        parent_correlation: str | None = None,
+        ip: str | None = None,
+        trace: TraceParent | None = None,
+    ) -> None:
+        self._wanted: tuple[tuple[ContextVar[Any], Any], ...] = (
+            (current_caller, caller),
+            (correlation_id, correlation),
+            (parent_correlation_id, parent_correlation),
+            (source_ip, ip),
+            (trace_parent, trace),
+        )
+        self._bound: list[tuple[ContextVar[Any], Token[Any]]] = []
+
+    def __enter__(self) -> None:
+        self._bound = [
+            (variable, variable.set(value)) for variable, value in self._wanted if value is not None
+        ]
+
+    def __exit__(self, *_: object) -> None:
+        for variable, token in reversed(self._bound):
             variable.reset(token)
 
 
 def redact(text: str) -> str:
     """The text without anything that looks like a token."""
+    lowered = text.lower()
+    # The pattern tries every letter; to look for what it starts with is a fiftieth of that.
+    if "eyj" not in lowered and "bearer" not in lowered:
+        return text
     return _SECRET.sub("[token]", text)
 
 
@@ -135,7 +145,15 @@ class StructuredFormatter(logging.Formatter):
         entry |= {key: value for key, value in vars(record).items() if key not in _STANDARD and value != ""}
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
-        return redact(_ENCODER.encode(entry))
+        return redact(_encoded(entry))
+
+
+def _encoded(entry: dict[str, Any]) -> str:
+    try:
+        return orjson.dumps(entry, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    except orjson.JSONEncodeError:
+        # Texts that are no Unicode, and numbers beyond 64 bits; slower, but nothing is lost.
+        return json.dumps(entry, default=str)
 
 
 def configure_logging(level: str | int, *, structured: bool = True) -> None:
@@ -151,15 +169,18 @@ def configure_logging(level: str | int, *, structured: bool = True) -> None:
             handler.setFormatter(StructuredFormatter())
 
 
-@contextmanager
-def span(name: str, attributes: Mapping[str, str | int | float | bool] | None = None) -> Iterator[None]:
+def span(
+    name: str, attributes: Mapping[str, str | int | float | bool] | None = None
+) -> AbstractContextManager[object]:
     """A span of OpenTelemetry where something in the process has set it up; otherwise nothing at all.
 
-    The API is not imported for it: it is used if whoever exports telemetry has loaded it already.
+    The API is not imported for it: it is used if whoever exports telemetry has loaded it and set a provider.
     """
     api = sys.modules.get("opentelemetry.trace")
-    if api is None:
-        yield
-        return
-    with api.get_tracer("admin_assistant").start_as_current_span(name, attributes=dict(attributes or {})):
-        yield
+    if api is None or isinstance(api.get_tracer_provider(), api.ProxyTracerProvider):
+        return nullcontext()
+    tracer = api.get_tracer("admin_assistant")
+    started: AbstractContextManager[object] = tracer.start_as_current_span(
+        name, attributes=dict(attributes or {})
+    )
+    return started

@@ -20,6 +20,7 @@ from shared.database.constraint_errors import constraint_error
 from shared.database.entra import EntraPassword
 from shared.database.pool_checks import check_connections
 from shared.database.prepared_reads import PreparedRead
+from shared.database.read_connections import ReadConnections
 from shared.database.unit_of_work import UnitOfWork
 from shared.errors import AdminAssistantError
 from shared.settings import Settings
@@ -62,7 +63,7 @@ class Database:
         connections = settings.database_pool_size + settings.database_max_overflow
         self._units = asyncio.Semaphore(max(1, connections // 2))
         # No more than stay open: connections beyond are opened and closed again with every wave of requests.
-        self._reads = asyncio.Semaphore(settings.database_pool_size)
+        self._reads = ReadConnections(settings.database_pool_size, settings.database_pool_timeout)
 
     @asynccontextmanager
     async def session(self, *, apart: bool = False) -> AsyncIterator[AsyncSession]:
@@ -115,14 +116,14 @@ class Database:
             async with self.session() as session:
                 found = await session.execute(read.statement, dict(parameters))
                 return [dict(row) for row in found.mappings()]
-        async with self._turn(self._reads), self._told():
-            try:
-                return await read.rows(self._reading_engine, parameters)
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-                told = failures.driver_failure(error)
-                if told is None:
-                    raise
-                raise told from error
+        try:
+            await self.refuse_superuser()
+            return await self._reads.run(self.engine, lambda driver: read.rows(driver, parameters))
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, PoolTimeout, DBAPIError) as error:
+            told = self._as_ours(error)
+            if told is None:
+                raise
+            raise told from error
 
     @asynccontextmanager
     async def unit_of_work(self) -> AsyncIterator[UnitOfWork]:
@@ -163,17 +164,23 @@ class Database:
         try:
             await self.refuse_superuser()
             yield
-        except PoolTimeout as error:
-            raise failures.pool_exhausted(error, self._settings.database_pool_timeout) from error
-        except DBAPIError as error:
-            told = (
-                constraint_error(error)
-                if isinstance(error, IntegrityError)
-                else failures.passing_failure(error)
-            )
+        except (PoolTimeout, DBAPIError) as error:
+            told = self._as_ours(error)
             if told is None:
                 raise
             raise told from error
+
+    def _as_ours(
+        self, error: asyncpg.PostgresError | asyncpg.InterfaceError | OSError | PoolTimeout | DBAPIError
+    ) -> AdminAssistantError | None:
+        """A failure of the driver or of SQLAlchemy as an error of the product; None if it is a defect."""
+        if isinstance(error, PoolTimeout):
+            return failures.pool_exhausted(error, self._settings.database_pool_timeout)
+        if isinstance(error, IntegrityError):
+            return constraint_error(error)
+        if isinstance(error, DBAPIError):
+            return failures.passing_failure(error)
+        return failures.driver_failure(error)
 
     async def ping(self) -> None:
         """One round trip; raises Unavailable when the database does not answer."""

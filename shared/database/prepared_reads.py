@@ -4,11 +4,8 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-import asyncpg
 from sqlalchemy import Select
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
-from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlalchemy.util import greenlet_spawn
 
 
 class PreparedRead:
@@ -17,27 +14,12 @@ class PreparedRead:
     def __init__(self, statement: Select[Any]) -> None:
         self.statement = statement
 
-    async def rows(self, engine: AsyncEngine, parameters: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-        """What it finds, on a connection of the engine's pool and outside of any transaction.
-
-        Raises what asyncpg raises. A connection on which anything but a refusal of the server went wrong,
-        or that was given up waiting for, is not used again.
-        """
+    async def rows(self, driver: Any, parameters: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+        """What it finds on a connection of asyncpg; raises what that raises."""
         statement, names = self._compiled
-        lent = await engine.raw_connection()
-        try:
-            driver: Any = lent.driver_connection
-            rows: Sequence[Mapping[str, Any]] = await driver.fetch(
-                statement, *[parameters[name] for name in names]
-            )
-        except asyncpg.PostgresError:
-            await greenlet_spawn(lent.close)
-            raise
-        except BaseException:
-            # Outside of a greenlet it is cut off at once, without waiting for the server.
-            lent.invalidate()
-            raise
-        await greenlet_spawn(lent.close)
+        rows: Sequence[Mapping[str, Any]] = await driver.fetch(
+            statement, *[parameters[name] for name in names]
+        )
         return rows
 
     @cached_property

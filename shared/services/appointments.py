@@ -19,6 +19,7 @@ from shared.schemas.appointments import (
     PersonResource,
 )
 from shared.schemas.paging import Position, Slice
+from shared.schemas.rendered import Rendered
 from shared.services.access import Access, require_active
 from shared.services.ownership import readable_owner_of
 from shared.settings import Settings
@@ -33,7 +34,7 @@ class AppointmentService:
         self._clock = clock
         self._settings = settings
 
-    async def list(self, caller: Caller, query: AppointmentListQuery) -> Slice[AppointmentSummary]:
+    async def list(self, caller: Caller, query: AppointmentListQuery) -> Slice[Rendered[AppointmentSummary]]:
         """Appointments of one person that lie in the range, wholly or in part, in order of their start.
 
         Raises NotFound for a person or configuration the caller may not know of, and ValidationFailed naming
@@ -59,7 +60,7 @@ class AppointmentService:
             )
         found = Slice.cut(rows, query.limit, lambda row: Position(row.start_at, row.id))
         return Slice(
-            [AppointmentSummary(**_summary(row, shown_to(caller, owner, row))) for row in found.rows],
+            [_rendered(row, shown_to(caller, owner, row)) for row in found.rows],
             found.next,
         )
 
@@ -79,12 +80,14 @@ class AppointmentService:
             owner = await access.readable_user(row.owner_id)
         return _resource(row, shown_to(caller, owner, row)), row.version
 
-    async def _list_own(self, caller: Caller, query: AppointmentListQuery) -> Slice[AppointmentSummary]:
+    async def _list_own(
+        self, caller: Caller, query: AppointmentListQuery
+    ) -> Slice[Rendered[AppointmentSummary]]:
         after = (query.after.instant, query.after.id) if query.after else None
         own = await self._own.list(caller, query.start, query.end, after, query.limit + 1)
         require_active(own.active)
         found = Slice.cut(own.rows, query.limit, lambda row: Position(row["start"], row["id"]))
-        return Slice([AppointmentSummary(**row) for row in found.rows], found.next)
+        return Slice([Rendered(row["summary"].encode()) for row in found.rows], found.next)
 
     async def _get_own(self, caller: Caller, appointment_id: UUID) -> tuple[AppointmentResource, int]:
         own = await self._own.get(caller, appointment_id)
@@ -145,6 +148,10 @@ def _summary(row: Appointment, shown: bool) -> dict[str, Any]:
         "attachment_count": row.attachment_count if shown else 0,
         "source_deleted_at": row.source_deleted_at,
     }
+
+
+def _rendered(row: Appointment, shown: bool) -> Rendered[AppointmentSummary]:
+    return Rendered(AppointmentSummary(**_summary(row, shown)).model_dump_json().encode())
 
 
 def _resource(row: Appointment, shown: bool) -> AppointmentResource:

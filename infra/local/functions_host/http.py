@@ -4,6 +4,7 @@ Conversions are those of the real host with the Python worker's capabilities (bo
 header names, repeated headers and query parameters joined by commas, empty query parameters dropped).
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -23,6 +24,7 @@ from infra.local.functions_host.worker import Worker
 _RESERVED = frozenset({"admin", "runtime"})
 _SAME_SITE = {RpcHttpCookie.SameSite.Lax: "lax", RpcHttpCookie.SameSite.Strict: "strict"}
 _SAME_SITE[RpcHttpCookie.SameSite.ExplicitNone] = "none"
+_LINE_BREAK = re.compile(r"[\r\n\0]")
 # The server frames the response itself.
 _FRAMING = frozenset({"content-length", "transfer-encoding", "connection", "keep-alive"})
 
@@ -144,7 +146,7 @@ def _response(answer: TypedData | None) -> web.Response:
     for name, value in http.headers.items():
         if name.lower() in _FRAMING:
             continue
-        if any(character in name + value for character in "\r\n\0"):
+        if _LINE_BREAK.search(name) or _LINE_BREAK.search(value):
             raise ValueError(f"a line break in the header {name!r}")
         response.headers.add(name, value)
     for cookie in http.cookies:

@@ -5,6 +5,7 @@ precedence"; Functions docs, "Azure Functions HTTP trigger", section "Customize 
 that no function takes at a path is 404, as in the real host, never 405.
 """
 
+import itertools
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -89,6 +90,12 @@ class Template:
             raise ValueError(f"A route parameter name appears more than one time in '{text}'.")
         return cls(text, segments, tuple(segment.rank for segment in segments))
 
+    @property
+    def start(self) -> tuple[str, ...]:
+        """The literal segments before the first that is none, in lower case."""
+        literals = itertools.takewhile(lambda segment: segment.literal is not None, self.segments)
+        return tuple(segment.literal or "" for segment in literals)
+
     def match(self, path: Sequence[str]) -> dict[str, str] | None:
         """Values of the parameters if the decoded segments of a path fit, else None."""
         values: dict[str, str] = {}
@@ -119,22 +126,27 @@ class Router[Target]:
     """Routes to targets; literal segments win over constrained parameters, these over plain ones."""
 
     def __init__(self) -> None:
-        self._routes: list[_Route[Target]] = []
+        # By the literal segments they start with, in lower case: of a large app few routes remain to try.
+        self._routes: dict[tuple[str, ...], list[_Route[Target]]] = {}
 
     def add(self, template: Template, methods: Collection[str], target: Target) -> None:
         """Adds a route; no methods means every method."""
-        self._routes.append(_Route(template, frozenset(methods), target))
-        self._routes.sort(key=lambda route: route.template.precedence)
+        routes = self._routes.setdefault(template.start, [])
+        routes.append(_Route(template, frozenset(methods), target))
+        routes.sort(key=lambda route: route.template.precedence)
 
     def find(self, method: str, raw_path: str) -> tuple[Target, dict[str, str]] | None:
         """Target and parameter values for a request, or None. `raw_path` is still percent-encoded."""
         path = split_path(raw_path)
-        for route in self._routes:
-            if route.methods and method not in route.methods:
-                continue
-            values = route.template.match(path)
-            if values is not None:
-                return route.target, values
+        lowered = tuple(segment.lower() for segment in path)
+        # A longer literal start comes before a shorter one, whatever follows it.
+        for length in range(len(lowered), -1, -1):
+            for route in self._routes.get(lowered[:length], ()):
+                if route.methods and method not in route.methods:
+                    continue
+                values = route.template.match(path)
+                if values is not None:
+                    return route.target, values
         return None
 
 

@@ -11,6 +11,7 @@ from shared.schemas.appointments import (
 from shared.schemas.archive_runs import ArchiveRunSummary
 from shared.schemas.base import NoBody, NoQuery
 from shared.schemas.paging import Page
+from shared.schemas.rendered import render_page
 from shared.triggers.archive_workflow import start_archive_run as start_run
 from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
 from shared.triggers.http.registry import EVERYONE, WRITERS, IfMatch, Ownership
@@ -34,7 +35,7 @@ async def list_appointments(
 ) -> Reply[Page[AppointmentSummary]]:
     """Another person's private appointments show their times only (domain.md 6.3)."""
     found = await request.app.appointments.list(request.caller, request.query)
-    return Reply(Page[AppointmentSummary](items=list(found.rows), next=found.next_cursor))
+    return Reply(render_page(found.rows, found.next_cursor))
 
 
 @endpoint(

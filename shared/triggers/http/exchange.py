@@ -95,7 +95,10 @@ def preflight_headers(methods: Sequence[str]) -> dict[str, str]:
 
 def source_address(headers: Mapping[str, str]) -> str | None:
     """The address that the platform's front end saw: it appends it to X-Forwarded-For, others come before."""
-    last = headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+    given = headers.get("x-forwarded-for")
+    if not given:
+        return None
+    last = given.rpartition(",")[2].strip()
     for candidate in (last, last.rpartition(":")[0].strip("[]")):
         try:
             return str(ipaddress.ip_address(candidate))

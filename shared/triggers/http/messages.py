@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from shared.domain.caller import Caller
 from shared.domain.expected_version import ExpectedVersion
 from shared.schemas.base import Input
+from shared.schemas.rendered import Rendered
 from shared.triggers.http.registry import GraphAccess
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class Reply[Model: BaseModel | None]:
     ``content`` is sent as it is instead of a model.
     """
 
-    body: Model
+    body: Model | Rendered[Model]
     location: str | None = None
     version: int | str | None = None
     retry_after: int | None = None

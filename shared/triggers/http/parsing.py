@@ -71,6 +71,8 @@ def query_of(request: "HttpRequest") -> dict[str, str]:
 
     Raises ValidationFailed (422) for a parameter that comes twice.
     """
+    if "?" not in request.url:
+        return {}
     try:
         pairs = parse_qsl(urlsplit(request.url).query, keep_blank_values=True)
     except ValueError:

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from shared.domain.caller import Role
@@ -94,8 +95,7 @@ class Operation:
     @property
     def parameters(self) -> tuple[str, ...]:
         """Names of the route's parameters, in order; a catch-all is none."""
-        parts = self.route.split("/")
-        return tuple(part[1:-1] for part in parts if part.startswith("{") and not part.startswith("{*"))
+        return _parameters(self.route)
 
     def serves(self, segments: list[str]) -> bool:
         """True if a path (without prefix) fits the route."""
@@ -108,6 +108,12 @@ class Operation:
                 for part, segment in zip(parts, segments, strict=True)
             )
         )
+
+
+@cache
+def _parameters(route: str) -> tuple[str, ...]:
+    parts = route.split("/")
+    return tuple(part[1:-1] for part in parts if part.startswith("{") and not part.startswith("{*"))
 
 
 OPERATIONS: Final[dict[str, Operation]] = {}

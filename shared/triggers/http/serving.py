@@ -11,6 +11,7 @@ from azure.functions import HttpRequest, HttpResponse
 
 from shared.errors import MethodNotAllowed, ValidationFailed
 from shared.schemas.base import Input, NoBody, NoQuery
+from shared.schemas.rendered import Rendered
 from shared.telemetry import bind, span
 from shared.triggers.http import problem
 from shared.triggers.http.authentication import Authenticated, authenticate, require_role
@@ -83,7 +84,7 @@ async def _serve(
         request = Request(
             app=app,
             path=_path(operation, req),
-            relative_path=path_of(req.url).removeprefix(f"/{PREFIX}/"),
+            relative_path=exchange.path.removeprefix(f"/{PREFIX}/"),
             query=read_query(query_of(req), operation.query or NoQuery),
             body=_body(operation, req, app.settings.max_body_bytes),
             expected=read_if_match(operation, req.headers),
@@ -200,7 +201,9 @@ def _success(operation: Operation, reply: Reply[Any]) -> HttpResponse:
     if reply.retry_after is not None:
         headers["Retry-After"] = str(reply.retry_after)
     content = reply.content
-    if content is None and reply.body is not None:
+    if isinstance(reply.body, Rendered):
+        content = reply.body.json
+    elif content is None and reply.body is not None:
         content = reply.body.model_dump_json().encode()
     return HttpResponse(
         content, status_code=reply.status or operation.status, headers=headers, mimetype=operation.media_type

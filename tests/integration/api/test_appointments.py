@@ -1,5 +1,6 @@
 """Appointments over HTTP: one's own in full, another's private ones as times only (domain.md 6.3)."""
 
+import json
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -8,6 +9,8 @@ import pytest
 
 from shared.database.engine import Database
 from shared.database.models import Appointment, User
+from shared.schemas.appointments import AppointmentSummary
+from shared.schemas.paging import Page
 from tests.integration.api.caller import Caller, problem
 from tests.integration.api.conftest import People
 from tests.support.factories import START, Factory
@@ -60,6 +63,36 @@ async def test_an_admin_sees_the_times_of_anothers_private_one_only(
         assert (one.json["subject"], one.json["body"]) == ("Private", "")
         assert (one.json["organizer"], one.json["attendees"]) == (None, [])
         assert b"Surgeon" not in listed.body + one.body
+
+
+async def test_every_reader_gets_the_documents_that_the_contract_describes(
+    api: Caller, people: People, database: Database
+) -> None:
+    """Those of a person's own list are written by the database, the others by the model."""
+    odd = timedelta(microseconds=120)
+    async with database.session() as session:
+        make = Factory(session)
+        configuration = await make.configuration(await session.get_one(User, people.ada.id))
+        for columns in (
+            {"subject": 'Żółć "quoted" \\ <b>\u2028 \x7f \U0001f600', "categories": []},
+            {"start_at": START + odd, "end_at": START + timedelta(hours=1) + odd, "source_deleted_at": START},
+            {"location": "line\nbreak\ttab", "categories": ['A, "b"', "{c}", "NULL", ""]},
+            {"is_all_day": True, "is_cancelled": True, "attachment_count": 3},
+        ):
+            await make.appointment(await make.archived_event(configuration, start_at=START), **columns)
+    mine = await api("GET", "v1/appointments", token=people.ada.token, **RANGE)
+    anothers = await api("GET", "v1/appointments", token=people.admin, user_id=people.ada.id, **RANGE)
+    page = Page[AppointmentSummary].model_validate_json(mine.body)
+    assert len(page.items) == 4
+    assert mine.json == anothers.json
+    assert mine.json == json.loads(page.model_dump_json())
+    assert [list(item) for item in mine.json["items"]] == [list(AppointmentSummary.model_fields)] * 4
+    first = await api("GET", "v1/appointments", token=people.ada.token, limit=3, **RANGE)
+    following = await api(
+        "GET", "v1/appointments", token=people.ada.token, limit=3, cursor=first.json["next"], **RANGE
+    )
+    assert [*first.json["items"], *following.json["items"]] == mine.json["items"]
+    assert following.json["next"] is None
 
 
 async def test_an_admin_who_is_the_owner_sees_his_own(

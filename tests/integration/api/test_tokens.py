@@ -1,5 +1,6 @@
 """Who is let in: every wrong token is a 401, told apart only by its detail (design.md, Who may)."""
 
+from base64 import urlsafe_b64encode
 from typing import Any
 
 import pytest
@@ -51,7 +52,13 @@ async def test_a_wrong_token_is_refused(stranger: Caller, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "header", ["", "Bearer", "Bearer ", "Basic abc", "Bearer a.b", "Bearer x.y.z", "Bearer " + "a" * 20_000]
+    "header",
+    [
+        *("", "Bearer", "Bearer ", "Basic abc", "Bearer a.b", "Bearer x.y.z", "Bearer " + "a" * 20_000),
+        # JSON that is no object, and such as no reader may be brought down by.
+        "Bearer bnVsbA.bnVsbA.x",
+        "Bearer " + urlsafe_b64encode(b"[" * 6000).decode() + ".e30.x",
+    ],
 )
 async def test_a_malformed_authorization_header_is_refused(stranger: Caller, header: str) -> None:
     response = await stranger("GET", "v1/users", headers={"authorization": header})

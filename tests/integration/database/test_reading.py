@@ -163,3 +163,77 @@ async def test_prepared_reads_say_when_to_come_back(settings: Settings) -> None:
         assert len(await database.fetch(_sleep(), {"seconds": 0.0})) == 1
     finally:
         await database.close()
+
+
+async def test_prepared_reads_are_served_in_the_order_they_came(settings: Settings) -> None:
+    database = Database(settings.model_copy(update={"database_pool_size": 1, "database_max_overflow": 0}))
+    served: list[int] = []
+
+    async def read(number: int) -> None:
+        await database.fetch(_sleep(), {"seconds": 0.0})
+        served.append(number)
+        if number == 0:
+            await database.fetch(_sleep(), {"seconds": 0.0})
+            served.append(100)
+
+    try:
+        # The first use asks who we are, one after another.
+        await database.ping()
+        await asyncio.gather(*(read(number) for number in range(20)))
+        assert served == [*range(20), 100]
+    finally:
+        await database.close()
+
+
+async def test_a_read_given_up_in_the_queue_does_not_keep_the_others_waiting(settings: Settings) -> None:
+    database = Database(settings.model_copy(update={"database_pool_size": 1, "database_max_overflow": 0}))
+    try:
+        reads = [asyncio.create_task(database.fetch(_sleep(), {"seconds": 0.05})) for _ in range(6)]
+        await asyncio.sleep(0.02)
+        for given_up in reads[1::2]:
+            given_up.cancel()
+        found = await asyncio.gather(*reads, return_exceptions=True)
+        assert [isinstance(each, asyncio.CancelledError) for each in found] == [False, True] * 3
+        assert len(await database.fetch(_sleep(), {"seconds": 0.0})) == 1
+    finally:
+        await database.close()
+
+
+async def test_reads_without_end_leave_the_pool_to_others_too(settings: Settings) -> None:
+    database = Database(settings.model_copy(update={"database_pool_size": 1, "database_max_overflow": 0}))
+    over = asyncio.Event()
+
+    async def read() -> None:
+        while not over.is_set():
+            await database.fetch(_sleep(), {"seconds": 0.0})
+
+    try:
+        readers = [asyncio.create_task(read()) for _ in range(4)]
+        await asyncio.sleep(0.05)
+        for _ in range(3):
+            await database.ping()
+        over.set()
+        await asyncio.gather(*readers)
+    finally:
+        await database.close()
+
+
+async def test_a_connection_that_breaks_under_a_read_is_not_handed_on(
+    settings: Settings, worker_database: TestDatabase
+) -> None:
+    database = Database(settings.model_copy(update={"database_pool_size": 1, "database_max_overflow": 0}))
+    backend = PreparedRead(select(func.pg_backend_pid().label("pid")))
+    try:
+        pid = (await database.fetch(backend, {}))[0]["pid"]
+        broken, waiting = (
+            asyncio.create_task(database.fetch(read, parameters))
+            for read, parameters in ((_sleep(), {"seconds": 30.0}), (backend, {}))
+        )
+        await asyncio.sleep(0.1)
+        async with administrator(worker_database.user) as other:
+            await other.execute("SELECT pg_terminate_backend($1, 5000)", pid)
+        with pytest.raises(Unavailable):
+            await broken
+        assert (await waiting)[0]["pid"] != pid
+    finally:
+        await database.close()
