@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -9,6 +10,7 @@ import orjson
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from shared.database.prepared_writes import PreparedWrite
 from shared.domain.archive_run import OperationAction, OperationState
 
 _CLAIMED = """o.id, o.run_id, o.archived_event_id, o.source_key, o.action, o.payload::text AS payload,
@@ -31,7 +33,7 @@ _MARK = """
 # What locked periods forbid has to be looked for first (period_locks.py).
 _UNLOCKED = """ AND (:checked OR NOT EXISTS (SELECT 1 FROM period_locks l
                      WHERE l.owner_id = :owner AND l.reopened_at IS NULL))"""
-_CLAIM = text(
+_CLAIM = PreparedWrite(
     _MARK.format(
         first=_FIRST.format(which="run_id = :run AND owner_id = :owner AND state = 'planned'" + _UNLOCKED),
         # Said again of the row that is changed: a claim that waited for another one must not take its rows.
@@ -39,7 +41,7 @@ _CLAIM = text(
         columns=_CLAIMED,
     )
 )
-_CLAIM_RESEND = text(
+_CLAIM_RESEND = PreparedWrite(
     _MARK.format(
         first=_FIRST.format(
             which="configuration_id = :configuration AND owner_id = :owner AND state = 'sent' "
@@ -288,9 +290,9 @@ class ArchiveOperationRepository:
         """A planned update whose copy is gone creates it anew, with this body (domain.md 2.10)."""
         await self._session.execute(_RECREATE, self._scope | {"id": operation_id, "payload": payload})
 
-    async def _claim(self, statement: Any, **parameters: Any) -> list[ClaimedOperation]:
-        result = await self._session.execute(statement, self._scope | parameters)
-        return [ClaimedOperation.of(columns) for _, *columns in sorted(result, key=lambda row: row[:2])]
+    async def _claim(self, statement: PreparedWrite, **parameters: Any) -> list[ClaimedOperation]:
+        rows = await statement.rows(self._session, self._scope | parameters)
+        return [ClaimedOperation.of(columns) for _, *columns in sorted(rows, key=itemgetter(0, 1))]
 
     async def forgotten(self, remembered_since: datetime, count: int) -> list[ClaimedOperation]:
         """Open operations so old that Graph may have forgotten their transactionId, oldest first."""

@@ -6,9 +6,9 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from shared.database.prepared_writes import PreparedWrite
 from shared.database.repositories.appointments import RECORD_COLUMNS
 from shared.database.repositories.archive_runs import ADD_WRITTEN, WRITTEN_SHARE
 
@@ -74,13 +74,13 @@ _RECORDS = f"""
            unresolved = EXCLUDED.unresolved,
            excluded = NULLIF(appointments.excluded, 'consumed'), updated_at = :now
     RETURNING archived_event_id"""  # noqa: S608
-_RECORD = text(f"""
+_RECORD = PreparedWrite(f"""
     WITH answered AS MATERIALIZED ({_ANSWERED}),
          recorded AS ({_OPERATIONS}),
          mapped AS ({_MAP}),
          kept AS ({_RECORDS}),
          told AS ({ADD_WRITTEN})
-    SELECT (SELECT count(*) FROM recorded)
+    SELECT (SELECT count(*) FROM recorded) AS count
 """)  # noqa: S608
 
 
@@ -103,5 +103,5 @@ class WriteResultRepository:
         there again is not deleted any more. ``written`` of them reached their end, for the run's progress.
         """
         parameters = {"run": run_id, "rows": orjson.dumps(rows).decode(), "now": now, "written": written}
-        result = await self._session.execute(_RECORD, self._scope | WRITTEN_SHARE | parameters)
-        return int(result.scalar_one())
+        (row,) = await _RECORD.rows(self._session, self._scope | WRITTEN_SHARE | parameters)
+        return int(row["count"])

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from asyncpg import CheckViolationError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -64,7 +65,7 @@ async def test_a_row_cannot_be_rewritten(database: Database) -> None:
 
 
 async def test_an_outcome_is_success_or_failure(audit: AuditRepository, session: AsyncSession) -> None:
-    with pytest.raises(DBAPIError, match="outcome"):
+    with pytest.raises(CheckViolationError, match="outcome"):
         await audit.add([_row(outcome="maybe")])
 
 
