@@ -34,8 +34,8 @@ def applying_percent(planned: int, done: int) -> int:
 
 
 def ask_again_seconds(elapsed: timedelta, percent: int) -> int:
-    """When to look at a run again that came to ``percent`` in ``elapsed``: after half of what may be left."""
+    """When to look at a run again that came to ``percent`` in ``elapsed``: when it may be over."""
     if percent <= 0:
         return SHORTEST_PAUSE
     left = elapsed.total_seconds() * (100 - percent) / percent
-    return min(max(round(left / 2), SHORTEST_PAUSE), LONGEST_PAUSE)
+    return min(max(round(left), SHORTEST_PAUSE), LONGEST_PAUSE)

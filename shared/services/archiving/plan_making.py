@@ -1,5 +1,7 @@
 """One plan in the making: the pages of the window, then what no page showed (design.md, Plan)."""
 
+import asyncio
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -60,19 +62,19 @@ class PlanMaking:
         Raises GraphRefused, NotFound and GraphUnavailable where source or archive cannot be read.
         """
         backfill = self._context.kind is RunKind.BACKFILL
-        if not backfill:
-            await self._check_archive_calendar()
         pages = self._ports.calendars.read_window(
             self._context.source_mailbox,
             self._context.source_calendar_id,
             *self._context.window.read_range,
         )
         async with aclosing(pages):
-            async for page in pages:
+            page = await self._first_page(pages, check=not backfill)
+            while page is not None:
                 # A backfill's month without events costs one read (domain.md 2.14).
                 if page and not self._archive_checked:
                     await self._check_archive_calendar()
                 await self._page(page)
+                page = await anext(pages, None)
         decisions = self._planner.close()
         async with self._turn.session() as session:
             await self._writer.carry_out(session, decisions, Material(), self._planner.take_groups())
@@ -113,6 +115,22 @@ class PlanMaking:
         findings = self._planner.findings
         # An attempt before this one may have entered some of them into the map already.
         return findings.new_category_issues if self._turn.first else findings.category_issues
+
+    async def _first_page(
+        self, pages: AsyncGenerator[list[SourceEvent]], *, check: bool
+    ) -> list[SourceEvent] | None:
+        """The first page, read while the archive calendar is looked at; None where there is none."""
+        if not check:
+            return await anext(pages, None)
+        # Both are awaited before an error is raised: nothing goes on reading behind it.
+        checked, page = await asyncio.gather(
+            self._check_archive_calendar(), anext(pages, None), return_exceptions=True
+        )
+        for outcome in (checked, page):
+            if isinstance(outcome, BaseException):
+                raise outcome
+        assert page is None or isinstance(page, list)  # noqa: S101 - narrows what gather returns
+        return page
 
     async def _check_archive_calendar(self) -> None:
         self._archive_checked = True
