@@ -18,6 +18,7 @@ from shared.database.repositories.archive_runs import ArchiveRunRepository
 from shared.database.repositories.archived_events import ArchivedEventRepository
 from shared.database.repositories.overlap_members import OverlapMemberRepository
 from shared.domain.archive_run import RunKind, RunMode, RunState
+from shared.domain.calendar_permission import Objection
 from shared.domain.overlap_rules import OverlapPolicy
 from shared.domain.plan_policies import PlanPolicies
 from shared.domain.purpose import Purpose
@@ -54,7 +55,7 @@ class ArchivingPorts:
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """A run and its configuration, as facts."""
+    """A run and its configuration, as facts. ``barred``: it may settle nothing, either (domain.md 1)."""
 
     run_id: UUID
     tenant_id: UUID
@@ -66,6 +67,7 @@ class RunContext:
     state: RunState
     cancel_requested: bool
     planned: bool
+    barred: bool
     window: Window
     created_at: datetime
     started_at: datetime | None
@@ -123,6 +125,7 @@ def context_of(run: ArchiveRun, configuration: ArchiveConfiguration) -> RunConte
         state=RunState(run.state),
         cancel_requested=run.cancel_requested,
         planned=run.planned_at is not None,
+        barred=(run.plan or {}).get("code") in tuple(Objection),
         window=Window(
             run.window_start.astimezone(UTC),
             run.window_end.astimezone(UTC),

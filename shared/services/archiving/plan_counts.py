@@ -8,7 +8,8 @@ class PlanCounts:
     """What planning found. ``planned`` operations are written next; ``refused`` says why nothing could be.
 
     ``unsettled`` events have an operation of another run under way. ``gone``: what is to be read or written
-    does not exist any more, so that trying again is no use.
+    does not exist any more, or may not be named any more, so that trying again is no use. ``code`` names the
+    reason where a client can do something about it.
     """
 
     source: int = 0
@@ -32,3 +33,4 @@ class PlanCounts:
     zones_reported: int = 0
     refused: str | None = None
     gone: bool = False
+    code: str | None = None

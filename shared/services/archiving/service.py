@@ -26,6 +26,7 @@ from shared.services.access import Access
 from shared.services.archiving.applying import Applier, ApplyProgress
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.finishing import MAX_PROBLEMS, FinishedRun, Finisher
+from shared.services.archiving.judging import bar_unpermitted
 from shared.services.archiving.planning import PlanCounts, RunPlanner
 from shared.services.archiving.queueing import StartedRun, queue_run
 from shared.services.archiving.settling import SettleProgress, Settler
@@ -148,13 +149,19 @@ class ArchivingService:
             )
 
     async def begin(self, run_id: UUID) -> BegunRun:
-        """Make the run the running one of its configuration, if it is its turn."""
+        """Make the run the running one of its configuration, if it is its turn.
+
+        One whose configuration may not name its calendars any more is barred here from everything but its
+        end (domain.md 1).
+        """
         async with self._ports.database.session() as session:
             runs = ArchiveRunRepository(session)
             run = await runs.get_unscoped(run_id)
             if run is None:
                 return BegunRun(False, "")
             mine = await runs.begin(run, self._ports.clock.now())
+            if mine:
+                await bar_unpermitted(self._ports, session, run)
             return BegunRun(mine, run.correlation_id)
 
     @asynccontextmanager

@@ -25,6 +25,7 @@ from shared.graph.usage import track_usage
 from shared.schemas.paging import Position, Slice
 from shared.services.access import Access
 from shared.services.archiving.context import ArchivingPorts
+from shared.services.archiving.judging import objection_to
 from shared.services.verifying.comparing import StretchComparison, Superseded
 from shared.services.verifying.context import VerificationContext, load_context
 
@@ -177,6 +178,10 @@ class VerificationService:
             attempt = await VerificationRepository(session).begin_attempt(verification_id)
             if attempt is None:
                 return CompareProgress(100, remaining=False)
+            context = await load_context(session, verification_id)
+            found = await objection_to(session, context.tenant_id, context.configuration_id)
+            if found is not None:
+                return CompareProgress(0, False, refused=f"{found}: {found.reason}", gone=True)
         deadline = self._ports.clock.now() + timedelta(seconds=self._ports.settings.apply_time_budget_seconds)
         try:
             while await self._compare_one(verification_id, attempt):
