@@ -72,6 +72,24 @@ class ArchiveConfigurationRepository(Repository):
         row = (await self._session.execute(_REFERENCE_FACTS, parameters)).mappings().one_or_none()
         return None if row is None else ReferenceFacts(**row)
 
+    async def set_archive_gone(
+        self, owner_id: UUID, configuration_id: UUID, calendar_id: str, since: datetime | None
+    ) -> None:
+        """Its archive calendar, this one, is known to be gone since then, or, with None, to be there.
+
+        The first time it was missed stays.
+        """
+        known = ArchiveConfiguration.archive_gone_since
+        await self._session.execute(
+            update(ArchiveConfiguration)
+            .where(
+                ArchiveConfiguration.id == configuration_id,
+                ArchiveConfiguration.owner_id == owner_id,
+                ArchiveConfiguration.archive_calendar_id == calendar_id,
+            )
+            .values(archive_gone_since=None if since is None else func.coalesce(known, since))
+        )
+
     async def take_turn(self, owner_id: UUID) -> None:
         """Wait until no other transaction chooses the owner's default, and keep others waiting."""
         await self._session.execute(_LOCK_DEFAULT, {"owner": str(owner_id)})

@@ -123,6 +123,7 @@ _REDIRECT = text(f"""
     UPDATE archived_events SET merged_into = :new, updated_at = :now
      WHERE {_SCOPE} AND merged_into = :old AND source_key <> :new
 """)  # noqa: S608
+# A copy made anew says what was recorded: a change that was not written before is still to be written.
 _APPLY = text(f"""
     UPDATE archived_events e
        SET state = CASE WHEN v.state = 'removed' THEN 'removed_by_owner' WHEN v.state <> 'done' THEN e.state
@@ -138,7 +139,9 @@ _APPLY = text(f"""
            revision = CASE v.state WHEN 'done' THEN COALESCE(v.revision, o.revision) ELSE e.revision END,
            start_at = CASE v.state WHEN 'done'
                       THEN COALESCE((o.record->>'owning_start')::timestamptz, e.start_at) ELSE e.start_at END,
-           pending_since = CASE v.state WHEN 'failed' THEN COALESCE(e.pending_since, :now) END,
+           pending_since = CASE WHEN v.state = 'failed' THEN COALESCE(e.pending_since, :now)
+                                WHEN v.state = 'done' AND e.lost_at IS NOT NULL THEN e.pending_since END,
+           lost_at = CASE v.state WHEN 'done' THEN NULL ELSE e.lost_at END,
            updated_at = :now
       FROM json_to_recordset(CAST(:rows AS json))
            AS v(id uuid, state text, copy_id text, etag text, revision text),

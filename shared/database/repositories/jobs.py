@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, text, update
+from sqlalchemy import case, select, text, update
 
 from shared.database.models import ArchiveConfiguration, Job
 from shared.database.repositories.base import Repository
@@ -90,12 +90,35 @@ class JobRepository(Repository):
         await self._session.execute(update(Job).where(Job.id == job_id).values(paused=True, next_run_at=None))
 
     async def pause(self, owner_id: UUID, configuration_id: UUID, kind: JobKind = JobKind.ARCHIVE) -> None:
-        """Let the job wait until its owner resumes it."""
+        """Let the job wait until its owner resumes it, or its archive calendar is there again if it is gone.
+
+        One that is paused already keeps the reason it was paused for.
+        """
+        gone = (
+            select(ArchiveConfiguration.archive_gone_since.is_not(None))
+            .where(ArchiveConfiguration.id == configuration_id)
+            .scalar_subquery()
+        )
         await self._session.execute(
             update(Job)
             .where(Job.owner_id == owner_id, Job.configuration_id == configuration_id, Job.kind == kind)
-            .values(paused=True)
+            .values(paused=True, waits_for_archive=case((Job.paused, Job.waits_for_archive), else_=gone))
         )
+
+    async def resume_waiting(self, owner_id: UUID, configuration_id: UUID) -> list[JobKind]:
+        """The archive calendar is there again: jobs paused for want of it go on, their failures forgotten."""
+        result = await self._session.execute(
+            update(Job)
+            .where(
+                Job.owner_id == owner_id,
+                Job.configuration_id == configuration_id,
+                Job.waits_for_archive,
+                Job.paused,
+            )
+            .values(paused=False, waits_for_archive=False, consecutive_failures=0)
+            .returning(Job.kind)
+        )
+        return sorted(JobKind(kind) for kind in result.scalars())
 
     async def record_outcome(
         self,

@@ -55,7 +55,11 @@ class ArchivingPorts:
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """A run and its configuration, as facts. ``barred``: it may settle nothing, either (domain.md 1)."""
+    """A run and its configuration, as facts.
+
+    ``barred``: it may settle nothing, either. ``archive_gone``: an earlier one missed the archive calendar
+    (domain.md 1).
+    """
 
     run_id: UUID
     tenant_id: UUID
@@ -75,6 +79,7 @@ class RunContext:
     source_calendar_id: str
     archive_mailbox_id: UUID
     archive_calendar_id: str
+    archive_gone: bool
     policies: PlanPolicies
 
     @property
@@ -137,6 +142,7 @@ def context_of(run: ArchiveRun, configuration: ArchiveConfiguration) -> RunConte
         source_calendar_id=configuration.source_calendar_id,
         archive_mailbox_id=configuration.archive_mailbox_id,
         archive_calendar_id=configuration.archive_calendar_id,
+        archive_gone=configuration.archive_gone_since is not None,
         policies=PlanPolicies(
             purpose=Purpose(configuration.purpose),
             overlap_policy=OverlapPolicy(configuration.overlap_policy),

@@ -39,6 +39,7 @@ DRIVEN_RUNS_PER_TICK = 200
 # An orchestration that was just started needs a moment to show up before anybody asks where it is.
 DRIVE_AGAIN_AFTER = timedelta(minutes=2)
 FAILED_CLAIM_RETRY = timedelta(hours=1)
+_RETRIED_AS_THEY_ARE = (RunMode.REPLACE, RunMode.REBUILD)
 
 logger = logging.getLogger(__name__)
 
@@ -133,7 +134,7 @@ class ArchivingService:
                 window,
                 RunKind.RETRY,
                 caller.actor,
-                mode=RunMode.REPLACE if run.mode == RunMode.REPLACE else RunMode.NORMAL,
+                mode=RunMode(run.mode) if run.mode in _RETRIED_AS_THEY_ARE else RunMode.NORMAL,
             )
 
     async def get_run(self, caller: Caller, run_id: UUID) -> RunView:

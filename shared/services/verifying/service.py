@@ -25,6 +25,7 @@ from shared.graph.usage import track_usage
 from shared.schemas.paging import Position, Slice
 from shared.services.access import Access
 from shared.services.archiving.context import ArchivingPorts
+from shared.services.archiving.gone_calendars import note_gone, seems_gone
 from shared.services.archiving.judging import objection_to
 from shared.services.verifying.comparing import StretchComparison, Superseded
 from shared.services.verifying.context import VerificationContext, load_context
@@ -194,12 +195,16 @@ class VerificationService:
             wait = max(wait, timedelta(seconds=away.retry_after or 0))
             return await self._progress(verification_id, self._ports.clock.now() + wait)
         except GraphRefused as refused:
-            return CompareProgress(
-                0, False, refused=f"{refused.graph_code}: {refused.detail}", gone=refused.graph_status == 404
-            )
+            reason, gone = f"{refused.graph_code}: {refused.detail}", refused.graph_status == 404
         except NotFound as missing:
-            return CompareProgress(0, False, refused=missing.detail, gone=True)
-        return await self._progress(verification_id, None)
+            reason, gone = missing.detail, True
+        else:
+            return await self._progress(verification_id, None)
+        archive = context.archive_mailbox, context.archive_calendar_id
+        if gone and await seems_gone(self._ports, *archive):
+            async with self._ports.database.session() as session:
+                await note_gone(session, self._ports, context.owner_id, context.configuration_id, archive[1])
+        return CompareProgress(0, False, refused=reason, gone=gone)
 
     async def finish(
         self, verification_id: UUID, reason: str | None, *, gone: bool = False
