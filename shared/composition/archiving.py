@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from shared.services.notifications.reminding import OverlapReminders
     from shared.services.overlap_settling import OverlapSettling
     from shared.services.overlaps import OverlapService
+    from shared.services.rebuilding.requests import RebuildRequests
+    from shared.services.rebuilding.runs import RebuildRuns
     from shared.services.verifying.restoring import CopyRestoring
     from shared.services.verifying.scheduling import VerificationSchedule
     from shared.services.verifying.service import VerificationService
@@ -142,3 +144,17 @@ class ArchivingParts(Foundations):
         from shared.services.verifying.restoring import CopyRestoring
 
         return CopyRestoring(self.archiving_ports)
+
+    @cached_property
+    def rebuild_requests(self) -> "RebuildRequests":
+        """Deleted archive calendars asked for again."""
+        from shared.services.rebuilding.requests import RebuildRequests
+
+        return RebuildRequests(self.archiving_ports, self.calendar_stores)
+
+    @cached_property
+    def rebuild_runs(self) -> "RebuildRuns":
+        """Runs that make the copies of a deleted archive calendar anew."""
+        from shared.services.rebuilding.runs import RebuildRuns
+
+        return RebuildRuns(self.archiving_ports)

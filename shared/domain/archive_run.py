@@ -16,13 +16,15 @@ class RunMode(StrEnum):
     """``normal`` writes what changed; ``replace`` rewrites every copy of the window (domain.md 2.10).
 
     ``put_back`` makes copies anew that their owner deleted and wants back (domain.md 2.15).
-    ``edit`` carries out an owner's explicit edit of one appointment (2.5).
+    ``edit`` carries out an owner's explicit edit of one appointment (2.5). ``rebuild`` makes every copy anew
+    that went with a deleted archive calendar (1).
     """
 
     NORMAL = "normal"
     REPLACE = "replace"
     PUT_BACK = "put_back"
     EDIT = "edit"
+    REBUILD = "rebuild"
 
 
 class RunState(StrEnum):

@@ -107,6 +107,15 @@ class CalendarAdapter:
                         return calendar
             raise as_product_error(failure, "creating a calendar") from failure
 
+    async def is_empty(self, mailbox: str, calendar_id: str) -> bool:
+        """Whether nothing stands in the calendar, at any time; raises GraphRefused for one that is gone."""
+        path = self._paths.any_event(mailbox, calendar_id)
+        async with aclosing(self._pages(mailbox, path, "looking into a calendar")) as pages:
+            async for items in pages:
+                if items:
+                    return False
+        return True
+
     async def read_window(
         self, mailbox: str, calendar_id: str, start: datetime, end: datetime
     ) -> AsyncGenerator[list[SourceEvent]]:

@@ -66,6 +66,11 @@ class Paths:
             query["expand"] = [expand]
         return self._with_query(builder, query)
 
+    def any_event(self, mailbox: str, calendar_id: str) -> str:
+        """The ids of the events and series of a calendar, page by page."""
+        query = {"select": ["id"], "top": PAGE_SIZE}
+        return self._with_query(self._collection(mailbox, calendar_id), query)
+
     def search(
         self, mailbox: str, calendar_id: str | None, condition: str, fields: Sequence[str], expand: str
     ) -> str:

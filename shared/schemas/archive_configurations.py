@@ -125,6 +125,10 @@ class ArchiveConfigurationResource(Resource):
     source_calendar_id: str
     archive: str
     archive_calendar_id: str
+    archive_gone_since: datetime | None = Field(
+        description="Since when the archive calendar is known not to exist any more; while it is set, POST "
+        "archive-configurations/{id}/rebuild makes it and every copy anew from our record."
+    )
     time_zone: str
     purpose: str
     overlap_policy: str
@@ -153,6 +157,7 @@ class ArchiveConfigurationResource(Resource):
             source_calendar_id=configuration.source_calendar_id,
             archive=configuration.archive_reference,
             archive_calendar_id=configuration.archive_calendar_id,
+            archive_gone_since=configuration.archive_gone_since,
             time_zone=configuration.time_zone,
             purpose=configuration.purpose,
             overlap_policy=configuration.overlap_policy,

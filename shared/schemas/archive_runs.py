@@ -60,6 +60,12 @@ class ArchiveRunSummary(Resource):
     requested_by: str
     correlation_id: str
     report: dict[str, Any] | None
+    reason_code: str | None = Field(
+        description="Why it could not go on, where something can be done about it: archive_calendar_gone "
+        "(POST archive-configurations/{id}/rebuild makes calendar and copies anew), mailbox_not_permitted, "
+        "calendar_has_two_roles, user_deactivated.",
+        examples=["archive_calendar_gone"],
+    )
     graph_requests: int
     round_trips: int
     created_at: datetime
@@ -127,4 +133,5 @@ class ArchiveOperationResource(Resource):
 
 
 def _columns(run: "ArchiveRun") -> dict[str, Any]:
-    return {name: getattr(run, name) for name in _RUN_COLUMNS} | {"user_id": run.owner_id}
+    columns = {name: getattr(run, name) for name in _RUN_COLUMNS}
+    return columns | {"user_id": run.owner_id, "reason_code": (run.plan or {}).get("code")}

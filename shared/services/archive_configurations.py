@@ -150,6 +150,8 @@ class ArchiveConfigurationService:
         archive: ResolvedCalendar,
     ) -> ScheduledConfiguration:
         now = self._clock.now()
+        # Nobody else gets here with another's mailbox: runs ask again whether an Admin said so (domain.md 1).
+        foreign = {source.mailbox_id, archive.mailbox_id} - {owner.object_id} if caller.is_admin else set()
         configuration = ArchiveConfiguration(
             id=uuid4(),
             tenant_id=caller.tenant_id,
@@ -161,6 +163,9 @@ class ArchiveConfigurationService:
             archive_reference=archive.reference,
             archive_mailbox_id=archive.mailbox_id,
             archive_calendar_id=archive.calendar_id,
+            archive_calendar_name=archive.name,
+            approved_mailbox_ids=sorted(foreign),
+            mailboxes_approved_by=caller.actor if foreign else None,
             time_zone=plan.zone.key,
             purpose=wanted.purpose,
             overlap_policy=wanted.overlap_policy or default_overlap_policy(Purpose(wanted.purpose)),
@@ -302,6 +307,7 @@ def audited(configuration: ArchiveConfiguration, job: Job) -> dict[str, object]:
         "source_calendar_id": configuration.source_calendar_id,
         "archive_mailbox_id": str(configuration.archive_mailbox_id),
         "archive_calendar_id": configuration.archive_calendar_id,
+        "approved_mailbox_ids": [str(each) for each in configuration.approved_mailbox_ids],
         "time_zone": configuration.time_zone,
         "purpose": str(configuration.purpose),
         **audited_policies(configuration),

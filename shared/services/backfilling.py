@@ -257,6 +257,7 @@ class BackfillService:
             if backfill.state == BackfillState.COMPLETED:
                 raise Conflict("the backfill is over", code="backfill_over")
             queued = None
+            job.waits_for_archive = False
             if job.paused != paused:
                 job.paused = paused
                 if not paused:

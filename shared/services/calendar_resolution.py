@@ -33,6 +33,7 @@ class ResolvedCalendar:
     reference: str
     mailbox_id: UUID
     calendar_id: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class NamedCalendar:
     @property
     def resolved(self) -> ResolvedCalendar:
         """What to store; only for a calendar that exists."""
-        return ResolvedCalendar(str(self.reference), self.mailbox_id, self.existing.id)
+        return ResolvedCalendar(str(self.reference), self.mailbox_id, self.existing.id, self.existing.name)
 
 
 def read_reference(field: str, text: str) -> CalendarReference:

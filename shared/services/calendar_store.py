@@ -43,6 +43,10 @@ class CalendarStore(CalendarDirectory, Protocol):
         """One calendar; None if the mailbox has none of that id."""
         ...
 
+    async def is_empty(self, mailbox: str, calendar_id: str) -> bool:
+        """Whether nothing stands in the calendar, at any time."""
+        ...
+
     def read_window(
         self, mailbox: str, calendar_id: str, start: datetime, end: datetime
     ) -> AsyncGenerator[list[SourceEvent]]:
@@ -121,6 +125,10 @@ class CalendarStores:
     async def get_calendar(self, mailbox: str, calendar_id: str) -> GraphCalendar | None:
         """From the store whose id it is."""
         return await self._holding(calendar_id).get_calendar(mailbox, calendar_id)
+
+    async def is_empty(self, mailbox: str, calendar_id: str) -> bool:
+        """From the store whose id it is."""
+        return await self._holding(calendar_id).is_empty(mailbox, calendar_id)
 
     def read_window(
         self, mailbox: str, calendar_id: str, start: datetime, end: datetime

@@ -15,6 +15,7 @@ from shared.database.repositories.local_events import LocalEventRepository
 from shared.database.repositories.users import UserRepository
 from shared.domain.local_calendar import local_id, local_row, name_key
 from shared.domain.source_event import SourceEvent
+from shared.domain.window import EARLIEST, LATEST
 from shared.errors import NotFound, Unavailable
 from shared.graph.batch import MAX_REQUESTS, same_for_all
 from shared.graph.copy_codec import Copy
@@ -99,6 +100,11 @@ class LocalCalendars:
                 on_behalf_of=owner.id,
             )
         return calendar_of(row)
+
+    async def is_empty(self, mailbox: str, calendar_id: str) -> bool:
+        """Whether nothing stands in the calendar, at any time; raises NotFound for one that is gone."""
+        async with aclosing(self._pages(mailbox, calendar_id, EARLIEST, LATEST)) as pages:
+            return not await anext(pages)
 
     async def read_window(
         self, mailbox: str, calendar_id: str, start: datetime, end: datetime

@@ -172,6 +172,8 @@ async def plan_archive_run(run: str) -> dict[str, Any]:
     async with archiving.acting_for(run_id) as mode:
         if mode is RunMode.PUT_BACK:
             plan = await app.copy_restoring.plan(run_id)
+        elif mode is RunMode.REBUILD:
+            plan = await app.rebuild_runs.plan(run_id)
         elif mode is RunMode.EDIT:
             plan = await app.owner_edits.plan(run_id)
         else:
@@ -201,6 +203,7 @@ async def finish_archive_run(step: dict, client: df.DurableFunctionsClient) -> d
         finished = await archiving.finish(run_id, step["reason"])
         _log_step("finished", step["run_id"], state=str(finished.state), reason=step["reason"])
         await app.copy_restoring.finished(run_id)
+        await app.rebuild_runs.finished(run_id)
         month = await app.backfills.advance(run_id)
     # A backfill's next month waits for everything else (domain.md 2.14).
     following = finished.next_run_id or month

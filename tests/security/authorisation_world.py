@@ -11,7 +11,7 @@ import pytest
 from shared.database.engine import Database
 from shared.database.models import ArchiveConfiguration, User
 from shared.domain.archive_run import RunState
-from shared.triggers.http import archive_runs, backfills, leaving, verifications
+from shared.triggers.http import archive_configurations, archive_runs, backfills, leaving, verifications
 from tests.integration.api.caller import Caller
 from tests.integration.api.conftest import People, Person
 from tests.integration.api.test_archive_configurations import create, wish
@@ -117,6 +117,7 @@ REQUESTS: dict[str, Callable[[World], Wish]] = {
     "activate_archive_configuration": lambda w: Wish(w.configuration),
     "deactivate_archive_configuration": lambda w: Wish(w.configuration),
     "make_archive_configuration_default": lambda w: Wish(w.configuration),
+    "rebuild_archive_calendar": lambda w: Wish(w.things["lost"]),
     "preview_archive_run": lambda w: Wish(w.configuration, query=WINDOW),
     "start_archive_run": lambda w: Wish(w.configuration),
     "list_archive_runs": lambda w: Wish(w.configuration),
@@ -164,6 +165,16 @@ REQUESTS: dict[str, Callable[[World], Wish]] = {
 }
 
 
+async def lost_archive(api: Caller, person: Person) -> UUID:
+    """A configuration whose archive calendar was deleted."""
+    archive = f"msgraph://{person.address}/calendars/Lost"
+    made = (await create(api, person, name="Lost", archive=archive, create_archive_calendar=True)).json
+    mailbox = api.simulator.state.find_mailbox(person.address)
+    assert mailbox is not None
+    api.simulator.state.remove_calendar(mailbox.calendars[made["archive_calendar_id"]])
+    return UUID(made["id"])
+
+
 @pytest.fixture
 async def world(api: Caller, people: People, database: Database, monkeypatch: pytest.MonkeyPatch) -> World:
     async def start(client: object, run_id: UUID) -> None:
@@ -174,9 +185,11 @@ async def world(api: Caller, people: People, database: Database, monkeypatch: py
     for name in ("start_orchestration", "start_run"):
         monkeypatch.setattr(verifications, name, start)
     monkeypatch.setattr(backfills, "start_orchestration", start)
+    monkeypatch.setattr(archive_configurations, "start_archive_run", start)
     monkeypatch.setattr(leaving, "start_exporting", start)
     monkeypatch.setattr(leaving, "start_erasing", start)
     made = (await create(api, people.ada)).json
+    lost = await lost_archive(api, people.ada)
     async with database.session() as session:
         make = Factory(session)
         configuration = await session.get_one(ArchiveConfiguration, UUID(made["id"]))
@@ -187,6 +200,7 @@ async def world(api: Caller, people: People, database: Database, monkeypatch: py
         appointment = await make.appointment(event, subject="Ada's secret")
         overlap = await make.overlap_group(event, await make.archived_event(configuration))
         things = {"invitation": (await make.invitation()).id, "tenant": (await make.tenant()).id}
+        things["lost"] = lost
         diary = await make.local_calendar(await session.get_one(User, people.ada.id), name="Diary")
         local = await make.local_event(diary, subject="Ada's secret")
         things |= {"local_calendar": diary.id, "local_event": local.id}

@@ -22,7 +22,8 @@ class ArchivedEvent(Base):
     row is re-pointed to later. ``merged_into`` names the representative's source key of a duplicate
     (domain.md 2.9), or the meeting of a consumed modification (4.6). ``pending_since`` is set while the last
     write of the row failed (2.2). ``modifications`` made the times of the copy. ``conflict_revision`` is
-    the one that was not written because the owner had edited the copy.
+    the one that was not written because the owner had edited the copy. ``lost_at`` is set where the copy
+    went with its calendar and is to be made anew from the record.
     """
 
     __tablename__ = "archived_events"
@@ -45,6 +46,7 @@ class ArchivedEvent(Base):
     modifications: Mapped[list[Any]] = mapped_column(default=list, server_default=text("'[]'"))
     conflict_revision: Mapped[str | None]
     pending_since: Mapped[datetime | None]
+    lost_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
     __table_args__ = (
@@ -57,6 +59,13 @@ class ArchivedEvent(Base):
             "configuration_id",
             "pending_since",
             postgresql_where=text("pending_since IS NOT NULL"),
+        ),
+        Index(
+            "ix_archived_events_lost",
+            "configuration_id",
+            "start_at",
+            "id",
+            postgresql_where=text("lost_at IS NOT NULL"),
         ),
         CheckConstraint(one_of("state", ArchivedEventState), name="state"),
         CheckConstraint(one_of("left_out", LeftOut), name="left_out"),

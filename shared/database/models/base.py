@@ -36,4 +36,5 @@ class Base(DeclarativeBase):
         dict[str, Any]: JSONB,
         list[Any]: JSONB,
         list[str]: ARRAY(Text),
+        list[uuid.UUID]: ARRAY(UUID(as_uuid=True)),
     }

@@ -19,6 +19,10 @@ class ArchiveConfiguration(Base):
     ``nightly_from`` is the first local day of the nightly runs where a backfill covers what lies before it;
     without it they begin at ``archive_from`` (2.14).
 
+    ``approved_mailbox_ids`` are mailboxes of others that an Admin (``mailboxes_approved_by``) let it name.
+    ``archive_gone_since`` is set while its archive calendar is known not to exist any more,
+    ``rebuilding_name`` while one of that name is being made in its place.
+
     A deleted one stays for the sake of what it archived: runs, map and appointments refer to it.
     """
 
@@ -33,6 +37,11 @@ class ArchiveConfiguration(Base):
     archive_reference: Mapped[str]
     archive_mailbox_id: Mapped[uuid.UUID]
     archive_calendar_id: Mapped[str]
+    archive_calendar_name: Mapped[str | None]
+    archive_gone_since: Mapped[datetime | None]
+    rebuilding_name: Mapped[str | None]
+    approved_mailbox_ids: Mapped[list[uuid.UUID]] = mapped_column(default=list, server_default=text("'{}'"))
+    mailboxes_approved_by: Mapped[str | None]
     time_zone: Mapped[str]
     purpose: Mapped[str] = mapped_column(default=Purpose.GENERAL)
     overlap_policy: Mapped[str] = mapped_column(
@@ -66,6 +75,8 @@ class ArchiveConfiguration(Base):
             postgresql_where=text("is_default"),
         ),
         Index("ix_archive_configurations_tenant_id_created_at_id", "tenant_id", "created_at", "id"),
+        Index("ix_archive_configurations_source_calendar", "source_mailbox_id", "source_calendar_id"),
+        Index("ix_archive_configurations_archive_calendar", "archive_mailbox_id", "archive_calendar_id"),
         CheckConstraint(one_of("purpose", Purpose), name="purpose"),
         CheckConstraint(one_of("overlap_policy", OverlapPolicy), name="overlap_policy"),
         CheckConstraint("lookback_days BETWEEN 0 AND 60", name="lookback_days"),
@@ -77,7 +88,10 @@ class ArchiveConfiguration(Base):
 
 
 class Job(Base):
-    """A schedule: what runs when, in its own zone (domain.md 8.1)."""
+    """A schedule: what runs when, in its own zone (domain.md 8.1).
+
+    ``waits_for_archive``: paused because the archive calendar is gone, it goes on when that is rebuilt.
+    """
 
     __tablename__ = "jobs"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
@@ -89,6 +103,7 @@ class Job(Base):
     time_zone: Mapped[str]
     next_run_at: Mapped[datetime | None]
     paused: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    waits_for_archive: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     consecutive_failures: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     __table_args__ = (

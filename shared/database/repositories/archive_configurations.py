@@ -9,10 +9,26 @@ from sqlalchemy import ColumnElement, func, or_, select, text, update
 
 from shared.database.models import ArchiveConfiguration
 from shared.database.repositories.base import Keyset, Repository, page
+from shared.domain.calendar_permission import ReferenceFacts
 from shared.domain.window import local_day_start
 
 _LOCK_DEFAULT = text("SELECT pg_advisory_xact_lock(hashtextextended(CAST(:owner AS text), 3))")
 _LOCK_CALENDAR_ROLES = text("SELECT pg_advisory_xact_lock(hashtextextended(CAST(:tenant AS text), 2))")
+# Two index lookups of the other role, whatever else the tenant has.
+_REFERENCE_FACTS = text("""
+    SELECT u.object_id AS owner_mailbox, u.active AS owner_active, c.source_mailbox_id AS source_mailbox,
+           c.archive_mailbox_id AS archive_mailbox, c.approved_mailbox_ids AS approved,
+           EXISTS (SELECT 1 FROM archive_configurations o
+                    WHERE o.tenant_id = c.tenant_id AND o.deleted_at IS NULL
+                      AND o.archive_mailbox_id = c.source_mailbox_id
+                      AND o.archive_calendar_id = c.source_calendar_id)
+        OR EXISTS (SELECT 1 FROM archive_configurations o
+                    WHERE o.tenant_id = c.tenant_id AND o.deleted_at IS NULL
+                      AND o.source_mailbox_id = c.archive_mailbox_id
+                      AND o.source_calendar_id = c.archive_calendar_id) AS two_roles
+      FROM archive_configurations c JOIN users u ON u.id = c.owner_id
+     WHERE c.tenant_id = :tenant AND c.id = :configuration AND c.deleted_at IS NULL
+""")
 
 
 class ArchiveConfigurationRepository(Repository):
@@ -48,6 +64,30 @@ class ArchiveConfigurationRepository(Repository):
             .where(ArchiveConfiguration.id == configuration_id, *_scope(tenant_id, None))
             .with_for_update(read=shared)
             .execution_options(populate_existing=True)
+        )
+
+    async def reference_facts(self, tenant_id: UUID, configuration_id: UUID) -> ReferenceFacts | None:
+        """By what a run judges whether the configuration may name its calendars (domain.md 1)."""
+        parameters = {"tenant": tenant_id, "configuration": configuration_id}
+        row = (await self._session.execute(_REFERENCE_FACTS, parameters)).mappings().one_or_none()
+        return None if row is None else ReferenceFacts(**row)
+
+    async def set_archive_gone(
+        self, owner_id: UUID, configuration_id: UUID, calendar_id: str, since: datetime | None
+    ) -> None:
+        """Its archive calendar, this one, is known to be gone since then, or, with None, to be there.
+
+        The first time it was missed stays.
+        """
+        known = ArchiveConfiguration.archive_gone_since
+        await self._session.execute(
+            update(ArchiveConfiguration)
+            .where(
+                ArchiveConfiguration.id == configuration_id,
+                ArchiveConfiguration.owner_id == owner_id,
+                ArchiveConfiguration.archive_calendar_id == calendar_id,
+            )
+            .values(archive_gone_since=None if since is None else func.coalesce(known, since))
         )
 
     async def take_turn(self, owner_id: UUID) -> None:

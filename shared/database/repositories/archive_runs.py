@@ -10,11 +10,15 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models import ArchiveRun
-from shared.domain.archive_run import RunKind, RunState
+from shared.domain.archive_run import RunKind, RunMode, RunState
 from shared.domain.run_progress import PLANNING_BEGINS, WRITING_BEGINS, WRITING_ENDS, RunStep
 
 _OPEN = (RunState.QUEUED, RunState.RUNNING)
-_PROMOTION = case({kind: place for place, kind in enumerate(RunKind)}, value=ArchiveRun.kind)
+# Until a lost archive is rebuilt, other runs would take its copies for deleted by their owner.
+_PROMOTION = case(
+    (ArchiveRun.mode == RunMode.REBUILD, -1),
+    *((ArchiveRun.kind == kind, place) for place, kind in enumerate(RunKind)),
+)
 # Every step of a run begins with it: written once, since writing a statement costs as much as running it.
 _BY_ID = select(ArchiveRun).where(ArchiveRun.id == bindparam("run"))
 _LOCKED_BY_ID = _BY_ID.with_for_update()
@@ -26,6 +30,9 @@ _BEGIN = text("""
      WHERE id = :run AND state IN ('queued', 'running')
        AND NOT EXISTS (SELECT 1 FROM archive_runs other WHERE other.configuration_id = :configuration
                         AND other.state = 'running' AND other.id <> :run)
+       AND (mode = 'rebuild'
+            OR NOT EXISTS (SELECT 1 FROM archive_runs first WHERE first.configuration_id = :configuration
+                            AND first.mode = 'rebuild' AND first.state = 'queued'))
     RETURNING id
 """)
 _BEGIN_PLAN = text("""
@@ -130,6 +137,27 @@ class ArchiveRunRepository:
         )
         return (await self._session.execute(statement.limit(1))).first() is not None
 
+    async def open_of_mode(self, owner_id: UUID, configuration_id: UUID, mode: RunMode) -> ArchiveRun | None:
+        """The oldest queued or running run of a mode."""
+        statement = select(ArchiveRun).where(
+            ArchiveRun.owner_id == owner_id,
+            ArchiveRun.configuration_id == configuration_id,
+            ArchiveRun.mode == mode,
+            ArchiveRun.state.in_(_OPEN),
+        )
+        ordered = statement.order_by(ArchiveRun.created_at, ArchiveRun.id).limit(1)
+        return (await self._session.execute(ordered)).scalar_one_or_none()
+
+    async def none_running(self, owner_id: UUID, configuration_id: UUID) -> bool:
+        """Whether no run of the configuration is running; until the transaction ends none begins."""
+        await self._session.execute(_TURN, {"configuration": str(configuration_id)})
+        statement = select(ArchiveRun.id).where(
+            ArchiveRun.owner_id == owner_id,
+            ArchiveRun.configuration_id == configuration_id,
+            ArchiveRun.state == RunState.RUNNING,
+        )
+        return (await self._session.execute(statement.limit(1))).first() is None
+
     async def open_for_window(
         self, owner_id: UUID, configuration_id: UUID, start: datetime, end: datetime, mode: str
     ) -> ArchiveRun | None:
@@ -147,7 +175,7 @@ class ArchiveRunRepository:
     async def begin(self, run: ArchiveRun, now: datetime) -> bool:
         """Make the run the running one of its configuration; False while another one runs or it is over.
 
-        It settles what is open first.
+        It settles what is open first. While a rebuild of the archive waits, it goes first.
         """
         await self._session.execute(_TURN, {"configuration": str(run.configuration_id)})
         result = await self._session.execute(
@@ -216,7 +244,7 @@ class ArchiveRunRepository:
         return result.one_or_none() is not None
 
     async def next_queued(self, owner_id: UUID, configuration_id: UUID) -> UUID | None:
-        """The queued run to start next: retry, nightly, manual, backfill, each oldest first."""
+        """The queued run to start next: rebuild, retry, nightly, manual, backfill, each oldest first."""
         statement = (
             select(ArchiveRun.id)
             .where(

@@ -92,10 +92,16 @@ class JobRepository(Repository):
     async def pause(
         self, owner_id: UUID, configuration_id: UUID, kind: JobKind | None = JobKind.ARCHIVE
     ) -> list[JobKind]:
-        """Let the job wait until its owner resumes it; without a kind, all of the configuration's.
+        """Let the job wait until its owner resumes it, or its archive calendar is there again if it is gone.
 
-        Returns the kinds of those that were not paused before.
+        Without a kind, all of the configuration's. Returns the kinds of those that were not paused before:
+        one that was keeps the reason it was paused for.
         """
+        gone = (
+            select(ArchiveConfiguration.archive_gone_since.is_not(None))
+            .where(ArchiveConfiguration.id == configuration_id)
+            .scalar_subquery()
+        )
         due = select(Job.id).where(
             Job.owner_id == owner_id, Job.configuration_id == configuration_id, Job.paused.is_(False)
         )
@@ -105,11 +111,26 @@ class JobRepository(Repository):
         result = await self._session.execute(
             update(Job)
             .where(Job.id.in_(due.order_by(Job.kind).with_for_update()))
-            .values(paused=True)
+            .values(paused=True, waits_for_archive=gone)
             .returning(Job.kind)
             .execution_options(synchronize_session=False)
         )
         return sorted(JobKind(each) for each in result.scalars())
+
+    async def resume_waiting(self, owner_id: UUID, configuration_id: UUID) -> list[JobKind]:
+        """The archive calendar is there again: jobs paused for want of it go on, their failures forgotten."""
+        result = await self._session.execute(
+            update(Job)
+            .where(
+                Job.owner_id == owner_id,
+                Job.configuration_id == configuration_id,
+                Job.waits_for_archive,
+                Job.paused,
+            )
+            .values(paused=False, waits_for_archive=False, consecutive_failures=0)
+            .returning(Job.kind)
+        )
+        return sorted(JobKind(kind) for kind in result.scalars())
 
     async def record_outcome(
         self,

@@ -25,6 +25,7 @@ _SENT = text("""
      WHERE o.owner_id = :owner AND o.state = 'sent'
 """)
 
+# Copies made anew as they are recorded add no hours to a finalised timesheet and take none from it.
 _NEXT_WRITES = text("""
     SELECT o.id, o.record->>'start_at' AS start_at, o.record->>'end_at' AS end_at,
            COALESCE((o.record->>'is_all_day')::boolean, a.is_all_day, false) AS is_all_day,
@@ -32,6 +33,8 @@ _NEXT_WRITES = text("""
            a.categories AS old_categories, a.is_all_day AS old_all_day
       FROM (SELECT id, archived_event_id, record, position FROM archive_operations
              WHERE run_id = :run AND owner_id = :owner AND state = 'planned'
+               AND NOT EXISTS (SELECT 1 FROM archive_runs r
+                                WHERE r.id = :run AND r.mode IN ('put_back', 'rebuild'))
              ORDER BY position, id LIMIT :count) AS o
       LEFT JOIN appointments a ON a.archived_event_id = o.archived_event_id
      ORDER BY o.position, o.id
@@ -70,7 +73,10 @@ class PeriodLockRepository(Repository):
         return [_period(row.customer_key, row.period) for row in rows]
 
     async def next_writes(self, owner_id: UUID, run_id: UUID, count: int) -> list[dict[str, Any]]:
-        """Times and categories, to be written and as recorded, of what the run sends next."""
+        """Times and categories, to be written and as recorded, of what the run sends next.
+
+        Nothing of a run that puts copies back or rebuilds an archive: it restores what a locked period holds.
+        """
         parameters = {"owner": owner_id, "run": run_id, "count": count}
         found = (await self._session.execute(_NEXT_WRITES, parameters)).mappings()
         return [dict(row) for row in found]

@@ -72,7 +72,7 @@ _OF_STRETCH = text(
     )
 )
 _POINT_TO_COPY = text("""
-    UPDATE archived_events SET copy_id = :copy_id, copy_etag = :etag, updated_at = :now,
+    UPDATE archived_events SET copy_id = :copy_id, copy_etag = :etag, lost_at = NULL, updated_at = :now,
            state = CASE WHEN state IN ('removed_by_owner', 'creating') THEN 'present' ELSE state END
      WHERE owner_id = :owner AND id = :id
 """)

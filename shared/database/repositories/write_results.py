@@ -32,6 +32,7 @@ _OPERATIONS = """
       FROM answered a
      WHERE o.id = a.id AND o.owner_id = :owner AND o.state = 'sent'
     RETURNING o.id"""
+# A copy made anew says what was recorded: a change that was not written before is still to be written.
 _MAP = """
     UPDATE archived_events e
        SET state = CASE WHEN a.known = 'removed' THEN 'removed_by_owner' WHEN a.known <> 'done' THEN e.state
@@ -48,7 +49,9 @@ _MAP = """
                       ELSE e.revision END,
            start_at = CASE a.known WHEN 'done'
                       THEN COALESCE((a.record->>'owning_start')::timestamptz, e.start_at) ELSE e.start_at END,
-           pending_since = CASE a.known WHEN 'failed' THEN COALESCE(e.pending_since, :now) END,
+           pending_since = CASE WHEN a.known = 'failed' THEN COALESCE(e.pending_since, :now)
+                                WHEN a.known = 'done' AND e.lost_at IS NOT NULL THEN e.pending_since END,
+           lost_at = CASE a.known WHEN 'done' THEN NULL ELSE e.lost_at END,
            updated_at = :now
       FROM answered a
      WHERE a.known IS NOT NULL AND e.owner_id = :owner AND e.configuration_id = :configuration

@@ -19,6 +19,7 @@ from shared.database.repositories.archived_events import ArchivedEventRepository
 from shared.database.repositories.overlap_members import OverlapMemberRepository
 from shared.database.repositories.write_results import WriteResultRepository
 from shared.domain.archive_run import RunKind, RunMode, RunState
+from shared.domain.calendar_permission import Objection
 from shared.domain.overlap_rules import OverlapPolicy
 from shared.domain.plan_policies import PlanPolicies
 from shared.domain.purpose import Purpose
@@ -55,7 +56,11 @@ class ArchivingPorts:
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """A run and its configuration, as facts."""
+    """A run and its configuration, as facts.
+
+    ``barred``: it may settle nothing, either. ``archive_gone``: an earlier one missed the archive calendar
+    (domain.md 1).
+    """
 
     run_id: UUID
     tenant_id: UUID
@@ -67,6 +72,7 @@ class RunContext:
     state: RunState
     cancel_requested: bool
     planned: bool
+    barred: bool
     window: Window
     created_at: datetime
     started_at: datetime | None
@@ -74,6 +80,7 @@ class RunContext:
     source_calendar_id: str
     archive_mailbox_id: UUID
     archive_calendar_id: str
+    archive_gone: bool
     policies: PlanPolicies
 
     @property
@@ -128,6 +135,7 @@ def context_of(run: ArchiveRun, configuration: ArchiveConfiguration) -> RunConte
         state=RunState(run.state),
         cancel_requested=run.cancel_requested,
         planned=run.planned_at is not None,
+        barred=(run.plan or {}).get("code") in tuple(Objection),
         window=Window(
             run.window_start.astimezone(UTC),
             run.window_end.astimezone(UTC),
@@ -139,6 +147,7 @@ def context_of(run: ArchiveRun, configuration: ArchiveConfiguration) -> RunConte
         source_calendar_id=configuration.source_calendar_id,
         archive_mailbox_id=configuration.archive_mailbox_id,
         archive_calendar_id=configuration.archive_calendar_id,
+        archive_gone=configuration.archive_gone_since is not None,
         policies=PlanPolicies(
             purpose=Purpose(configuration.purpose),
             overlap_policy=OverlapPolicy(configuration.overlap_policy),

@@ -8,8 +8,9 @@ class PlanCounts:
     """What planning found. ``planned`` operations are written next; ``refused`` says why nothing could be.
 
     ``unsettled`` events have an operation of another run under way. ``gone``: what is to be read or written
-    does not exist any more, so that trying again is no use. ``new_category_issues`` are those of events that
-    no earlier run saw as they are now.
+    does not exist any more, or may not be named any more, so that trying again is no use. ``code`` names the
+    reason where a client can do something about it. ``new_category_issues`` are those of events that no
+    earlier run saw as they are now.
     """
 
     source: int = 0
@@ -34,3 +35,4 @@ class PlanCounts:
     zones_reported: int = 0
     refused: str | None = None
     gone: bool = False
+    code: str | None = None

@@ -7,9 +7,15 @@ from uuid import UUID
 from shared.database.models import ArchiveRun
 from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
 from shared.database.repositories.archive_runs import ArchiveRunRepository
-from shared.domain.archive_run import RunState
+from shared.domain.archive_run import RunKind, RunState
 from shared.errors import GraphRefused, NotFound, Unavailable
 from shared.services.archiving.context import ArchivingPorts, RunContext, accounted, load_context
+from shared.services.archiving.gone_calendars import (
+    ARCHIVE_CALENDAR_GONE,
+    note_found,
+    note_gone,
+    seems_gone,
+)
 from shared.services.archiving.plan_counts import PlanCounts
 from shared.services.archiving.plan_making import PlanMaking
 from shared.services.archiving.plan_turn import PlanCancelled, PlanSuperseded, PlanTurn, record_plan
@@ -28,7 +34,8 @@ class RunPlanner:
         """Read the window, decide for every event, keep the writes as operations.
 
         A source or archive calendar that is gone or refused ends the plan with ``refused``: nothing is
-        written then. Raises GraphUnavailable when reading failed in a way that passes, and NotFound.
+        written then, and of an archive calendar that is gone it is noted. Raises GraphUnavailable when
+        reading failed in a way that passes, and NotFound.
         """
         began = self._ports.clock.now()
         async with self._ports.database.session() as session:
@@ -60,11 +67,11 @@ class RunPlanner:
         try:
             return await PlanMaking(self._ports, turn, context, open_keys, expiry).run()
         except GraphRefused as refused:
-            return PlanCounts(
-                refused=f"{refused.graph_code}: {refused.detail}", gone=refused.graph_status == 404
-            )
+            reason, gone = f"{refused.graph_code}: {refused.detail}", refused.graph_status == 404
         except NotFound as missing:
-            return PlanCounts(refused=missing.detail, gone=True)
+            reason, gone = missing.detail, True
+        lost = gone and await seems_gone(self._ports, context.archive_mailbox, context.archive_calendar_id)
+        return PlanCounts(refused=reason, gone=gone, code=ARCHIVE_CALENDAR_GONE if lost else None)
 
     async def _planned_by_another(self, run_id: UUID) -> PlanCounts:
         """The plan of the attempt that superseded this one, once it is complete. Raises Unavailable."""
@@ -82,10 +89,16 @@ class RunPlanner:
     async def _complete(
         self, turn: PlanTurn, context: RunContext, counts: PlanCounts, began: datetime
     ) -> None:
+        archive = context.owner_id, context.configuration_id, context.archive_calendar_id
         async with turn.session() as session:
             if counts.refused is not None:
                 await context.operations(session).clear_unsent(context.run_id)
+                if counts.code == ARCHIVE_CALENDAR_GONE:
+                    await note_gone(session, self._ports, *archive)
             else:
+                # A backfill's month without events does not ask for the archive calendar.
+                if context.archive_gone and context.kind is not RunKind.BACKFILL:
+                    await note_found(session, self._ports, *archive)
                 await ArchiveConfigurationRepository(session).set_archived_until(
                     context.owner_id,
                     context.configuration_id,

@@ -22,6 +22,7 @@ from shared.domain.window import Window
 from shared.errors import NotFound
 from shared.services.access import Access
 from shared.services.archiving.context import ArchivingPorts, RunContext, context_of
+from shared.services.archiving.judging import refuse_unpermitted
 from shared.services.archiving.matching import known_event
 from shared.services.archiving.overlap_keeping import OverlapKeeper
 from shared.services.archiving.windows import requested
@@ -75,10 +76,11 @@ class Previewer:
 
         An event whose copy is found under a source that is gone (2.3) shows as a create; whether an unseen
         event moved or vanished is only asked by a run. Raises NotFound, ValidationFailed naming the window,
-        and what reading the calendar raises.
+        Conflict where a run would be refused its calendars, and what reading the calendar raises.
         """
         async with self._ports.database.session() as session:
             configuration, owner = await self._configuration(session, caller, configuration_id)
+            await refuse_unpermitted(session, caller.tenant_id, configuration_id)
             window = requested(self._ports, configuration, start, end)
             context = context_of(_imagined(configuration, window), configuration)
             in_force = await settings_in_force(session, self._ports.settings, caller.tenant_id)

@@ -27,6 +27,7 @@ from shared.services.access import Access
 from shared.services.archiving.applying import Applier, ApplyProgress
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.finishing import MAX_PROBLEMS, FinishedRun, Finisher
+from shared.services.archiving.judging import bar_unpermitted
 from shared.services.archiving.planning import PlanCounts, RunPlanner
 from shared.services.archiving.queueing import StartedRun, queue_run
 from shared.services.archiving.settling import SettleProgress, Settler
@@ -39,6 +40,7 @@ DRIVEN_RUNS_PER_TICK = 200
 # An orchestration that was just started needs a moment to show up before anybody asks where it is.
 DRIVE_AGAIN_AFTER = timedelta(minutes=2)
 FAILED_CLAIM_RETRY = timedelta(hours=1)
+_RETRIED_AS_THEY_ARE = (RunMode.REPLACE, RunMode.REBUILD)
 
 logger = logging.getLogger(__name__)
 
@@ -142,7 +144,7 @@ class ArchivingService:
                 window,
                 RunKind.RETRY,
                 caller.actor,
-                mode=RunMode.REPLACE if run.mode == RunMode.REPLACE else RunMode.NORMAL,
+                mode=RunMode(run.mode) if run.mode in _RETRIED_AS_THEY_ARE else RunMode.NORMAL,
             )
 
     async def get_run(self, caller: Caller, run_id: UUID) -> RunView:
@@ -161,13 +163,19 @@ class ArchivingService:
             )
 
     async def begin(self, run_id: UUID) -> BegunRun:
-        """Make the run the running one of its configuration, if it is its turn."""
+        """Make the run the running one of its configuration, if it is its turn.
+
+        One whose configuration may not name its calendars any more is barred here from everything but its
+        end (domain.md 1).
+        """
         async with self._ports.database.session() as session:
             runs = ArchiveRunRepository(session)
             run = await runs.get_unscoped(run_id)
             if run is None:
                 return BegunRun(False, "")
             mine = await runs.begin(run, self._ports.clock.now())
+            if mine:
+                await bar_unpermitted(self._ports, session, run)
             return BegunRun(mine, run.correlation_id)
 
     @asynccontextmanager

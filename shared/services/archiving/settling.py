@@ -41,11 +41,12 @@ class Settler:
     async def settle(self, run_id: UUID, attempt: int) -> SettleProgress:
         """Resend or look up each open operation once. ``attempt`` counts from 0 and spaces the next one.
 
+        A run whose calendars may not be named any more writes nothing, not even again what was sent.
         Raises NotFound for an unknown run and GraphUnavailable when a lookup fails for good.
         """
         async with self._ports.database.session() as session:
             context = await load_context(session, run_id)
-            if not await context.operations(session).sent():
+            if context.barred or not await context.operations(session).sent():
                 return SettleProgress(0, None)
         async with accounted(self._ports, context):
             try:

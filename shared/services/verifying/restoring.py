@@ -30,6 +30,7 @@ from shared.services.archiving.owner_edits import refuse_locked
 from shared.services.archiving.plan_counts import PlanCounts
 from shared.services.archiving.plan_turn import PlanCancelled, PlanSuperseded, PlanTurn, record_plan
 from shared.services.archiving.queueing import StartedRun, queue_run
+from shared.services.archiving.recorded_copies import restored
 
 _COLUMNS = {
     "subject": ("subject",),
@@ -90,6 +91,8 @@ class CopyRestoring:
 
     async def plan(self, run_id: UUID) -> PlanCounts:
         """Plan a run that puts copies back: one create for each that is really gone, a generation later.
+
+        Copies of a locked period come back, too: they say what the record says already (2.8).
 
         Planning again what is planned returns the stored counts. Raises NotFound, GraphUnavailable when the
         archive calendar cannot be read now, and Conflict while another attempt is at it.
@@ -292,14 +295,7 @@ class CopyRestoring:
 
     async def _draft(self, session: AsyncSession, context: RunContext, rows: Sequence[RecordedCopy]) -> None:
         entries = await context.archived_events(session).by_keys([row.source_key for row in rows])
-        records = {
-            row.source_key: {column: (row.record or {}).get(column) for column in RECORD_COLUMNS}
-            | {
-                "owning_start": row.start_at.isoformat(),
-                "source_gone": (row.record or {}).get("source_deleted_at") is not None,
-            }
-            for row in rows
-        }
+        records = {row.source_key: restored(row.record or {}, row.start_at) for row in rows}
         await OperationDrafter(self._ports, context).add_recorded(session, records, entries)
 
     async def _refuse(self, turn: PlanTurn, context: RunContext, refused: GraphRefused) -> PlanCounts:

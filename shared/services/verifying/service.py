@@ -28,6 +28,8 @@ from shared.graph.usage import track_usage
 from shared.schemas.paging import Position, Slice
 from shared.services.access import Access
 from shared.services.archiving.context import ArchivingPorts
+from shared.services.archiving.gone_calendars import note_gone, seems_gone
+from shared.services.archiving.judging import objection_to
 from shared.services.job_outcomes import JobJudgement, WorkEnded, judge_job
 from shared.services.verifying.comparing import StretchComparison, Superseded
 from shared.services.verifying.context import VerificationContext, load_context
@@ -180,6 +182,10 @@ class VerificationService:
             attempt = await VerificationRepository(session).begin_attempt(verification_id)
             if attempt is None:
                 return CompareProgress(100, remaining=False)
+            context = await load_context(session, verification_id)
+            found = await objection_to(session, context.tenant_id, context.configuration_id)
+            if found is not None:
+                return CompareProgress(0, False, refused=f"{found}: {found.reason}", gone=True)
         deadline = self._ports.clock.now() + timedelta(seconds=self._ports.settings.apply_time_budget_seconds)
         try:
             while await self._compare_one(verification_id, attempt):
@@ -192,12 +198,16 @@ class VerificationService:
             wait = max(wait, timedelta(seconds=away.retry_after or 0))
             return await self._progress(verification_id, self._ports.clock.now() + wait)
         except GraphRefused as refused:
-            return CompareProgress(
-                0, False, refused=f"{refused.graph_code}: {refused.detail}", gone=refused.graph_status == 404
-            )
+            reason, gone = f"{refused.graph_code}: {refused.detail}", refused.graph_status == 404
         except NotFound as missing:
-            return CompareProgress(0, False, refused=missing.detail, gone=True)
-        return await self._progress(verification_id, None)
+            reason, gone = missing.detail, True
+        else:
+            return await self._progress(verification_id, None)
+        archive = context.archive_mailbox, context.archive_calendar_id
+        if gone and await seems_gone(self._ports, *archive):
+            async with self._ports.database.session() as session:
+                await note_gone(session, self._ports, context.owner_id, context.configuration_id, archive[1])
+        return CompareProgress(0, False, refused=reason, gone=gone)
 
     async def finish(
         self, verification_id: UUID, reason: str | None, *, gone: bool = False

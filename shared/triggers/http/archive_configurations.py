@@ -1,5 +1,6 @@
 """Archive configurations over HTTP."""
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from shared.schemas.archive_configurations import (
@@ -8,8 +9,10 @@ from shared.schemas.archive_configurations import (
     ArchiveConfigurationResource,
     ArchiveConfigurationUpdate,
 )
+from shared.schemas.archive_runs import ArchiveRunSummary
 from shared.schemas.base import NoBody, NoQuery
 from shared.schemas.paging import Page
+from shared.triggers.archive_workflow import start_archive_run
 from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
 from shared.triggers.http.registry import EVERYONE, WRITERS, GraphAccess, IfMatch, Ownership
 
@@ -185,6 +188,35 @@ async def make_archive_configuration_default(
     """The one that was the default before is it no more."""
     changes = request.app.configuration_changes
     return _changed(await changes.make_default(request.caller, request.id, request.expected))
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "v1/archive-configurations/{id}/rebuild",
+    summary="Rebuild a deleted archive calendar from our record",
+    roles=WRITERS,
+    ownership=Ownership.OWN_OR_ADMIN,
+    response=ArchiveRunSummary,
+    status=202,
+    errors=(404, 409, 502, 503),
+    if_match=IfMatch.HONOURED,
+    graph=GraphAccess.APPLICATION,
+    durable=True,
+)
+async def rebuild_archive_calendar(request: Request[NoBody, NoQuery]) -> Reply[ArchiveRunSummary]:
+    """Refused (409, archive_calendar_exists) unless the calendar is gone. It is made anew under its name; the
+    run at ``Location`` makes every copy anew, those too whose source is gone. Then its jobs go on.
+    """
+    started = await request.app.rebuild_requests.rebuild(request.caller, request.id, request.expected)
+    run = started.run
+    return Reply(
+        ArchiveRunSummary.summary_of(run),
+        location=f"v1/archive-runs/{run.id}",
+        retry_after=1,
+        owner_id=run.owner_id,
+        then=partial(start_archive_run, request.durable_client, run.id) if started.created else None,
+    )
 
 
 def _changed(found: "ScheduledConfiguration") -> Reply[ArchiveConfigurationResource]:

@@ -22,7 +22,7 @@ blueprint = new_blueprint()
     ownership=Ownership.OWN_OR_ADMIN,
     query=ArchivePlanQuery,
     response=ArchivePlan,
-    errors=(404, 502, 503),
+    errors=(404, 409, 502, 503),
     graph=GraphAccess.APPLICATION,
 )
 async def preview_archive_run(request: Request[NoBody, ArchivePlanQuery]) -> Reply[ArchivePlan]:

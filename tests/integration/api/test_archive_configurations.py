@@ -268,6 +268,23 @@ class TestWhoMay:
         problem(response, 422)
         assert response.fields == ["source"]
 
+    async def test_the_admin_who_named_anothers_mailbox_is_kept_for_the_runs_to_judge_by(
+        self, api: Caller, people: People, database: Database
+    ) -> None:
+        shared = api.mailbox("reception@example.com", "Archive")
+        source = "msgraph://reception@example.com/calendar"
+        await create(api, people.ada, token=people.admin, source=source)
+        await create(api, people.ada, name="Own", source=f"msgraph://{people.ada.oid}/calendars/Team")
+        async with database.session() as session:
+            rows = (
+                await session.execute(select(ArchiveConfiguration).order_by(ArchiveConfiguration.created_at))
+            ).scalars()
+            kept = [
+                ([str(each) for each in row.approved_mailbox_ids], row.mailboxes_approved_by) for row in rows
+            ]
+        admin = "user:aaaaaaaa-0000-4000-8000-000000000001"
+        assert kept == [([str(shared)], admin), ([], None)]
+
     async def test_an_application_with_the_role_user_configures_nothing(
         self, api: Caller, people: People
     ) -> None:

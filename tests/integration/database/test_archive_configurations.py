@@ -176,3 +176,23 @@ async def test_two_people_cannot_give_one_calendar_two_roles_at_the_same_moment(
         add("reads it", shared_calendar, "b"), add("writes to it", "c", shared_calendar)
     )
     assert sorted(added) == [False, True]
+
+
+async def test_what_a_run_judges_calendars_by_is_of_the_tenant_and_of_what_is_not_deleted(
+    configurations: ArchiveConfigurationRepository, make: Factory, session: AsyncSession
+) -> None:
+    mine = await make.configuration()
+    place = {"source_mailbox_id": mine.archive_mailbox_id, "source_calendar_id": mine.archive_calendar_id}
+    stranger = await make.user(tenant_id=OTHER)
+    await make.configuration(stranger, **place)
+    chained = await make.configuration(**place, deleted_at=START)
+    facts = await configurations.reference_facts(TENANT, mine.id)
+    assert facts is not None
+    assert (facts.owner_mailbox, facts.approved, facts.two_roles) == (mine.source_mailbox_id, [], False)
+    chained.deleted_at = None
+    await session.flush()
+    for each in (mine, chained):
+        facts = await configurations.reference_facts(TENANT, each.id)
+        assert facts is not None
+        assert facts.two_roles
+    assert await configurations.reference_facts(OTHER, mine.id) is None

@@ -1,0 +1,66 @@
+"""Who approved mailboxes of others; archive calendars that are gone and made anew."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy import Column
+from sqlalchemy.dialects import postgresql
+
+revision = "0013"
+down_revision = "0012"
+branch_labels = depends_on = None
+
+TEXT = sa.Text()
+TIME = sa.DateTime(timezone=True)
+
+
+def upgrade() -> None:
+    """Add what runs judge references by, and what rebuilding an archive calendar goes by."""
+    _configurations()
+    op.add_column(
+        "jobs", Column("waits_for_archive", sa.Boolean(), server_default=sa.text("false"), nullable=False)
+    )
+    op.add_column("archived_events", Column("lost_at", TIME))
+    op.create_index(
+        "ix_archived_events_lost",
+        "archived_events",
+        ["configuration_id", "start_at", "id"],
+        postgresql_where=sa.text("lost_at IS NOT NULL"),
+    )
+    op.drop_constraint(op.f("ck_archive_runs_mode"), "archive_runs")
+    op.create_check_constraint(
+        op.f("ck_archive_runs_mode"),
+        "archive_runs",
+        "mode IN ('normal', 'replace', 'put_back', 'edit', 'rebuild')",
+    )
+
+
+def _configurations() -> None:
+    table = "archive_configurations"
+    op.add_column(
+        table,
+        Column(
+            "approved_mailbox_ids",
+            postgresql.ARRAY(sa.UUID()),
+            server_default=sa.text("'{}'"),
+            nullable=False,
+        ),
+    )
+    op.add_column(table, Column("mailboxes_approved_by", TEXT))
+    op.add_column(table, Column("archive_calendar_name", TEXT))
+    op.add_column(table, Column("archive_gone_since", TIME))
+    op.add_column(table, Column("rebuilding_name", TEXT))
+    # Nobody but an Admin could save another's mailbox so far; the audit knows who it was.
+    op.execute("""
+        UPDATE archive_configurations c
+           SET approved_mailbox_ids = ARRAY(SELECT DISTINCT m FROM unnest(ARRAY[c.source_mailbox_id,
+                   c.archive_mailbox_id]) AS m WHERE m <> u.object_id ORDER BY m),
+               mailboxes_approved_by = COALESCE(
+                   (SELECT min(a.actor) FROM audit_entries a
+                     WHERE a.resource_type = 'archive_configuration' AND a.resource_id = c.id::text
+                       AND a.action = 'archive_configuration.created'), 'system:migration')
+          FROM users u
+         WHERE u.id = c.owner_id
+           AND (c.source_mailbox_id <> u.object_id OR c.archive_mailbox_id <> u.object_id)
+    """)
+    for role in ("source", "archive"):
+        op.create_index(f"ix_{table}_{role}_calendar", table, [f"{role}_mailbox_id", f"{role}_calendar_id"])

@@ -1,0 +1,119 @@
+"""Copies that went with a deleted archive calendar and are to be made anew (domain.md 1)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+_SCOPE = "owner_id = :owner AND configuration_id = :configuration"
+_MOOT = text(f"""
+    UPDATE archive_operations
+       SET state = 'cancelled', finished_at = :now, payload = NULL, error_code = 'archive_calendar_gone',
+           error_detail = 'the archive calendar was deleted before it was known what became of this write'
+     WHERE {_SCOPE} AND state = 'sent'
+    RETURNING archived_event_id, action
+""")  # noqa: S608
+# A consumed one's copy counted no more, and a removed one stays removed: neither is made anew. A create whose
+# effect nobody knows is followed by one of the next generation, like that of a copy that was there.
+_LOSE = text("""
+    UPDATE archived_events e
+       SET copy_id = NULL, copy_etag = NULL, conflict_revision = NULL, updated_at = :now,
+           generation = e.generation + CASE WHEN e.copy_id IS NOT NULL OR v.moot THEN 1 ELSE 0 END,
+           state = CASE e.state WHEN 'present' THEN 'creating' ELSE e.state END,
+           revision = CASE WHEN v.back THEN '' ELSE e.revision END,
+           lost_at = CASE WHEN v.back THEN COALESCE(e.lost_at, :now) END,
+           pending_since = CASE WHEN v.unwritten THEN COALESCE(e.pending_since, :now)
+                                ELSE e.pending_since END
+      FROM (SELECT f.id, f.id = ANY(CAST(:moot AS uuid[])) AS moot,
+                   f.state IN ('present', 'creating', 'source_deleted') AND a.id IS NOT NULL AS back,
+                   f.id = ANY(CAST(:updates AS uuid[]))
+                   OR (f.id = ANY(CAST(:moot AS uuid[])) AND a.id IS NULL) AS unwritten
+              FROM archived_events f LEFT JOIN appointments a ON a.archived_event_id = f.id
+             WHERE f.owner_id = :owner AND f.configuration_id = :configuration
+               AND (f.copy_id IS NOT NULL OR f.id = ANY(CAST(:moot AS uuid[]))
+                    OR (f.state = 'creating' AND a.id IS NOT NULL))) AS v
+     WHERE e.id = v.id
+""")
+_LOST = f"""{_SCOPE} AND lost_at IS NOT NULL AND copy_id IS NULL
+       AND state IN ('creating', 'present', 'source_deleted')"""
+_STANDING = text(f"""
+    SELECT count(*) AS amount, min(start_at) AS first, max(start_at) AS last
+      FROM archived_events WHERE {_LOST}
+""")  # noqa: S608
+_PAGE = text(f"""
+    SELECT e.id, e.source_key, e.start_at, to_jsonb(a) AS record,
+           EXISTS (SELECT 1 FROM archive_operations o WHERE o.configuration_id = e.configuration_id
+                      AND o.source_key = e.source_key AND o.state IN ('planned', 'sent')) AS busy
+      FROM (SELECT id, configuration_id, source_key, start_at FROM archived_events
+             WHERE {_LOST}
+               AND (CAST(:start AS timestamptz) IS NULL
+                    OR (start_at, id) > (CAST(:start AS timestamptz), CAST(:after AS uuid)))
+             ORDER BY start_at, id LIMIT :limit) AS e
+      JOIN appointments a ON a.archived_event_id = e.id
+     ORDER BY e.start_at, e.id
+""")  # noqa: S608
+
+
+@dataclass(frozen=True, slots=True)
+class LostCopies:
+    """How many copies are to be made anew, and when the first and the last of them start."""
+
+    amount: int
+    first: datetime | None
+    last: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class LostCopy:
+    """A copy to be made anew from ``record``, its appointment by column name.
+
+    ``busy``: a write of it is planned or sent already.
+    """
+
+    id: UUID
+    source_key: str
+    start_at: datetime
+    record: Mapping[str, Any]
+    busy: bool
+
+
+class LostCopyRepository:
+    """What of one owner's configuration went with its archive calendar."""
+
+    def __init__(self, session: AsyncSession, owner_id: UUID, configuration_id: UUID) -> None:
+        self._session = session
+        self._scope = {"owner": owner_id, "configuration": configuration_id}
+
+    async def lose_all(self, now: datetime) -> int:
+        """The archive calendar is gone, and every copy with it; returns how many writes that made moot.
+
+        Call it in the transaction that names another calendar, while no run of the configuration is running:
+        from then on a copy that is known stands in the calendar that is named. Writes whose effect nobody
+        knows could only have had it in the former one. What they meant is tried again by the next night.
+        """
+        moot = (await self._session.execute(_MOOT, self._scope | {"now": now})).all()
+        await self._session.execute(
+            _LOSE,
+            self._scope
+            | {
+                "now": now,
+                "moot": [row.archived_event_id for row in moot],
+                "updates": [row.archived_event_id for row in moot if row.action == "update"],
+            },
+        )
+        return len(moot)
+
+    async def standing(self) -> LostCopies:
+        """What is still to be made anew."""
+        row = (await self._session.execute(_STANDING, self._scope)).one()
+        return LostCopies(row.amount, row.first, row.last)
+
+    async def page(self, after: LostCopy | None, limit: int) -> list[LostCopy]:
+        """What is to be made anew, by start, behind ``after``."""
+        place = {"start": after.start_at if after else None, "after": after.id if after else None}
+        rows = await self._session.execute(_PAGE, self._scope | place | {"limit": limit})
+        return [LostCopy(**row) for row in rows.mappings()]

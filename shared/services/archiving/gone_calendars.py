@@ -1,0 +1,62 @@
+"""Archive calendars that are gone, and what waits until they are there again (domain.md 1)."""
+
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
+from shared.database.repositories.jobs import JobRepository
+from shared.errors import AdminAssistantError
+from shared.services.archiving.context import ArchivingPorts
+
+#: Why a run failed that found no archive calendar: rebuilding it is offered.
+ARCHIVE_CALENDAR_GONE: Final = "archive_calendar_gone"
+
+
+async def is_gone(ports: ArchivingPorts, mailbox: str, calendar_id: str) -> bool:
+    """Whether the mailbox, which answers, has no such calendar.
+
+    Raises NotFound for a mailbox that is gone itself, GraphRefused and GraphUnavailable.
+    """
+    return await ports.calendars.get_calendar(mailbox, calendar_id) is None
+
+
+async def seems_gone(ports: ArchivingPorts, mailbox: str, calendar_id: str) -> bool:
+    """The same, where it can be found out now."""
+    try:
+        return await is_gone(ports, mailbox, calendar_id)
+    except AdminAssistantError:
+        return False
+
+
+async def note_gone(
+    session: AsyncSession, ports: ArchivingPorts, owner_id: UUID, configuration_id: UUID, calendar_id: str
+) -> None:
+    """The archive calendar was not found: its owner is offered to rebuild it, jobs paused for it wait."""
+    await ArchiveConfigurationRepository(session).set_archive_gone(
+        owner_id, configuration_id, calendar_id, ports.clock.now()
+    )
+
+
+async def note_found(
+    session: AsyncSession, ports: ArchivingPorts, owner_id: UUID, configuration_id: UUID, calendar_id: str
+) -> None:
+    """It is there, made anew or given back by its owner: what was paused for want of it goes on, audited.
+
+    A job that was paused for another reason stays paused.
+    """
+    await ArchiveConfigurationRepository(session).set_archive_gone(
+        owner_id, configuration_id, calendar_id, None
+    )
+    resumed = await JobRepository(session).resume_waiting(owner_id, configuration_id)
+    for kind in resumed:
+        await ports.audit.record(
+            session,
+            action="job.resumed",
+            resource_type="archive_configuration",
+            resource_id=str(configuration_id),
+            outcome="success",
+            changes={"kind": str(kind), "reason": "the archive calendar is there again"},
+            on_behalf_of=owner_id,
+        )

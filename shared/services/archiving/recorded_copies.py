@@ -1,0 +1,19 @@
+"""What is written for a copy that is made anew from our record (domain.md 1, 2.15)."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from shared.database.repositories.appointments import RECORD_COLUMNS
+
+
+def restored(record: Mapping[str, Any], owning_start: datetime) -> dict[str, Any]:
+    """The record of the operation that makes the copy anew: what is recorded, as it is recorded.
+
+    ``record`` is the appointment by column name, JSON-able; ``owning_start`` the instant that decides its
+    window. A source that was gone stays gone.
+    """
+    return {column: record.get(column) for column in RECORD_COLUMNS} | {
+        "owning_start": owning_start.isoformat(),
+        "source_gone": record.get("source_deleted_at") is not None,
+    }

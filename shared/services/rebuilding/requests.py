@@ -1,0 +1,287 @@
+"""Asking for a deleted archive calendar back: it is made, and the run that fills it queued (domain.md 1).
+
+Every step may be repeated after a crash. That a calendar is wanted is written down before it is made, so that
+the one that was made is known again; naming it, giving up the copies of the former one and queueing the run
+is one transaction.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.database.models import ArchiveConfiguration
+from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
+from shared.database.repositories.archive_runs import ArchiveRunRepository
+from shared.database.repositories.jobs import JobRepository
+from shared.database.repositories.local_calendars import LocalCalendarRepository
+from shared.database.repositories.lost_copies import LostCopies, LostCopyRepository
+from shared.domain import calendar_reference
+from shared.domain.archive_run import RunKind, RunMode
+from shared.domain.calendar_reference import CalendarReference, folded_name
+from shared.domain.caller import Caller
+from shared.domain.expected_version import ExpectedVersion
+from shared.domain.job import JobKind
+from shared.domain.local_calendar import local_row
+from shared.domain.window import Window, local_day_start
+from shared.errors import Conflict, GraphRefused, NotFound, RunInProgress
+from shared.graph.records import GraphCalendar
+from shared.services.access import Access
+from shared.services.archiving.context import ArchivingPorts
+from shared.services.archiving.gone_calendars import is_gone
+from shared.services.archiving.judging import refuse_unpermitted
+from shared.services.archiving.queueing import StartedRun, queue_run
+from shared.services.calendar_resolution import canonical_reference
+from shared.services.calendar_store import CalendarStores
+
+_INSTANT = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Former:
+    """The archive calendar as it is named, and the one that was wanted in its place before, if any."""
+
+    mailbox_id: UUID
+    calendar_id: str
+    reference: CalendarReference
+    name: str
+    wanted: bool
+
+    @classmethod
+    def of(cls, configuration: ArchiveConfiguration) -> "_Former":
+        """What a configuration says. Raises Conflict for a primary calendar: nobody can make one."""
+        reference = calendar_reference.parse(configuration.archive_reference)
+        if reference.calendar is None:
+            raise Conflict("a primary calendar cannot be made anew", code="not_rebuildable")
+        by_id = reference.calendar == configuration.archive_calendar_id
+        known = configuration.archive_calendar_name or (None if by_id else reference.calendar)
+        return cls(
+            configuration.archive_mailbox_id,
+            configuration.archive_calendar_id,
+            reference,
+            configuration.rebuilding_name or known or configuration.name,
+            configuration.rebuilding_name is not None,
+        )
+
+    @property
+    def mailbox(self) -> str:
+        """As the stores name it."""
+        return str(self.mailbox_id)
+
+
+class RebuildRequests:
+    """Rebuilds archive calendars that are gone, on the word of their owner or an Admin."""
+
+    def __init__(self, ports: ArchivingPorts, stores: CalendarStores) -> None:
+        self._ports = ports
+        self._stores = stores
+
+    async def rebuild(self, caller: Caller, configuration_id: UUID, expected: ExpectedVersion) -> StartedRun:
+        """Make the archive calendar anew under its former name and queue the run that makes its copies anew.
+
+        A rebuild under way is returned instead; where one ended before every copy was back, another run is
+        queued for the rest. Raises NotFound, PreconditionFailed, Conflict (``archive_calendar_exists`` where
+        the calendar is there and nothing is missing from it; ``calendar_name_taken``; ``not_rebuildable``;
+        inactive; its owner deactivated; a calendar it may not name), RunInProgress, and what asking the
+        calendar store raises.
+        """
+        async with self._ports.database.session() as session:
+            configuration = await self._found(session, caller, configuration_id, expected)
+            under_way = await self._under_way(session, configuration)
+            if under_way is not None:
+                return under_way
+            former = _Former.of(configuration)
+        if not await is_gone(self._ports, former.mailbox, former.calendar_id):
+            return await self._rest(caller, configuration_id, former)
+        calendars = await self._stores.of(former.reference.store).list_calendars(former.mailbox)
+        calendar = await self._same_name(caller, configuration_id, former, calendars)
+        if calendar is None:
+            await self._want(caller, configuration_id, former)
+            calendar = await self._make(caller, configuration_id, former)
+            calendars = [*calendars, calendar]
+        return await self._move(caller, configuration_id, former, calendar, calendars)
+
+    async def _found(
+        self, session: AsyncSession, caller: Caller, configuration_id: UUID, expected: ExpectedVersion
+    ) -> ArchiveConfiguration:
+        access = await Access.of(session, caller)
+        found = await ArchiveConfigurationRepository(session).get(
+            caller.tenant_id, configuration_id, access.writable_owner
+        )
+        if found is None:
+            raise NotFound("there is no such archive configuration")
+        expected.check(found.version)
+        if not found.active:
+            raise Conflict("the archive configuration is not active")
+        await refuse_unpermitted(session, caller.tenant_id, configuration_id)
+        return found
+
+    async def _under_way(
+        self, session: AsyncSession, configuration: ArchiveConfiguration
+    ) -> StartedRun | None:
+        runs = ArchiveRunRepository(session)
+        run = await runs.open_of_mode(configuration.owner_id, configuration.id, RunMode.REBUILD)
+        return None if run is None else StartedRun(run, created=False)
+
+    async def _rest(self, caller: Caller, configuration_id: UUID, former: _Former) -> StartedRun:
+        """The calendar is there: what an earlier rebuild of it left is queued, if it left anything."""
+        async with self._ports.database.session() as session:
+            configuration = await self._held(session, caller, configuration_id)
+            under_way = await self._under_way(session, configuration)
+            if under_way is not None:
+                return under_way
+            lost = await LostCopyRepository(session, configuration.owner_id, configuration_id).standing()
+            if configuration.archive_calendar_id != former.calendar_id or not lost.amount:
+                raise Conflict("the archive calendar exists", code="archive_calendar_exists")
+            return await self._queue(session, caller, configuration, lost)
+
+    async def _same_name(
+        self, caller: Caller, configuration_id: UUID, former: _Former, calendars: list[GraphCalendar]
+    ) -> GraphCalendar | None:
+        """A calendar of the former name that may take its place; None where there is none of that name.
+
+        It is one that an earlier attempt made, nothing being in it yet, or one that another configuration
+        archives into already. Raises Conflict for any other: it is the owner's.
+        """
+        found = next((each for each in calendars if folded_name(each.name) == folded_name(former.name)), None)
+        if found is None:
+            return None
+        if former.wanted and await self._ports.calendars.is_empty(former.mailbox, found.id):
+            return found
+        async with self._ports.database.session() as session:
+            if await ArchiveConfigurationRepository(session).uses_calendar_as_archive(
+                caller.tenant_id, former.mailbox_id, found.id, except_for=configuration_id
+            ):
+                return found
+        raise Conflict(
+            f"the mailbox has another calendar named “{former.name}”; rename it, then ask again",
+            code="calendar_name_taken",
+        )
+
+    async def _want(self, caller: Caller, configuration_id: UUID, former: _Former) -> None:
+        """Write down that no calendar of the name was there and one is about to be made."""
+        async with self._ports.database.session() as session:
+            configuration = await self._held(session, caller, configuration_id)
+            await self._refuse_running(session, configuration)
+            if former.wanted or configuration.archive_calendar_id != former.calendar_id:
+                return
+            configuration.rebuilding_name = former.name
+            changes = {"before": {"archive_calendar_id": former.calendar_id}}
+            await self._audit(session, configuration, "archive_rebuild_began", changes)
+
+    async def _make(self, caller: Caller, configuration_id: UUID, former: _Former) -> GraphCalendar:
+        store = self._stores.of(former.reference.store)
+        try:
+            return await store.create_calendar(former.mailbox, former.name)
+        except (GraphRefused, Conflict):
+            # Somebody was faster: another request of the same, or the owner.
+            calendars = await store.list_calendars(former.mailbox)
+            made = _Former(former.mailbox_id, former.calendar_id, former.reference, former.name, wanted=True)
+            found = await self._same_name(caller, configuration_id, made, calendars)
+            if found is None:
+                raise
+            return found
+
+    async def _move(
+        self,
+        caller: Caller,
+        configuration_id: UUID,
+        former: _Former,
+        calendar: GraphCalendar,
+        calendars: list[GraphCalendar],
+    ) -> StartedRun:
+        """From now on the configuration archives into ``calendar``; every copy of the former one is lost."""
+        async with self._ports.database.session() as session:
+            configuration = await self._held(session, caller, configuration_id)
+            if configuration.archive_calendar_id != former.calendar_id:
+                under_way = await self._under_way(session, configuration)
+                if under_way is not None:
+                    return under_way
+                raise Conflict("the archive calendar was made anew meanwhile", code="archive_calendar_exists")
+            await self._refuse_running(session, configuration)
+            await self._hold_calendar(session, configuration, calendar)
+            reference = canonical_reference(
+                former.reference.store, former.reference.mailbox, calendar, calendars
+            )
+            now = self._ports.clock.now()
+            configuration.archive_reference = str(reference)
+            configuration.archive_calendar_id = calendar.id
+            configuration.archive_calendar_name = calendar.name
+            configuration.archive_gone_since = configuration.archive_gone_since or now
+            configuration.rebuilding_name = None
+            configuration.version += 1
+            configuration.updated_at = now
+            await session.flush()
+            copies = LostCopyRepository(session, configuration.owner_id, configuration_id)
+            moot = await copies.lose_all(now)
+            lost = await copies.standing()
+            changes = {
+                "before": {"archive_calendar_id": former.calendar_id},
+                "after": {"archive_calendar_id": calendar.id},
+                "copies_lost": lost.amount,
+                "writes_moot": moot,
+            }
+            await self._audit(session, configuration, "archive_calendar_rebuilt", changes)
+            return await self._queue(session, caller, configuration, lost)
+
+    async def _queue(
+        self, session: AsyncSession, caller: Caller, configuration: ArchiveConfiguration, lost: LostCopies
+    ) -> StartedRun:
+        zone = ZoneInfo(configuration.time_zone)
+        start = lost.first or local_day_start(configuration.archive_from, zone)
+        window = Window(start, (lost.last or start) + _INSTANT, zone)
+        return await queue_run(
+            self._ports,
+            session,
+            configuration,
+            window,
+            RunKind.MANUAL,
+            caller.actor,
+            mode=RunMode.REBUILD,
+        )
+
+    async def _held(
+        self, session: AsyncSession, caller: Caller, configuration_id: UUID
+    ) -> ArchiveConfiguration:
+        """The configuration, locked after its jobs, as the dispatcher does. Raises NotFound."""
+        configurations = ArchiveConfigurationRepository(session)
+        found = await configurations.get(caller.tenant_id, configuration_id)
+        if found is not None:
+            for kind in (JobKind.ARCHIVE, JobKind.BACKFILL):
+                await JobRepository(session).get(found.owner_id, configuration_id, lock=True, kind=kind)
+            found = await configurations.lock(caller.tenant_id, configuration_id)
+        if found is None:
+            raise NotFound("there is no such archive configuration")
+        return found
+
+    async def _refuse_running(self, session: AsyncSession, configuration: ArchiveConfiguration) -> None:
+        runs = ArchiveRunRepository(session)
+        if not await runs.none_running(configuration.owner_id, configuration.id):
+            raise RunInProgress("a run is at work; wait for its end or cancel it", retry_after=5)
+
+    async def _hold_calendar(
+        self, session: AsyncSession, configuration: ArchiveConfiguration, calendar: GraphCalendar
+    ) -> None:
+        """No calendar has two roles (domain.md 1), and a local one is not deleted meanwhile."""
+        place = configuration.tenant_id, configuration.archive_mailbox_id
+        if await ArchiveConfigurationRepository(session).uses_calendar_as_source(*place, calendar.id):
+            raise Conflict("another configuration reads the calendar of that name", code="is_source")
+        row_id = local_row(calendar.id)
+        if row_id is not None and not await LocalCalendarRepository(session).keep(*place, row_id):
+            raise Conflict("the calendar was deleted again; ask again", retry_after=1)
+
+    async def _audit(
+        self, session: AsyncSession, configuration: ArchiveConfiguration, what: str, changes: dict[str, Any]
+    ) -> None:
+        await self._ports.audit.record(
+            session,
+            action=f"archive_configuration.{what}",
+            resource_type="archive_configuration",
+            resource_id=str(configuration.id),
+            outcome="success",
+            changes=changes,
+            on_behalf_of=configuration.owner_id,
+        )
