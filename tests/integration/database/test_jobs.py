@@ -10,6 +10,7 @@ from shared.database.constraint_errors import AlreadyExists
 from shared.database.engine import Database
 from shared.database.models import Job
 from shared.database.repositories.jobs import JobRepository
+from shared.domain.job import JobKind
 from tests.support.factories import START, TENANT, Factory
 
 HOUR = timedelta(hours=1)
@@ -83,3 +84,25 @@ async def test_failures_in_a_row_are_counted(jobs: JobRepository, make: Factory)
     assert await jobs.record_outcome(*where, failed=True) == 2
     assert await jobs.record_outcome(*where, failed=False) == 0
     assert await jobs.record_outcome(uuid.uuid4(), job.configuration_id, failed=True) is None
+
+
+async def test_only_what_was_paused_for_want_of_the_archive_goes_on_with_it(
+    jobs: JobRepository, make: Factory, session: AsyncSession
+) -> None:
+    configuration = await make.configuration()
+    nightly = await make.job(configuration)
+    weekly = await make.job(configuration, kind="verify", paused=True)
+    place = configuration.owner_id, configuration.id
+    await jobs.pause(*place)
+    assert await jobs.resume_waiting(*place) == []
+    nightly.paused, nightly.consecutive_failures = False, 3
+    configuration.archive_gone_since = START
+    await session.flush()
+    await jobs.pause(*place)
+    await jobs.pause(*place, JobKind.VERIFY)
+    assert await jobs.resume_waiting(uuid.uuid4(), configuration.id) == []
+    assert await jobs.resume_waiting(*place) == [JobKind.ARCHIVE]
+    for job in (nightly, weekly):
+        await session.refresh(job)
+    assert (nightly.paused, nightly.waits_for_archive, nightly.consecutive_failures) == (False, False, 0)
+    assert weekly.paused
