@@ -261,6 +261,37 @@ async def test_local_calendars_are_archived(stack: Stack, acceptance_point: Acce
     assert again == 0
 
 
+async def test_deleted_archive_calendar_is_rebuilt(stack: Stack, acceptance_point: AcceptancePoint) -> None:
+    """A deleted archive calendar fails the run, pauses the job, and is rebuilt from our record, each once."""
+    events = [meeting(f"Meeting {number}", at(9, number % 7)) for number in range(30)]
+    person = await Person.join(stack, "rebuilt", events)
+    archived = await person.configure(schedule={"kind": "daily", "at": "02:00"})
+    await person.archive(archived)
+    await person.delete(await person.event("Meeting 3"))
+    await person.archive(archived)
+    before = Counter(await person.subjects())
+    await person.delete_calendar("Archive")
+    failed = await person.over(await person.start(archived))
+    paused = await person.get(archived.path)
+    rebuilt = await person.over(await person.post(f"{archived.path}/rebuild"))
+    after = Counter(await person.subjects())
+    resumed = await person.get(archived.path)
+    again, found = written(await person.archive(archived)), await verified(person, archived)
+    acceptance_point(
+        measured=f"{failed['reason_code']}, {after.total()} copies of {before.total()} back, "
+        f"then {again} written and {len(found)} found",
+        bound="archive_calendar_gone, 30 copies of 30 back, then 0 written and 0 found",
+    )
+    assert failed["reason_code"] == "archive_calendar_gone"
+    assert paused["archive_gone_since"] is not None
+    assert (paused["next_run_at"], resumed["archive_gone_since"]) == (None, None)
+    assert resumed["next_run_at"] is not None
+    assert (rebuilt["state"], rebuilt["report"]["archived"]) == ("completed", 30)
+    assert (after, again) == (before, 0)
+    # Nothing but what was known before: the source of that one is gone.
+    assert found == []
+
+
 async def test_audit_tells_of_a_run(stack: Stack, acceptance_point: AcceptancePoint) -> None:
     """A run is found in the audit by its correlation id, exported in both formats, in a chain that holds."""
     person = await Person.join(stack, "audited", [meeting("Meeting", at(9))])

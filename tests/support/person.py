@@ -159,6 +159,10 @@ class Person:
         """Delete an event by hand."""
         await self.stack.simulator("DELETE", f"mailboxes/{self.address}/events/{event['id']}")
 
+    async def delete_calendar(self, name: str) -> None:
+        """Delete a calendar by hand, with everything in it."""
+        await self.stack.simulator("DELETE", f"mailboxes/{self.address}/calendars/{name}")
+
     async def fire(self, function: str) -> None:
         """Let a timer of the host come now."""
         await self.stack.client.post(f"{self.stack.base_url}/admin/functions/{function}", json={})

@@ -110,6 +110,8 @@ class Admin:
                 calendar = self._loader.calendar(mailbox, name)
                 report = import_calendar(self._loader, calendar, raw, query)
                 return Answer(200, report)
+            case ("DELETE", "calendars", name):
+                return self._service.resources.delete_calendar(self._loader.calendar(mailbox, name))
             case ("POST" | "PATCH", "events", item_id, "edit"):
                 return Answer(200, raw_json(self._edit(state.item(mailbox, item_id), _object(body))))
             case ("POST", "events", item_id, "move"):

@@ -182,3 +182,23 @@ async def test_whoever_reads_or_writes_is_known(world: LocalWorld) -> None:
     await world.open_with("local", "local")
     with pytest.raises(RuntimeError, match="no caller is bound"):
         await world.local.list_calendars(str(world.person_id))
+
+
+async def test_a_calendar_of_either_store_is_empty_until_something_stands_in_it_at_any_time(
+    world: LocalWorld,
+) -> None:
+    await world.open_with("msgraph", "local")
+    mailbox, calendar = str(world.person_id), world.ids["Record"]
+    with telemetry.bind(caller=world.owner, correlation="test"):
+        made = await world.stores.create_calendar(mailbox, "Fresh")
+        for each in (calendar, made.id):
+            assert await world.stores.is_empty(mailbox, each)
+            years_ago = {
+                name: {"dateTime": f"1999-01-01T0{hour}:00:00", "timeZone": "UTC"}
+                for name, hour in (("start", 1), ("end", 2))
+            }
+            (answer,) = await world.stores.send(mailbox, each, [create("Old", **years_ago)], 5)
+            assert answer.verdict is Verdict.DONE
+            assert not await world.stores.is_empty(mailbox, each)
+        with pytest.raises(NotFound):
+            await world.stores.is_empty(mailbox, f"local:{uuid4()}")

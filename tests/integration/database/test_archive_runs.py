@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.database.engine import Database
 from shared.database.models import ArchiveConfiguration, ArchiveRun
 from shared.database.repositories.archive_runs import ArchiveRunRepository
-from shared.domain.archive_run import RunKind, RunState
+from shared.domain.archive_run import RunKind, RunMode, RunState
 from tests.support.factories import START, TENANT, Factory
 
 MINUTE = timedelta(minutes=1)
@@ -215,3 +215,23 @@ async def test_whether_anything_of_a_configuration_is_open(
     assert await runs.any_open(*where) is True
     await runs.finish(run.id, RunState.COMPLETED, {}, START)
     assert await runs.any_open(*where) is False
+
+
+async def test_while_a_rebuild_waits_nothing_else_begins(
+    runs: ArchiveRunRepository, configuration: ArchiveConfiguration, make: Factory, session: AsyncSession
+) -> None:
+    retry = await make.run(configuration, kind=RunKind.RETRY)
+    rebuild = await make.run(configuration, mode=RunMode.REBUILD)
+    elsewhere = await make.run()
+    place = configuration.owner_id, configuration.id
+    assert await runs.next_queued(*place) == rebuild.id
+    assert await runs.open_of_mode(*place, RunMode.REBUILD) is rebuild
+    assert await runs.open_of_mode(*place, RunMode.EDIT) is None
+    assert not await runs.begin(retry, START)
+    assert await runs.begin(elsewhere, START)
+    assert await runs.none_running(*place)
+    assert await runs.begin(rebuild, START)
+    assert not await runs.none_running(*place)
+    assert not await runs.begin(retry, START)
+    await runs.finish(rebuild.id, RunState.COMPLETED, {}, START)
+    assert await runs.begin(retry, START)

@@ -99,3 +99,25 @@ async def test_a_pause_says_what_it_paused_and_without_a_kind_takes_all_of_the_a
     assert await jobs.pause(*where, None) == [JobKind.ARCHIVE]
     assert await jobs.pause(*where, None) == []
     assert await jobs.claim_due_unscoped(START, 10) == [other]
+
+
+async def test_only_what_was_paused_for_want_of_the_archive_goes_on_with_it(
+    jobs: JobRepository, make: Factory, session: AsyncSession
+) -> None:
+    configuration = await make.configuration()
+    nightly = await make.job(configuration)
+    weekly = await make.job(configuration, kind="verify", paused=True)
+    place = configuration.owner_id, configuration.id
+    await jobs.pause(*place)
+    assert await jobs.resume_waiting(*place) == []
+    nightly.paused, nightly.consecutive_failures = False, 3
+    configuration.archive_gone_since = START
+    await session.flush()
+    await jobs.pause(*place)
+    await jobs.pause(*place, JobKind.VERIFY)
+    assert await jobs.resume_waiting(uuid.uuid4(), configuration.id) == []
+    assert await jobs.resume_waiting(*place) == [JobKind.ARCHIVE]
+    for job in (nightly, weekly):
+        await session.refresh(job)
+    assert (nightly.paused, nightly.waits_for_archive, nightly.consecutive_failures) == (False, False, 0)
+    assert weekly.paused
