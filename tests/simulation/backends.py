@@ -5,13 +5,27 @@ simulated connections of all seeds borrow these instead. What a simulated connec
 transaction is rolled back when it ends, its statements are its own by name.
 """
 
+import select
 import socket
+import struct
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from tests.simulation.postgres_protocol import READY, ROLLBACK, SYNC, backend_pid, count_ready, messages
+from tests.simulation.postgres_protocol import (
+    READY,
+    ROLLBACK,
+    SYNC,
+    backend_pid,
+    count_ready,
+    executed_once,
+    messages,
+)
 
 _IDLE = ord("I")
+_BUFFER = 1 << 18
+# A call that takes this long may be waiting for a lock; asking costs more than waiting. A struct timeval.
+_PATIENCE = struct.pack("@ll", 0, 4000)
+_LONGEST_SECONDS = 30.0
 
 
 class ServerGone(Exception):
@@ -40,6 +54,22 @@ class Backend:
     synchronised: bool = True
     statements: dict[bytes, Prepared] = field(default_factory=dict)
 
+    def read(self, patience: float) -> bytes | None:
+        """What the server says, None if nothing in 4 ms and ``patience`` seconds.
+
+        Raises ServerGone or OSError.
+        """
+        try:
+            part = self.socket.recv(_BUFFER)
+        except BlockingIOError:
+            readable, _, _ = select.select([self.socket], [], [], patience)
+            if not readable:
+                return None
+            part = self.socket.recv(_BUFFER)
+        if not part:
+            raise ServerGone
+        return part
+
     def reset(self) -> None:
         """Roll back what is open. Raises ServerGone or OSError."""
         if self.status == _IDLE and self.synchronised:
@@ -47,8 +77,8 @@ class Backend:
         self.socket.sendall(SYNC + ROLLBACK)
         answer = bytearray()
         while count_ready(answer) < 2:
-            part = self.socket.recv(1 << 16)
-            if not part:
+            part = self.read(_LONGEST_SECONDS)
+            if part is None:
                 raise ServerGone
             answer += part
         self.status, self.synchronised = _IDLE, True
@@ -68,6 +98,8 @@ class Backends:
             return self._idle[key].pop()
         server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         server.connect(self._path)
+        # The kernel itself gives up after a while: half the calls of asking first whether there is something.
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _PATIENCE)
         return Backend(key, server)
 
     def give_back(self, backend: Backend) -> None:
@@ -96,6 +128,10 @@ def greet(backend: Backend, answer: bytes) -> None:
 
 def renamed(data: bytes, names: dict[bytes, bytes]) -> bytes:
     """A call with the names of its statements replaced by those that the server knows."""
+    if name := executed_once(data):
+        known = names.get(name, name)
+        length = (int.from_bytes(data[1:5]) + len(known) - len(name)).to_bytes(4)
+        return b"B" + length + b"\0" + known + data[6 + len(name) :]
     parts: list[bytes] = []
     for kind, body in messages(data):
         match kind:

@@ -2,13 +2,11 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 import httpx
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.clock import Clock
-from shared.database.engine import Database
 from shared.graph.calendar_adapter import CalendarAdapter
 from shared.graph.client import GraphClient
 from shared.graph.throttle import Throttle
@@ -22,6 +20,7 @@ from shared.services.period_locking import PeriodLocking
 from shared.settings import Settings
 from tests.simulation.graph_world import GraphTransport, GraphWorld
 from tests.simulation.postgres_wire import PostgresWire
+from tests.simulation.warm_database import WarmDatabase
 
 EPOCH = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 
@@ -79,22 +78,6 @@ class SimulatedGraphClient(GraphClient):
     @property
     def _timeout(self) -> httpx.Timeout:
         return httpx.Timeout(3600.0)
-
-
-class WarmDatabase(Database):
-    """The real database, whose SQL is compiled once for all processes of all seeds."""
-
-    _dialect: ClassVar[Any] = None
-    _compiled: ClassVar[Any] = None
-
-    def _make_engine(self) -> AsyncEngine:
-        engine = super()._make_engine()
-        inner: Any = engine.sync_engine
-        kind = WarmDatabase
-        if kind._dialect is None:
-            kind._dialect, kind._compiled = inner.dialect, inner._compiled_cache
-        inner.dialect, inner._compiled_cache = kind._dialect, kind._compiled
-        return engine
 
 
 class Host:

@@ -9,6 +9,9 @@ _HAS_EFFECT = re.compile(
     rb"\bFOR\s+(NO\s+KEY\s+)?(UPDATE|SHARE|KEY)\b|advisory|set_config|nextval|setval", re.IGNORECASE
 )
 READY = b"Z\x00\x00\x00\x05"
+SYNC = b"S\x00\x00\x00\x04"
+# Bind's kind, an Execute of the unnamed portal, a Sync.
+_BIND_TO_END = 1 + 10 + 5
 
 
 def messages(data: bytes | bytearray) -> list[tuple[bytes, bytes]]:
@@ -41,6 +44,12 @@ def count_ready(data: bytes | bytearray) -> int:
 
 def complete(data: bytearray, replies: int) -> bool:
     """Whether the answer to a call is complete."""
+    if replies == 1:
+        # Nothing follows the first time that the server is ready.
+        return data[-6:-1] == READY
+    if replies == 2 and data.startswith(_BEFORE):
+        # What was sent along came first.
+        return data[-6:-1] == READY and data.index(READY) < len(data) - 6
     if replies:
         return count_ready(data) >= replies
     # A Parse and Describe that end with Flush: the description comes last, or an error.
@@ -50,6 +59,8 @@ def complete(data: bytearray, replies: int) -> bool:
 
 def replies_of(raw: bytes) -> int:
     """How many times a call makes the server ready again: for each Sync or simple Query."""
+    if executed_once(raw):
+        return 1
     return sum(kind in (b"S", b"Q") for kind, _ in messages(raw))
 
 
@@ -88,8 +99,19 @@ def parsed_of(call: bytes) -> tuple[bytes, bytes]:
     return name, text
 
 
+def executed_once(call: bytes) -> bytes:
+    """The statement's name of a call that is no more than Bind, Execute and Sync; empty for others."""
+    if call[:1] != b"B" or call[-5:] != SYNC or call[5]:
+        return b""
+    if len(call) != int.from_bytes(call[1:5]) + _BIND_TO_END:
+        return b""
+    return call[6 : call.index(0, 6)]
+
+
 def statements_of(call: bytes) -> list[bytes]:
     """The names of the statements that a call executes."""
+    if name := executed_once(call):
+        return [name]
     return [body.split(b"\0", 2)[1] for kind, body in messages(call) if kind == b"B"]
 
 
@@ -107,12 +129,15 @@ def simple_query(statement: bytes) -> bytes:
 BEGIN = simple_query(b"BEGIN;")
 BEGUN = b"C\x00\x00\x00\x0aBEGIN\0" + READY + b"T"
 COMMIT = simple_query(b"COMMIT;")
+#: Both mean the same to a server that was not told otherwise.
+BEGINS = (BEGIN, simple_query(b"BEGIN ISOLATION LEVEL READ COMMITTED;"))
 COMMIT_AND_BEGIN = simple_query(b"COMMIT;BEGIN;")
 COMMITTED = b"C\x00\x00\x00\x0bCOMMIT\0" + READY + b"I"
-SYNC = b"S\x00\x00\x00\x04"
 CLOSED = b"3\x00\x00\x00\x04"
 ROLL_BACK = simple_query(b"ROLLBACK;")
 ROLLED_BACK = b"C\x00\x00\x00\x0dROLLBACK\0" + READY + b"I"
+#: The answers to what may be sent along before a call.
+_BEFORE = (BEGUN, COMMITTED, b"C\x00\x00\x00\x0bCOMMIT\0" + BEGUN)
 PONG = b"2\x00\x00\x00\x04I\x00\x00\x00\x04" + READY + b"T"
 ROLLBACK = simple_query(b"ROLLBACK")
 RAISE = simple_query(

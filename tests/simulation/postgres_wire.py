@@ -19,7 +19,7 @@ from tests.simulation.wire_transport import WireCall, WireTransport
 if TYPE_CHECKING:
     from tests.simulation.virtual_loop import VirtualLoop
 
-# A call that takes this long may be waiting for a lock; asking costs more than waiting.
+# How long an answer that may be waiting for a lock is waited for before that is asked again.
 _PATIENCE_SECONDS = 0.004
 _LONGEST_SECONDS = 30.0
 
@@ -164,11 +164,11 @@ class PostgresWire:
 
     def _await_reply(self, transport: WireTransport, call: WireCall) -> bytes | None:
         began = time.perf_counter()
-        patience = _PATIENCE_SECONDS
+        patience = 0.0
         while not transport.receive(call, patience):
             if self._prober.blocked(transport.pid):
                 return None
-            patience = min(2 * patience, 0.1)
+            patience = min(max(2 * patience, _PATIENCE_SECONDS), 0.1)
             if time.perf_counter() - began > _LONGEST_SECONDS:
                 raise Stalled(f"PostgreSQL does not answer {call.data[:200]!r}")
         return transport.take_reply(call)

@@ -12,6 +12,16 @@ from dataclasses import dataclass, field
 from tests.simulation.postgres_protocol import count_ready, messages, row_of
 
 _LONGEST_SECONDS = 30.0
+# What a server does beside its answers; what it recovers by after a crash stays as it is.
+_SETTINGS = {
+    "autovacuum": "off",
+    "bgwriter_delay": "'10s'",
+    "bgwriter_lru_maxpages": "0",
+    "checkpoint_timeout": "'1h'",
+    "track_counts": "off",
+    "update_process_title": "off",
+    "wal_writer_delay": "'10s'",
+}
 
 
 class Stalled(Exception):
@@ -69,7 +79,10 @@ class Prober:
         self.query(f"SELECT pg_terminate_backend({pid})")
 
     def prepare(self) -> None:
-        """Make the database behave the same whatever ran on it before, and however fast."""
+        """Make the database behave the same whatever ran on it before, and fast: nobody looks after it."""
+        for name, value in _SETTINGS.items():
+            self.query(f"ALTER SYSTEM SET {name} = {value}")
+        self.query("SELECT pg_reload_conf()")
         self.query(
             f'ALTER DATABASE "{self.database}" SET plan_cache_mode = force_generic_plan;'
             f'ALTER DATABASE "{self.database}" SET jit = off'

@@ -1,13 +1,13 @@
 """One simulated connection to PostgreSQL as asyncpg sees it, and the calls that need no server."""
 
 import asyncio
-import select
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tests.simulation.backends import Backend, Prepared, greet, renamed
+from tests.simulation.backends import Backend, Prepared, ServerGone, greet, renamed
 from tests.simulation.postgres_protocol import (
     BEGIN,
+    BEGINS,
     BEGUN,
     CANCEL_REQUEST,
     CLOSED,
@@ -165,7 +165,7 @@ class WireTransport(asyncio.Transport):
         return self._status == _ABORTED
 
     def _end_of_transaction(self, query: bytes) -> bytes | None:
-        if query == BEGIN:
+        if query in BEGINS:
             self._begin_held, self._wrote = True, False
             return BEGUN
         if query not in (COMMIT, ROLL_BACK):
@@ -224,21 +224,17 @@ class WireTransport(asyncio.Transport):
         return False
 
     def receive(self, call: WireCall, patience: float) -> bool:
-        """Read until the answer is complete or ``patience`` real seconds have passed."""
+        """Read until the answer is complete or nothing came for 4 ms and ``patience`` real seconds."""
         assert self.backend is not None
-        server = self.backend.socket
         replies = call.replies + self._prefixed if call.replies else 0
         while not complete(self._reply, replies):
-            readable, _, _ = select.select([server], [], [], patience)
-            if not readable:
-                return False
             try:
-                part = server.recv(1 << 18)
-            except OSError:
-                part = b""
-            if not part:
+                part = self.backend.read(patience)
+            except (OSError, ServerGone):
                 self._reply.clear()
                 return True
+            if part is None:
+                return False
             self._reply += part
         return True
 

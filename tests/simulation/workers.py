@@ -16,6 +16,7 @@ from tests.simulation.backends import Backends
 from tests.simulation.judging import Verdict
 from tests.simulation.prober import Prober
 from tests.simulation.seed import run_seed
+from tests.simulation.warm_database import known_types
 from tests.support.postgres import shared_server
 from tests.support.settings import make_settings
 
@@ -54,7 +55,11 @@ def make_worker() -> Iterator[Worker]:
     os.environ.pop("DATABASE_URL", None)
     if _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK):
         os.environ["TMPDIR"] = str(_MEMORY)
-    with TemporaryDirectory(prefix="aa-simulation-") as folder, shared_server(Path(folder)) as server:
+    with (
+        TemporaryDirectory(prefix="aa-simulation-") as folder,
+        shared_server(Path(folder)) as server,
+        known_types() as known,
+    ):
         database = asyncio.run(server.clone("simulation"))
         settings = make_settings(database_url=database.user, migration_database_url=database.owner)
         target = connect_arguments(settings, settings.database_url.get_secret_value(), "simulation")
@@ -63,6 +68,7 @@ def make_worker() -> Iterator[Worker]:
         # What is loaded stays. Garbage is collected between the seeds alone: asyncpg closes the statements
         # that it finds in it, so that the moment would be part of what a seed means.
         list(worker.simulate([_WARMING_UP]))
+        known.learning = False
         gc.freeze()
         gc.disable()
         try:

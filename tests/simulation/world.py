@@ -19,7 +19,7 @@ from tests.simulation import deciding
 from tests.simulation.database_faults import DatabaseFaults
 from tests.simulation.graph_faults import GraphFaults, Weather
 from tests.simulation.graph_world import BASE_URL, GraphWorld
-from tests.simulation.host import EPOCH, Host, HostClock, WarmDatabase
+from tests.simulation.host import EPOCH, Host, HostClock
 from tests.simulation.judging import Judge, Verdict
 from tests.simulation.limits import Limits
 from tests.simulation.locking import freeze
@@ -28,6 +28,7 @@ from tests.simulation.orchestration import Durable, Fleet, Mishap, Trouble
 from tests.simulation.postgres_wire import PostgresWire
 from tests.simulation.rules import Policies
 from tests.simulation.virtual_loop import VirtualLoop
+from tests.simulation.warm_database import WarmDatabase
 
 FIRST_DAY = datetime(2026, 2, 21, tzinfo=UTC)
 _TICK = 300.0

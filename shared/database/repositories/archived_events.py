@@ -69,11 +69,12 @@ _SET_PRESENT = text(f"""
        AND copy_id IS NOT NULL
     RETURNING id
 """)  # noqa: S608
-# Only a modification is taken out of the count where it has a copy already; everything else then stays.
+# Only a modification is taken out of the count where it has a copy already; everything else then stays. Its
+# copy keeps saying what it said, so that is compared when the entry stands for itself again.
 _SET_ASIDE = text(f"""
     UPDATE archived_events e SET state = v.state, merged_into = v.merged_into, left_out = v.left_out,
-           revision = v.revision, start_at = COALESCE(v.start_at, e.start_at), pending_since = NULL,
-           updated_at = :now
+           revision = CASE WHEN e.copy_id IS NULL THEN v.revision ELSE e.revision END,
+           start_at = COALESCE(v.start_at, e.start_at), pending_since = NULL, updated_at = :now
       FROM json_to_recordset(CAST(:rows AS json))
            AS v(source_key text, state text, merged_into text, left_out text, revision text,
                 start_at timestamptz)

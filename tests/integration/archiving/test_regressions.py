@@ -230,3 +230,17 @@ async def test_what_moves_while_pages_are_read_is_archived_as_it_was_decided(
     assert (report["unchanged"], report["updated"]) == (2, 0)
     copy = await world.copy("Early")
     assert copy["start"]["dateTime"][:10] == f"{DAY:%Y-%m-%d}"
+
+
+async def test_an_entry_that_changed_while_its_meeting_consumed_it_is_updated_when_it_stands_alone(
+    world: World,
+) -> None:
+    await world.open([event("Extended", DAY + timedelta(hours=10), 30)])
+    await world.archive()
+    await world.add(event("Review", DAY + timedelta(hours=9)))
+    await world.edit((await world.source("Extended"))["id"], categories=["Acme - billable"])
+    assert (await world.archive())["consumed"] == 1
+    await world.delete((await world.source("Review"))["id"])
+    assert (await world.archive())["updated"] == 1
+    assert (await world.copy("Extended"))["categories"] == ["Acme - billable"]
+    assert (await world.archive())["unchanged"] == 1
