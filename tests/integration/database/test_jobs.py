@@ -110,6 +110,7 @@ async def test_only_what_was_paused_for_want_of_the_archive_goes_on_with_it(
     place = configuration.owner_id, configuration.id
     await jobs.pause(*place)
     assert await jobs.resume_waiting(*place) == []
+    await session.refresh(nightly)
     nightly.paused, nightly.consecutive_failures = False, 3
     configuration.archive_gone_since = START
     await session.flush()
