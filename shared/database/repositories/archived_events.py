@@ -123,7 +123,7 @@ _REDIRECT = text(f"""
     UPDATE archived_events SET merged_into = :new, updated_at = :now
      WHERE {_SCOPE} AND merged_into = :old AND source_key <> :new
 """)  # noqa: S608
-# A copy made anew says what was recorded: a change that was not written before is still to be written.
+# A copy made anew says what was recorded: a change that was not written before it was lost still is to be.
 _APPLY = text(f"""
     UPDATE archived_events e
        SET state = CASE WHEN v.state = 'removed' THEN 'removed_by_owner' WHEN v.state <> 'done' THEN e.state
@@ -140,7 +140,7 @@ _APPLY = text(f"""
            start_at = CASE v.state WHEN 'done'
                       THEN COALESCE((o.record->>'owning_start')::timestamptz, e.start_at) ELSE e.start_at END,
            pending_since = CASE WHEN v.state = 'failed' THEN COALESCE(e.pending_since, :now)
-                                WHEN v.state = 'done' AND e.lost_at IS NOT NULL THEN e.pending_since END,
+                           WHEN v.state = 'done' AND e.pending_since <= e.lost_at THEN e.pending_since END,
            lost_at = CASE v.state WHEN 'done' THEN NULL ELSE e.lost_at END,
            updated_at = :now
       FROM json_to_recordset(CAST(:rows AS json))
