@@ -25,7 +25,7 @@ _LOSE = text("""
            generation = e.generation + CASE WHEN e.copy_id IS NOT NULL OR v.moot THEN 1 ELSE 0 END,
            state = CASE e.state WHEN 'present' THEN 'creating' ELSE e.state END,
            revision = CASE WHEN v.back THEN '' ELSE e.revision END,
-           lost_at = CASE WHEN v.back THEN COALESCE(e.lost_at, :now) END,
+           lost_at = CASE WHEN v.back THEN CAST(:now AS timestamptz) END,
            pending_since = CASE WHEN v.unwritten THEN COALESCE(e.pending_since, :now)
                                 ELSE e.pending_since END
       FROM (SELECT f.id, f.id = ANY(CAST(:moot AS uuid[])) AS moot,

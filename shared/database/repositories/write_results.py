@@ -32,7 +32,7 @@ _OPERATIONS = """
       FROM answered a
      WHERE o.id = a.id AND o.owner_id = :owner AND o.state = 'sent'
     RETURNING o.id"""
-# A copy made anew says what was recorded: a change that was not written before is still to be written.
+# A copy made anew says what was recorded: a change not written before it was lost still is to be.
 _MAP = """
     UPDATE archived_events e
        SET state = CASE WHEN a.known = 'removed' THEN 'removed_by_owner' WHEN a.known <> 'done' THEN e.state
@@ -50,7 +50,7 @@ _MAP = """
            start_at = CASE a.known WHEN 'done'
                       THEN COALESCE((a.record->>'owning_start')::timestamptz, e.start_at) ELSE e.start_at END,
            pending_since = CASE WHEN a.known = 'failed' THEN COALESCE(e.pending_since, :now)
-                                WHEN a.known = 'done' AND e.lost_at IS NOT NULL THEN e.pending_since END,
+                           WHEN a.known = 'done' AND e.pending_since <= e.lost_at THEN e.pending_since END,
            lost_at = CASE a.known WHEN 'done' THEN NULL ELSE e.lost_at END,
            updated_at = :now
       FROM answered a

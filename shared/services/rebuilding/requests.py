@@ -97,6 +97,8 @@ class RebuildRequests:
         if not await is_gone(self._ports, former.mailbox, former.calendar_id):
             return await self._rest(caller, configuration_id, former)
         calendars = await self._stores.of(former.reference.store).list_calendars(former.mailbox)
+        if any(each.id == former.calendar_id for each in calendars):
+            return await self._rest(caller, configuration_id, former)
         calendar = await self._same_name(caller, configuration_id, former, calendars)
         if calendar is None:
             await self._want(caller, configuration_id, former)
@@ -202,11 +204,15 @@ class RebuildRequests:
                     return under_way
                 raise Conflict("the archive calendar was made anew meanwhile", code="archive_calendar_exists")
             await self._refuse_running(session, configuration)
+            now = self._ports.clock.now()
+            copies = LostCopyRepository(session, configuration.owner_id, configuration_id)
+            moot = await copies.lose_all(now)
+            lost = await copies.standing()
+            # Last, since it keeps everyone of the tenant from saving a configuration.
             await self._hold_calendar(session, configuration, calendar)
             reference = canonical_reference(
                 former.reference.store, former.reference.mailbox, calendar, calendars
             )
-            now = self._ports.clock.now()
             configuration.archive_reference = str(reference)
             configuration.archive_calendar_id = calendar.id
             configuration.archive_calendar_name = calendar.name
@@ -215,9 +221,6 @@ class RebuildRequests:
             configuration.version += 1
             configuration.updated_at = now
             await session.flush()
-            copies = LostCopyRepository(session, configuration.owner_id, configuration_id)
-            moot = await copies.lose_all(now)
-            lost = await copies.standing()
             changes = {
                 "before": {"archive_calendar_id": former.calendar_id},
                 "after": {"archive_calendar_id": calendar.id},
