@@ -115,7 +115,7 @@ def _value(table: Table, column: Column[Any]) -> Any:
     if isinstance(kind, JSONB):
         return [{"name": secret}] if "list" in str(column.default) else _document(column, secret)
     if isinstance(kind, ARRAY):
-        return [secret]
+        return [uuid.uuid4()] if isinstance(kind.item_type, PG_UUID) else [secret]
     if isinstance(kind, LargeBinary):
         return secret.encode()
     return secret
