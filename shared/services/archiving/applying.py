@@ -144,7 +144,7 @@ class _Application:
         return claimed
 
     async def _lock(self, session: AsyncSession, count: int) -> bool:
-        """Take what locked periods forbid out of what is claimed next; False where none are (domain.md 2.8).
+        """Take what locked periods forbid out of what is claimed next; False where no period is locked (2.8).
 
         The transaction has its turn: no period is locked before the writes it claims are marked sent.
         """
@@ -155,7 +155,8 @@ class _Application:
             following = await locks.next_writes(owner_id, self._context.run_id, count)
             locked = [write["id"] for write in following if is_locked(write, periods, zone)]
             if not locked:
-                return bool(following)
+                # Of a run that restores what is recorded nothing follows that a lock could forbid.
+                return True
             await locks.lock_out(owner_id, locked, self._ports.clock.now())
             await ArchiveRunRepository(session).add_written(owner_id, self._context.run_id, len(locked))
             await self._ports.audit.record(
