@@ -188,6 +188,9 @@ class GraphClient:
                 response.status_code,
                 response.headers.get("request-id"),
             )
+        else:
+            # What the transport's client would have told of it.
+            _log.debug("HTTP Request: POST %s/$batch 200", self.base_url)
         return BatchAnswer(response.status_code, response.content, response.headers.get("retry-after"))
 
     async def token(self) -> str:

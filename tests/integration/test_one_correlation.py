@@ -1,7 +1,7 @@
 """One correlation id from the HTTP request to the last row that the run writes (domain.md 7.1)."""
 
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -54,14 +54,13 @@ async def api(simulator: GraphSimulator, database: Database, settings: Settings)
 
 
 @pytest.fixture
-def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     """Every line logged, Graph's requests included, as the product's log handlers are set up."""
-    http, level = logging.getLogger("httpx"), logging.getLogger("httpx").level
     caplog.handler.addFilter(telemetry.CorrelationFilter())
-    http.setLevel(logging.INFO)
     caplog.set_level(logging.INFO)
-    yield caplog
-    http.setLevel(level)
+    caplog.set_level(logging.INFO, "httpx")
+    caplog.set_level(logging.DEBUG, "shared.graph.client")
+    return caplog
 
 
 def _event(number: int) -> dict[str, Any]:
@@ -76,9 +75,9 @@ def _event(number: int) -> dict[str, Any]:
     }
 
 
-def _told(log: pytest.LogCaptureFixture, what: str, logger: str) -> list[str]:
+def _told(log: pytest.LogCaptureFixture, what: str, *loggers: str) -> list[str]:
     """What the lines of these loggers say of themselves."""
-    return [getattr(record, what) for record in log.records if record.name.startswith(logger)]
+    return [getattr(record, what) for record in log.records if record.name.startswith(loggers)]
 
 
 async def _activity(name: str, given: Any, *more: Any) -> Any:
@@ -136,8 +135,8 @@ async def test_one_correlation_id_runs_through_every_room_of_the_house(
     run_id = accepted.json["id"]
     await _orchestrated(api, run_id)
     assert any("$batch" in record.getMessage() for record in log.records)
-    assert set(_told(log, "correlation_id", "httpx")) == {CORRELATION}
-    assert set(_told(log, "actor", "httpx")) == {f"user:{oid}"}
+    assert set(_told(log, "correlation_id", "httpx", "shared.graph")) == {CORRELATION}
+    assert set(_told(log, "actor", "httpx", "shared.graph")) == {f"user:{oid}"}
 
     # The service.
     owner = DomainCaller.user(TENANT, oid)
