@@ -49,6 +49,7 @@ class UnitOfWork:
             raise RuntimeError("a session of this unit of work is open in this task already")
         async with self._turn:
             self._holder = task
+            around = self._connection.get_nested_transaction()
             try:
                 async with AsyncSession(
                     self._connection, join_transaction_mode="create_savepoint", expire_on_commit=False
@@ -57,6 +58,11 @@ class UnitOfWork:
                     await session.commit()
             finally:
                 self._holder = None
+                left = self._connection.get_nested_transaction()
+                if left is not None and left is not around:
+                    # A savepoint whose release was broken off is closed by nobody: the one around it would
+                    # find itself taken off the connection.
+                    await left.close()
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:

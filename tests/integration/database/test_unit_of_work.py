@@ -2,9 +2,10 @@
 
 import asyncio
 import contextvars
+from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 
 from shared.database.engine import Database
 from shared.database.models import User
@@ -69,6 +70,36 @@ async def test_a_savepoint_takes_back_several_sessions(database: Database) -> No
         with pytest.raises(ValueError, match="no"):
             await fail(unit)
     assert await addresses(database) == {"a@example.com"}
+
+
+@pytest.mark.parametrize("statement", ["SAVEPOINT", "INSERT INTO users", "RELEASE SAVEPOINT"])
+async def test_whoever_is_cancelled_at_any_statement_gets_his_cancellation(
+    database: Database, statement: str
+) -> None:
+    """A savepoint whose release was broken off stayed with the connection: the answer became a 500."""
+    armed = asyncio.Event()
+
+    def cancel(_connection: Any, _cursor: Any, sql: str, *_: Any) -> None:
+        task = asyncio.current_task()
+        if armed.is_set() and sql.startswith(statement) and task is not None:
+            armed.clear()
+            task.cancel()
+
+    async def work() -> None:
+        async with database.unit_of_work() as unit, unit.savepoint():
+            await add(database, "a@example.com")
+            armed.set()
+            await add(database, "b@example.com")
+
+    engine = database.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", cancel)
+    try:
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.create_task(work())
+    finally:
+        event.remove(engine, "before_cursor_execute", cancel)
+    assert not armed.is_set()
+    assert await addresses(database) == set()
 
 
 async def test_tasks_of_a_unit_take_turns(database: Database) -> None:

@@ -93,7 +93,8 @@ async def test_parents_locks_and_waits_survive_a_crash(hub: EngineUnderTest) -> 
 
 
 async def test_delayed_signals_and_scheduled_starts_survive_a_crash(hub: EngineUnderTest) -> None:
-    later = datetime.now(UTC) + timedelta(milliseconds=300)
+    # Longer than a restart takes on a busy machine.
+    later = datetime.now(UTC) + timedelta(milliseconds=1500)
     counter = EntityInstanceId("counter", "delayed")
     await hub.client.signal_entity(counter, "add", input=2, signal_time=later)
     instance = await hub.begin("chain", ["Ada"], start_at=later)
