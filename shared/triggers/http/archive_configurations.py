@@ -1,17 +1,11 @@
 """Archive configurations over HTTP."""
 
+from __future__ import annotations
+
 from functools import partial
 from typing import TYPE_CHECKING
 
-from shared.schemas.archive_configurations import (
-    ArchiveConfigurationCreate,
-    ArchiveConfigurationListQuery,
-    ArchiveConfigurationResource,
-    ArchiveConfigurationUpdate,
-)
-from shared.schemas.archive_runs import ArchiveRunSummary
-from shared.schemas.base import NoBody, NoQuery
-from shared.schemas.paging import Page
+from shared.schemas import archive_configurations, archive_runs, base, paging
 from shared.triggers.archive_workflow import start_archive_run
 from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
 from shared.triggers.http.registry import EVERYONE, WRITERS, GraphAccess, IfMatch, Ownership
@@ -29,19 +23,17 @@ blueprint = new_blueprint()
     summary="Add an archive configuration with its schedule",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
-    body=ArchiveConfigurationCreate,
-    response=ArchiveConfigurationResource,
     status=201,
     errors=(404, 409, 502, 503),
     graph=GraphAccess.APPLICATION,
 )
 async def create_archive_configuration(
-    request: Request[ArchiveConfigurationCreate, NoQuery],
-) -> Reply[ArchiveConfigurationResource]:
+    request: Request[archive_configurations.ArchiveConfigurationCreate, base.NoQuery],
+) -> Reply[archive_configurations.ArchiveConfigurationResource]:
     """Calendar references are resolved in the mailbox; if one cannot be, the 422 lists what there is."""
     found = await request.app.archive_configurations.create(request.caller, request.body)
     return Reply(
-        ArchiveConfigurationResource.of(found.configuration, found.job),
+        archive_configurations.ArchiveConfigurationResource.of(found.configuration, found.job),
         location=f"v1/archive-configurations/{found.configuration.id}",
         version=found.configuration.version,
         owner_id=found.configuration.owner_id,
@@ -55,16 +47,16 @@ async def create_archive_configuration(
     summary="Get an archive configuration",
     roles=EVERYONE,
     ownership=Ownership.OWN,
-    response=ArchiveConfigurationResource,
     errors=(404,),
 )
 async def get_archive_configuration(
-    request: Request[NoBody, NoQuery],
-) -> Reply[ArchiveConfigurationResource]:
+    request: Request[base.NoBody, base.NoQuery],
+) -> Reply[archive_configurations.ArchiveConfigurationResource]:
     """One configuration with its schedule and next run."""
     found = await request.app.archive_configurations.get(request.caller, request.id)
     return Reply(
-        ArchiveConfigurationResource.of(found.configuration, found.job), version=found.configuration.version
+        archive_configurations.ArchiveConfigurationResource.of(found.configuration, found.job),
+        version=found.configuration.version,
     )
 
 
@@ -75,20 +67,25 @@ async def get_archive_configuration(
     summary="List archive configurations, in the order they were added",
     roles=EVERYONE,
     ownership=Ownership.OWN,
-    query=ArchiveConfigurationListQuery,
-    response=Page[ArchiveConfigurationResource],
     errors=(404,),
 )
 async def list_archive_configurations(
-    request: Request[NoBody, ArchiveConfigurationListQuery],
-) -> Reply[Page[ArchiveConfigurationResource]]:
+    request: Request[base.NoBody, archive_configurations.ArchiveConfigurationListQuery],
+) -> Reply[paging.Page[archive_configurations.ArchiveConfigurationResource]]:
     """The caller's own; for Admins and Auditors the tenant's, or one person's."""
     query = request.query
     found = await request.app.archive_configurations.list(
         request.caller, query.user_id, query.after, query.limit
     )
-    resources = [ArchiveConfigurationResource.of(each.configuration, each.job) for each in found.rows]
-    return Reply(Page[ArchiveConfigurationResource](items=resources, next=found.next_cursor))
+    resources = [
+        archive_configurations.ArchiveConfigurationResource.of(each.configuration, each.job)
+        for each in found.rows
+    ]
+    return Reply(
+        paging.Page[archive_configurations.ArchiveConfigurationResource](
+            items=resources, next=found.next_cursor
+        )
+    )
 
 
 @endpoint(
@@ -98,14 +95,12 @@ async def list_archive_configurations(
     summary="Change name, schedule, zone, range or policies of an archive configuration",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
-    body=ArchiveConfigurationUpdate,
-    response=ArchiveConfigurationResource,
     errors=(404, 409),
     if_match=IfMatch.REQUIRED,
 )
 async def update_archive_configuration(
-    request: Request[ArchiveConfigurationUpdate, NoQuery],
-) -> Reply[ArchiveConfigurationResource]:
+    request: Request[archive_configurations.ArchiveConfigurationUpdate, base.NoQuery],
+) -> Reply[archive_configurations.ArchiveConfigurationResource]:
     """What is not named stays. The next run follows the new schedule; runs under way keep their window."""
     changes = request.app.configuration_changes
     return _changed(await changes.update(request.caller, request.id, request.body, request.expected))
@@ -118,12 +113,11 @@ async def update_archive_configuration(
     summary="Delete an archive configuration; what it archived stays",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
-    response=type(None),
     status=204,
     errors=(404, 409),
     if_match=IfMatch.REQUIRED,
 )
-async def delete_archive_configuration(request: Request[NoBody, NoQuery]) -> Reply[None]:
+async def delete_archive_configuration(request: Request[base.NoBody, base.NoQuery]) -> Reply[None]:
     """Refused (409) while a run is queued or running. Its runs and appointments stay."""
     await request.app.configuration_changes.delete(request.caller, request.id, request.expected)
     return Reply(None)
@@ -136,13 +130,12 @@ async def delete_archive_configuration(request: Request[NoBody, NoQuery]) -> Rep
     summary="Let a configuration be archived again",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
-    response=ArchiveConfigurationResource,
     errors=(404, 409),
     if_match=IfMatch.HONOURED,
 )
 async def activate_archive_configuration(
-    request: Request[NoBody, NoQuery],
-) -> Reply[ArchiveConfigurationResource]:
+    request: Request[base.NoBody, base.NoQuery],
+) -> Reply[archive_configurations.ArchiveConfigurationResource]:
     """The next run takes in what was missed meanwhile."""
     changes = request.app.configuration_changes
     return _changed(
@@ -157,13 +150,12 @@ async def activate_archive_configuration(
     summary="Archive a configuration no more until it is activated",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
-    response=ArchiveConfigurationResource,
     errors=(404,),
     if_match=IfMatch.HONOURED,
 )
 async def deactivate_archive_configuration(
-    request: Request[NoBody, NoQuery],
-) -> Reply[ArchiveConfigurationResource]:
+    request: Request[base.NoBody, base.NoQuery],
+) -> Reply[archive_configurations.ArchiveConfigurationResource]:
     """A run under way goes on to its end."""
     changes = request.app.configuration_changes
     return _changed(
@@ -178,13 +170,12 @@ async def deactivate_archive_configuration(
     summary="Make a configuration its owner's default",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
-    response=ArchiveConfigurationResource,
     errors=(404,),
     if_match=IfMatch.HONOURED,
 )
 async def make_archive_configuration_default(
-    request: Request[NoBody, NoQuery],
-) -> Reply[ArchiveConfigurationResource]:
+    request: Request[base.NoBody, base.NoQuery],
+) -> Reply[archive_configurations.ArchiveConfigurationResource]:
     """The one that was the default before is it no more."""
     changes = request.app.configuration_changes
     return _changed(await changes.make_default(request.caller, request.id, request.expected))
@@ -197,21 +188,22 @@ async def make_archive_configuration_default(
     summary="Rebuild a deleted archive calendar from our record",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
-    response=ArchiveRunSummary,
     status=202,
     errors=(404, 409, 502, 503),
     if_match=IfMatch.HONOURED,
     graph=GraphAccess.APPLICATION,
     durable=True,
 )
-async def rebuild_archive_calendar(request: Request[NoBody, NoQuery]) -> Reply[ArchiveRunSummary]:
+async def rebuild_archive_calendar(
+    request: Request[base.NoBody, base.NoQuery],
+) -> Reply[archive_runs.ArchiveRunSummary]:
     """Refused (409, archive_calendar_exists) unless the calendar is gone. It is made anew under its name; the
     run at ``Location`` makes every copy anew, those too whose source is gone. Then its jobs go on.
     """
     started = await request.app.rebuild_requests.rebuild(request.caller, request.id, request.expected)
     run = started.run
     return Reply(
-        ArchiveRunSummary.summary_of(run),
+        archive_runs.ArchiveRunSummary.summary_of(run),
         location=f"v1/archive-runs/{run.id}",
         retry_after=1,
         owner_id=run.owner_id,
@@ -219,10 +211,10 @@ async def rebuild_archive_calendar(request: Request[NoBody, NoQuery]) -> Reply[A
     )
 
 
-def _changed(found: "ScheduledConfiguration") -> Reply[ArchiveConfigurationResource]:
+def _changed(found: ScheduledConfiguration) -> Reply[archive_configurations.ArchiveConfigurationResource]:
     configuration = found.configuration
     return Reply(
-        ArchiveConfigurationResource.of(configuration, found.job),
+        archive_configurations.ArchiveConfigurationResource.of(configuration, found.job),
         version=configuration.version,
         owner_id=configuration.owner_id,
     )

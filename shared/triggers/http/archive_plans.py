@@ -1,9 +1,10 @@
 """Dry runs over HTTP."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
-from shared.schemas.archive_plans import ArchivePlan, ArchivePlanQuery, PlannedEvent, PlannedOverlap
-from shared.schemas.base import NoBody
+from shared.schemas import archive_plans, base
 from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
 from shared.triggers.http.registry import WRITERS, GraphAccess, Ownership
 
@@ -20,12 +21,12 @@ blueprint = new_blueprint()
     summary="See what a run would do, without writing anything",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
-    query=ArchivePlanQuery,
-    response=ArchivePlan,
     errors=(404, 409, 502, 503),
     graph=GraphAccess.APPLICATION,
 )
-async def preview_archive_run(request: Request[NoBody, ArchivePlanQuery]) -> Reply[ArchivePlan]:
+async def preview_archive_run(
+    request: Request[base.NoBody, archive_plans.ArchivePlanQuery],
+) -> Reply[archive_plans.ArchivePlan]:
     """The calendar is read as a run reads it. Another person's private events are named "Private" (6.3)."""
     query = request.query
     found = await request.app.archive_previews.preview(
@@ -34,9 +35,9 @@ async def preview_archive_run(request: Request[NoBody, ArchivePlanQuery]) -> Rep
     return Reply(_plan(found))
 
 
-def _plan(preview: "Preview") -> ArchivePlan:
+def _plan(preview: Preview) -> archive_plans.ArchivePlan:
     findings = preview.findings
-    return ArchivePlan(
+    return archive_plans.ArchivePlan(
         window_start=preview.window.start,
         window_end=preview.window.end,
         counts={str(action): count for action, count in sorted(preview.counts.items())},
@@ -45,7 +46,7 @@ def _plan(preview: "Preview") -> ArchivePlan:
         category_issues=findings.category_issues,
         unseen=preview.unseen,
         overlaps=[
-            PlannedOverlap(
+            archive_plans.PlannedOverlap(
                 status=str(group.status),
                 start=min(member.interval.start for member in group.members),
                 end=max(member.interval.end for member in group.members),
@@ -58,9 +59,9 @@ def _plan(preview: "Preview") -> ArchivePlan:
     )
 
 
-def _event(event: "PreviewedEvent") -> PlannedEvent:
+def _event(event: PreviewedEvent) -> archive_plans.PlannedEvent:
     decision = event.decision
-    return PlannedEvent(
+    return archive_plans.PlannedEvent(
         key=decision.source_key,
         action=str(decision.action),
         subject=event.subject,

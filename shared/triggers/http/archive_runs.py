@@ -1,18 +1,12 @@
 """Archive runs over HTTP."""
 
+from __future__ import annotations
+
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from shared.domain.archive_run import RunMode
-from shared.schemas.archive_runs import (
-    ArchiveOperationListQuery,
-    ArchiveOperationResource,
-    ArchiveRunResource,
-    ArchiveRunStart,
-    ArchiveRunSummary,
-)
-from shared.schemas.base import NoBody, NoQuery
-from shared.schemas.paging import Page, PageQuery
+from shared.schemas import archive_runs, base, paging
 from shared.triggers.archive_workflow import start_archive_run as start_orchestration
 from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
 from shared.triggers.http.registry import EVERYONE, WRITERS, Ownership
@@ -30,14 +24,14 @@ blueprint = new_blueprint()
     summary="Start an archive run, or find the one that is under way",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
-    body=ArchiveRunStart,
     body_optional=True,
-    response=ArchiveRunResource,
     status=202,
     errors=(404, 409),
     durable=True,
 )
-async def start_archive_run(request: Request[ArchiveRunStart, NoQuery]) -> Reply[ArchiveRunResource]:
+async def start_archive_run(
+    request: Request[archive_runs.ArchiveRunStart, base.NoQuery],
+) -> Reply[archive_runs.ArchiveRunResource]:
     """Answers at once; the run itself is at ``Location`` (domain.md 2.11)."""
     started = await request.app.archiving.start_run(
         request.caller,
@@ -56,13 +50,14 @@ async def start_archive_run(request: Request[ArchiveRunStart, NoQuery]) -> Reply
     summary="Get an archive run with its report",
     roles=EVERYONE,
     ownership=Ownership.OWN,
-    response=ArchiveRunResource,
     errors=(404,),
 )
-async def get_archive_run(request: Request[NoBody, NoQuery]) -> Reply[ArchiveRunResource]:
+async def get_archive_run(
+    request: Request[base.NoBody, base.NoQuery],
+) -> Reply[archive_runs.ArchiveRunResource]:
     """The state of a run; while it is open, ``Retry-After`` says when to ask again."""
     view = await request.app.archiving.get_run(request.caller, request.id)
-    resource = ArchiveRunResource.of(
+    resource = archive_runs.ArchiveRunResource.of(
         view.run, writes_planned=view.planned, writes_done=view.done, problems=view.problems
     )
     return Reply(resource, retry_after=view.ask_again_seconds)
@@ -75,16 +70,16 @@ async def get_archive_run(request: Request[NoBody, NoQuery]) -> Reply[ArchiveRun
     summary="List the runs of a configuration, newest first",
     roles=EVERYONE,
     ownership=Ownership.OWN,
-    query=PageQuery,
-    response=Page[ArchiveRunSummary],
     errors=(404,),
 )
-async def list_archive_runs(request: Request[NoBody, PageQuery]) -> Reply[Page[ArchiveRunSummary]]:
+async def list_archive_runs(
+    request: Request[base.NoBody, paging.PageQuery],
+) -> Reply[paging.Page[archive_runs.ArchiveRunSummary]]:
     """Each with its report once it is over; what went wrong in detail is at the run itself."""
     query = request.query
     found = await request.app.archive_runs.list(request.caller, request.id, query.after, query.limit)
-    runs = [ArchiveRunResource.summary_of(run) for run in found.rows]
-    return Reply(Page[ArchiveRunSummary](items=runs, next=found.next_cursor))
+    runs = [archive_runs.ArchiveRunResource.summary_of(run) for run in found.rows]
+    return Reply(paging.Page[archive_runs.ArchiveRunSummary](items=runs, next=found.next_cursor))
 
 
 @endpoint(
@@ -94,16 +89,16 @@ async def list_archive_runs(request: Request[NoBody, PageQuery]) -> Reply[Page[A
     summary="List the writes of a run, in the order of the calendar",
     roles=EVERYONE,
     ownership=Ownership.OWN,
-    query=ArchiveOperationListQuery,
-    response=Page[ArchiveOperationResource],
     errors=(404,),
 )
 async def list_archive_operations(
-    request: Request[NoBody, ArchiveOperationListQuery],
-) -> Reply[Page[ArchiveOperationResource]]:
+    request: Request[base.NoBody, archive_runs.ArchiveOperationListQuery],
+) -> Reply[paging.Page[archive_runs.ArchiveOperationResource]]:
     """What became of each event that was to be written; contents are not shown."""
     found = await request.app.archive_runs.operations(request.caller, request.id, request.query)
-    return Reply(Page[ArchiveOperationResource](items=list(found.rows), next=found.next_cursor))
+    return Reply(
+        paging.Page[archive_runs.ArchiveOperationResource](items=list(found.rows), next=found.next_cursor)
+    )
 
 
 @endpoint(
@@ -113,15 +108,16 @@ async def list_archive_operations(
     summary="Ask a run to stop before its next batch",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
-    response=ArchiveRunSummary,
     status=202,
     errors=(404, 409),
 )
-async def cancel_archive_run(request: Request[NoBody, NoQuery]) -> Reply[ArchiveRunSummary]:
+async def cancel_archive_run(
+    request: Request[base.NoBody, base.NoQuery],
+) -> Reply[archive_runs.ArchiveRunSummary]:
     """What was written stays, what was sent is settled. A run that is over answers 409."""
     run = await request.app.archive_runs.cancel(request.caller, request.id)
     return Reply(
-        ArchiveRunResource.summary_of(run),
+        archive_runs.ArchiveRunResource.summary_of(run),
         location=f"v1/archive-runs/{run.id}",
         retry_after=None if run.finished_at else 1,
         owner_id=run.owner_id,
@@ -135,21 +131,22 @@ async def cancel_archive_run(request: Request[NoBody, NoQuery]) -> Reply[Archive
     summary="Run the window of a run again that was cancelled or had failures",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
-    response=ArchiveRunResource,
     status=202,
     errors=(404, 409),
     durable=True,
 )
-async def retry_archive_run(request: Request[NoBody, NoQuery]) -> Reply[ArchiveRunResource]:
+async def retry_archive_run(
+    request: Request[base.NoBody, base.NoQuery],
+) -> Reply[archive_runs.ArchiveRunResource]:
     """What was archived already is only read; the new run is at ``Location`` (domain.md 2.12)."""
     return _accepted(request, await request.app.archiving.retry_run(request.caller, request.id))
 
 
-def _accepted(request: Request[Any, Any], started: "StartedRun") -> Reply[ArchiveRunResource]:
+def _accepted(request: Request[Any, Any], started: StartedRun) -> Reply[archive_runs.ArchiveRunResource]:
     """The dispatcher starts what could not be started here (design.md, Start)."""
     run = started.run
     return Reply(
-        ArchiveRunResource.of(run),
+        archive_runs.ArchiveRunResource.of(run),
         location=f"v1/archive-runs/{run.id}",
         retry_after=1,
         owner_id=run.owner_id,

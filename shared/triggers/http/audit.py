@@ -1,17 +1,11 @@
 """The audit over HTTP: search, export, verification (domain.md 7)."""
 
+from __future__ import annotations
+
 from typing import Final
 
 from shared.domain.caller import Role
-from shared.schemas.audit import (
-    AuditEntryResource,
-    AuditExportQuery,
-    AuditListQuery,
-    AuditVerification,
-    AuditVerificationQuery,
-)
-from shared.schemas.base import NoBody
-from shared.schemas.paging import Page
+from shared.schemas import audit, base, paging
 from shared.triggers.http.continuation import CONTINUED, continued_at
 from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
 from shared.triggers.http.registry import EVERYONE, Ownership
@@ -28,14 +22,14 @@ READERS_OF_ALL: Final = frozenset({Role.ADMIN, Role.AUDITOR})
     summary="Search the audit, newest first",
     roles=EVERYONE,
     ownership=Ownership.OWN,
-    query=AuditListQuery,
-    response=Page[AuditEntryResource],
     errors=(404, 503),
 )
-async def search_audit(request: Request[NoBody, AuditListQuery]) -> Reply[Page[AuditEntryResource]]:
+async def search_audit(
+    request: Request[base.NoBody, audit.AuditListQuery],
+) -> Reply[paging.Page[audit.AuditEntryResource]]:
     """A User sees what was done on his behalf; another's private event shows its times only (6.3)."""
     found = await request.app.audit.search(request.caller, request.query)
-    return Reply(Page[AuditEntryResource](items=list(found.rows), next=found.next_cursor))
+    return Reply(paging.Page[audit.AuditEntryResource](items=list(found.rows), next=found.next_cursor))
 
 
 @endpoint(
@@ -45,14 +39,12 @@ async def search_audit(request: Request[NoBody, AuditListQuery]) -> Reply[Page[A
     summary="Export the audit as CSV or JSON Lines, newest first",
     roles=EVERYONE,
     ownership=Ownership.OWN,
-    query=AuditExportQuery,
-    response=type(None),
     errors=(404, 503),
     media_type="application/jsonl",
     other_media_types=("text/csv",),
     response_headers=CONTINUED,
 )
-async def export_audit(request: Request[NoBody, AuditExportQuery]) -> Reply[None]:
+async def export_audit(request: Request[base.NoBody, audit.AuditExportQuery]) -> Reply[None]:
     """The answer names the cursor of its continuation; without it, it is complete."""
     file, continued = await request.app.audit.export(request.caller, request.query)
     headers = {
@@ -71,11 +63,9 @@ async def export_audit(request: Request[NoBody, AuditExportQuery]) -> Reply[None
     summary="Check the audit's chain",
     roles=READERS_OF_ALL,
     ownership=Ownership.TENANT,
-    query=AuditVerificationQuery,
-    response=AuditVerification,
 )
 async def verify_audit(
-    request: Request[NoBody, AuditVerificationQuery],
-) -> Reply[AuditVerification]:
+    request: Request[base.NoBody, audit.AuditVerificationQuery],
+) -> Reply[audit.AuditVerification]:
     """Names the first broken position, and reports what is not sealed yet."""
     return Reply(await request.app.audit_verifier.verify(request.caller, request.query))

@@ -1,11 +1,12 @@
 """Backfills over HTTP (domain.md 2.14)."""
 
+from __future__ import annotations
+
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from shared.schemas.backfills import BackfillResource, BackfillStart
-from shared.schemas.base import NoBody, NoQuery
+from shared.schemas import backfills, base
 from shared.triggers.archive_workflow import start_archive_run as start_orchestration
 from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
 from shared.triggers.http.registry import EVERYONE, WRITERS, Ownership
@@ -25,10 +26,9 @@ _ROUTE = "v1/archive-configurations/{id}/backfill"
     summary="Get how far the backfill of a configuration is",
     roles=EVERYONE,
     ownership=Ownership.OWN,
-    response=BackfillResource,
     errors=(404,),
 )
-async def get_backfill(request: Request[NoBody, NoQuery]) -> Reply[BackfillResource]:
+async def get_backfill(request: Request[base.NoBody, base.NoQuery]) -> Reply[backfills.BackfillResource]:
     """One figure for all its months; 404 where the nightly runs cover everything."""
     view = await request.app.backfills.get(request.caller, request.id)
     return Reply(_resource(view))
@@ -41,14 +41,14 @@ async def get_backfill(request: Request[NoBody, NoQuery]) -> Reply[BackfillResou
     summary="Start a backfill, or start it over from a date",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
-    body=BackfillStart,
     body_optional=True,
-    response=BackfillResource,
     status=202,
     errors=(404, 409),
     durable=True,
 )
-async def start_backfill(request: Request[BackfillStart, NoQuery]) -> Reply[BackfillResource]:
+async def start_backfill(
+    request: Request[backfills.BackfillStart, base.NoQuery],
+) -> Reply[backfills.BackfillResource]:
     """Month after month, oldest first, behind the nightly runs; what is archived already is only read."""
     view, run_id = await request.app.backfills.start(request.caller, request.id, request.body.archive_from)
     return _accepted(request, view, run_id)
@@ -61,10 +61,9 @@ async def start_backfill(request: Request[BackfillStart, NoQuery]) -> Reply[Back
     summary="Let a backfill wait",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
-    response=BackfillResource,
     errors=(404, 409),
 )
-async def pause_backfill(request: Request[NoBody, NoQuery]) -> Reply[BackfillResource]:
+async def pause_backfill(request: Request[base.NoBody, base.NoQuery]) -> Reply[backfills.BackfillResource]:
     """The month under way is finished, no further one begins."""
     view = await request.app.backfills.pause(request.caller, request.id)
     return Reply(_resource(view), owner_id=view.backfill.owner_id)
@@ -77,19 +76,18 @@ async def pause_backfill(request: Request[NoBody, NoQuery]) -> Reply[BackfillRes
     summary="Let a backfill go on where it stood",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
-    response=BackfillResource,
     status=202,
     errors=(404, 409),
     durable=True,
 )
-async def resume_backfill(request: Request[NoBody, NoQuery]) -> Reply[BackfillResource]:
+async def resume_backfill(request: Request[base.NoBody, base.NoQuery]) -> Reply[backfills.BackfillResource]:
     """Failures so far are forgotten."""
     return _accepted(request, *await request.app.backfills.resume(request.caller, request.id))
 
 
 def _accepted(
-    request: Request[Any, Any], view: "BackfillView", run_id: UUID | None
-) -> Reply[BackfillResource]:
+    request: Request[Any, Any], view: BackfillView, run_id: UUID | None
+) -> Reply[backfills.BackfillResource]:
     """The dispatcher starts what could not be started here (design.md, Start)."""
     return Reply(
         _resource(view),
@@ -99,5 +97,5 @@ def _accepted(
     )
 
 
-def _resource(view: "BackfillView") -> BackfillResource:
-    return BackfillResource.of(view.backfill, view.job, view.progress, view.state)
+def _resource(view: BackfillView) -> backfills.BackfillResource:
+    return backfills.BackfillResource.of(view.backfill, view.job, view.progress, view.state)

@@ -1,13 +1,8 @@
 """Calendars of a person over HTTP: those of the mailbox and those kept in our database."""
 
-from shared.schemas.base import NoBody, NoQuery
-from shared.schemas.calendars import (
-    CalendarCreate,
-    CalendarListQuery,
-    CalendarResolution,
-    CalendarResource,
-)
-from shared.schemas.paging import Page
+from __future__ import annotations
+
+from shared.schemas import base, calendars, paging
 from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
 from shared.triggers.http.registry import EVERYONE, WRITERS, GraphAccess, Ownership
 
@@ -21,17 +16,17 @@ blueprint = new_blueprint()
     summary="List a person's calendars: the mailbox's first, then those kept in our database",
     roles=EVERYONE,
     ownership=Ownership.OWN,
-    query=CalendarListQuery,
-    response=Page[CalendarResource],
     errors=(404, 502),
     graph=GraphAccess.ON_BEHALF_OF,
 )
-async def list_calendars(request: Request[NoBody, CalendarListQuery]) -> Reply[Page[CalendarResource]]:
+async def list_calendars(
+    request: Request[base.NoBody, calendars.CalendarListQuery],
+) -> Reply[paging.Page[calendars.CalendarResource]]:
     """Each with the reference to name it by, and the archive configurations that use it."""
     found = await request.app.calendar_service.list(
         request.caller, request.id, request.query, request.calendars_of
     )
-    return Reply(Page[CalendarResource](items=list(found.rows), next=found.next_cursor))
+    return Reply(paging.Page[calendars.CalendarResource](items=list(found.rows), next=found.next_cursor))
 
 
 @endpoint(
@@ -41,13 +36,13 @@ async def list_calendars(request: Request[NoBody, CalendarListQuery]) -> Reply[P
     summary="Make a calendar in a person's mailbox or in our database",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
-    body=CalendarCreate,
-    response=CalendarResource,
     status=201,
     errors=(404, 409, 502),
     graph=GraphAccess.ON_BEHALF_OF,
 )
-async def create_calendar(request: Request[CalendarCreate, NoQuery]) -> Reply[CalendarResource]:
+async def create_calendar(
+    request: Request[calendars.CalendarCreate, base.NoQuery],
+) -> Reply[calendars.CalendarResource]:
     """Refused (409) where one of the store has the name already, in whatever letter case."""
     made = await request.app.calendar_service.create(
         request.caller, request.id, request.body, request.calendars_of
@@ -67,12 +62,12 @@ async def create_calendar(request: Request[CalendarCreate, NoQuery]) -> Reply[Ca
     summary="Find the calendar that a reference means",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
-    body=CalendarResolution,
-    response=CalendarResource,
     errors=(404, 502),
     graph=GraphAccess.ON_BEHALF_OF,
 )
-async def resolve_calendar(request: Request[CalendarResolution, NoQuery]) -> Reply[CalendarResource]:
+async def resolve_calendar(
+    request: Request[calendars.CalendarResolution, base.NoQuery],
+) -> Reply[calendars.CalendarResource]:
     """By exact id, else by name, else by its slug; a 422 lists the calendars to choose from."""
     found = await request.app.calendar_service.resolve(
         request.caller, request.id, request.body.reference, request.calendars_of

@@ -3,30 +3,11 @@
 Outlook's list is reached on behalf of its owner where he asks himself, else by application permission.
 """
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING, Any
 
-from shared.schemas.base import NoBody, NoQuery
-from shared.schemas.categories import (
-    CategoryCreate,
-    CategoryListQuery,
-    CategoryQuery,
-    CategoryResource,
-    CategoryUpdate,
-    IssueResource,
-    MissingCategoriesCreate,
-    MissingCategoriesResource,
-)
-from shared.schemas.category_reports import (
-    AppliedCategories,
-    StatisticsQuery,
-    StatisticsResource,
-    SuggestedEvents,
-    SuggestionQuery,
-    SuggestionsApply,
-    ValidationQuery,
-    ValidationReport,
-)
-from shared.schemas.paging import Page
+from shared.schemas import base, categories, category_reports, paging
 from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
 from shared.triggers.http.registry import EVERYONE, WRITERS, GraphAccess, IfMatch, Ownership
 
@@ -43,18 +24,16 @@ blueprint = new_blueprint()
     summary="List categories of Outlook and those kept here, by name",
     roles=EVERYONE,
     ownership=Ownership.OWN,
-    query=CategoryListQuery,
-    response=Page[CategoryResource],
     errors=(404, 502, 503),
     graph=GraphAccess.ON_BEHALF_OF,
 )
 async def list_categories(
-    request: Request[NoBody, CategoryListQuery],
-) -> Reply[Page[CategoryResource]]:
+    request: Request[base.NoBody, categories.CategoryListQuery],
+) -> Reply[paging.Page[categories.CategoryResource]]:
     """Each tells what its name says, or what is wrong with it (domain.md 3.1 to 3.4)."""
     found = await _catalogue(request).list(request.caller, request.query)
     items = [_resource(each) for each in found.rows]
-    return Reply(Page[CategoryResource](items=items, next=found.next_cursor))
+    return Reply(paging.Page[categories.CategoryResource](items=items, next=found.next_cursor))
 
 
 @endpoint(
@@ -64,13 +43,13 @@ async def list_categories(
     summary="Add a category to Outlook or to those kept here",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
-    body=CategoryCreate,
-    response=CategoryResource,
     status=201,
     errors=(404, 409, 502, 503),
     graph=GraphAccess.ON_BEHALF_OF,
 )
-async def create_category(request: Request[CategoryCreate, NoQuery]) -> Reply[CategoryResource]:
+async def create_category(
+    request: Request[categories.CategoryCreate, base.NoQuery],
+) -> Reply[categories.CategoryResource]:
     """The name must be a valid category, or Online; the 422 tells what is wrong with it."""
     created = await _catalogue(request).create(request.caller, request.body)
     return _changed(created, location=f"v1/categories/{created.id}?user_id={created.owner_id}")
@@ -83,11 +62,11 @@ async def create_category(request: Request[CategoryCreate, NoQuery]) -> Reply[Ca
     summary="Report the events of a range without one clear category",
     roles=EVERYONE,
     ownership=Ownership.OWN,
-    query=ValidationQuery,
-    response=ValidationReport,
     errors=(404,),
 )
-async def validate_categories(request: Request[NoBody, ValidationQuery]) -> Reply[ValidationReport]:
+async def validate_categories(
+    request: Request[base.NoBody, category_reports.ValidationQuery],
+) -> Reply[category_reports.ValidationReport]:
     """Out of the archive, by start, with typed issues and the totals of the whole range (domain.md 3.4)."""
     return Reply(await request.app.categories.reports.validation(request.caller, request.query))
 
@@ -99,11 +78,11 @@ async def validate_categories(request: Request[NoBody, ValidationQuery]) -> Repl
     summary="Count events and hours of a range by customer and billing type",
     roles=EVERYONE,
     ownership=Ownership.OWN,
-    query=StatisticsQuery,
-    response=StatisticsResource,
     errors=(404,),
 )
-async def get_category_statistics(request: Request[NoBody, StatisticsQuery]) -> Reply[StatisticsResource]:
+async def get_category_statistics(
+    request: Request[base.NoBody, category_reports.StatisticsQuery],
+) -> Reply[category_reports.StatisticsResource]:
     """Out of the archive (domain.md 3.5). An event archived by several configurations counts once."""
     return Reply(await request.app.categories.reports.statistics(request.caller, request.query))
 
@@ -115,12 +94,12 @@ async def get_category_statistics(request: Request[NoBody, StatisticsQuery]) -> 
     summary="Suggest categories for events without a valid one, archived or still in the calendar",
     roles=EVERYONE,
     ownership=Ownership.OWN,
-    query=SuggestionQuery,
-    response=SuggestedEvents,
     errors=(404, 502, 503),
     graph=GraphAccess.APPLICATION,
 )
-async def suggest_categories(request: Request[NoBody, SuggestionQuery]) -> Reply[SuggestedEvents]:
+async def suggest_categories(
+    request: Request[base.NoBody, category_reports.SuggestionQuery],
+) -> Reply[category_reports.SuggestedEvents]:
     """Ranked by the owner's rules and history, with the evidence (domain.md 3.6). Changes nothing."""
     services = request.app.categories
     listing = services.upcoming if request.query.source == "calendar" else services.suggestions
@@ -134,14 +113,12 @@ async def suggest_categories(request: Request[NoBody, SuggestionQuery]) -> Reply
     summary="Give events chosen categories, or those of the owner's rules",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
-    body=SuggestionsApply,
-    response=AppliedCategories,
     errors=(404, 409, 502, 503),
     graph=GraphAccess.APPLICATION,
 )
 async def apply_category_suggestions(
-    request: Request[SuggestionsApply, NoQuery],
-) -> Reply[AppliedCategories]:
+    request: Request[category_reports.SuggestionsApply, base.NoQuery],
+) -> Reply[category_reports.AppliedCategories]:
     """Changes the events in their own calendars; the next archive run over their days takes that over."""
     return Reply(await request.app.categories.applying.apply(request.caller, request.body))
 
@@ -153,17 +130,15 @@ async def apply_category_suggestions(
     summary="Add to Outlook the categories that the archive uses and Outlook lacks",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
-    body=MissingCategoriesCreate,
-    response=MissingCategoriesResource,
     errors=(404, 409, 502, 503),
     graph=GraphAccess.ON_BEHALF_OF,
 )
 async def create_missing_categories(
-    request: Request[MissingCategoriesCreate, NoQuery],
-) -> Reply[MissingCategoriesResource]:
+    request: Request[categories.MissingCategoriesCreate, base.NoQuery],
+) -> Reply[categories.MissingCategoriesResource]:
     """Only valid ones, as they are mostly written first; asked again, the rest is added."""
     found = await _catalogue(request).create_missing(request.caller, request.body)
-    resource = MissingCategoriesResource(
+    resource = categories.MissingCategoriesResource(
         created=[_resource(each) for each in found.created], present=found.present, remaining=found.remaining
     )
     return Reply(resource, owner_id=found.owner_id)
@@ -176,12 +151,12 @@ async def create_missing_categories(
     summary="Get a category",
     roles=EVERYONE,
     ownership=Ownership.OWN,
-    query=CategoryQuery,
-    response=CategoryResource,
     errors=(404, 502, 503),
     graph=GraphAccess.ON_BEHALF_OF,
 )
-async def get_category(request: Request[NoBody, CategoryQuery]) -> Reply[CategoryResource]:
+async def get_category(
+    request: Request[base.NoBody, categories.CategoryQuery],
+) -> Reply[categories.CategoryResource]:
     """One that is kept here, or one of the Outlook list of the person named."""
     found = await _catalogue(request).get(request.caller, request.id, request.query.user_id)
     return Reply(_resource(found), version=found.version)
@@ -194,14 +169,13 @@ async def get_category(request: Request[NoBody, CategoryQuery]) -> Reply[Categor
     summary="Change the colour of a category, or the name of one that is kept here",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
-    body=CategoryUpdate,
-    query=CategoryQuery,
-    response=CategoryResource,
     errors=(404, 409, 502, 503),
     graph=GraphAccess.ON_BEHALF_OF,
     if_match=IfMatch.REQUIRED,
 )
-async def update_category(request: Request[CategoryUpdate, CategoryQuery]) -> Reply[CategoryResource]:
+async def update_category(
+    request: Request[categories.CategoryUpdate, categories.CategoryQuery],
+) -> Reply[categories.CategoryResource]:
     """Outlook never renames a category (422): add the new one and delete the old one."""
     return _changed(
         await _catalogue(request).update(
@@ -217,33 +191,31 @@ async def update_category(request: Request[CategoryUpdate, CategoryQuery]) -> Re
     summary="Delete a category; events keep it",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
-    query=CategoryQuery,
-    response=type(None),
     status=204,
     errors=(404, 409, 502, 503),
     graph=GraphAccess.ON_BEHALF_OF,
     if_match=IfMatch.REQUIRED,
 )
-async def delete_category(request: Request[NoBody, CategoryQuery]) -> Reply[None]:
+async def delete_category(request: Request[base.NoBody, categories.CategoryQuery]) -> Reply[None]:
     """It can no longer be chosen; no event loses it."""
     await _catalogue(request).delete(request.caller, request.id, request.query.user_id, request.expected)
     return Reply(None)
 
 
-def _catalogue(request: Request[Any, Any]) -> "CategoryCatalogue":
+def _catalogue(request: Request[Any, Any]) -> CategoryCatalogue:
     """The categories, Outlook's with the permission that the operation declares."""
     from shared.services.categories.reach import OutlookByMailbox
 
     return request.app.categories.catalogue.reaching(OutlookByMailbox(request.categories_of))
 
 
-def _resource(category: "KnownCategory") -> CategoryResource:
+def _resource(category: KnownCategory) -> categories.CategoryResource:
     from shared.domain.categories import Category, CategoryIssue, Special, parse_category
 
     found = parse_category(category.name)
     named = found if isinstance(found, Category) else None
     special = found if isinstance(found, Special) else named.special if named else None
-    return CategoryResource(
+    return categories.CategoryResource(
         id=category.id,
         user_id=category.owner_id,
         store=category.store,
@@ -252,10 +224,12 @@ def _resource(category: "KnownCategory") -> CategoryResource:
         customer=named.customer if named else None,
         billing_type=named.billing_type if named else None,
         special=special,
-        issue=IssueResource(kind=found.kind, text=found.text) if isinstance(found, CategoryIssue) else None,
+        issue=categories.IssueResource(kind=found.kind, text=found.text)
+        if isinstance(found, CategoryIssue)
+        else None,
         version=category.version,
     )
 
 
-def _changed(category: "KnownCategory", location: str | None = None) -> Reply[CategoryResource]:
+def _changed(category: KnownCategory, location: str | None = None) -> Reply[categories.CategoryResource]:
     return Reply(_resource(category), location=location, version=category.version, owner_id=category.owner_id)

@@ -1,16 +1,10 @@
 """Rules for giving categories over HTTP (domain.md 3.6)."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
-from shared.domain.category_suggestions import Relation
-from shared.schemas.base import NoBody, NoQuery
-from shared.schemas.categories import (
-    CategoryRuleCreate,
-    CategoryRuleListQuery,
-    CategoryRuleResource,
-    CategoryRuleUpdate,
-)
-from shared.schemas.paging import Page
+from shared.schemas import base, categories, paging
 from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
 from shared.triggers.http.registry import EVERYONE, WRITERS, IfMatch, Ownership
 
@@ -27,17 +21,15 @@ blueprint = new_blueprint()
     summary="List a person's rules for categories, in the order they were added",
     roles=EVERYONE,
     ownership=Ownership.OWN,
-    query=CategoryRuleListQuery,
-    response=Page[CategoryRuleResource],
     errors=(404,),
 )
 async def list_category_rules(
-    request: Request[NoBody, CategoryRuleListQuery],
-) -> Reply[Page[CategoryRuleResource]]:
+    request: Request[base.NoBody, categories.CategoryRuleListQuery],
+) -> Reply[paging.Page[categories.CategoryRuleResource]]:
     """The caller's own, or one person's for Admins and Auditors."""
     found = await request.app.categories.rules.list(request.caller, request.query)
     items = [_resource(row) for row in found.rows]
-    return Reply(Page[CategoryRuleResource](items=items, next=found.next_cursor))
+    return Reply(paging.Page[categories.CategoryRuleResource](items=items, next=found.next_cursor))
 
 
 @endpoint(
@@ -47,14 +39,12 @@ async def list_category_rules(
     summary="Add a rule: events with this trait get this category",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
-    body=CategoryRuleCreate,
-    response=CategoryRuleResource,
     status=201,
     errors=(404, 409),
 )
 async def create_category_rule(
-    request: Request[CategoryRuleCreate, NoQuery],
-) -> Reply[CategoryRuleResource]:
+    request: Request[categories.CategoryRuleCreate, base.NoQuery],
+) -> Reply[categories.CategoryRuleResource]:
     """It only suggests; with ``auto_apply`` applying the rules of a range gives the category unasked."""
     row = await request.app.categories.rules.create(request.caller, request.body)
     return _changed(row, location=f"v1/category-rules/{row.id}")
@@ -67,10 +57,11 @@ async def create_category_rule(
     summary="Get a rule for categories",
     roles=EVERYONE,
     ownership=Ownership.OWN,
-    response=CategoryRuleResource,
     errors=(404,),
 )
-async def get_category_rule(request: Request[NoBody, NoQuery]) -> Reply[CategoryRuleResource]:
+async def get_category_rule(
+    request: Request[base.NoBody, base.NoQuery],
+) -> Reply[categories.CategoryRuleResource]:
     """One rule with its version."""
     row = await request.app.categories.rules.get(request.caller, request.id)
     return Reply(_resource(row), version=row.version)
@@ -83,14 +74,12 @@ async def get_category_rule(request: Request[NoBody, NoQuery]) -> Reply[Category
     summary="Change the category of a rule, or whether it decides by itself",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
-    body=CategoryRuleUpdate,
-    response=CategoryRuleResource,
     errors=(404,),
     if_match=IfMatch.REQUIRED,
 )
 async def update_category_rule(
-    request: Request[CategoryRuleUpdate, NoQuery],
-) -> Reply[CategoryRuleResource]:
+    request: Request[categories.CategoryRuleUpdate, base.NoQuery],
+) -> Reply[categories.CategoryRuleResource]:
     """What it did before stays."""
     return _changed(
         await request.app.categories.rules.update(request.caller, request.id, request.body, request.expected)
@@ -104,19 +93,20 @@ async def update_category_rule(
     summary="Delete a rule for categories; what it did stays",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
-    response=type(None),
     status=204,
     errors=(404,),
     if_match=IfMatch.REQUIRED,
 )
-async def delete_category_rule(request: Request[NoBody, NoQuery]) -> Reply[None]:
+async def delete_category_rule(request: Request[base.NoBody, base.NoQuery]) -> Reply[None]:
     """The events that it categorised keep their categories."""
     await request.app.categories.rules.delete(request.caller, request.id, request.expected)
     return Reply(None)
 
 
-def _resource(row: "CategoryRuleRow") -> CategoryRuleResource:
-    return CategoryRuleResource(
+def _resource(row: CategoryRuleRow) -> categories.CategoryRuleResource:
+    from shared.domain.category_suggestions import Relation
+
+    return categories.CategoryRuleResource(
         id=row.id,
         user_id=row.owner_id,
         relation=Relation(row.relation),
@@ -129,5 +119,5 @@ def _resource(row: "CategoryRuleRow") -> CategoryRuleResource:
     )
 
 
-def _changed(row: "CategoryRuleRow", location: str | None = None) -> Reply[CategoryRuleResource]:
+def _changed(row: CategoryRuleRow, location: str | None = None) -> Reply[categories.CategoryRuleResource]:
     return Reply(_resource(row), location=location, version=row.version, owner_id=row.owner_id)

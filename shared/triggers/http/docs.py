@@ -1,12 +1,14 @@
 """The description of the API for machines and for people; nothing of it comes from elsewhere."""
 
+from __future__ import annotations
+
 import json
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from shared.errors import NotFound
-from shared.schemas.base import NoBody, NoQuery
+from shared.schemas import base
 from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
 from shared.triggers.http.registry import OPERATIONS, PREFIX, Ownership
 
@@ -60,9 +62,8 @@ ui.initOAuth(SIGN_IN);
     summary="Describe the API (OpenAPI 3.1)",
     roles=None,
     ownership=Ownership.PUBLIC,
-    response=type(None),
 )
-async def openapi_document(request: Request[NoBody, NoQuery]) -> Reply[None]:
+async def openapi_document(request: Request[base.NoBody, base.NoQuery]) -> Reply[None]:
     """Built from what the operations declare."""
     return Reply(None, content=described(request.app.settings))
 
@@ -74,10 +75,9 @@ async def openapi_document(request: Request[NoBody, NoQuery]) -> Reply[None]:
     summary="Show the description of the API (Swagger UI)",
     roles=None,
     ownership=Ownership.PUBLIC,
-    response=type(None),
     media_type="text/html",
 )
-async def docs_page(request: Request[NoBody, NoQuery]) -> Reply[None]:
+async def docs_page(request: Request[base.NoBody, base.NoQuery]) -> Reply[None]:
     """Works without any other site."""
     return Reply(None, headers=_policy(request.app.settings), content=_PAGE.encode())
 
@@ -89,10 +89,9 @@ async def docs_page(request: Request[NoBody, NoQuery]) -> Reply[None]:
     summary="A file of the page that shows the description",
     roles=None,
     ownership=Ownership.PUBLIC,
-    response=type(None),
     errors=(404,),
 )
-async def docs_file(request: Request[NoBody, NoQuery]) -> Reply[None]:
+async def docs_file(request: Request[base.NoBody, base.NoQuery]) -> Reply[None]:
     """Swagger UI's files by name, and the script that starts it."""
     name = request.relative_path.removeprefix("docs/")
     settings = request.app.settings
@@ -105,7 +104,7 @@ async def docs_file(request: Request[NoBody, NoQuery]) -> Reply[None]:
 
 
 @lru_cache(maxsize=4)
-def described(settings: "Settings") -> bytes:
+def described(settings: Settings) -> bytes:
     """The OpenAPI document as JSON."""
     import orjson
 
@@ -115,7 +114,7 @@ def described(settings: "Settings") -> bytes:
     return orjson.dumps(Description(OPERATIONS.values(), settings).document())
 
 
-def _policy(settings: "Settings") -> dict[str, str]:
+def _policy(settings: Settings) -> dict[str, str]:
     """What the page may load: our own files, and the token service to sign in."""
     sources = {
         "default-src": "'none'",
@@ -130,7 +129,7 @@ def _policy(settings: "Settings") -> dict[str, str]:
     return {"Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in sources.items())}
 
 
-def _start(settings: "Settings") -> bytes:
+def _start(settings: Settings) -> bytes:
     from shared.triggers.http.openapi import user_scope
 
     sign_in = {

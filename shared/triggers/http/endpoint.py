@@ -1,13 +1,11 @@
 """The one decorator through which every HTTP function is declared (design.md, One way in: HTTP)."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any
 
 from azure.functions import AuthLevel, Blueprint, HttpRequest, HttpResponse
-from pydantic import BaseModel
 
 from shared.domain.caller import Role
-from shared.schemas.base import Input
 from shared.triggers.http.messages import Handler, Reply, Request
 from shared.triggers.http.registry import GraphAccess, IfMatch, Operation, Ownership, register
 from shared.triggers.http.serving import answer
@@ -20,7 +18,7 @@ def new_blueprint() -> Blueprint:
     return Blueprint()  # type: ignore[no-untyped-call]
 
 
-def endpoint[Body: Input, Query: Input, Model: BaseModel | None](
+def endpoint[Served: Handler[Any, Any, Any]](
     blueprint: Blueprint,
     method: str,
     route: str,
@@ -28,10 +26,7 @@ def endpoint[Body: Input, Query: Input, Model: BaseModel | None](
     summary: str,
     roles: frozenset[Role] | None,
     ownership: Ownership,
-    response: type[Model],
-    body: type[Body] | None = None,
     body_optional: bool = False,
-    query: type[Query] | None = None,
     status: int = 200,
     errors: tuple[int, ...] = (),
     durable: bool = False,
@@ -41,24 +36,25 @@ def endpoint[Body: Input, Query: Input, Model: BaseModel | None](
     other_media_types: tuple[str, ...] = (),
     graph: GraphAccess = GraphAccess.NONE,
     response_headers: Mapping[str, str] | None = None,
-) -> Callable[[Handler[Body, Query, Model]], Handler[Body, Query, Model]]:
+) -> Callable[[Served], Served]:
     """Declare the decorated handler as the Azure Function of its name, ``method`` and ``route``.
 
     ``route`` is below the prefix, its ``{parameters}`` are UUIDs. ``roles`` None asks for no token.
     ``errors`` are the statuses the operation itself may answer, for the description of the API. ``also`` are
     further methods of the same function (GET always has HEAD). ``graph`` says with whose permission it
-    reaches Microsoft Graph. The function validates the token, parses
-    strictly, calls, serialises, and answers every error as problem+json. A change takes Idempotency-Key.
+    reaches Microsoft Graph. The models of body, query and answer are those of the handler's annotations,
+    ``Request[Body, Query]`` and ``Reply[Model]``. The function validates the token, parses strictly, calls,
+    serialises, and answers every error as problem+json. A change takes Idempotency-Key.
     """
 
-    def declare(handler: Handler[Body, Query, Model]) -> Handler[Body, Query, Model]:
+    def declare(handler: Served) -> Served:
         name: str = handler.__name__
 
         async def function(req: HttpRequest) -> HttpResponse:
-            return await answer(operation, handler, req, None)
+            return await answer(operation, req, None)
 
         async def durable_function(req: HttpRequest, client: Any) -> HttpResponse:
-            return await answer(operation, handler, req, client)
+            return await answer(operation, req, client)
 
         function.__name__ = durable_function.__name__ = name
         operation = Operation(
@@ -70,10 +66,7 @@ def endpoint[Body: Input, Query: Input, Model: BaseModel | None](
             description=" ".join((handler.__doc__ or "").split()),
             roles=roles,
             ownership=ownership,
-            body=body,
             body_optional=body_optional,
-            query=query,
-            response=None if response is type(None) else cast("type[BaseModel]", response),
             status=status,
             errors=errors,
             durable=durable,
@@ -82,16 +75,14 @@ def endpoint[Body: Input, Query: Input, Model: BaseModel | None](
             other_media_types=other_media_types,
             graph=graph,
             response_headers=response_headers or {},
+            handler=handler,
             function=durable_function if durable else function,
         )
         register(operation)
         bound = (
             blueprint.durable_client_input(client_name="client")(durable_function) if durable else function
         )
-        routed = blueprint.route(
-            route=route, methods=list(operation.methods), auth_level=AuthLevel.ANONYMOUS
-        )(bound)
-        blueprint.function_name(name)(routed)
+        blueprint.route(route=route, methods=list(operation.methods), auth_level=AuthLevel.ANONYMOUS)(bound)
         return handler
 
     return declare

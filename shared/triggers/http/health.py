@@ -1,7 +1,8 @@
 """Probes: whether the process answers, and whether it can serve."""
 
-from shared.schemas.base import NoBody, NoQuery
-from shared.schemas.health import Live, Ready
+from __future__ import annotations
+
+from shared.schemas import base, health
 from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
 from shared.triggers.http.registry import Ownership
 
@@ -15,9 +16,8 @@ blueprint = new_blueprint()
     summary="Tell that the process answers",
     roles=None,
     ownership=Ownership.PUBLIC,
-    response=Live,
 )
-async def health_live(request: Request[NoBody, NoQuery]) -> Reply[Live]:
+async def health_live(request: Request[base.NoBody, base.NoQuery]) -> Reply[health.Live]:
     """For liveness probes: no dependency is asked."""
     return Reply(request.app.health.live())
 
@@ -29,10 +29,9 @@ async def health_live(request: Request[NoBody, NoQuery]) -> Reply[Live]:
     summary="Tell whether requests can be served",
     roles=None,
     ownership=Ownership.PUBLIC,
-    response=Ready,
     errors=(503,),
 )
-async def health_ready(request: Request[NoBody, NoQuery]) -> Reply[Ready]:
+async def health_ready(request: Request[base.NoBody, base.NoQuery]) -> Reply[health.Ready]:
     """For readiness probes: database, schema revision and token service; 503 while one of them fails."""
     ready = await request.app.health.ready()
     return Reply(ready) if ready.status == "ready" else Reply(ready, status=503, retry_after=5)

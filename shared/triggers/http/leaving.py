@@ -1,17 +1,12 @@
 """Exports and erasures of a person's data over HTTP (domain.md 15.2, 15.3)."""
 
+from __future__ import annotations
+
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from shared.domain.people import ErasureState
-from shared.schemas.base import NoBody, NoQuery
-from shared.schemas.people import (
-    ErasureWish,
-    UserErasureResource,
-    UserExportContentQuery,
-    UserExportResource,
-)
+from shared.schemas import base, people
 from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
 from shared.triggers.http.registry import ADMINS, PREFIX, WRITERS, GraphAccess, Ownership
 from shared.triggers.people_workflow import start_user_erasure as start_erasing
@@ -36,17 +31,18 @@ _PARTS: Final = {
     summary="Ask for everything we hold on a person",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
-    response=UserExportResource,
     status=202,
     errors=(404, 503),
     durable=True,
 )
-async def request_user_export(request: Request[NoBody, NoQuery]) -> Reply[UserExportResource]:
+async def request_user_export(
+    request: Request[base.NoBody, base.NoQuery],
+) -> Reply[people.UserExportResource]:
     """Answers at once; the export itself is at ``Location``. One is prepared at a time."""
     requested = await request.app.user_exports.request(request.caller, request.id)
     export = requested.export
     return Reply(
-        UserExportResource.of(export),
+        people.UserExportResource.of(export),
         location=f"v1/user-exports/{export.id}",
         retry_after=1,
         owner_id=export.owner_id,
@@ -61,13 +57,12 @@ async def request_user_export(request: Request[NoBody, NoQuery]) -> Reply[UserEx
     summary="Get how far an export is",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
-    response=UserExportResource,
     errors=(404,),
 )
-async def get_user_export(request: Request[NoBody, NoQuery]) -> Reply[UserExportResource]:
+async def get_user_export(request: Request[base.NoBody, base.NoQuery]) -> Reply[people.UserExportResource]:
     """While it is prepared, ``Retry-After`` says when to ask again; it is deleted at ``expires_at``."""
     export = await request.app.user_exports.get(request.caller, request.id)
-    return Reply(UserExportResource.of(export), retry_after=None if export.finished_at else 1)
+    return Reply(people.UserExportResource.of(export), retry_after=None if export.finished_at else 1)
 
 
 @endpoint(
@@ -77,13 +72,13 @@ async def get_user_export(request: Request[NoBody, NoQuery]) -> Reply[UserExport
     summary="Get the file of an export, a zip archive",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
-    query=UserExportContentQuery,
-    response=type(None),
     errors=(404, 409, 503),
     media_type="application/zip",
     response_headers=_PARTS,
 )
-async def get_user_export_content(request: Request[NoBody, UserExportContentQuery]) -> Reply[None]:
+async def get_user_export_content(
+    request: Request[base.NoBody, people.UserExportContentQuery],
+) -> Reply[None]:
     """At most 16 MiB from ``offset`` on; ``X-Next-Offset`` says where the next part begins."""
     part = await request.app.user_exports.content(request.caller, request.id, request.query.offset)
     headers = {
@@ -103,13 +98,13 @@ async def get_user_export_content(request: Request[NoBody, UserExportContentQuer
     summary="Ask for the erasure of a person, with a preview",
     roles=ADMINS,
     ownership=Ownership.TENANT,
-    body=ErasureWish,
     body_optional=True,
-    response=UserErasureResource,
     status=201,
     errors=(404, 409, 503),
 )
-async def request_user_erasure(request: Request[ErasureWish, NoQuery]) -> Reply[UserErasureResource]:
+async def request_user_erasure(
+    request: Request[people.ErasureWish, base.NoQuery],
+) -> Reply[people.UserErasureResource]:
     """Nothing is deleted before it is confirmed. What blocks it is named in the 409 (domain.md 15.3)."""
     erasure = await request.app.user_erasures.request(
         request.caller, request.id, remove_copies=request.body.remove_copies
@@ -124,10 +119,9 @@ async def request_user_erasure(request: Request[ErasureWish, NoQuery]) -> Reply[
     summary="Get how far an erasure is",
     roles=ADMINS,
     ownership=Ownership.TENANT,
-    response=UserErasureResource,
     errors=(404,),
 )
-async def get_user_erasure(request: Request[NoBody, NoQuery]) -> Reply[UserErasureResource]:
+async def get_user_erasure(request: Request[base.NoBody, base.NoQuery]) -> Reply[people.UserErasureResource]:
     """Its report stays after the person is gone: it holds counts alone."""
     return _reply(await request.app.user_erasures.get(request.caller, request.id))
 
@@ -139,13 +133,14 @@ async def get_user_erasure(request: Request[NoBody, NoQuery]) -> Reply[UserErasu
     summary="Confirm an erasure and let it begin",
     roles=ADMINS,
     ownership=Ownership.TENANT,
-    response=UserErasureResource,
     status=202,
     errors=(404, 409),
     durable=True,
     graph=GraphAccess.APPLICATION,
 )
-async def confirm_user_erasure(request: Request[NoBody, NoQuery]) -> Reply[UserErasureResource]:
+async def confirm_user_erasure(
+    request: Request[base.NoBody, base.NoQuery],
+) -> Reply[people.UserErasureResource]:
     """By another Admin than the one who asked, or by him after 7 days. Again lets a failed one go on."""
     erasure = await request.app.user_erasures.confirm(request.caller, request.id)
     return _reply(erasure, then=partial(start_erasing, request.durable_client, erasure.id))
@@ -158,18 +153,21 @@ async def confirm_user_erasure(request: Request[NoBody, NoQuery]) -> Reply[UserE
     summary="Take back the request for an erasure",
     roles=ADMINS,
     ownership=Ownership.TENANT,
-    response=UserErasureResource,
     errors=(404, 409),
 )
-async def withdraw_user_erasure(request: Request[NoBody, NoQuery]) -> Reply[UserErasureResource]:
+async def withdraw_user_erasure(
+    request: Request[base.NoBody, base.NoQuery],
+) -> Reply[people.UserErasureResource]:
     """Once it has begun it cannot be taken back."""
     return _reply(await request.app.user_erasures.withdraw(request.caller, request.id))
 
 
 def _reply(
-    erasure: "UserErasure", then: Callable[[], Awaitable[None]] | None = None
-) -> Reply[UserErasureResource]:
-    resource = UserErasureResource.of(erasure)
+    erasure: UserErasure, then: Callable[[], Awaitable[None]] | None = None
+) -> Reply[people.UserErasureResource]:
+    from shared.domain.people import ErasureState
+
+    resource = people.UserErasureResource.of(erasure)
     under_way = erasure.state == ErasureState.ERASING
     # The answer is not the person's: it holds counts alone, and he may be gone before it is kept.
     return Reply(

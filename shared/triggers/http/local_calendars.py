@@ -1,19 +1,10 @@
 """Calendars kept in our database and their events over HTTP."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
-from shared.domain.calendar_reference import CalendarReference
-from shared.domain.local_calendar import local_id
-from shared.schemas.base import NoBody, NoQuery
-from shared.schemas.calendars import LocalCalendarResource, LocalCalendarUpdate
-from shared.schemas.local_events import (
-    LocalEventCreate,
-    LocalEventListQuery,
-    LocalEventResource,
-    LocalEventSummary,
-    LocalEventUpdate,
-)
-from shared.schemas.paging import Page
+from shared.schemas import base, calendars, local_events, paging
 from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
 from shared.triggers.http.registry import EVERYONE, WRITERS, IfMatch, Ownership
 
@@ -30,10 +21,11 @@ blueprint = new_blueprint()
     summary="Get a calendar kept in our database",
     roles=EVERYONE,
     ownership=Ownership.OWN,
-    response=LocalCalendarResource,
     errors=(404,),
 )
-async def get_local_calendar(request: Request[NoBody, NoQuery]) -> Reply[LocalCalendarResource]:
+async def get_local_calendar(
+    request: Request[base.NoBody, base.NoQuery],
+) -> Reply[calendars.LocalCalendarResource]:
     """Its id among all calendars, and the reference to name it by."""
     return _calendar(await request.app.local_calendar_service.get(request.caller, request.id))
 
@@ -45,14 +37,12 @@ async def get_local_calendar(request: Request[NoBody, NoQuery]) -> Reply[LocalCa
     summary="Rename a calendar kept in our database",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
-    body=LocalCalendarUpdate,
-    response=LocalCalendarResource,
     errors=(404, 409),
     if_match=IfMatch.REQUIRED,
 )
 async def rename_local_calendar(
-    request: Request[LocalCalendarUpdate, NoQuery],
-) -> Reply[LocalCalendarResource]:
+    request: Request[calendars.LocalCalendarUpdate, base.NoQuery],
+) -> Reply[calendars.LocalCalendarResource]:
     """Archive configurations go on using it."""
     return _calendar(
         await request.app.local_calendar_service.rename(
@@ -68,12 +58,11 @@ async def rename_local_calendar(
     summary="Delete a calendar kept in our database, with its events",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
-    response=type(None),
     status=204,
     errors=(404, 409),
     if_match=IfMatch.REQUIRED,
 )
-async def delete_local_calendar(request: Request[NoBody, NoQuery]) -> Reply[None]:
+async def delete_local_calendar(request: Request[base.NoBody, base.NoQuery]) -> Reply[None]:
     """Refused (409) while an archive configuration reads or writes it."""
     await request.app.local_calendar_service.delete(request.caller, request.id, request.expected)
     return Reply(None)
@@ -86,16 +75,14 @@ async def delete_local_calendar(request: Request[NoBody, NoQuery]) -> Reply[None
     summary="List events that lie in a range, wholly or in part, in order of their start",
     roles=EVERYONE,
     ownership=Ownership.OWN,
-    query=LocalEventListQuery,
-    response=Page[LocalEventSummary],
     errors=(404,),
 )
 async def list_local_events(
-    request: Request[NoBody, LocalEventListQuery],
-) -> Reply[Page[LocalEventSummary]]:
+    request: Request[base.NoBody, local_events.LocalEventListQuery],
+) -> Reply[paging.Page[local_events.LocalEventSummary]]:
     """Another person's private events show their times only (domain.md 6.3)."""
     found = await request.app.local_events.list(request.caller, request.id, request.query)
-    return Reply(Page[LocalEventSummary](items=list(found.rows), next=found.next_cursor))
+    return Reply(paging.Page[local_events.LocalEventSummary](items=list(found.rows), next=found.next_cursor))
 
 
 @endpoint(
@@ -105,12 +92,12 @@ async def list_local_events(
     summary="Add an event",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
-    body=LocalEventCreate,
-    response=LocalEventResource,
     status=201,
     errors=(404, 409),
 )
-async def create_local_event(request: Request[LocalEventCreate, NoQuery]) -> Reply[LocalEventResource]:
+async def create_local_event(
+    request: Request[local_events.LocalEventCreate, base.NoQuery],
+) -> Reply[local_events.LocalEventResource]:
     """A single event; local calendars have no series."""
     made, owner = await request.app.local_events.create(request.caller, request.id, request.body)
     return Reply(
@@ -128,10 +115,11 @@ async def create_local_event(request: Request[LocalEventCreate, NoQuery]) -> Rep
     summary="Get an event with its body",
     roles=EVERYONE,
     ownership=Ownership.OWN,
-    response=LocalEventResource,
     errors=(404,),
 )
-async def get_local_event(request: Request[NoBody, NoQuery]) -> Reply[LocalEventResource]:
+async def get_local_event(
+    request: Request[base.NoBody, base.NoQuery],
+) -> Reply[local_events.LocalEventResource]:
     """Another person's private event shows its times only (domain.md 6.3)."""
     found = await request.app.local_events.get(request.caller, request.id, request.path["event_id"])
     return Reply(found, version=found.version)
@@ -144,12 +132,12 @@ async def get_local_event(request: Request[NoBody, NoQuery]) -> Reply[LocalEvent
     summary="Change an event",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
-    body=LocalEventUpdate,
-    response=LocalEventResource,
     errors=(404,),
     if_match=IfMatch.REQUIRED,
 )
-async def update_local_event(request: Request[LocalEventUpdate, NoQuery]) -> Reply[LocalEventResource]:
+async def update_local_event(
+    request: Request[local_events.LocalEventUpdate, base.NoQuery],
+) -> Reply[local_events.LocalEventResource]:
     """What is not named stays. A later archive run takes the change in (domain.md 2.4)."""
     found, owner = await request.app.local_events.update(
         request.caller, request.id, request.path["event_id"], request.body, request.expected
@@ -164,12 +152,11 @@ async def update_local_event(request: Request[LocalEventUpdate, NoQuery]) -> Rep
     summary="Delete an event; what was archived of it stays",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
-    response=type(None),
     status=204,
     errors=(404,),
     if_match=IfMatch.REQUIRED,
 )
-async def delete_local_event(request: Request[NoBody, NoQuery]) -> Reply[None]:
+async def delete_local_event(request: Request[base.NoBody, base.NoQuery]) -> Reply[None]:
     """Its archived copy is marked, and stays (domain.md 2.4)."""
     await request.app.local_events.delete(
         request.caller, request.id, request.path["event_id"], request.expected
@@ -177,10 +164,13 @@ async def delete_local_event(request: Request[NoBody, NoQuery]) -> Reply[None]:
     return Reply(None)
 
 
-def _calendar(found: "OwnedCalendar") -> Reply[LocalCalendarResource]:
+def _calendar(found: OwnedCalendar) -> Reply[calendars.LocalCalendarResource]:
+    from shared.domain.calendar_reference import CalendarReference
+    from shared.domain.local_calendar import local_id
+
     row, owner = found.calendar, found.owner
     return Reply(
-        LocalCalendarResource(
+        calendars.LocalCalendarResource(
             id=row.id,
             user_id=row.owner_id,
             calendar_id=local_id(row.id),

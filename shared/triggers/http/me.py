@@ -1,16 +1,9 @@
 """The caller himself, and who is invited to sign in (design.md, Who may)."""
 
+from __future__ import annotations
+
 from shared.domain.caller import Role
-from shared.schemas.base import NoBody, NoQuery
-from shared.schemas.invitations import (
-    InvitationCreate,
-    InvitationListQuery,
-    InvitationResource,
-    Me,
-    MeDefaults,
-)
-from shared.schemas.paging import Page
-from shared.schemas.users import UserResource
+from shared.schemas import base, invitations, paging, users
 from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
 from shared.triggers.http.registry import ADMINS, EVERYONE, GraphAccess, Ownership
 
@@ -24,11 +17,10 @@ blueprint = new_blueprint()
     summary="Tell who the caller is",
     roles=EVERYONE,
     ownership=Ownership.SELF,
-    response=Me,
     errors=(409, 502),
     graph=GraphAccess.ON_BEHALF_OF,
 )
-async def get_me(request: Request[NoBody, NoQuery]) -> Reply[Me]:
+async def get_me(request: Request[base.NoBody, base.NoQuery]) -> Reply[invitations.Me]:
     """Who is no user yet becomes one here if the tenant's policy lets him in, else it is a 403."""
     caller, app = request.caller, request.app
     object_id = caller.object_id
@@ -37,13 +29,13 @@ async def get_me(request: Request[NoBody, NoQuery]) -> Reply[Me]:
     user = await app.first_sign_in.user_of(caller, request.calendars_of(object_id))
     settings = await app.system_settings.of(caller.tenant_id)
     return Reply(
-        Me(
+        invitations.Me(
             kind="application" if caller.app_only else "person",
             tenant_id=caller.tenant_id,
             object_id=object_id,
             roles=tuple(role.value for role in Role if role in caller.roles),
-            user=UserResource.model_validate(user) if user is not None else None,
-            defaults=MeDefaults(
+            user=users.UserResource.model_validate(user) if user is not None else None,
+            defaults=invitations.MeDefaults(
                 time_zone=settings.default_time_zone,
                 nightly_at=settings.nightly_at,
                 lookback_days=settings.default_lookback_days,
@@ -59,15 +51,17 @@ async def get_me(request: Request[NoBody, NoQuery]) -> Reply[Me]:
     summary="Invite a person of the tenant",
     roles=ADMINS,
     ownership=Ownership.TENANT,
-    body=InvitationCreate,
-    response=InvitationResource,
     status=201,
     errors=(409,),
 )
-async def create_invitation(request: Request[InvitationCreate, NoQuery]) -> Reply[InvitationResource]:
+async def create_invitation(
+    request: Request[invitations.InvitationCreate, base.NoQuery],
+) -> Reply[invitations.InvitationResource]:
     """Nothing is sent; the person becomes a user when he signs in, if the policy is ``invitation``."""
     invitation = await request.app.invitations.create(request.caller, request.body)
-    return Reply(InvitationResource.model_validate(invitation), location=f"v1/invitations/{invitation.id}")
+    return Reply(
+        invitations.InvitationResource.model_validate(invitation), location=f"v1/invitations/{invitation.id}"
+    )
 
 
 @endpoint(
@@ -77,17 +71,15 @@ async def create_invitation(request: Request[InvitationCreate, NoQuery]) -> Repl
     summary="List invitations, in the order they were made",
     roles=ADMINS,
     ownership=Ownership.TENANT,
-    query=InvitationListQuery,
-    response=Page[InvitationResource],
 )
 async def list_invitations(
-    request: Request[NoBody, InvitationListQuery],
-) -> Reply[Page[InvitationResource]]:
+    request: Request[base.NoBody, invitations.InvitationListQuery],
+) -> Reply[paging.Page[invitations.InvitationResource]]:
     """Open ones, accepted ones and those that were taken back."""
     query = request.query
     found = await request.app.invitations.list(request.caller, query.after, query.limit, query.state)
-    items = [InvitationResource.model_validate(each) for each in found.rows]
-    return Reply(Page[InvitationResource](items=items, next=found.next_cursor))
+    items = [invitations.InvitationResource.model_validate(each) for each in found.rows]
+    return Reply(paging.Page[invitations.InvitationResource](items=items, next=found.next_cursor))
 
 
 @endpoint(
@@ -97,13 +89,14 @@ async def list_invitations(
     summary="Get an invitation",
     roles=ADMINS,
     ownership=Ownership.TENANT,
-    response=InvitationResource,
     errors=(404,),
 )
-async def get_invitation(request: Request[NoBody, NoQuery]) -> Reply[InvitationResource]:
+async def get_invitation(
+    request: Request[base.NoBody, base.NoQuery],
+) -> Reply[invitations.InvitationResource]:
     """One of the tenant's."""
     invitation = await request.app.invitations.get(request.caller, request.id)
-    return Reply(InvitationResource.model_validate(invitation))
+    return Reply(invitations.InvitationResource.model_validate(invitation))
 
 
 @endpoint(
@@ -113,11 +106,10 @@ async def get_invitation(request: Request[NoBody, NoQuery]) -> Reply[InvitationR
     summary="Take an invitation back",
     roles=ADMINS,
     ownership=Ownership.TENANT,
-    response=type(None),
     status=204,
     errors=(404,),
 )
-async def revoke_invitation(request: Request[NoBody, NoQuery]) -> Reply[None]:
+async def revoke_invitation(request: Request[base.NoBody, base.NoQuery]) -> Reply[None]:
     """Its address is not let in any more; one that was accepted is a 409."""
     await request.app.invitations.revoke(request.caller, request.id)
     return Reply(None)

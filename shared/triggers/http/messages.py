@@ -5,16 +5,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from pydantic import BaseModel
-
 from shared.domain.caller import Caller
 from shared.domain.expected_version import ExpectedVersion
-from shared.schemas.base import Input
-from shared.schemas.rendered import Rendered
+from shared.schemas import base, rendered
 from shared.triggers.http.registry import GraphAccess
 
 if TYPE_CHECKING:
     from azure.durable_functions import DurableFunctionsClient
+    from pydantic import BaseModel
 
     from shared.application import Application
     from shared.graph.calendar_adapter import CalendarAdapter
@@ -23,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Request[Body: Input, Query: Input]:
+class Request[Body: base.Input, Query: base.Input]:
     """What a handler gets: the services, the typed request, and for durable ones the durable client."""
 
     app: "Application"
@@ -92,7 +90,7 @@ class Reply[Model: BaseModel | None]:
     ``content`` is sent as it is instead of a model.
     """
 
-    body: Model | Rendered[Model]
+    body: "Model | rendered.Rendered[Model]"
     location: str | None = None
     version: int | str | None = None
     retry_after: int | None = None
@@ -103,6 +101,6 @@ class Reply[Model: BaseModel | None]:
     content: bytes | None = None
 
 
-type Handler[Body: Input, Query: Input, Model: BaseModel | None] = Callable[
+type Handler[Body: base.Input, Query: base.Input, Model: BaseModel | None] = Callable[
     [Request[Body, Query]], Awaitable[Reply[Model]]
 ]

@@ -1,16 +1,10 @@
 """Overlaps over HTTP."""
 
+from __future__ import annotations
+
 from functools import partial
 
-from shared.schemas.base import NoBody, NoQuery
-from shared.schemas.overlaps import (
-    OverlapListQuery,
-    OverlapResolution,
-    OverlapResource,
-    OverlapSummary,
-    ResolvedOverlap,
-)
-from shared.schemas.paging import Page
+from shared.schemas import base, overlaps, paging
 from shared.triggers.archive_workflow import start_archive_run as start_run
 from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
 from shared.triggers.http.registry import EVERYONE, WRITERS, IfMatch, Ownership
@@ -25,14 +19,14 @@ blueprint = new_blueprint()
     summary="List groups of overlapping events in the order they were found",
     roles=EVERYONE,
     ownership=Ownership.OWN,
-    query=OverlapListQuery,
-    response=Page[OverlapSummary],
     errors=(404,),
 )
-async def list_overlaps(request: Request[NoBody, OverlapListQuery]) -> Reply[Page[OverlapSummary]]:
+async def list_overlaps(
+    request: Request[base.NoBody, overlaps.OverlapListQuery],
+) -> Reply[paging.Page[overlaps.OverlapSummary]]:
     """With ``status=flagged`` those whose events wait for their owner's decision."""
     found = await request.app.overlaps.list(request.caller, request.query)
-    return Reply(Page[OverlapSummary](items=list(found.rows), next=found.next_cursor))
+    return Reply(paging.Page[overlaps.OverlapSummary](items=list(found.rows), next=found.next_cursor))
 
 
 @endpoint(
@@ -42,10 +36,9 @@ async def list_overlaps(request: Request[NoBody, OverlapListQuery]) -> Reply[Pag
     summary="Get a group of overlapping events with what was decided about it",
     roles=EVERYONE,
     ownership=Ownership.OWN,
-    response=OverlapResource,
     errors=(404,),
 )
-async def get_overlap(request: Request[NoBody, NoQuery]) -> Reply[OverlapResource]:
+async def get_overlap(request: Request[base.NoBody, base.NoQuery]) -> Reply[overlaps.OverlapResource]:
     """Another person's private events show their times only (domain.md 6.3)."""
     found, version = await request.app.overlaps.get(request.caller, request.id)
     return Reply(found, version=version)
@@ -58,13 +51,13 @@ async def get_overlap(request: Request[NoBody, NoQuery]) -> Reply[OverlapResourc
     summary="Decide which events of a group are kept",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
-    body=OverlapResolution,
-    response=ResolvedOverlap,
     errors=(404, 409),
     if_match=IfMatch.HONOURED,
     durable=True,
 )
-async def resolve_overlap(request: Request[OverlapResolution, NoQuery]) -> Reply[ResolvedOverlap]:
+async def resolve_overlap(
+    request: Request[overlaps.OverlapResolution, base.NoQuery],
+) -> Reply[overlaps.ResolvedOverlap]:
     """An archive run carries it out. What is archived already keeps its copy (domain.md 5.9)."""
     body = request.body
     settled = await request.app.overlap_settling.settle(
@@ -76,7 +69,7 @@ async def resolve_overlap(request: Request[OverlapResolution, NoQuery]) -> Reply
     )
     group, run_id = settled.group, settled.run_id
     return Reply(
-        ResolvedOverlap(**ResolvedOverlap.fields_of(group), run_id=run_id),
+        overlaps.ResolvedOverlap(**overlaps.ResolvedOverlap.fields_of(group), run_id=run_id),
         version=group.version,
         owner_id=group.owner_id,
         then=None if run_id is None else partial(start_run, request.durable_client, run_id),

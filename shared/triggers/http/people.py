@@ -1,18 +1,12 @@
 """Many people at once, legal holds, and people who leave, over HTTP (domain.md 15)."""
 
+from __future__ import annotations
+
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from shared.schemas.base import NoBody, NoQuery
-from shared.schemas.people import (
-    BulkAdd,
-    BulkEntry,
-    BulkResultResource,
-    LegalHoldResource,
-    LegalHoldWish,
-    OffboardingResource,
-)
+from shared.schemas import base, people
 from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
 from shared.triggers.http.registry import ADMINS, GraphAccess, IfMatch, Ownership
 
@@ -29,12 +23,12 @@ blueprint = new_blueprint()
     summary="Add many people, from a list or an Entra group",
     roles=ADMINS,
     ownership=Ownership.TENANT,
-    body=BulkAdd,
-    response=BulkResultResource,
     errors=(502, 503),
     graph=GraphAccess.APPLICATION,
 )
-async def add_users_in_bulk(request: Request[BulkAdd, NoQuery]) -> Reply[BulkResultResource]:
+async def add_users_in_bulk(
+    request: Request[people.BulkAdd, base.NoQuery],
+) -> Reply[people.BulkResultResource]:
     """With ``dry_run`` it only says what it would do. Each entry stands or fails by itself."""
     body = request.body
     result = await request.app.bulk_add.add(
@@ -44,8 +38,8 @@ async def add_users_in_bulk(request: Request[BulkAdd, NoQuery]) -> Reply[BulkRes
         dry_run=body.dry_run,
         reactivate=body.reactivate,
     )
-    entries = [BulkEntry.model_validate(entry) for entry in result.entries]
-    return Reply(BulkResultResource(dry_run=body.dry_run, counts=result.counts, entries=entries))
+    entries = [people.BulkEntry.model_validate(entry) for entry in result.entries]
+    return Reply(people.BulkResultResource(dry_run=body.dry_run, counts=result.counts, entries=entries))
 
 
 @endpoint(
@@ -55,15 +49,14 @@ async def add_users_in_bulk(request: Request[BulkAdd, NoQuery]) -> Reply[BulkRes
     summary="Stop everything that is done for a person who leaves",
     roles=ADMINS,
     ownership=Ownership.TENANT,
-    response=OffboardingResource,
     errors=(404, 409),
     if_match=IfMatch.HONOURED,
 )
-async def offboard_user(request: Request[NoBody, NoQuery]) -> Reply[OffboardingResource]:
+async def offboard_user(request: Request[base.NoBody, base.NoQuery]) -> Reply[people.OffboardingResource]:
     """Runs end cleanly, jobs pause, he is deactivated; his archive stays (domain.md 15.1)."""
     done = await request.app.offboarding.offboard(request.caller, request.id, request.expected)
     user = done.user
-    resource = OffboardingResource(
+    resource = people.OffboardingResource(
         user_id=user.id,
         offboarded_at=user.offboarded_at or datetime.now(UTC),
         export=f"/api/v1/users/{user.id}/exports",
@@ -80,10 +73,9 @@ async def offboard_user(request: Request[NoBody, NoQuery]) -> Reply[OffboardingR
     summary="Get the legal hold on a person",
     roles=ADMINS,
     ownership=Ownership.TENANT,
-    response=LegalHoldResource,
     errors=(404,),
 )
-async def get_legal_hold(request: Request[NoBody, NoQuery]) -> Reply[LegalHoldResource]:
+async def get_legal_hold(request: Request[base.NoBody, base.NoQuery]) -> Reply[people.LegalHoldResource]:
     """404 where there is none."""
     return _hold(await request.app.legal_holds.get(request.caller, request.id))
 
@@ -95,12 +87,12 @@ async def get_legal_hold(request: Request[NoBody, NoQuery]) -> Reply[LegalHoldRe
     summary="Forbid that anything of a person is erased",
     roles=ADMINS,
     ownership=Ownership.TENANT,
-    body=LegalHoldWish,
-    response=LegalHoldResource,
     errors=(404, 409),
     if_match=IfMatch.HONOURED,
 )
-async def set_legal_hold(request: Request[LegalHoldWish, NoQuery]) -> Reply[LegalHoldResource]:
+async def set_legal_hold(
+    request: Request[people.LegalHoldWish, base.NoQuery],
+) -> Reply[people.LegalHoldResource]:
     """Again with another reason changes the reason; the ETag is the person's (domain.md 15.3)."""
     return _hold(
         await request.app.legal_holds.set(request.caller, request.id, request.body.reason, request.expected)
@@ -114,19 +106,18 @@ async def set_legal_hold(request: Request[LegalHoldWish, NoQuery]) -> Reply[Lega
     summary="Lift the legal hold on a person",
     roles=ADMINS,
     ownership=Ownership.TENANT,
-    response=type(None),
     status=204,
     errors=(404,),
     if_match=IfMatch.HONOURED,
 )
-async def lift_legal_hold(request: Request[NoBody, NoQuery]) -> Reply[None]:
+async def lift_legal_hold(request: Request[base.NoBody, base.NoQuery]) -> Reply[None]:
     """404 where there is none."""
     await request.app.legal_holds.lift(request.caller, request.id, request.expected)
     return Reply(None, owner_id=request.id)
 
 
-def _hold(user: "User") -> Reply[LegalHoldResource]:
-    hold = LegalHoldResource(
+def _hold(user: User) -> Reply[people.LegalHoldResource]:
+    hold = people.LegalHoldResource(
         user_id=user.id,
         reason=user.legal_hold_reason or "",
         since=user.legal_hold_since or datetime.now(UTC),

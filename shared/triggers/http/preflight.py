@@ -1,7 +1,9 @@
 """Every path and method without an operation: OPTIONS tells the methods of a path, the rest is refused."""
 
+from __future__ import annotations
+
 from shared.errors import MethodNotAllowed, NotFound
-from shared.schemas.base import AnyQuery, NoBody
+from shared.schemas import base
 from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
 from shared.triggers.http.exchange import preflight_headers
 from shared.triggers.http.registry import Ownership, methods_of
@@ -15,13 +17,11 @@ blueprint = new_blueprint()
     "{*path}",
     summary="Tell the methods of a path",
     roles=None,
-    query=AnyQuery,
     ownership=Ownership.PUBLIC,
-    response=type(None),
     status=204,
     errors=(404,),
 )
-async def preflight(request: Request[NoBody, AnyQuery]) -> Reply[None]:
+async def preflight(request: Request[base.NoBody, base.AnyQuery]) -> Reply[None]:
     """Whether the asking origin may read the answer is decided by the CORS headers of every answer."""
     methods = methods_of(request.relative_path)
     if not methods:
@@ -36,12 +36,10 @@ async def preflight(request: Request[NoBody, AnyQuery]) -> Reply[None]:
     also=("POST", "PUT", "PATCH", "DELETE"),
     summary="Tell that nothing is at a path, or nothing for the method",
     roles=None,
-    query=AnyQuery,
     ownership=Ownership.PUBLIC,
-    response=type(None),
     errors=(404, 405),
 )
-async def unserved(request: Request[NoBody, AnyQuery]) -> Reply[None]:
+async def unserved(request: Request[base.NoBody, base.AnyQuery]) -> Reply[None]:
     """404 for an unknown path; 405 with Allow for a known one."""
     methods = methods_of(request.relative_path)
     if not methods:

@@ -12,17 +12,17 @@ from shared.errors import (
     Unavailable,
     ValidationFailed,
 )
-from shared.schemas.problems import FieldProblem, Problem
+from shared.schemas import problems
 
 MEDIA_TYPE = "application/problem+json"
 _TYPE_PREFIX = "urn:admin-assistant:problem:"
 _MOST_ERRORS = 100
 
 
-def describe(error: AdminAssistantError, *, instance: str, correlation_id: str) -> Problem:
+def describe(error: AdminAssistantError, *, instance: str, correlation_id: str) -> "problems.Problem":
     """The problem document of an error at a path."""
     fields = error.errors[:_MOST_ERRORS] if isinstance(error, ValidationFailed) else ()
-    return Problem(
+    return problems.Problem(
         type=f"{_TYPE_PREFIX}{error.code}",
         title=error.title,
         status=error.status,
@@ -30,7 +30,7 @@ def describe(error: AdminAssistantError, *, instance: str, correlation_id: str) 
         instance=instance,
         code=error.code,
         correlation_id=correlation_id,
-        errors=tuple(FieldProblem(field=e.field, message=e.message, code=e.code) for e in fields),
+        errors=tuple(problems.FieldProblem(field=e.field, message=e.message, code=e.code) for e in fields),
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args, get_type_hints
 
 from shared.domain.caller import Role
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from shared.schemas.base import Input
+    from shared.triggers.http.messages import Handler
 
 #: ``routePrefix`` of host.json.
 PREFIX: Final = "api"
@@ -65,10 +66,7 @@ class Operation:
     description: str
     roles: frozenset[Role] | None
     ownership: Ownership
-    body: "type[Input] | None"
     body_optional: bool
-    query: "type[Input] | None"
-    response: "type[BaseModel] | None"
     status: int
     errors: tuple[int, ...]
     durable: bool
@@ -79,8 +77,25 @@ class Operation:
     graph: GraphAccess
     #: Headers of a success beside those of every answer, with what they say.
     response_headers: "Mapping[str, str]"
+    #: What serves it; its annotations name the models of body, query and answer.
+    handler: "Handler[Any, Any, Any]"
     #: The function as the worker calls it: takes the HTTP request (and the durable client), answers always.
     function: "Callable[..., Awaitable[HttpResponse]]"
+
+    @property
+    def body(self) -> "type[Input] | None":
+        """The model of the body, None where the operation takes none."""
+        return _models(self.handler).body
+
+    @property
+    def query(self) -> "type[Input] | None":
+        """The model of the query, None where the operation takes none."""
+        return _models(self.handler).query
+
+    @property
+    def response(self) -> "type[BaseModel] | None":
+        """The model of a success, None where it has no body or one that is no JSON of a model."""
+        return _models(self.handler).response
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -108,6 +123,27 @@ class Operation:
                 for part, segment in zip(parts, segments, strict=True)
             )
         )
+
+
+class _Models(NamedTuple):
+    body: "type[Input] | None"
+    query: "type[Input] | None"
+    response: "type[BaseModel] | None"
+
+
+@cache
+def _models(handler: "Handler[Any, Any, Any]") -> _Models:
+    """Read at an operation's first use, which loads the modules of its models and no others (cold start)."""
+    from shared.schemas import base
+
+    hints = get_type_hints(handler)
+    body, query = get_args(hints["request"])
+    (response,) = get_args(hints["return"])
+    return _Models(
+        body=None if body is base.NoBody else body,
+        query=None if query is base.NoQuery else query,
+        response=None if response is type(None) else response,
+    )
 
 
 @cache

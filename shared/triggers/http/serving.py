@@ -10,14 +10,13 @@ from uuid import UUID
 from azure.functions import HttpRequest, HttpResponse
 
 from shared.errors import MethodNotAllowed, ValidationFailed
-from shared.schemas.base import Input, NoBody, NoQuery
-from shared.schemas.rendered import Rendered
+from shared.schemas import base, rendered
 from shared.telemetry import bind, span
 from shared.triggers.http import problem
 from shared.triggers.http.authentication import Authenticated, authenticate, require_role
 from shared.triggers.http.conditions import read_idempotency_key, read_if_match
 from shared.triggers.http.exchange import Exchange, path_of
-from shared.triggers.http.messages import Handler, Reply, Request
+from shared.triggers.http.messages import Reply, Request
 from shared.triggers.http.parsing import query_of, raw_body, read_body, read_path, read_query
 from shared.triggers.http.registry import PREFIX, GraphAccess, Operation, methods_of
 
@@ -33,9 +32,7 @@ _LOG = logging.getLogger(__name__)
 _REPLAYED: Final = "Idempotency-Replayed"
 
 
-async def answer(
-    operation: Operation, handler: Handler[Any, Any, Any], req: HttpRequest, client: Any
-) -> HttpResponse:
+async def answer(operation: Operation, req: HttpRequest, client: Any) -> HttpResponse:
     """Serve one request; answers whatever happens, except to a cancellation."""
     # The services are built at the first request, not when the worker indexes the app (cold start).
     from shared.application import get_application
@@ -46,7 +43,7 @@ async def answer(
         try:
             app = get_application()
             origins = app.settings.cors_origins
-            response = await _serve(operation, handler, app, req, client, exchange)
+            response = await _serve(operation, app, req, client, exchange)
         except Exception as error:
             response = _refuse(operation, error, exchange)
         given = {name.lower() for name, _ in response.headers.items()}
@@ -65,7 +62,6 @@ async def answer(
 
 async def _serve(
     operation: Operation,
-    handler: Handler[Any, Any, Any],
     app: "Application",
     req: HttpRequest,
     client: Any,
@@ -85,7 +81,7 @@ async def _serve(
             app=app,
             path=_path(operation, req),
             relative_path=exchange.path.removeprefix(f"/{PREFIX}/"),
-            query=read_query(query_of(req), operation.query or NoQuery),
+            query=read_query(query_of(req), operation.query or base.NoQuery),
             body=_body(operation, req, app.settings.max_body_bytes),
             expected=read_if_match(operation, req.headers),
             identity=caller,
@@ -95,8 +91,8 @@ async def _serve(
         )
         key = read_idempotency_key(operation, req.headers)
         if key is not None and caller is not None:
-            return await _once(operation, handler, request, caller, key, req, exchange)
-        reply = await handler(request)
+            return await _once(operation, request, caller, key, req, exchange)
+        reply = await operation.handler(request)
         response = _success(operation, reply)
         await _afterwards(operation, reply.then)
         return response
@@ -126,7 +122,6 @@ def _signed_in(operation: Operation, authenticated: Authenticated) -> "SignedIn 
 
 async def _once(
     operation: Operation,
-    handler: Handler[Any, Any, Any],
     request: Request[Any, Any],
     caller: "Caller",
     key: str,
@@ -140,7 +135,7 @@ async def _once(
 
     async def make() -> Answer:
         nonlocal then
-        reply = await handler(request)
+        reply = await operation.handler(request)
         then = reply.then
         return _kept(_success(operation, reply), reply)
 
@@ -186,9 +181,9 @@ async def _afterwards(operation: Operation, then: Callable[[], Awaitable[None]] 
         _LOG.exception("%s: what follows the change failed", operation.id)
 
 
-def _body(operation: Operation, req: HttpRequest, limit: int) -> Input:
+def _body(operation: Operation, req: HttpRequest, limit: int) -> "base.Input":
     if operation.body is None:
-        return NoBody()
+        return base.NoBody()
     return read_body(req, operation.body, limit, optional=operation.body_optional)
 
 
@@ -201,7 +196,7 @@ def _success(operation: Operation, reply: Reply[Any]) -> HttpResponse:
     if reply.retry_after is not None:
         headers["Retry-After"] = str(reply.retry_after)
     content = reply.content
-    if isinstance(reply.body, Rendered):
+    if isinstance(reply.body, rendered.Rendered):
         content = reply.body.json
     elif content is None and reply.body is not None:
         content = reply.body.model_dump_json().encode()

@@ -1,10 +1,11 @@
 """The system for its Admins: settings of the tenant, health of the whole (design.md, Routes)."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING, Final
 
 from shared.domain.caller import Role
-from shared.schemas.base import NoBody, NoQuery
-from shared.schemas.system import SystemHealth, SystemSettingsResource, SystemSettingsUpdate
+from shared.schemas import base, system
 from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
 from shared.triggers.http.registry import ADMINS, GraphAccess, IfMatch, Ownership
 
@@ -23,9 +24,10 @@ _WATCHERS: Final = frozenset({Role.ADMIN, Role.AUDITOR})
     summary="Get the settings of the tenant",
     roles=_WATCHERS,
     ownership=Ownership.TENANT,
-    response=SystemSettingsResource,
 )
-async def get_system_settings(request: Request[NoBody, NoQuery]) -> Reply[SystemSettingsResource]:
+async def get_system_settings(
+    request: Request[base.NoBody, base.NoQuery],
+) -> Reply[system.SystemSettingsResource]:
     """As they are in force; what the tenant did not choose is the installation's default."""
     found = await request.app.system_settings.get(request.caller)
     return Reply(_resource(found), version=found.version)
@@ -38,13 +40,11 @@ async def get_system_settings(request: Request[NoBody, NoQuery]) -> Reply[System
     summary="Change the settings of the tenant",
     roles=ADMINS,
     ownership=Ownership.TENANT,
-    body=SystemSettingsUpdate,
-    response=SystemSettingsResource,
     if_match=IfMatch.REQUIRED,
 )
 async def update_system_settings(
-    request: Request[SystemSettingsUpdate, NoQuery],
-) -> Reply[SystemSettingsResource]:
+    request: Request[system.SystemSettingsUpdate, base.NoQuery],
+) -> Reply[system.SystemSettingsResource]:
     """In force here at once, at other instances within seconds."""
     settings, caller = request.app.system_settings, request.caller
     found = await settings.update(caller, request.body, request.expected)
@@ -62,18 +62,17 @@ async def update_system_settings(
     summary="Tell how the whole system is",
     roles=_WATCHERS,
     ownership=Ownership.TENANT,
-    response=SystemHealth,
     durable=True,
     graph=GraphAccess.APPLICATION,
 )
-async def get_system_health(request: Request[NoBody, NoQuery]) -> Reply[SystemHealth]:
+async def get_system_health(request: Request[base.NoBody, base.NoQuery]) -> Reply[system.SystemHealth]:
     """Every component with its own timeout, all at once; what fails is said in the answer, which is a 200."""
     return Reply(await request.app.system_health.report(request.caller, request.client))
 
 
-def _resource(found: "SettingsInForce") -> SystemSettingsResource:
+def _resource(found: SettingsInForce) -> system.SystemSettingsResource:
     values = found.values
-    return SystemSettingsResource(
+    return system.SystemSettingsResource(
         default_lookback_days=values.default_lookback_days,
         nightly_at=values.nightly_at,
         default_time_zone=values.default_time_zone,

@@ -1,16 +1,10 @@
 """Verifications over HTTP (domain.md 2.15)."""
 
+from __future__ import annotations
+
 from functools import partial
 
-from shared.schemas.archive_runs import ArchiveRunSummary
-from shared.schemas.base import NoBody, NoQuery
-from shared.schemas.paging import Page, PageQuery
-from shared.schemas.verifications import (
-    FindingListQuery,
-    FindingResource,
-    VerificationResource,
-    VerificationStart,
-)
+from shared.schemas import archive_runs, base, paging, verifications
 from shared.triggers.archive_workflow import start_archive_run as start_run
 from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
 from shared.triggers.http.registry import EVERYONE, WRITERS, Ownership
@@ -28,21 +22,21 @@ _FINDING = "v1/archive-configurations/{id}/verifications/{verification_id}/findi
     summary="Compare source, record and archive calendar",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
-    body=VerificationStart,
     body_optional=True,
-    response=VerificationResource,
     status=202,
     errors=(404, 409),
     durable=True,
 )
-async def start_verification(request: Request[VerificationStart, NoQuery]) -> Reply[VerificationResource]:
+async def start_verification(
+    request: Request[verifications.VerificationStart, base.NoQuery],
+) -> Reply[verifications.VerificationResource]:
     """Answers at once; the verification itself, or the one under way, is at ``Location``."""
     started = await request.app.verifications.request(
         request.caller, request.id, request.body.window_start, request.body.window_end
     )
     found = started.verification
     return Reply(
-        VerificationResource.of(found),
+        verifications.VerificationResource.of(found),
         location=f"v1/verifications/{found.id}",
         retry_after=1,
         owner_id=found.owner_id,
@@ -57,16 +51,16 @@ async def start_verification(request: Request[VerificationStart, NoQuery]) -> Re
     summary="List the verifications of a configuration, newest first",
     roles=EVERYONE,
     ownership=Ownership.OWN,
-    query=PageQuery,
-    response=Page[VerificationResource],
     errors=(404,),
 )
-async def list_verifications(request: Request[NoBody, PageQuery]) -> Reply[Page[VerificationResource]]:
+async def list_verifications(
+    request: Request[base.NoBody, paging.PageQuery],
+) -> Reply[paging.Page[verifications.VerificationResource]]:
     """Each with how many differences it found once it is over."""
     query = request.query
     found = await request.app.verifications.list(request.caller, request.id, query.after, query.limit)
-    items = [VerificationResource.of(each) for each in found.rows]
-    return Reply(Page[VerificationResource](items=items, next=found.next_cursor))
+    items = [verifications.VerificationResource.of(each) for each in found.rows]
+    return Reply(paging.Page[verifications.VerificationResource](items=items, next=found.next_cursor))
 
 
 @endpoint(
@@ -76,13 +70,14 @@ async def list_verifications(request: Request[NoBody, PageQuery]) -> Reply[Page[
     summary="Get a verification",
     roles=EVERYONE,
     ownership=Ownership.OWN,
-    response=VerificationResource,
     errors=(404,),
 )
-async def get_verification(request: Request[NoBody, NoQuery]) -> Reply[VerificationResource]:
+async def get_verification(
+    request: Request[base.NoBody, base.NoQuery],
+) -> Reply[verifications.VerificationResource]:
     """Its state; while it is open, ``Retry-After`` says when to ask again."""
     found = await request.app.verifications.get(request.caller, request.id)
-    return Reply(VerificationResource.of(found), retry_after=None if found.finished_at else 1)
+    return Reply(verifications.VerificationResource.of(found), retry_after=None if found.finished_at else 1)
 
 
 @endpoint(
@@ -92,20 +87,18 @@ async def get_verification(request: Request[NoBody, NoQuery]) -> Reply[Verificat
     summary="List what a verification found, in the order of the calendar",
     roles=EVERYONE,
     ownership=Ownership.OWN,
-    query=FindingListQuery,
-    response=Page[FindingResource],
     errors=(404,),
 )
 async def list_verification_findings(
-    request: Request[NoBody, FindingListQuery],
-) -> Reply[Page[FindingResource]]:
+    request: Request[base.NoBody, verifications.FindingListQuery],
+) -> Reply[paging.Page[verifications.FindingResource]]:
     """What differs and where; contents are not shown."""
     query = request.query
     found = await request.app.verifications.findings(
         request.caller, request.id, query.kind, query.after, query.limit
     )
-    items = [FindingResource.of(each) for each in found.rows]
-    return Reply(Page[FindingResource](items=items, next=found.next_cursor))
+    items = [verifications.FindingResource.of(each) for each in found.rows]
+    return Reply(paging.Page[verifications.FindingResource](items=items, next=found.next_cursor))
 
 
 @endpoint(
@@ -115,19 +108,20 @@ async def list_verification_findings(
     summary="Put a missing copy back into the archive calendar",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
-    response=ArchiveRunSummary,
     status=202,
     errors=(404, 409),
     durable=True,
 )
-async def put_back_finding(request: Request[NoBody, NoQuery]) -> Reply[ArchiveRunSummary]:
+async def put_back_finding(
+    request: Request[base.NoBody, base.NoQuery],
+) -> Reply[archive_runs.ArchiveRunSummary]:
     """An archive run does it, once, and is at ``Location``; the finding tells when it is done."""
     started = await request.app.copy_restoring.put_back(
         request.caller, request.id, request.path["verification_id"], request.path["finding_id"]
     )
     run = started.run
     return Reply(
-        ArchiveRunSummary.summary_of(run),
+        archive_runs.ArchiveRunSummary.summary_of(run),
         location=f"v1/archive-runs/{run.id}",
         retry_after=1,
         owner_id=run.owner_id,
@@ -142,12 +136,11 @@ async def put_back_finding(request: Request[NoBody, NoQuery]) -> Reply[ArchiveRu
     summary="Let the record say what the owner made of a copy",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
-    response=FindingResource,
     errors=(404, 409),
 )
-async def adopt_finding(request: Request[NoBody, NoQuery]) -> Reply[FindingResource]:
+async def adopt_finding(request: Request[base.NoBody, base.NoQuery]) -> Reply[verifications.FindingResource]:
     """The copy is read again; what differs is taken over, both versions are in the audit."""
     finding = await request.app.copy_restoring.adopt(
         request.caller, request.id, request.path["verification_id"], request.path["finding_id"]
     )
-    return Reply(FindingResource.of(finding), owner_id=finding.owner_id)
+    return Reply(verifications.FindingResource.of(finding), owner_id=finding.owner_id)
