@@ -8,6 +8,7 @@ from shared.composition.archiving import ArchivingParts
 if TYPE_CHECKING:
     from shared.database.repositories.person_data import Person
     from shared.services.first_sign_in import FirstSignInService
+    from shared.services.further_tenants import FurtherTenants
     from shared.services.invitations import InvitationService
     from shared.services.people.bulk_add import BulkAddService
     from shared.services.people.erasing import Eraser
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from shared.services.people.legal_holds import LegalHoldService
     from shared.services.people.offboarding import OffboardingService
     from shared.services.people.users import UserService
-    from shared.services.tenants import FurtherTenants, TenantService
+    from shared.services.tenants import TenantService
     from shared.services.tokens import TokenValidator
 
 
@@ -26,7 +27,7 @@ class PeopleParts(ArchivingParts):
     @cached_property
     def further_tenants(self) -> "FurtherTenants":
         """Who is let in beside the home tenant."""
-        from shared.services.tenants import FurtherTenants
+        from shared.services.further_tenants import FurtherTenants
 
         return FurtherTenants(self.database, self.clock, self.settings)
 

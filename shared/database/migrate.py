@@ -24,7 +24,7 @@ from sqlalchemy.pool import NullPool
 
 from shared.database.connection_url import DatabaseUrlError, connect_arguments
 from shared.database.entra import EntraPassword
-from shared.database.models import Base
+from shared.database.models.metadata import METADATA
 from shared.settings import Settings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -103,9 +103,7 @@ def _check(connection: Connection) -> list[str]:
     if found != wanted:
         return [f"the database is at revision {found or 'none'}, the code expects {wanted}"]
     context = MigrationContext.configure(connection, opts={"compare_type": True})
-    return [
-        f"models and schema differ: {difference}" for difference in compare_metadata(context, Base.metadata)
-    ]
+    return [f"models and schema differ: {difference}" for difference in compare_metadata(context, METADATA)]
 
 
 async def _run(what: str, settings: Settings) -> int:

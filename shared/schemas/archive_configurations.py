@@ -10,7 +10,7 @@ from shared.schemas.base import Changes, Day, Input, Line, Resource, absent
 from shared.schemas.paging import PageQuery
 
 if TYPE_CHECKING:
-    from shared.database.models import ArchiveConfiguration, Job
+    from shared.database.models.configurations import ArchiveConfiguration, Job
 
 type LocalTime = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", examples=["02:00"])]
 type OverlapPolicyName = Literal["keep_all", "flag", "auto"]

@@ -12,7 +12,7 @@ from shared.schemas.paging import PageQuery, Place
 from shared.schemas.window import WindowWish
 
 if TYPE_CHECKING:
-    from shared.database.models import ArchiveRun
+    from shared.database.models.runs import ArchiveRun
 
 _RUN_COLUMNS = (
     *("id", "configuration_id", "kind", "mode", "window_start", "window_end", "state", "cancel_requested"),

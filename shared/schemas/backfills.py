@@ -9,7 +9,8 @@ from pydantic import Field
 from shared.schemas.base import Day, Input, Resource
 
 if TYPE_CHECKING:
-    from shared.database.models import Backfill, Job
+    from shared.database.models.configurations import Job
+    from shared.database.models.verifications import Backfill
     from shared.domain.backfill import BackfillProgress
 
 type BackfillStateName = Literal["waiting", "running", "paused", "completed"]

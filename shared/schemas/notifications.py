@@ -16,7 +16,7 @@ from shared.schemas.base import Changes, Input, Instant, Resource, absent
 from shared.schemas.paging import Page, PageQuery
 
 if TYPE_CHECKING:
-    from shared.database.models import Notification
+    from shared.database.models.notifications import Notification
 
 
 class NotificationListQuery(PageQuery):

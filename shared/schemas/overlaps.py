@@ -12,7 +12,7 @@ from shared.schemas.base import Input, Resource
 from shared.schemas.paging import PageQuery
 
 if TYPE_CHECKING:
-    from shared.database.models import OverlapGroup
+    from shared.database.models.overlaps import OverlapGroup
 
 _COLUMNS = ("id", "configuration_id", "status", "member_count", "opened_at", "expires_at", "settled_at")
 #: Most events that one resolution names.

@@ -11,7 +11,7 @@ from shared.domain.people import ALONE_AFTER
 from shared.schemas.base import Input, Line, Resource
 
 if TYPE_CHECKING:
-    from shared.database.models import UserErasure, UserExport
+    from shared.database.models.people import UserErasure, UserExport
 
 type Address = Annotated[Line, Field(max_length=254, examples=["ada@example.com"])]
 

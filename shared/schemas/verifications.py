@@ -11,7 +11,7 @@ from shared.schemas.paging import PageQuery
 from shared.schemas.window import WindowWish
 
 if TYPE_CHECKING:
-    from shared.database.models import Verification, VerificationFinding
+    from shared.database.models.verifications import Verification, VerificationFinding
 
 type FindingKindName = Literal["missing", "doubled", "edited", "unknown", "source_changed"]
 

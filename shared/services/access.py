@@ -4,7 +4,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.models import User
+from shared.database.models.users import User
 from shared.database.repositories.users import UserRepository
 from shared.domain.caller import Caller
 from shared.errors import Forbidden, NotFound

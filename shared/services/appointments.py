@@ -1,13 +1,13 @@
 """Our record of what was archived, and who may read how much of it (domain.md 1, 6.3)."""
 
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from shared.clock import Clock
 from shared.database.engine import Database
-from shared.database.models import Appointment, User, appointment_version
-from shared.database.repositories.appointments import AppointmentFilter, AppointmentRepository
+from shared.database.models.appointments import Appointment, appointment_version
+from shared.database.models.users import User
 from shared.database.repositories.own_appointments import OwnAppointments
 from shared.domain.caller import Caller
 from shared.domain.disclosure import PRIVATE, is_disclosed
@@ -23,6 +23,9 @@ from shared.schemas.rendered import Rendered
 from shared.services.access import Access, require_active
 from shared.services.ownership import readable_owner_of
 from shared.settings import Settings
+
+if TYPE_CHECKING:
+    from shared.database.repositories.appointments import AppointmentFilter
 
 
 class AppointmentService:
@@ -47,6 +50,9 @@ class AppointmentService:
         after = query.after
         if _asks_for_own(caller, query):
             return await self._list_own(caller, query)
+        # Others read more rarely: a first request is not to load what it does not need (cold start).
+        from shared.database.repositories.appointments import AppointmentRepository
+
         async with self._database.reading() as session:
             access = await Access.of(session, caller)
             owner = await readable_owner_of(session, access, query.user_id, query.configuration_id)
@@ -68,6 +74,8 @@ class AppointmentService:
         """One appointment the caller may know of, and its version; raises NotFound otherwise."""
         if _sees_own_only(caller):
             return await self._get_own(caller, appointment_id)
+        from shared.database.repositories.appointments import AppointmentRepository
+
         async with self._database.reading() as session:
             access = await Access.of(session, caller)
             appointments = AppointmentRepository(session)
@@ -114,7 +122,9 @@ def shown_to(caller: Caller, owner: User, row: Appointment) -> bool:
     return is_disclosed(row.sensitivity, own=caller.is_person(owner.object_id))
 
 
-def _filter(query: AppointmentListQuery, *, own: bool) -> AppointmentFilter:
+def _filter(query: AppointmentListQuery, *, own: bool) -> "AppointmentFilter":
+    from shared.database.repositories.appointments import AppointmentFilter
+
     return AppointmentFilter(
         query.start,
         query.end,

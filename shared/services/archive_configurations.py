@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 from shared.clock import Clock
 from shared.database.engine import Database
-from shared.database.models import ArchiveConfiguration, Job, User
+from shared.database.models.configurations import ArchiveConfiguration, Job
+from shared.database.models.users import User
 from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
 from shared.database.repositories.jobs import JobRepository
 from shared.domain import schedule as schedules

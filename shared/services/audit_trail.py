@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from shared.database.engine import Database
-from shared.database.models import AuditEntry
+from shared.database.models.audit import AuditEntry
 from shared.database.repositories.audit import AuditFilter, AuditRepository
 from shared.domain.audit_values import (
     ERASED,

@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.models import ArchiveConfiguration, Backfill, Job
+from shared.database.models.configurations import ArchiveConfiguration, Job
+from shared.database.models.verifications import Backfill
 from shared.database.repositories.backfills import BackfillRepository
 from shared.database.repositories.jobs import JobRepository
 from shared.domain.backfill import BackfillState, nightly_from

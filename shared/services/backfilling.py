@@ -15,7 +15,9 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import telemetry
-from shared.database.models import ArchiveConfiguration, ArchiveRun, Backfill, Job
+from shared.database.models.configurations import ArchiveConfiguration, Job
+from shared.database.models.runs import ArchiveRun
+from shared.database.models.verifications import Backfill
 from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
 from shared.database.repositories.archive_runs import ArchiveRunRepository
 from shared.database.repositories.backfills import BackfillRepository

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
-from shared.database.models import User
+from shared.database.models.users import User
 from shared.domain import calendar_reference
 from shared.domain.calendar_reference import (
     CalendarCandidate,

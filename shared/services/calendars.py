@@ -5,7 +5,8 @@ from typing import Any
 from uuid import NAMESPACE_OID, UUID, uuid5
 
 from shared.database.engine import Database
-from shared.database.models import ArchiveConfiguration, User
+from shared.database.models.configurations import ArchiveConfiguration
+from shared.database.models.users import User
 from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
 from shared.domain.calendar_reference import Store, folded_name
 from shared.domain.caller import Caller

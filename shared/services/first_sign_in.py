@@ -6,7 +6,8 @@ from uuid import UUID, uuid4
 from shared.clock import Clock
 from shared.database.constraint_errors import AlreadyExists
 from shared.database.engine import Database
-from shared.database.models import Invitation, User
+from shared.database.models.system import Invitation
+from shared.database.models.users import User
 from shared.database.repositories.invitations import InvitationRepository
 from shared.database.repositories.users import UserRepository
 from shared.domain.caller import Caller, Role

@@ -12,7 +12,7 @@ from uuid import UUID
 from shared.clock import Clock
 from shared.database.engine import Database
 from shared.database.failures import LockTimeout
-from shared.database.models import IdempotencyKey
+from shared.database.models.idempotency import IdempotencyKey
 from shared.database.repositories.idempotency_keys import Claim, IdempotencyKeyRepository
 from shared.domain.caller import Caller
 from shared.errors import AdminAssistantError, Conflict, FieldError, ValidationFailed

@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 from shared.clock import Clock
 from shared.database.engine import Database
-from shared.database.models import Invitation
+from shared.database.models.system import Invitation
 from shared.database.repositories.invitations import InvitationRepository
 from shared.database.repositories.users import UserRepository
 from shared.domain.caller import Caller

@@ -7,7 +7,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.clock import Clock
 from shared.database.engine import Database
-from shared.database.models import ArchiveConfiguration, LocalCalendar, User
+from shared.database.models.configurations import ArchiveConfiguration
+from shared.database.models.local_calendars import LocalCalendar
+from shared.database.models.users import User
 from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
 from shared.database.repositories.local_calendars import LocalCalendarRepository
 from shared.domain.caller import Caller

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import orjson
 
-from shared.database.models import LocalEvent
+from shared.database.models.local_calendars import LocalEvent
 from shared.domain.archive_copy import (
     ARCHIVE_KEY_PROPERTY,
     ARCHIVE_REVISION_PROPERTY,

@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.clock import Clock
 from shared.database.engine import Database
-from shared.database.models import LocalCalendar, LocalEvent, User
+from shared.database.models.local_calendars import LocalCalendar, LocalEvent
+from shared.database.models.users import User
 from shared.database.repositories.local_calendars import LocalCalendarRepository
 from shared.database.repositories.local_events import CONTENT_COLUMNS, LocalEventRepository
 from shared.domain.caller import Caller

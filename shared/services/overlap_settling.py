@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import telemetry
-from shared.database.models import OverlapGroup, OverlapMember
+from shared.database.models.overlaps import OverlapGroup, OverlapMember
 from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
 from shared.database.repositories.overlap_groups import OverlapDecision, OverlapGroupRepository
 from shared.domain.archive_run import RunKind

@@ -5,7 +5,8 @@ from typing import Any
 from uuid import UUID
 
 from shared.database.engine import Database
-from shared.database.models import OverlapGroup, User
+from shared.database.models.overlaps import OverlapGroup
+from shared.database.models.users import User
 from shared.database.repositories.overlap_groups import MemberContent, OverlapGroupRepository
 from shared.domain.caller import Caller
 from shared.domain.disclosure import PRIVATE, is_disclosed

@@ -4,8 +4,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.models import User
-from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
+from shared.database.models.users import User
 from shared.errors import FieldError, NotFound, ValidationFailed
 from shared.services.access import Access
 
@@ -35,6 +34,9 @@ async def readable_owner_of(
     """
     if configuration_id is None:
         return await readable_person(access, user_id)
+    # Most lists name none, and a first request is not to load what it does not need (cold start).
+    from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
+
     configuration = await ArchiveConfigurationRepository(session).get(
         access.caller.tenant_id, configuration_id, owner_id=access.readable_owner
     )

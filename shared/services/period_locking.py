@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.clock import Clock
-from shared.database.models import PeriodLock
+from shared.database.models.period_locks import PeriodLock
 from shared.database.repositories.period_locks import PeriodLockRepository
 from shared.domain.caller import Caller
 from shared.domain.locked_periods import LockedPeriod

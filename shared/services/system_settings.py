@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.clock import Clock
 from shared.database.engine import Database
-from shared.database.models import SystemSetting
+from shared.database.models.system import SystemSetting
 from shared.database.repositories.system_settings import SystemSettingRepository
 from shared.database.unit_of_work import UnitOfWork
 from shared.domain.caller import Caller

@@ -17,7 +17,8 @@ import asyncpg
 from sqlalchemy.orm import Session
 
 from shared.database.engine import Database
-from shared.database.models import ArchivedEvent, ArchiveOperation
+from shared.database.models.archived_events import ArchivedEvent
+from shared.database.models.runs import ArchiveOperation
 from shared.database.repositories.archive_operations import ArchiveOperationRepository
 from shared.database.repositories.archived_events import ArchivedEventRepository
 from shared.domain.source_event import archive_key

@@ -7,7 +7,9 @@ from uuid import UUID, uuid4
 
 from shared.clock import SystemClock
 from shared.database.engine import Database
-from shared.database.models import ArchiveConfiguration, ArchiveRun, User
+from shared.database.models.configurations import ArchiveConfiguration
+from shared.database.models.runs import ArchiveRun
+from shared.database.models.users import User
 from shared.domain.archive_run import RunKind
 from shared.domain.caller import Caller
 from shared.domain.source_event import EventType, SourceEvent

@@ -17,7 +17,10 @@ from sqlalchemy.orm import Session
 
 from shared.clock import SystemClock
 from shared.database.engine import Database
-from shared.database.models import ArchiveConfiguration, ArchiveRun, AuditEntry, Job, User
+from shared.database.models.audit import AuditEntry
+from shared.database.models.configurations import ArchiveConfiguration, Job
+from shared.database.models.runs import ArchiveRun
+from shared.database.models.users import User
 from shared.graph.calendar_adapter import CalendarAdapter
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.service import ArchivingService

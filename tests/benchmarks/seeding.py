@@ -9,7 +9,10 @@ from sqlalchemy import insert, text
 
 from infra.local import identities
 from shared.database.engine import Database
-from shared.database.models import Appointment, ArchiveConfiguration, ArchivedEvent, User
+from shared.database.models.appointments import Appointment
+from shared.database.models.archived_events import ArchivedEvent
+from shared.database.models.configurations import ArchiveConfiguration
+from shared.database.models.users import User
 from shared.domain.source_event import archive_key
 from shared.settings import Settings
 from tests.support.factories import record

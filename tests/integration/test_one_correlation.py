@@ -14,7 +14,7 @@ from infra.local.graph_simulator.loading import Loader
 from shared import telemetry
 from shared.application import Application, use_application
 from shared.database.engine import Database
-from shared.database.models import AuditEntry
+from shared.database.models.audit import AuditEntry
 from shared.database.repositories.archive_runs import ArchiveRunRepository
 from shared.database.repositories.audit import AuditFilter, AuditRepository
 from shared.domain.caller import Caller as DomainCaller

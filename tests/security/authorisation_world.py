@@ -9,7 +9,8 @@ from uuid import UUID
 import pytest
 
 from shared.database.engine import Database
-from shared.database.models import ArchiveConfiguration, User
+from shared.database.models.configurations import ArchiveConfiguration
+from shared.database.models.users import User
 from shared.domain.archive_run import RunState
 from shared.triggers.http import archive_configurations, archive_runs, backfills, leaving, verifications
 from tests.integration.api.caller import Caller

@@ -13,14 +13,11 @@ from uuid import uuid4
 import pytest
 
 from shared.database.engine import Database
-from shared.database.models import (
-    ArchiveConfiguration,
-    ArchiveRun,
-    LocalCalendar,
-    LocalEvent,
-    Notification,
-    User,
-)
+from shared.database.models.configurations import ArchiveConfiguration
+from shared.database.models.local_calendars import LocalCalendar, LocalEvent
+from shared.database.models.notifications import Notification
+from shared.database.models.runs import ArchiveRun
+from shared.database.models.users import User
 from shared.domain.caller import Role
 from shared.triggers.http.registry import OPERATIONS, GraphAccess, Operation, Ownership
 from tests.integration.api.caller import AUDIENCE, Caller, Response, problem

@@ -11,7 +11,9 @@ import pytest
 from sqlalchemy import select
 
 from shared.database.engine import Database
-from shared.database.models import ArchiveConfiguration, AuditEntry, Job, User
+from shared.database.models.audit import AuditEntry
+from shared.database.models.configurations import ArchiveConfiguration, Job
+from shared.database.models.users import User
 from tests.integration.api.caller import TENANT, Caller
 from tests.support.catalog import busy_connections
 from tests.support.factories import Factory

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from infra.local.graph_simulator import ids
 from infra.local.graph_simulator.model import Stamp
-from shared.database.models import Base
+from shared.database.models.base import Base
 from shared.settings import Settings
 from tests.simulation.backends import Backends
 from tests.simulation.host import EPOCH

@@ -9,7 +9,8 @@ from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 from shared import telemetry
-from shared.database.models import ArchiveConfiguration, Job, User
+from shared.database.models.configurations import ArchiveConfiguration, Job
+from shared.database.models.users import User
 from shared.domain.archive_run import RunMode
 from shared.domain.caller import Caller, Role
 from shared.domain.locked_periods import EVERY_CUSTOMER, LockedPeriod

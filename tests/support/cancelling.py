@@ -5,7 +5,7 @@ from uuid import UUID
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.models import ArchiveRun
+from shared.database.models.runs import ArchiveRun
 
 
 async def request_cancel(session: AsyncSession, run_id: UUID) -> None:

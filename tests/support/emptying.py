@@ -2,7 +2,7 @@
 
 from sqlalchemy import MetaData
 
-from shared.database.models import Base
+from shared.database.models.base import Base
 from tests.support.postgres import TestDatabase, administrator
 
 

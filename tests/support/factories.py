@@ -4,26 +4,16 @@ import uuid
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from shared.database.models import (
-    Appointment,
-    ArchiveConfiguration,
-    ArchivedEvent,
-    ArchiveOperation,
-    ArchiveRun,
-    Backfill,
-    CategoryRuleRow,
-    Job,
-    LocalCalendar,
-    LocalCategory,
-    LocalEvent,
-    MailboxGate,
-    Notification,
-    OverlapGroup,
-    OverlapMember,
-    User,
-    Verification,
-    VerificationFinding,
-)
+from shared.database.models.appointments import Appointment
+from shared.database.models.archived_events import ArchivedEvent
+from shared.database.models.categories import CategoryRuleRow, LocalCategory
+from shared.database.models.configurations import ArchiveConfiguration, Job
+from shared.database.models.local_calendars import LocalCalendar, LocalEvent
+from shared.database.models.notifications import Notification
+from shared.database.models.overlaps import OverlapGroup, OverlapMember
+from shared.database.models.runs import ArchiveOperation, ArchiveRun, MailboxGate
+from shared.database.models.users import User
+from shared.database.models.verifications import Backfill, Verification, VerificationFinding
 from shared.database.repositories.local_events import CONTENT_COLUMNS
 from shared.domain.archive_run import OperationAction, OperationState, RunKind
 from shared.domain.archived_event import ArchivedEventState

@@ -7,7 +7,11 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.models import AuditEntry, Base, Invitation, Tenant, User, UserErasure, UserExport
+from shared.database.models.audit import AuditEntry
+from shared.database.models.base import Base
+from shared.database.models.people import UserErasure, UserExport
+from shared.database.models.system import Invitation, Tenant
+from shared.database.models.users import User
 from tests.support.records import START
 
 #: The tenant of every row that names no other.

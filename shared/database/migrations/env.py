@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from shared.database.models import Base
+from shared.database.models.metadata import METADATA
 
 
 def run_migrations() -> None:
@@ -10,7 +10,7 @@ def run_migrations() -> None:
     connection = context.config.attributes.get("connection")
     if connection is None:
         raise RuntimeError("use python -m shared.database.migrate")
-    context.configure(connection=connection, target_metadata=Base.metadata, compare_type=True)
+    context.configure(connection=connection, target_metadata=METADATA, compare_type=True)
     with context.begin_transaction():
         context.run_migrations()
 

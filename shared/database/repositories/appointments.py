@@ -10,7 +10,8 @@ import orjson
 from sqlalchemy import ColumnElement, and_, bindparam, exists, func, or_, select, text, update
 from sqlalchemy.orm import defer
 
-from shared.database.models import Appointment, User
+from shared.database.models.appointments import Appointment, intersects
+from shared.database.models.users import User
 from shared.database.repositories.base import Keyset, Repository, page
 from shared.domain.appointment_status import AppointmentStatus
 from shared.domain.overlap_status import Exclusion
@@ -198,15 +199,6 @@ class AppointmentRepository(Repository):
 
 def _recorded(row: dict[str, Any]) -> dict[str, Any]:
     return {column: row.get(column) for column in RECORD_COLUMNS}
-
-
-def intersects(start: Any, end: Any) -> Iterator[ColumnElement[bool]]:
-    """What lies in ``[start, end)`` (instants, or parameters for them), wholly or in part."""
-    yield Appointment.start_at < end
-    yield or_(
-        Appointment.end_at > start,
-        and_(Appointment.start_at == Appointment.end_at, Appointment.start_at >= start),
-    )
 
 
 def _conditions(wanted: AppointmentFilter) -> Iterator[ColumnElement[bool]]:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, func, or_, select, text, update
 
-from shared.database.models import ArchiveConfiguration
+from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.repositories.base import Keyset, Repository, page
 from shared.domain.calendar_permission import ReferenceFacts
 from shared.domain.window import local_day_start

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, case, func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.models import ArchiveRun
+from shared.database.models.runs import ArchiveRun
 from shared.domain.archive_run import RunKind, RunMode, RunState
 from shared.domain.run_progress import PLANNING_BEGINS, WRITING_BEGINS, WRITING_ENDS, RunStep
 

@@ -9,7 +9,7 @@ from uuid import UUID
 import orjson
 from sqlalchemy import ColumnElement, select
 
-from shared.database.models import AuditEntry
+from shared.database.models.audit import AuditEntry
 from shared.database.prepared_writes import PreparedWrite
 from shared.database.repositories.base import Keyset, Repository, page
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import func, insert, select, text
 
-from shared.database.models import AuditEntry, AuditSeal
+from shared.database.models.audit import AuditEntry, AuditSeal
 from shared.database.repositories.base import Keyset, Repository
 from shared.domain.audit_chain import SEALED_FIELDS, Link
 

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from shared.database.models import Backfill
+from shared.database.models.verifications import Backfill
 from shared.database.repositories.base import Repository
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.constraint_errors import constraint_error
-from shared.database.models import Base
+from shared.database.models.base import Base
 
 #: Where a page ended: sort instant and id of its last row.
 type Keyset = tuple[datetime, UUID]

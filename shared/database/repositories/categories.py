@@ -6,7 +6,8 @@ from uuid import UUID
 
 from sqlalchemy import delete, select
 
-from shared.database.models import CategoryRuleRow, LocalCategory, User
+from shared.database.models.categories import CategoryRuleRow, LocalCategory
+from shared.database.models.users import User
 from shared.database.repositories.base import Keyset, Repository, page
 
 

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import CursorResult, delete, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.database.models import IdempotencyKey
+from shared.database.models.idempotency import IdempotencyKey
 from shared.database.repositories.base import Repository
 
 _WAIT_AT_MOST = text("SELECT set_config('lock_timeout', :milliseconds, true)")

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import func, select
 
-from shared.database.models import Invitation
+from shared.database.models.system import Invitation
 from shared.database.repositories.base import Keyset, Repository, page
 from shared.domain.first_sign_in import InvitationState
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import select, text, update
 
-from shared.database.models import ArchiveConfiguration, Job
+from shared.database.models.configurations import ArchiveConfiguration, Job
 from shared.database.repositories.base import Repository
 from shared.domain.job import JobKind
 

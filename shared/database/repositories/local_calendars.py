@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, delete, func, select
 
-from shared.database.models import LocalCalendar, LocalEvent
+from shared.database.models.local_calendars import LocalCalendar, LocalEvent
 from shared.database.repositories.base import Repository
 
 

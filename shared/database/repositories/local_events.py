@@ -8,7 +8,7 @@ from uuid import UUID
 import orjson
 from sqlalchemy import ColumnElement, and_, delete, or_, select, text
 
-from shared.database.models import LocalCalendar, LocalEvent
+from shared.database.models.local_calendars import LocalCalendar, LocalEvent
 from shared.database.repositories.base import Keyset, Repository, page
 
 #: What an event says; the names of its columns.

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import orjson
 from sqlalchemy import ColumnElement, and_, func, or_, select, text, update
 
-from shared.database.models import Notification
+from shared.database.models.notifications import Notification
 from shared.database.repositories.base import Keyset, Repository, page
 from shared.domain.notification import Audience, Notice, NotificationClass, Recipient
 

@@ -9,7 +9,7 @@ from uuid import UUID
 import orjson
 from sqlalchemy import select, text, update
 
-from shared.database.models import OverlapGroup, OverlapMember
+from shared.database.models.overlaps import OverlapGroup, OverlapMember
 from shared.database.repositories.base import Keyset, Repository, page
 from shared.domain.overlap_status import OverlapStatus
 

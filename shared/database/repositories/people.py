@@ -6,18 +6,14 @@ from uuid import UUID
 
 from sqlalchemy import func, or_, select, update
 
-from shared.database.models import (
-    ArchiveConfiguration,
-    ArchivedEvent,
-    ArchiveRun,
-    Job,
-    OverlapGroup,
-    PeriodLock,
-    User,
-    UserErasure,
-    UserExport,
-    Verification,
-)
+from shared.database.models.archived_events import ArchivedEvent
+from shared.database.models.configurations import ArchiveConfiguration, Job
+from shared.database.models.overlaps import OverlapGroup
+from shared.database.models.people import UserErasure, UserExport
+from shared.database.models.period_locks import PeriodLock
+from shared.database.models.runs import ArchiveRun
+from shared.database.models.users import User
+from shared.database.models.verifications import Verification
 from shared.database.repositories.base import Repository
 from shared.domain.archive_run import RunState
 from shared.domain.overlap_status import OverlapStatus

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import select, text, update
 from sqlalchemy.dialects.postgresql import Range
 
-from shared.database.models import PeriodLock
+from shared.database.models.period_locks import PeriodLock
 from shared.database.repositories.base import Keyset, Repository, page
 from shared.domain.locked_periods import EVERY_CUSTOMER, LockedPeriod
 

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.models import Base
+from shared.database.models.metadata import METADATA
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Holding:
         return str(self.table.name)
 
 
-_T: Final = Base.metadata.tables
+_T: Final = METADATA.tables
 
 
 def _register() -> dict[str, Holding]:
@@ -113,7 +113,7 @@ def holdings(metadata: MetaData | None = None) -> tuple[Holding, ...]:
 
     Raises LookupError naming the tables of which nobody says whose they are.
     """
-    return _holdings(metadata or Base.metadata)
+    return _holdings(metadata or METADATA)
 
 
 @cache

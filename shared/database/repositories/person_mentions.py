@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import TextClause, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.models import User
+from shared.database.models.users import User
 from shared.database.repositories.person_data import Person
 
 #: Stands in the place of an organizer or attendee who was erased.

@@ -5,7 +5,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.database.models import SystemSetting
+from shared.database.models.system import SystemSetting
 from shared.database.repositories.base import Repository
 
 

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from sqlalchemy import func, or_, select
 
-from shared.database.models import ArchiveRun, Job
+from shared.database.models.configurations import Job
+from shared.database.models.runs import ArchiveRun
 from shared.database.repositories.base import Repository
 from shared.domain.archive_run import RunState
 

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from shared.database.models import Tenant
+from shared.database.models.system import Tenant
 from shared.database.repositories.base import Keyset, Repository, page
 
 

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from sqlalchemy import bindparam, func, select
 
-from shared.database.models import User
+from shared.database.models.users import User
 from shared.database.repositories.base import Keyset, Repository, page
 
 # Every request asks who calls: the statement is built once.

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import orjson
 from sqlalchemy import RowMapping, select, text
 
-from shared.database.models import VerificationFinding
+from shared.database.models.verifications import VerificationFinding
 from shared.database.repositories.base import Keyset, Repository, page
 from shared.domain.archived_event import ArchivedEventState
 from shared.domain.recorded_copy import RecordedCopy

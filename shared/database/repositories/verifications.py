@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.database.models import Verification
+from shared.database.models.verifications import Verification
 from shared.database.repositories.base import Keyset, Repository, page
 from shared.domain.verification import VerificationState
 

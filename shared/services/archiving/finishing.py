@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.models import ArchiveRun
+from shared.database.models.runs import ArchiveRun
 from shared.database.repositories.archive_operations import ArchiveOperationRepository
 from shared.database.repositories.archive_runs import ArchiveRunRepository
 from shared.database.repositories.notifications import NotificationRepository

@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.models import Appointment, ArchiveConfiguration
+from shared.database.models.appointments import Appointment
+from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.repositories.appointments import AppointmentRepository
 from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
 from shared.database.repositories.archive_operations import ArchiveOperationRepository

@@ -10,7 +10,9 @@ from uuid import UUID, uuid4
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import telemetry
-from shared.database.models import ArchiveConfiguration, ArchiveRun, User
+from shared.database.models.configurations import ArchiveConfiguration
+from shared.database.models.runs import ArchiveRun
+from shared.database.models.users import User
 from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
 from shared.database.repositories.archived_events import ArchivedEventRepository, MapRow
 from shared.domain.archive_plan import Action, Decision, KnownEvent, OverlapGroup, PlanFindings, Planner

@@ -7,7 +7,8 @@ from uuid import UUID, uuid4
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import telemetry
-from shared.database.models import ArchiveConfiguration, ArchiveRun
+from shared.database.models.configurations import ArchiveConfiguration
+from shared.database.models.runs import ArchiveRun
 from shared.database.repositories.archive_runs import ArchiveRunRepository
 from shared.domain.archive_run import RunKind, RunMode, RunState
 from shared.domain.window import Window

@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import telemetry
-from shared.database.models import ArchiveConfiguration, ArchiveRun, Job
+from shared.database.models.configurations import ArchiveConfiguration, Job
+from shared.database.models.runs import ArchiveRun
 from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
 from shared.database.repositories.archive_operations import ArchiveOperationRepository
 from shared.database.repositories.archive_runs import ArchiveRunRepository

@@ -14,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.clock import Clock
 from shared.database.engine import Database
-from shared.database.models import LocalCategory, User
+from shared.database.models.categories import LocalCategory
+from shared.database.models.users import User
 from shared.database.repositories.categories import LocalCategoryRepository, touched
 from shared.database.repositories.category_facts import CategoryFactsRepository
 from shared.domain.caller import Caller

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.clock import Clock
 from shared.database.engine import Database
-from shared.database.models import CategoryRuleRow
+from shared.database.models.categories import CategoryRuleRow
 from shared.database.repositories.categories import CategoryRuleRepository, touched
 from shared.domain.caller import Caller
 from shared.domain.category_suggestions import trait_key

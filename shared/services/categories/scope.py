@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.models import User
+from shared.database.models.users import User
 from shared.database.repositories.category_facts import CategoryFactsRepository, ConfigurationRange, View
 from shared.domain.caller import Caller
 from shared.domain.window import local_day_start

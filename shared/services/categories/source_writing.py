@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import orjson
 
 from shared.database.engine import Database
-from shared.database.models import User
+from shared.database.models.users import User
 from shared.database.repositories.category_facts import CategorisedEvent
 from shared.domain.categories import CategoryState, classify
 from shared.domain.category_suggestions import with_category

@@ -7,7 +7,8 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.engine import Database
-from shared.database.models import CategoryRuleRow, User
+from shared.database.models.categories import CategoryRuleRow
+from shared.database.models.users import User
 from shared.database.repositories.appointments import AppointmentRepository
 from shared.database.repositories.categories import CategoryRuleRepository
 from shared.database.repositories.category_facts import (

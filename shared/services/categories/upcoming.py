@@ -10,7 +10,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from zoneinfo import ZoneInfo
 
 from shared.database.engine import Database
-from shared.database.models import ArchiveConfiguration
+from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
 from shared.database.repositories.archived_events import ArchivedEventRepository
 from shared.database.repositories.category_facts import CategorisedEvent

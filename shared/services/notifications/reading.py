@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.clock import Clock
 from shared.database.engine import Database
-from shared.database.models import Notification
+from shared.database.models.notifications import Notification
 from shared.database.repositories.notifications import Addressee, NotificationRepository
 from shared.domain.caller import Caller
 from shared.domain.expected_version import ExpectedVersion

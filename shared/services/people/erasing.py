@@ -13,7 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared import telemetry
 from shared.clock import Clock
 from shared.database.engine import Database
-from shared.database.models import User, UserErasure
+from shared.database.models.people import UserErasure
+from shared.database.models.users import User
 from shared.database.repositories.people import LeavingRepository, UserErasureRepository
 from shared.database.repositories.person_data import Person, PersonDataRepository, holdings
 from shared.database.repositories.person_mentions import PersonMentionRepository

@@ -14,7 +14,8 @@ import orjson
 from shared import telemetry
 from shared.clock import Clock
 from shared.database.engine import Database
-from shared.database.models import User, UserExport
+from shared.database.models.people import UserExport
+from shared.database.models.users import User
 from shared.database.repositories.people import UserExportRepository
 from shared.database.repositories.person_data import Holding, Person, PersonDataRepository, holdings
 from shared.database.repositories.users import UserRepository

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.clock import Clock
-from shared.database.models import ArchiveRun, User
+from shared.database.models.runs import ArchiveRun
+from shared.database.models.users import User
 from shared.database.repositories.people import LeavingRepository
 from shared.domain.archive_run import RunState
 from shared.domain.outcome import RunReport

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from shared.clock import Clock
 from shared.database.engine import Database
-from shared.database.models import User
+from shared.database.models.users import User
 from shared.database.repositories.people import LeavingRepository
 from shared.database.repositories.users import UserRepository
 from shared.domain.caller import Caller

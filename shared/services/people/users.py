@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.clock import Clock
 from shared.database.engine import Database
-from shared.database.models import User
+from shared.database.models.users import User
 from shared.database.repositories.people import UserErasureRepository
 from shared.database.repositories.users import UserRepository
 from shared.domain.caller import Caller

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.models import ArchiveConfiguration
+from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
 from shared.database.repositories.archive_runs import ArchiveRunRepository
 from shared.database.repositories.jobs import JobRepository

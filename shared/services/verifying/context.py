@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.models import ArchiveConfiguration, Verification
+from shared.database.models.configurations import ArchiveConfiguration
+from shared.database.models.verifications import Verification
 from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
 from shared.database.repositories.verifications import VerificationRepository
 from shared.errors import NotFound

@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.models import ArchiveConfiguration, VerificationFinding
+from shared.database.models.configurations import ArchiveConfiguration
+from shared.database.models.verifications import VerificationFinding
 from shared.database.repositories.appointments import RECORD_COLUMNS, AppointmentRepository
 from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
 from shared.database.repositories.archive_runs import ArchiveRunRepository

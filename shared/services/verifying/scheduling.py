@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import telemetry
-from shared.database.models import ArchiveConfiguration, Job
+from shared.database.models.configurations import ArchiveConfiguration, Job
 from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
 from shared.database.repositories.jobs import JobRepository
 from shared.domain import schedule

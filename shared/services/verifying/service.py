@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import telemetry
-from shared.database.models import ArchiveConfiguration, Verification, VerificationFinding
+from shared.database.models.configurations import ArchiveConfiguration
+from shared.database.models.verifications import Verification, VerificationFinding
 from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
 from shared.database.repositories.archive_runs import ArchiveRunRepository
 from shared.database.repositories.notifications import NotificationRepository

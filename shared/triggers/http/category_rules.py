@@ -9,7 +9,7 @@ from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprin
 from shared.triggers.http.registry import EVERYONE, WRITERS, IfMatch, Ownership
 
 if TYPE_CHECKING:
-    from shared.database.models import CategoryRuleRow
+    from shared.database.models.categories import CategoryRuleRow
 
 blueprint = new_blueprint()
 

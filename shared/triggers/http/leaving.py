@@ -13,7 +13,7 @@ from shared.triggers.people_workflow import start_user_erasure as start_erasing
 from shared.triggers.people_workflow import start_user_export as start_exporting
 
 if TYPE_CHECKING:
-    from shared.database.models import UserErasure
+    from shared.database.models.people import UserErasure
 
 blueprint = new_blueprint()
 

@@ -11,7 +11,7 @@ from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprin
 from shared.triggers.http.registry import ADMINS, GraphAccess, IfMatch, Ownership
 
 if TYPE_CHECKING:
-    from shared.database.models import User
+    from shared.database.models.users import User
 
 blueprint = new_blueprint()
 

@@ -6,7 +6,8 @@ from uuid import UUID
 from sqlalchemy import Select, select
 
 from infra.local import identities
-from shared.database.models import Appointment, User
+from shared.database.models.appointments import Appointment
+from shared.database.models.users import User
 from shared.schemas.appointments import AppointmentResource, AppointmentSummary
 
 START, END = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC)

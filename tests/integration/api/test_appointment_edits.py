@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from shared.database.engine import Database
-from shared.database.models import User
+from shared.database.models.users import User
 from shared.triggers.http import appointments as endpoints
 from tests.integration.api.caller import Caller, Response, problem
 from tests.integration.api.conftest import People

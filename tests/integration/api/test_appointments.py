@@ -8,7 +8,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from shared.database.engine import Database
-from shared.database.models import Appointment, User
+from shared.database.models.appointments import Appointment
+from shared.database.models.users import User
 from shared.schemas.appointments import AppointmentSummary
 from shared.schemas.paging import Page
 from tests.integration.api.caller import Caller, problem

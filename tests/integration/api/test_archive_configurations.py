@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import func, select
 
 from shared.database.engine import Database
-from shared.database.models import ArchiveConfiguration, AuditEntry, Job
+from shared.database.models.audit import AuditEntry
+from shared.database.models.configurations import ArchiveConfiguration, Job
 from tests.integration.api.caller import Caller, Response, problem
 from tests.integration.api.conftest import People, Person
 

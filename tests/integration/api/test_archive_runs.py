@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import func, select
 
 from shared.database.engine import Database
-from shared.database.models import ArchiveConfiguration, ArchiveRun
+from shared.database.models.configurations import ArchiveConfiguration
+from shared.database.models.runs import ArchiveRun
 from shared.triggers.http import archive_runs
 from tests.integration.api.caller import Caller, problem
 from tests.integration.api.conftest import People, Person

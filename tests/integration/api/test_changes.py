@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from shared.database.engine import Database
-from shared.database.models import AuditEntry
+from shared.database.models.audit import AuditEntry
 from tests.integration.api.caller import Caller, Response, problem
 from tests.integration.api.conftest import People
 from tests.integration.api.test_archive_configurations import PATH, create

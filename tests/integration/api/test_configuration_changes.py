@@ -9,7 +9,9 @@ import pytest
 from sqlalchemy import select, update
 
 from shared.database.engine import Database
-from shared.database.models import ArchiveConfiguration, ArchiveRun, Job, User
+from shared.database.models.configurations import ArchiveConfiguration, Job
+from shared.database.models.runs import ArchiveRun
+from shared.database.models.users import User
 from shared.domain.archive_run import OperationState, RunState
 from shared.triggers.http import archive_runs
 from tests.integration.api.caller import Caller, problem

@@ -10,7 +10,9 @@ from sqlalchemy import select
 
 from infra.local.graph_simulator.loading import Loader
 from shared.database.engine import Database
-from shared.database.models import AuditEntry, Invitation, User
+from shared.database.models.audit import AuditEntry
+from shared.database.models.system import Invitation
+from shared.database.models.users import User
 from tests.integration.api.caller import TENANT, Caller, problem
 from tests.support.factories import Factory
 

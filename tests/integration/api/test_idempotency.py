@@ -9,7 +9,9 @@ import pytest
 from sqlalchemy import delete, func, select, text, update
 
 from shared.database.engine import Database
-from shared.database.models import AuditEntry, IdempotencyKey, User
+from shared.database.models.audit import AuditEntry
+from shared.database.models.idempotency import IdempotencyKey
+from shared.database.models.users import User
 from shared.errors import Conflict, FieldError, GraphUnavailable, ValidationFailed
 from shared.services import idempotency
 from shared.triggers.http import archive_runs

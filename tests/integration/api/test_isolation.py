@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from shared import telemetry
 from shared.database.engine import Database
-from shared.database.models import AuditEntry
+from shared.database.models.audit import AuditEntry
 from tests.integration.api.caller import Caller
 
 CALLERS = 12

@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import select
 
 from shared.database.engine import Database
-from shared.database.models import AuditEntry, User
+from shared.database.models.audit import AuditEntry
+from shared.database.models.users import User
 from shared.domain.notification import Audience, NotificationClass, NotificationState
 from tests.integration.api.caller import Caller, Response, problem
 from tests.integration.api.conftest import People

@@ -8,7 +8,8 @@ from uuid import UUID
 import pytest
 
 from shared.database.engine import Database
-from shared.database.models import OverlapMember, User
+from shared.database.models.overlaps import OverlapMember
+from shared.database.models.users import User
 from shared.domain.archived_event import ArchivedEventState
 from shared.domain.overlap_status import OverlapStatus
 from shared.triggers.http import overlaps as overlap_endpoints

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import update
 
 from shared.database.engine import Database
-from shared.database.models import ArchiveConfiguration
+from shared.database.models.configurations import ArchiveConfiguration
 from shared.triggers.http import archive_configurations
 from tests.integration.api.caller import Caller, problem
 from tests.integration.api.conftest import People, Person

@@ -8,7 +8,9 @@ import pytest
 from sqlalchemy import event
 
 from shared.database.engine import Database
-from shared.database.models import ArchiveConfiguration, ArchiveRun, User
+from shared.database.models.configurations import ArchiveConfiguration
+from shared.database.models.runs import ArchiveRun
+from shared.database.models.users import User
 from shared.domain.notification import Audience
 from shared.triggers.http.registry import OPERATIONS
 from tests.integration.api.caller import Caller

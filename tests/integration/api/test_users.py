@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import select
 
 from shared.database.engine import Database
-from shared.database.models import AuditEntry, User
+from shared.database.models.audit import AuditEntry
+from shared.database.models.users import User
 from tests.integration.api.caller import Caller, problem
 from tests.integration.api.conftest import People
 

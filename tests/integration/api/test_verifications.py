@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from shared.database.engine import Database
-from shared.database.models import ArchiveConfiguration
+from shared.database.models.configurations import ArchiveConfiguration
 from shared.domain.archive_run import RunState
 from shared.triggers.http import verifications
 from tests.integration.api.caller import Caller, problem

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import RowMapping, text, update
 from sqlalchemy import event as sql_event
 
-from shared.database.models import ArchiveRun
+from shared.database.models.runs import ArchiveRun
 from shared.domain.archive_run import RunKind
 from shared.services.audit import AuditWriter
 from shared.services.notifications.reminding import OverlapReminders

@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import select
 
 from shared import telemetry
-from shared.database.models import Appointment, ArchiveConfiguration
+from shared.database.models.appointments import Appointment
+from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.repositories.period_locks import PeriodLockRepository
 from shared.domain.archive_run import RunState
 from shared.domain.expected_version import ANY_VERSION, ExpectedVersion

@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import select, update
 
-from shared.database.models import ArchiveConfiguration, User
+from shared.database.models.configurations import ArchiveConfiguration
+from shared.database.models.users import User
 from shared.domain.archive_run import RunKind
 from shared.domain.window import Window
 from shared.errors import Conflict

@@ -11,7 +11,8 @@ from durabletask.client import OrchestrationStatus
 from sqlalchemy import select, text, update
 
 from shared.application import Application, use_application
-from shared.database.models import ArchiveConfiguration, ArchiveRun, Job
+from shared.database.models.configurations import ArchiveConfiguration, Job
+from shared.database.models.runs import ArchiveRun
 from shared.domain.job import JobKind
 from shared.errors import NotFound
 from shared.triggers import archive_workflow, timers

@@ -15,7 +15,9 @@ from infra.local.graph_simulator import GraphSimulator
 from shared import telemetry
 from shared.clock import SystemClock
 from shared.database.engine import Database
-from shared.database.models import ArchiveConfiguration, ArchiveRun, Job, User
+from shared.database.models.configurations import ArchiveConfiguration, Job
+from shared.database.models.runs import ArchiveRun
+from shared.database.models.users import User
 from shared.domain.archive_copy import ARCHIVE_KEY_PROPERTY
 from shared.domain.archive_run import RunMode
 from shared.domain.caller import Caller, Role

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from shared import telemetry
 from shared.clock import SystemClock
-from shared.database.models import AuditEntry
+from shared.database.models.audit import AuditEntry
 from shared.domain.caller import Caller
 from shared.services import audit_sealing
 from shared.services.audit_sealing import AuditSealer

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from infra.local.graph_simulator.loading import Loader
 from shared.database.engine import Database
-from shared.database.models import AuditEntry
+from shared.database.models.audit import AuditEntry
 from tests.integration.api.caller import Caller, Response, problem
 from tests.integration.api.conftest import People, Person
 from tests.integration.api.test_archive_configurations import wish

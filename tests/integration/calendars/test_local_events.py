@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from shared.database.engine import Database
-from shared.database.models import AuditEntry
+from shared.database.models.audit import AuditEntry
 from tests.integration.api.caller import Caller, Response, problem
 from tests.integration.api.conftest import People
 from tests.integration.calendars.test_api import make

@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import telemetry
 from shared.database.engine import Database
-from shared.database.models import ArchiveConfiguration, LocalCalendar, LocalEvent
+from shared.database.models.configurations import ArchiveConfiguration
+from shared.database.models.local_calendars import LocalCalendar, LocalEvent
 from shared.domain.caller import Caller
 from shared.domain.expected_version import ANY_VERSION
 from shared.domain.local_calendar import local_row

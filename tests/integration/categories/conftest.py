@@ -9,7 +9,8 @@ import pytest
 
 from infra.local.graph_simulator.loading import Loader
 from shared.database.engine import Database
-from shared.database.models import ArchiveConfiguration, User
+from shared.database.models.configurations import ArchiveConfiguration
+from shared.database.models.users import User
 from tests.integration.api.caller import Caller
 from tests.integration.api.conftest import People, api, people, simulator
 from tests.support.factories import START, Factory

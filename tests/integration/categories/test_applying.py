@@ -8,7 +8,10 @@ from uuid import UUID, uuid4
 from sqlalchemy import select
 
 from shared.database.engine import Database
-from shared.database.models import Appointment, AuditEntry, LocalEvent, User
+from shared.database.models.appointments import Appointment
+from shared.database.models.audit import AuditEntry
+from shared.database.models.local_calendars import LocalEvent
+from shared.database.models.users import User
 from shared.domain.local_calendar import local_id
 from tests.integration.api.caller import Caller, Response, problem
 from tests.integration.api.conftest import People

@@ -5,7 +5,8 @@ from datetime import timedelta
 from sqlalchemy import select
 
 from shared import telemetry
-from shared.database.models import Appointment, User
+from shared.database.models.appointments import Appointment
+from shared.database.models.users import User
 from shared.domain.caller import Caller
 from shared.schemas.category_reports import Choice, StatisticsQuery, SuggestionQuery, SuggestionsApply
 from shared.services.audit import AuditWriter

@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from shared.database.engine import Database
-from shared.database.models import ArchiveConfiguration, User
+from shared.database.models.configurations import ArchiveConfiguration
+from shared.database.models.users import User
 from tests.integration.api.caller import Caller, problem
 from tests.integration.api.conftest import People
 from tests.integration.categories.conftest import RANGE, Record

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from shared.database.engine import Database
-from shared.database.models import AuditEntry
+from shared.database.models.audit import AuditEntry
 from tests.integration.api.caller import Caller, problem
 from tests.integration.api.conftest import People
 

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 from shared.database.engine import Database
-from shared.database.models import User
+from shared.database.models.users import User
 from tests.integration.api.caller import Caller, problem
 from tests.integration.api.conftest import People
 from tests.integration.categories.conftest import RANGE, Record

@@ -8,7 +8,9 @@ import pytest
 from sqlalchemy import select
 
 from shared.database.engine import Database
-from shared.database.models import ArchiveConfiguration, AuditEntry, User
+from shared.database.models.audit import AuditEntry
+from shared.database.models.configurations import ArchiveConfiguration
+from shared.database.models.users import User
 from tests.integration.api.caller import Caller, problem
 from tests.integration.api.conftest import People
 from tests.integration.categories.conftest import RANGE, Record

@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.models import Appointment, ArchiveConfiguration
+from shared.database.models.appointments import Appointment
+from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.repositories.appointments import RECORD_COLUMNS, AppointmentFilter, AppointmentRepository
 from tests.support.factories import START, Factory, record
 

@@ -11,7 +11,9 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.engine import Database
-from shared.database.models import ArchiveConfiguration, ArchivedEvent, ArchiveOperation, ArchiveRun
+from shared.database.models.archived_events import ArchivedEvent
+from shared.database.models.configurations import ArchiveConfiguration
+from shared.database.models.runs import ArchiveOperation, ArchiveRun
 from shared.database.repositories.archive_operations import ArchiveOperationRepository, ClaimedOperation
 from shared.domain.archive_run import OperationAction, OperationState, RunState
 from tests.support.factories import START, Factory

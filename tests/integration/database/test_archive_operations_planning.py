@@ -9,7 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.constraint_errors import AlreadyExists
 from shared.database.engine import Database
-from shared.database.models import ArchiveConfiguration, ArchivedEvent, ArchiveOperation, ArchiveRun
+from shared.database.models.archived_events import ArchivedEvent
+from shared.database.models.configurations import ArchiveConfiguration
+from shared.database.models.runs import ArchiveOperation, ArchiveRun
 from shared.database.repositories.archive_operations import ArchiveOperationRepository
 from tests.support.factories import START, Factory, record
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.models import ArchiveConfiguration
+from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.repositories.archived_events import ArchivedEventRepository, MapRow
 from shared.domain.archived_event import ArchivedEventState
 from tests.support.factories import START, Factory

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.constraint_errors import AlreadyExists
-from shared.database.models import Backfill
+from shared.database.models.verifications import Backfill
 from shared.database.repositories.backfills import BackfillRepository
 from shared.database.repositories.jobs import JobRepository
 from shared.domain.job import JobKind

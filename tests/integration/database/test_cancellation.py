@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import func, select, text
 
 from shared.database.engine import Database
-from shared.database.models import User
+from shared.database.models.users import User
 from shared.settings import Settings
 from tests.support.catalog import busy_connections
 from tests.support.factories import Factory

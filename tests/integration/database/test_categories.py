@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.constraint_errors import AlreadyExists
-from shared.database.models import CategoryRuleRow, LocalCategory
+from shared.database.models.categories import CategoryRuleRow, LocalCategory
 from shared.database.repositories.categories import (
     CategoryRuleRepository,
     LocalCategoryRepository,

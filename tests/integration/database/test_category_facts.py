@@ -5,7 +5,9 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.models import Appointment, ArchiveConfiguration, User
+from shared.database.models.appointments import Appointment
+from shared.database.models.configurations import ArchiveConfiguration
+from shared.database.models.users import User
 from shared.database.repositories.category_facts import (
     CategoryFactsRepository,
     ConfigurationRange,

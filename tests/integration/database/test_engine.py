@@ -9,7 +9,8 @@ from sqlalchemy import func, select, text
 from shared.database import connection_url
 from shared.database.constraint_errors import AlreadyExists
 from shared.database.engine import Database, PrivilegedDatabaseRoleError
-from shared.database.models import ArchiveRun, User
+from shared.database.models.runs import ArchiveRun
+from shared.database.models.users import User
 from shared.errors import Conflict, Unavailable
 from shared.settings import Settings
 from tests.support.factories import Factory

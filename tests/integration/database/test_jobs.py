@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.constraint_errors import AlreadyExists
 from shared.database.engine import Database
-from shared.database.models import Job
+from shared.database.models.configurations import Job
 from shared.database.repositories.jobs import JobRepository
 from shared.domain.job import JobKind
 from tests.support.factories import START, TENANT, Factory

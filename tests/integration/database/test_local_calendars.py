@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.constraint_errors import AlreadyExists
-from shared.database.models import LocalCalendar, User
+from shared.database.models.local_calendars import LocalCalendar
+from shared.database.models.users import User
 from shared.database.repositories.local_calendars import LocalCalendarRepository
 from shared.database.repositories.local_events import LocalEventRepository
 from shared.domain.local_calendar import name_key

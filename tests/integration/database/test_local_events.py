@@ -6,7 +6,8 @@ from uuid import uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.models import LocalCalendar, User
+from shared.database.models.local_calendars import LocalCalendar
+from shared.database.models.users import User
 from shared.database.repositories.local_calendars import LocalCalendarRepository
 from shared.database.repositories.local_events import LocalEventRepository
 from tests.integration.database.test_local_calendars import calendar, event_row

@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.models import ArchivedEvent, ArchiveOperation
+from shared.database.models.archived_events import ArchivedEvent
+from shared.database.models.runs import ArchiveOperation
 from shared.database.repositories.lost_copies import LostCopies, LostCopyRepository
 from shared.domain.archived_event import ArchivedEventState
 from tests.support.factories import START, Factory

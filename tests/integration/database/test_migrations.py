@@ -10,13 +10,13 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from shared.database import migrate
 from shared.database.engine import Database
-from shared.database.models import Base
+from shared.database.models.metadata import METADATA
 from shared.settings import Settings
 from tests.support.catalog import schema_of
 from tests.support.postgres import TestDatabase, TestServer, administrator
 from tests.support.settings import make_settings
 
-TABLES = sorted(Base.metadata.tables)
+TABLES = sorted(METADATA.tables)
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ async def test_an_empty_database_becomes_what_the_models_say(
     modelled = await postgres_server.create("modelled")
     engine = create_async_engine(modelled.owner)
     async with engine.begin() as connection:
-        await connection.run_sync(Base.metadata.create_all)
+        await connection.run_sync(METADATA.create_all)
     await engine.dispose()
     expected, found = await schema_of(modelled.admin), await schema_of(empty.admin)
     await postgres_server.drop(modelled.name)

@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.models import Notification, User
+from shared.database.models.notifications import Notification
+from shared.database.models.users import User
 from shared.database.repositories.notifications import Addressee, NotificationRepository
 from shared.domain.notification import (
     Audience,

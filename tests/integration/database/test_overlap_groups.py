@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.models import OverlapGroup
+from shared.database.models.overlaps import OverlapGroup
 from shared.database.repositories.overlap_groups import OverlapDecision, OverlapGroupRepository
 from shared.domain.overlap_status import OverlapStatus
 from tests.support.factories import START, Factory

@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.models import ArchivedEvent, OverlapGroup, OverlapMember
+from shared.database.models.archived_events import ArchivedEvent
+from shared.database.models.overlaps import OverlapGroup, OverlapMember
 from shared.database.repositories.overlap_members import OverlapMemberRepository, Waits
 from shared.domain.archived_event import ArchivedEventState
 from shared.domain.overlap_status import OverlapStatus

@@ -4,7 +4,7 @@ import uuid
 from datetime import timedelta
 
 from shared.database.engine import Database
-from shared.database.models import User
+from shared.database.models.users import User
 from shared.database.repositories.appointments import AppointmentFilter, AppointmentRepository
 from shared.database.repositories.own_appointments import OwnAppointments
 from shared.domain.caller import Caller

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.constraint_errors import AlreadyExists
-from shared.database.models import UserErasure, UserExport
+from shared.database.models.people import UserErasure, UserExport
 from shared.database.repositories.people import (
     LeavingRepository,
     UserErasureRepository,

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.constraint_errors import AlreadyExists
-from shared.database.models import User
+from shared.database.models.users import User
 from shared.database.repositories.period_locks import PeriodLockRepository
 from shared.domain.locked_periods import EVERY_CUSTOMER, LockedPeriod
 from tests.support.factories import START, Factory, record

@@ -3,7 +3,9 @@
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.models import Appointment, OverlapGroup, User
+from shared.database.models.appointments import Appointment
+from shared.database.models.overlaps import OverlapGroup
+from shared.database.models.users import User
 from shared.database.repositories.person_data import Holding, Person, PersonDataRepository, holdings
 from tests.support.factories import Factory
 

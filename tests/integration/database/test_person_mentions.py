@@ -4,7 +4,7 @@ from uuid import uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.models import IdempotencyKey
+from shared.database.models.idempotency import IdempotencyKey
 from shared.database.repositories.person_data import Person
 from shared.database.repositories.person_mentions import PersonMentionRepository
 from tests.support.factories import TENANT, Factory, record

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.constraint_errors import AlreadyExists
-from shared.database.models import Tenant
+from shared.database.models.system import Tenant
 from shared.database.repositories.tenants import TenantRepository
 from tests.support.factories import Factory
 

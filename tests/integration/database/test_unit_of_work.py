@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import event, func, select
 
 from shared.database.engine import Database
-from shared.database.models import User
+from shared.database.models.users import User
 from shared.database.repositories.users import UserRepository
 from shared.database.unit_of_work import UnitOfWork
 from shared.errors import Conflict, Unavailable

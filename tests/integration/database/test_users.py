@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.constraint_errors import AlreadyExists
-from shared.database.models import User
+from shared.database.models.users import User
 from shared.database.repositories.users import UserRepository
 from tests.support.factories import START, TENANT, Factory
 

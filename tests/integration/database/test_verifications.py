@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.models import Verification
+from shared.database.models.verifications import Verification
 from shared.database.repositories.verifications import VerificationRepository
 from shared.domain.verification import VerificationState
 from tests.support.factories import START, TENANT, Factory

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.models import ArchiveConfiguration, ArchivedEvent, ArchiveOperation, ArchiveRun
+from shared.database.models.archived_events import ArchivedEvent
+from shared.database.models.configurations import ArchiveConfiguration
+from shared.database.models.runs import ArchiveOperation, ArchiveRun
 from shared.database.repositories.appointments import RECORD_COLUMNS, AppointmentFilter, AppointmentRepository
 from shared.database.repositories.archived_events import ArchivedEventRepository, MapRow
 from shared.database.repositories.write_results import WriteResultRepository

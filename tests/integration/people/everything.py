@@ -23,7 +23,8 @@ from sqlalchemy.dialects.postgresql import DATERANGE, JSONB, Range
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 
 from shared.database.engine import Database
-from shared.database.models import Base, User
+from shared.database.models.base import Base
+from shared.database.models.users import User
 from shared.database.repositories.person_data import NOBODYS, holdings
 
 SECRET = "Lovelace's secret"

@@ -9,7 +9,8 @@ from sqlalchemy import select
 from infra.local.graph_simulator.groups import Groups
 from infra.local.graph_simulator.loading import Loader
 from shared.database.engine import Database
-from shared.database.models import AuditEntry, User
+from shared.database.models.audit import AuditEntry
+from shared.database.models.users import User
 from tests.integration.api.caller import Caller, problem
 from tests.integration.api.conftest import People
 

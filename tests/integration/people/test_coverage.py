@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import Column, ForeignKey, MetaData, Table, Text
 
-from shared.database.models import Base
+from shared.database.models.base import Base
 from shared.database.repositories.person_data import holdings
 from tests.integration.people import everything
 

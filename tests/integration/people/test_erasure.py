@@ -11,15 +11,13 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import Range
 
 from shared.database.engine import Database
-from shared.database.models import (
-    Appointment,
-    ArchiveConfiguration,
-    ArchiveRun,
-    AuditEntry,
-    PeriodLock,
-    User,
-    UserErasure,
-)
+from shared.database.models.appointments import Appointment
+from shared.database.models.audit import AuditEntry
+from shared.database.models.configurations import ArchiveConfiguration
+from shared.database.models.people import UserErasure
+from shared.database.models.period_locks import PeriodLock
+from shared.database.models.runs import ArchiveRun
+from shared.database.models.users import User
 from shared.database.repositories.person_data import holdings
 from shared.domain.archive_run import RunState
 from shared.domain.people import ErasureStep

@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import select
 
 from shared.database.engine import Database
-from shared.database.models import User, UserExport
+from shared.database.models.people import UserExport
+from shared.database.models.users import User
 from shared.database.repositories.person_data import holdings
 from shared.services.people import exporting
 from shared.services.people.export_files import file_name

@@ -2,7 +2,7 @@
 
 from sqlalchemy import select
 
-from shared.database.models import AuditEntry
+from shared.database.models.audit import AuditEntry
 from tests.integration.archiving.conftest import world
 from tests.integration.archiving.test_runs import week
 from tests.integration.archiving.world import ADDRESS, World

@@ -6,7 +6,10 @@ from uuid import UUID
 import pytest
 
 from shared.database.engine import Database
-from shared.database.models import ArchiveConfiguration, ArchiveRun, Job, OverlapGroup, User
+from shared.database.models.configurations import ArchiveConfiguration, Job
+from shared.database.models.overlaps import OverlapGroup
+from shared.database.models.runs import ArchiveRun
+from shared.database.models.users import User
 from shared.domain.archive_run import RunKind, RunState
 from shared.domain.overlap_status import OverlapStatus
 from tests.integration.api.caller import Caller, problem

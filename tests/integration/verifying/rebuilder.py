@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from shared import telemetry
-from shared.database.models import ArchiveConfiguration
+from shared.database.models.configurations import ArchiveConfiguration
 from shared.domain.archive_run import RunMode
 from shared.domain.expected_version import ANY_VERSION
 from shared.errors import Conflict

@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import select, text, update
 
 from shared import telemetry
-from shared.database.models import ArchiveConfiguration, ArchiveRun, Job
+from shared.database.models.configurations import ArchiveConfiguration, Job
+from shared.database.models.runs import ArchiveRun
 from shared.domain.window import local_day_start
 from shared.errors import Conflict, NotFound, ValidationFailed
 from shared.services.backfilling import BackfillView

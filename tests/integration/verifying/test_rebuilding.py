@@ -9,15 +9,11 @@ from sqlalchemy import delete, select, text, update
 from sqlalchemy.dialects.postgresql import Range
 
 from shared import telemetry
-from shared.database.models import (
-    ArchiveConfiguration,
-    ArchivedEvent,
-    Job,
-    LocalCalendar,
-    LocalEvent,
-    PeriodLock,
-    User,
-)
+from shared.database.models.archived_events import ArchivedEvent
+from shared.database.models.configurations import ArchiveConfiguration, Job
+from shared.database.models.local_calendars import LocalCalendar, LocalEvent
+from shared.database.models.period_locks import PeriodLock
+from shared.database.models.users import User
 from shared.domain.archive_copy import ARCHIVE_KEY_PROPERTY, ARCHIVE_REVISION_PROPERTY
 from shared.domain.calendar_reference import parse
 from shared.domain.expected_version import ANY_VERSION

@@ -8,14 +8,12 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import Range
 
 from shared import telemetry
-from shared.database.models import (
-    Appointment,
-    ArchiveConfiguration,
-    ArchivedEvent,
-    LocalEvent,
-    PeriodLock,
-    VerificationItem,
-)
+from shared.database.models.appointments import Appointment
+from shared.database.models.archived_events import ArchivedEvent
+from shared.database.models.configurations import ArchiveConfiguration
+from shared.database.models.local_calendars import LocalEvent
+from shared.database.models.period_locks import PeriodLock
+from shared.database.models.verifications import VerificationItem
 from shared.domain.archive_copy import ARCHIVE_KEY_PROPERTY
 from shared.errors import Conflict, ValidationFailed
 from shared.services.verifying import comparing

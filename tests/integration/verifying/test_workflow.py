@@ -9,7 +9,8 @@ from durabletask.client import OrchestrationStatus
 from durabletask.task import TaskFailedError
 from sqlalchemy import select, text, update
 
-from shared.database.models import Job, Verification
+from shared.database.models.configurations import Job
+from shared.database.models.verifications import Verification
 from shared.triggers import timers, verification_workflow
 from shared.triggers.verification_workflow import IDLE_ROUNDS, ROUNDS_PER_GENERATION, instance_id
 from tests.integration.archiving.durable import START, Context, RecordingClient, function_of

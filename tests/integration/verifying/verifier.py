@@ -7,7 +7,8 @@ from uuid import UUID
 
 from shared import telemetry
 from shared.application import Application
-from shared.database.models import ArchiveRun, Verification, VerificationFinding
+from shared.database.models.runs import ArchiveRun
+from shared.database.models.verifications import Verification, VerificationFinding
 from shared.services.verifying.service import CompareProgress
 from shared.triggers import archive_workflow
 from tests.integration.archiving.durable import RecordingClient, function_of

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from shared.database.models import Appointment
+from shared.database.models.appointments import Appointment
 from shared.domain.archive_copy import (
     ARCHIVE_KEY_PROPERTY,
     ARCHIVE_REVISION_PROPERTY,

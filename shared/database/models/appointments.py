@@ -1,0 +1,80 @@
+"""The record of what was archived."""
+
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, Integer, and_, func, or_, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.database.models.base import Base, one_of
+from shared.domain.overlap_status import Exclusion
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Appointment(Base):
+    """Our own record of an archived event, with organizer and attendees, which the copy omits (2.6).
+
+    Times are those after ``modifications``; ``source_sensitivity`` and ``source_show_as`` are what they
+    were before automation (domain.md 6.2). ``excluded`` says why it does not count as time; ``unresolved``
+    came into the archive because its overlap expired (5.8).
+    """
+
+    __tablename__ = "appointments"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    configuration_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("archive_configurations.id"), index=True)
+    archived_event_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("archived_events.id"), unique=True)
+    subject: Mapped[str]
+    body: Mapped[str]
+    body_type: Mapped[str]
+    start_at: Mapped[datetime]
+    end_at: Mapped[datetime]
+    start_zone: Mapped[str]
+    end_zone: Mapped[str]
+    is_all_day: Mapped[bool]
+    location: Mapped[str]
+    categories: Mapped[list[str]]
+    show_as: Mapped[str]
+    importance: Mapped[str]
+    sensitivity: Mapped[str]
+    is_cancelled: Mapped[bool]
+    is_declined: Mapped[bool]
+    organizer: Mapped[dict[str, Any] | None]
+    attendees: Mapped[list[Any]]
+    attachment_count: Mapped[int] = mapped_column(Integer)
+    ical_uid: Mapped[str]
+    source_deleted_at: Mapped[datetime | None]
+    modifications: Mapped[list[Any]] = mapped_column(default=list, server_default=text("'[]'"))
+    source_sensitivity: Mapped[str | None]
+    source_show_as: Mapped[str | None]
+    excluded: Mapped[str | None]
+    unresolved: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    revision: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    __table_args__ = (
+        Index("ix_appointments_owner_id_start_at_id", "owner_id", "start_at", "id"),
+        CheckConstraint("start_at <= end_at", name="interval"),
+        CheckConstraint("attachment_count >= 0", name="attachment_count"),
+        CheckConstraint(one_of("excluded", Exclusion), name="excluded"),
+    )
+
+    @property
+    def version(self) -> int:
+        """What a change is meant for."""
+        return appointment_version(self.updated_at)
+
+
+def appointment_version(updated_at: datetime) -> int:
+    """The version of an appointment last changed then: that microsecond."""
+    return (updated_at - _EPOCH) // timedelta(microseconds=1)
+
+
+def intersects(start: Any, end: Any) -> Iterator[ColumnElement[bool]]:
+    """What lies in ``[start, end)`` (instants, or parameters for them), wholly or in part."""
+    columns = Appointment.__table__.c
+    yield columns.start_at < end
+    yield or_(columns.end_at > start, and_(columns.start_at == columns.end_at, columns.start_at >= start))
