@@ -12,11 +12,15 @@ from tests.support.settings import make_settings
 SLOW = (
     *("integration/functions_host", "integration/graph_simulator", "integration/local", "security"),
     *("simulation", "integration/archiving/test_faults.py", "integration/archiving/test_host_killed.py"),
-    *("integration/verifying", "integration/people/test_erasure.py", "integration/people/test_exports.py"),
+    *("integration/verifying", "integration/people", "integration/storage", "integration/audit"),
     *("integration/calendars/test_archiving.py", "integration/archiving/test_regressions.py"),
     *("integration/archiving/test_replace.py", "integration/archiving/test_overlaps.py"),
     *("integration/archiving/test_workflow.py", "integration/archiving/test_policies.py"),
-    "integration/api/test_statements.py",
+    *("integration/archiving/test_notifications.py", "integration/archiving/test_modifications.py"),
+    *("integration/archiving/test_permitted_calendars.py", "integration/archiving/test_locked_periods.py"),
+    *("integration/archiving/test_owner_edits.py", "integration/archiving/test_progress.py"),
+    *("integration/api/test_statements.py", "integration/api/test_docs.py"),
+    *("integration/database/test_migrations.py", "integration/database/test_reading.py"),
     *("unit/domain/test_archive_plan_properties.py", "unit/domain/test_plan_stage_properties.py"),
 )
 

@@ -14,8 +14,6 @@ from shared.errors import Conflict
 from tests.integration.archiving.world import ADDRESS, DAY, World, event
 from tests.integration.verifying.verifier import Verifier
 
-WEEK_END = DAY + timedelta(days=7)
-
 
 def meetings(count: int) -> list[dict[str, Any]]:
     return [event(f"Meeting {n}", DAY + timedelta(hours=n), 30) for n in range(count)]

@@ -20,7 +20,6 @@ from shared.domain.expected_version import ANY_VERSION
 from shared.domain.local_calendar import local_row
 from tests.integration.archiving.world import ADDRESS, DAY, World, event, property_of
 from tests.integration.verifying.rebuilder import (
-    WEEK_END,
     configuration,
     drop_calendar,
     meetings,
@@ -29,7 +28,7 @@ from tests.integration.verifying.rebuilder import (
     rebuild,
     refusal,
 )
-from tests.integration.verifying.verifier import Verifier
+from tests.integration.verifying.verifier import WEEK_END, Verifier
 
 
 def content(copy: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from shared.services.rebuilding import requests, runs
 from tests.integration.archiving.test_faults import OUTER
 from tests.integration.archiving.world import DAY, World, event
 from tests.integration.verifying.rebuilder import (
-    WEEK_END,
     ask,
     drop_calendar,
     meetings,
@@ -21,7 +20,7 @@ from tests.integration.verifying.rebuilder import (
     rebuild,
     refusal,
 )
-from tests.integration.verifying.verifier import Verifier, activity
+from tests.integration.verifying.verifier import WEEK_END, Verifier, activity
 
 LOST = {"match": OUTER, "kind": "lost_answer", "times": None}
 

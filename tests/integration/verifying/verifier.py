@@ -1,7 +1,7 @@
 """What the orchestrations do, without the host."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +12,15 @@ from shared.database.models.verifications import Verification, VerificationFindi
 from shared.services.verifying.service import CompareProgress
 from shared.triggers import archive_workflow
 from tests.integration.archiving.durable import RecordingClient, function_of
-from tests.integration.archiving.world import World
+from tests.integration.archiving.world import DAY, World, event
+
+#: Meetings of these tests lie in the week that begins with ``DAY``.
+WEEK_END = DAY + timedelta(days=7)
+
+
+def meetings(count: int) -> list[dict[str, Any]]:
+    """So many, one every ten hours."""
+    return [event(f"Meeting {n}", DAY + timedelta(hours=10 * n)) for n in range(count)]
 
 
 @dataclass
