@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from infra.local.graph_simulator import ids
 from infra.local.graph_simulator.model import Stamp
-from shared.database.models.base import Base
+from shared.database.models.metadata import METADATA
 from shared.settings import Settings
 from tests.simulation.backends import Backends
 from tests.simulation.host import EPOCH
@@ -23,7 +23,7 @@ from tests.simulation.world import World
 def run_seed(seed: int, settings: Settings, prober: Prober, backends: Backends) -> Verdict:
     """Simulate one world on an empty database."""
     verdict = Verdict(seed)
-    prober.empty([table.name for table in Base.metadata.sorted_tables])
+    prober.empty([table.name for table in METADATA.sorted_tables])
     wire = PostgresWire(prober, backends)
     loop = VirtualLoop(wire)
     try:

@@ -23,7 +23,7 @@ from sqlalchemy.dialects.postgresql import DATERANGE, JSONB, Range
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 
 from shared.database.engine import Database
-from shared.database.models.base import Base
+from shared.database.models.metadata import METADATA
 from shared.database.models.users import User
 from shared.database.repositories.person_data import NOBODYS, holdings
 
@@ -50,7 +50,7 @@ async def fill(database: Database, user: User) -> dict[str, int]:
     made: dict[str, dict[str, Any]] = {"users": {"id": user.id}}
     covered = {holding.name for holding in holdings()} - {"users", "audit_entries", "user_erasures"}
     async with database.session() as session:
-        for table in Base.metadata.sorted_tables:
+        for table in METADATA.sorted_tables:
             if table.name in covered:
                 row = _row(table, user, made)
                 await session.execute(insert(table).values(row))
@@ -132,7 +132,7 @@ async def dump(database: Database) -> str:
     """Every row of every table as text, as a logical dump holds it."""
     parts = []
     async with database.session() as session:
-        for table in Base.metadata.sorted_tables:
+        for table in METADATA.sorted_tables:
             rows = await session.execute(text(f'SELECT t::text FROM "{table.name}" AS t'))  # noqa: S608
             parts += [f"{table.name}: {row}" for row in rows.scalars()]
             binary = [column.name for column in table.columns if isinstance(column.type, LargeBinary)]
@@ -148,4 +148,4 @@ async def dump(database: Database) -> str:
 def unknown_tables() -> set[str]:
     """Tables of which neither the rules nor the register say whose they are."""
     known = {holding.name for holding in holdings()} | set(NOBODYS)
-    return set(Base.metadata.tables) - known
+    return set(METADATA.tables) - known

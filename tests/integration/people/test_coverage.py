@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import Column, ForeignKey, MetaData, Table, Text
 
-from shared.database.models.base import Base
+from shared.database.models.metadata import METADATA
 from shared.database.repositories.person_data import holdings
 from tests.integration.people import everything
 
@@ -16,7 +16,7 @@ def test_every_table_says_whose_its_rows_are() -> None:
 
 def test_a_table_of_which_nobody_says_whose_it_is_stops_everything() -> None:
     metadata = MetaData()
-    for table in Base.metadata.sorted_tables:
+    for table in METADATA.sorted_tables:
         table.to_metadata(metadata)
     Table("mysteries", metadata, Column("id", Text, primary_key=True))
     with pytest.raises(LookupError, match="mysteries"):
@@ -33,7 +33,7 @@ def test_children_come_before_those_they_refer_to() -> None:
 
 def test_rows_that_hang_on_a_persons_row_are_his() -> None:
     metadata = MetaData()
-    for table in Base.metadata.sorted_tables:
+    for table in METADATA.sorted_tables:
         table.to_metadata(metadata)
     Table("notes", metadata, Column("appointment_id", ForeignKey("appointments.id"), primary_key=True))
     assert "notes" in [holding.name for holding in holdings(metadata)]
