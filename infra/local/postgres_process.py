@@ -24,7 +24,8 @@ _SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
     "max_connections": "200",
-    "shared_buffers": "64MB",
+    # What the plan of a large window writes stays in memory, as on any server; taken only as it is needed.
+    "shared_buffers": "256MB",
     # The operating system outlives every kill of ours, so nothing is lost by not waiting for the disk;
     # synchronous_commit stays on, since without it committed tables are lost (functions-host.md).
     "fsync": "off",

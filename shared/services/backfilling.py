@@ -279,9 +279,7 @@ class BackfillService:
         configurations = ArchiveConfigurationRepository(session)
         found = await configurations.get(caller.tenant_id, configuration_id, access.writable_owner)
         if found is not None:
-            jobs = JobRepository(session)
-            await jobs.get(found.owner_id, configuration_id, lock=True)
-            await jobs.get(found.owner_id, configuration_id, lock=True, kind=JobKind.BACKFILL)
+            await JobRepository(session).hold(found.owner_id, configuration_id)
             found = await configurations.lock(caller.tenant_id, configuration_id)
         if found is None:
             raise NotFound("there is no such archive configuration")

@@ -17,6 +17,12 @@ _NO_OPEN_MONTH = text("""
 """)
 
 
+# In one order, as all who hold several jobs of a configuration take them.
+_HOLD = text("""
+    SELECT id FROM jobs WHERE owner_id = :owner AND configuration_id = :configuration ORDER BY kind FOR UPDATE
+""")
+
+
 class JobRepository(Repository):
     """The ``jobs`` table: at most one job of each kind for an archive configuration, here the archive job."""
 
@@ -40,6 +46,14 @@ class JobRepository(Repository):
         if lock:
             statement = statement.with_for_update().execution_options(populate_existing=True)
         return await self._one(statement)
+
+    async def hold(self, owner_id: UUID, configuration_id: UUID) -> None:
+        """Keep others from changing any job of the configuration until the transaction ends.
+
+        Whoever changes jobs holds them before the configuration, and before its runs and verifications:
+        the dispatcher enters those with a job in its hands, and waits for one of the same window to end.
+        """
+        await self._session.execute(_HOLD, {"owner": owner_id, "configuration": configuration_id})
 
     async def of_configurations(self, tenant_id: UUID, configuration_ids: Sequence[UUID]) -> dict[UUID, Job]:
         """The jobs of configurations of the tenant, by configuration, in one statement."""

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.database.models.runs import ArchiveRun
 from shared.database.repositories.archive_operations import ArchiveOperationRepository
 from shared.database.repositories.archive_runs import ArchiveRunRepository
+from shared.database.repositories.jobs import JobRepository
 from shared.database.repositories.notifications import NotificationRepository
 from shared.database.repositories.period_locks import PeriodLockRepository
 from shared.domain.archive_run import OperationAction, OperationState, RunKind, RunMode, RunState
@@ -58,6 +59,7 @@ class Finisher:
         """
         async with self._ports.database.session() as session:
             context = await load_context(session, run_id)
+            await JobRepository(session).hold(context.owner_id, context.configuration_id)
             runs = ArchiveRunRepository(session)
             now = self._ports.clock.now()
             run = await runs.get_unscoped(run_id, lock=True)

@@ -46,10 +46,12 @@ async def note_found(
 
     A job that was paused for another reason stays paused.
     """
+    jobs = JobRepository(session)
+    await jobs.hold(owner_id, configuration_id)
     await ArchiveConfigurationRepository(session).set_archive_gone(
         owner_id, configuration_id, calendar_id, None
     )
-    resumed = await JobRepository(session).resume_waiting(owner_id, configuration_id)
+    resumed = await jobs.resume_waiting(owner_id, configuration_id)
     for kind in resumed:
         await ports.audit.record(
             session,

@@ -24,7 +24,6 @@ from shared.domain.archive_run import RunKind, RunMode
 from shared.domain.calendar_reference import CalendarReference, folded_name
 from shared.domain.caller import Caller
 from shared.domain.expected_version import ExpectedVersion
-from shared.domain.job import JobKind
 from shared.domain.local_calendar import local_row
 from shared.domain.window import Window, local_day_start
 from shared.errors import Conflict, GraphRefused, NotFound, RunInProgress
@@ -253,8 +252,7 @@ class RebuildRequests:
         configurations = ArchiveConfigurationRepository(session)
         found = await configurations.get(caller.tenant_id, configuration_id)
         if found is not None:
-            for kind in (JobKind.ARCHIVE, JobKind.BACKFILL):
-                await JobRepository(session).get(found.owner_id, configuration_id, lock=True, kind=kind)
+            await JobRepository(session).hold(found.owner_id, configuration_id)
             found = await configurations.lock(caller.tenant_id, configuration_id)
         if found is None:
             raise NotFound("there is no such archive configuration")

@@ -15,6 +15,7 @@ from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.verifications import Verification, VerificationFinding
 from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
 from shared.database.repositories.archive_runs import ArchiveRunRepository
+from shared.database.repositories.jobs import JobRepository
 from shared.database.repositories.notifications import NotificationRepository
 from shared.database.repositories.verification_findings import VerificationFindingRepository
 from shared.database.repositories.verifications import VerificationRepository
@@ -219,6 +220,10 @@ class VerificationService:
         """
         async with self._ports.database.session() as session:
             verifications = VerificationRepository(session)
+            found = await verifications.get_unscoped(verification_id)
+            if found is None:
+                raise NotFound(f"verification {verification_id} does not exist")
+            await JobRepository(session).hold(found.owner_id, found.configuration_id)
             verification = await verifications.get_unscoped(verification_id, lock=True)
             if verification is None:
                 raise NotFound(f"verification {verification_id} does not exist")

@@ -1,0 +1,31 @@
+"""Jobs are held before the runs that they enter, by whoever enters one and by whoever ends one."""
+
+import asyncio
+
+from sqlalchemy import text
+
+from shared.database.repositories.jobs import JobRepository
+from tests.integration.archiving.world import DAY, World, event
+
+_WAITING = """
+    SELECT count(*) AS n FROM pg_stat_activity
+     WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
+
+
+async def test_the_end_of_a_run_waits_for_its_jobs_with_empty_hands(world: World) -> None:
+    """It held the run and waited for the job, while a backfill begun held the job and waited for the run."""
+    await world.open([event("Meeting", DAY)])
+    await world.add_job()
+    run = await world.request()
+    await world.plan(run.id)
+    await world.apply(run.id)
+    async with world.database.session() as dispatcher:
+        await JobRepository(dispatcher).hold(run.owner_id, run.configuration_id)
+        ending = asyncio.create_task(world.finish(run.id))
+        while not (await world.rows(_WAITING))[0]["n"]:
+            assert not ending.done()
+            await asyncio.sleep(0.01)
+        held = text("SELECT id FROM archive_runs WHERE id = :run FOR UPDATE NOWAIT")
+        assert (await dispatcher.execute(held, {"run": run.id})).scalar_one() == run.id
+    assert (await ending).state == "completed"
