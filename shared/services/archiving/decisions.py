@@ -64,7 +64,7 @@ class DecisionWriter:
         self._keeper = keeper
         self._open_keys = open_keys
         self.counts: Counter[str] = Counter()
-        self.heirs: dict[str, str] = {}
+        self.heirs: dict[str, Decision] = {}
         self.bodiless: dict[str, Decision] = {}
 
     def needing_bodies(self, decisions: Sequence[Decision]) -> set[str]:
@@ -89,7 +89,7 @@ class DecisionWriter:
             self._context.run_id, [d.source_key for d in decisions if d.action not in _WRITES]
         )
         await self._map(session, free, material)
-        self.heirs |= {d.source_key: d.formerly for d in decisions if d.formerly is not None}
+        self.heirs |= {d.source_key: d for d in decisions if d.formerly is not None}
 
     def _free(self, decisions: Sequence[Decision]) -> list[Decision]:
         return [d for d in decisions if d.source_key not in self._open_keys and d.formerly is None]

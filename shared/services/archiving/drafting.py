@@ -1,7 +1,7 @@
 """Operations in the making: the bodies that will be written, as rows (design.md, Plan)."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
@@ -20,7 +20,7 @@ from shared.domain.archive_run import OperationAction, OperationState, RunMode
 from shared.domain.archived_event import ArchivedEventState
 from shared.domain.event_facts import automated
 from shared.domain.modifications import Modification
-from shared.domain.plan_decision import as_decided, own_row
+from shared.domain.plan_decision import as_decided, compare, own_row
 from shared.domain.purpose import LeftOut
 from shared.domain.revision import modified_revision, revision
 from shared.domain.source_event import SourceEvent, archive_key
@@ -168,6 +168,16 @@ class OperationDrafter:
         """Decide for an event whose row changed hands after its first decision."""
         planner = Planner(self._context.window, mode, self._context.policies)
         return planner.decide_single(event, known_event(row))
+
+    def decide_heir(self, decided: Decision, row: MapRow, event: SourceEvent, mode: RunMode) -> Decision:
+        """What was decided among the others, modifications included, against the row as it is now.
+
+        An event that changed since then is decided by itself; the next run sees it among the others.
+        """
+        if applied_revision(event, decided.modifications) != decided.revision:
+            return self.decide_again(row, event, mode)
+        now = compare(decided.source_key, decided.revision, known_event(row), mode)
+        return replace(decided, action=now.action, changed=now.changed, formerly=None)
 
     def record_of(
         self, decision: Decision, event: SourceEvent, attachments: Mapping[str, int]

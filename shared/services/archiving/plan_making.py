@@ -224,7 +224,8 @@ class PlanMaking:
 
     async def _inherit(self) -> None:
         """Duplicates whose representative is not among them any more take over its copy if it is gone."""
-        for heir_key, former_key in sorted(self._writer.heirs.items()):
+        for heir_key, decided in sorted(self._writer.heirs.items()):
+            former_key = str(decided.formerly)
             async with self._turn.session() as session:
                 rows = await self._context.archived_events(session).by_keys([heir_key, former_key])
             heir, former = rows.get(heir_key), rows.get(former_key)
@@ -236,7 +237,7 @@ class PlanMaking:
                     await self._matcher.take_over(former, heir)
             async with self._turn.session() as session:
                 await self._context.archived_events(session).separate([heir_key], self._ports.clock.now())
-            await self._decide_by_id([heir_key], planned_before=True)
+            await self._decide_by_id([heir_key], heir=decided)
 
     async def _vanished(self) -> None:
         """Rows of the window that no page showed: gone, or moved (domain.md 2.4)."""
@@ -276,14 +277,14 @@ class PlanMaking:
         self._writer.counts["source"] += len(records)
         self._writer.counts["planned"] += len(records)
 
-    async def _decide_by_id(self, keys: list[str], *, planned_before: bool = False) -> None:
+    async def _decide_by_id(self, keys: list[str], *, heir: Decision | None = None) -> None:
         """Read events by id and decide for each by itself; a 404 alone says that it vanished."""
         if not keys:
             return
         rows, events, gone = await self._read_by_id(keys)
         decisions = [
-            self._drafter.decide_again(rows[key], event, self._context.mode)
-            if planned_before
+            self._drafter.decide_heir(heir, rows[key], event, self._context.mode)
+            if heir is not None
             else self._planner.decide_single(event, known_event(rows[key]))
             for key, event in events.items()
         ]

@@ -113,3 +113,17 @@ async def test_a_flagged_meeting_is_archived_with_its_modification(world: World)
     await world.archive()
     await world.drive(await world.settle(group["id"], "Late"))
     assert clock(await world.copy("Late"), "end") == "11:00"
+
+
+async def test_a_duplicate_that_takes_over_a_copy_keeps_what_modifies_it(world: World) -> None:
+    """It was decided by itself, as if nothing modified it: the night after it was written once more."""
+    await world.open([event("Review", NINE), event("Review", NINE)])
+    await world.archive()
+    (merged,) = await world.rows("SELECT merged_into FROM archived_events WHERE state = 'merged'")
+    await world.delete(merged["merged_into"].removeprefix("s:"))
+    await world.add(event("Extended", NINE + HOUR, 30))
+    report = await world.archive()
+    assert (report["updated"], report["consumed"], report["archived"]) == (1, 1, 0)
+    assert clock(await world.copy("Review"), "end") == "10:30"
+    again = await world.archive()
+    assert (again["unchanged"], again["consumed"], again["updated"]) == (1, 1, 0)
