@@ -175,6 +175,12 @@ def compare(key: str, revision: str, known: KnownEvent | None, mode: RunMode) ->
     return Decision(key, Action.UNCHANGED, revision, changed=row.state is not ArchivedEventState.PRESENT)
 
 
+def compare_again(decided: Decision, known: KnownEvent | None, mode: RunMode) -> Decision:
+    """A write decided among the others, against its row, which changed hands since (domain.md 2.9)."""
+    now = compare(decided.source_key, decided.revision, known, mode)
+    return replace(decided, action=now.action, changed=now.changed, formerly=None)
+
+
 def merge(candidate: Candidate, standing: set[str]) -> Decision:
     """Merged into the representative it already has, else into the smallest (domain.md 2.9)."""
     facts, known = candidate.facts, candidate.known

@@ -17,7 +17,6 @@ from shared.database.repositories.jobs import JobRepository
 from shared.domain import schedule as schedules
 from shared.domain.caller import Caller
 from shared.domain.expected_version import ExpectedVersion
-from shared.domain.job import JobKind
 from shared.domain.zones import find_zone
 from shared.errors import Conflict, FieldError, NotFound, RunInProgress, ValidationFailed
 from shared.schemas.archive_configurations import ArchiveConfigurationUpdate
@@ -135,8 +134,8 @@ class ConfigurationChanges:
             raise NotFound("there is no such archive configuration")
         # The job first: the dispatcher, too, holds it before it looks at the configuration.
         jobs = JobRepository(session)
-        job = await jobs.get(configuration.owner_id, configuration_id, lock=True)
-        await jobs.get(configuration.owner_id, configuration_id, lock=True, kind=JobKind.BACKFILL)
+        await jobs.hold(configuration.owner_id, configuration_id)
+        job = await jobs.get(configuration.owner_id, configuration_id)
         if job is None:
             raise NotFound("there is no such archive configuration")
         return ScheduledConfiguration(configuration, job)

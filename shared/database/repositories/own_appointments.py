@@ -32,7 +32,7 @@ from shared.database.repositories.base import Keyset
 from shared.domain.caller import Caller
 
 _ACTIVE = "caller_active"
-#: As tables, not as classes: what the ORM would do for a statement is half of its compilation (cold start).
+#: As tables, not as classes: the ORM would configure all mappers before the first statement (cold start).
 _USERS, _APPOINTMENTS = User.__table__, Appointment.__table__
 _PERSON, _EVENT = _USERS.c, _APPOINTMENTS.c
 #: Where the public name of a column is not its own.

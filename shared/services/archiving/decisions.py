@@ -47,7 +47,8 @@ class DecisionWriter:
     """Turns decisions into rows; drafts of earlier pages are promoted or discarded.
 
     ``counts`` are those of domain.md 2.13 as far as planning knows them. ``heirs`` were merged into keys
-    that are not among their duplicates any more. ``bodiless`` decisions need a body that nobody kept.
+    that are not among their duplicates any more: those keys, with the decisions. ``bodiless`` ones need a
+    body that nobody kept.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class DecisionWriter:
         self._keeper = keeper
         self._open_keys = open_keys
         self.counts: Counter[str] = Counter()
-        self.heirs: dict[str, Decision] = {}
+        self.heirs: dict[str, tuple[str, Decision]] = {}
         self.bodiless: dict[str, Decision] = {}
 
     def needing_bodies(self, decisions: Sequence[Decision]) -> set[str]:
@@ -89,7 +90,7 @@ class DecisionWriter:
             self._context.run_id, [d.source_key for d in decisions if d.action not in _WRITES]
         )
         await self._map(session, free, material)
-        self.heirs |= {d.source_key: d for d in decisions if d.formerly is not None}
+        self.heirs |= {d.source_key: (d.formerly, d) for d in decisions if d.formerly is not None}
 
     def _free(self, decisions: Sequence[Decision]) -> list[Decision]:
         return [d for d in decisions if d.source_key not in self._open_keys and d.formerly is None]

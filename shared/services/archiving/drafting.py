@@ -1,7 +1,7 @@
 """Operations in the making: the bodies that will be written, as rows (design.md, Plan)."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
@@ -20,7 +20,7 @@ from shared.domain.archive_run import OperationAction, OperationState, RunMode
 from shared.domain.archived_event import ArchivedEventState
 from shared.domain.event_facts import automated
 from shared.domain.modifications import Modification
-from shared.domain.plan_decision import as_decided, compare, own_row
+from shared.domain.plan_decision import as_decided, compare_again, own_row
 from shared.domain.purpose import LeftOut
 from shared.domain.revision import modified_revision, revision
 from shared.domain.source_event import SourceEvent, archive_key
@@ -176,8 +176,7 @@ class OperationDrafter:
         """
         if applied_revision(event, decided.modifications) != decided.revision:
             return self.decide_again(row, event, mode)
-        now = compare(decided.source_key, decided.revision, known_event(row), mode)
-        return replace(decided, action=now.action, changed=now.changed, formerly=None)
+        return compare_again(decided, known_event(row), mode)
 
     def record_of(
         self, decision: Decision, event: SourceEvent, attachments: Mapping[str, int]

@@ -224,8 +224,7 @@ class PlanMaking:
 
     async def _inherit(self) -> None:
         """Duplicates whose representative is not among them any more take over its copy if it is gone."""
-        for heir_key, decided in sorted(self._writer.heirs.items()):
-            former_key = str(decided.formerly)
+        for heir_key, (former_key, decided) in sorted(self._writer.heirs.items()):
             async with self._turn.session() as session:
                 rows = await self._context.archived_events(session).by_keys([heir_key, former_key])
             heir, former = rows.get(heir_key), rows.get(former_key)

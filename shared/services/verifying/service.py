@@ -220,13 +220,11 @@ class VerificationService:
         """
         async with self._ports.database.session() as session:
             verifications = VerificationRepository(session)
-            found = await verifications.get_unscoped(verification_id)
-            if found is None:
-                raise NotFound(f"verification {verification_id} does not exist")
+            # Not its context: a verification ends though its configuration is deleted.
+            found = _there(await verifications.get_unscoped(verification_id))
             await JobRepository(session).hold(found.owner_id, found.configuration_id)
-            verification = await verifications.get_unscoped(verification_id, lock=True)
-            if verification is None:
-                raise NotFound(f"verification {verification_id} does not exist")
+            # It may have gone with its owner meanwhile.
+            verification = _there(await verifications.get_unscoped(verification_id, lock=True))
             if VerificationState(verification.state).terminal:
                 return VerificationState(verification.state)
             findings = VerificationFindingRepository(session)
@@ -363,3 +361,9 @@ class VerificationService:
                 caller.tenant_id, configuration_id, place, limit + 1
             )
         return Slice.cut(rows, limit, lambda row: Position(row.created_at, row.id))
+
+
+def _there(verification: Verification | None) -> Verification:
+    if verification is None:
+        raise NotFound("there is no such verification")
+    return verification

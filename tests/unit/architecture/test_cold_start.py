@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 _HEAVY = (
-    *("sqlalchemy", "asyncpg", "alembic", "pydantic_settings", "httpx", "jwt", "cryptography"),
+    *("sqlalchemy", "asyncpg", "alembic", "pydantic", "pydantic_settings", "httpx", "jwt", "cryptography"),
     *("msgraph", "msgraph_core", "kiota_http", "azure.identity", "azure.storage", "openai"),
 )
 
