@@ -9,12 +9,13 @@ from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, Intege
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database.models.base import Base, one_of
+from shared.database.models.event_columns import EventColumns
 from shared.domain.overlap_status import Exclusion
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Appointment(Base):
+class Appointment(EventColumns, Base):
     """Our own record of an archived event, with organizer and attendees, which the copy omits (2.6).
 
     Times are those after ``modifications``; ``source_sensitivity`` and ``source_show_as`` are what they
@@ -27,19 +28,6 @@ class Appointment(Base):
     owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
     configuration_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("archive_configurations.id"), index=True)
     archived_event_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("archived_events.id"), unique=True)
-    subject: Mapped[str]
-    body: Mapped[str]
-    body_type: Mapped[str]
-    start_at: Mapped[datetime]
-    end_at: Mapped[datetime]
-    start_zone: Mapped[str]
-    end_zone: Mapped[str]
-    is_all_day: Mapped[bool]
-    location: Mapped[str]
-    categories: Mapped[list[str]]
-    show_as: Mapped[str]
-    importance: Mapped[str]
-    sensitivity: Mapped[str]
     is_cancelled: Mapped[bool]
     is_declined: Mapped[bool]
     organizer: Mapped[dict[str, Any] | None]

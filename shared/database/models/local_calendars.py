@@ -7,6 +7,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, UniqueConstr
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database.models.base import Base
+from shared.database.models.event_columns import EventColumns
 
 _SHOW_AS = "'free', 'tentative', 'busy', 'oof', 'workingElsewhere', 'unknown'"
 
@@ -33,7 +34,7 @@ class LocalCalendar(Base):
     )
 
 
-class LocalEvent(Base):
+class LocalEvent(EventColumns, Base):
     """One single event of a local calendar. Of an all-day event the times are its dates' midnights in UTC.
 
     ``transaction_id`` makes a repeated creation harmless for ever (graph.md, transactionId); the three
@@ -48,19 +49,6 @@ class LocalEvent(Base):
     archive_key: Mapped[str | None]
     archive_revision: Mapped[str | None]
     archive_source: Mapped[str | None]
-    subject: Mapped[str]
-    body: Mapped[str]
-    body_type: Mapped[str]
-    start_at: Mapped[datetime]
-    end_at: Mapped[datetime]
-    start_zone: Mapped[str]
-    end_zone: Mapped[str]
-    is_all_day: Mapped[bool]
-    location: Mapped[str]
-    categories: Mapped[list[str]]
-    show_as: Mapped[str]
-    importance: Mapped[str]
-    sensitivity: Mapped[str]
     version: Mapped[int] = mapped_column(Integer, default=1, server_default=text("1"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())

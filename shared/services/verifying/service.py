@@ -168,9 +168,7 @@ class VerificationService:
     async def acting_for(self, verification_id: UUID) -> AsyncIterator[None]:
         """Act with its correlation, in the name of whoever asked for it. Raises NotFound."""
         async with self._ports.database.session() as session:
-            found = await VerificationRepository(session).get_unscoped(verification_id)
-        if found is None:
-            raise NotFound(f"verification {verification_id} does not exist")
+            found = _there(await VerificationRepository(session).get_unscoped(verification_id))
         caller = Caller(found.tenant_id, None, found.requested_by, frozenset(), app_only=True)
         with telemetry.bind(caller=caller, correlation=found.correlation_id):
             yield

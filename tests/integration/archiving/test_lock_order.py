@@ -6,11 +6,7 @@ from sqlalchemy import text
 
 from shared.database.repositories.jobs import JobRepository
 from tests.integration.archiving.world import DAY, World, event
-
-_WAITING = """
-    SELECT count(*) AS n FROM pg_stat_activity
-     WHERE datname = current_database() AND wait_event_type = 'Lock'
-"""
+from tests.support.locks import until_blocked
 
 
 async def test_the_end_of_a_run_waits_for_its_jobs_with_empty_hands(world: World) -> None:
@@ -23,9 +19,7 @@ async def test_the_end_of_a_run_waits_for_its_jobs_with_empty_hands(world: World
     async with world.database.session() as dispatcher:
         await JobRepository(dispatcher).hold(run.owner_id, run.configuration_id)
         ending = asyncio.create_task(world.finish(run.id))
-        while not (await world.rows(_WAITING))[0]["n"]:
-            assert not ending.done()
-            await asyncio.sleep(0.01)
+        await until_blocked(world.database, ending)
         held = text("SELECT id FROM archive_runs WHERE id = :run FOR UPDATE NOWAIT")
         assert (await dispatcher.execute(held, {"run": run.id})).scalar_one() == run.id
     assert (await ending).state == "completed"

@@ -47,11 +47,7 @@ class TestPutBack:
         assert (report["unchanged"], report["archived"], report["updated"]) == (2, 0, 0)
 
     async def test_asking_twice_makes_one_copy(self, world: World, verifier: Verifier) -> None:
-        await world.open(meetings(1))
-        await world.archive()
-        await world.delete((await world.copy("Meeting 0"))["id"])
-        verified = await verifier.verify()
-        (finding,) = await verifier.findings(verified)
+        verified, finding = await verifier.missing()
         wanted = world.admin, world.configuration_id, verified.id, finding.id
         with telemetry.bind(caller=world.admin, correlation="twice"):
             first = await verifier.app.copy_restoring.put_back(*wanted)
@@ -65,11 +61,7 @@ class TestPutBack:
     async def test_one_that_was_cancelled_before_it_began_may_be_asked_for_again(
         self, world: World, verifier: Verifier
     ) -> None:
-        await world.open(meetings(1))
-        await world.archive()
-        await world.delete((await world.copy("Meeting 0"))["id"])
-        verified = await verifier.verify()
-        (finding,) = await verifier.findings(verified)
+        verified, finding = await verifier.missing()
         wanted = world.admin, world.configuration_id, verified.id, finding.id
         with telemetry.bind(caller=world.admin, correlation="cancel"):
             first = await verifier.app.copy_restoring.put_back(*wanted)
@@ -105,8 +97,7 @@ class TestPutBack:
         await world.delete((await world.source("Meeting 0"))["id"])
         await world.archive()
         await world.delete((await world.copy("Meeting 0"))["id"])
-        verified = await verifier.verify()
-        (finding,) = await verifier.findings(verified)
+        verified, finding = await verifier.one_finding()
         await verifier.put_back(verified, finding)
         assert "<p>Meeting 0</p>" in (await world.copy("Meeting 0"))["body"]["content"]
         async with world.database.session() as session:
@@ -132,8 +123,7 @@ class TestPutBack:
         await world.open(meetings(1))
         await world.archive()
         await world.add(event("Late", DAY + timedelta(days=2)))
-        verified = await verifier.verify()
-        (finding,) = await verifier.findings(verified)
+        verified, finding = await verifier.one_finding()
         run = await verifier.put_back(verified, finding)
         assert run.mode == "normal"
         assert await world.copy("Late")
@@ -141,11 +131,7 @@ class TestPutBack:
         assert after.state == "put_back"
 
     async def test_only_what_is_missing_is_put_back(self, world: World, verifier: Verifier) -> None:
-        await world.open(meetings(1))
-        await world.archive()
-        await world.edit((await world.copy("Meeting 0"))["id"], subject="Mine")
-        verified = await verifier.verify()
-        (finding,) = await verifier.findings(verified)
+        verified, finding = await verifier.edited()
         with pytest.raises(Conflict) as refused:
             await verifier.put_back(verified, finding)
         assert refused.value.code == "not_missing"
@@ -160,8 +146,7 @@ class TestAdopt:
         await world.open(meetings(2))
         await world.archive()
         await world.edit((await world.copy("Meeting 1"))["id"], subject="As it was", categories=["Acme"])
-        verified = await verifier.verify()
-        (finding,) = await verifier.findings(verified)
+        verified, finding = await verifier.one_finding()
         adopted = await verifier.adopt(verified, finding)
         assert adopted.state == "adopted"
         async with world.database.session() as session:
@@ -180,11 +165,7 @@ class TestAdopt:
         assert (report["unchanged"], report["updated"], report["conflict"]) == (2, 0, 0)
 
     async def test_a_later_change_of_the_source_counts(self, world: World, verifier: Verifier) -> None:
-        await world.open(meetings(1))
-        await world.archive()
-        await world.edit((await world.copy("Meeting 0"))["id"], subject="Mine")
-        verified = await verifier.verify()
-        (finding,) = await verifier.findings(verified)
+        verified, finding = await verifier.edited()
         await verifier.adopt(verified, finding)
         await world.edit((await world.source("Meeting 0"))["id"], subject="Moved on")
         report = await world.archive()
@@ -192,11 +173,7 @@ class TestAdopt:
         assert await world.copy("Moved on")
 
     async def test_a_locked_period_stays_as_it_is(self, world: World, verifier: Verifier) -> None:
-        await world.open(meetings(1))
-        await world.archive()
-        await world.edit((await world.copy("Meeting 0"))["id"], subject="Mine")
-        verified = await verifier.verify()
-        (finding,) = await verifier.findings(verified)
+        verified, finding = await verifier.edited()
         async with world.database.session() as session:
             session.add(
                 PeriodLock(

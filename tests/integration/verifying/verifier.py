@@ -58,6 +58,26 @@ class Verifier:
         """A whole verification."""
         return await self.drive((await self.request(start, end)).id)
 
+    async def one_finding(self) -> tuple[Verification, VerificationFinding]:
+        """A whole verification, and the only thing it found."""
+        verified = await self.verify()
+        (finding,) = await self.findings(verified)
+        return verified, finding
+
+    async def missing(self) -> tuple[Verification, VerificationFinding]:
+        """One meeting, archived, its copy deleted by hand: what is found."""
+        await self.world.open(meetings(1))
+        await self.world.archive()
+        await self.world.delete((await self.world.copy("Meeting 0"))["id"])
+        return await self.one_finding()
+
+    async def edited(self) -> tuple[Verification, VerificationFinding]:
+        """One meeting, archived, its copy named "Mine" by hand: what is found."""
+        await self.world.open(meetings(1))
+        await self.world.archive()
+        await self.world.edit((await self.world.copy("Meeting 0"))["id"], subject="Mine")
+        return await self.one_finding()
+
     async def findings(self, verification: Verification) -> list[VerificationFinding]:
         """All it found."""
         found = await self.app.verifications.findings(self.world.admin, verification.id, None, None, 1000)
