@@ -5,7 +5,6 @@ in a row (8.3). The run of a month is an ordinary run behind every other kind. N
 whoever finds the run of a month over, its own end or the dispatching timer, goes on to the next one.
 """
 
-import logging
 from dataclasses import dataclass
 from datetime import UTC, date, timedelta
 from typing import Literal
@@ -31,19 +30,17 @@ from shared.domain.job import JobKind
 from shared.domain.notification import Recipient
 from shared.domain.notification_texts import backfill_progress
 from shared.domain.window import local_day_start
-from shared.errors import AdminAssistantError, Conflict, FieldError, NotFound, ValidationFailed
+from shared.errors import Conflict, FieldError, NotFound, ValidationFailed
 from shared.services.access import Access
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.queueing import queue_run
 from shared.services.backfill_ranges import enter_backfill, first_night
+from shared.services.job_claims import FAILED_CLAIM_RETRY, claiming
 
 JOBS_PER_TICK = 200
 # After a month that could not be planned (domain.md 8.3): doubled with each failure in a row.
 FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=5), timedelta(hours=6)
-FAILED_CLAIM_RETRY = timedelta(hours=1)
 _ACTOR = "system:backfill"
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,14 +161,8 @@ class BackfillService:
         async with self._ports.database.session() as session:
             jobs = JobRepository(session)
             for job in await jobs.claim_due_unscoped(now, JOBS_PER_TICK, JobKind.BACKFILL):
-                job_id = job.id
-                try:
-                    async with session.begin_nested():
-                        run_id = await self._go_on(session, job)
-                except (AdminAssistantError, ValueError, KeyError):
-                    logger.exception("backfill could not go on", extra={"job_id": str(job_id)})
-                    await jobs.advance(job_id, now + FAILED_CLAIM_RETRY)
-                else:
+                async with claiming(session, job, now):
+                    run_id = await self._go_on(session, job)
                     queued += [run_id] if run_id is not None else []
         return queued
 

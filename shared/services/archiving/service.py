@@ -1,6 +1,5 @@
 """The use cases of archiving: request runs, drive them, look at them."""
 
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from shared.domain.archive_run import OperationAction, OperationState, RunKind, 
 from shared.domain.caller import Caller
 from shared.domain.run_progress import ask_again_seconds
 from shared.domain.window import Window
-from shared.errors import AdminAssistantError, Conflict, FieldError, NotFound, RunInProgress, ValidationFailed
+from shared.errors import Conflict, FieldError, NotFound, RunInProgress, ValidationFailed
 from shared.services.access import Access
 from shared.services.archiving.applying import Applier, ApplyProgress
 from shared.services.archiving.context import ArchivingPorts
@@ -33,6 +32,7 @@ from shared.services.archiving.planning import PlanCounts, RunPlanner
 from shared.services.archiving.queueing import StartedRun, queue_run
 from shared.services.archiving.settling import SettleProgress, Settler
 from shared.services.archiving.windows import nightly, requested
+from shared.services.job_claims import claiming
 
 __all__ = ["ArchivingService", "BegunRun", "RunView", "StartedRun"]
 
@@ -40,10 +40,7 @@ DUE_JOBS_PER_TICK = 200
 DRIVEN_RUNS_PER_TICK = 200
 # An orchestration that was just started needs a moment to show up before anybody asks where it is.
 DRIVE_AGAIN_AFTER = timedelta(minutes=2)
-FAILED_CLAIM_RETRY = timedelta(hours=1)
 _RETRIED_AS_THEY_ARE = (RunMode.REPLACE, RunMode.REBUILD)
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +209,7 @@ class ArchivingService:
     async def claim_due_jobs(self) -> list[UUID]:
         """Claim due jobs: insert a run for each and move its next instant on, in one transaction (8.2).
 
-        A job that cannot be claimed is logged and tried again in an hour: it keeps no other one waiting.
+        One that cannot be claimed keeps no other one waiting (``claiming``). Raises Unavailable.
         """
         claimed: list[UUID] = []
         now = self._ports.clock.now()
@@ -220,16 +217,11 @@ class ArchivingService:
             jobs = JobRepository(session)
             for job in await jobs.claim_due_unscoped(now, DUE_JOBS_PER_TICK):
                 job_id = job.id
-                try:
-                    async with session.begin_nested():
-                        started = await self._claim(session, job, now)
-                        zone = ZoneInfo(job.time_zone)
-                        following = schedule.next_run(schedule.parse(job.schedule), zone, now)
-                        await jobs.advance(job_id, following)
-                except (AdminAssistantError, ValueError, KeyError):
-                    logger.exception("job could not be claimed", extra={"job_id": str(job_id)})
-                    await jobs.advance(job_id, now + FAILED_CLAIM_RETRY)
-                else:
+                async with claiming(session, job, now):
+                    started = await self._claim(session, job, now)
+                    zone = ZoneInfo(job.time_zone)
+                    following = schedule.next_run(schedule.parse(job.schedule), zone, now)
+                    await jobs.advance(job_id, following)
                     if started is not None:
                         claimed.append(started.run.id)
         return claimed

@@ -1,7 +1,6 @@
 """The weekly verification: every configuration has its job, due ones are claimed (domain.md 2.15, 8.2)."""
 
-import logging
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
@@ -15,15 +14,12 @@ from shared.domain import schedule
 from shared.domain.caller import Caller
 from shared.domain.job import JobKind
 from shared.domain.schedule import Schedule
-from shared.errors import AdminAssistantError
 from shared.services.archiving.context import ArchivingPorts
+from shared.services.job_claims import claiming
 from shared.services.verifying.service import StartedVerification, VerificationService
 
 JOBS_PER_TICK = 200
-FAILED_CLAIM_RETRY = timedelta(hours=1)
 _ACTOR = "system:dispatch_due_jobs"
-
-logger = logging.getLogger(__name__)
 
 
 class VerificationSchedule:
@@ -48,14 +44,8 @@ class VerificationSchedule:
         async with self._ports.database.session() as session:
             jobs = JobRepository(session)
             for job in await jobs.claim_due_unscoped(now, JOBS_PER_TICK, JobKind.VERIFY):
-                job_id = job.id
-                try:
-                    async with session.begin_nested():
-                        started = await self._claim(session, job, now)
-                except (AdminAssistantError, ValueError, KeyError):
-                    logger.exception("job could not be claimed", extra={"job_id": str(job_id)})
-                    await jobs.advance(job_id, now + FAILED_CLAIM_RETRY)
-                else:
+                async with claiming(session, job, now):
+                    started = await self._claim(session, job, now)
                     if started is not None and started.created:
                         claimed.append(started.verification.id)
         return claimed
