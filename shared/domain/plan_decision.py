@@ -24,7 +24,7 @@ class KnownOverlap:
 
     ``revision`` is the one stored with the member, ``member_count`` the size of the group. ``settled``:
     its owner resolved it or it expired, and ``kept`` says what that means for this event; a group that
-    was resolved by rule is not settled, since the rules say it again.
+    was resolved by rule is not settled, since the rules say it again. ``waiting``: its owner is asked.
     """
 
     group_id: str
@@ -33,6 +33,7 @@ class KnownOverlap:
     revision: str
     settled: bool = False
     kept: bool = False
+    waiting: bool = False
 
 
 @dataclass(frozen=True, slots=True)

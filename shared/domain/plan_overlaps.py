@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from shared.domain.archived_event import ArchivedEventState
 from shared.domain.modifications import Modification
 from shared.domain.overlap_rules import Member, OverlapPolicy, ResolutionStep, Verdict, resolve
 from shared.domain.overlaps import Interval
 from shared.domain.plan_decision import Candidate, KnownOverlap
+from shared.domain.purpose import LeftOut
 
 
 class GroupStatus(StrEnum):
@@ -84,7 +86,8 @@ def judge(
     A component that shares a member with a stored group is that group, of several the oldest. What its
     owner settled binds as long as the members and their revisions are the same (domain.md 5.9). Of one that
     reaches beyond ``read``, the range that was read, only those members are compared that were seen: an
-    event of several days holds together more than any one run sees.
+    event of several days holds together more than any one run sees. What rules decided where all of it was
+    seen stands then as long as what is seen is the same, and who waits beyond still waits.
     """
     complete = read is None or (
         read[0] <= events[0].interval.start and max(event.interval.end for event in events) <= read[1]
@@ -102,9 +105,13 @@ def judge(
             for event, overlap in zip(events, known, strict=True)
         }
     else:
-        resolution = resolve([_member(event) for event in events], policy)
-        verdicts, log = resolution.verdicts, resolution.log
-        status = _status(policy, set(verdicts.values()))
+        if same and not complete and policy is OverlapPolicy.AUTO:
+            verdicts = {event.key: _verdict_before(event.candidate) for event in events}
+        else:
+            resolution = resolve([_member(event) for event in events], policy)
+            verdicts, log = resolution.verdicts, resolution.log
+        waits = not complete and any(overlap is not None and overlap.waiting for overlap in known)
+        status = _status(policy, set(verdicts.values()), waits=waits)
     return OverlapGroup(
         label=stored_id or events[0].key,
         stored_id=stored_id,
@@ -154,8 +161,20 @@ def _is_unchanged(
     )
 
 
-def _status(policy: OverlapPolicy, verdicts: set[Verdict]) -> GroupStatus:
-    if Verdict.FLAGGED in verdicts:
+def _verdict_before(candidate: Candidate) -> Verdict:
+    """What a plan before this one decided for a member, as the map says."""
+    known = candidate.known
+    if known is None or candidate.archived:
+        return Verdict.KEPT
+    if known.state is ArchivedEventState.FLAGGED:
+        return Verdict.FLAGGED
+    dropped = known.state is ArchivedEventState.LEFT_OUT and known.left_out is LeftOut.OVERLAP_RULE
+    return Verdict.DROPPED if dropped else Verdict.KEPT
+
+
+def _status(policy: OverlapPolicy, verdicts: set[Verdict], *, waits: bool) -> GroupStatus:
+    """``waits``: somebody beyond what was read may wait for a decision."""
+    if Verdict.FLAGGED in verdicts or (waits and policy is not OverlapPolicy.KEEP_ALL):
         return GroupStatus.FLAGGED
     return GroupStatus.RESOLVED if policy is OverlapPolicy.AUTO else GroupStatus.RECORDED
 

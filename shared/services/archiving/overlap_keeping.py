@@ -145,6 +145,7 @@ def _known_overlap(membership: Membership) -> KnownOverlap:
         revision=membership.revision,
         settled=membership.status.decided,
         kept=membership.kept,
+        waiting=membership.status is OverlapStatus.FLAGGED,
     )
 
 

@@ -91,6 +91,30 @@ def test_a_group_that_reaches_beyond_what_was_read_is_judged_by_what_was_seen() 
     assert planned(short, talk, overlaps=whole, policies=FLAG).groups[0].reopened
 
 
+def test_what_rules_decided_of_a_whole_group_stands_where_only_a_part_of_it_is_seen() -> None:
+    """Two of the highest importance are flagged; of the one that a later window sees it would be unique."""
+    long = make_event("long", WINDOW.end - timedelta(hours=1), hours=24 * 4, subject="Long")
+    high = make_event("high", WINDOW.end - timedelta(minutes=30), subject="High", importance="high")
+    waiting = {"state": ArchivedEventState.FLAGGED, "has_copy": False}
+    rows = {f"s:{e.id}": row(f"s:{e.id}", revision(e), **waiting) for e in (long, high)}
+    flagged = {f"s:{e.id}": KnownOverlap("g", OPENED, 3, revision(e), waiting=True) for e in (long, high)}
+    result = planned(long, high, rows=rows, overlaps=flagged, policies=AUTO)
+    assert actions(result) == {"long": "flag", "high": "flag"}
+    assert (result.groups[0].status, result.groups[0].changed) == (GroupStatus.FLAGGED, False)
+    # What was dropped stays dropped, and whoever is not seen may still wait.
+    dropped = {"state": ArchivedEventState.LEFT_OUT, "left_out": LeftOut.OVERLAP_RULE, "has_copy": False}
+    rows["s:long"] = row("s:long", revision(long), **dropped)
+    rows["s:high"] = row("s:high", revision(high))
+    result = planned(long, high, rows=rows, overlaps=flagged, policies=AUTO)
+    assert actions(result) == {"long": "leave_out", "high": "unchanged"}
+    assert result.groups[0].status is GroupStatus.FLAGGED
+    # Changed, it is judged as it is seen.
+    moved = make_event("high", WINDOW.end - timedelta(minutes=20), subject="High", importance="high")
+    rows = {key: row(key, "before", **waiting) for key in rows}
+    result = planned(long, moved, rows=rows, overlaps=flagged, policies=AUTO)
+    assert actions(result) == {"long": "leave_out", "high": "create"}
+
+
 def test_auto_drops_by_rule_with_a_log_and_flags_what_remains() -> None:
     one, two = twins()
     result = planned(one, replace(two, show_as="tentative"), policies=AUTO)
