@@ -80,3 +80,11 @@ def source_key(event: SourceEvent) -> str:
 def archive_key(configuration_id: UUID, key: str) -> str:
     """``ArchiveKey`` of the copy of a source key: lower-case hex SHA-256 (domain.md 2.6)."""
     return hashlib.sha256(f"{configuration_id}|{key}".encode()).hexdigest()
+
+
+def generation_key(configuration_id: UUID, key: str, generation: int) -> str:
+    """``ArchiveKey`` for a source key whose own is carried by another event's copy from ``generation`` 1 on.
+
+    That happens when its copy went to another event of the same meeting and it comes back (2.3, 2.9).
+    """
+    return archive_key(configuration_id, f"{key}|{generation}" if generation else key)

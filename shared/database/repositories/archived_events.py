@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.domain.archived_event import ArchivedEventState
 from shared.domain.modifications import Modification
 from shared.domain.purpose import LeftOut
-from shared.domain.source_event import archive_key
+from shared.domain.source_event import generation_key
 
 _COLUMNS = (
     "id, source_key, archive_key, source_id, ical_uid, original_start, state, copy_id, copy_etag, "
@@ -49,15 +49,19 @@ _PENDING = text(
     f"SELECT {_COLUMNS} FROM archived_events WHERE {_SCOPE} AND pending_since >= :since "  # noqa: S608
     f"AND NOT (start_at >= :start AND start_at < :end) AND {_PLANNED} ORDER BY source_key LIMIT :limit"
 )
+# A lookup for each row, as above.
 _INSERT = text("""
     INSERT INTO archived_events
-        (id, owner_id, configuration_id, source_key, archive_key, source_id, ical_uid, original_start,
-         state, start_at)
-    SELECT gen_random_uuid(), :owner, :configuration, v.source_key, v.archive_key, v.source_id, v.ical_uid,
-           v.original_start, v.state, v.start_at
-      FROM json_to_recordset(CAST(:rows AS json)) AS v(source_key text, archive_key text, source_id text,
-           ical_uid text, original_start timestamptz, state text, start_at timestamptz)
+        (id, owner_id, configuration_id, source_key, archive_key, generation, source_id, ical_uid,
+         original_start, state, start_at)
+    SELECT gen_random_uuid(), :owner, :configuration, v.source_key, v.archive_key, v.generation, v.source_id,
+           v.ical_uid, v.original_start, v.state, v.start_at
+      FROM json_to_recordset(CAST(:rows AS json)) AS v(source_key text, archive_key text, generation int,
+           source_id text, ical_uid text, original_start timestamptz, state text, start_at timestamptz)
+     WHERE (SELECT count(*) FROM (SELECT * FROM archived_events e WHERE e.archive_key = v.archive_key
+                                   OFFSET 0) AS taken WHERE taken.configuration_id = :configuration) = 0
     ON CONFLICT (configuration_id, source_key) DO NOTHING
+    RETURNING source_key
 """)
 _SET_STATE = text(f"""
     UPDATE archived_events SET state = :state, updated_at = :now
@@ -216,13 +220,38 @@ class ArchivedEventRepository:
         """Rows whose last write failed after ``since`` and that no page of the window shows (2.2)."""
         return await self._rows(_PENDING, start=start, end=end, since=since, limit=limit)
 
-    async def add(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Insert rows by source_key, archive_key, source_id, ical_uid, original_start, state, start_at.
+    async def add(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, MapRow]:
+        """Insert rows by source_key, source_id, ical_uid, original_start, state and start_at.
 
-        A key that exists already is left as it is.
+        A source key that exists already is left as it is. One whose archive key belongs to a row that was
+        re-pointed since gets that of a later generation: no two copies carry the same. Returns those rows.
         """
-        if rows:
-            await self._session.execute(_INSERT, self._scope | {"rows": orjson.dumps(rows).decode()})
+        wanted = {row["source_key"]: row for row in rows}
+        left = wanted.keys() - await self._insert(list(wanted.values()), 0)
+        if not left:
+            return {}
+        moved = left - (await self.by_keys(sorted(left))).keys()
+        generation, left = 0, moved
+        while left:
+            generation += 1
+            left = left - await self._insert([wanted[key] for key in sorted(left)], generation)
+        return await self.by_keys(sorted(moved))
+
+    async def _insert(self, rows: Sequence[Mapping[str, Any]], generation: int) -> set[str]:
+        """The source keys of the rows that were inserted."""
+        if not rows:
+            return set()
+        configuration = self._scope["configuration"]
+        values = [
+            {
+                **row,
+                "generation": generation,
+                "archive_key": generation_key(configuration, row["source_key"], generation),
+            }
+            for row in rows
+        ]
+        result = await self._session.execute(_INSERT, self._scope | {"rows": orjson.dumps(values).decode()})
+        return set(result.scalars())
 
     async def set_state(self, ids: Sequence[UUID], state: ArchivedEventState, now: datetime) -> None:
         """Move rows to ``state``."""
@@ -301,7 +330,7 @@ class ArchivedEventRepository:
     async def take_over(self, former: MapRow, heir: MapRow, now: datetime) -> None:
         """The heir of a vanished representative gets its copy, archive key and all (domain.md 2.9)."""
         # Should the former one come back, it gets a copy of its own, under a key that no copy carries yet.
-        again = archive_key(self._scope["configuration"], f"{former.source_key}|{former.generation + 1}")
+        again = generation_key(self._scope["configuration"], former.source_key, former.generation + 1)
         await self._session.execute(
             _RELEASE_COPY, self._scope | {"id": former.id, "archive_key": again, "now": now}
         )

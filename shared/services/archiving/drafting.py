@@ -73,12 +73,16 @@ class OperationDrafter:
             return {}
         return await self._ports.calendars.count_attachments(self._context.source_mailbox, ids)
 
-    async def add_map_rows(self, session: AsyncSession, events: Mapping[str, SourceEvent]) -> None:
-        """Enter events seen for the first time: their key and their copy's key are fixed now (2.3)."""
+    async def add_map_rows(
+        self, session: AsyncSession, events: Mapping[str, SourceEvent]
+    ) -> dict[str, MapRow]:
+        """Enter events seen for the first time: their key and their copy's key are fixed now (2.3).
+
+        Returns the rows whose copy's key is another than that of their source key.
+        """
         rows = [
             {
                 "source_key": key,
-                "archive_key": archive_key(self._context.configuration_id, key),
                 "source_id": event.id,
                 "ical_uid": event.ical_uid,
                 "original_start": (event.original_start or event.start).isoformat(),
@@ -87,7 +91,7 @@ class OperationDrafter:
             }
             for key, event in events.items()
         ]
-        await self._context.archived_events(session).add(rows)
+        return await self._context.archived_events(session).add(rows)
 
     async def add_planned(
         self,

@@ -175,7 +175,9 @@ class PlanMaking:
         bodies = [events[key] for key in self._writer.needing_bodies(decisions) if key in events]
         attachments = await self._drafter.count_attachments([*bodies, *held.values()])
         async with self._turn.session() as session:
-            await self._drafter.add_map_rows(session, {k: e for k, e in fresh.items() if k not in rows})
+            rows |= await self._drafter.add_map_rows(
+                session, {k: e for k, e in fresh.items() if k not in rows}
+            )
             await self._drafter.add_drafts(session, held, rows, attachments)
             await self._writer.carry_out(session, decisions, Material(events, rows, attachments), groups)
             await self._tell_progress(session, page)

@@ -8,13 +8,17 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from shared.database.prepared_writes import PreparedWrite
 from shared.domain.source_event import SourceEvent
+from shared.errors import Unavailable
 from shared.graph.calendar_adapter import CalendarAdapter
 from shared.graph.retry import RetryPolicy
 from shared.graph.throttle import Throttle
 from shared.services.archiving.plan_making import PlanMaking
 from shared.services.archiving.planning import RunPlanner
+from shared.services.audit import AuditWriter
 from shared.services.mailbox_pauses import MailboxPauses
 from tests.integration.archiving.test_locked_periods import MONDAY, lock
 from tests.integration.archiving.world import DAY, World, event
@@ -244,3 +248,40 @@ async def test_an_entry_that_changed_while_its_meeting_consumed_it_is_updated_wh
     assert (await world.archive())["updated"] == 1
     assert (await world.copy("Extended"))["categories"] == ["Acme - billable"]
     assert (await world.archive())["unchanged"] == 1
+
+
+async def test_a_meeting_that_is_back_beside_the_one_that_has_its_copy_is_archived_by_itself(
+    world: World,
+) -> None:
+    await world.open(meetings(1))
+    await world.archive()
+    # As a stale read leaves it: another meeting took the copy over, then the first one shows again.
+    await world.add(event("Other", DAY + timedelta(hours=9)))
+    other = await world.source("Other")
+    await world.rows(
+        "UPDATE archived_events SET source_key = 's:' || :id, source_id = :id, ical_uid = 'other'"
+        " RETURNING id",
+        id=other["id"],
+    )
+    report = await world.archive()
+    assert (report["archived"], report["updated"]) == (1, 1)
+    assert list((await world.copies_by_key()).values()) == [1, 1]
+    found = await rows(world, "SELECT copy_id FROM archived_events")
+    assert {row.copy_id for row in found} == {copy["id"] for copy in await world.copies()}
+
+
+async def test_a_database_that_is_away_while_jobs_are_claimed_is_no_fault_of_the_job(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.open(meetings(1))
+    await world.add_job()
+    end = PreparedWrite("SELECT pg_terminate_backend(pg_backend_pid(), 0)")
+
+    async def lose(_: AuditWriter, session: AsyncSession, **__: Any) -> None:
+        await end.rows(session, {})
+
+    with monkeypatch.context() as broken:
+        broken.setattr(AuditWriter, "record", lose)
+        with pytest.raises(Unavailable):
+            await world.archiving.claim_due_jobs()
+    assert len(await world.archiving.claim_due_jobs()) == 1

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.repositories.archived_events import ArchivedEventRepository, MapRow
 from shared.domain.archived_event import ArchivedEventState
+from shared.domain.source_event import archive_key
 from tests.support.factories import START, Factory
 
 HOUR = timedelta(hours=1)
@@ -36,7 +37,6 @@ def stranger(session: AsyncSession, configuration: ArchiveConfiguration) -> Arch
 def _new(key: str, **columns: Any) -> dict[str, Any]:
     defaults = {
         "source_key": key,
-        "archive_key": f"archive of {key}",
         "source_id": f"id of {key}",
         "ical_uid": f"uid of {key}",
         "original_start": START.isoformat(),
@@ -51,17 +51,36 @@ async def _row(events: ArchivedEventRepository, key: str) -> MapRow:
 
 
 async def test_a_key_is_entered_once_and_fixed_at_first_sight(
-    events: ArchivedEventRepository, make: Factory
+    events: ArchivedEventRepository, configuration: ArchiveConfiguration
 ) -> None:
-    await events.add([_new("s:a"), _new("o:series:2026-03-02T09:00:00Z")])
-    await events.add([_new("s:a", archive_key="another", source_id="another"), _new("s:b")])
-    await events.add([])
+    assert await events.add([_new("s:a"), _new("o:series:2026-03-02T09:00:00Z")]) == {}
+    assert await events.add([_new("s:a", source_id="another"), _new("s:b")]) == {}
+    assert await events.add([]) == {}
     found = await events.by_keys(["s:a", "s:b", "s:c", "o:series:2026-03-02T09:00:00Z"])
     assert set(found) == {"s:a", "s:b", "o:series:2026-03-02T09:00:00Z"}
     first = found["s:a"]
-    assert (first.archive_key, first.source_id, first.state) == ("archive of s:a", "id of s:a", "creating")
+    assert first.archive_key == archive_key(configuration.id, "s:a")
+    assert (first.source_id, first.state) == ("id of s:a", "creating")
     assert (first.original_start, first.start_at, first.generation) == (START, START, 0)
     assert (first.copy_id, first.revision, first.merged_into, first.pending_since) == (None, "", None, None)
+
+
+async def test_a_source_that_is_back_while_another_has_its_key_gets_one_of_its_own(
+    events: ArchivedEventRepository,
+) -> None:
+    for heir in ("s:first heir", "s:second heir"):
+        await events.add([_new("s:a")])
+        await events.repoint(await _row(events, "s:a"), heir, f"id of {heir}", START, START)
+    back = await events.add([_new("s:a"), _new("s:b")])
+    rows = await events.by_keys(["s:a", "s:b", "s:first heir", "s:second heir"])
+    assert back == {"s:a": rows["s:a"]}
+    assert {key: row.generation for key, row in rows.items()} == {
+        "s:first heir": 0,
+        "s:second heir": 1,
+        "s:a": 2,
+        "s:b": 0,
+    }
+    assert len({row.archive_key for row in rows.values()}) == 4
 
 
 async def test_the_map_of_a_configuration_is_its_owners_alone(
