@@ -1,14 +1,18 @@
 """Reports, operations and audit of a world that has come to rest: do the books balance?"""
 
+import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from shared.database.engine import Database
 from shared.domain.outcome import Outcome
+from shared.errors import Unavailable
 
 type Row = Mapping[str, Any]
 
@@ -18,6 +22,15 @@ _TERMINAL = ("completed", "completed_with_errors", "cancelled")
 async def rows_of(session: AsyncSession, table: str) -> list[dict[str, Any]]:
     """All rows of a table."""
     return [dict(row) for row in (await session.execute(text(f"SELECT * FROM {table}"))).mappings()]  # noqa: S608
+
+
+async def rows_once_answered(observer: Database, *tables: str) -> list[list[dict[str, Any]]]:
+    """All rows of tables, once the database answers."""
+    while True:
+        with suppress(Unavailable):
+            async with observer.session() as session:
+                return [await rows_of(session, table) for table in tables]
+        await asyncio.sleep(1.0)
 
 
 def check_runs(runs: Sequence[Row]) -> list[str]:

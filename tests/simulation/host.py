@@ -14,6 +14,9 @@ from shared.services.archive_runs import ArchiveRunService
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.service import ArchivingService
 from shared.services.audit import AuditWriter
+from shared.services.calendar_store import CalendarStores
+from shared.services.local_calendar_store import LocalCalendars
+from shared.services.local_events import LocalEventService
 from shared.services.mailbox_pauses import MailboxPauses
 from shared.services.overlap_settling import OverlapSettling
 from shared.services.period_locking import PeriodLocking
@@ -97,11 +100,15 @@ class Host:
         self._client = SimulatedGraphClient(settings, self._transport)
         typed: Clock = clock
         throttle = Throttle(MailboxPauses(self.database), typed)
-        calendars = CalendarAdapter(self._client, throttle)
+        calendars = CalendarStores(
+            CalendarAdapter(self._client, throttle),
+            LocalCalendars(self.database, typed, AuditWriter(typed)),
+        )
         ports = ArchivingPorts(self.database, calendars, typed, settings)
         self.archiving = ArchivingService(ports)
         self.locking = PeriodLocking(typed, AuditWriter(typed))
         self.settling = OverlapSettling(ports)
+        self.local_events = LocalEventService(self.database, typed, settings, AuditWriter(typed))
         self.runs = ArchiveRunService(self.database, typed, AuditWriter(typed))
         self.activities: set[asyncio.Task[Any]] = set()
 

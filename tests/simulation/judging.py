@@ -1,16 +1,15 @@
 """What the judge of a world keeps while it goes on, and its comparison with the oracle at the end."""
 
-import asyncio
 from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from shared.database.engine import Database
-from shared.errors import Unavailable
 from tests.simulation import accounts, deciding
+from tests.simulation.archives import Archive
 from tests.simulation.graph_world import GraphWorld
 from tests.simulation.host import EPOCH
 from tests.simulation.locking import Frozen
@@ -32,6 +31,14 @@ class Verdict:
     story: list[str] = field(default_factory=list)
 
 
+class Rest(Enum):
+    """Whether anything is still to come. ``LEARNING``: the last run found out what its plan did not know."""
+
+    FOUND = "found"
+    LEARNING = "learning"
+    WAITING = "waiting"
+
+
 class Judge:
     """Watches one configuration: what its plans read, what its owner decided, what came of it."""
 
@@ -40,6 +47,7 @@ class Judge:
         observer: Database,
         graph: GraphWorld,
         person: Person,
+        archive: Archive,
         configuration_id: UUID,
         zone: ZoneInfo,
         policies: Policies,
@@ -48,6 +56,7 @@ class Judge:
         self._observer = observer
         self._graph = graph
         self._person = person
+        self._archive = archive
         self._configuration = configuration_id
         self._zone = zone
         self._policies = policies
@@ -85,11 +94,11 @@ class Judge:
 
     async def look(self) -> None:
         """What the last run finds: the copies that are there, and what was decided."""
-        self._copied = {archive_key_of(copy) for copy in self._person.instances(self._person.archive)}
+        self._copied = {archive_key_of(copy) for copy in await self._archive.copies()}
         self._settled = deciding.settled(*await self.overlaps())
 
-    async def judge(self, requested: UUID | None) -> bool:
-        """Compare everything with everything; returns whether overlaps still wait for a decision."""
+    async def judge(self, requested: UUID | None) -> Rest:
+        """Compare everything with everything."""
         runs, operations, events, audit, appointments = await self._rows(
             "archive_runs", "archive_operations", "archived_events", "audit_entries", "appointments"
         )
@@ -110,14 +119,16 @@ class Judge:
         last = self._snapshots.get(requested) if requested else None
         if last is None:
             problems.append("the last run was never planned")
-            return False
+            return Rest.FOUND
+        copies = await self._archive.copies()
+        self.verdict.facts["copies"] = len(copies)
         facts = Facts(
             configuration_id=self._configuration,
             zone=self._zone,
             last=last,
             history=self._person.history,
             touched=self._person.touched,
-            copies=self._person.instances(self._person.archive),
+            copies=copies,
             rows=events,
             operations=operations,
             appointments=appointments,
@@ -132,7 +143,9 @@ class Judge:
             problems.append(
                 f"{total.invitations_sent} invitations and {total.updates_sent} updates were sent"
             )
-        return any(row["state"] == "flagged" for row in events)
+        if any(row["state"] == "flagged" for row in events):
+            return Rest.WAITING
+        return Rest.LEARNING if facts.missed else Rest.FOUND
 
     async def nothing_more_written(self, requested: UUID | None) -> None:
         """Archiving again with nothing changed writes nothing; what the owner edited is tried, in vain."""
@@ -145,12 +158,7 @@ class Judge:
         self._tell(operations, {operation["archived_event_id"] for operation in again})
 
     async def _rows(self, *tables: str) -> list[list[Row]]:
-        """All rows of tables, once the database answers."""
-        while True:
-            with suppress(Unavailable):
-                async with self._observer.session() as session:
-                    return [await accounts.rows_of(session, table) for table in tables]
-            await asyncio.sleep(1.0)
+        return await accounts.rows_once_answered(self._observer, *tables)
 
     def _tell(self, operations: list[Row], rows: set[UUID]) -> None:
         """The story of some rows of the map."""

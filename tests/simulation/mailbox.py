@@ -1,6 +1,7 @@
 """A person's mailbox: what is in it, and what the person does to it at random moments."""
 
 import random
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -58,6 +59,8 @@ class Person:
         self.history: dict[str, list[Json]] = {}
         #: Archive keys of copies the person edited or deleted: nobody writes to those against their will.
         self.touched: set[str] = set()
+        #: What the person does to copies, wherever those are.
+        self.touch_copy: Callable[[], Awaitable[None]] | None = None
         self.log: list[str] = []
 
     @property
@@ -67,7 +70,7 @@ class Person:
 
     @property
     def archive(self) -> Calendar:
-        """The calendar with the copies."""
+        """The calendar of the mailbox that is there for copies."""
         return self._by_name["Archive"]
 
     @property
@@ -93,9 +96,9 @@ class Person:
             self._create()
         self.remember()
 
-    def act(self) -> None:
-        """Do one thing to the mailbox."""
-        actions = (
+    async def act(self) -> None:
+        """Do one thing to the mailbox, or to the archive."""
+        actions: tuple[tuple[Callable[[], Awaitable[None] | None], int], ...] = (
             (self._create, 4),
             (self._edit, 5),
             (self._shift, 3),
@@ -112,7 +115,8 @@ class Person:
         )
         action = self._rng.choices([a for a, _ in actions], [weight for _, weight in actions])[0]
         try:
-            action()
+            if (done := action()) is not None:
+                await done
         except (GraphError, LoadError) as error:
             self.log.append(f"{action.__name__} refused: {error}")
             return
@@ -231,7 +235,8 @@ class Person:
         if entry is not None:
             self._graph.loader.load_event(self.source, entry)
 
-    def _patch(self, item: Item, **fields: Any) -> None:
+    def patch(self, item: Item, **fields: Any) -> None:
+        """Change an event of the mailbox."""
         self._graph.loader.store.update(item, read_event(fields, creating=False, wrap_bodies=True))
 
     def _edit(self) -> None:
@@ -247,7 +252,7 @@ class Person:
             {"importance": rng.choice(("normal", "high", "low"))},
             {"location": {"displayName": f"Room {rng.randrange(9)}"}},
         ]
-        self._patch(event, **rng.choice(fields))
+        self.patch(event, **rng.choice(fields))
 
     def _shift(self) -> None:
         event = self._pick()
@@ -256,7 +261,7 @@ class Person:
         by = timedelta(minutes=15 * self._rng.randrange(-200, 200))
         if event.span.all_day:
             by = timedelta(days=self._rng.choice((-1, 1, 3)))
-        self._patch(event, **_times(event, by))
+        self.patch(event, **_times(event, by))
 
     def _rezone(self) -> None:
         event = self._pick()
@@ -275,12 +280,16 @@ class Person:
             }
             for name in ("start", "end")
         }
-        self._patch(event, **times)
+        self.patch(event, **times)
 
     def _delete(self) -> None:
         event = self._pick()
         if event is not None:
-            self._graph.loader.store.delete(event)
+            self.delete(event)
+
+    def delete(self, item: Item) -> None:
+        """Delete an event of the mailbox."""
+        self._graph.loader.store.delete(item)
 
     def _move(self) -> None:
         here, there = (self.source, self.other) if self._rng.random() < 0.6 else (self.other, self.source)
@@ -314,9 +323,9 @@ class Person:
         occurrence: Occurrence = self._rng.choice(occurrences)
         match self._rng.randrange(3):
             case 0:
-                self._patch(occurrence, subject=f"Exception {self._rng.randrange(1000)}")
+                self.patch(occurrence, subject=f"Exception {self._rng.randrange(1000)}")
             case 1:
-                self._patch(occurrence, **_times(occurrence, timedelta(minutes=15)))
+                self.patch(occurrence, **_times(occurrence, timedelta(minutes=15)))
             case _:
                 self._graph.loader.store.delete(occurrence)
 
@@ -325,18 +334,11 @@ class Person:
         if event is None or event.recurrence is not None or event.span.all_day:
             return
         start = {"dateTime": event.span.start.isoformat(), "timeZone": event.span.start_zone}
-        self._patch(event, recurrence=self._recurrence({"start": start}))
+        self.patch(event, recurrence=self._recurrence({"start": start}))
 
-    def _touch_copy(self) -> None:
-        copies = self._events(self.archive)
-        if not copies:
-            return
-        copy = self._rng.choice(copies)
-        self.touched.add(archive_key_of(raw_json(copy)))
-        if self._rng.random() < 0.5:
-            self._graph.loader.store.delete(copy)
-        else:
-            self._patch(copy, subject=f"By hand {self._rng.randrange(1000)}")
+    async def _touch_copy(self) -> None:
+        if self.touch_copy is not None:
+            await self.touch_copy()
 
 
 def _times(item: Item, by: timedelta) -> Json:

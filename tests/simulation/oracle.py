@@ -65,7 +65,11 @@ class Facts:
     def judge(self) -> list[str]:
         """Everything that is wrong; empty if the archive is what it must be."""
         by_key = self._copies_by_key()
-        known = {archive_key(self.configuration_id, key): key for key in self.history}
+        known = {
+            archive_key(self.configuration_id, found): key
+            for key in self.history
+            for found in (key, *(f"{key}|{generation}" for generation in range(1, 9)))
+        }
         for found in by_key:
             if found not in known:
                 self.problems.append(f"a copy carries the unknown archive key {found[:12]}")
@@ -76,6 +80,13 @@ class Facts:
         if self.frozen is not None:
             self.problems += self.frozen.violations(self.copies, self.touched)
         return self.problems
+
+    @property
+    def missed(self) -> set[str]:
+        """Events whose copy the last run found deleted by the owner when it wrote: its plan knew nothing."""
+        tried = {op["archived_event_id"] for op in self.operations if op["run_id"] == self.last.run_id}
+        removed = (row for row in self.rows if row["state"] == "removed_by_owner")
+        return {row["source_key"] for row in removed if row["id"] in tried}
 
     def _copies_by_key(self) -> dict[str, Json]:
         counts = Counter(archive_key_of(copy) for copy in self.copies)
@@ -106,8 +117,9 @@ class Facts:
             if locked.isdisjoint(keys):
                 self._stand_apart([rows[key] for key in keys if key in rows], final)
         unwanted = {key for key, row in rows.items() if row["state"] == "removed_by_owner"}
-        archived = {key for key, row in rows.items() if self._had_copy(row)}
-        expected = expect(standing, self.policies, archived, unwanted, self.settled, named)
+        missed = self.missed
+        archived = missed | {key for key, row in rows.items() if self._had_copy(row)}
+        expected = expect(standing, self.policies, archived, unwanted - missed, self.settled, named)
         for event in standing:
             if event.key not in unwanted and event.key not in locked:
                 self._placed(event, expected, rows[event.key], by_key)

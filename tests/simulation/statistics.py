@@ -8,8 +8,12 @@ from tests.simulation.database_faults import Break
 from tests.simulation.graph_faults import Kind
 from tests.simulation.orchestration import Mishap
 
-#: At least how often each kind of fault must strike in a hundred seeds.
-LEAST = {str(kind): 3 for kind in (*Kind, *Mishap, Break.BEFORE, Break.AFTER, Break.SERIALIZATION)}
+#: A world whose copies are kept in our own database.
+LOCAL_ARCHIVE = "archive in the database"
+#: At least how often each kind of fault must strike, and each kind of world come, in a hundred seeds.
+LEAST = {
+    str(kind): 3 for kind in (*Kind, *Mishap, Break.BEFORE, Break.AFTER, Break.SERIALIZATION, LOCAL_ARCHIVE)
+}
 #: Its two places are one fault, and it is rare.
 RESTART = "PostgreSQL restarted"
 
@@ -23,7 +27,7 @@ def of(verdict: Any) -> Counter[str]:
 
 
 def missing(totals: Mapping[str, int]) -> list[str]:
-    """Kinds of faults that a hundred seeds should have had and had not."""
+    """Kinds of faults, and of worlds, that a hundred seeds should have had and had not."""
     found = [
         f"{kind} ({totals.get(kind, 0)})" for kind, least in LEAST.items() if totals.get(kind, 0) < least
     ]

@@ -258,7 +258,8 @@ class WireTransport(asyncio.Transport):
             self.backend.synchronised = False
         if call.data[:1] == b"P" and reply[:1] == b"1":
             name, text = parsed_of(call.data)
-            self.backend.statements[text] = Prepared(self._names[name], reply)
+            # One that was cancelled has a Sync behind it, whose answer is no part of the description.
+            self.backend.statements[text] = Prepared(self._names[name], reply.partition(READY)[0])
         if not reply:
             self.discard()
         return reply

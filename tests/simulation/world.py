@@ -17,23 +17,27 @@ from shared.domain.locked_periods import EVERY_CUSTOMER, LockedPeriod
 from shared.errors import AdminAssistantError
 from shared.settings import Settings
 from tests.simulation import deciding
+from tests.simulation.archives import Archive, GraphArchive, LocalArchive
 from tests.simulation.database_faults import DatabaseFaults
 from tests.simulation.graph_faults import GraphFaults, Weather
 from tests.simulation.graph_world import BASE_URL, GraphWorld
 from tests.simulation.host import EPOCH, Host, HostClock
-from tests.simulation.judging import Judge, Verdict
+from tests.simulation.judging import Judge, Rest, Verdict
 from tests.simulation.limits import Limits
 from tests.simulation.locking import freeze
 from tests.simulation.mailbox import DAYS, Person
 from tests.simulation.orchestration import Durable, Fleet, Mishap, Trouble
 from tests.simulation.postgres_wire import PostgresWire
 from tests.simulation.rules import Policies
+from tests.simulation.statistics import LOCAL_ARCHIVE
 from tests.simulation.virtual_loop import VirtualLoop
 from tests.simulation.warm_database import WarmDatabase
 
 FIRST_DAY = datetime(2026, 2, 21, tzinfo=UTC)
 _TICK = 300.0
 _EXPIRY = 31 * 86_400.0
+# One that learns what owners deleted, one whose overlaps wait, one after they expired.
+_LAST_RUNS = 3
 _LONGEST_STORM = 6 * 3600.0
 _LONGEST_CALM = 48 * 3600.0
 # Half of what a lease leaves beyond a batch.
@@ -43,6 +47,7 @@ _LARGEST_SKEW = 6.0
 _LARGEST_JUMP = 120.0
 # PostgreSQL is restarted in one seed of so many.
 _RESTART_EVERY = 50
+_LOCAL_ARCHIVES = 0.2
 
 
 class World:
@@ -84,8 +89,10 @@ class World:
         wire.faults = self.database_faults
         self.durable = Durable(self.rng, Trouble.of(self.rng), self.fleet)
         self.observer = WarmDatabase(self._settings, application_name="observer")
+        self.archive = self._make_archive(random.Random(f"archive {seed}"))
+        self.person.touch_copy = self.archive.touch
         self.judge = Judge(
-            *(self.observer, self.graph, self.person, self._configuration),
+            *(self.observer, self.graph, self.person, self.archive, self._configuration),
             *(self._zone, self.policies, verdict),
         )
         self.graph.on_page = self.judge.page
@@ -109,7 +116,7 @@ class World:
         storm = self.loop.create_task(self._disturb())
         for _ in range(self.rng.choice((1, 1, 2, 3))):
             for _ in range(self.rng.choice((1, 4, 10, 25))):
-                self.person.act()
+                await self.person.act()
             await self._request(*self._window(), self.rng.choice((RunMode.NORMAL,) * 7 + (RunMode.REPLACE,)))
             if self.rng.random() < 0.3:
                 await self._decide()
@@ -122,7 +129,7 @@ class World:
         await self._calm_down()
         self.verdict.facts |= {
             "events": len(self.person.source.events),
-            "copies": len(self.person.archive.events),
+            LOCAL_ARCHIVE: int(isinstance(self.archive, LocalArchive)),
             "graph faults": dict(self.graph_faults.struck),
             "database faults": dict(self.database_faults.struck),
             "mishaps": {str(kind): count for kind, count in self.durable.mishaps.items()},
@@ -146,16 +153,20 @@ class World:
         await self._rest(_LONGEST_CALM)
         await self.durable.settle_strays()
         await asyncio.sleep(600.0)
+        # What was decided and became due meanwhile is carried out before anybody looks.
+        await self._rest(_LONGEST_CALM)
         everything = FIRST_DAY - timedelta(days=20), FIRST_DAY + timedelta(days=40)
-        for _ in range(2):
+        for _ in range(_LAST_RUNS):
             await self.judge.look()
             await self._request(*everything)
             await self._rest(_LONGEST_CALM)
-            if not await self.judge.judge(self._requested):
+            rest = await self.judge.judge(self._requested)
+            if rest is Rest.FOUND:
                 break
-            # What nobody decides expires, and all of it is archived (domain.md 5.8).
-            await asyncio.sleep(_EXPIRY)
-            await self._rest(_LONGEST_CALM)
+            if rest is Rest.WAITING:
+                # What nobody decides expires, and all of it is archived (domain.md 5.8).
+                await asyncio.sleep(_EXPIRY)
+                await self._rest(_LONGEST_CALM)
         await self._request(*everything)
         await self._rest(_LONGEST_CALM)
         await self.judge.nothing_more_written(self._requested)
@@ -185,12 +196,14 @@ class World:
                     source_reference="msgraph://ada@example.test/calendar",
                     source_mailbox_id=self._oid,
                     source_calendar_id=self.person.source.id,
-                    archive_reference="msgraph://ada@example.test/calendars/Archive",
+                    archive_reference=self.archive.reference,
                     archive_mailbox_id=self._oid,
-                    archive_calendar_id=self.person.archive.id,
+                    archive_calendar_id=self.archive.calendar_id,
                 )
             )
 
+            if isinstance(self.archive, LocalArchive):
+                self.archive.enter(session, user.id, EPOCH)
             await session.flush()
             if self.rng.random() < 0.4:
                 session.add(
@@ -203,6 +216,13 @@ class World:
                         next_run_at=EPOCH + timedelta(seconds=self.rng.uniform(0.0, 900.0)),
                     )
                 )
+
+    def _make_archive(self, rng: random.Random) -> Archive:
+        if rng.random() < _LOCAL_ARCHIVES:
+            owner = Caller.user(self._tenant, self._oid, [Role.USER])
+            calendar = UUID(bytes=rng.randbytes(16), version=4)
+            return LocalArchive(self.rng, self.person, self.observer, owner, calendar, self.fleet.any)
+        return GraphArchive(self.rng, self.person, self.person.archive)
 
     def _make_host(self) -> Host:
         self._names += 1
@@ -255,8 +275,7 @@ class World:
             async with host.database.session() as session:
                 await host.locking.lock(session, owner, self._owner_id, period)
         if await self.judge.locked():
-            copies = self.person.instances(self.person.archive)
-            self.judge.frozen = freeze(first, days, self._zone, copies)
+            self.judge.frozen = freeze(first, days, self._zone, await self.archive.copies())
 
     async def _cancel(self) -> None:
         """A person asks the last requested run to stop."""
@@ -314,7 +333,7 @@ class World:
                 self.fleet.any().clock.offset = self.rng.uniform(-_LARGEST_SKEW, _LARGEST_SKEW)
                 self.durable.mishaps[Mishap.CLOCK_STEP] += 1
             else:
-                self.person.act()
+                await self.person.act()
 
     def _jump(self) -> None:
         """The clock of a process is set by minutes."""
