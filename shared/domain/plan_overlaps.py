@@ -12,6 +12,8 @@ from shared.domain.overlaps import Interval
 from shared.domain.plan_decision import Candidate, KnownOverlap
 from shared.domain.purpose import LeftOut
 
+_BY_OVERLAP = (LeftOut.OVERLAP_RULE, LeftOut.RESOLUTION)
+
 
 class GroupStatus(StrEnum):
     """What a plan makes of a group.
@@ -162,14 +164,21 @@ def _is_unchanged(
 
 
 def _verdict_before(candidate: Candidate) -> Verdict:
-    """What a plan before this one decided for a member, as the map says."""
-    known = candidate.known
-    if known is None or candidate.archived:
+    """What a plan before this one decided for a member, as the map says.
+
+    One of which it says nothing, such as one that was gone and is back, waits if the group does.
+    """
+    known, overlap = candidate.known, candidate.overlap
+    if candidate.archived:
         return Verdict.KEPT
-    if known.state is ArchivedEventState.FLAGGED:
-        return Verdict.FLAGGED
-    dropped = known.state is ArchivedEventState.LEFT_OUT and known.left_out is LeftOut.OVERLAP_RULE
-    return Verdict.DROPPED if dropped else Verdict.KEPT
+    if known is not None:
+        if known.state is ArchivedEventState.LEFT_OUT and known.left_out in _BY_OVERLAP:
+            return Verdict.DROPPED
+        if known.state is ArchivedEventState.FLAGGED:
+            return Verdict.FLAGGED
+        if known.under_way:
+            return Verdict.KEPT
+    return Verdict.FLAGGED if overlap is not None and overlap.waiting else Verdict.KEPT
 
 
 def _status(policy: OverlapPolicy, verdicts: set[Verdict], *, waits: bool) -> GroupStatus:

@@ -18,10 +18,13 @@ Clocks (``world``)
     each process has its own, wrong by seconds, set at random moments, in some worlds by up to two minutes.
     Where one jumps by more than a lease bears, two processes may write to a mailbox at once for a moment:
     there alone the limit of one batch at a time is not checked. Exactly once is.
-People (``mailbox``, ``deciding``, ``locking``, ``world``)
+People (``mailbox``, ``archives``, ``deciding``, ``locking``, ``world``)
     edit, move, shift, convert, cancel, delete and duplicate events between and during runs, write entries
     beside meetings, edit and delete copies, decide overlaps or let them expire, lock periods, cancel runs,
     ask for the same run twice or for one that replaces.
+
+In one world of five the archive is a calendar of our own database (``archives``), which every fault of
+PostgreSQL strikes; sources are always Graph's.
 
 Graph keeps to the fault model of design.md: it remembers a transactionId for fifteen minutes, stale reads and
 late effects are a minute old at most. In the end nothing goes wrong any more, everything is archived once

@@ -16,6 +16,7 @@ from shared.database.engine import Database
 from shared.database.models.local_calendars import LocalCalendar
 from shared.domain.caller import Caller
 from shared.domain.expected_version import ANY_VERSION
+from shared.domain.local_calendar import local_id
 from shared.errors import AdminAssistantError
 from shared.schemas.local_events import LocalEventUpdate
 from tests.simulation import accounts
@@ -90,7 +91,7 @@ class LocalArchive:
         self._calendar = calendar
         self._host = host
         self.reference = "local://ada@example.test/Archive"
-        self.calendar_id = f"local:{calendar}"
+        self.calendar_id = local_id(calendar)
 
     def enter(self, session: AsyncSession, owner_id: UUID, now: datetime) -> None:
         """Make the calendar, in the transaction of whoever calls."""
@@ -131,6 +132,7 @@ class LocalArchive:
 
 
 def _json(row: dict[str, Any]) -> Json:
+    """A row as Graph would show it, without the product's own way of reading it."""
     return {
         "id": str(row["id"]),
         "changeKey": str(row["version"]),

@@ -59,8 +59,6 @@ class Person:
         self.history: dict[str, list[Json]] = {}
         #: Archive keys of copies the person edited or deleted: nobody writes to those against their will.
         self.touched: set[str] = set()
-        #: What the person does to copies, wherever those are.
-        self.touch_copy: Callable[[], Awaitable[None]] | None = None
         self.log: list[str] = []
 
     @property
@@ -96,8 +94,8 @@ class Person:
             self._create()
         self.remember()
 
-    async def act(self) -> None:
-        """Do one thing to the mailbox, or to the archive."""
+    async def act(self, touch_copy: Callable[[], Awaitable[None]]) -> None:
+        """Do one thing to the mailbox, or to some copy by ``touch_copy``, wherever that is."""
         actions: tuple[tuple[Callable[[], Awaitable[None] | None], int], ...] = (
             (self._create, 4),
             (self._edit, 5),
@@ -111,7 +109,7 @@ class Person:
             (self._recreate, 1),
             (self._except, 3),
             (self._convert, 1),
-            (self._touch_copy, 1),
+            (touch_copy, 1),
         )
         action = self._rng.choices([a for a, _ in actions], [weight for _, weight in actions])[0]
         try:
@@ -335,10 +333,6 @@ class Person:
             return
         start = {"dateTime": event.span.start.isoformat(), "timeZone": event.span.start_zone}
         self.patch(event, recurrence=self._recurrence({"start": start}))
-
-    async def _touch_copy(self) -> None:
-        if self.touch_copy is not None:
-            await self.touch_copy()
 
 
 def _times(item: Item, by: timedelta) -> Json:

@@ -90,7 +90,6 @@ class World:
         self.durable = Durable(self.rng, Trouble.of(self.rng), self.fleet)
         self.observer = WarmDatabase(self._settings, application_name="observer")
         self.archive = self._make_archive(random.Random(f"archive {seed}"))
-        self.person.touch_copy = self.archive.touch
         self.judge = Judge(
             *(self.observer, self.graph, self.person, self.archive, self._configuration),
             *(self._zone, self.policies, verdict),
@@ -116,7 +115,7 @@ class World:
         storm = self.loop.create_task(self._disturb())
         for _ in range(self.rng.choice((1, 1, 2, 3))):
             for _ in range(self.rng.choice((1, 4, 10, 25))):
-                await self.person.act()
+                await self.person.act(self.archive.touch)
             await self._request(*self._window(), self.rng.choice((RunMode.NORMAL,) * 7 + (RunMode.REPLACE,)))
             if self.rng.random() < 0.3:
                 await self._decide()
@@ -333,7 +332,7 @@ class World:
                 self.fleet.any().clock.offset = self.rng.uniform(-_LARGEST_SKEW, _LARGEST_SKEW)
                 self.durable.mishaps[Mishap.CLOCK_STEP] += 1
             else:
-                await self.person.act()
+                await self.person.act(self.archive.touch)
 
     def _jump(self) -> None:
         """The clock of a process is set by minutes."""

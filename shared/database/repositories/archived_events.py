@@ -49,7 +49,7 @@ _PENDING = text(
     f"SELECT {_COLUMNS} FROM archived_events WHERE {_SCOPE} AND pending_since >= :since "  # noqa: S608
     f"AND NOT (start_at >= :start AND start_at < :end) AND {_PLANNED} ORDER BY source_key LIMIT :limit"
 )
-# A lookup for each row, as above.
+# One lookup of the archive key for each row, whatever the statistics say.
 _INSERT = text("""
     INSERT INTO archived_events
         (id, owner_id, configuration_id, source_key, archive_key, generation, source_id, ical_uid,
@@ -224,18 +224,26 @@ class ArchivedEventRepository:
         """Insert rows by source_key, source_id, ical_uid, original_start, state and start_at.
 
         A source key that exists already is left as it is. One whose archive key belongs to a row that was
-        re-pointed since gets that of a later generation: no two copies carry the same. Returns those rows.
+        re-pointed since gets that of a later generation: no two copies carry the same. Returns the rows
+        whose archive key is not that of generation 0.
         """
         wanted = {row["source_key"]: row for row in rows}
-        left = wanted.keys() - await self._insert(list(wanted.values()), 0)
-        if not left:
+        others = wanted.keys() - await self._insert(list(wanted.values()), 0)
+        if not others:
             return {}
-        moved = left - (await self.by_keys(sorted(left))).keys()
-        generation, left = 0, moved
-        while left:
+        generation, left = 0, set(others)
+        while True:
+            # Another plan may enter one at any moment: it is looked for anew each time.
+            left -= (await self.by_keys(sorted(left))).keys()
+            if not left:
+                break
             generation += 1
-            left = left - await self._insert([wanted[key] for key in sorted(left)], generation)
-        return await self.by_keys(sorted(moved))
+            left -= await self._insert([wanted[key] for key in sorted(left)], generation)
+        configuration = self._scope["configuration"]
+        found = await self.by_keys(sorted(others))
+        return {
+            key: row for key, row in found.items() if row.archive_key != generation_key(configuration, key, 0)
+        }
 
     async def _insert(self, rows: Sequence[Mapping[str, Any]], generation: int) -> set[str]:
         """The source keys of the rows that were inserted."""

@@ -92,7 +92,7 @@ def test_a_group_that_reaches_beyond_what_was_read_is_judged_by_what_was_seen() 
 
 
 def test_what_rules_decided_of_a_whole_group_stands_where_only_a_part_of_it_is_seen() -> None:
-    """Two of the highest importance are flagged; of the one that a later window sees it would be unique."""
+    """Two of the highest importance are flagged; a later window sees one of them, the only one there."""
     long = make_event("long", WINDOW.end - timedelta(hours=1), hours=24 * 4, subject="Long")
     high = make_event("high", WINDOW.end - timedelta(minutes=30), subject="High", importance="high")
     waiting = {"state": ArchivedEventState.FLAGGED, "has_copy": False}
@@ -108,11 +108,41 @@ def test_what_rules_decided_of_a_whole_group_stands_where_only_a_part_of_it_is_s
     result = planned(long, high, rows=rows, overlaps=flagged, policies=AUTO)
     assert actions(result) == {"long": "leave_out", "high": "unchanged"}
     assert result.groups[0].status is GroupStatus.FLAGGED
+    # Under the other policies, too, unless everything is kept.
+    archived = {
+        key: replace(known, state=ArchivedEventState.PRESENT, has_copy=True) for key, known in rows.items()
+    }
+    seen = {"rows": archived, "overlaps": flagged}
+    assert planned(long, high, policies=FLAG, **seen).groups[0].status is GroupStatus.FLAGGED
+    assert planned(long, high, policies=KEEP_ALL, **seen).groups[0].status is GroupStatus.RECORDED
     # Changed, it is judged as it is seen.
     moved = make_event("high", WINDOW.end - timedelta(minutes=20), subject="High", importance="high")
     rows = {key: row(key, "before", **waiting) for key in rows}
     result = planned(long, moved, rows=rows, overlaps=flagged, policies=AUTO)
     assert actions(result) == {"long": "leave_out", "high": "create"}
+
+
+@pytest.mark.parametrize(
+    ("known", "waiting", "action"),
+    [
+        (None, True, "flag"),
+        (None, False, "create"),
+        ({"state": ArchivedEventState.CREATING, "under_way": False}, True, "flag"),
+        ({"state": ArchivedEventState.CREATING, "under_way": True}, True, "create"),
+        ({"state": ArchivedEventState.LEFT_OUT, "left_out": LeftOut.RESOLUTION}, True, "leave_out"),
+        ({"state": ArchivedEventState.FLAGGED}, False, "flag"),
+    ],
+)
+def test_who_was_not_decided_waits_with_the_part_of_a_group_that_waits(
+    known: dict[str, object] | None, waiting: bool, action: str
+) -> None:
+    long = make_event("long", WINDOW.end - timedelta(hours=1), hours=24 * 4, subject="Long")
+    back = make_event("back", WINDOW.end - timedelta(minutes=30), subject="Back", importance="high")
+    rows = {"s:long": row("s:long", revision(long))}
+    if known is not None:
+        rows["s:back"] = row("s:back", revision(back), has_copy=False, **known)
+    overlaps = {f"s:{e.id}": KnownOverlap("g", OPENED, 3, revision(e), waiting=waiting) for e in (long, back)}
+    assert actions(planned(long, back, rows=rows, overlaps=overlaps, policies=AUTO))["back"] == action
 
 
 def test_auto_drops_by_rule_with_a_log_and_flags_what_remains() -> None:
