@@ -1,14 +1,17 @@
-"""Finds the function that a request's method and path belong to, with ASP.NET Core's route templates.
+"""ASP.NET Core's route templates, tried one after another.
 
-Sources: ASP.NET Core docs, "Routing in ASP.NET Core", sections "Route templates" and "Route template
-precedence"; Functions docs, "Azure Functions HTTP trigger", section "Customize the HTTP endpoint". A method
-that no function takes at a path is 404, as in the real host, never 405.
+The syntax is that of ASP.NET Core (its docs, "Routing in ASP.NET Core", section "Route templates"; Functions
+docs, "Azure Functions HTTP trigger", section "Customize the HTTP endpoint"). The precedence is not: the
+Functions host puts its routes into a plain list and takes the first one that matches. So a literal does not
+win over a parameter, nor a long route over a short one (Azure/azure-functions-host,
+`WebScriptHostHttpRoutesManager` and issues 3153, 6062 and 9876). A method that no function takes at a path is
+404, as in the real host, never 405.
 """
 
 import itertools
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -17,8 +20,6 @@ from infra.local.functions_host.constraints import Constraint
 
 _PARAMETER_NAME = re.compile(r"[^/{}?*:=]+")
 _ESCAPED_SLASH = re.compile(r"%2f", re.IGNORECASE)
-# Order in which routes are tried, segment by segment (RoutePrecedence.ComputeInbound).
-_LITERAL, _CONSTRAINED, _PARAMETER, _CONSTRAINED_REST, _REST = 1, 2, 3, 4, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +47,6 @@ class _Segment:
     pattern: re.Pattern[str] | None = None
 
     @property
-    def rank(self) -> int:
-        if self.literal is not None:
-            return _LITERAL
-        parameter = self.parameters[0]
-        if self.pattern is not None:
-            return _CONSTRAINED
-        if parameter.rest:
-            return _CONSTRAINED_REST if parameter.checks else _REST
-        return _CONSTRAINED if parameter.checks else _PARAMETER
-
-    @property
     def may_be_absent(self) -> bool:
         parameter = self.parameters[0] if self.parameters else None
         return (
@@ -72,7 +62,6 @@ class Template:
 
     text: str
     segments: Sequence[_Segment]
-    precedence: tuple[int, ...] = field(default=())
 
     @classmethod
     def parse(cls, text: str) -> "Template":
@@ -88,7 +77,7 @@ class Template:
         names = [parameter.name.lower() for segment in segments for parameter in segment.parameters]
         if len(set(names)) != len(names):
             raise ValueError(f"A route parameter name appears more than one time in '{text}'.")
-        return cls(text, segments, tuple(segment.rank for segment in segments))
+        return cls(text, segments)
 
     @property
     def start(self) -> tuple[str, ...]:
@@ -117,36 +106,37 @@ class Template:
 
 
 class _Route[Target](NamedTuple):
+    place: int
     template: Template
     methods: Collection[str]
     target: Target
 
 
 class Router[Target]:
-    """Routes to targets; literal segments win over constrained parameters, these over plain ones."""
+    """Routes to targets. Of several that match a request, the one that was added first takes it."""
 
     def __init__(self) -> None:
+        self._added = itertools.count()
         # By the literal segments they start with, in lower case: of a large app few routes remain to try.
         self._routes: dict[tuple[str, ...], list[_Route[Target]]] = {}
 
     def add(self, template: Template, methods: Collection[str], target: Target) -> None:
-        """Adds a route; no methods means every method."""
-        routes = self._routes.setdefault(template.start, [])
-        routes.append(_Route(template, frozenset(methods), target))
-        routes.sort(key=lambda route: route.template.precedence)
+        """Adds a route behind those that are there; no methods means every method."""
+        route = _Route(next(self._added), template, frozenset(methods), target)
+        self._routes.setdefault(template.start, []).append(route)
 
     def find(self, method: str, raw_path: str) -> tuple[Target, dict[str, str]] | None:
         """Target and parameter values for a request, or None. `raw_path` is still percent-encoded."""
         path = split_path(raw_path)
         lowered = tuple(segment.lower() for segment in path)
-        # A longer literal start comes before a shorter one, whatever follows it.
-        for length in range(len(lowered), -1, -1):
-            for route in self._routes.get(lowered[:length], ()):
-                if route.methods and method not in route.methods:
-                    continue
-                values = route.template.match(path)
-                if values is not None:
-                    return route.target, values
+        starts = (lowered[:length] for length in range(len(lowered) + 1))
+        possible = [route for start in starts for route in self._routes.get(start, ())]
+        for route in sorted(possible, key=lambda route: route.place):
+            if route.methods and method not in route.methods:
+                continue
+            values = route.template.match(path)
+            if values is not None:
+                return route.target, values
         return None
 
 

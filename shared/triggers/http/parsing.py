@@ -95,9 +95,14 @@ def read_query[Model: "Input"](parameters: Mapping[str, str], model: type[Model]
         raise ValidationFailed(field_errors(error, dict(parameters))) from None
 
 
+def is_id(text: str) -> bool:
+    """True for a UUID in its usual form, 36 characters with hyphens."""
+    return _UUID.fullmatch(text) is not None
+
+
 def read_path(parameters: Mapping[str, str], names: Sequence[str]) -> dict[str, UUID]:
     """The ids of the path; raises ValidationFailed (422) naming the parameter that is no UUID."""
-    broken = [name for name in names if not _UUID.fullmatch(parameters.get(name, ""))]
+    broken = [name for name in names if not is_id(parameters.get(name, ""))]
     if broken:
         raise ValidationFailed([FieldError(name, "must be a UUID", "uuid_parsing") for name in broken])
     return {name: UUID(parameters[name]) for name in names}

@@ -9,16 +9,15 @@ from uuid import UUID
 
 from azure.functions import HttpRequest, HttpResponse
 
-from shared.errors import MethodNotAllowed, ValidationFailed
 from shared.schemas import base, rendered
 from shared.telemetry import bind, span
 from shared.triggers.http import problem
 from shared.triggers.http.authentication import Authenticated, authenticate, require_role
 from shared.triggers.http.conditions import read_idempotency_key, read_if_match
-from shared.triggers.http.exchange import Exchange, path_of
+from shared.triggers.http.exchange import Exchange
 from shared.triggers.http.messages import Reply, Request
-from shared.triggers.http.parsing import query_of, raw_body, read_body, read_path, read_query
-from shared.triggers.http.registry import PREFIX, GraphAccess, Operation, methods_of
+from shared.triggers.http.parsing import is_id, query_of, raw_body, read_body, read_path, read_query
+from shared.triggers.http.registry import LAST, PREFIX, GraphAccess, Operation, meant_by
 
 if TYPE_CHECKING:
     from shared.application import Application
@@ -38,6 +37,7 @@ async def answer(operation: Operation, req: HttpRequest, client: Any) -> HttpRes
     from shared.application import get_application
 
     exchange, started = Exchange.of(req), time.perf_counter()
+    operation = _meant(operation, req, exchange)
     with bind(correlation=exchange.correlation_id, ip=exchange.source_ip, trace=exchange.trace):
         origins: tuple[str, ...] = ()
         try:
@@ -79,8 +79,8 @@ async def _serve(
             require_role(caller, operation.roles)
         request = Request(
             app=app,
-            path=_path(operation, req),
-            relative_path=exchange.path.removeprefix(f"/{PREFIX}/"),
+            path=_path(operation, req, exchange),
+            relative_path=exchange.relative_path,
             query=read_query(query_of(req), operation.query or base.NoQuery),
             body=_body(operation, req, app.settings.max_body_bytes),
             expected=read_if_match(operation, req.headers),
@@ -98,16 +98,27 @@ async def _serve(
         return response
 
 
-def _path(operation: Operation, req: HttpRequest) -> dict[str, UUID]:
-    """The ids of the path; raises MethodNotAllowed where another operation has the path as a whole."""
-    try:
-        return read_path(req.route_params, operation.parameters)
-    except ValidationFailed:
-        # What is no id may be a path of its own.
-        methods = methods_of(path_of(req.url).removeprefix(f"/{PREFIX}/"))
-        if not methods or operation.method in methods:
-            raise
-        raise MethodNotAllowed("the path does not have this method", methods=[*methods, "OPTIONS"]) from None
+def _meant(operation: Operation, req: HttpRequest, exchange: Exchange) -> Operation:
+    """The operation that answers: of what reaches the catch-all for its ids alone, the one that is meant.
+
+    An id that is no UUID keeps the host from calling the operation itself. So the caller still learns who may
+    call it and which id is wrong.
+    """
+    if operation.id != LAST:
+        return operation
+    path = exchange.relative_path
+    meant = meant_by(req.method, path)
+    if meant is None or all(map(is_id, meant.arguments(path).values())):
+        return operation
+    return meant
+
+
+def _path(operation: Operation, req: HttpRequest, exchange: Exchange) -> dict[str, UUID]:
+    """The ids of the path; raises ValidationFailed (422) naming those that are none."""
+    given = dict(req.route_params)
+    if not given.keys() >= set(operation.parameters):
+        given = operation.arguments(exchange.relative_path)
+    return read_path(given, operation.parameters)
 
 
 def _signed_in(operation: Operation, authenticated: Authenticated) -> "SignedIn | None":

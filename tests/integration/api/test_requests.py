@@ -16,7 +16,7 @@ from shared.services import rate_limit
 from shared.services.rate_limit import RateLimit
 from shared.settings import Settings
 from shared.triggers.http.registry import OPERATIONS, permission_table
-from tests.integration.api.caller import Caller, problem
+from tests.integration.api.caller import Caller, declared_functions, problem
 
 SECURITY = {
     "cache-control": "no-store",
@@ -294,12 +294,10 @@ def test_every_operation_is_in_the_permission_table() -> None:
 
 
 def test_every_operation_is_a_function_of_its_own() -> None:
-    import function_app
-
-    functions = {each.get_function_name(): each for each in function_app.app.get_functions()}
+    functions = {each.get_function_name(): each for each in declared_functions()}
     for name, operation in OPERATIONS.items():
         trigger = functions[name].get_trigger()
-        assert trigger.route == operation.route
+        assert trigger.route == operation.template
         assert trigger.auth_level is func.AuthLevel.ANONYMOUS
         assert [method.value for method in trigger.methods] == list(operation.methods)
 
