@@ -26,7 +26,7 @@ _LOCKED_BY_ID = _BY_ID.with_for_update()
 _TURN = text("SELECT pg_advisory_xact_lock(hashtextextended(CAST(:configuration AS text), 1))")
 _BEGIN = text("""
     UPDATE archive_runs SET state = 'running', started_at = COALESCE(started_at, :now),
-           step = COALESCE(step, 'settling')
+           step = COALESCE(step, 'settling'), dispatched_at = :now
      WHERE id = :run AND state IN ('queued', 'running')
        AND NOT EXISTS (SELECT 1 FROM archive_runs other WHERE other.configuration_id = :configuration
                         AND other.state = 'running' AND other.id <> :run)
@@ -53,8 +53,9 @@ _ENTER_STEP = text("""
      WHERE id = :run AND state = 'running'
 """)
 #: Counts ``:written`` more writes of a run that reached their end; its progress tells how far that is.
+#: A run that writes has a living orchestration: nobody need ask Durable for it.
 ADD_WRITTEN = """
-    UPDATE archive_runs SET writes_done = writes_done + :written,
+    UPDATE archive_runs SET writes_done = writes_done + :written, dispatched_at = CAST(:now AS timestamptz),
            progress = CASE state WHEN 'running' THEN GREATEST(progress, :begins + :share
                * LEAST(writes_done + :written, CAST(plan->>'planned' AS int))
                / GREATEST(CAST(plan->>'planned' AS int), 1)) ELSE progress END
@@ -205,10 +206,10 @@ class ArchiveRunRepository:
         """The running run is at ``step``; its progress never goes down."""
         await self._session.execute(_ENTER_STEP, {"run": run_id, "step": str(step), "percent": percent})
 
-    async def add_written(self, owner_id: UUID, run_id: UUID, count: int) -> None:
+    async def add_written(self, owner_id: UUID, run_id: UUID, count: int, now: datetime) -> None:
         """Writes of the run that reached their end, in the transaction that records them."""
         await self._session.execute(
-            _ADD_WRITTEN, {"run": run_id, "owner": owner_id, "written": count} | WRITTEN_SHARE
+            _ADD_WRITTEN, {"run": run_id, "owner": owner_id, "written": count, "now": now} | WRITTEN_SHARE
         )
 
     async def covered(
@@ -290,10 +291,10 @@ class ArchiveRunRepository:
         )
         return list((await self._session.execute(statement)).scalars())
 
-    async def set_dispatched(self, run_id: UUID, now: datetime) -> None:
-        """Its orchestration was started, or found alive."""
+    async def set_dispatched(self, run_ids: Sequence[UUID], now: datetime) -> None:
+        """Their orchestrations were started, or found alive."""
         await self._session.execute(
-            update(ArchiveRun).where(ArchiveRun.id == run_id).values(dispatched_at=now)
+            update(ArchiveRun).where(ArchiveRun.id.in_(run_ids)).values(dispatched_at=now)
         )
 
     async def add_usage(self, owner_id: UUID, run_id: UUID, requests: int, round_trips: int) -> None:

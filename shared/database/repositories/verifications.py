@@ -1,5 +1,6 @@
 """Comparisons of source, record and archive calendar (domain.md 2.15)."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -152,10 +153,10 @@ class VerificationRepository(Repository):
         )
         return list((await self._session.execute(statement)).scalars())
 
-    async def set_dispatched(self, verification_id: UUID, now: datetime) -> None:
-        """Its orchestration was started, or found alive."""
+    async def set_dispatched(self, verification_ids: Sequence[UUID], now: datetime) -> None:
+        """Their orchestrations were started, or found alive."""
         await self._session.execute(
-            update(Verification).where(Verification.id == verification_id).values(dispatched_at=now)
+            update(Verification).where(Verification.id.in_(verification_ids)).values(dispatched_at=now)
         )
 
     async def add_usage(self, verification_id: UUID, requests: int, round_trips: int) -> None:

@@ -32,14 +32,15 @@ from shared.services.archiving.planning import PlanCounts, RunPlanner
 from shared.services.archiving.queueing import StartedRun, queue_run
 from shared.services.archiving.settling import SettleProgress, Settler
 from shared.services.archiving.windows import nightly, requested
+from shared.services.driving import LOOKED_AFTER_EVERY
 from shared.services.job_claims import claiming
 
 __all__ = ["ArchivingService", "BegunRun", "RunView", "StartedRun"]
 
 DUE_JOBS_PER_TICK = 200
-DRIVEN_RUNS_PER_TICK = 200
-# An orchestration that was just started needs a moment to show up before anybody asks where it is.
-DRIVE_AGAIN_AFTER = timedelta(minutes=2)
+DRIVEN_RUNS_PER_TICK = 500
+# A run that needs the database for longer than this ends: the next night does the rest.
+PATIENCE = timedelta(hours=6)
 _RETRIED_AS_THEY_ARE = (RunMode.REPLACE, RunMode.REBUILD)
 
 
@@ -74,10 +75,14 @@ class RunView:
 
 @dataclass(frozen=True, slots=True)
 class BegunRun:
-    """``mine`` is False where the run waits for another one or is over: its orchestration ends at once."""
+    """``mine`` is False where the run waits for another one or is over: its orchestration ends at once.
+
+    ``patient``: it is young enough to be driven again where the database was away for a while.
+    """
 
     mine: bool
     correlation_id: str
+    patient: bool = False
 
 
 class ArchivingService:
@@ -171,10 +176,11 @@ class ArchivingService:
             run = await runs.get_unscoped(run_id)
             if run is None:
                 return BegunRun(False, "")
-            mine = await runs.begin(run, self._ports.clock.now())
+            now = self._ports.clock.now()
+            mine = await runs.begin(run, now)
             if mine:
                 await bar_unpermitted(self._ports, session, run)
-            return BegunRun(mine, run.correlation_id)
+            return BegunRun(mine, run.correlation_id, patient=now - (run.started_at or now) < PATIENCE)
 
     @asynccontextmanager
     async def acting_for(self, run_id: UUID) -> AsyncIterator[RunMode]:
@@ -229,13 +235,13 @@ class ArchivingService:
     async def runs_to_drive(self) -> list[UUID]:
         """Runs that should be carried by a living orchestration, to be looked after by the dispatcher."""
         async with self._ports.database.session() as session:
-            before = self._ports.clock.now() - DRIVE_AGAIN_AFTER
+            before = self._ports.clock.now() - LOOKED_AFTER_EVERY
             return await ArchiveRunRepository(session).to_drive_unscoped(before, DRIVEN_RUNS_PER_TICK)
 
-    async def mark_dispatched(self, run_id: UUID) -> None:
-        """The run's orchestration was started."""
+    async def mark_dispatched(self, *run_ids: UUID) -> None:
+        """The runs' orchestrations were started, or are alive."""
         async with self._ports.database.session() as session:
-            await ArchiveRunRepository(session).set_dispatched(run_id, self._ports.clock.now())
+            await ArchiveRunRepository(session).set_dispatched(run_ids, self._ports.clock.now())
 
     async def _claim(self, session: AsyncSession, job: Job, now: datetime) -> StartedRun | None:
         configuration = await ArchiveConfigurationRepository(session).lock(

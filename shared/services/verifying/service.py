@@ -32,12 +32,12 @@ from shared.services.access import Access
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.gone_calendars import note_gone, seems_gone
 from shared.services.archiving.judging import objection_to
+from shared.services.driving import LOOKED_AFTER_EVERY
 from shared.services.job_outcomes import JobJudgement, WorkEnded, judge_job
 from shared.services.verifying.comparing import StretchComparison, Superseded
 from shared.services.verifying.context import VerificationContext, load_context
 
 DRIVEN_PER_TICK = 200
-DRIVE_AGAIN_AFTER = timedelta(minutes=2)
 # Waits between attempts at a calendar that does not answer (domain.md 8.3): doubled each time.
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=30), timedelta(minutes=15)
 
@@ -254,13 +254,13 @@ class VerificationService:
     async def to_drive(self) -> list[UUID]:
         """Verifications that should be carried by a living orchestration."""
         async with self._ports.database.session() as session:
-            before = self._ports.clock.now() - DRIVE_AGAIN_AFTER
+            before = self._ports.clock.now() - LOOKED_AFTER_EVERY
             return await VerificationRepository(session).to_drive_unscoped(before, DRIVEN_PER_TICK)
 
-    async def mark_dispatched(self, verification_id: UUID) -> None:
-        """Its orchestration was started."""
+    async def mark_dispatched(self, *verification_ids: UUID) -> None:
+        """Their orchestrations were started, or are alive."""
         async with self._ports.database.session() as session:
-            await VerificationRepository(session).set_dispatched(verification_id, self._ports.clock.now())
+            await VerificationRepository(session).set_dispatched(verification_ids, self._ports.clock.now())
 
     async def _compare_one(self, verification_id: UUID, attempt: int) -> bool:
         async with self._ports.database.session() as session:

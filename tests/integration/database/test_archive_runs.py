@@ -178,10 +178,10 @@ async def test_one_run_of_each_configuration_is_driven(runs: ArchiveRunRepositor
     await make.run(over, state=RunState.COMPLETED)
     assert set(await runs.to_drive_unscoped(START, 10)) == {running.id, nightly.id}
     assert len(await runs.to_drive_unscoped(START, 1)) == 1
-    await runs.set_dispatched(running.id, START)
+    await runs.set_dispatched([running.id], START)
     assert await runs.to_drive_unscoped(START, 10) == [nightly.id]
     # Another queued run does not move up while the first one's orchestration has only just been started.
-    await runs.set_dispatched(nightly.id, START)
+    await runs.set_dispatched([nightly.id], START)
     assert await runs.to_drive_unscoped(START, 10) == []
     assert set(await runs.to_drive_unscoped(START + MINUTE, 10)) == {running.id, nightly.id}
 

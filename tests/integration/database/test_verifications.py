@@ -89,7 +89,7 @@ async def test_open_ones_are_looked_after_the_longest_forgotten_first(
 ) -> None:
     never, long_ago, just_now = await queued(make), await queued(make), await queued(make)
     await make.verification()
-    await verifications.set_dispatched(long_ago.id, NOW - timedelta(hours=1))
-    await verifications.set_dispatched(just_now.id, NOW)
+    await verifications.set_dispatched([long_ago.id], NOW - timedelta(hours=1))
+    await verifications.set_dispatched([just_now.id], NOW)
     found = await verifications.to_drive_unscoped(NOW - timedelta(minutes=2), 10)
     assert [each for each in found if each in (never.id, long_ago.id, just_now.id)] == [never.id, long_ago.id]
