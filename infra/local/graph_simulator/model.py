@@ -347,7 +347,7 @@ class Mailbox:
     categories: list[Json] = field(default_factory=list)
     part: str = ""
 
-    #: The folder of deleted events, which is no calendar; empty unless the setting ``deleted_items`` fills it.
+    #: The folder of deleted events, no calendar; empty unless the setting ``deleted_items`` fills it.
     deleted_items: Calendar = field(init=False)
 
     def __post_init__(self) -> None:

@@ -42,8 +42,8 @@ class Settings:
     exceptions_on_time_change: Exceptions = "reset"
     #: Exceptions inside the new range of a series whose range changes.
     exceptions_on_range_change: Exceptions = "kept"
-    #: ``date``: an occurrence's id is made of its master and its date; ``renewed``: all occurrences get new ids
-    #: whenever the series' times or pattern change.
+    #: ``date``: an occurrence's id is made of its master and its date; ``renewed``: all occurrences get new
+    #: ids whenever the series' times or pattern change.
     occurrence_ids: OccurrenceIds = "date"
     #: ``occurrenceId``: v1.0 gives it, its metadata do not know it (msgraph-metadata 827).
     occurrence_id_property: OccurrenceIdProperty = "given"
