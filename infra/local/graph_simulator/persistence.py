@@ -131,7 +131,8 @@ def _read(connection: sqlite3.Connection, state: State, keys: KeyRing) -> None:
         mailbox = state.mailboxes[oid]
         event = _event(mailbox, key, orjson.loads(data))
         event.calendar.events[key] = event
-        mailbox.events[key] = event
+        if not event.is_deleted:
+            mailbox.events[key] = event
     for group_id, data in connection.execute("SELECT id, data FROM groups ORDER BY rowid"):
         state.put_group(group_id, orjson.loads(data))
     for oid, transaction_id, key, at in connection.execute("SELECT mailbox, id, key, at FROM transactions"):
@@ -204,7 +205,8 @@ def _stamp_json(stamp: Stamp) -> list[Any]:
 def _event_bytes(event: Event) -> bytes:
     return orjson.dumps(
         {
-            "calendar": event.calendar.id,
+            "calendar": None if event.is_deleted else event.calendar.id,
+            "generation": event.generation,
             "move": event.move,
             "span": _span_json(event.span),
             "fields": event.fields,
@@ -233,8 +235,10 @@ def _event_bytes(event: Event) -> bytes:
 
 def _event(mailbox: Mailbox, key: str, data: Json) -> Event:
     span = _span(data["span"])
-    event = Event(mailbox.calendars[data["calendar"]], key, span, data["fields"])
+    calendar = mailbox.deleted_items if data["calendar"] is None else mailbox.calendars[data["calendar"]]
+    event = Event(calendar, key, span, data["fields"])
     event.move = data["move"]
+    event.generation = data.get("generation", 0)
     event.stamp = Stamp(*data["stamp"])
     event.extended.update(data["extended"])
     event.attachments = data["attachments"]
