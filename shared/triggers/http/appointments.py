@@ -26,7 +26,7 @@ async def list_appointments(
 ) -> Reply[paging.Page[appointments.AppointmentSummary]]:
     """Another person's private appointments show their times only (domain.md 6.3)."""
     found = await request.app.appointments.list(request.caller, request.query)
-    return Reply(rendered.render_page(found.rows, found.next_cursor))
+    return Reply(rendered.RenderedPage(found.rows, found.next_cursor))
 
 
 @endpoint(

@@ -15,6 +15,7 @@ from shared.triggers.http import problem
 from shared.triggers.http.authentication import Authenticated, authenticate, require_role
 from shared.triggers.http.conditions import read_idempotency_key, read_if_match
 from shared.triggers.http.exchange import Exchange
+from shared.triggers.http.list_cursors import ListIdentity
 from shared.triggers.http.messages import Reply, Request
 from shared.triggers.http.parsing import is_id, query_of, raw_body, read_body, read_path, read_query
 from shared.triggers.http.registry import LAST, PREFIX, GraphAccess, Operation, meant_by
@@ -77,12 +78,17 @@ async def _serve(
         if caller is not None and operation.roles is not None:
             app.rate_limit.admit(caller)
             require_role(caller, operation.roles)
+        path = _path(operation, req, exchange)
+        query = read_query(query_of(req), operation.query or base.NoQuery)
+        body = _body(operation, req, app.settings.max_body_bytes)
+        listed = ListIdentity(exchange.path, query, body, caller)
         request = Request(
             app=app,
-            path=_path(operation, req, exchange),
+            path=path,
             relative_path=exchange.relative_path,
-            query=read_query(query_of(req), operation.query or base.NoQuery),
-            body=_body(operation, req, app.settings.max_body_bytes),
+            query=listed.opened(query),
+            body=listed.opened(body),
+            listed=listed,
             expected=read_if_match(operation, req.headers),
             identity=caller,
             client=client,
@@ -93,7 +99,7 @@ async def _serve(
         if key is not None and caller is not None:
             return await _once(operation, request, caller, key, req, exchange)
         reply = await operation.handler(request)
-        response = _success(operation, reply)
+        response = _success(operation, reply, listed)
         await _afterwards(operation, reply.then)
         return response
 
@@ -148,7 +154,7 @@ async def _once(
         nonlocal then
         reply = await operation.handler(request)
         then = reply.then
-        return _kept(_success(operation, reply), reply)
+        return _kept(_success(operation, reply, request.listed), reply)
 
     def refusal(error: "AdminAssistantError") -> Answer:
         return _kept(_problem(error, exchange), None)
@@ -198,7 +204,7 @@ def _body(operation: Operation, req: HttpRequest, limit: int) -> "base.Input":
     return read_body(req, operation.body, limit, optional=operation.body_optional)
 
 
-def _success(operation: Operation, reply: Reply[Any]) -> HttpResponse:
+def _success(operation: Operation, reply: Reply[Any], listed: ListIdentity) -> HttpResponse:
     headers = dict(reply.headers or {})
     if reply.location is not None:
         headers["Location"] = f"/{PREFIX}/{reply.location}"
@@ -207,10 +213,13 @@ def _success(operation: Operation, reply: Reply[Any]) -> HttpResponse:
     if reply.retry_after is not None:
         headers["Retry-After"] = str(reply.retry_after)
     content = reply.content
-    if isinstance(reply.body, rendered.Rendered):
+    if isinstance(reply.body, rendered.RenderedPage):
+        following = reply.body.following
+        content = reply.body.json(listed.seal(following) if following is not None else None)
+    elif isinstance(reply.body, rendered.Rendered):
         content = reply.body.json
     elif content is None and reply.body is not None:
-        content = reply.body.model_dump_json().encode()
+        content = listed.seal_next(reply.body).model_dump_json().encode()
     return HttpResponse(
         content, status_code=reply.status or operation.status, headers=headers, mimetype=operation.media_type
     )
