@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
@@ -166,7 +167,11 @@ async def _once(
         query=query_of(req),
         body=raw_body(req, request.app.settings.max_body_bytes),
     )
-    answered, replayed = await request.app.idempotency.once(caller, change, make, refusal)
+
+    async def look(answered: Answer) -> None:
+        await _see(request, caller, exchange, answered)
+
+    answered, replayed = await request.app.idempotency.once(caller, change, make, refusal, look)
     response = HttpResponse(
         answered.body or None,
         status_code=answered.status,
@@ -178,6 +183,24 @@ async def _once(
     else:
         await _afterwards(operation, then)
     return response
+
+
+async def _see(
+    request: Request[Any, Any],
+    caller: "Caller",
+    exchange: Exchange,
+    answered: "Answer",
+) -> None:
+    """Read what a kept answer is about; raises what its GET operation raises to this caller."""
+    if not answered.body or answered.status >= HTTPStatus.BAD_REQUEST:
+        return
+    path = answered.headers.get("Location", exchange.path).removeprefix(f"/{PREFIX}/")
+    reading = meant_by("GET", path)
+    if reading is None or reading.roles is None or reading.query is not None:
+        return
+    require_role(caller, reading.roles)
+    ids = read_path(reading.arguments(path), reading.parameters)
+    await reading.handler(replace(request, path=ids, query=base.NoQuery(), body=base.NoBody()))
 
 
 def _kept(response: HttpResponse, reply: Reply[Any] | None) -> "Answer":

@@ -335,3 +335,24 @@ async def test_the_rights_to_a_change_are_asked_again(
     assert (await api("POST", PATH, wish(people.ada), token=people.ada.token, **send)).status == 201
     demoted = api.person(people.ada.oid, "Auditor")
     problem(await api("POST", PATH, wish(people.ada), token=demoted, **send), 403, "role_missing")
+
+
+async def test_an_answer_is_not_given_again_to_who_lost_the_role(api: Caller, people: People) -> None:
+    send: dict[str, Any] = {"headers": {"idempotency-key": "k"}}
+    admin = api.person(people.ada.oid, "Admin")
+    made = await api("POST", PATH, wish(people.bob), token=admin, **send)
+    assert made.status == 201
+    again = await api("POST", PATH, wish(people.bob), token=admin, **send)
+    assert (again.status, again.body) == (201, made.body)
+    problem(await api("POST", PATH, wish(people.bob), token=people.ada.token, **send), 404)
+
+
+async def test_an_answer_is_not_given_again_about_what_the_caller_may_not_see(
+    api: Caller, people: People, database: Database
+) -> None:
+    send: dict[str, Any] = {"headers": {"idempotency-key": "k"}}
+    made = await api("POST", PATH, wish(people.ada), token=people.ada.token, **send)
+    path = made.headers["location"].removeprefix("/api/")
+    deleted = await api("DELETE", path, token=people.ada.token, headers={"if-match": "*"})
+    assert deleted.status == 204
+    problem(await api("POST", PATH, wish(people.ada), token=people.ada.token, **send), 404)
