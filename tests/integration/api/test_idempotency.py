@@ -182,7 +182,7 @@ async def test_a_twin_that_takes_long_is_waited_for_and_then_409(
         monkeypatch.setitem(api.app.__dict__, "idempotency", fresh)
     twin = await add(api, "eve@example.com")
     problem(twin, 409, "request_under_way")
-    assert twin.headers["retry-after"] == "1"
+    assert twin.headers["retry-after"] in ("1", "2")
     go_on.set()
     assert (await first).status == 201
     assert (await add(api, "eve@example.com")).body == (await first).body
