@@ -4,11 +4,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from shared.domain.overlap_status import OverlapStatus
-from shared.schemas.base import Input, Resource
+from shared.schemas.base import Input, Resource, plain
 from shared.schemas.paging import PageQuery
 
 if TYPE_CHECKING:
@@ -40,11 +40,13 @@ class OverlapResolution(Input):
         json_schema_extra={"examples": [{"action": "keep", "kept": ["s:AAMkAGI2-workshop"]}]}
     )
     action: Literal["keep", "keep_all"]
-    kept: list[Annotated[str, StringConstraints(min_length=3, max_length=1000)]] = Field(
-        default=[],
-        max_length=MAX_MEMBERS,
-        description="With keep: the members that are kept; none of them may overlap another.",
-        examples=[["s:AAMkAGI2-workshop"]],
+    kept: list[Annotated[str, StringConstraints(min_length=3, max_length=1000), AfterValidator(plain)]] = (
+        Field(
+            default=[],
+            max_length=MAX_MEMBERS,
+            description="With keep: the members that are kept; none of them may overlap another.",
+            examples=[["s:AAMkAGI2-workshop"]],
+        )
     )
 
     @model_validator(mode="after")

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from shared.domain.caller import Caller
 from shared.errors import FieldError, ValidationFailed
-from shared.schemas.base import Input
+from shared.schemas import base
 
 #: Parameters that a caller may change from page to page: they say how much, not what.
 _FREE: Final = frozenset({"cursor", "limit", "rows"})
@@ -24,8 +24,8 @@ class ListIdentity:
     """What a cursor is tied to: path of the list, its filters (query and body), and who asks."""
 
     path: str
-    query: Input
-    body: Input
+    query: "base.Input"
+    body: "base.Input"
     caller: Caller | None
 
     def seal(self, cursor: str) -> str:
@@ -39,7 +39,7 @@ class ListIdentity:
             return answer
         return answer.model_copy(update={"next": self.seal(following)})
 
-    def opened[Model: Input](self, asked: Model) -> Model:
+    def opened[Model: base.Input](self, asked: Model) -> Model:
         """Query or body with its plain cursor.
 
         Raises ValidationFailed naming ``cursor`` if it comes from another list, filter or caller.

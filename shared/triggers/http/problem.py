@@ -36,7 +36,7 @@ def describe(error: AdminAssistantError, *, instance: str, correlation_id: str) 
 
 
 def headers_of(error: AdminAssistantError) -> Mapping[str, str]:
-    """``WWW-Authenticate`` (RFC 6750) and ``Retry-After`` (whole seconds, jittered) where the error calls for them."""
+    """``WWW-Authenticate`` (RFC 6750), ``Allow``, and ``Retry-After`` in seconds, jittered."""
     headers: dict[str, str] = {}
     if isinstance(error, Unauthenticated):
         challenge = 'Bearer realm="admin-assistant"'
