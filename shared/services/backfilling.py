@@ -32,6 +32,7 @@ from shared.domain.notification_texts import backfill_progress
 from shared.domain.window import local_day_start
 from shared.errors import Conflict, FieldError, NotFound, ValidationFailed
 from shared.services.access import Access
+from shared.services.archive_pairs import refuse_paused_pair
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.queueing import queue_run
 from shared.services.backfill_ranges import enter_backfill, first_night
@@ -89,7 +90,7 @@ class BackfillService:
         Conflict for an inactive configuration or where the nightly runs cover all of it.
         """
         async with self._ports.database.session() as session:
-            configuration = await self._writable(session, caller, configuration_id)
+            configuration = await self._writable(session, caller, configuration_id, goes_on=True)
             if not configuration.active:
                 raise Conflict("the archive configuration is not active")
             run_id = await self._start_over(session, configuration, archive_from)
@@ -181,7 +182,7 @@ class BackfillService:
                 return None
             if self._take_in(backfill, job, run):
                 await self._tell_progress(session, configuration, backfill)
-        if not configuration.active:
+        if not configuration.active or configuration.archive_in_use:
             job.next_run_at = self._ports.clock.now() + FAILED_CLAIM_RETRY
             return None
         waits = job.next_run_at is None or job.next_run_at > self._ports.clock.now()
@@ -244,13 +245,13 @@ class BackfillService:
         self, caller: Caller, configuration_id: UUID, *, paused: bool
     ) -> tuple[BackfillView, UUID | None]:
         async with self._ports.database.session() as session:
-            configuration = await self._writable(session, caller, configuration_id)
+            configuration = await self._writable(session, caller, configuration_id, goes_on=not paused)
             view = await self._view(session, configuration)
             backfill, job = view.backfill, view.job
             if backfill.state == BackfillState.COMPLETED:
                 raise Conflict("the backfill is over", code="backfill_over")
             queued = None
-            job.waits_for_archive = False
+            job.waits_for_archive = job.waits_for_pair = False
             if job.paused != paused:
                 job.paused = paused
                 if not paused:
@@ -263,9 +264,12 @@ class BackfillService:
             return await self._view(session, configuration), queued
 
     async def _writable(
-        self, session: AsyncSession, caller: Caller, configuration_id: UUID
+        self, session: AsyncSession, caller: Caller, configuration_id: UUID, *, goes_on: bool
     ) -> ArchiveConfiguration:
-        """The configuration, locked after its jobs, as the dispatcher does. Raises NotFound."""
+        """The configuration, locked after its jobs, as the dispatcher does.
+
+        Raises NotFound, and where it is to go on ArchiveInUse for the newer of a pair (domain.md 2.19).
+        """
         access = await Access.of(session, caller)
         configurations = ArchiveConfigurationRepository(session)
         found = await configurations.get(caller.tenant_id, configuration_id, access.writable_owner)
@@ -274,6 +278,8 @@ class BackfillService:
             found = await configurations.lock(caller.tenant_id, configuration_id)
         if found is None:
             raise NotFound("there is no such archive configuration")
+        if goes_on:
+            await refuse_paused_pair(session, access, found, self._ports.audit)
         return found
 
     async def _view(self, session: AsyncSession, configuration: ArchiveConfiguration) -> BackfillView:

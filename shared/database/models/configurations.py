@@ -23,6 +23,9 @@ class ArchiveConfiguration(Base):
     ``archive_gone_since`` is set while its archive calendar is known not to exist any more,
     ``rebuilding_name`` while one of that name is being made in its place.
 
+    ``archive_in_use``: an older one had the same source and archive when pairs were first refused (2.19);
+    while that one exists this one is paused.
+
     A deleted one stays for the sake of what it archived: runs, map and appointments refer to it.
     """
 
@@ -54,6 +57,7 @@ class ArchiveConfiguration(Base):
     active: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
     archive_from: Mapped[date]
     nightly_from: Mapped[date | None]
+    archive_in_use: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     archived_until: Mapped[datetime | None]
     lookback_days: Mapped[int] = mapped_column(Integer, default=7, server_default=text("7"))
     version: Mapped[int] = mapped_column(Integer, default=1, server_default=text("1"))
@@ -74,6 +78,16 @@ class ArchiveConfiguration(Base):
             unique=True,
             postgresql_where=text("is_default"),
         ),
+        Index(
+            "uq_archive_configurations_pair",
+            "tenant_id",
+            "source_mailbox_id",
+            "source_calendar_id",
+            "archive_mailbox_id",
+            "archive_calendar_id",
+            unique=True,
+            postgresql_where=text("deleted_at IS NULL AND NOT archive_in_use"),
+        ),
         Index("ix_archive_configurations_tenant_id_created_at_id", "tenant_id", "created_at", "id"),
         Index("ix_archive_configurations_source_calendar", "source_mailbox_id", "source_calendar_id"),
         Index("ix_archive_configurations_archive_calendar", "archive_mailbox_id", "archive_calendar_id"),
@@ -91,6 +105,8 @@ class Job(Base):
     """A schedule: what runs when, in its own zone (domain.md 8.1).
 
     ``waits_for_archive``: paused because the archive calendar is gone, it goes on when that is rebuilt.
+    ``waits_for_pair``: paused because an older configuration has the same source and archive (2.19), it goes
+    on when that one is deleted.
     """
 
     __tablename__ = "jobs"
@@ -104,6 +120,7 @@ class Job(Base):
     next_run_at: Mapped[datetime | None]
     paused: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     waits_for_archive: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    waits_for_pair: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     consecutive_failures: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     __table_args__ = (

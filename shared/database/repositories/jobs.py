@@ -146,6 +146,21 @@ class JobRepository(Repository):
         )
         return sorted(JobKind(kind) for kind in result.scalars())
 
+    async def resume_pair(self, owner_id: UUID, configuration_id: UUID) -> list[JobKind]:
+        """The older configuration is deleted: jobs that were paused for its sake go on."""
+        result = await self._session.execute(
+            update(Job)
+            .where(
+                Job.owner_id == owner_id,
+                Job.configuration_id == configuration_id,
+                Job.waits_for_pair,
+                Job.paused,
+            )
+            .values(paused=False, waits_for_pair=False, consecutive_failures=0)
+            .returning(Job.kind)
+        )
+        return sorted(JobKind(kind) for kind in result.scalars())
+
     async def record_outcome(
         self,
         owner_id: UUID,

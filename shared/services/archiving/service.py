@@ -24,6 +24,7 @@ from shared.domain.run_progress import ask_again_seconds
 from shared.domain.window import Window
 from shared.errors import Conflict, FieldError, NotFound, RunInProgress, ValidationFailed
 from shared.services.access import Access
+from shared.services.archive_pairs import refuse_paused_pair
 from shared.services.archiving.applying import Applier, ApplyProgress
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.finishing import MAX_PROBLEMS, FinishedRun, Finisher
@@ -106,8 +107,9 @@ class ArchivingService:
         """Queue a run of a window, by default of what the next nightly run would archive.
 
         The same window that is queued or running already is returned instead (domain.md 2.11). One that
-        replaces names its window (2.10). Raises NotFound, ValidationFailed naming the window's fields, and
-        Conflict for an inactive configuration, or one of a deactivated person (15.1).
+        replaces names its window (2.10). Raises NotFound, ValidationFailed naming the window's fields,
+        ArchiveInUse for the newer of two with one source and one archive, and Conflict for an inactive
+        configuration, or one of a deactivated person (15.1).
         """
         if mode is RunMode.REPLACE and (window_start is None or window_end is None):
             message = "name the window whose copies are to be replaced"
@@ -247,7 +249,7 @@ class ArchivingService:
         configuration = await ArchiveConfigurationRepository(session).lock(
             job.tenant_id, job.configuration_id, shared=True
         )
-        if configuration is None or not configuration.active:
+        if configuration is None or not configuration.active or configuration.archive_in_use:
             return None
         window = nightly(self._ports, configuration)
         if window is None:
@@ -280,4 +282,5 @@ class ArchivingService:
             raise NotFound(f"archive configuration {configuration_id} does not exist")
         if not (await access.writable_user(held.owner_id)).active:
             raise Conflict("its owner is deactivated", code="user_deactivated")
+        await refuse_paused_pair(session, access, held, self._ports.audit)
         return held

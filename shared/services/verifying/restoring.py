@@ -25,6 +25,7 @@ from shared.errors import Conflict, GraphRefused, NotFound
 from shared.graph.copy_codec import Copy, differing_fields
 from shared.graph.event_codec import decode_event
 from shared.services.access import Access
+from shared.services.archive_pairs import refuse_paused_pair
 from shared.services.archiving.context import ArchivingPorts, RunContext, accounted, load_context
 from shared.services.archiving.drafting import OperationDrafter
 from shared.services.archiving.owner_edits import refuse_locked
@@ -58,8 +59,9 @@ class CopyRestoring:
     ) -> StartedRun:
         """Queue the run that puts a missing copy back; asked again, the run that is to do it already.
 
-        Raises NotFound, and Conflict for any other kind of finding, one that was put back, an inactive
-        configuration, or while a run of that day is at work already.
+        Raises NotFound, ArchiveInUse for the newer of a pair (domain.md 2.19), and Conflict for any other
+        kind of finding, one that was put back, an inactive configuration, or while a run of that day is at
+        work already.
         """
         async with self._ports.database.session() as session:
             configuration, finding = await self._finding(
@@ -77,6 +79,8 @@ class CopyRestoring:
             _expect_open(finding)
             if not configuration.active:
                 raise Conflict("the archive configuration is not active")
+            access = await Access.of(session, caller)
+            await refuse_paused_pair(session, access, configuration, self._ports.audit)
             recorded = await self._has_record(session, finding)
             mode = RunMode.PUT_BACK if recorded else RunMode.NORMAL
             window = _day_of(finding.starts_at, ZoneInfo(configuration.time_zone))
