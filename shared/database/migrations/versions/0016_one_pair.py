@@ -4,8 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy import Column
 
-revision = "0014"
-down_revision = "0013"
+revision = "0016"
+down_revision = "0015"
 branch_labels = depends_on = None
 
 _PAIR = ("tenant_id", "source_mailbox_id", "source_calendar_id", "archive_mailbox_id", "archive_calendar_id")
@@ -61,7 +61,7 @@ def _pause_and_tell() -> None:
             INSERT INTO audit_entries (id, tenant_id, occurred_at, actor, on_behalf_of, action, resource_type,
                    resource_id, outcome, correlation_id, changes)
             SELECT gen_random_uuid(), tenant_id, now(), 'system:migration', owner_id, 'job.paused',
-                   'archive_configuration', configuration_id::text, 'success', 'migration-0014',
+                   'archive_configuration', configuration_id::text, 'success', 'migration-0016',
                    jsonb_build_object('kinds', kinds, 'reason', 'archive_in_use')
               FROM archives)
         INSERT INTO notifications (id, tenant_id, owner_id, audience, class, transaction_id, title, text,
