@@ -5,9 +5,10 @@ are idempotent: each may run twice, even at the same time.
 """
 
 import logging
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from shared.domain.run_progress import (
     PLANNING_BEGINS,
     applying_percent,
 )
+from shared.triggers.starting import start_all
 
 logger = logging.getLogger(__name__)
 blueprint = df.Blueprint()
@@ -214,10 +216,19 @@ async def finish_archive_run(step: dict, client: df.DurableFunctionsClient) -> d
 
 async def start_archive_run(client: df.DurableFunctionsClient, run_id: UUID) -> None:
     """Start the orchestration of a run and note that it was; its first activity checks whose turn it is."""
+    await _schedule(client, run_id)
+    await get_application().archiving.mark_dispatched(run_id)
+
+
+async def start_archive_runs(client: df.DurableFunctionsClient, run_ids: Sequence[UUID]) -> None:
+    """As ``start_archive_run``; one that cannot be started is logged and left to the next tick."""
+    await start_all(run_ids, partial(_schedule, client), get_application().archiving.mark_dispatched)
+
+
+async def _schedule(client: df.DurableFunctionsClient, run_id: UUID) -> None:
     await client.schedule_new_orchestration(
         "archive_calendar", input={"run_id": str(run_id)}, instance_id=instance_id(run_id)
     )
-    await get_application().archiving.mark_dispatched(run_id)
 
 
 async def drive_archive_run(client: df.DurableFunctionsClient, run_id: UUID) -> None:

@@ -4,8 +4,8 @@ import azure.durable_functions as df
 import azure.functions as func
 
 from shared.application import get_application
-from shared.triggers.archive_workflow import drive_archive_run, start_archive_run
-from shared.triggers.verification_workflow import drive_verification, start_verification
+from shared.triggers.archive_workflow import drive_archive_run, start_archive_runs
+from shared.triggers.verification_workflow import drive_verification, start_verifications
 
 blueprint = df.Blueprint()
 
@@ -16,14 +16,10 @@ async def dispatch_due_jobs(timer: func.TimerRequest, client: df.DurableFunction
     """Claim due jobs, start their runs, and look after what lost its orchestration (domain.md 8.2)."""
     app = get_application()
     archiving, verifications = app.archiving, app.verifications
-    for run_id in await archiving.claim_due_jobs():
-        await start_archive_run(client, run_id)
-    for run_id in await app.backfills.claim_due():
-        await start_archive_run(client, run_id)
-    for run_id in await app.overlap_settling.carry_out_due():
-        await start_archive_run(client, run_id)
-    for verification_id in await app.verification_schedule.claim_due_jobs():
-        await start_verification(client, verification_id)
+    await start_archive_runs(client, await archiving.claim_due_jobs())
+    await start_archive_runs(client, await app.backfills.claim_due())
+    await start_archive_runs(client, await app.overlap_settling.carry_out_due())
+    await start_verifications(client, await app.verification_schedule.claim_due_jobs())
     for run_id in await archiving.runs_to_drive():
         await drive_archive_run(client, run_id)
     for verification_id in await verifications.to_drive():
@@ -52,5 +48,4 @@ async def forget_idempotency_keys(timer: func.TimerRequest) -> None:
 @blueprint.durable_client_input(client_name="client")
 async def expire_overlaps(timer: func.TimerRequest, client: df.DurableFunctionsClient) -> None:
     """Archive all of the overlaps that nobody decided in time, marked unresolved (domain.md 5.8)."""
-    for run_id in await get_application().overlap_settling.expire_due():
-        await start_archive_run(client, run_id)
+    await start_archive_runs(client, await get_application().overlap_settling.expire_due())

@@ -5,8 +5,9 @@ same time: a later attempt supersedes the one before it.
 """
 
 import logging
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ import azure.durable_functions as df
 from durabletask.task import OrchestrationContext, RetryPolicy, TaskFailedError
 
 from shared.application import get_application
+from shared.triggers.starting import start_all
 
 logger = logging.getLogger(__name__)
 blueprint = df.Blueprint()
@@ -124,12 +126,22 @@ async def finish_verification(step: dict) -> str:  # type: ignore[type-arg] # th
 
 async def start_verification(client: df.DurableFunctionsClient, verification_id: UUID) -> None:
     """Start the orchestration of a verification and note that it was."""
+    await _schedule(client, verification_id)
+    await get_application().verifications.mark_dispatched(verification_id)
+
+
+async def start_verifications(client: df.DurableFunctionsClient, verification_ids: Sequence[UUID]) -> None:
+    """As ``start_verification``; one that cannot be started is logged and left to the next tick."""
+    started = get_application().verifications.mark_dispatched
+    await start_all(verification_ids, partial(_schedule, client), started)
+
+
+async def _schedule(client: df.DurableFunctionsClient, verification_id: UUID) -> None:
     await client.schedule_new_orchestration(
         "verify_archive",
         input={"verification_id": str(verification_id)},
         instance_id=instance_id(verification_id),
     )
-    await get_application().verifications.mark_dispatched(verification_id)
 
 
 async def drive_verification(client: df.DurableFunctionsClient, verification_id: UUID) -> None:
