@@ -8,6 +8,7 @@ import logging
 from collections.abc import Generator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -224,8 +225,18 @@ async def start_archive_run(client: df.DurableFunctionsClient, run_id: UUID) -> 
 
     One that is at work already is left alone. Raises what the Durable client raises.
     """
-    await orchestrations.start(client, "archive_calendar", instance_id(run_id), {"run_id": str(run_id)})
+    await _start(client, run_id)
     await get_application().archiving.mark_dispatched(run_id)
+
+
+async def start_archive_runs(client: df.DurableFunctionsClient, run_ids: Sequence[UUID]) -> None:
+    """As ``start_archive_run``; one that cannot be started is logged and left to the next tick."""
+    started = get_application().archiving.mark_dispatched
+    await orchestrations.start_all(run_ids, partial(_start, client), started)
+
+
+async def _start(client: df.DurableFunctionsClient, run_id: UUID) -> None:
+    await orchestrations.start(client, "archive_calendar", instance_id(run_id), {"run_id": str(run_id)})
 
 
 async def drive_archive_runs(client: df.DurableFunctionsClient, run_ids: Sequence[UUID]) -> None:

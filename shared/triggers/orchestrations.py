@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from itertools import batched
 from typing import Any, Final
 from uuid import UUID
 
@@ -16,6 +17,8 @@ logger = logging.getLogger(__name__)
 
 #: How many instances are looked up at the same time.
 LOOKUPS_AT_ONCE: Final = 10
+#: How many instances are started at the same time.
+STARTS_AT_ONCE: Final = 16
 # Continued as new: between two generations of a long orchestration.
 _LIVING: Final = ("RUNNING", "PENDING", "SUSPENDED", "CONTINUED_AS_NEW")
 # The extension answers ALREADY_EXISTS for an instance that may not be replaced. It knows that case by the
@@ -45,6 +48,27 @@ async def start(
         logger.info("orchestration runs already", extra={"instance_id": instance_id})
         return False
     return True
+
+
+async def start_all(
+    ids: Sequence[UUID],
+    begin: Callable[[UUID], Awaitable[None]],
+    note_started: Callable[..., Awaitable[None]],
+) -> None:
+    """Call ``begin`` for each, several at a time, and note each group that was started at once.
+
+    One that cannot be started is logged and keeps no other one waiting: the next tick starts it
+    (domain.md 8.2).
+    """
+    for group in batched(ids, STARTS_AT_ONCE, strict=False):
+        outcomes = await asyncio.gather(*(begin(each) for each in group), return_exceptions=True)
+        failed = {each: error for each, error in zip(group, outcomes, strict=True) if error is not None}
+        for each, error in failed.items():
+            if not isinstance(error, Exception):
+                raise error
+            logger.error("orchestration cannot be started", extra={"id": str(each)}, exc_info=error)
+        if len(failed) < len(group):
+            await note_started(*(each for each in group if each not in failed))
 
 
 def database_was_away(failure: TaskFailedError) -> bool:

@@ -7,6 +7,7 @@ same time: a later attempt supersedes the one before it.
 import logging
 from collections.abc import Generator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -127,9 +128,19 @@ async def start_verification(client: df.DurableFunctionsClient, verification_id:
 
     Raises what the Durable client raises.
     """
+    await _start(client, verification_id)
+    await get_application().verifications.mark_dispatched(verification_id)
+
+
+async def start_verifications(client: df.DurableFunctionsClient, verification_ids: Sequence[UUID]) -> None:
+    """As ``start_verification``; one that cannot be started is logged and left to the next tick."""
+    started = get_application().verifications.mark_dispatched
+    await orchestrations.start_all(verification_ids, partial(_start, client), started)
+
+
+async def _start(client: df.DurableFunctionsClient, verification_id: UUID) -> None:
     given = {"verification_id": str(verification_id)}
     await orchestrations.start(client, "verify_archive", instance_id(verification_id), given)
-    await get_application().verifications.mark_dispatched(verification_id)
 
 
 async def drive_verifications(client: df.DurableFunctionsClient, verification_ids: Sequence[UUID]) -> None:

@@ -79,6 +79,17 @@ class ArchiveConfigurationRepository(Repository):
             .execution_options(populate_existing=True)
         )
 
+    async def lock_all_unscoped(self, configuration_ids: Sequence[UUID]) -> dict[UUID, ArchiveConfiguration]:
+        """Those of several tenants that exist, by id, each held as ``lock`` does with ``shared``."""
+        found = await self._all(
+            select(ArchiveConfiguration)
+            .where(ArchiveConfiguration.id.in_(configuration_ids), ArchiveConfiguration.deleted_at.is_(None))
+            .order_by(ArchiveConfiguration.id)
+            .with_for_update(read=True)
+            .execution_options(populate_existing=True)
+        )
+        return {configuration.id: configuration for configuration in found}
+
     async def reference_facts(self, tenant_id: UUID, configuration_id: UUID) -> ReferenceFacts | None:
         """By what a run judges whether the configuration may name its calendars (domain.md 1)."""
         parameters = {"tenant": tenant_id, "configuration": configuration_id}

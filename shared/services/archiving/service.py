@@ -1,6 +1,6 @@
 """The use cases of archiving: request runs, drive them, look at them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,6 +20,7 @@ from shared.database.repositories.jobs import JobRepository
 from shared.domain import schedule
 from shared.domain.archive_run import OperationAction, OperationState, RunKind, RunMode, RunState
 from shared.domain.caller import Caller
+from shared.domain.job import JobKind
 from shared.domain.run_progress import ask_again_seconds
 from shared.domain.window import Window
 from shared.errors import Conflict, FieldError, NotFound, RunInProgress, ValidationFailed
@@ -30,15 +31,14 @@ from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.finishing import MAX_PROBLEMS, FinishedRun, Finisher
 from shared.services.archiving.judging import bar_unpermitted
 from shared.services.archiving.planning import PlanCounts, RunPlanner
-from shared.services.archiving.queueing import StartedRun, queue_run
+from shared.services.archiving.queueing import RunDraft, StartedRun, draft_run, queue_drafts, queue_run
 from shared.services.archiving.settling import SettleProgress, Settler
 from shared.services.archiving.windows import nightly, requested
 from shared.services.driving import LOOKED_AFTER_EVERY
-from shared.services.job_claims import claiming
+from shared.services.job_claims import JobClaims
 
 __all__ = ["ArchivingService", "BegunRun", "RunView", "StartedRun"]
 
-DUE_JOBS_PER_TICK = 200
 DRIVEN_RUNS_PER_TICK = 500
 # A run that needs the database for longer than this ends: the next night does the rest.
 PATIENCE = timedelta(hours=6)
@@ -215,24 +215,9 @@ class ArchivingService:
         return await self._finisher.finish(run_id, reason)
 
     async def claim_due_jobs(self) -> list[UUID]:
-        """Claim due jobs: insert a run for each and move its next instant on, in one transaction (8.2).
-
-        One that cannot be claimed keeps no other one waiting (``claiming``). Raises Unavailable.
-        """
-        claimed: list[UUID] = []
-        now = self._ports.clock.now()
-        async with self._ports.database.session() as session:
-            jobs = JobRepository(session)
-            for job in await jobs.claim_due_unscoped(now, DUE_JOBS_PER_TICK):
-                job_id = job.id
-                async with claiming(session, job, now):
-                    started = await self._claim(session, job, now)
-                    zone = ZoneInfo(job.time_zone)
-                    following = schedule.next_run(schedule.parse(job.schedule), zone, now)
-                    await jobs.advance(job_id, following)
-                    if started is not None:
-                        claimed.append(started.run.id)
-        return claimed
+        """Claim due jobs: a run for each, and its next instant (8.2). See JobClaims.claim_due."""
+        ports = self._ports
+        return await JobClaims(ports.database, ports.clock, JobKind.ARCHIVE, self._claim).claim_due()
 
     async def runs_to_drive(self) -> list[UUID]:
         """Runs that should be carried by a living orchestration, to be looked after by the dispatcher."""
@@ -245,23 +230,35 @@ class ArchivingService:
         async with self._ports.database.session() as session:
             await ArchiveRunRepository(session).set_dispatched(run_ids, self._ports.clock.now())
 
-    async def _claim(self, session: AsyncSession, job: Job, now: datetime) -> StartedRun | None:
-        configuration = await ArchiveConfigurationRepository(session).lock(
-            job.tenant_id, job.configuration_id, shared=True
+    async def _claim(self, session: AsyncSession, jobs: Sequence[Job]) -> list[UUID]:
+        """Queue the nightly runs of the jobs, which the caller holds, and move the jobs on."""
+        now = self._ports.clock.now()
+        following = {
+            job.id: schedule.next_run(schedule.parse(job.schedule), ZoneInfo(job.time_zone), now)
+            for job in jobs
+        }
+        await JobRepository(session).advance(following)
+        configurations = await ArchiveConfigurationRepository(session).lock_all_unscoped(
+            [job.configuration_id for job in jobs]
         )
-        if configuration is None or not configuration.active or configuration.archive_in_use:
-            return None
-        window = nightly(self._ports, configuration)
-        if window is None:
-            return None
+        drafts: list[RunDraft] = []
+        for job in jobs:
+            configuration = configurations.get(job.configuration_id)
+            if configuration is None or not configuration.active or configuration.archive_in_use:
+                continue
+            window = nightly(self._ports, configuration)
+            if window is not None:
+                drafts.append(await self._draft(configuration, window, job))
+        return [started.run.id for started in await queue_drafts(self._ports, session, drafts)]
+
+    async def _draft(self, configuration: ArchiveConfiguration, window: Window, job: Job) -> RunDraft:
         with telemetry.bind(
             caller=Caller.system(job.tenant_id, "dispatch_due_jobs"),
             correlation=telemetry.new_correlation_id(),
             parent_correlation=telemetry.correlation_id.get() or None,
         ):
-            return await queue_run(
+            return await draft_run(
                 self._ports,
-                session,
                 configuration,
                 window,
                 RunKind.NIGHTLY,

@@ -410,8 +410,7 @@ class TestDispatch:
                 raise ConnectionError("the host is away")
 
         await workflow.add_job()
-        with pytest.raises(ConnectionError):
-            await tick(Away())
+        await tick(Away())
         run, job = await one_run(workflow), await self._job(workflow)
         assert run.state == "queued"
         assert job.next_run_at is not None
