@@ -12,6 +12,7 @@ import itertools
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -19,6 +20,7 @@ from infra.local.functions_host import constraints
 from infra.local.functions_host.constraints import Constraint
 
 _PARAMETER_NAME = re.compile(r"[^/{}?*:=]+")
+_NAME_AND_EXTENSION = 3
 _ESCAPED_SLASH = re.compile(r"%2f", re.IGNORECASE)
 
 
@@ -40,18 +42,18 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class _Segment:
-    """A path segment: a literal, one parameter, or text and parameters mixed (`pattern`)."""
+    """A path segment: a literal, one parameter, or text and parameters mixed (`mixed`, in order)."""
 
     literal: str | None
     parameters: Sequence[Parameter] = ()
-    pattern: re.Pattern[str] | None = None
+    mixed: "Sequence[str | Parameter]" = ()
 
     @property
     def may_be_absent(self) -> bool:
         parameter = self.parameters[0] if self.parameters else None
         return (
             parameter is not None
-            and self.pattern is None
+            and not self.mixed
             and (parameter.optional or parameter.default is not None or parameter.rest)
         )
 
@@ -155,16 +157,16 @@ def split_path(raw_path: str) -> list[str]:
 def _match_segment(segment: _Segment, text: str, values: dict[str, str]) -> bool:
     if segment.literal is not None:
         return text.lower() == segment.literal
-    if segment.pattern is None:
+    if not segment.mixed:
         parameter = segment.parameters[0]
         if not text and not parameter.optional:
             return False
         values[parameter.name] = text
         return parameter.accepts(text)
-    match = segment.pattern.fullmatch(text)
-    if match is None:
+    found = _divide(segment.mixed, text)
+    if found is None:
         return False
-    for parameter, value in zip(segment.parameters, match.groups(), strict=True):
+    for parameter, value in zip(segment.parameters, found, strict=True):
         if value is not None:
             if not parameter.accepts(value):
                 return False
@@ -172,6 +174,37 @@ def _match_segment(segment: _Segment, text: str, values: dict[str, str]) -> bool
         elif parameter.default is not None:
             values[parameter.name] = parameter.default
     return True
+
+
+def _divide(pieces: Sequence[str | Parameter], text: str) -> list[str | None] | None:
+    """The value of each parameter of a mixed segment, from the left; None if the text does not fit.
+
+    It goes from the right to the left and never back, as ASP.NET does (`RoutePatternMatcher`,
+    `MatchComplexSegment`): a text between parameters is where it occurs last. So it takes linear time.
+    """
+    last = pieces[-1]
+    if isinstance(last, Parameter) and last.optional and pieces[-2] == "." and "." not in text[1:-1]:
+        # "{name}.{extension?}": without the extension the dot goes too.
+        found = [text] if len(pieces) == _NAME_AND_EXTENSION else _divide(pieces[:-2], text)
+        return None if not text or found is None else [*found, None]
+    lowered, end, waiting = text.lower(), len(text), False
+    values: list[str | None] = []
+    for piece in reversed(pieces):
+        if isinstance(piece, Parameter):
+            waiting = True
+            continue
+        # A parameter has one character at least.
+        at = lowered.rfind(piece.lower(), 0, end - waiting)
+        if at < 0 or (not waiting and at + len(piece) != end):
+            return None
+        if waiting:
+            values.append(text[at + len(piece) : end])
+        end, waiting = at, False
+    if waiting and end:
+        values.append(text[:end])
+    elif waiting or end:
+        return None
+    return values[::-1]
 
 
 def _split(text: str) -> list[str]:
@@ -206,17 +239,9 @@ def _parse_segment(text: str) -> _Segment:
         return _Segment(None, parameters)
     if any(parameter.rest for parameter in parameters):
         raise ValueError(f"A catch-all parameter cannot be mixed with text in '{text}'.")
-    pattern = ""
-    for index, piece in enumerate(pieces):
-        if isinstance(piece, str):
-            optional_next = index == len(pieces) - 2 and getattr(pieces[-1], "optional", False)
-            # "{name}.{extension?}": without the extension the dot goes too.
-            pattern += f"(?:{re.escape(piece)}" if optional_next and piece == "." else re.escape(piece)
-        else:
-            # Greedy first groups leave the last one the shortest text, as ASP.NET's match from the right.
-            closes = piece.optional and index and pieces[index - 1] == "."
-            pattern += "(.+))?" if closes else "(.+)"
-    return _Segment(None, parameters, re.compile(pattern, re.IGNORECASE))
+    if any(isinstance(one, Parameter) and isinstance(two, Parameter) for one, two in pairwise(pieces)):
+        raise ValueError(f"A path segment cannot contain two consecutive parameters: '{text}'.")
+    return _Segment(None, parameters, pieces)
 
 
 def _pieces(text: str) -> list[str | Parameter]:

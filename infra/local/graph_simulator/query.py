@@ -14,9 +14,11 @@ from .rendering import View
 from .times import require_zone
 
 _SYSTEM = ("select", "top", "orderby", "filter", "expand", "skip", "skiptoken", "count")
-_EXPAND = re.compile(r"singleValueExtendedProperties\s*\(\s*\$?filter\s*=\s*(.+)\)", re.DOTALL)
+# Possessive quantifiers and the look-behind keep these linear on long runs of white space or of a name.
+_EXPAND = re.compile(r"singleValueExtendedProperties\s*\(\s*\$?filter\s*=\s*+(.+)\)", re.DOTALL)
+_OR = re.compile(r"(?<!\s)\s++or\s+")
 _EXPAND_ID = re.compile(r"\s*(?:\w+/)?id\s+eq\s+'((?:[^']|'')*)'\s*")
-_PREFER_PART = re.compile(r'\s*([\w.\-]+)\s*(?:=\s*(?:"([^"]*)"|([^,;\s]+)))?\s*(?:[,;]|$)')
+_PREFER_PART = re.compile(r'(?<![\w.\-])([\w.\-]++)\s*+(?:=\s*+(?:"([^"]*+)"|([^,;\s"=]++))\s*+)?(?:[,;]|$)')
 MAX_TOP = 1000
 DEFAULT_TOP = 10
 _TIME_SORTS = ("start/dateTime", "end/dateTime")
@@ -173,7 +175,7 @@ def _expanded(text: str) -> tuple[frozenset[str], bool]:
         match = _EXPAND.fullmatch(part)
         if match is None:
             raise bad_request(f"Parsing OData Select and Expand failed: '{text}'.", "RequestBroker--ParseUri")
-        for clause in re.split(r"\s+or\s+", match.group(1)):
+        for clause in _OR.split(match.group(1)):
             found = _EXPAND_ID.fullmatch(clause)
             if found is None:
                 raise GraphError(400, "ErrorInvalidUrlQueryFilter", f"'{clause}' cannot be used in $expand.")

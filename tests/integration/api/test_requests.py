@@ -69,6 +69,36 @@ async def test_deep_nesting_is_400_but_brackets_in_text_are_not(stranger: Caller
     assert response.fields == ["address"]
 
 
+@pytest.mark.parametrize(
+    ("body", "key"),
+    [
+        (b'{"address": "a@example.com", "address": "b@example.com"}', "address"),
+        (b'{"address": "a@example.com", "\\u0061ddress": "b@example.com"}', "address"),
+        (b'{"address": "a@example.com", "more": [{"x": {"y": 1, "y": 1}}]}', "y"),
+        (b'{"' + b"k" * 300 + b'": 1, "' + b"k" * 300 + b'": 1}', "k" * 200),
+    ],
+)
+async def test_a_key_given_twice_is_400_naming_it(stranger: Caller, body: bytes, key: str) -> None:
+    response = await post(stranger, body)
+    document = problem(response, 400, "json_key_repeated")
+    assert response.fields == [key]
+    assert key in document["detail"]
+
+
+async def test_a_key_that_is_no_text_is_still_answered(stranger: Caller) -> None:
+    problem(await post(stranger, b'{"\\ud800": 1, "\\ud800": 1}'), 400, "json_key_repeated")
+
+
+async def test_the_same_key_in_different_objects_is_no_repetition(stranger: Caller) -> None:
+    problem(await post(stranger, b'{"address": "a@example.com", "x": {"address": 1}, "y": [{}, {}]}'), 422)
+
+
+async def test_a_string_that_is_not_closed_does_not_hide_brackets_or_take_long(stranger: Caller) -> None:
+    body = b'"' + b'\\"' * 20_000 + b"[" * 40
+    problem(await post(stranger, body), 400, "json_invalid")
+    problem(await post(stranger, b'{"x": "\\"", "y": ' + b"[" * 40), 400, "json_too_deep")
+
+
 @pytest.mark.parametrize("body", [b"[]", b"1", b'"text"', b"null", b"[" * 32 + b"]" * 32])
 async def test_json_that_is_no_object_is_422(stranger: Caller, body: bytes) -> None:
     response = await post(stranger, body)

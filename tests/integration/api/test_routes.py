@@ -68,7 +68,7 @@ def _segments_meet(one: Any, other: Any) -> bool:
     if one.literal is None and other.literal is None:
         return True
     literal, segment = (one.literal, other) if one.literal is not None else (other.literal, one)
-    return segment.pattern is not None or bool(segment.parameters[0].accepts(literal))
+    return bool(segment.mixed) or bool(segment.parameters[0].accepts(literal))
 
 
 def overlaps(routed: Sequence[Routed]) -> Iterator[tuple[str, str]]:
