@@ -42,8 +42,6 @@ async def load_mailboxes(stack: Stack, mailboxes: Iterable[DemoMailbox]) -> set[
         if mailbox.address.casefold() not in there:
             await stack.simulator("POST", "mailboxes", [mailbox.as_load()])
             loaded.add(mailbox.address)
-    if loaded:
-        await stack.save_mailboxes()
     return loaded
 
 

@@ -118,7 +118,6 @@ async def _archive_all(
     followed = await archive(api, wanted, tell)
     tell("reading the archive calendars back")
     outcomes = [await outcome_of(stack, entry) for entry in followed]
-    await stack.save_mailboxes()
     found = [
         (file, await calendar_findings.find(stack, file, own[file.person.address]["id"])) for file in files
     ]

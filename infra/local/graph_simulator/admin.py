@@ -1,6 +1,6 @@
 """The admin routes under ``/_simulator``: loading, reading back, owner edits, counters, settings, faults."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,23 +22,17 @@ from .times import microseconds, parse_window
 class Admin:
     """Answers the admin routes; they need no token and count as nothing."""
 
-    def __init__(self, service: Service, identity: Identity, save: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, service: Service, identity: Identity) -> None:
         self._service = service
         self._identity = identity
-        self._save = save
         self._loader = Loader(service.state, service.settings)
         self._groups = Groups(service.state)
         self._actions = OwnerActions(service.state, self._loader)
 
-    async def answer(
-        self, method: str, target: str, query: Mapping[str, str], raw: bytes, parsed: Any
-    ) -> Answer:
+    def answer(self, method: str, target: str, query: Mapping[str, str], raw: bytes, parsed: Any) -> Answer:
         """The answer to one request; wrong input gives 400 or 404 with a message."""
         segments, _ = split_target(target)
         try:
-            if segments[1:] == ["save"] and method == "POST":
-                await self._save()
-                return Answer(204)
             return self._route(method, segments[1:], query, raw, parsed)
         except LookupError as error:
             return Answer(404, {"error": {"code": "NotFound", "message": str(error.args[0])}})
