@@ -60,14 +60,15 @@ class OverlapResolution(Input):
 class OverlapMemberResource(Resource):
     """An event of a group, with its times after modifications; what it is about is null if unknown.
 
-    ``verdict`` is what the policy said (kept, dropped, flagged), ``kept`` what was decided since.
+    ``verdict`` is what the policy said (kept, dropped, flagged), ``kept`` what was decided since. Of another
+    person's private event only times and key are told (6.3).
     """
 
     key: str
     appointment_id: UUID | None
     start: datetime
     end: datetime
-    verdict: str
+    verdict: str | None
     kept: bool | None
     subject: str | None
     location: str | None

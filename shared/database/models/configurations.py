@@ -19,6 +19,10 @@ class ArchiveConfiguration(Base):
     ``nightly_from`` is the first local day of the nightly runs where a backfill covers what lies before it;
     without it they begin at ``archive_from`` (2.14).
 
+    ``source_person_id`` and ``archive_person_id`` are the object ids of those whose calendars they are: their
+    owners at Graph, wherever a calendar is shared. Until that is known (``persons_known_at``) they are None,
+    and the mailboxes stand for them. ``names_another``: owner, source and archive are not one person's (6.5).
+
     ``approved_mailbox_ids`` are mailboxes of others that an Admin (``mailboxes_approved_by``) let it name.
     ``archive_gone_since`` is set while its archive calendar is known not to exist any more,
     ``rebuilding_name`` while one of that name is being made in its place.
@@ -43,6 +47,10 @@ class ArchiveConfiguration(Base):
     archive_calendar_name: Mapped[str | None]
     archive_gone_since: Mapped[datetime | None]
     rebuilding_name: Mapped[str | None]
+    source_person_id: Mapped[uuid.UUID | None]
+    archive_person_id: Mapped[uuid.UUID | None]
+    persons_known_at: Mapped[datetime | None]
+    names_another: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     approved_mailbox_ids: Mapped[list[uuid.UUID]] = mapped_column(default=list, server_default=text("'{}'"))
     mailboxes_approved_by: Mapped[str | None]
     time_zone: Mapped[str]
@@ -64,6 +72,17 @@ class ArchiveConfiguration(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
     deleted_at: Mapped[datetime | None]
+
+    @property
+    def origin_id(self) -> uuid.UUID:
+        """The object id of the person whose events it reads (domain.md 6.3)."""
+        return self.source_person_id or self.source_mailbox_id
+
+    @property
+    def masks_private_events(self) -> bool:
+        """Whether it reads private events by their times alone (domain.md 6.5)."""
+        return self.names_another
+
     __table_args__ = (
         Index(
             "uq_archive_configurations_owner_id_name",

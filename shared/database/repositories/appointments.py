@@ -11,10 +11,13 @@ from sqlalchemy import ColumnElement, and_, bindparam, exists, func, or_, select
 from sqlalchemy.orm import defer
 
 from shared.database.models.appointments import Appointment, intersects
+from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.users import User
 from shared.database.repositories.base import Keyset, Repository, page
+from shared.database.repositories.disclosure import disclosed
 from shared.domain.appointment_status import AppointmentStatus
 from shared.domain.overlap_status import Exclusion
+from shared.domain.purpose import Purpose
 
 #: The columns that an operation's ``record`` fills; named alike in both.
 RECORD_COLUMNS = (
@@ -31,6 +34,7 @@ ADOPTED_COLUMNS = (
 _ONE = select(Appointment).where(
     Appointment.owner_id == bindparam("owner"), Appointment.id == bindparam("id")
 )
+_TIMESHEETS = select(ArchiveConfiguration.id).where(ArchiveConfiguration.purpose == Purpose.TIMESHEET)
 _STATUS: dict[AppointmentStatus, ColumnElement[bool]] = {
     AppointmentStatus.LIVE: and_(
         ~Appointment.is_cancelled, ~Appointment.is_declined, Appointment.source_deleted_at.is_(None)
@@ -68,7 +72,8 @@ class AppointmentFilter:
 
     One that ends when the range starts does not intersect it; one of no length does where it lies within.
     ``category`` is one of its categories, ``text`` a part of subject or location, both whatever the letter
-    case. ``private_content`` False: what is marked private is found by its time and status only (6.3).
+    case. Another person's private event than the ``viewer``'s (object id) is found by its times alone, as if
+    it took place (6.3); in a timesheet it is not found, since that it is there tells of its words.
     """
 
     start: datetime
@@ -77,7 +82,7 @@ class AppointmentFilter:
     category: str | None = None
     status: AppointmentStatus | None = None
     text: str | None = None
-    private_content: bool = True
+    viewer: UUID | None = None
     latest_first: bool = False
 
 
@@ -95,6 +100,22 @@ class AppointmentRepository(Repository):
             .join(User, User.id == Appointment.owner_id)
             .where(User.tenant_id == tenant_id, Appointment.id == appointment_id)
         )
+
+    async def find(
+        self, tenant_id: UUID, appointment_id: UUID, *, owner_id: UUID | None, viewer: UUID | None
+    ) -> Appointment | None:
+        """The appointment of one owner, or with None of anyone in the tenant, if the viewer may know of it.
+
+        ``viewer`` is the object id of the person who asks; see ``AppointmentFilter``.
+        """
+        statement = (
+            select(Appointment)
+            .join(User, User.id == Appointment.owner_id)
+            .where(User.tenant_id == tenant_id, Appointment.id == appointment_id, _known_to(viewer))
+        )
+        if owner_id is not None:
+            statement = statement.where(Appointment.owner_id == owner_id)
+        return await self._one(statement)
 
     async def list(
         self, owner_id: UUID, wanted: AppointmentFilter, after: Keyset | None = None, limit: int = 200
@@ -201,17 +222,25 @@ def _recorded(row: dict[str, Any]) -> dict[str, Any]:
     return {column: row.get(column) for column in RECORD_COLUMNS}
 
 
+def _known_to(viewer: UUID | None) -> ColumnElement[bool]:
+    """Another's private event of a timesheet is not there for the viewer."""
+    return or_(disclosed(Appointment, viewer), Appointment.configuration_id.not_in(_TIMESHEETS))
+
+
 def _conditions(wanted: AppointmentFilter) -> Iterator[ColumnElement[bool]]:
     yield from intersects(wanted.start, wanted.end)
     if wanted.configuration_id is not None:
         yield Appointment.configuration_id == wanted.configuration_id
+    shown = disclosed(Appointment, wanted.viewer)
+    yield _known_to(wanted.viewer)
     if wanted.status is not None:
-        yield _STATUS[wanted.status]
+        whole = and_(shown, _STATUS[wanted.status])
+        yield or_(whole, ~shown) if wanted.status is AppointmentStatus.LIVE else whole
     if wanted.category is not None:
         category = func.unnest(Appointment.categories).column_valued("category")
         yield exists(select(category).where(func.lower(category) == func.lower(wanted.category)))
     if wanted.text is not None:
         subject = Appointment.subject.icontains(wanted.text, autoescape=True)
         yield or_(subject, Appointment.location.icontains(wanted.text, autoescape=True))
-    if not wanted.private_content and (wanted.category is not None or wanted.text is not None):
-        yield Appointment.sensitivity == "normal"
+    if wanted.category is not None or wanted.text is not None:
+        yield shown

@@ -65,6 +65,14 @@ class ArchiveConfigurationRepository(Repository):
             )
         )
 
+    async def origin_of(self, tenant_id: UUID, configuration_id: UUID) -> UUID | None:
+        """The object id of the person whose events a configuration reads, deleted ones too (6.3)."""
+        person = func.coalesce(ArchiveConfiguration.source_person_id, ArchiveConfiguration.source_mailbox_id)
+        statement = select(person).where(
+            ArchiveConfiguration.tenant_id == tenant_id, ArchiveConfiguration.id == configuration_id
+        )
+        return (await self._session.execute(statement)).scalar_one_or_none()
+
     async def lock(
         self, tenant_id: UUID, configuration_id: UUID, *, shared: bool = False
     ) -> ArchiveConfiguration | None:

@@ -10,17 +10,19 @@ from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.repositories.base import Keyset
+from shared.database.repositories.disclosure import hidden_sql
 
 # An event belongs to the range in which it starts, all-day by its local date (domain.md 2.2): that instant is
-# in the map. Of an event that several configurations archive, one record counts: the default's, else the
+# in the map. Another's private events of a timesheet are left out: that they are in it tells of their words
+# (6.3). Of an event that several configurations archive, one record counts: the default's, else the
 # oldest configuration's that is not deleted.
-_COUNTED = """
+_COUNTED = f"""
     WITH counted AS (
         SELECT DISTINCT ON (c.source_mailbox_id, e.source_key)
                a.id, a.configuration_id, a.subject, a.start_at, a.end_at, a.is_all_day, a.location,
                a.categories, a.organizer, a.attendees, a.show_as, a.sensitivity,
                NOT (a.is_cancelled OR a.is_declined) AS takes_place,
-               NOT :own AND a.sensitivity <> 'normal' AS hidden,
+               {hidden_sql("a")} AS hidden, a.origin_mailbox_id,
                e.source_key, e.source_id, c.source_mailbox_id, c.source_calendar_id
           FROM unnest(CAST(:configurations AS uuid[]), CAST(:starts AS timestamptz[]),
                       CAST(:ends AS timestamptz[])) AS r(configuration_id, range_start, range_end)
@@ -28,9 +30,10 @@ _COUNTED = """
           JOIN archived_events e ON e.configuration_id = r.configuration_id
                                 AND e.start_at >= r.range_start AND e.start_at < r.range_end
           JOIN appointments a ON a.archived_event_id = e.id AND a.owner_id = :owner
+         WHERE NOT ({hidden_sql("a")} AND c.purpose = 'timesheet')
          ORDER BY c.source_mailbox_id, e.source_key, c.deleted_at IS NOT NULL, NOT c.is_default,
                   c.created_at, c.id)
-"""
+"""  # noqa: S608
 _CONFIGURATIONS = text("""
     SELECT id, time_zone FROM archive_configurations
      WHERE owner_id = :owner AND (CAST(:only AS uuid) IS NULL OR id = :only) ORDER BY created_at, id
@@ -48,7 +51,8 @@ _GROUPS = text(f"""
 """)  # noqa: S608
 _EVENT = (
     "id, configuration_id, subject, start_at, end_at, is_all_day, location, categories, organizer, "
-    "attendees, sensitivity, hidden, source_key, source_id, source_mailbox_id, source_calendar_id"
+    "attendees, sensitivity, hidden, origin_mailbox_id, source_key, source_id, source_mailbox_id, "
+    "source_calendar_id"
 )
 _PAGE = text(f"""
     {_COUNTED}
@@ -58,18 +62,18 @@ _PAGE = text(f"""
        AND (start_at, id) > (:after, :after_id)
      ORDER BY start_at, id LIMIT :limit
 """)  # noqa: S608
-_BY_IDS = text("""
+_BY_IDS = text(f"""
     SELECT a.id, a.configuration_id, a.subject, a.start_at, a.end_at, a.is_all_day, a.location, a.categories,
-           a.organizer, a.attendees, a.sensitivity, NOT :own AND a.sensitivity <> 'normal' AS hidden,
+           a.organizer, a.attendees, a.sensitivity, {hidden_sql("a")} AS hidden, a.origin_mailbox_id,
            e.source_key, e.source_id, c.source_mailbox_id, c.source_calendar_id
       FROM appointments a
       JOIN archived_events e ON e.id = a.archived_event_id
       JOIN archive_configurations c ON c.id = a.configuration_id
      WHERE a.owner_id = :owner AND a.id = ANY(CAST(:ids AS uuid[]))
      ORDER BY a.start_at, a.id
-""")
+""")  # noqa: S608
 # Folded by PostgreSQL on both sides: what is read in vain is told apart again by those who read it.
-_HISTORY = text("""
+_HISTORY = text(f"""
     WITH wanted AS (
         SELECT CAST(:series AS text[]) AS series,
                ARRAY(SELECT lower(btrim(t)) FROM unnest(CAST(:subjects AS text[])) AS t) AS subjects,
@@ -83,11 +87,11 @@ _HISTORY = text("""
           JOIN archived_events e ON e.id = a.archived_event_id
           JOIN archive_configurations c ON c.id = a.configuration_id
           CROSS JOIN LATERAL (
-              SELECT COALESCE(array_agg(DISTINCT lower(p ->> 'address')), '{}') AS addresses
+              SELECT COALESCE(array_agg(DISTINCT lower(p ->> 'address')), '{{}}') AS addresses
                 FROM jsonb_array_elements(COALESCE(a.attendees, '[]') || COALESCE(a.organizer, '[]')) AS p
                WHERE p ->> 'address' LIKE '%@%') AS people
          WHERE cardinality(a.categories) > 0 AND NOT a.is_cancelled AND NOT a.is_declined
-           AND (:own OR a.sensitivity = 'normal')
+           AND NOT {hidden_sql("a")}
            AND ((e.source_key LIKE 'o:%' AND split_part(e.source_key, ':', 2) = ANY(w.series))
                 OR lower(btrim(a.subject)) = ANY(w.subjects)
                 OR lower(btrim(a.location)) = ANY(w.locations)
@@ -96,13 +100,13 @@ _HISTORY = text("""
          ORDER BY c.source_mailbox_id, e.source_key, c.deleted_at IS NOT NULL, NOT c.is_default,
                   c.created_at, c.id)
     SELECT * FROM past ORDER BY start_at DESC, source_key LIMIT :limit
-""")
-_USED = text("""
+""")  # noqa: S608
+_USED = text(f"""
     SELECT DISTINCT category FROM appointments a, unnest(a.categories) AS category
      WHERE a.owner_id = :owner AND NOT a.is_cancelled AND NOT a.is_declined
-       AND (:own OR a.sensitivity = 'normal')
+       AND NOT {hidden_sql("a")}
      ORDER BY category LIMIT :limit
-""")
+""")  # noqa: S608
 #: Before everything: where a list begins.
 _FIRST: Keyset = (datetime(1, 1, 1, tzinfo=UTC), UUID(int=0))
 
@@ -118,17 +122,17 @@ class ConfigurationRange:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Whose events of which ranges; ``own`` is False for all but himself: private ones are then hidden."""
+    """Whose archive over which ranges. Private events of all but the ``viewer`` (object id) are hidden."""
 
     owner_id: UUID
-    own: bool
+    viewer: UUID | None
     ranges: tuple[ConfigurationRange, ...]
 
     def parameters(self) -> dict[str, Any]:
         """For the statements."""
         return {
             "owner": self.owner_id,
-            "own": self.own,
+            "viewer": self.viewer,
             "configurations": [each.configuration_id for each in self.ranges],
             "starts": [each.start for each in self.ranges],
             "ends": [each.end for each in self.ranges],
@@ -167,6 +171,7 @@ class CategorisedEvent:
     addresses: tuple[str, ...]
     sensitivity: str
     hidden: bool
+    origin_mailbox_id: UUID | None
     source_key: str
     source_id: str
     source_mailbox_id: UUID
@@ -234,18 +239,22 @@ class CategoryFactsRepository:
         )
         return [_event(row) for row in rows.mappings()]
 
-    async def get(self, owner_id: UUID, ids: Sequence[UUID], *, own: bool) -> list[CategorisedEvent]:
+    async def get(
+        self, owner_id: UUID, ids: Sequence[UUID], *, viewer: UUID | None
+    ) -> list[CategorisedEvent]:
         """The owner's events by id, by start; those that are not his are missing."""
-        rows = await self._session.execute(_BY_IDS, {"owner": owner_id, "ids": list(ids), "own": own})
+        rows = await self._session.execute(_BY_IDS, {"owner": owner_id, "ids": list(ids), "viewer": viewer})
         return [_event(row) for row in rows.mappings()]
 
-    async def history(self, owner_id: UUID, wish: HistoryWish, limit: int, *, own: bool) -> list[PastEvent]:
+    async def history(
+        self, owner_id: UUID, wish: HistoryWish, limit: int, *, viewer: UUID | None
+    ) -> list[PastEvent]:
         """The latest events with categories that have something of the wish, without hidden ones."""
         rows = await self._session.execute(
             _HISTORY,
             {
                 "owner": owner_id,
-                "own": own,
+                "viewer": viewer,
                 "series": list(wish.series),
                 "subjects": list(wish.subjects),
                 "locations": list(wish.locations),
@@ -265,9 +274,9 @@ class CategoryFactsRepository:
             for row in rows
         ]
 
-    async def used(self, owner_id: UUID, limit: int, *, own: bool) -> list[str]:
+    async def used(self, owner_id: UUID, limit: int, *, viewer: UUID | None) -> list[str]:
         """The different categories of the owner's archive, as typed, in order; at most ``limit``."""
-        rows = await self._session.execute(_USED, {"owner": owner_id, "limit": limit, "own": own})
+        rows = await self._session.execute(_USED, {"owner": owner_id, "limit": limit, "viewer": viewer})
         return [row.category for row in rows]
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import (
     DateTime,
     Text,
     bindparam,
+    case,
     cast,
     func,
     literal_column,
@@ -29,7 +30,9 @@ from shared.database.models.appointments import Appointment, intersects
 from shared.database.models.users import User
 from shared.database.prepared_reads import PreparedRead
 from shared.database.repositories.base import Keyset
+from shared.database.repositories.disclosure import disclosed
 from shared.domain.caller import Caller
+from shared.domain.disclosure import MASKED_SENSITIVITY, PRIVATE
 
 _ACTIVE = "caller_active"
 #: As tables, not as classes: the ORM would configure all mappers before the first statement (cold start).
@@ -37,8 +40,35 @@ _USERS, _APPOINTMENTS = User.__table__, Appointment.__table__
 _PERSON, _EVENT = _USERS.c, _APPOINTMENTS.c
 #: Where the public name of a column is not its own.
 _COLUMNS = {"user_id": "owner_id", "start": "start_at", "end": "end_at"}
+_SHOWN = disclosed(_EVENT, None) | (_EVENT.origin_mailbox_id == _PERSON.object_id)
+#: What stands in the place of another's private event (``shared.domain.disclosure``).
+_UNIFORM: dict[str, str] = {
+    **dict.fromkeys(("subject",), f"'{PRIVATE}'"),
+    **dict.fromkeys(("start_zone", "end_zone"), "'UTC'"),
+    **dict.fromkeys(("location", "body", "ical_uid", "revision"), "''"),
+    "categories": "'{}'::text[]",
+    "show_as": "'busy'",
+    "importance": "'normal'",
+    "sensitivity": f"'{MASKED_SENSITIVITY}'",
+    **dict.fromkeys(("is_cancelled", "is_declined"), "false"),
+    "attachment_count": "0",
+    **dict.fromkeys(("source_deleted_at", "organizer"), "NULL"),
+    "body_type": "'text'",
+    "attendees": "'[]'::jsonb",
+}
+
+
+def _seen(name: str) -> ColumnElement[Any]:
+    column: ColumnElement[Any] = _EVENT[_COLUMNS.get(name, name)]
+    if name == "updated_at":
+        return case((_SHOWN, column), else_=_EVENT.created_at).label(name)
+    if name in _UNIFORM:
+        return case((_SHOWN, column), else_=literal_column(_UNIFORM[name], column.type)).label(name)
+    return column.label(name)
+
+
 _SUMMARY: tuple[ColumnElement[Any], ...] = tuple(
-    _EVENT[_COLUMNS.get(name, name)].label(name)
+    _seen(name)
     for name in (
         *("id", "user_id", "configuration_id", "subject", "start", "end", "start_zone", "end_zone"),
         *("is_all_day", "location", "categories", "show_as", "importance", "sensitivity"),
@@ -46,7 +76,7 @@ _SUMMARY: tuple[ColumnElement[Any], ...] = tuple(
     )
 )
 _DETAIL: tuple[ColumnElement[Any], ...] = tuple(
-    _EVENT[name]
+    _seen(name)
     for name in (
         *("body", "body_type", "organizer", "attendees", "ical_uid", "revision", "created_at", "updated_at"),
     )

@@ -24,7 +24,7 @@ from shared.domain.job import JobKind
 from shared.domain.run_progress import ask_again_seconds
 from shared.domain.window import Window
 from shared.errors import Conflict, FieldError, NotFound, RunInProgress, ValidationFailed
-from shared.services.access import Access
+from shared.services.access import Access, reads_own
 from shared.services.archive_pairs import refuse_paused_pair
 from shared.services.archiving.applying import Applier, ApplyProgress
 from shared.services.archiving.context import ArchivingPorts
@@ -47,12 +47,13 @@ _RETRIED_AS_THEY_ARE = (RunMode.REPLACE, RunMode.REBUILD)
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """A run with how far it is and what went wrong."""
+    """A run with how far it is and what went wrong; ``own``: seen by the person whose events it reads."""
 
     run: ArchiveRun
     counts: dict[tuple[OperationAction, OperationState], int]
     problems: list[dict[str, Any]]
     seen_at: datetime
+    own: bool = True
 
     @property
     def ask_again_seconds(self) -> int | None:
@@ -160,11 +161,15 @@ class ArchivingService:
             if run is None:
                 raise NotFound(f"archive run {run_id} does not exist")
             operations = ArchiveOperationRepository(session, run.owner_id, run.configuration_id)
+            own = await reads_own(session, caller, run.configuration_id)
+            # Of another's private events not even their number is told while it may still grow (6.3).
+            private = None if own else False
             return RunView(
                 run,
-                await operations.counts(run_id),
-                await operations.problems(run_id, MAX_PROBLEMS),
+                await operations.counts(run_id, private=private),
+                await operations.problems(run_id, MAX_PROBLEMS, private=private),
                 self._ports.clock.now(),
+                own,
             )
 
     async def begin(self, run_id: UUID) -> BegunRun:

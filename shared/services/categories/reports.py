@@ -140,7 +140,7 @@ def _totals(groups: Sequence[CategoryGroup]) -> ValidationTotals:
         invalid=states[CategoryState.INVALID],
         ambiguous=states[CategoryState.AMBIGUOUS],
         private=sum(group.events for group in groups if group.hidden),
-        not_taken_place=sum(group.not_taken_place for group in groups),
+        not_taken_place=sum(group.not_taken_place for group in groups if not group.hidden),
         issues=[IssueTotal(kind=kind, count=issues[kind]) for kind in IssueKind],
     )
 

@@ -22,7 +22,7 @@ _NAME_SOMEBODY = FieldError("user_id", "name the person: the caller has no event
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """A person and the range of each of his configurations; ``view.own`` tells whether he asks himself."""
+    """A person and the range of each of their configurations; ``view.viewer`` is who asks."""
 
     owner: User
     view: View
@@ -64,7 +64,7 @@ async def scope_of(session: AsyncSession, caller: Caller, owner: User, wanted: R
     facts = CategoryFactsRepository(session)
     configurations = await facts.configurations(owner.id, wanted.configuration_id)
     ranges = tuple(_range(configuration_id, zone, wanted) for configuration_id, zone in configurations)
-    return Scope(owner, View(owner.id, caller.is_person(owner.object_id), ranges))
+    return Scope(owner, View(owner.id, caller.person, ranges))
 
 
 def check_length(wanted: RangeFields, max_days: int) -> None:

@@ -21,7 +21,7 @@ from shared.domain.caller import Caller
 from shared.domain.recorded_copy import RecordedCopy
 from shared.domain.verification import FindingKind, FindingReason, FindingState
 from shared.domain.window import Window, local_day_start
-from shared.errors import Conflict, GraphRefused, NotFound
+from shared.errors import Conflict, Forbidden, GraphRefused, NotFound
 from shared.graph.copy_codec import Copy, differing_fields
 from shared.graph.event_codec import decode_event
 from shared.services.access import Access
@@ -158,11 +158,14 @@ class CopyRestoring:
         """Let the record say what the owner made of the copy. Later changes of the source still count (2.4).
 
         Raises NotFound, and Conflict for any other kind of finding, a copy that is gone meanwhile, a period
-        that is locked (2.8), or while a write of this copy is under way.
+        that is locked (2.8), or while a write of this copy is under way. Raises Forbidden where the event is
+        another person's private one (6.3).
         """
         wanted = configuration_id, verification_id, finding_id
         async with self._ports.database.session() as session:
             configuration, finding = await self._finding(session, caller, *wanted)
+            if not await VerificationFindingRepository(session).shown_to(caller.person, [finding.id]):
+                raise Forbidden("a private event is for its person to decide on", code="private_event")
             if finding.kind != FindingKind.EDITED:
                 raise Conflict("only an edit can be adopted", code="not_edited")
             if finding.state == FindingState.ADOPTED:

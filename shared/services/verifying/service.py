@@ -33,6 +33,7 @@ from shared.services.access import Access
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.gone_calendars import note_gone, seems_gone
 from shared.services.archiving.judging import objection_to
+from shared.services.archiving.masked_reading import masked
 from shared.services.driving import LOOKED_AFTER_EVERY
 from shared.services.job_outcomes import JobJudgement, WorkEnded, judge_job
 from shared.services.verifying.comparing import StretchComparison, Superseded
@@ -101,15 +102,20 @@ class VerificationService:
 
     async def findings(
         self, caller: Caller, verification_id: UUID, kind: str | None, after: Position | None, limit: int
-    ) -> Slice[VerificationFinding]:
-        """What a verification found, in the order of the calendar. Raises NotFound."""
+    ) -> tuple[Slice[VerificationFinding], set[UUID]]:
+        """What a verification found, in the order of the calendar, and which of it is shown (domain.md 6.3).
+
+        Raises NotFound.
+        """
         async with self._ports.database.session() as session:
             await self._readable(session, caller, verification_id)
             place = (after.instant, after.id) if after else None
-            rows = await VerificationFindingRepository(session).of_verification(
-                verification_id, kind, place, limit + 1
+            findings = VerificationFindingRepository(session)
+            rows = await findings.of_verification(
+                verification_id, kind, place, limit + 1, viewer=caller.person
             )
-        return Slice.cut(rows, limit, lambda row: Position(row.starts_at, row.id))
+            shown = await findings.shown_to(caller.person, [row.id for row in rows])
+        return Slice.cut(rows, limit, lambda row: Position(row.starts_at, row.id)), shown
 
     async def begin(self, verification_id: UUID) -> bool:
         """Start it, or go on with it; False when it is over or unknown."""
@@ -223,7 +229,8 @@ class VerificationService:
             return False
         with track_usage() as usage:
             try:
-                await StretchComparison(self._ports, context, attempt, stretch).run()
+                ports = masked(self._ports) if context.masked else self._ports
+                await StretchComparison(ports, context, attempt, stretch).run()
             finally:
                 async with self._ports.database.session() as session:
                     await VerificationRepository(session).add_usage(

@@ -67,7 +67,7 @@ async def update_appointment(
     )
     run = started.run
     return Reply(
-        archive_runs.ArchiveRunSummary.summary_of(run),
+        archive_runs.ArchiveRunSummary.summary_of(run, own=False),
         location=f"v1/archive-runs/{run.id}",
         retry_after=1,
         owner_id=run.owner_id,
