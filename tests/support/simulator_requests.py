@@ -40,16 +40,13 @@ def over_http(client: httpx.AsyncClient, token: str) -> Send:
 def in_process(service: Service) -> Send:
     """Send to a simulator's service without HTTP, throttling or faults, as simulated worlds run it."""
 
-    async def no_file() -> None:
-        return None
-
     no_identity: Any = None
-    admin = Admin(service, no_identity, no_file)
+    admin = Admin(service, no_identity)
 
     async def send(method: str, path: str, body: Json | None, headers: dict[str, str]) -> tuple[int, Any]:
         segments, query = split_target(path)
         if segments[0] == "_simulator":
-            answer = await admin.answer(method, path, {}, b"", body)
+            answer = admin.answer(method, path, {}, b"", body)
             return answer.status, answer.body
         permissions = frozenset({"Calendars.ReadWrite", "User.Read.All"})
         graph_path = "/" + path.partition("?")[0].removeprefix("/v1.0").lstrip("/")
