@@ -21,6 +21,7 @@ class RecordedCopy:
     source_key: str
     archive_key: str
     source_id: str
+    original_start: datetime
     state: ArchivedEventState
     copy_id: str | None
     revision: str

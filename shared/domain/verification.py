@@ -26,9 +26,10 @@ class VerificationState(StrEnum):
 class FindingKind(StrEnum):
     """How source, record and archive calendar differ.
 
-    ``missing``: archived time without its copy, or without a record at all. ``doubled``: several copies with
-    one ArchiveKey. ``edited``: the copy says something else than we wrote. ``unknown``: an event of the
-    archive calendar that we did not write. ``source_changed``: the source changed since it was archived.
+    ``missing``: archived time without its copy, or without a record at all. ``doubled``: several copies of
+    one event, whichever configuration wrote them. ``edited``: the copy says something else than we wrote.
+    ``unknown``: an event of the archive calendar that we did not write. ``source_changed``: the source
+    changed since it was archived.
     """
 
     MISSING = "missing"

@@ -72,6 +72,12 @@ class Copy:
     fields: dict[str, Any]
 
     @property
+    def takes_time(self) -> bool:
+        """Whether it counts where it stands: not free, not all-day, not superseded (domain.md 2.18)."""
+        plain = self.fields.get("showAs") != "free" and self.fields.get("isAllDay") is not True
+        return plain and not self.source.get("superseded")
+
+    @property
     def content_hash(self) -> str:
         """SHA-256 of the normalised content; equal for copies that say the same."""
         canonical = orjson.dumps(_content(self.fields, all_day=False), option=orjson.OPT_SORT_KEYS)

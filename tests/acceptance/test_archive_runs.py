@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from infra.local import identities
 from infra.local.stack import Stack
 from tests.acceptance.conftest import AcceptancePoint
 from tests.support.killing import SHORT_TIMES
@@ -290,6 +291,51 @@ async def test_deleted_archive_calendar_is_rebuilt(stack: Stack, acceptance_poin
     assert (after, again) == (before, 0)
     # Nothing but what was known before: the source of that one is gone.
     assert found == []
+
+
+async def test_one_pair(stack: Stack, acceptance_point: AcceptancePoint) -> None:
+    """A second configuration of one source and one archive is refused, however named; nothing is doubled."""
+    events = [meeting(f"Meeting {number}", at(8 + number % 8, number // 8)) for number in range(40)]
+    person = await Person.join(stack, "paired", events)
+    archived = await person.configure()
+    await person.archive(archived)
+    first = await person.get(archived.path)
+    calendars = f"msgraph://{identities.object_id(person.address)}/calendars"
+    named = [
+        {},
+        {"source": f"msgraph://{person.address}/calendars/Calendar"},
+        {"archive": f"{calendars}/{first['archive_calendar_id']}"},
+        {"source": f"{calendars}/{first['source_calendar_id']}", "purpose": "timesheet"},
+    ]
+    refused = [await refusal(person, name=f"Second {n}", **wish) for n, wish in enumerate(named)]
+    wish = {"store": "msgraph", "name": "Other"}
+    await person.api.request("POST", f"users/{person.user_id}/calendars", wish)
+    at_once = await asyncio.gather(*(refusal(person, "Other", name=f"Race {n}") for n in range(3)))
+    again = written(await person.archive(archived))
+    copies, found = Counter(await person.subjects()), await verified(person, archived)
+    acceptance_point(
+        measured=f"refused {sorted(set(refused))}, at once {sorted(at_once)}, {copies.total()} copies of 40, "
+        f"{again} written, {len(found)} found",
+        bound="all archive_in_use, one of three made, 40 copies of 40, 0 written, 0 found",
+    )
+    assert set(refused) == {"archive_in_use"}
+    assert sorted(at_once) == ["archive_in_use", "archive_in_use", "made"]
+    assert (copies.total(), max(copies.values()), again, found) == (40, 1, 0, [])
+
+
+async def refusal(person: Person, archive: str = "Archive", **wish: Any) -> str:
+    """The code with which a configuration is refused; ``made`` where it is not."""
+    body = {
+        "user_id": person.user_id,
+        "source": f"msgraph://{person.address}/calendar",
+        "archive": f"msgraph://{person.address}/calendars/{archive}",
+        "time_zone": "UTC",
+    }
+    headers = {"Authorization": f"Bearer {await person.stack.token()}"}
+    answer = await person.stack.client.post(
+        f"{person.stack.api}/archive-configurations", json=body | wish, headers=headers
+    )
+    return "made" if answer.status_code == 201 else str(answer.json()["code"])
 
 
 async def test_audit_tells_of_a_run(stack: Stack, acceptance_point: AcceptancePoint) -> None:

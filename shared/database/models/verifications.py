@@ -110,8 +110,8 @@ class VerificationFinding(Base):
 class VerificationItem(Base):
     """One event or copy as read of the stretch being compared; gone when the stretch is done.
 
-    ``key`` is a source key or an ArchiveKey, ``reference`` the event's id. ``owned`` ones start in the
-    stretch.
+    ``key`` is a source key, an ArchiveKey, or (``origin``) what copies of one event share; ``reference`` is
+    the event's id. ``owned`` ones start in the stretch.
     """
 
     __tablename__ = "verification_items"
@@ -122,7 +122,7 @@ class VerificationItem(Base):
     revision: Mapped[str]
     starts_at: Mapped[datetime]
     owned: Mapped[bool]
-    __table_args__ = (CheckConstraint("side IN ('source', 'copy')", name="side"),)
+    __table_args__ = (CheckConstraint("side IN ('source', 'copy', 'origin')", name="side"),)
 
 
 class Backfill(Base):

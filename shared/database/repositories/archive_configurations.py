@@ -1,6 +1,6 @@
 """What is archived from where to where (domain.md 1, Archive configuration)."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -164,6 +164,14 @@ class ArchiveConfigurationRepository(Repository):
             )
             .order_by(ArchiveConfiguration.created_at, ArchiveConfiguration.id)
         )
+
+    async def source_mailboxes(self, tenant_id: UUID, ids: Collection[UUID]) -> dict[UUID, UUID]:
+        """The source mailboxes of the tenant's configurations, deleted ones included, of any owner."""
+        statement = select(ArchiveConfiguration.id, ArchiveConfiguration.source_mailbox_id).where(
+            ArchiveConfiguration.tenant_id == tenant_id, ArchiveConfiguration.id.in_(ids)
+        )
+        rows = await self._session.execute(statement)
+        return {row.id: row.source_mailbox_id for row in rows}
 
     async def get_default(self, tenant_id: UUID, owner_id: UUID) -> ArchiveConfiguration | None:
         """The owner's default configuration."""

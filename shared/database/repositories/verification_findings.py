@@ -39,8 +39,8 @@ _ADD_FINDINGS = text("""
     RETURNING archived_event_id, kind
 """)
 _RECORDED = """
-    SELECT e.id, e.configuration_id, e.source_key, e.archive_key, e.source_id, e.state, e.copy_id,
-           e.revision, e.start_at, e.modifications, {record} AS record,
+    SELECT e.id, e.configuration_id, e.source_key, e.archive_key, e.source_id, e.original_start, e.state,
+           e.copy_id, e.revision, e.start_at, e.modifications, {record} AS record,
            EXISTS (SELECT 1 FROM archive_operations o WHERE o.configuration_id = e.configuration_id
                       AND o.source_key = e.source_key AND o.state IN ('planned', 'sent')) AS busy
       FROM {source}
@@ -100,6 +100,12 @@ _UNRECORDED = text("""
        AND NOT EXISTS (SELECT 1 FROM archived_events e
                         WHERE e.configuration_id = :configuration AND e.source_key = i.key)
      ORDER BY i.key LIMIT :limit
+""")
+_SHARED_ORIGINS = text("""
+    SELECT key, array_agg(reference ORDER BY starts_at, reference) AS copies FROM verification_items
+     WHERE verification_id = :verification AND side = 'origin' AND key > :after
+     GROUP BY key HAVING count(*) > 1 AND bool_or(owned)
+     ORDER BY key LIMIT :limit
 """)
 _COUNTS = text("""
     SELECT kind, count(*) AS amount FROM verification_findings WHERE verification_id = :verification
@@ -229,6 +235,13 @@ class VerificationFindingRepository(Repository):
         parameters = {"verification": verification_id, "configuration": configuration_id}
         rows = await self._session.execute(_UNRECORDED, parameters | {"after": after, "limit": limit})
         return list(rows.mappings())
+
+    async def shared_origins(
+        self, verification_id: UUID, after: str, limit: int
+    ) -> list[tuple[str, list[str]]]:
+        """Origins of several copies, one of which starts in the stretch, behind ``after``; with their ids."""
+        parameters = {"verification": verification_id, "after": after, "limit": limit}
+        return [(row.key, row.copies) for row in await self._session.execute(_SHARED_ORIGINS, parameters)]
 
     async def known_edits(
         self, verification_id: UUID, owner_id: UUID, contents: Mapping[UUID, str]

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -24,6 +25,7 @@ from shared.domain.window import Window, local_day_start
 from shared.graph.copy_codec import Copy, differing_fields
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.verifying.context import VerificationContext
+from shared.services.verifying.doubled import Writers, doubled
 from shared.services.verifying.findings import (
     Finding,
     about_record,
@@ -39,6 +41,7 @@ _WITH_COPY = (
     ArchivedEventState.SOURCE_DELETED,
     ArchivedEventState.REMOVED_BY_OWNER,
 )
+type _Item = dict[str, Any]
 _FOLLOWS_SOURCE = (ArchivedEventState.PRESENT, ArchivedEventState.MERGED)
 
 
@@ -76,6 +79,7 @@ class StretchComparison:
         await self._read_archive()
         await self._go_through_record()
         await self._find_unrecorded()
+        await self._find_doubled()
         context, tally = self._context, self._tally
         async with self._session() as session:
             await self._findings(session).forget_items(context.verification_id)
@@ -138,31 +142,27 @@ class StretchComparison:
                 context.configuration_id,
                 sorted({copy.archive_key for copy in page if copy.archive_key}),
             )
-        rows, found, suspects = [], list[Finding](), list[UUID]()
+            writers = await Writers.of(session, context, page, recorded.values())
+        rows, origins, found, suspects = [], list[_Item](), list[Finding](), list[UUID]()
         for copy in page:
             start = owning_start(copy, context)
             owned = self._stretch.start <= start < self._stretch.end
             row = recorded.get(copy.archive_key) if copy.archive_key else None
             self._tally.copies += owned
+            origins += [_item(origin, copy, start, owned=owned) for origin in writers.origins(copy, row)]
             if row is None:
-                if owned:
+                if owned and not writers.is_anothers(copy):
                     found.append(unknown(copy, start))
                 continue
             if row.configuration_id != context.configuration_id:
                 continue
-            rows.append(
-                {
-                    "key": copy.archive_key,
-                    "reference": copy.id,
-                    "revision": copy.revision,
-                    "starts_at": start.isoformat(),
-                    "owned": owned,
-                }
-            )
+            rows.append(_item(copy.archive_key, copy, start, owned=owned))
             if copy.id == row.copy_id and row.record is not None and differing_fields(copy, row.record):
                 suspects.append(row.id)
         async with self._session() as session:
-            await self._findings(session).add_items(context.verification_id, "copy", rows)
+            findings = self._findings(session)
+            await findings.add_items(context.verification_id, "copy", rows)
+            await findings.add_items(context.verification_id, "origin", origins)
         await self._keep(found)
         for first in range(0, len(suspects), _CHUNK):
             await self._judge_copies(suspects[first : first + _CHUNK])
@@ -264,6 +264,26 @@ class StretchComparison:
                 return
             after = rows[-1]["key"]
 
+    async def _find_doubled(self) -> None:
+        """Copies of one event, whichever configuration wrote them (domain.md 2.19)."""
+        context, after = self._context, ""
+        while True:
+            async with self._session() as session:
+                shared = await self._findings(session).shared_origins(context.verification_id, after, _CHUNK)
+            if not shared:
+                return
+            wanted = sorted({copy_id for _, ids in shared for copy_id in ids})
+            alive = await self._ports.calendars.get_copies(
+                context.archive_mailbox, context.archive_calendar_id, wanted
+            )
+            groups = [[copy for each in ids if (copy := alive.get(each)) is not None] for _, ids in shared]
+            async with self._session() as session:
+                found = await doubled(session, context, groups)
+            await self._keep(found)
+            if len(shared) < _CHUNK:
+                return
+            after = shared[-1][0]
+
     async def _keep(self, found: Sequence[Finding]) -> None:
         """Write findings down; an edit that was not known yet is recorded as the owner's."""
         if not found:
@@ -299,6 +319,16 @@ class StretchComparison:
 
     def _start(self, event: SourceEvent) -> datetime:
         return local_day_start(event.start.date(), self._context.zone) if event.is_all_day else event.start
+
+
+def _item(key: str, copy: Copy, start: datetime, *, owned: bool) -> _Item:
+    return {
+        "key": key,
+        "reference": copy.id,
+        "revision": copy.revision,
+        "starts_at": start.isoformat(),
+        "owned": owned,
+    }
 
 
 def _needs_copy(row: RecordedCopy) -> bool:

@@ -42,19 +42,26 @@ def edited(row: RecordedCopy, copy: Copy, reason: FindingReason, fields: Sequenc
     )
 
 
+def about_copies(
+    subject: str, kind: FindingKind, reason: FindingReason, starts_at: datetime, **detail: Any
+) -> Finding:
+    """A finding about copies of which none is this configuration's; ``subject`` is the id of one of them."""
+    return {
+        "kind": str(kind),
+        "reason": str(reason),
+        "subject": subject,
+        "archived_event_id": None,
+        "source_key": None,
+        "copy_id": subject,
+        "starts_at": starts_at.isoformat(),
+        "detail": detail,
+    }
+
+
 def unknown(copy: Copy, start: datetime) -> Finding:
     """An event of the archive calendar that is nobody's copy."""
     reason = FindingReason.KEY_NOT_IN_RECORD if copy.archive_key else FindingReason.FOREIGN
-    return {
-        "kind": str(FindingKind.UNKNOWN),
-        "reason": str(reason),
-        "subject": copy.id,
-        "archived_event_id": None,
-        "source_key": None,
-        "copy_id": copy.id,
-        "starts_at": start.isoformat(),
-        "detail": {},
-    }
+    return about_copies(copy.id, FindingKind.UNKNOWN, reason, start)
 
 
 def not_archived(key: str, start: datetime) -> Finding:

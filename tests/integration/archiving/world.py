@@ -293,9 +293,10 @@ class World:
 
     async def add_to_archive(self, copy: dict[str, Any]) -> None:
         """A second copy with the same origin, as a person who duplicates an entry makes it."""
-        kept = ("subject", "body", "start", "end", "singleValueExtendedProperties")
+        kept = ("subject", "body", "start", "end", "showAs", "singleValueExtendedProperties")
         await self._post(
-            f"/_simulator/mailboxes/{ADDRESS}/events?calendar=Archive", {name: copy[name] for name in kept}
+            f"/_simulator/mailboxes/{ADDRESS}/events?calendar=Archive",
+            {name: copy[name] for name in kept if name in copy},
         )
 
     async def add_job(self) -> None:
