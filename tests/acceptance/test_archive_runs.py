@@ -5,6 +5,7 @@ from collections import Counter
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -304,8 +305,8 @@ async def test_one_pair(stack: Stack, acceptance_point: AcceptancePoint) -> None
     named = [
         {},
         {"source": f"msgraph://{person.address}/calendars/Calendar"},
-        {"archive": f"{calendars}/{first['archive_calendar_id']}"},
-        {"source": f"{calendars}/{first['source_calendar_id']}", "purpose": "timesheet"},
+        {"archive": f"{calendars}/{quote(first['archive_calendar_id'], safe='')}"},
+        {"source": f"{calendars}/{quote(first['source_calendar_id'], safe='')}", "purpose": "timesheet"},
     ]
     refused = [await refusal(person, name=f"Second {n}", **wish) for n, wish in enumerate(named)]
     wish = {"store": "msgraph", "name": "Other"}
@@ -323,12 +324,12 @@ async def test_one_pair(stack: Stack, acceptance_point: AcceptancePoint) -> None
     assert (copies.total(), max(copies.values()), again, found) == (40, 1, 0, [])
 
 
-async def refusal(person: Person, archive: str = "Archive", **wish: Any) -> str:
+async def refusal(person: Person, into: str = "Archive", **wish: Any) -> str:
     """The code with which a configuration is refused; ``made`` where it is not."""
     body = {
         "user_id": person.user_id,
         "source": f"msgraph://{person.address}/calendar",
-        "archive": f"msgraph://{person.address}/calendars/{archive}",
+        "archive": f"msgraph://{person.address}/calendars/{into}",
         "time_zone": "UTC",
     }
     headers = {"Authorization": f"Bearer {await person.stack.token()}"}

@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 import pytest
@@ -54,8 +55,14 @@ class TestCreating:
         by_id = f"msgraph://{people.ada.oid}/calendars"
         for source, archive in (
             ("msgraph://ADA@example.com/calendar", "msgraph://ada@example.com/calendars/archive"),
-            ("msgraph://ada@example.com/calendars/Calendar", f"{by_id}/{first['archive_calendar_id']}"),
-            (f"{by_id}/{first['source_calendar_id']}", "msgraph://ada@example.com/calendars/Archive"),
+            (
+                "msgraph://ada@example.com/calendars/Calendar",
+                f"{by_id}/{quote(first['archive_calendar_id'], safe='')}",
+            ),
+            (
+                f"{by_id}/{quote(first['source_calendar_id'], safe='')}",
+                "msgraph://ada@example.com/calendars/Archive",
+            ),
         ):
             response = await create(api, people.ada, name="Again", source=source, archive=archive)
             assert first["id"] in refused(response)
