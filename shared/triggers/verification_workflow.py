@@ -42,8 +42,11 @@ def verify_archive(ctx: OrchestrationContext, input: dict[str, Any]) -> Generato
     """Compare until nothing is left, then finish. Input: ``verification_id``, where a generation ended."""
     verification_id, idle = input["verification_id"], input.get("idle", 0)
     percent = input.get("percent", 0)
-    mine = yield ctx.call_activity("begin_verification", input=verification_id, retry_policy=_RETRY)
-    if not mine:
+    begun = yield ctx.call_activity("begin_verification", input=verification_id, retry_policy=_RETRY)
+    if not isinstance(begun, dict):
+        # The history of an instance that an earlier version began.
+        begun = {"mine": begun, "patient": False}
+    if not begun["mine"]:
         return None
     reason, gone = None, False
     try:
@@ -67,6 +70,9 @@ def verify_archive(ctx: OrchestrationContext, input: dict[str, Any]) -> Generato
             ctx.continue_as_new({"verification_id": verification_id, "idle": idle, "percent": percent})
             return None
     except TaskFailedError as failure:
+        if begun["patient"] and orchestrations.database_was_away(failure):
+            # It is not over: the dispatcher starts it again, and it goes on where it was.
+            raise
         reason = f"{failure.details.error_type}: {failure.details.message}"[:500]
     ctx.set_custom_status({"step": "finishing", "percent": percent})
     state = yield ctx.call_activity(
@@ -87,9 +93,13 @@ def _wait_until(ctx: OrchestrationContext, instant: str | None) -> Generator[Any
 
 
 @blueprint.activity_trigger(input_name="verification")
-async def begin_verification(verification: str) -> bool:
-    """Start the verification or go on with it; false when it is over."""
-    return await get_application().verifications.begin(UUID(verification))
+async def begin_verification(verification: str) -> dict[str, Any]:
+    """Start the verification or go on with it; ``mine`` is false when it is over.
+
+    ``patient``: a step that fails because the database was away does not end it.
+    """
+    begun = await get_application().verifications.begin(UUID(verification))
+    return {"mine": begun.mine, "patient": begun.patient}
 
 
 @blueprint.activity_trigger(input_name="step")

@@ -1,9 +1,11 @@
 """Reports, operations and audit of a world that has come to rest: do the books balance?"""
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.database.engine import Database
 from shared.domain.outcome import Outcome
 from shared.errors import Unavailable
+from tests.simulation.mailbox import archive_key_of, property_of
 
 type Row = Mapping[str, Any]
 
@@ -70,6 +73,25 @@ def check_operations(operations: Sequence[Row]) -> list[str]:
         elif operation["payload"] is not None:
             problems.append(f"operation {operation['id']} is {operation['state']} and keeps its body")
     return problems
+
+
+def check_doubled(copies: Sequence[Row], rows: Sequence[Row]) -> list[str]:
+    """No two copies that count are of one source event and one original date (domain.md 2.19)."""
+    recorded = {row["archive_key"]: (row["source_id"], row["original_start"].date()) for row in rows}
+    seen: Counter[tuple[str, date]] = Counter()
+    for copy in copies:
+        if copy["showAs"] == "free" or copy["isAllDay"]:
+            continue
+        said = json.loads(property_of(copy, "ArchiveSource") or "{}")
+        if (origin := recorded.get(archive_key_of(copy))) is not None:
+            seen[origin] += 1
+        elif said:
+            seen[said["source"], datetime.fromisoformat(said["originalStart"]).date()] += 1
+    return [
+        f"{count} copies of {source[-12:]} of {day} count"
+        for (source, day), count in seen.items()
+        if count > 1
+    ]
 
 
 def check_audit(operations: Sequence[Row], audit: Sequence[Row]) -> list[str]:

@@ -138,6 +138,7 @@ class Judge:
             frozen=self.frozen,
         )
         problems += facts.judge()
+        problems += accounts.check_doubled(copies, events)
         total = self._graph.counters.total
         if total.invitations_sent or total.updates_sent:
             problems.append(

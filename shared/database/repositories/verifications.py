@@ -14,7 +14,7 @@ from shared.domain.verification import VerificationState
 _OPEN = (VerificationState.QUEUED, VerificationState.RUNNING)
 _BEGIN = text("""
     UPDATE verifications SET state = 'running', started_at = COALESCE(started_at, :now)
-     WHERE id = :verification AND state IN ('queued', 'running') RETURNING id
+     WHERE id = :verification AND state IN ('queued', 'running') RETURNING started_at
 """)
 _BEGIN_ATTEMPT = text("""
     UPDATE verifications SET attempt = attempt + 1 WHERE id = :verification AND state = 'running'
@@ -79,10 +79,10 @@ class VerificationRepository(Repository):
         key = (Verification.created_at, Verification.id)
         return await self._all(page(statement, key, after, limit, newest_first=True))
 
-    async def begin(self, verification_id: UUID, now: datetime) -> bool:
-        """It runs from now on; False when it is over."""
+    async def begin(self, verification_id: UUID, now: datetime) -> datetime | None:
+        """It runs from now on; since when it does, None when it is over."""
         result = await self._session.execute(_BEGIN, {"verification": verification_id, "now": now})
-        return result.one_or_none() is not None
+        return result.scalar_one_or_none()
 
     async def begin_attempt(self, verification_id: UUID) -> int | None:
         """The number of a new attempt, which supersedes all earlier ones; None when it is over."""

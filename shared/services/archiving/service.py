@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -34,14 +34,12 @@ from shared.services.archiving.planning import PlanCounts, RunPlanner
 from shared.services.archiving.queueing import RunDraft, StartedRun, draft_run, queue_drafts, queue_run
 from shared.services.archiving.settling import SettleProgress, Settler
 from shared.services.archiving.windows import nightly, requested
-from shared.services.driving import LOOKED_AFTER_EVERY
+from shared.services.driving import LOOKED_AFTER_EVERY, PATIENCE
 from shared.services.job_claims import JobClaims
 
 __all__ = ["ArchivingService", "BegunRun", "RunView", "StartedRun"]
 
 DRIVEN_RUNS_PER_TICK = 500
-# A run that needs the database for longer than this ends: the next night does the rest.
-PATIENCE = timedelta(hours=6)
 _RETRIED_AS_THEY_ARE = (RunMode.REPLACE, RunMode.REBUILD)
 
 

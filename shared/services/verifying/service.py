@@ -34,7 +34,7 @@ from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.gone_calendars import note_gone, seems_gone
 from shared.services.archiving.judging import objection_to
 from shared.services.archiving.masked_reading import masked
-from shared.services.driving import LOOKED_AFTER_EVERY
+from shared.services.driving import LOOKED_AFTER_EVERY, PATIENCE
 from shared.services.job_outcomes import JobJudgement, WorkEnded, judge_job
 from shared.services.verifying.comparing import StretchComparison, Superseded
 from shared.services.verifying.context import VerificationContext, load_context
@@ -50,6 +50,14 @@ DRIVEN_PER_TICK = 200
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=30), timedelta(minutes=15)
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class BegunVerification:
+    """``patient``: it is young enough to be driven again where the database was away for a while."""
+
+    mine: bool
+    patient: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +125,12 @@ class VerificationService:
             shown = await findings.shown_to(caller.person, [row.id for row in rows])
         return Slice.cut(rows, limit, lambda row: Position(row.starts_at, row.id)), shown
 
-    async def begin(self, verification_id: UUID) -> bool:
-        """Start it, or go on with it; False when it is over or unknown."""
+    async def begin(self, verification_id: UUID) -> BegunVerification:
+        """Start it, or go on with it; not ``mine`` when it is over or unknown."""
         async with self._ports.database.session() as session:
-            return await VerificationRepository(session).begin(verification_id, self._ports.clock.now())
+            now = self._ports.clock.now()
+            began = await VerificationRepository(session).begin(verification_id, now)
+        return BegunVerification(began is not None, patient=began is not None and now - began < PATIENCE)
 
     @asynccontextmanager
     async def acting_for(self, verification_id: UUID) -> AsyncIterator[None]:

@@ -81,7 +81,7 @@ async def test_a_verification_that_could_not_go_on_is_told(world: World, verifie
     await world.open(meetings(1))
     await world.archive()
     verification = await verifier.request()
-    assert await verifier.app.verifications.begin(verification.id)
+    assert (await verifier.app.verifications.begin(verification.id)).mine
     async with verifier.app.verifications.acting_for(verification.id):
         await verifier.app.verifications.finish(verification.id, "it took too long")
     (row,) = await world.rows("SELECT * FROM notifications WHERE resource_type = 'verification'")
@@ -170,7 +170,7 @@ async def test_a_second_attempt_supersedes_the_first_and_doubles_nothing(
     await world.archive()
     await world.delete((await world.copy("Meeting 0"))["id"])
     verification = await verifier.request()
-    assert await verifier.app.verifications.begin(verification.id)
+    assert (await verifier.app.verifications.begin(verification.id)).mine
     await verifier.compare(verification.id)
     # As after a crash: the same stretch is compared once more.
     async with world.database.session() as session:

@@ -11,6 +11,7 @@ from sqlalchemy import select, text, update
 
 from shared.database.models.configurations import Job
 from shared.database.models.verifications import Verification
+from shared.errors import Unavailable
 from shared.triggers import timers, verification_workflow
 from shared.triggers.verification_workflow import IDLE_ROUNDS, ROUNDS_PER_GENERATION, instance_id
 from tests.integration.archiving.durable import START, Context, RecordingClient, function_of
@@ -27,8 +28,11 @@ def progress(percent: int, *, remaining: bool = True, wait: float | None = None,
     return answer | more
 
 
-def drive(answers: list[Any], given: dict[str, Any] | None = None) -> Context:
-    """Run one generation; ``answers`` are those of compare, the last one again and again."""
+def drive(answers: list[Any], given: dict[str, Any] | None = None, *, begun: Any = True) -> Context:
+    """Run one generation; ``answers`` are those of compare, the last one again and again.
+
+    ``begun`` is that of begin, by default as an earlier version answered.
+    """
     context, place = Context(), 0
     steps: Generator[Any, Any, Any] = function_of(verification_workflow.verify_archive)(
         context, given or {"verification_id": ID}
@@ -44,7 +48,7 @@ def drive(answers: list[Any], given: dict[str, Any] | None = None) -> Context:
                 reply = answers[min(place, len(answers) - 1)]
                 place += 1
             else:
-                reply = True if name == "begin_verification" else "completed"
+                reply = begun if name == "begin_verification" else "completed"
             failed = isinstance(reply, Exception)
             name, argument = steps.throw(reply) if failed else steps.send(reply)
     except StopIteration:
@@ -93,6 +97,14 @@ def test_a_refusal_and_a_failure_end_it_with_their_reason() -> None:
     assert "the database is away" in finish(failed)["reason"]
 
 
+def test_it_goes_on_later_where_the_database_was_away() -> None:
+    away = TaskFailedError("compare failed", Unavailable("The database cannot be reached."))
+    with pytest.raises(TaskFailedError, match="compare failed"):
+        drive([away], begun={"mine": True, "patient": True})
+    old = drive([away], begun={"mine": True, "patient": False})
+    assert "cannot be reached" in finish(old)["reason"]
+
+
 async def activity(name: str, given: Any) -> Any:
     """Run an activity as the worker does."""
     return await function_of(getattr(verification_workflow, f"{name}_verification"))(given)
@@ -120,13 +132,13 @@ async def test_every_activity_may_run_twice(world: World, verifier: Verifier) ->
     await world.delete((await world.copy("Meeting"))["id"])
     verification = str((await verifier.request()).id)
     for _ in range(2):
-        assert await activity("begin", verification) is True
+        assert await activity("begin", verification) == {"mine": True, "patient": True}
     for _ in range(2):
         compared = await activity("compare", {"verification_id": verification, "idle": 0})
         assert (compared["remaining"], compared["refused"]) == (False, None)
     step = {"verification_id": verification, "reason": None, "gone": False}
     assert [await activity("finish", step) for _ in range(2)] == ["completed"] * 2
-    assert await activity("begin", verification) is False
+    assert await activity("begin", verification) == {"mine": False, "patient": False}
     assert (await one(world)).counts == {
         "missing": 1,
         **dict.fromkeys(["doubled", "edited", "unknown", "source_changed"], 0),
@@ -137,7 +149,7 @@ async def test_a_calendar_that_does_not_answer_is_asked_again_later(world: World
     await world.open([event("Meeting", DAY)])
     await world.archive()
     verification = await verifier.request()
-    assert await verifier.app.verifications.begin(verification.id)
+    assert (await verifier.app.verifications.begin(verification.id)).mine
     read = {"method": "GET", "path_regex": "calendarView"}
     trouble = {"kind": "status", "status": 503, "code": "ErrorInternalServerTransientError", "times": 50}
     world.simulator.faults.add({"match": read, **trouble, "retry_after": 60})

@@ -45,7 +45,7 @@ class Verifier:
 
     async def drive(self, verification_id: UUID) -> Verification:
         """Begin, compare and finish."""
-        assert await self.app.verifications.begin(verification_id)
+        assert (await self.app.verifications.begin(verification_id)).mine
         for _ in range(20):
             progress = await self.compare(verification_id)
             if not progress.remaining:
