@@ -11,7 +11,7 @@ from tests.support.settings import make_settings
 # What starts processes, injects faults by the dozen or tries hundreds of examples: left out by --fast.
 SLOW = (
     *("integration/functions_host", "integration/graph_simulator", "integration/local", "security"),
-    *("simulation", "integration/archiving/test_faults.py", "integration/archiving/test_host_killed.py"),
+    *("simulation", "integration/archiving/test_faults.py", "integration/archiving/test_system_killed.py"),
     *("integration/verifying", "integration/people", "integration/storage", "integration/audit"),
     *("integration/calendars/test_archiving.py", "integration/archiving/test_regressions.py"),
     *("integration/archiving/test_replace.py", "integration/archiving/test_overlaps.py"),

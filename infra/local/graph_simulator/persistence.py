@@ -59,23 +59,30 @@ class Store:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         fresh = not self._path.exists()
         if fresh:
-            self._path.touch(mode=0o600)
-        else:
-            self._path.chmod(0o600)
-            check(self._path)
+            self._make()
+        self._path.chmod(0o600)
+        check(self._path)
         connection = self._connection = sqlite3.connect(self._path, check_same_thread=False)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = OFF")
-        connection.executescript(_TABLES)
         if not fresh:
             try:
                 _read(connection, self._state, self._keys)
             except (LookupError, TypeError, ValueError, sqlite3.Error) as error:
                 raise DamagedFile(f"{self._path} cannot be read: {error!r}") from error
-        rows = [(key.kid, key.pem()) for key in self._keys.keys]
-        connection.executemany("INSERT OR REPLACE INTO keys VALUES (?, ?)", rows)
-        connection.commit()
         self._state.on_change = self._changed
+
+    def _make(self) -> None:
+        # Renamed when complete: an empty file is one that was emptied.
+        unfinished = self._path.with_name(f"{self._path.name}.new")
+        unfinished.unlink(missing_ok=True)
+        unfinished.touch(mode=0o600)
+        with closing(sqlite3.connect(unfinished)) as connection:
+            connection.executescript(_TABLES)
+            rows = [(key.kid, key.pem()) for key in self._keys.keys]
+            connection.executemany("INSERT INTO keys VALUES (?, ?)", rows)
+            connection.commit()
+        unfinished.replace(self._path)
 
     async def settled(self) -> None:
         """Wait until every change made so far is in the file; raises ``sqlite3.Error`` if it cannot be."""

@@ -142,11 +142,17 @@ async def test_a_second_host_on_the_same_state_is_refused(hub: EngineUnderTest, 
     await second._server.close()
 
 
-async def test_a_file_that_is_no_state_is_refused_in_one_line(tmp_path: Path) -> None:
-    (tmp_path / "durable.sqlite3").write_bytes(b"certainly not a database" * 100)
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"certainly not a database" * 100, "no Durable state file"), (b"", "has been emptied")],
+)
+async def test_a_file_that_is_no_state_is_refused_in_one_line(
+    tmp_path: Path, content: bytes, reason: str
+) -> None:
+    (tmp_path / "durable.sqlite3").write_bytes(content)
     broken = EngineUnderTest(tmp_path / "durable.sqlite3", {})
 
-    with pytest.raises(StartupError, match="not a Durable state file"):
+    with pytest.raises(StartupError, match=f"{reason}.*: restore it, or move it away"):
         await broken.start()
     await broken._server.close()
 

@@ -83,14 +83,6 @@ async def test_mailboxes_survive_a_stop(app: Path, state: Path) -> None:
         assert [entry["address"] for entry in mailboxes] == ["a@example.com"]
 
 
-async def test_mailboxes_never_outlive_the_database_that_knows_them(app: Path, state: Path) -> None:
-    async with Stack(state, app=app, migrate=False) as stack:
-        await stack.simulator("POST", "mailboxes", [{"address": "a@example.com"}])
-    delete_state(state / "postgres")
-    async with Stack(state, app=app, migrate=False) as stack:
-        assert (await stack.simulator("GET", "mailboxes"))["value"] == []
-
-
 async def test_an_app_that_does_not_start_is_told_with_the_end_of_its_log(app: Path, state: Path) -> None:
     (app / "function_app.py").write_text("raise RuntimeError('the reason')")
     with pytest.raises(LocalError, match=r"the Functions host .*functions\.log(?s:.*)the reason"):

@@ -59,6 +59,8 @@ class Journal:
         Raises StorageError if another process has it, or it is not one of ours.
         """
         self._path.parent.mkdir(parents=True, exist_ok=True)
+        if not self._path.exists():
+            self._make()
         connection = sqlite3.connect(self._path, timeout=2, isolation_level=None, check_same_thread=False)
         try:
             # Exclusive: a second host on the same state would run everything twice.
@@ -67,12 +69,18 @@ class Journal:
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("PRAGMA secure_delete = ON")
             version = connection.execute("PRAGMA user_version").fetchone()[0]
-            if version not in {0, _VERSION}:
+            if version == 0:
+                raise StorageError(
+                    f"{self._path} has been emptied: restore it, or move it away to start afresh"
+                )
+            if version != _VERSION:
                 raise StorageError(
                     f"{self._path} was written by another version: move it away to start afresh"
                 )
+            (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+            if found != "ok":
+                raise sqlite3.DatabaseError(found)
             connection.executescript(_SCHEMA)
-            connection.execute(f"PRAGMA user_version = {_VERSION}")
         except sqlite3.OperationalError as error:
             connection.close()
             raise StorageError(
@@ -80,12 +88,25 @@ class Journal:
             ) from error
         except sqlite3.DatabaseError as error:
             connection.close()
-            raise StorageError(f"{self._path} is not a Durable state file ({error})") from error
+            raise StorageError(
+                f"{self._path} is damaged or no Durable state file ({error}): restore it, or move it away to "
+                "start afresh"
+            ) from error
         except StorageError:
             connection.close()
             raise
         self._connection = connection
         self._thread = threading.Thread(target=self._write_all, name="durable-journal", daemon=True)
+
+    def _make(self) -> None:
+        # Renamed when complete: an empty file is one that was emptied.
+        unfinished = self._path.with_name(f"{self._path.name}.new")
+        unfinished.unlink(missing_ok=True)
+        unfinished.touch(mode=0o600)
+        with contextlib.closing(sqlite3.connect(unfinished)) as connection:
+            connection.executescript(_SCHEMA)
+            connection.execute(f"PRAGMA user_version = {_VERSION}")
+        unfinished.replace(self._path)
 
     def read(self, table: str, order: str = "id") -> list[tuple[Any, ...]]:
         """All rows of the hub in `table` without the hub's name; only before `begin`."""
