@@ -66,18 +66,19 @@ class Database:
         self._reads = ReadConnections(settings.database_pool_size, settings.database_pool_timeout)
 
     @asynccontextmanager
-    async def session(self, *, apart: bool = False) -> AsyncIterator[AsyncSession]:
+    async def session(self, *, apart: bool = False, savepoint: bool = True) -> AsyncIterator[AsyncSession]:
         """A session in one transaction: committed at the end, rolled back on any exception or cancellation.
 
         Its objects stay readable after the commit. Inside of :meth:`unit_of_work` it is a savepoint of that
-        transaction, unless it is to stand ``apart``: what must hold whatever becomes of the unit. Raises
+        transaction, unless it is to stand ``apart``: what must hold whatever becomes of the unit. Without a
+        ``savepoint`` it takes two round trips less, for whoever ends the unit after an exception. Raises
         Unavailable when no connection can be had, the connection breaks, or a timeout or deadlock ended the
         transaction; Conflict (AlreadyExists) when a constraint refuses what was written.
         """
         unit = None if apart else UnitOfWork.current(self)
         async with self._told():
             if unit is not None:
-                async with unit.session() as session:
+                async with unit.session(savepoint=savepoint) as session:
                     yield session
                 return
             # Closing rolls back what is open, shielded from a second cancellation.

@@ -39,9 +39,10 @@ class UnitOfWork:
             _current.reset(token)
 
     @asynccontextmanager
-    async def session(self) -> AsyncIterator[AsyncSession]:
+    async def session(self, *, savepoint: bool = True) -> AsyncIterator[AsyncSession]:
         """A session in a savepoint, rolled back by itself on any exception.
 
+        Without a ``savepoint`` nothing of the unit can be kept after an exception.
         Raises RuntimeError where the same task has one open: it would wait for itself for ever.
         """
         task = asyncio.current_task()
@@ -52,7 +53,9 @@ class UnitOfWork:
             around = self._connection.get_nested_transaction()
             try:
                 async with AsyncSession(
-                    self._connection, join_transaction_mode="create_savepoint", expire_on_commit=False
+                    self._connection,
+                    join_transaction_mode="create_savepoint" if savepoint else "rollback_only",
+                    expire_on_commit=False,
                 ) as session:
                     yield session
                     await session.commit()
@@ -63,9 +66,3 @@ class UnitOfWork:
                     # A savepoint whose release was broken off is closed by nobody: the one around it would
                     # find itself taken off the connection.
                     await left.close()
-
-    @asynccontextmanager
-    async def savepoint(self) -> AsyncIterator[None]:
-        """What the sessions of the block wrote is undone together if it raises."""
-        async with self._connection.begin_nested():
-            yield

@@ -58,6 +58,14 @@ class Repeatable:
         return digest.digest()
 
 
+class _Refused(Exception):
+    """The change was refused; leaves the transaction, so that nothing of the change stays."""
+
+    def __init__(self, error: AdminAssistantError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 class IdempotencyService:
     """Keeps answers in the transaction of the change they answer."""
 
@@ -86,21 +94,50 @@ class IdempotencyService:
         person.
         """
         claim = Claim(caller.tenant_id, caller.actor, change.operation, change.key)
-        async with self._turn(claim), self._database.unit_of_work() as unit:
+        async with self._turn(claim):
+            try:
+                async with self._database.unit_of_work():
+                    claimed = await self._claim(caller, claim, change)
+                    if claimed is None:
+                        return await self._seen(caller, claim, change, look), True
+                    answer = await _made(make)
+                    await self._keep(claimed, answer)
+                    return answer, False
+            except _Refused as refused:
+                answer = refusal(refused.error)
+                if not _kept(refused.error, answer):
+                    raise refused.error from refused.error.__cause__
+            return await self._keep_refusal(caller, claim, change, answer, look)
+
+    async def _keep_refusal(
+        self,
+        caller: Caller,
+        claim: Claim,
+        change: Repeatable,
+        answer: Answer,
+        look: Callable[[Answer], Awaitable[None]],
+    ) -> tuple[Answer, bool]:
+        """Keep the answer of a change whose transaction was rolled back.
+
+        A twin in another process may have come between: then its answer counts.
+        """
+        async with self._database.unit_of_work():
             claimed = await self._claim(caller, claim, change)
             if claimed is None:
-                answer = await self._repeated(caller, claim, change)
-                await look(answer)
-                return answer, True
-            try:
-                async with unit.savepoint():
-                    answer = await make()
-            except AdminAssistantError as error:
-                answer = refusal(error)
-                if not _kept(error, answer):
-                    raise
+                return await self._seen(caller, claim, change, look), True
             await self._keep(claimed, answer)
             return answer, False
+
+    async def _seen(
+        self,
+        caller: Caller,
+        claim: Claim,
+        change: Repeatable,
+        look: Callable[[Answer], Awaitable[None]],
+    ) -> Answer:
+        answer = await self._repeated(caller, claim, change)
+        await look(answer)
+        return answer
 
     async def forget(self) -> int:
         """Delete what is older than 24 hours; returns how many rows that were."""
@@ -132,7 +169,7 @@ class IdempotencyService:
     async def _claim(self, caller: Caller, claim: Claim, change: Repeatable) -> UUID | None:
         now = self._clock.now()
         try:
-            async with self._database.session() as session:
+            async with self._database.session(savepoint=False) as session:
                 return await IdempotencyKeyRepository(session).claim(
                     claim,
                     change.request_hash(),
@@ -161,7 +198,7 @@ class IdempotencyService:
         return _answer(kept)
 
     async def _keep(self, claimed: UUID, answer: Answer) -> None:
-        async with self._database.session() as session:
+        async with self._database.session(savepoint=False) as session:
             await IdempotencyKeyRepository(session).complete(
                 claimed,
                 status=answer.status,
@@ -169,6 +206,13 @@ class IdempotencyService:
                 body=answer.body,
                 owner_id=answer.owner_id,
             )
+
+
+async def _made(make: Callable[[], Awaitable[Answer]]) -> Answer:
+    try:
+        return await make()
+    except AdminAssistantError as error:
+        raise _Refused(error) from error
 
 
 def _under_way() -> Conflict:

@@ -1,6 +1,7 @@
 """The bounds of the archive engine and of the API, each a ratio measured in one run.
 
 Wall clock of a busy machine is noise: every figure is the median of a few rounds unless asked to be quick.
+Where it can, a point judges by CPU, or by what was measured beside it in the same round.
 """
 
 import statistics
@@ -54,10 +55,10 @@ async def test_fifty_mailboxes_in_parallel(acceptance_point: AcceptancePoint, qu
     over, concurrent = row["parallel_over_cpu_bound"], row["max_concurrent"]
     acceptance_point(
         measured=f"{mailboxes} mailboxes: {over} of the bound, {concurrent} at once to one mailbox",
-        bound="1.5 of the bound, 4 at once",
+        bound="1.3 of the bound, 4 at once",
     )
     assert concurrent <= 4
-    assert over <= 1.5
+    assert over <= 1.3
 
 
 async def test_planning_grows_with_the_window(acceptance_point: AcceptancePoint, quick: bool) -> None:
@@ -96,26 +97,42 @@ async def test_due_jobs_are_claimed_in_batches(acceptance_point: AcceptancePoint
 
 
 async def test_api_with_two_hundred_clients(acceptance_point: AcceptancePoint, quick: bool) -> None:
-    """With 200 clients the p99 of list and get is at most 3 times that of a function that does nothing."""
-    rows = await api.measure((200,), rounds=1 if quick else _ROUNDS, frameworks=False)
-    told = [f"{row['operation']} {row['p99_over_hello']}" for row in rows]
-    least = max(row["bare"]["p99_ms"] / row["hello"]["p99_ms"] for row in rows)
+    """With 200 clients list and get have at most twice the p99 of a bare query, and 2.5 times its CPU."""
+    rows = [row for row in await _api(200, quick) if row["operation"] in api.READS]
+    told = [
+        f"{row['operation']} {row['p99_over_bare']} and {row['cpu_over_bare']}"
+        f" (a function that does nothing: {row['p99_over_hello']} and {row['cpu_over_hello']})"
+        for row in rows
+    ]
     errors = sum(row["ours"]["errors"] for row in rows)
-    acceptance_point(
-        measured=f"{', '.join(told)} times (the driver alone: {least:.1f}), {errors} errors",
-        bound="3 times, 0 errors",
-    )
+    acceptance_point(measured=f"{', '.join(told)}, {errors} errors", bound="2 and 2.5 times, 0 errors")
     assert errors == 0
-    assert all(row["p99_over_hello"] <= 3 for row in rows)
+    assert all(row["p99_over_bare"] <= 2 for row in rows)
+    assert all(row["cpu_over_bare"] <= 2.5 for row in rows)
+
+
+async def test_changes_beside_reads(acceptance_point: AcceptancePoint, quick: bool) -> None:
+    """Create and update take at most 8 times the CPU of a get, and 8 times its median with 64 clients."""
+    rows = [row for row in await _api(64, quick) if row["operation"] not in api.READS]
+    told = [f"{row['operation']} {row['p50_over_get']} and {row['cpu_over_get']}" for row in rows]
+    errors = sum(row["ours"]["errors"] for row in rows)
+    acceptance_point(measured=f"{', '.join(told)} times, {errors} errors", bound="8 times, 0 errors")
+    assert errors == 0
+    assert all(max(row["p50_over_get"], row["cpu_over_get"]) <= 8 for row in rows)
+
+
+async def _api(clients: int, quick: bool) -> list[dict[str, Any]]:
+    return await api.measure((clients,), rounds=1 if quick else _ROUNDS, frameworks=False)
 
 
 async def test_cold_start(acceptance_point: AcceptancePoint, quick: bool) -> None:
-    """Indexing takes at most 1.3 times a bare durable app's, with a first database read 2.0 times."""
+    """Indexing takes at most 1.3 times a bare durable app's CPU, with a first database read 2.2 times."""
     row = (await cold.measure(3 if quick else 7))[0]
-    indexing, first = row["indexing_over_bare"], row["first_request_over_bare"]
+    indexing, first = row["indexing_cpu_over_bare"], row["first_request_cpu_over_bare"]
     acceptance_point(
-        measured=f"indexing {indexing} times, with the first request {first} times",
-        bound="1.3 times, 2.0 times",
+        measured=f"CPU: indexing {indexing} times, with the first request {first} times"
+        f" (wall clock: {row['indexing_over_bare']} and {row['first_request_over_bare']})",
+        bound="1.3 times, 2.2 times",
     )
     assert indexing <= 1.3
-    assert first <= 2.0
+    assert first <= 2.2

@@ -10,17 +10,25 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import uuid4
 
 _PATIENCE = 30.0
-_OK = b"HTTP/1.1 200"
+_OK = (b"HTTP/1.1 200", b"HTTP/1.1 201")
+#: In the bytes of a request it stands for a key that no other request has.
+UNIQUE = b"00000000-unique-key-000000000000"
 
 
 @dataclass(slots=True)
 class Load:
-    """What was seen by all clients together; latencies in seconds, ``errors`` by status line or exception."""
+    """What was seen by all clients together; latencies in seconds, ``errors`` by status line or exception.
+
+    ``served`` are the latencies on the clock of the server's own CPU: what other processes do meanwhile does
+    not lengthen them. Of a server that is never idle they are the latencies it has on a quiet machine.
+    """
 
     seconds: float
     latencies: list[float] = field(default_factory=list)
+    served: list[float] = field(default_factory=list)
     errors: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -28,59 +36,78 @@ class Load:
         """Answered requests a second."""
         return len(self.latencies) / self.seconds if self.seconds else 0.0
 
-    def percentile(self, share: float) -> float:
-        """Nearest rank; 0 if nothing was answered."""
-        ordered = sorted(self.latencies)
-        return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
-
     def row(self) -> dict[str, Any]:
         """For printing, in milliseconds."""
         return {
             "per_second": round(self.per_second, 1),
-            "p50_ms": round(self.percentile(0.50) * 1000, 2),
-            "p99_ms": round(self.percentile(0.99) * 1000, 2),
+            "p50_ms": _milliseconds(self.latencies, 0.50),
+            "p99_ms": _milliseconds(self.latencies, 0.99),
+            "served_p50_ms": _milliseconds(self.served, 0.50),
+            "served_p99_ms": _milliseconds(self.served, 0.99),
             "errors": sum(self.errors.values()),
         }
 
 
-def request(host: str, path: str, headers: Sequence[tuple[str, str]] = ()) -> bytes:
-    """The bytes of a GET."""
-    lines = [f"GET {path} HTTP/1.1", f"Host: {host}", *(f"{name}: {value}" for name, value in headers)]
-    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+def _milliseconds(seconds: list[float], share: float) -> float:
+    """A percentile, nearest rank; 0 if nothing was answered."""
+    ordered = sorted(seconds)
+    return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1000, 2) if ordered else 0.0
 
 
-async def drive(port: int, requests: Sequence[bytes], seconds: float) -> Load:
-    """As many clients as there are ``requests``, each repeating its own for ``seconds``."""
+def request(
+    host: str,
+    path: str,
+    headers: Sequence[tuple[str, str]] = (),
+    *,
+    method: str = "GET",
+    content: bytes | None = None,
+) -> bytes:
+    """The bytes of a request; ``content`` is JSON."""
+    lines = [f"{method} {path} HTTP/1.1", f"Host: {host}", *(f"{name}: {value}" for name, value in headers)]
+    if content is not None:
+        lines += ["Content-Type: application/json", f"Content-Length: {len(content)}"]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode() + (content or b"")
+
+
+async def drive(port: int, requests: Sequence[bytes], seconds: float, pid: int) -> Load:
+    """As many clients as there are ``requests``, each repeating its own for ``seconds``; the server's pid."""
     load = Load(seconds=0.0)
+    clock = _cpu_clock(pid)
     began = time.perf_counter()
-    await asyncio.gather(*(_client(port, sent, began + seconds, load) for sent in requests))
+    await asyncio.gather(*(_client(port, sent, began + seconds, load, clock) for sent in requests))
     load.seconds = time.perf_counter() - began
     return load
 
 
-async def _client(port: int, sent: bytes, until: float, load: Load) -> None:
+def _cpu_clock(pid: int) -> int:
+    """The clock of a process's CPU time, as clock_getcpuclockid(3) makes it on Linux."""
+    return (~pid << 3) | 2
+
+
+async def _client(port: int, sent: bytes, until: float, load: Load, clock: int) -> None:
     while time.perf_counter() < until:
         try:
-            await _connection(port, sent, until, load)
+            await _connection(port, sent, until, load, clock)
         except (OSError, EOFError, TimeoutError, ValueError) as error:
             load.errors[type(error).__name__] += 1
             await asyncio.sleep(0.05)
 
 
-async def _connection(port: int, sent: bytes, until: float, load: Load) -> None:
+async def _connection(port: int, sent: bytes, until: float, load: Load, clock: int) -> None:
     """Requests on one connection until the time is over or the server wants no more of them on it."""
-    started, again = time.perf_counter(), True
+    started, cpu, again = time.perf_counter(), time.clock_gettime(clock), True
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         while again and started < until:
             async with asyncio.timeout(_PATIENCE):
-                writer.write(sent)
+                writer.write(sent.replace(UNIQUE, uuid4().hex.encode()))
                 status, again = await _answer(reader)
             if status.startswith(_OK):
                 load.latencies.append(time.perf_counter() - started)
+                load.served.append(time.clock_gettime(clock) - cpu)
             else:
                 load.errors[status.decode(errors="replace").strip()] += 1
-            started = time.perf_counter()
+            started, cpu = time.perf_counter(), time.clock_gettime(clock)
     finally:
         writer.close()
 

@@ -40,6 +40,14 @@ def family_cpu_seconds(pid: int) -> float:
     return sum(used for number, used in seconds.items() if descends(number))
 
 
+def machine_cpu_seconds() -> float:
+    """Seconds in which the machine's cores were at work so far, for whatever process (proc(5), stat)."""
+    user, nice, system, _idle, _waiting, irq, softirq, steal, *_ = map(
+        int, Path("/proc/stat").read_text().partition("\n")[0].split()[1:]
+    )
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+
+
 def resident_mb(pid: int) -> float:
     """Memory of a process (proc(5), status, VmRSS)."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():

@@ -12,7 +12,10 @@ from shared.database.engine import Database
 from shared.database.models.appointments import Appointment
 from shared.database.models.archived_events import ArchivedEvent
 from shared.database.models.configurations import ArchiveConfiguration
+from shared.database.models.local_calendars import LocalCalendar, LocalEvent
 from shared.database.models.users import User
+from shared.database.repositories.local_events import CONTENT_COLUMNS
+from shared.domain.local_calendar import name_key
 from shared.domain.source_event import archive_key
 from shared.settings import Settings
 from tests.support.factories import record
@@ -20,11 +23,13 @@ from tests.support.factories import record
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who reads his appointments, and one of them."""
+    """Somebody with appointments, one of them, and a local calendar of theirs with one event."""
 
     address: str
     object_id: str
     appointment_id: uuid.UUID
+    calendar_id: uuid.UUID
+    event_id: uuid.UUID
 
 
 async def add_people(url: str, people: int, appointments: int, start: datetime) -> list[Person]:
@@ -33,7 +38,11 @@ async def add_people(url: str, people: int, appointments: int, start: datetime) 
     try:
         async with database.session() as session:
             rows: dict[type, list[dict[str, Any]]] = {
-                model: [] for model in (User, ArchiveConfiguration, ArchivedEvent, Appointment)
+                model: []
+                for model in (
+                    *(User, ArchiveConfiguration, ArchivedEvent, Appointment),
+                    *(LocalCalendar, LocalEvent),
+                )
             }
             persons = [
                 _person(f"reader-{number}@example.com", appointments, start, rows) for number in range(people)
@@ -42,7 +51,7 @@ async def add_people(url: str, people: int, appointments: int, start: datetime) 
                 await session.execute(insert(model), values)
         async with database.session() as session:
             # New tables have no statistics yet; waiting for autovacuum would measure that.
-            await session.execute(text("ANALYZE users, appointments"))
+            await session.execute(text("ANALYZE users, appointments, local_calendars, local_events"))
     finally:
         await database.close()
     return persons
@@ -98,4 +107,29 @@ def _person(
         )
         times = {"start_at": began, "end_at": began + timedelta(hours=1)}
         rows[Appointment].append(record() | scope | times | {"id": uuid.uuid4(), "archived_event_id": event})
-    return Person(address, person, rows[Appointment][-1]["id"])
+    calendar, local_event = _local_calendar(tenant, owner, uuid.UUID(person), start, rows)
+    return Person(address, person, rows[Appointment][-1]["id"], calendar, local_event)
+
+
+def _local_calendar(
+    tenant: uuid.UUID,
+    owner: uuid.UUID,
+    mailbox: uuid.UUID,
+    start: datetime,
+    rows: dict[type, list[dict[str, Any]]],
+) -> tuple[uuid.UUID, uuid.UUID]:
+    calendar, event = uuid.uuid4(), uuid.uuid4()
+    rows[LocalCalendar].append(
+        {
+            "id": calendar,
+            "tenant_id": tenant,
+            "owner_id": owner,
+            "mailbox_id": mailbox,
+            "name": "Own",
+            "name_key": name_key("Own"),
+        }
+    )
+    kept = {name: value for name, value in record().items() if name in CONTENT_COLUMNS}
+    times = {"start_at": start, "end_at": start + timedelta(hours=1)}
+    rows[LocalEvent].append(kept | times | {"id": event, "owner_id": owner, "calendar_id": calendar})
+    return calendar, event

@@ -51,11 +51,13 @@ async def _pools(seconds: float) -> list[dict[str, Any]]:
                 if not persons:
                     persons = await add_people(stack.database_url, max(_CLIENTS), query.PAGE, query.START)
                 asked = await asked_of_ours(stack, persons)
-                await load.drive(stack.port, asked["list"][:16], seconds)
+                await load.drive(stack.port, asked["list"][:16], seconds, stack.host_pid)
                 for clients in _CLIENTS:
                     row: dict[str, Any] = {"pool": size, "overflow": overflow, "clients": clients}
                     for name, requests in asked.items():
-                        row[name] = (await load.drive(stack.port, requests[:clients], seconds)).row()
+                        row[name] = (
+                            await load.drive(stack.port, requests[:clients], seconds, stack.host_pid)
+                        ).row()
                     rows.append(row)
     return rows
 

@@ -6,14 +6,36 @@ from datetime import datetime
 from typing import Any, cast
 from uuid import UUID, uuid4
 
-from sqlalchemy import CursorResult, delete, select, text, update
-from sqlalchemy.dialects.postgresql import insert
+import orjson
+from sqlalchemy import CursorResult, delete, select, text
 
 from shared.database.models.idempotency import IdempotencyKey
 from shared.database.repositories.base import Repository
 
-_WAIT_AT_MOST = text("SELECT set_config('lock_timeout', :milliseconds, true)")
-_WAIT_AS_USUAL = text("SET LOCAL lock_timeout TO DEFAULT")
+# The row depends on the patience that is set, and the usual one on the row: so they are set before and after.
+# As statements of their own they would cost more than the row does.
+_CLAIM = text("""
+    WITH patience AS MATERIALIZED (
+        SELECT current_setting('lock_timeout') AS usual, set_config('lock_timeout', :patience, true) AS short
+    ), claimed AS (
+        INSERT INTO idempotency_keys AS kept
+               (id, tenant_id, caller, operation, key, request_hash, roles, headers, created_at)
+        SELECT CAST(:id AS uuid), CAST(:tenant AS uuid), :caller, :operation, :key, CAST(:hash AS bytea),
+               CAST(:roles AS text[]), '{}', CAST(:now AS timestamptz)
+          FROM patience WHERE short IS NOT NULL
+        ON CONFLICT (tenant_id, caller, operation, key) DO UPDATE
+           SET id = excluded.id, request_hash = excluded.request_hash, roles = excluded.roles,
+               owner_id = NULL, status = NULL, headers = '{}', body = NULL, created_at = excluded.created_at
+         WHERE kept.created_at <= CAST(:forgotten AS timestamptz)
+        RETURNING id
+    )
+    SELECT claimed.id, set_config('lock_timeout', patience.usual, true) FROM claimed, patience
+""")
+_COMPLETE = text("""
+    UPDATE idempotency_keys
+       SET status = :status, headers = CAST(:headers AS jsonb), body = :body, owner_id = CAST(:owner AS uuid)
+     WHERE id = :id
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,35 +64,22 @@ class IdempotencyKeyRepository(Repository):
         """Insert the row of a change that begins; None if there is one that was made after ``forgotten``.
 
         While another transaction has inserted the same and is open, this waits, for ``patience`` seconds at
-        most: then the database reports a lock timeout (SQLSTATE 55P03).
+        most: then the database reports a lock timeout (SQLSTATE 55P03). That patience stays until the end of
+        the transaction where there is one already.
         """
-        row = {
+        parameters = {
             "id": uuid4(),
-            "tenant_id": claim.tenant_id,
+            "tenant": claim.tenant_id,
             "caller": claim.caller,
             "operation": claim.operation,
             "key": claim.key,
-            "request_hash": request_hash,
+            "hash": request_hash,
             "roles": list(roles),
-            "owner_id": None,
-            "status": None,
-            "headers": {},
-            "body": None,
-            "created_at": now,
+            "now": now,
+            "forgotten": forgotten,
+            "patience": str(round(patience * 1000)),
         }
-        replaced = {name: value for name, value in row.items() if name not in _UNIQUE}
-        statement = (
-            insert(IdempotencyKey)
-            .values(row)
-            .on_conflict_do_update(
-                index_elements=_UNIQUE, set_=replaced, where=IdempotencyKey.created_at <= forgotten
-            )
-            .returning(IdempotencyKey.id)
-        )
-        await self._session.execute(_WAIT_AT_MOST, {"milliseconds": str(round(patience * 1000))})
-        inserted = (await self._session.execute(statement)).scalar_one_or_none()
-        await self._session.execute(_WAIT_AS_USUAL)
-        return inserted
+        return (await self._session.execute(_CLAIM, parameters)).scalar_one_or_none()
 
     async def find(self, claim: Claim) -> IdempotencyKey | None:
         """The completed row of an earlier change."""
@@ -87,10 +96,9 @@ class IdempotencyKeyRepository(Repository):
         self, claimed: UUID, *, status: int, headers: Mapping[str, str], body: bytes, owner_id: UUID | None
     ) -> None:
         """Keep the answer to a change in the row of :meth:`claim`."""
-        values: dict[str, Any] = {"status": status, "headers": dict(headers), "body": body}
-        await self._session.execute(
-            update(IdempotencyKey).where(IdempotencyKey.id == claimed).values(values | {"owner_id": owner_id})
-        )
+        given = {"id": claimed, "status": status, "body": body, "owner": owner_id}
+        document = orjson.dumps(dict(headers)).decode()
+        await self._session.execute(_COMPLETE, given | {"headers": document})
 
     async def forget_unscoped(self, until: datetime, limit: int) -> int:
         """Delete rows of every tenant made until then, oldest first; returns how many they were."""
@@ -103,6 +111,3 @@ class IdempotencyKeyRepository(Repository):
         )
         statement = delete(IdempotencyKey).where(IdempotencyKey.id.in_(oldest.scalar_subquery()))
         return cast("CursorResult[Any]", await self._session.execute(statement)).rowcount
-
-
-_UNIQUE = ("tenant_id", "caller", "operation", "key")

@@ -3,10 +3,16 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy import ColumnElement, bindparam, delete, func, select
 
 from shared.database.models.local_calendars import LocalCalendar, LocalEvent
 from shared.database.repositories.base import Repository
+
+# Nearly every request of a local calendar asks for it: the statement is built once.
+_BY_ID = select(LocalCalendar).where(
+    LocalCalendar.tenant_id == bindparam("tenant"), LocalCalendar.id == bindparam("id")
+)
+_OWN_BY_ID = _BY_ID.where(LocalCalendar.owner_id == bindparam("owner"))
 
 
 class LocalCalendarRepository(Repository):
@@ -21,7 +27,10 @@ class LocalCalendarRepository(Repository):
         self, tenant_id: UUID, calendar_id: UUID, owner_id: UUID | None = None
     ) -> LocalCalendar | None:
         """The calendar in the tenant; with ``owner_id`` only if that user owns it."""
-        return await self._one(select(LocalCalendar).where(*_scope(tenant_id, calendar_id, owner_id)))
+        parameters = {"tenant": tenant_id, "id": calendar_id}
+        if owner_id is None:
+            return await self._one(_BY_ID, parameters)
+        return await self._one(_OWN_BY_ID, parameters | {"owner": owner_id})
 
     async def lock(
         self, tenant_id: UUID, calendar_id: UUID, owner_id: UUID | None = None

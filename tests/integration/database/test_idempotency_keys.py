@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.engine import Database
@@ -97,6 +98,14 @@ async def test_old_answers_are_forgotten_oldest_first_and_so_many_at_a_time(
     ]
     assert await keys.forget_unscoped(until, 2) == 1
     assert await keys.forget_unscoped(until, 2) == 0
+
+
+async def test_the_change_itself_waits_for_locks_as_usual(
+    keys: IdempotencyKeyRepository, session: AsyncSession
+) -> None:
+    usual = (await session.execute(text("SHOW lock_timeout"))).scalar_one()
+    assert await _claim(keys, patience=0.1) is not None
+    assert (await session.execute(text("SHOW lock_timeout"))).scalar_one() == usual
 
 
 async def test_a_twin_waits_for_the_open_change_only_so_long(database: Database) -> None:

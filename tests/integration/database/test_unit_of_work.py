@@ -10,7 +10,6 @@ from sqlalchemy import event, func, select
 from shared.database.engine import Database
 from shared.database.models.users import User
 from shared.database.repositories.users import UserRepository
-from shared.database.unit_of_work import UnitOfWork
 from shared.errors import Conflict, Unavailable
 from shared.settings import Settings
 from tests.support.factories import TENANT, Factory
@@ -58,18 +57,17 @@ async def test_a_session_that_fails_takes_back_its_own_writes_alone(database: Da
     assert await addresses(database) == {"a@example.com", "b@example.com"}
 
 
-async def test_a_savepoint_takes_back_several_sessions(database: Database) -> None:
-    async def fail(unit: UnitOfWork) -> None:
-        async with unit.savepoint():
-            await add(database, "b@example.com")
-            await add(database, "c@example.com")
-            raise ValueError("no")
+async def test_a_session_without_a_savepoint_stands_or_falls_with_the_unit(database: Database) -> None:
+    async def add_both(*both: str) -> None:
+        async with database.unit_of_work():
+            for address in both:
+                async with database.session(savepoint=False) as session:
+                    await Factory(session).user(address=address)
 
-    async with database.unit_of_work() as unit:
-        await add(database, "a@example.com")
-        with pytest.raises(ValueError, match="no"):
-            await fail(unit)
-    assert await addresses(database) == {"a@example.com"}
+    await add_both("a@example.com", "b@example.com")
+    with pytest.raises(Conflict):
+        await add_both("c@example.com", "A@example.com")
+    assert await addresses(database) == {"a@example.com", "b@example.com"}
 
 
 @pytest.mark.parametrize("statement", ["SAVEPOINT", "INSERT INTO users", "RELEASE SAVEPOINT"])
@@ -86,7 +84,7 @@ async def test_whoever_is_cancelled_at_any_statement_gets_his_cancellation(
             task.cancel()
 
     async def work() -> None:
-        async with database.unit_of_work() as unit, unit.savepoint():
+        async with database.unit_of_work():
             await add(database, "a@example.com")
             armed.set()
             await add(database, "b@example.com")
