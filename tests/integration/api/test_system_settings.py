@@ -100,7 +100,8 @@ async def test_a_new_configuration_gets_what_the_tenant_chose(api: Caller, peopl
     assert made.json["lookback_days"] == 3
     assert made.json["time_zone"] == "Asia/Tokyo"
     assert made.json["schedule"] == {"kind": "daily", "at": "04:15"}
-    own = wish(people.ada, name="Other", lookback_days=0, time_zone="Europe/Berlin")
+    team = f"msgraph://{people.ada.address}/calendars/Team"
+    own = wish(people.ada, name="Other", archive=team, lookback_days=0, time_zone="Europe/Berlin")
     other = await api("POST", "v1/archive-configurations", own, token=people.ada.token)
     assert (other.json["lookback_days"], other.json["time_zone"]) == (0, "Europe/Berlin")
 

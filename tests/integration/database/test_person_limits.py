@@ -15,7 +15,7 @@ async def test_deleted_configurations_and_those_of_others_do_not_count(
     session: AsyncSession, make: Factory
 ) -> None:
     owner = await make.user()
-    gone = [await make.configuration(owner) for _ in range(3)][0]
+    gone, _, _ = [await make.configuration(owner) for _ in range(3)]
     await make.configuration()
     await session.execute(
         update(ArchiveConfiguration)

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0030"
-down_revision = "0016"
+down_revision = "0017"
 branch_labels = depends_on = None
 
 
