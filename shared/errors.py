@@ -3,7 +3,8 @@
 AdminAssistantError
 ├ InvalidRequest 400          malformed: not JSON, wrong content type of values
 │ └ ValidationFailed 422      well formed, but fields break a rule (``errors`` names each field)
-│   └ ArchiveInUse 422        another configuration has the same source and archive
+│   ├ ArchiveInUse 422        another configuration has the same source and archive
+│   └ LimitReached 422        the person has as many as their tenant allows (``limit``, ``value``)
 ├ Unauthenticated 401
 │ └ InteractionRequired 401   the person must sign in again; ``claims`` is what the token service asks for
 ├ Forbidden 403
@@ -77,6 +78,27 @@ class ArchiveInUse(ValidationFailed):
 
     def __init__(self, message: str) -> None:
         super().__init__([FieldError("archive", message, self.code)])
+
+
+class LimitReached(ValidationFailed):
+    """The person has as many as their tenant allows (domain.md 6.6).
+
+    ``limit`` is the system setting, ``value`` what is in force, ``field`` where the request names the person.
+    """
+
+    code = "limit_reached"
+    title = "Limit reached"
+
+    def __init__(self, field: str, limit: str, value: int, what: str) -> None:
+        self.limit = limit
+        self.value = value
+        self.what = what
+        message = f"this person has reached the limit of {value} {what} ({limit})"
+        super().__init__([FieldError(field, message, self.code)])
+
+    def at(self, field: str) -> "LimitReached":
+        """The same limit, named at another field."""
+        return LimitReached(field, self.limit, self.value, self.what)
 
 
 class Unauthenticated(AdminAssistantError):

@@ -28,6 +28,8 @@ DEFAULT_TRAVEL_WORDS: tuple[str, ...] = (
     *("travel", "travelling", "drive", "driving", "flight", "flying"),
     *("commute", "commuting", "transit", "journey", "trip", "airport"),
 )
+#: Suggestions compare each event with every rule of its owner: no tenant may allow more.
+MOST_CATEGORY_RULES = 2_000
 _POSTGRES_SCHEME = re.compile(r"^(?:postgres|postgresql)(?:\+\w+)?://", re.IGNORECASE)
 
 
@@ -135,6 +137,12 @@ class Settings(BaseSettings):
     #: Of each tenant that has not set its own (system settings): domain.md 2.7 and 5.8.
     travel_words: Annotated[tuple[str, ...], NoDecode] = DEFAULT_TRAVEL_WORDS
     overlap_expiry_days: Annotated[int, Field(ge=1, le=365)] = 30
+    #: Of one person, where their tenant has not set its own (domain.md 6.6).
+    max_archive_configurations: Annotated[int, Field(ge=1, le=1_000)] = 20
+    max_local_calendars: Annotated[int, Field(ge=1, le=1_000)] = 20
+    max_local_events: Annotated[int, Field(ge=1, le=1_000_000)] = 20_000
+    max_category_rules: Annotated[int, Field(ge=1, le=MOST_CATEGORY_RULES)] = 500
+    max_exports_per_day: Annotated[int, Field(ge=1, le=100)] = 1
 
     openai_api_key: SecretStr | None = Field(
         default=None, validation_alias=_also("openai_api_key", "OPENAI_API_KEY")

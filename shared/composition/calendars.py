@@ -34,7 +34,9 @@ class CalendarParts(Foundations):
         """Events of calendars kept in our database."""
         from shared.services.local_events import LocalEventService
 
-        return LocalEventService(self.database, self.clock, self.settings, self.audit_writer)
+        return LocalEventService(
+            self.database, self.clock, self.settings, self.audit_writer, self.system_settings
+        )
 
     @cached_property
     def categories(self) -> "CategoryServices":
@@ -44,4 +46,6 @@ class CalendarParts(Foundations):
 
         outlook = MasterCategories(self.graph, self.throttle)
         ports = self.database, self.calendar_stores, outlook
-        return CategoryServices.create(*ports, self.clock, self.settings, self.audit_writer)
+        return CategoryServices.create(
+            *ports, self.clock, self.settings, self.audit_writer, self.system_settings
+        )

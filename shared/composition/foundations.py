@@ -105,7 +105,7 @@ class Foundations:
         """Calendars kept in our database, as archiving sees them."""
         from shared.services.local_calendar_store import LocalCalendars
 
-        return LocalCalendars(self.database, self.clock, self.audit_writer)
+        return LocalCalendars(self.database, self.clock, self.audit_writer, self.system_settings)
 
     @cached_property
     def calendar_stores(self) -> "CalendarStores":

@@ -102,7 +102,13 @@ class PeopleParts(ArchivingParts):
         from shared.services.people.exporting import UserExportService
 
         return UserExportService(
-            self.database, self.clock, self.audit_writer, self.settings, self.storage, self.person_keys
+            self.database,
+            self.clock,
+            self.audit_writer,
+            self.settings,
+            self.storage,
+            self.person_keys,
+            self.system_settings,
         )
 
     @cached_property

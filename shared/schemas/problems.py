@@ -11,8 +11,18 @@ class FieldProblem(Resource):
     code: str
 
 
+class ReachedLimit(Resource):
+    """A limit of one person: the system setting and the value in force (domain.md 6.6)."""
+
+    name: str
+    value: int
+
+
 class Problem(Resource):
-    """``type``, ``title``, ``status``, ``detail`` and ``instance`` as in RFC 9457; the rest is ours."""
+    """``type``, ``title``, ``status``, ``detail`` and ``instance`` as in RFC 9457; the rest is ours.
+
+    ``limit`` stands where ``code`` is ``limit_reached``.
+    """
 
     type: str
     title: str
@@ -22,3 +32,4 @@ class Problem(Resource):
     code: str
     correlation_id: str
     errors: tuple[FieldProblem, ...] = ()
+    limit: ReachedLimit | None = None

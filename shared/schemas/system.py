@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from shared.schemas.base import Changes, Line, Resource
+from shared.settings import MOST_CATEGORY_RULES
 
 type FirstSignInPolicy = Literal["off", "invitation", "automatic"]
 type ComponentState = Literal["healthy", "degraded", "failing", "not_configured"]
@@ -32,6 +33,11 @@ _NIGHTLY = "Local time at which a new archive configuration runs every night."
 _ZONE = "IANA zone of a new archive configuration that names none."
 _WORDS = "Whole words that make an event a journey, in subject or category."
 _EXPIRY = "Days after which an overlap that nobody resolved is archived as it is."
+_CONFIGURATIONS = "The most archive configurations of one person. Those above a lowered limit stay."
+_CALENDARS = "The most local calendars of one person. Those above a lowered limit stay."
+_EVENTS = "The most local events that one person may enter; archived copies do not count."
+_RULES = "The most category rules of one person. Those above a lowered limit stay."
+_EXPORTS = "The most exports of one person's data within 24 hours; failed ones do not count."
 _SIGN_IN = "What becomes of a person of the tenant who signs in and is no user yet."
 
 
@@ -50,6 +56,21 @@ class SystemSettingsUpdate(Changes):
     )
     overlap_expiry_days: Annotated[int, Field(ge=1, le=365)] | None = Field(default=None, description=_EXPIRY)
     first_sign_in: FirstSignInPolicy | None = Field(default=None, description=_SIGN_IN)
+    max_archive_configurations: Annotated[int, Field(ge=1, le=1_000)] | None = Field(
+        default=None, description=_CONFIGURATIONS
+    )
+    max_local_calendars: Annotated[int, Field(ge=1, le=1_000)] | None = Field(
+        default=None, description=_CALENDARS
+    )
+    max_local_events: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
+        default=None, description=_EVENTS
+    )
+    max_category_rules: Annotated[int, Field(ge=1, le=MOST_CATEGORY_RULES)] | None = Field(
+        default=None, description=_RULES
+    )
+    max_exports_per_day: Annotated[int, Field(ge=1, le=100)] | None = Field(
+        default=None, description=_EXPORTS
+    )
 
     @model_validator(mode="after")
     def _words_once(self) -> Self:
@@ -68,6 +89,11 @@ class SystemSettingsResource(Resource):
     travel_words: tuple[str, ...] = Field(description=_WORDS)
     overlap_expiry_days: int = Field(description=_EXPIRY)
     first_sign_in: FirstSignInPolicy = Field(description=_SIGN_IN)
+    max_archive_configurations: int = Field(description=_CONFIGURATIONS)
+    max_local_calendars: int = Field(description=_CALENDARS)
+    max_local_events: int = Field(description=_EVENTS)
+    max_category_rules: int = Field(description=_RULES)
+    max_exports_per_day: int = Field(description=_EXPORTS)
     chosen: tuple[str, ...] = Field(description="The fields that the tenant set itself.")
     version: int
     updated_by: str | None

@@ -35,6 +35,7 @@ from shared.services.calendar_resolution import (
     read_reference,
 )
 from shared.services.local_calendars import hold_local_calendars
+from shared.services.person_limits import refuse_configuration
 from shared.services.system_settings import SystemSettings, TenantSettings
 
 
@@ -74,8 +75,8 @@ class ArchiveConfigurationService:
         """Add a configuration and its job, for the caller himself or, by an Admin, for anyone of the tenant.
 
         Raises NotFound (no such user, or another's mailbox), ValidationFailed naming each wrong field,
-        ArchiveInUse where another one has the same source and archive, and Conflict (name taken, default
-        taken, calendar in another role, user deactivated).
+        ArchiveInUse where another one has the same source and archive, LimitReached, and Conflict (name
+        taken, default taken, calendar in another role, user deactivated).
         """
         async with self._database.session() as session:
             access = await Access.of(session, caller)
@@ -84,8 +85,8 @@ class ArchiveConfigurationService:
                 raise Conflict("this user is deactivated", code="user_deactivated")
         defaults = await self._settings.of(caller.tenant_id)
         plan = read_plan(wanted, self._clock.now(), defaults)
-        source, archive = await self._resolve(caller, owner, plan, wanted)
-        return await self._store(caller, owner, wanted, plan, source, archive)
+        source, archive = await self._resolve(caller, owner, plan, wanted, defaults)
+        return await self._store(caller, owner, wanted, plan, source, archive, defaults)
 
     async def get(self, caller: Caller, configuration_id: UUID) -> ScheduledConfiguration:
         """A configuration the caller may know of; raises NotFound otherwise."""
@@ -120,7 +121,12 @@ class ArchiveConfigurationService:
         return Slice([ScheduledConfiguration(row, jobs[row.id]) for row in found.rows], found.next)
 
     async def _resolve(
-        self, caller: Caller, owner: User, plan: Plan, wanted: ArchiveConfigurationCreate
+        self,
+        caller: Caller,
+        owner: User,
+        plan: Plan,
+        wanted: ArchiveConfigurationCreate,
+        in_force: TenantSettings,
     ) -> tuple[ResolvedCalendar, ResolvedCalendar]:
         """The two calendars; the archive calendar is created last, when everything else is known to fit."""
         resolver = CalendarResolver(self._calendars, owner, any_mailbox=caller.is_admin)
@@ -128,15 +134,17 @@ class ArchiveConfigurationService:
         archive = await resolver.find("archive", plan.archive, may_create=wanted.create_archive_calendar)
         _check_pair(source, archive)
         if archive.chosen is None:
-            await self._check_name(caller, owner, wanted.name)
+            await self._check_room(caller, owner, wanted.name, in_force)
             archive = await resolver.create(archive)
         return source.resolved, archive.resolved
 
-    async def _check_name(self, caller: Caller, owner: User, name: str) -> None:
+    async def _check_room(self, caller: Caller, owner: User, name: str, in_force: TenantSettings) -> None:
+        """No calendar is made for a configuration that would be refused."""
         async with self._database.session() as session:
             configurations = ArchiveConfigurationRepository(session)
             if await configurations.has_name(caller.tenant_id, owner.id, name):
                 raise _name_taken()
+            await refuse_configuration(session, owner.id, in_force)
 
     async def _store(
         self,
@@ -146,6 +154,7 @@ class ArchiveConfigurationService:
         plan: Plan,
         source: ResolvedCalendar,
         archive: ResolvedCalendar,
+        in_force: TenantSettings,
     ) -> ScheduledConfiguration:
         now = self._clock.now()
         # Nobody else gets here with another's mailbox: runs ask again whether an Admin said so (domain.md 1).
@@ -198,6 +207,7 @@ class ArchiveConfigurationService:
             if await configurations.has_name(caller.tenant_id, owner.id, wanted.name):
                 raise _name_taken()
             await refuse_pair(session, access, configuration)
+            await refuse_configuration(session, owner.id, in_force)
             await hold_local_calendars(session, configuration)
             await _add(configurations, configuration)
             await JobRepository(session).add(job)

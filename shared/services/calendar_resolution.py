@@ -13,7 +13,7 @@ from shared.domain.calendar_reference import (
     CalendarReference,
     Store,
 )
-from shared.errors import Conflict, FieldError, GraphRefused, NotFound, ValidationFailed
+from shared.errors import Conflict, FieldError, GraphRefused, LimitReached, NotFound, ValidationFailed
 from shared.graph.records import GraphCalendar
 from shared.services.calendar_store import CalendarDirectory
 
@@ -110,6 +110,8 @@ class CalendarResolver:
             raise _refused(named.field, refusal) from refusal
         except Conflict as conflict:
             raise _invalid(named.field, conflict.detail, conflict.code) from conflict
+        except LimitReached as reached:
+            raise reached.at(named.field) from reached
         except NotFound as absence:
             raise _invalid(named.field, absence.detail, "mailbox_unknown") from absence
         return NamedCalendar(named.field, named.reference, named.mailbox_id, calendar)

@@ -24,6 +24,8 @@ from shared.graph.records import Answer, GraphCalendar, Mailbox, Verdict, Write
 from shared.services.audit import AuditWriter
 from shared.services.local_event_codec import copy_of, source_event_of
 from shared.services.local_writes import LocalWrites
+from shared.services.person_limits import refuse_local_calendar
+from shared.services.system_settings import SystemSettings
 
 #: As many events as Graph gives at a time (graph.md, calendarView).
 PAGE_SIZE = 1000
@@ -36,10 +38,13 @@ class LocalCalendars:
     Unavailable when the database is away, and RuntimeError where nobody acts.
     """
 
-    def __init__(self, database: Database, clock: Clock, audit: AuditWriter) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, audit: AuditWriter, settings: SystemSettings
+    ) -> None:
         self._database = database
         self._clock = clock
         self._audit = audit
+        self._settings = settings
 
     async def get_mailbox(self, mailbox: str) -> Mailbox | None:
         """The user of the tenant whose object id or address it is; None if there is none."""
@@ -72,12 +77,17 @@ class LocalCalendars:
         return calendar_of(row) if row is not None and row.mailbox_id == mailbox_id else None
 
     async def create_calendar(self, mailbox: str, name: str) -> GraphCalendar:
-        """Make a calendar; raises AlreadyExists (409) if its owner has a local one of that name."""
+        """Make a calendar; raises AlreadyExists (409) if its owner has a local one of that name.
+
+        Raises LimitReached where the owner has as many as the tenant allows.
+        """
         now = self._clock.now()
+        in_force = await self._settings.of(_tenant())
         async with self._database.session() as session:
             owner = await _user(UserRepository(session), mailbox)
             if owner is None:
                 raise NotFound("nobody of the tenant has this mailbox", code="mailbox_not_found")
+            await refuse_local_calendar(session, owner.id, in_force)
             row = await LocalCalendarRepository(session).add(
                 LocalCalendar(
                     id=uuid4(),

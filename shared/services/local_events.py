@@ -28,6 +28,8 @@ from shared.schemas.local_events import (
 from shared.schemas.paging import Position, Slice
 from shared.services.access import Access
 from shared.services.audit import AuditWriter
+from shared.services.person_limits import refuse_local_event
+from shared.services.system_settings import SystemSettings
 from shared.settings import Settings
 
 _COLUMNS = {"start": "start_at", "end": "end_at"}
@@ -40,11 +42,19 @@ class LocalEventService:
     Of another person's private event nobody learns more than its times, so nobody changes it either.
     """
 
-    def __init__(self, database: Database, clock: Clock, settings: Settings, audit: AuditWriter) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        settings: Settings,
+        audit: AuditWriter,
+        system_settings: SystemSettings,
+    ) -> None:
         self._database = database
         self._clock = clock
         self._settings = settings
         self._audit = audit
+        self._system_settings = system_settings
 
     async def list(
         self, caller: Caller, calendar_id: UUID, query: LocalEventListQuery
@@ -84,14 +94,19 @@ class LocalEventService:
     async def create(
         self, caller: Caller, calendar_id: UUID, wanted: LocalEventCreate
     ) -> tuple[LocalEventResource, UUID]:
-        """Add an event; returns it and its owner. Raises NotFound and ValidationFailed naming each field."""
+        """Add an event; returns it and its owner.
+
+        Raises NotFound, ValidationFailed naming each field, and LimitReached.
+        """
         given = wanted.model_dump()
         given["end_zone"] = given["end_zone"] or given["start_zone"]
         columns = {_COLUMNS.get(name, name): value for name, value in given.items()}
         _check(columns)
         now = self._clock.now()
+        in_force = await self._system_settings.of(caller.tenant_id)
         async with self._database.session() as session:
             calendar, owner = await _writable(session, caller, calendar_id)
+            await refuse_local_event(session, owner.id, in_force)
             row = await LocalEventRepository(session).add(
                 LocalEvent(
                     id=uuid4(),

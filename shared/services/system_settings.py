@@ -36,6 +36,11 @@ class TenantSettings:
     travel_words: tuple[str, ...]
     overlap_expiry_days: int
     first_sign_in: FirstSignIn
+    max_archive_configurations: int
+    max_local_calendars: int
+    max_local_events: int
+    max_category_rules: int
+    max_exports_per_day: int
 
     @classmethod
     def defaults(cls, settings: Settings) -> "TenantSettings":
@@ -47,6 +52,11 @@ class TenantSettings:
             travel_words=settings.travel_words,
             overlap_expiry_days=settings.overlap_expiry_days,
             first_sign_in=FirstSignIn(settings.first_sign_in),
+            max_archive_configurations=settings.max_archive_configurations,
+            max_local_calendars=settings.max_local_calendars,
+            max_local_events=settings.max_local_events,
+            max_category_rules=settings.max_category_rules,
+            max_exports_per_day=settings.max_exports_per_day,
         )
 
     def changed(self, chosen: dict[str, Any]) -> "TenantSettings":

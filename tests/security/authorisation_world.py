@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -111,7 +111,9 @@ REQUESTS: dict[str, Callable[[World], Wish]] = {
     "get_appointment": lambda w: Wish(w.appointment),
     "update_appointment": lambda w: Wish(w.appointment, {"subject": "Edited"}),
     "list_archive_configurations": lambda w: Wish(query={"user_id": str(w.ada.id)}),
-    "create_archive_configuration": lambda w: Wish(body=wish(w.ada, name="Second")),
+    "create_archive_configuration": lambda w: Wish(
+        body=wish(w.ada, name="Second", archive=f"msgraph://{w.ada.address}/calendars/Team")
+    ),
     "get_archive_configuration": lambda w: Wish(w.configuration),
     "update_archive_configuration": lambda w: Wish(w.configuration, {"name": "Renamed"}),
     "delete_archive_configuration": lambda w: Wish(w.configuration),
@@ -210,7 +212,8 @@ async def world(api: Caller, people: People, database: Database, monkeypatch: py
         ada = await session.get_one(User, people.ada.id)
         things["notification"] = (await make.notification(ada)).id
         held = await make.user(legal_hold_reason="a lawsuit", legal_hold_since=datetime.now(UTC))
-        export = await make.user_export(people.ada.id)
+        # Of the day before: another one may be asked for.
+        export = await make.user_export(people.ada.id, created_at=datetime.now(UTC) - timedelta(days=2))
         things |= {"held": held.id, "export": export.id}
         things["erasure"] = (await make.user_erasure(await make.user())).id
         planned = await make.run(

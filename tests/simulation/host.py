@@ -20,6 +20,7 @@ from shared.services.local_events import LocalEventService
 from shared.services.mailbox_pauses import MailboxPauses
 from shared.services.overlap_settling import OverlapSettling
 from shared.services.period_locking import PeriodLocking
+from shared.services.system_settings import SystemSettings
 from shared.settings import Settings
 from tests.simulation.graph_world import GraphTransport, GraphWorld
 from tests.simulation.postgres_wire import PostgresWire
@@ -100,15 +101,17 @@ class Host:
         self._client = SimulatedGraphClient(settings, self._transport)
         typed: Clock = clock
         throttle = Throttle(MailboxPauses(self.database), typed)
+        audit = AuditWriter(typed)
+        system_settings = SystemSettings(self.database, typed, settings, audit)
         calendars = CalendarStores(
             CalendarAdapter(self._client, throttle),
-            LocalCalendars(self.database, typed, AuditWriter(typed)),
+            LocalCalendars(self.database, typed, audit, system_settings),
         )
         ports = ArchivingPorts(self.database, calendars, typed, settings)
         self.archiving = ArchivingService(ports)
         self.locking = PeriodLocking(typed, AuditWriter(typed))
         self.settling = OverlapSettling(ports)
-        self.local_events = LocalEventService(self.database, typed, settings, AuditWriter(typed))
+        self.local_events = LocalEventService(self.database, typed, settings, audit, system_settings)
         self.runs = ArchiveRunService(self.database, typed, AuditWriter(typed))
         self.activities: set[asyncio.Task[Any]] = set()
 

@@ -63,6 +63,12 @@ class LocalEvent(EventColumns, Base):
             "archive_key",
             postgresql_where=text("archive_key IS NOT NULL"),
         ),
+        # What a person entered is counted at each further one (domain.md 6.6).
+        Index(
+            "ix_local_events_owner_id_entered",
+            "owner_id",
+            postgresql_where=text("archive_key IS NULL"),
+        ),
         CheckConstraint("start_at <= end_at", name="interval"),
         CheckConstraint("body_type IN ('text', 'html')", name="body_type"),
         CheckConstraint(f"show_as IN ({_SHOW_AS})", name="show_as"),

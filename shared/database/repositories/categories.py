@@ -83,16 +83,6 @@ class CategoryRuleRepository(Repository):
             delete(CategoryRuleRow).where(CategoryRuleRow.owner_id == owner_id, CategoryRuleRow.id == rule_id)
         )
 
-    async def count(self, owner_id: UUID) -> int:
-        """How many rules the owner has."""
-        return len(
-            (
-                await self._session.execute(
-                    select(CategoryRuleRow.id).where(CategoryRuleRow.owner_id == owner_id)
-                )
-            ).all()
-        )
-
 
 def touched(row: LocalCategory | CategoryRuleRow, now: datetime) -> None:
     """Count a change of the row."""

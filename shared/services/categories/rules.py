@@ -12,24 +12,28 @@ from shared.database.repositories.categories import CategoryRuleRepository, touc
 from shared.domain.caller import Caller
 from shared.domain.category_suggestions import trait_key
 from shared.domain.expected_version import ExpectedVersion
-from shared.errors import Conflict, FieldError, NotFound, ValidationFailed
+from shared.errors import FieldError, NotFound, ValidationFailed
 from shared.schemas.categories import CategoryRuleCreate, CategoryRuleListQuery, CategoryRuleUpdate
 from shared.schemas.paging import Position, Slice
 from shared.services.access import Access
 from shared.services.audit import AuditWriter
 from shared.services.categories.naming import checked_category
 from shared.services.categories.scope import writable_person
-from shared.services.categories.suggestions import MOST_RULES
 from shared.services.ownership import readable_person
+from shared.services.person_limits import refuse_category_rule
+from shared.services.system_settings import SystemSettings
 
 
 class CategoryRules:
     """Adding, reading, changing and deleting rules; each change leaves one audit row."""
 
-    def __init__(self, database: Database, clock: Clock, audit: AuditWriter) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, audit: AuditWriter, settings: SystemSettings
+    ) -> None:
         self._database = database
         self._clock = clock
         self._audit = audit
+        self._settings = settings
 
     async def list(self, caller: Caller, query: CategoryRuleListQuery) -> Slice[CategoryRuleRow]:
         """Rules of one person in the order they were added; raises as ``readable_person`` does."""
@@ -54,19 +58,19 @@ class CategoryRules:
     async def create(self, caller: Caller, wanted: CategoryRuleCreate) -> CategoryRuleRow:
         """Add a rule; it changes nothing until its owner applies it.
 
-        Raises NotFound, ValidationFailed naming ``match`` or ``category``, and Conflict where there is one
-        for the same match, where there are too many, or for a deactivated person.
+        Raises NotFound, ValidationFailed naming ``match`` or ``category``, LimitReached, and Conflict where
+        there is one for the same match, or for a deactivated person.
         """
         key = trait_key(wanted.relation, wanted.match)
         if not key:
             raise ValidationFailed([FieldError("match", "says nothing to compare by", "match_empty")])
         category = checked_category("category", wanted.category)
         now = self._clock.now()
+        in_force = await self._settings.of(caller.tenant_id)
         async with self._database.session() as session:
             owner = await writable_person(await Access.of(session, caller), wanted.user_id)
             rules = CategoryRuleRepository(session)
-            if await rules.count(owner.id) >= MOST_RULES:
-                raise Conflict(f"there are {MOST_RULES} rules already", code="too_many_rules")
+            await refuse_category_rule(session, owner.id, in_force)
             row = CategoryRuleRow(
                 id=uuid4(),
                 owner_id=owner.id,

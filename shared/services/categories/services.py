@@ -13,6 +13,7 @@ from shared.services.categories.reports import CategoryReports
 from shared.services.categories.rules import CategoryRules
 from shared.services.categories.suggestions import CategorySuggestions
 from shared.services.categories.upcoming import UpcomingSuggestions
+from shared.services.system_settings import SystemSettings
 from shared.settings import Settings
 
 
@@ -36,6 +37,7 @@ class CategoryServices:
         clock: Clock,
         settings: Settings,
         audit: AuditWriter,
+        system_settings: SystemSettings,
     ) -> Self:
         """All of them over the same ports."""
         return cls(
@@ -44,5 +46,5 @@ class CategoryServices:
             CategorySuggestions(database, settings),
             UpcomingSuggestions(database, calendars),
             CategoryApplying(database, calendars, settings, audit),
-            CategoryRules(database, clock, audit),
+            CategoryRules(database, clock, audit, system_settings),
         )

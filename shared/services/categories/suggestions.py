@@ -42,10 +42,8 @@ from shared.schemas.paging import Position, Slice
 from shared.services.access import Access
 from shared.services.categories.reports import issue_resources
 from shared.services.categories.scope import read_scope
-from shared.settings import Settings
+from shared.settings import MOST_CATEGORY_RULES, Settings
 
-#: More rules than this are refused when they are added.
-MOST_RULES: Final = 500
 #: The latest events that have anything in common with those asked for; what is older says less.
 MOST_HISTORY: Final = 20_000
 _WITHOUT_VALID: Final = (CategoryState.PERSONAL, CategoryState.INVALID)
@@ -117,7 +115,9 @@ async def suggested(
 
 async def rules_of(session: AsyncSession, owner: User) -> list[CategoryRule]:
     """The rules that a person made."""
-    return [as_rule(row) for row in await CategoryRuleRepository(session).all_of(owner.id, MOST_RULES)]
+    return [
+        as_rule(row) for row in await CategoryRuleRepository(session).all_of(owner.id, MOST_CATEGORY_RULES)
+    ]
 
 
 def as_rule(row: CategoryRuleRow) -> CategoryRule:

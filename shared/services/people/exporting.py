@@ -28,6 +28,8 @@ from shared.services.driving import LOOKED_AFTER_EVERY
 from shared.services.people import export_files
 from shared.services.people.zip_stream import ZipStream
 from shared.services.person_keys import PersonKey, PersonKeys
+from shared.services.person_limits import refuse_export
+from shared.services.system_settings import SystemSettings
 from shared.settings import Settings
 from shared.storage import Storage
 
@@ -35,7 +37,7 @@ from shared.storage import Storage
 PAGE_ROWS: Final = 500
 #: The largest part of a file that one answer carries, in bytes.
 PART_BYTES: Final = 16 * 1024 * 1024
-#: An orchestration that was just started needs a moment to show up before anybody asks where it is.
+#: Exports that one sweep deletes, or drives again, in one transaction.
 _AT_ONCE: Final = 100
 _FORMAT: Final = 1
 logger = logging.getLogger(__name__)
@@ -70,6 +72,7 @@ class UserExportService:
         settings: Settings,
         storage: Storage | None,
         keys: PersonKeys | None,
+        system_settings: SystemSettings,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -77,13 +80,16 @@ class UserExportService:
         self._days = settings.user_export_days
         self._given_storage = storage
         self._keys = keys
+        self._system_settings = system_settings
 
     async def request(self, caller: Caller, user_id: UUID) -> Requested:
         """Ask for an export of a person's data: he himself, or an Admin; one at a time.
 
-        Raises NotFound, and Unavailable where no storage is set.
+        Raises NotFound, LimitReached, and Unavailable where no storage is set.
         """
         _ = self._storage
+        in_force = await self._system_settings.of(caller.tenant_id)
+        now = self._clock.now()
         async with self._database.session() as session:
             access = await Access.of(session, caller)
             user = await access.writable_user(user_id)
@@ -94,6 +100,7 @@ class UserExportService:
             under_way = await exports.open_of(user.id)
             if under_way is not None:
                 return Requested(under_way, created=False)
+            await refuse_export(session, user.id, in_force, now)
             export = await exports.add(
                 UserExport(
                     id=uuid4(),
@@ -105,7 +112,7 @@ class UserExportService:
                     parts_total=len(holdings()) + 1,
                     rows=0,
                     correlation_id=telemetry.correlation_id.get() or telemetry.new_correlation_id(),
-                    created_at=self._clock.now(),
+                    created_at=now,
                 )
             )
             await self._record(export, session, "user_export.requested")

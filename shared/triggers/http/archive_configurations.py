@@ -30,7 +30,10 @@ blueprint = new_blueprint()
 async def create_archive_configuration(
     request: Request[archive_configurations.ArchiveConfigurationCreate, base.NoQuery],
 ) -> Reply[archive_configurations.ArchiveConfigurationResource]:
-    """Calendar references are resolved in the mailbox; if one cannot be, the 422 lists what there is."""
+    """Calendar references are resolved in the mailbox; if one cannot be, the 422 lists what there is.
+
+    Refused (422, `limit_reached`) where the person has `max_archive_configurations` already.
+    """
     found = await request.app.archive_configurations.create(request.caller, request.body)
     return Reply(
         archive_configurations.ArchiveConfigurationResource.of(found.configuration, found.job),

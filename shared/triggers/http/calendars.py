@@ -43,7 +43,10 @@ async def list_calendars(
 async def create_calendar(
     request: Request[calendars.CalendarCreate, base.NoQuery],
 ) -> Reply[calendars.CalendarResource]:
-    """Refused (409) where one of the store has the name already, in whatever letter case."""
+    """Refused (409) where one of the store has the name already, in whatever letter case.
+
+    A local one is refused (422, `limit_reached`) where the person has `max_local_calendars` already.
+    """
     made = await request.app.calendar_service.create(
         request.caller, request.id, request.body, request.calendars_of
     )

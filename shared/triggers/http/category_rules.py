@@ -45,7 +45,10 @@ async def list_category_rules(
 async def create_category_rule(
     request: Request[categories.CategoryRuleCreate, base.NoQuery],
 ) -> Reply[categories.CategoryRuleResource]:
-    """It only suggests; with ``auto_apply`` applying the rules of a range gives the category unasked."""
+    """It only suggests; with ``auto_apply`` applying the rules of a range gives the category unasked.
+
+    Refused (422, `limit_reached`) where the person has `max_category_rules` already.
+    """
     row = await request.app.categories.rules.create(request.caller, request.body)
     return _changed(row, location=f"v1/category-rules/{row.id}")
 

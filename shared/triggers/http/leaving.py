@@ -38,7 +38,10 @@ _PARTS: Final = {
 async def request_user_export(
     request: Request[base.NoBody, base.NoQuery],
 ) -> Reply[people.UserExportResource]:
-    """Answers at once; the export itself is at ``Location``. One is prepared at a time."""
+    """Answers at once; the export itself is at ``Location``. One is prepared at a time.
+
+    Refused (422, `limit_reached`) after `max_exports_per_day` within 24 hours, whoever asked for them.
+    """
     requested = await request.app.user_exports.request(request.caller, request.id)
     export = requested.export
     return Reply(

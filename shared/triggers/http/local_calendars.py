@@ -98,7 +98,10 @@ async def list_local_events(
 async def create_local_event(
     request: Request[local_events.LocalEventCreate, base.NoQuery],
 ) -> Reply[local_events.LocalEventResource]:
-    """A single event; local calendars have no series."""
+    """A single event; local calendars have no series.
+
+    Refused (422, `limit_reached`) where the person has `max_local_events` already.
+    """
     made, owner = await request.app.local_events.create(request.caller, request.id, request.body)
     return Reply(
         made,

@@ -37,7 +37,7 @@ _MEANINGS: Final = {
     412: "The resource was changed since it was read.",
     413: "The body is too large.",
     415: "The body is not JSON.",
-    422: "Fields break a rule; `errors` names each.",
+    422: "Fields break a rule; `errors` names each. `limit` says which limit of a person is reached.",
     428: "If-Match is missing.",
     429: "Too many requests of this caller; `Retry-After` says when to come back.",
     500: "Something went wrong on our side.",

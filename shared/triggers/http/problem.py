@@ -8,6 +8,7 @@ from math import ceil
 from shared.errors import (
     AdminAssistantError,
     InteractionRequired,
+    LimitReached,
     MethodNotAllowed,
     Unauthenticated,
     Unavailable,
@@ -23,6 +24,11 @@ _MOST_ERRORS = 100
 def describe(error: AdminAssistantError, *, instance: str, correlation_id: str) -> "problems.Problem":
     """The problem document of an error at a path."""
     fields = error.errors[:_MOST_ERRORS] if isinstance(error, ValidationFailed) else ()
+    limit = (
+        problems.ReachedLimit(name=error.limit, value=error.value)
+        if isinstance(error, LimitReached)
+        else None
+    )
     return problems.Problem(
         type=f"{_TYPE_PREFIX}{error.code}",
         title=error.title,
@@ -32,6 +38,7 @@ def describe(error: AdminAssistantError, *, instance: str, correlation_id: str) 
         code=error.code,
         correlation_id=correlation_id,
         errors=tuple(problems.FieldProblem(field=e.field, message=e.message, code=e.code) for e in fields),
+        limit=limit,
     )
 
 

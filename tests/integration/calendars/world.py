@@ -26,6 +26,7 @@ from shared.services.audit import AuditWriter
 from shared.services.calendar_store import CalendarStores
 from shared.services.local_calendar_store import LocalCalendars
 from shared.services.local_events import LocalEventService
+from shared.services.system_settings import SystemSettings
 from tests.integration.archiving.world import ADDRESS, World
 
 type Side = Literal["msgraph", "local"]
@@ -58,9 +59,9 @@ class Connection:
 class BreakableCalendars(LocalCalendars):
     """Local calendars of which the next ``send`` goes wrong; ``sent`` counts the writes."""
 
-    def __init__(self, database: Database, clock: Any, audit: AuditWriter) -> None:
+    def __init__(self, database: Database, clock: Any, audit: AuditWriter, settings: SystemSettings) -> None:
         self._connection = Connection(database)
-        super().__init__(cast("Database", self._connection), clock, audit)
+        super().__init__(cast("Database", self._connection), clock, audit, settings)
         self.next_fault: Fault | None = None
         self.sent = 0
 
@@ -115,7 +116,7 @@ class LocalWorld(World):
     def local(self) -> BreakableCalendars:
         """Our own calendars."""
         if self._local is None:
-            self._local = BreakableCalendars(self.database, self.clock, self.audit)
+            self._local = BreakableCalendars(self.database, self.clock, self.audit, self.system_settings)
         return self._local
 
     @property
@@ -158,7 +159,12 @@ class LocalWorld(World):
     @property
     def diary(self) -> LocalEventService:
         """What keeps events of local calendars."""
-        return LocalEventService(self.database, self.clock, self.settings, self.audit)
+        return LocalEventService(self.database, self.clock, self.settings, self.audit, self.system_settings)
+
+    @property
+    def system_settings(self) -> SystemSettings:
+        """What the tenant chose."""
+        return SystemSettings(self.database, self.clock, self.settings, self.audit)
 
     def row(self, calendar: str) -> UUID:
         """The row of a local calendar."""

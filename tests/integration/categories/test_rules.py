@@ -96,11 +96,3 @@ async def test_rules_come_in_pages(api: Caller, people: People) -> None:
         seen += [item["match"] for item in page["items"]]
         cursor = {"cursor": page["next"]}
     assert (seen, cursor) == (["Subject 0", "Subject 1", "Subject 2"], {"cursor": None})
-
-
-async def test_there_is_a_limit(api: Caller, people: People, monkeypatch: pytest.MonkeyPatch) -> None:
-    from shared.services.categories import rules
-
-    monkeypatch.setattr(rules, "MOST_RULES", 1)
-    await create(api, people.ada.token)
-    problem(await api("POST", PATH, RULE | {"match": "Else"}, token=people.ada.token), 409, "too_many_rules")

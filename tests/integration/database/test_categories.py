@@ -67,13 +67,12 @@ async def test_rules_come_in_pages_of_their_owner(session: AsyncSession, make: F
     first = await rules.list(owner.id, None, 2)
     rest = await rules.list(owner.id, (first[-1].created_at, first[-1].id), 2)
     assert [*first, *rest] == made == list(await rules.all_of(owner.id, 10))
-    assert await rules.count(owner.id) == 3
     assert await rules.get(TENANT, theirs.id, owner.id) is None
     assert await rules.get(OTHER_TENANT, theirs.id, None) is None
     await rules.delete(owner.id, theirs.id)
     assert await rules.get(TENANT, theirs.id, None, lock=True) is theirs
     await rules.delete(other.id, theirs.id)
-    assert await rules.count(other.id) == 0
+    assert list(await rules.all_of(other.id, 10)) == []
 
 
 async def test_a_change_is_counted(session: AsyncSession, make: Factory) -> None:

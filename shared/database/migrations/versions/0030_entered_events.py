@@ -1,0 +1,18 @@
+"""An index by which the events that a person entered are counted (domain.md 6.6)."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0030"
+down_revision = "0017"
+branch_labels = depends_on = None
+
+
+def upgrade() -> None:
+    """Add ``ix_local_events_owner_id_entered``."""
+    op.create_index(
+        "ix_local_events_owner_id_entered",
+        "local_events",
+        ["owner_id"],
+        postgresql_where=sa.text("archive_key IS NULL"),
+    )
