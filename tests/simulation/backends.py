@@ -53,6 +53,12 @@ class Backend:
     #: False after a Parse without Sync: an error of it would make the server skip all up to the next.
     synchronised: bool = True
     statements: dict[bytes, Prepared] = field(default_factory=dict)
+    _names: int = 0
+
+    def new_name(self) -> bytes:
+        """A statement's name that the server has never heard, whatever became of the ones before."""
+        self._names += 1
+        return b"s%d" % self._names
 
     def read(self, patience: float) -> bytes | None:
         """What the server says, None if nothing in 4 ms and ``patience`` seconds.

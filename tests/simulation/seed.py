@@ -5,7 +5,7 @@ import os
 import random
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from infra.local.graph_simulator import ids
 from infra.local.graph_simulator.model import Stamp
@@ -35,6 +35,7 @@ def run_seed(seed: int, settings: Settings, prober: Prober, backends: Backends) 
     except Stalled as stalled:
         verdict.problems.append(f"stalled: {stalled}")
     except Exception as error:
+        _abandon(loop)
         import traceback
 
         verdict.problems.append("".join(traceback.format_exception(error)))
@@ -51,6 +52,13 @@ def _end(loop: VirtualLoop) -> None:
     if tasks:
         loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
     loop.run_until_complete(loop.shutdown_asyncgens())
+
+
+def _abandon(loop: VirtualLoop) -> None:
+    """End what is still running after the world broke; what it says of itself then is no finding."""
+    loop.set_exception_handler(lambda _, __: None)
+    with suppress(Exception):
+        _end(loop)
 
 
 @contextmanager

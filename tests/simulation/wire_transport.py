@@ -179,17 +179,22 @@ class WireTransport(asyncio.Transport):
 
     def _known(self, call: bytes) -> bytes | None:
         assert self.backend is not None
-        prepared = self.backend.statements.get(self._named(call))
-        return prepared.answer if prepared else None
+        name, text = parsed_of(call)
+        prepared = self.backend.statements.get(text)
+        if prepared is None:
+            return None
+        self._texts[name], self._names[name] = text, prepared.name
+        return prepared.answer
 
-    def _named(self, call: bytes) -> bytes:
-        """The text of the statement that a call parses; its name is noted."""
+    def _name(self, call: bytes) -> None:
+        """Note the statement of a call that parses it at the server, even one that it has already.
+
+        In an aborted transaction a known one is parsed again: the server refuses it, unless it ends the
+        transaction or goes back to a savepoint. Then its former name would be refused as a duplicate.
+        """
         assert self.backend is not None
         name, text = parsed_of(call)
-        self._texts[name] = text
-        prepared = self.backend.statements.get(text)
-        self._names[name] = prepared.name if prepared else b"s%d" % len(self.backend.statements)
-        return text
+        self._texts[name], self._names[name] = text, self.backend.new_name()
 
     def send(self, call: WireCall) -> None:
         """Send a call to the server, and before it what was held back."""
@@ -198,7 +203,7 @@ class WireTransport(asyncio.Transport):
         prefix = b""
         if self.backend.greeting:
             if data[:1] == b"P":
-                self._named(data)
+                self._name(data)
             prefix = self._prefix()
             if data[:1] in b"PBD":
                 data = renamed(data, self._names)
