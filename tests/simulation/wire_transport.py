@@ -4,15 +4,14 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tests.simulation.backends import Backend, Prepared, ServerGone, greet, renamed
+from tests.simulation.backends import Backend, Prepared, ServerGone, greet, renamed, timeless
+from tests.simulation.fault_sites import statement_place
 from tests.simulation.postgres_protocol import (
-    BEGIN,
     BEGINS,
     BEGUN,
     CANCEL_REQUEST,
     CLOSED,
     COMMIT,
-    COMMIT_AND_BEGIN,
     COMMITTED,
     PONG,
     READY,
@@ -20,11 +19,15 @@ from tests.simulation.postgres_protocol import (
     ROLLED_BACK,
     application_of,
     complete,
+    messages,
     only_reads,
     parsed_of,
     replies_of,
+    said_in,
+    simple_query,
     statements_of,
 )
+from tests.simulation.server_clock import tell
 
 if TYPE_CHECKING:
     from tests.simulation.postgres_wire import PostgresWire
@@ -58,6 +61,7 @@ class WireTransport(asyncio.Transport):
         self._reply = bytearray()
         self._prefixed = False
         self._begin_held = False
+        self._begun_at = 0.0
         self._commit_held = False
         self._wrote = False
         self._texts: dict[bytes, bytes] = {}
@@ -167,6 +171,7 @@ class WireTransport(asyncio.Transport):
     def _end_of_transaction(self, query: bytes) -> bytes | None:
         if query in BEGINS:
             self._begin_held, self._wrote = True, False
+            self._begun_at = self.loop.time()
             return BEGUN
         if query not in (COMMIT, ROLL_BACK):
             return None
@@ -208,6 +213,8 @@ class WireTransport(asyncio.Transport):
             if data[:1] in b"PBD":
                 data = renamed(data, self._names)
             self._wrote |= not self._harmless(call.data)
+        else:
+            data = timeless(data)
         self._prefixed = bool(prefix)
         try:
             self.backend.socket.sendall(prefix + data)
@@ -215,9 +222,11 @@ class WireTransport(asyncio.Transport):
             self._reply.clear()
 
     def _prefix(self) -> bytes:
-        held = self._commit_held, self._begin_held
+        held = b"COMMIT;" if self._commit_held else b""
+        if self._begin_held:
+            held += b"BEGIN;" + tell(self._begun_at)
         self._commit_held = self._begin_held = False
-        return {(True, True): COMMIT_AND_BEGIN, (True, False): COMMIT, (False, True): BEGIN}.get(held, b"")
+        return simple_query(held) if held else b""
 
     def _harmless(self, data: bytes) -> bool:
         """Whether a call changes and locks nothing."""
@@ -269,8 +278,46 @@ class WireTransport(asyncio.Transport):
             self.discard()
         return reply
 
+    def place(self, call: WireCall) -> str:
+        """The kind of a call, for counting what faults struck."""
+        data = call.data
+        if not self._greeted or data[:1] == b"\0":
+            return "startup"
+        match data[:1]:
+            case b"Q":
+                return data[5:].split(b";")[0].split(b"\0")[0].split()[0].decode().lower()
+            case b"B":
+                text = self._texts.get(statements_of(data)[0], b"")
+                return "ping" if text == _PING else statement_place(text)
+            case b"P":
+                return "parse a statement"
+            case b"C":
+                return "close a statement"
+        return "other"
+
+    def told(self, call: WireCall) -> list[bytes]:
+        """What a call says, the same in every run: its statements by their text."""
+        if not self._greeted or call.data[:1] == b"\0":
+            return [b"startup"]
+        texts, told = dict(self._texts), []
+        for kind, body in messages(call.data):
+            match kind:
+                case b"P":
+                    name, text, _ = body.split(b"\0", 2)
+                    texts[name] = text
+                    told.append(kind + text)
+                case b"B":
+                    _, name, given = body.split(b"\0", 2)
+                    told.append(kind + texts.get(name, b"") + b"\0" + given)
+                case b"D" | b"C":
+                    told.append(kind + texts.get(body[1:-1], b""))
+                case _:
+                    told.append(kind + body)
+        return told
+
     def deliver(self, reply: bytes) -> None:
         """Give the answer to asyncpg."""
+        self._wire.trace.add("answer", self.label, *said_in(reply))
         self.call = None
         self._protocol.data_received(reply)
 
