@@ -23,6 +23,10 @@ People (``mailbox``, ``archives``, ``deciding``, ``locking``, ``world``)
     beside meetings, edit and delete copies, decide overlaps or let them expire, lock periods, cancel runs,
     ask for the same run twice or for one that replaces.
 
+What a seed means is in ``determined``; ``trace`` hashes every step, so that two runs can be compared.
+``fault_sites`` counts where faults strike, and gives each world a grudge against some rare places;
+``rule_counts`` counts which rules of the product fired.
+
 In one world of five the archive is a calendar of our own database (``archives``), which every fault of
 PostgreSQL strikes; sources are always Graph's.
 

@@ -1,6 +1,7 @@
 """``python -m tests.simulation --seeds N [--first N] [--processes N]``: simulate worlds, one summary line."""
 
 import argparse
+import hashlib
 import multiprocessing
 import os
 import sys
@@ -8,8 +9,10 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
 from tests.simulation import statistics
+from tests.simulation.fault_sites import FaultSites
 from tests.simulation.judging import Verdict
 from tests.simulation.workers import begin, make_worker, simulate_part
 
@@ -26,6 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--processes", type=int, default=0, help="how many at a time (one a core)")
     parser.add_argument("--complete", action="store_true", help="fail unless each kind of fault happened")
     parser.add_argument("--verbose", action="store_true", help="tell what happened in each world")
+    parser.add_argument("--traces", type=Path, help="a folder for every step of each world")
     options = parser.parse_args(arguments)
     if os.environ.get("PYTHONHASHSEED") != "0":
         # The order of sets is part of what a seed means.
@@ -34,40 +38,49 @@ def main(arguments: list[str] | None = None) -> int:
     began = time.monotonic()
     failed = 0
     totals: Counter[str] = Counter()
+    sites, rules = FaultSites(), Counter[str]()
+    whole = hashlib.sha256()
+    if options.traces is not None:
+        options.traces.mkdir(parents=True, exist_ok=True)
     processes = min(options.processes or os.cpu_count() or 1, options.seeds)
-    for verdict in _verdicts(range(options.first, options.first + options.seeds), processes):
+    for verdict in _verdicts(range(options.first, options.first + options.seeds), processes, options.traces):
+        whole.update(f"{verdict.seed} {verdict.trace}\n".encode())
         failed += bool(verdict.problems)
         totals.update(statistics.of(verdict))
+        sites.add(verdict.sites)
+        rules.update(verdict.rules)
         _show(verdict, verbose=options.verbose)
     if options.verbose:
         for fact, total in sorted(totals.items()):
             sys.stdout.write(f"{total:10} {fact}\n")
+    sys.stdout.write(statistics.table(sites, rules) + "\n")
     missing = statistics.missing(totals) if options.complete else []
     for what in missing:
         sys.stdout.write(f"hardly ever happened: {what}\n")
     seconds = (time.monotonic() - began) / max(1, options.seeds)
     sys.stdout.write(
         f"{options.seeds} seeds from {options.first}: {failed} failed, {seconds:.2f} s each"
-        f" with {processes} processes; {statistics.line(totals)}\n"
+        f" with {processes} processes; {statistics.line(totals)};"
+        f" trace {whole.hexdigest()[:16]}\n"
     )
     return 1 if failed or missing else 0
 
 
-def _verdicts(seeds: range, processes: int) -> Iterator[Verdict]:
+def _verdicts(seeds: range, processes: int, traces: Path | None) -> Iterator[Verdict]:
     if processes <= 1:
-        with make_worker() as worker:
+        with make_worker(traces) as worker:
             yield from worker.simulate(seeds)
         return
     parts = [seeds[place : place + _PART] for place in range(0, len(seeds), _PART)]
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context, initializer=begin) as pool:
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=begin, initargs=(traces,)) as pool:
         for verdicts in pool.map(simulate_part, parts):
             yield from verdicts
 
 
 def _show(verdict: Verdict, *, verbose: bool) -> None:
     if verbose:
-        sys.stdout.write(f"seed {verdict.seed}: {verdict.facts}\n")
+        sys.stdout.write(f"seed {verdict.seed}: trace {verdict.trace}; {verdict.facts}\n")
         for line in verdict.story:
             sys.stdout.write(f"  {line}\n")
     if verdict.problems:

@@ -19,13 +19,17 @@ from tests.simulation.postgres_protocol import (
     count_ready,
     executed_once,
     messages,
+    simple_query,
 )
 
 _IDLE = ord("I")
 _BUFFER = 1 << 18
 # A call that takes this long may be waiting for a lock; asking costs more than waiting. A struct timeval.
 _PATIENCE = struct.pack("@ll", 0, 4000)
-_LONGEST_SECONDS = 30.0
+_LONGEST_SECONDS = 120.0
+_DISCARD_PLANS = simple_query(b"DISCARD PLANS")
+# Real time says nothing in a world whose time is virtual; on a busy machine it would end what only waits.
+_TIMEOUTS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
 
 
 class ServerGone(Exception):
@@ -53,6 +57,12 @@ class Backend:
     #: False after a Parse without Sync: an error of it would make the server skip all up to the next.
     synchronised: bool = True
     statements: dict[bytes, Prepared] = field(default_factory=dict)
+    _names: int = 0
+
+    def new_name(self) -> bytes:
+        """A statement's name that the server has never heard, whatever became of the ones before."""
+        self._names += 1
+        return b"s%d" % self._names
 
     def read(self, patience: float) -> bytes | None:
         """What the server says, None if nothing in 4 ms and ``patience`` seconds.
@@ -74,14 +84,18 @@ class Backend:
         """Roll back what is open. Raises ServerGone or OSError."""
         if self.status == _IDLE and self.synchronised:
             return
-        self.socket.sendall(SYNC + ROLLBACK)
+        self.ask(SYNC + ROLLBACK, replies=2)
+        self.status, self.synchronised = _IDLE, True
+
+    def ask(self, call: bytes, *, replies: int = 1) -> None:
+        """Send something whose answer does not matter. Raises ServerGone or OSError."""
+        self.socket.sendall(call)
         answer = bytearray()
-        while count_ready(answer) < 2:
+        while count_ready(answer) < replies:
             part = self.read(_LONGEST_SECONDS)
             if part is None:
                 raise ServerGone
             answer += part
-        self.status, self.synchronised = _IDLE, True
 
 
 class Backends:
@@ -111,12 +125,28 @@ class Backends:
             return
         self._idle[backend.key].append(backend)
 
+    def forget_plans(self) -> None:
+        """Let every idle connection plan anew: a plan depends on how large tables were when it was made."""
+        for backends in self._idle.values():
+            for backend in backends:
+                backend.ask(_DISCARD_PLANS)
+
     def close(self) -> None:
         """Close all that are idle."""
         for backends in self._idle.values():
             for backend in backends:
                 backend.socket.close()
         self._idle.clear()
+
+
+def timeless(startup: bytes) -> bytes:
+    """A startup whose time-outs, which the server would measure in real time, are off."""
+    parts = startup[8:].split(b"\0")
+    pairs = dict(zip(parts[::2], parts[1::2], strict=False))
+    pairs.pop(b"", None)
+    pairs |= {name.encode(): b"0" for name in _TIMEOUTS if name.encode() in pairs}
+    told = b"".join(name + b"\0" + value + b"\0" for name, value in pairs.items()) + b"\0"
+    return struct.pack("!I", 8 + len(told)) + startup[4:8] + told
 
 
 def greet(backend: Backend, answer: bytes) -> None:

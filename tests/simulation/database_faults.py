@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from tests.simulation.fault_sites import Grudge
+
 _STARTUP = b"\0"
 _LONGEST_RESTART_SECONDS = 25.0
 
@@ -33,12 +35,19 @@ class DatabaseFaults:
     #: Told of every call of a process; True if the process just died of it.
     killed_by: Callable[[str], bool] = lambda label: False
     struck: Counter[str] = field(default_factory=Counter)
+    grudge: Grudge | None = None
+    #: Ends a process at once.
+    kill: Callable[[str], None] = lambda label: None
 
-    def strike(self, label: str, statement: bytes) -> Break | None:
-        """What is to happen to a call of the process ``label``; only hosts suffer."""
+    def strike(self, label: str, statement: bytes, place: str) -> Break | None:
+        """What is to happen to a call of the process ``label`` at a place; only hosts suffer."""
         if not label.startswith("host") or self.killed_by(label):
             return None
         found = self._restart() or self._ordinary(statement)
+        if found is None and self.grudge is not None and self.grudge.strikes(place):
+            found = self.grudge.rng.choice((Break.BEFORE, Break.AFTER, None))
+            if found is None:
+                self.kill(label)
         if found is not None:
             self.struck[found.value] += 1
         return found
@@ -49,7 +58,7 @@ class DatabaseFaults:
 
     def calm(self) -> None:
         """Nothing goes wrong any more."""
-        self.probability, self.restart_at = 0.0, None
+        self.probability, self.restart_at, self.grudge = 0.0, None, None
 
     def _restart(self) -> Break | None:
         if self.restart_at is None:

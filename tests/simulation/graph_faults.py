@@ -8,6 +8,7 @@ from enum import Enum, StrEnum
 
 from infra.local.graph_simulator.errors import GraphError, injected
 from infra.local.graph_simulator.faults import Faults, Hit
+from tests.simulation.fault_sites import FaultSites, Grudge, graph_place
 
 LONGEST_DELAY_SECONDS = 60.0
 _STATUSES = (500, 502, 503, 504)
@@ -101,6 +102,8 @@ class GraphFaults(Faults):
     rng: random.Random
     weather: Weather
     struck: Counter[str] = field(default_factory=Counter)
+    sites: FaultSites = field(default_factory=FaultSites)
+    grudge: Grudge | None = None
     #: Loop time until which hardly any answer arrives.
     outage_until: float = 0.0
 
@@ -112,19 +115,24 @@ class GraphFaults(Faults):
         """Nothing goes wrong any more."""
         self.weather = Weather()
         self.outage_until = 0.0
+        self.grudge = None
 
-    def outer(self) -> Outer:
-        """What happens to the next HTTP request."""
+    def outer(self, place: str) -> Outer:
+        """What happens to the next HTTP request, which is of the kind ``place``."""
+        self.sites.passed[place] += 1
         if asyncio.get_running_loop().time() < self.outage_until:
-            return self._drawn(self.rng.choice(_OUTAGE))
+            return self._drawn(self.rng.choice(_OUTAGE), place)
+        if self._begrudged(place):
+            assert self.grudge is not None
+            return self._drawn(self.grudge.rng.choice(_OUTER), place)
         if not self._chance(self.weather.outer):
             return Outer.NOTHING
-        return self._drawn(self.rng.choice(_OUTER))
+        return self._drawn(self.rng.choice(_OUTER), place)
 
-    def seconds(self) -> float:
+    def seconds(self, place: str) -> float:
         """How long the service takes for one request or sub-request."""
         if self._chance(self.weather.slow):
-            self.count(Kind.SLOW)
+            self.count(Kind.SLOW, place)
             return self.rng.uniform(1.0, 25.0)
         return self.rng.uniform(0.01, 0.4)
 
@@ -136,24 +144,27 @@ class GraphFaults(Faults):
         """A server's error that says nothing about the effect."""
         return injected(self.rng.choice(_STATUSES), None, None)
 
-    def throttling(self) -> GraphError:
+    def throttling(self, place: str) -> GraphError:
         """A refusal before any effect, with or without Retry-After."""
         wait = self.rng.choice((None, None, None, 1, 2, 5, 10, 19, 30, 90))
         if self.rng.random() < 0.6:
-            self.count(Kind.THROTTLED_UNTOLD if wait is None else Kind.THROTTLED_TOLD)
+            self.count(Kind.THROTTLED_UNTOLD if wait is None else Kind.THROTTLED_TOLD, place)
             return injected(429, "ApplicationThrottled", wait)
-        self.count(Kind.BUSY_UNTOLD if wait is None else Kind.BUSY_TOLD)
+        self.count(Kind.BUSY_UNTOLD if wait is None else Kind.BUSY_TOLD, place)
         return injected(503, "TooManyRequests", wait)
 
     def strike(self, method: str, path: str, *, in_batch: bool, names: frozenset[str]) -> Hit | None:
         """The simulator asks this for every request; ``Hit`` carries what it knows to do."""
-        hit = Hit(delay_seconds=self.seconds())
+        place = graph_place(method, path, in_batch=in_batch)
+        if in_batch:
+            self.sites.passed[place] += 1
+        hit = Hit(delay_seconds=self.seconds(place))
         if method == "GET" and self._chance(self.weather.stale):
             hit.stale_seconds = self.rng.uniform(1.0, LONGEST_DELAY_SECONDS - 1.0)
-        if in_batch and self._chance(self.weather.inner):
+        if in_batch and (self._chance(self.weather.inner) or self._begrudged(place)):
             kind = self.rng.choice(_PARTS)
-            self.count(kind)
-            self.next_inner = self._inner(kind, hit)
+            self.count(kind, place)
+            self.next_inner = self._inner(kind, hit, place)
         return hit
 
     next_inner: Inner | None = None
@@ -163,10 +174,10 @@ class GraphFaults(Faults):
         inner, self.next_inner = self.next_inner, None
         return inner
 
-    def _inner(self, kind: Kind, hit: Hit) -> Inner | None:
+    def _inner(self, kind: Kind, hit: Hit, place: str) -> Inner | None:
         match kind:
             case Kind.PART_THROTTLED:
-                hit.error = self.throttling()
+                hit.error = self.throttling(place)
             case Kind.PART_ERROR_BEFORE:
                 hit.error = self.error()
             case Kind.PART_MISSING_AFTER:
@@ -179,14 +190,18 @@ class GraphFaults(Faults):
                 return Inner(delayed_seconds=self.delay(), error_after=self.error())
         return None
 
+    def _begrudged(self, place: str) -> bool:
+        return self.grudge is not None and self.grudge.strikes(place)
+
     def _chance(self, probability: float) -> bool:
         return probability > 0 and self.rng.random() < probability
 
-    def count(self, kind: Kind) -> None:
-        """Note that a fault happened."""
+    def count(self, kind: Kind, place: str) -> None:
+        """Note that a fault happened, and where."""
         self.struck[str(kind)] += 1
+        self.sites.strike(place, str(kind))
 
-    def _drawn(self, fault: Outer) -> Outer:
+    def _drawn(self, fault: Outer, place: str) -> Outer:
         if isinstance(fault.value, Kind):
-            self.count(fault.value)
+            self.count(fault.value, place)
         return fault

@@ -22,8 +22,10 @@ from infra.local.graph_simulator.query import split_target
 from infra.local.graph_simulator.resources import Resources
 from infra.local.graph_simulator.service import Exchange, Service
 from infra.local.graph_simulator.settings import Settings
+from tests.simulation.fault_sites import BATCH, graph_place
 from tests.simulation.graph_faults import GraphFaults, Kind, Outer
 from tests.simulation.graph_past import RememberingState
+from tests.simulation.trace import Trace
 
 BASE_URL = "https://graph.microsoft.com/v1.0"
 _PERMISSIONS = frozenset({"Calendars.ReadWrite", "User.Read.All"})
@@ -54,7 +56,7 @@ class FaultyService(Service):
         seconds, call.stale_seconds = call.stale_seconds, 0.0
         if not seconds or call.mailbox is None:
             return super()._handle(call, due)
-        self.faults.count(Kind.STALE)
+        self.faults.count(Kind.STALE, graph_place(call.method, call.path, in_batch=call.in_batch))
         with self.past.seconds_ago(call.mailbox, seconds):
             return super()._handle(call, due)
 
@@ -101,6 +103,7 @@ class GraphWorld:
         self.in_flight: list[Request] = []
         self.abandoned: list[Request] = []
         self.write_batches: dict[str, list[Request]] = {}
+        self.trace = Trace()
         self.watch: Callable[[Request], None] = lambda request: None
         self.on_page: Callable[[str, list[dict[str, Any]]], None] = lambda host, items: None
 
@@ -122,7 +125,7 @@ class GraphWorld:
         """Let the service work on a request."""
         try:
             if outer is Outer.THROTTLED:
-                raise self.faults.throttling()
+                raise self.faults.throttling(_place_of(call, batch))
             if outer is Outer.ERROR_BEFORE:
                 raise self.faults.error()
             if batch is not None:
@@ -144,6 +147,10 @@ class GraphWorld:
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
         return task
+
+
+def _place_of(call: Call, batch: Batch | None) -> str:
+    return graph_place(call.method, call.path, in_batch=False) if batch is None else BATCH
 
 
 class GraphTransport(httpx.AsyncBaseTransport):
@@ -170,7 +177,9 @@ class GraphTransport(httpx.AsyncBaseTransport):
             world.service.routes.locate(call)
         sent = self._request(call, batch, loop.time())
         world.watch(sent)
-        outer = world.faults.outer()
+        outer = world.faults.outer(_place_of(call, batch))
+        target = request.url.raw_path
+        world.trace.add("request", self._host, outer.name, request.method, target, content)
         if outer is Outer.NEVER_SENT:
             error = aiohttp.ClientConnectorError(_CONNECTION_KEY, OSError("refused"))
             raise httpx.ConnectError("refused") from error
@@ -238,4 +247,5 @@ class GraphTransport(httpx.AsyncBaseTransport):
             self._world.on_page(self._host, answer.body["value"])
         body = b"" if answer.body is None else orjson.dumps(answer.body)
         headers = {"content-type": "application/json", **answer.headers}
+        self._world.trace.add("response", self._host, str(answer.status), body)
         return httpx.Response(answer.status, headers=headers, content=body, request=request)

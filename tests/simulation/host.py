@@ -1,7 +1,7 @@
 """One process of ours: its clock, its connections, its services; it can die at any moment."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -22,11 +22,10 @@ from shared.services.overlap_settling import OverlapSettling
 from shared.services.period_locking import PeriodLocking
 from shared.services.system_settings import SystemSettings
 from shared.settings import Settings
+from tests.simulation.epoch import EPOCH
 from tests.simulation.graph_world import GraphTransport, GraphWorld
 from tests.simulation.postgres_wire import PostgresWire
 from tests.simulation.warm_database import WarmDatabase
-
-EPOCH = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 
 
 class HostClock:

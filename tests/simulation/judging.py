@@ -8,10 +8,11 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from shared.database.engine import Database
-from tests.simulation import accounts, deciding
+from tests.simulation import accounts, deciding, rule_counts
 from tests.simulation.archives import Archive
+from tests.simulation.epoch import EPOCH
+from tests.simulation.fault_sites import FaultSites
 from tests.simulation.graph_world import GraphWorld
-from tests.simulation.host import EPOCH
 from tests.simulation.locking import Frozen
 from tests.simulation.mailbox import Json, Person, archive_key_of, key_of
 from tests.simulation.oracle import Facts, Snapshot
@@ -29,6 +30,12 @@ class Verdict:
     problems: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
     story: list[str] = field(default_factory=list)
+    #: Where faults could strike and did.
+    sites: FaultSites = field(default_factory=FaultSites)
+    #: How often each rule fired.
+    rules: Counter[str] = field(default_factory=Counter)
+    #: The hash of everything that happened: the same in every run of the seed.
+    trace: str = ""
 
 
 class Rest(Enum):
@@ -157,6 +164,7 @@ class Judge:
         if again:
             self.verdict.problems.append(f"archiving again, unchanged, wrote {len(again)} times")
         self._tell(operations, {operation["archived_event_id"] for operation in again})
+        self.verdict.rules = rule_counts.fired(*await self._rows(*rule_counts.TABLES))
 
     async def _rows(self, *tables: str) -> list[list[Row]]:
         return await accounts.rows_once_answered(self._observer, *tables)

@@ -116,10 +116,14 @@ class Person:
             if (done := action()) is not None:
                 await done
         except (GraphError, LoadError) as error:
-            self.log.append(f"{action.__name__} refused: {error}")
+            self._tell(f"{action.__name__} refused: {error}")
             return
-        self.log.append(action.__name__)
+        self._tell(action.__name__)
         self.remember()
+
+    def _tell(self, what: str) -> None:
+        self.log.append(what)
+        self._graph.trace.add("person", what)
 
     def _events(self, calendar: Calendar | None = None) -> list[Event]:
         return list((calendar or self.source).events.values())

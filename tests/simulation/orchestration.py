@@ -9,14 +9,16 @@ from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 from durabletask.task import TaskFailedError
 
 from shared.triggers import archive_workflow
-from tests.simulation.host import EPOCH, Host
+from tests.simulation.epoch import EPOCH
+from tests.simulation.fault_sites import FaultSites
+from tests.simulation.host import Host
+from tests.simulation.mishaps import Mishap
 
 #: Run and name of the activity that is executed, and a number of the execution.
 current_activity: ContextVar[tuple[UUID, str, int] | None] = ContextVar("current_activity", default=None)
@@ -40,19 +42,6 @@ def _generator_of(builder: Any) -> Any:
 
 
 _ORCHESTRATOR = _generator_of(archive_workflow.archive_calendar)
-
-
-class Mishap(StrEnum):
-    """Every kind of fault of the processes that a world may have."""
-
-    CRASH_AT_CALL = "host: crash at a database call"
-    CRASH_AT_TIME = "host: crash at any moment"
-    CANCELLED = "host: shut down while at work"
-    TWIN = "host: activity executed twice at once"
-    ZOMBIE = "host: activity still executed after its message came again"
-    DOUBLE_START = "host: orchestration started twice"
-    CLOCK_STEP = "host: clock set by seconds"
-    CLOCK_JUMP = "host: clock jumps by minutes"
 
 
 @dataclass(slots=True)
@@ -116,6 +105,13 @@ class Durable:
         self._executions = 0
         self.failures: list[str] = []
         self.mishaps: Counter[str] = Counter()
+        self.sites = FaultSites()
+
+    def _befall(self, name: str, mishap: Mishap, count: int = 1) -> None:
+        """Something goes wrong with an activity."""
+        self.mishaps[mishap] += count
+        if count:
+            self.sites.strike(f"activity: {name}", mishap)
 
     def alive(self, run_id: UUID) -> bool:
         """Whether an instance of the run is at work."""
@@ -191,9 +187,9 @@ class Durable:
             if self._rng.random() < self.trouble.twin:
                 delay = self._rng.choice((0.0, self._rng.uniform(0, 2), self._rng.uniform(0, 60)))
                 executions.append(self._later(delay, run_id, name, given))
-                self.mishaps[Mishap.TWIN] += 1
+                self._befall(name, Mishap.TWIN)
             done, pending = await asyncio.wait(executions, return_when=asyncio.FIRST_COMPLETED)
-            self.mishaps[Mishap.ZOMBIE] += len(pending)
+            self._befall(name, Mishap.ZOMBIE, len(pending))
             self.strays |= pending
             for execution in executions:
                 execution.add_done_callback(self._forget)
@@ -227,7 +223,8 @@ class Durable:
         work = loop.create_task(self._call(host, run_id, name, given))
         host.activities.add(work)
         work.add_done_callback(host.activities.discard)
-        timers = self._plot(loop, host, work)
+        self.sites.passed[f"activity: {name}"] += 1
+        timers = self._plot(loop, host, work, name)
         try:
             return await work
         except asyncio.CancelledError:
@@ -241,7 +238,7 @@ class Durable:
                 timer.cancel()
 
     def _plot(
-        self, loop: asyncio.AbstractEventLoop, host: Host, work: asyncio.Task[Any]
+        self, loop: asyncio.AbstractEventLoop, host: Host, work: asyncio.Task[Any], name: str
     ) -> list[asyncio.TimerHandle]:
         """Decide whether this execution is to die, and when."""
         timers = []
@@ -249,13 +246,13 @@ class Durable:
         if self._rng.random() < self.trouble.crash:
             if self._rng.random() < 0.5:
                 self._hosts.kill_at_call(host, self._rng.randrange(1, 60))
-                self.mishaps[Mishap.CRASH_AT_CALL] += 1
+                self._befall(name, Mishap.CRASH_AT_CALL)
             else:
-                self.mishaps[Mishap.CRASH_AT_TIME] += 1
+                self._befall(name, Mishap.CRASH_AT_TIME)
                 timers.append(loop.call_later(delay, self._hosts.kill, host, self._rng.random() < 0.5))
         elif self._rng.random() < self.trouble.cancel:
             timers.append(loop.call_later(delay, host.cancel, work))
-            self.mishaps[Mishap.CANCELLED] += 1
+            self._befall(name, Mishap.CANCELLED)
         return timers
 
     async def _call(self, host: Host, run_id: UUID, name: str, given: Any) -> Any:
@@ -309,6 +306,12 @@ class Fleet:
         self.everyone.append(replacement)
         self.hosts[self.hosts.index(host)] = replacement
 
+    def kill_named(self, name: str) -> None:
+        """A process dies, its open calls with or without effect."""
+        host = next((host for host in self.hosts if host.name == name), None)
+        if host is not None:
+            self.kill(host, self._rng.random() < 0.5)
+
     def kill_at_call(self, host: Host, call: int) -> None:
         """Let a process die when it makes its next but so many database calls."""
         self._doomed[host.name] = call
@@ -322,10 +325,9 @@ class Fleet:
             self._doomed[name] = left - 1
             return False
         del self._doomed[name]
-        host = next((host for host in self.hosts if host.name == name), None)
-        if host is None:
+        if not any(host.name == name for host in self.hosts):
             return False
-        self.kill(host, self._rng.random() < 0.5)
+        self.kill_named(name)
         return True
 
     def spare(self) -> None:

@@ -2,6 +2,7 @@
 
 import re
 import struct
+from collections.abc import Iterator
 from functools import lru_cache
 
 CANCEL_REQUEST = struct.pack("!II", 16, 80877102)
@@ -121,6 +122,16 @@ def only_reads(text: bytes) -> bool:
     return text.lstrip()[:6].upper() == b"SELECT" and not _HAS_EFFECT.search(text)
 
 
+def said_in(reply: bytes) -> Iterator[bytes]:
+    """What an answer says beyond how it looks: rows, how much was done, the code of an error."""
+    for kind, body in messages(reply):
+        match kind:
+            case b"D" | b"C":
+                yield kind + body
+            case b"E":
+                yield next((field for field in body.split(b"\0") if field[:1] == b"C"), b"")
+
+
 def simple_query(statement: bytes) -> bytes:
     """A simple Query message."""
     return b"Q" + struct.pack("!I", 5 + len(statement)) + statement + b"\0"
@@ -131,13 +142,14 @@ BEGUN = b"C\x00\x00\x00\x0aBEGIN\0" + READY + b"T"
 COMMIT = simple_query(b"COMMIT;")
 #: Both mean the same to a server that was not told otherwise.
 BEGINS = (BEGIN, simple_query(b"BEGIN ISOLATION LEVEL READ COMMITTED;"))
-COMMIT_AND_BEGIN = simple_query(b"COMMIT;BEGIN;")
 COMMITTED = b"C\x00\x00\x00\x0bCOMMIT\0" + READY + b"I"
 CLOSED = b"3\x00\x00\x00\x04"
 ROLL_BACK = simple_query(b"ROLLBACK;")
 ROLLED_BACK = b"C\x00\x00\x00\x0dROLLBACK\0" + READY + b"I"
+#: The answer to BEGIN and SET LOCAL together.
+_BEGUN_AT = b"C\x00\x00\x00\x0aBEGIN\0" + b"C\x00\x00\x00\x08SET\0" + READY + b"T"
 #: The answers to what may be sent along before a call.
-_BEFORE = (BEGUN, COMMITTED, b"C\x00\x00\x00\x0bCOMMIT\0" + BEGUN)
+_BEFORE = (_BEGUN_AT, COMMITTED, b"C\x00\x00\x00\x0bCOMMIT\0" + _BEGUN_AT)
 PONG = b"2\x00\x00\x00\x04I\x00\x00\x00\x04" + READY + b"T"
 ROLLBACK = simple_query(b"ROLLBACK")
 RAISE = simple_query(

@@ -12,8 +12,12 @@ from typing import TYPE_CHECKING
 
 from tests.simulation.backends import Backends
 from tests.simulation.database_faults import Break, DatabaseFaults
+from tests.simulation.fault_sites import FaultSites
+from tests.simulation.mishaps import Mishap
 from tests.simulation.postgres_protocol import RAISE, READY, ROLLBACK, SERIALIZATION_FAILURE
 from tests.simulation.prober import Prober, Stalled
+from tests.simulation.server_clock import start_uuids
+from tests.simulation.trace import Trace
 from tests.simulation.wire_transport import WireCall, WireTransport
 
 if TYPE_CHECKING:
@@ -21,7 +25,7 @@ if TYPE_CHECKING:
 
 # How long an answer that may be waiting for a lock is waited for before that is asked again.
 _PATIENCE_SECONDS = 0.004
-_LONGEST_SECONDS = 30.0
+_LONGEST_SECONDS = 120.0
 
 
 class PostgresWire:
@@ -35,9 +39,12 @@ class PostgresWire:
         self._open: list[WireTransport] = []
         self._dead: set[str] = set()
         self.faults = DatabaseFaults(random.Random(0), 0.0)
+        self.trace = Trace()
+        self.sites = FaultSites()
         #: Loop time until which the restarted server refuses connections of processes.
         self._refuses_until = 0.0
         self.calls = 0
+        self._restarts = 0
 
     def connect(self, loop: "VirtualLoop", protocol: asyncio.Protocol) -> WireTransport:
         """A new connection; its startup is the first call."""
@@ -63,6 +70,7 @@ class PostgresWire:
     def kill(self, label: str, *, calls_arrive: bool) -> None:
         """A process dies: its connections are gone at once, its open calls have an effect or none."""
         self._dead.add(label)
+        self.trace.add("process died", label)
         for transport in self.of(label):
             call = transport.call
             if call is not None and calls_arrive and transport not in self._blocked:
@@ -98,9 +106,18 @@ class PostgresWire:
             transport.lose()
             return
         self.calls += 1
-        verdict = self.faults.strike(transport.label, call.data)
+        place = self._pass(transport, call)
+        verdict = self.faults.strike(transport.label, call.data, place)
+        self.trace.add("call", transport.label, verdict or "", *transport.told(call))
         if transport.closed:
+            self.sites.strike(place, Mishap.CRASH_AT_CALL)
             return
+        # Not every call can fail so.
+        fails = call.data[:1] == b"B" or call.data[5:11] == b"COMMIT"
+        if verdict is Break.SERIALIZATION and not fails:
+            verdict = None
+        if verdict is not None:
+            self.sites.strike(place, verdict)
         if verdict in (Break.RESTART_BEFORE, Break.RESTART_AFTER):
             self._restart(transport, call if verdict is Break.RESTART_AFTER else None)
             return
@@ -109,10 +126,7 @@ class PostgresWire:
             transport.lose()
             return
         if verdict is Break.SERIALIZATION:
-            if call.data[:1] == b"B" or call.data[5:11] == b"COMMIT":
-                call = _failing(call)
-            else:
-                verdict = None
+            call = _failing(call)
         if verdict is None and (shortcut := transport.shortcut(call)) is not None:
             transport.deliver(shortcut)
             return
@@ -121,6 +135,13 @@ class PostgresWire:
         # Whoever waited for a lock of the transaction that just ended goes on before anybody else.
         while self._blocked and self._answer_unblocked():
             pass
+
+    def _pass(self, transport: WireTransport, call: WireCall) -> str:
+        """The kind of a call; those of processes are counted, since faults strike no other."""
+        place = f"database: {transport.place(call)}"
+        if transport.label.startswith("host"):
+            self.sites.passed[place] += 1
+        return place
 
     def _refuses(self, transport: WireTransport) -> bool:
         return transport.label.startswith("host") and transport.loop.time() < self._refuses_until
@@ -131,6 +152,9 @@ class PostgresWire:
             transport.exchange(effect)
         self._refuses_until = transport.loop.time() + self.faults.downtime()
         self._prober.restart_server()
+        self._restarts += 1
+        # What the log lets the sequence go on with depends on when it was written.
+        self._prober.query(start_uuids(self._restarts * 10**9))
         self.backends.close()
         self._blocked.clear()
         for each in list(self._open):

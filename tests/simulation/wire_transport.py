@@ -4,15 +4,14 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tests.simulation.backends import Backend, Prepared, ServerGone, greet, renamed
+from tests.simulation.backends import Backend, Prepared, ServerGone, greet, renamed, timeless
+from tests.simulation.fault_sites import statement_place
 from tests.simulation.postgres_protocol import (
-    BEGIN,
     BEGINS,
     BEGUN,
     CANCEL_REQUEST,
     CLOSED,
     COMMIT,
-    COMMIT_AND_BEGIN,
     COMMITTED,
     PONG,
     READY,
@@ -20,11 +19,15 @@ from tests.simulation.postgres_protocol import (
     ROLLED_BACK,
     application_of,
     complete,
+    messages,
     only_reads,
     parsed_of,
     replies_of,
+    said_in,
+    simple_query,
     statements_of,
 )
+from tests.simulation.server_clock import tell
 
 if TYPE_CHECKING:
     from tests.simulation.postgres_wire import PostgresWire
@@ -58,6 +61,7 @@ class WireTransport(asyncio.Transport):
         self._reply = bytearray()
         self._prefixed = False
         self._begin_held = False
+        self._begun_at = 0.0
         self._commit_held = False
         self._wrote = False
         self._texts: dict[bytes, bytes] = {}
@@ -167,6 +171,7 @@ class WireTransport(asyncio.Transport):
     def _end_of_transaction(self, query: bytes) -> bytes | None:
         if query in BEGINS:
             self._begin_held, self._wrote = True, False
+            self._begun_at = self.loop.time()
             return BEGUN
         if query not in (COMMIT, ROLL_BACK):
             return None
@@ -179,17 +184,22 @@ class WireTransport(asyncio.Transport):
 
     def _known(self, call: bytes) -> bytes | None:
         assert self.backend is not None
-        prepared = self.backend.statements.get(self._named(call))
-        return prepared.answer if prepared else None
+        name, text = parsed_of(call)
+        prepared = self.backend.statements.get(text)
+        if prepared is None:
+            return None
+        self._texts[name], self._names[name] = text, prepared.name
+        return prepared.answer
 
-    def _named(self, call: bytes) -> bytes:
-        """The text of the statement that a call parses; its name is noted."""
+    def _name(self, call: bytes) -> None:
+        """Note the statement of a call that parses it at the server, even one that it has already.
+
+        In an aborted transaction a known one is parsed again: the server refuses it, unless it ends the
+        transaction or goes back to a savepoint. Then its former name would be refused as a duplicate.
+        """
         assert self.backend is not None
         name, text = parsed_of(call)
-        self._texts[name] = text
-        prepared = self.backend.statements.get(text)
-        self._names[name] = prepared.name if prepared else b"s%d" % len(self.backend.statements)
-        return text
+        self._texts[name], self._names[name] = text, self.backend.new_name()
 
     def send(self, call: WireCall) -> None:
         """Send a call to the server, and before it what was held back."""
@@ -198,11 +208,13 @@ class WireTransport(asyncio.Transport):
         prefix = b""
         if self.backend.greeting:
             if data[:1] == b"P":
-                self._named(data)
+                self._name(data)
             prefix = self._prefix()
             if data[:1] in b"PBD":
                 data = renamed(data, self._names)
             self._wrote |= not self._harmless(call.data)
+        else:
+            data = timeless(data)
         self._prefixed = bool(prefix)
         try:
             self.backend.socket.sendall(prefix + data)
@@ -210,9 +222,11 @@ class WireTransport(asyncio.Transport):
             self._reply.clear()
 
     def _prefix(self) -> bytes:
-        held = self._commit_held, self._begin_held
+        held = b"COMMIT;" if self._commit_held else b""
+        if self._begin_held:
+            held += b"BEGIN;" + tell(self._begun_at)
         self._commit_held = self._begin_held = False
-        return {(True, True): COMMIT_AND_BEGIN, (True, False): COMMIT, (False, True): BEGIN}.get(held, b"")
+        return simple_query(held) if held else b""
 
     def _harmless(self, data: bytes) -> bool:
         """Whether a call changes and locks nothing."""
@@ -264,8 +278,46 @@ class WireTransport(asyncio.Transport):
             self.discard()
         return reply
 
+    def place(self, call: WireCall) -> str:
+        """The kind of a call, for counting what faults struck."""
+        data = call.data
+        if not self._greeted or data[:1] == b"\0":
+            return "startup"
+        match data[:1]:
+            case b"Q":
+                return data[5:].split(b";")[0].split(b"\0")[0].split()[0].decode().lower()
+            case b"B":
+                text = self._texts.get(statements_of(data)[0], b"")
+                return "ping" if text == _PING else statement_place(text)
+            case b"P":
+                return "parse a statement"
+            case b"C":
+                return "close a statement"
+        return "other"
+
+    def told(self, call: WireCall) -> list[bytes]:
+        """What a call says, the same in every run: its statements by their text."""
+        if not self._greeted or call.data[:1] == b"\0":
+            return [b"startup"]
+        texts, told = dict(self._texts), []
+        for kind, body in messages(call.data):
+            match kind:
+                case b"P":
+                    name, text, _ = body.split(b"\0", 2)
+                    texts[name] = text
+                    told.append(kind + text)
+                case b"B":
+                    _, name, given = body.split(b"\0", 2)
+                    told.append(kind + texts.get(name, b"") + b"\0" + given)
+                case b"D" | b"C":
+                    told.append(kind + texts.get(body[1:-1], b""))
+                case _:
+                    told.append(kind + body)
+        return told
+
     def deliver(self, reply: bytes) -> None:
         """Give the answer to asyncpg."""
+        self._wire.trace.add("answer", self.label, *said_in(reply))
         self.call = None
         self._protocol.data_received(reply)
 

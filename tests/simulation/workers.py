@@ -30,6 +30,8 @@ class Worker:
 
     def __init__(self, settings: Settings, path: str, database: str) -> None:
         self._settings = settings
+        #: A folder for the steps of every world, if they are wanted.
+        self.traces: Path | None = None
         self._prober = Prober(path, database)
         self._prober.prepare()
         self._backends = Backends(path)
@@ -37,7 +39,7 @@ class Worker:
     def simulate(self, seeds: Iterable[int]) -> Iterator[Verdict]:
         """What became of each seed, in order."""
         for seed in seeds:
-            verdict = run_seed(seed, self._settings, self._prober, self._backends)
+            verdict = run_seed(seed, self._settings, self._prober, self._backends, self.traces)
             gc.collect()
             yield verdict
 
@@ -48,8 +50,8 @@ class Worker:
 
 
 @contextmanager
-def make_worker() -> Iterator[Worker]:
-    """A worker for this process."""
+def make_worker(traces: Path | None = None) -> Iterator[Worker]:
+    """A worker for this process; ``traces``: a folder for the steps of every world."""
     logging.disable(logging.CRITICAL)
     # It is restarted in the middle, so it has to be ours; in memory where there is a folder in memory.
     os.environ.pop("DATABASE_URL", None)
@@ -71,6 +73,7 @@ def make_worker() -> Iterator[Worker]:
         known.learning = False
         gc.freeze()
         gc.disable()
+        worker.traces = traces
         try:
             yield worker
         finally:
@@ -83,10 +86,10 @@ class _Process:
     worker: Worker | None = None
 
 
-def begin() -> None:
+def begin(traces: Path | None) -> None:
     """Make this process a worker until it ends."""
     stack = ExitStack()
-    _Process.worker = stack.enter_context(make_worker())
+    _Process.worker = stack.enter_context(make_worker(traces))
     # Before the temporary folder is removed by its own exit function.
     atexit.register(stack.close)
 

@@ -19,14 +19,17 @@ from shared.settings import Settings
 from tests.simulation import deciding
 from tests.simulation.archives import Archive, GraphArchive, LocalArchive
 from tests.simulation.database_faults import DatabaseFaults
+from tests.simulation.epoch import EPOCH
+from tests.simulation.fault_sites import Grudge
 from tests.simulation.graph_faults import GraphFaults, Weather
 from tests.simulation.graph_world import BASE_URL, GraphWorld
-from tests.simulation.host import EPOCH, Host, HostClock
+from tests.simulation.host import Host, HostClock
 from tests.simulation.judging import Judge, Rest, Verdict
 from tests.simulation.limits import Limits
 from tests.simulation.locking import freeze
 from tests.simulation.mailbox import DAYS, Person
-from tests.simulation.orchestration import Durable, Fleet, Mishap, Trouble
+from tests.simulation.mishaps import Mishap
+from tests.simulation.orchestration import Durable, Fleet, Trouble
 from tests.simulation.postgres_wire import PostgresWire
 from tests.simulation.rules import Policies
 from tests.simulation.statistics import LOCAL_ARCHIVE
@@ -64,6 +67,7 @@ class World:
         self._tenant, self._oid, self._configuration = uuid4(), uuid4(), uuid4()
         self.graph_faults = GraphFaults(self.rng, Weather.of(self.rng))
         self.graph = GraphWorld(self.rng, self.graph_faults)
+        self.graph.trace = wire.trace
         self.person = Person(self.rng, self.graph, self._oid, FIRST_DAY)
         self._zone = ZoneInfo(
             self.rng.choice(("UTC", "Europe/Berlin", "America/New_York", "Pacific/Auckland"))
@@ -86,8 +90,14 @@ class World:
             restart_at=self.rng.randrange(20, 500) if seed % _RESTART_EVERY == 7 else None,
             killed_by=self.fleet.struck,
         )
+        self.grudge = Grudge(random.Random(f"grudge {seed}"))
+        self.database_faults.grudge = self.graph_faults.grudge = self.grudge
+        self.database_faults.kill = self.fleet.kill_named
         wire.faults = self.database_faults
+        wire.sites = verdict.sites
+        self.graph_faults.sites = verdict.sites
         self.durable = Durable(self.rng, Trouble.of(self.rng), self.fleet)
+        self.durable.sites = verdict.sites
         self.observer = WarmDatabase(self._settings, application_name="observer")
         self.archive = self._make_archive(random.Random(f"archive {seed}"))
         self.judge = Judge(
@@ -147,6 +157,7 @@ class World:
         self.graph_faults.calm()
         self.database_faults.calm()
         self.durable.trouble = Trouble()
+        self.grudge.relent()
         self.fleet.spare()
         await asyncio.sleep(600.0)
         await self._rest(_LONGEST_CALM)

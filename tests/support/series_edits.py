@@ -348,5 +348,7 @@ def _shifted(recurrence: Json, first: date, days: int) -> Json:
 
 def _original_date(item: Json) -> date:
     """The date of the original start, in the zone of the series."""
+    if "occurrenceId" in item:
+        return date.fromisoformat(item["occurrenceId"].rpartition(".")[2])
     zone = find_zone(item["originalStartTimeZone"]) or UTC
     return datetime.fromisoformat(item["originalStart"]).astimezone(zone).date()

@@ -1,5 +1,6 @@
 """Errors in Graph's shape (graph.md, Errors): clients branch on the code, never on the message."""
 
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,7 +26,7 @@ class GraphError(Exception):
 
     def body(self, request_id: str, client_request_id: str) -> dict[str, Any]:
         """The JSON document Graph answers with."""
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        now = datetime.fromtimestamp(time.time(), UTC).strftime("%Y-%m-%dT%H:%M:%S")
         inner = {"date": now, "request-id": request_id, "client-request-id": client_request_id}
         return {"error": {"code": self.code, "message": self.message, **self.extra, "innerError": inner}}
 

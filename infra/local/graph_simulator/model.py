@@ -22,7 +22,7 @@ class Stamp:
     created: str = field(default_factory=stamp_now)
     modified: str = ""
     #: Seconds since 1970, for stale reads.
-    created_at: float = field(default_factory=time.time)
+    created_at: float = field(default_factory=lambda: time.time())
 
     def __post_init__(self) -> None:
         self.modified = self.modified or self.created

@@ -123,6 +123,9 @@ def event_json(item: Item, view: View, settings: Settings) -> Json:
     result["id"] = item.id(immutable=view.immutable)
     if item.day is not None and "seriesMasterId" in wanted:
         result["seriesMasterId"] = item_id(part, event.key, move)
+    withheld = settings.original_starts
+    if withheld == "absent" or (withheld == "not_of_all_day" and item.span.all_day):
+        result.pop("originalStart", None)
     _name_occurrences(result, item, view, settings)
     if settings.ical_uid_per_occurrence and item.day is not None and "iCalUId" in wanted:
         result["iCalUId"] = _occurrence_uid(event.ical_uid, item.day)

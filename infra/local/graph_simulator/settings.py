@@ -8,6 +8,7 @@ type AllDayMatching = Literal["utc", "mailbox"]
 type Exceptions = Literal["reset", "kept"]
 type OccurrenceIds = Literal["date", "renewed"]
 type OccurrenceIdProperty = Literal["given", "absent", "refused"]
+type OriginalStarts = Literal["given", "not_of_all_day", "absent"]
 type ExceptionTexts = Literal["inherit", "snapshot"]
 type SeriesChangeKeys = Literal["shared", "own"]
 type OccurrenceBoundary = Literal["day", "overlap", "off"]
@@ -47,6 +48,8 @@ class Settings:
     occurrence_ids: OccurrenceIds = "date"
     #: ``occurrenceId``: v1.0 gives it, its metadata do not know it (msgraph-metadata 827).
     occurrence_id_property: OccurrenceIdProperty = "given"
+    #: ``originalStart`` was missing of all-day occurrences in reports (docs-contrib 4353).
+    original_starts: OriginalStarts = "given"
     #: ``snapshot``: an exception keeps all it had when it was made; ``inherit``: what was changed in it.
     exception_texts: ExceptionTexts = "inherit"
     #: Whether a series and its exceptions have one change key (EWS, OccurrenceItemId) or each its own.

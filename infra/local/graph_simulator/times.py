@@ -1,6 +1,7 @@
 """Graph's dateTimeTimeZone values: wall-clock text with seven fractional digits beside a zone name."""
 
 import re
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -56,7 +57,12 @@ def instant_text(moment: datetime) -> str:
 
 def stamp_now() -> str:
     """The present as Graph stamps items: UTC, seven digits, ``Z``."""
-    return datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "0Z"
+    return utc_now().replace(tzinfo=None).isoformat(timespec="microseconds") + "0Z"
+
+
+def utc_now() -> datetime:
+    """The present by ``time.time``, the one clock of the simulator."""
+    return datetime.fromtimestamp(time.time(), UTC)
 
 
 @lru_cache(maxsize=65536)

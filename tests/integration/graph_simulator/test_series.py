@@ -407,6 +407,18 @@ async def test_edits_work_without_http_as_simulated_worlds_make_them(
     assert refused.value.code == "ErrorOccurrenceCrossingBoundary"
 
 
+@pytest.mark.parametrize(("switch", "given"), [("not_of_all_day", {"Standup"}), ("absent", set())])
+async def test_original_start_may_be_missing(
+    edits: SeriesEdits, graph: Graph, user: str, switch: str, given: set[str]
+) -> None:
+    await standup(edits)
+    await edits.create("Fair", at(2, 0), 24 * 60, zone=BERLIN, recurrence=daily(2), isAllDay=True)
+    await edits.switch(original_starts=switch)
+    window = "startDateTime=2026-03-01T00:00:00Z&endDateTime=2026-04-01T00:00:00Z"
+    shown = await graph.all(f"{user}/calendarView?{window}&$top=100&$select=subject,originalStart")
+    assert {item["subject"] for item in shown if "originalStart" in item} == given
+
+
 async def test_changed_series_and_deleted_items_survive_a_restart(tmp_path: Any) -> None:
     def edits_of(running: GraphSimulator, client: httpx.AsyncClient) -> SeriesEdits:
         return SeriesEdits(over_http(client, running.identity.graph_token()), "ada@contoso.example")

@@ -1,0 +1,99 @@
+"""Where faults can strike, how often each place was passed, and how often which fault struck there."""
+
+import random
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from zlib import crc32
+
+_WRITES = re.compile(rb"(?<!FOR )(?<!KEY )\b(INSERT INTO|UPDATE|DELETE FROM)\s+(\w+)", re.IGNORECASE)
+_READS = re.compile(rb"\bFROM\s+(\w+)", re.IGNORECASE)
+_LOCKS = re.compile(rb"\bFOR\s+(NO\s+KEY\s+)?(UPDATE|SHARE)\b|advisory", re.IGNORECASE)
+
+BATCH = "Graph: send a batch"
+_SHARE = 16
+_MOST = 3
+
+
+@dataclass(slots=True)
+class FaultSites:
+    """Counts by place. ``passed``: place -> how often; ``struck``: (place, fault) -> how often."""
+
+    passed: Counter[str] = field(default_factory=Counter)
+    struck: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def add(self, other: "FaultSites") -> None:
+        """Take the counts of another world in."""
+        self.passed.update(other.passed)
+        self.struck.update(other.struck)
+
+    def strike(self, place: str, fault: str) -> None:
+        """A fault struck at a place."""
+        self.struck[place, fault] += 1
+
+    def rows(self, faults_of: dict[str, Iterable[str]]) -> list[tuple[str, str, int, int]]:
+        """Place, fault, how often it struck and how often the place was passed.
+
+        ``faults_of``: the faults that can strike where the place's name begins so.
+        """
+        found = []
+        for place, passed in sorted(self.passed.items()):
+            for beginning, faults in faults_of.items():
+                if place.startswith(beginning):
+                    found += [(place, fault, self.struck[place, fault], passed) for fault in faults]
+        return found
+
+
+class Grudge:
+    """A world's ill will against some kinds of places, so that rare ones are struck, too.
+
+    Each world is against one place in ``_SHARE``, where every fourth passage fails, three times at most:
+    more, and nothing would ever be done. It has random numbers of its own: elsewhere the world is unchanged.
+    """
+
+    def __init__(self, rng: random.Random) -> None:
+        self.rng = rng
+        self._share = rng.randrange(_SHARE)
+        self._left = rng.randrange(_MOST + 1)
+
+    def strikes(self, place: str) -> bool:
+        """Whether this passage of the place is to fail."""
+        if self._left == 0 or crc32(place.encode()) % _SHARE != self._share or self.rng.random() >= 0.25:
+            return False
+        self._left -= 1
+        return True
+
+    def relent(self) -> None:
+        """Nothing fails any more."""
+        self._left = 0
+
+
+def graph_place(method: str, path: str, *, in_batch: bool) -> str:
+    """The kind of a request to Graph or, ``in_batch``, of a part of one."""
+    lowered = path.lower()
+    if "calendarview" in lowered:
+        what = "read the calendar view"
+    elif "/events" not in lowered:
+        what = "read calendars"
+    elif method == "GET":
+        what = "find events" if lowered.endswith("/events") else "read an event"
+    else:
+        what = {"POST": "create an event", "PATCH": "update an event"}.get(method, "delete an event")
+    return f"Graph{' part' if in_batch else ''}: {what}"
+
+
+@lru_cache(4096)
+def statement_place(text: bytes) -> str:
+    """The kind of an SQL statement: what it writes, locks or reads first."""
+    word = text.lstrip()[:9].upper()
+    if found := _WRITES.search(text):
+        verb, table = found.groups()
+        return f"{verb.split()[0].decode().lower()} {table.decode().lower()}"
+    if word.startswith((b"SAVEPOINT", b"RELEASE", b"ROLLBACK")):
+        return word.split()[0].decode().lower()
+    if found := _READS.search(text):
+        verb = "lock" if _LOCKS.search(text) else "read"
+        return f"{verb} {found.group(1).decode().lower()}"
+    return "lock" if _LOCKS.search(text) else "other"
