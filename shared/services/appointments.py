@@ -25,7 +25,7 @@ from shared.services.ownership import readable_owner_of
 from shared.settings import Settings
 
 if TYPE_CHECKING:
-    from shared.database.repositories.appointments import AppointmentFilter
+    from shared.database.repositories.appointments import AppointmentFilter, JudgedAppointment
 
 
 class AppointmentService:
@@ -64,9 +64,9 @@ class AppointmentService:
                 after=(after.instant, after.id) if after else None,
                 limit=query.limit + 1,
             )
-        found = Slice.cut(rows, query.limit, lambda row: Position(row.start_at, row.id))
+        found = Slice.cut(rows, query.limit, lambda each: Position(each.row.start_at, each.row.id))
         return Slice(
-            [_rendered(row, shown_to(caller, owner, row)) for row in found.rows],
+            [_rendered(each, shown_to(caller, owner, each.row)) for each in found.rows],
             found.next,
         )
 
@@ -80,13 +80,13 @@ class AppointmentService:
             access = await Access.of(session, caller)
             appointments = AppointmentRepository(session)
             if access.readable_owner is None:
-                row = await appointments.get_in_tenant(caller.tenant_id, appointment_id)
+                found = await appointments.read_in_tenant(caller.tenant_id, appointment_id)
             else:
-                row = await appointments.get(access.readable_owner, appointment_id)
-            if row is None:
+                found = await appointments.read(access.readable_owner, appointment_id)
+            if found is None:
                 raise NotFound("there is no such appointment")
-            owner = await access.readable_user(row.owner_id)
-        return _resource(row, shown_to(caller, owner, row)), row.version
+            owner = await access.readable_user(found.row.owner_id)
+        return _resource(found, shown_to(caller, owner, found.row)), found.row.version
 
     async def _list_own(
         self, caller: Caller, query: AppointmentListQuery
@@ -113,8 +113,12 @@ def _sees_own_only(caller: Caller) -> bool:
 
 def _asks_for_own(caller: Caller, query: AppointmentListQuery) -> bool:
     """Nothing but a range of the caller's own appointments in their usual order."""
-    filters = (query.user_id, query.configuration_id, query.category, query.status, query.text)
-    return _sees_own_only(caller) and not any(filters) and query.order == "start"
+    filters = (
+        *(query.user_id, query.configuration_id, query.category, query.status, query.text),
+        *(query.counts, query.why_not, query.source_deleted, query.unresolved),
+    )
+    unfiltered = all(each is None for each in filters)
+    return _sees_own_only(caller) and unfiltered and query.order == "start"
 
 
 def shown_to(caller: Caller, owner: User, row: Appointment) -> bool:
@@ -132,12 +136,17 @@ def _filter(query: AppointmentListQuery, *, own: bool) -> "AppointmentFilter":
         category=query.category,
         status=query.status,
         text=query.text,
+        counts=query.counts,
+        why_not=query.why_not,
+        source_deleted=query.source_deleted,
+        unresolved=query.unresolved,
         private_content=own,
         latest_first=query.order == "-start",
     )
 
 
-def _summary(row: Appointment, shown: bool) -> dict[str, Any]:
+def _summary(judged: "JudgedAppointment", shown: bool) -> dict[str, Any]:
+    row = judged.row
     return {
         "id": row.id,
         "user_id": row.owner_id,
@@ -157,16 +166,21 @@ def _summary(row: Appointment, shown: bool) -> dict[str, Any]:
         "is_declined": row.is_declined,
         "attachment_count": row.attachment_count if shown else 0,
         "source_deleted_at": row.source_deleted_at,
+        "source_deleted": row.source_deleted_at is not None,
+        "unresolved": row.unresolved if shown else None,
+        "counts": judged.why_not is None if shown else None,
+        "why_not": judged.why_not if shown else None,
     }
 
 
-def _rendered(row: Appointment, shown: bool) -> Rendered[AppointmentSummary]:
-    return Rendered(AppointmentSummary(**_summary(row, shown)).model_dump_json().encode())
+def _rendered(judged: "JudgedAppointment", shown: bool) -> Rendered[AppointmentSummary]:
+    return Rendered(AppointmentSummary(**_summary(judged, shown)).model_dump_json().encode())
 
 
-def _resource(row: Appointment, shown: bool) -> AppointmentResource:
+def _resource(judged: "JudgedAppointment", shown: bool) -> AppointmentResource:
+    row = judged.row
     return AppointmentResource(
-        **_summary(row, shown),
+        **_summary(judged, shown),
         body=row.body if shown else "",
         body_type=row.body_type,
         organizer=PersonResource(**row.organizer) if shown and row.organizer else None,

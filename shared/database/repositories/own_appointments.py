@@ -24,8 +24,10 @@ from sqlalchemy import (
     tuple_,
 )
 
+from shared.database.counting import why_not_sql
 from shared.database.engine import Database
 from shared.database.models.appointments import Appointment, intersects
+from shared.database.models.archived_events import ArchivedEvent
 from shared.database.models.users import User
 from shared.database.prepared_reads import PreparedRead
 from shared.database.repositories.base import Keyset
@@ -33,17 +35,34 @@ from shared.domain.caller import Caller
 
 _ACTIVE = "caller_active"
 #: As tables, not as classes: the ORM would configure all mappers before the first statement (cold start).
-_USERS, _APPOINTMENTS = User.__table__, Appointment.__table__
+_USERS, _APPOINTMENTS, _MAP = User.__table__, Appointment.__table__, ArchivedEvent.__table__
 _PERSON, _EVENT = _USERS.c, _APPOINTMENTS.c
+#: What the map says of an appointment. OFFSET keeps it one look-up by id for each row that is answered,
+#: whatever the statistics say of the tables.
+_ENTRY = (
+    select(_MAP.c.state, _MAP.c.left_out)
+    .where(_MAP.c.id == _EVENT.archived_event_id)
+    .offset(literal_column("0"))
+    .correlate(_APPOINTMENTS)
+    .lateral("entry")
+)
+_WHY_NOT = literal_column(why_not_sql("appointments", "entry"), Text)
 #: Where the public name of a column is not its own.
 _COLUMNS = {"user_id": "owner_id", "start": "start_at", "end": "end_at"}
-_SUMMARY: tuple[ColumnElement[Any], ...] = tuple(
+_RECORDED: tuple[ColumnElement[Any], ...] = tuple(
     _EVENT[_COLUMNS.get(name, name)].label(name)
     for name in (
         *("id", "user_id", "configuration_id", "subject", "start", "end", "start_zone", "end_zone"),
         *("is_all_day", "location", "categories", "show_as", "importance", "sensitivity"),
         *("is_cancelled", "is_declined", "attachment_count", "source_deleted_at"),
     )
+)
+_SUMMARY: tuple[ColumnElement[Any], ...] = (
+    *_RECORDED,
+    _EVENT.source_deleted_at.is_not(None).label("source_deleted"),
+    _EVENT.unresolved,
+    _WHY_NOT.is_(None).label("counts"),
+    _WHY_NOT.label("why_not"),
 )
 _DETAIL: tuple[ColumnElement[Any], ...] = tuple(
     _EVENT[name]
@@ -56,6 +75,7 @@ _ONE = PreparedRead(
     select(_PERSON.active.label(_ACTIVE), *_SUMMARY, *_DETAIL)
     .select_from(_USERS)
     .outerjoin(_APPOINTMENTS, (_EVENT.owner_id == _PERSON.id) & (_EVENT.id == bindparam("id")))
+    .outerjoin(_ENTRY, true())
     .where(*_CALLER)
 )
 
@@ -106,8 +126,11 @@ class OwnAppointments:
 @cache
 def _page(behind: bool) -> PreparedRead:
     """A page, the first one or one ``behind`` the end of another."""
-    mine = select(*_SUMMARY).where(
-        _EVENT.owner_id == _PERSON.id, *intersects(bindparam("start"), bindparam("end"))
+    mine = (
+        select(*_SUMMARY)
+        .select_from(_APPOINTMENTS)
+        .join(_ENTRY, true())
+        .where(_EVENT.owner_id == _PERSON.id, *intersects(bindparam("start"), bindparam("end")))
     )
     if behind:
         end = tuple_(
