@@ -280,7 +280,7 @@ def _conditions(wanted: AppointmentFilter) -> Iterator[ColumnElement[bool]]:
     if wanted.counts is not None:
         yield _WHY_NOT.is_(None) if wanted.counts else _WHY_NOT.is_not(None)
     if wanted.why_not is not None:
-        yield str(wanted.why_not) == _WHY_NOT
+        yield _WHY_NOT.in_([str(wanted.why_not)])
     if wanted.source_deleted is not None:
         deleted: ColumnElement[bool] = Appointment.source_deleted_at.is_not(None)
         yield deleted if wanted.source_deleted else ~deleted

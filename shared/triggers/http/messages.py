@@ -33,6 +33,8 @@ class Request[Body: base.Input, Query: base.Input]:
     expected: ExpectedVersion
     client: "DurableFunctionsClient | None"
     graph: GraphAccess = GraphAccess.NONE
+    #: The header Accept, as sent.
+    accept: str = ""
     #: The person with his own token; None for applications and public operations.
     signed_in: "SignedIn | None" = field(default=None, repr=False)
 
