@@ -4,7 +4,7 @@ Lists are filtered and paged by it, so it must say what the domain says; a test 
 combination of facts.
 """
 
-from shared.domain.counting import RULES, Fact
+from shared.domain.counting import AS_IN_THE_SOURCE, DECIDED, MODIFIED, RULES, Fact, WhyNot
 
 #: Columns of the map; every other fact is a column of ``appointments``.
 _OF_THE_MAP = frozenset({"state", "left_out"})
@@ -27,6 +27,22 @@ def why_not_sql(appointment: str, entry: str, written: str = "true") -> str:
         for rule in RULES
     )
     return f"CASE {cases} END"
+
+
+def precedence_sql(why_not: str, edited: str) -> str:
+    """The smaller, the more an archive's verdict on an event says than that of another archive (2.18).
+
+    ``why_not`` names the verdict, ``edited`` is the condition that the owner edited the copy.
+    """
+    return (
+        f"CASE WHEN {edited} OR {why_not} IN ({_listed(DECIDED)}) THEN 0"
+        f" WHEN {why_not} IN ({_listed(MODIFIED)}) THEN 1"
+        f" WHEN {why_not} IS NULL OR {why_not} IN ({_listed(AS_IN_THE_SOURCE)}) THEN 2 ELSE 3 END"
+    )
+
+
+def _listed(reasons: frozenset[WhyNot]) -> str:
+    return ", ".join(_literal(reason) for reason in sorted(reasons))
 
 
 def _literal(value: str | bool) -> str:

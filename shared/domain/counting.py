@@ -38,6 +38,12 @@ class WhyNot(StrEnum):
 #: The event took place and stands in the archive; it only takes no hours. Its category still matters.
 WITHOUT_HOURS: Final = frozenset({WhyNot.ALL_DAY, WhyNot.FREE})
 NOT_TAKEN_PLACE: Final = frozenset({WhyNot.CANCELLED, WhyNot.DECLINED})
+#: Where one event stands in several archives, this is asked in order; None is an event that counts. What its
+#: owner decided or edited comes first of all, then that a meeting has its time, then what the source says. An
+#: archive that has no copy of it says least.
+DECIDED: Final = frozenset({WhyNot.LEFT_OUT_BY_RESOLUTION, WhyNot.SUPERSEDED})
+MODIFIED: Final = frozenset({WhyNot.CONSUMED})
+AS_IN_THE_SOURCE: Final = WITHOUT_HOURS | NOT_TAKEN_PLACE
 
 type Fact = Literal[
     "state", "left_out", "excluded", "written", "is_cancelled", "is_declined", "is_all_day", "show_as"

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Row, RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.counting import why_not_sql
+from shared.database.counting import precedence_sql, why_not_sql
 from shared.domain.category_statistics import CountedEvent
 from shared.domain.counting import WITHOUT_HOURS, WhyNot
 from shared.domain.revision import EDITED
@@ -17,8 +17,8 @@ from shared.domain.source_identity import common_keys
 
 # An event belongs to the range in which it starts, all-day by its local date (domain.md 2.2): that instant is
 # in the map. One source event in several archives is one row (2.18). Rows of one archive never stand for each
-# other: the n-th of each is paired, those that count first. Of a pair the owner's decision outranks the rest,
-# then what counts, then modified times; then the default archive is asked, then the oldest that still lives.
+# other: the n-th of each is paired, those that count first. Of a pair the owner's decision or edit outranks
+# modifications, these outrank the source; then the default archive is asked, then the oldest that lives.
 _RANGES = """
     unnest(CAST(:configurations AS uuid[]), CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]))
         AS r(configuration_id, range_start, range_end)
@@ -36,10 +36,9 @@ _CHAINS_OF_OWNER = text("""
      WHERE owner_id = :owner AND former_keys <> '{}'
 """)
 _COMMON = "unnest(CAST(:keys AS text[]), CAST(:common AS text[])) AS k(key, common)"
-_RANKED = """
-    (why_not IN ('left_out_by_resolution', 'superseded')) IS NOT TRUE AND NOT edited,
-    why_not IS NOT NULL, id IS NULL, NOT modified, is_deleted, NOT is_default, configured_at,
-    configuration_id"""
+_RANKED = f"""
+    {precedence_sql("why_not", "edited")}, NOT modified,
+    is_deleted, NOT is_default, configured_at, configuration_id"""
 _ENTRY = f"""
     COALESCE(k.common, e.source_key) AS identity, {why_not_sql("a", "e", "a.id IS NOT NULL")} AS why_not,
     position('{EDITED}' IN e.revision) > 0 AS edited, COALESCE(a.modifications, '[]') <> '[]' AS modified,

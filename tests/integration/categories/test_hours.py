@@ -166,11 +166,16 @@ async def test_an_event_in_two_archives_counts_once_as_its_owner_decided(
     # What its owner left out in one archive is left out, what its rules left out there is not.
     await twice(3, {"hours": 4}, {"hours": 4, "excluded": "resolution"})
     await twice(4, {"hours": 0.25, "event": {"state": "removed_by_owner"}}, {"hours": 0.25})
+    # "Extended" is consumed in one archive, the other one has not seen its meeting yet.
+    await twice(5, {"excluded": "consumed"}, {})
+    # Archives that differ by what they took from the source: the older one is asked, none is the default.
+    await twice(6, {"hours": 0.5}, {"hours": 0.5, "is_cancelled": True})
     found = await statistics()
-    assert found["total"] == tally(4, 1 + 1.5 + 3 + 0.25)
-    assert {each["why_not"]: each["count"] for each in found["not_counted"]} == {"left_out_by_resolution": 1}
-    assert (await statistics(configuration_id=second.id))["total"] == tally(4, 1 + 1.5 + 3 + 0.25)
-    assert (await statistics(configuration_id=configuration.id))["total"] == tally(4, 1 + 1 + 1 + 4)
+    assert found["total"] == tally(5, 1 + 1.5 + 3 + 0.25 + 0.5)
+    reasons = {each["why_not"]: each["count"] for each in found["not_counted"]}
+    assert reasons == {"left_out_by_resolution": 1, "consumed": 1}
+    assert (await statistics(configuration_id=second.id))["total"] == tally(5, 1 + 1.5 + 3 + 0.25 + 1)
+    assert (await statistics(configuration_id=configuration.id))["total"] == tally(5, 1 + 1 + 1 + 4 + 0.5)
 
 
 async def test_an_event_that_one_archive_re_pointed_and_another_did_not_counts_once(
