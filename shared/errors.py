@@ -3,6 +3,7 @@
 AdminAssistantError
 ├ InvalidRequest 400          malformed: not JSON, wrong content type of values
 │ └ ValidationFailed 422      well formed, but fields break a rule (``errors`` names each field)
+│   └ ArchiveInUse 422        another configuration has the same source and archive
 ├ Unauthenticated 401
 │ └ InteractionRequired 401   the person must sign in again; ``claims`` is what the token service asks for
 ├ Forbidden 403
@@ -66,6 +67,16 @@ class ValidationFailed(InvalidRequest):
     def __init__(self, errors: Sequence[FieldError], detail: str | None = None) -> None:
         self.errors = tuple(errors)
         super().__init__(detail or "; ".join(f"{e.field}: {e.message}" for e in self.errors))
+
+
+class ArchiveInUse(ValidationFailed):
+    """Another configuration archives the same source into the same calendar (domain.md 2.19)."""
+
+    code = "archive_in_use"
+    title = "Archive in use"
+
+    def __init__(self, message: str) -> None:
+        super().__init__([FieldError("archive", message, self.code)])
 
 
 class Unauthenticated(AdminAssistantError):

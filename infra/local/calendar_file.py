@@ -100,7 +100,6 @@ async def load_file(stack: Stack, path: Path, text: str, wish: Wish) -> Calendar
         raise LocalError(f"{path}: {error}") from error
     if not loaded["events"]:
         raise LocalError(f"{path} holds no event that could be taken between {_span(loaded)}")
-    await stack.save_mailboxes()
     start, end = (date.fromisoformat(loaded["range"][name]) for name in ("from", "to"))
     person = Person(address, path.stem, loaded["zone"], start, nightly=False)
     return CalendarFile(path, person, start, end, loaded)

@@ -4,13 +4,14 @@ They show no ``ArchiveKey``; each is attributed to the source event of its subje
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import unquote
 
 from infra.local.api import Api
+from infra.local.archive_copies import Copy
 from infra.local.errors import LocalError
 from infra.local.stack import Stack
 
@@ -21,7 +22,7 @@ _MARGIN = timedelta(days=1)
 
 
 async def read_copies(stack: Stack, configuration: Json, start: datetime, end: datetime) -> list[Json]:
-    """The archived copies of a local archive calendar, as its owner sees them."""
+    """The events of a local archive calendar, as its owner sees them."""
     address = unquote(configuration["archive"].partition("://")[2].partition("/")[0])
     api = Api(stack.client, stack.api, await stack.token(address, ("User",)))
     calendars = api.items(f"users/{configuration['user_id']}/calendars", store="local")
@@ -34,30 +35,39 @@ async def read_copies(stack: Stack, configuration: Json, start: datetime, end: d
         raise LocalError(f"{address} has {len(ids)} calendars named {configuration['archive']}")
     span = {"start": (start - _MARGIN).isoformat(), "end": (end + _MARGIN).isoformat()}
     events = api.items(f"local-calendars/{ids[0]}/events", **span)
-    return [event async for event in events if event["is_archived_copy"]]
+    return [event async for event in events]
 
 
-def attributed(
-    copies: Iterable[Json], source: Iterable[Json], archive_key: Callable[[Json], str]
-) -> list[Json]:
-    """The copies with the archive key of the source event that each is of; a further copy of one shares its.
+def attributed(copies: Iterable[Json], source: Iterable[Json]) -> list[Copy]:
+    """The copies, each with the id of the source event that it is of; a further copy of one shares its.
 
-    A modification moves one edge of a meeting (domain.md 4), so the other one is enough. Copies of no source
-    event are left out: the source of a copy may vanish (domain.md 2.4).
+    A modification moves one edge of a meeting (domain.md 4), so the other one is enough. A copy of no source
+    event is one of its own: the source of a copy may vanish (domain.md 2.4).
     """
     sources: defaultdict[str, list[_Source]] = defaultdict(list)
     for event in source:
         sources[str(event["subject"])].append(
             _Source(
-                _instant(event["start"]["dateTime"]), _instant(event["end"]["dateTime"]), archive_key(event)
+                _instant(event["start"]["dateTime"]), _instant(event["end"]["dateTime"]), str(event["id"])
             )
         )
     told = []
     for copy in copies:
-        if meant := _meant(sources[str(copy["subject"])], _instant(copy["start"]), _instant(copy["end"])):
+        archive_key, source_id = f"local:{copy['id']}", ""
+        if not copy["is_archived_copy"]:
+            archive_key = ""
+        elif meant := _meant(sources[str(copy["subject"])], _instant(copy["start"]), _instant(copy["end"])):
             meant.copies += 1
-            key = {"id": "String Name ArchiveKey", "value": meant.archive_key}
-            told.append({"singleValueExtendedProperties": [key]})
+            source_id = meant.id
+        told.append(
+            Copy(
+                str(copy["subject"]),
+                copy["start"][:19],
+                copy["end"][:19],
+                archive_key=archive_key,
+                source=source_id,
+            )
+        )
     return told
 
 
@@ -65,7 +75,7 @@ def attributed(
 class _Source:
     start: datetime
     end: datetime
-    archive_key: str
+    id: str
     copies: int = 0
 
 

@@ -3,19 +3,25 @@
 Source keys and the extended properties of the copies are those of domain.md 2.3 and 2.6.
 """
 
-import hashlib
-import json
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
-from datetime import UTC, datetime, time
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time
 from typing import Any
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
+from infra.local.archive_copies import (
+    Copy,
+    NamedEvent,
+    archive_key_of,
+    copy_of,
+    doubled,
+    source_key_forms,
+)
 from infra.local.local_copies import attributed, read_copies
 from infra.local.stack import Stack
-from infra.local.without_copy import may_lack_a_copy
+from infra.local.told_reasons import Reason
+from infra.local.without_copy import Surroundings, missing
 
 type Json = dict[str, Any]
 
@@ -35,86 +41,85 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A source calendar against its archive."""
+    """A source calendar against its archive calendar, the latter as a whole."""
 
-    #: Source events of the run's windows.
-    source: int
-    #: Source keys without a copy; of exact duplicates the first, and none where one of them has a copy.
-    uncovered: frozenset[str]
-    #: Those of them that no rule explains either: not a modification, billable, without an overlap.
-    unexplained: frozenset[str]
-    #: What has more than one copy: archive keys, or sources that have copies under several keys.
-    doubled: frozenset[str]
-    #: The source events of the windows, as the simulator gives them.
-    events: tuple[Json, ...]
+    #: The source events of the runs' windows, as the simulator gives them.
+    events: tuple[Json, ...] = ()
+    #: What has more than one copy, whoever wrote it (domain.md 2.19).
+    doubled: tuple[NamedEvent, ...] = ()
+    #: Events of the archive calendar that nobody's run wrote.
+    unknown: int = 0
+    #: Source events of what is archived, by their keys; those without a copy apart.
+    covered: tuple[Json, ...] = ()
+    uncovered: tuple[Json, ...] = ()
+    #: All of the source calendar and of the archive calendar.
+    source: tuple[Json, ...] = ()
+    archive: tuple[Json, ...] = field(default=(), repr=False)
 
 
-async def compare(
-    stack: Stack, configuration: Json, windows: Collection[Window], archived: Window
-) -> Comparison:
-    """Read both calendars of a configuration back and compare them.
+@dataclass(frozen=True, slots=True)
+class Calendars:
+    """The events of a source calendar in the raw form, and those of its archive calendar in both forms."""
 
-    ``windows`` are those of the runs just done, ``archived`` is what should be in the archive by now.
-    """
+    source: list[Json]
+    archive: list[Json]
+    copies: list[Copy]
+
+
+async def read_calendars(stack: Stack, configuration: Json, archived: Window) -> Calendars:
+    """Read both calendars of a configuration; ``archived`` is what should be in the archive by now."""
     source = await _calendar(stack, configuration["source"])
-    if configuration["archive"].startswith("local://"):
-        found = await read_copies(stack, configuration, archived.start, archived.end)
-        expected = [event for event in source if archived.owns(event)]
-        copies = attributed(
-            found, expected, lambda event: archive_key_of(configuration["id"], source_key(event))
-        )
-    else:
-        copies = await _calendar(stack, configuration["archive"])
-    return compare_events(configuration, source, copies, windows, archived)
+    if not configuration["archive"].startswith("local://"):
+        archive = await _calendar(stack, configuration["archive"])
+        return Calendars(source, archive, [copy_of(event) for event in archive])
+    found = await read_copies(stack, configuration, archived.start, archived.end)
+    expected = [event for event in source if archived.owns(event)]
+    copies = attributed(found, expected)
+    archive = [
+        {"subject": copy.subject, "start": {"dateTime": copy.start}, "end": {"dateTime": copy.end}}
+        for copy in copies
+    ]
+    return Calendars(source, archive, copies)
 
 
-def compare_events(
-    configuration: Json,
-    source: Iterable[Json],
-    copies: Iterable[Json],
-    windows: Collection[Window],
-    archived: Window,
+def compare(
+    configuration: Json, calendars: Calendars, windows: Collection[Window], archived: Window
 ) -> Comparison:
-    """The comparison itself, of events in the simulator's raw form."""
-    configuration_id = configuration["id"]
-    by_key = {source_key(event): event for event in source}
-    copies = [copy for copy in copies if property_of(copy, "ArchiveKey")]
-    archive_keys = Counter(property_of(copy, "ArchiveKey") for copy in copies)
-    covered = {key for key in by_key if archive_key_of(configuration_id, key) in archive_keys}
-    settled = {_content(by_key[key]) for key in covered}
-    expected = {key for key, event in by_key.items() if archived.owns(event)}
-    open_contents: dict[str, str] = {}
-    for key in sorted(expected - covered):
-        open_contents.setdefault(_content(by_key[key]), key)
-    uncovered = {key for content, key in open_contents.items() if content not in settled}
-    unexplained = {
-        key for key in uncovered if not may_lack_a_copy(by_key[key], by_key.values(), configuration)
-    }
-    own = tuple(event for event in by_key.values() if any(window.owns(event) for window in windows))
+    """Hold the calendars of a configuration against each other.
+
+    ``windows`` are those of the runs just done. A copy is of the source event whose id it names, or whose
+    ``ArchiveKey`` it carries; while it waits to be pointed to the event's new id, of the one with its
+    ``iCalUId`` and original date.
+    """
+    held = _Held(calendars.copies, configuration["id"], archived.zone)
+    expected = [event for event in calendars.source if archived.owns(event)]
+    covered = [held.covers(event) for event in expected]
     return Comparison(
-        len(own), frozenset(uncovered), frozenset(unexplained), _doubled(copies, configuration_id), own
+        events=tuple(event for event in calendars.source if any(window.owns(event) for window in windows)),
+        doubled=doubled(calendars.copies, archived.zone),
+        unknown=sum(not copy.is_ours for copy in calendars.copies),
+        covered=tuple(event for event, has in zip(expected, covered, strict=True) if has),
+        uncovered=tuple(event for event, has in zip(expected, covered, strict=True) if not has),
+        source=tuple(calendars.source),
+        archive=tuple(calendars.archive),
     )
 
 
-def source_key(event: Json) -> str:
-    """Key of a source event, from immutable ids (domain.md 2.3)."""
-    if event.get("seriesMasterId"):
-        original = datetime.fromisoformat(str(event["originalStart"])).astimezone(UTC)
-        return f"o:{event['seriesMasterId']}:{original:%Y-%m-%dT%H:%M:%SZ}"
-    return f"s:{event['id']}"
-
-
-def archive_key_of(configuration_id: str, key: str) -> str:
-    """What a copy of that source carries as ``ArchiveKey`` (domain.md 2.6)."""
-    return hashlib.sha256(f"{configuration_id}|{key}".encode()).hexdigest()
-
-
-def property_of(event: Json, name: str) -> str | None:
-    """Value of an extended property by the last word of its id."""
-    for entry in event.get("singleValueExtendedProperties") or []:
-        if str(entry["id"]).endswith(f" Name {name}"):
-            return str(entry["value"])
-    return None
+def missing_events(
+    comparison: Comparison, reasons: Mapping[str, Reason], configuration: Json, zone: ZoneInfo
+) -> tuple[NamedEvent, ...]:
+    """The source events without a copy for which no reason is told that fits them, by start."""
+    known: dict[str, Json] = {}
+    for event in comparison.source:
+        known |= dict.fromkeys(source_key_forms(event, zone), event)
+    around = Surroundings(known, comparison.source, comparison.archive, reasons)
+    uncovered = {_told_key(event, reasons, zone): event for event in comparison.uncovered}
+    lost = missing(uncovered, comparison.covered, around, configuration)
+    named = [
+        NamedEvent(str(event["subject"]), event["start"]["dateTime"][:19], event["end"]["dateTime"][:19], 0)
+        for event in lost
+    ]
+    return tuple(sorted(named, key=lambda event: (event.start, event.subject)))
 
 
 def starts_at(event: Json, zone: ZoneInfo) -> datetime:
@@ -130,33 +135,36 @@ def utc(moment: Json) -> datetime:
     return datetime.fromisoformat(moment["dateTime"][:26]).replace(tzinfo=UTC)
 
 
-def _doubled(copies: Iterable[Json], configuration_id: str) -> frozenset[str]:
-    keys = Counter(str(property_of(copy, "ArchiveKey")) for copy in copies)
-    doubled = {key for key, number in keys.items() if number > 1}
-    keys_of_source: defaultdict[str, set[str]] = defaultdict(set)
-    for copy in copies:
-        if told := _told_source(copy, configuration_id):
-            keys_of_source[told].add(str(property_of(copy, "ArchiveKey")))
-    several = {told for told, own in keys_of_source.items() if len(own) > 1}
-    return frozenset(doubled | several)
+class _Held:
+    """What an archive calendar holds, by everything that tells whose copy it is."""
+
+    def __init__(self, copies: Iterable[Copy], configuration_id: str, zone: ZoneInfo) -> None:
+        self._zone = zone
+        self._configuration = configuration_id
+        self._keys: set[str] = set()
+        self._sources: set[str] = set()
+        self._meetings: set[tuple[str, date | None]] = set()
+        for copy in copies:
+            self._keys.add(copy.archive_key)
+            self._sources.add(copy.source)
+            if copy.configuration == configuration_id and copy.ical_uid:
+                self._meetings.add((copy.ical_uid, copy.original_date(zone)))
+
+    def covers(self, event: Json) -> bool:
+        if event["id"] in self._sources:
+            return True
+        forms = source_key_forms(event, self._zone)
+        if any(archive_key_of(self._configuration, form) in self._keys for form in forms):
+            return True
+        original = event.get("originalStart")
+        begins = datetime.fromisoformat(str(original)) if original else utc(event["start"])
+        return (event.get("iCalUId"), begins.astimezone(self._zone).date()) in self._meetings
 
 
-def _told_source(copy: Json, configuration_id: str) -> str | None:
-    told = property_of(copy, "ArchiveSource")
-    if told is None:
-        return None
-    try:
-        source = json.loads(told)
-        if source["configuration"] != configuration_id:
-            return None
-        return f"{source['source']}|{source['originalStart']}"
-    except (ValueError, KeyError, TypeError):
-        return told
-
-
-def _content(event: Json) -> str:
-    # What makes an exact duplicate (domain.md 2.9).
-    return json.dumps([event["subject"], event["start"], event["end"], event["isAllDay"], event["body"]])
+def _told_key(event: Json, reasons: Mapping[str, Reason], zone: ZoneInfo) -> str:
+    """The key by which our API calls the event, else the newest form."""
+    forms = source_key_forms(event, zone)
+    return next((form for form in forms if form in reasons), forms[0])
 
 
 async def _calendar(stack: Stack, reference: str) -> list[Json]:

@@ -4,10 +4,13 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from infra.local.archive_copies import NamedEvent
 from infra.local.outcome import ArchiveOutcome
 
 #: Shown in the table even when they are zero everywhere.
 _ALWAYS = ("source", "archived", "unchanged", "updated", "merged", "failed", "missing", "doubled")
+#: Named in the text; the JSON names all.
+_NAMED = 20
 _COST = {"graph_requests": "requests", "round_trips": "round trips", "seconds": "seconds"}
 
 
@@ -20,12 +23,14 @@ def as_json(
     looked at and, if files were given, ``calendars``.
 
     The counts of a mailbox are those of its configurations added up: each archives the same calendar.
+    *doubled* is counted once for each archive calendar, whichever configurations share it.
     """
-    mailboxes: dict[str, dict[str, int | float]] = {}
+    of_mailbox: dict[str, list[ArchiveOutcome]] = {}
     for outcome in outcomes:
-        sums = mailboxes.setdefault(outcome.address, dict.fromkeys(outcome.counts, 0))
-        for name, value in outcome.counts.items():
-            sums[name] = round(sums[name] + value, 3)
+        of_mailbox.setdefault(outcome.address, []).append(outcome)
+    mailboxes = {
+        address: {name: _sum(own, name) for name in own[0].counts} for address, own in of_mailbox.items()
+    }
     report: dict[str, Any] = {
         "mailboxes": mailboxes,
         "configurations": [
@@ -35,6 +40,8 @@ def as_json(
                 **outcome.about,
                 **outcome.counts,
                 **outcome.beside,
+                "missing_events": [event.as_json() for event in outcome.missing],
+                "doubled_events": [event.as_json() for event in outcome.doubled],
             }
             for outcome in outcomes
         ],
@@ -49,7 +56,8 @@ def as_json(
 def as_table(outcomes: Sequence[ArchiveOutcome]) -> str:
     """A row for each configuration; columns that are zero everywhere and say nothing are left out.
 
-    A second table has what was done beside the archiving of single events.
+    A second table has what was done beside the archiving of single events. Below them stands what is missing
+    or doubled, by name.
     """
     names = list(outcomes[0].counts) if outcomes else []
     shown = [
@@ -63,13 +71,39 @@ def as_table(outcomes: Sequence[ArchiveOutcome]) -> str:
         for outcome in outcomes
     ]
     if len(rows) > 1:
-        sums = [round(sum(outcome.counts[name] for outcome in outcomes), 3) for name in shown]
+        sums = [_sum(outcomes, name) for name in shown]
         # Mailboxes are archived side by side: their seconds do not add up to anything.
         totals = [
             "" if name == "seconds" else _number(total) for name, total in zip(shown, sums, strict=True)
         ]
         rows.append(["all", "", *totals])
-    return "\n\n".join([table(header, rows, left=2), *_beside(outcomes)])
+    return "\n\n".join([table(header, rows, left=2), *_beside(outcomes), *_wrong(outcomes)])
+
+
+def _sum(outcomes: Sequence[ArchiveOutcome], name: str) -> int | float:
+    if name == "doubled":
+        by_archive = {outcome.about["archive"].casefold(): outcome.counts[name] for outcome in outcomes}
+        return sum(by_archive.values())
+    return round(sum(outcome.counts[name] for outcome in outcomes), 3)
+
+
+def _wrong(outcomes: Sequence[ArchiveOutcome]) -> list[str]:
+    """What is missing and what is doubled, by name."""
+    told = []
+    for outcome in outcomes:
+        for name, events in (("missing", outcome.missing), ("doubled", outcome.doubled)):
+            if not events:
+                continue
+            lines = [f"{len(events)} {name} in {outcome.address}, {outcome.name}:"]
+            lines += [_named(event) for event in events[:_NAMED]]
+            more = len(events) - _NAMED
+            told.append("\n".join(lines + ([f"  and {more} more"] if more > 0 else [])))
+    return told
+
+
+def _named(event: NamedEvent) -> str:
+    copies = f"  ({event.copies} copies)" if event.copies else ""
+    return f"  {event.start[:16].replace('T', ' ')} UTC  {event.subject or '(no subject)'}{copies}"
 
 
 def _beside(outcomes: Sequence[ArchiveOutcome]) -> list[str]:

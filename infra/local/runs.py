@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from infra.local.api import Api
 from infra.local.errors import LocalError
 
-_FINISHED = {"completed", "completed_with_errors", "cancelled"}
+_FINISHED = {"completed", "completed_with_errors", "failed", "cancelled"}
 _POLL_SECONDS = 0.25
 #: Something is said this often even if nothing moves.
 _TELL_SECONDS = 10.0
@@ -47,12 +47,16 @@ class _Open(Protocol):
 async def archive(api: Api, wanted: Sequence[Wanted], progress: Callable[[str], None]) -> list[Followed]:
     """Start everything at once and wait until all is finished; tells how much is.
 
+    An inactive configuration archives nothing: it is followed without a run.
+
     Raises :class:`LocalError` when the API refuses one or nothing finishes for ten minutes.
     """
     followed: dict[str, Followed] = {}
     under_way: list[_Open] = []
     for wish in wanted:
         entry = followed.setdefault(wish.configuration["id"], Followed(wish.configuration))
+        if not wish.configuration["active"]:
+            continue
         start = _start_run if wish.backfill_from is None else _start_backfill
         under_way.append(await start(api, wish, entry))
     clock = asyncio.get_running_loop().time

@@ -42,21 +42,22 @@ async def load_mailboxes(stack: Stack, mailboxes: Iterable[DemoMailbox]) -> set[
         if mailbox.address.casefold() not in there:
             await stack.simulator("POST", "mailboxes", [mailbox.as_load()])
             loaded.add(mailbox.address)
-    if loaded:
-        await stack.save_mailboxes()
     return loaded
 
 
 async def register(
     stack: Stack, api: Api, people: list[Person], progress: Callable[[str], None]
-) -> dict[tuple[str, str], dict[str, Any]]:
+) -> dict[tuple[str, str], list[dict[str, Any]]]:
     """Make users and archive configurations where there are none; all of them by address and archive name.
 
+    The first of each is the one that archives, the oldest; others share its two calendars (domain.md 2.19).
     Raises :class:`LocalError` when the database of ``DATABASE_URL`` has one that this system did not make: it
     belongs to another system, and its archive would be held against the wrong calendars.
     """
     users = {user["address"].casefold(): user["id"] async for user in api.items("users")}
-    configured = {_calendars(entry): entry async for entry in api.items("archive-configurations")}
+    configured: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for entry in await _configurations(api):
+        configured.setdefault(_calendars(entry), []).append(entry)
     if stack.postgres.external:
         _claim(stack, people, {source for source, _ in configured})
     missing = [person for person in people if any(pair not in configured for pair in _wanted(person))]
@@ -71,16 +72,34 @@ async def register(
             for pair, archive in _wanted(person).items():
                 if pair not in configured:
                     wish = _configuration(person, archive, user_id)
-                    configured[pair] = (await api.request("POST", "archive-configurations", wish)).json()
+                    configured[pair] = [(await api.request("POST", "archive-configurations", wish)).json()]
 
     async with asyncio.TaskGroup() as group:
         for person in missing:
             group.create_task(one(person))
+    everything = [entry for entries in configured.values() for entry in entries]
     return {
-        (person.address, archive.name): configured[pair]
+        (person.address, archive.name): _sharing(configured[pair], everything)
         for person in people
         for pair, archive in _wanted(person).items()
     }
+
+
+async def _configurations(api: Api) -> list[dict[str, Any]]:
+    """All there are, those that archive first, the oldest before the others."""
+    found = [entry async for entry in api.items("archive-configurations")]
+    return sorted(found, key=lambda entry: (not entry["active"], entry["created_at"], entry["id"]))
+
+
+def _sharing(own: list[dict[str, Any]], everything: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those of one pair of calendars, and those that name the same calendars otherwise."""
+    pairs = {(entry["source_calendar_id"], entry["archive_calendar_id"]) for entry in own}
+    others = [
+        entry
+        for entry in everything
+        if entry not in own and (entry["source_calendar_id"], entry["archive_calendar_id"]) in pairs
+    ]
+    return [*own, *others]
 
 
 def calendar_reference(address: str) -> str:

@@ -247,10 +247,6 @@ class Stack:
             )
         return response.json() if response.content else None
 
-    async def save_mailboxes(self) -> None:
-        """Write the simulator's mailboxes to the state folder now."""
-        await self.simulator("POST", "save")
-
     async def token(
         self,
         address: str = identities.ADMIN_ADDRESS,

@@ -136,7 +136,7 @@ class ArchivingParts(Foundations):
         """The weekly verification."""
         from shared.services.verifying.scheduling import VerificationSchedule
 
-        return VerificationSchedule(self.archiving_ports, self.verifications)
+        return VerificationSchedule(self.archiving_ports)
 
     @cached_property
     def copy_restoring(self) -> "CopyRestoring":

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from shared.composition.people import PeopleParts
 
 if TYPE_CHECKING:
+    from shared.services.audit_anchors import AuditAnchors
     from shared.services.audit_sealing import AuditSealer
     from shared.services.audit_trail import AuditTrail
     from shared.services.audit_verification import AuditVerifier
@@ -26,18 +27,25 @@ class OperationParts(PeopleParts):
         return AuditTrail(self.database, self.person_keys)
 
     @cached_property
+    def audit_anchors(self) -> "AuditAnchors":
+        """The ends of the audit's chains, kept in storage."""
+        from shared.services.audit_anchors import AuditAnchors
+
+        return AuditAnchors(self.storage)
+
+    @cached_property
     def audit_verifier(self) -> "AuditVerifier":
         """Checking the audit's chain."""
         from shared.services.audit_verification import AuditVerifier
 
-        return AuditVerifier(self.database, self.clock)
+        return AuditVerifier(self.database, self.clock, self.audit_anchors)
 
     @cached_property
     def audit_sealer(self) -> "AuditSealer":
         """Sealing the audit."""
         from shared.services.audit_sealing import AuditSealer
 
-        return AuditSealer(self.database, self.clock)
+        return AuditSealer(self.database, self.clock, self.audit_anchors)
 
     @cached_property
     def idempotency(self) -> "IdempotencyService":

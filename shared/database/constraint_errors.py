@@ -16,6 +16,7 @@ _TAKEN = {
     "uq_users_tenant_id_address": "A user with this address",
     "uq_archive_configurations_owner_id_name": "An archive configuration with this name",
     "uq_archive_configurations_default": "A default archive configuration of this user",
+    "uq_archive_configurations_pair": "An archive configuration with this source and archive",
     "uq_jobs_configuration_id_kind": "A job of this kind of this archive configuration",
     "uq_verifications_open": "An open verification of this archive configuration",
     "uq_backfills_configuration_id": "A backfill of this archive configuration",

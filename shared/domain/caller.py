@@ -57,6 +57,11 @@ class Caller:
         """True if the caller may read what belongs to others of the tenant."""
         return Role.ADMIN in self.roles or Role.AUDITOR in self.roles
 
+    @property
+    def person(self) -> UUID | None:
+        """The object id of the signed-in person; None for an application, which is nobody's eyes."""
+        return None if self.app_only else self.object_id
+
     def is_person(self, object_id: UUID) -> bool:
         """True if the caller is this person, signed in; an application owns nothing (design.md, Who may)."""
         return not self.app_only and self.object_id == object_id

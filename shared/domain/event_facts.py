@@ -70,7 +70,8 @@ def event_facts(event: SourceEvent, zone: ZoneInfo, travel_words: tuple[str, ...
         # A day or a meeting that did not take place cannot say how long another one took.
         modifies=modification_kind(event.subject) if takes_place and not event.is_all_day else None,
         categories=classify(event.categories),
-        travel=is_travel(event.subject, event.categories, travel_words),
+        # The text of a masked event is ours, so no word of a setting may match it.
+        travel=not event.masked and is_travel(event.subject, event.categories, travel_words),
     )
 
 

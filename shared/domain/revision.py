@@ -68,6 +68,8 @@ def duplicate_hash(event: SourceEvent) -> bytes:
         sorted(category.casefold() for category in event.categories),
         event.body_type,
         _plain_line_endings(event.body),
+        # Masked events look alike without being so.
+        event.id if event.masked else None,
     )
     return hashlib.blake2b(orjson.dumps(facts), digest_size=16).digest()
 

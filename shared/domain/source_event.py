@@ -34,7 +34,8 @@ class SourceEvent:
     An all-day event's ``start`` and ``end`` are the midnights of its dates *as given*, tagged UTC
     (graph.md calendarView: never shifted). ``start_zone`` and ``end_zone`` are Graph's
     ``originalStartTimeZone`` and ``originalEndTimeZone`` as given (Windows, IANA or custom name).
-    ``original_start`` is the occurrence's slot in its series, UTC; None for a single event.
+    ``original_start`` is the occurrence's slot in its series, UTC; None for a single event. Of a ``masked``
+    one only the times are true (``disclosure.masked_event``).
     """
 
     id: str
@@ -61,6 +62,7 @@ class SourceEvent:
     has_attachments: bool = False
     organizer: Person | None = None
     attendees: tuple[Person, ...] = ()
+    masked: bool = False
 
 
 def source_key(event: SourceEvent) -> str:

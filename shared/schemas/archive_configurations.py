@@ -129,6 +129,10 @@ class ArchiveConfigurationResource(Resource):
         description="Since when the archive calendar is known not to exist any more; while it is set, POST "
         "archive-configurations/{id}/rebuild makes it and every copy anew from our record."
     )
+    archive_in_use: bool = Field(
+        description="True while an older configuration archives the same source into the same calendar: this "
+        "one is paused and can neither run nor be activated until that one is deleted."
+    )
     time_zone: str
     purpose: str
     overlap_policy: str
@@ -158,6 +162,7 @@ class ArchiveConfigurationResource(Resource):
             archive=configuration.archive_reference,
             archive_calendar_id=configuration.archive_calendar_id,
             archive_gone_since=configuration.archive_gone_since,
+            archive_in_use=configuration.archive_in_use,
             time_zone=configuration.time_zone,
             purpose=configuration.purpose,
             overlap_policy=configuration.overlap_policy,

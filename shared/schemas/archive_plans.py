@@ -16,10 +16,13 @@ class ArchivePlanQuery(WindowWish):
 
 
 class PlannedEvent(Resource):
-    """What would become of an event; ``archived_start`` and ``archived_end`` where modifications move it."""
+    """What would become of an event; ``archived_start`` and ``archived_end`` where modifications move it.
 
-    key: str
-    action: str
+    Another person's private event shows its times and "Private" alone, whatever would become of it (6.3).
+    """
+
+    key: str | None
+    action: str | None
     subject: str
     start: datetime
     end: datetime
@@ -42,12 +45,14 @@ class ArchivePlan(Resource):
     """What a run of the window would do now. Nothing was written.
 
     ``counts`` are events of the window by action; ``events`` those with anything to do, by start, of which
-    ``more`` were left out. ``unseen`` were archived from the window and moved or vanished since.
+    ``more`` were left out. ``private`` counts another person's private events: they are in no other number.
+    ``unseen`` were archived from the window and moved or vanished since.
     """
 
     window_start: datetime
     window_end: datetime
     counts: dict[str, int]
+    private: int
     modifications_applied: int
     orphan_modifications: int
     category_issues: int

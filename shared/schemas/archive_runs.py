@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from shared.domain.disclosure import report_for_others, report_for_owner
 from shared.schemas.base import Resource
 from shared.schemas.paging import PageQuery, Place
 from shared.schemas.window import WindowWish
@@ -44,7 +45,10 @@ class RunProblem(Resource):
 
 
 class ArchiveRunSummary(Resource):
-    """A run in a list; ``report`` holds the counts of domain.md 2.13 once it is finished."""
+    """A run in a list; ``report`` holds the counts of domain.md 2.13 once it is finished.
+
+    Of another person's run private events are one number of the report, ``private``, and in no other (6.3).
+    """
 
     id: UUID
     configuration_id: UUID
@@ -73,9 +77,9 @@ class ArchiveRunSummary(Resource):
     finished_at: datetime | None
 
     @classmethod
-    def summary_of(cls, run: "ArchiveRun") -> "ArchiveRunSummary":
-        """The run without what it takes further queries to know."""
-        return ArchiveRunSummary(**_columns(run))
+    def summary_of(cls, run: "ArchiveRun", *, own: bool) -> "ArchiveRunSummary":
+        """The run without what it takes further queries to know; ``own``: the reader is the person read."""
+        return ArchiveRunSummary(**_columns(run, own=own))
 
 
 class ArchiveRunResource(ArchiveRunSummary):
@@ -90,13 +94,14 @@ class ArchiveRunResource(ArchiveRunSummary):
         cls,
         run: "ArchiveRun",
         *,
+        own: bool,
         writes_planned: int = 0,
         writes_done: int = 0,
         problems: Iterable[Mapping[str, Any]] = (),
     ) -> Self:
         """The resource of a row; ``problems`` are rows of its operations."""
         return cls(
-            **_columns(run),
+            **_columns(run, own=own),
             writes_planned=writes_planned,
             writes_done=writes_done,
             problems=[
@@ -132,6 +137,8 @@ class ArchiveOperationResource(Resource):
     finished_at: datetime | None
 
 
-def _columns(run: "ArchiveRun") -> dict[str, Any]:
+def _columns(run: "ArchiveRun", *, own: bool) -> dict[str, Any]:
     columns = {name: getattr(run, name) for name in _RUN_COLUMNS}
+    if run.report is not None:
+        columns["report"] = (report_for_owner if own else report_for_others)(run.report)
     return columns | {"user_id": run.owner_id, "reason_code": (run.plan or {}).get("code")}

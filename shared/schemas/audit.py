@@ -85,11 +85,15 @@ class AuditVerificationQuery(Input):
 
 
 class AuditBreak(Resource):
-    """The first position that does not hold. ``known_end`` is the one the caller asked about."""
+    """The first position that does not hold.
+
+    ``known_end``: the chain does not hold the end that the caller asked about. ``kept_end``: it does not hold
+    the end that is kept in storage, so its newest positions were cut off or rewritten.
+    """
 
     position: int
     audit_id: UUID | None
-    fault: Literal["missing_position", "broken_link", "missing_row", "changed_row", "known_end"]
+    fault: Literal["missing_position", "broken_link", "missing_row", "changed_row", "known_end", "kept_end"]
 
 
 class AuditVerification(Resource):

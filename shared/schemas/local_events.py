@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from shared.schemas.base import Changes, Input, Instant, Line, Resource, absent
+from shared.schemas.base import Changes, Input, Instant, Line, Resource, absent, plain
 from shared.schemas.paging import PageQuery
 
 #: Longest body, in characters.
@@ -16,12 +16,18 @@ BODY_LENGTH = 200_000
 #: Exchange keeps no more of a subject or a category (domain.md 2.6).
 SUBJECT_LENGTH = 255
 _LINE_BREAKS = "\n\r\t"
+#: They make a text show in another order than it is stored (Unicode TR36, "Bidirectional Text Spoofing").
+_BIDI_CONTROLS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
 def _printable(value: str) -> str:
-    """Refuses control characters other than line breaks and tabs: PostgreSQL stores no NUL."""
+    """Refuses bidi controls, and control characters other than line breaks and tabs.
+
+    Other formatting characters are common in texts that are pasted from a mail.
+    """
     for character in value:
-        if unicodedata.category(character) in ("Cc", "Cs") and character not in _LINE_BREAKS:
+        is_control = unicodedata.category(character) in ("Cc", "Cs") and character not in _LINE_BREAKS
+        if is_control or character in _BIDI_CONTROLS:
             raise PydanticCustomError(
                 "control_character",
                 "must not contain the control character U+{code}",
@@ -35,7 +41,7 @@ type EventBody = Annotated[str, StringConstraints(max_length=BODY_LENGTH), After
 type EventBodyType = Literal["text", "html"]
 type EventZone = Annotated[Line, Field(max_length=64, description="IANA or Windows zone name.")]
 type EventLocation = Annotated[
-    str, StringConstraints(max_length=500, strip_whitespace=True), AfterValidator(_printable)
+    str, StringConstraints(max_length=500, strip_whitespace=True), AfterValidator(plain)
 ]
 type EventCategory = Annotated[Line, Field(max_length=SUBJECT_LENGTH)]
 type EventCategories = Annotated[list[EventCategory], Field(max_length=25)]

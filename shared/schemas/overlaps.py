@@ -4,11 +4,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from shared.domain.overlap_status import OverlapStatus
-from shared.schemas.base import Input, Resource
+from shared.schemas.base import Input, Resource, plain
 from shared.schemas.paging import PageQuery
 
 if TYPE_CHECKING:
@@ -40,11 +40,13 @@ class OverlapResolution(Input):
         json_schema_extra={"examples": [{"action": "keep", "kept": ["s:AAMkAGI2-workshop"]}]}
     )
     action: Literal["keep", "keep_all"]
-    kept: list[Annotated[str, StringConstraints(min_length=3, max_length=1000)]] = Field(
-        default=[],
-        max_length=MAX_MEMBERS,
-        description="With keep: the members that are kept; none of them may overlap another.",
-        examples=[["s:AAMkAGI2-workshop"]],
+    kept: list[Annotated[str, StringConstraints(min_length=3, max_length=1000), AfterValidator(plain)]] = (
+        Field(
+            default=[],
+            max_length=MAX_MEMBERS,
+            description="With keep: the members that are kept; none of them may overlap another.",
+            examples=[["s:AAMkAGI2-workshop"]],
+        )
     )
 
     @model_validator(mode="after")
@@ -58,14 +60,15 @@ class OverlapResolution(Input):
 class OverlapMemberResource(Resource):
     """An event of a group, with its times after modifications; what it is about is null if unknown.
 
-    ``verdict`` is what the policy said (kept, dropped, flagged), ``kept`` what was decided since.
+    ``verdict`` is what the policy said (kept, dropped, flagged), ``kept`` what was decided since. Of another
+    person's private event only times and key are told (6.3).
     """
 
     key: str
     appointment_id: UUID | None
     start: datetime
     end: datetime
-    verdict: str
+    verdict: str | None
     kept: bool | None
     subject: str | None
     location: str | None

@@ -3,12 +3,10 @@
 A test holds what is rendered against its model.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import orjson
-
-from shared.schemas.paging import Page
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +16,14 @@ class Rendered[Model]:
     json: bytes
 
 
-def render_page[Item](items: Iterable[Rendered[Item]], following: str | None) -> Rendered[Page[Item]]:
-    """A page of what is rendered; ``following`` is the cursor of the next one."""
-    listed = b",".join([item.json for item in items])
-    return Rendered(b'{"items":[%b],"next":%b}' % (listed, orjson.dumps(following)))
+@dataclass(frozen=True, slots=True)
+class RenderedPage[Item]:
+    """A page of rendered items; ``following`` is the cursor of the next one, None on the last."""
+
+    items: Sequence[Rendered[Item]]
+    following: str | None
+
+    def json(self, following: str | None) -> bytes:
+        """The page as JSON, with the cursor of the next one as the caller is to see it."""
+        listed = b",".join([item.json for item in self.items])
+        return b'{"items":[%b],"next":%b}' % (listed, orjson.dumps(following))

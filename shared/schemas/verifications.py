@@ -74,12 +74,15 @@ class FindingListQuery(PageQuery):
 
 
 class FindingResource(Resource):
-    """One difference, without contents: neither the source's nor the copy's."""
+    """One difference, without contents: neither the source's nor the copy's.
+
+    One about another person's private event says when it starts, and no more (6.3).
+    """
 
     id: UUID
     verification_id: UUID
-    kind: FindingKindName
-    reason: str = Field(examples=["copy_gone"])
+    kind: FindingKindName | None
+    reason: str | None = Field(examples=["copy_gone"])
     archived_event_id: UUID | None
     source_key: str | None
     copy_id: str | None
@@ -93,10 +96,13 @@ class FindingResource(Resource):
     resolved_by: str | None
 
     @classmethod
-    def of(cls, finding: "VerificationFinding") -> Self:
-        """The resource of a row."""
+    def of(cls, finding: "VerificationFinding", *, shown: bool) -> Self:
+        """The resource of a row; not ``shown`` to whom its event is another person's private one."""
         detail: dict[str, Any] = finding.detail
         columns = {
             name: getattr(finding, name) for name in cls.model_fields if name not in ("fields", "copies")
         }
+        if not shown:
+            columns |= dict.fromkeys(("kind", "reason", "archived_event_id", "source_key", "copy_id"))
+            return cls(**columns, fields=[], copies=[])
         return cls(**columns, fields=detail.get("fields", []), copies=detail.get("copies", []))

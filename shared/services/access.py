@@ -19,6 +19,14 @@ def require_active(active: bool | None) -> None:
         raise Forbidden("this user is deactivated", code="user_deactivated")
 
 
+async def reads_own(session: AsyncSession, caller: Caller, configuration_id: UUID) -> bool:
+    """Whether the caller is the person whose events the configuration reads (domain.md 6.3)."""
+    from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
+
+    origin = await ArchiveConfigurationRepository(session).origin_of(caller.tenant_id, configuration_id)
+    return origin is not None and origin == caller.person
+
+
 class Access:
     """A caller's reach in one transaction; ``own`` is his own row, None for applications and strangers."""
 

@@ -7,10 +7,9 @@ from uuid import UUID
 from shared.clock import Clock
 from shared.database.engine import Database
 from shared.database.models.appointments import Appointment, appointment_version
-from shared.database.models.users import User
 from shared.database.repositories.own_appointments import OwnAppointments
 from shared.domain.caller import Caller
-from shared.domain.disclosure import PRIVATE, is_disclosed
+from shared.domain.disclosure import is_disclosed, uniform_line
 from shared.errors import FieldError, NotFound, ValidationFailed
 from shared.schemas.appointments import (
     AppointmentListQuery,
@@ -60,13 +59,13 @@ class AppointmentService:
                 return Slice((), None)
             rows = await AppointmentRepository(session).list(
                 owner.id,
-                _filter(query, own=caller.is_person(owner.object_id)),
+                _filter(query, caller.person),
                 after=(after.instant, after.id) if after else None,
                 limit=query.limit + 1,
             )
         found = Slice.cut(rows, query.limit, lambda each: Position(each.row.start_at, each.row.id))
         return Slice(
-            [_rendered(each, shown_to(caller, owner, each.row)) for each in found.rows],
+            [_rendered(each, shown_to(caller, each.row)) for each in found.rows],
             found.next,
         )
 
@@ -78,15 +77,13 @@ class AppointmentService:
 
         async with self._database.reading() as session:
             access = await Access.of(session, caller)
-            appointments = AppointmentRepository(session)
-            if access.readable_owner is None:
-                found = await appointments.read_in_tenant(caller.tenant_id, appointment_id)
-            else:
-                found = await appointments.read(access.readable_owner, appointment_id)
+            found = await AppointmentRepository(session).find(
+                caller.tenant_id, appointment_id, owner_id=access.readable_owner, viewer=caller.person
+            )
             if found is None:
                 raise NotFound("there is no such appointment")
-            owner = await access.readable_user(found.row.owner_id)
-        return _resource(found, shown_to(caller, owner, found.row)), found.row.version
+        row, shown = found.row, shown_to(caller, found.row)
+        return _resource(found, shown), row.version if shown else appointment_version(row.created_at)
 
     async def _list_own(
         self, caller: Caller, query: AppointmentListQuery
@@ -121,12 +118,12 @@ def _asks_for_own(caller: Caller, query: AppointmentListQuery) -> bool:
     return _sees_own_only(caller) and unfiltered and query.order == "start"
 
 
-def shown_to(caller: Caller, owner: User, row: Appointment) -> bool:
-    """Whether the caller sees more than the times: all but private ones, and his own (domain.md 6.3)."""
-    return is_disclosed(row.sensitivity, own=caller.is_person(owner.object_id))
+def shown_to(caller: Caller, row: Appointment) -> bool:
+    """Whether the caller sees more than the times (domain.md 6.3)."""
+    return is_disclosed(row.sensitivity, origin=row.origin_mailbox_id, viewer=caller.person)
 
 
-def _filter(query: AppointmentListQuery, *, own: bool) -> "AppointmentFilter":
+def _filter(query: AppointmentListQuery, viewer: UUID | None) -> "AppointmentFilter":
     from shared.database.repositories.appointments import AppointmentFilter
 
     return AppointmentFilter(
@@ -140,36 +137,48 @@ def _filter(query: AppointmentListQuery, *, own: bool) -> "AppointmentFilter":
         why_not=query.why_not,
         source_deleted=query.source_deleted,
         unresolved=query.unresolved,
-        private_content=own,
+        viewer=viewer,
         latest_first=query.order == "-start",
     )
 
 
 def _summary(judged: "JudgedAppointment", shown: bool) -> dict[str, Any]:
     row = judged.row
+    identity = {"id": row.id, "user_id": row.owner_id, "configuration_id": row.configuration_id}
+    if not shown:
+        return {
+            **identity,
+            **uniform_line(row.start_at, row.end_at, is_all_day=row.is_all_day),
+            "is_cancelled": False,
+            "is_declined": False,
+            "attachment_count": 0,
+            "source_deleted_at": None,
+            "source_deleted": False,
+            "unresolved": None,
+            "counts": None,
+            "why_not": None,
+        }
     return {
-        "id": row.id,
-        "user_id": row.owner_id,
-        "configuration_id": row.configuration_id,
-        "subject": row.subject if shown else PRIVATE,
+        **identity,
+        "subject": row.subject,
         "start": row.start_at,
         "end": row.end_at,
         "start_zone": row.start_zone,
         "end_zone": row.end_zone,
         "is_all_day": row.is_all_day,
-        "location": row.location if shown else "",
-        "categories": list(row.categories) if shown else [],
-        "show_as": row.show_as if shown else "busy",
-        "importance": row.importance if shown else "normal",
+        "location": row.location,
+        "categories": list(row.categories),
+        "show_as": row.show_as,
+        "importance": row.importance,
         "sensitivity": row.sensitivity,
         "is_cancelled": row.is_cancelled,
         "is_declined": row.is_declined,
-        "attachment_count": row.attachment_count if shown else 0,
+        "attachment_count": row.attachment_count,
         "source_deleted_at": row.source_deleted_at,
         "source_deleted": row.source_deleted_at is not None,
-        "unresolved": row.unresolved if shown else None,
-        "counts": judged.why_not is None if shown else None,
-        "why_not": judged.why_not if shown else None,
+        "unresolved": row.unresolved,
+        "counts": judged.why_not is None,
+        "why_not": judged.why_not,
     }
 
 
@@ -179,14 +188,27 @@ def _rendered(judged: "JudgedAppointment", shown: bool) -> Rendered[AppointmentS
 
 def _resource(judged: "JudgedAppointment", shown: bool) -> AppointmentResource:
     row = judged.row
+    if not shown:
+        return AppointmentResource(
+            **_summary(judged, shown),
+            body="",
+            body_type="text",
+            organizer=None,
+            attendees=[],
+            ical_uid="",
+            revision="",
+            created_at=row.created_at,
+            # When it changed last would tell that something of it did.
+            updated_at=row.created_at,
+        )
     return AppointmentResource(
         **_summary(judged, shown),
-        body=row.body if shown else "",
+        body=row.body,
         body_type=row.body_type,
-        organizer=PersonResource(**row.organizer) if shown and row.organizer else None,
-        attendees=[PersonResource(**person) for person in row.attendees] if shown else [],
-        ical_uid=row.ical_uid if shown else "",
-        revision=row.revision if shown else "",
+        organizer=PersonResource(**row.organizer) if row.organizer else None,
+        attendees=[PersonResource(**person) for person in row.attendees],
+        ical_uid=row.ical_uid,
+        revision=row.revision,
         created_at=row.created_at,
         updated_at=row.updated_at,
     )

@@ -7,10 +7,11 @@ from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 from shared.clock import Clock
+from shared.database.constraint_errors import AlreadyExists
 from shared.database.engine import Database
 from shared.database.models.configurations import ArchiveConfiguration, Job
 from shared.database.models.users import User
-from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
+from shared.database.repositories.archive_configurations import PAIR_TAKEN, ArchiveConfigurationRepository
 from shared.database.repositories.jobs import JobRepository
 from shared.domain import schedule as schedules
 from shared.domain.calendar_reference import CalendarReference
@@ -19,10 +20,11 @@ from shared.domain.plan_policies import default_overlap_policy
 from shared.domain.purpose import Purpose
 from shared.domain.schedule import Schedule
 from shared.domain.zones import find_zone
-from shared.errors import Conflict, FieldError, NotFound, ValidationFailed
+from shared.errors import ArchiveInUse, Conflict, FieldError, NotFound, ValidationFailed
 from shared.schemas.archive_configurations import ArchiveConfigurationCreate
 from shared.schemas.paging import Position, Slice
 from shared.services.access import Access
+from shared.services.archive_pairs import refuse_pair
 from shared.services.audit import AuditWriter
 from shared.services.backfill_ranges import fit_backfill
 from shared.services.calendar_resolution import (
@@ -34,9 +36,6 @@ from shared.services.calendar_resolution import (
 )
 from shared.services.local_calendars import hold_local_calendars
 from shared.services.system_settings import SystemSettings, TenantSettings
-
-#: More configurations than anyone has; the database has the last word on names anyway.
-_MOST_NAMES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +73,9 @@ class ArchiveConfigurationService:
     async def create(self, caller: Caller, wanted: ArchiveConfigurationCreate) -> ScheduledConfiguration:
         """Add a configuration and its job, for the caller himself or, by an Admin, for anyone of the tenant.
 
-        Raises NotFound (no such user, or another's mailbox), ValidationFailed naming each wrong field, and
-        Conflict (name taken, default taken, calendar in another role, user deactivated).
+        Raises NotFound (no such user, or another's mailbox), ValidationFailed naming each wrong field,
+        ArchiveInUse where another one has the same source and archive, and Conflict (name taken, default
+        taken, calendar in another role, user deactivated).
         """
         async with self._database.session() as session:
             access = await Access.of(session, caller)
@@ -135,11 +135,8 @@ class ArchiveConfigurationService:
     async def _check_name(self, caller: Caller, owner: User, name: str) -> None:
         async with self._database.session() as session:
             configurations = ArchiveConfigurationRepository(session)
-            present = await configurations.list(caller.tenant_id, None, _MOST_NAMES, owner_id=owner.id)
-            if any(each.name == name for each in present):
-                raise Conflict(
-                    "an archive configuration with this name exists already", code="already_exists"
-                )
+            if await configurations.has_name(caller.tenant_id, owner.id, name):
+                raise _name_taken()
 
     async def _store(
         self,
@@ -196,9 +193,13 @@ class ArchiveConfigurationService:
         )
         async with self._database.session() as session:
             configurations = ArchiveConfigurationRepository(session)
+            access = await Access.of(session, caller)
             await self._check_roles(configurations, configuration)
+            if await configurations.has_name(caller.tenant_id, owner.id, wanted.name):
+                raise _name_taken()
+            await refuse_pair(session, access, configuration)
             await hold_local_calendars(session, configuration)
-            await configurations.add(configuration)
+            await _add(configurations, configuration)
             await JobRepository(session).add(job)
             await fit_backfill(session, configuration, job, caller.actor, now)
             # References carry the address, so they stay out of the audit (domain.md 7.1); ids say the same.
@@ -227,6 +228,21 @@ class ArchiveConfigurationService:
             raise ValidationFailed(
                 [FieldError("archive", "is the source calendar of another configuration", "is_source")]
             )
+
+
+def _name_taken() -> Conflict:
+    return Conflict("an archive configuration with this name exists already", code="already_exists")
+
+
+async def _add(configurations: ArchiveConfigurationRepository, configuration: ArchiveConfiguration) -> None:
+    try:
+        await configurations.add(configuration)
+    except AlreadyExists as taken:
+        if taken.constraint != PAIR_TAKEN:
+            raise
+        # By an instance of the version before, which asks nobody first.
+        message = "another archive configuration archives the same source into this calendar"
+        raise ArchiveInUse(message) from taken
 
 
 def read_plan(wanted: ArchiveConfigurationCreate, now: datetime, defaults: TenantSettings) -> Plan:

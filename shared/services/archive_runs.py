@@ -16,7 +16,7 @@ from shared.domain.outcome import RunReport
 from shared.errors import Conflict, NotFound
 from shared.schemas.archive_runs import ArchiveOperationListQuery, ArchiveOperationResource
 from shared.schemas.paging import Place, Position, Slice
-from shared.services.access import Access
+from shared.services.access import Access, reads_own
 from shared.services.audit import AuditWriter
 
 
@@ -30,8 +30,11 @@ class ArchiveRunService:
 
     async def list(
         self, caller: Caller, configuration_id: UUID, after: Position | None, limit: int
-    ) -> Slice[ArchiveRun]:
-        """Runs of a configuration, newest first. Raises NotFound for one the caller may not know of."""
+    ) -> tuple[Slice[ArchiveRun], bool]:
+        """Runs of a configuration, newest first, and whether the caller is the person whose events they read.
+
+        Raises NotFound for a configuration the caller may not know of.
+        """
         async with self._database.session() as session:
             access = await Access.of(session, caller)
             configuration = await ArchiveConfigurationRepository(session).get(
@@ -43,7 +46,8 @@ class ArchiveRunService:
             rows = await ArchiveRunRepository(session).of_configuration(
                 caller.tenant_id, configuration_id, place, limit + 1
             )
-        return Slice.cut(rows, limit, lambda run: Position(run.created_at, run.id))
+        own = caller.person == configuration.origin_id
+        return Slice.cut(rows, limit, lambda run: Position(run.created_at, run.id)), own
 
     async def operations(
         self, caller: Caller, run_id: UUID, query: ArchiveOperationListQuery
@@ -55,8 +59,14 @@ class ArchiveRunService:
             run = await ArchiveRunRepository(session).get(caller.tenant_id, run_id, access.readable_owner)
             if run is None:
                 raise NotFound("there is no such archive run")
+            own = await reads_own(session, caller, run.configuration_id)
             rows = await ArchiveOperationRepository(session, run.owner_id, run.configuration_id).of_run(
-                run_id, query.state, (after.number, after.id) if after else None, query.limit + 1
+                run_id,
+                query.state,
+                (after.number, after.id) if after else None,
+                query.limit + 1,
+                # That an event is written at all may tell of its words, as in a timesheet (6.3).
+                private=None if own else False,
             )
         found = Slice.cut(rows, query.limit, lambda row: Place(row["position"], row["id"]))
         return Slice([ArchiveOperationResource.model_validate(dict(row)) for row in found.rows], found.next)

@@ -13,6 +13,7 @@ from shared.domain.audit_values import separate
 from shared.services.person_keys import PersonKeys
 
 type Outcome = Literal["success", "failure"]
+type AuditRow = Mapping[str, Any]
 
 
 class AuditFact(NamedTuple):
@@ -59,10 +60,15 @@ class AuditWriter:
 
     async def record_all(self, session: AsyncSession, facts: Sequence[AuditFact]) -> None:
         """As ``record``, a row for each of the facts, in one statement."""
-        if facts:
-            await AuditRepository(session).add([await self._row(fact) for fact in facts])
+        await self.add(session, [await self.row(fact) for fact in facts])
 
-    async def _row(self, fact: AuditFact) -> dict[str, Any]:
+    async def add(self, session: AsyncSession, rows: Sequence[AuditRow]) -> None:
+        """Add rows made by ``row`` to the transaction of ``session``, in one statement."""
+        if rows:
+            await AuditRepository(session).add(rows)
+
+    async def row(self, fact: AuditFact) -> AuditRow:
+        """The row of a fact in the name of the caller who is bound now. Raises as ``record`` does."""
         caller = telemetry.current_caller.get()
         if caller is None:
             raise RuntimeError(f"{fact.action}: no caller is bound")

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -16,9 +17,12 @@ COLUMNS: Final = (
 )
 #: A file that has grown to this many bytes gets no further page.
 MOST_BYTES = 32 * 1024 * 1024
-#: With these a spreadsheet takes a cell for a formula; some skip white space and read full-width forms too.
-_FORMULA = tuple("=+-@|%＝＋－＠")
+#: A cell that begins with one of these is a formula to a spreadsheet; some read full-width forms, too.
+_FORMULA = frozenset("=+-@|%＝＋－＠")
 _WHITE = tuple("\t\r\n")
+#: Categories of characters that a spreadsheet skips at the start: control, format (U+200B, U+FEFF, U+202E)
+#: and white space.
+_INVISIBLE = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,8 @@ def safe_cell(text: str) -> str:
 
     https://owasp.org/www-community/attacks/CSV_Injection
     """
-    dangerous = text.startswith(_WHITE) or text.lstrip().startswith(_FORMULA)
+    first = next((each for each in text if unicodedata.category(each) not in _INVISIBLE), "")
+    dangerous = text.startswith(_WHITE) or first in _FORMULA
     return f"'{text}" if dangerous else text
 
 

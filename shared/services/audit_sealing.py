@@ -1,4 +1,8 @@
-"""Seals committed audit rows into their tenant's chain (domain.md 7.1). No mutation waits for it."""
+"""Seals committed audit rows into their tenant's chain (domain.md 7.1). No mutation waits for it.
+
+The new end of a chain goes to storage, too, after it is committed. If the chain does not hold the end that
+was kept there before, somebody cut it. Then the kept end stays: it is the evidence that verification needs.
+"""
 
 import logging
 from datetime import datetime, timedelta
@@ -8,6 +12,8 @@ from shared.clock import Clock
 from shared.database.engine import Database
 from shared.database.repositories.audit_seals import AuditSealRepository
 from shared.domain.audit_chain import Link, link
+from shared.errors import Unavailable
+from shared.services.audit_anchors import Anchor, AuditAnchors
 
 BATCH_ROWS = 500
 #: Batches of one tenant in one pass: the rest is for the next minute.
@@ -22,9 +28,10 @@ _log = logging.getLogger(__name__)
 class AuditSealer:
     """The sealer of one worker; of several, one at a time seals a tenant."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, anchors: AuditAnchors) -> None:
         self._database = database
         self._clock = clock
+        self._anchors = anchors
         self._everything_at: datetime | None = None
 
     async def seal(self) -> int:
@@ -55,7 +62,7 @@ class AuditSealer:
 
         Returns early where another worker seals this tenant.
         """
-        sealed, after = 0, None
+        sealed, after, newest = 0, None, None
         for _ in range(BATCHES):
             async with self._database.session() as session:
                 seals = AuditSealRepository(session)
@@ -72,10 +79,33 @@ class AuditSealer:
                 await seals.add(tenant_id, links)
             sealed += len(rows)
             after = (rows[-1]["occurred_at"], rows[-1]["id"])
-            _tell_end(tenant_id, links[-1])
+            newest = links[-1]
+            _tell_end(tenant_id, newest)
             if len(rows) < BATCH_ROWS:
                 break
+        if newest is not None:
+            await self._anchor(tenant_id, newest)
         return sealed
+
+    async def _anchor(self, tenant_id: UUID, end: Link) -> None:
+        """Keep the new end in storage, unless the chain has lost the one that is kept there."""
+        try:
+            kept = await self._anchors.read(tenant_id)
+            if kept is not None and not await self._holds(tenant_id, kept):
+                _log.error(
+                    "the audit chain does not hold position %s, which was sealed before",
+                    kept.position,
+                    extra={"tenant_id": str(tenant_id), "position": kept.position},
+                )
+            elif kept is None or kept.position < end.position:
+                await self._anchors.write(tenant_id, Anchor(end.position, end.hash))
+        except Unavailable as away:
+            # The seal stands; the next one is kept again.
+            _log.warning("the audit's end cannot be kept in storage: %s", away)
+
+    async def _holds(self, tenant_id: UUID, kept: Anchor) -> bool:
+        async with self._database.session() as session:
+            return await AuditSealRepository(session).hash_at(tenant_id, kept.position) == kept.hash
 
 
 def _tell_end(tenant_id: UUID, end: Link) -> None:

@@ -7,6 +7,7 @@ from shared.domain.audit_chain import Break, ChainCheck
 from shared.domain.caller import Caller
 from shared.schemas.audit import AuditBreak, AuditVerification, AuditVerificationQuery
 from shared.services.access import Access
+from shared.services.audit_anchors import AuditAnchors
 
 #: Rows read in one transaction, and hashed without a break.
 BATCH_ROWS = 500
@@ -15,18 +16,22 @@ BATCH_ROWS = 500
 class AuditVerifier:
     """``audit verify``: reads the chain in bounded batches, each in a transaction of its own."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, anchors: AuditAnchors) -> None:
         self._database = database
         self._clock = clock
+        self._anchors = anchors
 
     async def verify(self, caller: Caller, query: AuditVerificationQuery) -> AuditVerification:
         """Follow the chain of the caller's tenant up to its first fault; reports the unsealed tail too.
 
-        What a chain cannot tell by itself is that its end was cut off: the known end of ``query`` can.
+        What a chain cannot tell by itself is that its end was cut off. The end that is kept in storage tells
+        it, and the known end of ``query``. Raises Unavailable where storage does not answer.
         """
         async with self._database.session() as session:
             await Access.of(session, caller)
         tenant_id, check = caller.tenant_id, ChainCheck()
+        # Read before the chain is: then the chain holds at least this position.
+        anchor = await self._anchors.read(tenant_id)
         fault = await self._follow(caller, check)
         async with self._database.session() as session:
             seals = AuditSealRepository(session)
@@ -36,6 +41,10 @@ class AuditVerifier:
                 known = await seals.hash_at(tenant_id, query.position)
                 if known != query.hash:
                     broken = AuditBreak(position=query.position, audit_id=None, fault="known_end")
+            if broken is None and anchor is not None:
+                kept = await seals.hash_at(tenant_id, anchor.position)
+                if kept != anchor.hash:
+                    broken = AuditBreak(position=anchor.position, audit_id=None, fault="kept_end")
         return AuditVerification(
             intact=broken is None,
             sealed=check.last.position if check.last else 0,

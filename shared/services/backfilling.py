@@ -5,6 +5,7 @@ in a row (8.3). The run of a month is an ordinary run behind every other kind. N
 whoever finds the run of a month over, its own end or the dispatching timer, goes on to the next one.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, timedelta
 from typing import Literal
@@ -32,12 +33,12 @@ from shared.domain.notification_texts import backfill_progress
 from shared.domain.window import local_day_start
 from shared.errors import Conflict, FieldError, NotFound, ValidationFailed
 from shared.services.access import Access
+from shared.services.archive_pairs import refuse_paused_pair
 from shared.services.archiving.context import ArchivingPorts
-from shared.services.archiving.queueing import queue_run
+from shared.services.archiving.queueing import RunDraft, draft_run, queue_drafts
 from shared.services.backfill_ranges import enter_backfill, first_night
-from shared.services.job_claims import FAILED_CLAIM_RETRY, claiming
+from shared.services.job_claims import FAILED_CLAIM_RETRY, JobClaims
 
-JOBS_PER_TICK = 200
 # After a month that could not be planned (domain.md 8.3): doubled with each failure in a row.
 FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=5), timedelta(hours=6)
 _ACTOR = "system:backfill"
@@ -89,7 +90,7 @@ class BackfillService:
         Conflict for an inactive configuration or where the nightly runs cover all of it.
         """
         async with self._ports.database.session() as session:
-            configuration = await self._writable(session, caller, configuration_id)
+            configuration = await self._writable(session, caller, configuration_id, goes_on=True)
             if not configuration.active:
                 raise Conflict("the archive configuration is not active")
             run_id = await self._start_over(session, configuration, archive_from)
@@ -120,7 +121,9 @@ class BackfillService:
                 "after": {"archive_from": first.isoformat(), "until": night.isoformat()},
             },
         )
-        return await self._next_month(session, configuration, backfill, job)
+        draft = await self._draft_month(session, configuration, backfill, job)
+        queued = await self._queue(session, [(backfill, draft)] if draft is not None else [])
+        return next(iter(queued), None)
 
     @property
     def _actor(self) -> str:
@@ -150,47 +153,62 @@ class BackfillService:
             job = await JobRepository(session).get(
                 run.owner_id, run.configuration_id, lock=True, kind=JobKind.BACKFILL
             )
-            return None if job is None else await self._go_on(session, job)
+            return None if job is None else next(iter(await self._go_on(session, [job])), None)
 
     async def claim_due(self) -> list[UUID]:
         """Go on with every backfill that is due and has no run under way: the runs that were queued.
 
-        One that cannot go on is logged and tried again in an hour.
+        See JobClaims.claim_due.
         """
-        now, queued = self._ports.clock.now(), list[UUID]()
-        async with self._ports.database.session() as session:
-            jobs = JobRepository(session)
-            for job in await jobs.claim_due_unscoped(now, JOBS_PER_TICK, JobKind.BACKFILL):
-                async with claiming(session, job, now):
-                    run_id = await self._go_on(session, job)
-                    queued += [run_id] if run_id is not None else []
-        return queued
+        ports = self._ports
+        return await JobClaims(ports.database, ports.clock, JobKind.BACKFILL, self._go_on).claim_due()
 
-    async def _go_on(self, session: AsyncSession, job: Job) -> UUID | None:
-        """Look what became of the month under way, then queue the next one; the caller holds the job."""
-        configuration = await ArchiveConfigurationRepository(session).lock(
-            job.tenant_id, job.configuration_id, shared=True
-        )
-        backfill = await BackfillRepository(session).get(job.owner_id, job.configuration_id, lock=True)
-        if configuration is None or backfill is None:
-            await JobRepository(session).end(job.id)
-            return None
-        run = await self._run_of(session, backfill)
+    async def _go_on(self, session: AsyncSession, jobs: Sequence[Job]) -> list[UUID]:
+        """Look what became of the months under way, then queue the next ones; the caller holds the jobs."""
+        ids = [job.configuration_id for job in jobs]
+        configurations = await ArchiveConfigurationRepository(session).lock_all_unscoped(ids)
+        backfills = await BackfillRepository(session).lock_all_unscoped(ids)
+        under_way = [backfill.run_id for backfill in backfills.values() if backfill.run_id is not None]
+        runs = await ArchiveRunRepository(session).by_id_unscoped(under_way) if under_way else {}
+        drafts: list[tuple[Backfill, RunDraft]] = []
+        for job in jobs:
+            configuration, backfill = (
+                configurations.get(job.configuration_id),
+                backfills.get(job.configuration_id),
+            )
+            if configuration is None or backfill is None:
+                await JobRepository(session).end(job.id)
+                continue
+            run = runs.get(backfill.run_id) if backfill.run_id is not None else None
+            if await self._may_go_on(session, configuration, backfill, job, run):
+                with telemetry.bind(
+                    caller=Caller.system(job.tenant_id, "backfill"),
+                    correlation=telemetry.new_correlation_id(),
+                ):
+                    draft = await self._draft_month(session, configuration, backfill, job)
+                drafts += [(backfill, draft)] if draft is not None else []
+        return await self._queue(session, drafts)
+
+    async def _may_go_on(
+        self,
+        session: AsyncSession,
+        configuration: ArchiveConfiguration,
+        backfill: Backfill,
+        job: Job,
+        run: ArchiveRun | None,
+    ) -> bool:
+        """Take in ``run``, the month under way, if it is over; whether the next one is due."""
         if run is not None:
             if not RunState(run.state).terminal:
-                return None
+                return False
             if self._take_in(backfill, job, run):
                 await self._tell_progress(session, configuration, backfill)
-        if not configuration.active:
-            job.next_run_at = self._ports.clock.now() + FAILED_CLAIM_RETRY
-            return None
-        waits = job.next_run_at is None or job.next_run_at > self._ports.clock.now()
-        if job.paused or waits or backfill.state != BackfillState.ACTIVE:
-            return None
-        with telemetry.bind(
-            caller=Caller.system(job.tenant_id, "backfill"), correlation=telemetry.new_correlation_id()
-        ):
-            return await self._next_month(session, configuration, backfill, job)
+        now = self._ports.clock.now()
+        if not configuration.active or configuration.archive_in_use:
+            job.next_run_at = now + FAILED_CLAIM_RETRY
+            return False
+        waits = job.next_run_at is None or job.next_run_at > now
+        return not job.paused and not waits and backfill.state == BackfillState.ACTIVE
 
     async def _tell_progress(
         self, session: AsyncSession, configuration: ArchiveConfiguration, backfill: Backfill
@@ -219,9 +237,10 @@ class BackfillService:
             job.paused = True
         return done
 
-    async def _next_month(
+    async def _draft_month(
         self, session: AsyncSession, configuration: ArchiveConfiguration, backfill: Backfill, job: Job
-    ) -> UUID | None:
+    ) -> RunDraft | None:
+        """The run of the next month; None where no month is left, which completes the backfill."""
         zone = ZoneInfo(configuration.time_zone)
         if configuration.nightly_from is not None:
             # Another zone since then: no hour between the two may be left out.
@@ -233,24 +252,27 @@ class BackfillService:
             await session.flush()
             await self._audit(session, configuration, "completed", {})
             return None
-        started = await queue_run(
-            self._ports, session, configuration, window, RunKind.BACKFILL, _ACTOR, job=None
-        )
-        backfill.run_id = started.run.id
+        return await draft_run(self._ports, configuration, window, RunKind.BACKFILL, _ACTOR)
+
+    async def _queue(self, session: AsyncSession, drafts: Sequence[tuple[Backfill, RunDraft]]) -> list[UUID]:
+        """Queue the months, each of which becomes the one under way of its backfill."""
+        started = await queue_drafts(self._ports, session, [draft for _, draft in drafts])
+        for (backfill, _), month in zip(drafts, started, strict=True):
+            backfill.run_id = month.run.id
         await session.flush()
-        return started.run.id
+        return [month.run.id for month in started]
 
     async def _set_paused(
         self, caller: Caller, configuration_id: UUID, *, paused: bool
     ) -> tuple[BackfillView, UUID | None]:
         async with self._ports.database.session() as session:
-            configuration = await self._writable(session, caller, configuration_id)
+            configuration = await self._writable(session, caller, configuration_id, goes_on=not paused)
             view = await self._view(session, configuration)
             backfill, job = view.backfill, view.job
             if backfill.state == BackfillState.COMPLETED:
                 raise Conflict("the backfill is over", code="backfill_over")
             queued = None
-            job.waits_for_archive = False
+            job.waits_for_archive = job.waits_for_pair = False
             if job.paused != paused:
                 job.paused = paused
                 if not paused:
@@ -259,13 +281,16 @@ class BackfillService:
                 await self._audit(session, configuration, what, {"after": {"paused": paused}})
                 await session.flush()
                 if not paused:
-                    queued = await self._go_on(session, job)
+                    queued = next(iter(await self._go_on(session, [job])), None)
             return await self._view(session, configuration), queued
 
     async def _writable(
-        self, session: AsyncSession, caller: Caller, configuration_id: UUID
+        self, session: AsyncSession, caller: Caller, configuration_id: UUID, *, goes_on: bool
     ) -> ArchiveConfiguration:
-        """The configuration, locked after its jobs, as the dispatcher does. Raises NotFound."""
+        """The configuration, locked after its jobs, as the dispatcher does.
+
+        Raises NotFound, and where it is to go on ArchiveInUse for the newer of a pair (domain.md 2.19).
+        """
         access = await Access.of(session, caller)
         configurations = ArchiveConfigurationRepository(session)
         found = await configurations.get(caller.tenant_id, configuration_id, access.writable_owner)
@@ -274,6 +299,8 @@ class BackfillService:
             found = await configurations.lock(caller.tenant_id, configuration_id)
         if found is None:
             raise NotFound("there is no such archive configuration")
+        if goes_on:
+            await refuse_paused_pair(session, access, found, self._ports.audit)
         return found
 
     async def _view(self, session: AsyncSession, configuration: ArchiveConfiguration) -> BackfillView:

@@ -22,6 +22,7 @@ from shared.errors import Conflict, FieldError, NotFound, RunInProgress, Validat
 from shared.schemas.archive_configurations import ArchiveConfigurationUpdate
 from shared.services.access import Access
 from shared.services.archive_configurations import ScheduledConfiguration, audited_policies
+from shared.services.archive_pairs import refuse_paused_pair, release_next
 from shared.services.audit import AuditWriter
 from shared.services.backfill_ranges import fit_backfill
 
@@ -74,12 +75,19 @@ class ConfigurationChanges:
     async def set_active(
         self, caller: Caller, configuration_id: UUID, *, active: bool, expected: ExpectedVersion
     ) -> ScheduledConfiguration:
-        """Let it be archived, or not; runs under way go on. Raises NotFound, PreconditionFailed, Conflict."""
+        """Let it be archived, or not; runs under way go on.
+
+        Raises NotFound, PreconditionFailed, Conflict, and ArchiveInUse for the newer of two with one source
+        and one archive.
+        """
         async with self._database.session() as session:
             found = await self._locked(session, caller, configuration_id, expected)
             configuration = found.configuration
             if active and not await self._owner_active(session, caller, configuration):
                 raise Conflict("this user is deactivated", code="user_deactivated")
+            if active:
+                access = await Access.of(session, caller)
+                await refuse_paused_pair(session, access, configuration, self._audit)
             before = {"active": configuration.active}
             configuration.active = active
             what = "activated" if active else "deactivated"
@@ -122,6 +130,7 @@ class ConfigurationChanges:
             configuration.active = configuration.is_default = False
             job.paused, job.next_run_at = True, None
             await self._changed(session, found, "deleted", before, {})
+            await release_next(session, configuration, self._audit)
 
     async def _found(
         self, session: AsyncSession, caller: Caller, configuration_id: UUID

@@ -15,7 +15,7 @@ from shared.database.failures import LockTimeout
 from shared.database.models.idempotency import IdempotencyKey
 from shared.database.repositories.idempotency_keys import Claim, IdempotencyKeyRepository
 from shared.domain.caller import Caller
-from shared.errors import AdminAssistantError, Conflict, FieldError, ValidationFailed
+from shared.errors import AdminAssistantError, Conflict, FieldError, NotFound, ValidationFailed
 from shared.services.access import Access
 
 #: How long an answer is kept.
@@ -72,21 +72,26 @@ class IdempotencyService:
         change: Repeatable,
         make: Callable[[], Awaitable[Answer]],
         refusal: Callable[[AdminAssistantError], Answer],
+        look: Callable[[Answer], Awaitable[None]],
     ) -> tuple[Answer, bool]:
         """Make the change, or answer as it was answered before; the second value is True for the latter.
 
         The sessions that ``make`` opens join one transaction with the row that keeps the answer: both are
         there, or neither. A refusal is kept as well, made by ``refusal`` out of the error, unless it may
         pass by itself (401, 429, 5xx, and what carries Retry-After): those are raised and leave no row.
-        Raises Conflict with ``retry_after`` while a twin of the request is under way for more than 2 s,
+        A kept answer is given only to a caller who may still see it: ``look`` reads what it is about and
+        raises what reading it raises. Raises NotFound, too, where the caller lost a role since then. Raises
+        Conflict with ``retry_after`` while a twin of the request is under way for more than 2 s,
         ValidationFailed where the key came with another request before, and Forbidden to a deactivated
         person.
         """
         claim = Claim(caller.tenant_id, caller.actor, change.operation, change.key)
         async with self._turn(claim), self._database.unit_of_work() as unit:
-            claimed = await self._claim(claim, change)
+            claimed = await self._claim(caller, claim, change)
             if claimed is None:
-                return await self._repeated(caller, claim, change), True
+                answer = await self._repeated(caller, claim, change)
+                await look(answer)
+                return answer, True
             try:
                 async with unit.savepoint():
                     answer = await make()
@@ -124,12 +129,17 @@ class IdempotencyService:
             del self._under_way[claim]
             over.set()
 
-    async def _claim(self, claim: Claim, change: Repeatable) -> UUID | None:
+    async def _claim(self, caller: Caller, claim: Claim, change: Repeatable) -> UUID | None:
         now = self._clock.now()
         try:
             async with self._database.session() as session:
                 return await IdempotencyKeyRepository(session).claim(
-                    claim, change.request_hash(), now=now, forgotten=now - MEMORY, patience=PATIENCE
+                    claim,
+                    change.request_hash(),
+                    roles=sorted(caller.roles),
+                    now=now,
+                    forgotten=now - MEMORY,
+                    patience=PATIENCE,
                 )
         except LockTimeout as error:
             raise _under_way() from error
@@ -146,6 +156,8 @@ class IdempotencyService:
             raise ValidationFailed(
                 [FieldError("Idempotency-Key", "came with another request before", "key_reused")]
             )
+        if not caller.roles.issuperset(kept.roles):
+            raise NotFound("the earlier answer was given to a role that you do not have any more")
         return _answer(kept)
 
     async def _keep(self, claimed: UUID, answer: Answer) -> None:

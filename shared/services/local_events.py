@@ -14,7 +14,7 @@ from shared.database.models.users import User
 from shared.database.repositories.local_calendars import LocalCalendarRepository
 from shared.database.repositories.local_events import CONTENT_COLUMNS, LocalEventRepository
 from shared.domain.caller import Caller
-from shared.domain.disclosure import PRIVATE, is_disclosed
+from shared.domain.disclosure import is_disclosed, uniform_line
 from shared.domain.expected_version import ExpectedVersion
 from shared.domain.zones import find_zone
 from shared.errors import FieldError, Forbidden, NotFound, ValidationFailed
@@ -31,6 +31,7 @@ from shared.services.audit import AuditWriter
 from shared.settings import Settings
 
 _COLUMNS = {"start": "start_at", "end": "end_at"}
+_NAMES = {column: name for name, column in _COLUMNS.items()}
 
 
 class LocalEventService:
@@ -57,7 +58,7 @@ class LocalEventService:
             raise _invalid("end", f"the range must not be longer than {longest.days} days", "range_too_long")
         after = query.after
         async with self._database.session() as session:
-            calendar, owner = await _readable(session, caller, calendar_id)
+            calendar = await _readable(session, caller, calendar_id)
             rows = await LocalEventRepository(session).window(
                 calendar.id,
                 query.start,
@@ -67,21 +68,18 @@ class LocalEventService:
             )
         found = Slice.cut(rows, query.limit, lambda row: Position(row.start_at, row.id))
         return Slice(
-            [
-                LocalEventSummary(**_summary(row, _shown(caller, owner, row.sensitivity)))
-                for row in found.rows
-            ],
+            [LocalEventSummary(**_summary(row, _shown(caller, row))) for row in found.rows],
             found.next,
         )
 
     async def get(self, caller: Caller, calendar_id: UUID, event_id: UUID) -> LocalEventResource:
         """One event; raises NotFound."""
         async with self._database.session() as session:
-            calendar, owner = await _readable(session, caller, calendar_id)
+            calendar = await _readable(session, caller, calendar_id)
             row = await LocalEventRepository(session).get(calendar.id, event_id)
         if row is None:
             raise _absent()
-        return _resource(row, _shown(caller, owner, row.sensitivity))
+        return _resource(row, _shown(caller, row))
 
     async def create(
         self, caller: Caller, calendar_id: UUID, wanted: LocalEventCreate
@@ -106,7 +104,7 @@ class LocalEventService:
                 )
             )
             await self._record(session, row, "created", {"after": _audited(row, CONTENT_COLUMNS)})
-        return _resource(row, _shown(caller, owner, row.sensitivity)), owner.id
+        return _resource(row, _shown(caller, row)), owner.id
 
     async def update(
         self,
@@ -135,7 +133,7 @@ class LocalEventService:
                 row.updated_at = self._clock.now()
                 changes = {"before": before, "after": _audited(row, named)}
                 await self._record(session, row, "updated", changes)
-        return _resource(row, _shown(caller, owner, row.sensitivity)), owner.id
+        return _resource(row, _shown(caller, row)), owner.id
 
     async def delete(
         self, caller: Caller, calendar_id: UUID, event_id: UUID, expected: ExpectedVersion
@@ -158,7 +156,7 @@ class LocalEventService:
         row = await LocalEventRepository(session).get(calendar.id, event_id, lock=True)
         if row is None:
             raise _absent()
-        if not _shown(caller, owner, row.sensitivity):
+        if not _shown(caller, row):
             raise Forbidden("another person's private event is nobody's to change", code="private_event")
         expected.check(row.version)
         return row, owner
@@ -177,13 +175,13 @@ class LocalEventService:
         )
 
 
-async def _readable(session: AsyncSession, caller: Caller, calendar_id: UUID) -> tuple[LocalCalendar, User]:
+async def _readable(session: AsyncSession, caller: Caller, calendar_id: UUID) -> LocalCalendar:
     access = await Access.of(session, caller)
     calendars = LocalCalendarRepository(session)
     calendar = await calendars.get(caller.tenant_id, calendar_id, access.readable_owner)
     if calendar is None:
         raise NotFound("there is no such calendar")
-    return calendar, await access.readable_user(calendar.owner_id)
+    return calendar
 
 
 async def _writable(session: AsyncSession, caller: Caller, calendar_id: UUID) -> tuple[LocalCalendar, User]:
@@ -221,9 +219,9 @@ def _is_midnight(instant: datetime) -> bool:
     return not instant.timestamp() % timedelta(days=1).total_seconds()
 
 
-def _shown(caller: Caller, owner: User, sensitivity: str) -> bool:
-    """Whether the caller sees more than the times: all but private ones, and his own (domain.md 6.3)."""
-    return is_disclosed(sensitivity, own=caller.is_person(owner.object_id))
+def _shown(caller: Caller, row: LocalEvent) -> bool:
+    """Whether the caller sees more than the times (domain.md 6.3)."""
+    return is_disclosed(row.sensitivity, origin=row.origin_mailbox_id, viewer=caller.person)
 
 
 def _audited(row: LocalEvent, columns: tuple[str, ...]) -> dict[str, Any]:
@@ -235,22 +233,20 @@ def _audited(row: LocalEvent, columns: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _summary(row: LocalEvent, shown: bool) -> dict[str, Any]:
+    if shown:
+        content: dict[str, Any] = {
+            _NAMES.get(column, column): getattr(row, column)
+            for column in CONTENT_COLUMNS
+            if column not in ("body", "body_type")
+        }
+    else:
+        content = uniform_line(row.start_at, row.end_at, is_all_day=row.is_all_day)
     return {
         "id": row.id,
         "local_calendar_id": row.calendar_id,
-        "subject": row.subject if shown else PRIVATE,
-        "start": row.start_at,
-        "end": row.end_at,
-        "start_zone": row.start_zone,
-        "end_zone": row.end_zone,
-        "is_all_day": row.is_all_day,
-        "location": row.location if shown else "",
-        "categories": list(row.categories) if shown else [],
-        "show_as": row.show_as if shown else "busy",
-        "importance": row.importance if shown else "normal",
-        "sensitivity": row.sensitivity,
+        **content,
         "is_archived_copy": row.archive_key is not None,
-        "version": row.version,
+        "version": row.version if shown else 1,
     }
 
 
@@ -258,9 +254,9 @@ def _resource(row: LocalEvent, shown: bool) -> LocalEventResource:
     return LocalEventResource(
         **_summary(row, shown),
         body=row.body if shown else "",
-        body_type=row.body_type,
+        body_type=row.body_type if shown else "text",
         created_at=row.created_at,
-        updated_at=row.updated_at,
+        updated_at=row.updated_at if shown else row.created_at,
     )
 
 

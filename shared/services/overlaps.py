@@ -6,10 +6,9 @@ from uuid import UUID
 
 from shared.database.engine import Database
 from shared.database.models.overlaps import OverlapGroup
-from shared.database.models.users import User
 from shared.database.repositories.overlap_groups import MemberContent, OverlapGroupRepository
 from shared.domain.caller import Caller
-from shared.domain.disclosure import PRIVATE, is_disclosed
+from shared.domain.disclosure import MASKED_SENSITIVITY, PRIVATE, is_disclosed
 from shared.errors import NotFound
 from shared.schemas.overlaps import (
     OverlapListQuery,
@@ -46,6 +45,7 @@ class OverlapService:
                 query.limit + 1,
                 statuses=() if query.status is None else (query.status,),
                 configuration_id=query.configuration_id,
+                viewer=caller.person,
             )
         found = Slice.cut(rows, query.limit, lambda row: Position(row.opened_at, row.id))
         return Slice([OverlapSummary(**OverlapSummary.fields_of(row)) for row in found.rows], found.next)
@@ -55,35 +55,52 @@ class OverlapService:
         async with self._database.session() as session:
             access = await Access.of(session, caller)
             groups = OverlapGroupRepository(session)
-            if access.readable_owner is None:
-                group = await groups.get_in_tenant(caller.tenant_id, group_id)
-            else:
-                group = await groups.get(access.readable_owner, group_id)
+            group = await groups.find(
+                caller.tenant_id, group_id, owner_id=access.readable_owner, viewer=caller.person
+            )
             if group is None:
                 raise NotFound("there is no such overlap")
-            owner = await access.readable_user(group.owner_id)
             members = await groups.contents(group.owner_id, group.id)
-        return resource_of(caller, owner, group, members), group.version
+        return resource_of(caller, group, members), group.version
 
 
-def resource_of(
-    caller: Caller, owner: User, group: OverlapGroup, members: Sequence[MemberContent]
-) -> OverlapResource:
+def resource_of(caller: Caller, group: OverlapGroup, members: Sequence[MemberContent]) -> OverlapResource:
     """The group as the caller may see it: of another's private events the times alone (domain.md 6.3)."""
-    own = caller.is_person(owner.object_id)
+    shown = {member.source_key: _shown(caller, member) for member in members}
+    whole = all(shown.values())
     return OverlapResource(
         **OverlapSummary.fields_of(group),
-        members=[_member(member, own=own) for member in members],
-        log=list(group.log),
-        resolution=group.resolution,
-        proposal=group.proposal,
+        members=[_member(member, shown=shown[member.source_key]) for member in members],
+        # What rules and people did with the others is also about the one that is not shown.
+        log=list(group.log) if whole else [],
+        resolution=group.resolution if whole else None,
+        proposal=group.proposal if whole else None,
     )
 
 
-def _member(member: MemberContent, *, own: bool) -> OverlapMemberResource:
+def _shown(caller: Caller, member: MemberContent) -> bool:
+    sensitivity = (member.event or {}).get("sensitivity")
+    return is_disclosed(sensitivity, origin=member.origin_mailbox_id, viewer=caller.person)
+
+
+def _member(member: MemberContent, *, shown: bool) -> OverlapMemberResource:
     event: Mapping[str, Any] = member.event or {}
-    sensitivity = event.get("sensitivity")
-    shown = is_disclosed(sensitivity, own=own)
+    if not shown:
+        return OverlapMemberResource(
+            key=member.source_key,
+            appointment_id=None,
+            start=member.start_at,
+            end=member.end_at,
+            verdict=None,
+            kept=None,
+            subject=PRIVATE if event else None,
+            location=None,
+            categories=[],
+            show_as=None,
+            importance=None,
+            sensitivity=MASKED_SENSITIVITY if event else None,
+            organizer=None,
+        )
     organizer = event.get("organizer") or {}
     return OverlapMemberResource(
         key=member.source_key,
@@ -92,11 +109,11 @@ def _member(member: MemberContent, *, own: bool) -> OverlapMemberResource:
         end=member.end_at,
         verdict=member.verdict,
         kept=member.kept,
-        subject=(event.get("subject") if shown else PRIVATE) if event else None,
-        location=event.get("location") if shown else None,
-        categories=list(event.get("categories") or ()) if shown else [],
-        show_as=event.get("show_as") if shown else None,
-        importance=event.get("importance") if shown else None,
-        sensitivity=sensitivity,
-        organizer=organizer.get("address") if shown else None,
+        subject=event.get("subject"),
+        location=event.get("location"),
+        categories=list(event.get("categories") or ()),
+        show_as=event.get("show_as"),
+        importance=event.get("importance"),
+        sensitivity=event.get("sensitivity"),
+        organizer=organizer.get("address"),
     )

@@ -19,8 +19,13 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 
-#: An unknown key id makes us look for new keys, at most this often.
+#: An unknown key id makes us look for new keys: one id at most this often,
 UNKNOWN_KEY_INTERVAL = timedelta(minutes=5)
+#: and all ids together at most this often. So invented ids delay a new key by this time and no longer.
+LOOK_INTERVAL = timedelta(seconds=10)
+#: Unknown ids remembered for each tenant, and the length of an id that is looked for at all.
+_MOST_UNKNOWN = 1_000
+_LONGEST_ID = 200
 #: Keys are fetched anew after this time; Entra rolls them over with weeks of notice.
 MAXIMUM_AGE = timedelta(hours=12)
 #: After a failed fetch the next one waits this long, so that an outage costs few requests their patience.
@@ -65,7 +70,9 @@ class _Tenant:
     keys: Mapping[str, "RSAPublicKey"] = field(default_factory=dict)
     fetched_at: datetime | None = None
     failed_at: datetime | None = None
-    looked_for_unknown_at: datetime | None = None
+    #: When each unknown key id was looked for, oldest first.
+    unknown: dict[str, datetime] = field(default_factory=dict)
+    looked_at: datetime | None = None
     fetching: "asyncio.Task[None] | None" = None
 
 
@@ -86,8 +93,8 @@ class KeyCache:
             await self._refresh(tenant_id, tenant)
             if tenant.fetched_at is None:
                 raise Unavailable("the signing keys of the token service cannot be read", retry_after=5)
-        elif kid not in tenant.keys:
-            await self._look_for_unknown(tenant_id, tenant, now)
+        elif kid not in tenant.keys and len(kid) <= _LONGEST_ID:
+            await self._look_for_unknown(tenant_id, tenant, kid, now)
         elif now - tenant.fetched_at > MAXIMUM_AGE:
             # The key at hand is good enough for this request; the next ones get the new set.
             self._start(tenant_id, tenant)
@@ -108,12 +115,18 @@ class KeyCache:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
 
-    async def _look_for_unknown(self, tenant_id: UUID, tenant: _Tenant, now: datetime) -> None:
+    async def _look_for_unknown(self, tenant_id: UUID, tenant: _Tenant, kid: str, now: datetime) -> None:
         if tenant.fetching is None:
-            last = tenant.looked_for_unknown_at
-            if last is not None and now - last < UNKNOWN_KEY_INTERVAL:
+            asked_for = tenant.unknown.get(kid)
+            if asked_for is not None and now - asked_for < UNKNOWN_KEY_INTERVAL:
                 return
-            tenant.looked_for_unknown_at = now
+            if tenant.looked_at is not None and now - tenant.looked_at < LOOK_INTERVAL:
+                return
+            tenant.looked_at = now
+            tenant.unknown.pop(kid, None)
+            tenant.unknown[kid] = now
+            if len(tenant.unknown) > _MOST_UNKNOWN:
+                del tenant.unknown[next(iter(tenant.unknown))]
         await self._refresh(tenant_id, tenant)
 
     async def _refresh(self, tenant_id: UUID, tenant: _Tenant) -> None:

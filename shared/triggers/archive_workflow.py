@@ -5,9 +5,10 @@ are idempotent: each may run twice, even at the same time.
 """
 
 import logging
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from shared.domain.run_progress import (
     PLANNING_BEGINS,
     applying_percent,
 )
+from shared.triggers import orchestrations
 
 logger = logging.getLogger(__name__)
 blueprint = df.Blueprint()
@@ -30,8 +32,6 @@ ROUNDS_PER_GENERATION = 25
 SETTLE_ATTEMPTS = 30
 # Rounds in a row without any progress, each after its wait: then the run ends and the next one retries.
 IDLE_ROUNDS = 60
-# Continued as new: between two generations of a long run.
-_LIVING = ("RUNNING", "PENDING", "SUSPENDED", "CONTINUED_AS_NEW")
 # Infrastructure's retries live here alone (design.md): the database or the worker was away for a moment.
 _RETRY = RetryPolicy(
     first_retry_interval=timedelta(seconds=2),
@@ -54,6 +54,8 @@ def archive_calendar(ctx: OrchestrationContext, input: dict[str, Any]) -> Genera
     begun = yield ctx.call_activity("begin_archive_run", input=run_id, retry_policy=_RETRY)
     if not begun["mine"]:
         return None
+    # Absent from the history of an instance that an earlier version began.
+    patient = begun.get("patient", False)
     reason = None
     try:
         if not input.get("planned"):
@@ -72,6 +74,9 @@ def archive_calendar(ctx: OrchestrationContext, input: dict[str, Any]) -> Genera
         if applied.remaining:
             reason = f"nothing could be written in {IDLE_ROUNDS} attempts"
     except TaskFailedError as failure:
+        if patient and orchestrations.database_was_away(failure):
+            # The run is not over: the dispatcher starts it again, and it goes on where it was.
+            raise
         reason = f"{failure.details.error_type}: {failure.details.message}"[:500]
     ctx.set_custom_status(done.status | {"step": "finishing", "percent": FINISHING})
     finished = yield ctx.call_activity(
@@ -149,9 +154,12 @@ def _wait_until(ctx: OrchestrationContext, instant: str | None) -> Generator[Any
 
 @blueprint.activity_trigger(input_name="run")
 async def begin_archive_run(run: str) -> dict[str, Any]:
-    """Make the run the running one; ``mine`` is false where it waits for another or is over."""
+    """Make the run the running one; ``mine`` is false where it waits for another or is over.
+
+    ``patient``: a step that fails because the database was away does not end it.
+    """
     begun = await get_application().archiving.begin(UUID(run))
-    return {"mine": begun.mine, "correlation_id": begun.correlation_id}
+    return {"mine": begun.mine, "correlation_id": begun.correlation_id, "patient": begun.patient}
 
 
 @blueprint.activity_trigger(input_name="step")
@@ -213,23 +221,35 @@ async def finish_archive_run(step: dict, client: df.DurableFunctionsClient) -> d
 
 
 async def start_archive_run(client: df.DurableFunctionsClient, run_id: UUID) -> None:
-    """Start the orchestration of a run and note that it was; its first activity checks whose turn it is."""
-    await client.schedule_new_orchestration(
-        "archive_calendar", input={"run_id": str(run_id)}, instance_id=instance_id(run_id)
-    )
+    """Start the orchestration of a run and note that it was; its first activity checks whose turn it is.
+
+    One that is at work already is left alone. Raises what the Durable client raises.
+    """
+    await _start(client, run_id)
     await get_application().archiving.mark_dispatched(run_id)
 
 
-async def drive_archive_run(client: df.DurableFunctionsClient, run_id: UUID) -> None:
-    """Start the run's orchestration again where it is missing, failed or over (design.md, Start)."""
-    state = await client.get_orchestration_state(instance_id(run_id), fetch_payloads=False)
-    if state is not None and state.runtime_status.name in _LIVING:
-        await get_application().archiving.mark_dispatched(run_id)
-        return
-    async with get_application().archiving.acting_for(run_id):
-        found = "none" if state is None else state.runtime_status.name
-        logger.warning("archive run lost its orchestration", extra={"run_id": str(run_id), "found": found})
-        await start_archive_run(client, run_id)
+async def start_archive_runs(client: df.DurableFunctionsClient, run_ids: Sequence[UUID]) -> None:
+    """As ``start_archive_run``; one that cannot be started is logged and left to the next tick."""
+    started = get_application().archiving.mark_dispatched
+    await orchestrations.start_all(run_ids, partial(_start, client), started)
+
+
+async def _start(client: df.DurableFunctionsClient, run_id: UUID) -> None:
+    await orchestrations.start(client, "archive_calendar", instance_id(run_id), {"run_id": str(run_id)})
+
+
+async def drive_archive_runs(client: df.DurableFunctionsClient, run_ids: Sequence[UUID]) -> None:
+    """Start the runs' orchestrations again where they are missing, failed or over (design.md, Start)."""
+    archiving = get_application().archiving
+
+    async def drive(run_id: UUID, found: str) -> None:
+        async with archiving.acting_for(run_id):
+            extra = {"run_id": str(run_id), "found": found}
+            logger.warning("archive run lost its orchestration", extra=extra)
+            await start_archive_run(client, run_id)
+
+    await orchestrations.drive(client, run_ids, instance_id, archiving.mark_dispatched, drive)
 
 
 def _log_step(what: str, run_id: str, **facts: object) -> None:

@@ -15,6 +15,7 @@ import azure.functions as func
 from durabletask.task import OrchestrationContext, RetryPolicy, TaskFailedError
 
 from shared.application import get_application
+from shared.triggers import orchestrations
 
 logger = logging.getLogger(__name__)
 blueprint = df.Blueprint()
@@ -23,7 +24,6 @@ blueprint = df.Blueprint()
 ROUNDS_PER_GENERATION: Final = 25
 #: Looks at one instance that should be over, a quarter of a minute apart, before it is ended by force.
 PATIENCE: Final = 20
-_LIVING: Final = ("RUNNING", "PENDING", "SUSPENDED", "CONTINUED_AS_NEW")
 # Infrastructure's retries live here alone (design.md): the database, Graph or a store was away for a moment.
 _RETRY = RetryPolicy(
     first_retry_interval=timedelta(seconds=5),
@@ -130,17 +130,29 @@ async def fail_user_erasure(failure: dict) -> str:  # type: ignore[type-arg] # t
     return "failed"
 
 
-@blueprint.timer_trigger(arg_name="timer", schedule="40 */5 * * * *", run_on_startup=False, use_monitor=True)
-@blueprint.durable_client_input(client_name="client")
-async def look_after_people(timer: func.TimerRequest, client: df.DurableFunctionsClient) -> None:
-    """Start exports and erasures that lost their orchestration."""
+async def drive_people_work(client: df.DurableFunctionsClient) -> None:
+    """Start exports and erasures again whose orchestration is missing, failed or over."""
     app = get_application()
-    for export_id in await app.user_exports.to_drive():
-        if not await _lives(client, export_instance(export_id)):
-            await start_user_export(client, export_id)
-    for erasure_id in await app.eraser.to_drive():
-        if not await _lives(client, erasure_instance(erasure_id)):
-            await start_user_erasure(client, erasure_id)
+
+    async def export(export_id: UUID, found: str) -> None:
+        logger.warning(
+            "user export lost its orchestration", extra={"export_id": str(export_id), "found": found}
+        )
+        await start_user_export(client, export_id)
+
+    async def erase(erasure_id: UUID, found: str) -> None:
+        logger.warning(
+            "user erasure lost its orchestration", extra={"erasure_id": str(erasure_id), "found": found}
+        )
+        await start_user_erasure(client, erasure_id)
+
+    exports, eraser = app.user_exports, app.eraser
+    await orchestrations.drive(
+        client, await exports.to_drive(), export_instance, exports.mark_dispatched, export
+    )
+    await orchestrations.drive(
+        client, await eraser.to_drive(), erasure_instance, eraser.mark_dispatched, erase
+    )
 
 
 @blueprint.timer_trigger(arg_name="timer", schedule="0 27 * * * *", run_on_startup=False, use_monitor=True)
@@ -150,19 +162,16 @@ async def delete_old_user_exports(timer: func.TimerRequest) -> None:
 
 
 async def start_user_export(client: df.DurableFunctionsClient, export_id: UUID) -> None:
-    """Start the orchestration of an export and note that it was."""
-    await client.schedule_new_orchestration(
-        "export_user", input={"export_id": str(export_id)}, instance_id=export_instance(export_id)
-    )
+    """Start the orchestration of an export and note that it was; one at work is left alone."""
+    given = {"export_id": str(export_id)}
+    await orchestrations.start(client, "export_user", export_instance(export_id), given)
     await get_application().user_exports.mark_dispatched(export_id)
 
 
 async def start_user_erasure(client: df.DurableFunctionsClient, erasure_id: UUID) -> None:
-    """Start the orchestration of an erasure and note that it was, unless it lives."""
-    if not await _lives(client, erasure_instance(erasure_id)):
-        await client.schedule_new_orchestration(
-            "erase_user", input={"erasure_id": str(erasure_id)}, instance_id=erasure_instance(erasure_id)
-        )
+    """Start the orchestration of an erasure and note that it was; one at work is left alone."""
+    given = {"erasure_id": str(erasure_id)}
+    await orchestrations.start(client, "erase_user", erasure_instance(erasure_id), given)
     await get_application().eraser.mark_dispatched(erasure_id)
 
 
@@ -178,17 +187,12 @@ class _Hub:
 
     async def forget(self, instance_id: str) -> bool:
         """Purge an instance; False while it is not over."""
-        if not await _lives(self._client, instance_id):
+        if not await orchestrations.lives(self._client, instance_id):
             await self._client.purge_orchestration(instance_id)
             return True
         if self._force:
             await self._client.terminate_orchestration(instance_id)
         return False
-
-
-async def _lives(client: df.DurableFunctionsClient, instance_id: str) -> bool:
-    state = await client.get_orchestration_state(instance_id, fetch_payloads=False)
-    return state is not None and state.runtime_status.name in _LIVING
 
 
 def _reason(failure: TaskFailedError) -> str:

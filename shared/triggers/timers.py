@@ -4,30 +4,27 @@ import azure.durable_functions as df
 import azure.functions as func
 
 from shared.application import get_application
-from shared.triggers.archive_workflow import drive_archive_run, start_archive_run
-from shared.triggers.verification_workflow import drive_verification, start_verification
+from shared.triggers.archive_workflow import drive_archive_runs, start_archive_runs
+from shared.triggers.people_workflow import drive_people_work
+from shared.triggers.verification_workflow import drive_verifications, start_verifications
 
 blueprint = df.Blueprint()
 
 
-@blueprint.timer_trigger(arg_name="timer", schedule="0 */5 * * * *", run_on_startup=False, use_monitor=True)
+# Twice a minute, so that work without an orchestration is started again within 60 seconds.
+@blueprint.timer_trigger(arg_name="timer", schedule="*/30 * * * * *", run_on_startup=False, use_monitor=False)
 @blueprint.durable_client_input(client_name="client")
 async def dispatch_due_jobs(timer: func.TimerRequest, client: df.DurableFunctionsClient) -> None:
-    """Claim due jobs, start their runs, and look after what lost its orchestration (domain.md 8.2)."""
+    """Claim due jobs, start their runs, and start again what lost its orchestration (domain.md 8.2)."""
     app = get_application()
     archiving, verifications = app.archiving, app.verifications
-    for run_id in await archiving.claim_due_jobs():
-        await start_archive_run(client, run_id)
-    for run_id in await app.backfills.claim_due():
-        await start_archive_run(client, run_id)
-    for run_id in await app.overlap_settling.carry_out_due():
-        await start_archive_run(client, run_id)
-    for verification_id in await app.verification_schedule.claim_due_jobs():
-        await start_verification(client, verification_id)
-    for run_id in await archiving.runs_to_drive():
-        await drive_archive_run(client, run_id)
-    for verification_id in await verifications.to_drive():
-        await drive_verification(client, verification_id)
+    await start_archive_runs(client, await archiving.claim_due_jobs())
+    await start_archive_runs(client, await app.backfills.claim_due())
+    await start_archive_runs(client, await app.overlap_settling.carry_out_due())
+    await start_verifications(client, await app.verification_schedule.claim_due_jobs())
+    await drive_archive_runs(client, await archiving.runs_to_drive())
+    await drive_verifications(client, await verifications.to_drive())
+    await drive_people_work(client)
 
 
 @blueprint.timer_trigger(arg_name="timer", schedule="20 * * * * *", run_on_startup=False, use_monitor=False)
@@ -52,5 +49,4 @@ async def forget_idempotency_keys(timer: func.TimerRequest) -> None:
 @blueprint.durable_client_input(client_name="client")
 async def expire_overlaps(timer: func.TimerRequest, client: df.DurableFunctionsClient) -> None:
     """Archive all of the overlaps that nobody decided in time, marked unresolved (domain.md 5.8)."""
-    for run_id in await get_application().overlap_settling.expire_due():
-        await start_archive_run(client, run_id)
+    await start_archive_runs(client, await get_application().overlap_settling.expire_due())

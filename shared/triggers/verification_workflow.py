@@ -5,8 +5,9 @@ same time: a later attempt supersedes the one before it.
 """
 
 import logging
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ import azure.durable_functions as df
 from durabletask.task import OrchestrationContext, RetryPolicy, TaskFailedError
 
 from shared.application import get_application
+from shared.triggers import orchestrations
 
 logger = logging.getLogger(__name__)
 blueprint = df.Blueprint()
@@ -22,7 +24,6 @@ INSTANCE_PREFIX = "verification-"
 ROUNDS_PER_GENERATION = 25
 # Rounds in a row in which nothing was compared, each after its wait (domain.md 8.3).
 IDLE_ROUNDS = 10
-_LIVING = ("RUNNING", "PENDING", "SUSPENDED", "CONTINUED_AS_NEW")
 _RETRY = RetryPolicy(
     first_retry_interval=timedelta(seconds=2),
     max_number_of_attempts=3,
@@ -123,25 +124,33 @@ async def finish_verification(step: dict) -> str:  # type: ignore[type-arg] # th
 
 
 async def start_verification(client: df.DurableFunctionsClient, verification_id: UUID) -> None:
-    """Start the orchestration of a verification and note that it was."""
-    await client.schedule_new_orchestration(
-        "verify_archive",
-        input={"verification_id": str(verification_id)},
-        instance_id=instance_id(verification_id),
-    )
+    """Start the orchestration of a verification and note that it was; one at work is left alone.
+
+    Raises what the Durable client raises.
+    """
+    await _start(client, verification_id)
     await get_application().verifications.mark_dispatched(verification_id)
 
 
-async def drive_verification(client: df.DurableFunctionsClient, verification_id: UUID) -> None:
-    """Start the orchestration again where it is missing, failed or over."""
-    state = await client.get_orchestration_state(instance_id(verification_id), fetch_payloads=False)
-    if state is not None and state.runtime_status.name in _LIVING:
-        await get_application().verifications.mark_dispatched(verification_id)
-        return
-    async with get_application().verifications.acting_for(verification_id):
-        found = "none" if state is None else state.runtime_status.name
-        logger.warning(
-            "verification lost its orchestration",
-            extra={"verification_id": str(verification_id), "found": found},
-        )
-        await start_verification(client, verification_id)
+async def start_verifications(client: df.DurableFunctionsClient, verification_ids: Sequence[UUID]) -> None:
+    """As ``start_verification``; one that cannot be started is logged and left to the next tick."""
+    started = get_application().verifications.mark_dispatched
+    await orchestrations.start_all(verification_ids, partial(_start, client), started)
+
+
+async def _start(client: df.DurableFunctionsClient, verification_id: UUID) -> None:
+    given = {"verification_id": str(verification_id)}
+    await orchestrations.start(client, "verify_archive", instance_id(verification_id), given)
+
+
+async def drive_verifications(client: df.DurableFunctionsClient, verification_ids: Sequence[UUID]) -> None:
+    """Start the orchestrations again where they are missing, failed or over."""
+    verifications = get_application().verifications
+
+    async def drive(verification_id: UUID, found: str) -> None:
+        async with verifications.acting_for(verification_id):
+            extra = {"verification_id": str(verification_id), "found": found}
+            logger.warning("verification lost its orchestration", extra=extra)
+            await start_verification(client, verification_id)
+
+    await orchestrations.drive(client, verification_ids, instance_id, verifications.mark_dispatched, drive)

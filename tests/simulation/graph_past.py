@@ -31,6 +31,11 @@ class RememberingState(State):
         super().remove(event)
         self._keep(mailbox, event.key, None)
 
+    def discard(self, event: Event) -> None:
+        """Move an event to Deleted Items."""
+        super().discard(event)
+        self._keep(event.calendar.mailbox, event.key, None)
+
     def _keep(self, mailbox: Mailbox, key: str, version: Event | None) -> None:
         self._versions.setdefault(mailbox.oid, {}).setdefault(key, []).append((time.time(), version))
 

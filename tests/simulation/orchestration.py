@@ -262,8 +262,7 @@ class Durable:
         """The activities of archive_workflow, on one host's services."""
         archiving = host.archiving
         if name == "begin_archive_run":
-            begun = await archiving.begin(run_id)
-            return {"mine": begun.mine, "correlation_id": begun.correlation_id}
+            return asdict(await archiving.begin(run_id))
         async with archiving.acting_for(run_id):
             match name:
                 case "settle_archive_run":

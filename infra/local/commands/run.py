@@ -109,16 +109,16 @@ async def _archive_all(
     api = Api(stack.client, stack.api, await stack.token())
     configurations = await register(stack, api, [*people, *(file.person for file in files)], tell)
     own = {
-        file.person.address: configurations[file.person.address, file.person.archives[0].name]
+        file.person.address: configurations[file.person.address, file.person.archives[0].name][0]
         for file in files
     }
     wanted = _wanted(people, configurations)
     for file in files:
-        wanted += [Wanted(own[file.person.address], window) for window in file.windows()]
+        sharing = configurations[file.person.address, file.person.archives[0].name]
+        wanted += [Wanted(each, window) for each in sharing for window in file.windows()]
     followed = await archive(api, wanted, tell)
     tell("reading the archive calendars back")
     outcomes = [await outcome_of(stack, entry) for entry in followed]
-    await stack.save_mailboxes()
     found = [
         (file, await calendar_findings.find(stack, file, own[file.person.address]["id"])) for file in files
     ]
@@ -126,16 +126,19 @@ async def _archive_all(
 
 
 def _wanted(
-    people: Sequence[Person], configurations: Mapping[tuple[str, str], dict[str, Any]]
+    people: Sequence[Person], configurations: Mapping[tuple[str, str], list[dict[str, Any]]]
 ) -> list[Wanted]:
-    """Of each archive all up to today, and the backfill it has; a mailbox's archives stand together."""
+    """Of each archive all up to today, and the backfill it has; a mailbox's archives stand together.
+
+    Every configuration of a pair of calendars is followed, so that none hides what another wrote.
+    """
     wanted = []
     for person in people:
         for wish in person.archives:
-            configuration = configurations[person.address, wish.name]
-            wanted.append(Wanted(configuration, _whole_archive(person)))
+            first, *sharing = configurations[person.address, wish.name]
+            wanted += [Wanted(each, _whole_archive(person)) for each in (first, *sharing)]
             if wish.backfill_from:
-                wanted.append(Wanted(configuration, backfill_from=wish.backfill_from))
+                wanted.append(Wanted(first, backfill_from=wish.backfill_from))
     return wanted
 
 

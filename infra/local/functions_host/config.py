@@ -16,8 +16,8 @@ from infra.local.functions_host.errors import StartupError
 
 DEFAULT_PORT = 7071
 _OVERRIDE_PREFIX = "azurefunctionsjobhost__"
-_COMMENT = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*|/\*.*?\*/', re.DOTALL)
-_TRAILING_COMMA = re.compile(r'"(?:\\.|[^"\\])*"|,(?=\s*[}\]])')
+_COMMENT = re.compile(r'"(?:\\.|[^"\\])*+"?|//[^\n]*|/\*.*?(?:\*/|\Z)', re.DOTALL)
+_TRAILING_COMMA = re.compile(r'"(?:\\.|[^"\\])*+"?|,(?=\s*[}\]])')
 _SETTING = re.compile(r"%([^%]+)%")
 
 

@@ -16,7 +16,11 @@ _INT32 = (-(2**31), 2**31 - 1)
 _INT64 = (-(2**63), 2**63 - 1)
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _ALPHA = re.compile(r"[A-Za-z]*")
-_DECIMAL = re.compile(r"[+-]?([0-9][0-9,]*\.?[0-9]*|\.[0-9]+)")
+_DECIMAL = re.compile(r"[+-]?([0-9][0-9,]*+(\.[0-9]*)?|\.[0-9]+)")
+_GUID = re.compile(r"[({]?[0-9A-Fa-f]{8}(-?)([0-9A-Fa-f]{4}\1){3}[0-9A-Fa-f]{12}[)}]?")
+# Python refuses to read longer ones, and none of these fits the types.
+_MOST_DIGITS = 4000
+_LONGEST_DATE = 64
 
 
 def build(name: str, argument: str | None) -> Constraint:
@@ -34,7 +38,9 @@ def build(name: str, argument: str | None) -> Constraint:
 
 def _integer(bounds: tuple[int, int]) -> Constraint:
     def check(value: str) -> bool:
-        return bool(_INTEGER.fullmatch(value)) and bounds[0] <= int(value) <= bounds[1]
+        if len(value) > _MOST_DIGITS or _INTEGER.fullmatch(value) is None:
+            return False
+        return bounds[0] <= int(value) <= bounds[1]
 
     return check
 
@@ -45,7 +51,7 @@ def _is_guid(value: str) -> bool:
     except ValueError:
         return False
     # uuid.UUID also takes "urn:uuid:" and hyphens anywhere; a .NET Guid does not.
-    return bool(re.fullmatch(r"[({]?[0-9A-Fa-f]{8}(-?)([0-9A-Fa-f]{4}\1){3}[0-9A-Fa-f]{12}[)}]?", value))
+    return _GUID.fullmatch(value) is not None
 
 
 def _is_float(value: str) -> bool:
@@ -56,6 +62,8 @@ def _is_float(value: str) -> bool:
 
 
 def _is_datetime(value: str) -> bool:
+    if len(value) > _LONGEST_DATE:
+        return False
     for pattern in ("%m/%d/%Y", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %I:%M%p"):
         try:
             datetime.strptime(value, pattern)  # noqa: DTZ007 - only its form matters

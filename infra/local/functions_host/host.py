@@ -24,6 +24,7 @@ from infra.local.functions_host.functions import (
 from infra.local.functions_host.http import HttpFunctions, presented_key
 from infra.local.functions_host.logs import HOST
 from infra.local.functions_host.protos import TypedData
+from infra.local.functions_host.routes import map_routes
 from infra.local.functions_host.routing import Router
 from infra.local.functions_host.timers import Timer, invoke_with_retries
 from infra.local.functions_host.worker import Worker
@@ -32,7 +33,6 @@ from infra.local.functions_host.worker import Worker
 _BODY_LIMIT = 104_857_600
 _HEADER_LIMIT = 32_768
 _LINE_LIMIT = 16_384
-_HOME = "Your Functions app is up and running."
 
 
 class Host:
@@ -151,20 +151,11 @@ class Host:
         return [function for function in functions if not wanted or function.name.lower() in wanted]
 
     def _route(self, functions: Sequence[Function]) -> Router[Function]:
-        router: Router[Function] = Router()
-        for function in functions:
-            if function.error:
-                self._errors[function.name] = function.error
-            elif function.is_http:
-                try:
-                    template = http.parse_route(function, self._config.route_prefix)
-                except ValueError as error:
-                    self._errors[function.name] = str(error)
-                    continue
-                self._paths[function.name] = template.text
-                if not function.disabled:
-                    router.add(template, function.methods, function)
-        return router
+        routes = map_routes(functions, self._config.route_prefix)
+        self._errors.update({function.name: function.error for function in functions if function.error})
+        self._errors.update(routes.errors)
+        self._paths = routes.paths
+        return routes.router
 
     def _make_timers(self, functions: Sequence[Function]) -> None:
         folder = self._options.state / "timers"
@@ -190,7 +181,6 @@ class Host:
             app.router.add_route(method, path, handler)
         for method, path, handler in self._engine.routes() if self._engine else ():
             app.router.add_route(method, path, self._webhook(handler))
-        app.router.add_get("/", _home)
         served = HttpFunctions(
             self._worker, router, self._keys, self._config.custom_headers, self._client_binding
         )
@@ -265,10 +255,6 @@ def warnings_about(function: Function) -> Sequence[str]:
         for binding in undelivered_outputs(function)
     )
     return found
-
-
-async def _home(request: web.Request) -> web.Response:
-    return web.Response(text=_HOME)
 
 
 async def _without_server_name(request: web.Request, response: web.StreamResponse) -> None:

@@ -18,10 +18,10 @@ from infra.local.functions_host.functions import Function
 from infra.local.functions_host.invocation import InvocationResult, TraceContext
 from infra.local.functions_host.logs import HOST
 from infra.local.functions_host.protos import RpcHttp, RpcHttpCookie, TypedData
-from infra.local.functions_host.routing import Router, Template
+from infra.local.functions_host.routing import Router
 from infra.local.functions_host.worker import Worker
 
-_RESERVED = frozenset({"admin", "runtime"})
+_HOME = "Your Functions app is up and running."
 _SAME_SITE = {RpcHttpCookie.SameSite.Lax: "lax", RpcHttpCookie.SameSite.Strict: "strict"}
 _SAME_SITE[RpcHttpCookie.SameSite.ExplicitNone] = "none"
 _LINE_BREAK = re.compile(r"[\r\n\0]")
@@ -32,17 +32,6 @@ _FRAMING = frozenset({"content-length", "transfer-encoding", "connection", "keep
 def presented_key(request: web.Request) -> str:
     """The access key of a request: header `x-functions-key`, else query parameter `code`, else empty."""
     return request.headers.get("x-functions-key") or request.query.get("code", "")
-
-
-def parse_route(function: Function, prefix: str) -> Template:
-    """The full template of an HTTP function. Raises ValueError with the reason if its route is not usable."""
-    declared = function.trigger.properties.get("route")
-    route = function.name if declared is None else str(declared)
-    Template.parse(route)
-    template = Template.parse("/".join(part for part in (prefix, route) if part))
-    if template.segments and template.segments[0].literal in _RESERVED:
-        raise ValueError("The specified route conflicts with one or more built in routes.")
-    return template
 
 
 class HttpFunctions:
@@ -63,11 +52,16 @@ class HttpFunctions:
         self._client_binding = client_binding
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Answers a request: 404 without a function for its path and method, 401 without a fitting key."""
+        """Answers a request: 404 without an enabled function for it, 401 without a fitting key.
+
+        The root is the home page if no function takes it.
+        """
         found = self._router.find(request.method, request.rel_url.raw_path)
         if found is None:
-            return web.Response(status=404)
+            return _unmatched(request)
         function, params = found
+        if function.disabled:
+            return web.Response(status=404)
         if not self._keys.allows_function(function.auth_level, presented_key(request)):
             return web.Response(status=401)
         inputs = {function.trigger.name: await _incoming(request, params)}
@@ -89,6 +83,13 @@ class HttpFunctions:
             HOST.error("Function '%s' answered with %s (Id=%s)", function.name, error, result.invocation_id)
             return web.Response(status=500)
         return response
+
+
+def _unmatched(request: web.Request) -> web.Response:
+    """The home page at the root, 404 elsewhere."""
+    if request.method in {"GET", "HEAD"} and request.rel_url.raw_path == "/":
+        return web.Response(text=_HOME)
+    return web.Response(status=404)
 
 
 async def _incoming(request: web.Request, params: Mapping[str, str]) -> TypedData:

@@ -1,14 +1,18 @@
-"""Finds the function that a request's method and path belong to, with ASP.NET Core's route templates.
+"""ASP.NET Core's route templates, tried one after another.
 
-Sources: ASP.NET Core docs, "Routing in ASP.NET Core", sections "Route templates" and "Route template
-precedence"; Functions docs, "Azure Functions HTTP trigger", section "Customize the HTTP endpoint". A method
-that no function takes at a path is 404, as in the real host, never 405.
+The syntax is that of ASP.NET Core (its docs, "Routing in ASP.NET Core", section "Route templates"; Functions
+docs, "Azure Functions HTTP trigger", section "Customize the HTTP endpoint"). The precedence is not: the
+Functions host puts its routes into a plain list and takes the first one that matches. So a literal does not
+win over a parameter, nor a long route over a short one (Azure/azure-functions-host,
+`WebScriptHostHttpRoutesManager` and issues 3153, 6062 and 9876). A method that no function takes at a path is
+404, as in the real host, never 405.
 """
 
 import itertools
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -16,9 +20,8 @@ from infra.local.functions_host import constraints
 from infra.local.functions_host.constraints import Constraint
 
 _PARAMETER_NAME = re.compile(r"[^/{}?*:=]+")
+_NAME_AND_EXTENSION = 3
 _ESCAPED_SLASH = re.compile(r"%2f", re.IGNORECASE)
-# Order in which routes are tried, segment by segment (RoutePrecedence.ComputeInbound).
-_LITERAL, _CONSTRAINED, _PARAMETER, _CONSTRAINED_REST, _REST = 1, 2, 3, 4, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,29 +42,18 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class _Segment:
-    """A path segment: a literal, one parameter, or text and parameters mixed (`pattern`)."""
+    """A path segment: a literal, one parameter, or text and parameters mixed (`mixed`, in order)."""
 
     literal: str | None
     parameters: Sequence[Parameter] = ()
-    pattern: re.Pattern[str] | None = None
-
-    @property
-    def rank(self) -> int:
-        if self.literal is not None:
-            return _LITERAL
-        parameter = self.parameters[0]
-        if self.pattern is not None:
-            return _CONSTRAINED
-        if parameter.rest:
-            return _CONSTRAINED_REST if parameter.checks else _REST
-        return _CONSTRAINED if parameter.checks else _PARAMETER
+    mixed: "Sequence[str | Parameter]" = ()
 
     @property
     def may_be_absent(self) -> bool:
         parameter = self.parameters[0] if self.parameters else None
         return (
             parameter is not None
-            and self.pattern is None
+            and not self.mixed
             and (parameter.optional or parameter.default is not None or parameter.rest)
         )
 
@@ -72,7 +64,6 @@ class Template:
 
     text: str
     segments: Sequence[_Segment]
-    precedence: tuple[int, ...] = field(default=())
 
     @classmethod
     def parse(cls, text: str) -> "Template":
@@ -88,7 +79,7 @@ class Template:
         names = [parameter.name.lower() for segment in segments for parameter in segment.parameters]
         if len(set(names)) != len(names):
             raise ValueError(f"A route parameter name appears more than one time in '{text}'.")
-        return cls(text, segments, tuple(segment.rank for segment in segments))
+        return cls(text, segments)
 
     @property
     def start(self) -> tuple[str, ...]:
@@ -117,36 +108,37 @@ class Template:
 
 
 class _Route[Target](NamedTuple):
+    place: int
     template: Template
     methods: Collection[str]
     target: Target
 
 
 class Router[Target]:
-    """Routes to targets; literal segments win over constrained parameters, these over plain ones."""
+    """Routes to targets. Of several that match a request, the one that was added first takes it."""
 
     def __init__(self) -> None:
+        self._added = itertools.count()
         # By the literal segments they start with, in lower case: of a large app few routes remain to try.
         self._routes: dict[tuple[str, ...], list[_Route[Target]]] = {}
 
     def add(self, template: Template, methods: Collection[str], target: Target) -> None:
-        """Adds a route; no methods means every method."""
-        routes = self._routes.setdefault(template.start, [])
-        routes.append(_Route(template, frozenset(methods), target))
-        routes.sort(key=lambda route: route.template.precedence)
+        """Adds a route behind those that are there; no methods means every method."""
+        route = _Route(next(self._added), template, frozenset(methods), target)
+        self._routes.setdefault(template.start, []).append(route)
 
     def find(self, method: str, raw_path: str) -> tuple[Target, dict[str, str]] | None:
         """Target and parameter values for a request, or None. `raw_path` is still percent-encoded."""
         path = split_path(raw_path)
         lowered = tuple(segment.lower() for segment in path)
-        # A longer literal start comes before a shorter one, whatever follows it.
-        for length in range(len(lowered), -1, -1):
-            for route in self._routes.get(lowered[:length], ()):
-                if route.methods and method not in route.methods:
-                    continue
-                values = route.template.match(path)
-                if values is not None:
-                    return route.target, values
+        starts = (lowered[:length] for length in range(len(lowered) + 1))
+        possible = [route for start in starts for route in self._routes.get(start, ())]
+        for route in sorted(possible, key=lambda route: route.place):
+            if route.methods and method not in route.methods:
+                continue
+            values = route.template.match(path)
+            if values is not None:
+                return route.target, values
         return None
 
 
@@ -165,16 +157,16 @@ def split_path(raw_path: str) -> list[str]:
 def _match_segment(segment: _Segment, text: str, values: dict[str, str]) -> bool:
     if segment.literal is not None:
         return text.lower() == segment.literal
-    if segment.pattern is None:
+    if not segment.mixed:
         parameter = segment.parameters[0]
         if not text and not parameter.optional:
             return False
         values[parameter.name] = text
         return parameter.accepts(text)
-    match = segment.pattern.fullmatch(text)
-    if match is None:
+    found = _divide(segment.mixed, text)
+    if found is None:
         return False
-    for parameter, value in zip(segment.parameters, match.groups(), strict=True):
+    for parameter, value in zip(segment.parameters, found, strict=True):
         if value is not None:
             if not parameter.accepts(value):
                 return False
@@ -182,6 +174,37 @@ def _match_segment(segment: _Segment, text: str, values: dict[str, str]) -> bool
         elif parameter.default is not None:
             values[parameter.name] = parameter.default
     return True
+
+
+def _divide(pieces: Sequence[str | Parameter], text: str) -> list[str | None] | None:
+    """The value of each parameter of a mixed segment, from the left; None if the text does not fit.
+
+    It goes from the right to the left and never back, as ASP.NET does (`RoutePatternMatcher`,
+    `MatchComplexSegment`): a text between parameters is where it occurs last. So it takes linear time.
+    """
+    last = pieces[-1]
+    if isinstance(last, Parameter) and last.optional and pieces[-2] == "." and "." not in text[1:-1]:
+        # "{name}.{extension?}": without the extension the dot goes too.
+        found = [text] if len(pieces) == _NAME_AND_EXTENSION else _divide(pieces[:-2], text)
+        return None if not text or found is None else [*found, None]
+    lowered, end, waiting = text.lower(), len(text), False
+    values: list[str | None] = []
+    for piece in reversed(pieces):
+        if isinstance(piece, Parameter):
+            waiting = True
+            continue
+        # A parameter has one character at least.
+        at = lowered.rfind(piece.lower(), 0, end - waiting)
+        if at < 0 or (not waiting and at + len(piece) != end):
+            return None
+        if waiting:
+            values.append(text[at + len(piece) : end])
+        end, waiting = at, False
+    if waiting and end:
+        values.append(text[:end])
+    elif waiting or end:
+        return None
+    return values[::-1]
 
 
 def _split(text: str) -> list[str]:
@@ -216,17 +239,9 @@ def _parse_segment(text: str) -> _Segment:
         return _Segment(None, parameters)
     if any(parameter.rest for parameter in parameters):
         raise ValueError(f"A catch-all parameter cannot be mixed with text in '{text}'.")
-    pattern = ""
-    for index, piece in enumerate(pieces):
-        if isinstance(piece, str):
-            optional_next = index == len(pieces) - 2 and getattr(pieces[-1], "optional", False)
-            # "{name}.{extension?}": without the extension the dot goes too.
-            pattern += f"(?:{re.escape(piece)}" if optional_next and piece == "." else re.escape(piece)
-        else:
-            # Greedy first groups leave the last one the shortest text, as ASP.NET's match from the right.
-            closes = piece.optional and index and pieces[index - 1] == "."
-            pattern += "(.+))?" if closes else "(.+)"
-    return _Segment(None, parameters, re.compile(pattern, re.IGNORECASE))
+    if any(isinstance(one, Parameter) and isinstance(two, Parameter) for one, two in pairwise(pieces)):
+        raise ValueError(f"A path segment cannot contain two consecutive parameters: '{text}'.")
+    return _Segment(None, parameters, pieces)
 
 
 def _pieces(text: str) -> list[str | Parameter]:

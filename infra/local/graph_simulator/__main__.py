@@ -8,12 +8,13 @@ import sqlite3
 import sys
 from pathlib import Path
 
+from .persistence import DamagedFile
 from .server import GraphSimulator
 from .settings import Settings
 
 
 def main() -> int:
-    """Serve until SIGTERM or SIGINT; prints one JSON line when ready. Status 1 if it cannot listen."""
+    """Serve until SIGTERM or SIGINT; prints one JSON line when ready. Status 1 if it cannot."""
     parser = argparse.ArgumentParser(
         prog="graph_simulator", description="Microsoft Graph and Entra on one machine."
     )
@@ -35,8 +36,10 @@ async def _serve(port: int, state: Path | None, latency_ms: float) -> int:
     except OSError as error:
         print(f"graph_simulator: cannot start on port {port}: {error.strerror or error}", file=sys.stderr)
         return 1
-    except sqlite3.DatabaseError as error:
-        print(f"graph_simulator: cannot read {state}: {error}", file=sys.stderr)
+    except (DamagedFile, sqlite3.DatabaseError) as error:
+        print(
+            f"graph_simulator: {error}; restore it or delete it to start without mailboxes", file=sys.stderr
+        )
         return 1
     print(json.dumps({"ready": True, "port": int(simulator.base_url.rpartition(":")[2])}), flush=True)
     await stop.wait()

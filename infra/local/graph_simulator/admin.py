@@ -1,6 +1,6 @@
 """The admin routes under ``/_simulator``: loading, reading back, owner edits, counters, settings, faults."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +12,7 @@ from .groups import Groups
 from .identity import Identity
 from .loading import EXTRA, Loader
 from .model import Event, Item, Json, Mailbox, Occurrence
+from .owner_actions import OwnerActions
 from .query import split_target
 from .rendering import raw_json
 from .service import Service
@@ -21,22 +22,17 @@ from .times import microseconds, parse_window
 class Admin:
     """Answers the admin routes; they need no token and count as nothing."""
 
-    def __init__(self, service: Service, identity: Identity, save: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, service: Service, identity: Identity) -> None:
         self._service = service
         self._identity = identity
-        self._save = save
         self._loader = Loader(service.state, service.settings)
         self._groups = Groups(service.state)
+        self._actions = OwnerActions(service.state, self._loader)
 
-    async def answer(
-        self, method: str, target: str, query: Mapping[str, str], raw: bytes, parsed: Any
-    ) -> Answer:
+    def answer(self, method: str, target: str, query: Mapping[str, str], raw: bytes, parsed: Any) -> Answer:
         """The answer to one request; wrong input gives 400 or 404 with a message."""
         segments, _ = split_target(target)
         try:
-            if segments[1:] == ["save"] and method == "POST":
-                await self._save()
-                return Answer(204)
             return self._route(method, segments[1:], query, raw, parsed)
         except LookupError as error:
             return Answer(404, {"error": {"code": "NotFound", "message": str(error.args[0])}})
@@ -115,7 +111,15 @@ class Admin:
             case ("POST" | "PATCH", "events", item_id, "edit"):
                 return Answer(200, raw_json(self._edit(state.item(mailbox, item_id), _object(body))))
             case ("POST", "events", item_id, "move"):
-                return Answer(200, raw_json(self._move(mailbox, state.item(mailbox, item_id), _object(body))))
+                return Answer(
+                    200, raw_json(self._actions.move(mailbox, state.item(mailbox, item_id), _object(body)))
+                )
+            case ("POST", "events", item_id, "invite-again"):
+                again = self._actions.invite_again(state.item(mailbox, item_id), _object(body or {}))
+                return Answer(201, raw_json(again))
+            case ("POST", "events", item_id, "organizer"):
+                item = self._actions.replace_organizer(state.item(mailbox, item_id), _object(body))
+                return Answer(200, raw_json(item))
             case ("DELETE", "events", item_id):
                 self._loader.store.delete(state.item(mailbox, item_id))
                 return Answer(204)
@@ -154,11 +158,6 @@ class Admin:
             self._loader.owner_edit(extra, item)
         event = item.master
         return event if item.day is None else event.occurrence(item.day)
-
-    def _move(self, mailbox: Mailbox, item: Item, body: Json) -> Item:
-        target = self._loader.calendar(mailbox, str(body.get("calendar")))
-        self._service.state.move(item.master, target)
-        return item.master
 
 
 def _object(body: Any) -> Json:

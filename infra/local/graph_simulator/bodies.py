@@ -4,9 +4,10 @@ import re
 from html import escape, unescape
 from typing import Any
 
-_HIDDEN = re.compile(r"<(style|script|head)\b.*?</\1\s*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
+# What is not closed hides the rest, as in a browser. It is also what keeps the search linear.
+_HIDDEN = re.compile(r"<(style|script|head)\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)", re.IGNORECASE | re.DOTALL)
 _BREAK = re.compile(r"<br\s*/?>|</(?:p|div|li|tr|h[1-6])\s*>", re.IGNORECASE)
-_TAG = re.compile(r"<[^>]*>")
+_TAG = re.compile(r"<[^<>]*>")
 _DOCUMENT = re.compile(r"\s*(?:<!doctype[^>]*>\s*)?<html[\s>]", re.IGNORECASE)
 _PREVIEW_LENGTH = 255
 _HEAD = (

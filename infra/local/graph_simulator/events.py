@@ -11,6 +11,7 @@ from .errors import GraphError, invalid_value
 from .event_fields import NEVER, Changes
 from .model import Calendar, Event, Item, Json, Occurrence, Override, Stamp
 from .recurrence import Recurrence, parse_recurrence
+from .series_changes import change_series
 from .settings import Settings
 from .state import State
 from .times import Span, make_span, moment_of, require_zone, wall_text
@@ -60,6 +61,7 @@ class EventStore:
         else:
             self._update_event(item.master, changes)
         event = item.master
+        self._renew(event)
         self._state.touch(event)
         after = event if item.day is None else event.occurrence(item.day)
         told = {person["emailAddress"]["address"] for person in (*before, *after.fields["attendees"])}
@@ -72,13 +74,15 @@ class EventStore:
         """Delete an event or cancel one occurrence; the organizer's meetings send cancellations."""
         attendees = item.fields["attendees"]
         event = item.master
-        if item.day is None:
-            self._state.remove(event)
-        else:
+        if item.day is not None:
             event.overrides.pop(item.day, None)
             event.cancelled.add(item.day)
-            event.stamp.renew()
+            self._renew(event)
             self._state.touch(event)
+        elif self._settings.deleted_items == "found" and not event.is_deleted:
+            self._state.discard(event)
+        else:
+            self._state.remove(event)
         if attendees and event.fields["isOrganizer"]:
             self._counters.mail(event.calendar.mailbox.address, updates=len(attendees))
 
@@ -89,16 +93,12 @@ class EventStore:
             recurrence = None if changes.recurrence is None else _series(changes.recurrence, span)
         elif recurrence is not None and span.start.date() != event.span.start.date():
             recurrence = replace(recurrence, start=span.start.date())
-        if span != event.span or recurrence != event.recurrence:
-            # As in Exchange, a new time or pattern of a series discards its exceptions.
-            event.overrides.clear()
-            event.cancelled.clear()
-            event.original_zones = None
-        event.span, event.recurrence = span, recurrence
+            if recurrence.end is not None and recurrence.end < recurrence.start:
+                raise invalid_value("The recurrence range ends before it starts.")
+        change_series(event, span, recurrence, self._settings)
         event.fields.update(changes.fields)
         _meet_online(event.fields, changes.fields)
         event.extended.update(changes.extended)
-        event.stamp.renew()
 
     def _update_occurrence(self, occurrence: Occurrence, changes: Changes) -> None:
         if changes.has_recurrence:
@@ -108,15 +108,55 @@ class EventStore:
         span = occurrence.span
         if changes.moves:
             span = _changed_span(span, changes)
-            _check_neighbours(event, day, span)
+            self._check_neighbours(event, day, span)
         if override is None:
             override = event.overrides[day] = Override(stamp=Stamp(created=event.stamp.created))
+            if self._settings.exception_texts == "snapshot":
+                override.fields.update(event.fields)
         if changes.moves:
             override.span = span
         override.fields.update(changes.fields)
         override.extended.update(changes.extended)
         override.stamp.renew()
+
+    def _check_neighbours(self, event: Event, day: int, span: Span) -> None:
+        """Refuse what reaches or crosses the occurrence before or after it: ErrorOccurrenceCrossingBoundary.
+
+        An occurrence cannot be moved to or before the day of the previous one, nor to or after the day of the
+        following one (Graph documentation, Update event; Outlook says the same of all its clients).
+        """
+        boundary = self._settings.occurrence_boundary
+        if boundary == "off":
+            return
+        dates = event.dates_until(day + 1)
+        place = dates.index(day)
+        earlier = next((other for other in reversed(dates[:place]) if other not in event.cancelled), None)
+        following = next(
+            (other for other in event.dates_until(day + 800)[place + 1 :] if other not in event.cancelled),
+            None,
+        )
+        zone = require_zone(event.span.start_zone)
+        starts = _local_date(span, zone)
+        if earlier is not None:
+            before = event.occurrence(earlier).span
+            too_near = boundary == "day" and starts <= _local_date(before, zone)
+            if span.start_us < before.end_us or too_near:
+                raise _CROSSING
+        if following is not None:
+            after = event.occurrence(following).span
+            too_near = boundary == "day" and starts >= _local_date(after, zone)
+            if span.end_us > after.start_us or too_near:
+                raise _CROSSING
+
+    def _renew(self, event: Event) -> None:
+        """New change keys after a change of a series or of one of its occurrences.
+
+        A series and its occurrences have one change key (EWS documentation, OccurrenceItemId).
+        """
         event.stamp.renew()
+        if self._settings.series_change_keys == "shared":
+            for override in event.overrides.values():
+                override.stamp.change_key = event.stamp.change_key
 
 
 def _series(value: Any, span: Span) -> Recurrence:
@@ -133,26 +173,6 @@ def _changed_span(span: Span, changes: Changes) -> Span:
     start = changes.start or {"dateTime": wall_text(span.start), "timeZone": span.start_zone}
     end = changes.end or {"dateTime": wall_text(span.end), "timeZone": span.end_zone}
     return make_span(start, end, all_day=all_day)
-
-
-def _check_neighbours(event: Event, day: int, span: Span) -> None:
-    """An occurrence may not reach or cross the one before or after it (ErrorOccurrenceCrossingBoundary)."""
-    dates = event.dates_until(day + 1)
-    place = dates.index(day)
-    earlier = next((other for other in reversed(dates[:place]) if other not in event.cancelled), None)
-    following = next(
-        (other for other in event.dates_until(day + 800)[place + 1 :] if other not in event.cancelled), None
-    )
-    zone = require_zone(event.span.start_zone)
-    starts = _local_date(span, zone)
-    if earlier is not None:
-        before = event.occurrence(earlier).span
-        if span.start_us < before.end_us or starts <= _local_date(before, zone):
-            raise _CROSSING
-    if following is not None:
-        after = event.occurrence(following).span
-        if span.end_us > after.start_us or starts >= _local_date(after, zone):
-            raise _CROSSING
 
 
 def _local_date(span: Span, zone: ZoneInfo) -> date:

@@ -11,6 +11,8 @@ _CALENDAR = "AAMkADCB"
 _KEY_LENGTH = 24
 _TAIL_ITEM = "AAA="
 _TAIL_OCCURRENCE = "EA=="
+#: Occurrences of a series that gave its occurrences new ids (setting ``occurrence_ids``).
+_TAIL_RENEWED = "EB=="
 
 
 def _text(raw: bytes) -> str:
@@ -37,12 +39,20 @@ def calendar_id(mailbox: str, key: str) -> str:
     return f"{_CALENDAR}{mailbox}{key}{_TAIL_ITEM}"
 
 
-def item_id(mailbox: str, key: str, move: str | None, day: int | None = None) -> str:
-    """Id of an event; ``move`` changes on a move (``None``: immutable), ``day`` is an occurrence's date."""
+def item_id(mailbox: str, key: str, move: str | None, day: int | None = None, generation: int = 0) -> str:
+    """Id of an event; ``move`` changes on a move (``None``: immutable).
+
+    An occurrence's id is made of its master and its original date, ``day``, as Exchange makes it: ids in
+    public reports hold the date's midnight, as .NET ticks, before the master's entry id
+    (docs/graph-series.md, Ids). ``generation`` counts the times that a series gave its occurrences new ids.
+    """
     head = f"{_IMMUTABLE}{mailbox}" if move is None else f"{_MUTABLE}{mailbox}{move}"
     if day is None:
         return f"{head}{key}{_TAIL_ITEM}"
-    return f"{head}{key}{_text(day.to_bytes(3, 'big'))}{_TAIL_OCCURRENCE}"
+    date = _text(day.to_bytes(3, "big"))
+    if generation:
+        return f"{head}{key}{date}{_text(generation.to_bytes(3, 'big'))}{_TAIL_RENEWED}"
+    return f"{head}{key}{date}{_TAIL_OCCURRENCE}"
 
 
 def split_item_id(value: str) -> tuple[str, int | None, str] | None:
@@ -51,8 +61,8 @@ def split_item_id(value: str) -> tuple[str, int | None, str] | None:
         return None
     if value.endswith(_TAIL_ITEM):
         rest, day = value[: -len(_TAIL_ITEM)], None
-    elif value.endswith(_TAIL_OCCURRENCE):
-        rest = value[: -len(_TAIL_OCCURRENCE) - 4]
+    elif value.endswith((_TAIL_OCCURRENCE, _TAIL_RENEWED)):
+        rest = value[: -len(_TAIL_OCCURRENCE) - (8 if value.endswith(_TAIL_RENEWED) else 4)]
         try:
             day = int.from_bytes(urlsafe_b64decode(value[len(rest) : len(rest) + 4]), "big")
         except ValueError:

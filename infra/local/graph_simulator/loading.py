@@ -33,6 +33,7 @@ _IGNORED = frozenset(
         "bodyPreview",
         "seriesMasterId",
         "originalStart",
+        "occurrenceId",
         "hasAttachments",
         "onlineMeetingUrl",
         "isDraft",

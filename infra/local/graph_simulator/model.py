@@ -102,7 +102,7 @@ class Item:
         """The item's id in the asked form."""
         event = self.master
         move = None if immutable else event.move
-        return ids.item_id(event.calendar.mailbox.part, event.key, move, self.day)
+        return ids.item_id(event.calendar.mailbox.part, event.key, move, self.day, event.generation)
 
 
 class Event(Item):
@@ -118,6 +118,7 @@ class Event(Item):
         "_stamp",
         "calendar",
         "cancelled",
+        "generation",
         "ical_uid",
         "key",
         "load_key",
@@ -142,6 +143,8 @@ class Event(Item):
         self.recurrence: Recurrence | None = None
         self.overrides: dict[int, Override] = {}
         self.cancelled: set[int] = set()
+        #: How often the occurrences were given new ids.
+        self.generation = 0
         self.transaction_id: str | None = None
         self.ical_uid = ""
         self.load_key = ""
@@ -183,6 +186,11 @@ class Event(Item):
     @attachments.setter
     def attachments(self, value: int) -> None:
         self._attachments = value
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether the event lies in Deleted Items."""
+        return self.calendar is self.calendar.mailbox.deleted_items
 
     def forget(self) -> None:
         """Drop what was computed from the event; call after every change of it."""
@@ -339,8 +347,12 @@ class Mailbox:
     categories: list[Json] = field(default_factory=list)
     part: str = ""
 
+    #: The folder of deleted events, no calendar; empty unless the setting ``deleted_items`` fills it.
+    deleted_items: Calendar = field(init=False)
+
     def __post_init__(self) -> None:
         self.part = ids.mailbox_part(self.oid)
+        self.deleted_items = Calendar(self, "", "Deleted Items")
 
     @property
     def default_calendar(self) -> Calendar:

@@ -1,8 +1,14 @@
-"""Saving the state to one SQLite file: only what changed, in one transaction, off the event loop."""
+"""Saving the state to one SQLite file before an answer tells of it, off the event loop.
+
+One transaction writes whatever changed since the last one: requests that arrive while a commit is under way
+share the next. The write-ahead log with ``synchronous = OFF`` keeps every commit when the process is killed,
+since the pages are with the operating system by then; a power cut may cost the last ones or the file.
+"""
 
 import asyncio
 import logging
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +22,6 @@ from .state import Changed, State
 from .times import Span, build_span, require_zone
 from .tokens import KeyRing, SigningKey
 
-_DEBOUNCE_SECONDS = 0.7
 _TABLES = """
 CREATE TABLE IF NOT EXISTS keys (kid TEXT PRIMARY KEY, pem TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS mailboxes (oid TEXT PRIMARY KEY, position INTEGER NOT NULL, data BLOB NOT NULL);
@@ -28,66 +33,102 @@ _LOGGER = logging.getLogger(__name__)
 type _Write = tuple[str, list[tuple[Any, ...]]]
 
 
+class DamagedFile(Exception):
+    """The file is there but holds no state of a simulator, or not all of it."""
+
+
 class Store:
-    """Keeps a state's file up to date within a second of a change."""
+    """Keeps a state's file up to date; ``settled`` tells when what was changed is in it."""
 
     def __init__(self, path: Path, state: State, keys: KeyRing) -> None:
         self._path = path
         self._state = state
         self._keys = keys
-        self._timer: asyncio.TimerHandle | None = None
-        self._lock = asyncio.Lock()
+        self._connection: sqlite3.Connection | None = None
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="mailboxes")
         self._task: asyncio.Task[None] | None = None
+        #: How many changes there were, and how many of them are in the file.
+        self._changes = 0
+        self._saved = 0
 
     def load(self) -> None:
-        """Read the file if it is there and save from now on; a new file gets the signing keys at once."""
+        """Read the file if it is there and save from now on; a new file gets the signing keys at once.
+
+        Raises :class:`DamagedFile` for a file that is empty, no database or incomplete; it stays as it is.
+        """
         self._path.parent.mkdir(parents=True, exist_ok=True)
         fresh = not self._path.exists()
-        with closing(self._connect()) as connection:
-            connection.executescript(_TABLES)
-            if not fresh:
+        if fresh:
+            self._path.touch(mode=0o600)
+        else:
+            self._path.chmod(0o600)
+            check(self._path)
+        connection = self._connection = sqlite3.connect(self._path, check_same_thread=False)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.executescript(_TABLES)
+        if not fresh:
+            try:
                 _read(connection, self._state, self._keys)
-            rows = [(key.kid, key.pem()) for key in self._keys.keys]
-            connection.executemany("INSERT OR REPLACE INTO keys VALUES (?, ?)", rows)
-            connection.commit()
-        self._state.on_change = self._schedule
+            except (LookupError, TypeError, ValueError, sqlite3.Error) as error:
+                raise DamagedFile(f"{self._path} cannot be read: {error!r}") from error
+        rows = [(key.kid, key.pem()) for key in self._keys.keys]
+        connection.executemany("INSERT OR REPLACE INTO keys VALUES (?, ?)", rows)
+        connection.commit()
+        self._state.on_change = self._changed
 
-    async def save(self) -> None:
-        """Write what changed since the last save."""
-        async with self._lock:
-            if self._timer is not None:
-                self._timer.cancel()
-                self._timer = None
-            changed = self._state.take_changes()
-            writes = self._writes(changed)
-            if writes:
-                try:
-                    await asyncio.to_thread(self._write, writes)
-                except sqlite3.Error:
-                    self._state.give_back(changed)
-                    raise
+    async def settled(self) -> None:
+        """Wait until every change made so far is in the file; raises ``sqlite3.Error`` if it cannot be."""
+        wanted = self._changes
+        while self._saved < wanted:
+            task = self._task
+            # One that is done has yet to be followed up: awaiting it would not let the loop do so.
+            await asyncio.shield(self._begin() if task is None or task.done() else task)
 
     async def close(self) -> None:
         """Save for the last time."""
         self._state.on_change = lambda: None
-        await self.save()
-        if self._task is not None:
-            await self._task
-
-    def _schedule(self) -> None:
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(_DEBOUNCE_SECONDS, self._start_save)
-
-    def _start_save(self) -> None:
-        self._timer = None
-        self._task = asyncio.ensure_future(self._save_in_background())
-
-    async def _save_in_background(self) -> None:
         try:
-            await self.save()
-        except sqlite3.Error as error:
+            if self._connection is not None:
+                await self.settled()
+        finally:
+            self._writer.shutdown()
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def _changed(self) -> None:
+        self._changes += 1
+        if self._task is None:
+            # It starts when the handler returns, so that what belongs together is in one transaction.
+            self._begin()
+
+    def _begin(self) -> asyncio.Task[None]:
+        self._task = asyncio.get_running_loop().create_task(self._save())
+        self._task.add_done_callback(self._ended)
+        return self._task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if self._task is task:
+            self._task = None
+        if task.cancelled():
+            return
+        if error := task.exception():
             # The changes are kept and go with the next save.
             _LOGGER.error("cannot save %s: %s", self._path, error)
+        elif self._saved < self._changes and self._task is None:
+            self._begin()
+
+    async def _save(self) -> None:
+        count, changed = self._changes, self._state.take_changes()
+        writes = self._writes(changed)
+        try:
+            if writes:
+                await asyncio.get_running_loop().run_in_executor(self._writer, self._write, writes)
+        except sqlite3.Error:
+            self._state.give_back(changed)
+            raise
+        self._saved = count
 
     def _writes(self, changed: Changed) -> list[_Write]:
         state = self._state
@@ -110,15 +151,27 @@ class Store:
         return [write for write in writes if write[1]]
 
     def _write(self, writes: list[_Write]) -> None:
-        with closing(self._connect()) as connection, connection:
+        if self._connection is None:
+            raise sqlite3.ProgrammingError("the file is closed")
+        with self._connection as connection:
             for statement, rows in writes:
                 connection.executemany(statement, rows)
 
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path)
-        # A killed process loses nothing that was committed; a power cut may.
-        connection.execute("PRAGMA synchronous = OFF")
-        return connection
+
+def check(path: Path) -> None:
+    """Raise :class:`DamagedFile` unless the file is a whole database with what every state has."""
+    if path.stat().st_size == 0:
+        raise DamagedFile(f"{path} is empty")
+    try:
+        with closing(sqlite3.connect(path)) as connection:
+            (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+            if found != "ok":
+                raise DamagedFile(f"{path} is damaged: {found}")
+            # The keys are saved when the file is made.
+            if not connection.execute("SELECT count(*) FROM keys").fetchone()[0]:
+                raise DamagedFile(f"{path} has been emptied")
+    except sqlite3.DatabaseError as error:
+        raise DamagedFile(f"{path} is damaged: {error}") from error
 
 
 def _read(connection: sqlite3.Connection, state: State, keys: KeyRing) -> None:
@@ -131,7 +184,8 @@ def _read(connection: sqlite3.Connection, state: State, keys: KeyRing) -> None:
         mailbox = state.mailboxes[oid]
         event = _event(mailbox, key, orjson.loads(data))
         event.calendar.events[key] = event
-        mailbox.events[key] = event
+        if not event.is_deleted:
+            mailbox.events[key] = event
     for group_id, data in connection.execute("SELECT id, data FROM groups ORDER BY rowid"):
         state.put_group(group_id, orjson.loads(data))
     for oid, transaction_id, key, at in connection.execute("SELECT mailbox, id, key, at FROM transactions"):
@@ -204,7 +258,8 @@ def _stamp_json(stamp: Stamp) -> list[Any]:
 def _event_bytes(event: Event) -> bytes:
     return orjson.dumps(
         {
-            "calendar": event.calendar.id,
+            "calendar": None if event.is_deleted else event.calendar.id,
+            "generation": event.generation,
             "move": event.move,
             "span": _span_json(event.span),
             "fields": event.fields,
@@ -233,8 +288,10 @@ def _event_bytes(event: Event) -> bytes:
 
 def _event(mailbox: Mailbox, key: str, data: Json) -> Event:
     span = _span(data["span"])
-    event = Event(mailbox.calendars[data["calendar"]], key, span, data["fields"])
+    calendar = mailbox.deleted_items if data["calendar"] is None else mailbox.calendars[data["calendar"]]
+    event = Event(calendar, key, span, data["fields"])
     event.move = data["move"]
+    event.generation = data.get("generation", 0)
     event.stamp = Stamp(*data["stamp"])
     event.extended.update(data["extended"])
     event.attachments = data["attachments"]

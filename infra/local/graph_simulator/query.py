@@ -14,9 +14,11 @@ from .rendering import View
 from .times import require_zone
 
 _SYSTEM = ("select", "top", "orderby", "filter", "expand", "skip", "skiptoken", "count")
-_EXPAND = re.compile(r"\s*singleValueExtendedProperties\s*\(\s*\$?filter\s*=\s*(.+)\)\s*", re.DOTALL)
+# Possessive quantifiers and the look-behind keep these linear on long runs of white space or of a name.
+_EXPAND = re.compile(r"singleValueExtendedProperties\s*\(\s*\$?filter\s*=\s*+(.+)\)", re.DOTALL)
+_OR = re.compile(r"(?<!\s)\s++or\s+")
 _EXPAND_ID = re.compile(r"\s*(?:\w+/)?id\s+eq\s+'((?:[^']|'')*)'\s*")
-_PREFER_PART = re.compile(r'\s*([\w.\-]+)\s*(?:=\s*(?:"([^"]*)"|([^,;\s]+)))?\s*(?:[,;]|$)')
+_PREFER_PART = re.compile(r'(?<![\w.\-])([\w.\-]++)\s*+(?:=\s*+(?:"([^"]*+)"|([^,;\s"=]++))\s*+)?(?:[,;]|$)')
 MAX_TOP = 1000
 DEFAULT_TOP = 10
 _TIME_SORTS = ("start/dateTime", "end/dateTime")
@@ -52,14 +54,19 @@ class Query:
         immutable = self.prefer.get("idtype", "").lower() == "immutableid"
         if immutable:
             self.applied.append('IdType="ImmutableId"')
-        expand = self.options.get("expand")
+        extended, exceptions = _expanded(self.options.get("expand") or "")
+        select = self.select(known)
+        if select is not None and "exceptionOccurrences" in select:
+            # Selecting the relationship alone gives nothing without $expand.
+            select = tuple(name for name in select if name != "exceptionOccurrences")
         return View(
             immutable=immutable,
             zone=zone,
             zone_name=zone_name or "UTC",
             text_body=body_type == "text",
-            select=self.select(known),
-            extended=frozenset() if expand is None else _expanded(expand),
+            select=select,
+            extended=extended,
+            exceptions=exceptions,
         )
 
     def top(self) -> int:
@@ -154,17 +161,37 @@ def _selected(text: str, known: frozenset[str]) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=256)
-def _expanded(text: str) -> frozenset[str]:
-    match = _EXPAND.fullmatch(text)
-    if match is None:
-        raise bad_request(f"Parsing OData Select and Expand failed: '{text}'.", "RequestBroker--ParseUri")
-    wanted = set()
-    for clause in re.split(r"\s+or\s+", match.group(1)):
-        found = _EXPAND_ID.fullmatch(clause)
-        if found is None:
-            raise GraphError(400, "ErrorInvalidUrlQueryFilter", f"'{clause}' cannot be used in $expand.")
-        wanted.add(extended_id(found.group(1).replace("''", "'")))
-    return frozenset(wanted)
+def _expanded(text: str) -> tuple[frozenset[str], bool]:
+    """The extended properties to bring, and whether to bring a master's exceptions.
+
+    ``calendar`` cannot be expanded (event resource, annotations of its relationships): 400 as for any other.
+    """
+    wanted: set[str] = set()
+    exceptions = False
+    for part in _top_level(text):
+        if part == "exceptionOccurrences":
+            exceptions = True
+            continue
+        match = _EXPAND.fullmatch(part)
+        if match is None:
+            raise bad_request(f"Parsing OData Select and Expand failed: '{text}'.", "RequestBroker--ParseUri")
+        for clause in _OR.split(match.group(1)):
+            found = _EXPAND_ID.fullmatch(clause)
+            if found is None:
+                raise GraphError(400, "ErrorInvalidUrlQueryFilter", f"'{clause}' cannot be used in $expand.")
+            wanted.add(extended_id(found.group(1).replace("''", "'")))
+    return frozenset(wanted), exceptions
+
+
+def _top_level(text: str) -> list[str]:
+    """The parts of a list that commas outside parentheses divide."""
+    parts, depth, start = [], 0, 0
+    for place, character in enumerate(text):
+        depth += (character == "(") - (character == ")")
+        if character == "," and depth == 0:
+            parts.append(text[start:place])
+            start = place + 1
+    return [part.strip() for part in (*parts, text[start:]) if part.strip()]
 
 
 def split_target(target: str) -> tuple[list[str], str]:

@@ -37,6 +37,29 @@ class Recurrence:
     count: int | None
     zone: str | None
 
+    @property
+    def pattern(self) -> tuple[object, ...]:
+        """What decides on which days of an endless series it occurs, its start left out."""
+        days = self.weekdays
+        match self.kind:
+            case "daily":
+                return self.kind, self.interval
+            case "weekly":
+                # The first day of the week matters where weeks are left out.
+                return self.kind, self.interval, days, self.first_weekday if self.interval > 1 else None
+            case "absoluteMonthly":
+                return self.kind, self.interval, self.day_of_month
+            case "relativeMonthly":
+                return self.kind, self.interval, days, self.index
+            case "absoluteYearly":
+                return self.kind, self.interval, self.month, self.day_of_month
+        return self.kind, self.interval, self.month, days, self.index
+
+    @property
+    def range(self) -> tuple[object, ...]:
+        """Where the series ends; the start is the event's."""
+        return self.range_kind, self.end, self.count
+
     def dates(self) -> Iterator[date]:
         """The dates of the series in order; endless for ``noEnd``."""
         produced = 0

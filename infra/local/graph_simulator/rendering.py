@@ -1,6 +1,6 @@
 """Events as Graph's JSON, in the shape a request asks for: id form, zone, body type, properties."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -47,6 +47,8 @@ EVENT_PROPERTIES = frozenset(
         "isDraft",
         "hideAttendees",
         "cancelledOccurrences",
+        "exceptionOccurrences",
+        "occurrenceId",
         "responseStatus",
         "body",
         "start",
@@ -79,7 +81,7 @@ CALENDAR_PROPERTIES = frozenset(
 )
 _COMPUTED = ("id", "seriesMasterId", "iCalUId", "webLink", "start", "end")
 #: Given only when selected.
-_ON_REQUEST = ("cancelledOccurrences",)
+_ON_REQUEST = ("cancelledOccurrences", "occurrenceId")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,8 @@ class View:
     text_body: bool = False
     select: tuple[str, ...] | None = None
     extended: frozenset[str] = frozenset()
+    #: Whether a series master brings its exceptions (``$expand=exceptionOccurrences``).
+    exceptions: bool = False
 
 
 DEFAULT_VIEW = View()
@@ -116,9 +120,10 @@ def event_json(item: Item, view: View, settings: Settings) -> Json:
     event = item.master
     move = None if view.immutable else event.move
     part = event.calendar.mailbox.part
-    result["id"] = item_id(part, event.key, move, item.day)
+    result["id"] = item.id(immutable=view.immutable)
     if item.day is not None and "seriesMasterId" in wanted:
         result["seriesMasterId"] = item_id(part, event.key, move)
+    _name_occurrences(result, item, view, settings)
     if settings.ical_uid_per_occurrence and item.day is not None and "iCalUId" in wanted:
         result["iCalUId"] = _occurrence_uid(event.ical_uid, item.day)
     if "webLink" in wanted:
@@ -164,10 +169,28 @@ def _base(item: Item) -> Json:
         result["originalStart"] = instant_text(event.original_start(item.original_day))
     elif isinstance(item, Event) and item.recurrence is not None:
         result["recurrence"] = item.recurrence.as_json(start_zone)
-        result["cancelledOccurrences"] = [
-            f"OID.{item.id(immutable=True)}.{date.fromordinal(day)}" for day in sorted(item.cancelled)
-        ]
     return result
+
+
+def _name_occurrences(result: Json, item: Item, view: View, settings: Settings) -> None:
+    """``occurrenceId`` of an occurrence and, if selected, ``cancelledOccurrences`` of a master.
+
+    Both are ``OID.{master id}.{original date}``, the id in the form that the request asks for
+    (docs/graph-series.md, Ids).
+    """
+    selected = view.select or ()
+    master = item.master.id(immutable=view.immutable)
+    wanted = view.select is None or "occurrenceId" in selected
+    if item.day is not None and wanted and settings.occurrence_id_property == "given":
+        result["occurrenceId"] = f"OID.{master}.{date.fromordinal(item.day)}"
+    if isinstance(item, Event) and item.recurrence is not None and "cancelledOccurrences" in selected:
+        days = sorted(item.cancelled)
+        result["cancelledOccurrences"] = [f"OID.{master}.{date.fromordinal(day)}" for day in days]
+    if view.exceptions and isinstance(item, Event) and item.recurrence is not None:
+        inner = replace(view, exceptions=False)
+        result["exceptionOccurrences"] = [
+            event_json(item.occurrence(day), inner, settings) for day in sorted(item.overrides)
+        ]
 
 
 def _utc_text(span: Span, instant_us: int) -> str:

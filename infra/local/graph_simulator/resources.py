@@ -42,6 +42,12 @@ class Resources:
         self._settings = settings
         self._store = store
 
+    def _properties(self) -> frozenset[str]:
+        """What may be selected of an event."""
+        if self._settings.occurrence_id_property == "refused":
+            return EVENT_PROPERTIES - {"occurrenceId"}
+        return EVENT_PROPERTIES
+
     # Calendars
 
     def list_calendars(self, call: Call, mailbox: Mailbox) -> Answer:
@@ -136,7 +142,7 @@ class Resources:
         return start, end
 
     def _collection(self, call: Call, query: Query, items: list[Item] | list[Event], *, sort: bool) -> Answer:
-        view = query.view(EVENT_PROPERTIES)
+        view = query.view(self._properties())
         settings = self._settings
         found: list[Item] = list(items)
         if call.stale_seconds:
@@ -169,7 +175,7 @@ class Resources:
 
     def create_event(self, call: Call, calendar: Calendar) -> Answer:
         query = read_query(call.query, call.headers)
-        view = query.view(EVENT_PROPERTIES)
+        view = query.view(self._properties())
         changes = self._read(call, creating=True)
         if changes.transaction_id:
             duplicate = self._duplicate(calendar.mailbox, changes.transaction_id, view)
@@ -182,11 +188,11 @@ class Resources:
         query = read_query(call.query, call.headers)
         if call.stale_seconds and item.master.stamp.created_at > time.time() - call.stale_seconds:
             raise item_not_found()
-        return self._single(call, item, query, query.view(EVENT_PROPERTIES), 200)
+        return self._single(call, item, query, query.view(self._properties()), 200)
 
     def update_event(self, call: Call, item: Item) -> Answer:
         query = read_query(call.query, call.headers)
-        view = query.view(EVENT_PROPERTIES)
+        view = query.view(self._properties())
         changes = self._read(call, creating=False)
         _check_etag(call, item)
         return self._single(call, self._store.update(item, changes), query, view, 200)
@@ -195,6 +201,15 @@ class Resources:
         _check_etag(call, item)
         self._store.delete(item)
         return Answer(204)
+
+    def calendar_of(self, call: Call, item: Item) -> Answer:
+        """The calendar an event lies in; 404 for an event in Deleted Items, which is none.
+
+        Source: Graph documentation, Get calendar (``/users/{id}/events/{id}/calendar``).
+        """
+        if item.master.is_deleted:
+            raise item_not_found()
+        return self.get_calendar(call, item.master.calendar)
 
     def attachments(self, call: Call, item: Item) -> Answer:
         """The attachments' metadata; their contents are not kept."""

@@ -152,6 +152,8 @@ class Routes:
         area = rest[1].lower()
         if area == "instances" and len(rest) == 2:
             return resources.instances(_read_only(call), item)
+        if area == "calendar" and len(rest) == 2:
+            return resources.calendar_of(_read_only(call), item)
         if area == "attachments" and len(rest) == 2:
             return resources.attachments(_read_only(call), item)
         raise bad_request(f"Resource not found for the segment '{rest[1]}'.")

@@ -5,6 +5,13 @@ from typing import Any, Literal, get_args, get_origin
 
 type DuplicateTransaction = Literal["409", "400", "201_existing"]
 type AllDayMatching = Literal["utc", "mailbox"]
+type Exceptions = Literal["reset", "kept"]
+type OccurrenceIds = Literal["date", "renewed"]
+type OccurrenceIdProperty = Literal["given", "absent", "refused"]
+type ExceptionTexts = Literal["inherit", "snapshot"]
+type SeriesChangeKeys = Literal["shared", "own"]
+type OccurrenceBoundary = Literal["day", "overlap", "off"]
+type DeletedItems = Literal["404", "found"]
 
 
 @dataclass(slots=True)
@@ -29,6 +36,25 @@ class Settings:
     transaction_memory_seconds: float = 900.0
     ical_uid_per_occurrence: bool = False
     all_day_matching: AllDayMatching = "utc"
+
+    # Series: what is not documented, or changed over the years (docs/graph-series.md).
+    #: Exceptions of a series whose start or end times change.
+    exceptions_on_time_change: Exceptions = "reset"
+    #: Exceptions inside the new range of a series whose range changes.
+    exceptions_on_range_change: Exceptions = "kept"
+    #: ``date``: an occurrence's id is made of its master and its date; ``renewed``: all occurrences get new
+    #: ids whenever the series' times or pattern change.
+    occurrence_ids: OccurrenceIds = "date"
+    #: ``occurrenceId``: v1.0 gives it, its metadata do not know it (msgraph-metadata 827).
+    occurrence_id_property: OccurrenceIdProperty = "given"
+    #: ``snapshot``: an exception keeps all it had when it was made; ``inherit``: what was changed in it.
+    exception_texts: ExceptionTexts = "inherit"
+    #: Whether a series and its exceptions have one change key (EWS, OccurrenceItemId) or each its own.
+    series_change_keys: SeriesChangeKeys = "shared"
+    #: How near an occurrence may be moved to its neighbours; ``day`` is documented (Update event).
+    occurrence_boundary: OccurrenceBoundary = "day"
+    #: Whether a deleted event is still found by its immutable id, in none of the calendars.
+    deleted_items: DeletedItems = "404"
     overlapping_writes_conflict: bool = True
     #: Exchange wraps what is not a whole HTML document into one.
     normalise_bodies: bool = True

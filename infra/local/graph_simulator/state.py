@@ -95,10 +95,10 @@ class State:
         if parts is None:
             raise malformed_id()
         key, day, _ = parts
-        event = mailbox.events.get(key)
+        event = mailbox.events.get(key) or mailbox.deleted_items.events.get(key)
         if event is None or item_id not in (
-            ids.item_id(mailbox.part, key, None, day),
-            ids.item_id(mailbox.part, key, event.move, day),
+            ids.item_id(mailbox.part, key, None, day, event.generation),
+            ids.item_id(mailbox.part, key, event.move, day, event.generation),
         ):
             raise item_not_found()
         if day is None:
@@ -117,21 +117,38 @@ class State:
         """Delete an event; its transactionId stays remembered."""
         mailbox = event.calendar.mailbox
         del event.calendar.events[event.key]
-        del mailbox.events[event.key]
+        mailbox.events.pop(event.key, None)
         self._changed.events[mailbox.oid, event.key] = None
         self.on_change()
 
+    def discard(self, event: Event) -> None:
+        """Move an event to Deleted Items: it lies in no calendar, its immutable id still finds it."""
+        mailbox = event.calendar.mailbox
+        self._put(event, mailbox.deleted_items)
+        mailbox.events.pop(event.key, None)
+        self._note(event)
+
     def move(self, event: Event, target: Calendar) -> None:
-        """Move an event inside its mailbox: immutable ids stay, the others change."""
+        """Move an event inside its mailbox: immutable ids stay, the others change.
+
+        Source: Graph documentation, immutable ids; also out of Deleted Items, as Outlook's users do.
+        """
+        self._put(event, target)
+        target.mailbox.events[event.key] = event
+        self.touch(event)
+
+    def _put(self, event: Event, target: Calendar) -> None:
         del event.calendar.events[event.key]
         event.calendar = target
         event.move = ids.new_key()[:8]
         event.stamp.renew()
         target.events[event.key] = event
-        self.touch(event)
 
     def touch(self, event: Event) -> None:
         """Note that a stored event changed."""
+        self._note(event)
+
+    def _note(self, event: Event) -> None:
         event.forget()
         self._changed.events[event.calendar.mailbox.oid, event.key] = event
         self.on_change()

@@ -5,7 +5,18 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, Integer, and_, func, or_, text
+from sqlalchemy import (
+    CheckConstraint,
+    ColumnElement,
+    FetchedValue,
+    ForeignKey,
+    Index,
+    Integer,
+    and_,
+    func,
+    or_,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database.models.base import Base, one_of
@@ -20,7 +31,7 @@ class Appointment(EventColumns, Base):
 
     Times are those after ``modifications``; ``source_sensitivity`` and ``source_show_as`` are what they
     were before automation (domain.md 6.2). ``excluded`` says why it does not count as time; ``unresolved``
-    came into the archive because its overlap expired (5.8).
+    came into the archive because its overlap expired (5.8). ``origin_mailbox_id``: see ``ArchivedEvent``.
     """
 
     __tablename__ = "appointments"
@@ -28,6 +39,7 @@ class Appointment(EventColumns, Base):
     owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
     configuration_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("archive_configurations.id"), index=True)
     archived_event_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("archived_events.id"), unique=True)
+    origin_mailbox_id: Mapped[uuid.UUID | None] = mapped_column(FetchedValue(), index=True)
     is_cancelled: Mapped[bool]
     is_declined: Mapped[bool]
     organizer: Mapped[dict[str, Any] | None]

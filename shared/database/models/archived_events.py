@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint, func, text
+from sqlalchemy import CheckConstraint, FetchedValue, ForeignKey, Index, Integer, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database.models.base import Base, one_of
@@ -23,12 +23,16 @@ class ArchivedEvent(Base):
     write of the row failed (2.2). ``modifications`` made the times of the copy. ``conflict_revision`` is
     the one that was not written because the owner had edited the copy. ``lost_at`` is set where the copy
     went with its calendar and is to be made anew from the record.
+
+    ``origin_mailbox_id`` is the object id of the person whose event it is (domain.md 6.3). A trigger takes it
+    from the configuration when the row is made; it never changes.
     """
 
     __tablename__ = "archived_events"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"), index=True)
     configuration_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("archive_configurations.id"))
+    origin_mailbox_id: Mapped[uuid.UUID | None] = mapped_column(FetchedValue(), index=True)
     source_key: Mapped[str]
     archive_key: Mapped[str]
     source_id: Mapped[str]

@@ -19,9 +19,16 @@ class ArchiveConfiguration(Base):
     ``nightly_from`` is the first local day of the nightly runs where a backfill covers what lies before it;
     without it they begin at ``archive_from`` (2.14).
 
+    ``source_person_id`` and ``archive_person_id`` are the object ids of those whose calendars they are: their
+    owners at Graph, wherever a calendar is shared. Until that is known (``persons_known_at``) they are None,
+    and the mailboxes stand for them. ``names_another``: owner, source and archive are not one person's (6.5).
+
     ``approved_mailbox_ids`` are mailboxes of others that an Admin (``mailboxes_approved_by``) let it name.
     ``archive_gone_since`` is set while its archive calendar is known not to exist any more,
     ``rebuilding_name`` while one of that name is being made in its place.
+
+    ``archive_in_use``: an older one had the same source and archive when pairs were first refused (2.19);
+    while that one exists this one is paused.
 
     A deleted one stays for the sake of what it archived: runs, map and appointments refer to it.
     """
@@ -40,6 +47,10 @@ class ArchiveConfiguration(Base):
     archive_calendar_name: Mapped[str | None]
     archive_gone_since: Mapped[datetime | None]
     rebuilding_name: Mapped[str | None]
+    source_person_id: Mapped[uuid.UUID | None]
+    archive_person_id: Mapped[uuid.UUID | None]
+    persons_known_at: Mapped[datetime | None]
+    names_another: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     approved_mailbox_ids: Mapped[list[uuid.UUID]] = mapped_column(default=list, server_default=text("'{}'"))
     mailboxes_approved_by: Mapped[str | None]
     time_zone: Mapped[str]
@@ -54,12 +65,24 @@ class ArchiveConfiguration(Base):
     active: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
     archive_from: Mapped[date]
     nightly_from: Mapped[date | None]
+    archive_in_use: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     archived_until: Mapped[datetime | None]
     lookback_days: Mapped[int] = mapped_column(Integer, default=7, server_default=text("7"))
     version: Mapped[int] = mapped_column(Integer, default=1, server_default=text("1"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
     deleted_at: Mapped[datetime | None]
+
+    @property
+    def origin_id(self) -> uuid.UUID:
+        """The object id of the person whose events it reads (domain.md 6.3)."""
+        return self.source_person_id or self.source_mailbox_id
+
+    @property
+    def masks_private_events(self) -> bool:
+        """Whether it reads private events by their times alone (domain.md 6.5)."""
+        return self.names_another
+
     __table_args__ = (
         Index(
             "uq_archive_configurations_owner_id_name",
@@ -73,6 +96,16 @@ class ArchiveConfiguration(Base):
             "owner_id",
             unique=True,
             postgresql_where=text("is_default"),
+        ),
+        Index(
+            "uq_archive_configurations_pair",
+            "tenant_id",
+            "source_mailbox_id",
+            "source_calendar_id",
+            "archive_mailbox_id",
+            "archive_calendar_id",
+            unique=True,
+            postgresql_where=text("deleted_at IS NULL AND NOT archive_in_use"),
         ),
         Index("ix_archive_configurations_tenant_id_created_at_id", "tenant_id", "created_at", "id"),
         Index("ix_archive_configurations_source_calendar", "source_mailbox_id", "source_calendar_id"),
@@ -91,6 +124,8 @@ class Job(Base):
     """A schedule: what runs when, in its own zone (domain.md 8.1).
 
     ``waits_for_archive``: paused because the archive calendar is gone, it goes on when that is rebuilt.
+    ``waits_for_pair``: paused because an older configuration has the same source and archive (2.19), it goes
+    on when that one is deleted.
     """
 
     __tablename__ = "jobs"
@@ -104,6 +139,7 @@ class Job(Base):
     next_run_at: Mapped[datetime | None]
     paused: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     waits_for_archive: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    waits_for_pair: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     consecutive_failures: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     __table_args__ = (

@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint, func, text
+from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, Integer, Text, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database.models.base import Base
@@ -13,8 +13,8 @@ from shared.database.models.base import Base
 class IdempotencyKey(Base):
     """The answer to a change that its caller may repeat; inserted before the change, in its transaction.
 
-    Without ``status`` the change is under way, which nobody else sees. ``owner_id`` is whose data the answer
-    is about: it goes with the person.
+    Without ``status`` the change is in progress, which nobody else sees. ``owner_id`` is the person whose
+    data the answer is about: erasing them deletes the row. ``roles`` are the caller's at that time.
     """
 
     __tablename__ = "idempotency_keys"
@@ -24,6 +24,7 @@ class IdempotencyKey(Base):
     operation: Mapped[str]
     key: Mapped[str]
     request_hash: Mapped[bytes]
+    roles: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list, server_default=text("'{}'"))
     owner_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     status: Mapped[int | None] = mapped_column(Integer)
     headers: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=text("'{}'"))

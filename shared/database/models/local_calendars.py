@@ -3,7 +3,7 @@
 import uuid
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint, func, text
+from sqlalchemy import CheckConstraint, FetchedValue, ForeignKey, Index, Integer, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database.models.base import Base
@@ -38,13 +38,15 @@ class LocalEvent(EventColumns, Base):
     """One single event of a local calendar. Of an all-day event the times are its dates' midnights in UTC.
 
     ``transaction_id`` makes a repeated creation harmless for ever (graph.md, transactionId); the three
-    ``archive_`` columns are the extended properties of a copy (domain.md 2.6).
+    ``archive_`` columns are the extended properties of a copy (domain.md 2.6). ``origin_mailbox_id`` is the
+    object id of the person whose event it is: of a copy that of its source (6.3), filled by a trigger.
     """
 
     __tablename__ = "local_events"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"), index=True)
     calendar_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("local_calendars.id", ondelete="CASCADE"))
+    origin_mailbox_id: Mapped[uuid.UUID | None] = mapped_column(FetchedValue(), index=True)
     transaction_id: Mapped[str | None]
     archive_key: Mapped[str | None]
     archive_revision: Mapped[str | None]

@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, SmallInteger, func, text
+from sqlalchemy import CheckConstraint, FetchedValue, ForeignKey, Index, Integer, SmallInteger, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database.models.base import Base, one_of
@@ -75,6 +75,7 @@ class OverlapMember(Base):
     )
     source_key: Mapped[str] = mapped_column(primary_key=True)
     configuration_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("archive_configurations.id"))
+    origin_mailbox_id: Mapped[uuid.UUID | None] = mapped_column(FetchedValue())
     revision: Mapped[str]
     start_at: Mapped[datetime]
     end_at: Mapped[datetime]

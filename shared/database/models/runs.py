@@ -4,7 +4,17 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint, func, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    FetchedValue,
+    ForeignKey,
+    Index,
+    Integer,
+    UniqueConstraint,
+    func,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database.models.base import Base, one_of
@@ -74,7 +84,8 @@ class ArchiveRun(Base):
 class ArchiveOperation(Base):
     """One write to the archive calendar. ``payload`` is the exact request body, emptied when terminal.
 
-    ``margin``: it updates a meeting of another window (domain.md 4.8), no event of the run.
+    ``margin``: it updates a meeting of another window (domain.md 4.8), no event of the run. Triggers say
+    whose event it is (``origin_mailbox_id``), and whether it ``is_private`` by its record (6.3).
     """
 
     __tablename__ = "archive_operations"
@@ -83,6 +94,8 @@ class ArchiveOperation(Base):
     run_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("archive_runs.id"))
     configuration_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("archive_configurations.id"))
     archived_event_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("archived_events.id"), index=True)
+    origin_mailbox_id: Mapped[uuid.UUID | None] = mapped_column(FetchedValue())
+    is_private: Mapped[bool] = mapped_column(FetchedValue(), default=False, server_default=text("false"))
     position: Mapped[int] = mapped_column(BigInteger)
     source_key: Mapped[str]
     action: Mapped[str]

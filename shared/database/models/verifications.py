@@ -4,7 +4,17 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint, func, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    FetchedValue,
+    ForeignKey,
+    Index,
+    Integer,
+    UniqueConstraint,
+    func,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database.models.base import Base, one_of
@@ -70,6 +80,7 @@ class VerificationFinding(Base):
     verification_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("verifications.id"))
     owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"), index=True)
     configuration_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("archive_configurations.id"))
+    origin_mailbox_id: Mapped[uuid.UUID | None] = mapped_column(FetchedValue())
     stretch: Mapped[datetime]
     kind: Mapped[str]
     reason: Mapped[str]

@@ -26,11 +26,14 @@ from sqlalchemy.orm import defer
 from shared.database.counting import why_not_sql
 from shared.database.models.appointments import Appointment, intersects
 from shared.database.models.archived_events import ArchivedEvent
+from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.users import User
 from shared.database.repositories.base import Keyset, Repository, page
+from shared.database.repositories.disclosure import disclosed
 from shared.domain.appointment_status import AppointmentStatus
 from shared.domain.counting import WhyNot
 from shared.domain.overlap_status import Exclusion
+from shared.domain.purpose import Purpose
 
 #: The columns that an operation's ``record`` fills; named alike in both.
 RECORD_COLUMNS = (
@@ -48,6 +51,7 @@ _ONE = select(Appointment).where(
     Appointment.owner_id == bindparam("owner"), Appointment.id == bindparam("id")
 )
 _WHY_NOT: ColumnElement[str | None] = literal_column(why_not_sql("appointments", "archived_events"), Text)
+_TIMESHEETS = select(ArchiveConfiguration.id).where(ArchiveConfiguration.purpose == Purpose.TIMESHEET)
 _STATUS: dict[AppointmentStatus, ColumnElement[bool]] = {
     AppointmentStatus.LIVE: and_(
         ~Appointment.is_cancelled, ~Appointment.is_declined, Appointment.source_deleted_at.is_(None)
@@ -85,8 +89,9 @@ class AppointmentFilter:
 
     One that ends when the range starts does not intersect it; one of no length does where it lies within.
     ``category`` is one of its categories, ``text`` a part of subject or location, both whatever the letter
-    case. ``counts`` and ``why_not`` are what ``shared/domain/counting.py`` decides. ``private_content``
-    False: what is marked private is found by its time and status only (6.3).
+    case; ``counts`` and ``why_not`` are what ``shared/domain/counting.py`` decides. Another person's private
+    event than the ``viewer``'s (object id) is found by its times alone, as if it took place (6.3); in a
+    timesheet it is not found, since that it is there tells of its words.
     """
 
     start: datetime
@@ -99,13 +104,16 @@ class AppointmentFilter:
     why_not: WhyNot | None = None
     source_deleted: bool | None = None
     unresolved: bool | None = None
-    private_content: bool = True
+    viewer: UUID | None = None
     latest_first: bool = False
 
     @property
     def asks_for_content(self) -> bool:
         """Whether a filter looks at more than time and status."""
-        filters = (self.category, self.text, self.counts, self.why_not, self.unresolved)
+        filters = (
+            *(self.category, self.text, self.counts, self.why_not),
+            *(self.source_deleted, self.unresolved),
+        )
         return any(each is not None for each in filters)
 
 
@@ -131,19 +139,22 @@ class AppointmentRepository(Repository):
             .where(User.tenant_id == tenant_id, Appointment.id == appointment_id)
         )
 
-    async def read(self, owner_id: UUID, appointment_id: UUID) -> JudgedAppointment | None:
-        """The owner's appointment, and whether it counts."""
-        return await self._judged_one(
-            _judged().where(Appointment.owner_id == owner_id, Appointment.id == appointment_id)
-        )
+    async def find(
+        self, tenant_id: UUID, appointment_id: UUID, *, owner_id: UUID | None, viewer: UUID | None
+    ) -> JudgedAppointment | None:
+        """The appointment of one owner, or with None of anyone in the tenant, if the viewer may know of it.
 
-    async def read_in_tenant(self, tenant_id: UUID, appointment_id: UUID) -> JudgedAppointment | None:
-        """As ``read``, of anyone in the tenant, for those who may read everybody's."""
-        return await self._judged_one(
+        ``viewer`` is the object id of the person who asks; see ``AppointmentFilter``.
+        """
+        statement = (
             _judged()
             .join(User, User.id == Appointment.owner_id)
-            .where(User.tenant_id == tenant_id, Appointment.id == appointment_id)
+            .where(User.tenant_id == tenant_id, Appointment.id == appointment_id, _known_to(viewer))
         )
+        if owner_id is not None:
+            statement = statement.where(Appointment.owner_id == owner_id)
+        row = (await self._session.execute(statement)).one_or_none()
+        return None if row is None else _as_judged(row)
 
     async def list(
         self, owner_id: UUID, wanted: AppointmentFilter, after: Keyset | None = None, limit: int = 200
@@ -160,10 +171,6 @@ class AppointmentRepository(Repository):
             page(statement, key, after, limit, newest_first=wanted.latest_first)
         )
         return [_as_judged(row) for row in rows]
-
-    async def _judged_one(self, statement: Select[Any]) -> JudgedAppointment | None:
-        row = (await self._session.execute(statement)).one_or_none()
-        return None if row is None else _as_judged(row)
 
     async def fields_of(self, owner_id: UUID, archived_event_id: UUID) -> dict[str, Any] | None:
         """What we recorded of an archived event, by column name (``RECORD_COLUMNS``)."""
@@ -265,12 +272,20 @@ def _recorded(row: dict[str, Any]) -> dict[str, Any]:
     return {column: row.get(column) for column in RECORD_COLUMNS}
 
 
+def _known_to(viewer: UUID | None) -> ColumnElement[bool]:
+    """Another's private event of a timesheet is not there for the viewer."""
+    return or_(disclosed(Appointment, viewer), Appointment.configuration_id.not_in(_TIMESHEETS))
+
+
 def _conditions(wanted: AppointmentFilter) -> Iterator[ColumnElement[bool]]:
     yield from intersects(wanted.start, wanted.end)
     if wanted.configuration_id is not None:
         yield Appointment.configuration_id == wanted.configuration_id
+    shown = disclosed(Appointment, wanted.viewer)
+    yield _known_to(wanted.viewer)
     if wanted.status is not None:
-        yield _STATUS[wanted.status]
+        whole = and_(shown, _STATUS[wanted.status])
+        yield or_(whole, ~shown) if wanted.status is AppointmentStatus.LIVE else whole
     if wanted.category is not None:
         category = func.unnest(Appointment.categories).column_valued("category")
         yield exists(select(category).where(func.lower(category) == func.lower(wanted.category)))
@@ -286,5 +301,5 @@ def _conditions(wanted: AppointmentFilter) -> Iterator[ColumnElement[bool]]:
         yield deleted if wanted.source_deleted else ~deleted
     if wanted.unresolved is not None:
         yield Appointment.unresolved.is_(wanted.unresolved)
-    if not wanted.private_content and wanted.asks_for_content:
-        yield Appointment.sensitivity == "normal"
+    if wanted.asks_for_content:
+        yield shown

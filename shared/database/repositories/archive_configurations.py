@@ -14,6 +14,8 @@ from shared.domain.window import local_day_start
 
 _LOCK_DEFAULT = text("SELECT pg_advisory_xact_lock(hashtextextended(CAST(:owner AS text), 3))")
 _LOCK_CALENDAR_ROLES = text("SELECT pg_advisory_xact_lock(hashtextextended(CAST(:tenant AS text), 2))")
+#: The constraint that lets no two configurations have one source and one archive (domain.md 2.19).
+PAIR_TAKEN = "uq_archive_configurations_pair"
 # Two index lookups of the other role, whatever else the tenant has.
 _REFERENCE_FACTS = text("""
     SELECT u.object_id AS owner_mailbox, u.active AS owner_active, c.source_mailbox_id AS source_mailbox,
@@ -25,7 +27,14 @@ _REFERENCE_FACTS = text("""
         OR EXISTS (SELECT 1 FROM archive_configurations o
                     WHERE o.tenant_id = c.tenant_id AND o.deleted_at IS NULL
                       AND o.source_mailbox_id = c.archive_mailbox_id
-                      AND o.source_calendar_id = c.archive_calendar_id) AS two_roles
+                      AND o.source_calendar_id = c.archive_calendar_id) AS two_roles,
+           c.archive_in_use AND EXISTS (SELECT 1 FROM archive_configurations o
+                    WHERE o.tenant_id = c.tenant_id AND o.deleted_at IS NULL
+                      AND o.source_mailbox_id = c.source_mailbox_id
+                      AND o.source_calendar_id = c.source_calendar_id
+                      AND o.archive_mailbox_id = c.archive_mailbox_id
+                      AND o.archive_calendar_id = c.archive_calendar_id
+                      AND (o.created_at, o.id) < (c.created_at, c.id)) AS archive_in_use
       FROM archive_configurations c JOIN users u ON u.id = c.owner_id
      WHERE c.tenant_id = :tenant AND c.id = :configuration AND c.deleted_at IS NULL
 """)
@@ -38,7 +47,11 @@ class ArchiveConfigurationRepository(Repository):
     """
 
     async def add(self, configuration: ArchiveConfiguration) -> ArchiveConfiguration:
-        """Insert it; raises AlreadyExists when the owner has its name, or a default and this is one too."""
+        """Insert it.
+
+        Raises AlreadyExists when the owner has its name, or a default and this is one too, or where another
+        one has the same source and archive (``PAIR_TAKEN``).
+        """
         await self._insert(configuration)
         return configuration
 
@@ -51,6 +64,14 @@ class ArchiveConfigurationRepository(Repository):
                 ArchiveConfiguration.id == configuration_id, *_scope(tenant_id, owner_id)
             )
         )
+
+    async def origin_of(self, tenant_id: UUID, configuration_id: UUID) -> UUID | None:
+        """The object id of the person whose events a configuration reads, deleted ones too (6.3)."""
+        person = func.coalesce(ArchiveConfiguration.source_person_id, ArchiveConfiguration.source_mailbox_id)
+        statement = select(person).where(
+            ArchiveConfiguration.tenant_id == tenant_id, ArchiveConfiguration.id == configuration_id
+        )
+        return (await self._session.execute(statement)).scalar_one_or_none()
 
     async def lock(
         self, tenant_id: UUID, configuration_id: UUID, *, shared: bool = False
@@ -65,6 +86,17 @@ class ArchiveConfigurationRepository(Repository):
             .with_for_update(read=shared)
             .execution_options(populate_existing=True)
         )
+
+    async def lock_all_unscoped(self, configuration_ids: Sequence[UUID]) -> dict[UUID, ArchiveConfiguration]:
+        """Those of several tenants that exist, by id, each held as ``lock`` does with ``shared``."""
+        found = await self._all(
+            select(ArchiveConfiguration)
+            .where(ArchiveConfiguration.id.in_(configuration_ids), ArchiveConfiguration.deleted_at.is_(None))
+            .order_by(ArchiveConfiguration.id)
+            .with_for_update(read=True)
+            .execution_options(populate_existing=True)
+        )
+        return {configuration.id: configuration for configuration in found}
 
     async def reference_facts(self, tenant_id: UUID, configuration_id: UUID) -> ReferenceFacts | None:
         """By what a run judges whether the configuration may name its calendars (domain.md 1)."""
@@ -109,6 +141,13 @@ class ArchiveConfigurationRepository(Repository):
         statement = select(ArchiveConfiguration).where(*_scope(tenant_id, owner_id))
         key = (ArchiveConfiguration.created_at, ArchiveConfiguration.id)
         return await self._all(page(statement, key, after, limit))
+
+    async def has_name(self, tenant_id: UUID, owner_id: UUID, name: str) -> bool:
+        """Whether the owner has a configuration of this name; the database has the last word."""
+        statement = select(ArchiveConfiguration.id).where(
+            *_scope(tenant_id, owner_id), ArchiveConfiguration.name == name
+        )
+        return (await self._session.execute(statement)).first() is not None
 
     async def of_mailbox(
         self, tenant_id: UUID, mailbox_id: UUID, owner_id: UUID | None = None
@@ -180,6 +219,29 @@ class ArchiveConfigurationRepository(Repository):
             ArchiveConfiguration.source_mailbox_id == mailbox_id,
             ArchiveConfiguration.source_calendar_id == calendar_id,
             except_for=except_for,
+        )
+
+    async def of_pair(
+        self, pair: ArchiveConfiguration, *, archive_calendar_id: str | None = None, hold: bool = False
+    ) -> Sequence[ArchiveConfiguration]:
+        """The others, of any owner, with its source and archive, oldest first (domain.md 2.19).
+
+        ``archive_calendar_id``: as if it archived into that calendar of the same mailbox. With ``hold`` no
+        further one is added until the transaction ends, as in uses_calendar_as_archive.
+        """
+        if hold:
+            await self._session.execute(_LOCK_CALENDAR_ROLES, {"tenant": str(pair.tenant_id)})
+        return await self._all(
+            select(ArchiveConfiguration)
+            .where(
+                *_scope(pair.tenant_id, None),
+                ArchiveConfiguration.id != pair.id,
+                ArchiveConfiguration.source_mailbox_id == pair.source_mailbox_id,
+                ArchiveConfiguration.source_calendar_id == pair.source_calendar_id,
+                ArchiveConfiguration.archive_mailbox_id == pair.archive_mailbox_id,
+                ArchiveConfiguration.archive_calendar_id == (archive_calendar_id or pair.archive_calendar_id),
+            )
+            .order_by(ArchiveConfiguration.created_at, ArchiveConfiguration.id)
         )
 
     async def _uses(self, tenant_id: UUID, *what: ColumnElement[bool], except_for: UUID | None) -> bool:

@@ -153,7 +153,8 @@ _CANCEL = text("""
 _COUNTS = text("""
     SELECT action, state, count(*) AS amount FROM archive_operations
      WHERE run_id = :run AND owner_id = :owner
-       AND (CAST(:margin AS boolean) IS NULL OR margin = :margin) GROUP BY action, state
+       AND (CAST(:margin AS boolean) IS NULL OR margin = :margin)
+       AND (CAST(:private AS boolean) IS NULL OR is_private = :private) GROUP BY action, state
 """)
 _REMAINING = text("""
     SELECT count(*) FROM archive_operations
@@ -165,12 +166,14 @@ _OF_RUN = text("""
       FROM archive_operations
      WHERE run_id = :run AND owner_id = :owner AND state <> 'draft'
        AND (CAST(:state AS text) IS NULL OR state = :state)
+       AND (CAST(:private AS boolean) IS NULL OR is_private = :private)
        AND (CAST(:position AS bigint) IS NULL OR (position, id) > (:position, CAST(:id AS uuid)))
      ORDER BY position, id LIMIT :limit
 """)
 _PROBLEMS = text("""
     SELECT id, source_key, action, state, error_code, error_detail FROM archive_operations
      WHERE run_id = :run AND owner_id = :owner
+       AND (CAST(:private AS boolean) IS NULL OR is_private = :private)
        AND (state IN ('failed', 'conflict', 'locked', 'sent') OR error_code IS NOT NULL)
      ORDER BY position, id LIMIT :limit
 """)
@@ -343,20 +346,34 @@ class ArchiveOperationRepository:
         return int(result.scalar_one())
 
     async def counts(
-        self, run_id: UUID, *, margin: bool | None = None
+        self, run_id: UUID, *, margin: bool | None = None, private: bool | None = None
     ) -> dict[tuple[OperationAction, OperationState], int]:
-        """Operations of the run by action and state: all, or those for the margins, or those that are not."""
-        result = await self._session.execute(_COUNTS, self._scope | {"run": run_id, "margin": margin})
+        """Operations of the run by action and state: all, or those for the margins, or those that are not.
+
+        With ``private`` only those of private events, or only the others.
+        """
+        parameters = {"run": run_id, "margin": margin, "private": private}
+        result = await self._session.execute(_COUNTS, self._scope | parameters)
         return {(OperationAction(r.action), OperationState(r.state)): int(r.amount) for r in result}
 
     async def of_run(
-        self, run_id: UUID, state: str | None, after: tuple[int, UUID] | None, limit: int
+        self,
+        run_id: UUID,
+        state: str | None,
+        after: tuple[int, UUID] | None,
+        limit: int,
+        *,
+        private: bool | None = None,
     ) -> list[RowMapping]:
-        """The run's operations without their contents, in the order of the calendar; drafts are none yet."""
+        """The run's operations without their contents, in the order of the calendar; drafts are none yet.
+
+        With ``private`` only those of private events, or only the others.
+        """
         position, operation_id = after or (None, None)
         parameters = {
             "run": run_id,
             "state": state,
+            "private": private,
             "position": position,
             "id": operation_id,
             "limit": limit,
@@ -364,7 +381,11 @@ class ArchiveOperationRepository:
         result = await self._session.execute(_OF_RUN, self._scope | parameters)
         return list(result.mappings())
 
-    async def problems(self, run_id: UUID, limit: int) -> list[dict[str, Any]]:
+    async def problems(
+        self, run_id: UUID, limit: int, *, private: bool | None = None
+    ) -> list[dict[str, Any]]:
         """What needs a look: not written and why, or found doubled; in the order of the calendar (2.12)."""
-        result = await self._session.execute(_PROBLEMS, self._scope | {"run": run_id, "limit": limit})
+        result = await self._session.execute(
+            _PROBLEMS, self._scope | {"run": run_id, "limit": limit, "private": private}
+        )
         return [dict(row) for row in result.mappings()]

@@ -6,10 +6,9 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import bindparam, case, func, select, text, tuple_, update
-from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.runs import ArchiveRun
+from shared.database.repositories.base import Repository
 from shared.domain.archive_run import RunKind, RunMode, RunState
 from shared.domain.run_progress import PLANNING_BEGINS, WRITING_BEGINS, WRITING_ENDS, RunStep
 
@@ -22,11 +21,13 @@ _PROMOTION = case(
 # Every step of a run begins with it: written once, since writing a statement costs as much as running it.
 _BY_ID = select(ArchiveRun).where(ArchiveRun.id == bindparam("run"))
 _LOCKED_BY_ID = _BY_ID.with_for_update()
+# At most one run that has all of them in common is open (uq_archive_runs_open_window).
+_ONE_OPEN = ("owner_id", "configuration_id", "window_start", "window_end", "mode")
 # Claimants of one configuration take turns, each with a snapshot of its own, instead of failing on the index.
 _TURN = text("SELECT pg_advisory_xact_lock(hashtextextended(CAST(:configuration AS text), 1))")
 _BEGIN = text("""
     UPDATE archive_runs SET state = 'running', started_at = COALESCE(started_at, :now),
-           step = COALESCE(step, 'settling')
+           step = COALESCE(step, 'settling'), dispatched_at = :now
      WHERE id = :run AND state IN ('queued', 'running')
        AND NOT EXISTS (SELECT 1 FROM archive_runs other WHERE other.configuration_id = :configuration
                         AND other.state = 'running' AND other.id <> :run)
@@ -53,8 +54,9 @@ _ENTER_STEP = text("""
      WHERE id = :run AND state = 'running'
 """)
 #: Counts ``:written`` more writes of a run that reached their end; its progress tells how far that is.
+#: A run that writes has a living orchestration: nobody need ask Durable for it.
 ADD_WRITTEN = """
-    UPDATE archive_runs SET writes_done = writes_done + :written,
+    UPDATE archive_runs SET writes_done = writes_done + :written, dispatched_at = CAST(:now AS timestamptz),
            progress = CASE state WHEN 'running' THEN GREATEST(progress, :begins + :share
                * LEAST(writes_done + :written, CAST(plan->>'planned' AS int))
                / GREATEST(CAST(plan->>'planned' AS int), 1)) ELSE progress END
@@ -72,27 +74,26 @@ _COVERED = text("""
            AND window_start < :end AND window_end > :start) AS parts
      ORDER BY 1
 """)
+# The ends of what ``covered`` tells.
+_EXTENTS = text("""
+    SELECT configuration_id, min(window_start) AS begins, max(window_end) AS ends
+      FROM archive_runs
+     WHERE configuration_id = ANY(CAST(:configurations AS uuid[])) AND planned_at IS NOT NULL
+       AND plan->>'refused' IS NULL AND mode IN ('normal', 'replace')
+     GROUP BY configuration_id
+""")
 _ADD_USAGE = text("""
     UPDATE archive_runs SET graph_requests = graph_requests + :requests, round_trips = round_trips + :trips
      WHERE id = :run AND owner_id = :owner
 """)
 
 
-class ArchiveRunRepository:
+class ArchiveRunRepository(Repository):
     """The ``archive_runs`` table."""
 
-    def __init__(self, session: AsyncSession) -> None:
-        self._session = session
-
-    async def add(self, run: ArchiveRun) -> ArchiveRun | None:
-        """Insert the run; None when its window is open already or its scheduled instant was claimed."""
-        values = {
-            c.key: getattr(run, c.key)
-            for c in ArchiveRun.__mapper__.column_attrs
-            if getattr(run, c.key) is not None
-        }
-        statement = insert(ArchiveRun).values(values).on_conflict_do_nothing().returning(ArchiveRun)
-        return (await self._session.execute(statement)).scalar_one_or_none()
+    async def add_all(self, runs: Sequence[ArchiveRun]) -> dict[UUID, ArchiveRun]:
+        """Insert runs in one statement: by id, without those whose window is open or instant is claimed."""
+        return {run.id: run for run in await self._insert_free(ArchiveRun, runs)}
 
     async def get(
         self, tenant_id: UUID, run_id: UUID, owner_id: UUID | None = None, *, lock: bool = False
@@ -109,6 +110,11 @@ class ArchiveRunRepository:
         """The run by id alone, for the workflow that drives it."""
         statement = _LOCKED_BY_ID if lock else _BY_ID
         return (await self._session.execute(statement, {"run": run_id})).scalar_one_or_none()
+
+    async def by_id_unscoped(self, run_ids: Sequence[UUID]) -> dict[UUID, ArchiveRun]:
+        """Runs of several owners by id, for the dispatcher."""
+        found = await self._all(select(ArchiveRun).where(ArchiveRun.id.in_(run_ids)))
+        return {run.id: run for run in found}
 
     async def of_configuration(
         self,
@@ -158,19 +164,12 @@ class ArchiveRunRepository:
         )
         return (await self._session.execute(statement.limit(1))).first() is None
 
-    async def open_for_window(
-        self, owner_id: UUID, configuration_id: UUID, start: datetime, end: datetime, mode: str
-    ) -> ArchiveRun | None:
-        """The queued or running run of exactly this window (domain.md 2.11)."""
-        statement = select(ArchiveRun).where(
-            ArchiveRun.owner_id == owner_id,
-            ArchiveRun.configuration_id == configuration_id,
-            ArchiveRun.window_start == start,
-            ArchiveRun.window_end == end,
-            ArchiveRun.mode == mode,
-            ArchiveRun.state.in_(_OPEN),
-        )
-        return (await self._session.execute(statement)).scalar_one_or_none()
+    async def open_like(self, runs: Sequence[ArchiveRun]) -> list[ArchiveRun]:
+        """The queued and running runs of exactly the windows and modes of these (domain.md 2.11)."""
+        columns = tuple_(*(getattr(ArchiveRun, name) for name in _ONE_OPEN))
+        wanted = [tuple(getattr(run, name) for name in _ONE_OPEN) for run in runs]
+        statement = select(ArchiveRun).where(columns.in_(wanted), ArchiveRun.state.in_(_OPEN))
+        return await self._all(statement)
 
     async def begin(self, run: ArchiveRun, now: datetime) -> bool:
         """Make the run the running one of its configuration; False while another one runs or it is over.
@@ -205,10 +204,10 @@ class ArchiveRunRepository:
         """The running run is at ``step``; its progress never goes down."""
         await self._session.execute(_ENTER_STEP, {"run": run_id, "step": str(step), "percent": percent})
 
-    async def add_written(self, owner_id: UUID, run_id: UUID, count: int) -> None:
+    async def add_written(self, owner_id: UUID, run_id: UUID, count: int, now: datetime) -> None:
         """Writes of the run that reached their end, in the transaction that records them."""
         await self._session.execute(
-            _ADD_WRITTEN, {"run": run_id, "owner": owner_id, "written": count} | WRITTEN_SHARE
+            _ADD_WRITTEN, {"run": run_id, "owner": owner_id, "written": count, "now": now} | WRITTEN_SHARE
         )
 
     async def covered(
@@ -219,6 +218,13 @@ class ArchiveRunRepository:
             _COVERED, {"owner": owner_id, "configuration": configuration_id, "start": start, "end": end}
         )
         return [(row.begins, row.ends) for row in rows]
+
+    async def extents_unscoped(
+        self, configuration_ids: Sequence[UUID]
+    ) -> dict[UUID, tuple[datetime, datetime]]:
+        """Where what was planned begins and ends, by configuration; without those of which nothing was."""
+        rows = await self._session.execute(_EXTENTS, {"configurations": list(configuration_ids)})
+        return {row.configuration_id: (row.begins, row.ends) for row in rows}
 
     async def set_planned(self, run_id: UUID, plan: dict[str, Any], now: datetime) -> None:
         """The plan is complete: its counts are kept, and writing begins."""
@@ -290,10 +296,10 @@ class ArchiveRunRepository:
         )
         return list((await self._session.execute(statement)).scalars())
 
-    async def set_dispatched(self, run_id: UUID, now: datetime) -> None:
-        """Its orchestration was started, or found alive."""
+    async def set_dispatched(self, run_ids: Sequence[UUID], now: datetime) -> None:
+        """Their orchestrations were started, or found alive."""
         await self._session.execute(
-            update(ArchiveRun).where(ArchiveRun.id == run_id).values(dispatched_at=now)
+            update(ArchiveRun).where(ArchiveRun.id.in_(run_ids)).values(dispatched_at=now)
         )
 
     async def add_usage(self, owner_id: UUID, run_id: UUID, requests: int, round_trips: int) -> None:

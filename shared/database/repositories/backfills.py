@@ -1,5 +1,6 @@
 """What is archived month by month before the nightly runs' first day (domain.md 2.14)."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import select
@@ -24,3 +25,14 @@ class BackfillRepository(Repository):
         if lock:
             statement = statement.with_for_update().execution_options(populate_existing=True)
         return await self._one(statement)
+
+    async def lock_all_unscoped(self, configuration_ids: Sequence[UUID]) -> dict[UUID, Backfill]:
+        """The backfills of configurations of several owners, by configuration: nobody else changes them."""
+        found = await self._all(
+            select(Backfill)
+            .where(Backfill.configuration_id.in_(configuration_ids))
+            .order_by(Backfill.configuration_id)
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        )
+        return {backfill.configuration_id: backfill for backfill in found}

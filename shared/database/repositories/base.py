@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, tuple_
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -32,6 +33,15 @@ class Repository:
             if refused is None:
                 raise
             raise refused from error
+
+    async def _insert_free[Row: Base](self, model: type[Row], rows: Sequence[Row]) -> list[Row]:
+        """Write new rows in one statement: those that collide with none that is there, in any order."""
+        names = [column.key for column in model.__mapper__.column_attrs]
+        # A column that is None in all of them is left to its default.
+        named = [name for name in names if any(getattr(row, name) is not None for row in rows)]
+        values = [{name: getattr(row, name) for name in named} for row in rows]
+        statement = insert(model).on_conflict_do_nothing().returning(model)
+        return list(await self._session.scalars(statement, values))
 
     async def _one[Row: Base](
         self, statement: Select[Row], parameters: Mapping[str, Any] | None = None

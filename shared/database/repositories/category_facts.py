@@ -10,6 +10,7 @@ from sqlalchemy import Row, RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.counting import precedence_sql, why_not_sql
+from shared.database.repositories.disclosure import hidden_sql
 from shared.domain.category_statistics import CountedEvent
 from shared.domain.counting import WITHOUT_HOURS, WhyNot
 from shared.domain.revision import EDITED
@@ -19,6 +20,8 @@ from shared.domain.source_identity import common_keys
 # in the map. One source event in several archives is one row (2.18). Rows of one archive never stand for each
 # other: the n-th of each is paired, those that count first. Of a pair the owner's decision or edit outranks
 # modifications, these outrank the source; then the default archive is asked, then the oldest that lives.
+# Another's private events of a timesheet are left out: that they are in it tells of their words (6.3). Of the
+# others nothing but their times is told, as if they took place.
 _RANGES = """
     unnest(CAST(:configurations AS uuid[]), CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]))
         AS r(configuration_id, range_start, range_end)
@@ -39,26 +42,40 @@ _COMMON = "unnest(CAST(:keys AS text[]), CAST(:common AS text[])) AS k(key, comm
 _RANKED = f"""
     {precedence_sql("why_not", "edited")}, NOT modified,
     is_deleted, NOT is_default, configured_at, configuration_id"""
+_HIDDEN = f"""
+    CASE WHEN a.id IS NULL
+         THEN CAST(:viewer AS uuid) IS NULL OR e.origin_mailbox_id IS DISTINCT FROM CAST(:viewer AS uuid)
+         ELSE {hidden_sql("a")} END"""
 _ENTRY = f"""
+    {_HIDDEN} AS hidden, a.origin_mailbox_id,
     COALESCE(k.common, e.source_key) AS identity, {why_not_sql("a", "e", "a.id IS NOT NULL")} AS why_not,
     position('{EDITED}' IN e.revision) > 0 AS edited, COALESCE(a.modifications, '[]') <> '[]' AS modified,
     c.deleted_at IS NOT NULL AS is_deleted, c.is_default, c.created_at AS configured_at,
     a.id, e.configuration_id, a.subject, a.start_at, a.end_at, a.is_all_day, a.location, a.categories,
     a.organizer, a.attendees, a.sensitivity, a.source_deleted_at, e.start_at AS owning_start,
     e.source_key, e.source_id, c.source_mailbox_id, c.source_calendar_id"""
+_EVENT = (
+    "id, configuration_id, subject, start_at, end_at, is_all_day, location, categories, organizer, "
+    "attendees, sensitivity, hidden, origin_mailbox_id, source_key, source_id, source_mailbox_id, "
+    "source_calendar_id"
+)
 _COUNTED = f"""
     WITH entries AS (
         SELECT {_ENTRY} FROM {_RANGES}
           LEFT JOIN appointments a ON a.archived_event_id = e.id AND a.owner_id = :owner
-          LEFT JOIN {_COMMON} ON k.key = e.source_key),
+          LEFT JOIN {_COMMON} ON k.key = e.source_key
+         WHERE NOT (c.purpose = 'timesheet' AND {_HIDDEN})),
     numbered AS (
         SELECT *, row_number() OVER (PARTITION BY configuration_id, identity
                                          ORDER BY why_not IS NOT NULL, owning_start, source_key) AS place
           FROM entries),
+    chosen AS (
+        SELECT DISTINCT ON (source_mailbox_id, identity, place) *
+          FROM numbered ORDER BY source_mailbox_id, identity, place, {_RANKED}),
     counted AS (
-        SELECT DISTINCT ON (source_mailbox_id, identity, place) *,
-               NOT :own AND sensitivity IS DISTINCT FROM 'normal' AS hidden
-          FROM numbered ORDER BY source_mailbox_id, identity, place, {_RANKED})
+        SELECT {_EVENT}, source_deleted_at,
+               CASE WHEN NOT hidden THEN why_not WHEN is_all_day THEN 'all_day' END AS why_not
+          FROM chosen WHERE id IS NOT NULL OR NOT hidden)
 """  # noqa: S608
 _CONFIGURATIONS = text("""
     SELECT id, time_zone FROM archive_configurations
@@ -75,14 +92,10 @@ _GROUPS = text(f"""
            array_agg(source_deleted_at IS NOT NULL) FILTER (WHERE why_not IS NULL) AS gone
       FROM counted GROUP BY 1, 2, 3, 4
 """)  # noqa: S608
-_EVENT = (
-    "id, configuration_id, subject, start_at, end_at, is_all_day, location, categories, organizer, "
-    "attendees, sensitivity, hidden, why_not, source_key, source_id, source_mailbox_id, source_calendar_id"
-)
 _PAGE = text(f"""
     {_COUNTED},
     listed AS (
-        SELECT {_EVENT},
+        SELECT {_EVENT}, why_not,
                CASE WHEN NOT hidden AND categories::text = ANY(CAST(:first AS text[])) THEN 0
                     ELSE 1 END AS rank
           FROM counted
@@ -100,9 +113,8 @@ _BY_IDS = text(f"""
           JOIN archived_events e ON e.id = a.archived_event_id
           JOIN archive_configurations c ON c.id = a.configuration_id
           LEFT JOIN {_COMMON} ON k.key = e.source_key
-         WHERE a.owner_id = :owner AND a.id = ANY(CAST(:ids AS uuid[]))),
-    found AS (SELECT *, NOT :own AND sensitivity <> 'normal' AS hidden FROM entries)
-    SELECT {_EVENT} FROM found ORDER BY start_at, id
+         WHERE a.owner_id = :owner AND a.id = ANY(CAST(:ids AS uuid[])))
+    SELECT {_EVENT}, why_not FROM entries ORDER BY start_at, id
 """)  # noqa: S608
 # Folded by PostgreSQL on both sides: what is read in vain is told apart again by those who read it.
 _HISTORY = text(f"""
@@ -122,7 +134,7 @@ _HISTORY = text(f"""
               SELECT COALESCE(array_agg(DISTINCT lower(p ->> 'address')), '{{}}') AS addresses
                 FROM jsonb_array_elements(COALESCE(a.attendees, '[]') || COALESCE(a.organizer, '[]')) AS p
                WHERE p ->> 'address' LIKE '%@%') AS people
-         WHERE cardinality(a.categories) > 0 AND (:own OR a.sensitivity = 'normal')
+         WHERE cardinality(a.categories) > 0 AND NOT {hidden_sql("a")}
            AND ((e.source_key LIKE 'o:%' AND split_part(e.source_key, ':', 2) = ANY(w.series))
                 OR lower(btrim(a.subject)) = ANY(w.subjects)
                 OR lower(btrim(a.location)) = ANY(w.locations)
@@ -138,12 +150,12 @@ _HISTORY = text(f"""
     SELECT subject, location, categories, start_at, source_key, addresses FROM past
      WHERE why_not IS NULL ORDER BY start_at DESC, source_key LIMIT :limit
 """)  # noqa: S608
-_USED = text("""
+_USED = text(f"""
     SELECT DISTINCT category FROM appointments a, unnest(a.categories) AS category
      WHERE a.owner_id = :owner AND NOT a.is_cancelled AND NOT a.is_declined
-       AND (:own OR a.sensitivity = 'normal')
+       AND NOT {hidden_sql("a")}
      ORDER BY category LIMIT :limit
-""")
+""")  # noqa: S608
 #: Where a page of ranked events ended: rank (0 or 1), start and id of its last row.
 type RankedKeyset = tuple[int, datetime, UUID]
 #: Before everything: where a list begins.
@@ -161,17 +173,17 @@ class ConfigurationRange:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Whose events of which ranges; ``own`` is False for all but himself: private ones are then hidden."""
+    """Whose archive over which ranges. Private events of all but the ``viewer`` (object id) are hidden."""
 
     owner_id: UUID
-    own: bool
+    viewer: UUID | None
     ranges: tuple[ConfigurationRange, ...]
 
     def parameters(self) -> dict[str, Any]:
         """For the statements."""
         return {
             "owner": self.owner_id,
-            "own": self.own,
+            "viewer": self.viewer,
             "configurations": [each.configuration_id for each in self.ranges],
             "starts": [each.start for each in self.ranges],
             "ends": [each.end for each in self.ranges],
@@ -214,6 +226,7 @@ class CategorisedEvent:
     addresses: tuple[str, ...]
     sensitivity: str
     hidden: bool
+    origin_mailbox_id: UUID | None
     source_key: str
     source_id: str
     source_mailbox_id: UUID
@@ -296,20 +309,24 @@ class CategoryFactsRepository:
         )
         return [_event(row) for row in rows.mappings()]
 
-    async def get(self, owner_id: UUID, ids: Sequence[UUID], *, own: bool) -> list[CategorisedEvent]:
+    async def get(
+        self, owner_id: UUID, ids: Sequence[UUID], *, viewer: UUID | None
+    ) -> list[CategorisedEvent]:
         """The owner's events by id, by start; those that are not theirs are missing."""
-        parameters = {"owner": owner_id, "ids": list(ids), "own": own, "keys": [], "common": []}
+        parameters = {"owner": owner_id, "ids": list(ids), "viewer": viewer, "keys": [], "common": []}
         rows = await self._session.execute(_BY_IDS, parameters)
         return [_event(row) for row in rows.mappings()]
 
-    async def history(self, owner_id: UUID, wish: HistoryWish, limit: int, *, own: bool) -> list[PastEvent]:
+    async def history(
+        self, owner_id: UUID, wish: HistoryWish, limit: int, *, viewer: UUID | None
+    ) -> list[PastEvent]:
         """The latest events that count, have categories and something of the wish, without hidden ones."""
         chains = await self._session.execute(_CHAINS_OF_OWNER, {"owner": owner_id})
         rows = await self._session.execute(
             _HISTORY,
             {
                 "owner": owner_id,
-                "own": own,
+                "viewer": viewer,
                 "series": list(wish.series),
                 "subjects": list(wish.subjects),
                 "locations": list(wish.locations),
@@ -332,13 +349,13 @@ class CategoryFactsRepository:
 
     async def _parameters(self, view: View) -> dict[str, Any]:
         parameters = view.parameters()
-        own = {name: value for name, value in parameters.items() if name != "own"}
+        own = {name: value for name, value in parameters.items() if name != "viewer"}
         chains = await self._session.execute(_CHAINS, own)
         return parameters | _common(chains.scalars().all())
 
-    async def used(self, owner_id: UUID, limit: int, *, own: bool) -> list[str]:
+    async def used(self, owner_id: UUID, limit: int, *, viewer: UUID | None) -> list[str]:
         """The different categories of the owner's archive, as typed, in order; at most ``limit``."""
-        rows = await self._session.execute(_USED, {"owner": owner_id, "limit": limit, "own": own})
+        rows = await self._session.execute(_USED, {"owner": owner_id, "limit": limit, "viewer": viewer})
         return [row.category for row in rows]
 
 

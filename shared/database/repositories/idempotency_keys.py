@@ -1,6 +1,6 @@
 """Answers to changes that their callers may repeat."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -30,7 +30,14 @@ class IdempotencyKeyRepository(Repository):
     """The ``idempotency_keys`` table, always within one caller of one tenant."""
 
     async def claim(
-        self, claim: Claim, request_hash: bytes, *, now: datetime, forgotten: datetime, patience: float
+        self,
+        claim: Claim,
+        request_hash: bytes,
+        *,
+        roles: Sequence[str],
+        now: datetime,
+        forgotten: datetime,
+        patience: float,
     ) -> UUID | None:
         """Insert the row of a change that begins; None if there is one that was made after ``forgotten``.
 
@@ -44,6 +51,7 @@ class IdempotencyKeyRepository(Repository):
             "operation": claim.operation,
             "key": claim.key,
             "request_hash": request_hash,
+            "roles": list(roles),
             "owner_id": None,
             "status": None,
             "headers": {},

@@ -1,6 +1,6 @@
 """What runs when (domain.md 8)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -21,6 +21,11 @@ _NO_OPEN_MONTH = text("""
 _HOLD = text("""
     SELECT id FROM jobs WHERE owner_id = :owner AND configuration_id = :configuration ORDER BY kind FOR UPDATE
 """)
+_ADVANCE = text("""
+    UPDATE jobs SET next_run_at = v.instant
+      FROM unnest(CAST(:jobs AS uuid[]), CAST(:instants AS timestamptz[])) AS v(id, instant)
+     WHERE jobs.id = v.id
+""")
 
 
 class JobRepository(Repository):
@@ -30,6 +35,10 @@ class JobRepository(Repository):
         """Insert the job; raises AlreadyExists when its configuration has one of its kind."""
         await self._insert(job)
         return job
+
+    async def add_all(self, jobs: Sequence[Job]) -> None:
+        """Insert several; raises AlreadyExists as ``add`` does."""
+        await self._insert(*jobs)
 
     async def get(
         self,
@@ -67,14 +76,16 @@ class JobRepository(Repository):
         return {job.configuration_id: job for job in await self._all(statement)}
 
     async def claim_due_unscoped(
-        self, now: datetime, limit: int, kind: JobKind = JobKind.ARCHIVE
+        self, now: datetime, limit: int, kind: JobKind = JobKind.ARCHIVE, *, only: UUID | None = None
     ) -> list[Job]:
         """Lock due jobs of a kind, of every tenant, until the transaction ends, longest overdue first.
 
         Paused ones, those another transaction has claimed (domain.md 8.2) and backfills whose month is under
-        way are passed over.
+        way are passed over. ``only`` asks for a single job.
         """
         statement = select(Job).where(Job.kind == kind, Job.paused.is_(False), Job.next_run_at <= now)
+        if only is not None:
+            statement = statement.where(Job.id == only)
         if kind is JobKind.BACKFILL:
             statement = statement.where(_NO_OPEN_MONTH)
         return await self._all(
@@ -84,9 +95,16 @@ class JobRepository(Repository):
             .execution_options(populate_existing=True)
         )
 
-    async def advance(self, job_id: UUID, next_run_at: datetime | None) -> None:
-        """Move a claimed job's next instant on; None for a job that only runs by hand."""
-        await self._session.execute(update(Job).where(Job.id == job_id).values(next_run_at=next_run_at))
+    async def advance(self, following: Mapping[UUID, datetime | None]) -> None:
+        """Move the next instant of claimed jobs on; None for a job that only runs by hand."""
+        parameters = {"jobs": list(following), "instants": list(following.values())}
+        await self._session.execute(_ADVANCE, parameters)
+
+    async def postpone_unscoped(self, job_id: UUID, due: datetime, until: datetime) -> None:
+        """Let a job that is due at ``due`` wait, unless somebody moved it meanwhile."""
+        await self._session.execute(
+            update(Job).where(Job.id == job_id, Job.next_run_at <= due).values(next_run_at=until)
+        )
 
     async def without_job_unscoped(self, kind: JobKind, limit: int) -> list[ArchiveConfiguration]:
         """Active configurations of every tenant that have no job of the kind yet."""
@@ -142,6 +160,21 @@ class JobRepository(Repository):
                 Job.paused,
             )
             .values(paused=False, waits_for_archive=False, consecutive_failures=0)
+            .returning(Job.kind)
+        )
+        return sorted(JobKind(kind) for kind in result.scalars())
+
+    async def resume_pair(self, owner_id: UUID, configuration_id: UUID) -> list[JobKind]:
+        """The older configuration is deleted: jobs that were paused for its sake go on."""
+        result = await self._session.execute(
+            update(Job)
+            .where(
+                Job.owner_id == owner_id,
+                Job.configuration_id == configuration_id,
+                Job.waits_for_pair,
+                Job.paused,
+            )
+            .values(paused=False, waits_for_pair=False, consecutive_failures=0)
             .returning(Job.kind)
         )
         return sorted(JobKind(kind) for kind in result.scalars())

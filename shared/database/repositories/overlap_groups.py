@@ -7,11 +7,17 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import select, text, update
+from sqlalchemy import ColumnElement, and_, func, not_, or_, select, text, update
+from sqlalchemy.orm import aliased
 
+from shared.database.models.appointments import Appointment
+from shared.database.models.archived_events import ArchivedEvent
+from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.overlaps import OverlapGroup, OverlapMember
 from shared.database.repositories.base import Keyset, Repository, page
+from shared.domain.disclosure import NORMAL
 from shared.domain.overlap_status import OverlapStatus
+from shared.domain.purpose import Purpose
 
 _SPAN = text("""
     SELECT min(e.start_at) AS first, max(e.start_at) AS last
@@ -42,7 +48,8 @@ _REMINDED = text("""
      WHERE g.id = v.id
 """)
 _CONTENTS = text("""
-    SELECT m.source_key, m.start_at, m.end_at, m.verdict, m.kept, a.id AS appointment_id,
+    SELECT m.source_key, m.start_at, m.end_at, m.verdict, m.kept, m.origin_mailbox_id,
+           a.id AS appointment_id,
            COALESCE(to_jsonb(a), m.record) AS event
       FROM overlap_members m
       JOIN overlap_groups g ON g.id = m.group_id AND g.owner_id = :owner
@@ -63,6 +70,7 @@ class MemberContent:
     end_at: datetime
     verdict: str
     kept: bool | None
+    origin_mailbox_id: UUID | None
     appointment_id: UUID | None
     event: dict[str, Any] | None
 
@@ -108,6 +116,20 @@ class OverlapGroupRepository(Repository):
             select(OverlapGroup).where(OverlapGroup.tenant_id == tenant_id, OverlapGroup.id == group_id)
         )
 
+    async def find(
+        self, tenant_id: UUID, group_id: UUID, *, owner_id: UUID | None, viewer: UUID | None
+    ) -> OverlapGroup | None:
+        """The group of one owner, or with None of anyone in the tenant, if the viewer may know of it.
+
+        ``viewer`` is the object id of the person who asks; see ``list``.
+        """
+        statement = select(OverlapGroup).where(
+            OverlapGroup.tenant_id == tenant_id, OverlapGroup.id == group_id, _known_to(viewer)
+        )
+        if owner_id is not None:
+            statement = statement.where(OverlapGroup.owner_id == owner_id)
+        return await self._one(statement)
+
     async def list(
         self,
         owner_id: UUID,
@@ -115,9 +137,15 @@ class OverlapGroupRepository(Repository):
         limit: int,
         statuses: Collection[OverlapStatus] = (),
         configuration_id: UUID | None = None,
+        *,
+        viewer: UUID | None,
     ) -> list[OverlapGroup]:
-        """The owner's groups in the order they were opened; of some statuses, or of all."""
-        statement = select(OverlapGroup).where(OverlapGroup.owner_id == owner_id)
+        """The owner's groups in the order they were opened; of some statuses, or of all.
+
+        A group of a timesheet with another's private event than the ``viewer``'s (object id) is not among
+        them: that the event takes part in it tells of its words (domain.md 6.3).
+        """
+        statement = select(OverlapGroup).where(OverlapGroup.owner_id == owner_id, _known_to(viewer))
         if configuration_id is not None:
             statement = statement.where(OverlapGroup.configuration_id == configuration_id)
         if statuses:
@@ -208,3 +236,26 @@ class OverlapGroupRepository(Repository):
         await self._session.execute(
             update(OverlapGroup).where(OverlapGroup.id == group_id).values(archive_due_at=now)
         )
+
+
+def _known_to(viewer: UUID | None) -> ColumnElement[bool]:
+    event = aliased(ArchivedEvent)
+    hidden = (
+        select(OverlapMember.group_id)
+        .outerjoin(
+            event,
+            and_(
+                event.configuration_id == OverlapMember.configuration_id,
+                event.source_key == OverlapMember.source_key,
+            ),
+        )
+        .outerjoin(Appointment, Appointment.archived_event_id == event.id)
+        .where(
+            OverlapMember.group_id == OverlapGroup.id,
+            OverlapMember.origin_mailbox_id.is_distinct_from(viewer),
+            func.coalesce(Appointment.sensitivity, OverlapMember.record["sensitivity"].astext, "") != NORMAL,
+        )
+        .exists()
+    )
+    timesheets = select(ArchiveConfiguration.id).where(ArchiveConfiguration.purpose == Purpose.TIMESHEET)
+    return or_(OverlapGroup.configuration_id.not_in(timesheets), not_(hidden))

@@ -16,6 +16,7 @@ from sqlalchemy import (
     DateTime,
     Text,
     bindparam,
+    case,
     cast,
     func,
     literal_column,
@@ -31,7 +32,9 @@ from shared.database.models.archived_events import ArchivedEvent
 from shared.database.models.users import User
 from shared.database.prepared_reads import PreparedRead
 from shared.database.repositories.base import Keyset
+from shared.database.repositories.disclosure import disclosed
 from shared.domain.caller import Caller
+from shared.domain.disclosure import MASKED_SENSITIVITY, PRIVATE
 
 _ACTIVE = "caller_active"
 #: As tables, not as classes: the ORM would configure all mappers before the first statement (cold start).
@@ -49,8 +52,35 @@ _ENTRY = (
 _WHY_NOT = literal_column(why_not_sql("appointments", "entry"), Text)
 #: Where the public name of a column is not its own.
 _COLUMNS = {"user_id": "owner_id", "start": "start_at", "end": "end_at"}
+_SHOWN = disclosed(_EVENT, None) | (_EVENT.origin_mailbox_id == _PERSON.object_id)
+#: What stands in the place of another's private event (``shared.domain.disclosure``).
+_UNIFORM: dict[str, str] = {
+    **dict.fromkeys(("subject",), f"'{PRIVATE}'"),
+    **dict.fromkeys(("start_zone", "end_zone"), "'UTC'"),
+    **dict.fromkeys(("location", "body", "ical_uid", "revision"), "''"),
+    "categories": "'{}'::text[]",
+    "show_as": "'busy'",
+    "importance": "'normal'",
+    "sensitivity": f"'{MASKED_SENSITIVITY}'",
+    **dict.fromkeys(("is_cancelled", "is_declined"), "false"),
+    "attachment_count": "0",
+    **dict.fromkeys(("source_deleted_at", "organizer"), "NULL"),
+    "body_type": "'text'",
+    "attendees": "'[]'::jsonb",
+}
+
+
+def _seen(name: str) -> ColumnElement[Any]:
+    column: ColumnElement[Any] = _EVENT[_COLUMNS.get(name, name)]
+    if name == "updated_at":
+        return case((_SHOWN, column), else_=_EVENT.created_at).label(name)
+    if name in _UNIFORM:
+        return case((_SHOWN, column), else_=literal_column(_UNIFORM[name], column.type)).label(name)
+    return column.label(name)
+
+
 _RECORDED: tuple[ColumnElement[Any], ...] = tuple(
-    _EVENT[_COLUMNS.get(name, name)].label(name)
+    _seen(name)
     for name in (
         *("id", "user_id", "configuration_id", "subject", "start", "end", "start_zone", "end_zone"),
         *("is_all_day", "location", "categories", "show_as", "importance", "sensitivity"),
@@ -59,13 +89,13 @@ _RECORDED: tuple[ColumnElement[Any], ...] = tuple(
 )
 _SUMMARY: tuple[ColumnElement[Any], ...] = (
     *_RECORDED,
-    _EVENT.source_deleted_at.is_not(None).label("source_deleted"),
-    _EVENT.unresolved,
-    _WHY_NOT.is_(None).label("counts"),
-    _WHY_NOT.label("why_not"),
+    (_SHOWN & _EVENT.source_deleted_at.is_not(None)).label("source_deleted"),
+    case((_SHOWN, _EVENT.unresolved)).label("unresolved"),
+    case((_SHOWN, _WHY_NOT.is_(None))).label("counts"),
+    case((_SHOWN, _WHY_NOT)).label("why_not"),
 )
 _DETAIL: tuple[ColumnElement[Any], ...] = tuple(
-    _EVENT[name]
+    _seen(name)
     for name in (
         *("body", "body_type", "organizer", "attendees", "ical_uid", "revision", "created_at", "updated_at"),
     )

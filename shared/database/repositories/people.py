@@ -87,10 +87,10 @@ class UserExportRepository(Repository):
         statement = select(UserExport.id).where(UserExport.id.in_(export_ids))
         return set((await self._session.execute(statement)).scalars())
 
-    async def set_dispatched(self, export_id: UUID, now: datetime) -> None:
-        """Its orchestration was started, or found alive."""
+    async def set_dispatched(self, export_ids: Sequence[UUID], now: datetime) -> None:
+        """Their orchestrations were started, or found alive."""
         await self._session.execute(
-            update(UserExport).where(UserExport.id == export_id).values(dispatched_at=now)
+            update(UserExport).where(UserExport.id.in_(export_ids)).values(dispatched_at=now)
         )
 
     async def remove(self, export: UserExport) -> None:
@@ -135,10 +135,10 @@ class UserErasureRepository(Repository):
         )
         return list((await self._session.execute(statement)).scalars())
 
-    async def set_dispatched(self, erasure_id: UUID, now: datetime) -> None:
-        """Its orchestration was started, or found alive."""
+    async def set_dispatched(self, erasure_ids: Sequence[UUID], now: datetime) -> None:
+        """Their orchestrations were started, or found alive."""
         await self._session.execute(
-            update(UserErasure).where(UserErasure.id == erasure_id).values(dispatched_at=now)
+            update(UserErasure).where(UserErasure.id.in_(erasure_ids)).values(dispatched_at=now)
         )
 
 

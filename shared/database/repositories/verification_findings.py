@@ -1,18 +1,20 @@
 """What a comparison works with and what it found (domain.md 2.15)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 import orjson
-from sqlalchemy import RowMapping, select, text
+from sqlalchemy import ColumnElement, RowMapping, and_, not_, or_, select, text
 
+from shared.database.models.appointments import Appointment
 from shared.database.models.verifications import VerificationFinding
 from shared.database.repositories.base import Keyset, Repository, page
+from shared.database.repositories.disclosure import disclosed
 from shared.domain.archived_event import ArchivedEventState
 from shared.domain.recorded_copy import RecordedCopy
-from shared.domain.verification import FindingKind, FindingState
+from shared.domain.verification import FindingKind, FindingReason, FindingState
 
 _CLEAR_ITEMS = text("DELETE FROM verification_items WHERE verification_id = :verification")
 _CLEAR_FINDINGS = text("""
@@ -110,6 +112,22 @@ _EDITED_BEFORE = text("""
        AND detail->>'content' = ANY(CAST(:contents AS text[]))
 """)
 _FIRST_ID = UUID(int=0)
+
+
+def _shown_to(viewer: UUID | None) -> ColumnElement[bool]:
+    """False for those about another's private event, or about one of which nothing is known."""
+    hidden = (
+        select(Appointment.id)
+        .where(
+            Appointment.archived_event_id == VerificationFinding.archived_event_id,
+            ~disclosed(Appointment, viewer),
+        )
+        .exists()
+    )
+    unknown = VerificationFinding.reason == FindingReason.NOT_ARCHIVED
+    if viewer is not None:
+        unknown = and_(unknown, VerificationFinding.origin_mailbox_id.is_distinct_from(viewer))
+    return not_(or_(hidden, unknown))
 
 
 class VerificationFindingRepository(Repository):
@@ -230,14 +248,30 @@ class VerificationFindingRepository(Repository):
         return {kind.value: 0 for kind in FindingKind} | {row.kind: int(row.amount) for row in rows}
 
     async def of_verification(
-        self, verification_id: UUID, kind: str | None, after: Keyset | None, limit: int
+        self,
+        verification_id: UUID,
+        kind: str | None,
+        after: Keyset | None,
+        limit: int,
+        *,
+        viewer: UUID | None = None,
     ) -> list[VerificationFinding]:
-        """Findings in the order of the calendar."""
+        """Findings in the order of the calendar.
+
+        Those about another's private event than the ``viewer``'s (object id) are of no kind (domain.md 6.3).
+        """
         statement = select(VerificationFinding).where(VerificationFinding.verification_id == verification_id)
         if kind is not None:
-            statement = statement.where(VerificationFinding.kind == kind)
+            statement = statement.where(VerificationFinding.kind == kind, _shown_to(viewer))
         key = (VerificationFinding.starts_at, VerificationFinding.id)
         return await self._all(page(statement, key, after, limit))
+
+    async def shown_to(self, viewer: UUID | None, finding_ids: Collection[UUID]) -> set[UUID]:
+        """Of which findings the viewer (object id) sees more than the time."""
+        statement = select(VerificationFinding.id).where(
+            VerificationFinding.id.in_(finding_ids), _shown_to(viewer)
+        )
+        return set((await self._session.execute(statement)).scalars())
 
     async def get(
         self, verification_id: UUID, finding_id: UUID, *, lock: bool = False

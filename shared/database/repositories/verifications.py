@@ -1,11 +1,11 @@
 """Comparisons of source, record and archive calendar (domain.md 2.15)."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, text, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import func, select, text, tuple_, update
 
 from shared.database.models.verifications import Verification
 from shared.database.repositories.base import Keyset, Repository, page
@@ -38,15 +38,12 @@ _ADD_USAGE = text("""
 class VerificationRepository(Repository):
     """The ``verifications`` table."""
 
-    async def add(self, verification: Verification) -> Verification | None:
-        """Insert it; None while one of the configuration is open, or if its instant was claimed."""
-        values = {
-            c.key: getattr(verification, c.key)
-            for c in Verification.__mapper__.column_attrs
-            if getattr(verification, c.key) is not None
-        }
-        statement = insert(Verification).values(values).on_conflict_do_nothing().returning(Verification)
-        return (await self._session.execute(statement)).scalar_one_or_none()
+    async def add_all(self, verifications: Sequence[Verification]) -> dict[UUID, Verification]:
+        """Insert them in one statement: by id, without those whose configuration has an open one.
+
+        Nor is one inserted whose instant was claimed.
+        """
+        return {each.id: each for each in await self._insert_free(Verification, verifications)}
 
     async def get(
         self, tenant_id: UUID, verification_id: UUID, owner_id: UUID | None = None
@@ -66,15 +63,11 @@ class VerificationRepository(Repository):
             statement = statement.with_for_update()
         return await self._one(statement.execution_options(populate_existing=True))
 
-    async def open_of(self, owner_id: UUID, configuration_id: UUID) -> Verification | None:
-        """The queued or running one of a configuration."""
-        return await self._one(
-            select(Verification).where(
-                Verification.owner_id == owner_id,
-                Verification.configuration_id == configuration_id,
-                Verification.state.in_(_OPEN),
-            )
-        )
+    async def open_like(self, verifications: Sequence[Verification]) -> list[Verification]:
+        """The queued and running ones of the configurations of these."""
+        columns = tuple_(Verification.owner_id, Verification.configuration_id)
+        wanted = [(each.owner_id, each.configuration_id) for each in verifications]
+        return await self._all(select(Verification).where(columns.in_(wanted), Verification.state.in_(_OPEN)))
 
     async def of_configuration(
         self, tenant_id: UUID, configuration_id: UUID, after: Keyset | None, limit: int
@@ -152,10 +145,10 @@ class VerificationRepository(Repository):
         )
         return list((await self._session.execute(statement)).scalars())
 
-    async def set_dispatched(self, verification_id: UUID, now: datetime) -> None:
-        """Its orchestration was started, or found alive."""
+    async def set_dispatched(self, verification_ids: Sequence[UUID], now: datetime) -> None:
+        """Their orchestrations were started, or found alive."""
         await self._session.execute(
-            update(Verification).where(Verification.id == verification_id).values(dispatched_at=now)
+            update(Verification).where(Verification.id.in_(verification_ids)).values(dispatched_at=now)
         )
 
     async def add_usage(self, verification_id: UUID, requests: int, round_trips: int) -> None:

@@ -157,8 +157,9 @@ class _Application:
             if not locked:
                 # Of a run that restores what is recorded nothing follows that a lock could forbid.
                 return True
-            await locks.lock_out(owner_id, locked, self._ports.clock.now())
-            await ArchiveRunRepository(session).add_written(owner_id, self._context.run_id, len(locked))
+            now = self._ports.clock.now()
+            await locks.lock_out(owner_id, locked, now)
+            await ArchiveRunRepository(session).add_written(owner_id, self._context.run_id, len(locked), now)
             await self._ports.audit.record(
                 session,
                 action="archive_run.batch",

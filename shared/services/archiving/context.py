@@ -59,8 +59,9 @@ class ArchivingPorts:
 class RunContext:
     """A run and its configuration, as facts.
 
-    ``barred``: it may settle nothing, either. ``archive_gone``: an earlier one missed the archive calendar
-    (domain.md 1).
+    ``barred``: it may settle nothing, either. ``origin_id`` is the object id of the person whose events are
+    read; with ``masked`` their private events are read by their times alone (domain.md 6.5).
+    ``archive_gone``: an earlier one missed the archive calendar (domain.md 1).
     """
 
     run_id: UUID
@@ -79,6 +80,8 @@ class RunContext:
     started_at: datetime | None
     source_mailbox: str
     source_calendar_id: str
+    origin_id: UUID
+    masked: bool
     archive_mailbox_id: UUID
     archive_calendar_id: str
     archive_gone: bool
@@ -146,6 +149,8 @@ def context_of(run: ArchiveRun, configuration: ArchiveConfiguration) -> RunConte
         started_at=run.started_at,
         source_mailbox=str(configuration.source_mailbox_id),
         source_calendar_id=configuration.source_calendar_id,
+        origin_id=configuration.origin_id,
+        masked=configuration.masks_private_events,
         archive_mailbox_id=configuration.archive_mailbox_id,
         archive_calendar_id=configuration.archive_calendar_id,
         archive_gone=configuration.archive_gone_since is not None,

@@ -10,6 +10,7 @@ from shared.database.repositories.appointments import AppointmentRepository
 from shared.database.repositories.archived_events import MapRow, SetAside
 from shared.domain.archive_plan import Action, Decision, OverlapGroup
 from shared.domain.archived_event import ArchivedEventState
+from shared.domain.disclosure import NORMAL
 from shared.domain.source_event import SourceEvent
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.drafting import OperationDrafter
@@ -46,9 +47,9 @@ class Material:
 class DecisionWriter:
     """Turns decisions into rows; drafts of earlier pages are promoted or discarded.
 
-    ``counts`` are those of domain.md 2.13 as far as planning knows them. ``heirs`` were merged into keys
-    that are not among their duplicates any more: those keys, with the decisions. ``bodiless`` ones need a
-    body that nobody kept.
+    ``counts`` are those of domain.md 2.13 as far as planning knows them, ``private_counts`` how many of them
+    are private events (6.3). ``heirs`` were merged into keys that are not among their duplicates any more:
+    those keys, with the decisions. ``bodiless`` ones need a body that nobody kept.
     """
 
     def __init__(
@@ -65,8 +66,14 @@ class DecisionWriter:
         self._keeper = keeper
         self._open_keys = open_keys
         self.counts: Counter[str] = Counter()
+        self.private_counts: Counter[str] = Counter()
+        self._private: set[str] = set()
         self.heirs: dict[str, tuple[str, Decision]] = {}
         self.bodiless: dict[str, Decision] = {}
+
+    def note_private(self, events: Mapping[str, SourceEvent]) -> None:
+        """Remember which of the events, by source key, are private: they are counted apart, too."""
+        self._private |= {key for key, event in events.items() if event.sensitivity != NORMAL}
 
     def needing_bodies(self, decisions: Sequence[Decision]) -> set[str]:
         """Keys of the decisions that write an event, or keep all of it until its overlap is resolved."""
@@ -160,4 +167,7 @@ class DecisionWriter:
                 continue
             self.counts["source"] += by
             unsettled = decision.source_key in self._open_keys
-            self.counts["unsettled" if unsettled else _COUNTED_AS[decision.action]] += by
+            counted = "unsettled" if unsettled else _COUNTED_AS[decision.action]
+            self.counts[counted] += by
+            if decision.source_key in self._private:
+                self.private_counts[counted] += by

@@ -1,8 +1,10 @@
 """Finish: the run's report and what comes after it (design.md, Finish; domain.md 2.12, 2.13)."""
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,6 +16,7 @@ from shared.database.repositories.jobs import JobRepository
 from shared.database.repositories.notifications import NotificationRepository
 from shared.database.repositories.period_locks import PeriodLockRepository
 from shared.domain.archive_run import OperationAction, OperationState, RunKind, RunMode, RunState
+from shared.domain.disclosure import report_for_others
 from shared.domain.job import JobKind
 from shared.domain.notification import Recipient
 from shared.domain.outcome import Outcome, RunReport
@@ -33,6 +36,16 @@ _OUTCOMES = {
     (OperationAction.UPDATE, OperationState.LOCKED): Outcome.LOCKED,
 }
 
+#: Outcomes that are known when the plan is made, by its counts.
+_PLANNED_OUTCOMES = {
+    "unchanged": Outcome.UNCHANGED,
+    "merged": Outcome.MERGED,
+    "consumed": Outcome.CONSUMED,
+    "left_out": Outcome.LEFT_OUT,
+    "flagged": Outcome.FLAGGED,
+    "conflict": Outcome.CONFLICT,
+    "unsettled": Outcome.FAILED,
+}
 # What a write for another window's meeting must not end in for the run to be complete.
 _OPEN_ENDS = (OperationState.SENT, OperationState.FAILED)
 
@@ -80,11 +93,13 @@ class Finisher:
         await operations.cancel_planned(run.id, now)
         plan = PlanCounts(**(run.plan or {}))
         report = await _report(operations, run, plan, now)
+        private = await _private_outcomes(operations, run, plan)
         why = reason or plan.refused
         margins = await operations.counts(run.id, margin=True)
         broken = why is not None or any(state in _OPEN_ENDS for _, state in margins)
         state = _state(report, cancelled=_stopped(run, report), broken=broken)
         details = report.to_json() | _details(plan) | {"margin_updates": sum(margins.values()), "reason": why}
+        details["private_outcomes"] = {str(outcome): count for outcome, count in private.items() if count}
         await ArchiveRunRepository(session).finish(run.id, state, details, now)
         job = JobJudgement()
         # What a person wants back, or edits, is no work of a job.
@@ -99,7 +114,8 @@ class Finisher:
             resource_type="archive_run",
             resource_id=str(run.id),
             outcome="failure" if state is RunState.COMPLETED_WITH_ERRORS else "success",
-            changes={"report": details},
+            # Admins and Auditors read the audit.
+            changes={"report": report_for_others(details)},
             on_behalf_of=context.owner_id,
         )
         locked = report.locked + sum(
@@ -130,17 +146,7 @@ class Finisher:
 async def _report(
     operations: ArchiveOperationRepository, run: ArchiveRun, plan: PlanCounts, now: datetime
 ) -> RunReport:
-    outcomes: Counter[Outcome] = Counter(
-        {
-            Outcome.UNCHANGED: plan.unchanged,
-            Outcome.MERGED: plan.merged,
-            Outcome.CONSUMED: plan.consumed,
-            Outcome.LEFT_OUT: plan.left_out,
-            Outcome.FLAGGED: plan.flagged,
-            Outcome.CONFLICT: plan.conflict,
-            Outcome.FAILED: plan.unsettled,
-        }
-    )
+    outcomes = _planned_outcomes(asdict(plan))
     for kind, count in (await operations.counts(run.id, margin=False)).items():
         outcomes[_OUTCOMES.get(kind, Outcome.FAILED)] += count
     return RunReport.of(
@@ -154,6 +160,20 @@ async def _report(
         round_trips=run.round_trips,
         seconds=round((now - (run.started_at or run.created_at)).total_seconds(), 3),
     )
+
+
+async def _private_outcomes(
+    operations: ArchiveOperationRepository, run: ArchiveRun, plan: PlanCounts
+) -> Counter[Outcome]:
+    """How many of the report's events are private: others see them as one number (domain.md 6.3)."""
+    outcomes = _planned_outcomes(plan.private)
+    for kind, count in (await operations.counts(run.id, margin=False, private=True)).items():
+        outcomes[_OUTCOMES.get(kind, Outcome.FAILED)] += count
+    return outcomes
+
+
+def _planned_outcomes(counts: Mapping[str, Any]) -> Counter[Outcome]:
+    return Counter({outcome: counts.get(name, 0) for name, outcome in _PLANNED_OUTCOMES.items()})
 
 
 def _details(plan: PlanCounts) -> dict[str, int]:

@@ -12,7 +12,7 @@ from shared.database.models.runs import ArchiveRun
 from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
 from shared.domain.calendar_permission import Objection, objection
 from shared.domain.caller import Caller
-from shared.errors import Conflict
+from shared.errors import ArchiveInUse, Conflict
 from shared.services.archiving.context import ArchivingPorts, load_context
 from shared.services.archiving.plan_counts import PlanCounts
 from shared.services.archiving.plan_turn import record_plan
@@ -33,8 +33,13 @@ async def objection_to(
 
 
 async def refuse_unpermitted(session: AsyncSession, tenant_id: UUID, configuration_id: UUID) -> None:
-    """Raises Conflict, with the objection as its code, where the configuration may not name its calendars."""
+    """Raises Conflict, with the objection as its code, where the configuration may not name its calendars.
+
+    Raises ArchiveInUse for the newer of two with one source and one archive.
+    """
     found = await objection_to(session, tenant_id, configuration_id)
+    if found is Objection.ARCHIVE_IN_USE:
+        raise ArchiveInUse(found.reason)
     if found is not None:
         raise Conflict(found.reason, code=found)
 
@@ -52,5 +57,7 @@ async def bar_unpermitted(ports: ArchivingPorts, session: AsyncSession, run: Arc
     context = await load_context(session, run.id)
     caller = Caller(run.tenant_id, None, run.requested_by, frozenset(), app_only=True)
     with telemetry.bind(caller=caller, correlation=run.correlation_id):
-        counts = PlanCounts(refused=f"{found}: {found.reason}", gone=True, code=found)
+        # Both calendars of a pair are there, and its jobs are paused already.
+        gone = found is not Objection.ARCHIVE_IN_USE
+        counts = PlanCounts(refused=f"{found}: {found.reason}", gone=gone, code=found)
         await record_plan(session, ports, context, counts)

@@ -122,15 +122,14 @@ class OwnerEdits:
         self, session: AsyncSession, caller: Caller, appointment_id: UUID
     ) -> tuple[Appointment, ArchiveConfiguration]:
         access = await Access.of(session, caller)
-        appointments = AppointmentRepository(session)
-        if access.writable_owner is None:
-            appointment = await appointments.get_in_tenant(caller.tenant_id, appointment_id)
-        else:
-            appointment = await appointments.get(access.writable_owner, appointment_id)
-        if appointment is None:
+        found = await AppointmentRepository(session).find(
+            caller.tenant_id, appointment_id, owner_id=access.writable_owner, viewer=caller.person
+        )
+        if found is None:
             raise NotFound("there is no such appointment")
-        owner = await access.writable_user(appointment.owner_id)
-        if not is_disclosed(appointment.sensitivity, own=caller.is_person(owner.object_id)):
+        appointment = found.row
+        origin = appointment.origin_mailbox_id
+        if not is_disclosed(appointment.sensitivity, origin=origin, viewer=caller.person):
             raise Forbidden("a private appointment is its owner's to edit", code="private_appointment")
         configuration = await ArchiveConfigurationRepository(session).lock(
             caller.tenant_id, appointment.configuration_id, shared=True

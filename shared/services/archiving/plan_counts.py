@@ -1,6 +1,6 @@
 """What planning found (domain.md 2.13)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,7 +10,7 @@ class PlanCounts:
     ``unsettled`` events have an operation of another run under way. ``gone``: what is to be read or written
     does not exist any more, or may not be named any more, so that trying again is no use. ``code`` names the
     reason where a client can do something about it. ``new_category_issues`` are those of events that no
-    earlier run saw as they are now.
+    earlier run saw as they are now. ``private`` says how many of the first counts are private events.
     """
 
     source: int = 0
@@ -33,6 +33,7 @@ class PlanCounts:
     repointed: int = 0
     ambiguous: int = 0
     zones_reported: int = 0
+    private: dict[str, int] = field(default_factory=dict)
     refused: str | None = None
     gone: bool = False
     code: str | None = None

@@ -107,6 +107,7 @@ class PlanMaking:
             new_category_issues=findings.new_category_issues
             if self._turn.first
             else findings.category_issues,
+            private=dict(self._writer.private_counts),
             **counts,
         )
 
@@ -146,6 +147,7 @@ class PlanMaking:
 
     async def _page(self, page: list[SourceEvent]) -> None:
         events = {source_key(event): event for event in page}
+        self._writer.note_private(events)
         async with self._turn.session() as session:
             rows = await self._context.archived_events(session).by_keys(list(events))
             overlaps = await self._keeper.known(session, list(events))
@@ -317,6 +319,7 @@ class PlanMaking:
         rows: dict[str, MapRow],
         gone: list[MapRow],
     ) -> None:
+        self._writer.note_private(events)
         needing = self._writer.needing_bodies(decisions)
         attachments = await self._drafter.count_attachments([events[key] for key in needing])
         # What waits without a copy is looked for in the window that it starts in now.

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.repositories.archive_runs import ArchiveRunRepository
+from shared.domain.disclosure import plan_for_others
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.plan_counts import PlanCounts
 
@@ -61,6 +62,7 @@ async def record_plan(
         resource_type="archive_run",
         resource_id=str(context.run_id),
         outcome="failure" if counts.refused else "success",
-        changes={"plan": plan},
+        # Admins and Auditors read the audit.
+        changes={"plan": plan_for_others(plan)},
         on_behalf_of=context.owner_id,
     )

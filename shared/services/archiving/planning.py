@@ -16,6 +16,7 @@ from shared.services.archiving.gone_calendars import (
     note_gone,
     seems_gone,
 )
+from shared.services.archiving.masked_reading import reading_for
 from shared.services.archiving.plan_counts import PlanCounts
 from shared.services.archiving.plan_making import PlanMaking
 from shared.services.archiving.plan_turn import PlanCancelled, PlanSuperseded, PlanTurn, record_plan
@@ -65,7 +66,7 @@ class RunPlanner:
         self, turn: PlanTurn, context: RunContext, open_keys: frozenset[str], expiry: timedelta
     ) -> PlanCounts:
         try:
-            return await PlanMaking(self._ports, turn, context, open_keys, expiry).run()
+            return await PlanMaking(reading_for(self._ports, context), turn, context, open_keys, expiry).run()
         except GraphRefused as refused:
             reason, gone = f"{refused.graph_code}: {refused.detail}", refused.graph_status == 404
         except NotFound as missing:

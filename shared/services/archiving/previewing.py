@@ -12,19 +12,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared import telemetry
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.runs import ArchiveRun
-from shared.database.models.users import User
 from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
 from shared.database.repositories.archived_events import ArchivedEventRepository, MapRow
 from shared.domain.archive_plan import Action, Decision, KnownEvent, OverlapGroup, PlanFindings, Planner
 from shared.domain.archive_run import RunKind, RunMode, RunState
 from shared.domain.caller import Caller
-from shared.domain.disclosure import PRIVATE, is_disclosed
 from shared.domain.source_event import SourceEvent, source_key
 from shared.domain.window import Window
 from shared.errors import NotFound
 from shared.services.access import Access
 from shared.services.archiving.context import ArchivingPorts, RunContext, context_of
 from shared.services.archiving.judging import refuse_unpermitted
+from shared.services.archiving.masked_reading import previewing_for
 from shared.services.archiving.matching import known_event
 from shared.services.archiving.overlap_keeping import OverlapKeeper
 from shared.services.archiving.windows import requested
@@ -35,9 +34,12 @@ _CHUNK = 1000
 
 @dataclass(frozen=True, slots=True)
 class PreviewedEvent:
-    """What would become of an event; times are the source's, UTC, those of the copy are in ``decision``."""
+    """What would become of an event; times are the source's, UTC, those of the copy are in ``decision``.
 
-    decision: Decision
+    Of another person's private event there is no decision to show.
+    """
+
+    decision: Decision | None
     subject: str
     start: datetime
     end: datetime
@@ -48,11 +50,14 @@ class Preview:
     """The plan of a window.
 
     ``events`` are those of which something would be done, by start, ``more`` how many were left out.
+    ``private`` is the number of another person's private events: each is among ``events``, whatever would be
+    done with it, and in no other number (domain.md 6.3).
     ``unseen``: how many were archived from the window that its calendar does not show there any more.
     """
 
     window: Window
     counts: dict[Action, int]
+    private: int
     findings: PlanFindings
     groups: tuple[OverlapGroup, ...]
     events: tuple[PreviewedEvent, ...]
@@ -81,38 +86,37 @@ class Previewer:
         Conflict where a run would be refused its calendars, and what reading the calendar raises.
         """
         async with self._ports.database.session() as session:
-            configuration, owner = await self._configuration(session, caller, configuration_id)
+            configuration = await self._configuration(session, caller, configuration_id)
             await refuse_unpermitted(session, caller.tenant_id, configuration_id)
             window = requested(self._ports, configuration, start, end)
             context = context_of(_imagined(configuration, window), configuration)
             in_force = await settings_in_force(session, self._ports.settings, caller.tenant_id)
         context = replace(context, policies=replace(context.policies, travel_words=in_force.travel_words))
-        reading = _Reading(self._ports, context, own=caller.is_person(owner.object_id), limit=limit)
-        return await reading.read()
+        return await _Reading(previewing_for(self._ports, context, caller.person), context, limit).read()
 
     async def _configuration(
         self, session: AsyncSession, caller: Caller, configuration_id: UUID
-    ) -> tuple[ArchiveConfiguration, User]:
+    ) -> ArchiveConfiguration:
         access = await Access.of(session, caller)
         found = await ArchiveConfigurationRepository(session).get(
             caller.tenant_id, configuration_id, access.writable_owner
         )
         if found is None:
             raise NotFound("there is no such archive configuration")
-        return found, await access.writable_user(found.owner_id)
+        return found
 
 
 class _Reading:
     """One preview in the making."""
 
-    def __init__(self, ports: ArchivingPorts, context: RunContext, *, own: bool, limit: int) -> None:
+    def __init__(self, ports: ArchivingPorts, context: RunContext, limit: int) -> None:
         self._ports = ports
         self._context = context
-        self._own = own
         self._limit = limit
         self._planner = Planner(context.window, context.mode, context.policies)
         self._open: dict[str, SourceEvent] = {}
         self._counts: Counter[Action] = Counter()
+        self._private = 0
         self._groups: list[OverlapGroup] = []
         self._events: list[PreviewedEvent] = []
         self._acted = 0
@@ -131,9 +135,10 @@ class _Reading:
         return Preview(
             self._context.window,
             dict(self._counts),
+            self._private,
             self._planner.findings,
             tuple(self._groups),
-            tuple(sorted(self._events, key=lambda event: (event.start, event.decision.source_key))),
+            tuple(sorted(self._events, key=lambda event: (event.start, event.end, event.subject))),
             self._acted - len(self._events),
             await self._unseen(),
         )
@@ -154,16 +159,19 @@ class _Reading:
         self._groups += self._planner.take_groups()
         for decision in decisions:
             event = self._open.get(decision.source_key)
+            if event is not None and event.masked:
+                self._private += not decision.margin
+                self._name(PreviewedEvent(None, event.subject, event.start, event.end))
+                continue
             if not decision.margin:
                 self._counts[decision.action] += 1
-            if decision.action is Action.UNCHANGED or event is None:
-                continue
-            self._acted += 1
-            if len(self._events) < self._limit:
-                shown = is_disclosed(event.sensitivity, own=self._own)
-                self._events.append(
-                    PreviewedEvent(decision, event.subject if shown else PRIVATE, event.start, event.end)
-                )
+            if decision.action is not Action.UNCHANGED and event is not None:
+                self._name(PreviewedEvent(decision, event.subject, event.start, event.end))
+
+    def _name(self, event: PreviewedEvent) -> None:
+        self._acted += 1
+        if len(self._events) < self._limit:
+            self._events.append(event)
 
     async def _unseen(self) -> int:
         unseen, after = 0, None

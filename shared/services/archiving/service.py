@@ -1,6 +1,6 @@
 """The use cases of archiving: request runs, drive them, look at them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,37 +20,40 @@ from shared.database.repositories.jobs import JobRepository
 from shared.domain import schedule
 from shared.domain.archive_run import OperationAction, OperationState, RunKind, RunMode, RunState
 from shared.domain.caller import Caller
+from shared.domain.job import JobKind
 from shared.domain.run_progress import ask_again_seconds
 from shared.domain.window import Window
 from shared.errors import Conflict, FieldError, NotFound, RunInProgress, ValidationFailed
-from shared.services.access import Access
+from shared.services.access import Access, reads_own
+from shared.services.archive_pairs import refuse_paused_pair
 from shared.services.archiving.applying import Applier, ApplyProgress
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.finishing import MAX_PROBLEMS, FinishedRun, Finisher
 from shared.services.archiving.judging import bar_unpermitted
 from shared.services.archiving.planning import PlanCounts, RunPlanner
-from shared.services.archiving.queueing import StartedRun, queue_run
+from shared.services.archiving.queueing import RunDraft, StartedRun, draft_run, queue_drafts, queue_run
 from shared.services.archiving.settling import SettleProgress, Settler
 from shared.services.archiving.windows import nightly, requested
-from shared.services.job_claims import claiming
+from shared.services.driving import LOOKED_AFTER_EVERY
+from shared.services.job_claims import JobClaims
 
 __all__ = ["ArchivingService", "BegunRun", "RunView", "StartedRun"]
 
-DUE_JOBS_PER_TICK = 200
-DRIVEN_RUNS_PER_TICK = 200
-# An orchestration that was just started needs a moment to show up before anybody asks where it is.
-DRIVE_AGAIN_AFTER = timedelta(minutes=2)
+DRIVEN_RUNS_PER_TICK = 500
+# A run that needs the database for longer than this ends: the next night does the rest.
+PATIENCE = timedelta(hours=6)
 _RETRIED_AS_THEY_ARE = (RunMode.REPLACE, RunMode.REBUILD)
 
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """A run with how far it is and what went wrong."""
+    """A run with how far it is and what went wrong; ``own``: seen by the person whose events it reads."""
 
     run: ArchiveRun
     counts: dict[tuple[OperationAction, OperationState], int]
     problems: list[dict[str, Any]]
     seen_at: datetime
+    own: bool = True
 
     @property
     def ask_again_seconds(self) -> int | None:
@@ -74,10 +77,14 @@ class RunView:
 
 @dataclass(frozen=True, slots=True)
 class BegunRun:
-    """``mine`` is False where the run waits for another one or is over: its orchestration ends at once."""
+    """``mine`` is False where the run waits for another one or is over: its orchestration ends at once.
+
+    ``patient``: it is young enough to be driven again where the database was away for a while.
+    """
 
     mine: bool
     correlation_id: str
+    patient: bool = False
 
 
 class ArchivingService:
@@ -101,8 +108,9 @@ class ArchivingService:
         """Queue a run of a window, by default of what the next nightly run would archive.
 
         The same window that is queued or running already is returned instead (domain.md 2.11). One that
-        replaces names its window (2.10). Raises NotFound, ValidationFailed naming the window's fields, and
-        Conflict for an inactive configuration, or one of a deactivated person (15.1).
+        replaces names its window (2.10). Raises NotFound, ValidationFailed naming the window's fields,
+        ArchiveInUse for the newer of two with one source and one archive, and Conflict for an inactive
+        configuration, or one of a deactivated person (15.1).
         """
         if mode is RunMode.REPLACE and (window_start is None or window_end is None):
             message = "name the window whose copies are to be replaced"
@@ -153,11 +161,15 @@ class ArchivingService:
             if run is None:
                 raise NotFound(f"archive run {run_id} does not exist")
             operations = ArchiveOperationRepository(session, run.owner_id, run.configuration_id)
+            own = await reads_own(session, caller, run.configuration_id)
+            # Of another's private events not even their number is told while it may still grow (6.3).
+            private = None if own else False
             return RunView(
                 run,
-                await operations.counts(run_id),
-                await operations.problems(run_id, MAX_PROBLEMS),
+                await operations.counts(run_id, private=private),
+                await operations.problems(run_id, MAX_PROBLEMS, private=private),
                 self._ports.clock.now(),
+                own,
             )
 
     async def begin(self, run_id: UUID) -> BegunRun:
@@ -171,10 +183,11 @@ class ArchivingService:
             run = await runs.get_unscoped(run_id)
             if run is None:
                 return BegunRun(False, "")
-            mine = await runs.begin(run, self._ports.clock.now())
+            now = self._ports.clock.now()
+            mine = await runs.begin(run, now)
             if mine:
                 await bar_unpermitted(self._ports, session, run)
-            return BegunRun(mine, run.correlation_id)
+            return BegunRun(mine, run.correlation_id, patient=now - (run.started_at or now) < PATIENCE)
 
     @asynccontextmanager
     async def acting_for(self, run_id: UUID) -> AsyncIterator[RunMode]:
@@ -207,53 +220,50 @@ class ArchivingService:
         return await self._finisher.finish(run_id, reason)
 
     async def claim_due_jobs(self) -> list[UUID]:
-        """Claim due jobs: insert a run for each and move its next instant on, in one transaction (8.2).
-
-        One that cannot be claimed keeps no other one waiting (``claiming``). Raises Unavailable.
-        """
-        claimed: list[UUID] = []
-        now = self._ports.clock.now()
-        async with self._ports.database.session() as session:
-            jobs = JobRepository(session)
-            for job in await jobs.claim_due_unscoped(now, DUE_JOBS_PER_TICK):
-                job_id = job.id
-                async with claiming(session, job, now):
-                    started = await self._claim(session, job, now)
-                    zone = ZoneInfo(job.time_zone)
-                    following = schedule.next_run(schedule.parse(job.schedule), zone, now)
-                    await jobs.advance(job_id, following)
-                    if started is not None:
-                        claimed.append(started.run.id)
-        return claimed
+        """Claim due jobs: a run for each, and its next instant (8.2). See JobClaims.claim_due."""
+        ports = self._ports
+        return await JobClaims(ports.database, ports.clock, JobKind.ARCHIVE, self._claim).claim_due()
 
     async def runs_to_drive(self) -> list[UUID]:
         """Runs that should be carried by a living orchestration, to be looked after by the dispatcher."""
         async with self._ports.database.session() as session:
-            before = self._ports.clock.now() - DRIVE_AGAIN_AFTER
+            before = self._ports.clock.now() - LOOKED_AFTER_EVERY
             return await ArchiveRunRepository(session).to_drive_unscoped(before, DRIVEN_RUNS_PER_TICK)
 
-    async def mark_dispatched(self, run_id: UUID) -> None:
-        """The run's orchestration was started."""
+    async def mark_dispatched(self, *run_ids: UUID) -> None:
+        """The runs' orchestrations were started, or are alive."""
         async with self._ports.database.session() as session:
-            await ArchiveRunRepository(session).set_dispatched(run_id, self._ports.clock.now())
+            await ArchiveRunRepository(session).set_dispatched(run_ids, self._ports.clock.now())
 
-    async def _claim(self, session: AsyncSession, job: Job, now: datetime) -> StartedRun | None:
-        configuration = await ArchiveConfigurationRepository(session).lock(
-            job.tenant_id, job.configuration_id, shared=True
+    async def _claim(self, session: AsyncSession, jobs: Sequence[Job]) -> list[UUID]:
+        """Queue the nightly runs of the jobs, which the caller holds, and move the jobs on."""
+        now = self._ports.clock.now()
+        following = {
+            job.id: schedule.next_run(schedule.parse(job.schedule), ZoneInfo(job.time_zone), now)
+            for job in jobs
+        }
+        await JobRepository(session).advance(following)
+        configurations = await ArchiveConfigurationRepository(session).lock_all_unscoped(
+            [job.configuration_id for job in jobs]
         )
-        if configuration is None or not configuration.active:
-            return None
-        window = nightly(self._ports, configuration)
-        if window is None:
-            return None
+        drafts: list[RunDraft] = []
+        for job in jobs:
+            configuration = configurations.get(job.configuration_id)
+            if configuration is None or not configuration.active or configuration.archive_in_use:
+                continue
+            window = nightly(self._ports, configuration)
+            if window is not None:
+                drafts.append(await self._draft(configuration, window, job))
+        return [started.run.id for started in await queue_drafts(self._ports, session, drafts)]
+
+    async def _draft(self, configuration: ArchiveConfiguration, window: Window, job: Job) -> RunDraft:
         with telemetry.bind(
             caller=Caller.system(job.tenant_id, "dispatch_due_jobs"),
             correlation=telemetry.new_correlation_id(),
             parent_correlation=telemetry.correlation_id.get() or None,
         ):
-            return await queue_run(
+            return await draft_run(
                 self._ports,
-                session,
                 configuration,
                 window,
                 RunKind.NIGHTLY,
@@ -274,4 +284,5 @@ class ArchivingService:
             raise NotFound(f"archive configuration {configuration_id} does not exist")
         if not (await access.writable_user(held.owner_id)).active:
             raise Conflict("its owner is deactivated", code="user_deactivated")
+        await refuse_paused_pair(session, access, held, self._ports.audit)
         return held

@@ -68,25 +68,29 @@ class CategoryApplying:
         following: Position | None = None
         async with self._database.session() as session:
             owner = await writable_person(await Access.of(session, caller), wanted.user_id)
-            own = caller.is_person(owner.object_id)
-            tasks = await _chosen(session, owner, wanted.choices, categories, own=own)
+            tasks = await _chosen(session, owner, wanted.choices, categories, viewer=caller.person)
             if wanted.rules is not None:
                 place = (after.instant, after.id) if after else None
                 known = {task.appointment_id for task in tasks}
                 ruled, following = await _ruled(session, caller, owner, wanted.rules, place, known)
                 tasks += ruled
-        await self._writing.write(owner, tasks, own=own)
+        await self._writing.write(owner, tasks, viewer=caller.person)
         return AppliedCategories(
             items=[task.result() for task in tasks], next=following.cursor() if following else None
         )
 
 
 async def _chosen(
-    session: AsyncSession, owner: User, choices: Sequence[Choice], categories: Sequence[str], *, own: bool
+    session: AsyncSession,
+    owner: User,
+    choices: Sequence[Choice],
+    categories: Sequence[str],
+    *,
+    viewer: UUID | None,
 ) -> list[Task]:
     """A task for every choice, in their order; without a target where the owner has no such event."""
     ids = [choice.appointment_id for choice in choices if choice.appointment_id is not None]
-    rows = await CategoryFactsRepository(session).get(owner.id, ids, own=own) if ids else []
+    rows = await CategoryFactsRepository(session).get(owner.id, ids, viewer=viewer) if ids else []
     targets = {row.id: Target.of(row) for row in rows if not row.hidden}
     calendars = await _calendars(session, owner, choices)
     tasks: list[Task] = []
@@ -95,22 +99,22 @@ async def _chosen(
         calendar = calendars.get(choice.configuration_id) if choice.configuration_id is not None else None
         if calendar is not None and choice.event_id is not None:
             # By its id alone any event of the mailbox could be meant, the archived copies among them.
-            target = Target(*calendar, choice.event_id, calendar_only=True)
+            target = Target(calendar[0], calendar[1], choice.event_id, calendar[2], calendar_only=True)
         tasks.append(Task(category, target, choice.appointment_id, choice.event_id))
     return tasks
 
 
 async def _calendars(
     session: AsyncSession, owner: User, choices: Sequence[Choice]
-) -> dict[UUID, tuple[str, str]]:
-    """Mailbox and source calendar of each configuration of the owner that the choices name."""
-    found: dict[UUID, tuple[str, str]] = {}
+) -> dict[UUID, tuple[str, str, UUID]]:
+    """Mailbox, source calendar and person read of each configuration of the owner that the choices name."""
+    found: dict[UUID, tuple[str, str, UUID]] = {}
     configurations = ArchiveConfigurationRepository(session)
     named = {each.configuration_id for each in choices if each.configuration_id is not None}
     for configuration_id in sorted(named):
         row = await configurations.get(owner.tenant_id, configuration_id, owner_id=owner.id)
         if row is not None:
-            found[configuration_id] = str(row.source_mailbox_id), row.source_calendar_id
+            found[configuration_id] = str(row.source_mailbox_id), row.source_calendar_id, row.origin_id
     return found
 
 

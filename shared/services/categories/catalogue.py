@@ -188,9 +188,8 @@ class CategoryCatalogue:
         A private event's category is its owner's alone: asked by an Admin, it is not among them.
         """
         owner = await self._writer(caller, wanted.user_id)
-        own = caller.is_person(owner.object_id)
         async with self._database.session() as session:
-            used = await CategoryFactsRepository(session).used(owner.id, _MOST_USED, own=own)
+            used = await CategoryFactsRepository(session).used(owner.id, _MOST_USED, viewer=caller.person)
         listed = {_identity(each.name) for each in await self._of_outlook(owner)}
         needed: dict[str, str] = {}
         present: set[str] = set()

@@ -125,6 +125,8 @@ def _totals(groups: Sequence[EventGroup]) -> ValidationTotals:
         ambiguous=states[CategoryState.AMBIGUOUS],
         private=sum(group.events for group in standing if group.hidden),
         without_hours=without_hours,
-        not_taken_place=sum(group.events for group in groups if group.why_not in NOT_TAKEN_PLACE),
+        not_taken_place=sum(
+            group.events for group in groups if group.why_not in NOT_TAKEN_PLACE and not group.hidden
+        ),
         issues=[IssueTotal(kind=kind, count=issues[kind]) for kind in IssueKind],
     )

@@ -24,7 +24,7 @@ _NAME_SOMEBODY = FieldError("user_id", "name the person: the caller has no event
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """A person and the range of each of their configurations; ``view.own`` tells whether they ask themselves.
+    """A person and the range of each of their configurations; ``view.viewer`` is who asks.
 
     ``zone`` is that in which days are told: the one asked for, else that of the first configuration, the
     default one before the others.
@@ -82,7 +82,7 @@ async def scope_of(
         for configuration_id, name in await facts.configurations(owner.id, wanted.configuration_id)
     }
     ranges = tuple(_range(configuration_id, each, wanted) for configuration_id, each in zones.items())
-    view = View(owner.id, caller.is_person(owner.object_id), ranges)
+    view = View(owner.id, caller.person, ranges)
     return Scope(owner, view, zone or next(iter(zones.values()), UTC_ZONE))
 
 

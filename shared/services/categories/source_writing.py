@@ -32,17 +32,23 @@ _NO_ID: Final = frozenset({"ErrorInvalidIdMalformed", "ErrorInvalidRequest", "Ba
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where an event is. ``calendar_only``: it is looked for in that calendar alone, not in the mailbox."""
+    """Where an event is, and whose it is (``origin``, an object id).
+
+    ``calendar_only``: it is looked for in that calendar alone, not in the mailbox.
+    """
 
     mailbox: str
     calendar_id: str
     source_id: str
+    origin: UUID | None
     calendar_only: bool = False
 
     @classmethod
     def of(cls, event: CategorisedEvent) -> "Target":
         """An archived event; it may have been moved to another calendar since."""
-        return cls(str(event.source_mailbox_id), event.source_calendar_id, event.source_id)
+        return cls(
+            str(event.source_mailbox_id), event.source_calendar_id, event.source_id, event.origin_mailbox_id
+        )
 
 
 @dataclass(slots=True)
@@ -72,12 +78,13 @@ class Task:
             code=self.code,
         )
 
-    def judge(self, source: SourceEvent | None, *, own: bool) -> bool:
+    def judge(self, source: SourceEvent | None, *, viewer: UUID | None) -> bool:
         """Whether the event, as it is in its calendar now, is to be written; else its outcome is set."""
         if source is None:
             self.outcome = "gone"
             return False
-        hidden = not is_disclosed(source.sensitivity, own=own)
+        origin = self.target.origin if self.target is not None else None
+        hidden = not is_disclosed(source.sensitivity, origin=origin, viewer=viewer)
         if hidden or source.type is EventType.SERIES_MASTER:
             # Another's private event is not there for who decides on its content (domain.md 6.3).
             return False
@@ -113,8 +120,8 @@ class SourceWriting:
         self._audit = audit
         self._timeout = timeout
 
-    async def write(self, owner: User, tasks: Sequence[Task], *, own: bool) -> None:
-        """Set the outcome of every task; ``own`` tells whether the owner asks himself.
+    async def write(self, owner: User, tasks: Sequence[Task], *, viewer: UUID | None) -> None:
+        """Set the outcome of every task; ``viewer`` is the object id of the person who asks.
 
         Raises ValidationFailed for an event id that is none, GraphUnavailable and GraphRefused if the events
         cannot be read.
@@ -127,7 +134,7 @@ class SourceWriting:
         due: list[Task] = []
         for (mailbox, within), group in groups.items():
             sources = await self._sources(mailbox, within, group)
-            due += [task for task in group if task.judge(sources.get(_source_id(task)), own=own)]
+            due += [task for task in group if task.judge(sources.get(_source_id(task)), viewer=viewer)]
         for batch in _batches(due):
             await self._send(batch)
             await self._record(owner, batch)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -85,7 +86,7 @@ class CategorySuggestions:
                 first=labels_of(groups, AMBIGUOUS_FIRST),
             )
             found = Slice.cut(rows, query.limit, place_of)
-            items = await suggested(session, scope.owner, found.rows, own=scope.view.own)
+            items = await suggested(session, scope.owner, found.rows, viewer=scope.view.viewer)
         return SuggestedEvents(items=items, next=found.next_cursor)
 
     async def _one(self, caller: Caller, query: SuggestionQuery) -> SuggestedEvent:
@@ -94,27 +95,29 @@ class CategorySuggestions:
             appointments = AppointmentRepository(session)
             if query.appointment_id is None:
                 raise RuntimeError("an appointment is asked for")
-            if access.readable_owner is None:
-                row = await appointments.get_in_tenant(caller.tenant_id, query.appointment_id)
-            else:
-                row = await appointments.get(access.readable_owner, query.appointment_id)
+            judged = await appointments.find(
+                caller.tenant_id,
+                query.appointment_id,
+                owner_id=access.readable_owner,
+                viewer=caller.person,
+            )
+            row = judged.row if judged is not None else None
             if row is None or query.user_id not in (None, row.owner_id):
                 raise NotFound("there is no such appointment")
             owner = await access.readable_user(row.owner_id)
-            own = caller.is_person(owner.object_id)
-            events = await CategoryFactsRepository(session).get(owner.id, [row.id], own=own)
-            return (await suggested(session, owner, events, own=own))[0]
+            events = await CategoryFactsRepository(session).get(owner.id, [row.id], viewer=caller.person)
+            return (await suggested(session, owner, events, viewer=caller.person))[0]
 
 
 async def suggested(
-    session: AsyncSession, owner: User, events: Sequence[CategorisedEvent], *, own: bool
+    session: AsyncSession, owner: User, events: Sequence[CategorisedEvent], *, viewer: UUID | None
 ) -> list[SuggestedEvent]:
     """Each event with its candidates; a hidden one, and one that has a valid category, gets none."""
     if not events:
         return []
     rules = await rules_of(session, owner)
     traits = {event.id: traits_of(event, owner) for event in events}
-    history = await _history(session, owner, events, list(traits.values()), own=own)
+    history = await _history(session, owner, events, list(traits.values()), viewer=viewer)
     return [_resource(event, traits[event.id], history, rules) for event in events]
 
 
@@ -139,7 +142,7 @@ async def _history(
     events: Sequence[CategorisedEvent],
     traits: Sequence[EventTraits],
     *,
-    own: bool,
+    viewer: UUID | None,
 ) -> CategoryHistory:
     shown = [event for event in events if not event.hidden]
     wish = HistoryWish(
@@ -149,7 +152,7 @@ async def _history(
         domains=sorted({domain for each in traits for domain in each.domains}),
     )
     history = CategoryHistory()
-    for past in await CategoryFactsRepository(session).history(owner.id, wish, MOST_HISTORY, own=own):
+    for past in await CategoryFactsRepository(session).history(owner.id, wish, MOST_HISTORY, viewer=viewer):
         learnt = event_traits(past.source_key, past.subject, past.location, past.addresses, owner.address)
         history.add(learnt, past.categories, past.start_at)
     return history

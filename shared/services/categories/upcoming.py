@@ -72,13 +72,14 @@ class UpcomingSuggestions:
             left = [event for event in events if event.source_key not in known]
             left = [each for each in left if after is None or _place(each) > after]
             found = Slice.cut(left, query.limit, place_of)
-            items = await suggested(session, scope.owner, found.rows, own=scope.view.own)
+            items = await suggested(session, scope.owner, found.rows, viewer=scope.view.viewer)
         return SuggestedEvents(items=items, next=found.next_cursor)
 
     async def _read(self, scope: Scope, configuration: ArchiveConfiguration) -> Sequence[CategorisedEvent]:
         (covered,) = scope.view.ranges
         zone = find_zone(configuration.time_zone) or ZoneInfo("UTC")
         window = Window(covered.start, covered.end, zone)
+        origin = configuration.origin_id
         pages = self._calendars.read_window(
             str(configuration.source_mailbox_id),
             configuration.source_calendar_id,
@@ -93,7 +94,7 @@ class UpcomingSuggestions:
                     for event in page
                     if window.owns(event)
                     and _needs_category(event)
-                    and is_disclosed(event.sensitivity, own=scope.view.own)
+                    and is_disclosed(event.sensitivity, origin=origin, viewer=scope.view.viewer)
                 ]
         return sorted(found, key=_place)
 
@@ -114,6 +115,7 @@ def unarchived_event(event: SourceEvent, configuration: ArchiveConfiguration) ->
         addresses=tuple(person.address for person in people),
         sensitivity=event.sensitivity,
         hidden=False,
+        origin_mailbox_id=configuration.origin_id,
         source_key=key,
         source_id=event.id,
         source_mailbox_id=configuration.source_mailbox_id,

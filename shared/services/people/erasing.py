@@ -24,6 +24,7 @@ from shared.domain.people import ErasureState, ErasureStep
 from shared.errors import NotFound
 from shared.graph.copy_removal import CopyRemoval
 from shared.services.audit import AuditWriter
+from shared.services.driving import LOOKED_AFTER_EVERY
 from shared.services.people.copies import CopiesOfPerson
 from shared.services.people.erasure_requests import person_of, refuse_blocked
 from shared.services.people.export_files import folders_of
@@ -38,7 +39,6 @@ CHUNK_ROWS: Final = 2000
 BUDGET: Final = timedelta(seconds=60)
 #: Between two looks at what ends by itself.
 LOOK_AGAIN: Final = timedelta(seconds=15)
-DRIVE_AGAIN_AFTER: Final = timedelta(minutes=2)
 _AT_ONCE: Final = 100
 _OWNERS_AT_ONCE: Final = 50
 logger = logging.getLogger(__name__)
@@ -130,13 +130,13 @@ class Eraser:
     async def to_drive(self) -> list[UUID]:
         """Erasures that should have a living orchestration."""
         async with self._database.session() as session:
-            before = self._clock.now() - DRIVE_AGAIN_AFTER
+            before = self._clock.now() - LOOKED_AFTER_EVERY
             return await UserErasureRepository(session).to_drive_unscoped(before, _AT_ONCE)
 
-    async def mark_dispatched(self, erasure_id: UUID) -> None:
-        """The erasure's orchestration was started."""
+    async def mark_dispatched(self, *erasure_ids: UUID) -> None:
+        """The erasures' orchestrations were started, or are alive."""
         async with self._database.session() as session:
-            await UserErasureRepository(session).set_dispatched(erasure_id, self._clock.now())
+            await UserErasureRepository(session).set_dispatched(erasure_ids, self._clock.now())
 
     async def _task(self, erasure_id: UUID, history: InstanceHistory, until: datetime) -> "_Task | None":
         async with self._database.session() as session:

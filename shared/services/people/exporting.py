@@ -24,6 +24,7 @@ from shared.domain.people import ExportState
 from shared.errors import Conflict, NotFound, Unavailable
 from shared.services.access import Access
 from shared.services.audit import AuditWriter
+from shared.services.driving import LOOKED_AFTER_EVERY
 from shared.services.people import export_files
 from shared.services.people.zip_stream import ZipStream
 from shared.services.person_keys import PersonKey, PersonKeys
@@ -35,7 +36,6 @@ PAGE_ROWS: Final = 500
 #: The largest part of a file that one answer carries, in bytes.
 PART_BYTES: Final = 16 * 1024 * 1024
 #: An orchestration that was just started needs a moment to show up before anybody asks where it is.
-DRIVE_AGAIN_AFTER: Final = timedelta(minutes=2)
 _AT_ONCE: Final = 100
 _FORMAT: Final = 1
 logger = logging.getLogger(__name__)
@@ -210,13 +210,13 @@ class UserExportService:
     async def to_drive(self) -> list[UUID]:
         """Exports that should have a living orchestration."""
         async with self._database.session() as session:
-            before = self._clock.now() - DRIVE_AGAIN_AFTER
+            before = self._clock.now() - LOOKED_AFTER_EVERY
             return await UserExportRepository(session).to_drive_unscoped(before, _AT_ONCE)
 
-    async def mark_dispatched(self, export_id: UUID) -> None:
-        """The export's orchestration was started."""
+    async def mark_dispatched(self, *export_ids: UUID) -> None:
+        """The exports' orchestrations were started, or are alive."""
         async with self._database.session() as session:
-            await UserExportRepository(session).set_dispatched(export_id, self._clock.now())
+            await UserExportRepository(session).set_dispatched(export_ids, self._clock.now())
 
     async def _sweep_files(self) -> int:
         """A worker that died left a file whose export is gone; a young one may still be being written."""

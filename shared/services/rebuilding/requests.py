@@ -29,6 +29,7 @@ from shared.domain.window import Window, local_day_start
 from shared.errors import Conflict, GraphRefused, NotFound, RunInProgress
 from shared.graph.records import GraphCalendar
 from shared.services.access import Access
+from shared.services.archive_pairs import refuse_pair
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.gone_calendars import is_gone
 from shared.services.archiving.judging import refuse_unpermitted
@@ -84,8 +85,9 @@ class RebuildRequests:
         A rebuild under way is returned instead; where one ended before every copy was back, another run is
         queued for the rest. Raises NotFound, PreconditionFailed, Conflict (``archive_calendar_exists`` where
         the calendar is there and nothing is missing from it; ``calendar_name_taken``; ``not_rebuildable``;
-        inactive; its owner deactivated; a calendar it may not name), RunInProgress, and what asking the
-        calendar store raises.
+        inactive; its owner deactivated; a calendar it may not name), ArchiveInUse where another configuration
+        archives the same source into the calendar of that name, RunInProgress, and what asking the calendar
+        store raises.
         """
         async with self._ports.database.session() as session:
             configuration = await self._found(session, caller, configuration_id, expected)
@@ -209,6 +211,8 @@ class RebuildRequests:
             lost = await copies.standing()
             # Last, since it keeps everyone of the tenant from saving a configuration.
             await self._hold_calendar(session, configuration, calendar)
+            access = await Access.of(session, caller)
+            await refuse_pair(session, access, configuration, archive_calendar_id=calendar.id)
             reference = canonical_reference(
                 former.reference.store, former.reference.mailbox, calendar, calendars
             )

@@ -16,7 +16,7 @@ from shared.errors import NotFound
 
 @dataclass(frozen=True, slots=True)
 class VerificationContext:
-    """A verification and its configuration, as facts."""
+    """A verification and its configuration, as facts; if ``masked`` private events are read masked (6.5)."""
 
     verification_id: UUID
     tenant_id: UUID
@@ -28,6 +28,7 @@ class VerificationContext:
     zone: ZoneInfo
     source_mailbox: str
     source_calendar_id: str
+    masked: bool
     archive_mailbox: str
     archive_calendar_id: str
 
@@ -57,6 +58,7 @@ def _context(verification: Verification, configuration: ArchiveConfiguration) ->
         zone=ZoneInfo(configuration.time_zone),
         source_mailbox=str(configuration.source_mailbox_id),
         source_calendar_id=configuration.source_calendar_id,
+        masked=configuration.masks_private_events,
         archive_mailbox=str(configuration.archive_mailbox_id),
         archive_calendar_id=configuration.archive_calendar_id,
     )

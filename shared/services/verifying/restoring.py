@@ -21,10 +21,11 @@ from shared.domain.caller import Caller
 from shared.domain.recorded_copy import RecordedCopy
 from shared.domain.verification import FindingKind, FindingReason, FindingState
 from shared.domain.window import Window, local_day_start
-from shared.errors import Conflict, GraphRefused, NotFound
+from shared.errors import Conflict, Forbidden, GraphRefused, NotFound
 from shared.graph.copy_codec import Copy, differing_fields
 from shared.graph.event_codec import decode_event
 from shared.services.access import Access
+from shared.services.archive_pairs import refuse_paused_pair
 from shared.services.archiving.context import ArchivingPorts, RunContext, accounted, load_context
 from shared.services.archiving.drafting import OperationDrafter
 from shared.services.archiving.owner_edits import refuse_locked
@@ -58,8 +59,9 @@ class CopyRestoring:
     ) -> StartedRun:
         """Queue the run that puts a missing copy back; asked again, the run that is to do it already.
 
-        Raises NotFound, and Conflict for any other kind of finding, one that was put back, an inactive
-        configuration, or while a run of that day is at work already.
+        Raises NotFound, ArchiveInUse for the newer of a pair (domain.md 2.19), and Conflict for any other
+        kind of finding, one that was put back, an inactive configuration, or while a run of that day is at
+        work already.
         """
         async with self._ports.database.session() as session:
             configuration, finding = await self._finding(
@@ -77,6 +79,8 @@ class CopyRestoring:
             _expect_open(finding)
             if not configuration.active:
                 raise Conflict("the archive configuration is not active")
+            access = await Access.of(session, caller)
+            await refuse_paused_pair(session, access, configuration, self._ports.audit)
             recorded = await self._has_record(session, finding)
             mode = RunMode.PUT_BACK if recorded else RunMode.NORMAL
             window = _day_of(finding.starts_at, ZoneInfo(configuration.time_zone))
@@ -154,11 +158,14 @@ class CopyRestoring:
         """Let the record say what the owner made of the copy. Later changes of the source still count (2.4).
 
         Raises NotFound, and Conflict for any other kind of finding, a copy that is gone meanwhile, a period
-        that is locked (2.8), or while a write of this copy is under way.
+        that is locked (2.8), or while a write of this copy is under way. Raises Forbidden where the event is
+        another person's private one (6.3).
         """
         wanted = configuration_id, verification_id, finding_id
         async with self._ports.database.session() as session:
             configuration, finding = await self._finding(session, caller, *wanted)
+            if not await VerificationFindingRepository(session).shown_to(caller.person, [finding.id]):
+                raise Forbidden("a private event is for its person to decide on", code="private_event")
             if finding.kind != FindingKind.EDITED:
                 raise Conflict("only an edit can be adopted", code="not_edited")
             if finding.state == FindingState.ADOPTED:

@@ -1,5 +1,6 @@
 """The weekly verification: every configuration has its job, due ones are claimed (domain.md 2.15, 8.2)."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
@@ -14,64 +15,75 @@ from shared.domain import schedule
 from shared.domain.caller import Caller
 from shared.domain.job import JobKind
 from shared.domain.schedule import Schedule
+from shared.domain.verification import Stretch
 from shared.services.archiving.context import ArchivingPorts
-from shared.services.job_claims import claiming
-from shared.services.verifying.service import StartedVerification, VerificationService
+from shared.services.job_claims import JobClaims
+from shared.services.verifying.queueing import (
+    VerificationDraft,
+    default_windows,
+    draft_verification,
+    queue_drafts,
+)
 
-JOBS_PER_TICK = 200
+_NEW_JOBS_PER_TICK = 200
 _ACTOR = "system:dispatch_due_jobs"
 
 
 class VerificationSchedule:
     """Jobs of the kind verify."""
 
-    def __init__(self, ports: ArchivingPorts, verifications: VerificationService) -> None:
+    def __init__(self, ports: ArchivingPorts) -> None:
         self._ports = ports
-        self._verifications = verifications
 
     async def claim_due_jobs(self) -> list[UUID]:
-        """Claim due jobs: enter a verification for each and move its next instant on, in one transaction.
+        """Claim due jobs: a verification for each, and its next instant. See JobClaims.claim_due.
 
-        Configurations without such a job get theirs first. A job that cannot be claimed is logged and tried
-        again in an hour.
+        Configurations without such a job get theirs first.
         """
-        now = self._ports.clock.now()
-        async with self._ports.database.session() as session:
+        ports = self._ports
+        now = ports.clock.now()
+        async with ports.database.session() as session:
             jobs = JobRepository(session)
-            for configuration in await jobs.without_job_unscoped(JobKind.VERIFY, JOBS_PER_TICK):
-                await jobs.add(_weekly(configuration, now))
-        claimed: list[UUID] = []
-        async with self._ports.database.session() as session:
-            jobs = JobRepository(session)
-            for job in await jobs.claim_due_unscoped(now, JOBS_PER_TICK, JobKind.VERIFY):
-                async with claiming(session, job, now):
-                    started = await self._claim(session, job, now)
-                    if started is not None and started.created:
-                        claimed.append(started.verification.id)
-        return claimed
+            without = await jobs.without_job_unscoped(JobKind.VERIFY, _NEW_JOBS_PER_TICK)
+            await jobs.add_all([_weekly(configuration, now) for configuration in without])
+        return await JobClaims(ports.database, ports.clock, JobKind.VERIFY, self._claim).claim_due()
 
-    async def _claim(self, session: AsyncSession, job: Job, now: datetime) -> StartedVerification | None:
-        jobs = JobRepository(session)
-        configuration = await ArchiveConfigurationRepository(session).lock(
-            job.tenant_id, job.configuration_id, shared=True
-        )
-        if configuration is None:
-            await jobs.end(job.id)
-            return None
-        # The job follows its configuration's zone (domain.md 8.1).
-        zone = ZoneInfo(configuration.time_zone)
-        scheduled = job.next_run_at
-        await jobs.advance(job.id, schedule.next_run(schedule.parse(job.schedule), zone, now))
-        window = await self._verifications.window_of(session, configuration)
-        if not configuration.active or window is None:
-            return None
+    async def _claim(self, session: AsyncSession, jobs: Sequence[Job]) -> list[UUID]:
+        """Queue the verifications of the jobs, which the caller holds, and move the jobs on."""
+        ids = [job.configuration_id for job in jobs]
+        configurations = await ArchiveConfigurationRepository(session).lock_all_unscoped(ids)
+        now, following = self._ports.clock.now(), dict[UUID, datetime | None]()
+        for job in jobs:
+            configuration = configurations.get(job.configuration_id)
+            if configuration is None:
+                await JobRepository(session).end(job.id)
+            else:
+                # The job follows its configuration's zone (domain.md 8.1).
+                zone = ZoneInfo(configuration.time_zone)
+                following[job.id] = schedule.next_run(schedule.parse(job.schedule), zone, now)
+        await JobRepository(session).advance(following)
+        windows = await default_windows(self._ports, session, ids)
+        drafts: list[VerificationDraft] = []
+        for job in jobs:
+            configuration, window = (
+                configurations.get(job.configuration_id),
+                windows.get(job.configuration_id),
+            )
+            if configuration is not None and configuration.active and window is not None:
+                drafts.append(await self._draft(configuration, window, job))
+        started = await queue_drafts(self._ports, session, drafts)
+        return [each.verification.id for each in started if each.created]
+
+    async def _draft(
+        self, configuration: ArchiveConfiguration, window: Stretch, job: Job
+    ) -> VerificationDraft:
         with telemetry.bind(
             caller=Caller.system(job.tenant_id, "dispatch_due_jobs"),
             correlation=telemetry.new_correlation_id(),
             parent_correlation=telemetry.correlation_id.get() or None,
         ):
-            return await self._verifications.queue(
-                session, configuration, window, _ACTOR, job_id=job.id, scheduled_for=scheduled
+            return await draft_verification(
+                self._ports, configuration, window, _ACTOR, job=job.id, scheduled_for=job.next_run_at
             )
 
 

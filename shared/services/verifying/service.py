@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import UUID, uuid4
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,12 +19,13 @@ from shared.database.repositories.jobs import JobRepository
 from shared.database.repositories.notifications import NotificationRepository
 from shared.database.repositories.verification_findings import VerificationFindingRepository
 from shared.database.repositories.verifications import VerificationRepository
+from shared.domain.calendar_permission import Objection
 from shared.domain.caller import Caller
 from shared.domain.job import JobKind
 from shared.domain.notification import Recipient
 from shared.domain.notification_texts import verification_over
 from shared.domain.verification import Stretch, VerificationState, next_stretch
-from shared.domain.window import EARLIEST, LATEST, Window, validate_window
+from shared.domain.window import Window, validate_window
 from shared.errors import Conflict, FieldError, GraphRefused, GraphUnavailable, NotFound, ValidationFailed
 from shared.graph.usage import track_usage
 from shared.schemas.paging import Position, Slice
@@ -32,24 +33,23 @@ from shared.services.access import Access
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.gone_calendars import note_gone, seems_gone
 from shared.services.archiving.judging import objection_to
+from shared.services.archiving.masked_reading import masked
+from shared.services.driving import LOOKED_AFTER_EVERY
 from shared.services.job_outcomes import JobJudgement, WorkEnded, judge_job
 from shared.services.verifying.comparing import StretchComparison, Superseded
 from shared.services.verifying.context import VerificationContext, load_context
+from shared.services.verifying.queueing import (
+    StartedVerification,
+    default_windows,
+    draft_verification,
+    queue_drafts,
+)
 
 DRIVEN_PER_TICK = 200
-DRIVE_AGAIN_AFTER = timedelta(minutes=2)
 # Waits between attempts at a calendar that does not answer (domain.md 8.3): doubled each time.
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=30), timedelta(minutes=15)
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class StartedVerification:
-    """The verification a request led to; ``created`` is False where one was under way already."""
-
-    verification: Verification
-    created: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,59 +88,12 @@ class VerificationService:
             if window is None:
                 message = "nothing is archived there yet"
                 raise ValidationFailed([FieldError("window", message, "window_empty")])
-            return await self.queue(session, held, window, caller.actor, asked=start is not None)
-
-    async def queue(
-        self,
-        session: AsyncSession,
-        configuration: ArchiveConfiguration,
-        window: Stretch,
-        requested_by: str,
-        *,
-        asked: bool = False,
-        job_id: UUID | None = None,
-        scheduled_for: datetime | None = None,
-    ) -> StartedVerification:
-        """Enter a verification, or find the one under way; ``asked`` insists on its window."""
-        verifications = VerificationRepository(session)
-        entered = await verifications.add(
-            Verification(
-                id=uuid4(),
-                tenant_id=configuration.tenant_id,
-                owner_id=configuration.owner_id,
-                configuration_id=configuration.id,
-                job_id=job_id,
-                scheduled_for=scheduled_for,
-                window_start=window.start,
-                window_end=window.end,
-                compared_until=window.start,
-                state=VerificationState.QUEUED,
-                requested_by=requested_by,
-                correlation_id=telemetry.correlation_id.get() or telemetry.new_correlation_id(),
-                created_at=self._ports.clock.now(),
-            )
-        )
-        if entered is None:
-            under_way = await verifications.open_of(configuration.owner_id, configuration.id)
-            if under_way is None:
-                raise Conflict("a verification ended just now; ask again", retry_after=1)
-            if asked and (under_way.window_start, under_way.window_end) != (window.start, window.end):
+            draft = await draft_verification(self._ports, held, window, caller.actor)
+            (started,) = await queue_drafts(self._ports, session, [draft])
+            entered = started.verification
+            if start is not None and (entered.window_start, entered.window_end) != (window.start, window.end):
                 raise Conflict("another window is being verified", code="verification_in_progress")
-            return StartedVerification(under_way, created=False)
-        await self._ports.audit.record(
-            session,
-            action="verification.requested",
-            resource_type="verification",
-            resource_id=str(entered.id),
-            outcome="success",
-            changes={"window": [window.start.isoformat(), window.end.isoformat()]},
-            on_behalf_of=configuration.owner_id,
-        )
-        return StartedVerification(entered, created=True)
-
-    async def window_of(self, session: AsyncSession, configuration: ArchiveConfiguration) -> Stretch | None:
-        """What is verified where nobody names a window: the last of what is archived."""
-        return await self._window(session, configuration, None, None)
+            return started
 
     async def get(self, caller: Caller, verification_id: UUID) -> Verification:
         """One the caller may see. Raises NotFound."""
@@ -149,15 +102,20 @@ class VerificationService:
 
     async def findings(
         self, caller: Caller, verification_id: UUID, kind: str | None, after: Position | None, limit: int
-    ) -> Slice[VerificationFinding]:
-        """What a verification found, in the order of the calendar. Raises NotFound."""
+    ) -> tuple[Slice[VerificationFinding], set[UUID]]:
+        """What a verification found, in the order of the calendar, and which of it is shown (domain.md 6.3).
+
+        Raises NotFound.
+        """
         async with self._ports.database.session() as session:
             await self._readable(session, caller, verification_id)
             place = (after.instant, after.id) if after else None
-            rows = await VerificationFindingRepository(session).of_verification(
-                verification_id, kind, place, limit + 1
+            findings = VerificationFindingRepository(session)
+            rows = await findings.of_verification(
+                verification_id, kind, place, limit + 1, viewer=caller.person
             )
-        return Slice.cut(rows, limit, lambda row: Position(row.starts_at, row.id))
+            shown = await findings.shown_to(caller.person, [row.id for row in rows])
+        return Slice.cut(rows, limit, lambda row: Position(row.starts_at, row.id)), shown
 
     async def begin(self, verification_id: UUID) -> bool:
         """Start it, or go on with it; False when it is over or unknown."""
@@ -184,7 +142,8 @@ class VerificationService:
                 return CompareProgress(100, remaining=False)
             context = await load_context(session, verification_id)
             found = await objection_to(session, context.tenant_id, context.configuration_id)
-            if found is not None:
+            # Comparing writes nothing: the newer of a pair may know what stands there twice (2.19).
+            if found not in (None, Objection.ARCHIVE_IN_USE):
                 return CompareProgress(0, False, refused=f"{found}: {found.reason}", gone=True)
         deadline = self._ports.clock.now() + timedelta(seconds=self._ports.settings.apply_time_budget_seconds)
         try:
@@ -254,13 +213,13 @@ class VerificationService:
     async def to_drive(self) -> list[UUID]:
         """Verifications that should be carried by a living orchestration."""
         async with self._ports.database.session() as session:
-            before = self._ports.clock.now() - DRIVE_AGAIN_AFTER
+            before = self._ports.clock.now() - LOOKED_AFTER_EVERY
             return await VerificationRepository(session).to_drive_unscoped(before, DRIVEN_PER_TICK)
 
-    async def mark_dispatched(self, verification_id: UUID) -> None:
-        """Its orchestration was started."""
+    async def mark_dispatched(self, *verification_ids: UUID) -> None:
+        """Their orchestrations were started, or are alive."""
         async with self._ports.database.session() as session:
-            await VerificationRepository(session).set_dispatched(verification_id, self._ports.clock.now())
+            await VerificationRepository(session).set_dispatched(verification_ids, self._ports.clock.now())
 
     async def _compare_one(self, verification_id: UUID, attempt: int) -> bool:
         async with self._ports.database.session() as session:
@@ -270,7 +229,8 @@ class VerificationService:
             return False
         with track_usage() as usage:
             try:
-                await StretchComparison(self._ports, context, attempt, stretch).run()
+                ports = masked(self._ports) if context.masked else self._ports
+                await StretchComparison(ports, context, attempt, stretch).run()
             finally:
                 async with self._ports.database.session() as session:
                     await VerificationRepository(session).add_usage(
@@ -304,11 +264,7 @@ class VerificationService:
             validate_window(start, end, longest)
             covered = await runs.covered(configuration.owner_id, configuration.id, start, end)
             return Stretch(start, end) if covered else None
-        covered = await runs.covered(configuration.owner_id, configuration.id, EARLIEST, LATEST)
-        if not covered:
-            return None
-        until = covered[-1][1]
-        return Stretch(max(covered[0][0], until - timedelta(days=longest)), until)
+        return (await default_windows(self._ports, session, [configuration.id])).get(configuration.id)
 
     async def _tell(
         self,

@@ -26,7 +26,7 @@ async def list_appointments(
 ) -> Reply[paging.Page[appointments.AppointmentSummary]]:
     """Another person's private appointments show their times only (domain.md 6.3)."""
     found = await request.app.appointments.list(request.caller, request.query)
-    return Reply(rendered.render_page(found.rows, found.next_cursor))
+    return Reply(rendered.RenderedPage(found.rows, found.next_cursor))
 
 
 @endpoint(
@@ -67,7 +67,7 @@ async def update_appointment(
     )
     run = started.run
     return Reply(
-        archive_runs.ArchiveRunSummary.summary_of(run),
+        archive_runs.ArchiveRunSummary.summary_of(run, own=False),
         location=f"v1/archive-runs/{run.id}",
         retry_after=1,
         owner_id=run.owner_id,

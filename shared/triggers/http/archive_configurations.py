@@ -203,7 +203,7 @@ async def rebuild_archive_calendar(
     started = await request.app.rebuild_requests.rebuild(request.caller, request.id, request.expected)
     run = started.run
     return Reply(
-        archive_runs.ArchiveRunSummary.summary_of(run),
+        archive_runs.ArchiveRunSummary.summary_of(run, own=False),
         location=f"v1/archive-runs/{run.id}",
         retry_after=1,
         owner_id=run.owner_id,

@@ -41,6 +41,7 @@ def _plan(preview: Preview) -> archive_plans.ArchivePlan:
         window_start=preview.window.start,
         window_end=preview.window.end,
         counts={str(action): count for action, count in sorted(preview.counts.items())},
+        private=preview.private,
         modifications_applied=findings.modifications_applied,
         orphan_modifications=findings.orphan_modifications,
         category_issues=findings.category_issues,
@@ -61,6 +62,18 @@ def _plan(preview: Preview) -> archive_plans.ArchivePlan:
 
 def _event(event: PreviewedEvent) -> archive_plans.PlannedEvent:
     decision = event.decision
+    if decision is None:
+        return archive_plans.PlannedEvent(
+            key=None,
+            action=None,
+            subject=event.subject,
+            start=event.start,
+            end=event.end,
+            archived_start=None,
+            archived_end=None,
+            merged_into=None,
+            reason=None,
+        )
     return archive_plans.PlannedEvent(
         key=decision.source_key,
         action=str(decision.action),

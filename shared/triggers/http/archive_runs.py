@@ -58,7 +58,11 @@ async def get_archive_run(
     """The state of a run; while it is open, ``Retry-After`` says when to ask again."""
     view = await request.app.archiving.get_run(request.caller, request.id)
     resource = archive_runs.ArchiveRunResource.of(
-        view.run, writes_planned=view.planned, writes_done=view.done, problems=view.problems
+        view.run,
+        own=view.own,
+        writes_planned=view.planned,
+        writes_done=view.done,
+        problems=view.problems,
     )
     return Reply(resource, retry_after=view.ask_again_seconds)
 
@@ -77,8 +81,8 @@ async def list_archive_runs(
 ) -> Reply[paging.Page[archive_runs.ArchiveRunSummary]]:
     """Each with its report once it is over; what went wrong in detail is at the run itself."""
     query = request.query
-    found = await request.app.archive_runs.list(request.caller, request.id, query.after, query.limit)
-    runs = [archive_runs.ArchiveRunResource.summary_of(run) for run in found.rows]
+    found, own = await request.app.archive_runs.list(request.caller, request.id, query.after, query.limit)
+    runs = [archive_runs.ArchiveRunResource.summary_of(run, own=own) for run in found.rows]
     return Reply(paging.Page[archive_runs.ArchiveRunSummary](items=runs, next=found.next_cursor))
 
 
@@ -117,7 +121,7 @@ async def cancel_archive_run(
     """What was written stays, what was sent is settled. A run that is over answers 409."""
     run = await request.app.archive_runs.cancel(request.caller, request.id)
     return Reply(
-        archive_runs.ArchiveRunResource.summary_of(run),
+        archive_runs.ArchiveRunResource.summary_of(run, own=False),
         location=f"v1/archive-runs/{run.id}",
         retry_after=None if run.finished_at else 1,
         owner_id=run.owner_id,
@@ -146,7 +150,7 @@ def _accepted(request: Request[Any, Any], started: StartedRun) -> Reply[archive_
     """The dispatcher starts what could not be started here (design.md, Start)."""
     run = started.run
     return Reply(
-        archive_runs.ArchiveRunResource.of(run),
+        archive_runs.ArchiveRunResource.of(run, own=False),
         location=f"v1/archive-runs/{run.id}",
         retry_after=1,
         owner_id=run.owner_id,

@@ -16,10 +16,11 @@ CONTINUED: Final[Mapping[str, str]] = {
 
 def continued_at(request: Request[Any, Any], cursor: str) -> dict[str, str]:
     """The headers that lead on from this part with the same parameters."""
-    given = request.query.model_dump(mode="json", exclude_unset=True) | {"cursor": cursor}
+    sealed = request.listed.seal(cursor)
+    given = request.query.model_dump(mode="json", exclude_unset=True) | {"cursor": sealed}
     query = urlencode({name: _text(value) for name, value in given.items() if value is not None})
     return {
-        "X-Next-Cursor": cursor,
+        "X-Next-Cursor": sealed,
         "Link": f'</{PREFIX}/{request.relative_path}?{query}>; rel="next"',
     }
 

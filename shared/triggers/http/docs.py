@@ -85,7 +85,8 @@ async def docs_page(request: Request[base.NoBody, base.NoQuery]) -> Reply[None]:
 @endpoint(
     blueprint,
     "GET",
-    "docs/{*file}",
+    # Not a catch-all, which would take "docs", too.
+    "docs/{file:maxlength(40)}",
     summary="A file of the page that shows the description",
     roles=None,
     ownership=Ownership.PUBLIC,

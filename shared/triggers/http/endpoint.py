@@ -39,7 +39,8 @@ def endpoint[Served: Handler[Any, Any, Any]](
 ) -> Callable[[Served], Served]:
     """Declare the decorated handler as the Azure Function of its name, ``method`` and ``route``.
 
-    ``route`` is below the prefix, its ``{parameters}`` are UUIDs. ``roles`` None asks for no token.
+    ``route`` is below the prefix. Its ``{parameters}`` are UUIDs and get the constraint ``guid``; one that
+    has a constraint of its own is text, for the handler to read. ``roles`` None asks for no token.
     ``errors`` are the statuses the operation itself may answer, for the description of the API. ``also`` are
     further methods of the same function (GET always has HEAD). ``graph`` says with whose permission it
     reaches Microsoft Graph. The models of body, query and answer are those of the handler's annotations,
@@ -82,7 +83,9 @@ def endpoint[Served: Handler[Any, Any, Any]](
         bound = (
             blueprint.durable_client_input(client_name="client")(durable_function) if durable else function
         )
-        blueprint.route(route=route, methods=list(operation.methods), auth_level=AuthLevel.ANONYMOUS)(bound)
+        blueprint.route(
+            route=operation.template, methods=list(operation.methods), auth_level=AuthLevel.ANONYMOUS
+        )(bound)
         return handler
 
     return declare

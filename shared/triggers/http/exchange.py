@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from shared.telemetry import TraceParent, new_correlation_id, valid_correlation_id
+from shared.triggers.http.registry import PREFIX
 
 if TYPE_CHECKING:
     from azure.functions import HttpRequest
@@ -52,6 +53,11 @@ class Exchange:
             path=path_of(request.url),
             origin=request.headers.get("origin"),
         )
+
+    @property
+    def relative_path(self) -> str:
+        """The path below the prefix, as it was sent."""
+        return self.path.removeprefix(f"/{PREFIX}/")
 
     def headers(self, allowed_origins: Sequence[str]) -> dict[str, str]:
         """Headers of every answer."""

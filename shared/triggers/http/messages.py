@@ -2,12 +2,13 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from shared.domain.caller import Caller
 from shared.domain.expected_version import ExpectedVersion
 from shared.schemas import base, rendered
+from shared.triggers.http.list_cursors import ListIdentity
 from shared.triggers.http.registry import GraphAccess
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ class Request[Body: base.Input, Query: base.Input]:
     identity: Caller | None
     expected: ExpectedVersion
     client: "DurableFunctionsClient | None"
+    #: The list that the request asks for; its cursors are tied to it.
+    listed: ListIdentity
     graph: GraphAccess = GraphAccess.NONE
     #: The header Accept, as sent.
     accept: str = ""
@@ -92,7 +95,7 @@ class Reply[Model: BaseModel | None]:
     ``content`` is sent as it is instead of a model.
     """
 
-    body: "Model | rendered.Rendered[Model]"
+    body: "Model | rendered.Rendered[Model] | rendered.RenderedPage[Any]"
     location: str | None = None
     version: int | str | None = None
     retry_after: int | None = None

@@ -61,7 +61,7 @@ class Description:
     """Builds the document once."""
 
     def __init__(self, operations: Iterable[Operation], settings: "Settings") -> None:
-        self._operations = [each for each in operations if "{*" not in each.route]
+        self._operations = [each for each in operations if each.is_described]
         self._settings = settings
         self._references: dict[tuple[Any, str], dict[str, Any]] = {}
         self._schemas: dict[str, Any] = {}

@@ -1,5 +1,6 @@
 """From the bytes of a request to typed values; every refusal names the field."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -21,8 +22,9 @@ MAX_DEPTH = 32
 _MOST_ERRORS = 100
 _LONGEST_NAME = 200
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
-_JSON_TYPES = re.compile(r"application/(?:[\w.-]+\+)?json\s*(?:;\s*charset=\"?utf-8\"?\s*)?", re.IGNORECASE)
+# A string once begun always matches, to its end or to that of the text. So no quote is read twice.
+_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
+_JSON_TYPES = re.compile(r"application/(?:[\w.-]+\+)?json\s*+(?:;\s*charset=\"?utf-8\"?\s*)?", re.IGNORECASE)
 
 
 class UnsupportedMediaType(InvalidRequest):
@@ -33,13 +35,25 @@ class UnsupportedMediaType(InvalidRequest):
     title = "Unsupported media type"
 
 
+class RepeatedKey(ValidationFailed):
+    """An object of the JSON has a key twice, so that readers may disagree on what it says (RFC 8259, 4)."""
+
+    status = 400
+    code = "json_key_repeated"
+    title = "Invalid request"
+
+
+class _Repeated(Exception):
+    """Ends the reading at the first key that an object has twice."""
+
+
 def read_body[Model: "Input"](
     request: "HttpRequest", model: type[Model], limit: int, *, optional: bool
 ) -> Model:
     """The body as the model.
 
     Raises PayloadTooLarge (413), UnsupportedMediaType (415), InvalidRequest (400: no JSON, too deep, or no
-    body where one is needed) and ValidationFailed (422, each broken field named).
+    body where one is needed), RepeatedKey (400) and ValidationFailed (422, each broken field named).
     """
     from pydantic import ValidationError
 
@@ -52,6 +66,8 @@ def read_body[Model: "Input"](
         raise UnsupportedMediaType("the body must be application/json")
     if deeper_than(raw, MAX_DEPTH):
         raise InvalidRequest(f"the JSON is nested deeper than {MAX_DEPTH} levels", code="json_too_deep")
+    if (repeated := repeated_key(raw)) is not None:
+        raise RepeatedKey([FieldError(repeated[:_LONGEST_NAME], "must be given once", "repeated")])
     try:
         return model.model_validate_json(raw)
     except ValidationError as error:
@@ -95,9 +111,14 @@ def read_query[Model: "Input"](parameters: Mapping[str, str], model: type[Model]
         raise ValidationFailed(field_errors(error, dict(parameters))) from None
 
 
+def is_id(text: str) -> bool:
+    """True for a UUID in its usual form, 36 characters with hyphens."""
+    return _UUID.fullmatch(text) is not None
+
+
 def read_path(parameters: Mapping[str, str], names: Sequence[str]) -> dict[str, UUID]:
     """The ids of the path; raises ValidationFailed (422) naming the parameter that is no UUID."""
-    broken = [name for name in names if not _UUID.fullmatch(parameters.get(name, ""))]
+    broken = [name for name in names if not is_id(parameters.get(name, ""))]
     if broken:
         raise ValidationFailed([FieldError(name, "must be a UUID", "uuid_parsing") for name in broken])
     return {name: UUID(parameters[name]) for name in names}
@@ -117,6 +138,27 @@ def deeper_than(raw: bytes, depth: int) -> bool:
         elif token in (b"]", b"}"):
             level -= 1
     return False
+
+
+def repeated_key(raw: bytes) -> str | None:
+    """A key that an object of the JSON text has twice; None without one, and for what cannot be read."""
+    try:
+        # Numbers are left as they are written: nobody needs them here, and long ones take time.
+        json.loads(raw.decode(), object_pairs_hook=_unrepeated, parse_int=len, parse_float=len)
+    except _Repeated as found:
+        return str(found)
+    except (ValueError, RecursionError):
+        return None
+    return None
+
+
+def _unrepeated(pairs: Sequence[tuple[str, Any]]) -> None:
+    names: set[str] = set()
+    for name, _ in pairs:
+        if name in names:
+            # A lone surrogate is no text that an answer could carry.
+            raise _Repeated(name.encode(errors="replace").decode())
+        names.add(name)
 
 
 def field_errors(error: "ValidationError", given: Any) -> list[FieldError]:

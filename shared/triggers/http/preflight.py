@@ -1,4 +1,7 @@
-"""Every path and method without an operation: OPTIONS tells the methods of a path, the rest is refused."""
+"""Every path and method without an operation: OPTIONS tells the methods of a path, the rest is refused.
+
+The names are chosen: the host tries functions in the order of their names, so the catch-all must be the last.
+"""
 
 from __future__ import annotations
 
@@ -39,8 +42,11 @@ async def preflight(request: Request[base.NoBody, base.AnyQuery]) -> Reply[None]
     ownership=Ownership.PUBLIC,
     errors=(404, 405),
 )
-async def unserved(request: Request[base.NoBody, base.AnyQuery]) -> Reply[None]:
-    """404 for an unknown path; 405 with Allow for a known one."""
+async def z_unserved(request: Request[base.NoBody, base.AnyQuery]) -> Reply[None]:
+    """404 for an unknown path; 405 with Allow for a known one.
+
+    What has the form of an operation's path, but no UUIDs in it, is refused by that operation (422).
+    """
     methods = methods_of(request.relative_path)
     if not methods:
         raise NotFound("nothing is at this path")

@@ -1,5 +1,6 @@
 """Errors as RFC 9457 problem details; nothing of the inside is ever shown."""
 
+import random
 from base64 import b64encode
 from collections.abc import Mapping
 from math import ceil
@@ -35,7 +36,7 @@ def describe(error: AdminAssistantError, *, instance: str, correlation_id: str) 
 
 
 def headers_of(error: AdminAssistantError) -> Mapping[str, str]:
-    """``WWW-Authenticate`` (RFC 6750) and ``Retry-After`` (whole seconds) where the error calls for them."""
+    """``WWW-Authenticate`` (RFC 6750), ``Allow``, and ``Retry-After`` in seconds, jittered."""
     headers: dict[str, str] = {}
     if isinstance(error, Unauthenticated):
         challenge = 'Bearer realm="admin-assistant"'
@@ -49,8 +50,14 @@ def headers_of(error: AdminAssistantError) -> Mapping[str, str]:
     if isinstance(error, MethodNotAllowed):
         headers["Allow"] = ", ".join(error.methods)
     if error.retry_after is not None:
-        headers["Retry-After"] = str(max(1, ceil(error.retry_after)))
+        headers["Retry-After"] = str(_spread(error.retry_after))
     return headers
+
+
+def _spread(seconds: float) -> int:
+    """Whole seconds, up to half as long again: callers who are refused together do not return together."""
+    shortest = max(1, ceil(seconds))
+    return shortest + random.randint(0, max(1, shortest // 2))
 
 
 def unexpected() -> AdminAssistantError:

@@ -1,6 +1,6 @@
 """What every HTTP operation declares: the source of the permission table and of the API's description."""
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 #: ``routePrefix`` of host.json.
 PREFIX: Final = "api"
+#: The function that takes what no operation takes. The host tries functions in the order of their names, in
+#: upper case by code point, and takes the first that matches. So this name must be the last of all.
+LAST: Final = "z_unserved"
 
 EVERYONE: Final = frozenset(Role)
 ADMINS: Final = frozenset({Role.ADMIN})
@@ -109,20 +112,41 @@ class Operation:
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """Names of the route's parameters, in order; a catch-all is none."""
-        return _parameters(self.route)
+        """Names of the route's ids, in order. A parameter with a constraint of its own is text, and none."""
+        return tuple(name for part in self.route.split("/") if (name := _id_name(part)))
 
-    def serves(self, segments: list[str]) -> bool:
-        """True if a path (without prefix) fits the route."""
+    @property
+    def template(self) -> str:
+        """The route as the host gets it: each id is constrained, so that it takes no other route's path.
+
+        The host knows no precedence of literals over parameters: without the constraint ``things/{id}`` may
+        take ``things/new`` (Azure/azure-functions-host, issue 9876).
+        """
+        return "/".join(
+            f"{{{name}:guid}}" if (name := _id_name(part)) else part for part in self.route.split("/")
+        )
+
+    @property
+    def is_described(self) -> bool:
+        """True if it is part of the described API; catch-alls and files of a page are not."""
+        return all(not part.startswith("{") or _id_name(part) for part in self.route.split("/"))
+
+    def serves(self, segments: Sequence[str]) -> bool:
+        """True if a path (without prefix) has the route's form, whatever stands in the place of ids."""
         parts = self.route.split("/")
         return (
-            "{*" not in self.route
+            self.is_described
             and len(parts) == len(segments)
             and all(
                 part.startswith("{") or part.lower() == segment.lower()
                 for part, segment in zip(parts, segments, strict=True)
             )
         )
+
+    def arguments(self, path: str) -> dict[str, str]:
+        """What stands in the place of each id of a path that the operation serves."""
+        parts = zip(self.route.split("/"), _segments(path), strict=True)
+        return {name: segment for part, segment in parts if (name := _id_name(part))}
 
 
 class _Models(NamedTuple):
@@ -146,30 +170,46 @@ def _models(handler: "Handler[Any, Any, Any]") -> _Models:
     )
 
 
-@cache
-def _parameters(route: str) -> tuple[str, ...]:
-    parts = route.split("/")
-    return tuple(part[1:-1] for part in parts if part.startswith("{") and not part.startswith("{*"))
+def _id_name(part: str) -> str | None:
+    """The name of the id that a part of a route is; None if it is something else."""
+    return part[1:-1] if part.startswith("{") and not part.startswith("{*") and ":" not in part else None
+
+
+def _segments(path: str) -> Sequence[str]:
+    return path.strip("/").split("/")
 
 
 OPERATIONS: Final[dict[str, Operation]] = {}
 
 
 def register(operation: Operation) -> None:
-    """Add an operation; raises ValueError if its id, or its method and route, is taken."""
+    """Add an operation.
+
+    Raises ValueError if its id, or its method and route, is taken, or if its id sorts behind ``LAST``.
+    """
     for known in OPERATIONS.values():
         if known.id == operation.id or (known.method, known.route) == (operation.method, operation.route):
             raise ValueError(f"{operation.id} ({operation.method} {operation.route}) is declared twice")
+    if operation.id.upper() > LAST.upper():
+        raise ValueError(f"{operation.id} is never reached: its name sorts behind {LAST}")
     OPERATIONS[operation.id] = operation
 
 
 def methods_of(path: str) -> list[str]:
     """The methods that operations offer at a path below the prefix, in alphabetical order."""
-    segments = path.strip("/").split("/")
+    return sorted({method for each in _meant_by(path) for method in each.methods})
+
+
+def meant_by(method: str, path: str) -> Operation | None:
+    """The operation that a method and a path below the prefix mean, whatever stands in the place of ids."""
+    return next((each for each in _meant_by(path) if method in each.methods), None)
+
+
+def _meant_by(path: str) -> Sequence[Operation]:
+    segments = _segments(path)
     serving = [each for each in OPERATIONS.values() if each.serves(segments)]
     # Where a path is named in so many words, a parameter in its place does not mean it.
-    meant = [each for each in serving if not each.parameters] or serving
-    return sorted({method for each in meant for method in each.methods})
+    return [each for each in serving if not each.parameters] or serving
 
 
 def permission_table() -> Iterator[dict[str, Any]]:

@@ -3,22 +3,23 @@
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from azure.functions import HttpRequest, HttpResponse
 
-from shared.errors import MethodNotAllowed, ValidationFailed
 from shared.schemas import base, rendered
 from shared.telemetry import bind, span
 from shared.triggers.http import problem
 from shared.triggers.http.authentication import Authenticated, authenticate, require_role
 from shared.triggers.http.conditions import read_idempotency_key, read_if_match
-from shared.triggers.http.exchange import Exchange, path_of
+from shared.triggers.http.exchange import Exchange
+from shared.triggers.http.list_cursors import ListIdentity
 from shared.triggers.http.messages import Reply, Request
-from shared.triggers.http.parsing import query_of, raw_body, read_body, read_path, read_query
-from shared.triggers.http.registry import PREFIX, GraphAccess, Operation, methods_of
+from shared.triggers.http.parsing import is_id, query_of, raw_body, read_body, read_path, read_query
+from shared.triggers.http.registry import LAST, PREFIX, GraphAccess, Operation, meant_by
 
 if TYPE_CHECKING:
     from shared.application import Application
@@ -38,6 +39,7 @@ async def answer(operation: Operation, req: HttpRequest, client: Any) -> HttpRes
     from shared.application import get_application
 
     exchange, started = Exchange.of(req), time.perf_counter()
+    operation = _meant(operation, req, exchange)
     with bind(correlation=exchange.correlation_id, ip=exchange.source_ip, trace=exchange.trace):
         origins: tuple[str, ...] = ()
         try:
@@ -77,12 +79,17 @@ async def _serve(
         if caller is not None and operation.roles is not None:
             app.rate_limit.admit(caller)
             require_role(caller, operation.roles)
+        path = _path(operation, req, exchange)
+        query = read_query(query_of(req), operation.query or base.NoQuery)
+        body = _body(operation, req, app.settings.max_body_bytes)
+        listed = ListIdentity(exchange.path, query, body, caller)
         request = Request(
             app=app,
-            path=_path(operation, req),
-            relative_path=exchange.path.removeprefix(f"/{PREFIX}/"),
-            query=read_query(query_of(req), operation.query or base.NoQuery),
-            body=_body(operation, req, app.settings.max_body_bytes),
+            path=path,
+            relative_path=exchange.relative_path,
+            query=listed.opened(query),
+            body=listed.opened(body),
+            listed=listed,
             expected=read_if_match(operation, req.headers),
             identity=caller,
             client=client,
@@ -94,21 +101,32 @@ async def _serve(
         if key is not None and caller is not None:
             return await _once(operation, request, caller, key, req, exchange)
         reply = await operation.handler(request)
-        response = _success(operation, reply)
+        response = _success(operation, reply, listed)
         await _afterwards(operation, reply.then)
         return response
 
 
-def _path(operation: Operation, req: HttpRequest) -> dict[str, UUID]:
-    """The ids of the path; raises MethodNotAllowed where another operation has the path as a whole."""
-    try:
-        return read_path(req.route_params, operation.parameters)
-    except ValidationFailed:
-        # What is no id may be a path of its own.
-        methods = methods_of(path_of(req.url).removeprefix(f"/{PREFIX}/"))
-        if not methods or operation.method in methods:
-            raise
-        raise MethodNotAllowed("the path does not have this method", methods=[*methods, "OPTIONS"]) from None
+def _meant(operation: Operation, req: HttpRequest, exchange: Exchange) -> Operation:
+    """The operation that answers: of what reaches the catch-all for its ids alone, the one that is meant.
+
+    An id that is no UUID keeps the host from calling the operation itself. So the caller still learns who may
+    call it and which id is wrong.
+    """
+    if operation.id != LAST:
+        return operation
+    path = exchange.relative_path
+    meant = meant_by(req.method, path)
+    if meant is None or all(map(is_id, meant.arguments(path).values())):
+        return operation
+    return meant
+
+
+def _path(operation: Operation, req: HttpRequest, exchange: Exchange) -> dict[str, UUID]:
+    """The ids of the path; raises ValidationFailed (422) naming those that are none."""
+    given = dict(req.route_params)
+    if not given.keys() >= set(operation.parameters):
+        given = operation.arguments(exchange.relative_path)
+    return read_path(given, operation.parameters)
 
 
 def _signed_in(operation: Operation, authenticated: Authenticated) -> "SignedIn | None":
@@ -138,7 +156,7 @@ async def _once(
         nonlocal then
         reply = await operation.handler(request)
         then = reply.then
-        return _kept(_success(operation, reply), reply)
+        return _kept(_success(operation, reply, request.listed), reply)
 
     def refusal(error: "AdminAssistantError") -> Answer:
         return _kept(_problem(error, exchange), None)
@@ -150,7 +168,11 @@ async def _once(
         query=query_of(req),
         body=raw_body(req, request.app.settings.max_body_bytes),
     )
-    answered, replayed = await request.app.idempotency.once(caller, change, make, refusal)
+
+    async def look(answered: Answer) -> None:
+        await _see(request, caller, exchange, answered)
+
+    answered, replayed = await request.app.idempotency.once(caller, change, make, refusal, look)
     response = HttpResponse(
         answered.body or None,
         status_code=answered.status,
@@ -162,6 +184,24 @@ async def _once(
     else:
         await _afterwards(operation, then)
     return response
+
+
+async def _see(
+    request: Request[Any, Any],
+    caller: "Caller",
+    exchange: Exchange,
+    answered: "Answer",
+) -> None:
+    """Read what a kept answer is about; raises what its GET operation raises to this caller."""
+    if not answered.body or answered.status >= HTTPStatus.BAD_REQUEST:
+        return
+    path = answered.headers.get("Location", exchange.path).removeprefix(f"/{PREFIX}/")
+    reading = meant_by("GET", path)
+    if reading is None or reading.roles is None or reading.query is not None:
+        return
+    require_role(caller, reading.roles)
+    ids = read_path(reading.arguments(path), reading.parameters)
+    await reading.handler(replace(request, path=ids, query=base.NoQuery(), body=base.NoBody()))
 
 
 def _kept(response: HttpResponse, reply: Reply[Any] | None) -> "Answer":
@@ -188,7 +228,7 @@ def _body(operation: Operation, req: HttpRequest, limit: int) -> "base.Input":
     return read_body(req, operation.body, limit, optional=operation.body_optional)
 
 
-def _success(operation: Operation, reply: Reply[Any]) -> HttpResponse:
+def _success(operation: Operation, reply: Reply[Any], listed: ListIdentity) -> HttpResponse:
     headers = dict(reply.headers or {})
     if reply.location is not None:
         headers["Location"] = f"/{PREFIX}/{reply.location}"
@@ -197,10 +237,13 @@ def _success(operation: Operation, reply: Reply[Any]) -> HttpResponse:
     if reply.retry_after is not None:
         headers["Retry-After"] = str(reply.retry_after)
     content = reply.content
-    if isinstance(reply.body, rendered.Rendered):
+    if isinstance(reply.body, rendered.RenderedPage):
+        following = reply.body.following
+        content = reply.body.json(listed.seal(following) if following is not None else None)
+    elif isinstance(reply.body, rendered.Rendered):
         content = reply.body.json
     elif content is None and reply.body is not None:
-        content = reply.body.model_dump_json().encode()
+        content = listed.seal_next(reply.body).model_dump_json().encode()
     return HttpResponse(
         content, status_code=reply.status or operation.status, headers=headers, mimetype=operation.media_type
     )

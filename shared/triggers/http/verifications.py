@@ -94,10 +94,10 @@ async def list_verification_findings(
 ) -> Reply[paging.Page[verifications.FindingResource]]:
     """What differs and where; contents are not shown."""
     query = request.query
-    found = await request.app.verifications.findings(
+    found, shown = await request.app.verifications.findings(
         request.caller, request.id, query.kind, query.after, query.limit
     )
-    items = [verifications.FindingResource.of(each) for each in found.rows]
+    items = [verifications.FindingResource.of(each, shown=each.id in shown) for each in found.rows]
     return Reply(paging.Page[verifications.FindingResource](items=items, next=found.next_cursor))
 
 
@@ -121,7 +121,7 @@ async def put_back_finding(
     )
     run = started.run
     return Reply(
-        archive_runs.ArchiveRunSummary.summary_of(run),
+        archive_runs.ArchiveRunSummary.summary_of(run, own=False),
         location=f"v1/archive-runs/{run.id}",
         retry_after=1,
         owner_id=run.owner_id,
@@ -136,11 +136,11 @@ async def put_back_finding(
     summary="Let the record say what the owner made of a copy",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
-    errors=(404, 409),
+    errors=(403, 404, 409),
 )
 async def adopt_finding(request: Request[base.NoBody, base.NoQuery]) -> Reply[verifications.FindingResource]:
     """The copy is read again; what differs is taken over, both versions are in the audit."""
     finding = await request.app.copy_restoring.adopt(
         request.caller, request.id, request.path["verification_id"], request.path["finding_id"]
     )
-    return Reply(verifications.FindingResource.of(finding), owner_id=finding.owner_id)
+    return Reply(verifications.FindingResource.of(finding, shown=True), owner_id=finding.owner_id)

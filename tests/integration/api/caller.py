@@ -3,17 +3,20 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
 import azure.functions as func
 
-import function_app  # noqa: F401 - declares the operations
+import function_app
+from infra.local.functions_host.routes import name_order
+from infra.local.functions_host.routing import Router, Template
 from infra.local.graph_simulator import GraphSimulator
 from infra.local.graph_simulator.loading import Loader
 from shared.application import Application
-from shared.triggers.http.registry import OPERATIONS, PREFIX
+from shared.triggers.http.registry import OPERATIONS, PREFIX, Operation
 
 HOST = "https://assistant.example"
 TENANT = UUID("11111111-1111-4111-8111-111111111111")
@@ -111,14 +114,23 @@ class Caller:
         return Response(response.status_code, headers_out, response.get_body())
 
 
+@cache
+def declared_functions() -> list[Any]:
+    """Every function of the app, Durable ones included; the app tells them only once in a process."""
+    return list(function_app.app.get_functions())
+
+
+@cache
+def _router() -> Router[Operation]:
+    router: Router[Operation] = Router()
+    for operation in sorted(OPERATIONS.values(), key=lambda each: name_order(each.id)):
+        router.add(Template.parse(operation.template), operation.methods, operation)
+    return router
+
+
 def route(method: str, path: str) -> tuple[str, dict[str, str]]:
-    """The operation that serves a path, and the values of its route parameters."""
-    segments = path.split("/")
-    for operation in OPERATIONS.values():
-        if method in operation.methods and operation.serves(segments):
-            parts = operation.route.split("/")
-            named = zip(parts, segments, strict=True)
-            return operation.id, {part[1:-1]: value for part, value in named if part.startswith("{")}
-    if method in ("GET", "HEAD") and segments[0] == "docs":
-        return "docs_file", {"file": "/".join(segments[1:])}
-    return ("preflight" if method == "OPTIONS" else "unserved"), {"path": path}
+    """The operation that serves a path, and the values of its route parameters, as the host finds them."""
+    found = _router().find(method, path)
+    assert found is not None, (method, path)
+    operation, parameters = found
+    return operation.id, parameters

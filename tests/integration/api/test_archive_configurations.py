@@ -105,7 +105,13 @@ async def test_the_policies_of_an_archive_are_set_and_have_defaults_for_its_purp
     assert (general["all_day_counts"], general["privacy_automation"]) == (False, False)
     timesheet = (
         await create(
-            api, people.ada, name="Hours", purpose="timesheet", privacy_automation=True, out_of_office=True
+            api,
+            people.ada,
+            name="Hours",
+            source=f"msgraph://{people.ada.address}/calendars/Team",
+            purpose="timesheet",
+            privacy_automation=True,
+            out_of_office=True,
         )
     ).json
     assert (timesheet["purpose"], timesheet["overlap_policy"]) == ("timesheet", "auto")
@@ -169,7 +175,12 @@ async def test_an_unknown_calendar_lists_those_there_are(api: Caller, people: Pe
 async def test_a_calendar_is_found_by_id_by_any_case_and_by_slug(api: Caller, people: People) -> None:
     first = (await create(api, people.ada, source="msgraph://ADA@example.com/calendars/team")).json
     by_id = f"msgraph://{people.ada.oid}/calendars/{first['source_calendar_id']}"
-    second = (await create(api, people.ada, name="By id", source=by_id)).json
+    archive = f"msgraph://{people.ada.address}/calendars/Second"
+    second = (
+        await create(
+            api, people.ada, name="By id", source=by_id, archive=archive, create_archive_calendar=True
+        )
+    ).json
     assert second["source_calendar_id"] == first["source_calendar_id"]
 
 
@@ -178,7 +189,10 @@ async def test_the_archive_calendar_is_created_only_on_request(api: Caller, peop
     problem(await create(api, people.ada, archive=archive), 422)
     made = await create(api, people.ada, archive=archive, create_archive_calendar=True)
     assert made.status == 201
-    again = await create(api, people.ada, name="Again", archive=archive, create_archive_calendar=True)
+    team = f"msgraph://{people.ada.address}/calendars/Team"
+    again = await create(
+        api, people.ada, name="Again", source=team, archive=archive, create_archive_calendar=True
+    )
     assert again.json["archive_calendar_id"] == made.json["archive_calendar_id"]
     mailbox = api.simulator.state.find_mailbox(people.ada.address)
     assert mailbox is not None
@@ -226,7 +240,9 @@ async def test_an_archive_cannot_be_a_source_nor_a_source_an_archive(
 async def test_names_and_the_default_are_unique_for_one_owner(api: Caller, people: People) -> None:
     assert (await create(api, people.ada, is_default=True)).status == 201
     problem(await create(api, people.ada), 409, "already_exists")
-    problem(await create(api, people.ada, name="Other", is_default=True), 409, "already_exists")
+    team = f"msgraph://{people.ada.address}/calendars/Team"
+    other = await create(api, people.ada, name="Other", source=team, is_default=True)
+    problem(other, 409, "already_exists")
     assert (await create(api, people.bob, is_default=True)).status == 201
 
 

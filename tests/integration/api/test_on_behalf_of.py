@@ -162,6 +162,7 @@ def request_of(api: Caller, oid: UUID, graph: GraphAccess, *roles: str) -> Any:
     from shared.domain.caller import Role
     from shared.domain.expected_version import ANY_VERSION
     from shared.schemas.base import NoBody, NoQuery
+    from shared.triggers.http.list_cursors import ListIdentity
 
     identity = Identity.user(TENANT, oid, [Role(role) for role in roles] or (Role.USER,))
     signed_in = person(api, oid) if graph is GraphAccess.ON_BEHALF_OF else None
@@ -169,6 +170,7 @@ def request_of(api: Caller, oid: UUID, graph: GraphAccess, *roles: str) -> Any:
         app=api.app,
         body=NoBody(),
         query=NoQuery(),
+        listed=ListIdentity("", NoQuery(), NoBody(), identity),
         path={},
         relative_path="",
         identity=identity,

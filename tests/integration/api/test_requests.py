@@ -16,7 +16,7 @@ from shared.services import rate_limit
 from shared.services.rate_limit import RateLimit
 from shared.settings import Settings
 from shared.triggers.http.registry import OPERATIONS, permission_table
-from tests.integration.api.caller import Caller, problem
+from tests.integration.api.caller import Caller, declared_functions, problem
 
 SECURITY = {
     "cache-control": "no-store",
@@ -67,6 +67,36 @@ async def test_deep_nesting_is_400_but_brackets_in_text_are_not(stranger: Caller
     response = await post(stranger, {"address": "[[[" * 80})
     problem(response, 422, "validation_failed")
     assert response.fields == ["address"]
+
+
+@pytest.mark.parametrize(
+    ("body", "key"),
+    [
+        (b'{"address": "a@example.com", "address": "b@example.com"}', "address"),
+        (b'{"address": "a@example.com", "\\u0061ddress": "b@example.com"}', "address"),
+        (b'{"address": "a@example.com", "more": [{"x": {"y": 1, "y": 1}}]}', "y"),
+        (b'{"' + b"k" * 300 + b'": 1, "' + b"k" * 300 + b'": 1}', "k" * 200),
+    ],
+)
+async def test_a_key_given_twice_is_400_naming_it(stranger: Caller, body: bytes, key: str) -> None:
+    response = await post(stranger, body)
+    document = problem(response, 400, "json_key_repeated")
+    assert response.fields == [key]
+    assert key in document["detail"]
+
+
+async def test_a_key_that_is_no_text_is_still_answered(stranger: Caller) -> None:
+    problem(await post(stranger, b'{"\\ud800": 1, "\\ud800": 1}'), 400, "json_key_repeated")
+
+
+async def test_the_same_key_in_different_objects_is_no_repetition(stranger: Caller) -> None:
+    problem(await post(stranger, b'{"address": "a@example.com", "x": {"address": 1}, "y": [{}, {}]}'), 422)
+
+
+async def test_a_string_that_is_not_closed_does_not_hide_brackets_or_take_long(stranger: Caller) -> None:
+    body = b'"' + b'\\"' * 20_000 + b"[" * 40
+    problem(await post(stranger, body), 400, "json_invalid")
+    problem(await post(stranger, b'{"x": "\\"", "y": ' + b"[" * 40), 400, "json_too_deep")
 
 
 @pytest.mark.parametrize("body", [b"[]", b"1", b'"text"', b"null", b"[" * 32 + b"]" * 32])
@@ -294,12 +324,10 @@ def test_every_operation_is_in_the_permission_table() -> None:
 
 
 def test_every_operation_is_a_function_of_its_own() -> None:
-    import function_app
-
-    functions = {each.get_function_name(): each for each in function_app.app.get_functions()}
+    functions = {each.get_function_name(): each for each in declared_functions()}
     for name, operation in OPERATIONS.items():
         trigger = functions[name].get_trigger()
-        assert trigger.route == operation.route
+        assert trigger.route == operation.template
         assert trigger.auth_level is func.AuthLevel.ANONYMOUS
         assert [method.value for method in trigger.methods] == list(operation.methods)
 
@@ -367,11 +395,25 @@ class TestRateLimit:
             problem(await stranger("GET", "v1/users", token=ada, limit="x"), 422)
         refused = await stranger("GET", "v1/users", token=ada, limit="x")
         problem(refused, 429, "rate_limited")
-        assert refused.headers["retry-after"] == "1"
+        assert refused.headers["retry-after"] in ("1", "2")
         problem(await stranger("GET", "v1/users", token=bob, limit="x"), 422)
         clock.step(0.5)
         problem(await stranger("GET", "v1/users", token=ada, limit="x"), 422)
         problem(await stranger("GET", "v1/users", token=ada, limit="x"), 429)
+
+    async def test_callers_who_are_refused_together_are_not_told_to_return_together(
+        self, stranger: Caller
+    ) -> None:
+        stranger.app.__dict__["rate_limit"] = RateLimit(0.01, 1, SteppedClock())
+        told = set()
+        for number in range(30):
+            token = stranger.token("User", oid=f"{number:08d}{ID[8:]}")
+            await stranger("GET", "v1/users", token=token, limit="x")
+            refused = await stranger("GET", "v1/users", token=token, limit="x")
+            told.add(int(refused.headers["retry-after"]))
+        assert min(told) >= 100
+        assert max(told) <= 150
+        assert len(told) > 10
 
     async def test_zero_is_no_limit(self, stranger: Caller) -> None:
         stranger.app.__dict__["rate_limit"] = RateLimit(0, 1, SteppedClock())

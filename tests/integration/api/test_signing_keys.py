@@ -87,6 +87,28 @@ async def test_a_new_key_is_found_when_it_is_first_used(world: World) -> None:
     assert world.fetch.count["keys"] == 2
 
 
+async def test_an_invented_key_hides_a_new_one_for_seconds_only(world: World) -> None:
+    await world.validator.validate(world.token())
+    with pytest.raises(InvalidToken):
+        await world.validator.validate(world.token(kid="invented"))
+    world.simulator.identity.keys.rotate()
+    world.clock.moment += timedelta(seconds=10)
+    await world.validator.validate(world.token())
+    assert world.fetch.count["keys"] == 3
+
+
+async def test_invented_keys_cause_few_fetches_and_are_forgotten(world: World) -> None:
+    await world.validator.validate(world.token())
+    for number in range(1_200):
+        world.clock.moment += timedelta(seconds=0.05)
+        with pytest.raises(InvalidToken):
+            await world.validator.validate(world.token(kid=f"invented-{number}"))
+    assert world.fetch.count["keys"] <= 8
+    with pytest.raises(InvalidToken):
+        await world.validator.validate(world.token(kid="x" * 201))
+    assert world.fetch.count["keys"] <= 8
+
+
 async def test_known_keys_outlive_an_outage(world: World) -> None:
     token = world.token()
     await world.validator.validate(token)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
+import grpc
 from azure.durable_functions import DurableFunctionsClient
 from durabletask.client import OrchestrationStatus
 from durabletask.task import TaskFailedError
@@ -123,11 +124,30 @@ def replay(given: dict[str, Any], history: Sequence[tuple[datetime, Any]]) -> Co
     return context
 
 
+LIVING = frozenset(
+    {
+        OrchestrationStatus.RUNNING,
+        OrchestrationStatus.PENDING,
+        OrchestrationStatus.SUSPENDED,
+        OrchestrationStatus.CONTINUED_AS_NEW,
+    }
+)
+
+
+def refused(code: grpc.StatusCode = grpc.StatusCode.ALREADY_EXISTS) -> grpc.aio.AioRpcError:
+    """What the client raises when the host refuses a call, by default for an instance that lives."""
+    return grpc.aio.AioRpcError(code, grpc.aio.Metadata(), grpc.aio.Metadata(), details="refused")
+
+
 class RecordingClient(DurableFunctionsClient):
-    """A durable client without a host: knows the instances it was told of, keeps those it was to start."""
+    """A durable client without a host: knows the instances it was told of, keeps those it was to start.
+
+    An instance that lives is not replaced, as at the host.
+    """
 
     def __init__(self) -> None:
         self.started: list[tuple[str, dict[str, Any], str]] = []
+        self.looked_up: list[str] = []
         self._instances: dict[str, OrchestrationStatus] = {}
 
     def remember(self, instance_id: str, status: OrchestrationStatus) -> None:
@@ -137,6 +157,8 @@ class RecordingClient(DurableFunctionsClient):
     async def schedule_new_orchestration(self, orchestrator: Any, **options: Any) -> str:
         """Keep what was to be started."""
         instance_id: str = options["instance_id"]
+        if self._instances.get(instance_id) in LIVING:
+            raise refused()
         self.started.append((orchestrator, options["input"], instance_id))
         self._instances[instance_id] = OrchestrationStatus.PENDING
         return instance_id
@@ -144,5 +166,6 @@ class RecordingClient(DurableFunctionsClient):
     async def get_orchestration_state(self, instance_id: str, *, fetch_payloads: bool = True) -> Any:
         """The status of an instance that is there."""
         assert not fetch_payloads
+        self.looked_up.append(instance_id)
         status = self._instances.get(instance_id)
         return None if status is None else SimpleNamespace(runtime_status=status)

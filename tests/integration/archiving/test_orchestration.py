@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from shared.errors import Unavailable
 from shared.triggers import archive_workflow
 from tests.integration.archiving.durable import START, Script, drive, replay
 
@@ -32,10 +33,15 @@ def in_turn(*answers: Any) -> Script:
     return lambda _, place: answers[min(place, len(answers) - 1)]
 
 
+def begun(*, mine: bool = True, patient: bool = False) -> Script:
+    """An answer of begin."""
+    return in_turn({"mine": mine, "correlation_id": "it", "patient": patient})
+
+
 def scripts(**changed: Script) -> dict[str, Script]:
     """A run in which everything goes well at once."""
     usual: dict[str, Script] = {
-        "begin": in_turn({"mine": True, "correlation_id": "it"}),
+        "begin": begun(),
         "settle": in_turn(settled()),
         "plan": in_turn({"planned": 3}),
         "apply": in_turn(progress(done=3)),
@@ -45,7 +51,7 @@ def scripts(**changed: Script) -> dict[str, Script]:
 
 
 def test_a_run_that_is_not_its_to_run_ends_at_once() -> None:
-    outcome = drive(FIRST, scripts(begin=in_turn({"mine": False, "correlation_id": ""})))
+    outcome = drive(FIRST, scripts(begin=begun(mine=False)))
     assert outcome.context.calls == [("begin_archive_run", RUN)]
     assert outcome.result is None
     assert outcome.context.statuses == []
@@ -124,7 +130,7 @@ def test_the_next_generation_neither_plans_nor_settles_again_before_it_applies()
 
 
 def test_a_run_that_ended_meanwhile_does_not_continue() -> None:
-    outcome = drive(AFTER_PLAN, scripts(begin=in_turn({"mine": False, "correlation_id": ""})))
+    outcome = drive(AFTER_PLAN, scripts(begin=begun(mine=False)))
     assert outcome.context.names == ["begin"]
 
 
@@ -161,6 +167,20 @@ def test_a_step_that_fails_for_good_ends_the_run_with_its_reason(step: str) -> N
     assert "the database is away" in finish["reason"]
     assert "RuntimeError" in finish["reason"]
     assert outcome.result == "completed"
+
+
+@pytest.mark.parametrize("step", ["settle", "plan", "apply"])
+def test_a_run_goes_on_later_where_the_database_was_away(step: str) -> None:
+    away = scripts(
+        begin=begun(patient=True), **{step: in_turn(Unavailable("The database cannot be reached."))}
+    )
+    with pytest.raises(Exception, match=f"{step} failed"):
+        drive(FIRST, away)
+    # Not for ever: a run that is hours old ends with its reason.
+    old = away | {"begin": begun(patient=False)}
+    name, finish = drive(FIRST, old).context.calls[-1]
+    assert name == "finish_archive_run"
+    assert "cannot be reached" in finish["reason"]
 
 
 def test_a_very_long_reason_is_cut() -> None:

@@ -43,18 +43,19 @@ async def test_what_is_planned_is_what_the_run_does(world: World) -> None:
     planned = await preview(world)
     assert world.counts()["writes"] == before["writes"]
     assert await world.copies() == []
-    assert planned.counts == {Action.CREATE: 4, Action.CONSUME: 1, Action.MERGE: 1, Action.LEAVE_OUT: 1}
-    named = {each.subject: each.decision for each in planned.events}
+    assert planned.counts == {Action.CREATE: 3, Action.CONSUME: 1, Action.MERGE: 1, Action.LEAVE_OUT: 1}
+    assert planned.private == 1
+    named = {each.subject: each.decision for each in planned.events if each.decision is not None}
     assert named["Steering"].end == noon + timedelta(minutes=90)
     assert named["Extended"].action is Action.CONSUME
-    assert "Private" in named
-    assert "Private thing" not in named
+    (private,) = (each for each in planned.events if each.decision is None)
+    assert (private.subject, private.start) == ("Private", DAY + timedelta(days=2))
     assert len(planned.groups) == 1
     report = await world.archive()
     assert (report["archived"], report["consumed"], report["merged"], report["left_out"]) == (4, 1, 1, 1)
     again = await preview(world)
-    assert again.counts[Action.UNCHANGED] == 4
-    assert not any(each.decision.changed for each in again.events)
+    assert (again.counts[Action.UNCHANGED], again.private) == (3, 1)
+    assert not any(each.decision.changed for each in again.events if each.decision is not None)
 
 
 async def test_a_long_plan_names_as_many_as_were_asked_for(world: World) -> None:

@@ -277,11 +277,11 @@ async def test_a_database_that_is_away_while_jobs_are_claimed_is_no_fault_of_the
     await world.add_job()
     end = PreparedWrite("SELECT pg_terminate_backend(pg_backend_pid(), 0)")
 
-    async def lose(_: AuditWriter, session: AsyncSession, **__: Any) -> None:
+    async def lose(_: AuditWriter, session: AsyncSession, __: object) -> None:
         await end.rows(session, {})
 
     with monkeypatch.context() as broken:
-        broken.setattr(AuditWriter, "record", lose)
+        broken.setattr(AuditWriter, "add", lose)
         with pytest.raises(Unavailable):
             await world.archiving.claim_due_jobs()
     assert len(await world.archiving.claim_due_jobs()) == 1

@@ -318,7 +318,10 @@ class World:
         async with self.database.session() as session:
             main = await session.get_one(ArchiveConfiguration, self.configuration_id)
             kept = {c.key: getattr(main, c.key) for c in ArchiveConfiguration.__mapper__.column_attrs}
-            other = ArchiveConfiguration(**(kept | {"id": uuid4(), "name": "Broken", "is_default": False}))
+            other = ArchiveConfiguration(
+                **kept
+                | {"id": uuid4(), "name": "Broken", "is_default": False, "source_calendar_id": "another"}
+            )
             session.add(other)
             await session.flush()
             session.add(

@@ -17,12 +17,14 @@ from shared.database.engine import Database
 from shared.domain.caller import Caller, Role
 from shared.schemas.audit import AuditEntryResource, AuditListQuery, AuditVerification, AuditVerificationQuery
 from shared.services.audit import AuditWriter
+from shared.services.audit_anchors import AuditAnchors
 from shared.services.audit_sealing import AuditSealer
 from shared.services.audit_trail import AuditTrail
 from shared.services.audit_verification import AuditVerifier
 from shared.services.person_key_stores import FolderKeyStore
 from shared.services.person_keys import PersonKeys
 from shared.settings import Settings
+from shared.storage import FolderStorage
 from tests.integration.api.caller import Caller as Client
 from tests.integration.api.conftest import on_simulator, people, simulator  # noqa: F401 - fixtures
 from tests.support.factories import TENANT, Factory
@@ -34,14 +36,16 @@ class Audit:
 
     database: Database
     keys: PersonKeys
+    storage: FolderStorage
     clock: SystemClock = field(default_factory=SystemClock)
     auditor: Caller = field(default_factory=lambda: Caller.user(TENANT, uuid4(), [Role.AUDITOR]))
 
     def __post_init__(self) -> None:
         self.writer = AuditWriter(self.clock, self.keys)
+        self.anchors = AuditAnchors(self.storage)
         self.trail = AuditTrail(self.database, self.keys)
-        self.sealer = AuditSealer(self.database, self.clock)
-        self.verifier = AuditVerifier(self.database, self.clock)
+        self.sealer = AuditSealer(self.database, self.clock, self.anchors)
+        self.verifier = AuditVerifier(self.database, self.clock, self.anchors)
 
     async def person(self) -> tuple[UUID, Caller]:
         """A user of the tenant: our id of him, and he as a caller."""
@@ -102,7 +106,7 @@ class Audit:
 @pytest.fixture
 async def audit(database: Database, tmp_path: Path) -> AsyncIterator[Audit]:
     keys = PersonKeys(FolderKeyStore(tmp_path / "keys"), SystemClock())
-    yield Audit(database, keys)
+    yield Audit(database, keys, FolderStorage(tmp_path / "storage"))
     await keys.close()
 
 

@@ -84,7 +84,7 @@ async def test_writers_and_sealers_at_once_make_one_whole_chain(
     audit: Audit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(audit_sealing, "BATCH_ROWS", 7)
-    sealers = [AuditSealer(audit.database, audit.clock) for _ in range(3)]
+    sealers = [AuditSealer(audit.database, audit.clock, audit.anchors) for _ in range(3)]
     writing = True
 
     async def write() -> None:
@@ -130,7 +130,7 @@ async def test_a_backlog_is_sealed_in_bounded_batches_over_several_passes(
 
 async def test_a_row_older_than_any_transaction_is_found_within_the_hour(audit: Audit) -> None:
     clock = Later()
-    sealer = AuditSealer(audit.database, clock)
+    sealer = AuditSealer(audit.database, clock, audit.anchors)
     await audit.write()
     assert await sealer.seal() == 1
     async with audit.database.session() as session:

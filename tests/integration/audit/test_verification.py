@@ -1,17 +1,20 @@
 """``audit verify``: what someone who owns the tables changed is found, at its first position."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 
 from shared.domain.audit_chain import Fault
+from shared.errors import Unavailable
 from shared.services import audit_verification
 from tests.integration.api.caller import Caller as Client
 from tests.integration.api.caller import problem
 from tests.integration.api.conftest import People
 from tests.integration.audit.conftest import Audit
+from tests.support.factories import TENANT
 from tests.support.postgres import TestDatabase, administrator
 
 
@@ -93,10 +96,12 @@ async def test_tampering_is_found_at_its_first_position(
 
 
 async def test_a_chain_whose_end_was_cut_off_is_found_by_a_known_end(
-    sealed: Audit, owner: asyncpg.Connection
+    sealed: Audit, owner: asyncpg.Connection, tmp_path: Path
 ) -> None:
     end = (await sealed.verify()).end_hash
     assert (await sealed.verify(position=6, hash=end)).intact
+    (kept,) = (tmp_path / "storage" / "audit-anchors").iterdir()
+    kept.unlink()
     await owner.execute(
         "WITH gone AS (DELETE FROM audit_seals WHERE position > 4 RETURNING audit_id)"
         " DELETE FROM audit_entries USING gone WHERE id = gone.audit_id"
@@ -151,3 +156,67 @@ async def test_another_tenants_chain_is_not_looked_at(sealed: Audit, owner: asyn
     found = await sealed.verify()
     assert found.broken is not None
     assert (found.broken.position, found.unsealed) == (1, 0)
+
+
+class TestKeptEnd:
+    """The end of the chain is kept in storage, where whoever owns the tables cannot reach it."""
+
+    async def test_a_cut_end_is_found(self, sealed: Audit, owner: asyncpg.Connection) -> None:
+        await _cut(owner, after=4)
+        found = await sealed.verify()
+        assert (found.intact, found.sealed) == (False, 4)
+        assert found.broken is not None
+        assert (found.broken.position, found.broken.fault) == (6, "kept_end")
+
+    async def test_a_chain_that_grows_again_hides_nothing(
+        self, sealed: Audit, owner: asyncpg.Connection, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        await _cut(owner, after=4)
+        await sealed.write(rows=5)
+        await sealed.sealer.seal()
+        assert "does not hold position 6" in caplog.text
+        found = await sealed.verify()
+        assert found.broken is not None
+        assert (found.broken.position, found.broken.fault) == (6, "kept_end")
+
+    async def test_each_seal_moves_it_on(self, sealed: Audit, owner: asyncpg.Connection) -> None:
+        await sealed.write(rows=2)
+        await sealed.sealer.seal()
+        kept = await sealed.anchors.read(TENANT)
+        assert kept is not None
+        assert kept.position == 8
+        assert (await sealed.verify()).intact
+
+    async def test_a_damaged_file_is_told_and_sealing_goes_on(self, sealed: Audit, tmp_path: Path) -> None:
+        (file,) = (tmp_path / "storage" / "audit-anchors").iterdir()
+        for damage in (b"", b"[]", b'{"position": "x", "hash": ""}'):
+            file.write_bytes(damage)
+            await sealed.write()
+            assert await sealed.sealer.seal() == 1
+            found = await sealed.verify()
+            assert found.broken is not None
+            assert found.broken.fault == "kept_end"
+
+    async def test_storage_that_is_away_keeps_no_row_unsealed(
+        self, sealed: Audit, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def away(*_: object) -> bytes:
+            raise Unavailable("the storage does not answer", retry_after=5)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(sealed.storage, "read", away)
+            await sealed.write()
+            assert await sealed.sealer.seal() == 1
+        await sealed.write()
+        await sealed.sealer.seal()
+        kept = await sealed.anchors.read(TENANT)
+        assert kept is not None
+        assert kept.position == 8
+        assert (await sealed.verify()).intact
+
+
+async def _cut(owner: asyncpg.Connection, *, after: int) -> None:
+    rows = "SELECT audit_id FROM audit_seals WHERE position > $1"
+    cut = [row["audit_id"] for row in await owner.fetch(rows, after)]
+    await owner.execute("DELETE FROM audit_seals WHERE position > $1", after)
+    await owner.execute("DELETE FROM audit_entries WHERE id = ANY($1)", cut)

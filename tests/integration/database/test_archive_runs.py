@@ -49,31 +49,33 @@ def _new(configuration: ArchiveConfiguration, **columns: Any) -> ArchiveRun:
 async def test_a_window_is_queued_once_until_its_run_is_over(
     runs: ArchiveRunRepository, configuration: ArchiveConfiguration
 ) -> None:
-    first = await runs.add(_new(configuration))
-    assert first is not None
-    assert await runs.add(_new(configuration)) is None
-    assert await runs.add(_new(configuration, window_end=START + 2 * DAY)) is not None
-    assert await runs.add(_new(configuration, mode="replace")) is not None
-    where = (configuration.owner_id, configuration.id, START, START + DAY, "normal")
-    found = await runs.open_for_window(*where)
-    assert found is not None
-    assert found.id == first.id
-    assert await runs.open_for_window(uuid.uuid4(), *where[1:]) is None
-    await runs.finish(first.id, RunState.COMPLETED, {}, START)
-    assert await runs.open_for_window(*where) is None
-    assert await runs.add(_new(configuration)) is not None
+    wanted = [
+        _new(configuration),
+        _new(configuration, window_end=START + 2 * DAY),
+        _new(configuration, mode="replace"),
+    ]
+    added = await runs.add_all(wanted)
+    assert set(added) == {run.id for run in wanted}
+    again, later = _new(configuration), _new(configuration, window_end=START + 3 * DAY)
+    assert list(await runs.add_all([again, later])) == [later.id]
+    (found,) = await runs.open_like([again])
+    assert found.id == wanted[0].id
+    assert await runs.open_like([_new(configuration, owner_id=uuid.uuid4())]) == []
+    await runs.finish(found.id, RunState.COMPLETED, {}, START)
+    assert await runs.open_like([again]) == []
+    assert list(await runs.add_all([again])) == [again.id]
 
 
 async def test_a_scheduled_instant_leads_to_one_run_for_ever(
     runs: ArchiveRunRepository, configuration: ArchiveConfiguration, make: Factory
 ) -> None:
     job = await make.job(configuration)
-    first = await runs.add(_new(configuration, job_id=job.id, scheduled_for=START))
-    assert first is not None
+    first = _new(configuration, job_id=job.id, scheduled_for=START)
+    assert list(await runs.add_all([first])) == [first.id]
     await runs.finish(first.id, RunState.COMPLETED, {}, START)
     again = _new(configuration, job_id=job.id, scheduled_for=START, window_start=START - DAY)
-    assert await runs.add(again) is None
-    assert await runs.add(_new(configuration, job_id=job.id, scheduled_for=START + DAY)) is not None
+    following = _new(configuration, job_id=job.id, scheduled_for=START + DAY)
+    assert list(await runs.add_all([again, following])) == [following.id]
 
 
 async def test_nobody_reads_anothers_run(
@@ -178,10 +180,10 @@ async def test_one_run_of_each_configuration_is_driven(runs: ArchiveRunRepositor
     await make.run(over, state=RunState.COMPLETED)
     assert set(await runs.to_drive_unscoped(START, 10)) == {running.id, nightly.id}
     assert len(await runs.to_drive_unscoped(START, 1)) == 1
-    await runs.set_dispatched(running.id, START)
+    await runs.set_dispatched([running.id], START)
     assert await runs.to_drive_unscoped(START, 10) == [nightly.id]
     # Another queued run does not move up while the first one's orchestration has only just been started.
-    await runs.set_dispatched(nightly.id, START)
+    await runs.set_dispatched([nightly.id], START)
     assert await runs.to_drive_unscoped(START, 10) == []
     assert set(await runs.to_drive_unscoped(START + MINUTE, 10)) == {running.id, nightly.id}
 

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -22,6 +23,11 @@ HOUR = timedelta(hours=1)
 ACME = "Acme - billable"
 
 
+def viewer(configuration: ArchiveConfiguration, *, own: bool = True) -> UUID | None:
+    """Its person, or somebody else."""
+    return configuration.source_mailbox_id if own else None
+
+
 async def add(
     make: Factory,
     configuration: ArchiveConfiguration,
@@ -38,7 +44,7 @@ async def add(
 
 def view(configuration: ArchiveConfiguration, *, own: bool = True, hours: float = 24) -> View:
     covered = ConfigurationRange(configuration.id, START, START + timedelta(hours=hours))
-    return View(configuration.owner_id, own, (covered,))
+    return View(configuration.owner_id, viewer(configuration, own=own), (covered,))
 
 
 async def test_groups_add_up_events_that_start_in_the_range(session: AsyncSession, make: Factory) -> None:
@@ -64,7 +70,7 @@ async def test_groups_add_up_events_that_start_in_the_range(session: AsyncSessio
     hidden = [group for group in await facts.groups(view(mine, own=False)) if group.hidden]
     assert [(group.categories, group.label, group.events) for group in hidden] == [((), "", 1)]
     # A view of somebody else's configuration is empty: the owner is asked for with every row.
-    assert await facts.groups(View(mine.owner_id, True, view(others).ranges)) == []
+    assert await facts.groups(View(mine.owner_id, viewer(mine), view(others).ranges)) == []
 
 
 async def test_a_page_holds_the_groups_that_are_asked_for(session: AsyncSession, make: Factory) -> None:
@@ -91,7 +97,7 @@ async def test_events_are_got_from_their_owner_alone(session: AsyncSession, make
     mine, others = await make.configuration(), await make.configuration()
     row = await add(make, mine, ACME, attendees=[{"address": "ann@acme.com"}, {}], organizer={"name": "X"})
     theirs = await add(make, others, ACME)
-    (event,) = await facts.get(mine.owner_id, [row.id, theirs.id], own=False)
+    (event,) = await facts.get(mine.owner_id, [row.id, theirs.id], viewer=None)
     assert (event.id, event.addresses, event.source_calendar_id) == (
         row.id,
         ("ann@acme.com", "", ""),
@@ -114,12 +120,12 @@ async def test_history_is_what_shares_something_the_latest_first(
     await add(make, mine, ACME, subject="Else")
     await add(make, others, ACME, subject="Weekly")
     wish = HistoryWish(["master"], ["Weekly"], ["room 1 "], ["acme.com"])
-    found = await facts.history(mine.owner_id, wish, 10, own=True)
+    found = await facts.history(mine.owner_id, wish, 10, viewer=viewer(mine))
     assert [event.start_at - START for event in found] == [number * HOUR for number in (5, 4, 3, 2, 1)]
     assert found[2].addresses == ("ann@acme.com",)
-    assert len(await facts.history(mine.owner_id, wish, 10, own=False)) == 4
-    assert len(await facts.history(mine.owner_id, wish, 2, own=True)) == 2
-    assert await facts.history(mine.owner_id, HistoryWish(), 10, own=True) == []
+    assert len(await facts.history(mine.owner_id, wish, 10, viewer=None)) == 4
+    assert len(await facts.history(mine.owner_id, wish, 2, viewer=viewer(mine))) == 2
+    assert await facts.history(mine.owner_id, HistoryWish(), 10, viewer=viewer(mine)) == []
 
 
 async def test_an_event_archived_twice_counts_for_the_living_default(
@@ -134,10 +140,10 @@ async def test_an_event_archived_twice_counts_for_the_living_default(
         await add(make, configuration, f"{configuration.name} - billable", key="s:same", subject="Weekly")
     ids = (deleted.id, first.id, second.id)
     ranges = tuple(ConfigurationRange(each, START, START + HOUR) for each in ids)
-    (group,) = await facts.groups(View(owner.id, True, ranges))
+    (group,) = await facts.groups(View(owner.id, owner.object_id, ranges))
     assert group.categories == (f"{second.name} - billable",)
-    (past,) = await facts.history(owner.id, HistoryWish(subjects=["weekly"]), 10, own=True)
+    (past,) = await facts.history(owner.id, HistoryWish(subjects=["weekly"]), 10, viewer=owner.object_id)
     assert past.categories == group.categories
     assert {each for each, _ in await facts.configurations(owner.id)} == set(ids)
     assert await facts.configurations(owner.id, first.id) == [(first.id, "Europe/Berlin")]
-    assert len(await facts.used(owner.id, 10, own=True)) == 3
+    assert len(await facts.used(owner.id, 10, viewer=owner.object_id)) == 3

@@ -29,7 +29,9 @@ async def _claim(
     patience: float = 5,
 ) -> uuid.UUID | None:
     now = START + after
-    return await keys.claim(claim, b"request", now=now, forgotten=now - DAY, patience=patience)
+    return await keys.claim(
+        claim, b"request", roles=["User"], now=now, forgotten=now - DAY, patience=patience
+    )
 
 
 async def test_a_key_is_claimed_once_by_one_caller_for_one_operation(keys: IdempotencyKeyRepository) -> None:

@@ -58,9 +58,9 @@ async def test_a_job_that_was_moved_on_is_not_due(
     jobs: JobRepository, make: Factory, session: AsyncSession
 ) -> None:
     job = await make.job(next_run_at=START)
-    await jobs.advance(job.id, START + HOUR)
+    await jobs.advance({job.id: START + HOUR})
     assert await jobs.claim_due_unscoped(START, 10) == []
-    await jobs.advance(job.id, None)
+    await jobs.advance({job.id: None})
     await session.refresh(job)
     assert job.next_run_at is None
 

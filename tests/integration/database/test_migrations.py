@@ -72,6 +72,13 @@ async def test_a_database_without_tables_is_told_from_a_migrated_one(owner_setti
     await database.close()
 
 
+async def test_the_app_makes_no_temporary_table(empty: TestDatabase, owner_settings: Settings) -> None:
+    await migrate.upgrade(owner_settings)
+    async with administrator(empty.user) as connection:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute("CREATE TEMPORARY TABLE users (id int)")
+
+
 async def test_a_schema_changed_by_hand_is_noticed(empty: TestDatabase, owner_settings: Settings) -> None:
     await migrate.upgrade(owner_settings)
     async with administrator(empty.owner) as connection:

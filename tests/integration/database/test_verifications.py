@@ -1,6 +1,7 @@
 """VerificationRepository."""
 
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -33,6 +34,7 @@ async def queued(make: Factory, **columns: object) -> Verification:
 async def test_a_configuration_has_one_open_one(verifications: VerificationRepository, make: Factory) -> None:
     first = await queued(make)
     values = {
+        "id": uuid4(),
         "tenant_id": first.tenant_id,
         "owner_id": first.owner_id,
         "configuration_id": first.configuration_id,
@@ -43,12 +45,13 @@ async def test_a_configuration_has_one_open_one(verifications: VerificationRepos
         "requested_by": "system:test",
         "correlation_id": "it",
     }
-    assert await verifications.add(Verification(**values)) is None
-    open_one = await verifications.open_of(first.owner_id, first.configuration_id)
-    assert open_one is not None
+    again = Verification(**values)
+    assert await verifications.add_all([again]) == {}
+    (open_one,) = await verifications.open_like([again])
     assert open_one.id == first.id
     await verifications.finish(first.id, VerificationState.COMPLETED, {}, None, NOW)
-    assert await verifications.add(Verification(**values)) is not None
+    assert await verifications.open_like([again]) == []
+    assert list(await verifications.add_all([again])) == [again.id]
 
 
 async def test_it_is_found_by_tenant_and_owner_only(
@@ -89,7 +92,7 @@ async def test_open_ones_are_looked_after_the_longest_forgotten_first(
 ) -> None:
     never, long_ago, just_now = await queued(make), await queued(make), await queued(make)
     await make.verification()
-    await verifications.set_dispatched(long_ago.id, NOW - timedelta(hours=1))
-    await verifications.set_dispatched(just_now.id, NOW)
+    await verifications.set_dispatched([long_ago.id], NOW - timedelta(hours=1))
+    await verifications.set_dispatched([just_now.id], NOW)
     found = await verifications.to_drive_unscoped(NOW - timedelta(minutes=2), 10)
     assert [each for each in found if each in (never.id, long_ago.id, just_now.id)] == [never.id, long_ago.id]

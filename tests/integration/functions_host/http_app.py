@@ -20,7 +20,7 @@ def serve(name, route):
 
 
 for name, route in {
-    "literal": "things/new", "number": "things/{id:int}", "anything": "things/{id}",
+    "literal": "things/new", "number": "things/{id:int}", "other": "things/{id}",
     "long_": "long/{v:long}", "guid_": "guid/{v:guid}", "bool_": "bool/{v:bool}", "alpha_": "alpha/{v:alpha}",
     "length_": "length/{v:length(3)}", "length_range": "lengths/{v:length(2,4)}", "min_": "min/{v:min(10)}",
     "max_": "max/{v:max(10)}", "range_": "range/{v:range(5,7)}",

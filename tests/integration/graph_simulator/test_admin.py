@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import sqlite3
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import pytest
 
 from infra.local.graph_simulator import GraphSimulator
 from tests.integration.graph_simulator.conftest import ADDRESS
-from tests.integration.graph_simulator.sdk import NO_TLS, FixedCredential, Graph, open_graph, timed
+from tests.integration.graph_simulator.sdk import NO_TLS, Graph, timed
 from tests.integration.graph_simulator.test_events import KEY, SPRING
 from tests.integration.graph_simulator.test_views import MARCH, WEEKLY, starts
 
@@ -176,7 +175,6 @@ async def test_restart_keeps_events_transactions_and_keys(tmp_path: Path, ending
             )
             created = (await admin.post(path, json=body, headers=headers)).json()
             before = (await admin.get(f"{BOX}/events")).json()
-            assert (await admin.post("/_simulator/save")).status_code == 204
     finally:
         await first.stop(ending)
     second = await Process.start(file)
@@ -190,28 +188,6 @@ async def test_restart_keeps_events_transactions_and_keys(tmp_path: Path, ending
             assert load.json()["mailboxes"][0]["calendars"][0]["loaded"] == 0
     finally:
         await second.stop()
-
-
-async def test_changes_reach_the_file_by_themselves(tmp_path: Path) -> None:
-    file = tmp_path / "deep" / "state.db"
-    running = GraphSimulator(state_file=file)
-    await running.start()
-    try:
-        async with httpx.AsyncClient(base_url=running.base_url, verify=NO_TLS) as admin:
-            await admin.post("/_simulator/mailboxes", json=wish(SERIES))
-        async with open_graph(running, FixedCredential(running.identity.graph_token())) as graph:
-            event = (await graph.all(f"/users/{ADDRESS}/events"))[0]
-            await graph.request("PATCH", f"/users/{ADDRESS}/events/{event['id']}", {"subject": "Saved"})
-        for _ in range(100):
-            with sqlite3.connect(file) as connection:
-                rows = connection.execute("SELECT data FROM events").fetchall()
-            connection.close()
-            if rows and b"Saved" in rows[0][0]:
-                break
-            await asyncio.sleep(0.05)
-        assert b"Saved" in rows[0][0]
-    finally:
-        await running.stop()
 
 
 async def test_taken_port_is_one_clear_line(simulator: GraphSimulator) -> None:

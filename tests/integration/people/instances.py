@@ -8,7 +8,7 @@ from azure.durable_functions import DurableFunctionsClient
 from durabletask.client import OrchestrationStatus
 
 from shared.triggers import people_workflow
-from tests.integration.archiving.durable import function_of
+from tests.integration.archiving.durable import LIVING, function_of, refused
 
 
 class Instances(DurableFunctionsClient):
@@ -23,6 +23,8 @@ class Instances(DurableFunctionsClient):
     async def schedule_new_orchestration(self, orchestrator: Any, **options: Any) -> str:
         """Keep what was to be started."""
         instance_id: str = options["instance_id"]
+        if self.living.get(instance_id) in LIVING:
+            raise refused()
         self.started.append((orchestrator, options["input"], instance_id))
         return instance_id
 

@@ -16,8 +16,10 @@ from shared.database.models.users import User
 from shared.database.repositories.person_data import holdings
 from shared.services.people import exporting
 from shared.services.people.export_files import file_name
+from shared.triggers import timers
 from tests.integration.api.caller import Caller, problem
 from tests.integration.api.conftest import People
+from tests.integration.archiving.durable import function_of
 from tests.integration.archiving.world import SteppableClock
 from tests.integration.people import everything
 from tests.support.factories import Factory
@@ -147,8 +149,11 @@ async def test_preparing_twice_leaves_one_file_and_one_that_lost_its_orchestrati
     asked = (await api("POST", f"v1/users/{people.ada.id}/exports", token=people.ada.token)).json
     exports = api.app.user_exports
     assert await exports.to_drive() == []
-    clock.advance(minutes=3)
+    clock.advance(seconds=30)
     assert await exports.to_drive() == [UUID(asked["id"])]
+    api.durable.started.clear()
+    await function_of(timers.dispatch_due_jobs)(None, api.durable)
+    assert [name for name, _, _ in api.durable.started] == ["export_user"]
     for _ in range(2):
         async with exports.acting_for(UUID(asked["id"])):
             assert await exports.prepare(UUID(asked["id"])) == "ready"

@@ -18,6 +18,7 @@ from shared.domain.archive_copy import ARCHIVE_KEY_PROPERTY, ARCHIVE_REVISION_PR
 from shared.domain.calendar_reference import parse
 from shared.domain.expected_version import ANY_VERSION
 from shared.domain.local_calendar import local_row
+from shared.errors import ArchiveInUse
 from tests.integration.archiving.world import ADDRESS, DAY, World, event, property_of
 from tests.integration.verifying.rebuilder import (
     configuration,
@@ -248,7 +249,9 @@ async def test_two_archives_in_one_calendar_are_rebuilt_into_one(world: World, v
     drop_calendar(world)
     main = await configuration(world)
     kept = {c.key: getattr(main, c.key) for c in ArchiveConfiguration.__mapper__.column_attrs}
-    other = ArchiveConfiguration(**(kept | {"id": UUID(int=7), "name": "Second"}))
+    other = ArchiveConfiguration(
+        **(kept | {"id": UUID(int=7), "name": "Second", "source_calendar_id": "of another calendar"})
+    )
     async with world.database.session() as session:
         session.add(other)
     await rebuild(verifier)
@@ -256,6 +259,23 @@ async def test_two_archives_in_one_calendar_are_rebuilt_into_one(world: World, v
     await rebuild(verifier)
     assert names(world) == ["Archive", "Calendar"]
     assert (await configuration(world)).archive_calendar_id == (await other_calendar(world, main.id))
+
+
+async def test_no_rebuild_leads_to_two_archives_of_one_calendar_in_one(
+    world: World, verifier: Verifier
+) -> None:
+    await world.open(meetings(1))
+    main = await configuration(world)
+    kept = {c.key: getattr(main, c.key) for c in ArchiveConfiguration.__mapper__.column_attrs}
+    drop_calendar(world)
+    # Its owner gave another archive of the same calendar the name of the one that is gone.
+    renamed = await world.calendars.create_calendar(str(world.person_id), "Archive")
+    other = kept | {"id": UUID(int=7), "name": "Second", "archive_calendar_id": renamed.id}
+    async with world.database.session() as session:
+        session.add(ArchiveConfiguration(**other))
+    with pytest.raises(ArchiveInUse):
+        await rebuild(verifier)
+    assert (await configuration(world)).archive_calendar_id == main.archive_calendar_id
 
 
 async def other_calendar(world: World, configuration_id: UUID) -> str:

@@ -1,4 +1,4 @@
-"""The page of requirements names nothing that does not exist, and claims nothing without a test."""
+"""The page of requirements names only what exists and claims nothing without a test; citations hold."""
 
 import ast
 import re
@@ -108,3 +108,53 @@ def test_every_repository_has_its_test_module() -> None:
     # What the repositories share has no table; the schema's revision is a matter of the migrations.
     repositories -= {"__init__", "base", "schema"}
     assert {f"test_{name}" for name in repositories} <= modules
+
+
+DOCUMENTS = ("domain", "design", "graph", "functions-host")
+_RULES = re.compile(
+    r"domain\.md,? (?:section )?(\d+(?:\.\d+)?(?:(?:, | and | to |, and |-|/)\d+(?:\.\d+)?)*)"
+)
+_SECTIONS = re.compile(r"\b(design|graph|functions-host)\.md,? (?:section )?([A-Z0-9$][^\n]*)")
+
+
+@cache
+def sections_of(document: str) -> frozenset[str]:
+    """The headings of a page of docs/; for the rules also the number of each rule."""
+    text = (ROOT / "docs" / f"{document}.md").read_text()
+    found = set(re.findall(r"^#+ (.+)$", text, re.MULTILINE))
+    if document == "domain":
+        found |= {heading.partition(".")[0] for heading in found}
+        found |= set(re.findall(r"^\*\*(\d+\.\d+)", text, re.MULTILINE))
+    return frozenset(found)
+
+
+def citations() -> Iterator[tuple[str, str, str]]:
+    """File, document and section of each citation in our Python files."""
+    for folder in ("shared", "infra", "tests"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            text = re.sub(r"\n[ \t]*(?:#:? )?", " ", path.read_text())
+            for numbers in _RULES.findall(text):
+                for number in re.findall(r"\d+(?:\.\d+)?", numbers):
+                    yield path.name, "domain", number
+            for document, section in _SECTIONS.findall(text):
+                yield path.name, document, section
+
+
+def test_every_section_that_the_code_cites_exists() -> None:
+    missing = set()
+    for file, document, section in citations():
+        known = sections_of(document)
+        if document == "domain":
+            exists = section in known
+        else:
+            exists = any(section.startswith(re.split("[.:,]", heading)[0]) for heading in known)
+        if not exists:
+            missing.add(f"{file}: {document}.md, {section[:40]}")
+    assert not missing, "\n".join(sorted(missing))
+
+
+def test_the_glossary_has_each_word_once_in_order() -> None:
+    rows = re.findall(r"^\| ([^|]+?) \|", (ROOT / "docs" / "glossary.md").read_text(), re.MULTILINE)
+    words = [word for word in rows if word != "word" and not word.startswith("---")]
+    assert words == sorted(words)
+    assert len(words) == len(set(words))

@@ -30,4 +30,8 @@ def test_another_owner_needs_another_word() -> None:
 def test_two_roles_and_a_deactivated_owner_are_objections() -> None:
     assert objection(replace(FACTS, two_roles=True)) is Objection.CALENDAR_HAS_TWO_ROLES
     assert objection(replace(FACTS, owner_active=False)) is Objection.USER_DEACTIVATED
+
+
+def test_the_newer_of_two_with_one_source_and_one_archive_does_not_run() -> None:
+    assert objection(replace(FACTS, archive_in_use=True)) is Objection.ARCHIVE_IN_USE
     assert all(each.reason for each in Objection)

@@ -4,7 +4,6 @@ from collections import Counter
 from typing import Any
 
 from infra.local.local_copies import attributed
-from infra.local.readback import property_of
 
 type Json = dict[str, Any]
 
@@ -25,13 +24,18 @@ def test_events_alike_get_a_copy_each_before_one_gets_two() -> None:
     assert max(Counter(keys([copy("Call", 8, 9)] * 3, twins)).values()) == 2
 
 
-def test_a_copy_whose_source_vanished_is_of_no_event() -> None:
-    assert keys([copy("Gone", 8, 9)], [event("a", "Call", 8, 9)]) == []
+def test_a_copy_whose_source_vanished_is_one_of_its_own() -> None:
+    (found,) = attributed([copy("Gone", 8, 9)], [event("a", "Call", 8, 9)])
+    assert (found.source, found.is_ours) == ("", True)
+
+
+def test_what_its_owner_entered_is_no_copy() -> None:
+    (found,) = attributed([copy("Call", 8, 9, by_run=False)], [event("a", "Call", 8, 9)])
+    assert (found.source, found.is_ours) == ("", False)
 
 
 def keys(copies: list[Json], source: list[Json]) -> list[str]:
-    told = attributed(copies, source, lambda event: str(event["id"]))
-    return [str(property_of(entry, "ArchiveKey")) for entry in told]
+    return [entry.source for entry in attributed(copies, source)]
 
 
 def event(key: str, subject: str, start: int, end: int) -> Json:
@@ -43,8 +47,10 @@ def event(key: str, subject: str, start: int, end: int) -> Json:
     }
 
 
-def copy(subject: str, start: int, end: int) -> Json:
+def copy(subject: str, start: int, end: int, *, by_run: bool = True) -> Json:
     return {
+        "id": f"{subject} at {start}",
+        "is_archived_copy": by_run,
         "subject": subject,
         "start": f"2026-10-05T{start:02}:00:00Z",
         "end": f"2026-10-05T{end:02}:00:00Z",

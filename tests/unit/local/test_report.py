@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from infra.local import report
-from infra.local.outcome import BESIDE, OUTCOMES, ArchiveOutcome, Excused, assemble
+from infra.local.archive_copies import NamedEvent
+from infra.local.outcome import BESIDE, OUTCOMES, ArchiveOutcome, assemble
 from infra.local.readback import Comparison
 from infra.local.runs import Followed
 
@@ -41,7 +41,7 @@ def test_outcomes_that_do_not_add_up_are_a_problem() -> None:
 
 def test_missing_doubled_and_failed_are_problems() -> None:
     assert outcome(source=8, missing=2).problems == ("2 missing",)
-    assert outcome(source=8, doubled=frozenset({"x"})).problems == ("1 doubled",)
+    assert outcome(source=8, doubled=1).problems == ("1 doubled",)
     assert outcome(source=9, told=TOLD | {"failed": 1}).problems == ("1 failed",)
 
 
@@ -117,7 +117,7 @@ def test_what_was_done_beside_and_the_backfill_follow_the_table() -> None:
     told = outcome(source=8, told=TOLD | {"orphan_modifications": 3}, backfill=BACKFILL)
     _, beside, backfill = report.as_table([told]).split("\n\n")
     assert "orphan modifications" in beside
-    assert beside.splitlines()[-1].split() == ["a@example.com", "Everything", "0", "0", "3", "0"]
+    assert beside.splitlines()[-1].split() == ["a@example.com", "Everything", "0", "0", "3", "0", "0"]
     assert backfill == "Backfill of a@example.com, Everything: 1 of 1 months, 100 %, completed."
 
 
@@ -126,24 +126,32 @@ def test_an_empty_report_is_no_error() -> None:
     assert report.problems([]) == []
 
 
-def test_events_without_a_copy_are_missing_unless_the_run_accounts_for_them(tmp_path: Path) -> None:
-    excused = Excused(tmp_path / "kept.json", "configuration")
-    assert excused.missing(frozenset({"s:a", "s:b", "s:c"}), allowed=1) == 2
+def test_what_is_missing_and_doubled_is_named() -> None:
+    wrong = outcome(source=8, told=TOLD | {"category_issues": 1}, missing=30, doubled=1)
+    told = json.loads(report.as_json([wrong]))["configurations"][0]
+    assert len(told["missing_events"]) == 30
+    assert told["missing_events"][0] == {
+        "subject": "Event 0",
+        "start": "2026-10-05T07:00:00Z",
+        "end": "2026-10-05T08:00:00Z",
+        "copies": 0,
+    }
+    assert told["doubled_events"][0]["copies"] == 2
+    _, _, missing, doubled = report.as_table([wrong]).split("\n\n")
+    assert missing.splitlines()[:2] == [
+        "30 missing in a@example.com, Everything:",
+        "  2026-10-05 07:00 UTC  Event 0",
+    ]
+    assert missing.splitlines()[-1] == "  and 10 more"
+    assert doubled.splitlines()[1] == "  2026-10-05 07:00 UTC  Event 0  (2 copies)"
 
 
-def test_what_was_accounted_for_once_stays_so_in_later_runs(tmp_path: Path) -> None:
-    path = tmp_path / "kept.json"
-    assert Excused(path, "one").missing(frozenset({"s:a"}), allowed=1) == 0
-    assert Excused(path, "one").missing(frozenset({"s:a"}), allowed=0) == 0
-    assert Excused(path, "one").missing(frozenset({"s:a", "s:b"}), allowed=0) == 1
-    assert Excused(path, "two").missing(frozenset({"s:a"}), allowed=0) == 1
-
-
-def test_an_event_that_got_its_copy_later_is_missing_when_the_copy_is_lost(tmp_path: Path) -> None:
-    path = tmp_path / "kept.json"
-    Excused(path, "one").missing(frozenset({"s:a"}), allowed=1)
-    Excused(path, "one").missing(frozenset(), allowed=0)
-    assert Excused(path, "one").missing(frozenset({"s:a"}), allowed=0) == 1
+def test_what_configurations_of_one_archive_double_is_added_once() -> None:
+    pair = [outcome(source=8, doubled=3), outcome(source=8, doubled=3, name="Second")]
+    told = json.loads(report.as_json(pair))
+    assert [entry["doubled"] for entry in told["configurations"]] == [3, 3]
+    assert told["mailboxes"]["a@example.com"]["doubled"] == 3
+    assert len(report.problems(pair)) == 2
 
 
 def outcome(
@@ -151,7 +159,7 @@ def outcome(
     source: int,
     told: dict[str, int | float] = TOLD,
     missing: int = 0,
-    doubled: frozenset[str] = frozenset(),
+    doubled: int = 0,
     runs: Sequence[Json] = (),
     backfill: Json | None = None,
     name: str = "Everything",
@@ -163,5 +171,10 @@ def outcome(
         "purpose": "general",
         "overlap_policy": "keep_all",
     }
-    comparison = Comparison(source, frozenset(), frozenset(), doubled, ())
-    return assemble(Followed(configuration, list(runs), backfill), told, comparison, missing)
+    comparison = Comparison(events=({},) * source, doubled=tuple(named(doubled, 2)))
+    return assemble(Followed(configuration, list(runs), backfill), told, comparison, named(missing, 0))
+
+
+def named(number: int, copies: int) -> list[NamedEvent]:
+    times = ("2026-10-05T07:00:00", "2026-10-05T08:00:00")
+    return [NamedEvent(f"Event {each}", *times, copies) for each in range(number)]

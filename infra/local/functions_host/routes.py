@@ -1,0 +1,83 @@
+"""Which routes the functions of an app get, in the order and with the refusals of the real host.
+
+Source: Azure/azure-functions-host. `FunctionMetadataManager.LoadFunctionMetadata` sorts functions by name
+with `StringComparer.OrdinalIgnoreCase`. `ScriptHost.ValidateFunction` and `ValidateHttpFunction` refuse
+functions one by one in that order. `WebScriptHostHttpRoutesManager` adds the routes of the others in that
+order, those of disabled functions too. Issues 3153, 6062 and 9876 confirm what follows from it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from infra.local.functions_host.functions import Function
+from infra.local.functions_host.routing import Router, Template
+
+_RESERVED = ("admin", "runtime")
+
+
+@dataclass(frozen=True, slots=True)
+class Routes:
+    """The routes of an app."""
+
+    router: Router[Function] = field(default_factory=Router)
+    paths: dict[str, str] = field(default_factory=dict)
+    """Path templates by function name, with the prefix and without a leading slash."""
+    errors: dict[str, str] = field(default_factory=dict)
+    """Why functions get no route, by function name."""
+
+
+def name_order(name: str) -> str:
+    """The key that sorts function names as the host does: by code point, in upper case.
+
+    The case matters: an underscore comes after the upper-case letters and before the lower-case ones.
+    """
+    return name.upper()
+
+
+def map_routes(functions: Sequence[Function], prefix: str) -> Routes:
+    """Gives each HTTP function its route below `prefix`, or the error with which the real host refuses it.
+
+    Functions with an error of their own, and those of other triggers, are passed over.
+    """
+    routes = Routes()
+    accepted: list[Function] = []
+    for function in sorted(functions, key=lambda each: name_order(each.name)):
+        if function.error or not function.is_http:
+            continue
+        try:
+            template = _template(function, prefix, accepted)
+        except ValueError as error:
+            routes.errors[function.name] = str(error)
+            continue
+        accepted.append(function)
+        routes.paths[function.name] = template.text
+        routes.router.add(template, function.methods, function)
+    return routes
+
+
+def _template(function: Function, prefix: str, others: Sequence[Function]) -> Template:
+    """The full template of a function. Raises ValueError with the host's reason if the route is refused."""
+    route = _declared(function)
+    # The host compares the start of the text, whatever the prefix: "administration" is refused, too.
+    if route.strip("/").lower().startswith(_RESERVED):
+        raise ValueError("The specified route conflicts with one or more built in routes.")
+    for other in others:
+        if _conflict(function, other):
+            raise ValueError(
+                f"The route specified conflicts with the route defined by function '{other.name}'."
+            )
+    Template.parse(route)
+    return Template.parse("/".join(part for part in (prefix, route) if part))
+
+
+def _declared(function: Function) -> str:
+    """The route below the prefix; without one it is the function's name."""
+    route = str(function.trigger.properties.get("route") or "")
+    return route if route.strip() else function.name
+
+
+def _conflict(function: Function, other: Function) -> bool:
+    """True if both have the same route, compared as text without case, and a method in common."""
+    if _declared(function).strip("/").lower() != _declared(other).strip("/").lower():
+        return False
+    return not function.methods or not other.methods or not set(function.methods).isdisjoint(other.methods)

@@ -1,0 +1,18 @@
+"""The roles in which a caller was answered, with each kept answer."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy import Column
+from sqlalchemy.dialects import postgresql
+
+revision = "0014"
+down_revision = "0013"
+branch_labels = depends_on = None
+
+
+def upgrade() -> None:
+    """Add ``idempotency_keys.roles``; answers kept so far were given to no role in particular."""
+    op.add_column(
+        "idempotency_keys",
+        Column("roles", postgresql.ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False),
+    )

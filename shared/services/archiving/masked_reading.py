@@ -1,0 +1,61 @@
+"""Reading a calendar as somebody else than its person may: private events by their times alone (6.3, 6.5).
+
+What is masked when it is read cannot come out anywhere: not in a plan, a record, an operation or a hash.
+"""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from shared.domain.disclosure import masked_event
+from shared.domain.source_event import SourceEvent
+from shared.graph.records import GraphCalendar
+from shared.services.archiving.context import ArchivingPorts, RunContext
+from shared.services.calendar_store import CalendarStore, CalendarStores
+
+
+class MaskedCalendars(CalendarStores):
+    """A calendar store whose private events are masked; everything else goes through as it is."""
+
+    def __init__(self, inner: CalendarStore) -> None:
+        super().__init__(inner, inner)
+        self._inner = inner
+
+    async def list_calendars(self, mailbox: str) -> list[GraphCalendar]:
+        """Every calendar of a mailbox."""
+        return await self._inner.list_calendars(mailbox)
+
+    async def read_window(
+        self, mailbox: str, calendar_id: str, start: datetime, end: datetime
+    ) -> AsyncGenerator[list[SourceEvent]]:
+        """Pages of the events that intersect ``[start, end)``, masked."""
+        async with aclosing(self._inner.read_window(mailbox, calendar_id, start, end)) as pages:
+            async for page in pages:
+                yield [masked_event(event) for event in page]
+
+    async def get_events(
+        self, mailbox: str, calendar_id: str | None, ids: Sequence[str]
+    ) -> dict[str, SourceEvent | None]:
+        """Events by id, masked; None for each that is gone."""
+        found = await self._inner.get_events(mailbox, calendar_id, ids)
+        return {key: None if event is None else masked_event(event) for key, event in found.items()}
+
+
+def masked(ports: ArchivingPorts) -> ArchivingPorts:
+    """The ports of work that may not read private events."""
+    return replace(ports, calendars=MaskedCalendars(ports.calendars))
+
+
+def reading_for(ports: ArchivingPorts, context: RunContext) -> ArchivingPorts:
+    """The ports by which a run of the configuration reads its source (domain.md 6.5)."""
+    return masked(ports) if context.masked else ports
+
+
+def previewing_for(ports: ArchivingPorts, context: RunContext, viewer: UUID | None) -> ArchivingPorts:
+    """The ports of a dry run whose plan ``viewer`` reads: only the person whose events they are sees all.
+
+    The plan is made of what the viewer may see, so no setting can be used to ask it for more (domain.md 6.3).
+    """
+    return ports if viewer == context.origin_id else masked(ports)

@@ -1,0 +1,125 @@
+"""Nobody tests a word of another person's private event by changing what the product goes by (6.3)."""
+
+from typing import Any
+
+import pytest
+
+from tests.integration.api.caller import Caller
+from tests.integration.api.conftest import People
+from tests.integration.api.test_archive_configurations import create
+from tests.integration.privacy.conftest import RANGE, WINDOW, Drive, Enter, archive
+
+#: One that tells nothing of the private events, and one that every private subject holds.
+WORDS = (["rail"], ["surgeon"])
+
+
+@pytest.fixture
+def diary(people: People, enter: Enter) -> None:
+    """Ada's month: two customers' meetings, and private events beside and over them."""
+    acme = {"categories": ["Acme - billable"]}
+    enter(people.ada, "Steering", 2, 9, **acme)
+    enter(people.ada, "Board", 3, 9, **acme, importance="high")
+    enter(people.ada, "Surgeon", 4, 9, sensitivity="private")
+    enter(people.ada, "Surgeon again", 5, 9, sensitivity="personal", categories=["Zenith - billable"])
+    enter(people.ada, "Surgeon, free", 6, 9, sensitivity="confidential", showAs="free")
+    enter(people.ada, "Extended", 2, 10, sensitivity="private")
+    enter(people.ada, "Train", 9, 9)
+
+
+async def timesheet(api: Caller, people: People) -> str:
+    made = await create(
+        api, people.ada, name="Timesheet", purpose="timesheet", overlap_policy="auto", time_zone="UTC"
+    )
+    assert made.status == 201, made.json
+    return str(made.json["id"])
+
+
+async def set_words(api: Caller, people: People, words: list[str]) -> None:
+    changed = await api(
+        "PATCH",
+        "v1/system/settings",
+        {"travel_words": words},
+        token=people.admin,
+        headers={"if-match": "*"},
+    )
+    assert changed.status == 200, changed.json
+
+
+async def test_the_plan_for_others_is_the_same_whatever_the_words(
+    api: Caller, people: People, diary: None
+) -> None:
+    configuration = await timesheet(api, people)
+    path = f"v1/archive-configurations/{configuration}/plan"
+    shown, own = [], []
+    for words in WORDS:
+        await set_words(api, people, words)
+        shown.append((await api("GET", path, token=people.admin, **WINDOW)).json)
+        own.append((await api("GET", path, token=people.ada.token, **WINDOW)).json)
+    assert shown[0] == shown[1]
+    assert "urgeon" not in str(shown)
+    plan = shown[0]
+    assert plan["private"] == 4
+    private = [event for event in plan["events"] if event["subject"] == "Private"]
+    assert len(private) == 4
+    told = [{key: value for key, value in event.items() if key not in ("start", "end")} for event in private]
+    assert told == [dict.fromkeys(told[0]) | {"subject": "Private"}] * 4
+    assert sum(plan["counts"].values()) == 3
+    # To herself the words say what they did before.
+    assert own[0] != own[1]
+    assert own[0]["private"] == 0
+
+
+async def test_a_run_and_its_record_tell_others_the_same_whatever_the_words(
+    api: Caller, people: People, diary: None, drive: Drive
+) -> None:
+    configuration = await timesheet(api, people)
+    answers: list[Any] = []
+    for words in WORDS:
+        await set_words(api, people, words)
+        run = await archive(api, configuration, people.admin, drive)
+        got = (await api("GET", f"v1/archive-runs/{run}", token=people.admin)).json
+        operations = (await api("GET", f"v1/archive-runs/{run}/operations", token=people.admin)).json
+        listed = await api(
+            "GET", "v1/appointments", token=people.admin, configuration_id=configuration, **RANGE
+        )
+        statistics = await api(
+            "GET", "v1/categories/statistics", token=people.admin, configuration_id=configuration, **RANGE
+        )
+        audit = (await api("GET", "v1/audit", token=people.admin, resource_id=run)).json["items"]
+        assert "urgeon" not in str((got, operations, listed.json, audit))
+        report = {name: got["report"].get(name) for name in ("private", "source", "left_out", "failed")}
+        answers.append(
+            (report, got["writes_planned"] + got["report"]["unchanged"], listed.json, statistics.json)
+        )
+    assert answers[0] == answers[1]
+    assert answers[0][0] == {"private": 4, "source": 7, "left_out": 1, "failed": 0}
+    assert {each["subject"] for each in answers[0][2]["items"]} == {"Steering", "Board"}
+    # Ada herself sees that her own was archived by the new word.
+    own = await api("GET", "v1/appointments", token=people.ada.token, **RANGE)
+    assert "Surgeon" in {each["subject"] for each in own.json["items"]}
+
+
+async def test_a_rule_that_somebody_else_makes_is_never_tried_on_a_private_event(
+    api: Caller, people: People, diary: None, drive: Drive
+) -> None:
+    configuration = str((await create(api, people.ada, time_zone="UTC")).json["id"])
+    await archive(api, configuration, people.ada.token, drive)
+    answers = []
+    for number, word in enumerate(("Surgeon", "Nothing")):
+        rule = {
+            "user_id": str(people.ada.id),
+            "relation": "subject",
+            "match": word,
+            "category": f"Probe {number} - billable",
+            "auto_apply": True,
+        }
+        made = await api("POST", "v1/category-rules", rule, token=people.admin)
+        assert made.status == 201, made.json
+        wanted = {"user_id": str(people.ada.id), "rules": RANGE}
+        applied = await api("POST", "v1/categories/suggestions/apply", wanted, token=people.admin)
+        suggested = await api(
+            "GET", "v1/categories/suggestions", token=people.admin, user_id=str(people.ada.id), **RANGE
+        )
+        answers.append((applied.status, applied.json, [each["subject"] for each in suggested.json["items"]]))
+    assert answers[0] == answers[1]
+    assert answers[0][1]["items"] == []
