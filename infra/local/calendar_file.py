@@ -4,8 +4,8 @@ import hashlib
 import json
 import re
 import unicodedata
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -14,7 +14,6 @@ from zoneinfo import ZoneInfo
 
 from infra.local import identities
 from infra.local.errors import LocalError
-from infra.local.readback import starts_at, utc
 from infra.local.report import table
 from infra.local.seeding import Person
 from infra.local.stack import Stack
@@ -106,9 +105,13 @@ async def load_file(stack: Stack, path: Path, text: str, wish: Wish) -> Calendar
     return CalendarFile(path, person, start, end, loaded)
 
 
-def as_json(file: CalendarFile, events: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """What a program wants to know of a file; ``events`` are those of the archived windows."""
-    weeks = hours_per_week(events, file.person.time_zone)
+def as_json(
+    file: CalendarFile, events: Sequence[dict[str, Any]], statistics: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What a program wants to know of a file; ``events`` are those of the archived windows.
+
+    ``statistics`` are the API's, by week.
+    """
     return {
         "file": str(file.path),
         "mailbox": file.person.address,
@@ -118,25 +121,30 @@ def as_json(file: CalendarFile, events: Sequence[dict[str, Any]]) -> dict[str, A
         "events": len(events),
         "series": file.loaded["series"],
         "weeks": [
-            {"monday": monday.isoformat(), "events": number, "hours": hours}
-            for monday, number, hours in weeks
+            {
+                "monday": week["first_day"],
+                "events": week["total"]["count"],
+                "hours": week["total"]["hours"],
+                "net_hours": week["total"]["net_hours"],
+            }
+            for week in _weeks(statistics)
         ],
         "unrepresentable": file.loaded["unrepresentable"],
     }
 
 
-def as_text(file: CalendarFile, events: Sequence[dict[str, Any]]) -> str:
-    """What a person wants to see: events and hours per week, the series, what was not taken and why."""
-    weeks = hours_per_week(events, file.person.time_zone)
-    rows = [[f"{monday:%Y-%m-%d}", str(number), f"{hours:.2f}"] for monday, number, hours in weeks]
-    rows.append(["all", str(sum(week[1] for week in weeks)), f"{sum(week[2] for week in weeks):.2f}"])
+def as_text(file: CalendarFile, events: Sequence[dict[str, Any]], statistics: Mapping[str, Any]) -> str:
+    """What a person wants to see: hours per week, the series, what was not taken and why."""
+    rows = [_row(week["first_day"], week["total"]) for week in _weeks(statistics)]
+    rows.append(_row("all", statistics["total"]))
     lines = [
         f"{file.path.name}: {len(events)} events {_span(file.loaded)} ({file.person.time_zone}),"
         f" mailbox {file.person.address}",
         "",
-        table(["week of", "events", "hours"], rows),
+        table(["week of", "events", "hours", "net hours"], rows),
         "",
-        "Hours leave out all-day, free, declined and cancelled events; overlapping events count each.",
+        "Only events that count as time are in it: not all-day, free, declined or cancelled ones,",
+        "nor any that was left out. Hours add up the events; net hours count overlapping time once.",
         "",
         *_series_lines(file, events),
         *_unrepresentable_lines(file.loaded["unrepresentable"]),
@@ -144,26 +152,13 @@ def as_text(file: CalendarFile, events: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def hours_per_week(events: Iterable[dict[str, Any]], zone_name: str) -> list[tuple[date, int, float]]:
-    """Monday, number of events and hours of each local week that holds any.
-
-    All-day, free, declined and cancelled events are counted but are no time (domain.md 2.1).
-    """
-    zone = ZoneInfo(zone_name)
-    numbers: Counter[date] = Counter()
-    seconds: defaultdict[date, float] = defaultdict(float)
-    for event in events:
-        day = starts_at(event, zone).astimezone(zone).date()
-        monday = day - timedelta(days=day.weekday())
-        numbers[monday] += 1
-        if _is_time(event):
-            seconds[monday] += (utc(event["end"]) - utc(event["start"])).total_seconds()
-    return [(monday, numbers[monday], round(seconds[monday] / 3600, 2)) for monday in sorted(numbers)]
+def _weeks(statistics: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The weeks in which anything counts."""
+    return [week for week in statistics["periods"] if week["total"]["count"]]
 
 
-def _is_time(event: dict[str, Any]) -> bool:
-    declined = (event.get("responseStatus") or {}).get("response") == "declined"
-    return not (event["isAllDay"] or event.get("isCancelled") or declined or event.get("showAs") == "free")
+def _row(name: str, total: Mapping[str, Any]) -> list[str]:
+    return [name, str(total["count"]), f"{total['hours']:.2f}", f"{total['net_hours']:.2f}"]
 
 
 def _series_lines(file: CalendarFile, events: Iterable[dict[str, Any]]) -> list[str]:

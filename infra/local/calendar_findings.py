@@ -1,6 +1,7 @@
-"""What the archive says of a calendar file: overlaps, uncategorised events, hours by customer.
+"""What the archive says of a calendar file: overlaps, categories that need attention, hours that count.
 
-Asked of the API with the token of the file's own person, as he would.
+Asked of the API with the token of the file's own person. No hour is added up here: what counts is the API's
+to say.
 """
 
 from collections.abc import Sequence
@@ -20,10 +21,13 @@ _SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """Groups of overlapping events, events without a valid category, and hours; as the API gives them."""
+    """Groups of overlapping events, events without one valid category, events with a valid one that count as
+    no time, and hours, also by week; as the API gives them.
+    """
 
     overlaps: list[dict[str, Any]]
     uncategorised: list[dict[str, Any]]
+    without_hours: list[dict[str, Any]]
     statistics: dict[str, Any]
     zone: str
 
@@ -43,8 +47,11 @@ async def find(stack: Stack, file: CalendarFile, configuration_id: str) -> Findi
         if group["status"] not in ("closed", "merged")
     ]
     suggested = [event async for event in api.items("categories/suggestions", **days)]
-    statistics = (await api.request("GET", "categories/statistics", **days)).json()
-    return Findings(sorted(groups, key=_start), suggested, statistics, file.person.time_zone)
+    idle = [event async for event in api.items("categories/validation", state="without_hours", **days)]
+    zone = file.person.time_zone
+    by_week = days | {"group_by": "week", "time_zone": zone}
+    statistics = (await api.request("GET", "categories/statistics", **by_week)).json()
+    return Findings(sorted(groups, key=_start), suggested, idle, statistics, zone)
 
 
 def as_json(findings: Findings) -> dict[str, Any]:
@@ -52,6 +59,7 @@ def as_json(findings: Findings) -> dict[str, Any]:
     return {
         "overlaps": findings.overlaps,
         "uncategorised": findings.uncategorised,
+        "without_hours": findings.without_hours,
         "hours": findings.statistics,
     }
 
@@ -65,6 +73,7 @@ def as_text(findings: Findings) -> str:
             "",
             *_uncategorised_lines(findings.uncategorised, zone),
             "",
+            *_without_hours_lines(findings.without_hours, zone),
             *_hours_lines(findings.statistics),
         ]
     )
@@ -96,22 +105,41 @@ def _uncategorised_lines(events: Sequence[dict[str, Any]], zone: ZoneInfo) -> li
 
 def _reason(suggestion: dict[str, Any]) -> str:
     evidence = suggestion["evidence"]
-    because = (
-        f"{evidence[0]['count']} × the same {evidence[0]['relation']}" if evidence else "a rule of yours"
-    )
+    if evidence:
+        because = f"{evidence[0]['count']} × the same {evidence[0]['relation']}"
+    else:
+        because = "a rule of yours" if suggestion["rule_id"] else "one of its own"
     return f"perhaps {suggestion['category']} ({because})"
 
 
+def _without_hours_lines(events: Sequence[dict[str, Any]], zone: ZoneInfo) -> list[str]:
+    if not events:
+        return []
+    what = "event has" if len(events) == 1 else "events have"
+    lines = [f"{len(events)} {what} a valid category and no hours, being all-day or free:"]
+    for event in events[:_SHOWN]:
+        given = ", ".join(event["categories"])
+        lines.append(f"  {_span(event, zone)}  {event['subject'] or '(no subject)'} [{given}]")
+    return [*lines, *_more(events), ""]
+
+
 def _hours_lines(statistics: dict[str, Any]) -> list[str]:
-    lines = statistics["lines"]
-    rows = [
-        [line["customer"], line["billing_type"], str(line["count"]), f"{line['hours']:.2f}"] for line in lines
-    ]
-    rows += [
-        [name, "", str(statistics[name]["count"]), f"{statistics[name]['hours']:.2f}"]
-        for name in ("personal", "invalid", "total")
-    ]
-    return ["Hours by customer:", "", table(["customer", "billing type", "events", "hours"], rows, left=2)]
+    rows = [["ambiguous", "", *_tally(statistics["ambiguous"])]] if statistics["ambiguous"]["count"] else []
+    rows += [[line["customer"], line["billing_type"], *_tally(line)] for line in statistics["lines"]]
+    rows += [[name, "", *_tally(statistics[name])] for name in ("personal", "invalid", "total")]
+    header = ["customer", "billing type", "events", "hours", "net hours"]
+    return ["Hours by customer:", "", table(header, rows, left=2), *_not_counted(statistics["not_counted"])]
+
+
+def _tally(tally: dict[str, Any]) -> list[str]:
+    return [str(tally["count"]), f"{tally['hours']:.2f}", f"{tally['net_hours']:.2f}"]
+
+
+def _not_counted(reasons: Sequence[dict[str, Any]]) -> list[str]:
+    if not reasons:
+        return []
+    told = ", ".join(f"{each['count']} {each['why_not'].replace('_', ' ')}" for each in reasons)
+    return ["", f"Events that count as no time: {told}."]
 
 
 def _span(item: dict[str, Any], zone: ZoneInfo) -> str:

@@ -94,8 +94,8 @@ class CategoryStatus:
 
     @property
     def category(self) -> Category | None:
-        """The one that counts; the first of an ambiguous event provisionally (domain.md 3.3)."""
-        return self.valid[0] if self.valid else None
+        """The one that counts; an ambiguous event has none until someone decides (domain.md 3.3)."""
+        return self.valid[0] if self.state is CategoryState.VALID else None
 
     @property
     def special(self) -> Special | None:

@@ -1,32 +1,51 @@
-"""Counts and hours by customer and billing type over a range (domain.md 3.5)."""
+"""Counts and hours by customer and billing type over a range, and by day, week and month (domain.md 3.5).
 
-from collections import Counter
-from collections.abc import Iterable
+Gross hours add up the events. Net hours are the union of their intervals: a minute that several events cover
+counts once, for the event that starts first. An event belongs to the period in which it starts (2.2), so an
+event across midnight belongs to its first day with all its hours. By this rule the net hours of the days add
+up to the net hours of the whole range, and so do those of weeks and months.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Final
 
 from shared.domain.categories import BillingType, Category, CategoryState, CategoryStatus, Special
 
 _HOUR = Decimal(3_600_000_000)
 _CENT = Decimal("0.01")
+_NO_TIME: Final = timedelta()
+
+
+@dataclass(frozen=True, slots=True)
+class CountedEvent:
+    """An event that counts (domain.md 2.18), UTC. ``source_deleted``: it is gone from the source calendar."""
+
+    start: datetime
+    end: datetime
+    source_deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """A number of events and their time together."""
+    """A number of events, their time together (``time``) and the union of their intervals (``net``)."""
 
     count: int = 0
-    time: timedelta = timedelta()
-
-    def __add__(self, other: "Tally") -> "Tally":
-        """Both together."""
-        return Tally(self.count + other.count, self.time + other.time)
+    time: timedelta = _NO_TIME
+    net: timedelta = _NO_TIME
 
     @property
     def hours(self) -> Decimal:
-        """The time in hours, two places, half-even."""
-        return (Decimal(self.time // timedelta(microseconds=1)) / _HOUR).quantize(_CENT, ROUND_HALF_EVEN)
+        """The gross hours, two places, half-even."""
+        return _hours(self.time)
+
+    @property
+    def net_hours(self) -> Decimal:
+        """The net hours, two places, half-even."""
+        return _hours(self.net)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,69 +60,149 @@ class CustomerTally:
 
 @dataclass(frozen=True, slots=True)
 class CategoryStatistics:
-    """``lines``, ``personal`` and ``invalid`` add up to ``total``.
+    """Gross hours and counts of ``ambiguous``, ``lines``, ``personal`` and ``invalid`` add up to ``total``.
 
-    ``ambiguous`` events are counted in ``lines`` under their provisional category too, and so are
-    ``special`` ones (admin and break time): both say how much of the lines they are.
+    Ambiguous events are in no line (domain.md 3.3). ``special`` (admin and break time) is part of the lines,
+    ``source_deleted`` part of all.
     """
 
-    lines: tuple[CustomerTally, ...]
-    personal: Tally
-    invalid: Tally
-    ambiguous: Tally
-    special: Tally
-    total: Tally
-
-    @property
-    def uncategorised(self) -> Tally:
-        """Events without any valid category."""
-        return self.personal + self.invalid
+    ambiguous: Tally = Tally()
+    lines: tuple[CustomerTally, ...] = ()
+    personal: Tally = Tally()
+    invalid: Tally = Tally()
+    special: Tally = Tally()
+    uncategorised: Tally = Tally()
+    source_deleted: Tally = Tally()
+    total: Tally = Tally()
 
 
-def category_statistics(events: Iterable[tuple[CategoryStatus, timedelta]]) -> CategoryStatistics:
-    """Add up events by their categories, lines sorted by customer and billing type.
+type CategoryGroup = tuple[CategoryStatus, Sequence[CountedEvent]]
+#: The first day of the period in which something that starts at this instant counts.
+type PeriodOf = Callable[[datetime], date]
 
-    The caller gives a time of zero for what never counts as time: cancelled and declined (domain.md 2.1).
+
+def tally(events: Iterable[CountedEvent]) -> Tally:
+    """What the events come to."""
+    return _Events(list(events)).tally()
+
+
+def tally_by_period(events: Iterable[CountedEvent], period_of: PeriodOf) -> dict[date, Tally]:
+    """What the events of each period come to; a period without events is missing."""
+    kept = _Events(list(events))
+    periods = {period_of(event.start) for event in kept.events}
+    return {period: kept.tally(period, period_of) for period in periods}
+
+
+def category_statistics(groups: Iterable[CategoryGroup]) -> CategoryStatistics:
+    """What the events of a range come to, lines sorted by customer and billing type.
+
+    A group holds events whose categories say the same. Neither the order of the groups nor that of the
+    events matters.
     """
-    return statistics_of_groups((status, Tally(1, time)) for status, time in events)
+    return _sorted_by_category(groups).statistics(None, None)
 
 
-def statistics_of_groups(groups: Iterable[tuple[CategoryStatus, Tally]]) -> CategoryStatistics:
-    """As ``category_statistics``, of events that are added up already by what their categories say.
+def statistics_by_period(
+    groups: Iterable[CategoryGroup], period_of: PeriodOf
+) -> dict[date, CategoryStatistics]:
+    """As ``category_statistics``, by period; a period without events is missing."""
+    books = _sorted_by_category(groups)
+    periods = {period_of(event.start) for event in books.total.events}
+    return {period: books.statistics(period, period_of) for period in sorted(periods)}
 
-    The order of the groups never matters.
-    """
-    lines: dict[str, _Line] = {}
-    states = dict.fromkeys(CategoryState, Tally())
-    special = total = Tally()
-    for status, tally in groups:
-        total += tally
-        states[status.state] += tally
-        category = status.category
-        if category is None:
-            continue
-        lines.setdefault(category.identity, _Line()).add(category, tally)
-        if category.special is not None:
-            special += tally
-    return CategoryStatistics(
-        tuple(line.result() for _, line in sorted(lines.items())),
-        personal=states[CategoryState.PERSONAL],
-        invalid=states[CategoryState.INVALID],
-        ambiguous=states[CategoryState.AMBIGUOUS],
-        special=special,
-        total=total,
-    )
+
+def _hours(time: timedelta) -> Decimal:
+    return (Decimal(time // timedelta(microseconds=1)) / _HOUR).quantize(_CENT, ROUND_HALF_EVEN)
+
+
+@dataclass(slots=True)
+class _Events:
+    """The events of one total."""
+
+    events: list[CountedEvent] = field(default_factory=list)
+    _tallies: dict[date | None, Tally] | None = None
+
+    def tally(self, period: date | None = None, period_of: PeriodOf | None = None) -> Tally:
+        """Of all, or of those that start in the period."""
+        if self._tallies is None:
+            self._tallies = self._add_up(period_of)
+        return self._tallies.get(period, Tally())
+
+    def _add_up(self, period_of: PeriodOf | None) -> dict[date | None, Tally]:
+        count: Counter[date | None] = Counter()
+        time: defaultdict[date | None, timedelta] = defaultdict(timedelta)
+        net: defaultdict[date | None, timedelta] = defaultdict(timedelta)
+        covered: datetime | None = None
+        for event in sorted(self.events, key=lambda each: (each.start, each.end)):
+            period = period_of(event.start) if period_of is not None else None
+            count[period] += 1
+            time[period] += event.end - event.start
+            begin = event.start if covered is None else max(event.start, covered)
+            if event.end > begin:
+                net[period] += event.end - begin
+            covered = event.end if covered is None else max(covered, event.end)
+        return {period: Tally(count[period], time[period], net[period]) for period in count}
 
 
 @dataclass(slots=True)
 class _Line:
-    tally: Tally = Tally()
-    spellings: Counter[Category] = field(default_factory=Counter)
+    """The events of one customer and billing type, by the spelling of their category."""
 
-    def add(self, category: Category, tally: Tally) -> None:
-        self.tally += tally
-        self.spellings[category] += tally.count
+    all: _Events = field(default_factory=_Events)
+    spelled: defaultdict[Category, list[CountedEvent]] = field(default_factory=lambda: defaultdict(list))
 
-    def result(self) -> CustomerTally:
-        used_most = min(self.spellings.items(), key=lambda item: (-item[1], item[0].customer))[0]
-        return CustomerTally(used_most.customer, used_most.billing_type, self.tally, used_most.special)
+    def add(self, category: Category, events: Sequence[CountedEvent]) -> None:
+        self.all.events += events
+        self.spelled[category] += events
+
+    def tally(self, period: date | None, period_of: PeriodOf | None) -> CustomerTally | None:
+        """None where the period has no such event."""
+        found = self.all.tally(period, period_of)
+        if not found.count:
+            return None
+        spelling = min(self.spelled.items(), key=lambda item: (-len(item[1]), item[0].customer))[0]
+        return CustomerTally(spelling.customer, spelling.billing_type, found, spelling.special)
+
+
+@dataclass(slots=True)
+class _Books:
+    """The events of a range, sorted by what their categories say."""
+
+    lines: defaultdict[str, _Line] = field(default_factory=lambda: defaultdict(_Line))
+    states: dict[CategoryState, _Events] = field(
+        default_factory=lambda: {state: _Events() for state in CategoryState}
+    )
+    special: _Events = field(default_factory=_Events)
+    uncategorised: _Events = field(default_factory=_Events)
+    source_deleted: _Events = field(default_factory=_Events)
+    total: _Events = field(default_factory=_Events)
+
+    def statistics(self, period: date | None, period_of: PeriodOf | None) -> CategoryStatistics:
+        lines = [line.tally(period, period_of) for _, line in sorted(self.lines.items())]
+        states = {state: events.tally(period, period_of) for state, events in self.states.items()}
+        return CategoryStatistics(
+            ambiguous=states[CategoryState.AMBIGUOUS],
+            lines=tuple(line for line in lines if line is not None),
+            personal=states[CategoryState.PERSONAL],
+            invalid=states[CategoryState.INVALID],
+            special=self.special.tally(period, period_of),
+            uncategorised=self.uncategorised.tally(period, period_of),
+            source_deleted=self.source_deleted.tally(period, period_of),
+            total=self.total.tally(period, period_of),
+        )
+
+
+def _sorted_by_category(groups: Iterable[CategoryGroup]) -> _Books:
+    books = _Books()
+    for status, events in groups:
+        books.total.events += events
+        books.states[status.state].events += events
+        books.source_deleted.events += [event for event in events if event.source_deleted]
+        category = status.category
+        if category is not None:
+            books.lines[category.identity].add(category, events)
+            if category.special is not None:
+                books.special.events += events
+        elif status.state is not CategoryState.AMBIGUOUS:
+            books.uncategorised.events += events
+    return books

@@ -6,7 +6,7 @@ owner did for the same meeting says more than what he did with the same company 
 
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -77,7 +77,7 @@ class CategoryRule:
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A category, spelled as the owner mostly does; by a rule of his, by his history, or by both."""
+    """A category, spelled as its owner mostly does: by a rule, by their history, or one the event has."""
 
     category: str
     evidence: tuple[Evidence, ...] = ()
@@ -162,10 +162,12 @@ def suggest(
     history: CategoryHistory,
     rules: Iterable[CategoryRule] = (),
     most: int = MOST_SUGGESTIONS,
+    own: Mapping[str, str] | None = None,
 ) -> tuple[Suggestion, ...]:
-    """Candidates for an event, best first: what the owner's rules say, then what he did before.
+    """Candidates for an event, best first: what the owner's rules say, then what they did before.
 
-    Of the history the closest relation counts first, then how often, then how lately.
+    Of the history the closest relation counts first, then how often, then how lately. ``own`` are the valid
+    categories of an ambiguous event, identity to text: they come before all others and are never left out.
     """
     evidence = history.evidence(traits)
     ruled: dict[str, Suggestion] = {}
@@ -175,8 +177,20 @@ def suggest(
             known = evidence.pop(category.identity, ())
             ruled[category.identity] = Suggestion(rule.category, known, rule)
     ranked = sorted(evidence.items(), key=lambda item: (_ranking(item[1]), item[0]))
-    learnt = [Suggestion(history.spelling(identity), found) for identity, found in ranked]
-    return (*ruled.values(), *learnt)[:most]
+    found = ruled | {identity: Suggestion(history.spelling(identity), each) for identity, each in ranked}
+    given = own or {}
+    chosen = {identity: each for identity, each in found.items() if identity in given}
+    chosen |= {identity: Suggestion(text) for identity, text in given.items() if identity not in found}
+    others = [each for identity, each in found.items() if identity not in given]
+    return (*chosen.values(), *others)[: max(most, len(chosen))]
+
+
+def own_categories(categories: Sequence[str]) -> dict[str, str]:
+    """The valid categories of an ambiguous event, identity to text as typed; none of any other event."""
+    status = classify(categories)
+    if status.state is not CategoryState.AMBIGUOUS:
+        return {}
+    return {each.identity: _as_typed(categories, each.identity) for each in status.valid}
 
 
 def matching_rules(traits: EventTraits, rules: Iterable[CategoryRule]) -> list[CategoryRule]:

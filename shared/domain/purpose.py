@@ -25,13 +25,13 @@ class LeftOut(StrEnum):
 def left_out(purpose: Purpose, categories: CategoryStatus, show_as: str, *, travel: bool) -> LeftOut | None:
     """Why the purpose leaves an event out; None if it is archived.
 
-    A timesheet takes valid billing and travel, never ``free`` time; an ambiguous event goes by its first
-    valid category (domain.md 2.7, 3.3).
+    A timesheet takes billing and travel, never ``free`` time (domain.md 2.7). It takes an ambiguous event,
+    too: its time is billing time, only whose is open. Its hours wait under *ambiguous* (3.3).
     """
     if purpose is Purpose.GENERAL:
         return None
     if show_as == "free":
         return LeftOut.FREE
-    if travel or categories.category is not None:
+    if travel or categories.valid:
         return None
     return LeftOut.PERSONAL if categories.state is CategoryState.PERSONAL else LeftOut.INVALID_CATEGORY

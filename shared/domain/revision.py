@@ -12,7 +12,8 @@ type AppliedModification = tuple[str, datetime, datetime]
 """Source key, start and end of a modification that was applied to a meeting (domain.md 4)."""
 
 _CANONICAL = orjson.OPT_SORT_KEYS
-_EDITED = "."
+#: Stands in the revision of a copy that its owner edited, and in no other.
+EDITED = "."
 
 
 def revision(event: SourceEvent, modifications: Sequence[AppliedModification] = ()) -> str:
@@ -36,17 +37,17 @@ def modified_revision(own: str, modifications: Sequence[AppliedModification]) ->
 
 def edited_revision(previous: str, edit_id: str) -> str:
     """The revision of a copy that its owner edited (domain.md 2.5): the source's, and which edit."""
-    return f"{source_revision(previous)}{_EDITED}{hashlib.sha256(edit_id.encode()).hexdigest()[:16]}"
+    return f"{source_revision(previous)}{EDITED}{hashlib.sha256(edit_id.encode()).hexdigest()[:16]}"
 
 
 def source_revision(archived: str) -> str:
     """What a copy's revision says of its source, whatever its owner edited since."""
-    return archived.partition(_EDITED)[0]
+    return archived.partition(EDITED)[0]
 
 
 def is_edited(archived: str) -> bool:
     """Whether the revision is that of an explicit edit."""
-    return _EDITED in archived
+    return EDITED in archived
 
 
 def duplicate_hash(event: SourceEvent) -> bytes:

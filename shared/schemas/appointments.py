@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from shared.domain.appointment_status import AppointmentStatus
+from shared.domain.counting import WhyNot
 from shared.schemas.base import Changes, Instant, Line, Resource, absent, plain
 from shared.schemas.paging import PageQuery
 
@@ -15,8 +16,8 @@ from shared.schemas.paging import PageQuery
 class AppointmentListQuery(PageQuery):
     """Which appointments: those that intersect ``[start, end)``, of one person, of one configuration.
 
-    Every filter given must be met. Category and text search what the caller may see: another person's
-    private appointments are found by neither.
+    Every filter given must be met. ``category``, ``text``, ``counts``, ``why_not`` and ``unresolved`` search
+    what the caller may see: another person's private appointments are found by none of them.
     """
 
     start: Instant = Field(examples=["2026-01-01T00:00:00Z"])
@@ -31,6 +32,18 @@ class AppointmentListQuery(PageQuery):
     status: Annotated[AppointmentStatus, Field(strict=False)] | None = None
     text: Annotated[Line, Field(min_length=2)] | None = Field(
         default=None, description="Part of subject or location; letter case does not count."
+    )
+    counts: bool | None = Field(
+        default=None, description="true: only appointments that count as time; false: only the others."
+    )
+    why_not: Annotated[WhyNot, Field(strict=False)] | None = Field(
+        default=None, description="Only appointments that count as no time for this reason."
+    )
+    source_deleted: bool | None = Field(
+        default=None, description="Whether the event is gone from the source calendar."
+    )
+    unresolved: bool | None = Field(
+        default=None, description="Whether it was archived because nobody resolved its overlap in time."
     )
     order: Literal["start", "-start"] = Field(default="start", description="-start: the latest first.")
 
@@ -92,6 +105,19 @@ class AppointmentSummary(Resource):
     is_declined: bool
     attachment_count: int
     source_deleted_at: datetime | None
+    source_deleted: bool = Field(
+        description="The event is gone from the source calendar. The archived one stays and still counts."
+    )
+    unresolved: bool | None = Field(
+        description="It was archived because nobody resolved its overlap in time. Null for what is private "
+        "to another person."
+    )
+    counts: bool | None = Field(
+        description="Whether it counts as time; null for what is private to another person."
+    )
+    why_not: WhyNot | None = Field(
+        description="Why it counts as no time; null if it counts, and for what is private to another person."
+    )
 
 
 class AppointmentResource(AppointmentSummary):

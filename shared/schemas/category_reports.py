@@ -9,6 +9,8 @@ from pydantic_core import PydanticCustomError
 
 from shared.domain.categories import BillingType, CategoryState, IssueKind, Special
 from shared.domain.category_suggestions import Relation
+from shared.domain.counting import WhyNot
+from shared.domain.periods import PeriodKind
 from shared.schemas.base import Day, Input, Instant, Line, Resource
 from shared.schemas.categories import CategoryName, IssueResource
 from shared.schemas.paging import PageQuery
@@ -75,8 +77,9 @@ class ReportQuery(EventRange):
 class ValidationQuery(ReportQuery, PageQuery):
     """Parameters of the report."""
 
-    state: Literal["personal", "invalid", "ambiguous"] | None = Field(
-        default=None, description="Only events of this state."
+    state: Literal["personal", "invalid", "ambiguous", "without_hours"] | None = Field(
+        default=None,
+        description="Only events of this state. without_hours: a valid category, but no hours.",
     )
 
 
@@ -84,6 +87,18 @@ class StatisticsQuery(ReportQuery):
     """Parameters of the statistics."""
 
     customer: Line | None = Field(default=None, description="Only events of this customer.")
+    group_by: Annotated[PeriodKind, Field(strict=False)] | None = Field(
+        default=None, description="Also tell each day, ISO week or month of the range, in periods."
+    )
+    time_zone: Annotated[Line, Field(max_length=64)] | None = Field(
+        default=None,
+        description="IANA or Windows zone of the days. If not given, that of the configuration; of several, "
+        "that of the default one.",
+        examples=["Europe/Vienna"],
+    )
+    format: Literal["json", "csv"] | None = Field(
+        default=None, description="The same as Accept: application/json or text/csv, and stronger."
+    )
 
 
 class SuggestionQuery(RangeFields, PageQuery):
@@ -106,7 +121,10 @@ class SuggestionQuery(RangeFields, PageQuery):
 
 
 class CategoryFinding(Resource):
-    """An event without one clear category. Another person's private one shows its times alone (6.3)."""
+    """An event without one clear category, or with a valid one and no hours.
+
+    Another person's private one shows its times alone (6.3).
+    """
 
     appointment_id: UUID
     configuration_id: UUID
@@ -115,7 +133,15 @@ class CategoryFinding(Resource):
     end: datetime
     is_all_day: bool
     categories: list[str]
-    state: CategoryState | None = Field(description="null for what is private to another person.")
+    state: CategoryState | None = Field(
+        description="What its categories say. Null for what is private to another person."
+    )
+    counts: bool | None = Field(
+        description="Whether it counts as time. Null for what is private to another person."
+    )
+    why_not: WhyNot | None = Field(
+        description="Why it counts as no time: all_day or free; null if it counts."
+    )
     issues: list[IssueResource]
 
 
@@ -127,10 +153,11 @@ class IssueTotal(Resource):
 
 
 class ValidationTotals(Resource):
-    """Events of the whole range that took place, by what their categories say.
+    """Events of the whole range that took place and stand in the archive, by what their categories say.
 
-    ``private`` are another person's, of which nothing is said; ``not_taken_place`` were cancelled or declined
-    and need no category.
+    ``private`` are another person's, of which nothing is said. ``without_hours`` have a valid category and
+    count as no time, for they are all-day or free. ``not_taken_place`` were cancelled or declined and need no
+    category.
     """
 
     events: int
@@ -139,12 +166,16 @@ class ValidationTotals(Resource):
     invalid: int
     ambiguous: int
     private: int
+    without_hours: int
     not_taken_place: int
     issues: list[IssueTotal]
 
 
 class ValidationReport(Resource):
-    """One page of findings by start, and the totals of the whole range."""
+    """One page of findings, and the totals of the whole range.
+
+    Ambiguous events come first, then all others by start.
+    """
 
     items: list[CategoryFinding]
     next: str | None
@@ -152,10 +183,11 @@ class ValidationReport(Resource):
 
 
 class TallyResource(Resource):
-    """A number of events and their hours, two places."""
+    """A number of events that count as time, and their hours, two places."""
 
     count: int
-    hours: float
+    hours: float = Field(description="Gross: the hours of all events added up.")
+    net_hours: float = Field(description="Net: a minute that several of these events cover counts once.")
 
 
 class CustomerLine(TallyResource):
@@ -166,26 +198,63 @@ class CustomerLine(TallyResource):
     special: Special | None
 
 
-class StatisticsResource(Resource):
-    """Events that took place and their hours; ``lines``, ``personal`` and ``invalid`` add up to ``total``.
+class StatisticsTotals(Resource):
+    """Events and their hours. ``ambiguous``, ``lines``, ``personal`` and ``invalid`` add up to ``total``.
 
-    An event counts whole in the range in which it starts. All-day and free events are counted and take no
-    hours (``without_hours``). ``ambiguous`` and ``special`` say how much of the lines they are;
-    ``uncategorised`` is personal and invalid together. ``private`` are another person's private events: their
-    categories are his alone, so they are in no other number. ``not_taken_place`` were cancelled or declined.
+    Net hours of customers can be more than those of the total, where events of two customers overlap.
     """
 
-    user_id: UUID | None
+    ambiguous: TallyResource = Field(
+        description="Events with more than one valid category. They are in no line until someone decides."
+    )
     lines: list[CustomerLine]
     personal: TallyResource
     invalid: TallyResource
-    ambiguous: TallyResource
-    special: TallyResource
-    uncategorised: TallyResource
+    special: TallyResource = Field(description="Admin and break time; part of the lines.")
+    uncategorised: TallyResource = Field(description="Personal and invalid together.")
+    private: TallyResource = Field(
+        description="Another person's private events. Their categories are theirs alone, so they are in no "
+        "other number."
+    )
+    source_deleted: TallyResource = Field(
+        description="Events that are gone from the source calendar; part of the total."
+    )
     total: TallyResource
-    private: TallyResource
-    without_hours: int
-    not_taken_place: int
+
+
+class StatisticsPeriod(StatisticsTotals):
+    """One day, ISO week or month of the range. Events belong to the period in which they start.
+
+    A minute that several events cover belongs to the one that starts first. So the net hours of all periods
+    add up to those of the range. A period at an edge of the range holds what the range holds of it.
+    """
+
+    name: str = Field(examples=["2026-03-02", "2026-W10", "2026-03"])
+    first_day: date
+    last_day: date
+
+
+class NotCounted(Resource):
+    """How many events count as no time for one reason."""
+
+    why_not: WhyNot
+    count: int
+
+
+class StatisticsResource(StatisticsTotals):
+    """Events that count as time, and their hours, over all archives of a person or in one of them.
+
+    An event counts whole in the range in which it starts. One that stands in several archives counts once.
+    With ``customer`` the total is that of the customer; ``ambiguous`` are then events that name the customer
+    among others, and in no other number.
+    """
+
+    user_id: UUID | None
+    time_zone: str = Field(description="The zone of days, weeks and months.")
+    not_counted: list[NotCounted] = Field(description="Events that count as no time, by reason.")
+    without_hours: int = Field(description="Those of them that are all-day or free.")
+    not_taken_place: int = Field(description="Those of them that were cancelled or declined.")
+    periods: list[StatisticsPeriod] | None = Field(description="Null where no group_by was asked for.")
 
 
 class EvidenceResource(Resource):
@@ -207,7 +276,9 @@ class SuggestionResource(Resource):
 
 
 class SuggestedEvent(Resource):
-    """An event without a valid category, with candidates, the best first.
+    """An event without one valid category, with candidates, the best first.
+
+    An ambiguous one has its own categories as the first candidates.
 
     One that is not archived has no appointment: ``event_id`` names it in its calendar.
     """
@@ -227,7 +298,7 @@ class SuggestedEvent(Resource):
 
 
 class SuggestedEvents(Resource):
-    """One page of events by start."""
+    """One page of events: ambiguous ones first, then all others by start."""
 
     items: list[SuggestedEvent]
     next: str | None

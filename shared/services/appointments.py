@@ -24,7 +24,7 @@ from shared.services.ownership import readable_owner_of
 from shared.settings import Settings
 
 if TYPE_CHECKING:
-    from shared.database.repositories.appointments import AppointmentFilter
+    from shared.database.repositories.appointments import AppointmentFilter, JudgedAppointment
 
 
 class AppointmentService:
@@ -63,8 +63,11 @@ class AppointmentService:
                 after=(after.instant, after.id) if after else None,
                 limit=query.limit + 1,
             )
-        found = Slice.cut(rows, query.limit, lambda row: Position(row.start_at, row.id))
-        return Slice([_rendered(row, shown_to(caller, row)) for row in found.rows], found.next)
+        found = Slice.cut(rows, query.limit, lambda each: Position(each.row.start_at, each.row.id))
+        return Slice(
+            [_rendered(each, shown_to(caller, each.row)) for each in found.rows],
+            found.next,
+        )
 
     async def get(self, caller: Caller, appointment_id: UUID) -> tuple[AppointmentResource, int]:
         """One appointment the caller may know of, and its version; raises NotFound otherwise."""
@@ -74,13 +77,13 @@ class AppointmentService:
 
         async with self._database.reading() as session:
             access = await Access.of(session, caller)
-            row = await AppointmentRepository(session).find(
+            found = await AppointmentRepository(session).find(
                 caller.tenant_id, appointment_id, owner_id=access.readable_owner, viewer=caller.person
             )
-            if row is None:
+            if found is None:
                 raise NotFound("there is no such appointment")
-        shown = shown_to(caller, row)
-        return _resource(row, shown), row.version if shown else appointment_version(row.created_at)
+        row, shown = found.row, shown_to(caller, found.row)
+        return _resource(found, shown), row.version if shown else appointment_version(row.created_at)
 
     async def _list_own(
         self, caller: Caller, query: AppointmentListQuery
@@ -107,8 +110,12 @@ def _sees_own_only(caller: Caller) -> bool:
 
 def _asks_for_own(caller: Caller, query: AppointmentListQuery) -> bool:
     """Nothing but a range of the caller's own appointments in their usual order."""
-    filters = (query.user_id, query.configuration_id, query.category, query.status, query.text)
-    return _sees_own_only(caller) and not any(filters) and query.order == "start"
+    filters = (
+        *(query.user_id, query.configuration_id, query.category, query.status, query.text),
+        *(query.counts, query.why_not, query.source_deleted, query.unresolved),
+    )
+    unfiltered = all(each is None for each in filters)
+    return _sees_own_only(caller) and unfiltered and query.order == "start"
 
 
 def shown_to(caller: Caller, row: Appointment) -> bool:
@@ -126,12 +133,17 @@ def _filter(query: AppointmentListQuery, viewer: UUID | None) -> "AppointmentFil
         category=query.category,
         status=query.status,
         text=query.text,
+        counts=query.counts,
+        why_not=query.why_not,
+        source_deleted=query.source_deleted,
+        unresolved=query.unresolved,
         viewer=viewer,
         latest_first=query.order == "-start",
     )
 
 
-def _summary(row: Appointment, shown: bool) -> dict[str, Any]:
+def _summary(judged: "JudgedAppointment", shown: bool) -> dict[str, Any]:
+    row = judged.row
     identity = {"id": row.id, "user_id": row.owner_id, "configuration_id": row.configuration_id}
     if not shown:
         return {
@@ -141,6 +153,10 @@ def _summary(row: Appointment, shown: bool) -> dict[str, Any]:
             "is_declined": False,
             "attachment_count": 0,
             "source_deleted_at": None,
+            "source_deleted": False,
+            "unresolved": None,
+            "counts": None,
+            "why_not": None,
         }
     return {
         **identity,
@@ -159,17 +175,22 @@ def _summary(row: Appointment, shown: bool) -> dict[str, Any]:
         "is_declined": row.is_declined,
         "attachment_count": row.attachment_count,
         "source_deleted_at": row.source_deleted_at,
+        "source_deleted": row.source_deleted_at is not None,
+        "unresolved": row.unresolved,
+        "counts": judged.why_not is None,
+        "why_not": judged.why_not,
     }
 
 
-def _rendered(row: Appointment, shown: bool) -> Rendered[AppointmentSummary]:
-    return Rendered(AppointmentSummary(**_summary(row, shown)).model_dump_json().encode())
+def _rendered(judged: "JudgedAppointment", shown: bool) -> Rendered[AppointmentSummary]:
+    return Rendered(AppointmentSummary(**_summary(judged, shown)).model_dump_json().encode())
 
 
-def _resource(row: Appointment, shown: bool) -> AppointmentResource:
+def _resource(judged: "JudgedAppointment", shown: bool) -> AppointmentResource:
+    row = judged.row
     if not shown:
         return AppointmentResource(
-            **_summary(row, shown),
+            **_summary(judged, shown),
             body="",
             body_type="text",
             organizer=None,
@@ -181,7 +202,7 @@ def _resource(row: Appointment, shown: bool) -> AppointmentResource:
             updated_at=row.created_at,
         )
     return AppointmentResource(
-        **_summary(row, shown),
+        **_summary(judged, shown),
         body=row.body,
         body_type=row.body_type,
         organizer=PersonResource(**row.organizer) if row.organizer else None,

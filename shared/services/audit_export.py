@@ -39,7 +39,7 @@ class ExportWriter:
 
     def __init__(self, form: Literal["csv", "jsonl"]) -> None:
         self._form = form
-        self._content = bytearray(_csv_line(COLUMNS) if form == "csv" else b"")
+        self._content = bytearray(csv_line(COLUMNS) if form == "csv" else b"")
 
     @property
     def full(self) -> bool:
@@ -51,7 +51,7 @@ class ExportWriter:
         for row in rows:
             fields = row.model_dump(mode="json")
             if self._form == "csv":
-                self._content += _csv_line([safe_cell(_text(fields[column])) for column in COLUMNS])
+                self._content += csv_line([safe_cell(_text(fields[column])) for column in COLUMNS])
             else:
                 self._content += orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
 
@@ -80,7 +80,8 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
-def _csv_line(cells: Iterable[str]) -> bytes:
+def csv_line(cells: Iterable[str]) -> bytes:
+    """One record of a CSV file; each cell is to be a ``safe_cell``."""
     # RFC 4180: lines end with CRLF, quotes are doubled.
     line = io.StringIO()
     csv.writer(line).writerow(cells)

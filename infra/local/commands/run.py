@@ -62,14 +62,15 @@ async def _work(stack: Stack, options: _Options, tell: Callable[[str], None]) ->
         events = {outcome.address: outcome.events for outcome in reversed(outcomes)}
         if options.as_json:
             calendars = [
-                calendar_file.as_json(file, events[file.person.address]) | calendar_findings.as_json(found)
+                calendar_file.as_json(file, events[file.person.address], found.statistics)
+                | calendar_findings.as_json(found)
                 for file, found in files
             ]
             print(report.as_json(outcomes, calendars, told), flush=True)
         else:
             print("\n" + report.as_table(outcomes) + "\n\n" + report.notifications(told) + "\n")
             for file, found in files:
-                print(calendar_file.as_text(file, events[file.person.address]))
+                print(calendar_file.as_text(file, events[file.person.address], found.statistics))
                 print("\n" + calendar_findings.as_text(found) + "\n", flush=True)
         problems = report.problems(outcomes)
         for problem in problems:

@@ -16,7 +16,9 @@ class ArchivedEvent(Base):
     """The map from a source key to its one archived copy (domain.md 2.3); unique per configuration.
 
     ``archive_key`` is what the copy carries: fixed when the copy was created, whatever source key the
-    row is re-pointed to later. ``merged_into`` names the representative's source key of a duplicate
+    row is re-pointed to later. ``former_keys`` are the source keys that the row, or the copy it took over,
+    had before; so the same event is known in another archive that still has one of them (2.18).
+    ``merged_into`` names the representative's source key of a duplicate
     (domain.md 2.9), or the meeting of a consumed modification (4.6). ``pending_since`` is set while the last
     write of the row failed (2.2). ``modifications`` made the times of the copy. ``conflict_revision`` is
     the one that was not written because the owner had edited the copy. ``lost_at`` is set where the copy
@@ -36,6 +38,7 @@ class ArchivedEvent(Base):
     source_id: Mapped[str]
     ical_uid: Mapped[str]
     original_start: Mapped[datetime]
+    former_keys: Mapped[list[str]] = mapped_column(default=list, server_default=text("'{}'"))
     state: Mapped[str] = mapped_column(default=ArchivedEventState.CREATING)
     copy_id: Mapped[str | None]
     copy_etag: Mapped[str | None]
@@ -68,6 +71,7 @@ class ArchivedEvent(Base):
             "id",
             postgresql_where=text("lost_at IS NOT NULL"),
         ),
+        Index("ix_archived_events_former_keys", "owner_id", postgresql_where=text("former_keys <> '{}'")),
         CheckConstraint(one_of("state", ArchivedEventState), name="state"),
         CheckConstraint(one_of("left_out", LeftOut), name="left_out"),
         CheckConstraint("generation >= 0", name="generation"),

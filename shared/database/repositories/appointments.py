@@ -3,19 +3,35 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 import orjson
-from sqlalchemy import ColumnElement, and_, bindparam, exists, func, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.orm import defer
 
+from shared.database.counting import why_not_sql
 from shared.database.models.appointments import Appointment, intersects
+from shared.database.models.archived_events import ArchivedEvent
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.users import User
 from shared.database.repositories.base import Keyset, Repository, page
 from shared.database.repositories.disclosure import disclosed
 from shared.domain.appointment_status import AppointmentStatus
+from shared.domain.counting import WhyNot
 from shared.domain.overlap_status import Exclusion
 from shared.domain.purpose import Purpose
 
@@ -34,6 +50,7 @@ ADOPTED_COLUMNS = (
 _ONE = select(Appointment).where(
     Appointment.owner_id == bindparam("owner"), Appointment.id == bindparam("id")
 )
+_WHY_NOT: ColumnElement[str | None] = literal_column(why_not_sql("appointments", "archived_events"), Text)
 _TIMESHEETS = select(ArchiveConfiguration.id).where(ArchiveConfiguration.purpose == Purpose.TIMESHEET)
 _STATUS: dict[AppointmentStatus, ColumnElement[bool]] = {
     AppointmentStatus.LIVE: and_(
@@ -72,8 +89,9 @@ class AppointmentFilter:
 
     One that ends when the range starts does not intersect it; one of no length does where it lies within.
     ``category`` is one of its categories, ``text`` a part of subject or location, both whatever the letter
-    case. Another person's private event than the ``viewer``'s (object id) is found by its times alone, as if
-    it took place (6.3); in a timesheet it is not found, since that it is there tells of its words.
+    case; ``counts`` and ``why_not`` are what ``shared/domain/counting.py`` decides. Another person's private
+    event than the ``viewer``'s (object id) is found by its times alone, as if it took place (6.3); in a
+    timesheet it is not found, since that it is there tells of its words.
     """
 
     start: datetime
@@ -82,8 +100,28 @@ class AppointmentFilter:
     category: str | None = None
     status: AppointmentStatus | None = None
     text: str | None = None
+    counts: bool | None = None
+    why_not: WhyNot | None = None
+    source_deleted: bool | None = None
+    unresolved: bool | None = None
     viewer: UUID | None = None
     latest_first: bool = False
+
+    @property
+    def asks_for_content(self) -> bool:
+        """Whether a filter looks at more than time and status."""
+        filters = (
+            *(self.category, self.text, self.counts, self.why_not),
+            *(self.source_deleted, self.unresolved),
+        )
+        return any(each is not None for each in filters)
+
+
+class JudgedAppointment(NamedTuple):
+    """An appointment and why it counts as no time; None if it counts (domain.md 2.18)."""
+
+    row: Appointment
+    why_not: WhyNot | None
 
 
 class AppointmentRepository(Repository):
@@ -103,34 +141,36 @@ class AppointmentRepository(Repository):
 
     async def find(
         self, tenant_id: UUID, appointment_id: UUID, *, owner_id: UUID | None, viewer: UUID | None
-    ) -> Appointment | None:
+    ) -> JudgedAppointment | None:
         """The appointment of one owner, or with None of anyone in the tenant, if the viewer may know of it.
 
         ``viewer`` is the object id of the person who asks; see ``AppointmentFilter``.
         """
         statement = (
-            select(Appointment)
+            _judged()
             .join(User, User.id == Appointment.owner_id)
             .where(User.tenant_id == tenant_id, Appointment.id == appointment_id, _known_to(viewer))
         )
         if owner_id is not None:
             statement = statement.where(Appointment.owner_id == owner_id)
-        return await self._one(statement)
+        row = (await self._session.execute(statement)).one_or_none()
+        return None if row is None else _as_judged(row)
 
     async def list(
         self, owner_id: UUID, wanted: AppointmentFilter, after: Keyset | None = None, limit: int = 200
-    ) -> list[Appointment]:
+    ) -> list[JudgedAppointment]:
         """The owner's appointments that meet every filter, by start; ``after`` is (start_at, id).
 
         Without bodies and people: asking a row for them raises InvalidRequestError.
         """
         statement = (
-            select(Appointment)
-            .options(*_LEFT_OUT)
-            .where(Appointment.owner_id == owner_id, *_conditions(wanted))
+            _judged().options(*_LEFT_OUT).where(Appointment.owner_id == owner_id, *_conditions(wanted))
         )
         key = (Appointment.start_at, Appointment.id)
-        return await self._all(page(statement, key, after, limit, newest_first=wanted.latest_first))
+        rows = await self._session.execute(
+            page(statement, key, after, limit, newest_first=wanted.latest_first)
+        )
+        return [_as_judged(row) for row in rows]
 
     async def fields_of(self, owner_id: UUID, archived_event_id: UUID) -> dict[str, Any] | None:
         """What we recorded of an archived event, by column name (``RECORD_COLUMNS``)."""
@@ -218,6 +258,16 @@ class AppointmentRepository(Repository):
         return len(marked.all())
 
 
+def _judged() -> Select[Any]:
+    entry = ArchivedEvent.id == Appointment.archived_event_id
+    return cast("Select[Any]", select(Appointment, _WHY_NOT).join(ArchivedEvent, entry))
+
+
+def _as_judged(row: Any) -> JudgedAppointment:
+    appointment, reason = row
+    return JudgedAppointment(appointment, None if reason is None else WhyNot(reason))
+
+
 def _recorded(row: dict[str, Any]) -> dict[str, Any]:
     return {column: row.get(column) for column in RECORD_COLUMNS}
 
@@ -242,5 +292,14 @@ def _conditions(wanted: AppointmentFilter) -> Iterator[ColumnElement[bool]]:
     if wanted.text is not None:
         subject = Appointment.subject.icontains(wanted.text, autoescape=True)
         yield or_(subject, Appointment.location.icontains(wanted.text, autoescape=True))
-    if wanted.category is not None or wanted.text is not None:
+    if wanted.counts is not None:
+        yield _WHY_NOT.is_(None) if wanted.counts else _WHY_NOT.is_not(None)
+    if wanted.why_not is not None:
+        yield _WHY_NOT.in_([str(wanted.why_not)])
+    if wanted.source_deleted is not None:
+        deleted: ColumnElement[bool] = Appointment.source_deleted_at.is_not(None)
+        yield deleted if wanted.source_deleted else ~deleted
+    if wanted.unresolved is not None:
+        yield Appointment.unresolved.is_(wanted.unresolved)
+    if wanted.asks_for_content:
         yield shown

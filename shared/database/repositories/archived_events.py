@@ -107,7 +107,8 @@ _SEPARATE = text(f"""
      WHERE {_SCOPE} AND source_key = ANY(CAST(:keys AS text[])) AND state = 'merged'
 """)  # noqa: S608
 _REPOINT = text(f"""
-    UPDATE archived_events SET source_key = :source_key, source_id = :source_id,
+    UPDATE archived_events SET former_keys = array_append(former_keys, source_key),
+           source_key = :source_key, source_id = :source_id,
            original_start = :original_start, updated_at = :now,
            state = CASE WHEN copy_id IS NOT NULL THEN 'present' WHEN state = 'flagged' THEN state
                    ELSE 'creating' END
@@ -121,7 +122,8 @@ _RELEASE_COPY = text(f"""
 _RECEIVE_COPY = text(f"""
     UPDATE archived_events SET state = 'present', merged_into = NULL, copy_id = :copy_id,
            copy_etag = :copy_etag, archive_key = :archive_key, generation = :generation,
-           revision = :revision, updated_at = :now
+           revision = :revision, former_keys = former_keys || CAST(:former_keys AS text[]),
+           updated_at = :now
      WHERE {_SCOPE} AND id = :id
 """)  # noqa: S608
 _REDIRECT = text(f"""
@@ -352,6 +354,7 @@ class ArchivedEventRepository:
                 "archive_key": former.archive_key,
                 "generation": former.generation,
                 "revision": former.revision,
+                "former_keys": [former.source_key],
                 "now": now,
             },
         )

@@ -52,7 +52,7 @@ class Repository:
         return list((await self._session.execute(statement)).scalars())
 
 
-def page[Row: Base](
+def page[Row](
     statement: Select[Row],
     key: Sequence[Any],
     after: Keyset | None,

@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import (
     ColumnElement,
     DateTime,
+    Label,
     Text,
     bindparam,
     case,
@@ -25,8 +26,10 @@ from sqlalchemy import (
     tuple_,
 )
 
+from shared.database.counting import why_not_sql
 from shared.database.engine import Database
 from shared.database.models.appointments import Appointment, intersects
+from shared.database.models.archived_events import ArchivedEvent
 from shared.database.models.users import User
 from shared.database.prepared_reads import PreparedRead
 from shared.database.repositories.base import Keyset
@@ -36,8 +39,19 @@ from shared.domain.disclosure import MASKED_SENSITIVITY, PRIVATE
 
 _ACTIVE = "caller_active"
 #: As tables, not as classes: the ORM would configure all mappers before the first statement (cold start).
-_USERS, _APPOINTMENTS = User.__table__, Appointment.__table__
+_USERS, _APPOINTMENTS, _MAP = User.__table__, Appointment.__table__, ArchivedEvent.__table__
 _PERSON, _EVENT = _USERS.c, _APPOINTMENTS.c
+#: The name of the verdict inside of a statement, and what it is in place of a reason not to count.
+_KEPT = "verdict"
+_NONE: ColumnElement[str] = literal_column("'counts'", Text)
+#: Why an appointment counts as no time, else ``_NONE``. One scalar query: PostgreSQL then asks the map for
+#: the rows of the page alone, after they are sorted. A join would ask it for every row of the range.
+_VERDICT: ColumnElement[str] = (
+    select(func.coalesce(literal_column(why_not_sql("appointments", "archived_events"), Text), _NONE))
+    .where(_MAP.c.id == _EVENT.archived_event_id)
+    .correlate(_APPOINTMENTS)
+    .scalar_subquery()
+)
 #: Where the public name of a column is not its own.
 _COLUMNS = {"user_id": "owner_id", "start": "start_at", "end": "end_at"}
 _SHOWN = disclosed(_EVENT, None) | (_EVENT.origin_mailbox_id == _PERSON.object_id)
@@ -67,7 +81,7 @@ def _seen(name: str) -> ColumnElement[Any]:
     return column.label(name)
 
 
-_SUMMARY: tuple[ColumnElement[Any], ...] = tuple(
+_RECORDED: tuple[ColumnElement[Any], ...] = tuple(
     _seen(name)
     for name in (
         *("id", "user_id", "configuration_id", "subject", "start", "end", "start_zone", "end_zone"),
@@ -75,6 +89,22 @@ _SUMMARY: tuple[ColumnElement[Any], ...] = tuple(
         *("is_cancelled", "is_declined", "attachment_count", "source_deleted_at"),
     )
 )
+_JUDGED: tuple[ColumnElement[Any], ...] = (
+    *_RECORDED,
+    (_SHOWN & _EVENT.source_deleted_at.is_not(None)).label("source_deleted"),
+    case((_SHOWN, _EVENT.unresolved)).label("unresolved"),
+    case((_SHOWN, _VERDICT)).label(_KEPT),
+)
+
+
+def _told_verdict(columns: Sequence[ColumnElement[Any]]) -> tuple[ColumnElement[Any], ...]:
+    """The columns with what the verdict among them says, in its place."""
+    *others, verdict = columns
+    kept = verdict.element if isinstance(verdict, Label) else verdict
+    counts, reason = kept == _NONE, func.nullif(kept, _NONE)
+    return (*others, counts.label("counts"), reason.label("why_not"))
+
+
 _DETAIL: tuple[ColumnElement[Any], ...] = tuple(
     _seen(name)
     for name in (
@@ -83,7 +113,7 @@ _DETAIL: tuple[ColumnElement[Any], ...] = tuple(
 )
 _CALLER = (_PERSON.tenant_id == bindparam("tenant"), _PERSON.object_id == bindparam("object"))
 _ONE = PreparedRead(
-    select(_PERSON.active.label(_ACTIVE), *_SUMMARY, *_DETAIL)
+    select(_PERSON.active.label(_ACTIVE), *_told_verdict(_JUDGED), *_DETAIL)
     .select_from(_USERS)
     .outerjoin(_APPOINTMENTS, (_EVENT.owner_id == _PERSON.id) & (_EVENT.id == bindparam("id")))
     .where(*_CALLER)
@@ -136,8 +166,10 @@ class OwnAppointments:
 @cache
 def _page(behind: bool) -> PreparedRead:
     """A page, the first one or one ``behind`` the end of another."""
-    mine = select(*_SUMMARY).where(
-        _EVENT.owner_id == _PERSON.id, *intersects(bindparam("start"), bindparam("end"))
+    mine = (
+        select(*_JUDGED)
+        .select_from(_APPOINTMENTS)
+        .where(_EVENT.owner_id == _PERSON.id, *intersects(bindparam("start"), bindparam("end")))
     )
     if behind:
         end = tuple_(
@@ -148,7 +180,8 @@ def _page(behind: bool) -> PreparedRead:
     order = (_EVENT.start_at, _EVENT.id)
     page = mine.correlate(_USERS).order_by(*order).limit(bindparam("limit")).lateral("page")
     # The driver takes longer to read the columns one by one than all the rest of the request takes.
-    shown = select(*(_told(column).label(column.name) for column in page.c)).correlate(page).lateral("shown")
+    told = [_told(column).label(column.name) for column in _told_verdict(tuple(page.c))]
+    shown = select(*told).correlate(page).lateral("shown")
     summary = cast(func.row_to_json(literal_column("shown")), Text)
     return PreparedRead(
         select(_PERSON.active.label(_ACTIVE), page.c.id, page.c.start, summary.label("summary"))

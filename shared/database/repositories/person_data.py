@@ -16,14 +16,17 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     MetaData,
     Table,
+    Text,
     delete,
     func,
+    literal_column,
     or_,
     select,
     tuple_,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from shared.database.counting import why_not_sql
 from shared.database.models.metadata import METADATA
 
 
@@ -62,6 +65,10 @@ class Holding:
 
 
 _T: Final = METADATA.tables
+_APPOINTMENTS, _ENTRIES = _T["appointments"], _T["archived_events"]
+_ENTRY_OF_APPOINTMENT = _ENTRIES.c.id == _APPOINTMENTS.c.archived_event_id
+_WHY_NOT: ColumnElement[str | None] = literal_column(why_not_sql("appointments", "archived_events"), Text)
+_VERDICT: Final = (_WHY_NOT.is_(None).label("counts"), _WHY_NOT.label("why_not"))
 
 
 def _register() -> dict[str, Holding]:
@@ -166,9 +173,11 @@ class PersonDataRepository:
     async def page(
         self, holding: Holding, person: Person, after: Sequence[Any] | None, limit: int
     ) -> list[dict[str, Any]]:
-        """His rows by primary key, behind ``after``."""
+        """Their rows by primary key, behind ``after``; an appointment tells whether it counts (2.18)."""
         key = tuple(holding.table.primary_key.columns)
         statement = select(holding.table).where(holding.mine(person)).order_by(*key).limit(limit)
+        if holding.name == _APPOINTMENTS.name:
+            statement = statement.add_columns(*_VERDICT).join(_ENTRIES, _ENTRY_OF_APPOINTMENT)
         if after is not None:
             statement = statement.where(tuple_(*key) > tuple(after))
         return [dict(row) for row in (await self._session.execute(statement)).mappings()]

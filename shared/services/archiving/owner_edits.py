@@ -122,11 +122,12 @@ class OwnerEdits:
         self, session: AsyncSession, caller: Caller, appointment_id: UUID
     ) -> tuple[Appointment, ArchiveConfiguration]:
         access = await Access.of(session, caller)
-        appointment = await AppointmentRepository(session).find(
+        found = await AppointmentRepository(session).find(
             caller.tenant_id, appointment_id, owner_id=access.writable_owner, viewer=caller.person
         )
-        if appointment is None:
+        if found is None:
             raise NotFound("there is no such appointment")
+        appointment = found.row
         origin = appointment.origin_mailbox_id
         if not is_disclosed(appointment.sensitivity, origin=origin, viewer=caller.person):
             raise Forbidden("a private appointment is its owner's to edit", code="private_appointment")

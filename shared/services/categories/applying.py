@@ -17,7 +17,7 @@ from shared.database.repositories.archive_configurations import ArchiveConfigura
 from shared.database.repositories.base import Keyset
 from shared.database.repositories.category_facts import CategoryFactsRepository
 from shared.domain.caller import Caller
-from shared.domain.categories import classify
+from shared.domain.categories import CategoryState
 from shared.domain.category_suggestions import automatic_rule
 from shared.errors import FieldError, ValidationFailed
 from shared.schemas.category_reports import (
@@ -31,12 +31,16 @@ from shared.schemas.paging import Position
 from shared.services.access import Access
 from shared.services.audit import AuditWriter
 from shared.services.calendar_store import CalendarStore
+from shared.services.categories.attention import UNRANKED
 from shared.services.categories.naming import checked_category
+from shared.services.categories.reports import labels_of
 from shared.services.categories.scope import check_length, scope_of, writable_person
 from shared.services.categories.source_writing import SourceWriting, Target, Task
 from shared.services.categories.suggestions import rules_of, traits_of
 from shared.settings import Settings
 
+#: Rules never decide between valid categories that an event has (domain.md 3.3).
+_RULED: Final = (CategoryState.PERSONAL, CategoryState.INVALID)
 #: Events of a range that are looked at with the rules at a time.
 _PAGE: Final = 500
 
@@ -128,10 +132,10 @@ async def _ruled(
     if not any(rule.auto_apply for rule in rules):
         return [], None
     scope = await scope_of(session, caller, owner, wanted)
-    groups = [group for group in await facts.groups(scope.view) if not group.hidden]
-    labels = [group.label for group in groups if not classify(group.categories).valid]
+    labels = labels_of(await facts.groups(scope.view), _RULED)
     while True:
-        rows = await facts.page(scope.view, labels, after, _PAGE, hidden=False)
+        place = None if after is None else (UNRANKED, *after)
+        rows = await facts.page(scope.view, labels, place, _PAGE, hidden=False)
         for row in rows:
             rule = automatic_rule(traits_of(row, owner), rules)
             if rule is not None and row.id not in known:

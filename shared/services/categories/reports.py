@@ -1,49 +1,49 @@
-"""What is wrong with the categories of a range, and the hours by customer (domain.md 3.3 to 3.5)."""
+"""What is wrong with the categories of a range (domain.md 3.3, 3.4)."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from shared.database.engine import Database
 from shared.database.repositories.category_facts import (
     CategorisedEvent,
     CategoryFactsRepository,
-    CategoryGroup,
+    EventGroup,
 )
 from shared.domain.caller import Caller
-from shared.domain.categories import CategoryState, CategoryStatus, IssueKind, classify, customer_key
-from shared.domain.category_statistics import CategoryStatistics, Tally, statistics_of_groups
+from shared.domain.categories import CategoryState, CategoryStatus, IssueKind, classify
+from shared.domain.counting import NOT_TAKEN_PLACE
 from shared.domain.disclosure import PRIVATE
 from shared.schemas.categories import IssueResource
 from shared.schemas.category_reports import (
     CategoryFinding,
-    CustomerLine,
     IssueTotal,
-    StatisticsQuery,
-    StatisticsResource,
-    TallyResource,
     ValidationQuery,
     ValidationReport,
     ValidationTotals,
 )
-from shared.schemas.paging import Position, Slice
+from shared.schemas.paging import Slice
+from shared.services.categories.attention import AMBIGUOUS_FIRST, after_of, place_of
 from shared.services.categories.scope import read_scope
 from shared.settings import Settings
 
+_WITHOUT_HOURS = "without_hours"
+
 
 class CategoryReports:
-    """Reports from the archive's record; bodies are never read, nor are events one by one to be added up."""
+    """Reports from the archive's record; bodies are never read."""
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
         self._settings = settings
 
     async def validation(self, caller: Caller, query: ValidationQuery) -> ValidationReport:
-        """Events without one clear category, by start, with the totals of the whole range.
+        """Events without one clear category, or with a valid one and no hours, and totals of the range.
 
-        Another person's private events are listed by their times, all of them, so that nothing can be read
-        out of which ones are (domain.md 6.3). Raises NotFound and ValidationFailed as ``read_scope`` does.
+        Ambiguous ones come first, the others by start. Another person's private events are listed by their
+        times, all of them, so that nothing can be read out of which ones are (domain.md 6.3). Raises NotFound
+        and ValidationFailed as ``read_scope`` does.
         """
-        after = query.after
+        after = after_of(query.cursor)
         async with self._database.session() as session:
             scope = await read_scope(session, caller, query, query.user_id, self._settings.max_window_days)
             if scope is None:
@@ -52,41 +52,25 @@ class CategoryReports:
             groups = await facts.groups(scope.view)
             rows = await facts.page(
                 scope.view,
-                [group.label for group in groups if not group.hidden and _reported(group, query.state)],
-                (after.instant, after.id) if after else None,
+                labels_of(groups, _listed(query.state)),
+                after,
                 query.limit + 1,
                 hidden=query.state is None,
+                first=labels_of(groups, AMBIGUOUS_FIRST),
+                idle=labels_of(groups, (CategoryState.VALID,))
+                if query.state in (None, _WITHOUT_HOURS)
+                else (),
             )
-        found = Slice.cut(rows, query.limit, lambda row: Position(row.start_at, row.id))
+        found = Slice.cut(rows, query.limit, place_of)
         return ValidationReport(
             items=[_finding(row) for row in found.rows], next=found.next_cursor, totals=_totals(groups)
         )
 
-    async def statistics(self, caller: Caller, query: StatisticsQuery) -> StatisticsResource:
-        """Counts and hours by customer and billing type; raises as ``validation`` does."""
-        async with self._database.session() as session:
-            scope = await read_scope(session, caller, query, query.user_id, self._settings.max_window_days)
-            groups = [] if scope is None else await CategoryFactsRepository(session).groups(scope.view)
-        hidden = [group for group in groups if group.hidden]
-        shown = [(group, classify(group.categories)) for group in groups if not group.hidden]
-        if query.customer is not None:
-            key = customer_key(query.customer)
-            shown = [(group, status) for group, status in shown if _customer(status) == key]
-        found = statistics_of_groups((status, Tally(group.events, group.time)) for group, status in shown)
-        counted = [group for group, _ in shown]
-        return StatisticsResource(
-            user_id=None if scope is None else scope.owner.id,
-            lines=_lines(found),
-            personal=tally_resource(found.personal),
-            invalid=tally_resource(found.invalid),
-            ambiguous=tally_resource(found.ambiguous),
-            special=tally_resource(found.special),
-            uncategorised=tally_resource(found.uncategorised),
-            total=tally_resource(found.total),
-            private=tally_resource(sum((Tally(each.events, each.time) for each in hidden), Tally())),
-            without_hours=sum(group.without_hours for group in counted),
-            not_taken_place=sum(group.not_taken_place for group in counted),
-        )
+
+def labels_of(groups: Iterable[EventGroup], states: Sequence[CategoryState]) -> list[str]:
+    """The labels of the groups of events whose categories say one of these, without hidden ones."""
+    shown = (group for group in groups if not group.hidden and group.needs_category)
+    return sorted({group.label for group in shown if classify(group.categories).state in states})
 
 
 def issue_resources(status: CategoryStatus) -> list[IssueResource]:
@@ -94,18 +78,12 @@ def issue_resources(status: CategoryStatus) -> list[IssueResource]:
     return [IssueResource(kind=issue.kind, text=issue.text) for issue in status.issues]
 
 
-def tally_resource(tally: Tally) -> TallyResource:
-    """A tally as it is answered."""
-    return TallyResource(count=tally.count, hours=float(tally.hours))
-
-
-def _reported(group: CategoryGroup, state: str | None) -> bool:
-    found = classify(group.categories).state
-    return found is not CategoryState.VALID and state in (None, found)
-
-
-def _customer(status: CategoryStatus) -> str | None:
-    return status.category.key if status.category is not None else None
+def _listed(state: str | None) -> Sequence[CategoryState]:
+    if state == _WITHOUT_HOURS:
+        return ()
+    if state is not None:
+        return (CategoryState(state),)
+    return [each for each in CategoryState if each is not CategoryState.VALID]
 
 
 def _finding(row: CategorisedEvent) -> CategoryFinding:
@@ -119,42 +97,36 @@ def _finding(row: CategorisedEvent) -> CategoryFinding:
         is_all_day=row.is_all_day,
         categories=[] if row.hidden else list(row.categories),
         state=None if row.hidden else status.state,
+        counts=None if row.hidden else row.why_not is None,
+        why_not=None if row.hidden else row.why_not,
         issues=[] if row.hidden else issue_resources(status),
     )
 
 
-def _totals(groups: Sequence[CategoryGroup]) -> ValidationTotals:
+def _totals(groups: Sequence[EventGroup]) -> ValidationTotals:
     states: Counter[CategoryState] = Counter()
     issues: Counter[IssueKind] = Counter()
-    for group in groups:
+    without_hours = 0
+    standing = [group for group in groups if group.needs_category]
+    for group in standing:
         if group.hidden:
             continue
         status = classify(group.categories)
         states[status.state] += group.events
+        if status.state is CategoryState.VALID and group.why_not is not None:
+            without_hours += group.events
         for issue in status.issues:
             issues[issue.kind] += group.events
     return ValidationTotals(
-        events=sum(group.events for group in groups),
+        events=sum(group.events for group in standing),
         valid=states[CategoryState.VALID],
         personal=states[CategoryState.PERSONAL],
         invalid=states[CategoryState.INVALID],
         ambiguous=states[CategoryState.AMBIGUOUS],
-        private=sum(group.events for group in groups if group.hidden),
-        not_taken_place=sum(group.not_taken_place for group in groups if not group.hidden),
+        private=sum(group.events for group in standing if group.hidden),
+        without_hours=without_hours,
+        not_taken_place=sum(
+            group.events for group in groups if group.why_not in NOT_TAKEN_PLACE and not group.hidden
+        ),
         issues=[IssueTotal(kind=kind, count=issues[kind]) for kind in IssueKind],
     )
-
-
-def _lines(statistics: CategoryStatistics) -> list[CustomerLine]:
-    return [
-        CustomerLine(
-            customer=line.customer,
-            billing_type=line.billing_type,
-            special=line.special,
-            count=line.tally.count,
-            hours=float(line.tally.hours),
-        )
-        for line in statistics.lines
-        # Of what was only cancelled or declined there is nothing to tell.
-        if line.tally.count
-    ]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, timedelta
+from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -17,15 +18,21 @@ from shared.schemas.category_reports import RangeFields
 from shared.services.access import Access
 from shared.services.ownership import readable_owner_of
 
+UTC_ZONE: Final = ZoneInfo("UTC")
 _NAME_SOMEBODY = FieldError("user_id", "name the person: the caller has no events of his own", "missing")
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """A person and the range of each of their configurations; ``view.viewer`` is who asks."""
+    """A person and the range of each of their configurations; ``view.viewer`` is who asks.
+
+    ``zone`` is that in which days are told: the one asked for, else that of the first configuration, the
+    default one before the others.
+    """
 
     owner: User
     view: View
+    zone: ZoneInfo
 
 
 async def writable_person(access: Access, user_id: UUID | None) -> User:
@@ -46,25 +53,37 @@ async def writable_person(access: Access, user_id: UUID | None) -> User:
 
 
 async def read_scope(
-    session: AsyncSession, caller: Caller, wanted: RangeFields, user_id: UUID | None, max_days: int
+    session: AsyncSession,
+    caller: Caller,
+    wanted: RangeFields,
+    user_id: UUID | None,
+    max_days: int,
+    zone: ZoneInfo | None = None,
 ) -> Scope | None:
     """The events that are asked for; None for a caller who has none.
 
-    Raises NotFound for a person or configuration the caller may not know of, and ValidationFailed naming the
-    end of a range that is too long, or ``user_id`` where nobody is named.
+    ``zone`` stands in for those of the configurations. Raises NotFound for a person or configuration the
+    caller may not know of, and ValidationFailed naming the end of a range that is too long, or ``user_id``
+    where nobody is named.
     """
     check_length(wanted, max_days)
     access = await Access.of(session, caller)
     owner = await readable_owner_of(session, access, user_id, wanted.configuration_id)
-    return None if owner is None else await scope_of(session, caller, owner, wanted)
+    return None if owner is None else await scope_of(session, caller, owner, wanted, zone)
 
 
-async def scope_of(session: AsyncSession, caller: Caller, owner: User, wanted: RangeFields) -> Scope:
-    """The range of a person's events; local days are those of each configuration's zone."""
+async def scope_of(
+    session: AsyncSession, caller: Caller, owner: User, wanted: RangeFields, zone: ZoneInfo | None = None
+) -> Scope:
+    """The range of a person's events; local days are those of ``zone``, else of each configuration's zone."""
     facts = CategoryFactsRepository(session)
-    configurations = await facts.configurations(owner.id, wanted.configuration_id)
-    ranges = tuple(_range(configuration_id, zone, wanted) for configuration_id, zone in configurations)
-    return Scope(owner, View(owner.id, caller.person, ranges))
+    zones = {
+        configuration_id: zone or find_zone(name) or UTC_ZONE
+        for configuration_id, name in await facts.configurations(owner.id, wanted.configuration_id)
+    }
+    ranges = tuple(_range(configuration_id, each, wanted) for configuration_id, each in zones.items())
+    view = View(owner.id, caller.person, ranges)
+    return Scope(owner, view, zone or next(iter(zones.values()), UTC_ZONE))
 
 
 def check_length(wanted: RangeFields, max_days: int) -> None:
@@ -79,9 +98,8 @@ def check_length(wanted: RangeFields, max_days: int) -> None:
         raise ValidationFailed([FieldError(field, message, "range_too_long")])
 
 
-def _range(configuration_id: UUID, zone_name: str, wanted: RangeFields) -> ConfigurationRange:
+def _range(configuration_id: UUID, zone: ZoneInfo, wanted: RangeFields) -> ConfigurationRange:
     if wanted.first_day is not None and wanted.last_day is not None:
-        zone = find_zone(zone_name) or ZoneInfo("UTC")
         end = local_day_start(wanted.last_day + timedelta(days=1), zone)
         return ConfigurationRange(configuration_id, local_day_start(wanted.first_day, zone), end)
     if wanted.start is None or wanted.end is None:

@@ -9,6 +9,7 @@ from shared.services.audit import AuditWriter
 from shared.services.calendar_store import CalendarStore
 from shared.services.categories.applying import CategoryApplying
 from shared.services.categories.catalogue import CategoryCatalogue, OutlookCategories
+from shared.services.categories.hours import CategoryHours
 from shared.services.categories.reports import CategoryReports
 from shared.services.categories.rules import CategoryRules
 from shared.services.categories.suggestions import CategorySuggestions
@@ -23,6 +24,7 @@ class CategoryServices:
 
     catalogue: CategoryCatalogue
     reports: CategoryReports
+    hours: CategoryHours
     suggestions: CategorySuggestions
     upcoming: UpcomingSuggestions
     applying: CategoryApplying
@@ -43,6 +45,7 @@ class CategoryServices:
         return cls(
             CategoryCatalogue(database, outlook, clock, audit),
             CategoryReports(database, settings),
+            CategoryHours(database, settings),
             CategorySuggestions(database, settings),
             UpcomingSuggestions(database, calendars),
             CategoryApplying(database, calendars, settings, audit),

@@ -27,6 +27,7 @@ from shared.domain.category_suggestions import (
     Suggestion,
     automatic_rule,
     event_traits,
+    own_categories,
     suggest,
 )
 from shared.domain.disclosure import PRIVATE
@@ -38,15 +39,17 @@ from shared.schemas.category_reports import (
     SuggestionQuery,
     SuggestionResource,
 )
-from shared.schemas.paging import Position, Slice
+from shared.schemas.paging import Slice
 from shared.services.access import Access
-from shared.services.categories.reports import issue_resources
+from shared.services.categories.attention import AMBIGUOUS_FIRST, after_of, place_of
+from shared.services.categories.reports import issue_resources, labels_of
 from shared.services.categories.scope import read_scope
 from shared.settings import MOST_CATEGORY_RULES, Settings
 
 #: The latest events that have anything in common with those asked for; what is older says less.
 MOST_HISTORY: Final = 20_000
-_WITHOUT_VALID: Final = (CategoryState.PERSONAL, CategoryState.INVALID)
+#: An ambiguous event has several valid categories, but not one.
+_WITHOUT_VALID: Final = (CategoryState.AMBIGUOUS, CategoryState.PERSONAL, CategoryState.INVALID)
 
 
 class CategorySuggestions:
@@ -57,28 +60,30 @@ class CategorySuggestions:
         self._settings = settings
 
     async def list(self, caller: Caller, query: SuggestionQuery) -> SuggestedEvents:
-        """Events of the range without a valid category, by start, each with its candidates, the best first.
+        """Events of the range without one valid category, each with its candidates, the best first.
 
-        Another person's private events are left out, and out of the evidence (domain.md 6.3). Raises NotFound
-        for a person, configuration or appointment the caller may not know of, and ValidationFailed.
+        Ambiguous events come before the others, then they stand by start. Another person's private events
+        are left out, and out of the evidence (domain.md 6.3). Raises NotFound for a person, configuration or
+        appointment the caller may not know of, and ValidationFailed.
         """
         if query.appointment_id is not None:
             return SuggestedEvents(items=[await self._one(caller, query)], next=None)
-        after = query.after
+        after = after_of(query.cursor)
         async with self._database.session() as session:
             scope = await read_scope(session, caller, query, query.user_id, self._settings.max_window_days)
             if scope is None:
                 return SuggestedEvents(items=[], next=None)
             facts = CategoryFactsRepository(session)
-            groups = [group for group in await facts.groups(scope.view) if not group.hidden]
+            groups = await facts.groups(scope.view)
             rows = await facts.page(
                 scope.view,
-                [group.label for group in groups if classify(group.categories).state in _WITHOUT_VALID],
-                (after.instant, after.id) if after else None,
+                labels_of(groups, _WITHOUT_VALID),
+                after,
                 query.limit + 1,
                 hidden=False,
+                first=labels_of(groups, AMBIGUOUS_FIRST),
             )
-            found = Slice.cut(rows, query.limit, lambda row: Position(row.start_at, row.id))
+            found = Slice.cut(rows, query.limit, place_of)
             items = await suggested(session, scope.owner, found.rows, viewer=scope.view.viewer)
         return SuggestedEvents(items=items, next=found.next_cursor)
 
@@ -88,12 +93,13 @@ class CategorySuggestions:
             appointments = AppointmentRepository(session)
             if query.appointment_id is None:
                 raise RuntimeError("an appointment is asked for")
-            row = await appointments.find(
+            judged = await appointments.find(
                 caller.tenant_id,
                 query.appointment_id,
                 owner_id=access.readable_owner,
                 viewer=caller.person,
             )
+            row = judged.row if judged is not None else None
             if row is None or query.user_id not in (None, row.owner_id):
                 raise NotFound("there is no such appointment")
             owner = await access.readable_user(row.owner_id)
@@ -159,8 +165,10 @@ def _resource(
     candidates: tuple[Suggestion, ...] = ()
     automatic = None
     if not event.hidden and status.state in _WITHOUT_VALID:
-        candidates = suggest(traits, history, rules)
-        automatic = automatic_rule(traits, rules)
+        candidates = suggest(traits, history, rules, own=own_categories(event.categories))
+        # A rule never decides between categories that its owner gave (3.3).
+        ambiguous = status.state is CategoryState.AMBIGUOUS
+        automatic = None if ambiguous else automatic_rule(traits, rules)
     return SuggestedEvent(
         appointment_id=event.id if event.archived else None,
         event_id=None if event.archived else event.source_id,

@@ -5,6 +5,7 @@ They are read from the source calendar of one configuration by application permi
 
 from collections.abc import Sequence
 from contextlib import aclosing
+from datetime import datetime
 from typing import Final
 from uuid import NAMESPACE_URL, UUID, uuid5
 from zoneinfo import ZoneInfo
@@ -16,7 +17,7 @@ from shared.database.repositories.archived_events import ArchivedEventRepository
 from shared.database.repositories.category_facts import CategorisedEvent
 from shared.domain.archived_event import ArchivedEventState
 from shared.domain.caller import Caller
-from shared.domain.categories import classify
+from shared.domain.categories import CategoryState, classify
 from shared.domain.disclosure import is_disclosed
 from shared.domain.modifications import modification_kind
 from shared.domain.source_event import EventType, SourceEvent, source_key
@@ -24,8 +25,9 @@ from shared.domain.window import READ_MARGIN, Window
 from shared.domain.zones import find_zone
 from shared.errors import FieldError, NotFound, ValidationFailed
 from shared.schemas.category_reports import SuggestedEvents, SuggestionQuery
-from shared.schemas.paging import Position, Slice
+from shared.schemas.paging import Slice
 from shared.services.calendar_store import CalendarStore
+from shared.services.categories.attention import AMBIGUOUS_FIRST, UNRANKED, after_of, place_of
 from shared.services.categories.scope import Scope, check_length, read_scope
 from shared.services.categories.suggestions import suggested
 
@@ -43,8 +45,9 @@ class UpcomingSuggestions:
         self._calendars = calendars
 
     async def list(self, caller: Caller, query: SuggestionQuery) -> SuggestedEvents:
-        """Events of the range without a valid category that are in the calendar and not in the archive.
+        """Events of the range without one valid category that are in the calendar and not in the archive.
 
+        Ambiguous events come before the others, then they stand by start.
         Raises NotFound (configuration, or a mailbox that is gone), ValidationFailed (no configuration is
         named, or the range is longer than 62 days), GraphUnavailable and GraphRefused.
         """
@@ -52,7 +55,7 @@ class UpcomingSuggestions:
             message = "name the configuration whose source calendar is read"
             raise ValidationFailed([FieldError("configuration_id", message, "missing")])
         check_length(query, LONGEST_DAYS)
-        after = query.after
+        after = after_of(query.cursor)
         async with self._database.session() as session:
             scope = await read_scope(session, caller, query, query.user_id, LONGEST_DAYS)
             configuration = await ArchiveConfigurationRepository(session).get(
@@ -66,10 +69,9 @@ class UpcomingSuggestions:
                 [event.source_key for event in events]
             )
             known = {key for key, row in rows.items() if row.state not in _NOT_ARCHIVED}
-            place = (after.instant, after.id) if after else None
             left = [event for event in events if event.source_key not in known]
-            left = [each for each in left if place is None or (each.start_at, each.id) > place]
-            found = Slice.cut(left, query.limit, lambda event: Position(event.start_at, event.id))
+            left = [each for each in left if after is None or _place(each) > after]
+            found = Slice.cut(left, query.limit, place_of)
             items = await suggested(session, scope.owner, found.rows, viewer=scope.view.viewer)
         return SuggestedEvents(items=items, next=found.next_cursor)
 
@@ -94,7 +96,7 @@ class UpcomingSuggestions:
                     and _needs_category(event)
                     and is_disclosed(event.sensitivity, origin=origin, viewer=scope.view.viewer)
                 ]
-        return sorted(found, key=lambda event: (event.start_at, event.id))
+        return sorted(found, key=_place)
 
 
 def unarchived_event(event: SourceEvent, configuration: ArchiveConfiguration) -> CategorisedEvent:
@@ -118,6 +120,7 @@ def unarchived_event(event: SourceEvent, configuration: ArchiveConfiguration) ->
         source_id=event.id,
         source_mailbox_id=configuration.source_mailbox_id,
         source_calendar_id=configuration.source_calendar_id,
+        rank=0 if classify(event.categories).state in AMBIGUOUS_FIRST else UNRANKED,
         archived=False,
     )
 
@@ -128,10 +131,16 @@ def event_key(event: SourceEvent) -> str:
 
 
 def _needs_category(event: SourceEvent) -> bool:
-    if event.is_cancelled or event.is_declined or classify(event.categories).valid:
+    if event.is_cancelled or event.is_declined:
+        return False
+    if classify(event.categories).state is CategoryState.VALID:
         return False
     # What says how a meeting went belongs to the meeting (domain.md 4).
     return event.is_all_day or modification_kind(event.subject) is None
+
+
+def _place(event: CategorisedEvent) -> tuple[int, datetime, UUID]:
+    return event.rank, event.start_at, event.id
 
 
 def _identity(configuration_id: UUID, key: str) -> UUID:

@@ -78,6 +78,9 @@ def event(row: Mapping[str, Any]) -> bytes:
     found.add("transp", "TRANSPARENT" if row["show_as"] == "free" else "OPAQUE")
     if row["is_cancelled"]:
         found.add("status", "CANCELLED")
+    if row["why_not"] is not None:
+        # The event counts as no time, for this reason (domain.md 2.18).
+        found.add("x-admin-assistant-why-not", row["why_not"])
     if row["organizer"]:
         _person(found, "organizer", row["organizer"])
     for attendee in row["attendees"]:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shared.schemas import base, categories, category_reports, paging
+from shared.schemas import base, categories, category_reports, paging, rendered
 from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
+from shared.triggers.http.negotiation import wants_csv
 from shared.triggers.http.registry import EVERYONE, WRITERS, GraphAccess, IfMatch, Ownership
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ async def create_category(
     blueprint,
     "GET",
     "v1/categories/validation",
-    summary="Report the events of a range without one clear category",
+    summary="Report the events of a range without one clear category, or with no hours in spite of one",
     roles=EVERYONE,
     ownership=Ownership.OWN,
     errors=(404,),
@@ -67,7 +68,11 @@ async def create_category(
 async def validate_categories(
     request: Request[base.NoBody, category_reports.ValidationQuery],
 ) -> Reply[category_reports.ValidationReport]:
-    """Out of the archive, by start, with typed issues and the totals of the whole range (domain.md 3.4)."""
+    """Out of the archive, with typed issues and the totals of the whole range (domain.md 3.3, 3.4).
+
+    Ambiguous events come first, then all others by start. Events with a valid category that are all-day or
+    free are listed, too: they count as no time.
+    """
     return Reply(await request.app.categories.reports.validation(request.caller, request.query))
 
 
@@ -79,19 +84,35 @@ async def validate_categories(
     roles=EVERYONE,
     ownership=Ownership.OWN,
     errors=(404,),
+    other_media_types=("text/csv",),
 )
 async def get_category_statistics(
     request: Request[base.NoBody, category_reports.StatisticsQuery],
 ) -> Reply[category_reports.StatisticsResource]:
-    """Out of the archive (domain.md 3.5). An event archived by several configurations counts once."""
-    return Reply(await request.app.categories.reports.statistics(request.caller, request.query))
+    """Out of the archive, as JSON or CSV. Only what counts as time is added up (domain.md 2.18, 3.5).
+
+    Gross hours add up the events; net hours count a minute once that several events cover. An event belongs
+    to the day, week or month in which it starts, with all its hours. A minute that several events cover
+    belongs to the one that starts first. So the net hours of the days add up to those of the range.
+    """
+    found = await request.app.categories.hours.statistics(request.caller, request.query)
+    if not wants_csv(request.accept, request.query.format):
+        return Reply(found)
+    from shared.services.categories.hours_csv import statistics_csv
+
+    file = statistics_csv(found)
+    headers = {
+        "Content-Disposition": f'attachment; filename="{file.name}"',
+        "Content-Type": file.media_type,
+    }
+    return Reply(rendered.Rendered(file.content), headers=headers)
 
 
 @endpoint(
     blueprint,
     "GET",
     "v1/categories/suggestions",
-    summary="Suggest categories for events without a valid one, archived or still in the calendar",
+    summary="Suggest categories for events without one valid category, archived or still in the calendar",
     roles=EVERYONE,
     ownership=Ownership.OWN,
     errors=(404, 502, 503),

@@ -36,6 +36,8 @@ class Request[Body: base.Input, Query: base.Input]:
     #: The list that the request asks for; its cursors are tied to it.
     listed: ListIdentity
     graph: GraphAccess = GraphAccess.NONE
+    #: The header Accept, as sent.
+    accept: str = ""
     #: The person with his own token; None for applications and public operations.
     signed_in: "SignedIn | None" = field(default=None, repr=False)
 

@@ -208,6 +208,7 @@ class Description:
         if operation.response is not None:
             schema = self._references[operation.response, "serialization"]
             described["content"] = {operation.media_type: {"schema": schema}}
+            described["content"] |= {kind: {"schema": {}} for kind in operation.other_media_types}
         elif operation.status != HTTPStatus.NO_CONTENT:
             kinds = (operation.media_type, *operation.other_media_types)
             described["content"] = {kind: {"schema": {}} for kind in kinds}

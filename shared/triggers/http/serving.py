@@ -94,6 +94,7 @@ async def _serve(
             identity=caller,
             client=client,
             graph=operation.graph,
+            accept=req.headers.get("Accept") or "",
             signed_in=signed_in,
         )
         key = read_idempotency_key(operation, req.headers)

@@ -9,6 +9,7 @@ import pytest
 
 from shared.database.engine import Database
 from shared.database.models.appointments import Appointment
+from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.users import User
 from shared.schemas.appointments import AppointmentSummary
 from shared.schemas.paging import Page
@@ -16,6 +17,7 @@ from tests.integration.api.caller import Caller, problem
 from tests.integration.api.conftest import People
 from tests.support.factories import START, Factory
 
+DAY = timedelta(days=1)
 RANGE: dict[str, Any] = {"start": "2026-03-01T00:00:00Z", "end": "2026-04-01T00:00:00Z"}
 
 
@@ -215,3 +217,48 @@ async def test_pages_go_back_in_time_when_asked(
     )
     assert [item["subject"] for item in following.json["items"]] == ["Planning"]
     assert following.json["next"] is None
+
+
+async def test_an_appointment_tells_whether_it_counts_and_why_not(
+    api: Caller, people: People, recorded: dict[str, UUID], database: Database
+) -> None:
+    async with database.session() as session:
+        make = Factory(session)
+        ordinary = await session.get_one(Appointment, recorded["ordinary"])
+        ordinary.excluded, ordinary.unresolved = "resolution", True
+        configuration = await session.get_one(ArchiveConfiguration, recorded["ada configuration"])
+        event = await make.archived_event(configuration, state="source_deleted", start_at=START + DAY)
+        await make.appointment(event, subject="Gone", source_deleted_at=START)
+
+    async def subjects(token: str, **query: Any) -> list[str]:
+        listed = await api("GET", "v1/appointments", token=token, **RANGE, **query)
+        return [item["subject"] for item in listed.json["items"]]
+
+    for wanted, found in (
+        ({"counts": "true"}, ["Surgeon", "Gone"]),
+        ({"counts": "false"}, ["Planning"]),
+        ({"why_not": "left_out_by_resolution"}, ["Planning"]),
+        ({"why_not": "consumed"}, []),
+        ({"source_deleted": "true"}, ["Gone"]),
+        ({"source_deleted": "false"}, ["Planning", "Surgeon"]),
+        ({"unresolved": "true"}, ["Planning"]),
+    ):
+        assert await subjects(people.ada.token, **wanted) == found, wanted
+    shown = [
+        (item["counts"], item["why_not"], item["source_deleted"], item["unresolved"])
+        for item in (await api("GET", "v1/appointments", token=people.ada.token, **RANGE)).json["items"]
+    ]
+    assert shown == [
+        (False, "left_out_by_resolution", False, True),
+        (True, None, False, False),
+        (True, None, True, False),
+    ]
+    one = await api("GET", f"v1/appointments/{recorded['ordinary']}", token=people.admin)
+    assert (one.json["counts"], one.json["why_not"]) == (False, "left_out_by_resolution")
+    # Of another's private one nothing but its times is told, nor found by a filter (6.3).
+    private = await api("GET", f"v1/appointments/{recorded['private']}", token=people.admin)
+    assert [private.json[name] for name in ("counts", "why_not", "unresolved")] == [None] * 3
+    assert await subjects(people.admin, user_id=people.ada.id, counts="true") == ["Gone"]
+    for name, value in (("why_not", "bored"), ("counts", "perhaps")):
+        refused = await api("GET", "v1/appointments", token=people.ada.token, **RANGE, **{name: value})
+        assert (refused.status, refused.fields) == (422, [name])

@@ -11,7 +11,7 @@ from shared.domain.caller import Caller
 from shared.schemas.category_reports import Choice, StatisticsQuery, SuggestionQuery, SuggestionsApply
 from shared.services.audit import AuditWriter
 from shared.services.categories.applying import CategoryApplying
-from shared.services.categories.reports import CategoryReports
+from shared.services.categories.hours import CategoryHours
 from shared.services.categories.suggestions import CategorySuggestions
 from tests.integration.archiving.conftest import world
 from tests.integration.archiving.world import DAY, World, event
@@ -32,7 +32,7 @@ async def test_a_suggestion_that_is_applied_reaches_the_archive_with_the_next_ru
     )
     await world.archive()
     ada = Caller.user(world.tenant_id, world.person_id)
-    reports = CategoryReports(world.database, world.settings)
+    reports = CategoryHours(world.database, world.settings)
     suggestions = CategorySuggestions(world.database, world.settings)
     days = {"first_day": DAY.date(), "last_day": (DAY + timedelta(days=6)).date()}
     found = (await suggestions.list(ada, SuggestionQuery(**days))).items

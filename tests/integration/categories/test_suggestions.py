@@ -62,11 +62,52 @@ async def test_candidates_are_ranked_with_their_evidence(api: Caller, people: Pe
 
 async def test_an_event_with_a_valid_category_needs_none(api: Caller, people: People, record: Record) -> None:
     valid = await record("Acme - billable", "Red")
-    await record("Acme - billable", "Beta - billable", start=START + DAY)
     await record(start=START + 2 * DAY, is_cancelled=True)
     assert (await api("GET", PATH, token=people.ada.token, **RANGE)).json["items"] == []
     one = (await api("GET", PATH, token=people.ada.token, appointment_id=valid)).json["items"][0]
     assert (one["state"], one["suggestions"]) == ("valid", [])
+
+
+async def test_an_ambiguous_event_comes_first_with_its_own_categories_as_candidates(
+    api: Caller, people: People, record: Record
+) -> None:
+    for day in (1, 2):
+        await record("beta - billable", subject="Weekly", start=PAST + day * DAY)
+    await record("Gamma - billable", subject="Weekly", start=PAST)
+    await record(subject="Lunch")
+    await record("Acme - billable", "Beta - billable", subject="Weekly", start=START + DAY)
+    await record("Acme - billable", "Acme - non-billable", subject="Other", start=START + 2 * DAY)
+    items: list[dict[str, Any]] = []
+    query: dict[str, Any] = {}
+    while query.get("cursor") is not None or not items:
+        page = (await api("GET", PATH, token=people.ada.token, limit=1, **RANGE, **query)).json
+        items += page["items"]
+        query = {"cursor": page["next"]}
+    assert [(item["subject"], item["state"]) for item in items] == [
+        ("Weekly", "ambiguous"),
+        ("Other", "ambiguous"),
+        ("Lunch", "personal"),
+    ]
+    assert [[each["category"] for each in item["suggestions"]] for item in items] == [
+        ["beta - billable", "Acme - billable", "Gamma - billable"],
+        ["Acme - billable", "Acme - non-billable"],
+        [],
+    ]
+    assert not any(each["automatic"] for item in items for each in item["suggestions"])
+
+
+async def test_what_counts_as_no_time_says_nothing_of_the_next_event(
+    api: Caller, people: People, record: Record
+) -> None:
+    await record("Acme - billable", subject="Weekly", start=PAST, excluded="resolution")
+    await record("Acme - billable", subject="Weekly", start=PAST + DAY, show_as="free")
+    await record("Beta - billable", subject="Weekly", start=PAST + 2 * DAY)
+    await record(subject="Weekly")
+    await record(subject="Extended", excluded="consumed")
+    (item,) = (await api("GET", PATH, token=people.ada.token, **RANGE)).json["items"]
+    assert [(each["category"], each["evidence"][0]["count"]) for each in item["suggestions"]] == [
+        ("Beta - billable", 1)
+    ]
 
 
 async def test_history_is_ones_own(api: Caller, people: People, record: Record, database: Database) -> None:

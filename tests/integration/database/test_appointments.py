@@ -48,7 +48,7 @@ async def test_the_list_holds_what_intersects_the_half_open_range(
     ):
         await _at(make, configuration, start, length, subject)
     found = await appointments.list(configuration.owner_id, AppointmentFilter(START, START + DAY))
-    assert [row.subject for row in found] == [
+    assert [each.row.subject for each in found] == [
         "spans it",
         "begins before",
         "no length at its start",
@@ -65,9 +65,9 @@ async def test_the_list_pages_by_start_and_is_narrowed_to_a_configuration(
     other = await make.configuration(owner_id=owner)
     await _at(make, other, HOUR, HOUR, "other configuration")
     first = await appointments.list(owner, AppointmentFilter(START, START + DAY, configuration.id), None, 2)
-    after = (first[-1].start_at, first[-1].id)
+    after = (first[-1].row.start_at, first[-1].row.id)
     rest = await appointments.list(owner, AppointmentFilter(START, START + DAY, configuration.id), after, 2)
-    assert len({row.id for row in first + rest}) == 3
+    assert len({each.row.id for each in first + rest}) == 3
     assert len(await appointments.list(owner, AppointmentFilter(START, START + DAY))) == 4
 
 

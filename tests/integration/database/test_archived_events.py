@@ -185,7 +185,10 @@ async def test_a_duplicate_points_to_its_representative_until_it_differs(
 
 
 async def test_the_copy_of_a_vanished_source_goes_to_its_successor(
-    events: ArchivedEventRepository, make: Factory, configuration: ArchiveConfiguration
+    events: ArchivedEventRepository,
+    make: Factory,
+    configuration: ArchiveConfiguration,
+    session: AsyncSession,
 ) -> None:
     made = await make.archived_event(configuration, source_key="s:old", state="source_deleted")
     await make.archived_event(configuration, source_key="s:twin", state="merged", merged_into="s:old")
@@ -196,6 +199,9 @@ async def test_the_copy_of_a_vanished_source_goes_to_its_successor(
     assert (moved.id, moved.source_id, moved.original_start) == (made.id, "new id", START + HOUR)
     assert (moved.state, moved.copy_id, moved.archive_key) == ("present", row.copy_id, row.archive_key)
     assert (await _row(events, "s:twin")).merged_into == "s:new"
+    await events.repoint(moved, "s:newer", "newer id", START, START)
+    await session.refresh(made)
+    assert (made.source_key, made.former_keys) == ("s:newer", ["s:old", "s:new"])
 
 
 async def test_a_successor_of_what_never_had_a_copy_is_created(

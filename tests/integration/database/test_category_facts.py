@@ -15,6 +15,8 @@ from shared.database.repositories.category_facts import (
     HistoryWish,
     View,
 )
+from shared.domain.category_statistics import CountedEvent
+from shared.domain.counting import WhyNot
 from tests.support.factories import START, Factory
 
 HOUR = timedelta(hours=1)
@@ -55,10 +57,16 @@ async def test_groups_add_up_events_that_start_in_the_range(session: AsyncSessio
     await add(make, mine, ACME, after=timedelta(seconds=-1))
     await add(make, mine, ACME, after=24 * HOUR)
     await add(make, others, ACME)
-    groups = {group.categories: group for group in await facts.groups(view(mine))}
-    acme, none = groups[(ACME,)], groups[()]
-    assert (acme.events, acme.without_hours, acme.not_taken_place, acme.time) == (2, 1, 1, HOUR)
-    assert (none.events, none.time, none.hidden) == (1, HOUR, False)
+    groups = {(group.categories, group.why_not): group for group in await facts.groups(view(mine))}
+    assert {key: group.events for key, group in groups.items()} == {
+        ((ACME,), None): 1,
+        ((ACME,), WhyNot.ALL_DAY): 1,
+        ((ACME,), WhyNot.CANCELLED): 1,
+        ((), None): 1,
+    }
+    assert groups[(ACME,), None].counted == (CountedEvent(START, START + HOUR),)
+    assert groups[(ACME,), WhyNot.ALL_DAY].counted == ()
+    assert not groups[(), None].hidden
     hidden = [group for group in await facts.groups(view(mine, own=False)) if group.hidden]
     assert [(group.categories, group.label, group.events) for group in hidden] == [((), "", 1)]
     # A view of somebody else's configuration is empty: the owner is asked for with every row.
@@ -77,7 +85,7 @@ async def test_a_page_holds_the_groups_that_are_asked_for(session: AsyncSession,
     labels = [group.label for group in await facts.groups(view(mine)) if ACME not in group.categories]
     found = await facts.page(view(mine), labels, None, 10, hidden=True)
     assert [event.id for event in found] == [row.id for row in rows[:2]]
-    rest = await facts.page(view(mine), labels, (rows[0].start_at, rows[0].id), 10, hidden=True)
+    rest = await facts.page(view(mine), labels, (1, rows[0].start_at, rows[0].id), 10, hidden=True)
     assert [event.id for event in rest] == [rows[1].id]
     for hidden in (True, False):
         theirs = await facts.page(view(mine, own=False), [], None, 10, hidden=hidden)

@@ -47,7 +47,7 @@ async def test_a_page_holds_what_the_general_list_holds_and_the_next_one_goes_on
     assert [row["id"] for row in rest.rows] == ids[2:3]
     async with database.reading() as session:
         general = await AppointmentRepository(session).list(ada.id, AppointmentFilter(start, end))
-    assert [row.id for row in general] == [row["id"] for row in (*first.rows, *rest.rows)]
+    assert [each.row.id for each in general] == [row["id"] for row in (*first.rows, *rest.rows)]
 
 
 async def test_one_comes_with_body_and_people_and_only_to_its_owner(database: Database) -> None:

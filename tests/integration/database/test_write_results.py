@@ -211,7 +211,7 @@ async def test_an_update_replaces_the_record_and_finds_the_source_alive(
     await results.record(run.id, [_result(create)], START)
     await appointments.mark_source_deleted(run.owner_id, [create.archived_event_id], START)
     shown = AppointmentFilter(START, START + DAY)
-    before = [row.id for row in await appointments.list(run.owner_id, shown)]
+    before = [each.row.id for each in await appointments.list(run.owner_id, shown)]
     event = await session.get_one(ArchivedEvent, create.archived_event_id)
     update = await make.operation(
         run, event, record=record(subject="Moved", categories=[]), source_key="s:moved", **SENT
@@ -219,7 +219,7 @@ async def test_an_update_replaces_the_record_and_finds_the_source_alive(
     await results.record(run.id, [_result(update)], START)
     owner = run.owner_id
     session.expire_all()
-    after = await appointments.list(owner, shown)
+    after = [each.row for each in await appointments.list(owner, shown)]
     assert [row.id for row in after] == before
     assert (after[0].subject, after[0].categories, after[0].source_deleted_at) == ("Moved", [], None)
 

@@ -109,7 +109,7 @@ async def test_a_calendar_file_becomes_a_mailbox_and_is_told_in_hours(state: Pat
     assert told["mailboxes"][calendar["mailbox"]]["archived"] == calendar["events"] == 12
     assert calendar["zone"] == "Europe/Vienna"
     assert calendar["series"] == 1
-    assert calendar["weeks"][0] == {"monday": "2024-09-02", "events": 4, "hours": 2.25}
+    assert calendar["weeks"][0] == {"monday": "2024-09-02", "events": 4, "hours": 2.25, "net_hours": 2.25}
     assert [entry["summary"] for entry in calendar["unrepresentable"]] == ["Pills"]
 
 

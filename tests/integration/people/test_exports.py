@@ -101,11 +101,21 @@ async def test_appointments_are_a_calendar_too(api: Caller, people: People, data
         event = await make.archived_event(configuration)
         day = event.start_at.replace(hour=0)
         await make.appointment(event, subject="Holiday", is_all_day=True, start_at=day, end_at=day)
+        consumed = await make.archived_event(configuration)
+        await make.appointment(consumed, subject="Extended", excluded="consumed")
     export = await exported(api, people, people.ada.token)
     archive = await content(api, export["id"], people.ada.token)
     calendar = icalendar.Calendar.from_ical(archive.read("appointments.ics"))
     events: dict[str, Any] = {str(event["summary"]): event for event in calendar.walk("VEVENT")}
-    assert events.keys() == {"Review; a, b\nc", "Holiday"}
+    assert events.keys() == {"Review; a, b\nc", "Holiday", "Extended"}
+    told = {row["subject"]: (row["counts"], row["why_not"]) for row in rows(archive, "appointments")}
+    assert told == {
+        "Review; a, b\nc": (True, None),
+        "Holiday": (False, "all_day"),
+        "Extended": (False, "consumed"),
+    }
+    reasons = {subject: each.get("x-admin-assistant-why-not") for subject, each in events.items()}
+    assert reasons == {subject: reason for subject, (_, reason) in told.items()}
     assert events["Holiday"]["dtstart"].dt.isoformat() == "2026-03-02"
     assert str(events["Review; a, b\nc"]["attendee"]) == "mailto:bob@example.com"
 

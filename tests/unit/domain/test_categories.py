@@ -1,8 +1,6 @@
 """What a category means and what an event's categories make of it (domain.md 3)."""
 
 import unicodedata
-from datetime import timedelta
-from decimal import Decimal
 
 import pytest
 from hypothesis import given, settings
@@ -19,7 +17,6 @@ from shared.domain.categories import (
     customer_key,
     parse_category,
 )
-from shared.domain.category_statistics import Tally, category_statistics, statistics_of_groups
 
 CUSTOMERS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12).filter(
     lambda text: text.strip(" -–—\u00a0\t") and text == text.strip() and "\t" not in text
@@ -122,11 +119,11 @@ def test_only_invalid_categories_make_an_event_invalid_each_with_its_issue() -> 
 
 
 @pytest.mark.parametrize("other", ["Beta - billable", "Acme - non-billable", "Break - non-billable"])
-def test_two_different_valid_categories_are_ambiguous_the_first_counts(other: str) -> None:
+def test_two_different_valid_categories_are_ambiguous_and_neither_counts(other: str) -> None:
     status = classify(["Red", "Acme - billable", other])
     assert status.state is CategoryState.AMBIGUOUS
-    assert status.category is not None
-    assert status.category.customer == "Acme"
+    assert (status.category, status.special) == (None, None)
+    assert [category.text for category in status.valid] == ["Acme - billable", other]
     assert status.issues == (CategoryIssue(IssueKind.AMBIGUOUS, f"Acme - billable; {other}"),)
 
 
@@ -134,65 +131,5 @@ def test_two_different_valid_categories_are_ambiguous_the_first_counts(other: st
 @given(categories=st.lists(st.text(max_size=20), max_size=4))
 def test_any_text_is_classified(categories: list[str]) -> None:
     status = classify(categories)
-    assert (status.category is None) == (status.state in (CategoryState.PERSONAL, CategoryState.INVALID))
+    assert (status.category is None) == (status.state is not CategoryState.VALID)
     assert bool(status.issues) == (status.state is not CategoryState.VALID)
-
-
-HOUR = timedelta(hours=1)
-
-
-def test_statistics_tell_hours_by_customer_and_billing_type() -> None:
-    statistics = category_statistics(
-        [
-            (classify(["Beta - billable"]), HOUR),
-            (classify(["Acme - billable"]), HOUR),
-            (classify(["billable - ACME"]), HOUR / 3),
-            (classify(["Acme - non-billable"]), HOUR),
-            (classify(["Acme - billable", "Beta - billable"]), HOUR),
-            (classify(["Break - non-billable"]), HOUR / 2),
-            (classify([]), 2 * HOUR),
-            (classify(["Red"]), HOUR),
-        ]
-    )
-    lines = {(line.customer, str(line.billing_type)): line.tally for line in statistics.lines}
-    assert list(lines) == [
-        ("Acme", "billable"),
-        ("Acme", "non-billable"),
-        ("Beta", "billable"),
-        ("Break", "non-billable"),
-    ]
-    assert (lines["Acme", "billable"].count, lines["Acme", "billable"].hours) == (3, Decimal("2.33"))
-    assert statistics.uncategorised.hours == Decimal("3.00")
-    assert statistics.ambiguous.count == statistics.special.count == 1
-    assert statistics.total.count == 8
-
-
-@settings(deadline=None, max_examples=60)
-@given(
-    events=st.lists(
-        st.tuples(
-            st.lists(st.sampled_from(["Acme - billable", "Break - non-billable", "Red", "Online"])).map(
-                classify
-            ),
-            st.timedeltas(timedelta(), timedelta(hours=30)),
-        )
-    )
-)
-def test_statistics_add_up(events: list) -> None:
-    statistics = category_statistics(events)
-    tallies = [line.tally for line in statistics.lines] + [statistics.personal, statistics.invalid]
-    assert sum(tally.count for tally in tallies) == statistics.total.count == len(events)
-    assert sum((tally.time for tally in tallies), timedelta()) == statistics.total.time
-
-
-def test_groups_add_up_in_any_order_under_the_spelling_used_most() -> None:
-    groups = [
-        (classify(["ACME - billable"]), Tally(1, HOUR)),
-        (classify(["Acme - billable"]), Tally(3, 2 * HOUR)),
-        (classify(["acme - billable"]), Tally(1, HOUR)),
-        (classify(["Red"]), Tally(2, HOUR)),
-    ]
-    statistics = statistics_of_groups(groups)
-    assert statistics_of_groups(reversed(groups)) == statistics
-    assert [(line.customer, line.tally) for line in statistics.lines] == [("Acme", Tally(5, 4 * HOUR))]
-    assert statistics.uncategorised == Tally(2, HOUR)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from infra.local.calendar_file import CalendarFile, as_json, as_text, hours_per_week, read_file
+from infra.local.calendar_file import CalendarFile, as_json, as_text, read_file
 from infra.local.errors import LocalError
 from infra.local.seeding import Person
 
@@ -37,28 +37,6 @@ def test_a_byte_order_mark_is_no_hindrance(tmp_path: Path) -> None:
     assert read_file(path).startswith("BEGIN:VCALENDAR")
 
 
-def test_hours_are_of_local_weeks_and_leave_out_what_is_no_time() -> None:
-    events = [
-        # Sunday 23:30 UTC is Monday in Vienna.
-        event("2026-10-11T23:30", "2026-10-12T01:00"),
-        event("2026-10-14T08:00", "2026-10-14T10:00"),
-        event("2026-10-14T08:00", "2026-10-14T10:00", showAs="free"),
-        event("2026-10-14T08:00", "2026-10-14T10:00", isCancelled=True),
-        event("2026-10-14T08:00", "2026-10-14T10:00", responseStatus={"response": "declined"}),
-        event("2026-10-15T00:00", "2026-10-16T00:00", isAllDay=True),
-        event("2026-10-19T00:00", "2026-10-20T00:00", isAllDay=True),
-    ]
-    assert hours_per_week(events, "Europe/Vienna") == [
-        (date(2026, 10, 12), 6, 3.5),
-        (date(2026, 10, 19), 1, 0.0),
-    ]
-
-
-def test_an_hour_across_a_clock_change_is_its_real_length() -> None:
-    night = event("2026-10-24T22:30", "2026-10-25T02:30")
-    assert hours_per_week([night], "Europe/Vienna") == [(date(2026, 10, 19), 1, 4.0)]
-
-
 def test_a_long_range_is_archived_in_windows_that_meet_and_that_the_api_accepts() -> None:
     windows = file(date(2024, 1, 1), date(2026, 7, 1)).windows()
     assert windows[0][0] == datetime(2023, 12, 31, 23, tzinfo=UTC)
@@ -67,11 +45,26 @@ def test_a_long_range_is_archived_in_windows_that_meet_and_that_the_api_accepts(
     assert all((end - start).days <= 400 for start, end in windows)
 
 
+def tally(count: int, hours: float, net_hours: float) -> dict[str, Any]:
+    return {"count": count, "hours": hours, "net_hours": net_hours}
+
+
+STATISTICS = {
+    "periods": [
+        {"first_day": "2026-10-05", "total": tally(0, 0.0, 0.0)},
+        {"first_day": "2026-10-12", "total": tally(2, 4.0, 3.5)},
+    ],
+    "total": tally(2, 4.0, 3.5),
+}
+
+
 def test_the_text_names_weeks_series_and_what_could_not_be_represented() -> None:
     occurrences = [event("2026-10-14T08:00", "2026-10-14T10:00", seriesMasterId="m", subject="Jour fixe")] * 2
-    text = as_text(file(date(2026, 10, 1), date(2026, 11, 1)), occurrences)
-    assert "2026-10-12" in text
-    assert "4.00" in text
+    text = as_text(file(date(2026, 10, 1), date(2026, 11, 1)), occurrences, STATISTICS)
+    rows = [line.split() for line in text.splitlines()]
+    assert ["2026-10-12", "2", "4.00", "3.50"] in rows
+    assert ["all", "2", "4.00", "3.50"] in rows
+    assert "2026-10-05" not in text
     assert "1 series found" in text
     assert "2 × Jour fixe" in text
     assert "Lunch: RDATE cannot be represented" in text
@@ -79,9 +72,11 @@ def test_the_text_names_weeks_series_and_what_could_not_be_represented() -> None
 
 def test_the_json_holds_the_same() -> None:
     told = as_json(
-        file(date(2026, 10, 1), date(2026, 11, 1)), [event("2026-10-14T08:00", "2026-10-14T10:00")]
+        file(date(2026, 10, 1), date(2026, 11, 1)),
+        [event("2026-10-14T08:00", "2026-10-14T10:00")],
+        STATISTICS,
     )
-    assert told["weeks"] == [{"monday": "2026-10-12", "events": 1, "hours": 2.0}]
+    assert told["weeks"] == [{"monday": "2026-10-12", "events": 2, "hours": 4.0, "net_hours": 3.5}]
     assert told["unrepresentable"][0]["reason"] == "RDATE cannot be represented"
 
 
