@@ -152,6 +152,20 @@ class CalendarAdapter:
         except UndecodableEventError as error:
             raise _undecodable(error) from error
 
+    async def series_goes_on(self, mailbox: str, series_id: str, start: datetime, end: datetime) -> bool:
+        """Whether a series exists and has an occurrence or exception in ``[start, end)``.
+
+        ``instances`` refuses what is no series master with 400; then it is one no more.
+        """
+        path = self._paths.instances(mailbox, series_id, start, end)
+        try:
+            found = await self._item_or_none(mailbox, path, "reading a series")
+        except GraphRefused as refusal:
+            if refusal.graph_status != 400:
+                raise
+            return False
+        return found is not None and bool(found.get("value"))
+
     async def count_attachments(self, mailbox: str, ids: Sequence[str]) -> dict[str, int]:
         """How many attachments each event has; 0 for an event that is gone."""
         wanted = list(dict.fromkeys(ids))

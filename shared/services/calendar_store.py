@@ -59,6 +59,10 @@ class CalendarStore(CalendarDirectory, Protocol):
         """Events by id, None for each that is gone; in ``calendar_id``, or anywhere if None."""
         ...
 
+    async def series_goes_on(self, mailbox: str, series_id: str, start: datetime, end: datetime) -> bool:
+        """Whether a series exists and has an occurrence in ``[start, end)``."""
+        ...
+
     async def count_attachments(self, mailbox: str, ids: Sequence[str]) -> dict[str, int]:
         """How many attachments each event has; 0 for an event that is gone."""
         ...
@@ -148,6 +152,10 @@ class CalendarStores:
                 # A calendar of the one store holds no event of the other.
                 found |= dict.fromkeys(own)
         return found
+
+    async def series_goes_on(self, mailbox: str, series_id: str, start: datetime, end: datetime) -> bool:
+        """From the store whose id it has."""
+        return await self._holding(series_id).series_goes_on(mailbox, series_id, start, end)
 
     async def count_attachments(self, mailbox: str, ids: Sequence[str]) -> dict[str, int]:
         """Each event's from the store whose id it has."""

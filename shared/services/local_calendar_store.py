@@ -126,6 +126,10 @@ class LocalCalendars:
         found = {local_id(row.id): source_event_of(row) for row in rows}
         return {each: found.get(each) for each in ids}
 
+    async def series_goes_on(self, mailbox: str, series_id: str, start: datetime, end: datetime) -> bool:
+        """No: there are single events alone."""
+        return False
+
     async def count_attachments(self, mailbox: str, ids: Sequence[str]) -> dict[str, int]:
         """None of the events has any."""
         return dict.fromkeys(ids, 0)
