@@ -93,6 +93,16 @@ def second_source_key(event: SourceEvent, key: str) -> str:
     return f"{key}:{event.original_start or event.start:%Y-%m-%dT%H:%M:%SZ}"
 
 
+def detached_key(key: str, day: date, count: int = 0) -> str:
+    """The key of a row whose source may be used again for another time: its copy stays as it is (2.4)."""
+    return f"{key}@{day.isoformat()}" + (f".{count}" if count else "")
+
+
+def is_detached(key: str) -> bool:
+    """Whether a row was left behind by its source. Ids of Graph and keys of ours hold no at sign."""
+    return "@" in key
+
+
 def occurrence_date(event: SourceEvent) -> date:
     """The original date of an occurrence in the recurrence zone of its series (domain.md 2.3).
 

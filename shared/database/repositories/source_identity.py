@@ -1,7 +1,7 @@
 """Whose rows of the map are: found by their sources, and given to other ones (domain.md 2.3, 2.16)."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 import orjson
@@ -13,7 +13,7 @@ from shared.database.repositories.archived_events import (
     ArchivedEventRepository,
     MapRow,
 )
-from shared.domain.source_event import generation_key
+from shared.domain.source_event import detached_key, generation_key
 
 # Former versions could give one source two rows: the living one counts.
 _BY_SOURCES = text(f"""
@@ -47,6 +47,11 @@ _IDENTIFY = text(f"""
        AND NOT EXISTS (SELECT 1 FROM archived_events o WHERE o.configuration_id = :configuration
                           AND o.source_key = v.source_key AND o.id <> v.id)
     RETURNING e.id
+""")  # noqa: S608
+_DETACH = text(f"""
+    UPDATE archived_events SET source_key = :source_key, source_id = :source_id, state = 'source_deleted',
+           pending_since = NULL, updated_at = :now
+     WHERE {MAP_SCOPE} AND id = :id
 """)  # noqa: S608
 # A row that a plan entered and that no write was ever sent for: its event is as good as new.
 _DELETE_BARE = text(f"""
@@ -129,6 +134,17 @@ class SourceIdentityRepository(ArchivedEventRepository):
             if before.id in changed and before.source_key != after.source_key:
                 await self.redirect(before.source_key, after.source_key, now)
         return changed
+
+    async def detach(self, row: MapRow, day: date, now: datetime) -> str:
+        """Leave the row with its copy behind, under another key, which is returned (domain.md 2.4)."""
+        count = 0
+        while await self.by_keys([key := detached_key(row.source_key, day, count)]):
+            count += 1
+        source_id = key.removeprefix(row.source_key)
+        parameters = {"id": row.id, "source_key": key, "source_id": row.source_id + source_id, "now": now}
+        await self._session.execute(_DETACH, self._scope | parameters)
+        await self.redirect(row.source_key, key, now)
+        return key
 
     async def delete_bare(self, keys: Sequence[str]) -> None:
         """Forget rows that an unfinished plan entered, without a copy and without any write."""

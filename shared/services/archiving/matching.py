@@ -1,6 +1,7 @@
 """Meetings whose source is gone and events that are new: are they the same (domain.md 2.4, 2.9, 2.16)?"""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,7 +23,7 @@ from shared.domain.same_meeting import (
     meeting_facts,
     possible_predecessors,
 )
-from shared.domain.source_event import EventType, SourceEvent
+from shared.domain.source_event import EventType, SourceEvent, is_detached
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.plan_turn import PlanTurn
 from shared.services.archiving.source_reading import SourceReader
@@ -185,6 +186,9 @@ class SourceMatcher:
             return GoneRow(facts, counts=False, copy_start=row.start_at, copy_end=row.start_at, known=False)
         source = recorded_source(record, row.source_id, row.original_start, row.series_id)
         facts = meeting_facts(source, row.source_key, zone)
+        if is_detached(row.source_key):
+            # Its invitation lives on at another time.
+            facts = replace(facts, ical_uid="")
         takes_place = not (record["is_cancelled"] or record["is_declined"])
         return GoneRow(
             facts,

@@ -311,6 +311,9 @@ class PlanMaking:
             if (event := found.get(row.source_id)) is not None and not is_gone(event)
         }
         async with self._turn.session() as session:
+            # What went on to a later time without its row is new where it is now.
+            for key in await self._reader.left_behind(session, events, rows):
+                del events[key], rows[key]
             return rows, await self._reader.shown(session, events, rows), gone
 
     async def _carry_out_by_id(

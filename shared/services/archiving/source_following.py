@@ -52,6 +52,22 @@ class SourceFollowing:
             reads[key] = ReadEvent(each.event, key, events[key].start, said)
         return reads
 
+    async def archived_after_end(
+        self, session: AsyncSession, rows: Mapping[str, MapRow]
+    ) -> dict[str, datetime]:
+        """When the last plan saw each row where it is; only those whose copies had ended by then."""
+        records = await AppointmentRepository(session).recorded(
+            self._owner_id, [row.id for row in rows.values()]
+        )
+        planned = await self.last_planned(session, {row.start_at for row in rows.values()})
+        return {
+            key: last
+            for key, row in rows.items()
+            if (last := planned.get(row.start_at)) is not None
+            and (record := records.get(row.id)) is not None
+            and record["end_at"] <= last
+        }
+
     async def last_planned(
         self, session: AsyncSession, instants: Collection[datetime]
     ) -> dict[datetime, datetime]:

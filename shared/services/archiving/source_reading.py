@@ -71,6 +71,8 @@ class SourceReader:
     async def take(self, session: AsyncSession, page: Sequence[SourceEvent]) -> ReadPage:
         """The events of the next page under their keys; rows of former versions are rewritten on sight."""
         events, rows = await self._identified(session, page)
+        for key in await self.left_behind(session, events, rows):
+            del rows[key]
         reads = await self.shown(session, events, rows)
         in_order = sorted(reads.items(), key=lambda item: item[1].place)
         return ReadPage(dict(in_order), rows)
@@ -87,6 +89,47 @@ class SourceReader:
         for key in self._waiting & reads.keys():
             reads[key] = replace(reads[key], waits=True)
         return reads
+
+    async def left_behind(
+        self, session: AsyncSession, events: Mapping[str, SourceEvent], rows: Mapping[str, MapRow]
+    ) -> set[str]:
+        """Keys of events that left their rows behind: dragged to a later time after they were archived (2.4).
+
+        Where the copy had ended when it was archived, and its source starts later than the last run that saw
+        it there, it may have taken place and been used again. Then the row stays with its copy under another
+        key, and its event is new.
+        """
+        moved = {
+            key: rows[key]
+            for key, event in events.items()
+            if key in rows
+            and event.type in (EventType.SINGLE_INSTANCE, EventType.EXCEPTION)
+            and rows[key].copy_id is not None
+            and rows[key].state in (ArchivedEventState.PRESENT, ArchivedEventState.SOURCE_DELETED)
+            and key not in self._open_keys
+            and self._context.owning_start(event) > rows[key].start_at
+        }
+        if not moved or self._replaces:
+            return set()
+        seen = await self._following.archived_after_end(session, moved)
+        left = {key for key, last in seen.items() if events[key].start > last}
+        for key in sorted(left) if self._rewrites else ():
+            await self._leave(session, moved[key])
+        return left
+
+    async def _leave(self, session: AsyncSession, row: MapRow) -> None:
+        now, day = self._ports.clock.now(), row.start_at.astimezone(self._context.window.zone).date()
+        key = await self._context.identities(session).detach(row, day, now)
+        await self._context.overlaps(session).repoint(row.source_key, key)
+        await self._ports.audit.record(
+            session,
+            action="archived_event.left_behind",
+            resource_type="archived_event",
+            resource_id=str(row.id),
+            outcome="success",
+            changes={"before": {"source_key": row.source_key}, "after": {"source_key": key}},
+            on_behalf_of=self._context.owner_id,
+        )
 
     async def _identified(
         self, session: AsyncSession, page: Sequence[SourceEvent]

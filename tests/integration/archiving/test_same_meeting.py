@@ -242,6 +242,61 @@ async def test_an_event_moved_to_another_calendar_and_back_has_one_copy(world: W
     await nothing_more(world)
 
 
+def days_from_now(world: World, days: int) -> datetime:
+    """Nine o'clock on another day than today."""
+    return (world.clock.now() + timedelta(days=days)).replace(hour=9, minute=0, second=0, microsecond=0)
+
+
+async def archive_days(world: World, first: int, last: int) -> dict[str, Any]:
+    """Archive whole days, from one to before the other, counted from today."""
+    start, end = days_from_now(world, first), days_from_now(world, last)
+    return await world.archive(start.replace(hour=0), end.replace(hour=0))
+
+
+async def test_an_event_dragged_to_next_week_after_it_was_archived_took_place(world: World) -> None:
+    took_place = days_from_now(world, -2)
+    await world.open([event("Review", took_place), event("Other", took_place + 2 * HOUR)])
+    await archive_days(world, -3, 0)
+    later = event("x", days_from_now(world, 5))
+    await world.edit((await world.source("Review"))["id"], start=later["start"], end=later["end"])
+    again = await archive_days(world, -3, 0)
+    assert (again["source"], again["unchanged"], again["source_deleted"]) == (1, 1, 0)
+    assert (await world.copy("Review"))["start"]["dateTime"][:10] == f"{took_place:%Y-%m-%d}"
+    next_week = days_from_now(world, 5)
+    world.clock.advance(days=7)
+    assert (await archive_days(world, -3, 0))["archived"] == 1
+    assert await starts(world) == [
+        f"{took_place:%Y-%m-%dT%H:%M}",
+        f"{took_place + 2 * HOUR:%Y-%m-%dT%H:%M}",
+        f"{next_week:%Y-%m-%dT%H:%M}",
+    ]
+    assert (await archive_days(world, -14, 0))["archived"] == 0
+
+
+async def test_an_event_dragged_on_and_back_has_one_copy(world: World) -> None:
+    took_place = days_from_now(world, -2)
+    await world.open([event("Review", took_place)])
+    await archive_days(world, -3, 0)
+    source = (await world.source("Review"))["id"]
+    later, before = event("x", days_from_now(world, 5)), event("x", took_place)
+    await world.edit(source, start=later["start"], end=later["end"])
+    await archive_days(world, -3, 0)
+    await world.edit(source, start=before["start"], end=before["end"])
+    report = await archive_days(world, -3, 0)
+    assert (report["repointed"], len(await world.copies())) == (1, 1)
+    assert (await archive_days(world, -3, 0))["unchanged"] == 1
+
+
+async def test_an_event_that_was_moved_before_it_was_archived_again_is_updated_once(world: World) -> None:
+    took_place = days_from_now(world, -4)
+    await world.open([event("Review", took_place)])
+    await archive_days(world, -5, 0)
+    corrected = event("x", took_place + 26 * HOUR)
+    await world.edit((await world.source("Review"))["id"], start=corrected["start"], end=corrected["end"])
+    assert (await archive_days(world, -5, 0))["updated"] == 1
+    assert await starts(world) == [f"{took_place + 26 * HOUR:%Y-%m-%dT%H:%M}"]
+
+
 async def test_two_occurrences_on_one_day_have_a_copy_each(world: World) -> None:
     await world.open([daily("Standup", count=5)])
     await world.archive()
