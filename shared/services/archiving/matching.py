@@ -80,12 +80,10 @@ class SourceMatcher:
         self.ambiguous = 0
 
     async def are_gone(self, rows: Iterable[MapRow]) -> set[str]:
-        """Source keys of the rows whose source a GET by id says is gone: 404, or a series now (2.4)."""
+        """Source keys of the rows whose source is gone (domain.md 2.4)."""
         rows = list(rows)
-        found = await self._ports.calendars.get_events(
-            self._context.source_mailbox, None, [row.source_id for row in rows]
-        )
-        return {row.source_key for row in rows if is_gone(found.get(row.source_id))}
+        found = await read_sources(self._ports, self._context, [row.source_id for row in rows])
+        return {row.source_key for row in rows if row.source_id not in found}
 
     def note(
         self,
@@ -270,6 +268,23 @@ class SourceMatcher:
 def waits_for_nothing(row: MapRow, overlaps: Collection[str]) -> bool:
     """Whether the event waited for a row's write alone: it is in no group of overlapping events."""
     return row.state is ArchivedEventState.FLAGGED and row.source_key not in overlaps
+
+
+async def read_sources(
+    ports: ArchivingPorts, context: RunContext, ids: Sequence[str], *, met: Collection[str] = ()
+) -> dict[str, SourceEvent]:
+    """The events of these ids that are not gone, wherever in the mailbox they are (domain.md 2.4).
+
+    Gone is what a GET by id does not find, what answers with a series, and what lies in no calendar. ``met``
+    are ids that a page of the calendar just showed.
+    """
+    found = await ports.calendars.get_events(context.source_mailbox, None, ids)
+    events = {key: event for key, event in found.items() if event is not None and not is_gone(event)}
+    unmet = [key for key in events if key not in met]
+    if unmet:
+        places = await ports.calendars.calendars_of(context.source_mailbox, unmet)
+        events = {key: event for key, event in events.items() if places.get(key, key) is not None}
+    return events
 
 
 def is_gone(event: SourceEvent | None) -> bool:

@@ -22,7 +22,7 @@ from shared.errors import GraphRefused
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.decisions import DecisionWriter, Material
 from shared.services.archiving.drafting import OperationDrafter, applied_revision, needs_body
-from shared.services.archiving.matching import SourceMatcher, is_gone, known_event
+from shared.services.archiving.matching import SourceMatcher, known_event, read_sources
 from shared.services.archiving.overlap_keeping import OverlapKeeper
 from shared.services.archiving.plan_counts import PlanCounts
 from shared.services.archiving.plan_turn import PlanTurn
@@ -301,15 +301,11 @@ class PlanMaking:
         """The rows of these keys, the events that they are about, and the rows whose source is gone (2.4)."""
         async with self._turn.session() as session:
             rows = await self._context.archived_events(session).by_keys(keys)
-        found = await self._ports.calendars.get_events(
-            self._context.source_mailbox, None, [row.source_id for row in rows.values()]
-        )
-        gone = [row for row in rows.values() if is_gone(found.get(row.source_id))]
-        events = {
-            key: event
-            for key, row in rows.items()
-            if (event := found.get(row.source_id)) is not None and not is_gone(event)
-        }
+        met = {row.source_id for key, row in rows.items() if self._reader.has_met(key)}
+        ids = [row.source_id for row in rows.values()]
+        found = await read_sources(self._ports, self._context, ids, met=met)
+        gone = [row for row in rows.values() if row.source_id not in found]
+        events = {key: found[row.source_id] for key, row in rows.items() if row.source_id in found}
         async with self._turn.session() as session:
             # What went on to a later time without its row is new where it is now.
             for key in await self._reader.left_behind(session, events, rows):

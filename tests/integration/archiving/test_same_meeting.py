@@ -242,6 +242,17 @@ async def test_an_event_moved_to_another_calendar_and_back_has_one_copy(world: W
     await nothing_more(world)
 
 
+async def test_what_lies_in_no_calendar_is_gone(world: World) -> None:
+    await world.open([event("Review", NINE), event("Standup", NINE + HOUR)])
+    await world.archive()
+    await world.simulate(deleted_items="found")
+    await world.delete((await world.source("Review"))["id"])
+    report = await world.archive()
+    assert (report["source_deleted"], report["updated"]) == (1, 0)
+    (row,) = await world.rows("SELECT source_deleted_at FROM appointments WHERE subject = 'Review'")
+    assert row["source_deleted_at"] is not None
+
+
 def days_from_now(world: World, days: int) -> datetime:
     """Nine o'clock on another day than today."""
     return (world.clock.now() + timedelta(days=days)).replace(hour=9, minute=0, second=0, microsecond=0)
