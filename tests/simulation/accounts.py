@@ -16,7 +16,7 @@ from shared.errors import Unavailable
 
 type Row = Mapping[str, Any]
 
-_TERMINAL = ("completed", "completed_with_errors", "cancelled")
+_TERMINAL = ("completed", "completed_with_errors", "failed", "cancelled")
 
 
 async def rows_of(session: AsyncSession, table: str) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """One plan in the making: the pages of the window, then what no page showed (design.md, Plan)."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -30,6 +30,8 @@ from shared.services.archiving.source_reading import SourceReader
 
 RETRY_FAILED_FOR = timedelta(days=30)
 _CHUNK = 200
+_NAMED = 100
+_NO_ORIGINAL_START = "no_original_start"
 # Of the rows that no page showed the keys come first: nearly always there are none.
 _KEYS = 1000
 _WAITING = (Action.CONSUME, Action.LEAVE_OUT, Action.FLAG)
@@ -121,8 +123,21 @@ class PlanMaking:
             if self._turn.first
             else findings.category_issues,
             private=dict(self._writer.private_counts),
-            **counts,
+            **(counts | self._unreadable(counts)),
         )
+
+    def _unreadable(self, counts: Mapping[str, int]) -> dict[str, Any]:
+        """Events that could not be understood count as failed, and are named (domain.md 2.12)."""
+        events = self._reader.unreadable
+        named = [
+            {"source_id": event.id, "start": event.start.isoformat(), "code": _NO_ORIGINAL_START}
+            for event in list(events.values())[:_NAMED]
+        ]
+        return {
+            "source": counts.get("source", 0) + len(events),
+            "unreadable": len(events),
+            "unreadable_events": named,
+        }
 
     async def _first_page(
         self, pages: AsyncGenerator[list[SourceEvent]], *, check: bool

@@ -18,7 +18,7 @@ from shared.services.archiving.gone_calendars import (
 )
 from shared.services.archiving.masked_reading import reading_for
 from shared.services.archiving.matching import SourceMatcher
-from shared.services.archiving.plan_counts import PlanCounts
+from shared.services.archiving.plan_counts import CALENDAR_NOT_FOUND, CALENDAR_REFUSED, PlanCounts
 from shared.services.archiving.plan_making import PlanMaking
 from shared.services.archiving.plan_turn import PlanCancelled, PlanSuperseded, PlanTurn, record_plan
 from shared.services.system_settings import settings_in_force
@@ -77,7 +77,8 @@ class RunPlanner:
         except NotFound as missing:
             reason, gone = missing.detail, True
         lost = gone and await seems_gone(self._ports, context.archive_mailbox, context.archive_calendar_id)
-        return PlanCounts(refused=reason, gone=gone, code=ARCHIVE_CALENDAR_GONE if lost else None)
+        code = ARCHIVE_CALENDAR_GONE if lost else CALENDAR_NOT_FOUND if gone else CALENDAR_REFUSED
+        return PlanCounts(refused=reason, gone=gone, code=code)
 
     async def _make(
         self,

@@ -41,6 +41,8 @@ class ReadPage:
 class SourceReader:
     """Finds the rows of events; no two events of one reading have the same key.
 
+    ``unreadable`` are events of the window that have no row and cannot be told from others, by id.
+
     ``waiting`` are keys of events that somebody has to decide about first, or whose row is being written.
     ``rewrites`` False: rows of former versions stay as they are, as for a plan that nobody carries out.
     """
@@ -63,6 +65,7 @@ class SourceReader:
         self._context = context
         self._open_keys = open_keys
         self._holders: dict[bytes, bytes] = {}
+        self.unreadable: dict[str, SourceEvent] = {}
 
     def has_met(self, key: str) -> bool:
         """Whether an event of this key was read, margins included."""
@@ -136,6 +139,7 @@ class SourceReader:
     ) -> tuple[dict[str, SourceEvent], dict[str, MapRow]]:
         identities = self._context.identities(session)
         by_source = await identities.by_sources([event.id for event in page])
+        page = [event for event in page if event.id in by_source or self._has_key(event)]
         by_key = await identities.by_keys([source_key(event) for event in page if event.id not in by_source])
         for event in page:
             if (row := by_source.get(event.id)) is not None:
@@ -145,7 +149,7 @@ class SourceReader:
         renewed: list[tuple[MapRow, MapRow]] = []
         for event in page:
             row = by_source.get(event.id) or self._under_its_key(event, by_key)
-            key = self._claim(event, source_key(event) if row is None else row.source_key)
+            key = self._claim(event, row.source_key if row is not None else source_key(event))
             events[key] = event
             if row is not None and row.source_key == key:
                 rows[key] = row
@@ -158,6 +162,16 @@ class SourceReader:
             rows[after.source_key] = after
         return events, rows
 
+    def _has_key(self, event: SourceEvent) -> bool:
+        """Whether the event can be told from others; one that cannot fails by itself (domain.md 2.12)."""
+        try:
+            source_key(event)
+        except ValueError:
+            if self._context.window.owns(event):
+                self.unreadable[event.id] = event
+            return False
+        return True
+
     def _under_its_key(self, event: SourceEvent, by_key: Mapping[str, MapRow]) -> MapRow | None:
         """The row of the event's key, unless it is that of another event that was read."""
         row = by_key.get(source_key(event))
@@ -169,7 +183,7 @@ class SourceReader:
         """The key, or a longer one where another event of this reading has it."""
         holder = _digest(event.id)
         if self._holders.setdefault(_digest(key), holder) != holder:
-            key = second_source_key(event, source_key(event))
+            key = second_source_key(event, key)
             self._holders[_digest(key)] = holder
         return key
 
