@@ -45,7 +45,7 @@ def copy_payload(
     """The body that makes (``create``) or updates the copy of ``event`` (domain.md 2.6; graph.md, Event).
 
     It never holds attendees or an online meeting, so it cannot send an invitation. A create carries
-    ``transactionId`` and all three extended properties, an update ``ArchiveRevision`` alone. A custom or
+    ``transactionId`` and all three extended properties, an update all but ``ArchiveKey``. A custom or
     unknown zone and a wall time that occurs twice are written in UTC and reported. ``showAs`` "unknown"
     is written as "busy", as which it counts (domain.md 5.1); our record keeps what was given.
     """
@@ -66,17 +66,20 @@ def copy_payload(
         "sensitivity": event.sensitivity,
         "isReminderOn": False,
     }
-    properties = [{"id": ARCHIVE_REVISION_PROPERTY, "value": revision}]
+    origin = archive_source(
+        configuration_id,
+        source_key,
+        event.id,
+        event.ical_uid,
+        event.original_start or event.start,
+        generation,
+    )
+    properties = [
+        {"id": ARCHIVE_REVISION_PROPERTY, "value": revision},
+        {"id": ARCHIVE_SOURCE_PROPERTY, "value": origin},
+    ]
     if create:
-        properties += [
-            {"id": ARCHIVE_KEY_PROPERTY, "value": archive_key},
-            {
-                "id": ARCHIVE_SOURCE_PROPERTY,
-                "value": _archive_source(
-                    configuration_id, event.id, event.ical_uid, event.original_start or event.start
-                ),
-            },
-        ]
+        properties.append({"id": ARCHIVE_KEY_PROPERTY, "value": archive_key})
         body["transactionId"] = transaction_id(configuration_id, source_key, generation)
     body["singleValueExtendedProperties"] = properties
     return CopyPayload(body, zone_reported=not (start_kept and end_kept))
@@ -97,12 +100,13 @@ def recreated_copy(
 
     ``original_start`` is UTC.
     """
-    origin = _archive_source(configuration_id, source_id, ical_uid, original_start)
+    origin = archive_source(configuration_id, source_key, source_id, ical_uid, original_start, generation)
+    kept = [each for each in body["singleValueExtendedProperties"] if each["id"] != ARCHIVE_SOURCE_PROPERTY]
     return {
         **body,
         "transactionId": transaction_id(configuration_id, source_key, generation),
         "singleValueExtendedProperties": [
-            *body["singleValueExtendedProperties"],
+            *kept,
             {"id": ARCHIVE_KEY_PROPERTY, "value": archive_key},
             {"id": ARCHIVE_SOURCE_PROPERTY, "value": origin},
         ],
@@ -176,6 +180,9 @@ def appointment_record(
         "ical_uid": event.ical_uid,
         "source_sensitivity": before.sensitivity,
         "source_show_as": before.show_as,
+        "source_start_at": before.start.isoformat(),
+        "source_end_at": before.end.isoformat(),
+        "source_type": str(before.type),
         "modifications": [modification.to_json() for modification in modifications],
     }
 
@@ -209,6 +216,50 @@ def recorded_event(record: Mapping[str, Any], source_id: str, original_start: da
     )
 
 
+def recorded_source(
+    record: Mapping[str, Any], source_id: str, slot: datetime, series: str | None
+) -> SourceEvent:
+    """The source of an archived event as it was when it was archived, from our record by column name.
+
+    ``slot`` is its original start, UTC, ``series`` the id of its series. Where an earlier version did not
+    record the source's own times and type, they are taken for those of the copy, and an occurrence that lies
+    outside its slot for an exception.
+    """
+    start, end = record["source_start_at"] or record["start_at"], record["source_end_at"] or record["end_at"]
+    kind = EventType.SINGLE_INSTANCE if series is None else EventType.OCCURRENCE
+    if record["source_type"]:
+        kind = EventType(record["source_type"])
+    elif series is not None and not record["is_all_day"] and start != slot:
+        kind = EventType.EXCEPTION
+    organizer = record["organizer"]
+    return SourceEvent(
+        id=source_id,
+        type=kind,
+        ical_uid=record["ical_uid"],
+        change_key="",
+        subject=record["subject"],
+        body=record["body"],
+        body_type=record["body_type"],
+        start=start,
+        end=end,
+        start_zone=record["start_zone"],
+        end_zone=record["end_zone"],
+        is_all_day=record["is_all_day"],
+        series_master_id=series,
+        original_start=None if series is None else slot,
+        location=record["location"],
+        categories=tuple(record["categories"]),
+        show_as=record["source_show_as"] or record["show_as"],
+        importance=record["importance"],
+        sensitivity=record["source_sensitivity"] or record["sensitivity"],
+        is_cancelled=record["is_cancelled"],
+        is_declined=record["is_declined"],
+        has_attachments=record["attachment_count"] > 0,
+        organizer=Person(**organizer) if organizer else None,
+        attendees=tuple(Person(**each) for each in record["attendees"]),
+    )
+
+
 def _time(instant: datetime, zone_name: str, all_day: bool) -> tuple[dict[str, str], bool]:
     """Graph's dateTimeTimeZone of an instant, in the zone it had where that leads back to it."""
     zone = find_zone(zone_name)
@@ -229,12 +280,26 @@ def _date_time(wall: datetime, zone_name: str) -> dict[str, str]:
     return {"dateTime": f"{digits}0", "timeZone": zone_name}
 
 
-def _archive_source(configuration_id: uuid.UUID, source_id: str, ical_uid: str, original: datetime) -> str:
+def archive_source(
+    configuration_id: uuid.UUID,
+    source_key: str,
+    source_id: str,
+    ical_uid: str,
+    original_start: datetime,
+    generation: int,
+    *,
+    superseded: bool = False,
+) -> str:
+    """``ArchiveSource`` of a copy: whose it is, so that the mailbox alone tells the map (domain.md 2.6)."""
+    start = original_start.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds")
     source = {
         "configuration": str(configuration_id),
+        "key": source_key,
         "source": source_id,
         "iCalUId": ical_uid,
-        "originalStart": f"{original.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z",
+        "originalStart": f"{start}Z",
+        "generation": generation,
+        "superseded": superseded,
     }
     return orjson.dumps(source, option=orjson.OPT_SORT_KEYS).decode()
 

@@ -2,12 +2,12 @@
 
 Pure and incremental (design.md, Plan): pages go in in start order, decisions come out as soon as nothing
 that is still to come can change them. The stages follow domain.md 4.7: duplicates, modifications, purpose,
-overlaps, privacy, diff.
+overlaps, privacy, diff. Matching comes before them: what is fed stands under the key of its row.
 """
 
 import hashlib
 import heapq
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from shared.domain.archive_run import RunMode
@@ -17,7 +17,8 @@ from shared.domain.plan_duplicates import separate_duplicates
 from shared.domain.plan_overlaps import OverlapGroup
 from shared.domain.plan_pipeline import PlanFindings, PlanPipeline
 from shared.domain.plan_policies import PlanPolicies
-from shared.domain.source_event import SourceEvent, source_key
+from shared.domain.read_event import ReadEvent
+from shared.domain.source_event import SourceEvent
 from shared.domain.window import Window
 
 __all__ = [
@@ -50,10 +51,12 @@ class Planner:
         window: Window,
         mode: RunMode = RunMode.NORMAL,
         policies: PlanPolicies = PlanPolicies(),  # noqa: B008 - frozen
+        released: Collection[str] = (),
     ) -> None:
+        """``released`` are modifications that no meeting holds any more though they are unchanged (4.6)."""
         self._window = window
         self._policies = policies
-        self._pipeline = PlanPipeline(window, mode, policies)
+        self._pipeline = PlanPipeline(window, mode, policies, released, self._met)
         # Where all-day events take part in overlaps they are sorted by their local day, not by their date.
         self._lag = SETTLED_AFTER + (_EASTERNMOST if policies.all_day_counts else timedelta())
         self._waiting: dict[str, tuple[datetime, Candidate]] = {}
@@ -62,40 +65,43 @@ class Planner:
         self._seen: set[bytes] = set()
         self._passed: dict[bytes, tuple[str, Decision | None]] = {}
         self._latest = datetime.min.replace(tzinfo=UTC)
+        self._settled_to = self._latest
 
     def feed(
         self,
-        events: Sequence[SourceEvent],
+        events: Sequence[SourceEvent | ReadEvent],
         known: Mapping[str, KnownEvent],
         overlaps: Mapping[str, KnownOverlap] | None = None,
     ) -> list[Decision]:
-        """Take the next events in start order, with what is stored under their keys; return what is decided.
+        """Take the next events in order of place, with what is stored of them; return what is decided.
 
         ``known`` are rows of the map, ``overlaps`` memberships in stored groups that are not closed.
         Events of the margins create no decision, but for archived meetings that a modification of this
         window is about (``Decision.margin``). Of a key that comes again before it is final, as happens
         when the calendar moves during paging, the last version counts; after that it is ignored. Raises
-        ValueError for an event that has no source key.
+        ValueError for an event that has no key of its own and is not given under one.
         """
         decisions: list[Decision] = []
         for event in events:
-            if event.start > self._latest:
-                self._latest = event.start
-                decisions += self._settle(event.start - self._lag)
-            self._take(event, known, overlaps or {})
+            read = event if isinstance(event, ReadEvent) else ReadEvent.of(event)
+            if read.place > self._latest:
+                self._latest = read.place
+                decisions += self._settle(read.place - self._lag)
+            decisions += self._take(read, known, overlaps or {})
         return decisions
 
     def close(self) -> list[Decision]:
         """Return the decisions that were still open: nothing more comes."""
         return list(self._settle(_END_OF_TIME))
 
-    def decide_single(self, event: SourceEvent, known: KnownEvent | None) -> Decision:
+    def decide_single(self, event: SourceEvent | ReadEvent, known: KnownEvent | None) -> Decision:
         """Decide for an event read by its id: moved out of the window, or retried (domain.md 2.4, 2.12).
 
         One that this plan saw in its margins is decided as seen there, any other by itself. It counts as
         seen from now on. Raises ValueError if ``has_seen`` its key already.
         """
-        facts = event_facts(event, self._window.zone, self._policies.travel_words)
+        read = event if isinstance(event, ReadEvent) else ReadEvent.of(event)
+        facts = event_facts(read, self._window.zone, self._policies.travel_words)
         if self.has_seen(facts.key):
             raise ValueError("the event is part of this plan already")
         digest = _digest(facts.key)
@@ -103,7 +109,8 @@ class Planner:
         revision, decision = self._passed.get(digest, ("", None))
         if decision is not None and revision == facts.revision:
             return decision
-        return self._pipeline.alone(Candidate(facts, known, owned=False))
+        candidate = Candidate(facts, known, owned=False, left_out=read.left_out, waits=read.waits)
+        return self._pipeline.alone(candidate)
 
     def has_seen(self, key: str) -> bool:
         """Whether an event of this key was fed that belongs to the window, or was decided by itself."""
@@ -125,14 +132,19 @@ class Planner:
         return groups
 
     @property
+    def presumed(self) -> dict[str, str]:
+        """Modifications that stay consumed if their meetings, which were not fed, are gone (4.6)."""
+        return self._pipeline.presumed
+
+    @property
     def vanished_groups(self) -> frozenset[str]:
         """After ``close``: stored groups whose events of this window overlap nothing any more (5.9)."""
         return frozenset(self._pipeline.stored_groups - self._pipeline.claimed_groups)
 
     def _take(
-        self, event: SourceEvent, known: Mapping[str, KnownEvent], overlaps: Mapping[str, KnownOverlap]
-    ) -> None:
-        key = source_key(event)
+        self, read: ReadEvent, known: Mapping[str, KnownEvent], overlaps: Mapping[str, KnownOverlap]
+    ) -> Iterator[Decision]:
+        key = read.key
         digest = _digest(key)
         if key in self._waiting:
             del self._waiting[key]
@@ -140,17 +152,29 @@ class Planner:
             self._undecided.discard(key)
         elif digest in self._seen or digest in self._passed:
             return
-        facts = event_facts(event, self._window.zone, self._policies.travel_words)
-        owned = self._window.owns(event)
+        facts = event_facts(read, self._window.zone, self._policies.travel_words)
+        owned = self._window.owns(read.event)
         if owned:
             self._seen.add(digest)
             self._undecided.add(key)
-        order = facts.start if self._policies.all_day_counts else event.start
-        self._waiting[key] = order, Candidate(facts, known.get(key), owned, overlaps.get(key))
+        order = facts.start if self._policies.all_day_counts else read.event.start
+        candidate = Candidate(facts, known.get(key), owned, overlaps.get(key), read.left_out, read.waits)
+        if order < self._settled_to:
+            # Archived far before the place that its series gives it now: what it was among is decided.
+            self._note_margins([candidate])
+            yield from self._own([self._pipeline.alone(candidate)])
+            return
+        self._waiting[key] = order, candidate
         heapq.heappush(self._by_start, (order, key))
+
+    def _met(self, key: str) -> bool:
+        """Whether an event of this key was fed, margins included."""
+        digest = _digest(key)
+        return key in self._waiting or digest in self._seen or digest in self._passed
 
     def _settle(self, before: datetime) -> Iterator[Decision]:
         """Send what starts before the instant, now final, through the stages."""
+        self._settled_to = max(self._settled_to, before)
         while self._by_start and self._by_start[0][0] < before:
             start = self._by_start[0][0]
             batch: list[Candidate] = []
@@ -160,7 +184,10 @@ class Planner:
                     batch.append(self._waiting.pop(key)[1])
             yield from self._own(self._pipeline.advance(start))
             self._note_margins(batch)
-            standing, merges = separate_duplicates(batch)
+            for candidate in batch:
+                if candidate.barred:
+                    yield from self._own([self._pipeline.alone(candidate)])
+            standing, merges = separate_duplicates([each for each in batch if not each.barred])
             yield from self._own(merges)
             for candidate in standing:
                 yield from self._own(self._pipeline.take(candidate))

@@ -28,18 +28,24 @@ class RunMode(StrEnum):
 
 
 class RunState(StrEnum):
-    """The life of a run."""
+    """The life of a run. ``failed``: it could read nothing, so nothing was planned (domain.md 2.12)."""
 
     QUEUED = "queued"
     RUNNING = "running"
     COMPLETED = "completed"
     COMPLETED_WITH_ERRORS = "completed_with_errors"
+    FAILED = "failed"
     CANCELLED = "cancelled"
 
     @property
     def terminal(self) -> bool:
         """True when the run will not change any more."""
         return self not in (RunState.QUEUED, RunState.RUNNING)
+
+    @property
+    def trouble(self) -> bool:
+        """True when it ended and something of it failed."""
+        return self in (RunState.COMPLETED_WITH_ERRORS, RunState.FAILED)
 
 
 class OperationAction(StrEnum):

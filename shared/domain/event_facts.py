@@ -8,8 +8,9 @@ from shared.domain.categories import CategoryState, CategoryStatus, classify
 from shared.domain.modifications import ModificationKind, modification_kind
 from shared.domain.plan_policies import PlanPolicies
 from shared.domain.privacy import archived_sensitivity, archived_show_as
+from shared.domain.read_event import ReadEvent
 from shared.domain.revision import duplicate_hash, revision
-from shared.domain.source_event import SourceEvent, source_key
+from shared.domain.source_event import SourceEvent
 from shared.domain.travel import is_travel
 from shared.domain.window import local_day_start
 
@@ -50,14 +51,15 @@ class EventFacts:
         return frozenset(category.identity for category in self.categories.valid)
 
 
-def event_facts(event: SourceEvent, zone: ZoneInfo, travel_words: tuple[str, ...]) -> EventFacts:
-    """The facts of an event. Raises ValueError for one that has no source key."""
+def event_facts(read: ReadEvent, zone: ZoneInfo, travel_words: tuple[str, ...]) -> EventFacts:
+    """The facts of an event."""
+    event = read.event
     takes_place = not (event.is_cancelled or event.is_declined)
     start, end = event.start, event.end
     if event.is_all_day:
         start, end = local_day_start(start.date(), zone), local_day_start(end.date(), zone)
     return EventFacts(
-        key=source_key(event),
+        key=read.key,
         start=start,
         end=end,
         is_all_day=event.is_all_day,
@@ -65,7 +67,7 @@ def event_facts(event: SourceEvent, zone: ZoneInfo, travel_words: tuple[str, ...
         show_as=event.show_as,
         importance=event.importance,
         sensitivity=event.sensitivity,
-        revision=revision(event),
+        revision=read.archived_revision or revision(event),
         duplicate=duplicate_hash(event),
         # A day or a meeting that did not take place cannot say how long another one took.
         modifies=modification_kind(event.subject) if takes_place and not event.is_all_day else None,

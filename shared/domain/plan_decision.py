@@ -118,13 +118,20 @@ class Decision:
 class Candidate:
     """An event on its way through the plan, with what is stored of it.
 
-    ``owned``: it belongs to the window (domain.md 2.2).
+    ``owned``: it belongs to the window (domain.md 2.2). ``left_out`` and ``waits`` as in ``ReadEvent``.
     """
 
     facts: EventFacts
     known: KnownEvent | None
     owned: bool
     overlap: KnownOverlap | None = None
+    left_out: LeftOut | None = None
+    waits: bool = False
+
+    @property
+    def barred(self) -> bool:
+        """Whether it takes no part in anything: it waits, or is left out before all rules."""
+        return self.waits or self.left_out is not None
 
     @property
     def archived(self) -> bool:
@@ -217,8 +224,8 @@ def leave_out(
     return Decision(key, Action.LEAVE_OUT, revision, changed=not said, reason=reason, group=group)
 
 
-def flag(key: str, revision: str, known: KnownEvent | None, group: str) -> Decision:
-    """An event that waits until its overlap is resolved (domain.md 5.3)."""
+def flag(key: str, revision: str, known: KnownEvent | None, group: str | None = None) -> Decision:
+    """An event that waits until its overlap is resolved, or another question is answered (2.16, 5.3)."""
     said = (
         known is not None
         and not known.pending

@@ -4,7 +4,7 @@ Events come in order of their start and leave as soon as nothing that is still t
 decided for them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -51,7 +51,17 @@ class PlanFindings:
 class PlanPipeline:
     """Takes events in start order, duplicates already merged, and decides for each."""
 
-    def __init__(self, window: Window, mode: RunMode, policies: PlanPolicies) -> None:
+    def __init__(
+        self,
+        window: Window,
+        mode: RunMode,
+        policies: PlanPolicies,
+        released: Collection[str],
+        met: Callable[[str], bool],
+    ) -> None:
+        """``released``: modifications that no absent meeting holds; ``met``: whether a key was fed."""
+        self._released = released
+        self._met = met
         self._window = window
         self._mode = mode
         self._policies = policies
@@ -64,6 +74,7 @@ class PlanPipeline:
         self.groups: list[OverlapGroup] = []
         self.stored_groups: set[str] = set()
         self.claimed_groups: set[str] = set()
+        self.presumed: dict[str, str] = {}
 
     def take(self, candidate: Candidate) -> Iterator[Decision]:
         """Take an event that starts no earlier than the last ``advance`` said; yield what is decided."""
@@ -98,6 +109,10 @@ class PlanPipeline:
     def alone(self, candidate: Candidate) -> Decision:
         """Decide for an event by itself, with the modifications its copy had if they still fit."""
         facts, known = candidate.facts, candidate.known
+        if candidate.waits:
+            return flag(facts.key, facts.revision, known)
+        if candidate.left_out is not None:
+            return leave_out(facts.key, facts.revision, known, candidate.left_out)
         meeting = Meeting(facts.key, facts.start, facts.end, facts.start, facts.category_identities)
         sweep = ModificationSweep()
         if known is not None and facts.may_meet and facts.modifies is None:
@@ -119,12 +134,28 @@ class PlanPipeline:
 
     def _judged(self, result: Judged) -> Iterator[Decision]:
         candidate = self._unmodified.pop(result.modification.key)
+        absent = self._absent_meeting(candidate) if result.meeting is None else None
+        if absent is not None:
+            if candidate.owned:
+                self.presumed[candidate.facts.key] = absent
+            yield consume(candidate, absent)
+            return
         if result.meeting is None:
             self.findings.orphan_modifications += candidate.owned
             yield from self._timed(candidate, _untouched(candidate))
             return
         self.findings.modifications_applied += candidate.owned
         yield consume(candidate, result.meeting)
+
+    def _absent_meeting(self, candidate: Candidate) -> str | None:
+        """The meeting that an unchanged modification was consumed by, where nobody met it (domain.md 4.6)."""
+        known, facts = candidate.known, candidate.facts
+        if known is None or known.pending or known.state is not ArchivedEventState.CONSUMED:
+            return None
+        meeting = known.merged_into
+        if meeting is None or known.revision != facts.revision:
+            return None
+        return None if facts.key in self._released or self._met(meeting) else meeting
 
     def _margin_update(self, candidate: Candidate, meeting: Meeting) -> Iterator[Decision]:
         """A meeting of another window, already archived, that a modification of this one is about (4.8)."""

@@ -13,13 +13,17 @@ class Purpose(StrEnum):
 
 
 class LeftOut(StrEnum):
-    """Why an event is left out: the first three by the purpose, the others by overlaps (domain.md 5)."""
+    """Why an event is left out: the first three by the purpose, the next two by overlaps (domain.md 5).
+
+    ``series_changed``: a changed series put it on a day that was archived already (2.17).
+    """
 
     FREE = "free"
     PERSONAL = "personal"
     INVALID_CATEGORY = "invalid_category"
     OVERLAP_RULE = "overlap_rule"
     RESOLUTION = "resolution"
+    SERIES_CHANGED = "series_changed"
 
 
 def left_out(purpose: Purpose, categories: CategoryStatus, show_as: str, *, travel: bool) -> LeftOut | None:

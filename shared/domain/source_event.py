@@ -2,10 +2,14 @@
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from uuid import UUID
+
+from shared.domain.zones import find_zone
+
+_HALF_A_DAY = timedelta(hours=12)
 
 
 class EventType(StrEnum):
@@ -34,8 +38,9 @@ class SourceEvent:
     An all-day event's ``start`` and ``end`` are the midnights of its dates *as given*, tagged UTC
     (graph.md calendarView: never shifted). ``start_zone`` and ``end_zone`` are Graph's
     ``originalStartTimeZone`` and ``originalEndTimeZone`` as given (Windows, IANA or custom name).
-    ``original_start`` is the occurrence's slot in its series, UTC; None for a single event. Of a ``masked``
-    one only the times are true (``disclosure.masked_event``).
+    ``original_start`` is the occurrence's slot in its series, UTC; None for a single event.
+    ``original_date`` is the date of that slot in the series' zone where Graph tells it (``occurrenceId``).
+    Of a ``masked`` one only the times are true (``disclosure.masked_event``).
     """
 
     id: str
@@ -63,18 +68,59 @@ class SourceEvent:
     organizer: Person | None = None
     attendees: tuple[Person, ...] = ()
     masked: bool = False
+    original_date: date | None = None
 
 
 def source_key(event: SourceEvent) -> str:
-    """The key under which an event is archived, fixed at first sight (domain.md 2.3).
+    """The key that an event gets at first sight; from then on its row's key counts (domain.md 2.3).
 
     Raises ValueError for a series master or an occurrence without its master or original start.
     """
     if event.type is EventType.SINGLE_INSTANCE:
         return f"s:{event.id}"
+    return f"o:{event.series_master_id}:{occurrence_date(event).isoformat()}"
+
+
+def former_source_key(event: SourceEvent) -> str | None:
+    """The key that earlier versions gave an occurrence; None for a single event."""
+    if event.type is EventType.SINGLE_INSTANCE or event.original_start is None:
+        return None
+    return f"o:{event.series_master_id}:{event.original_start:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def second_source_key(event: SourceEvent, key: str) -> str:
+    """The key of an event whose own belongs to another event of the same read (domain.md 2.3)."""
+    return f"{key}:{event.original_start or event.start:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def detached_key(key: str, day: date, count: int = 0) -> str:
+    """The key of a row whose source may be used again for another time: its copy stays as it is (2.4)."""
+    return f"{key}@{day.isoformat()}" + (f".{count}" if count else "")
+
+
+def is_detached(key: str) -> bool:
+    """Whether a row was left behind by its source. Ids of Graph and keys of ours hold no at sign."""
+    return "@" in key
+
+
+def occurrence_date(event: SourceEvent) -> date:
+    """The original date of an occurrence in the recurrence zone of its series (domain.md 2.3).
+
+    A calendar view tells no recurrence zone: the zone in which the event was entered stands for it. Raises
+    ValueError for a series master or an occurrence without its master or original start.
+    """
     if event.type is EventType.SERIES_MASTER or not event.series_master_id or event.original_start is None:
         raise ValueError(f"an event of type {event.type} without series master or original start has no key")
-    return f"o:{event.series_master_id}:{event.original_start:%Y-%m-%dT%H:%M:%SZ}"
+    if event.original_date is not None:
+        return event.original_date
+    if event.is_all_day and event.type is EventType.OCCURRENCE:
+        return event.start.date()
+    zone = find_zone(event.start_zone)
+    local = event.original_start.astimezone(zone or UTC)
+    if event.is_all_day and local.time() != time.min:
+        # Its slot is midnight of the zone of the mailbox, told in UTC (2804, see graph.md).
+        return (event.original_start + _HALF_A_DAY).date()
+    return local.date()
 
 
 # A new event's is asked for its row in the map and for its copy.

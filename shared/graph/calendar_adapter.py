@@ -152,6 +152,33 @@ class CalendarAdapter:
         except UndecodableEventError as error:
             raise _undecodable(error) from error
 
+    async def calendars_of(self, mailbox: str, ids: Sequence[str]) -> dict[str, str | None]:
+        """The calendar that each event lies in; None for one in none, such as in Deleted Items.
+
+        A GET by an immutable id may find what was deleted (docs/graph-series.md, Deleted).
+        """
+        wanted = list(dict.fromkeys(ids))
+        paths = [f"{self._paths.event(mailbox, None, each)}/calendar?$select=id" for each in wanted]
+        responses = await self._batched(mailbox, paths, "reading the calendars of events")
+        return {
+            event_id: None if response.status == 404 else str(response.body["id"])
+            for event_id, response in zip(wanted, responses, strict=True)
+        }
+
+    async def series_goes_on(self, mailbox: str, series_id: str, start: datetime, end: datetime) -> bool:
+        """Whether a series exists and has an occurrence or exception in ``[start, end)``.
+
+        ``instances`` refuses what is no series master with 400; then it is one no more.
+        """
+        path = self._paths.instances(mailbox, series_id, start, end)
+        try:
+            found = await self._item_or_none(mailbox, path, "reading a series")
+        except GraphRefused as refusal:
+            if refusal.graph_status != 400:
+                raise
+            return False
+        return found is not None and bool(found.get("value"))
+
     async def count_attachments(self, mailbox: str, ids: Sequence[str]) -> dict[str, int]:
         """How many attachments each event has; 0 for an event that is gone."""
         wanted = list(dict.fromkeys(ids))

@@ -1,7 +1,7 @@
 """Graph's JSON of an event → ``SourceEvent``, without the SDK's models (graph.md section 2)."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from shared.domain.source_event import EventType, Person, SourceEvent
@@ -92,6 +92,7 @@ def _decode(item: dict[str, Any]) -> SourceEvent:
         has_attachments=get("hasAttachments") is True,
         organizer=_organizer(organizer) if organizer else None,
         attendees=tuple([_attendee(attendee) for attendee in attendees]) if attendees else (),
+        original_date=_told_date(get("occurrenceId")),
     )
 
 
@@ -110,6 +111,16 @@ def moment(value: dict[str, str]) -> datetime:
     if zone is None:
         raise ValueError(f"unknown zone {zone_name}")
     return first_instant(wall, zone)
+
+
+def _told_date(occurrence_id: str | None) -> date | None:
+    """``OID.{series}.{date}``: the date in the series' zone, as ``cancelledOccurrences`` writes it, too."""
+    if not occurrence_id:
+        return None
+    try:
+        return date.fromisoformat(occurrence_id.rpartition(".")[2])
+    except ValueError:
+        return None
 
 
 def _organizer(value: dict[str, Any]) -> Person:

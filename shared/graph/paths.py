@@ -66,6 +66,17 @@ class Paths:
             query["expand"] = [expand]
         return self._with_query(builder, query)
 
+    def instances(self, mailbox: str, series_id: str, start: datetime, end: datetime) -> str:
+        """The first occurrence of a series in ``[start, end)``, its id alone."""
+        builder = self._user(mailbox).events.by_event_id(series_id).instances
+        query = {
+            "start_date_time": graph_instant(start),
+            "end_date_time": graph_instant(end),
+            "select": ["id"],
+            "top": 1,
+        }
+        return self._with_query(builder, query)
+
     def any_event(self, mailbox: str, calendar_id: str) -> str:
         """The ids of the events and series of a calendar, page by page."""
         query = {"select": ["id"], "top": PAGE_SIZE}

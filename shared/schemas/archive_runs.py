@@ -34,9 +34,12 @@ class ArchiveRunStart(WindowWish):
 
 
 class RunProblem(Resource):
-    """A write that did not happen, or whose effect is not known yet, and why (domain.md 2.12)."""
+    """A write that did not happen, or whose effect is not known yet, and why (domain.md 2.12).
 
-    operation_id: UUID
+    Without ``operation_id``: an event that could not be read, so that nothing could be planned for it.
+    """
+
+    operation_id: UUID | None
     source_key: str
     action: str
     state: str
@@ -67,7 +70,8 @@ class ArchiveRunSummary(Resource):
     reason_code: str | None = Field(
         description="Why it could not go on, where something can be done about it: archive_calendar_gone "
         "(POST archive-configurations/{id}/rebuild makes calendar and copies anew), mailbox_not_permitted, "
-        "calendar_has_two_roles, user_deactivated.",
+        "calendar_has_two_roles, user_deactivated; calendar_not_found and calendar_refused: Microsoft Graph "
+        "does not let it be read, the report's reason has Graph's code.",
         examples=["archive_calendar_gone"],
     )
     graph_requests: int
@@ -99,16 +103,28 @@ class ArchiveRunResource(ArchiveRunSummary):
         writes_done: int = 0,
         problems: Iterable[Mapping[str, Any]] = (),
     ) -> Self:
-        """The resource of a row; ``problems`` are rows of its operations."""
+        """The resource of a row; ``problems`` are rows of its operations, unreadable events come first."""
         return cls(
             **_columns(run, own=own),
             writes_planned=writes_planned,
             writes_done=writes_done,
-            problems=[
+            problems=[_unreadable(event) for event in (run.plan or {}).get("unreadable_events", ())]
+            + [
                 RunProblem(operation_id=row["id"], **{key: row[key] for key in _PROBLEM_FIELDS})
                 for row in problems
             ],
         )
+
+
+def _unreadable(event: Mapping[str, str]) -> RunProblem:
+    return RunProblem(
+        operation_id=None,
+        source_key=f"?:{event['source_id']}",
+        action="read",
+        state="failed",
+        error_code=event["code"],
+        error_detail=f"The event that starts at {event['start']} cannot be told from others of its series.",
+    )
 
 
 class ArchiveOperationListQuery(PageQuery):

@@ -59,6 +59,14 @@ class CalendarStore(CalendarDirectory, Protocol):
         """Events by id, None for each that is gone; in ``calendar_id``, or anywhere if None."""
         ...
 
+    async def calendars_of(self, mailbox: str, ids: Sequence[str]) -> dict[str, str | None]:
+        """The calendar that each event lies in; None for one that is in none."""
+        ...
+
+    async def series_goes_on(self, mailbox: str, series_id: str, start: datetime, end: datetime) -> bool:
+        """Whether a series exists and has an occurrence in ``[start, end)``."""
+        ...
+
     async def count_attachments(self, mailbox: str, ids: Sequence[str]) -> dict[str, int]:
         """How many attachments each event has; 0 for an event that is gone."""
         ...
@@ -148,6 +156,17 @@ class CalendarStores:
                 # A calendar of the one store holds no event of the other.
                 found |= dict.fromkeys(own)
         return found
+
+    async def calendars_of(self, mailbox: str, ids: Sequence[str]) -> dict[str, str | None]:
+        """Each event's from the store whose id it has."""
+        found: dict[str, str | None] = {}
+        for store, own in self._divided(ids):
+            found |= await store.calendars_of(mailbox, own)
+        return found
+
+    async def series_goes_on(self, mailbox: str, series_id: str, start: datetime, end: datetime) -> bool:
+        """From the store whose id it has."""
+        return await self._holding(series_id).series_goes_on(mailbox, series_id, start, end)
 
     async def count_attachments(self, mailbox: str, ids: Sequence[str]) -> dict[str, int]:
         """Each event's from the store whose id it has."""

@@ -136,6 +136,15 @@ class LocalCalendars:
         found = {local_id(row.id): source_event_of(row) for row in rows}
         return {each: found.get(each) for each in ids}
 
+    async def calendars_of(self, mailbox: str, ids: Sequence[str]) -> dict[str, str | None]:
+        """The calendar of each event that is there: a deleted one is in none."""
+        rows = {local_id(row.id): local_id(row.calendar_id) for row in await self._by_ids(mailbox, ids, None)}
+        return {each: rows.get(each) for each in ids}
+
+    async def series_goes_on(self, mailbox: str, series_id: str, start: datetime, end: datetime) -> bool:
+        """No: there are single events alone."""
+        return False
+
     async def count_attachments(self, mailbox: str, ids: Sequence[str]) -> dict[str, int]:
         """None of the events has any."""
         return dict.fromkeys(ids, 0)

@@ -19,7 +19,7 @@ from tests.simulation.mailbox import archive_key_of, property_of
 
 type Row = Mapping[str, Any]
 
-_TERMINAL = ("completed", "completed_with_errors", "cancelled")
+_TERMINAL = ("completed", "completed_with_errors", "failed", "cancelled")
 
 
 async def rows_of(session: AsyncSession, table: str) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from infra.local.graph_simulator.errors import GraphError, LoadError
 from infra.local.graph_simulator.event_fields import read_event
 from infra.local.graph_simulator.model import Calendar, Event, Item, Occurrence
 from infra.local.graph_simulator.rendering import raw_json
+from infra.local.graph_simulator.zones import find_zone
 from tests.simulation.graph_world import GraphWorld
 
 type Json = dict[str, Any]
@@ -354,7 +355,18 @@ def key_of(item: Json) -> str:
     """The source key as domain.md 2.3 defines it, from Graph's JSON."""
     if item["type"] == "singleInstance":
         return f"s:{item['id']}"
-    return f"o:{item['seriesMasterId']}:{item['originalStart'][:19]}Z"
+    return f"o:{item['seriesMasterId']}:{_original_date(item)}"
+
+
+def _original_date(item: Json) -> str:
+    """The date of an occurrence's slot in the zone that its event was entered in."""
+    if item["isAllDay"] and item["type"] == "occurrence":
+        return str(item["start"]["dateTime"][:10])
+    slot = datetime.fromisoformat(item["originalStart"][:19]).replace(tzinfo=UTC)
+    local = slot.astimezone(find_zone(item["originalStartTimeZone"]) or UTC)
+    if item["isAllDay"] and (local.hour, local.minute) != (0, 0):
+        local = slot + timedelta(hours=12)
+    return f"{local:%Y-%m-%d}"
 
 
 def archive_key_of(copy: Json) -> str:

@@ -17,10 +17,21 @@ from zoneinfo import ZoneInfo
 from tests.simulation.deciding import named
 from tests.simulation.locking import Frozen
 from tests.simulation.mailbox import archive_key_of, key_of, property_of
-from tests.simulation.rules import Expected, Policies, Settled, Told, day_start, expect, shown, told
+from tests.simulation.rules import (
+    Expected,
+    Policies,
+    Settled,
+    Told,
+    day_start,
+    expect,
+    shown,
+    told,
+    valid_categories,
+)
 
 type Json = dict[str, Any]
 
+_STRICT = {"normal": 0, "personal": 1, "private": 2, "confidential": 3}
 _TAGS = re.compile(r"<[^>]*>")
 
 
@@ -61,10 +72,12 @@ class Facts:
     copied: set[str]
     frozen: Frozen | None = None
     problems: list[str] = field(default_factory=list)
+    _recorded_as: dict[UUID, Mapping[str, Any]] = field(default_factory=dict)
 
     def judge(self) -> list[str]:
         """Everything that is wrong; empty if the archive is what it must be."""
         by_key = self._copies_by_key()
+        self._recorded_as = {each["archived_event_id"]: each for each in self.appointments}
         known = {
             archive_key(self.configuration_id, found): key
             for key in self.history
@@ -73,13 +86,40 @@ class Facts:
         for found in by_key:
             if found not in known:
                 self.problems.append(f"a copy carries the unknown archive key {found[:12]}")
-        final = self.last.owned(self.zone)
+        final = self._followed(known)
         expected = self._living(final, by_key)
         self._vanished(final, by_key, known)
         self._recorded(final, expected)
         if self.frozen is not None:
             self.problems += self.frozen.violations(self.copies, self.touched)
         return self.problems
+
+    def _followed(self, known: Mapping[str, str]) -> dict[str, Json]:
+        """The events of the window by the keys of their rows, as far as their copies follow them."""
+        rows: dict[str, Mapping[str, Any]] = {}
+        for row in sorted(self.rows, key=lambda row: row["state"] != "source_deleted"):
+            rows[row["source_id"]] = row
+        followed: dict[str, Json] = {}
+        for key, item in self.last.events.items():
+            row = rows.get(item["id"])
+            shown = item if row is None else self._as_followed(item, key, row, known)
+            if self.last.start <= owning_start(shown, self.zone) < self.last.end:
+                followed[key if row is None else row["source_key"]] = shown
+        return followed
+
+    def _as_followed(self, item: Json, key: str, row: Mapping[str, Any], known: Mapping[str, str]) -> Json:
+        """What the copy of an event is to say of it (domain.md 2.16, 2.17)."""
+        shown = item
+        record = self._recorded_as.get(row["id"])
+        if item["type"] == "occurrence" and record is not None and row["copy_id"] is not None:
+            keys = (key, row["source_key"], known.get(row["archive_key"]), f"s:{item['seriesMasterId']}")
+            versions = [version for each in keys if each for version in self.history.get(each, ())]
+            then = [version for version in versions if _is_recorded(version, record)]
+            if then:
+                shown = _as_archived(item, then[-1])
+        if row["kept_categories"] and not valid_categories(shown):
+            shown = shown | {"categories": row["kept_categories"]}
+        return shown
 
     @property
     def missed(self) -> set[str]:
@@ -110,7 +150,9 @@ class Facts:
                 self.problems.append(f"{name(item)} was read but is not in the map")
             elif row["state"] == "merged":
                 self._merged(key, item, row, groups[sameness(item)], rows, by_key)
-            else:
+            elif row["left_out"] == "series_changed":
+                self._invented(item, row, by_key)
+            elif not self._held(row, rows, final):
                 standing.append(told(item, key, self.zone))
         locked = {key for key, row in rows.items() if self._is_locked(row, final.get(key), by_key)}
         for keys in groups.values():
@@ -126,6 +168,20 @@ class Facts:
         for key in locked:
             expected.archived.pop(key, None)
         return expected
+
+    def _invented(self, item: Json, row: Mapping[str, Any], by_key: Mapping[str, Json]) -> None:
+        """A day that a changed series has now has no copy (domain.md 2.17)."""
+        if item["type"] != "occurrence" or row["archive_key"] in by_key:
+            self.problems.append(f"{name(item)} is no day that a changed series invented")
+
+    def _held(
+        self, row: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]], final: Mapping[str, Json]
+    ) -> bool:
+        """Whether a modification stays consumed since its meeting is gone (domain.md 4.6)."""
+        if row["state"] != "consumed" or row["merged_into"] in final:
+            return False
+        meeting = rows.get(row["merged_into"])
+        return meeting is not None and meeting["state"] == "source_deleted"
 
     def _is_locked(self, row: Mapping[str, Any], item: Json | None, by_key: Mapping[str, Json]) -> bool:
         """Whether an event's source or its copy lies in the locked period."""
@@ -213,13 +269,14 @@ class Facts:
                 continue
             source = known.get(found, row["source_key"])
             versions = [*self.history.get(source, ()), *self.history.get(row["source_key"], ())]
-            if not any(self._may_say(version, copy) for version in versions):
+            free = {"categories"} if row["kept_categories"] else set()
+            if not any(self._may_say(version, copy, free) for version in versions):
                 self.problems.append(f"the copy {copy['subject']!r} says what its source never said")
 
-    def _may_say(self, version: Json, copy: Json) -> bool:
+    def _may_say(self, version: Json, copy: Json, free: set[str]) -> bool:
         """Whether a copy is one of a version, whatever modifications and automation made of it."""
         wanted, found = content(version), content(copy)
-        made = {"start", "end", "sensitivity", "showAs"}
+        made = {"start", "end", "sensitivity", "showAs"} | free
         return all(found[each] == value for each, value in wanted.items() if each not in made)
 
     def _recorded(self, final: Mapping[str, Json], expected: Expected) -> None:
@@ -260,6 +317,29 @@ class Facts:
                 self.problems.append(
                     f"the copy of {name(event.item)} says {field_name} {found[field_name]!r}, not {value!r}"
                 )
+
+
+def _is_recorded(version: Json, record: Mapping[str, Any]) -> bool:
+    """Whether our record was made of this version, as far as times go."""
+    times = tuple(record[name] for name in ("source_start_at", "source_end_at"))
+    if None in times or record["source_type"] != version["type"]:
+        return False
+    said = tuple(f"{moment:%Y-%m-%dT%H:%M:%S}" for moment in times)
+    found = tuple(version[name]["dateTime"][:19] for name in ("start", "end"))
+    return said == found and version["showAs"] == record["source_show_as"]
+
+
+def _as_archived(item: Json, then: Json) -> Json:
+    """A plain occurrence whose copy had ended when it was archived as it was ``then`` (domain.md 2.17)."""
+    if then["type"] == "exception":
+        categories = item if not valid_categories(then) and valid_categories(item) else then
+        stricter = _STRICT[item["sensitivity"]] > _STRICT[then["sensitivity"]]
+        return then | {
+            "categories": categories["categories"],
+            "sensitivity": (item if stricter else then)["sensitivity"],
+        }
+    kept = ("start", "end", "isAllDay", "showAs", "originalStartTimeZone", "originalEndTimeZone")
+    return item | {name: then[name] for name in kept}
 
 
 def _times(event: Told) -> tuple[str, str]:

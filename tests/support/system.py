@@ -13,7 +13,7 @@ from infra.local.api import Api
 from infra.local.stack import Stack
 
 FIRST_DAY = datetime(2026, 3, 2, tzinfo=UTC)
-_TERMINAL = frozenset({"completed", "completed_with_errors", "cancelled"})
+_TERMINAL = frozenset({"completed", "completed_with_errors", "failed", "cancelled"})
 _ARCHIVE_KEY = " Name ArchiveKey"
 
 

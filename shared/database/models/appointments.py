@@ -30,8 +30,10 @@ class Appointment(EventColumns, Base):
     """Our own record of an archived event, with organizer and attendees, which the copy omits (2.6).
 
     Times are those after ``modifications``; ``source_sensitivity`` and ``source_show_as`` are what they
-    were before automation (domain.md 6.2). ``excluded`` says why it does not count as time; ``unresolved``
-    came into the archive because its overlap expired (5.8). ``origin_mailbox_id``: see ``ArchivedEvent``.
+    were before automation (domain.md 6.2). ``source_start_at`` and ``source_end_at`` are the source's own
+    times, ``source_type`` its type when it was archived. ``excluded`` says why it does not count as time;
+    ``unresolved`` came into the archive because its overlap expired (5.8). ``origin_mailbox_id``: see
+    ``ArchivedEvent``.
     """
 
     __tablename__ = "appointments"
@@ -50,6 +52,9 @@ class Appointment(EventColumns, Base):
     modifications: Mapped[list[Any]] = mapped_column(default=list, server_default=text("'[]'"))
     source_sensitivity: Mapped[str | None]
     source_show_as: Mapped[str | None]
+    source_start_at: Mapped[datetime | None]
+    source_end_at: Mapped[datetime | None]
+    source_type: Mapped[str | None]
     excluded: Mapped[str | None]
     unresolved: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     revision: Mapped[str]

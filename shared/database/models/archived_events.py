@@ -22,7 +22,9 @@ class ArchivedEvent(Base):
     (domain.md 2.9), or the meeting of a consumed modification (4.6). ``pending_since`` is set while the last
     write of the row failed (2.2). ``modifications`` made the times of the copy. ``conflict_revision`` is
     the one that was not written because the owner had edited the copy. ``lost_at`` is set where the copy
-    went with its calendar and is to be made anew from the record.
+    went with its calendar and is to be made anew from the record. ``series_id`` is the immutable id of an
+    occurrence's series; ``entered_by`` the run that saw the event first. ``kept_categories`` are those that
+    the copy had when its meeting was made anew: they stay while the new event has no valid one (2.16).
 
     ``origin_mailbox_id`` is the object id of the person whose event it is (domain.md 6.3). A trigger takes it
     from the configuration when the row is made; it never changes.
@@ -51,6 +53,9 @@ class ArchivedEvent(Base):
     conflict_revision: Mapped[str | None]
     pending_since: Mapped[datetime | None]
     lost_at: Mapped[datetime | None]
+    series_id: Mapped[str | None]
+    entered_by: Mapped[uuid.UUID | None]
+    kept_categories: Mapped[list[Any]] = mapped_column(default=list, server_default=text("'[]'"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
     __table_args__ = (
@@ -58,6 +63,13 @@ class ArchivedEvent(Base):
         Index("ix_archived_events_configuration_id_start_at", "configuration_id", "start_at"),
         Index("ix_archived_events_archive_key", "archive_key"),
         Index("ix_archived_events_configuration_id_ical_uid", "configuration_id", "ical_uid"),
+        Index("ix_archived_events_configuration_id_source_id", "configuration_id", "source_id"),
+        Index(
+            "ix_archived_events_configuration_id_series_id",
+            "configuration_id",
+            "series_id",
+            postgresql_where=text("series_id IS NOT NULL"),
+        ),
         Index(
             "ix_archived_events_pending",
             "configuration_id",

@@ -41,6 +41,7 @@ RECORD_COLUMNS = (
     *("location", "categories", "show_as", "importance", "sensitivity", "is_cancelled", "is_declined"),
     *("organizer", "attendees", "attachment_count", "ical_uid", "revision"),
     *("modifications", "source_sensitivity", "source_show_as"),
+    *("source_start_at", "source_end_at", "source_type"),
 )
 #: What an owner can change of a copy.
 ADOPTED_COLUMNS = (
@@ -194,6 +195,22 @@ class AppointmentRepository(Repository):
                 "at": at,
             },
         )
+
+    async def recorded(
+        self, owner_id: UUID, archived_event_ids: Sequence[UUID]
+    ) -> dict[UUID, dict[str, Any]]:
+        """What we recorded of archived events (``RECORD_COLUMNS``), by the ids of their rows of the map."""
+        if not archived_event_ids:
+            return {}
+        found = await self._all(
+            select(Appointment).where(
+                Appointment.owner_id == owner_id, Appointment.archived_event_id.in_(archived_event_ids)
+            )
+        )
+        return {
+            each.archived_event_id: {column: getattr(each, column) for column in RECORD_COLUMNS}
+            for each in found
+        }
 
     async def versions_of_operations(
         self, owner_id: UUID, operation_ids: Sequence[UUID]

@@ -1,6 +1,6 @@
 """Archive runs: one execution for one configuration and one window."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -82,6 +82,15 @@ _EXTENTS = text("""
        AND plan->>'refused' IS NULL AND mode IN ('normal', 'replace')
      GROUP BY configuration_id
 """)
+_LAST_PLANNED = text("""
+    SELECT wanted.instant, max(r.planned_at) AS planned_at
+      FROM unnest(CAST(:instants AS timestamptz[])) AS wanted(instant)
+      JOIN archive_runs r ON r.owner_id = :owner AND r.configuration_id = :configuration
+                         AND r.planned_at IS NOT NULL AND r.plan->>'refused' IS NULL
+                         AND r.mode IN ('normal', 'replace')
+                         AND r.window_start <= wanted.instant AND r.window_end > wanted.instant
+     GROUP BY wanted.instant
+""")
 _ADD_USAGE = text("""
     UPDATE archive_runs SET graph_requests = graph_requests + :requests, round_trips = round_trips + :trips
      WHERE id = :run AND owner_id = :owner
@@ -133,6 +142,18 @@ class ArchiveRunRepository(Repository):
         if after is not None:
             statement = statement.where(tuple_(ArchiveRun.created_at, ArchiveRun.id) < after)
         return list((await self._session.execute(statement)).scalars())
+
+    async def last_planned(
+        self, owner_id: UUID, configuration_id: UUID, instants: Collection[datetime]
+    ) -> dict[datetime, datetime]:
+        """When the last plan was made whose window holds each instant; those that none holds are missing."""
+        if not instants:
+            return {}
+        rows = await self._session.execute(
+            _LAST_PLANNED,
+            {"owner": owner_id, "configuration": configuration_id, "instants": sorted(instants)},
+        )
+        return {row.instant: row.planned_at for row in rows}
 
     async def any_open(self, owner_id: UUID, configuration_id: UUID) -> bool:
         """Whether a run of the configuration is queued or running."""

@@ -15,49 +15,45 @@ from shared.domain.modifications import Modification
 from shared.domain.purpose import LeftOut
 from shared.domain.source_event import generation_key
 
-_COLUMNS = (
+MAP_COLUMNS = (
     "id, source_key, archive_key, source_id, ical_uid, original_start, state, copy_id, copy_etag, "
-    "generation, revision, start_at, merged_into, pending_since, left_out, modifications, conflict_revision"
+    "generation, revision, start_at, merged_into, pending_since, left_out, modifications, "
+    "conflict_revision, series_id, kept_categories"
 )
-_SCOPE = "owner_id = :owner AND configuration_id = :configuration"
+MAP_SCOPE = "owner_id = :owner AND configuration_id = :configuration"
 _LIVING = "state IN ('creating', 'present', 'merged', 'consumed', 'flagged')"
 _PLANNED = "state NOT IN ('removed_by_owner', 'source_deleted')"
 
 # One index lookup for each key, whatever the statistics say of a table that is just being filled: OFFSET 0
 # keeps the owner's index out of it, by which the planner would read everything the owner has.
 _BY_KEYS = text(f"""
-    SELECT {_COLUMNS} FROM unnest(CAST(:keys AS text[])) AS wanted(key)
+    SELECT {MAP_COLUMNS} FROM unnest(CAST(:keys AS text[])) AS wanted(key)
       JOIN LATERAL (SELECT * FROM archived_events e WHERE e.configuration_id = :configuration
                        AND e.source_key = wanted.key OFFSET 0) AS found ON owner_id = :owner
 """)  # noqa: S608
 _BY_ID = text(f"""
-    SELECT {_COLUMNS} FROM archived_events
+    SELECT {MAP_COLUMNS} FROM archived_events
      WHERE owner_id = :owner AND configuration_id = :configuration AND id = :id
-""")  # noqa: S608
-_BY_UIDS = text(f"""
-    SELECT {_COLUMNS} FROM unnest(CAST(:uids AS text[])) AS wanted(uid)
-      JOIN LATERAL (SELECT * FROM archived_events e WHERE e.configuration_id = :configuration
-                       AND e.ical_uid = wanted.uid OFFSET 0) AS found
-        ON owner_id = :owner AND state <> 'removed_by_owner'
 """)  # noqa: S608
 _IN_WINDOW = text(f"""
     SELECT start_at, source_key FROM archived_events
-     WHERE {_SCOPE} AND {_LIVING} AND start_at < :end AND (start_at, source_key) > (:start, :after)
+     WHERE {MAP_SCOPE} AND {_LIVING} AND start_at < :end AND (start_at, source_key) > (:start, :after)
      ORDER BY start_at, source_key LIMIT :limit
 """)  # noqa: S608
 _PENDING = text(
-    f"SELECT {_COLUMNS} FROM archived_events WHERE {_SCOPE} AND pending_since >= :since "  # noqa: S608
+    f"SELECT {MAP_COLUMNS} FROM archived_events WHERE {MAP_SCOPE} AND pending_since >= :since "  # noqa: S608
     f"AND NOT (start_at >= :start AND start_at < :end) AND {_PLANNED} ORDER BY source_key LIMIT :limit"
 )
 # One lookup of the archive key for each row, whatever the statistics say.
 _INSERT = text("""
     INSERT INTO archived_events
         (id, owner_id, configuration_id, source_key, archive_key, generation, source_id, ical_uid,
-         original_start, state, start_at)
+         original_start, state, start_at, series_id, entered_by)
     SELECT gen_random_uuid(), :owner, :configuration, v.source_key, v.archive_key, v.generation, v.source_id,
-           v.ical_uid, v.original_start, v.state, v.start_at
+           v.ical_uid, v.original_start, v.state, v.start_at, v.series_id, v.entered_by
       FROM json_to_recordset(CAST(:rows AS json)) AS v(source_key text, archive_key text, generation int,
-           source_id text, ical_uid text, original_start timestamptz, state text, start_at timestamptz)
+           source_id text, ical_uid text, original_start timestamptz, state text, start_at timestamptz,
+           series_id text, entered_by uuid)
      WHERE (SELECT count(*) FROM (SELECT * FROM archived_events e WHERE e.archive_key = v.archive_key
                                    OFFSET 0) AS taken WHERE taken.configuration_id = :configuration) = 0
     ON CONFLICT (configuration_id, source_key) DO NOTHING
@@ -65,11 +61,11 @@ _INSERT = text("""
 """)
 _SET_STATE = text(f"""
     UPDATE archived_events SET state = :state, updated_at = :now
-     WHERE {_SCOPE} AND id = ANY(CAST(:ids AS uuid[]))
+     WHERE {MAP_SCOPE} AND id = ANY(CAST(:ids AS uuid[]))
 """)  # noqa: S608
 _SET_PRESENT = text(f"""
     UPDATE archived_events SET state = 'present', merged_into = NULL, updated_at = :now
-     WHERE {_SCOPE} AND source_key = ANY(CAST(:keys AS text[])) AND state IN ('source_deleted', 'consumed')
+     WHERE {MAP_SCOPE} AND source_key = ANY(CAST(:keys AS text[])) AND state IN ('source_deleted', 'consumed')
        AND copy_id IS NOT NULL
     RETURNING id
 """)  # noqa: S608
@@ -82,53 +78,45 @@ _SET_ASIDE = text(f"""
       FROM json_to_recordset(CAST(:rows AS json))
            AS v(source_key text, state text, merged_into text, left_out text, revision text,
                 start_at timestamptz)
-     WHERE {_SCOPE} AND e.source_key = v.source_key AND (v.state = 'consumed' OR e.copy_id IS NULL)
+     WHERE {MAP_SCOPE} AND e.source_key = v.source_key AND (v.state = 'consumed' OR e.copy_id IS NULL)
     RETURNING e.id, e.state
 """)  # noqa: S608
 _MOVE = text(f"""
     UPDATE archived_events e SET start_at = v.start_at, updated_at = :now
       FROM json_to_recordset(CAST(:rows AS json)) AS v(source_key text, start_at timestamptz)
-     WHERE {_SCOPE} AND e.source_key = v.source_key AND e.start_at <> v.start_at
+     WHERE {MAP_SCOPE} AND e.source_key = v.source_key AND e.start_at <> v.start_at
 """)  # noqa: S608
 _RENEW_COPY = text(f"""
     UPDATE archived_events SET copy_id = NULL, copy_etag = NULL, generation = generation + 1,
            updated_at = :now
-     WHERE {_SCOPE} AND id = :id AND generation = :generation
+     WHERE {MAP_SCOPE} AND id = :id AND generation = :generation
 """)  # noqa: S608
 _MERGE = text(f"""
     UPDATE archived_events e SET state = 'merged', merged_into = v.representative, revision = v.revision,
            updated_at = :now
       FROM json_to_recordset(CAST(:rows AS json))
            AS v(source_key text, representative text, revision text)
-     WHERE {_SCOPE} AND e.source_key = v.source_key AND e.copy_id IS NULL
+     WHERE {MAP_SCOPE} AND e.source_key = v.source_key AND e.copy_id IS NULL
 """)  # noqa: S608
 _SEPARATE = text(f"""
     UPDATE archived_events SET state = 'creating', merged_into = NULL, revision = '', updated_at = :now
-     WHERE {_SCOPE} AND source_key = ANY(CAST(:keys AS text[])) AND state = 'merged'
-""")  # noqa: S608
-_REPOINT = text(f"""
-    UPDATE archived_events SET former_keys = array_append(former_keys, source_key),
-           source_key = :source_key, source_id = :source_id,
-           original_start = :original_start, updated_at = :now,
-           state = CASE WHEN copy_id IS NOT NULL THEN 'present' WHEN state = 'flagged' THEN state
-                   ELSE 'creating' END
-     WHERE {_SCOPE} AND id = :id
+     WHERE {MAP_SCOPE} AND source_key = ANY(CAST(:keys AS text[])) AND state = 'merged'
 """)  # noqa: S608
 _RELEASE_COPY = text(f"""
     UPDATE archived_events SET state = 'source_deleted', copy_id = NULL, copy_etag = NULL,
            archive_key = :archive_key, generation = generation + 1, revision = '', updated_at = :now
-     WHERE {_SCOPE} AND id = :id
+     WHERE {MAP_SCOPE} AND id = :id
 """)  # noqa: S608
 _RECEIVE_COPY = text(f"""
     UPDATE archived_events SET state = 'present', merged_into = NULL, copy_id = :copy_id,
            copy_etag = :copy_etag, archive_key = :archive_key, generation = :generation,
            revision = :revision, former_keys = former_keys || CAST(:former_keys AS text[]),
            updated_at = :now
-     WHERE {_SCOPE} AND id = :id
+     WHERE {MAP_SCOPE} AND id = :id
 """)  # noqa: S608
 _REDIRECT = text(f"""
     UPDATE archived_events SET merged_into = :new, updated_at = :now
-     WHERE {_SCOPE} AND merged_into = :old AND source_key <> :new
+     WHERE {MAP_SCOPE} AND merged_into = :old AND source_key <> :new
 """)  # noqa: S608
 
 
@@ -155,6 +143,8 @@ class MapRow(NamedTuple):
     left_out: LeftOut | None
     modifications: tuple[Modification, ...]
     conflict_revision: str | None
+    series_id: str | None
+    kept_categories: tuple[str, ...]
 
     @classmethod
     def of(cls, row: Row[Any]) -> "MapRow":
@@ -164,6 +154,7 @@ class MapRow(NamedTuple):
             state=ArchivedEventState(as_read.state),
             left_out=None if as_read.left_out is None else LeftOut(as_read.left_out),
             modifications=tuple(map(Modification.from_json, row.modifications)),
+            kept_categories=tuple(row.kept_categories),
         )
 
 
@@ -189,22 +180,18 @@ class ArchivedEventRepository:
         self._session = session
         self._scope = {"owner": owner_id, "configuration": configuration_id}
 
-    async def _rows(self, statement: Any, **parameters: Any) -> list[MapRow]:
+    async def _map_rows(self, statement: Any, **parameters: Any) -> list[MapRow]:
         result = await self._session.execute(statement, self._scope | parameters)
         return [MapRow.of(row) for row in result]
 
     async def by_keys(self, keys: Sequence[str]) -> dict[str, MapRow]:
         """The rows of these source keys."""
-        return {row.source_key: row for row in await self._rows(_BY_KEYS, keys=list(keys))}
+        return {row.source_key: row for row in await self._map_rows(_BY_KEYS, keys=list(keys))}
 
     async def by_id(self, row_id: UUID) -> MapRow | None:
         """The row of this id."""
-        rows = await self._rows(_BY_ID, id=row_id)
+        rows = await self._map_rows(_BY_ID, id=row_id)
         return rows[0] if rows else None
-
-    async def by_ical_uids(self, uids: Sequence[str]) -> list[MapRow]:
-        """Rows that share an iCalUId: candidates for re-pointing (domain.md 2.3)."""
-        return await self._rows(_BY_UIDS, uids=list(uids))
 
     async def keys_in_window(
         self, start: datetime, end: datetime, limit: int, after: tuple[datetime, str] | None = None
@@ -220,10 +207,10 @@ class ArchivedEventRepository:
         self, start: datetime, end: datetime, since: datetime, limit: int
     ) -> list[MapRow]:
         """Rows whose last write failed after ``since`` and that no page of the window shows (2.2)."""
-        return await self._rows(_PENDING, start=start, end=end, since=since, limit=limit)
+        return await self._map_rows(_PENDING, start=start, end=end, since=since, limit=limit)
 
     async def add(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, MapRow]:
-        """Insert rows by source_key, source_id, ical_uid, original_start, state and start_at.
+        """Insert rows by the columns of ``_INSERT`` that name the source, and state, start, run.
 
         A source key that exists already is left as it is. One whose archive key belongs to a row that was
         re-pointed since gets that of a later generation: no two copies carry the same. Returns the rows
@@ -320,23 +307,6 @@ class ArchivedEventRepository:
         if keys:
             await self._session.execute(_SEPARATE, self._scope | {"keys": list(keys), "now": now})
 
-    async def repoint(
-        self, row: MapRow, source_key: str, source_id: str, original_start: datetime, now: datetime
-    ) -> None:
-        """The copy of a source that is gone belongs to ``source_key`` from now on (domain.md 2.3)."""
-        await self._session.execute(
-            _REPOINT,
-            self._scope
-            | {
-                "id": row.id,
-                "source_key": source_key,
-                "source_id": source_id,
-                "original_start": original_start,
-                "now": now,
-            },
-        )
-        await self._redirect(row.source_key, source_key, now)
-
     async def take_over(self, former: MapRow, heir: MapRow, now: datetime) -> None:
         """The heir of a vanished representative gets its copy, archive key and all (domain.md 2.9)."""
         # Should the former one come back, it gets a copy of its own, under a key that no copy carries yet.
@@ -358,7 +328,8 @@ class ArchivedEventRepository:
                 "now": now,
             },
         )
-        await self._redirect(former.source_key, heir.source_key, now)
+        await self.redirect(former.source_key, heir.source_key, now)
 
-    async def _redirect(self, old: str, new: str, now: datetime) -> None:
+    async def redirect(self, old: str, new: str, now: datetime) -> None:
+        """What points to ``old`` as its representative or its meeting points to ``new``."""
         await self._session.execute(_REDIRECT, self._scope | {"old": old, "new": new, "now": now})

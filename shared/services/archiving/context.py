@@ -18,6 +18,7 @@ from shared.database.repositories.archive_operations import ArchiveOperationRepo
 from shared.database.repositories.archive_runs import ArchiveRunRepository
 from shared.database.repositories.archived_events import ArchivedEventRepository
 from shared.database.repositories.overlap_members import OverlapMemberRepository
+from shared.database.repositories.source_identity import SourceIdentityRepository
 from shared.database.repositories.write_results import WriteResultRepository
 from shared.domain.archive_run import RunKind, RunMode, RunState
 from shared.domain.calendar_permission import Objection
@@ -103,6 +104,10 @@ class RunContext:
     def archived_events(self, session: AsyncSession) -> ArchivedEventRepository:
         """The map of this run's configuration."""
         return ArchivedEventRepository(session, self.owner_id, self.configuration_id)
+
+    def identities(self, session: AsyncSession) -> SourceIdentityRepository:
+        """Whose the rows of the map are."""
+        return SourceIdentityRepository(session, self.owner_id, self.configuration_id)
 
     def overlaps(self, session: AsyncSession) -> OverlapMemberRepository:
         """The overlapping events of this run's configuration."""

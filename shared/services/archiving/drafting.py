@@ -22,6 +22,7 @@ from shared.domain.event_facts import automated
 from shared.domain.modifications import Modification
 from shared.domain.plan_decision import as_decided, compare_again, own_row
 from shared.domain.purpose import LeftOut
+from shared.domain.read_event import ReadEvent
 from shared.domain.revision import modified_revision, revision
 from shared.domain.source_event import SourceEvent, archive_key
 from shared.services.archiving.context import ArchivingPorts, RunContext
@@ -88,6 +89,8 @@ class OperationDrafter:
                 "original_start": (event.original_start or event.start).isoformat(),
                 "state": str(ArchivedEventState.CREATING),
                 "start_at": self._context.owning_start(event).isoformat(),
+                "series_id": event.series_master_id,
+                "entered_by": str(self._context.run_id),
             }
             for key, event in events.items()
         ]
@@ -168,17 +171,17 @@ class OperationDrafter:
             )
         await operations.rewrite(self._context.run_id, rows)
 
-    def decide_again(self, row: MapRow, event: SourceEvent, mode: RunMode) -> Decision:
+    def decide_again(self, row: MapRow, event: ReadEvent, mode: RunMode) -> Decision:
         """Decide for an event whose row changed hands after its first decision."""
         planner = Planner(self._context.window, mode, self._context.policies)
         return planner.decide_single(event, known_event(row))
 
-    def decide_heir(self, decided: Decision, row: MapRow, event: SourceEvent, mode: RunMode) -> Decision:
+    def decide_heir(self, decided: Decision, row: MapRow, event: ReadEvent, mode: RunMode) -> Decision:
         """What was decided among the others, modifications included, against the row as it is now.
 
         An event that changed since then is decided by itself; the next run sees it among the others.
         """
-        if applied_revision(event, decided.modifications) != decided.revision:
+        if applied_revision(event.event, decided.modifications) != decided.revision:
             return self.decide_again(row, event, mode)
         return compare_again(decided, known_event(row), mode)
 

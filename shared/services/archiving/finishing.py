@@ -1,5 +1,6 @@
 """Finish: the run's report and what comes after it (design.md, Finish; domain.md 2.12, 2.13)."""
 
+import logging
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -15,10 +16,12 @@ from shared.database.repositories.archive_runs import ArchiveRunRepository
 from shared.database.repositories.jobs import JobRepository
 from shared.database.repositories.notifications import NotificationRepository
 from shared.database.repositories.period_locks import PeriodLockRepository
+from shared.database.repositories.users import UserRepository
 from shared.domain.archive_run import OperationAction, OperationState, RunKind, RunMode, RunState
 from shared.domain.disclosure import report_for_others
 from shared.domain.job import JobKind
 from shared.domain.notification import Recipient
+from shared.domain.notification_texts import run_failed
 from shared.domain.outcome import Outcome, RunReport
 from shared.services.archiving.context import ArchivingPorts, RunContext, load_context
 from shared.services.archiving.plan_counts import PlanCounts
@@ -26,6 +29,7 @@ from shared.services.archiving.run_notices import EndedRun, notices_of
 from shared.services.job_outcomes import JobJudgement, WorkEnded, judge_job
 
 MAX_PROBLEMS = 1000
+_log = logging.getLogger(__name__)
 
 _OUTCOMES = {
     (OperationAction.CREATE, OperationState.DONE): Outcome.ARCHIVED,
@@ -45,6 +49,7 @@ _PLANNED_OUTCOMES = {
     "flagged": Outcome.FLAGGED,
     "conflict": Outcome.CONFLICT,
     "unsettled": Outcome.FAILED,
+    "unreadable": Outcome.FAILED,
 }
 # What a write for another window's meeting must not end in for the run to be complete.
 _OPEN_ENDS = (OperationState.SENT, OperationState.FAILED)
@@ -97,7 +102,13 @@ class Finisher:
         why = reason or plan.refused
         margins = await operations.counts(run.id, margin=True)
         broken = why is not None or any(state in _OPEN_ENDS for _, state in margins)
-        state = _state(report, cancelled=_stopped(run, report), broken=broken)
+        # What it was to read could not be read, or never was.
+        blind = plan.refused is not None or (run.planned_at is None and reason is not None)
+        state = _state(report, cancelled=_stopped(run, report), broken=broken, blind=blind)
+        if state is RunState.FAILED:
+            # Graph's code comes first; what follows may name what is in the mailbox.
+            said = (why or "").partition(":")[0]
+            _log.warning("archive run %s failed: %s (%s)", run.id, plan.code or "not_planned", said)
         details = report.to_json() | _details(plan) | {"margin_updates": sum(margins.values()), "reason": why}
         details["private_outcomes"] = {str(outcome): count for outcome, count in private.items() if count}
         await ArchiveRunRepository(session).finish(run.id, state, details, now)
@@ -106,14 +117,14 @@ class Finisher:
         if state is not RunState.CANCELLED and context.mode in (RunMode.NORMAL, RunMode.REPLACE):
             # A backfill's month is done when it was planned; its writes are the next night's.
             backfill = context.kind is RunKind.BACKFILL
-            failed = why is not None if backfill else state is RunState.COMPLETED_WITH_ERRORS
+            failed = why is not None if backfill else state.trouble
             job = await self._judge_job(session, context, failed=failed, gone=plan.gone)
         await self._ports.audit.record(
             session,
             action=f"archive_run.{state}",
             resource_type="archive_run",
             resource_id=str(run.id),
-            outcome="failure" if state is RunState.COMPLETED_WITH_ERRORS else "success",
+            outcome="failure" if state.trouble else "success",
             # Admins and Auditors read the audit.
             changes={"report": report_for_others(details)},
             on_behalf_of=context.owner_id,
@@ -132,7 +143,12 @@ class Finisher:
 
     async def _tell(self, session: AsyncSession, context: RunContext, ended: EndedRun, now: datetime) -> None:
         recipient = Recipient(context.tenant_id, context.owner_id)
-        told = [(recipient, notice) for notice in notices_of(context, ended)]
+        notices = notices_of(context, ended)
+        told = [(recipient, notice) for notice in notices]
+        starter = await _starter(session, context, ended.requested_by)
+        if ended.state is RunState.FAILED and starter is not None:
+            failure = run_failed(context.run_id, context.window, ended.report)
+            told.append((Recipient(context.tenant_id, starter), failure))
         await NotificationRepository(session).tell(told, now)
 
     async def _judge_job(
@@ -141,6 +157,15 @@ class Finisher:
         kind = JobKind.BACKFILL if context.kind is RunKind.BACKFILL else JobKind.ARCHIVE
         ended = WorkEnded(context.owner_id, context.configuration_id, kind, context.run_id, failed, gone)
         return await judge_job(session, self._ports.audit, ended)
+
+
+async def _starter(session: AsyncSession, context: RunContext, requested_by: str) -> UUID | None:
+    """Our id of the person who started the run for somebody else; None for anybody else."""
+    kind, _, object_id = requested_by.partition(":")
+    if kind != "user":
+        return None
+    user = await UserRepository(session).get_by_object_id(context.tenant_id, UUID(object_id))
+    return None if user is None or user.id == context.owner_id else user.id
 
 
 async def _report(
@@ -173,7 +198,10 @@ async def _private_outcomes(
 
 
 def _planned_outcomes(counts: Mapping[str, Any]) -> Counter[Outcome]:
-    return Counter({outcome: counts.get(name, 0) for name, outcome in _PLANNED_OUTCOMES.items()})
+    outcomes: Counter[Outcome] = Counter()
+    for name, outcome in _PLANNED_OUTCOMES.items():
+        outcomes[outcome] += counts.get(name, 0)
+    return outcomes
 
 
 def _details(plan: PlanCounts) -> dict[str, int]:
@@ -193,7 +221,9 @@ def _stopped(run: ArchiveRun, report: RunReport) -> bool:
     return run.cancel_requested and (run.planned_at is None or report.failed > 0)
 
 
-def _state(report: RunReport, *, cancelled: bool, broken: bool) -> RunState:
+def _state(report: RunReport, *, cancelled: bool, broken: bool, blind: bool) -> RunState:
     if cancelled:
         return RunState.CANCELLED
+    if blind:
+        return RunState.FAILED
     return RunState.COMPLETED_WITH_ERRORS if broken or report.failed else RunState.COMPLETED

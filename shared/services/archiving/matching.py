@@ -1,17 +1,39 @@
-"""Matching source events to copies whose source is gone (domain.md 2.3, 2.9)."""
+"""Meetings whose source is gone and events that are new: are they the same (domain.md 2.4, 2.9, 2.16)?"""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.repositories.appointments import AppointmentRepository
 from shared.database.repositories.archived_events import MapRow
+from shared.domain.archive_copy import recorded_source
 from shared.domain.archive_plan import KnownEvent
 from shared.domain.archived_event import ArchivedEventState
+from shared.domain.read_event import ReadEvent
 from shared.domain.revision import source_revision
-from shared.domain.source_event import SourceEvent
+from shared.domain.same_meeting import (
+    GoneRow,
+    Matching,
+    MeetingFacts,
+    Step,
+    match_meetings,
+    meeting_facts,
+    possible_predecessors,
+)
+from shared.domain.source_event import EventType, SourceEvent, is_detached
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.plan_turn import PlanTurn
+from shared.services.archiving.source_reading import SourceReader
 
 _POINTING = (ArchivedEventState.MERGED, ArchivedEventState.CONSUMED)
+# Duplicates are handed on by themselves, before anything is matched (domain.md 2.9).
+_NOT_MATCHED = (ArchivedEventState.MERGED, ArchivedEventState.CONSUMED)
+_CHUNK = 500
+# How far ahead a series is asked for an occurrence that would tell that it goes on.
+_FAR = timedelta(days=1800)
 
 
 def known_event(row: MapRow, open_keys: Collection[str] = ()) -> KnownEvent | None:
@@ -37,78 +59,195 @@ def known_event(row: MapRow, open_keys: Collection[str] = ()) -> KnownEvent | No
 
 
 class SourceMatcher:
-    """Finds out which sources are gone, and hands their copies on."""
+    """Finds out which sources are gone, and hands their copies on.
 
-    def __init__(self, ports: ArchivingPorts, context: RunContext, turn: PlanTurn) -> None:
+    It outlives one reading of the pages: what is handed on is found under its new key by the next one.
+    ``released`` are modifications whose meeting is not gone though no page shows it near them (4.6),
+    ``waiting`` new events whose row cannot be handed on yet.
+    """
+
+    def __init__(
+        self, ports: ArchivingPorts, context: RunContext, turn: PlanTurn, open_keys: frozenset[str]
+    ) -> None:
         self._ports = ports
         self._turn = turn
         self._context = context
+        self._open_keys = open_keys
+        self._new: dict[str, tuple[str, MeetingFacts]] = {}
+        self.released: set[str] = set()
+        self.waiting: set[str] = set()
         self.repointed = 0
         self.ambiguous = 0
 
     async def are_gone(self, rows: Iterable[MapRow]) -> set[str]:
-        """Source keys of the rows whose source a GET by id says is gone (404)."""
+        """Source keys of the rows whose source is gone (domain.md 2.4)."""
         rows = list(rows)
-        found = await self._ports.calendars.get_events(
-            self._context.source_mailbox, None, [row.source_id for row in rows]
+        found = await read_sources(self._ports, self._context, [row.source_id for row in rows])
+        return {row.source_key for row in rows if row.source_id not in found}
+
+    def note(
+        self,
+        reads: Mapping[str, ReadEvent],
+        rows: Mapping[str, MapRow],
+        overlaps: Collection[str],
+        reader: SourceReader,
+    ) -> None:
+        """Remember the new events of a page: those of which the map says nothing."""
+        for key, read in reads.items():
+            if key not in rows or reader.is_bare(rows[key]) or waits_for_nothing(rows[key], overlaps):
+                facts = meeting_facts(read.event, key, self._context.window.zone)
+                self._new[key] = read.event.id, facts
+
+    async def match(self, reader: SourceReader) -> bool:
+        """Match what is new with what is gone; whether the pages have to be read once more."""
+        new, self._new = self._new, {}
+        rows = await self._unmet(reader) if new else {}
+        events = [facts for _, facts in new.values()]
+        gone = await self._gone_rows(rows, events) if rows else []
+        matching = await self._matching(gone, rows, events) if gone else Matching()
+        # A row whose write is under way is settled first; until then its event waits.
+        self.waiting = {pair.event for pair in matching.pairs if pair.row in self._open_keys}
+        pairs = [pair for pair in matching.pairs if pair.event not in self.waiting]
+        if pairs:
+            async with self._turn.session() as session:
+                await self._context.operations(session).clear_unsent(self._context.run_id)
+                await self._context.identities(session).delete_bare([pair.event for pair in pairs])
+                for pair in pairs:
+                    await self._repoint(session, rows[pair.row], pair.step, *new[pair.event])
+        return bool(matching.pairs)
+
+    async def release(self, presumed: Mapping[str, str], reader: SourceReader) -> bool:
+        """Let go of modifications whose absent meeting is not gone; whether to read the pages again."""
+        if not presumed:
+            return False
+        async with self._turn.session() as session:
+            rows = await self._context.archived_events(session).by_keys(sorted(set(presumed.values())))
+        asked = [
+            row
+            for row in rows.values()
+            if row.state is not ArchivedEventState.SOURCE_DELETED and not reader.has_met(row.source_key)
+        ]
+        gone = await self.are_gone(asked) if asked else set()
+        gone |= {key for key, row in rows.items() if row.state is ArchivedEventState.SOURCE_DELETED}
+        freed = {key for key, meeting in presumed.items() if meeting not in gone}
+        self.released |= freed
+        return bool(freed)
+
+    async def _unmet(self, reader: SourceReader) -> dict[str, MapRow]:
+        """The rows of the window and its margins whose source no page showed."""
+        unmet: dict[str, MapRow] = {}
+        after: MapRow | None = None
+        start, end = self._context.window.read_range
+        while True:
+            async with self._turn.session() as session:
+                rows = await self._context.identities(session).in_range(start, end, _CHUNK, after)
+            unmet |= {row.source_key: row for row in rows if not reader.has_met(row.source_key)}
+            if len(rows) < _CHUNK:
+                return {key: row for key, row in unmet.items() if row.state not in _NOT_MATCHED}
+            after = rows[-1]
+
+    async def _gone_rows(self, rows: Mapping[str, MapRow], new: Sequence[MeetingFacts]) -> list[GoneRow]:
+        """Those of the rows whose source is gone, with what is recorded of them."""
+        async with self._turn.session() as session:
+            records = await AppointmentRepository(session).recorded(
+                self._context.owner_id, [row.id for row in rows.values() if row.copy_id is not None]
+            )
+        candidates = {key: self._facts(row, records.get(row.id)) for key, row in rows.items()}
+        ended = {each.facts.key for each in candidates.values()}
+        if not match_meetings(list(candidates.values()), new, ended).pairs:
+            # Nothing that is new looks like any of them: nobody has to be asked whether they are gone.
+            return []
+        living = [row for row in rows.values() if row.state is not ArchivedEventState.SOURCE_DELETED]
+        gone = await self.are_gone(living) if living else set()
+        return [
+            candidate
+            for key, candidate in candidates.items()
+            if key in gone or rows[key].state is ArchivedEventState.SOURCE_DELETED
+        ]
+
+    def _facts(self, row: MapRow, record: Mapping[str, Any] | None) -> GoneRow:
+        zone = self._context.window.zone
+        if record is None:
+            facts = MeetingFacts(
+                key=row.source_key,
+                ical_uid=row.ical_uid,
+                slot=row.original_start,
+                series=row.series_id,
+                original_date=None,
+                title="",
+                organizer="",
+                start=row.start_at,
+                end=row.start_at,
+                day=row.start_at.astimezone(zone).date(),
+                timed=False,
+            )
+            return GoneRow(facts, counts=False, copy_start=row.start_at, copy_end=row.start_at, known=False)
+        source = recorded_source(record, row.source_id, row.original_start, row.series_id)
+        facts = meeting_facts(source, row.source_key, zone)
+        if is_detached(row.source_key):
+            # Its invitation lives on at another time.
+            facts = replace(facts, ical_uid="")
+        takes_place = not (record["is_cancelled"] or record["is_declined"])
+        return GoneRow(
+            facts,
+            counts=takes_place
+            and record["show_as"] != "free"
+            and not record["is_all_day"]
+            and record.get("excluded") is None
+            and row.state is not ArchivedEventState.REMOVED_BY_OWNER,
+            copy_start=record["start_at"],
+            copy_end=record["end_at"],
         )
-        return {row.source_key for row in rows if found.get(row.source_id) is None}
 
-    async def repoint(self, fresh: Mapping[str, SourceEvent], alive: Collection[str]) -> dict[str, MapRow]:
-        """Give events without a row the copy of the same meeting whose source is gone (domain.md 2.3).
+    async def _matching(
+        self, gone: Sequence[GoneRow], rows: Mapping[str, MapRow], new: Sequence[MeetingFacts]
+    ) -> Matching:
+        """Ask what is asked of series only where it matters."""
+        asked = possible_predecessors(gone, new)
+        ended: set[str] = set()
+        for each in gone:
+            if each.facts.key not in asked or each.facts.series is None:
+                continue
+            begins: datetime = rows[each.facts.key].original_start
+            if not await self._ports.calendars.series_goes_on(
+                self._context.source_mailbox, each.facts.series, begins, begins + _FAR
+            ):
+                ended.add(each.facts.key)
+        return match_meetings(gone, new, ended)
 
-        The same meeting has the same iCalUId and the same original start. ``alive`` keys were just read.
-        Returns the rows by their new keys; more than one candidate is no match and is counted.
-        """
-        async with self._turn.session() as session:
-            rows = await self._context.archived_events(session).by_ical_uids(
-                sorted({event.ical_uid for event in fresh.values() if event.ical_uid})
-            )
-        candidates = [row for row in rows if _heritable(row) and row.source_key not in alive]
-        if not candidates:
-            return {}
-        wanted = {(event.ical_uid, event.original_start or event.start) for event in fresh.values()}
-        candidates = [row for row in candidates if (row.ical_uid, row.original_start) in wanted]
-        gone = await self.are_gone(candidates)
-        matched: dict[str, MapRow] = {}
-        taken: set[str] = set()
-        for key, event in fresh.items():
-            slot = (event.ical_uid, event.original_start or event.start)
-            heirs = [
-                row
-                for row in candidates
-                if row.source_key in gone
-                and row.source_key not in taken
-                and (row.ical_uid, row.original_start) == slot
-            ]
-            heirs = [row for row in heirs if row.copy_id is not None] or heirs
-            if len(heirs) == 1:
-                taken.add(heirs[0].source_key)
-                matched[key] = await self._repoint(heirs[0], key, event)
-            elif heirs:
-                self.ambiguous += 1
-        return matched
-
-    async def _repoint(self, row: MapRow, key: str, event: SourceEvent) -> MapRow:
-        async with self._turn.session() as session:
-            archived_events = self._context.archived_events(session)
-            await archived_events.repoint(
-                row, key, event.id, event.original_start or event.start, self._ports.clock.now()
-            )
-            await self._context.overlaps(session).repoint(row.source_key, key)
-            await AppointmentRepository(session).mark_source_present(self._context.owner_id, [row.id])
-            await self._ports.audit.record(
-                session,
-                action="archived_event.repointed",
-                resource_type="archived_event",
-                resource_id=str(row.id),
-                outcome="success",
-                changes={"before": {"source_key": row.source_key}, "after": {"source_key": key}},
-                on_behalf_of=self._context.owner_id,
-            )
-            rows = await archived_events.by_keys([key])
+    async def _repoint(
+        self, session: AsyncSession, row: MapRow, step: Step, source_id: str, facts: MeetingFacts
+    ) -> None:
+        """The row is that of the new event from now on, its copy with it (domain.md 2.16)."""
+        now, window = self._ports.clock.now(), self._context.window
+        new = row._replace(
+            source_key=facts.key,
+            source_id=source_id,
+            ical_uid=facts.ical_uid,
+            original_start=facts.slot,
+            series_id=facts.series,
+        )
+        # What belongs to another window is handed on in the map alone: its own run writes it.
+        write = window.start <= row.start_at < window.end
+        # A series that grew out of a single event is known from now on, not since that was archived (2.17).
+        entered_by = self._context.run_id if row.series_id is None else None
+        await self._context.identities(session).repoint(row, new, now, write=write, entered_by=entered_by)
+        await self._context.overlaps(session).repoint(row.source_key, facts.key)
+        await AppointmentRepository(session).mark_source_present(self._context.owner_id, [row.id])
+        await self._ports.audit.record(
+            session,
+            action="archived_event.repointed",
+            resource_type="archived_event",
+            resource_id=str(row.id),
+            outcome="success",
+            changes={
+                "step": str(step),
+                "before": {"source_key": row.source_key, "source_id": row.source_id},
+                "after": {"source_key": facts.key, "source_id": source_id},
+            },
+            on_behalf_of=self._context.owner_id,
+        )
         self.repointed += 1
-        return rows[key]
 
     async def take_over(self, former: MapRow, heir: MapRow) -> None:
         """The next duplicate gets the copy of its vanished representative (domain.md 2.9)."""
@@ -126,7 +265,28 @@ class SourceMatcher:
             )
 
 
-def _heritable(row: MapRow) -> bool:
-    """Whether there is something for another event of the same meeting: a copy, or an open overlap."""
-    waiting = (ArchivedEventState.FLAGGED, ArchivedEventState.SOURCE_DELETED)
-    return row.copy_id is not None or row.state in waiting
+def waits_for_nothing(row: MapRow, overlaps: Collection[str]) -> bool:
+    """Whether the event waited for a row's write alone: it is in no group of overlapping events."""
+    return row.state is ArchivedEventState.FLAGGED and row.source_key not in overlaps
+
+
+async def read_sources(
+    ports: ArchivingPorts, context: RunContext, ids: Sequence[str], *, met: Collection[str] = ()
+) -> dict[str, SourceEvent]:
+    """The events of these ids that are not gone, wherever in the mailbox they are (domain.md 2.4).
+
+    Gone is what a GET by id does not find, what answers with a series, and what lies in no calendar. ``met``
+    are ids that a page of the calendar just showed.
+    """
+    found = await ports.calendars.get_events(context.source_mailbox, None, ids)
+    events = {key: event for key, event in found.items() if event is not None and not is_gone(event)}
+    unmet = [key for key in events if key not in met]
+    if unmet:
+        places = await ports.calendars.calendars_of(context.source_mailbox, unmet)
+        events = {key: event for key, event in events.items() if places.get(key, key) is not None}
+    return events
+
+
+def is_gone(event: SourceEvent | None) -> bool:
+    """Whether the answer to a GET by id says that the source is gone (domain.md 2.4)."""
+    return event is None or event.type is EventType.SERIES_MASTER

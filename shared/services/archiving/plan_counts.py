@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass, field
 
+CALENDAR_NOT_FOUND = "calendar_not_found"
+CALENDAR_REFUSED = "calendar_refused"
+"""Why a plan could read nothing, where nothing more can be said: what it is to read is gone, or refused."""
+
 
 @dataclass(frozen=True, slots=True)
 class PlanCounts:
@@ -9,8 +13,9 @@ class PlanCounts:
 
     ``unsettled`` events have an operation of another run under way. ``gone``: what is to be read or written
     does not exist any more, or may not be named any more, so that trying again is no use. ``code`` names the
-    reason where a client can do something about it. ``new_category_issues`` are those of events that no
-    earlier run saw as they are now. ``private`` says how many of the first counts are private events.
+    reason. ``new_category_issues`` are those of events that no earlier run saw as they are now. ``private``
+    says how many of the first counts are private events. ``unreadable`` events could not be understood; each
+    of the first of them is in ``unreadable_events`` with its source id, start and error code.
     """
 
     source: int = 0
@@ -22,6 +27,7 @@ class PlanCounts:
     flagged: int = 0
     conflict: int = 0
     unsettled: int = 0
+    unreadable: int = 0
     overlaps_resolved: int = 0
     overlaps_flagged: int = 0
     overlaps_recorded: int = 0
@@ -34,6 +40,7 @@ class PlanCounts:
     ambiguous: int = 0
     zones_reported: int = 0
     private: dict[str, int] = field(default_factory=dict)
+    unreadable_events: list[dict[str, str]] = field(default_factory=list)
     refused: str | None = None
     gone: bool = False
     code: str | None = None

@@ -1,7 +1,7 @@
 """One plan in the making: the pages of the window, then what no page showed (design.md, Plan)."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -15,19 +15,23 @@ from shared.database.repositories.archived_events import MapRow
 from shared.domain.archive_plan import Action, Decision, KnownEvent, Planner
 from shared.domain.archive_run import RunKind
 from shared.domain.archived_event import ArchivedEventState
+from shared.domain.read_event import ReadEvent
 from shared.domain.run_progress import RunStep, planning_percent
-from shared.domain.source_event import EventType, SourceEvent, source_key
+from shared.domain.source_event import SourceEvent
 from shared.errors import GraphRefused
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.decisions import DecisionWriter, Material
 from shared.services.archiving.drafting import OperationDrafter, applied_revision, needs_body
-from shared.services.archiving.matching import SourceMatcher, known_event
+from shared.services.archiving.matching import SourceMatcher, known_event, read_sources
 from shared.services.archiving.overlap_keeping import OverlapKeeper
 from shared.services.archiving.plan_counts import PlanCounts
 from shared.services.archiving.plan_turn import PlanTurn
+from shared.services.archiving.source_reading import SourceReader
 
 RETRY_FAILED_FOR = timedelta(days=30)
 _CHUNK = 200
+_NAMED = 100
+_NO_ORIGINAL_START = "no_original_start"
 # Of the rows that no page showed the keys come first: nearly always there are none.
 _KEYS = 1000
 _WAITING = (Action.CONSUME, Action.LEAVE_OUT, Action.FLAG)
@@ -43,39 +47,35 @@ class PlanMaking:
         context: RunContext,
         open_keys: frozenset[str],
         overlap_expiry: timedelta,
+        matcher: SourceMatcher,
     ) -> None:
         self._ports = ports
         self._turn = turn
         self._context = context
         self._open_keys = open_keys
-        self._planner = Planner(context.window, context.mode, context.policies)
+        self._planner = Planner(context.window, context.mode, context.policies, matcher.released)
+        self._reader = SourceReader(ports, context, open_keys, waiting=frozenset(matcher.waiting))
         self._drafter = OperationDrafter(ports, context)
         self._keeper = OverlapKeeper(ports, context, overlap_expiry)
         self._writer = DecisionWriter(ports, context, self._drafter, self._keeper, open_keys)
-        self._matcher = SourceMatcher(ports, context, turn)
+        self._matcher = matcher
         self._source_deleted = 0
         self._archive_checked = False
 
-    async def run(self) -> PlanCounts:
+    async def run(self, *, last: bool) -> PlanCounts | None:
         """Pages first, then what no page showed: heirs, vanished, failed before, kept though gone.
 
-        Raises GraphRefused, NotFound and GraphUnavailable where source or archive cannot be read.
+        None where rows were handed to new events: then the pages are to be read once more, by another one,
+        unless this is the ``last``. Raises GraphRefused, NotFound and GraphUnavailable where source or
+        archive cannot be read.
         """
         backfill = self._context.kind is RunKind.BACKFILL
-        pages = self._ports.calendars.read_window(
-            self._context.source_mailbox,
-            self._context.source_calendar_id,
-            *self._context.window.read_range,
-        )
-        async with aclosing(pages):
-            page = await self._first_page(pages, check=not backfill)
-            while page is not None:
-                # A backfill's month without events costs one read (domain.md 2.14).
-                if page and not self._archive_checked:
-                    await self._check_archive_calendar()
-                await self._page(page)
-                page = await anext(pages, None)
+        await self._read_pages(check=not backfill)
+        if not last and await self._matcher.match(self._reader):
+            return None
         decisions = self._planner.close()
+        if not last and await self._matcher.release(self._planner.presumed, self._reader):
+            return None
         async with self._turn.session() as session:
             await self._writer.carry_out(session, decisions, Material(), self._planner.take_groups())
             await self._context.operations(session).discard_rest(self._context.run_id)
@@ -88,6 +88,21 @@ class PlanMaking:
             await self._keeper.finish(session, self._planner.vanished_groups)
             await self._kept_though_gone(session)
         return self._counted()
+
+    async def _read_pages(self, *, check: bool) -> None:
+        pages = self._ports.calendars.read_window(
+            self._context.source_mailbox,
+            self._context.source_calendar_id,
+            *self._context.window.read_range,
+        )
+        async with aclosing(pages):
+            page = await self._first_page(pages, check=check)
+            while page is not None:
+                # A backfill's month without events costs one read (domain.md 2.14).
+                if page and not self._archive_checked:
+                    await self._check_archive_calendar()
+                await self._page(page)
+                page = await anext(pages, None)
 
     def _counted(self) -> PlanCounts:
         findings = self._planner.findings
@@ -108,14 +123,21 @@ class PlanMaking:
             if self._turn.first
             else findings.category_issues,
             private=dict(self._writer.private_counts),
-            **counts,
+            **(counts | self._unreadable(counts)),
         )
 
-    @property
-    def _new_issues(self) -> int:
-        findings = self._planner.findings
-        # An attempt before this one may have entered some of them into the map already.
-        return findings.new_category_issues if self._turn.first else findings.category_issues
+    def _unreadable(self, counts: Mapping[str, int]) -> dict[str, Any]:
+        """Events that could not be understood count as failed, and are named (domain.md 2.12)."""
+        events = self._reader.unreadable
+        named = [
+            {"source_id": event.id, "start": event.start.isoformat(), "code": _NO_ORIGINAL_START}
+            for event in list(events.values())[:_NAMED]
+        ]
+        return {
+            "source": counts.get("source", 0) + len(events),
+            "unreadable": len(events),
+            "unreadable_events": named,
+        }
 
     async def _first_page(
         self, pages: AsyncGenerator[list[SourceEvent]], *, check: bool
@@ -146,27 +168,22 @@ class PlanMaking:
             )
 
     async def _page(self, page: list[SourceEvent]) -> None:
-        events = {source_key(event): event for event in page}
-        self._writer.note_private(events)
         async with self._turn.session() as session:
-            rows = await self._context.archived_events(session).by_keys(list(events))
-            overlaps = await self._keeper.known(session, list(events))
+            read = await self._reader.take(session, page)
+            overlaps = await self._keeper.known(session, list(read.reads))
+        self._matcher.note(read.reads, read.rows, overlaps, self._reader)
+        events, rows = read.events, read.rows
+        self._writer.note_private(events)
         fresh = {
             key: event
             for key, event in events.items()
             if key not in rows and self._context.window.owns(event)
         }
-        if fresh:
-            repointed = await self._matcher.repoint(fresh, alive=events.keys())
-            rows |= repointed
-            if repointed:
-                async with self._turn.session() as session:
-                    overlaps |= await self._keeper.known(session, list(repointed))
         known = {
             key: seen for key, row in rows.items() if (seen := known_event(row, self._open_keys)) is not None
         }
         waiting = self._planner.undecided
-        decisions = self._planner.feed(page, known, overlaps)
+        decisions = self._planner.feed(list(read.reads.values()), known, overlaps)
         groups = self._planner.take_groups()
         for decision in decisions:
             # Moved while pages were read, but decided as an earlier page showed it.
@@ -213,18 +230,18 @@ class PlanMaking:
         bodiless.clear()
 
     async def _complete(self, decisions: dict[str, Decision]) -> None:
-        rows, events, gone = await self._read_by_id(list(decisions))
+        rows, reads, gone = await self._read_by_id(list(decisions))
         for decision in decisions.values():
             self._writer.take_back(decision)
         standing: list[Decision] = []
-        for key, event in events.items():
+        for key, read in reads.items():
             decision = decisions[key]
-            as_planned = applied_revision(event, decision.modifications) == decision.revision
+            as_planned = applied_revision(read.event, decision.modifications) == decision.revision
             # Changed since its page was read: by itself, for now; the next run sees it among the others.
-            again = self._drafter.decide_again(rows[key], event, self._context.mode)
+            again = self._drafter.decide_again(rows[key], read, self._context.mode)
             keeps = as_planned or decision.action is Action.FLAG
             standing.append(decision if keeps else replace(again, margin=decision.margin))
-        await self._carry_out_by_id(standing, events, rows, gone)
+        await self._carry_out_by_id(standing, reads, rows, gone)
 
     async def _inherit(self) -> None:
         """Duplicates whose representative is not among them any more take over its copy if it is gone."""
@@ -284,41 +301,40 @@ class PlanMaking:
         """Read events by id and decide for each by itself; a 404 alone says that it vanished."""
         if not keys:
             return
-        rows, events, gone = await self._read_by_id(keys)
+        rows, reads, gone = await self._read_by_id(keys)
         decisions = [
-            self._drafter.decide_heir(heir, rows[key], event, self._context.mode)
+            self._drafter.decide_heir(heir, rows[key], read, self._context.mode)
             if heir is not None
-            else self._planner.decide_single(event, known_event(rows[key]))
-            for key, event in events.items()
+            else self._planner.decide_single(read, known_event(rows[key]))
+            for key, read in reads.items()
         ]
-        await self._carry_out_by_id(decisions, events, rows, gone)
+        await self._carry_out_by_id(decisions, reads, rows, gone)
 
     async def _read_by_id(
         self, keys: list[str]
-    ) -> tuple[dict[str, MapRow], dict[str, SourceEvent], list[MapRow]]:
-        """The rows of these keys, the events that are still what the key says, and the rows of the others."""
+    ) -> tuple[dict[str, MapRow], dict[str, ReadEvent], list[MapRow]]:
+        """The rows of these keys, the events that they are about, and the rows whose source is gone (2.4)."""
         async with self._turn.session() as session:
             rows = await self._context.archived_events(session).by_keys(keys)
-        found = await self._ports.calendars.get_events(
-            self._context.source_mailbox, None, [row.source_id for row in rows.values()]
-        )
-        gone: list[MapRow] = []
-        events: dict[str, SourceEvent] = {}
-        for key, row in rows.items():
-            event = found.get(row.source_id)
-            if event is None or event.type is EventType.SERIES_MASTER or source_key(event) != key:
-                gone.append(row)
-            else:
-                events[key] = event
-        return rows, events, gone
+        met = {row.source_id for key, row in rows.items() if self._reader.has_met(key)}
+        ids = [row.source_id for row in rows.values()]
+        found = await read_sources(self._ports, self._context, ids, met=met)
+        gone = [row for row in rows.values() if row.source_id not in found]
+        events = {key: found[row.source_id] for key, row in rows.items() if row.source_id in found}
+        async with self._turn.session() as session:
+            # What went on to a later time without its row is new where it is now.
+            for key in await self._reader.left_behind(session, events, rows):
+                del events[key], rows[key]
+            return rows, await self._reader.shown(session, events, rows), gone
 
     async def _carry_out_by_id(
         self,
         decisions: list[Decision],
-        events: dict[str, SourceEvent],
+        reads: dict[str, ReadEvent],
         rows: dict[str, MapRow],
         gone: list[MapRow],
     ) -> None:
+        events = {key: read.event for key, read in reads.items()}
         self._writer.note_private(events)
         needing = self._writer.needing_bodies(decisions)
         attachments = await self._drafter.count_attachments([events[key] for key in needing])

@@ -17,12 +17,16 @@ from shared.services.archiving.gone_calendars import (
     seems_gone,
 )
 from shared.services.archiving.masked_reading import reading_for
-from shared.services.archiving.plan_counts import PlanCounts
+from shared.services.archiving.matching import SourceMatcher
+from shared.services.archiving.plan_counts import CALENDAR_NOT_FOUND, CALENDAR_REFUSED, PlanCounts
 from shared.services.archiving.plan_making import PlanMaking
 from shared.services.archiving.plan_turn import PlanCancelled, PlanSuperseded, PlanTurn, record_plan
 from shared.services.system_settings import settings_in_force
 
 __all__ = ["PlanCounts", "RunPlanner"]
+
+# The second one finds what the first one handed on; the third is for a calendar that moves meanwhile.
+_READINGS = 3
 
 
 class RunPlanner:
@@ -66,13 +70,35 @@ class RunPlanner:
         self, turn: PlanTurn, context: RunContext, open_keys: frozenset[str], expiry: timedelta
     ) -> PlanCounts:
         try:
-            return await PlanMaking(reading_for(self._ports, context), turn, context, open_keys, expiry).run()
+            ports = reading_for(self._ports, context)
+            return await self._make(ports, turn, context, open_keys, expiry)
         except GraphRefused as refused:
             reason, gone = f"{refused.graph_code}: {refused.detail}", refused.graph_status == 404
         except NotFound as missing:
             reason, gone = missing.detail, True
         lost = gone and await seems_gone(self._ports, context.archive_mailbox, context.archive_calendar_id)
-        return PlanCounts(refused=reason, gone=gone, code=ARCHIVE_CALENDAR_GONE if lost else None)
+        code = ARCHIVE_CALENDAR_GONE if lost else CALENDAR_NOT_FOUND if gone else CALENDAR_REFUSED
+        return PlanCounts(refused=reason, gone=gone, code=code)
+
+    async def _make(
+        self,
+        ports: ArchivingPorts,
+        turn: PlanTurn,
+        context: RunContext,
+        open_keys: frozenset[str],
+        expiry: timedelta,
+    ) -> PlanCounts:
+        """Read the pages once, and once more where what is gone and what is new were the same (2.16)."""
+        matcher = SourceMatcher(ports, context, turn, open_keys)
+        for reading in range(_READINGS):
+            if reading:
+                async with turn.session() as session:
+                    await context.operations(session).clear_unsent(context.run_id)
+            making = PlanMaking(ports, turn, context, open_keys, expiry, matcher)
+            counts = await making.run(last=reading == _READINGS - 1)
+            if counts is not None:
+                return counts
+        raise AssertionError("the last reading ends in a plan")
 
     async def _planned_by_another(self, run_id: UUID) -> PlanCounts:
         """The plan of the attempt that superseded this one, once it is complete. Raises Unavailable."""

@@ -17,7 +17,7 @@ from shared.database.repositories.archived_events import ArchivedEventRepository
 from shared.domain.archive_plan import Action, Decision, KnownEvent, OverlapGroup, PlanFindings, Planner
 from shared.domain.archive_run import RunKind, RunMode, RunState
 from shared.domain.caller import Caller
-from shared.domain.source_event import SourceEvent, source_key
+from shared.domain.source_event import SourceEvent
 from shared.domain.window import Window
 from shared.errors import NotFound
 from shared.services.access import Access
@@ -26,6 +26,7 @@ from shared.services.archiving.judging import refuse_unpermitted
 from shared.services.archiving.masked_reading import previewing_for
 from shared.services.archiving.matching import known_event
 from shared.services.archiving.overlap_keeping import OverlapKeeper
+from shared.services.archiving.source_reading import SourceReader
 from shared.services.archiving.windows import requested
 from shared.services.system_settings import settings_in_force
 
@@ -114,6 +115,7 @@ class _Reading:
         self._context = context
         self._limit = limit
         self._planner = Planner(context.window, context.mode, context.policies)
+        self._reader = SourceReader(ports, context, frozenset(), rewrites=False)
         self._open: dict[str, SourceEvent] = {}
         self._counts: Counter[Action] = Counter()
         self._private = 0
@@ -144,13 +146,13 @@ class _Reading:
         )
 
     async def _page(self, page: Sequence[SourceEvent]) -> None:
-        events = {source_key(event): event for event in page}
         keeper = OverlapKeeper(self._ports, self._context, self._ports.busy_pause)
         async with self._ports.database.session() as session:
-            rows = await self._context.archived_events(session).by_keys(list(events))
-            overlaps = await keeper.known(session, list(events))
-        self._open |= events
-        self._take(self._planner.feed(page, _known(rows.values()), overlaps))
+            read = await self._reader.take(session, page)
+            overlaps = await keeper.known(session, list(read.reads))
+        self._open |= read.events
+        reads = list(read.reads.values())
+        self._take(self._planner.feed(reads, _known(read.rows.values()), overlaps))
         # What is decided, or belongs to the margins, needs to be named no more.
         undecided = self._planner.undecided
         self._open = {key: event for key, event in self._open.items() if key in undecided}

@@ -40,7 +40,7 @@ def notices_of(context: RunContext, ended: EndedRun) -> list[Notice]:
         return []
     by_hand = context.kind in _BY_HAND and not ended.requested_by.startswith("system:")
     told = list(ended.job.told)
-    if ended.state is RunState.COMPLETED_WITH_ERRORS:
+    if ended.state.trouble:
         if not ended.job.says_gone and (by_hand or not ended.job.said_gone):
             told.append(run_failed(context.run_id, context.window, ended.report))
     elif by_hand and context.mode in _WHOLE_WINDOW:

@@ -13,10 +13,12 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from shared.database.repositories.source_identity import SourceIdentityRepository
 from shared.database.repositories.verification_findings import VerificationFindingRepository
 from shared.database.repositories.verifications import VerificationRepository
 from shared.domain.archived_event import ArchivedEventState
 from shared.domain.modifications import Modification
+from shared.domain.read_event import ReadEvent
 from shared.domain.recorded_copy import RecordedCopy
 from shared.domain.revision import modified_revision, revision, source_revision
 from shared.domain.source_event import SourceEvent, source_key
@@ -24,6 +26,8 @@ from shared.domain.verification import FindingKind, FindingReason, Stretch, perc
 from shared.domain.window import Window, local_day_start
 from shared.graph.copy_codec import Copy, differing_fields
 from shared.services.archiving.context import ArchivingPorts
+from shared.services.archiving.matching import is_gone
+from shared.services.archiving.source_following import SourceFollowing
 from shared.services.verifying.context import VerificationContext
 from shared.services.verifying.doubled import Writers, doubled
 from shared.services.verifying.findings import (
@@ -111,20 +115,33 @@ class StretchComparison:
         )
         async with aclosing(pages):
             async for page in pages:
-                rows = [
-                    {
-                        "key": source_key(event),
-                        "reference": event.id,
-                        "revision": revision(event),
-                        "starts_at": self._start(event).isoformat(),
-                        "owned": True,
-                    }
-                    for event in page
-                    if self._window.owns(event)
-                ]
-                self._tally.sources += len(rows)
                 async with self._session() as session:
+                    followed = await self._followed(session, page)
+                    rows = [
+                        {
+                            "key": read.key,
+                            "reference": read.event.id,
+                            "revision": read.archived_revision or revision(read.event),
+                            "starts_at": self._start(read.event).isoformat(),
+                            "owned": True,
+                        }
+                        for read in followed.values()
+                        if self._window.owns(read.event)
+                    ]
+                    self._tally.sources += len(rows)
                     await self._findings(session).add_items(self._context.verification_id, "source", rows)
+
+    async def _followed(self, session: AsyncSession, page: Sequence[SourceEvent]) -> dict[str, ReadEvent]:
+        """Events under the keys of their rows, as far as their copies follow them (domain.md 2.3, 2.17)."""
+        owner, configuration = self._context.owner_id, self._context.configuration_id
+        identities = SourceIdentityRepository(session, owner, configuration)
+        by_source = await identities.by_sources([event.id for event in page])
+        events = {
+            by_source[event.id].source_key if event.id in by_source else source_key(event): event
+            for event in page
+        }
+        rows = {row.source_key: row for row in by_source.values()}
+        return await SourceFollowing(owner, configuration).followed(session, events, rows)
 
     async def _read_archive(self) -> None:
         pages = self._ports.calendars.read_copies(
@@ -237,11 +254,17 @@ class StretchComparison:
             self._context.source_mailbox, None, [row.source_id for row in rows]
         )
         found: list[Finding] = []
+        alive = [event for event in events.values() if event is not None and not is_gone(event)]
+        async with self._session() as session:
+            followed = await self._followed(session, alive)
+        by_source = {read.event.id: read for read in followed.values()}
         for row in rows:
-            event = events.get(row.source_id)
-            if event is None or not _is_source_of(event, row):
+            read = by_source.get(row.source_id)
+            if read is None:
                 found.append(about_record(row, FindingKind.SOURCE_CHANGED, FindingReason.SOURCE_GONE))
-            elif _expected(row, revision(event)) != source_revision(row.revision):
+                continue
+            own = read.archived_revision or revision(read.event)
+            if _expected(row, own) != source_revision(row.revision):
                 found.append(about_record(row, FindingKind.SOURCE_CHANGED, FindingReason.REVISION_DIFFERS))
         await self._keep(found)
 
@@ -361,10 +384,3 @@ def _expected(row: RecordedCopy, own: str | None) -> str | None:
         return own
     applied = [Modification.from_json(each) for each in row.modifications]
     return modified_revision(own, [(each.key, each.start, each.end) for each in applied])
-
-
-def _is_source_of(event: SourceEvent, row: RecordedCopy) -> bool:
-    try:
-        return source_key(event) == row.source_key
-    except ValueError:
-        return False

@@ -65,10 +65,13 @@ async def test_an_orphan_that_finds_its_meeting_keeps_its_copy_and_counts_no_mor
     assert await world.subjects() == ["Extended", "Review"]
     (row,) = await world.rows("SELECT subject FROM appointments WHERE excluded = 'consumed'")
     assert row["subject"] == "Extended"
-    # Its meeting goes: it stands for itself again, and its copy counts again.
+    # Its meeting goes: the copy of that keeps the longer time, so its own counts no more than before.
     await world.delete((await world.source("Review"))["id"])
     report = await world.archive()
-    assert (report["unchanged"], report["source_deleted"]) == (1, 1)
+    assert (report["consumed"], report["source_deleted"]) == (1, 1)
+    # Changed by its owner it stands for itself again, and its copy counts again.
+    await world.edit((await world.source("Extended"))["id"], location={"displayName": "Room 1"})
+    assert (await world.archive())["updated"] == 1
     assert await world.rows("SELECT subject FROM appointments WHERE excluded IS NOT NULL") == []
 
 

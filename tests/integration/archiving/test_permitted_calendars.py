@@ -101,7 +101,7 @@ async def test_a_run_that_may_not_fails_pauses_its_job_and_asks_graph_nothing(
     before = world.counts()
     report = await world.drive(run.id)
     assert world.counts() == before
-    assert (report["state"], report["archived"]) == ("completed_with_errors", 0)
+    assert (report["state"], report["archived"]) == ("failed", 0)
     assert report["reason"].startswith(f"{code}: ")
     assert await world.job() == (True, 1)
     (planned,) = await world.rows(

@@ -193,7 +193,7 @@ async def test_a_recreated_meeting_takes_over_the_copy_of_the_old_one(world: Wor
     await world.delete((await world.source("Moved calendar"))["id"])
     await world.add(event("Moved calendar", DAY, iCalUId="uid-1"))
     report = await world.archive()
-    assert (report["archived"], report["unchanged"], report["repointed"]) == (0, 1, 1)
+    assert (report["archived"], report["updated"], report["repointed"]) == (0, 1, 1)
     assert (await world.copy("Moved calendar"))["id"] == copy["id"]
 
 
@@ -269,7 +269,7 @@ async def test_a_plan_that_broke_off_starts_over(world: World) -> None:
     run = await world.request()
     report = await world.drive(run.id)
     assert report["reason"] is not None
-    assert (report["state"], await world.copies()) == ("completed_with_errors", [])
+    assert (report["state"], await world.copies()) == ("failed", [])
     assert (await world.archive())["archived"] == 6
 
 
@@ -283,7 +283,7 @@ async def test_an_archive_calendar_that_is_gone_fails_the_run_and_writes_nothing
             )
         )
     report = await world.archive()
-    assert (report["state"], report["source"]) == ("completed_with_errors", 0)
+    assert (report["state"], report["source"]) == ("failed", 0)
     assert "does not exist" in report["reason"]
 
 

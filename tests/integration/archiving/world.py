@@ -146,6 +146,11 @@ class World:
         answer.raise_for_status()
         return answer.json() if answer.content else None
 
+    async def simulate(self, **settings: Any) -> None:
+        """Set switches of the simulator."""
+        answer = await self._http.patch("/_simulator/settings", json=settings)
+        answer.raise_for_status()
+
     async def request(self, start: datetime = DAY, end: datetime = DAY + timedelta(days=7)) -> ArchiveRun:
         """Queue a run of a window."""
         return (await self.start_run(self.admin, start, end)).run

@@ -5,10 +5,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.configurations import ArchiveConfiguration
-from shared.database.repositories.archived_events import ArchivedEventRepository, MapRow
+from shared.database.repositories.archived_events import MapRow
+from shared.database.repositories.source_identity import SourceIdentityRepository
 from shared.domain.archived_event import ArchivedEventState
 from shared.domain.source_event import archive_key
 from tests.support.factories import START, Factory
@@ -24,14 +26,14 @@ async def configuration(make: Factory) -> ArchiveConfiguration:
 
 
 @pytest.fixture
-def events(session: AsyncSession, configuration: ArchiveConfiguration) -> ArchivedEventRepository:
-    return ArchivedEventRepository(session, configuration.owner_id, configuration.id)
+def events(session: AsyncSession, configuration: ArchiveConfiguration) -> SourceIdentityRepository:
+    return SourceIdentityRepository(session, configuration.owner_id, configuration.id)
 
 
 @pytest.fixture
-def stranger(session: AsyncSession, configuration: ArchiveConfiguration) -> ArchivedEventRepository:
+def stranger(session: AsyncSession, configuration: ArchiveConfiguration) -> SourceIdentityRepository:
     """The same configuration, asked for by somebody who does not own it."""
-    return ArchivedEventRepository(session, uuid.uuid4(), configuration.id)
+    return SourceIdentityRepository(session, uuid.uuid4(), configuration.id)
 
 
 def _new(key: str, **columns: Any) -> dict[str, Any]:
@@ -46,12 +48,24 @@ def _new(key: str, **columns: Any) -> dict[str, Any]:
     return defaults | columns
 
 
-async def _row(events: ArchivedEventRepository, key: str) -> MapRow:
+def _source(row: MapRow, key: str, **columns: Any) -> MapRow:
+    """The row as that of another source."""
+    return row._replace(source_key=key, source_id=f"id of {key}", series_id="series", **columns)
+
+
+async def _write_copy(session: AsyncSession, row: MapRow) -> None:
+    await session.execute(
+        text("UPDATE archived_events SET copy_id = :copy WHERE id = :id"),
+        {"copy": f"copy of {row.id}", "id": row.id},
+    )
+
+
+async def _row(events: SourceIdentityRepository, key: str) -> MapRow:
     return (await events.by_keys([key]))[key]
 
 
 async def test_a_key_is_entered_once_and_fixed_at_first_sight(
-    events: ArchivedEventRepository, configuration: ArchiveConfiguration
+    events: SourceIdentityRepository, configuration: ArchiveConfiguration
 ) -> None:
     assert await events.add([_new("s:a"), _new("o:series:2026-03-02T09:00:00Z")]) == {}
     assert await events.add([_new("s:a", source_id="another"), _new("s:b")]) == {}
@@ -65,27 +79,9 @@ async def test_a_key_is_entered_once_and_fixed_at_first_sight(
     assert (first.copy_id, first.revision, first.merged_into, first.pending_since) == (None, "", None, None)
 
 
-async def test_a_source_that_is_back_while_another_has_its_key_gets_one_of_its_own(
-    events: ArchivedEventRepository,
-) -> None:
-    for heir in ("s:first heir", "s:second heir"):
-        await events.add([_new("s:a")])
-        await events.repoint(await _row(events, "s:a"), heir, f"id of {heir}", START, START)
-    back = await events.add([_new("s:a"), _new("s:b")])
-    rows = await events.by_keys(["s:a", "s:b", "s:first heir", "s:second heir"])
-    assert back == {"s:a": rows["s:a"]}
-    assert {key: row.generation for key, row in rows.items()} == {
-        "s:first heir": 0,
-        "s:second heir": 1,
-        "s:a": 2,
-        "s:b": 0,
-    }
-    assert len({row.archive_key for row in rows.values()}) == 4
-
-
 async def test_the_map_of_a_configuration_is_its_owners_alone(
-    events: ArchivedEventRepository,
-    stranger: ArchivedEventRepository,
+    events: SourceIdentityRepository,
+    stranger: SourceIdentityRepository,
     make: Factory,
     configuration: ArchiveConfiguration,
     session: AsyncSession,
@@ -94,23 +90,26 @@ async def test_the_map_of_a_configuration_is_its_owners_alone(
     await make.archived_event(source_key="s:same", ical_uid="same")
     before = await _row(events, "s:same")
     assert before.id == mine.id
-    assert [row.id for row in await events.by_ical_uids(["same"])] == [mine.id]
+    assert [row.id for row in (await events.by_sources([before.source_id])).values()] == [mine.id]
     assert await stranger.by_keys(["s:same"]) == {}
-    assert await stranger.by_ical_uids(["same"]) == []
+    assert await stranger.by_sources([before.source_id]) == {}
+    assert await stranger.in_range(START, START + DAY, 10) == []
+    assert await stranger.identify([(before, _source(before, "s:stolen"))], START) == set()
+    await stranger.delete_bare(["s:same"])
     assert await stranger.keys_in_window(START, START + DAY, 10) == []
     assert await stranger.pending_outside(START - DAY, START, START - DAY, 10) == []
     await stranger.set_state([mine.id], ArchivedEventState.REMOVED_BY_OWNER, START)
     await stranger.merge({"s:same": ("s:other", "revision")}, START)
     await stranger.separate(["s:same"], START)
     await stranger.set_present(["s:same"], START)
-    await stranger.repoint(before, "s:stolen", "id", START, START)
+    await stranger.repoint(before, _source(before, "s:stolen"), START, write=True)
     await stranger.take_over(before, before, START)
     session.expire_all()
     assert await _row(events, "s:same") == before
 
 
 async def test_the_window_shows_living_rows_in_pages_in_the_order_of_the_calendar(
-    events: ArchivedEventRepository, make: Factory, configuration: ArchiveConfiguration
+    events: SourceIdentityRepository, make: Factory, configuration: ArchiveConfiguration
 ) -> None:
     async def at(key: str, start: timedelta, state: str = "present") -> None:
         await make.archived_event(configuration, source_key=key, start_at=START + start, state=state)
@@ -127,7 +126,7 @@ async def test_the_window_shows_living_rows_in_pages_in_the_order_of_the_calenda
 
 
 async def test_failed_writes_outside_the_window_are_tried_again_for_a_while(
-    events: ArchivedEventRepository, make: Factory, configuration: ArchiveConfiguration
+    events: SourceIdentityRepository, make: Factory, configuration: ArchiveConfiguration
 ) -> None:
     async def failed(key: str, start: timedelta, since: timedelta | None, state: str = "creating") -> None:
         pending = None if since is None else START + since
@@ -146,17 +145,8 @@ async def test_failed_writes_outside_the_window_are_tried_again_for_a_while(
     assert len(await events.pending_outside(START, START + DAY, START - HOUR, 1)) == 1
 
 
-async def test_a_copy_the_owner_removed_is_no_candidate_for_another_source(
-    events: ArchivedEventRepository, make: Factory, configuration: ArchiveConfiguration
-) -> None:
-    for state in ("present", "source_deleted", "removed_by_owner"):
-        await make.archived_event(configuration, source_key=f"s:{state}", ical_uid="uid", state=state)
-    found = {row.source_key for row in await events.by_ical_uids(["uid", "unheard of"])}
-    assert found == {"s:present", "s:source_deleted"}
-
-
 async def test_a_source_that_is_back_is_present_again_if_it_has_a_copy(
-    events: ArchivedEventRepository, make: Factory, configuration: ArchiveConfiguration
+    events: SourceIdentityRepository, make: Factory, configuration: ArchiveConfiguration
 ) -> None:
     await make.archived_event(configuration, source_key="s:back", state="source_deleted")
     await make.archived_event(configuration, source_key="s:bare", state="source_deleted", **WITHOUT_COPY)
@@ -168,7 +158,7 @@ async def test_a_source_that_is_back_is_present_again_if_it_has_a_copy(
 
 
 async def test_a_duplicate_points_to_its_representative_until_it_differs(
-    events: ArchivedEventRepository, make: Factory, configuration: ArchiveConfiguration
+    events: SourceIdentityRepository, make: Factory, configuration: ArchiveConfiguration
 ) -> None:
     await events.add([_new("s:b"), _new("s:c")])
     await make.archived_event(configuration, source_key="s:a")
@@ -184,36 +174,8 @@ async def test_a_duplicate_points_to_its_representative_until_it_differs(
     assert (await _row(events, "s:a")).state is ArchivedEventState.PRESENT
 
 
-async def test_the_copy_of_a_vanished_source_goes_to_its_successor(
-    events: ArchivedEventRepository,
-    make: Factory,
-    configuration: ArchiveConfiguration,
-    session: AsyncSession,
-) -> None:
-    made = await make.archived_event(configuration, source_key="s:old", state="source_deleted")
-    await make.archived_event(configuration, source_key="s:twin", state="merged", merged_into="s:old")
-    row = await _row(events, "s:old")
-    await events.repoint(row, "s:new", "new id", START + HOUR, START)
-    assert await events.by_keys(["s:old"]) == {}
-    moved = await _row(events, "s:new")
-    assert (moved.id, moved.source_id, moved.original_start) == (made.id, "new id", START + HOUR)
-    assert (moved.state, moved.copy_id, moved.archive_key) == ("present", row.copy_id, row.archive_key)
-    assert (await _row(events, "s:twin")).merged_into == "s:new"
-    await events.repoint(moved, "s:newer", "newer id", START, START)
-    await session.refresh(made)
-    assert (made.source_key, made.former_keys) == ("s:newer", ["s:old", "s:new"])
-
-
-async def test_a_successor_of_what_never_had_a_copy_is_created(
-    events: ArchivedEventRepository, make: Factory, configuration: ArchiveConfiguration
-) -> None:
-    await make.archived_event(configuration, source_key="s:old", state="source_deleted", **WITHOUT_COPY)
-    await events.repoint(await _row(events, "s:old"), "s:new", "new id", START, START)
-    assert (await _row(events, "s:new")).state is ArchivedEventState.CREATING
-
-
 async def test_the_heir_of_a_vanished_representative_takes_over_the_same_copy(
-    events: ArchivedEventRepository, make: Factory, configuration: ArchiveConfiguration
+    events: SourceIdentityRepository, make: Factory, configuration: ArchiveConfiguration
 ) -> None:
     await make.archived_event(configuration, source_key="s:former", generation=2)
     for key in ("s:heir", "s:third"):
@@ -234,7 +196,7 @@ async def test_the_heir_of_a_vanished_representative_takes_over_the_same_copy(
 
 
 async def test_every_copy_keeps_an_archive_key_of_its_own_through_two_successions(
-    events: ArchivedEventRepository, make: Factory, configuration: ArchiveConfiguration
+    events: SourceIdentityRepository, make: Factory, configuration: ArchiveConfiguration
 ) -> None:
     await make.archived_event(configuration, source_key="s:1")
     for key in ("s:2", "s:3"):
@@ -251,7 +213,7 @@ async def test_every_copy_keeps_an_archive_key_of_its_own_through_two_succession
 
 
 async def test_states_are_set_by_id(
-    events: ArchivedEventRepository, make: Factory, configuration: ArchiveConfiguration
+    events: SourceIdentityRepository, make: Factory, configuration: ArchiveConfiguration
 ) -> None:
     one = await make.archived_event(configuration, source_key="s:1")
     await make.archived_event(configuration, source_key="s:2")

@@ -121,6 +121,9 @@ async def test_a_copy_is_found_by_its_archive_key(adapter: CalendarAdapter, tena
         "source": found.id,
         "iCalUId": found.ical_uid,
         "originalStart": "2026-06-03T07:00:00Z",
+        "key": source_key(found),
+        "generation": 0,
+        "superseded": False,
     }
     assert await adapter.find_copies(tenant.mailbox, tenant.archive, "0" * 64) == []
 

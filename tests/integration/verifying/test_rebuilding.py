@@ -56,7 +56,7 @@ async def test_every_copy_comes_back_once_those_too_whose_source_is_gone_and_the
     old = await configuration(world)
     drop_calendar(world)
     failed = await world.request()
-    assert (await world.drive(failed.id))["state"] == "completed_with_errors"
+    assert (await world.drive(failed.id))["state"] == "failed"
     assert ((await world.view(failed.id)).run.plan or {})["code"] == "archive_calendar_gone"
     assert (await world.job())[0]
     assert (await configuration(world)).archive_gone_since is not None

@@ -200,7 +200,7 @@ async def test_deleted_again_while_it_is_rebuilt_it_is_rebuilt_again(
     drop_calendar(world)
     await verifier.run(run_id)
     failed = (await world.view(run_id)).run
-    assert (failed.state, (failed.plan or {})["code"]) == ("completed_with_errors", "archive_calendar_gone")
+    assert (failed.state, (failed.plan or {})["code"]) == ("failed", "archive_calendar_gone")
     assert (await rebuild(verifier))["archived"] == 3
     await nothing_left_to_do(verifier)
 

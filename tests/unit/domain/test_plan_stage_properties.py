@@ -17,6 +17,7 @@ from shared.domain.overlap_rules import OverlapPolicy, Verdict
 from shared.domain.overlaps import Interval, may_overlap, overlap_groups
 from shared.domain.plan_policies import PlanPolicies
 from shared.domain.purpose import Purpose
+from shared.domain.read_event import ReadEvent
 from shared.domain.revision import revision
 from shared.domain.source_event import SourceEvent, source_key
 from shared.domain.window import Window, local_day_start
@@ -120,7 +121,7 @@ def test_no_minute_is_counted_twice_after_resolution(
     by_key = {source_key(event): event for event in events}
     intervals = []
     for decision in plan_all(SPRING, [events], policies=policies).decisions:
-        facts = event_facts(by_key[decision.source_key], ZONE, policies.travel_words)
+        facts = event_facts(ReadEvent.of(by_key[decision.source_key]), ZONE, policies.travel_words)
         start, end = decision.start or facts.start, decision.end or facts.end
         if decision.action is Action.CREATE and may_overlap(
             start,
@@ -156,7 +157,7 @@ def test_the_times_and_groups_are_those_of_the_whole_calendar_at_once(events: li
     """The stages on everything at once, without a window, a stream or a map."""
     different = {}
     for event in events:
-        facts = event_facts(event, ZONE, ())
+        facts = event_facts(ReadEvent.of(event), ZONE, ())
         different.setdefault(facts.duplicate, facts)
     standing = {facts.key: facts for facts in different.values()}
     meetings, changes = [], []

@@ -11,6 +11,7 @@ from shared.domain.modifications import Modification, ModificationKind
 from shared.domain.plan_decision import as_decided
 from shared.domain.plan_policies import PlanPolicies
 from shared.domain.purpose import LeftOut
+from shared.domain.read_event import ReadEvent
 from shared.domain.revision import revision
 from shared.domain.window import Window
 from tests.unit.domain.map_model import (
@@ -18,7 +19,9 @@ from tests.unit.domain.map_model import (
     row,
 )
 from tests.unit.domain.planned_day import (
+    AUTO,
     EXTENSION,
+    KEEP_ALL,
     LONGER,
     MEETING,
     TIMESHEET,
@@ -69,8 +72,52 @@ def test_an_orphan_archived_before_is_consumed_and_its_copy_stays_known() -> Non
     assert actions(result) == {"m": "create", "x": "consume"}
     rows = apply(result.decisions, rows)
     assert rows["s:x"].has_copy
-    again = planned(EXTENSION, rows=rows).by_key["s:x"]
+    alone = Planner(WINDOW, policies=KEEP_ALL, released={"s:x"})
+    (again,) = [*alone.feed([EXTENSION], rows), *alone.close()]
     assert (again.action, again.changed) == (Action.UNCHANGED, True)
+
+
+def test_a_modification_stays_consumed_while_its_meeting_is_not_there_and_it_is_unchanged() -> None:
+    rows = apply(planned(MEETING, EXTENSION).decisions, {})
+    plan = Planner(WINDOW, policies=KEEP_ALL)
+    (kept,) = [*plan.feed([EXTENSION], rows), *plan.close()]
+    assert (kept.action, kept.changed, kept.representative) == (Action.CONSUME, False, "s:m")
+    assert plan.presumed == {"s:x": "s:m"}
+    changed = Planner(WINDOW, policies=KEEP_ALL)
+    later = replace(EXTENSION, end=EXTENSION.end + timedelta(minutes=5))
+    (own,) = [*changed.feed([later], rows), *changed.close()]
+    assert (own.action, changed.presumed) == (Action.CREATE, {})
+
+
+def test_what_waits_or_is_no_day_of_its_series_takes_part_in_nothing() -> None:
+    twin = replace(MEETING, id="twin")
+    waiting = ReadEvent(twin, "s:twin", twin.start, waits=True)
+    plan = Planner(WINDOW, policies=AUTO)
+    decided = {d.source_key: d for d in [*plan.feed([MEETING, waiting], {}), *plan.close()]}
+    assert (decided["s:m"].action, decided["s:twin"].action) == (Action.CREATE, Action.FLAG)
+    invented = ReadEvent(twin, "s:twin", twin.start, left_out=LeftOut.SERIES_CHANGED)
+    plan = Planner(WINDOW, policies=AUTO)
+    decided = {d.source_key: d for d in [*plan.feed([MEETING, invented], {}), *plan.close()]}
+    assert decided["s:twin"].reason is LeftOut.SERIES_CHANGED
+    assert decided["s:m"].action is Action.CREATE
+
+
+def test_what_was_archived_far_before_its_place_in_the_calendar_is_decided_all_the_same() -> None:
+    later = make_event("l", NOON + timedelta(days=9))
+    window = Window(WINDOW.start, WINDOW.end + timedelta(days=20), WINDOW.zone)
+    plan = Planner(window)
+    reads = [
+        ReadEvent.of(later),
+        ReadEvent.of(make_event("l2", later.start)),
+        ReadEvent(MEETING, "s:m", later.start),
+    ]
+    first = plan.feed(reads, {})
+    rest = plan.close()
+    assert {d.source_key: d.action for d in [*first, *rest]} == {
+        "s:m": Action.CREATE,
+        "s:l": Action.CREATE,
+        "s:l2": Action.MERGE,
+    }
 
 
 def test_a_source_that_vanished_before_it_was_archived_and_comes_back_is_created() -> None:

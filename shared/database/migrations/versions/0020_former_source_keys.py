@@ -4,8 +4,8 @@ from alembic import op
 from sqlalchemy import TEXT, Column, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
-revision = "0018"
-down_revision = "0017"
+revision = "0020"
+down_revision = "0019"
 branch_labels = None
 depends_on = None
 

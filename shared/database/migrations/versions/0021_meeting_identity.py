@@ -1,0 +1,44 @@
+"""Rows of the map are found by the source's immutable id, and know their series and who entered them."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy import Column
+from sqlalchemy.dialects import postgresql
+
+revision = "0021"
+down_revision = "0020"
+branch_labels = depends_on = None
+
+TEXT = sa.Text()
+TIME = sa.DateTime(timezone=True)
+
+
+def upgrade() -> None:
+    """Add what meetings are recognised by; the previous version of the app leaves it empty."""
+    table = "archived_events"
+    op.add_column(table, Column("series_id", TEXT))
+    op.add_column(table, Column("entered_by", sa.UUID()))
+    op.add_column(
+        table,
+        Column("kept_categories", postgresql.JSONB(), server_default=sa.text("'[]'"), nullable=False),
+    )
+    op.execute("""
+        UPDATE archived_events SET series_id = split_part(source_key, ':', 2) WHERE source_key LIKE 'o:%'
+    """)
+    op.create_index("ix_archived_events_configuration_id_source_id", table, ["configuration_id", "source_id"])
+    op.create_index(
+        "ix_archived_events_configuration_id_series_id",
+        table,
+        ["configuration_id", "series_id"],
+        postgresql_where=sa.text("series_id IS NOT NULL"),
+    )
+    op.drop_constraint(op.f("ck_archived_events_left_out"), table, type_="check")
+    op.create_check_constraint(
+        op.f("ck_archived_events_left_out"),
+        table,
+        "left_out IN ('free', 'personal', 'invalid_category', 'overlap_rule', 'resolution', "
+        "'series_changed')",
+    )
+    op.add_column("appointments", Column("source_start_at", TIME))
+    op.add_column("appointments", Column("source_end_at", TIME))
+    op.add_column("appointments", Column("source_type", TEXT))

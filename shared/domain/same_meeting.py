@@ -1,0 +1,269 @@
+"""Which new events of a plan are meetings that have a copy already (domain.md 2.16).
+
+A value in, a value out: the rows of the map whose source is gone and the source events without a row, as
+facts; out come the pairs that are certain, and the doubts that somebody has to decide.
+"""
+
+import unicodedata
+from collections import defaultdict
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from shared.domain.modifications import modification_kind
+from shared.domain.source_event import EventType, SourceEvent, occurrence_date
+
+
+class Step(StrEnum):
+    """Why a row and an event are the same meeting, in the order of domain.md 2.16 (a, b, c)."""
+
+    SAME_INVITATION = "same_invitation"
+    SUCCESSOR = "successor"
+    ENTERED_AGAIN = "entered_again"
+
+
+@dataclass(frozen=True, slots=True)
+class MeetingFacts:
+    """What is compared of a meeting. ``start`` and ``end`` are the source's own, UTC.
+
+    ``slot`` is the original start of an occurrence and the start of a single event, UTC; ``original_date``
+    is that of an occurrence; ``day`` the local date of the start in the configuration's zone. ``timed``: it
+    may be the same meeting at another time; all-day, ``free`` and modification events may not, nor what does
+    not take place, nor masked ones, of which nothing but the time is known.
+    """
+
+    key: str
+    ical_uid: str
+    slot: datetime
+    series: str | None
+    original_date: date | None
+    title: str
+    organizer: str
+    start: datetime
+    end: datetime
+    day: date
+    timed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GoneRow:
+    """A row of the map whose source is gone.
+
+    ``counts``: it has a copy that counts as time. ``copy_start`` and ``copy_end`` are the copy's times, UTC,
+    after modifications. Of a row without a record only invitation and slot are known (``known`` False).
+    """
+
+    facts: MeetingFacts
+    counts: bool
+    copy_start: datetime
+    copy_end: datetime
+    known: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The row of key ``row`` is the meeting that the event of key ``event`` is now."""
+
+    row: str
+    event: str
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Rows and events that are likely the same meeting: one item for their owner (domain.md 2.16 d, e).
+
+    There are at most as many ``events`` as ``rows``; they wait.
+    """
+
+    rows: tuple[str, ...]
+    events: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """What was found; every row and every event is in it at most once."""
+
+    pairs: tuple[Pair, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether no new event is anything but new."""
+        return not self.pairs and not self.doubts
+
+
+def meeting_facts(event: SourceEvent, key: str, zone: ZoneInfo) -> MeetingFacts:
+    """The facts of a source event. Raises ValueError for an occurrence without series or original start."""
+    single = event.type is EventType.SINGLE_INSTANCE
+    takes_place = not (event.is_cancelled or event.is_declined)
+    free = event.show_as == "free"
+    return MeetingFacts(
+        key=key,
+        ical_uid=event.ical_uid,
+        slot=event.start if single else event.original_start or event.start,
+        series=None if single else event.series_master_id,
+        original_date=None if single else occurrence_date(event),
+        title=title_key(event.subject),
+        organizer=event.organizer.address.casefold() if event.organizer else "",
+        start=event.start,
+        end=event.end,
+        day=event.start.date() if event.is_all_day else event.start.astimezone(zone).date(),
+        timed=takes_place
+        and not (event.is_all_day or free or event.masked or modification_kind(event.subject)),
+    )
+
+
+def title_key(subject: str) -> str:
+    """What subjects are compared by: trimmed, case-folded, Unicode NFC (domain.md 2.16 b)."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", subject.strip()).casefold())
+
+
+def possible_predecessors(rows: Iterable[GoneRow], events: Iterable[MeetingFacts]) -> set[str]:
+    """Keys of the rows that step b would pair, if their series were gone or ended before their date."""
+    wanted = {_successor(event) for event in events} - {None}
+    return {row.facts.key for row in rows if row.known and _successor(row.facts) in wanted}
+
+
+def match_meetings(
+    rows: Sequence[GoneRow], events: Sequence[MeetingFacts], ended: Collection[str]
+) -> Matching:
+    """Match rows with new events, step by step, each among what the steps before left (domain.md 2.16).
+
+    ``ended`` are the keys of the rows whose series is gone or ends before their original date. The order of
+    the input does not matter.
+    """
+    left = _Left(rows, events)
+    steps: tuple[tuple[Step, _Key, Callable[[GoneRow], bool]], ...] = (
+        (Step.SAME_INVITATION, _invitation, lambda row: True),
+        (Step.SUCCESSOR, _successor, lambda row: row.known and row.facts.key in ended),
+        (Step.ENTERED_AGAIN, _entry, lambda row: row.known),
+    )
+    pairs: list[Pair] = []
+    for step, key, applies in steps:
+        for row, event in left.pair(key, applies):
+            pairs.append(Pair(row.facts.key, event.key, step))
+    doubts = [
+        Doubt((row.facts.key,), (event.key,))
+        for row, event in left.pair(_same_day, lambda row: row.known and row.counts)
+    ]
+    doubts += _meeting_in_time(left.rows, left.events)
+    return Matching(tuple(pairs), tuple(doubts))
+
+
+type _Key = Callable[[MeetingFacts], Hashable | None]
+
+
+class _Left:
+    """The rows and events that no step took yet."""
+
+    def __init__(self, rows: Iterable[GoneRow], events: Iterable[MeetingFacts]) -> None:
+        self.rows = sorted(rows, key=lambda row: (row.facts.start, row.facts.key))
+        self.events = sorted(events, key=lambda event: (event.start, event.key))
+
+    def pair(self, key: _Key, applies: Callable[[GoneRow], bool]) -> list[tuple[GoneRow, MeetingFacts]]:
+        """Take out the pairs of equal ``key``: those are interchangeable, copies that count come first."""
+        by_key: dict[Hashable, list[MeetingFacts]] = defaultdict(list)
+        for event in self.events:
+            if (found := key(event)) is not None:
+                by_key[found].append(event)
+        rows_by_key: dict[Hashable, list[GoneRow]] = defaultdict(list)
+        for row in self.rows:
+            found = key(row.facts) if applies(row) else None
+            if found is not None and found in by_key:
+                rows_by_key[found].append(row)
+        pairs: list[tuple[GoneRow, MeetingFacts]] = []
+        for found, rows in rows_by_key.items():
+            events = by_key[found]
+            first = sorted(rows, key=lambda row: not row.counts)[: len(events)]
+            chosen = [row for row in rows if row in first]
+            pairs += zip(chosen, events, strict=False)
+        taken_rows = {row.facts.key for row, _ in pairs}
+        taken_events = {event.key for _, event in pairs}
+        self.rows = [row for row in self.rows if row.facts.key not in taken_rows]
+        self.events = [event for event in self.events if event.key not in taken_events]
+        return pairs
+
+
+def _invitation(facts: MeetingFacts) -> Hashable | None:
+    return (facts.ical_uid, facts.slot) if facts.ical_uid else None
+
+
+def _successor(facts: MeetingFacts) -> Hashable | None:
+    if facts.series is None or not facts.timed:
+        return None
+    return facts.title, facts.organizer, facts.original_date
+
+
+def _entry(facts: MeetingFacts) -> Hashable | None:
+    return facts.title, facts.organizer, facts.start, facts.end
+
+
+def _same_day(facts: MeetingFacts) -> Hashable | None:
+    return (facts.title, facts.organizer, facts.day) if facts.title and facts.timed else None
+
+
+def _meeting_in_time(rows: Sequence[GoneRow], events: Sequence[MeetingFacts]) -> list[Doubt]:
+    """Other new events that lie in the time of a copy that counts (domain.md 2.16 e).
+
+    What hangs together is one doubt: as many events wait as there are rows, the rest are new.
+    """
+    counting = [row for row in rows if row.known and row.counts and row.copy_start < row.copy_end]
+    timed = [event for event in events if event.timed and event.start < event.end]
+    parts = _Parts()
+    for row, event in _intersecting(counting, timed):
+        parts.join(("row", row.facts.key), ("event", event.key))
+    doubts: list[Doubt] = []
+    for part in parts.groups():
+        old = [row.facts.key for row in counting if ("row", row.facts.key) in part]
+        new = [event.key for event in timed if ("event", event.key) in part]
+        doubts.append(Doubt(tuple(old), tuple(new[: len(old)])))
+    return doubts
+
+
+def _intersecting(
+    rows: Sequence[GoneRow], events: Sequence[MeetingFacts]
+) -> Iterable[tuple[GoneRow, MeetingFacts]]:
+    """Every row with every event that shares an instant with it, by one sweep."""
+    starts: list[tuple[datetime, int, GoneRow | MeetingFacts]] = sorted(
+        [(row.copy_start, 0, row) for row in rows] + [(event.start, 1, event) for event in events],
+        key=lambda each: each[:2],
+    )
+    open_rows: list[GoneRow] = []
+    open_events: list[MeetingFacts] = []
+    for start, _, item in starts:
+        open_rows = [row for row in open_rows if row.copy_end > start]
+        open_events = [event for event in open_events if event.end > start]
+        if isinstance(item, GoneRow):
+            yield from ((item, event) for event in open_events)
+            open_rows.append(item)
+        else:
+            yield from ((row, item) for row in open_rows)
+            open_events.append(item)
+
+
+type _Node = tuple[str, str]
+
+
+class _Parts:
+    """Connected components."""
+
+    def __init__(self) -> None:
+        self._above: dict[_Node, _Node] = {}
+
+    def join(self, one: _Node, other: _Node) -> None:
+        self._above[self._top(one)] = self._top(other)
+
+    def groups(self) -> list[set[_Node]]:
+        found: dict[_Node, set[_Node]] = defaultdict(set)
+        for node in self._above:
+            found[self._top(node)].add(node)
+        return list(found.values())
+
+    def _top(self, node: _Node) -> _Node:
+        self._above.setdefault(node, node)
+        while self._above[node] != node:
+            node = self._above[node]
+        return node

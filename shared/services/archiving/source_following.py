@@ -1,0 +1,109 @@
+"""What copies follow of their sources: of a changed series not what happened (domain.md 2.16, 2.17)."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.database.repositories.appointments import AppointmentRepository
+from shared.database.repositories.archive_runs import ArchiveRunRepository
+from shared.database.repositories.archived_events import MapRow
+from shared.domain.archive_copy import recorded_source
+from shared.domain.archived_event import ArchivedEventState
+from shared.domain.read_event import ReadEvent
+from shared.domain.revision import modified_revision, revision, source_revision
+from shared.domain.series_change import Kept, keep_archived, keep_category
+from shared.domain.source_event import EventType, SourceEvent
+
+_WITH_COPY = (
+    ArchivedEventState.PRESENT,
+    ArchivedEventState.SOURCE_DELETED,
+    ArchivedEventState.CONSUMED,
+)
+
+
+class SourceFollowing:
+    """The events of one configuration as far as their copies follow them."""
+
+    def __init__(self, owner_id: UUID, configuration_id: UUID) -> None:
+        self._owner_id = owner_id
+        self._configuration_id = configuration_id
+
+    async def followed(
+        self,
+        session: AsyncSession,
+        events: Mapping[str, SourceEvent],
+        rows: Mapping[str, MapRow],
+        *,
+        series: bool = True,
+    ) -> dict[str, ReadEvent]:
+        """Events by key, with the rows they have; ``series`` False: they follow changed series in all."""
+        reads = {
+            key: ReadEvent(
+                keep_category(event, rows[key].kept_categories) if key in rows else event, key, event.start
+            )
+            for key, event in events.items()
+        }
+        kept = await self._kept(session, reads, rows) if series else {}
+        for key, each in kept.items():
+            same = each.unchanged and not rows[key].modifications
+            said = source_revision(rows[key].revision) if same else None
+            reads[key] = ReadEvent(each.event, key, events[key].start, said)
+        return reads
+
+    async def archived_after_end(
+        self, session: AsyncSession, rows: Mapping[str, MapRow]
+    ) -> dict[str, datetime]:
+        """When the last plan saw each row where it is; only those whose copies had ended by then."""
+        records = await AppointmentRepository(session).recorded(
+            self._owner_id, [row.id for row in rows.values()]
+        )
+        planned = await self.last_planned(session, {row.start_at for row in rows.values()})
+        return {
+            key: last
+            for key, row in rows.items()
+            if (last := planned.get(row.start_at)) is not None
+            and (record := records.get(row.id)) is not None
+            and record["end_at"] <= last
+        }
+
+    async def last_planned(
+        self, session: AsyncSession, instants: Collection[datetime]
+    ) -> dict[datetime, datetime]:
+        """When the last plan was made whose window holds each instant."""
+        return await ArchiveRunRepository(session).last_planned(
+            self._owner_id, self._configuration_id, instants
+        )
+
+    async def _kept(
+        self, session: AsyncSession, reads: Mapping[str, ReadEvent], rows: Mapping[str, MapRow]
+    ) -> dict[str, Kept]:
+        """Plain occurrences that differ from their copies, which had ended when they were archived."""
+        changed = {
+            row.id: read
+            for key, read in reads.items()
+            if read.event.type is EventType.OCCURRENCE
+            and (row := rows.get(key)) is not None
+            and row.copy_id is not None
+            and row.state in _WITH_COPY
+            and _applied(read.event, row) != source_revision(row.revision)
+        }
+        if not changed:
+            return {}
+        records = await AppointmentRepository(session).recorded(self._owner_id, list(changed))
+        planned = await self.last_planned(session, {rows[read.key].start_at for read in changed.values()})
+        kept: dict[str, Kept] = {}
+        for row_id, read in changed.items():
+            row, record = rows[read.key], records.get(row_id)
+            last = planned.get(row.start_at)
+            if record is not None and last is not None and record["end_at"] <= last:
+                source = recorded_source(record, row.source_id, row.original_start, row.series_id)
+                kept[read.key] = keep_archived(read.event, source)
+        return kept
+
+
+def _applied(event: SourceEvent, row: MapRow) -> str:
+    return modified_revision(
+        revision(event), [(each.key, each.start, each.end) for each in row.modifications]
+    )

@@ -1,0 +1,250 @@
+"""The pages of a source calendar as a plan takes them: each event under the key of its row (domain.md 2.3).
+
+Of a changed series, what its copies follow (2.17).
+"""
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.database.repositories.archived_events import MapRow
+from shared.domain.archive_run import RunMode
+from shared.domain.archived_event import ArchivedEventState
+from shared.domain.purpose import LeftOut
+from shared.domain.read_event import ReadEvent
+from shared.domain.source_event import (
+    EventType,
+    SourceEvent,
+    former_source_key,
+    second_source_key,
+    source_key,
+)
+from shared.services.archiving.context import ArchivingPorts, RunContext
+from shared.services.archiving.source_following import SourceFollowing
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPage:
+    """Events by key, in the order of the page, with the rows of the map that they have."""
+
+    reads: dict[str, ReadEvent]
+    rows: dict[str, MapRow]
+
+    @property
+    def events(self) -> dict[str, SourceEvent]:
+        """What the copies follow."""
+        return {key: read.event for key, read in self.reads.items()}
+
+
+class SourceReader:
+    """Finds the rows of events; no two events of one reading have the same key.
+
+    ``unreadable`` are events of the window that have no row and cannot be told from others, by id.
+
+    ``waiting`` are keys of events that somebody has to decide about first, or whose row is being written.
+    ``rewrites`` False: rows of former versions stay as they are, as for a plan that nobody carries out.
+    """
+
+    def __init__(
+        self,
+        ports: ArchivingPorts,
+        context: RunContext,
+        open_keys: Collection[str],
+        *,
+        waiting: frozenset[str] = frozenset(),
+        rewrites: bool = True,
+    ) -> None:
+        self._waiting = waiting
+        self._following = SourceFollowing(context.owner_id, context.configuration_id)
+        # Replacing takes the source as it is (domain.md 2.17).
+        self._replaces = context.mode is RunMode.REPLACE
+        self._rewrites = rewrites
+        self._ports = ports
+        self._context = context
+        self._open_keys = open_keys
+        self._holders: dict[bytes, bytes] = {}
+        self.unreadable: dict[str, SourceEvent] = {}
+
+    def has_met(self, key: str) -> bool:
+        """Whether an event of this key was read, margins included."""
+        return _digest(key) in self._holders
+
+    async def take(self, session: AsyncSession, page: Sequence[SourceEvent]) -> ReadPage:
+        """The events of the next page under their keys; rows of former versions are rewritten on sight."""
+        events, rows = await self._identified(session, page)
+        for key in await self.left_behind(session, events, rows):
+            del rows[key]
+        reads = await self.shown(session, events, rows)
+        in_order = sorted(reads.items(), key=lambda item: item[1].place)
+        return ReadPage(dict(in_order), rows)
+
+    async def shown(
+        self, session: AsyncSession, events: Mapping[str, SourceEvent], rows: Mapping[str, MapRow]
+    ) -> dict[str, ReadEvent]:
+        """The events as far as their copies follow them (domain.md 2.16, 2.17)."""
+        reads = await self._following.followed(session, events, rows, series=not self._replaces)
+        if self._replaces:
+            return reads
+        for key in await self._invented(session, events, rows):
+            reads[key] = ReadEvent(events[key], key, events[key].start, left_out=LeftOut.SERIES_CHANGED)
+        for key in self._waiting & reads.keys():
+            reads[key] = replace(reads[key], waits=True)
+        return reads
+
+    async def left_behind(
+        self, session: AsyncSession, events: Mapping[str, SourceEvent], rows: Mapping[str, MapRow]
+    ) -> set[str]:
+        """Keys of events that left their rows behind: dragged to a later time after they were archived (2.4).
+
+        Where the copy had ended when it was archived, and its source starts later than the last run that saw
+        it there, it may have taken place and been used again. Then the row stays with its copy under another
+        key, and its event is new.
+        """
+        moved = {
+            key: rows[key]
+            for key, event in events.items()
+            if key in rows
+            and event.type in (EventType.SINGLE_INSTANCE, EventType.EXCEPTION)
+            and rows[key].copy_id is not None
+            and rows[key].state in (ArchivedEventState.PRESENT, ArchivedEventState.SOURCE_DELETED)
+            and key not in self._open_keys
+            and self._context.owning_start(event) > rows[key].start_at
+        }
+        if not moved or self._replaces:
+            return set()
+        seen = await self._following.archived_after_end(session, moved)
+        left = {key for key, last in seen.items() if events[key].start > last}
+        for key in sorted(left) if self._rewrites else ():
+            await self._leave(session, moved[key])
+        return left
+
+    async def _leave(self, session: AsyncSession, row: MapRow) -> None:
+        now, day = self._ports.clock.now(), row.start_at.astimezone(self._context.window.zone).date()
+        key = await self._context.identities(session).detach(row, day, now)
+        await self._context.overlaps(session).repoint(row.source_key, key)
+        await self._ports.audit.record(
+            session,
+            action="archived_event.left_behind",
+            resource_type="archived_event",
+            resource_id=str(row.id),
+            outcome="success",
+            changes={"before": {"source_key": row.source_key}, "after": {"source_key": key}},
+            on_behalf_of=self._context.owner_id,
+        )
+
+    async def _identified(
+        self, session: AsyncSession, page: Sequence[SourceEvent]
+    ) -> tuple[dict[str, SourceEvent], dict[str, MapRow]]:
+        identities = self._context.identities(session)
+        by_source = await identities.by_sources([event.id for event in page])
+        page = [event for event in page if event.id in by_source or self._has_key(event)]
+        by_key = await identities.by_keys([source_key(event) for event in page if event.id not in by_source])
+        for event in page:
+            if (row := by_source.get(event.id)) is not None:
+                self._holders.setdefault(_digest(row.source_key), _digest(event.id))
+        events: dict[str, SourceEvent] = {}
+        rows: dict[str, MapRow] = {}
+        renewed: list[tuple[MapRow, MapRow]] = []
+        for event in page:
+            row = by_source.get(event.id) or self._under_its_key(event, by_key)
+            key = self._claim(event, row.source_key if row is not None else source_key(event))
+            events[key] = event
+            if row is not None and row.source_key == key:
+                rows[key] = row
+                current = self._current(row, event)
+                if self._rewrites and current != row:
+                    renewed.append((row, current))
+        for before, after in await self._renew(session, renewed):
+            events[after.source_key] = events.pop(before.source_key)
+            del rows[before.source_key]
+            rows[after.source_key] = after
+        return events, rows
+
+    def _has_key(self, event: SourceEvent) -> bool:
+        """Whether the event can be told from others; one that cannot fails by itself (domain.md 2.12)."""
+        try:
+            source_key(event)
+        except ValueError:
+            if self._context.window.owns(event):
+                self.unreadable[event.id] = event
+            return False
+        return True
+
+    def _under_its_key(self, event: SourceEvent, by_key: Mapping[str, MapRow]) -> MapRow | None:
+        """The row of the event's key, unless it is that of another event that was read."""
+        row = by_key.get(source_key(event))
+        if row is None or self._holders.get(_digest(row.source_key), _digest(event.id)) != _digest(event.id):
+            return None
+        return row
+
+    def _claim(self, event: SourceEvent, key: str) -> str:
+        """The key, or a longer one where another event of this reading has it."""
+        holder = _digest(event.id)
+        if self._holders.setdefault(_digest(key), holder) != holder:
+            key = second_source_key(event, key)
+            self._holders[_digest(key)] = holder
+        return key
+
+    def _current(self, row: MapRow, event: SourceEvent) -> MapRow:
+        """The row as this version writes it; one with a write under way keeps its key until it is settled."""
+        key = row.source_key
+        if key not in self._open_keys and key == former_source_key(event):
+            key = source_key(event)
+        if _digest(key) in self._holders and self._holders[_digest(key)] != _digest(event.id):
+            key = row.source_key
+        return row._replace(source_key=key, source_id=event.id, series_id=event.series_master_id)
+
+    async def _renew(
+        self, session: AsyncSession, rows: Sequence[tuple[MapRow, MapRow]]
+    ) -> list[tuple[MapRow, MapRow]]:
+        """Rewrite rows; returns those whose key is another one now."""
+        changed = await self._context.identities(session).identify(rows, self._ports.clock.now())
+        renamed = [
+            (before, after)
+            for before, after in rows
+            if before.id in changed and before.source_key != after.source_key
+        ]
+        for before, after in renamed:
+            await self._context.overlaps(session).repoint(before.source_key, after.source_key)
+            self._holders[_digest(after.source_key)] = _digest(after.source_id)
+        return renamed
+
+    async def _invented(
+        self, session: AsyncSession, events: Mapping[str, SourceEvent], rows: Mapping[str, MapRow]
+    ) -> set[str]:
+        """Plain occurrences on days that were archived without them though their series was known (2.17)."""
+        plain = {key: event for key, event in events.items() if event.type is EventType.OCCURRENCE}
+        stay = {key for key in plain if key in rows and rows[key].left_out is LeftOut.SERIES_CHANGED}
+        fresh = {
+            key: event
+            for key, event in plain.items()
+            if key not in stay and (key not in rows or self.is_bare(rows[key]))
+        }
+        series = {event.series_master_id for event in fresh.values() if event.series_master_id}
+        known = await self._context.identities(session).series_known(series)
+        asked = {
+            key: self._context.owning_start(event)
+            for key, event in fresh.items()
+            if event.series_master_id in known
+        }
+        planned = await self._following.last_planned(session, set(asked.values()))
+        for key, start in asked.items():
+            event, last = fresh[key], planned.get(start)
+            if last is not None and last >= max(event.end, known[event.series_master_id or ""]):
+                stay.add(key)
+        return stay
+
+    def is_bare(self, row: MapRow) -> bool:
+        """Whether the row says no more than that a plan met its event: nothing is written or decided."""
+        return (
+            row.state is ArchivedEventState.CREATING
+            and row.copy_id is None
+            and row.pending_since is None
+            and row.source_key not in self._open_keys
+        )
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()

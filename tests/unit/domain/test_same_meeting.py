@@ -1,0 +1,182 @@
+"""Which new events are meetings that have a copy already (domain.md 2.16)."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.domain.same_meeting import (
+    Doubt,
+    GoneRow,
+    Matching,
+    MeetingFacts,
+    Pair,
+    Step,
+    match_meetings,
+    meeting_facts,
+    possible_predecessors,
+    title_key,
+)
+from tests.unit.domain.source_events import NOON, make_all_day, make_event, make_occurrence
+
+HOUR = timedelta(hours=1)
+ZONE = ZoneInfo("Europe/Amsterdam")
+
+
+def facts(key: str, event: Any = None, **changes: Any) -> MeetingFacts:
+    """The facts of a single event of an hour, or of the event given."""
+    return meeting_facts(event or make_event(key, **changes), key, ZONE)
+
+
+def gone(found: MeetingFacts, *, counts: bool = True, known: bool = True, longer: int = 0) -> GoneRow:
+    """A row whose source is gone."""
+    return GoneRow(found, counts, found.start, found.end + longer * HOUR, known)
+
+
+def occurrence(key: str, series: str, start: datetime = NOON, **changes: Any) -> MeetingFacts:
+    """The facts of an occurrence in its slot, unless it says otherwise."""
+    return meeting_facts(make_occurrence(series, start, **changes), key, ZONE)
+
+
+def test_the_same_invitation_at_the_same_slot_is_the_same_meeting_whatever_it_says() -> None:
+    row = gone(facts("old", ical_uid="uid"))
+    new = facts("new", ical_uid="uid", subject="Renamed", organizer=None)
+    assert match_meetings([row], [new], ()) == Matching((Pair("old", "new", Step.SAME_INVITATION),))
+    moved = facts("new", ical_uid="uid", start=NOON + 30 * HOUR, subject="Renamed")
+    assert match_meetings([row], [moved], ()).empty
+
+
+def test_a_split_series_goes_on_in_its_successor_but_only_where_it_ended() -> None:
+    row = gone(occurrence("old", "M1"))
+    new = occurrence("new", "M2", start=NOON, subject=" DESIGN review ")
+    moved = occurrence("moved", "M2", start=NOON + HOUR)
+    assert match_meetings([row], [moved], {"old"}).pairs == (Pair("old", "moved", Step.SUCCESSOR),)
+    assert possible_predecessors([row], [new]) == {"old"}
+    assert match_meetings([row], [moved], ()).pairs == ()
+    assert match_meetings([row], [moved], ()).doubts == (Doubt(("old",), ("moved",)),)
+    assert match_meetings([row], [occurrence("new", "M2", NOON + 24 * HOUR)], {"old"}).empty
+
+
+def test_what_is_entered_again_by_hand_is_the_same_meeting() -> None:
+    again = facts("new", ical_uid="another", body="Other", location="Elsewhere")
+    assert match_meetings([gone(facts("old"))], [again], ()).pairs == (
+        Pair("old", "new", Step.ENTERED_AGAIN),
+    )
+    longer = facts("new", hours=2)
+    assert match_meetings([gone(facts("old"))], [longer], ()).doubts == (Doubt(("old",), ("new",)),)
+
+
+def test_of_equal_rows_those_that_count_come_first_and_the_others_stay() -> None:
+    rows = [gone(facts(key), counts=key == "c") for key in "abc"]
+    assert match_meetings(rows, [facts("new")], ()).pairs == (Pair("c", "new", Step.ENTERED_AGAIN),)
+    two = match_meetings(rows, [facts("x"), facts("y")], ()).pairs
+    assert two == (Pair("a", "x", Step.ENTERED_AGAIN), Pair("c", "y", Step.ENTERED_AGAIN))
+
+
+def test_the_same_subject_on_the_same_local_day_is_a_doubt() -> None:
+    row = gone(facts("old", start=NOON.replace(hour=23, minute=30), subject="Call"))
+    same_day = facts("new", start=NOON.replace(day=4, hour=9), subject="call")
+    assert match_meetings([row], [same_day], ()).doubts == (Doubt(("old",), ("new",)),)
+    for other in (
+        {"start": NOON},
+        {"start": same_day.start, "organizer": None},
+        {"start": same_day.start, "show_as": "free"},
+        {"start": same_day.start, "is_cancelled": True},
+    ):
+        assert match_meetings([row], [facts("new", **{"subject": "Call"} | other)], ()).empty
+    nameless = gone(facts("old", subject="", start=NOON + 9 * HOUR))
+    assert match_meetings([nameless], [facts("new", subject="")], ()).empty
+
+
+def test_three_calls_of_which_two_come_again_at_other_times_are_two_doubts() -> None:
+    rows = [gone(facts(f"r{n}", start=NOON + n * HOUR, hours=0.5, subject="Call")) for n in range(3)]
+    new = [facts(f"n{n}", start=NOON + n * HOUR + HOUR / 2, hours=0.5, subject="Call") for n in range(2)]
+    assert match_meetings(rows, new, ()).doubts == (Doubt(("r0",), ("n0",)), Doubt(("r1",), ("n1",)))
+
+
+def test_another_event_in_the_time_of_a_copy_that_counts_is_a_doubt() -> None:
+    row = gone(facts("old"), longer=1)
+    inside = facts("new", start=NOON + HOUR, hours=0.5, subject="Something else")
+    assert match_meetings([row], [inside], ()).doubts == (Doubt(("old",), ("new",)),)
+    assert match_meetings([gone(facts("old"), counts=False)], [inside], ()).empty
+    touching = facts("new", start=NOON + 2 * HOUR, subject="Something else")
+    assert match_meetings([row], [touching], ()).empty
+    whole_day = meeting_facts(make_all_day("d", NOON, subject="Fair"), "d", ZONE)
+    assert match_meetings([row], [whole_day], ()).empty
+
+
+def test_of_what_hangs_together_as_many_events_wait_as_there_are_rows() -> None:
+    rows = [gone(facts("r", hours=3))]
+    new = [facts(f"n{n}", start=NOON + n * HOUR, subject=f"Other {n}") for n in range(3)]
+    assert match_meetings(rows, new, ()).doubts == (Doubt(("r",), ("n0",)),)
+
+
+def test_a_row_without_a_record_is_known_by_its_invitation_alone() -> None:
+    bare = gone(facts("old", ical_uid="uid"), counts=False, known=False)
+    assert match_meetings([bare], [facts("new")], {"old"}).empty
+    assert match_meetings([bare], [facts("new", ical_uid="uid")], ()).pairs[0].row == "old"
+
+
+def test_titles_are_compared_trimmed_folded_and_composed() -> None:
+    assert title_key(" CAFE\u0301 ") == title_key("café")
+
+
+SUBJECTS = ("Call", "Review", "Extended", "")
+
+
+@st.composite
+def meetings(draw: st.DrawFn, name: str) -> list[MeetingFacts]:
+    """Few subjects, few times: nearly everything looks like something else."""
+    found = []
+    for number in range(draw(st.integers(0, 7))):
+        start = NOON + draw(st.integers(0, 5)) * HOUR / 2
+        changes: dict[str, Any] = {
+            "subject": draw(st.sampled_from(SUBJECTS)),
+            "ical_uid": draw(st.sampled_from(("", "u1", "u2"))),
+            "show_as": draw(st.sampled_from(("busy", "busy", "free"))),
+        }
+        key = f"{name}{number}"
+        series = draw(st.sampled_from((None, None, "M1", "M2")))
+        event = make_occurrence(series, start, **changes) if series else make_event(key, start, **changes)
+        found.append(meeting_facts(event, key, ZONE))
+    return found
+
+
+@given(old=meetings("r"), new=meetings("e"), flags=st.lists(st.booleans(), min_size=21), seed=st.randoms())
+def test_whatever_the_order_each_is_matched_at_most_once_and_as_the_steps_say(
+    old: list[MeetingFacts], new: list[MeetingFacts], flags: list[bool], seed: Any
+) -> None:
+    rows = [gone(each, counts=flags[n], known=flags[7 + n]) for n, each in enumerate(old)]
+    ended = {each.key for n, each in enumerate(old) if flags[14 + n]}
+    found = match_meetings(rows, new, ended)
+    assert found == match_meetings(seed.sample(rows, len(rows)), seed.sample(new, len(new)), ended)
+    taken = [pair.row for pair in found.pairs] + [key for doubt in found.doubts for key in doubt.rows]
+    used = [pair.event for pair in found.pairs] + [key for doubt in found.doubts for key in doubt.events]
+    assert len(taken) == len(set(taken))
+    assert len(used) == len(set(used))
+    by_key = {row.facts.key: row for row in rows}
+    events = {each.key: each for each in new}
+    for pair in found.pairs:
+        row, event = by_key[pair.row], events[pair.event]
+        same_meeting = {
+            Step.SAME_INVITATION: (row.facts.ical_uid, row.facts.slot) == (event.ical_uid, event.slot),
+            Step.SUCCESSOR: pair.row in ended and row.facts.original_date == event.original_date,
+            Step.ENTERED_AGAIN: (row.facts.start, row.facts.end) == (event.start, event.end),
+        }
+        assert same_meeting[pair.step]
+        assert pair.step is Step.SAME_INVITATION or (row.known and row.facts.title == event.title)
+    for doubt in found.doubts:
+        assert 0 < len(doubt.events) <= len(doubt.rows)
+        assert all(by_key[key].counts and by_key[key].known for key in doubt.rows)
+    # Nothing that a sure step would have paired is left on both sides.
+    left = [row for row in rows if row.facts.key not in taken]
+    rest = [each for each in new if each.key not in used]
+    assert match_meetings(left, rest, ended).pairs == ()
+
+
+def test_facts_of_an_occurrence_name_its_slot_and_its_date() -> None:
+    late = make_occurrence("M", datetime(2026, 2, 3, 23, 30, tzinfo=UTC), start=NOON)
+    found = meeting_facts(late, "k", ZONE)
+    assert (found.slot.hour, str(found.original_date), str(found.day)) == (23, "2026-02-04", "2026-02-03")
