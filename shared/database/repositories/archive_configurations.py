@@ -18,8 +18,16 @@ _LOCK_CALENDAR_ROLES = text("SELECT pg_advisory_xact_lock(hashtextextended(CAST(
 PAIR_TAKEN = "uq_archive_configurations_pair"
 # Two index lookups of the other role, whatever else the tenant has.
 _REFERENCE_FACTS = text("""
-    SELECT u.object_id AS owner_mailbox, u.active AS owner_active, c.source_mailbox_id AS source_mailbox,
-           c.archive_mailbox_id AS archive_mailbox, c.approved_mailbox_ids AS approved,
+    SELECT u.object_id AS owner, u.active AS owner_active,
+           COALESCE(c.source_person_id, c.source_mailbox_id) AS source_person,
+           COALESCE(c.archive_person_id, c.archive_mailbox_id) AS archive_person,
+           c.source_erased_at IS NOT NULL AS erased,
+           COALESCE(c.open_until > now(), false) AND EXISTS (SELECT 1 FROM mailbox_approvals a
+                    WHERE a.configuration_id = c.id AND a.state = 'approved' AND a.ends_at > now()
+                      AND (a.source_mailbox_id, a.source_calendar_id, a.archive_mailbox_id,
+                           a.archive_calendar_id, a.purpose)
+                        = (c.source_mailbox_id, c.source_calendar_id, c.archive_mailbox_id,
+                           c.archive_calendar_id, c.purpose)) AS approved,
            EXISTS (SELECT 1 FROM archive_configurations o
                     WHERE o.tenant_id = c.tenant_id AND o.deleted_at IS NULL
                       AND o.archive_mailbox_id = c.source_mailbox_id

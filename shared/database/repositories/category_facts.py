@@ -10,7 +10,7 @@ from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.repositories.base import Keyset
-from shared.database.repositories.disclosure import hidden_sql
+from shared.database.repositories.disclosure import configuration_closed, hidden_sql
 
 # An event belongs to the range in which it starts, all-day by its local date (domain.md 2.2): that instant is
 # in the map. Another's private events of a timesheet are left out: that they are in it tells of their words
@@ -36,7 +36,9 @@ _COUNTED = f"""
 """  # noqa: S608
 _CONFIGURATIONS = text("""
     SELECT id, time_zone FROM archive_configurations
-     WHERE owner_id = :owner AND (CAST(:only AS uuid) IS NULL OR id = :only) ORDER BY created_at, id
+     WHERE owner_id = :owner AND (CAST(:only AS uuid) IS NULL OR id = :only)
+       AND (open_until IS NULL OR open_until > now())
+     ORDER BY created_at, id
 """)
 _HAS_HOURS = "takes_place AND NOT is_all_day AND show_as <> 'free'"
 _GROUPS = text(f"""
@@ -69,7 +71,7 @@ _BY_IDS = text(f"""
       FROM appointments a
       JOIN archived_events e ON e.id = a.archived_event_id
       JOIN archive_configurations c ON c.id = a.configuration_id
-     WHERE a.owner_id = :owner AND a.id = ANY(CAST(:ids AS uuid[]))
+     WHERE a.owner_id = :owner AND a.id = ANY(CAST(:ids AS uuid[])) AND NOT {configuration_closed("a")}
      ORDER BY a.start_at, a.id
 """)  # noqa: S608
 # Folded by PostgreSQL on both sides: what is read in vain is told apart again by those who read it.
@@ -91,7 +93,7 @@ _HISTORY = text(f"""
                 FROM jsonb_array_elements(COALESCE(a.attendees, '[]') || COALESCE(a.organizer, '[]')) AS p
                WHERE p ->> 'address' LIKE '%@%') AS people
          WHERE cardinality(a.categories) > 0 AND NOT a.is_cancelled AND NOT a.is_declined
-           AND NOT {hidden_sql("a")}
+           AND NOT {hidden_sql("a")} AND NOT {configuration_closed("a")}
            AND ((e.source_key LIKE 'o:%' AND split_part(e.source_key, ':', 2) = ANY(w.series))
                 OR lower(btrim(a.subject)) = ANY(w.subjects)
                 OR lower(btrim(a.location)) = ANY(w.locations)
@@ -104,7 +106,7 @@ _HISTORY = text(f"""
 _USED = text(f"""
     SELECT DISTINCT category FROM appointments a, unnest(a.categories) AS category
      WHERE a.owner_id = :owner AND NOT a.is_cancelled AND NOT a.is_declined
-       AND NOT {hidden_sql("a")}
+       AND NOT {hidden_sql("a")} AND NOT {configuration_closed("a")}
      ORDER BY category LIMIT :limit
 """)  # noqa: S608
 #: Before everything: where a list begins.

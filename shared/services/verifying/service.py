@@ -30,6 +30,7 @@ from shared.errors import Conflict, FieldError, GraphRefused, GraphUnavailable, 
 from shared.graph.usage import track_usage
 from shared.schemas.paging import Position, Slice
 from shared.services.access import Access
+from shared.services.approvals.guard import permit, person_read_id
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.gone_calendars import note_gone, seems_gone
 from shared.services.archiving.judging import objection_to
@@ -84,6 +85,7 @@ class VerificationService:
             held = found and await configurations.lock(caller.tenant_id, configuration_id, shared=True)
             if held is None:
                 raise NotFound("there is no such archive configuration")
+            await permit(session, caller, held)
             window = await self._window(session, held, start, end)
             if window is None:
                 message = "nothing is archived there yet"
@@ -127,8 +129,13 @@ class VerificationService:
         """Act with its correlation, in the name of whoever asked for it. Raises NotFound."""
         async with self._ports.database.session() as session:
             found = _there(await VerificationRepository(session).get_unscoped(verification_id))
+            configuration = await ArchiveConfigurationRepository(session).get(
+                found.tenant_id, found.configuration_id
+            )
+            person = await person_read_id(session, configuration)
         caller = Caller(found.tenant_id, None, found.requested_by, frozenset(), app_only=True)
-        with telemetry.bind(caller=caller, correlation=found.correlation_id):
+        acting = telemetry.ActingFor(person)
+        with telemetry.bind(caller=caller, correlation=found.correlation_id, acting=acting):
             yield
 
     async def compare(self, verification_id: UUID, idle: int = 0) -> CompareProgress:
