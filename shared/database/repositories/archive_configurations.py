@@ -1,6 +1,7 @@
 """What is archived from where to where (domain.md 1, Archive configuration)."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -48,6 +49,15 @@ _REFERENCE_FACTS = text("""
 """)
 
 
+@dataclass(frozen=True, slots=True)
+class ReadingFacts:
+    """The person whose events are read (object id), the owner, and whether no approval holds any more."""
+
+    origin_id: UUID
+    owner_id: UUID
+    closed: bool
+
+
 class ArchiveConfigurationRepository(Repository):
     """The ``archive_configurations`` table without what was deleted.
 
@@ -73,13 +83,16 @@ class ArchiveConfigurationRepository(Repository):
             )
         )
 
-    async def origin_of(self, tenant_id: UUID, configuration_id: UUID) -> UUID | None:
-        """The object id of the person whose events a configuration reads, deleted ones too (6.3)."""
-        person = func.coalesce(ArchiveConfiguration.source_person_id, ArchiveConfiguration.source_mailbox_id)
-        statement = select(person).where(
-            ArchiveConfiguration.tenant_id == tenant_id, ArchiveConfiguration.id == configuration_id
-        )
-        return (await self._session.execute(statement)).scalar_one_or_none()
+    async def reading_of(self, tenant_id: UUID, configuration_id: UUID) -> ReadingFacts | None:
+        """Whose events a configuration reads, and whether it is open to its owner; deleted ones, too."""
+        closed = func.coalesce(ArchiveConfiguration.open_until <= func.now(), False)
+        statement = select(
+            func.coalesce(ArchiveConfiguration.source_person_id, ArchiveConfiguration.source_mailbox_id),
+            ArchiveConfiguration.owner_id,
+            closed,
+        ).where(ArchiveConfiguration.tenant_id == tenant_id, ArchiveConfiguration.id == configuration_id)
+        row = (await self._session.execute(statement)).one_or_none()
+        return None if row is None else ReadingFacts(row[0], row[1], row[2])
 
     async def lock(
         self, tenant_id: UUID, configuration_id: UUID, *, shared: bool = False

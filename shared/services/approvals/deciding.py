@@ -166,11 +166,11 @@ class ApprovalDecisions:
     async def name_assistant(self, caller: Caller, assistant_id: UUID | None) -> None:
         """The caller names who acts for them in what is asked of their mailbox; None: nobody any more.
 
-        Raises Forbidden for an application, and Conflict for naming oneself.
+        Raises NotFound for an application, and Conflict for naming oneself.
         """
         person = caller.person
         if person is None:
-            raise Forbidden("only a person names an assistant", code="person_needed")
+            raise NotFound("an application has no mailbox")
         if assistant_id == person:
             raise Conflict("nobody is their own assistant", code="own_assistant")
         async with self._database.session() as session:

@@ -162,7 +162,7 @@ class ArchivingService:
             if run is None:
                 raise NotFound(f"archive run {run_id} does not exist")
             operations = ArchiveOperationRepository(session, run.owner_id, run.configuration_id)
-            own = await reads_own(session, caller, run.configuration_id)
+            own = await reads_own(session, access, run.configuration_id)
             # Of another's private events not even their number is told while it may still grow (6.3).
             private = None if own else False
             return RunView(

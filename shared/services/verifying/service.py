@@ -29,7 +29,7 @@ from shared.domain.window import Window, validate_window
 from shared.errors import Conflict, FieldError, GraphRefused, GraphUnavailable, NotFound, ValidationFailed
 from shared.graph.usage import track_usage
 from shared.schemas.paging import Position, Slice
-from shared.services.access import Access
+from shared.services.access import Access, reads_own
 from shared.services.approvals.guard import permit, person_read_id
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.gone_calendars import note_gone, seems_gone
@@ -304,6 +304,7 @@ class VerificationService:
         )
         if found is None:
             raise NotFound("there is no such verification")
+        await reads_own(session, access, found.configuration_id)
         return found
 
     async def list(
@@ -317,6 +318,7 @@ class VerificationService:
             )
             if configuration is None:
                 raise NotFound("there is no such archive configuration")
+            await reads_own(session, access, configuration_id)
             place = (after.instant, after.id) if after else None
             rows = await VerificationRepository(session).of_configuration(
                 caller.tenant_id, configuration_id, place, limit + 1

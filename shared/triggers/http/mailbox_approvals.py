@@ -201,8 +201,8 @@ async def agree_to_mailbox_approval(
     "v1/me/assistant",
     summary="Name who acts for the caller in what is asked of their mailbox",
     roles=EVERYONE,
-    ownership=Ownership.SELF,
-    errors=(403, 409),
+    ownership=Ownership.CONCERNED,
+    errors=(404, 409),
 )
 async def name_mailbox_assistant(
     request: Request[mailbox_approvals.AssistantName, base.NoQuery],
