@@ -24,6 +24,8 @@ current_caller: ContextVar[Caller | None] = ContextVar("current_caller", default
 correlation_id: ContextVar[str] = ContextVar("correlation_id", default="")
 parent_correlation_id: ContextVar[str | None] = ContextVar("parent_correlation_id", default=None)
 source_ip: ContextVar[str | None] = ContextVar("source_ip", default=None)
+#: On whose behalf everything of this task is done, whatever a single change says (domain.md 6.5, 7.1).
+acting_for_person: ContextVar["ActingFor | None"] = ContextVar("acting_for_person", default=None)
 trace_parent: ContextVar["TraceParent | None"] = ContextVar("trace_parent", default=None)
 
 _CORRELATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:\-]{0,127}")
@@ -32,6 +34,13 @@ _SECRET = re.compile(r"\beyJ[\w-]{8,}(?:\.[\w-]*){0,2}|(?i:bearer)\s+[\w.~+/=-]{
 #: They log every request with its whole URL, which names people's calendars.
 _NOISY: Final = ("httpx", "httpcore", "azure.core.pipeline.policies.http_logging_policy", "azure.identity")
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+@dataclass(slots=True)
+class ActingFor:
+    """A person, once it is known whose calendar a task reads: the audit names them, not its owner."""
+
+    person: uuid.UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +99,7 @@ class bind:  # noqa: N801 - reads as the function it stands for; as a generator 
         parent_correlation: str | None = None,
         ip: str | None = None,
         trace: TraceParent | None = None,
+        acting: ActingFor | None = None,
     ) -> None:
         self._wanted: tuple[tuple[ContextVar[Any], Any], ...] = (
             (current_caller, caller),
@@ -97,6 +107,7 @@ class bind:  # noqa: N801 - reads as the function it stands for; as a generator 
             (parent_correlation_id, parent_correlation),
             (source_ip, ip),
             (trace_parent, trace),
+            (acting_for_person, acting),
         )
         self._bound: list[tuple[ContextVar[Any], Token[Any]]] = []
 

@@ -7,6 +7,11 @@ from shared.composition.foundations import Foundations
 
 if TYPE_CHECKING:
     from shared.services.appointments import AppointmentService
+    from shared.services.approvals.deciding import ApprovalDecisions
+    from shared.services.approvals.reading import ApprovalReading
+    from shared.services.approvals.requesting import ApprovalRequests
+    from shared.services.approvals.sign_ins import AdminSignIns
+    from shared.services.approvals.watching import ApprovalWatch
     from shared.services.archive_configurations import ArchiveConfigurationService
     from shared.services.archive_runs import ArchiveRunService
     from shared.services.archiving.context import ArchivingPorts
@@ -74,6 +79,41 @@ class ArchivingParts(Foundations):
         from shared.services.archiving.previewing import Previewer
 
         return Previewer(self.archiving_ports)
+
+    @cached_property
+    def approval_requests(self) -> "ApprovalRequests":
+        """Asking for the approval of another's mailbox."""
+        from shared.services.approvals.requesting import ApprovalRequests
+
+        return ApprovalRequests(self.database, self.clock, self.audit_writer)
+
+    @cached_property
+    def approval_decisions(self) -> "ApprovalDecisions":
+        """Deciding about approvals."""
+        from shared.services.approvals.deciding import ApprovalDecisions
+
+        return ApprovalDecisions(self.database, self.clock, self.audit_writer)
+
+    @cached_property
+    def approval_reading(self) -> "ApprovalReading":
+        """Approvals as they are seen."""
+        from shared.services.approvals.reading import ApprovalReading
+
+        return ApprovalReading(self.database)
+
+    @cached_property
+    def approval_watch(self) -> "ApprovalWatch":
+        """What ends and starts approvals by time."""
+        from shared.services.approvals.watching import ApprovalWatch
+
+        return ApprovalWatch(self.database, self.clock, self.audit_writer, self.calendar_stores)
+
+    @cached_property
+    def admin_sign_ins(self) -> "AdminSignIns":
+        """Who is an Admin, as far as sign-ins tell."""
+        from shared.services.approvals.sign_ins import AdminSignIns
+
+        return AdminSignIns(self.database, self.clock, self.audit_writer)
 
     @cached_property
     def owner_edits(self) -> "OwnerEdits":

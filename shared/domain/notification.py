@@ -15,6 +15,7 @@ class NotificationClass(StrEnum):
     JOB_PAUSED = "job_paused"
     LOCKED_PERIOD_CHANGE = "locked_period_change"
     VERIFY_DIFFERENCE = "verify_difference"
+    MAILBOX_READ = "mailbox_read"
 
 
 class NotificationState(StrEnum):
@@ -39,6 +40,7 @@ class NotificationSubject(StrEnum):
     ARCHIVE_RUN = "archive_run"
     ARCHIVE_CONFIGURATION = "archive_configuration"
     VERIFICATION = "verification"
+    MAILBOX_APPROVAL = "mailbox_approval"
 
 
 @dataclass(frozen=True, slots=True)

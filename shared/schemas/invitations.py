@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import Field
 
 from shared.schemas.base import Input, Line, Resource
+from shared.schemas.mailbox_approvals import OwnMailboxResource
 from shared.schemas.paging import PageQuery
 from shared.schemas.users import UserResource
 
@@ -63,3 +64,4 @@ class Me(Resource):
     roles: tuple[Literal["User", "Admin", "Auditor"], ...]
     user: UserResource | None
     defaults: MeDefaults
+    mailbox: OwnMailboxResource

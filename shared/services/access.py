@@ -19,14 +19,6 @@ def require_active(active: bool | None) -> None:
         raise Forbidden("this user is deactivated", code="user_deactivated")
 
 
-async def reads_own(session: AsyncSession, caller: Caller, configuration_id: UUID) -> bool:
-    """Whether the caller is the person whose events the configuration reads (domain.md 6.3)."""
-    from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
-
-    origin = await ArchiveConfigurationRepository(session).origin_of(caller.tenant_id, configuration_id)
-    return origin is not None and origin == caller.person
-
-
 class Access:
     """A caller's reach in one transaction; ``own`` is his own row, None for applications and strangers."""
 
@@ -76,3 +68,19 @@ class Access:
         if user is None:
             raise NotFound("there is no such user")
         return user
+
+
+async def reads_own(session: AsyncSession, access: Access, configuration_id: UUID) -> bool:
+    """Whether the caller is the person whose events the configuration reads (domain.md 6.3).
+
+    Raises NotFound where it is the caller's own and no approval holds any more (6.5).
+    """
+    from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
+
+    caller = access.caller
+    facts = await ArchiveConfigurationRepository(session).reading_of(caller.tenant_id, configuration_id)
+    if facts is None:
+        return False
+    if facts.closed and access.own is not None and access.own.id == facts.owner_id:
+        raise NotFound("there is no such archive")
+    return facts.origin_id == caller.person

@@ -42,11 +42,11 @@ class ArchiveRunService:
             )
             if configuration is None:
                 raise NotFound("there is no such archive configuration")
+            own = await reads_own(session, access, configuration_id)
             place = (after.instant, after.id) if after else None
             rows = await ArchiveRunRepository(session).of_configuration(
                 caller.tenant_id, configuration_id, place, limit + 1
             )
-        own = caller.person == configuration.origin_id
         return Slice.cut(rows, limit, lambda run: Position(run.created_at, run.id)), own
 
     async def operations(
@@ -59,7 +59,7 @@ class ArchiveRunService:
             run = await ArchiveRunRepository(session).get(caller.tenant_id, run_id, access.readable_owner)
             if run is None:
                 raise NotFound("there is no such archive run")
-            own = await reads_own(session, caller, run.configuration_id)
+            own = await reads_own(session, access, run.configuration_id)
             rows = await ArchiveOperationRepository(session, run.owner_id, run.configuration_id).of_run(
                 run_id,
                 query.state,

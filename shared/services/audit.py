@@ -52,8 +52,9 @@ class AuditWriter:
 
         ``on_behalf_of`` is the user (our id) whose data is changed: personal values of ``changes`` are
         encrypted with his key, and withheld where nobody is named or his key was destroyed; secrets are
-        redacted. Raises RuntimeError where no caller is bound (nothing may change without an actor), and
-        Unavailable when the key is needed and the store of keys is away.
+        redacted. A task that acts for another person (``telemetry.ActingFor``) names and encrypts for them.
+        Raises RuntimeError where no caller is bound (nothing may change without an actor), and Unavailable
+        when the key is needed and the store of keys is away.
         """
         fact = AuditFact(action, resource_type, resource_id, outcome, changes, on_behalf_of)
         await self.record_all(session, [fact])
@@ -73,12 +74,14 @@ class AuditWriter:
         if caller is None:
             raise RuntimeError(f"{fact.action}: no caller is bound")
         entry_id = uuid4()
+        acting = telemetry.acting_for_person.get()
+        person = (acting.person if acting is not None else None) or fact.on_behalf_of
         return {
             "id": entry_id,
             "tenant_id": caller.tenant_id,
             "occurred_at": self._clock.now(),
             "actor": caller.actor,
-            "on_behalf_of": fact.on_behalf_of,
+            "on_behalf_of": person,
             "action": fact.action,
             "resource_type": fact.resource_type,
             "resource_id": fact.resource_id,
@@ -86,7 +89,7 @@ class AuditWriter:
             "correlation_id": telemetry.correlation_id.get() or telemetry.new_correlation_id(),
             "parent_correlation_id": telemetry.parent_correlation_id.get(),
             "source_ip": telemetry.source_ip.get(),
-            "changes": await self._protected(entry_id, fact.changes, fact.on_behalf_of),
+            "changes": await self._protected(entry_id, fact.changes, person),
         }
 
     async def _protected(

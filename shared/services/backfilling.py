@@ -33,6 +33,7 @@ from shared.domain.notification_texts import backfill_progress
 from shared.domain.window import local_day_start
 from shared.errors import Conflict, FieldError, NotFound, ValidationFailed
 from shared.services.access import Access
+from shared.services.approvals.guard import permit, waits_for_approval
 from shared.services.archive_pairs import refuse_paused_pair
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.queueing import RunDraft, draft_run, queue_drafts
@@ -204,7 +205,8 @@ class BackfillService:
             if self._take_in(backfill, job, run):
                 await self._tell_progress(session, configuration, backfill)
         now = self._ports.clock.now()
-        if not configuration.active or configuration.archive_in_use:
+        unapproved = waits_for_approval(configuration, now)
+        if not configuration.active or configuration.archive_in_use or unapproved:
             job.next_run_at = now + FAILED_CLAIM_RETRY
             return False
         waits = job.next_run_at is None or job.next_run_at > now
@@ -301,6 +303,7 @@ class BackfillService:
             raise NotFound("there is no such archive configuration")
         if goes_on:
             await refuse_paused_pair(session, access, found, self._ports.audit)
+            await permit(session, caller, found)
         return found
 
     async def _view(self, session: AsyncSession, configuration: ArchiveConfiguration) -> BackfillView:

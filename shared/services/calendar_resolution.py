@@ -34,6 +34,7 @@ class ResolvedCalendar:
     mailbox_id: UUID
     calendar_id: str
     name: str
+    calendar: GraphCalendar
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,8 @@ class NamedCalendar:
     @property
     def resolved(self) -> ResolvedCalendar:
         """What to store; only for a calendar that exists."""
-        return ResolvedCalendar(str(self.reference), self.mailbox_id, self.existing.id, self.existing.name)
+        found = self.existing
+        return ResolvedCalendar(str(self.reference), self.mailbox_id, found.id, found.name, found)
 
 
 def read_reference(field: str, text: str) -> CalendarReference:

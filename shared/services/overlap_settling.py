@@ -25,6 +25,7 @@ from shared.domain.overlaps import Interval, overlap_groups
 from shared.domain.window import Window
 from shared.errors import Conflict, FieldError, NotFound, ValidationFailed
 from shared.services.access import Access
+from shared.services.approvals.guard import permit
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.queueing import queue_run
 
@@ -67,6 +68,11 @@ class OverlapSettling:
             groups = OverlapGroupRepository(session)
             group = await self._group(session, caller, group_id)
             expected.check(group.version)
+            configuration = await ArchiveConfigurationRepository(session).get(
+                group.tenant_id, group.configuration_id
+            )
+            if configuration is not None:
+                await permit(session, caller, configuration)
             if OverlapStatus(group.status).over:
                 raise Conflict("nothing overlaps here any more", code="overlap_over")
             members = await groups.members(group.owner_id, group_id)

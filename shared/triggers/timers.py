@@ -39,6 +39,12 @@ async def sweep_notifications(timer: func.TimerRequest) -> None:
     await get_application().overlap_reminders.send_due()
 
 
+@blueprint.timer_trigger(arg_name="timer", schedule="50 * * * * *", run_on_startup=False, use_monitor=False)
+async def watch_mailbox_approvals(timer: func.TimerRequest) -> None:
+    """End approvals whose time is over or that lapsed, start those nobody opposed (domain.md 6.5)."""
+    await get_application().approval_watch.run()
+
+
 @blueprint.timer_trigger(arg_name="timer", schedule="0 17 * * * *", run_on_startup=False, use_monitor=True)
 async def forget_idempotency_keys(timer: func.TimerRequest) -> None:
     """Delete the answers to changes that are older than 24 hours."""

@@ -16,7 +16,7 @@ from shared.triggers.http import archive_configurations, archive_runs, backfills
 from tests.integration.api.caller import Caller
 from tests.integration.api.conftest import People, Person
 from tests.integration.api.test_archive_configurations import create, wish
-from tests.support.factories import Factory
+from tests.support.factories import START, Factory
 
 SAMPLE_ID = "6f1e5c0e-1111-4111-8111-111111111111"
 
@@ -112,7 +112,7 @@ REQUESTS: dict[str, Callable[[World], Wish]] = {
     "update_appointment": lambda w: Wish(w.appointment, {"subject": "Edited"}),
     "list_archive_configurations": lambda w: Wish(query={"user_id": str(w.ada.id)}),
     "create_archive_configuration": lambda w: Wish(
-        body=wish(w.ada, name="Second", archive=f"msgraph://{w.ada.address}/calendars/Team")
+        body=wish(w.ada, name="Second", source=f"msgraph://{w.ada.address}/calendars/Team")
     ),
     "get_archive_configuration": lambda w: Wish(w.configuration),
     "update_archive_configuration": lambda w: Wish(w.configuration, {"name": "Renamed"}),
@@ -138,6 +138,16 @@ REQUESTS: dict[str, Callable[[World], Wish]] = {
     "list_verification_findings": lambda w: Wish(w.things["verification"]),
     "put_back_finding": lambda w: of_finding(w, "missing"),
     "adopt_finding": lambda w: of_finding(w, "adopted"),
+    "request_mailbox_approval": lambda w: Wish(w.things["foreign"], {"days": 30}),
+    "list_mailbox_approvals": lambda w: Wish(),
+    "get_mailbox_approval": lambda w: Wish(w.things["approval"]),
+    "approve_mailbox_approval": lambda w: Wish(w.things["asked"]),
+    "refuse_mailbox_approval": lambda w: Wish(w.things["asked"], {"reason": "no need"}),
+    "withdraw_mailbox_approval": lambda w: Wish(w.things["approval"], {"reason": "no need"}),
+    "decide_mailbox_objection": lambda w: Wish(w.things["objected"], {"reason": "need", "goes_on": True}),
+    "object_to_mailbox_approval": lambda w: Wish(w.things["approval"]),
+    "agree_to_mailbox_approval": lambda w: Wish(w.things["approval"], {"details": True}),
+    "name_mailbox_assistant": lambda w: Wish(body={"assistant_id": SAMPLE_ID}),
     "list_overlaps": lambda w: Wish(query={"user_id": str(w.ada.id)}),
     "get_overlap": lambda w: Wish(w.overlap),
     "resolve_overlap": lambda w: Wish(w.overlap, {"action": "keep_all"}),
@@ -226,6 +236,17 @@ async def world(api: Caller, people: People, database: Database, monkeypatch: py
         adopted = await make.finding(verified, event, **edit)
         things |= {"verification": verified.id, "missing": missing.id, "adopted": adopted.id}
         await make.backfill(configuration)
+        reader = await make.user()
+        foreign = await make.configuration(
+            ada, source_mailbox_id=reader.object_id, names_another=True, open_until=START
+        )
+        await make.job(foreign)
+        things["foreign"] = foreign.id
+        for name, state in (("asked", "requested"), ("approval", "approved"), ("objected", "objected")):
+            over = await make.configuration(
+                reader, source_mailbox_id=ada.object_id, names_another=True, open_until=START
+            )
+            things[name] = (await make.approval(over, state=state)).id
     async with api.app.user_exports.acting_for(export.id):
         await api.app.user_exports.prepare(export.id)
     secrets = [

@@ -26,6 +26,9 @@ from tests.security.authorisation_world import REQUESTS, SAMPLE_ID, Wish, World
 
 GUARDED = sorted(name for name, operation in OPERATIONS.items() if operation.roles is not None)
 CHANGES = [name for name in GUARDED if OPERATIONS[name].changes]
+FOR_THE_PERSON_READ = ("object_to_mailbox_approval", "agree_to_mailbox_approval")
+#: No application decides about reading a mailbox.
+FOR_PEOPLE = ("approve_mailbox_approval", "decide_mailbox_objection")
 OTHER_TENANT = "33333333-3333-4333-8333-333333333333"
 WRONG_TOKENS: dict[str, dict[str, Any]] = {
     "expired": {"lifetime_seconds": -3600},
@@ -213,6 +216,11 @@ async def test_who_may_is_served(
         # What a person was told is for him alone.
         others = OPERATIONS[name].ownership is Ownership.ADDRESSED and kind != "User"
         expected = 404 if others and REQUESTS[name](world).id else OPERATIONS[name].status
+        if name in FOR_THE_PERSON_READ and kind != "User":
+            # Their word alone, whatever a role says.
+            expected = 403
+        elif name in ("name_mailbox_assistant", *FOR_PEOPLE) and kind.endswith("app"):
+            expected = 404 if name == "name_mailbox_assistant" else 403
         if response.status != expected:
             refused.append((name, f"{response.status} {response.body.decode()}"))
         elif reached and OPERATIONS[name].graph is GraphAccess.NONE:

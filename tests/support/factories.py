@@ -9,6 +9,7 @@ from shared.database.models.archived_events import ArchivedEvent
 from shared.database.models.categories import CategoryRuleRow, LocalCategory
 from shared.database.models.configurations import ArchiveConfiguration, Job
 from shared.database.models.local_calendars import LocalCalendar, LocalEvent
+from shared.database.models.mailbox_approvals import MailboxApproval
 from shared.database.models.notifications import Notification
 from shared.database.models.overlaps import OverlapGroup, OverlapMember
 from shared.database.models.runs import ArchiveOperation, ArchiveRun, MailboxGate
@@ -20,6 +21,7 @@ from shared.domain.archived_event import ArchivedEventState
 from shared.domain.category_suggestions import Relation
 from shared.domain.job import JobKind
 from shared.domain.local_calendar import name_key
+from shared.domain.mailbox_approval import ApprovalState
 from shared.domain.notification import NotificationClass, NotificationState, NotificationSubject
 from shared.domain.overlap_rules import Verdict
 from shared.domain.overlap_status import OverlapStatus
@@ -169,6 +171,27 @@ class Factory(PeopleFactory):
                 )
             )
         return group
+
+    async def approval(self, configuration: ArchiveConfiguration, **columns: Any) -> MailboxApproval:
+        """An approval of its calendars that holds for a month."""
+        defaults = {
+            "tenant_id": configuration.tenant_id,
+            "owner_id": configuration.owner_id,
+            "configuration_id": configuration.id,
+            "person_id": configuration.origin_id,
+            "archive_person_id": configuration.archive_person_id or configuration.archive_mailbox_id,
+            "source_mailbox_id": configuration.source_mailbox_id,
+            "source_calendar_id": configuration.source_calendar_id,
+            "archive_mailbox_id": configuration.archive_mailbox_id,
+            "archive_calendar_id": configuration.archive_calendar_id,
+            "purpose": configuration.purpose,
+            "days": 30,
+            "state": ApprovalState.APPROVED,
+            "requested_by": "user:somebody",
+            "decided_by": "user:another",
+            "ends_at": datetime.now(UTC) + timedelta(days=30),
+        }
+        return await self._add(MailboxApproval(**(defaults | columns)))
 
     async def local_category(self, owner_id: uuid.UUID, **columns: Any) -> LocalCategory:
         """A valid category that is kept here."""

@@ -219,6 +219,7 @@ def _mailbox_bytes(mailbox: Mailbox) -> bytes:
                     "is_default": calendar.is_default,
                     "color": calendar.color,
                     "change_key": calendar.change_key,
+                    "owner_address": calendar.owner_address,
                     "loaded": sorted(calendar.loaded),
                 }
                 for calendar in mailbox.calendars.values()

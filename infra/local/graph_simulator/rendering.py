@@ -226,9 +226,15 @@ def _expand(result: Json, item: Item, wanted: frozenset[str]) -> None:
         result["singleValueExtendedProperties"] = found
 
 
+def _owner(calendar: Calendar) -> Json:
+    """Of a calendar that another person shared into the mailbox: that person."""
+    if calendar.owner_address:
+        return {"name": calendar.owner_address, "address": calendar.owner_address}
+    return {"name": calendar.mailbox.display_name, "address": calendar.mailbox.address}
+
+
 def calendar_json(calendar: Calendar, select: tuple[str, ...] | None = None) -> Json:
     """One calendar (graph.md, Calendars)."""
-    mailbox = calendar.mailbox
     result: Json = {
         "id": calendar.id,
         "name": calendar.name,
@@ -243,7 +249,7 @@ def calendar_json(calendar: Calendar, select: tuple[str, ...] | None = None) -> 
         "isTallyingResponses": calendar.is_default,
         "allowedOnlineMeetingProviders": ["teamsForBusiness"],
         "defaultOnlineMeetingProvider": "teamsForBusiness",
-        "owner": {"name": mailbox.display_name, "address": mailbox.address},
+        "owner": _owner(calendar),
     }
     if select is None:
         return result

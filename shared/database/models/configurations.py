@@ -23,6 +23,11 @@ class ArchiveConfiguration(Base):
     owners at Graph, wherever a calendar is shared. Until that is known (``persons_known_at``) they are None,
     and the mailboxes stand for them. ``names_another``: owner, source and archive are not one person's (6.5).
 
+    One that names another needs an approval (``MailboxApproval``). What holds of it stands here for every
+    query: ``open_until`` when it ends (past while there is none), ``given_to_admin`` that it lapses with its
+    owner's role, ``details_agreed_at`` that the person read lets it hold their private events whole.
+    ``source_erased_at``: the person read was erased (15.3).
+
     ``approved_mailbox_ids`` are mailboxes of others that an Admin (``mailboxes_approved_by``) let it name.
     ``archive_gone_since`` is set while its archive calendar is known not to exist any more,
     ``rebuilding_name`` while one of that name is being made in its place.
@@ -51,6 +56,10 @@ class ArchiveConfiguration(Base):
     archive_person_id: Mapped[uuid.UUID | None]
     persons_known_at: Mapped[datetime | None]
     names_another: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    open_until: Mapped[datetime | None]
+    given_to_admin: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    details_agreed_at: Mapped[datetime | None]
+    source_erased_at: Mapped[datetime | None]
     approved_mailbox_ids: Mapped[list[uuid.UUID]] = mapped_column(default=list, server_default=text("'{}'"))
     mailboxes_approved_by: Mapped[str | None]
     time_zone: Mapped[str]
@@ -81,7 +90,7 @@ class ArchiveConfiguration(Base):
     @property
     def masks_private_events(self) -> bool:
         """Whether it reads private events by their times alone (domain.md 6.5)."""
-        return self.names_another
+        return self.names_another and self.details_agreed_at is None
 
     __table_args__ = (
         Index(

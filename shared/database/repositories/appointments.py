@@ -29,7 +29,7 @@ from shared.database.models.archived_events import ArchivedEvent
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.users import User
 from shared.database.repositories.base import Keyset, Repository, page
-from shared.database.repositories.disclosure import disclosed
+from shared.database.repositories.disclosure import disclosed, open_to_readers
 from shared.domain.appointment_status import AppointmentStatus
 from shared.domain.counting import WhyNot
 from shared.domain.overlap_status import Exclusion
@@ -290,8 +290,11 @@ def _recorded(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _known_to(viewer: UUID | None) -> ColumnElement[bool]:
-    """Another's private event of a timesheet is not there for the viewer."""
-    return or_(disclosed(Appointment, viewer), Appointment.configuration_id.not_in(_TIMESHEETS))
+    """Another's private event of a timesheet is not there for the viewer, nor is what no approval opens."""
+    return and_(
+        open_to_readers(Appointment.configuration_id),
+        or_(disclosed(Appointment, viewer), Appointment.configuration_id.not_in(_TIMESHEETS)),
+    )
 
 
 def _conditions(wanted: AppointmentFilter) -> Iterator[ColumnElement[bool]]:

@@ -1,6 +1,7 @@
 """What is archived from where to where (domain.md 1, Archive configuration)."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -18,8 +19,16 @@ _LOCK_CALENDAR_ROLES = text("SELECT pg_advisory_xact_lock(hashtextextended(CAST(
 PAIR_TAKEN = "uq_archive_configurations_pair"
 # Two index lookups of the other role, whatever else the tenant has.
 _REFERENCE_FACTS = text("""
-    SELECT u.object_id AS owner_mailbox, u.active AS owner_active, c.source_mailbox_id AS source_mailbox,
-           c.archive_mailbox_id AS archive_mailbox, c.approved_mailbox_ids AS approved,
+    SELECT u.object_id AS owner, u.active AS owner_active,
+           COALESCE(c.source_person_id, c.source_mailbox_id) AS source_person,
+           COALESCE(c.archive_person_id, c.archive_mailbox_id) AS archive_person,
+           c.source_erased_at IS NOT NULL AS erased,
+           COALESCE(c.open_until > now(), false) AND EXISTS (SELECT 1 FROM mailbox_approvals a
+                    WHERE a.configuration_id = c.id AND a.state = 'approved' AND a.ends_at > now()
+                      AND (a.source_mailbox_id, a.source_calendar_id, a.archive_mailbox_id,
+                           a.archive_calendar_id, a.purpose)
+                        = (c.source_mailbox_id, c.source_calendar_id, c.archive_mailbox_id,
+                           c.archive_calendar_id, c.purpose)) AS approved,
            EXISTS (SELECT 1 FROM archive_configurations o
                     WHERE o.tenant_id = c.tenant_id AND o.deleted_at IS NULL
                       AND o.archive_mailbox_id = c.source_mailbox_id
@@ -38,6 +47,15 @@ _REFERENCE_FACTS = text("""
       FROM archive_configurations c JOIN users u ON u.id = c.owner_id
      WHERE c.tenant_id = :tenant AND c.id = :configuration AND c.deleted_at IS NULL
 """)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingFacts:
+    """The person whose events are read (object id), the owner, and whether no approval holds any more."""
+
+    origin_id: UUID
+    owner_id: UUID
+    closed: bool
 
 
 class ArchiveConfigurationRepository(Repository):
@@ -65,13 +83,16 @@ class ArchiveConfigurationRepository(Repository):
             )
         )
 
-    async def origin_of(self, tenant_id: UUID, configuration_id: UUID) -> UUID | None:
-        """The object id of the person whose events a configuration reads, deleted ones too (6.3)."""
-        person = func.coalesce(ArchiveConfiguration.source_person_id, ArchiveConfiguration.source_mailbox_id)
-        statement = select(person).where(
-            ArchiveConfiguration.tenant_id == tenant_id, ArchiveConfiguration.id == configuration_id
-        )
-        return (await self._session.execute(statement)).scalar_one_or_none()
+    async def reading_of(self, tenant_id: UUID, configuration_id: UUID) -> ReadingFacts | None:
+        """Whose events a configuration reads, and whether it is open to its owner; deleted ones, too."""
+        closed = func.coalesce(ArchiveConfiguration.open_until <= func.now(), False)
+        statement = select(
+            func.coalesce(ArchiveConfiguration.source_person_id, ArchiveConfiguration.source_mailbox_id),
+            ArchiveConfiguration.owner_id,
+            closed,
+        ).where(ArchiveConfiguration.tenant_id == tenant_id, ArchiveConfiguration.id == configuration_id)
+        row = (await self._session.execute(statement)).one_or_none()
+        return None if row is None else ReadingFacts(row[0], row[1], row[2])
 
     async def lock(
         self, tenant_id: UUID, configuration_id: UUID, *, shared: bool = False

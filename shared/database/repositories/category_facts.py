@@ -10,7 +10,7 @@ from sqlalchemy import Row, RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.counting import precedence_sql, why_not_sql
-from shared.database.repositories.disclosure import hidden_sql
+from shared.database.repositories.disclosure import configuration_closed, hidden_sql
 from shared.domain.category_statistics import CountedEvent
 from shared.domain.counting import WITHOUT_HOURS, WhyNot
 from shared.domain.revision import EDITED
@@ -80,6 +80,7 @@ _COUNTED = f"""
 _CONFIGURATIONS = text("""
     SELECT id, time_zone FROM archive_configurations
      WHERE owner_id = :owner AND (CAST(:only AS uuid) IS NULL OR id = :only)
+       AND (open_until IS NULL OR open_until > now())
      ORDER BY deleted_at IS NOT NULL, NOT is_default, created_at, id
 """)
 _GROUPS = text(f"""
@@ -113,7 +114,8 @@ _BY_IDS = text(f"""
           JOIN archived_events e ON e.id = a.archived_event_id
           JOIN archive_configurations c ON c.id = a.configuration_id
           LEFT JOIN {_COMMON} ON k.key = e.source_key
-         WHERE a.owner_id = :owner AND a.id = ANY(CAST(:ids AS uuid[])))
+         WHERE a.owner_id = :owner AND a.id = ANY(CAST(:ids AS uuid[]))
+           AND NOT {configuration_closed("a")})
     SELECT {_EVENT}, why_not FROM entries ORDER BY start_at, id
 """)  # noqa: S608
 # Folded by PostgreSQL on both sides: what is read in vain is told apart again by those who read it.
@@ -134,7 +136,7 @@ _HISTORY = text(f"""
               SELECT COALESCE(array_agg(DISTINCT lower(p ->> 'address')), '{{}}') AS addresses
                 FROM jsonb_array_elements(COALESCE(a.attendees, '[]') || COALESCE(a.organizer, '[]')) AS p
                WHERE p ->> 'address' LIKE '%@%') AS people
-         WHERE cardinality(a.categories) > 0 AND NOT {hidden_sql("a")}
+         WHERE cardinality(a.categories) > 0 AND NOT {hidden_sql("a")} AND NOT {configuration_closed("a")}
            AND ((e.source_key LIKE 'o:%' AND split_part(e.source_key, ':', 2) = ANY(w.series))
                 OR lower(btrim(a.subject)) = ANY(w.subjects)
                 OR lower(btrim(a.location)) = ANY(w.locations)
@@ -153,7 +155,7 @@ _HISTORY = text(f"""
 _USED = text(f"""
     SELECT DISTINCT category FROM appointments a, unnest(a.categories) AS category
      WHERE a.owner_id = :owner AND NOT a.is_cancelled AND NOT a.is_declined
-       AND NOT {hidden_sql("a")}
+       AND NOT {hidden_sql("a")} AND NOT {configuration_closed("a")}
      ORDER BY category LIMIT :limit
 """)  # noqa: S608
 #: Where a page of ranked events ended: rank (0 or 1), start and id of its last row.

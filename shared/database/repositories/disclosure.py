@@ -1,10 +1,14 @@
-"""``shared.domain.disclosure`` in SQL: which rows a viewer sees more of than their times (domain.md 6.3)."""
+"""``shared.domain.disclosure`` in SQL: which rows a viewer sees more of than their times (domain.md 6.3).
+
+And which rows nobody sees, since the approval they rest on holds no more (6.5).
+"""
 
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, literal_column, or_
+from sqlalchemy import ColumnElement, func, literal_column, or_, select
 
+from shared.database.models.configurations import ArchiveConfiguration
 from shared.domain.disclosure import NORMAL
 
 
@@ -20,3 +24,17 @@ def hidden_sql(alias: str) -> str:
         f"({alias}.sensitivity <> '{NORMAL}' "
         f"AND {alias}.origin_mailbox_id IS DISTINCT FROM CAST(:viewer AS uuid))"
     )
+
+
+def configuration_closed(alias: str) -> str:
+    """SQL: the configuration of a row is closed to readers, since no approval holds (domain.md 6.5)."""
+    key = f"k.id = {alias}.configuration_id"
+    return f"EXISTS (SELECT 1 FROM archive_configurations k WHERE {key} AND k.open_until <= now())"  # noqa: S608
+
+
+def open_to_readers(configuration_id: Any) -> ColumnElement[bool]:
+    """True for rows of configurations that need no approval, or have one that holds."""
+    closed = select(ArchiveConfiguration.id).where(
+        ArchiveConfiguration.id == configuration_id, ArchiveConfiguration.open_until <= func.now()
+    )
+    return ~closed.exists()

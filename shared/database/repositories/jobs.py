@@ -179,6 +179,21 @@ class JobRepository(Repository):
         )
         return sorted(JobKind(kind) for kind in result.scalars())
 
+    async def resume_approved(self, owner_id: UUID, configuration_id: UUID) -> None:
+        """An approval holds: jobs that were paused while none did go on (domain.md 6.5)."""
+        await self._session.execute(
+            update(Job)
+            .where(
+                Job.owner_id == owner_id,
+                Job.configuration_id == configuration_id,
+                Job.paused,
+                Job.next_run_at.is_not(None),
+                ~Job.waits_for_archive,
+                ~Job.waits_for_pair,
+            )
+            .values(paused=False, consecutive_failures=0)
+        )
+
     async def record_outcome(
         self,
         owner_id: UUID,

@@ -6,10 +6,12 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import ColumnElement, and_, delete, or_, select, text
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, text
 
+from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.local_calendars import LocalCalendar, LocalEvent
 from shared.database.repositories.base import Keyset, Repository, page
+from shared.domain.local_calendar import LOCAL_PREFIX
 
 #: What an event says; the names of its columns.
 CONTENT_COLUMNS = (
@@ -48,7 +50,9 @@ class LocalEventRepository(Repository):
 
     async def get(self, calendar_id: UUID, event_id: UUID, *, lock: bool = False) -> LocalEvent | None:
         """An event of the calendar; with ``lock`` as it is now, held until the transaction ends."""
-        statement = select(LocalEvent).where(LocalEvent.calendar_id == calendar_id, LocalEvent.id == event_id)
+        statement = select(LocalEvent).where(
+            LocalEvent.calendar_id == calendar_id, LocalEvent.id == event_id, _open()
+        )
         if lock:
             statement = statement.with_for_update().execution_options(populate_existing=True)
         return await self._one(statement)
@@ -65,7 +69,7 @@ class LocalEventRepository(Repository):
             and_(LocalEvent.start_at == LocalEvent.end_at, LocalEvent.start_at >= start),
         )
         statement = select(LocalEvent).where(
-            LocalEvent.calendar_id == calendar_id, LocalEvent.start_at < end, intersects
+            LocalEvent.calendar_id == calendar_id, LocalEvent.start_at < end, intersects, _open()
         )
         return await self._all(page(statement, (LocalEvent.start_at, LocalEvent.id), after, limit))
 
@@ -149,3 +153,14 @@ class LocalEventRepository(Repository):
 
 def _json(rows: Sequence[Mapping[str, Any]]) -> str:
     return orjson.dumps(list(rows)).decode()
+
+
+def _open() -> ColumnElement[bool]:
+    """Not a copy of another person's event that no approval opens any more (domain.md 6.5)."""
+    closed = select(ArchiveConfiguration.id).where(
+        ArchiveConfiguration.archive_calendar_id == func.concat(LOCAL_PREFIX, LocalEvent.calendar_id),
+        ArchiveConfiguration.open_until <= func.now(),
+        func.coalesce(ArchiveConfiguration.source_person_id, ArchiveConfiguration.source_mailbox_id)
+        == LocalEvent.origin_mailbox_id,
+    )
+    return or_(LocalEvent.archive_key.is_(None), ~closed.exists())

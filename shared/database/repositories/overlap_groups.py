@@ -15,6 +15,7 @@ from shared.database.models.archived_events import ArchivedEvent
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.overlaps import OverlapGroup, OverlapMember
 from shared.database.repositories.base import Keyset, Repository, page
+from shared.database.repositories.disclosure import open_to_readers
 from shared.domain.disclosure import NORMAL
 from shared.domain.overlap_status import OverlapStatus
 from shared.domain.purpose import Purpose
@@ -258,4 +259,7 @@ def _known_to(viewer: UUID | None) -> ColumnElement[bool]:
         .exists()
     )
     timesheets = select(ArchiveConfiguration.id).where(ArchiveConfiguration.purpose == Purpose.TIMESHEET)
-    return or_(OverlapGroup.configuration_id.not_in(timesheets), not_(hidden))
+    return and_(
+        open_to_readers(OverlapGroup.configuration_id),
+        or_(OverlapGroup.configuration_id.not_in(timesheets), not_(hidden)),
+    )

@@ -30,6 +30,7 @@ from shared.database.counting import why_not_sql
 from shared.database.engine import Database
 from shared.database.models.appointments import Appointment, intersects
 from shared.database.models.archived_events import ArchivedEvent
+from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.users import User
 from shared.database.prepared_reads import PreparedRead
 from shared.database.repositories.base import Keyset
@@ -52,6 +53,7 @@ _VERDICT: ColumnElement[str] = (
     .correlate(_APPOINTMENTS)
     .scalar_subquery()
 )
+_CONFIGURATION = ArchiveConfiguration.__table__.c
 #: Where the public name of a column is not its own.
 _COLUMNS = {"user_id": "owner_id", "start": "start_at", "end": "end_at"}
 _SHOWN = disclosed(_EVENT, None) | (_EVENT.origin_mailbox_id == _PERSON.object_id)
@@ -111,11 +113,23 @@ _DETAIL: tuple[ColumnElement[Any], ...] = tuple(
         *("body", "body_type", "organizer", "attendees", "ical_uid", "revision", "created_at", "updated_at"),
     )
 )
+#: Rows of an archive of another's calendar are closed when its approval holds no more. One that was given to
+#: an Admin does not hold for who asks here, without the role (domain.md 6.5).
+_CLOSED = (
+    select(_CONFIGURATION.id)
+    .where(
+        _CONFIGURATION.id == _EVENT.configuration_id,
+        (_CONFIGURATION.open_until <= func.now())
+        | (_CONFIGURATION.open_until.is_not(None) & _CONFIGURATION.given_to_admin),
+    )
+    .correlate(_APPOINTMENTS)
+    .exists()
+)
 _CALLER = (_PERSON.tenant_id == bindparam("tenant"), _PERSON.object_id == bindparam("object"))
 _ONE = PreparedRead(
     select(_PERSON.active.label(_ACTIVE), *_told_verdict(_JUDGED), *_DETAIL)
     .select_from(_USERS)
-    .outerjoin(_APPOINTMENTS, (_EVENT.owner_id == _PERSON.id) & (_EVENT.id == bindparam("id")))
+    .outerjoin(_APPOINTMENTS, (_EVENT.owner_id == _PERSON.id) & (_EVENT.id == bindparam("id")) & ~_CLOSED)
     .where(*_CALLER)
 )
 
@@ -169,7 +183,7 @@ def _page(behind: bool) -> PreparedRead:
     mine = (
         select(*_JUDGED)
         .select_from(_APPOINTMENTS)
-        .where(_EVENT.owner_id == _PERSON.id, *intersects(bindparam("start"), bindparam("end")))
+        .where(_EVENT.owner_id == _PERSON.id, ~_CLOSED, *intersects(bindparam("start"), bindparam("end")))
     )
     if behind:
         end = tuple_(

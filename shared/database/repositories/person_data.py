@@ -75,6 +75,7 @@ def _register() -> dict[str, Holding]:
     """Tables of which no ``owner_id`` tells the whole truth."""
     users, gates, keys = _T["users"], _T["mailbox_gates"], _T["idempotency_keys"]
     invitations, audit, erasures = _T["invitations"], _T["audit_entries"], _T["user_erasures"]
+    sightings, assistants = _T["admin_sightings"], _T["mailbox_assistants"]
 
     def invited(person: Person) -> ColumnElement[bool]:
         address = func.lower(invitations.c.address) == func.lower(person.address)
@@ -93,6 +94,22 @@ def _register() -> dict[str, Holding]:
             Holding(gates, lambda person: gates.c.mailbox_id == person.object_id),
             Holding(keys, asked),
             Holding(invitations, invited),
+            Holding(
+                sightings,
+                lambda person: (
+                    (sightings.c.tenant_id == person.tenant_id) & (sightings.c.object_id == person.object_id)
+                ),
+            ),
+            Holding(
+                assistants,
+                lambda person: (
+                    (assistants.c.tenant_id == person.tenant_id)
+                    & or_(
+                        assistants.c.mailbox_id == person.object_id,
+                        assistants.c.assistant_id == person.object_id,
+                    )
+                ),
+            ),
             Holding(
                 audit,
                 lambda person: audit.c.on_behalf_of == person.id,

@@ -26,6 +26,7 @@ from shared.domain.revision import edited_revision
 from shared.domain.window import Window
 from shared.errors import Conflict, FieldError, Forbidden, NotFound, ValidationFailed
 from shared.services.access import Access
+from shared.services.approvals.guard import permit
 from shared.services.archiving.context import ArchivingPorts, RunContext, load_context
 from shared.services.archiving.locking import is_locked
 from shared.services.archiving.plan_counts import PlanCounts
@@ -136,6 +137,7 @@ class OwnerEdits:
         )
         if configuration is None or not configuration.active:
             raise Conflict("the archive configuration is not active")
+        await permit(session, caller, configuration)
         return appointment, configuration
 
     async def _record(self, session: AsyncSession, owner_id: UUID, row: MapRow) -> dict[str, Any]:

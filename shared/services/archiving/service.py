@@ -25,6 +25,7 @@ from shared.domain.run_progress import ask_again_seconds
 from shared.domain.window import Window
 from shared.errors import Conflict, FieldError, NotFound, RunInProgress, ValidationFailed
 from shared.services.access import Access, reads_own
+from shared.services.approvals.guard import permit, person_read_id, waits_for_approval
 from shared.services.archive_pairs import refuse_paused_pair
 from shared.services.archiving.applying import Applier, ApplyProgress
 from shared.services.archiving.context import ArchivingPorts
@@ -159,7 +160,7 @@ class ArchivingService:
             if run is None:
                 raise NotFound(f"archive run {run_id} does not exist")
             operations = ArchiveOperationRepository(session, run.owner_id, run.configuration_id)
-            own = await reads_own(session, caller, run.configuration_id)
+            own = await reads_own(session, access, run.configuration_id)
             # Of another's private events not even their number is told while it may still grow (6.3).
             private = None if own else False
             return RunView(
@@ -195,10 +196,15 @@ class ArchivingService:
         """
         async with self._ports.database.reading() as session:
             run = await ArchiveRunRepository(session).get_unscoped(run_id)
-        if run is None:
-            raise NotFound(f"archive run {run_id} does not exist")
+            if run is None:
+                raise NotFound(f"archive run {run_id} does not exist")
+            configuration = await ArchiveConfigurationRepository(session).get(
+                run.tenant_id, run.configuration_id
+            )
+            person = await person_read_id(session, configuration)
         caller = Caller(run.tenant_id, None, run.requested_by, frozenset(), app_only=True)
-        with telemetry.bind(caller=caller, correlation=run.correlation_id):
+        acting = telemetry.ActingFor(person)
+        with telemetry.bind(caller=caller, correlation=run.correlation_id, acting=acting):
             yield RunMode(run.mode)
 
     async def settle(self, run_id: UUID, attempt: int) -> SettleProgress:
@@ -249,6 +255,8 @@ class ArchivingService:
             configuration = configurations.get(job.configuration_id)
             if configuration is None or not configuration.active or configuration.archive_in_use:
                 continue
+            if waits_for_approval(configuration, now):
+                continue
             window = nightly(self._ports, configuration)
             if window is not None:
                 drafts.append(await self._draft(configuration, window, job))
@@ -283,4 +291,5 @@ class ArchivingService:
         if not (await access.writable_user(held.owner_id)).active:
             raise Conflict("its owner is deactivated", code="user_deactivated")
         await refuse_paused_pair(session, access, held, self._ports.audit)
+        await permit(session, caller, held)
         return held

@@ -15,7 +15,7 @@ from shared.database.engine import Database
 from shared.database.models.users import User
 from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
 from shared.database.repositories.base import Keyset
-from shared.database.repositories.category_facts import CategoryFactsRepository
+from shared.database.repositories.category_facts import CategorisedEvent, CategoryFactsRepository
 from shared.domain.caller import Caller
 from shared.domain.categories import CategoryState
 from shared.domain.category_suggestions import automatic_rule
@@ -29,6 +29,7 @@ from shared.schemas.category_reports import (
 )
 from shared.schemas.paging import Position
 from shared.services.access import Access
+from shared.services.approvals.guard import permit
 from shared.services.audit import AuditWriter
 from shared.services.calendar_store import CalendarStore
 from shared.services.categories.attention import UNRANKED
@@ -68,7 +69,7 @@ class CategoryApplying:
         following: Position | None = None
         async with self._database.session() as session:
             owner = await writable_person(await Access.of(session, caller), wanted.user_id)
-            tasks = await _chosen(session, owner, wanted.choices, categories, viewer=caller.person)
+            tasks = await _chosen(session, caller, owner, wanted.choices, categories)
             if wanted.rules is not None:
                 place = (after.instant, after.id) if after else None
                 known = {task.appointment_id for task in tasks}
@@ -81,18 +82,13 @@ class CategoryApplying:
 
 
 async def _chosen(
-    session: AsyncSession,
-    owner: User,
-    choices: Sequence[Choice],
-    categories: Sequence[str],
-    *,
-    viewer: UUID | None,
+    session: AsyncSession, caller: Caller, owner: User, choices: Sequence[Choice], categories: Sequence[str]
 ) -> list[Task]:
     """A task for every choice, in their order; without a target where the owner has no such event."""
     ids = [choice.appointment_id for choice in choices if choice.appointment_id is not None]
-    rows = await CategoryFactsRepository(session).get(owner.id, ids, viewer=viewer) if ids else []
-    targets = {row.id: Target.of(row) for row in rows if not row.hidden}
-    calendars = await _calendars(session, owner, choices)
+    rows = await CategoryFactsRepository(session).get(owner.id, ids, viewer=caller.person) if ids else []
+    targets = {row.id: Target.of(row) for row in rows if not row.hidden and _may_write(caller, owner, row)}
+    calendars = await _calendars(session, caller, owner, choices)
     tasks: list[Task] = []
     for choice, category in zip(choices, categories, strict=True):
         target = targets.get(choice.appointment_id) if choice.appointment_id is not None else None
@@ -105,7 +101,7 @@ async def _chosen(
 
 
 async def _calendars(
-    session: AsyncSession, owner: User, choices: Sequence[Choice]
+    session: AsyncSession, caller: Caller, owner: User, choices: Sequence[Choice]
 ) -> dict[UUID, tuple[str, str, UUID]]:
     """Mailbox, source calendar and person read of each configuration of the owner that the choices name."""
     found: dict[UUID, tuple[str, str, UUID]] = {}
@@ -114,6 +110,7 @@ async def _calendars(
     for configuration_id in sorted(named):
         row = await configurations.get(owner.tenant_id, configuration_id, owner_id=owner.id)
         if row is not None:
+            await permit(session, caller, row)
             found[configuration_id] = str(row.source_mailbox_id), row.source_calendar_id, row.origin_id
     return found
 
@@ -138,13 +135,18 @@ async def _ruled(
         rows = await facts.page(scope.view, labels, place, _PAGE, hidden=False)
         for row in rows:
             rule = automatic_rule(traits_of(row, owner), rules)
-            if rule is not None and row.id not in known:
+            if rule is not None and row.id not in known and _may_write(caller, owner, row):
                 if len(tasks) >= MOST_CHOICES:
                     return tasks, Position(*after) if after else None
                 tasks.append(Task(rule.category, Target.of(row), row.id, rule_id=rule.id))
             after = row.start_at, row.id
         if len(rows) < _PAGE:
             return tasks, None
+
+
+def _may_write(caller: Caller, owner: User, row: CategorisedEvent) -> bool:
+    """Into another person's calendar only Admins write categories (domain.md 6.5)."""
+    return caller.is_admin or row.origin_mailbox_id == owner.object_id
 
 
 def _checked(choices: Sequence[Choice]) -> list[str]:

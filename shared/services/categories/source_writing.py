@@ -10,6 +10,7 @@ import orjson
 from shared.database.engine import Database
 from shared.database.models.users import User
 from shared.database.repositories.category_facts import CategorisedEvent
+from shared.database.repositories.users import UserRepository
 from shared.domain.categories import CategoryState, classify
 from shared.domain.category_suggestions import with_category
 from shared.domain.disclosure import is_disclosed
@@ -183,6 +184,11 @@ class SourceWriting:
         async with self._database.session(apart=True) as session:
             for task in applied:
                 archived = task.appointment_id is not None
+                origin = task.target.origin if task.target is not None else None
+                person: UUID | None = owner.id
+                if origin is not None and origin != owner.object_id:
+                    found = await UserRepository(session).get_by_object_id(owner.tenant_id, origin)
+                    person = found.id if found is not None else origin
                 await self._audit.record(
                     session,
                     action="category.applied",
@@ -190,7 +196,7 @@ class SourceWriting:
                     resource_id=str(task.appointment_id) if archived else _source_id(task),
                     outcome="success",
                     changes=task.audited(),
-                    on_behalf_of=owner.id,
+                    on_behalf_of=person,
                 )
 
 

@@ -5,7 +5,9 @@ from typing import Final
 from uuid import UUID
 
 from shared.database.engine import Database
+from shared.database.repositories.archives_of_others import ArchivesOfOthers
 from shared.database.repositories.people import LeavingRepository
+from shared.database.repositories.person_data import Person
 from shared.graph.copy_removal import CopyRemoval
 
 #: Copies deleted before it is noted that they are: five batches.
@@ -40,4 +42,23 @@ class CopiesOfPerson:
             removed += await self._removal.remove(mailbox, copy_ids)
         async with self._database.session() as session:
             await LeavingRepository(session).forget_copies(owner_id, [event.id for event in events])
+        return removed
+
+    async def remove_some_of_others(self, person: Person) -> int | None:
+        """Likewise the copies that others made from the person's calendars."""
+        async with self._database.session() as session:
+            archives = ArchivesOfOthers(session)
+            events = await archives.some_copies(person, _AT_ONCE)
+            found = await archives.configurations(person)
+        if not events:
+            return None
+        mailboxes = {each.id: each.archive_mailbox_id for each in found}
+        by_mailbox: defaultdict[UUID, list[str]] = defaultdict(list)
+        for event in events:
+            by_mailbox[mailboxes[event.configuration_id]].append(event.copy_id or "")
+        removed = 0
+        for mailbox, copy_ids in by_mailbox.items():
+            removed += await self._removal.remove(mailbox, copy_ids)
+        async with self._database.session() as session:
+            await ArchivesOfOthers(session).forget_copies([event.id for event in events])
         return removed

@@ -15,6 +15,7 @@ from shared.clock import Clock
 from shared.database.engine import Database
 from shared.database.models.people import UserErasure
 from shared.database.models.users import User
+from shared.database.repositories.archives_of_others import ArchivesOfOthers
 from shared.database.repositories.people import LeavingRepository, UserErasureRepository
 from shared.database.repositories.person_data import Person, PersonDataRepository, holdings
 from shared.database.repositories.person_mentions import PersonMentionRepository
@@ -23,6 +24,7 @@ from shared.domain.caller import Caller
 from shared.domain.people import ErasureState, ErasureStep
 from shared.errors import NotFound
 from shared.graph.copy_removal import CopyRemoval
+from shared.services.approvals.effects import close_archives_of
 from shared.services.audit import AuditWriter
 from shared.services.driving import LOOKED_AFTER_EVERY
 from shared.services.people.copies import CopiesOfPerson
@@ -162,17 +164,23 @@ class Eraser:
             if user is not None:
                 await refuse_blocked(session, user)
                 await self._leaving.stop(session, user)
+                await close_archives_of(session, self._ports.audit, person_of(user), self._clock.now())
 
     async def _wait(self, task: "_Task") -> Progress | None:
         """Until his runs have settled what they sent."""
         async with self._database.session() as session:
             busy = await LeavingRepository(session).any_open_run(task.user.id)
+            busy = busy or await ArchivesOfOthers(session).any_running(person_of(task.user))
         return self._later(task) if busy else None
 
     async def _remove_copies(self, task: "_Task") -> Progress | None:
         if not task.erasure.remove_copies:
             return None
         while (removed := await self._copies.remove_some(task.user.id)) is not None:
+            await self._count(task, "copies", removed)
+            if self._clock.now() >= task.until:
+                return Progress(over=False, step=str(task.step))
+        while (removed := await self._copies.remove_some_of_others(person_of(task.user))) is not None:
             await self._count(task, "copies", removed)
             if self._clock.now() >= task.until:
                 return Progress(over=False, step=str(task.step))
@@ -201,6 +209,9 @@ class Eraser:
 
     async def _delete_rows(self, task: "_Task") -> Progress | None:
         person = person_of(task.user)
+        waiting = await self._delete_archives_of_others(task)
+        if waiting is not None:
+            return waiting
         for holding in holdings():
             if holding.kept or holding.name == "users":
                 continue
@@ -214,6 +225,18 @@ class Eraser:
                 if self._clock.now() >= task.until:
                     return Progress(over=False, step=str(task.step))
         return None
+
+    async def _delete_archives_of_others(self, task: "_Task") -> Progress | None:
+        """What others archived from the person's mailbox goes with it (domain.md 15.3)."""
+        while True:
+            async with self._database.session() as session:
+                deleted = await ArchivesOfOthers(session).delete_some(person_of(task.user), CHUNK_ROWS)
+                if deleted is not None:
+                    await self._add(session, task, "rows", {deleted[0]: deleted[1]})
+            if deleted is None:
+                return None
+            if self._clock.now() >= task.until:
+                return Progress(over=False, step=str(task.step))
 
     async def _clear_mentions(self, task: "_Task") -> Progress | None:
         person = person_of(task.user)
@@ -241,6 +264,8 @@ class Eraser:
     async def _destroy_key(self, task: "_Task") -> None:
         if self._ports.keys is not None:
             await self._ports.keys.destroy(task.user.id)
+            # Before they were a user they were known by their object id (domain.md 6.5).
+            await self._ports.keys.destroy(task.user.object_id)
         self._ports.forget(person_of(task.user))
 
     async def _delete_person(self, task: "_Task") -> Progress | None:

@@ -9,6 +9,7 @@ from shared.clock import Clock
 from shared.database.engine import Database
 from shared.database.models.people import UserErasure
 from shared.database.models.users import User
+from shared.database.repositories.archives_of_others import ArchivesOfOthers
 from shared.database.repositories.people import LeavingRepository, UserErasureRepository
 from shared.database.repositories.person_data import Person, PersonDataRepository, holdings
 from shared.database.repositories.users import UserRepository
@@ -135,6 +136,7 @@ class UserErasureService:
             "kept": {h.name: counts[h.name] for h in holdings() if h.kept and counts[h.name]},
             "files": files,
             "copies": await LeavingRepository(session).count_copies(user.id),
+            "archived_by_others": await ArchivesOfOthers(session).count(person),
         }
 
     async def _count_files(self, user_id: UUID) -> int:

@@ -19,6 +19,7 @@ from shared.database.repositories.archive_runs import ArchiveRunRepository
 from shared.database.repositories.jobs import JobRepository
 from shared.database.repositories.local_calendars import LocalCalendarRepository
 from shared.database.repositories.lost_copies import LostCopies, LostCopyRepository
+from shared.database.repositories.mailbox_approvals import MailboxApprovalRepository
 from shared.domain import calendar_reference
 from shared.domain.archive_run import RunKind, RunMode
 from shared.domain.calendar_reference import CalendarReference, folded_name
@@ -29,6 +30,7 @@ from shared.domain.window import Window, local_day_start
 from shared.errors import Conflict, GraphRefused, NotFound, RunInProgress
 from shared.graph.records import GraphCalendar
 from shared.services.access import Access
+from shared.services.approvals.guard import permit
 from shared.services.archive_pairs import refuse_pair
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.gone_calendars import is_gone
@@ -119,6 +121,7 @@ class RebuildRequests:
         expected.check(found.version)
         if not found.active:
             raise Conflict("the archive configuration is not active")
+        await permit(session, caller, found)
         await refuse_unpermitted(session, caller.tenant_id, configuration_id)
         return found
 
@@ -218,6 +221,7 @@ class RebuildRequests:
             )
             configuration.archive_reference = str(reference)
             configuration.archive_calendar_id = calendar.id
+            await MailboxApprovalRepository(session).follow_archive(configuration.id, calendar.id)
             configuration.archive_calendar_name = calendar.name
             configuration.archive_gone_since = configuration.archive_gone_since or now
             configuration.rebuilding_name = None

@@ -25,6 +25,7 @@ from shared.errors import Conflict, Forbidden, GraphRefused, NotFound
 from shared.graph.copy_codec import Copy, differing_fields
 from shared.graph.event_codec import decode_event
 from shared.services.access import Access
+from shared.services.approvals.guard import permit
 from shared.services.archive_pairs import refuse_paused_pair
 from shared.services.archiving.context import ArchivingPorts, RunContext, accounted, load_context
 from shared.services.archiving.drafting import OperationDrafter
@@ -222,7 +223,7 @@ class CopyRestoring:
         verification_id: UUID,
         finding_id: UUID,
     ) -> tuple[ArchiveConfiguration, VerificationFinding]:
-        """The configuration, held, and the finding, locked. Raises NotFound."""
+        """The configuration, held, and the finding, locked. Raises NotFound, Forbidden and Conflict (6.5)."""
         access = await Access.of(session, caller)
         configurations = ArchiveConfigurationRepository(session)
         owned = await configurations.get(caller.tenant_id, configuration_id, access.writable_owner)
@@ -236,6 +237,7 @@ class CopyRestoring:
         finding = await VerificationFindingRepository(session).get(verification_id, finding_id, lock=True)
         if configuration is None or finding is None:
             raise NotFound("there is no such finding")
+        await permit(session, caller, configuration)
         return configuration, finding
 
     async def _has_record(self, session: AsyncSession, finding: VerificationFinding) -> bool:

@@ -16,6 +16,7 @@ from shared.domain.caller import Caller
 from shared.domain.job import JobKind
 from shared.domain.schedule import Schedule
 from shared.domain.verification import Stretch
+from shared.services.approvals.guard import waits_for_approval
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.job_claims import JobClaims
 from shared.services.verifying.queueing import (
@@ -69,7 +70,9 @@ class VerificationSchedule:
                 configurations.get(job.configuration_id),
                 windows.get(job.configuration_id),
             )
-            if configuration is not None and configuration.active and window is not None:
+            if configuration is None or not configuration.active or waits_for_approval(configuration, now):
+                continue
+            if window is not None:
                 drafts.append(await self._draft(configuration, window, job))
         started = await queue_drafts(self._ports, session, drafts)
         return [each.verification.id for each in started if each.created]

@@ -29,7 +29,8 @@ from shared.domain.window import Window, validate_window
 from shared.errors import Conflict, FieldError, GraphRefused, GraphUnavailable, NotFound, ValidationFailed
 from shared.graph.usage import track_usage
 from shared.schemas.paging import Position, Slice
-from shared.services.access import Access
+from shared.services.access import Access, reads_own
+from shared.services.approvals.guard import permit, person_read_id
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.gone_calendars import note_gone, seems_gone
 from shared.services.archiving.judging import objection_to
@@ -92,6 +93,7 @@ class VerificationService:
             held = found and await configurations.lock(caller.tenant_id, configuration_id, shared=True)
             if held is None:
                 raise NotFound("there is no such archive configuration")
+            await permit(session, caller, held)
             window = await self._window(session, held, start, end)
             if window is None:
                 message = "nothing is archived there yet"
@@ -137,8 +139,13 @@ class VerificationService:
         """Act with its correlation, in the name of whoever asked for it. Raises NotFound."""
         async with self._ports.database.session() as session:
             found = _there(await VerificationRepository(session).get_unscoped(verification_id))
+            configuration = await ArchiveConfigurationRepository(session).get(
+                found.tenant_id, found.configuration_id
+            )
+            person = await person_read_id(session, configuration)
         caller = Caller(found.tenant_id, None, found.requested_by, frozenset(), app_only=True)
-        with telemetry.bind(caller=caller, correlation=found.correlation_id):
+        acting = telemetry.ActingFor(person)
+        with telemetry.bind(caller=caller, correlation=found.correlation_id, acting=acting):
             yield
 
     async def compare(self, verification_id: UUID, idle: int = 0) -> CompareProgress:
@@ -307,6 +314,7 @@ class VerificationService:
         )
         if found is None:
             raise NotFound("there is no such verification")
+        await reads_own(session, access, found.configuration_id)
         return found
 
     async def list(
@@ -320,6 +328,7 @@ class VerificationService:
             )
             if configuration is None:
                 raise NotFound("there is no such archive configuration")
+            await reads_own(session, access, configuration_id)
             place = (after.instant, after.id) if after else None
             rows = await VerificationRepository(session).of_configuration(
                 caller.tenant_id, configuration_id, place, limit + 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shared.domain.caller import Role
-from shared.schemas import base, invitations, paging, users
+from shared.schemas import base, invitations, mailbox_approvals, paging, users
 from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
 from shared.triggers.http.registry import ADMINS, EVERYONE, GraphAccess, Ownership
 
@@ -28,6 +28,7 @@ async def get_me(request: Request[base.NoBody, base.NoQuery]) -> Reply[invitatio
         raise RuntimeError("a caller over HTTP has an object id")
     user = await app.first_sign_in.user_of(caller, request.calendars_of(object_id))
     settings = await app.system_settings.of(caller.tenant_id)
+    mailbox = await app.approval_reading.of_own_mailbox(caller)
     return Reply(
         invitations.Me(
             kind="application" if caller.app_only else "person",
@@ -39,6 +40,10 @@ async def get_me(request: Request[base.NoBody, base.NoQuery]) -> Reply[invitatio
                 time_zone=settings.default_time_zone,
                 nightly_at=settings.nightly_at,
                 lookback_days=settings.default_lookback_days,
+            ),
+            mailbox=mailbox_approvals.OwnMailboxResource(
+                read_by=[mailbox_approvals.MailboxApprovalResource.of(each) for each in mailbox.approvals],
+                assistant_id=mailbox.assistant_id,
             ),
         )
     )

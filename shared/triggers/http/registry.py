@@ -34,6 +34,7 @@ class Ownership(StrEnum):
     OWN_OR_ADMIN = "User: own; Admin: the tenant's"
     SELF = "the caller himself"
     ADDRESSED = "own alone; Admin: also what is for the tenant's Admins"
+    CONCERNED = "own, and about the caller's mailbox; Admin, Auditor: the tenant's"
     TENANT = "the tenant's"
     HOME = "the installation's, for the home tenant alone"
 

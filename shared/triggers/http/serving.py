@@ -10,8 +10,9 @@ from uuid import UUID
 
 from azure.functions import HttpRequest, HttpResponse
 
+from shared.errors import Unavailable
 from shared.schemas import base, rendered
-from shared.telemetry import bind, span
+from shared.telemetry import ActingFor, bind, span
 from shared.triggers.http import problem
 from shared.triggers.http.authentication import Authenticated, authenticate, require_role
 from shared.triggers.http.conditions import read_idempotency_key, read_if_match
@@ -75,9 +76,11 @@ async def _serve(
         authenticated = await authenticate(req, app.tokens)
         caller = authenticated.caller
         signed_in = _signed_in(operation, authenticated)
-    with bind(caller=caller), span(operation.id):
+    with bind(caller=caller, acting=ActingFor()), span(operation.id):
         if caller is not None and operation.roles is not None:
             app.rate_limit.admit(caller)
+            # Whether the role suffices or not, it tells who is an Admin and who is none any more.
+            await _note_role(app, caller)
             require_role(caller, operation.roles)
         path = _path(operation, req, exchange)
         query = read_query(query_of(req), operation.query or base.NoQuery)
@@ -104,6 +107,17 @@ async def _serve(
         response = _success(operation, reply, listed)
         await _afterwards(operation, reply.then)
         return response
+
+
+async def _note_role(app: "Application", caller: "Caller") -> None:
+    """What rests on the role Admin lapses where it is gone (domain.md 6.5)."""
+    if caller.app_only or not app.settings.database_url.get_secret_value():
+        return
+    try:
+        await app.admin_sign_ins.note(caller)
+    except Unavailable:
+        # Without the database nothing is read either; the request says so by itself.
+        _LOG.warning("the role of a caller was not noted")
 
 
 def _meant(operation: Operation, req: HttpRequest, exchange: Exchange) -> Operation:

@@ -79,7 +79,7 @@ async def test_an_admin_may_and_a_stranger_learns_nothing(
     ("changes", "code"),
     [
         ({"active": False}, "conflict"),
-        ({"archive_mailbox_id": UUID(int=9)}, "mailbox_not_permitted"),
+        ({"archive_mailbox_id": UUID(int=9), "archive_person_id": None}, "mailbox_not_permitted"),
         ({"archive_reference": "msgraph://ada@example.com/calendar"}, "not_rebuildable"),
     ],
 )

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select, update
 
 from shared.database.models.configurations import ArchiveConfiguration
+from shared.database.models.mailbox_approvals import MailboxApproval
 from shared.database.models.users import User
 from shared.domain.archive_run import RunKind
 from shared.domain.window import Window
@@ -32,11 +33,50 @@ async def another_mailbox(world: World) -> None:
     await world.configure(archive_mailbox_id=uuid4())
 
 
+async def approve(world: World, state: str = "approved", **columns: Any) -> None:
+    """The owner becomes somebody else than the person read, and it is approved."""
+    async with world.database.session() as session:
+        await session.execute(update(User).values(object_id=uuid4()))
+        configuration = await session.get_one(ArchiveConfiguration, world.configuration_id)
+        until = world.clock.now() + timedelta(days=30)
+        configuration.names_another, configuration.open_until = True, until
+        values: dict[str, Any] = {
+            "tenant_id": configuration.tenant_id,
+            "owner_id": configuration.owner_id,
+            "configuration_id": configuration.id,
+            "person_id": configuration.source_mailbox_id,
+            "archive_person_id": configuration.archive_mailbox_id,
+            "source_mailbox_id": configuration.source_mailbox_id,
+            "source_calendar_id": configuration.source_calendar_id,
+            "archive_mailbox_id": configuration.archive_mailbox_id,
+            "archive_calendar_id": configuration.archive_calendar_id,
+            "purpose": configuration.purpose,
+            "days": 30,
+            "state": state,
+            "requested_by": "user:admin",
+            "ends_at": until,
+        }
+        session.add(MailboxApproval(**(values | columns)))
+
+
 async def approval_withdrawn(world: World) -> None:
-    """An Admin approved another's mailbox, and takes it back."""
-    mailbox = uuid4()
-    await world.configure(source_mailbox_id=mailbox, approved_mailbox_ids=[mailbox])
-    await world.configure(approved_mailbox_ids=[], mailboxes_approved_by=None)
+    """An Admin approved it, and took it back."""
+    await approve(world, "withdrawn")
+
+
+async def approval_over(world: World) -> None:
+    """Its time is over, though no timer has noticed yet."""
+    await approve(world, ends_at=world.clock.now() - timedelta(seconds=1))
+
+
+async def approved_for_another_calendar(world: World) -> None:
+    """The configuration reads another calendar than was approved."""
+    await approve(world, source_calendar_id="another")
+
+
+async def approved_for_another_purpose(world: World) -> None:
+    """It is for something else than was approved."""
+    await approve(world, purpose="timesheet")
 
 
 async def another_account(world: World) -> None:
@@ -83,6 +123,9 @@ async def other_configuration(world: World, **calendars: str) -> None:
 OBJECTIONS = [
     (another_mailbox, "mailbox_not_permitted"),
     (approval_withdrawn, "mailbox_not_permitted"),
+    (approval_over, "mailbox_not_permitted"),
+    (approved_for_another_calendar, "mailbox_not_permitted"),
+    (approved_for_another_purpose, "mailbox_not_permitted"),
     (another_account, "mailbox_not_permitted"),
     (archived_again, "calendar_has_two_roles"),
     (reads_an_archive, "calendar_has_two_roles"),
@@ -127,10 +170,7 @@ async def test_what_was_sent_is_not_sent_again_into_anothers_mailbox(world: Worl
 
 async def test_an_admins_approval_lets_it_run_and_an_unchanged_run_reads_no_more(world: World) -> None:
     await world.open(meetings(3))
-    async with world.database.session() as session:
-        # The mailbox is approved for somebody else than its owner: a shared one.
-        await session.execute(update(User).values(object_id=uuid4()))
-    await world.configure(approved_mailbox_ids=[world.person_id], mailboxes_approved_by="user:admin")
+    await approve(world)
     assert (await world.archive())["archived"] == 3
     before = world.counts()
     assert (await world.archive())["unchanged"] == 3

@@ -188,7 +188,7 @@ async def test_what_a_run_judges_calendars_by_is_of_the_tenant_and_of_what_is_no
     chained = await make.configuration(**place, deleted_at=START)
     facts = await configurations.reference_facts(TENANT, mine.id)
     assert facts is not None
-    assert (facts.owner_mailbox, facts.approved, facts.two_roles) == (mine.source_mailbox_id, [], False)
+    assert (facts.owner, facts.approved, facts.two_roles) == (mine.source_mailbox_id, False, False)
     chained.deleted_at = None
     await session.flush()
     for each in (mine, chained):

@@ -1,4 +1,4 @@
-"""Whether a configuration may name its calendars (domain.md 1)."""
+"""Whether a configuration may name its calendars (domain.md 1, 6.5)."""
 
 from dataclasses import replace
 from uuid import uuid4
@@ -7,24 +7,24 @@ import pytest
 
 from shared.domain.calendar_permission import Objection, ReferenceFacts, objection
 
-OWN, SHARED, OTHER = uuid4(), uuid4(), uuid4()
-FACTS = ReferenceFacts(OWN, True, OWN, OWN, (), False)
+OWN, OTHER = uuid4(), uuid4()
+FACTS = ReferenceFacts(OWN, True, OWN, OWN, approved=False, two_roles=False)
 
 
-def test_nothing_is_said_against_ones_own_mailbox() -> None:
+def test_nothing_is_said_against_ones_own_calendars() -> None:
     assert objection(FACTS) is None
 
 
-@pytest.mark.parametrize("side", ["source_mailbox", "archive_mailbox"])
-def test_anothers_mailbox_needs_an_admins_word_for_this_very_one(side: str) -> None:
-    foreign = replace(FACTS, **{side: SHARED})
+@pytest.mark.parametrize("whose", ["owner", "source_person", "archive_person"])
+def test_what_is_not_one_persons_needs_an_approval(whose: str) -> None:
+    foreign = replace(FACTS, **{whose: OTHER})
     assert objection(foreign) is Objection.MAILBOX_NOT_PERMITTED
-    assert objection(replace(foreign, approved=[SHARED])) is None
-    assert objection(replace(foreign, approved=[OTHER])) is Objection.MAILBOX_NOT_PERMITTED
+    assert objection(replace(foreign, approved=True)) is None
 
 
-def test_another_owner_needs_another_word() -> None:
-    assert objection(replace(FACTS, owner_mailbox=OTHER)) is Objection.MAILBOX_NOT_PERMITTED
+def test_nothing_is_archived_of_who_was_erased_whatever_was_approved() -> None:
+    erased = replace(FACTS, source_person=OTHER, approved=True, erased=True)
+    assert objection(erased) is Objection.PERSON_ERASED
 
 
 def test_two_roles_and_a_deactivated_owner_are_objections() -> None:

@@ -1,0 +1,166 @@
+"""Approvals to archive another person's mailbox (domain.md 6.5).
+
+Configurations that read or write another's mailbox, and were let so by an Admin before, need an approval from
+now on: until another Admin approves them they run no more, and what they archived is closed to their owners.
+What they hold of private events is masked here, but for the times.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy import Column
+
+from shared.database.migrations.grants import READ_AND_WRITE, grant_to_app_user
+
+revision = "0023"
+down_revision = "0022"
+branch_labels = depends_on = None
+
+TEXT = sa.Text()
+TIME = sa.DateTime(timezone=True)
+_CLASSES = "'run_finished', 'run_failed', 'overlap_needs_you', 'category_issues', 'job_paused'"
+_MORE_CLASSES = "'locked_period_change', 'verify_difference', 'mailbox_read'"
+_SUBJECTS = "'archive_run', 'archive_configuration', 'verification', 'mailbox_approval'"
+
+
+def upgrade() -> None:
+    """Make the tables, then close what nobody has approved."""
+    table = "archive_configurations"
+    op.add_column(table, Column("open_until", TIME))
+    op.add_column(
+        table, Column("given_to_admin", sa.Boolean(), server_default=sa.text("false"), nullable=False)
+    )
+    op.add_column(table, Column("details_agreed_at", TIME))
+    op.add_column(table, Column("source_erased_at", TIME))
+    _tables()
+    op.drop_constraint(op.f("ck_notifications_class"), "notifications")
+    op.create_check_constraint(
+        op.f("ck_notifications_class"), "notifications", f"class IN ({_CLASSES}, {_MORE_CLASSES})"
+    )
+    op.drop_constraint(op.f("ck_notifications_resource_type"), "notifications")
+    op.create_check_constraint(
+        op.f("ck_notifications_resource_type"), "notifications", f"resource_type IN ({_SUBJECTS})"
+    )
+    _close()
+
+
+def _tables() -> None:
+    op.create_table(
+        "mailbox_approvals",
+        Column("id", sa.UUID(), nullable=False),
+        Column("tenant_id", sa.UUID(), nullable=False),
+        Column("owner_id", sa.UUID(), nullable=False),
+        Column("configuration_id", sa.UUID(), nullable=False),
+        Column("person_id", sa.UUID(), nullable=False),
+        Column("archive_person_id", sa.UUID(), nullable=False),
+        Column("source_mailbox_id", sa.UUID(), nullable=False),
+        Column("source_calendar_id", TEXT, nullable=False),
+        Column("archive_mailbox_id", sa.UUID(), nullable=False),
+        Column("archive_calendar_id", TEXT, nullable=False),
+        Column("purpose", TEXT, nullable=False),
+        Column("days", sa.Integer(), nullable=False),
+        Column("state", TEXT, nullable=False),
+        Column("requested_by", TEXT, nullable=False),
+        Column("starts_at", TIME),
+        Column("decided_by", TEXT),
+        Column("decided_at", TIME),
+        Column("ends_at", TIME),
+        Column("reason", TEXT),
+        Column("given_to_admin", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        Column("details_agreed_at", TIME),
+        Column("objected_by", TEXT),
+        Column("objected_at", TIME),
+        Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),
+        Column("created_at", TIME, server_default=sa.text("now()"), nullable=False),
+        Column("updated_at", TIME, server_default=sa.text("now()"), nullable=False),
+        sa.CheckConstraint("days BETWEEN 1 AND 365", name=op.f("ck_mailbox_approvals_days")),
+        sa.CheckConstraint(
+            "(state = 'approved') <= (ends_at IS NOT NULL)", name=op.f("ck_mailbox_approvals_ends_at")
+        ),
+        sa.CheckConstraint(
+            "state IN ('requested', 'approved', 'objected', 'refused', 'withdrawn', 'lapsed', 'ended')",
+            name=op.f("ck_mailbox_approvals_state"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["configuration_id"],
+            ["archive_configurations.id"],
+            name=op.f("fk_mailbox_approvals_configuration_id"),
+        ),
+        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("fk_mailbox_approvals_owner_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_mailbox_approvals")),
+    )
+    for column in ("configuration_id", "owner_id", "person_id"):
+        op.create_index(op.f(f"ix_mailbox_approvals_{column}"), "mailbox_approvals", [column])
+    op.create_index(
+        "ix_mailbox_approvals_tenant_id_created_at_id", "mailbox_approvals", ["tenant_id", "created_at", "id"]
+    )
+    for name, states in (
+        ("in_force", "state IN ('approved', 'objected')"),
+        ("requested", "state = 'requested'"),
+    ):
+        op.create_index(
+            f"uq_mailbox_approvals_{name}",
+            "mailbox_approvals",
+            ["configuration_id"],
+            unique=True,
+            postgresql_where=sa.text(states),
+        )
+    op.create_table(
+        "admin_sightings",
+        Column("tenant_id", sa.UUID(), nullable=False),
+        Column("object_id", sa.UUID(), nullable=False),
+        Column("seen_at", TIME, nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "object_id", name=op.f("pk_admin_sightings")),
+    )
+    op.create_table(
+        "mailbox_assistants",
+        Column("tenant_id", sa.UUID(), nullable=False),
+        Column("mailbox_id", sa.UUID(), nullable=False),
+        Column("assistant_id", sa.UUID(), nullable=False),
+        Column("named_at", TIME, nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "mailbox_id", name=op.f("pk_mailbox_assistants")),
+    )
+    op.create_index(op.f("ix_mailbox_assistants_assistant_id"), "mailbox_assistants", ["assistant_id"])
+    grant_to_app_user(READ_AND_WRITE, "mailbox_approvals", "admin_sightings", "mailbox_assistants")
+
+
+def _close() -> None:
+    """What names another's mailbox waits for an approval; private events in it keep their times alone."""
+    op.execute("UPDATE archive_configurations SET open_until = now() WHERE names_another")
+    op.execute("""
+        INSERT INTO mailbox_approvals (id, tenant_id, owner_id, configuration_id, person_id,
+               archive_person_id, source_mailbox_id, source_calendar_id, archive_mailbox_id,
+               archive_calendar_id, purpose, days, state, requested_by)
+        SELECT gen_random_uuid(), c.tenant_id, c.owner_id, c.id, c.source_mailbox_id, c.archive_mailbox_id,
+               c.source_mailbox_id, c.source_calendar_id, c.archive_mailbox_id, c.archive_calendar_id,
+               c.purpose, 90, 'requested', 'system:migration'
+          FROM archive_configurations c WHERE c.names_another AND c.deleted_at IS NULL
+    """)
+    masked = """subject = 'Private', body = '', body_type = 'text', location = '', categories = '{}',
+                show_as = 'busy', importance = 'normal', sensitivity = 'private', start_zone = 'UTC',
+                end_zone = 'UTC'"""
+    op.execute(f"""
+        UPDATE appointments a
+           SET {masked}, organizer = NULL, attendees = '[]', attachment_count = 0, ical_uid = '',
+               is_cancelled = false, is_declined = false
+          FROM archive_configurations c
+         WHERE c.id = a.configuration_id AND c.names_another AND a.sensitivity <> 'normal'
+    """)  # noqa: S608
+    op.execute(f"""
+        UPDATE local_events e SET {masked}, version = e.version + 1
+          FROM local_calendars k
+         WHERE k.id = e.calendar_id AND e.sensitivity <> 'normal' AND e.origin_mailbox_id <> k.mailbox_id
+    """)  # noqa: S608
+    op.execute("""
+        UPDATE overlap_members m SET record = NULL FROM archive_configurations c
+         WHERE c.id = m.configuration_id AND c.names_another
+           AND COALESCE(m.record ->> 'sensitivity', 'normal') <> 'normal'
+    """)
+    # What was planned and not sent is planned again, once it is approved.
+    op.execute("""
+        UPDATE archive_operations o
+           SET state = CASE WHEN o.state IN ('planned', 'draft') THEN 'cancelled' ELSE o.state END,
+               payload = CASE WHEN o.state = 'sent' THEN o.payload END,
+               record = CASE WHEN o.state = 'sent' THEN o.record END
+          FROM archive_configurations c
+         WHERE c.id = o.configuration_id AND c.names_another AND o.is_private
+    """)

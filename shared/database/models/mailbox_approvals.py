@@ -1,0 +1,86 @@
+"""Approvals to archive another person's mailbox (domain.md 6.5)."""
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.database.models.base import Base, one_of
+from shared.domain.mailbox_approval import ApprovalState
+
+
+class MailboxApproval(Base):
+    """What one configuration may read of another's mailbox, into which archive, what for and until when.
+
+    ``person_id`` is the object id of the person read, ``archive_person_id`` of whom the archive calendar is.
+    ``starts_at``: when it starts by itself unless the person objects. ``given_to_admin``: it lapses when its
+    owner is no Admin any more. ``details_agreed_at``: since when the person lets it hold their private events
+    whole.
+    """
+
+    __tablename__ = "mailbox_approvals"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    tenant_id: Mapped[uuid.UUID]
+    owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    configuration_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("archive_configurations.id"), index=True)
+    person_id: Mapped[uuid.UUID]
+    archive_person_id: Mapped[uuid.UUID]
+    source_mailbox_id: Mapped[uuid.UUID]
+    source_calendar_id: Mapped[str]
+    archive_mailbox_id: Mapped[uuid.UUID]
+    archive_calendar_id: Mapped[str]
+    purpose: Mapped[str]
+    days: Mapped[int] = mapped_column(Integer)
+    state: Mapped[str] = mapped_column(default=ApprovalState.REQUESTED)
+    requested_by: Mapped[str]
+    starts_at: Mapped[datetime | None]
+    decided_by: Mapped[str | None]
+    decided_at: Mapped[datetime | None]
+    ends_at: Mapped[datetime | None]
+    reason: Mapped[str | None]
+    given_to_admin: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    details_agreed_at: Mapped[datetime | None]
+    objected_by: Mapped[str | None]
+    objected_at: Mapped[datetime | None]
+    version: Mapped[int] = mapped_column(Integer, default=1, server_default=text("1"))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    __table_args__ = (
+        Index(
+            "uq_mailbox_approvals_in_force",
+            "configuration_id",
+            unique=True,
+            postgresql_where=text("state IN ('approved', 'objected')"),
+        ),
+        Index(
+            "uq_mailbox_approvals_requested",
+            "configuration_id",
+            unique=True,
+            postgresql_where=text("state = 'requested'"),
+        ),
+        Index("ix_mailbox_approvals_tenant_id_created_at_id", "tenant_id", "created_at", "id"),
+        Index("ix_mailbox_approvals_person_id", "person_id"),
+        CheckConstraint(one_of("state", ApprovalState), name="state"),
+        CheckConstraint("days BETWEEN 1 AND 365", name="days"),
+        CheckConstraint("(state = 'approved') <= (ends_at IS NOT NULL)", name="ends_at"),
+    )
+
+
+class AdminSighting(Base):
+    """When a person last signed in with the role Admin; roles are known from tokens alone."""
+
+    __tablename__ = "admin_sightings"
+    tenant_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    object_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    seen_at: Mapped[datetime]
+
+
+class MailboxAssistant(Base):
+    """Who acts for the person of a mailbox in what is asked of it; both are object ids."""
+
+    __tablename__ = "mailbox_assistants"
+    tenant_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    mailbox_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    assistant_id: Mapped[uuid.UUID] = mapped_column(index=True)
+    named_at: Mapped[datetime]

@@ -1,0 +1,114 @@
+"""Approvals to archive another person's mailbox (domain.md 6.5)."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Literal, Self
+from uuid import UUID
+
+from pydantic import Field
+
+from shared.domain.mailbox_approval import DEFAULT_DAYS, MOST_DAYS
+from shared.schemas.base import Input, Line, Resource
+from shared.schemas.paging import PageQuery
+
+if TYPE_CHECKING:
+    from shared.database.models.mailbox_approvals import MailboxApproval
+
+type ApprovalStateName = Literal[
+    "requested", "approved", "objected", "refused", "withdrawn", "lapsed", "ended"
+]
+type Days = Annotated[int, Field(ge=1, le=MOST_DAYS, description="For how many days it holds.")]
+type Reason = Annotated[
+    Line, Field(max_length=500, examples=["The person left; their cases are taken over."])
+]
+
+
+class ApprovalRequest(Input):
+    """For how long an approval is asked for."""
+
+    days: Days = DEFAULT_DAYS
+
+
+class Approving(Input):
+    """What an Admin approves; the reason is needed where the person read objected, and told to them."""
+
+    days: Annotated[int, Field(ge=1, le=MOST_DAYS)] | None = Field(
+        default=None, description="For how many days it holds; as asked for if null."
+    )
+    reason: Reason | None = None
+
+
+class Reasoned(Input):
+    """Why."""
+
+    reason: Reason
+
+
+class ObjectionDecision(Reasoned):
+    """What another Admin decides about an objection; the person read is told the reason."""
+
+    goes_on: bool
+
+
+class Agreement(Input):
+    """What the person read agrees to."""
+
+    details: bool = Field(
+        default=False, description="Whether it may hold their private events whole, not the times alone."
+    )
+
+
+class AssistantName(Input):
+    """Who acts for the caller in what is asked of their mailbox; null: nobody."""
+
+    assistant_id: UUID | None = Field(description="Entra object id of a person of the tenant.")
+
+
+class ApprovalListQuery(PageQuery):
+    """Which approvals."""
+
+    state: ApprovalStateName | None = None
+
+
+class MailboxApprovalResource(Resource):
+    """What a configuration may read of whose mailbox, into which archive, what for and until when.
+
+    ``person_id`` and ``archive_person_id`` are object ids. ``starts_at``: there is no other Admin, so it
+    starts by itself then unless the person read objects.
+    """
+
+    id: UUID
+    configuration_id: UUID
+    user_id: UUID
+    person_id: UUID
+    archive_person_id: UUID
+    source_mailbox_id: UUID
+    source_calendar_id: str
+    archive_mailbox_id: UUID
+    archive_calendar_id: str
+    purpose: Literal["general", "timesheet"]
+    days: int
+    state: ApprovalStateName
+    requested_by: str
+    starts_at: datetime | None
+    decided_by: str | None
+    decided_at: datetime | None
+    ends_at: datetime | None
+    reason: str | None
+    details_agreed_at: datetime | None
+    objected_by: str | None
+    objected_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, approval: "MailboxApproval") -> Self:
+        """The resource of a row."""
+        columns = {name: getattr(approval, name) for name in cls.model_fields if name != "user_id"}
+        return cls(**columns, user_id=approval.owner_id)
+
+
+class OwnMailboxResource(Resource):
+    """What is open about the caller's mailbox and those they act for, and who acts for the caller."""
+
+    read_by: list[MailboxApprovalResource]
+    assistant_id: UUID | None

@@ -1,0 +1,161 @@
+"""What a change of an approval does: to its configuration, its runs, the people concerned, and the audit."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.database.models.configurations import ArchiveConfiguration
+from shared.database.models.mailbox_approvals import MailboxApproval
+from shared.database.models.users import User
+from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
+from shared.database.repositories.archives_of_others import ArchivesOfOthers
+from shared.database.repositories.jobs import JobRepository
+from shared.database.repositories.mailbox_approvals import MailboxApprovalRepository
+from shared.database.repositories.notifications import NotificationRepository
+from shared.database.repositories.person_data import Person
+from shared.database.repositories.users import UserRepository
+from shared.domain import mailbox_approval_texts as texts
+from shared.domain.mailbox_approval import ROLE_HOLDS_FOR, ApprovalState, ends_at
+from shared.domain.notification import Notice, Recipient
+from shared.errors import NotFound
+from shared.services.audit import AuditWriter
+
+_WHY_OVER = {
+    ApprovalState.WITHDRAWN: "was withdrawn by an Admin",
+    ApprovalState.LAPSED: "lapsed: you are no Admin any more, or have not signed in as one for 30 days",
+    ApprovalState.ENDED: "has ended",
+    ApprovalState.OBJECTED: "has stopped: the person objected",
+    ApprovalState.REFUSED: "was refused",
+}
+
+
+class ApprovalEffects:
+    """Each method is part of the transaction of its caller, who holds the approval."""
+
+    def __init__(self, session: AsyncSession, audit: AuditWriter, now: datetime) -> None:
+        self.session = session
+        self.approvals = MailboxApprovalRepository(session)
+        self._audit = audit
+        self.now = now
+
+    async def give(self, approval: MailboxApproval, by: str, days: int) -> None:
+        """It holds from now on. The one before it ends; the person read is told."""
+        configuration = await self._configuration(approval)
+        former = await self.approvals.of_configuration(approval.configuration_id)
+        if former is not None and former.id != approval.id:
+            former.state, former.updated_at = ApprovalState.ENDED, self.now
+            former.version += 1
+            approval.details_agreed_at = approval.details_agreed_at or former.details_agreed_at
+            await self.session.flush()
+        owner = await self._owner(approval)
+        since = self.now - ROLE_HOLDS_FOR
+        approval.given_to_admin = approval.given_to_admin or await self.approvals.is_admin(
+            owner.tenant_id, owner.object_id, since
+        )
+        approval.state, approval.decided_by, approval.decided_at = ApprovalState.APPROVED, by, self.now
+        approval.days, approval.ends_at = days, ends_at(self.now, days)
+        approval.starts_at = None
+        await self.opened(configuration, approval)
+        await self._changed(approval, "approved")
+        await self.tell_person(
+            approval, texts.given(approval.id, owner.display_name, approval.purpose, approval.ends_at)
+        )
+
+    async def opened(self, configuration: ArchiveConfiguration, approval: MailboxApproval) -> None:
+        """Its configuration runs, and its rows are open, until the approval ends."""
+        configuration.open_until = approval.ends_at
+        configuration.given_to_admin = approval.given_to_admin
+        configuration.details_agreed_at = approval.details_agreed_at
+        await self.session.flush()
+        await JobRepository(self.session).resume_approved(configuration.owner_id, configuration.id)
+
+    async def end(
+        self, approval: MailboxApproval, state: ApprovalState, by: str, reason: str | None = None
+    ) -> None:
+        """It holds no more: nothing runs, and what was archived through it is closed to its owner."""
+        in_force = approval.state != ApprovalState.REQUESTED
+        approval.state = state
+        if state is not ApprovalState.OBJECTED:
+            approval.decided_by, approval.decided_at, approval.reason = by, self.now, reason
+        if in_force:
+            await self.close(approval.configuration_id, approval.tenant_id, state)
+        await self._changed(approval, str(state), {} if reason is None else {"reason": reason})
+        await self._tell(approval.owner_id, approval.tenant_id, texts.over(approval.id, _WHY_OVER[state]))
+
+    async def close(self, configuration_id: UUID, tenant_id: UUID, state: ApprovalState) -> None:
+        """Close the configuration now and stop its work."""
+        configuration = await ArchiveConfigurationRepository(self.session).lock(tenant_id, configuration_id)
+        if configuration is not None:
+            configuration.open_until, configuration.details_agreed_at = self.now, None
+            await self.session.flush()
+        await self.approvals.stop_work(configuration_id, f"the approval is {state}", self.now)
+
+    async def record(self, approval: MailboxApproval, what: str, changes: dict[str, Any]) -> None:
+        """Count the version and audit, on behalf of the person read."""
+        await self._changed(approval, what, changes)
+
+    async def tell_person(self, approval: MailboxApproval, notice: Notice) -> None:
+        """Tell the person read: in the product, or by mail if they are no user."""
+        person = await self._person(approval)
+        if person is not None:
+            await self._tell(person.id, approval.tenant_id, notice)
+
+    async def tell_admins(self, approval: MailboxApproval, *, objection: bool) -> None:
+        """Tell the tenant's Admins that one of them is to decide."""
+        notice = texts.waits_for_admin(approval.id, objection=objection)
+        await self._tell(approval.owner_id, approval.tenant_id, notice)
+
+    async def _changed(
+        self, approval: MailboxApproval, what: str, changes: dict[str, Any] | None = None
+    ) -> None:
+        approval.version += 1
+        approval.updated_at = self.now
+        await self.session.flush()
+        person = await self._person(approval)
+        after = {
+            "state": str(approval.state),
+            "person_id": str(approval.person_id),
+            "configuration_id": str(approval.configuration_id),
+            "ends_at": approval.ends_at.isoformat() if approval.ends_at else None,
+        }
+        await self._audit.record(
+            self.session,
+            action=f"mailbox_approval.{what}",
+            resource_type="mailbox_approval",
+            resource_id=str(approval.id),
+            outcome="success",
+            changes={"after": after | (changes or {})},
+            on_behalf_of=person.id if person is not None else approval.person_id,
+        )
+
+    async def _configuration(self, approval: MailboxApproval) -> ArchiveConfiguration:
+        found = await ArchiveConfigurationRepository(self.session).lock(
+            approval.tenant_id, approval.configuration_id
+        )
+        if found is None:
+            raise NotFound("its archive configuration is deleted")
+        return found
+
+    async def _owner(self, approval: MailboxApproval) -> User:
+        found = await UserRepository(self.session).get(approval.tenant_id, approval.owner_id)
+        if found is None:
+            raise NotFound("there is no such user")
+        return found
+
+    async def _person(self, approval: MailboxApproval) -> User | None:
+        return await UserRepository(self.session).get_by_object_id(approval.tenant_id, approval.person_id)
+
+    async def _tell(self, user_id: UUID, tenant_id: UUID, notice: Notice) -> None:
+        told = [(Recipient(tenant_id, user_id), notice)]
+        await NotificationRepository(self.session).tell(told, self.now)
+
+
+async def close_archives_of(session: AsyncSession, audit: AuditWriter, person: Person, now: datetime) -> None:
+    """A person is being erased: what others may read of their mailbox ends for good (domain.md 15.3)."""
+    effects = ApprovalEffects(session, audit, now)
+    for approval in await effects.approvals.open_of_person(person.tenant_id, person.object_id):
+        await effects.end(approval, ApprovalState.ENDED, "system:erase_user", "the person is erased")
+    for configuration_id in await ArchivesOfOthers(session).close(person, now):
+        await effects.approvals.stop_work(configuration_id, "the person read is erased", now)

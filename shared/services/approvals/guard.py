@@ -1,0 +1,48 @@
+"""Acting through a configuration over another's mailbox: who may, and on whose behalf it is audited (6.5)."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared import telemetry
+from shared.database.models.configurations import ArchiveConfiguration
+from shared.database.repositories.users import UserRepository
+from shared.domain.caller import Caller
+from shared.errors import Forbidden
+from shared.services.archiving.judging import refuse_unpermitted
+
+
+async def permit(session: AsyncSession, caller: Caller, configuration: ArchiveConfiguration) -> None:
+    """Let a caller act through the configuration; what follows is audited on behalf of the person read.
+
+    Through one over another's mailbox only Admins act, and only while an approval holds. Raises Forbidden and
+    Conflict.
+    """
+    if not configuration.names_another:
+        return
+    if not caller.is_admin:
+        raise Forbidden("only Admins act through an archive of another's calendar", code="admin_needed")
+    await refuse_unpermitted(session, caller.tenant_id, configuration.id)
+    await act_for_person_read(session, configuration)
+
+
+async def act_for_person_read(session: AsyncSession, configuration: ArchiveConfiguration) -> None:
+    """From here on the task is audited on behalf of the person whose calendar is read."""
+    acting = telemetry.acting_for_person.get()
+    if acting is not None:
+        acting.person = await person_read_id(session, configuration)
+
+
+async def person_read_id(session: AsyncSession, configuration: ArchiveConfiguration | None) -> UUID | None:
+    """The user (our id) whose calendar is read if not the owner's; of who is no user the object id."""
+    if configuration is None or not configuration.names_another:
+        return None
+    person = await UserRepository(session).get_by_object_id(configuration.tenant_id, configuration.origin_id)
+    return person.id if person is not None else configuration.origin_id
+
+
+def waits_for_approval(configuration: ArchiveConfiguration, now: datetime) -> bool:
+    """Whether no scheduled work is to start, since no approval holds."""
+    until = configuration.open_until
+    return configuration.names_another and (until is None or until <= now)

@@ -1,0 +1,75 @@
+"""Approvals as those see them whom they concern (domain.md 6.5)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from shared.database.engine import Database
+from shared.database.models.mailbox_approvals import MailboxApproval
+from shared.database.repositories.mailbox_approvals import MailboxApprovalRepository
+from shared.domain.caller import Caller
+from shared.errors import NotFound
+from shared.schemas.paging import Position, Slice
+from shared.services.access import NOBODY, Access
+
+
+@dataclass(frozen=True, slots=True)
+class OwnMailbox:
+    """What is asked of a person's mailbox, and who acts for them (object id)."""
+
+    approvals: Sequence[MailboxApproval]
+    assistant_id: UUID | None
+
+
+class ApprovalReading:
+    """Admins and Auditors see the tenant's; others those of their archives and about their mailbox."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def list(
+        self, caller: Caller, after: Position | None, limit: int, state: str | None
+    ) -> Slice[MailboxApproval]:
+        """Approvals in the order they were asked for."""
+        async with self._database.session() as session:
+            access = await Access.of(session, caller)
+            approvals = MailboxApprovalRepository(session)
+            seen_by = None
+            if access.readable_owner is not None:
+                seen_by = access.readable_owner, await _mailboxes(approvals, caller)
+            rows = await approvals.list(
+                caller.tenant_id,
+                (after.instant, after.id) if after else None,
+                limit + 1,
+                seen_by=seen_by,
+                states=() if state is None else (state,),
+            )
+        return Slice.cut(rows, limit, lambda row: Position(row.created_at, row.id))
+
+    async def get(self, caller: Caller, approval_id: UUID) -> MailboxApproval:
+        """One approval that concerns the caller. Raises NotFound."""
+        async with self._database.session() as session:
+            access = await Access.of(session, caller)
+            approvals = MailboxApprovalRepository(session)
+            found = await approvals.get(caller.tenant_id, approval_id)
+            if found is not None and access.readable_owner not in (None, found.owner_id):
+                mailboxes = await _mailboxes(approvals, caller)
+                found = found if found.person_id in mailboxes else None
+        if found is None:
+            raise NotFound("there is no such approval")
+        return found
+
+    async def of_own_mailbox(self, caller: Caller) -> OwnMailbox:
+        """What is open about the caller's mailbox, and those they act for."""
+        if caller.person is None:
+            return OwnMailbox((), None)
+        async with self._database.session() as session:
+            approvals = MailboxApprovalRepository(session)
+            rows = await approvals.of_mailboxes(caller.tenant_id, await _mailboxes(approvals, caller))
+            return OwnMailbox(rows, await approvals.assistant_of(caller.tenant_id, caller.person))
+
+
+async def _mailboxes(approvals: MailboxApprovalRepository, caller: Caller) -> list[UUID]:
+    if caller.person is None:
+        return [NOBODY]
+    return [caller.person, *await approvals.mailboxes_of_assistant(caller.tenant_id, caller.person)]

@@ -1,0 +1,121 @@
+"""Asking for an approval: when a configuration over another's mailbox is made, and to renew one (6.5)."""
+
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.clock import Clock
+from shared.database.engine import Database
+from shared.database.models.configurations import ArchiveConfiguration
+from shared.database.models.mailbox_approvals import MailboxApproval
+from shared.database.models.users import User
+from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
+from shared.domain import mailbox_approval_texts as texts
+from shared.domain.caller import Caller
+from shared.domain.mailbox_approval import DEFAULT_DAYS, ROLE_HOLDS_FOR, ApprovalState, starts_unopposed
+from shared.errors import Conflict, NotFound
+from shared.services.access import Access
+from shared.services.approvals.effects import ApprovalEffects
+from shared.services.audit import AuditWriter
+
+
+class ApprovalRequests:
+    """Requests, each open at most once for a configuration."""
+
+    def __init__(self, database: Database, clock: Clock, audit: AuditWriter) -> None:
+        self._database = database
+        self._clock = clock
+        self._audit = audit
+
+    async def request(self, caller: Caller, configuration_id: UUID, days: int) -> MailboxApproval:
+        """Ask for an approval, or its renewal; the request that is open already is returned instead.
+
+        Raises NotFound, and Conflict where none is needed, or the person read was erased.
+        """
+        async with self._database.session() as session:
+            access = await Access.of(session, caller)
+            configurations = ArchiveConfigurationRepository(session)
+            found = await configurations.get(caller.tenant_id, configuration_id, access.writable_owner)
+            held = found and await configurations.lock(caller.tenant_id, configuration_id)
+            if held is None:
+                raise NotFound("there is no such archive configuration")
+            if held.source_erased_at is not None:
+                raise Conflict("the person whose calendar it reads was erased", code="person_erased")
+            if not held.names_another:
+                raise Conflict("its calendars are its owner's own", code="no_approval_needed")
+            owner = await access.writable_user(held.owner_id)
+            effects = ApprovalEffects(session, self._audit, self._clock.now())
+            return await ask(effects, caller, held, owner, days)
+
+
+async def ask(
+    effects: ApprovalEffects,
+    caller: Caller,
+    configuration: ArchiveConfiguration,
+    owner: User,
+    days: int = DEFAULT_DAYS,
+) -> MailboxApproval:
+    """Ask for the approval of a configuration, tell the person read at once, and whoever is to decide.
+
+    Where no other Admin is known it starts after 7 days unless the person objects.
+    """
+    now = effects.now
+    open_one = await effects.approvals.of_configuration(configuration.id, requested=True)
+    if open_one is not None:
+        return open_one
+    approval = MailboxApproval(
+        id=uuid4(),
+        tenant_id=configuration.tenant_id,
+        owner_id=configuration.owner_id,
+        configuration_id=configuration.id,
+        person_id=configuration.origin_id,
+        archive_person_id=configuration.archive_person_id or configuration.archive_mailbox_id,
+        source_mailbox_id=configuration.source_mailbox_id,
+        source_calendar_id=configuration.source_calendar_id,
+        archive_mailbox_id=configuration.archive_mailbox_id,
+        archive_calendar_id=configuration.archive_calendar_id,
+        purpose=configuration.purpose,
+        days=days,
+        state=ApprovalState.REQUESTED,
+        requested_by=caller.actor,
+        given_to_admin=caller.is_admin and caller.is_person(owner.object_id),
+        version=0,
+        created_at=now,
+        updated_at=now,
+    )
+    others = await has_other_admin(effects, approval, owner)
+    if not others:
+        approval.starts_at = starts_unopposed(now)
+    await effects.approvals.add(approval)
+    await effects.record(approval, "requested", {"days": days})
+    if others:
+        notice = texts.asked_for(approval.id, owner.display_name, approval.purpose, days)
+        await effects.tell_admins(approval, objection=False)
+    else:
+        notice = texts.starts_by_itself(
+            approval.id, owner.display_name, approval.purpose, starts_unopposed(now)
+        )
+    await effects.tell_person(approval, notice)
+    return approval
+
+
+async def has_other_admin(effects: ApprovalEffects, approval: MailboxApproval, owner: User) -> bool:
+    """Whether somebody may decide the request as an Admin, as far as sign-ins tell."""
+    gains = [each for each in (owner.object_id, approval.archive_person_id) if each != approval.person_id]
+    return await effects.approvals.other_admin(
+        approval.tenant_id, [*gains, owner.object_id], effects.now - ROLE_HOLDS_FOR
+    )
+
+
+async def ask_for_new(
+    session: AsyncSession,
+    audit: AuditWriter,
+    now: datetime,
+    caller: Caller,
+    configuration: ArchiveConfiguration,
+    owner: User,
+) -> None:
+    """Ask for the approval of a configuration that was just made, if it needs one."""
+    if configuration.names_another:
+        await ask(ApprovalEffects(session, audit, now), caller, configuration, owner)

@@ -1,0 +1,128 @@
+"""Ending approvals by time and by lost roles, starting unopposed ones, learning whose calendars are (6.5)."""
+
+import logging
+
+from shared import telemetry
+from shared.clock import Clock
+from shared.database.engine import Database
+from shared.database.models.configurations import ArchiveConfiguration
+from shared.database.models.mailbox_approvals import MailboxApproval
+from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
+from shared.database.repositories.mailbox_approvals import MailboxApprovalRepository
+from shared.database.repositories.users import UserRepository
+from shared.domain.caller import Caller
+from shared.domain.mailbox_approval import ROLE_HOLDS_FOR, ApprovalState, names_another
+from shared.errors import AdminAssistantError
+from shared.graph.records import GraphCalendar
+from shared.services.approvals.effects import ApprovalEffects
+from shared.services.approvals.requesting import ask, has_other_admin
+from shared.services.audit import AuditWriter
+from shared.services.calendar_persons import person_of
+from shared.services.calendar_store import CalendarStore
+
+_AT_ONCE = 100
+_ACTOR = "watch_mailbox_approvals"
+_log = logging.getLogger(__name__)
+
+
+class ApprovalWatch:
+    """What a timer does each minute."""
+
+    def __init__(
+        self, database: Database, clock: Clock, audit: AuditWriter, calendars: CalendarStore
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._audit = audit
+        self._calendars = calendars
+
+    async def run(self) -> None:
+        """End what is over, start what nobody opposed, learn whose calendars are."""
+        await self._end(ApprovalState.ENDED)
+        await self._end(ApprovalState.LAPSED)
+        await self._start_unopposed()
+        await self._learn_persons()
+
+    async def _end(self, state: ApprovalState) -> None:
+        now = self._clock.now()
+        async with self._database.session() as session:
+            approvals = MailboxApprovalRepository(session)
+            if state is ApprovalState.ENDED:
+                found = await approvals.over_unscoped(now, _AT_ONCE)
+            else:
+                found = await approvals.unseen_unscoped(now - ROLE_HOLDS_FOR, _AT_ONCE)
+            for approval in found:
+                effects = ApprovalEffects(session, self._audit, now)
+                with _acting(approval):
+                    await effects.end(approval, state, f"system:{_ACTOR}")
+
+    async def _start_unopposed(self) -> None:
+        now = self._clock.now()
+        async with self._database.session() as session:
+            for approval in await MailboxApprovalRepository(session).unopposed_unscoped(now, _AT_ONCE):
+                effects = ApprovalEffects(session, self._audit, now)
+                owner = await UserRepository(session).get(approval.tenant_id, approval.owner_id)
+                with _acting(approval):
+                    if owner is None or await has_other_admin(effects, approval, owner):
+                        # Meanwhile somebody can decide it.
+                        approval.starts_at = None
+                        await effects.record(approval, "waits_for_admin", {})
+                        await effects.tell_admins(approval, objection=False)
+                    else:
+                        await effects.give(approval, f"system:{_ACTOR}", approval.days)
+
+    async def _learn_persons(self) -> None:
+        """Whose calendars configurations name that were made before that was asked.
+
+        A calendar that another person shared into the owner's mailbox shows only here.
+        """
+        async with self._database.session() as session:
+            waiting = await MailboxApprovalRepository(session).unknown_persons_unscoped(_AT_ONCE)
+        for configuration in waiting:
+            try:
+                with telemetry.bind(
+                    caller=Caller.system(configuration.tenant_id, _ACTOR),
+                    correlation=telemetry.new_correlation_id(),
+                ):
+                    await self._learn(configuration)
+            except AdminAssistantError as error:
+                _log.warning(
+                    "configuration %s: whose its calendars are is unknown: %s", configuration.id, error
+                )
+
+    async def _learn(self, configuration: ArchiveConfiguration) -> None:
+        source = await self._calendar(configuration.source_mailbox_id, configuration.source_calendar_id)
+        archive = await self._calendar(configuration.archive_mailbox_id, configuration.archive_calendar_id)
+        persons = [
+            mailbox if calendar is None else await person_of(self._calendars, mailbox, calendar)
+            for mailbox, calendar in (
+                (configuration.source_mailbox_id, source),
+                (configuration.archive_mailbox_id, archive),
+            )
+        ]
+        async with self._database.session() as session:
+            held = await ArchiveConfigurationRepository(session).lock(
+                configuration.tenant_id, configuration.id
+            )
+            if held is None:
+                return
+            owner = await UserRepository(session).get(held.tenant_id, held.owner_id)
+            if owner is None:
+                return
+            held.source_person_id, held.archive_person_id = persons
+            held.persons_known_at = self._clock.now()
+            if names_another(owner.object_id, persons) and not held.names_another:
+                held.names_another, held.open_until = True, self._clock.now()
+                await session.flush()
+                effects = ApprovalEffects(session, self._audit, self._clock.now())
+                await effects.close(held.id, held.tenant_id, ApprovalState.REQUESTED)
+                await ask(effects, Caller.system(held.tenant_id, _ACTOR), held, owner)
+
+    async def _calendar(self, mailbox: object, calendar_id: str) -> GraphCalendar | None:
+        return await self._calendars.get_calendar(str(mailbox), calendar_id)
+
+
+def _acting(approval: MailboxApproval) -> telemetry.bind:
+    return telemetry.bind(
+        caller=Caller.system(approval.tenant_id, _ACTOR), correlation=telemetry.new_correlation_id()
+    )

@@ -1,0 +1,223 @@
+"""Approvals to archive another person's mailbox over HTTP (domain.md 6.5)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shared.schemas import base, mailbox_approvals, paging
+from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
+from shared.triggers.http.registry import ADMINS, EVERYONE, WRITERS, IfMatch, Ownership
+
+if TYPE_CHECKING:
+    from shared.database.models.mailbox_approvals import MailboxApproval
+
+blueprint = new_blueprint()
+_ONE = "v1/mailbox-approvals/{id}"
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "v1/archive-configurations/{id}/approval",
+    summary="Ask that an archive of another's mailbox is approved, or its approval renewed",
+    roles=WRITERS,
+    ownership=Ownership.OWN_OR_ADMIN,
+    body_optional=True,
+    status=202,
+    errors=(404, 409),
+)
+async def request_mailbox_approval(
+    request: Request[mailbox_approvals.ApprovalRequest, base.NoQuery],
+) -> Reply[mailbox_approvals.MailboxApprovalResource]:
+    """The person read is told at once. A request that is open already is answered instead of a second one."""
+    found = await request.app.approval_requests.request(request.caller, request.id, request.body.days)
+    return _changed(found, location=f"v1/mailbox-approvals/{found.id}")
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "v1/mailbox-approvals",
+    summary="List approvals to archive another's mailbox, in the order they were asked for",
+    roles=EVERYONE,
+    ownership=Ownership.CONCERNED,
+)
+async def list_mailbox_approvals(
+    request: Request[base.NoBody, mailbox_approvals.ApprovalListQuery],
+) -> Reply[paging.Page[mailbox_approvals.MailboxApprovalResource]]:
+    """For Admins and Auditors the tenant's; for others those of their archives and about their mailbox."""
+    query = request.query
+    found = await request.app.approval_reading.list(request.caller, query.after, query.limit, query.state)
+    items = [mailbox_approvals.MailboxApprovalResource.of(each) for each in found.rows]
+    return Reply(paging.Page[mailbox_approvals.MailboxApprovalResource](items=items, next=found.next_cursor))
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    _ONE,
+    summary="Get an approval to archive another's mailbox",
+    roles=EVERYONE,
+    ownership=Ownership.CONCERNED,
+    errors=(404,),
+)
+async def get_mailbox_approval(
+    request: Request[base.NoBody, base.NoQuery],
+) -> Reply[mailbox_approvals.MailboxApprovalResource]:
+    """One that concerns the caller."""
+    found = await request.app.approval_reading.get(request.caller, request.id)
+    return Reply(mailbox_approvals.MailboxApprovalResource.of(found), version=found.version)
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    f"{_ONE}/approve",
+    summary="Approve that another's mailbox is archived",
+    roles=ADMINS,
+    ownership=Ownership.TENANT,
+    body_optional=True,
+    errors=(404, 409),
+    if_match=IfMatch.HONOURED,
+)
+async def approve_mailbox_approval(
+    request: Request[mailbox_approvals.Approving, base.NoQuery],
+) -> Reply[mailbox_approvals.MailboxApprovalResource]:
+    """By an Admin who neither owns the archive nor gets the copies (403). The person read is told."""
+    body = request.body
+    return _changed(
+        await request.app.approval_decisions.approve(
+            request.caller, request.id, body.days, body.reason, request.expected
+        )
+    )
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    f"{_ONE}/refuse",
+    summary="Refuse that another's mailbox is archived",
+    roles=ADMINS,
+    ownership=Ownership.TENANT,
+    errors=(404, 409),
+    if_match=IfMatch.HONOURED,
+)
+async def refuse_mailbox_approval(
+    request: Request[mailbox_approvals.Reasoned, base.NoQuery],
+) -> Reply[mailbox_approvals.MailboxApprovalResource]:
+    """A request is refused; its owner is told."""
+    return _changed(
+        await request.app.approval_decisions.refuse(
+            request.caller, request.id, request.body.reason, request.expected
+        )
+    )
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    f"{_ONE}/withdraw",
+    summary="Withdraw an approval",
+    roles=ADMINS,
+    ownership=Ownership.TENANT,
+    errors=(404, 409),
+    if_match=IfMatch.HONOURED,
+)
+async def withdraw_mailbox_approval(
+    request: Request[mailbox_approvals.Reasoned, base.NoQuery],
+) -> Reply[mailbox_approvals.MailboxApprovalResource]:
+    """Nothing runs any more, and what was archived is closed to the archive's owner."""
+    return _changed(
+        await request.app.approval_decisions.withdraw(
+            request.caller, request.id, request.body.reason, request.expected
+        )
+    )
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    f"{_ONE}/objection/decide",
+    summary="Decide about the objection of the person read",
+    roles=ADMINS,
+    ownership=Ownership.TENANT,
+    errors=(404, 409),
+    if_match=IfMatch.HONOURED,
+)
+async def decide_mailbox_objection(
+    request: Request[mailbox_approvals.ObjectionDecision, base.NoQuery],
+) -> Reply[mailbox_approvals.MailboxApprovalResource]:
+    """By another Admin than the one who approved (403); the person read is told the reason."""
+    body = request.body
+    return _changed(
+        await request.app.approval_decisions.decide_objection(
+            request.caller, request.id, body.reason, request.expected, goes_on=body.goes_on
+        )
+    )
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    f"{_ONE}/object",
+    summary="Object, as the person read, to the archiving of one's mailbox",
+    roles=EVERYONE,
+    ownership=Ownership.CONCERNED,
+    errors=(403, 404, 409),
+    if_match=IfMatch.HONOURED,
+)
+async def object_to_mailbox_approval(
+    request: Request[base.NoBody, base.NoQuery],
+) -> Reply[mailbox_approvals.MailboxApprovalResource]:
+    """It stops until another Admin decides, with a reason. An assistant may object for the person."""
+    return _changed(await request.app.approval_decisions.object(request.caller, request.id, request.expected))
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    f"{_ONE}/agree",
+    summary="Agree, as the person read, to the archiving of one's mailbox",
+    roles=EVERYONE,
+    ownership=Ownership.CONCERNED,
+    body_optional=True,
+    errors=(403, 404, 409),
+    if_match=IfMatch.HONOURED,
+)
+async def agree_to_mailbox_approval(
+    request: Request[mailbox_approvals.Agreement, base.NoQuery],
+) -> Reply[mailbox_approvals.MailboxApprovalResource]:
+    """Where no other Admin is there it holds from now on; with ``details`` for private events, too."""
+    return _changed(
+        await request.app.approval_decisions.agree(
+            request.caller, request.id, request.expected, details=request.body.details
+        )
+    )
+
+
+@endpoint(
+    blueprint,
+    "PUT",
+    "v1/me/assistant",
+    summary="Name who acts for the caller in what is asked of their mailbox",
+    roles=EVERYONE,
+    ownership=Ownership.CONCERNED,
+    errors=(404, 409),
+)
+async def name_mailbox_assistant(
+    request: Request[mailbox_approvals.AssistantName, base.NoQuery],
+) -> Reply[mailbox_approvals.OwnMailboxResource]:
+    """The assistant sees requests in ``me`` and may agree or object. Null: nobody any more."""
+    app = request.app
+    await app.approval_decisions.name_assistant(request.caller, request.body.assistant_id)
+    mailbox = await app.approval_reading.of_own_mailbox(request.caller)
+    read_by = [mailbox_approvals.MailboxApprovalResource.of(each) for each in mailbox.approvals]
+    return Reply(mailbox_approvals.OwnMailboxResource(read_by=read_by, assistant_id=mailbox.assistant_id))
+
+
+def _changed(
+    approval: MailboxApproval, location: str | None = None
+) -> Reply[mailbox_approvals.MailboxApprovalResource]:
+    return Reply(
+        mailbox_approvals.MailboxApprovalResource.of(approval), version=approval.version, location=location
+    )
