@@ -8,7 +8,9 @@ from uuid import UUID
 
 import orjson
 
-from shared.domain.audit_values import UNREADABLE, WITHHELD, restore
+from shared.domain.audit_values import UNREADABLE, WITHHELD, concerns_private_event, restore
+from shared.domain.audit_values import masked as masked_changes
+from shared.domain.disclosure import MASKED_SENSITIVITY, NORMAL, PRIVATE
 from shared.services.audit import value_context
 from shared.services.person_keys import PersonKey
 
@@ -26,6 +28,22 @@ CALENDAR_HEAD: Final = (
     b"CALSCALE:GREGORIAN\r\n"
 )
 CALENDAR_TAIL: Final = b"END:VCALENDAR\r\n"
+_TIMES: Final = frozenset({"start_at", "end_at", "is_all_day", "start", "end", "isAllDay"})
+_MASKED_COLUMNS: Final[Mapping[str, Any]] = {
+    **dict.fromkeys(("body", "location", "ical_uid"), ""),
+    "subject": PRIVATE,
+    "body_type": "text",
+    **dict.fromkeys(("start_zone", "end_zone"), "UTC"),
+    "categories": [],
+    "show_as": "busy",
+    "importance": "normal",
+    "sensitivity": MASKED_SENSITIVITY,
+    **dict.fromkeys(("is_cancelled", "is_declined"), False),
+    **dict.fromkeys(("organizer", "source_sensitivity", "source_show_as", "source_deleted_at"), None),
+    "attendees": [],
+    "modifications": [],
+    "attachment_count": 0,
+}
 _CLASSES: Final = {"private": "PRIVATE", "personal": "PRIVATE", "confidential": "CONFIDENTIAL"}
 
 
@@ -43,6 +61,25 @@ def _plain(value: object) -> str:
     if isinstance(value, bytes | memoryview):
         return base64.b64encode(value).decode("ascii")
     return str(value)
+
+
+def masked(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row as anybody but the person may have it (domain.md 6.3, 15.2).
+
+    Of a private event that is its times alone; answers that were kept for the person are left out.
+    """
+    shown = dict(row)
+    if shown.get("sensitivity", NORMAL) != NORMAL:
+        shown |= {name: value for name, value in _MASKED_COLUMNS.items() if name in shown}
+    for name in ("record", "payload"):
+        if isinstance(shown.get(name), dict) and shown[name].get("sensitivity", "") != NORMAL:
+            kept = {key: value for key, value in shown[name].items() if key in _TIMES}
+            shown[name] = kept | {"subject": PRIVATE, "sensitivity": MASKED_SENSITIVITY}
+    if "changes" in shown and concerns_private_event(shown["changes"]):
+        shown["changes"] = masked_changes(shown["changes"])
+    if "body" in shown and isinstance(shown["body"], bytes | memoryview):
+        shown["body"] = b""
+    return shown
 
 
 def opened(row: Mapping[str, Any], key: PersonKey | None) -> dict[str, Any]:

@@ -75,7 +75,7 @@ async def get_user_export(request: Request[base.NoBody, base.NoQuery]) -> Reply[
     summary="Get the file of an export, a zip archive",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
-    errors=(404, 409, 503),
+    errors=(403, 404, 409, 503),
     media_type="application/zip",
     response_headers=_PARTS,
 )
