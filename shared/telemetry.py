@@ -30,7 +30,11 @@ trace_parent: ContextVar["TraceParent | None"] = ContextVar("trace_parent", defa
 
 _CORRELATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:\-]{0,127}")
 _TRACE_PARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
-_SECRET = re.compile(r"\beyJ[\w-]{8,}(?:\.[\w-]*){0,2}|(?i:bearer)\s+[\w.~+/=-]{8,}")
+# In a line of JSON a line feed before a token is an ``n``, no boundary of a word.
+_SECRET = re.compile(
+    r"(?:\b|(?<=\\[nrtbf])|(?<=\\u00[01][0-9a-f]))eyJ[\w-]{8,}(?:\.[\w-]*){0,2}"
+    r"|(?i:bearer)(?:\s|\\[nrt])+[\w.~+/=-]{8,}"
+)
 #: They log every request with its whole URL, which names people's calendars.
 _NOISY: Final = ("httpx", "httpcore", "azure.core.pipeline.policies.http_logging_policy", "azure.identity")
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}

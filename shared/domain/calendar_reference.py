@@ -8,6 +8,8 @@ from typing import Literal
 from urllib.parse import quote, unquote_to_bytes
 from uuid import UUID
 
+from shared.domain.normal_form import normal_form
+
 type Store = Literal["msgraph", "local"]
 
 MAX_REFERENCE_LENGTH = 2048
@@ -113,12 +115,12 @@ def canonical(
 
 def slug(name: str) -> str:
     """The name in lower case with a hyphen for everything that is neither letter nor digit."""
-    return re.sub(r"[\W_]+", "-", unicodedata.normalize("NFC", folded_name(name))).strip("-")
+    return re.sub(r"[\W_]+", "-", normal_form("NFC", folded_name(name))).strip("-")
 
 
 def folded_name(name: str) -> str:
     """A name as it is compared: trimmed, in whatever letter case, however its letters are composed."""
-    return unicodedata.normalize("NFC", name.strip()).casefold()
+    return normal_form("NFC", name.strip()).casefold()
 
 
 def _only(

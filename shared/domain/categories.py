@@ -1,10 +1,11 @@
 """Categories: ``<customer> - <billing type>`` and what an event's categories say of it (domain.md 3)."""
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+
+from shared.domain.normal_form import normal_form
 
 _SEPARATOR = " - "
 # One character for one, so that a place in the plain text is the same place in the text as typed.
@@ -110,7 +111,7 @@ class CategoryStatus:
 
 def customer_key(customer: str) -> str:
     """What customer names are compared by: trimmed, case-folded, Unicode-normalised (domain.md 3.1)."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", customer.strip()).casefold())
+    return normal_form("NFC", normal_form("NFD", customer.strip()).casefold())
 
 
 def parse_category(text: str) -> Category | Special | CategoryIssue:

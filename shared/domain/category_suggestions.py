@@ -4,7 +4,6 @@ Series before subject, subject before the domains of the people, these before th
 owner did for the same meeting says more than what he did with the same company or in the same room.
 """
 
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from shared.domain.categories import Category, CategoryState, classify, parse_category
+from shared.domain.normal_form import normal_form
 
 MOST_SUGGESTIONS = 5
 
@@ -91,7 +91,7 @@ def trait_key(relation: Relation, text: str) -> str:
     """
     if relation is Relation.SERIES:
         return text.strip()
-    folded = unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).casefold())
+    folded = normal_form("NFC", normal_form("NFD", text).casefold())
     folded = " ".join(folded.split())
     return folded.removeprefix("@").strip(" .") if relation is Relation.DOMAIN else folded
 

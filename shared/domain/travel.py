@@ -1,9 +1,10 @@
 """Is an event a journey: a travel word in its subject or in a category (domain.md 2.7)."""
 
 import re
-import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
+
+from shared.domain.normal_form import normal_form
 
 DEFAULT_TRAVEL_WORDS = (
     "travel",
@@ -40,4 +41,4 @@ def _pattern(words: tuple[str, ...]) -> re.Pattern[str] | None:
 
 
 def _folded(text: str) -> str:
-    return text.lower() if text.isascii() else unicodedata.normalize("NFC", text.casefold())
+    return text.lower() if text.isascii() else normal_form("NFC", text.casefold())

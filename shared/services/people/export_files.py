@@ -1,9 +1,11 @@
 """The files of an export: every table as JSON Lines, the appointments as a calendar (domain.md 15.2)."""
 
 import base64
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 from uuid import UUID
 
 import orjson
@@ -44,6 +46,10 @@ _MASKED_COLUMNS: Final[Mapping[str, Any]] = {
     "modifications": [],
     "attachment_count": 0,
 }
+# No text of iCalendar may hold these (RFC 5545, 3.1 CONTROL). Readers take U+FEFF for a byte order mark.
+_UNREADABLE: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufeff]")
+#: What stands for a person without an address, as Exchange writes it.
+_NO_ADDRESS: Final = "invalid:nomail"
 _CLASSES: Final = {"private": "PRIVATE", "personal": "PRIVATE", "confidential": "CONFIDENTIAL"}
 
 
@@ -97,20 +103,23 @@ def opened(row: Mapping[str, Any], key: PersonKey | None) -> dict[str, Any]:
 
 
 def event(row: Mapping[str, Any]) -> bytes:
-    """An appointment as a VEVENT (RFC 5545): all-day ones as dates, the others in UTC."""
+    """An appointment as a VEVENT (RFC 5545): all-day ones as dates, the others in UTC.
+
+    Texts are as ``calendar_text`` has them; the JSON Lines keep them unchanged.
+    """
     from icalendar import Event
 
     found = Event()
     found.add("uid", f"{row['id']}@admin-assistant")
     found.add("dtstamp", row["updated_at"])
-    found.add("summary", row["subject"])
+    found.add("summary", calendar_text(row["subject"]))
     _times(found, row)
     if row["body"]:
-        found.add("description", row["body"])
+        found.add("description", calendar_text(row["body"]))
     if row["location"]:
-        found.add("location", row["location"])
+        found.add("location", calendar_text(row["location"]))
     if row["categories"]:
-        found.add("categories", row["categories"])
+        found.add("categories", [calendar_text(each) for each in row["categories"]])
     found.add("class", _CLASSES.get(row["sensitivity"], "PUBLIC"))
     found.add("transp", "TRANSPARENT" if row["show_as"] == "free" else "OPAQUE")
     if row["is_cancelled"]:
@@ -137,10 +146,25 @@ def _times(found: "Event", row: Mapping[str, Any]) -> None:
 def _person(found: "Event", name: str, person: Mapping[str, Any]) -> None:
     from icalendar import vCalAddress, vText
 
-    address = vCalAddress(f"mailto:{person.get('address') or ''}")
+    address = vCalAddress(calendar_address(person.get("address") or ""))
     if person.get("name"):
-        address.params["cn"] = vText(person["name"])
+        address.params["cn"] = vText(calendar_name(person["name"]))
     found.add(name, address)
+
+
+def calendar_text(text: str) -> str:
+    """The text with line feeds as its line ends and U+FFFD for each character that iCalendar cannot hold."""
+    return _UNREADABLE.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def calendar_name(text: str) -> str:
+    """A name as a parameter (RFC 5545, 3.2): in one line; readers take a backslash for an escape."""
+    return " ".join(calendar_text(text).replace("\\", "/").split())
+
+
+def calendar_address(address: str) -> str:
+    """An address as a mailto URI (RFC 6068): what a URI cannot hold is percent-encoded."""
+    return f"mailto:{quote(address, safe="@!$'*+")}" if address else _NO_ADDRESS
 
 
 def object_name(owner_id: UUID, export_id: UUID) -> str:

@@ -5,6 +5,8 @@ import logging
 from uuid import uuid4
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shared import telemetry
 from shared.domain.caller import Caller, Role
@@ -46,8 +48,26 @@ def test_an_exception_is_told_in_the_same_line() -> None:
     assert "RuntimeError: broken" in str(told["exception"])
 
 
+@given(
+    st.text(st.characters(exclude_categories=("Cs",))), st.text(st.sampled_from('\r\n\t\0"\\\x85\u2028\x1b'))
+)
+def test_a_text_of_any_kind_stays_in_its_line(message: str, name: str) -> None:
+    written = telemetry.StructuredFormatter().format(record("%s", args=(message,), calendar=f"x{name}"))
+    assert not {"\n", "\r", "\x1b", "\0"} & set(written)
+    assert {key: json.loads(written)[key] for key in ("message", "calendar")} == {
+        "message": telemetry.redact(message),
+        "calendar": f"x{name}",
+    }
+
+
 @pytest.mark.parametrize(
-    "text", ["Authorization: Bearer abcdefghijk", "token=eyJhbGciOiJSUzI1NiJ9.eyJvaWQiOiJ4In0.c2lnbmF0dXJl"]
+    "text",
+    [
+        "Authorization: Bearer abcdefghijk",
+        "Authorization: Bearer\nabcdefghijk",
+        "token=eyJhbGciOiJSUzI1NiJ9.eyJvaWQiOiJ4In0.c2lnbmF0dXJl",
+        *(f"token:{space}eyJhbGciOiJSUzI1NiJ9.eyJvaWQiOiJ4In0.c2lnbmF0dXJl" for space in "\n\r\t\b\f\x1b"),
+    ],
 )
 def test_tokens_are_redacted(text: str) -> None:
     told = str(line(record(text))["message"])

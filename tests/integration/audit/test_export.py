@@ -3,10 +3,15 @@
 import csv
 import io
 import json
+from datetime import UTC, datetime
 from urllib.parse import quote
+from uuid import UUID
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
+from shared.schemas.audit import AuditEntryResource
 from shared.services import audit_export, audit_trail
 from shared.services.audit_export import COLUMNS, safe_cell
 from tests.integration.api.caller import Caller as Client
@@ -119,3 +124,36 @@ def test_a_nul_hides_no_formula() -> None:
 @pytest.mark.parametrize("text", ["", "a=1", "user:1", "{}", "1", "  ", "ü", "\u200b", "\ufeffa=1"])
 def test_other_cells_stay_as_they_are(text: str) -> None:
     assert safe_cell(text) == text
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=("Cs",))), min_size=1, max_size=4))
+@example(['"\r\n"', "\x85\u2028", "a\rb", ",;\t"])
+def test_whatever_a_text_holds_it_stays_in_its_row(texts: list[str]) -> None:
+    rows = [
+        AuditEntryResource(
+            id=UUID(int=number),
+            occurred_at=datetime(2026, 3, 2, tzinfo=UTC),
+            actor=text,
+            on_behalf_of=None,
+            action="x",
+            resource_type="calendar",
+            resource_id=text,
+            outcome="success",
+            correlation_id="c",
+            parent_correlation_id=None,
+            source_ip=None,
+            changes={"after": {"name": text}},
+        )
+        for number, text in enumerate(texts)
+    ]
+    files = {}
+    for form in ("csv", "jsonl"):
+        writer = audit_export.ExportWriter(form)
+        writer.write(rows)
+        files[form] = writer.file().content.decode()
+    _, *cells = csv.reader(io.StringIO(files["csv"], newline=""))
+    assert [row[COLUMNS.index("resource_id")] for row in cells] == [safe_cell(text) for text in texts]
+    assert {len(row) for row in cells} == {len(COLUMNS)}
+    lines = files["jsonl"].split("\n")
+    assert lines.pop() == ""
+    assert [json.loads(each)["changes"]["after"]["name"] for each in lines] == texts

@@ -39,6 +39,7 @@ NOT_CARRIED: dict[str, Any] = {
     "change_key": "ck2",
     "series_master_id": "m",
     "original_start": NOON,
+    "original_date": NOON.date(),
     "masked": True,
 }
 
