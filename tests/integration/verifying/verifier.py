@@ -81,7 +81,7 @@ class Verifier:
     async def findings(self, verification: Verification) -> list[VerificationFinding]:
         """All it found."""
         found = await self.app.verifications.findings(self.world.admin, verification.id, None, None, 1000)
-        return list(found.rows)
+        return list(found[0].rows)
 
     async def found(self, verification: Verification) -> list[tuple[str, str]]:
         """Kind and reason of all it found, sorted."""
