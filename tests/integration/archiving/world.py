@@ -146,6 +146,21 @@ class World:
         answer.raise_for_status()
         return answer.json() if answer.content else None
 
+    @property
+    def http(self) -> httpx.AsyncClient:
+        """A client of the simulator."""
+        return self._http
+
+    async def graph_token(self) -> str:
+        """A token of the simulator's tenant for Graph."""
+        answer = await self._http.get(
+            "/msi/token",
+            params={"api-version": "2019-08-01", "resource": "https://graph.microsoft.com"},
+            headers={"X-IDENTITY-HEADER": self.simulator.settings.identity_header},
+        )
+        answer.raise_for_status()
+        return str(answer.json()["access_token"])
+
     async def simulate(self, **settings: Any) -> None:
         """Set switches of the simulator."""
         answer = await self._http.patch("/_simulator/settings", json=settings)
