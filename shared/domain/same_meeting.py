@@ -4,7 +4,6 @@ A value in, a value out: the rows of the map whose source is gone and the source
 facts; out come the pairs that are certain, and the doubts that somebody has to decide.
 """
 
-import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from shared.domain.modifications import modification_kind
+from shared.domain.normal_form import normal_form
 from shared.domain.source_event import EventType, SourceEvent, occurrence_date
 
 
@@ -118,7 +118,7 @@ def meeting_facts(event: SourceEvent, key: str, zone: ZoneInfo) -> MeetingFacts:
 
 def title_key(subject: str) -> str:
     """What subjects are compared by: trimmed, case-folded, Unicode NFC (domain.md 2.16 b)."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", subject.strip()).casefold())
+    return normal_form("NFC", normal_form("NFD", subject.strip()).casefold())
 
 
 def possible_predecessors(rows: Iterable[GoneRow], events: Iterable[MeetingFacts]) -> set[str]:
