@@ -88,8 +88,11 @@ class ApprovalEffects:
         """Close the configuration now and stop its work."""
         configuration = await ArchiveConfigurationRepository(self.session).lock(tenant_id, configuration_id)
         if configuration is not None:
+            agreed = configuration.details_agreed_at is not None
             configuration.open_until, configuration.details_agreed_at = self.now, None
             await self.session.flush()
+            if agreed:
+                await self.approvals.mask_record(configuration_id)
         await self.approvals.stop_work(configuration_id, f"the approval is {state}", self.now)
 
     async def record(self, approval: MailboxApproval, what: str, changes: dict[str, Any]) -> None:

@@ -107,6 +107,23 @@ async def test_private_events_are_masked_when_they_are_read(
     assert {entry.on_behalf_of for entry in runs} == {people.ada.id}
 
 
+async def test_the_person_may_agree_to_more_than_the_times_and_take_it_back(
+    api: Caller, people: People, boss: str, over_ada: str, drive: Drive, database: Database
+) -> None:
+    approval = await approve(api, people, over_ada)
+    agreed = await say(api, "agree", approval, people.ada.token, details=True)
+    assert agreed.json["details_agreed_at"] is not None
+    await archive(api, over_ada, boss, drive)
+    assert await seen(api, people.bob, boss) == ["Steering", SECRET]
+    # To every other Admin it is still Ada's private event.
+    assert await seen(api, people.bob, people.admin) == ["Private", "Steering"]
+    await say(api, "agree", approval, people.ada.token, details=False)
+    assert await seen(api, people.bob, boss) == ["Private", "Steering"]
+    async with database.session() as session:
+        rows = list((await session.execute(select(Appointment))).scalars())
+    assert {row.subject for row in rows} == {"Private", "Steering"}
+
+
 async def test_the_person_read_is_told_sees_it_and_stops_it(
     api: Caller, people: People, boss: str, over_ada: str, drive: Drive
 ) -> None:
