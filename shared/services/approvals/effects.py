@@ -162,3 +162,18 @@ async def close_archives_of(session: AsyncSession, audit: AuditWriter, person: P
         await effects.end(approval, ApprovalState.ENDED, "system:erase_user", "the person is erased")
     for configuration_id in await ArchivesOfOthers(session).close(person, now):
         await effects.approvals.stop_work(configuration_id, "the person read is erased", now)
+
+
+async def end_approvals(
+    session: AsyncSession,
+    audit: AuditWriter,
+    configuration: ArchiveConfiguration,
+    by: str,
+    now: datetime,
+) -> None:
+    """The configuration is being deleted: its approval ends, what it archived is closed (domain.md 6.5)."""
+    effects = ApprovalEffects(session, audit, now)
+    for requested in (True, False):
+        approval = await effects.approvals.of_configuration(configuration.id, requested=requested)
+        if approval is not None:
+            await effects.end(approval, ApprovalState.ENDED, by, "the archive configuration is deleted")
