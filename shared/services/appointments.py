@@ -1,8 +1,11 @@
 """Our record of what was archived, and who may read how much of it (domain.md 1, 6.3)."""
 
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.clock import Clock
 from shared.database.engine import Database
@@ -63,9 +66,10 @@ class AppointmentService:
                 after=(after.instant, after.id) if after else None,
                 limit=query.limit + 1,
             )
+            agreed = await _agreed(session, caller, [each.row for each in rows])
         found = Slice.cut(rows, query.limit, lambda each: Position(each.row.start_at, each.row.id))
         return Slice(
-            [_rendered(each, shown_to(caller, each.row)) for each in found.rows],
+            [_rendered(each, shown_to(caller, each.row, agreed)) for each in found.rows],
             found.next,
         )
 
@@ -82,7 +86,8 @@ class AppointmentService:
             )
             if found is None:
                 raise NotFound("there is no such appointment")
-        row, shown = found.row, shown_to(caller, found.row)
+            agreed = await _agreed(session, caller, [found.row])
+        row, shown = found.row, shown_to(caller, found.row, agreed)
         return _resource(found, shown), row.version if shown else appointment_version(row.created_at)
 
     async def _list_own(
@@ -118,9 +123,22 @@ def _asks_for_own(caller: Caller, query: AppointmentListQuery) -> bool:
     return _sees_own_only(caller) and unfiltered and query.order == "start"
 
 
-def shown_to(caller: Caller, row: Appointment) -> bool:
-    """Whether the caller sees more than the times (domain.md 6.3)."""
-    return is_disclosed(row.sensitivity, origin=row.origin_mailbox_id, viewer=caller.person)
+def shown_to(caller: Caller, row: Appointment, agreed: Collection[UUID] = ()) -> bool:
+    """Whether the caller sees more than the times (domain.md 6.3).
+
+    ``agreed`` are configurations whose private events the person read lets the caller see (6.5).
+    """
+    shown = is_disclosed(row.sensitivity, origin=row.origin_mailbox_id, viewer=caller.person)
+    return shown or row.configuration_id in agreed
+
+
+async def _agreed(session: AsyncSession, caller: Caller, rows: Sequence[Appointment]) -> set[UUID]:
+    hidden = {row.configuration_id for row in rows if not shown_to(caller, row)}
+    if not hidden:
+        return set()
+    from shared.database.repositories.mailbox_approvals import details_agreed
+
+    return await details_agreed(session, sorted(hidden), caller.person)
 
 
 def _filter(query: AppointmentListQuery, viewer: UUID | None) -> "AppointmentFilter":

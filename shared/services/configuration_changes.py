@@ -21,6 +21,7 @@ from shared.domain.zones import find_zone
 from shared.errors import Conflict, FieldError, NotFound, RunInProgress, ValidationFailed
 from shared.schemas.archive_configurations import ArchiveConfigurationUpdate
 from shared.services.access import Access
+from shared.services.approvals.effects import end_approvals
 from shared.services.archive_configurations import ScheduledConfiguration, audited_policies
 from shared.services.archive_pairs import refuse_paused_pair, release_next
 from shared.services.audit import AuditWriter
@@ -126,6 +127,8 @@ class ConfigurationChanges:
             if await ArchiveRunRepository(session).any_open(configuration.owner_id, configuration_id):
                 raise RunInProgress("a run is queued or running; wait for it or cancel it")
             before = _changeable(configuration, job) | {"active": configuration.active}
+            if configuration.names_another:
+                await end_approvals(session, self._audit, configuration, caller.actor, self._clock.now())
             configuration.deleted_at = self._clock.now()
             configuration.active = configuration.is_default = False
             job.paused, job.next_run_at = True, None

@@ -175,6 +175,10 @@ class MailboxApprovalRepository(Repository):
             .values(state=VerificationState.FAILED, reason=reason, finished_at=now)
         )
 
+    async def mask_record(self, configuration_id: UUID) -> None:
+        """What was recorded of private events while their person agreed keeps the times alone (6.5)."""
+        await self._session.execute(_MASK_RECORD, {"configuration": configuration_id})
+
     async def follow_archive(self, configuration_id: UUID, calendar_id: str) -> None:
         """The archive calendar was made anew under its name in its mailbox: it is still what was approved."""
         await self._session.execute(
@@ -264,6 +268,14 @@ class MailboxApprovalRepository(Repository):
         )
 
 
+_MASK_RECORD = text("""
+    UPDATE appointments
+       SET subject = 'Private', body = '', body_type = 'text', location = '', categories = '{}',
+           show_as = 'busy', importance = 'normal', sensitivity = 'private', start_zone = 'UTC',
+           end_zone = 'UTC', organizer = NULL, attendees = '[]', attachment_count = 0, ical_uid = '',
+           is_cancelled = false, is_declined = false
+     WHERE configuration_id = :configuration AND sensitivity <> 'normal'
+""")
 _AGREED = text("""
     SELECT c.id FROM archive_configurations c JOIN users u ON u.id = c.owner_id
      WHERE c.id = ANY(CAST(:ids AS uuid[])) AND c.details_agreed_at IS NOT NULL AND u.object_id = :viewer

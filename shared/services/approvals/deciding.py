@@ -159,7 +159,10 @@ class ApprovalDecisions:
                 approval.tenant_id, approval.configuration_id
             )
             if configuration is not None and approval.state == ApprovalState.APPROVED:
+                taken_back = configuration.details_agreed_at is not None and not details
                 configuration.details_agreed_at = approval.details_agreed_at
+                if taken_back:
+                    await effects.approvals.mask_record(configuration.id)
             await effects.record(approval, "agreed", {"details": details})
         return approval
 

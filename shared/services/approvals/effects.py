@@ -88,8 +88,11 @@ class ApprovalEffects:
         """Close the configuration now and stop its work."""
         configuration = await ArchiveConfigurationRepository(self.session).lock(tenant_id, configuration_id)
         if configuration is not None:
+            agreed = configuration.details_agreed_at is not None
             configuration.open_until, configuration.details_agreed_at = self.now, None
             await self.session.flush()
+            if agreed:
+                await self.approvals.mask_record(configuration_id)
         await self.approvals.stop_work(configuration_id, f"the approval is {state}", self.now)
 
     async def record(self, approval: MailboxApproval, what: str, changes: dict[str, Any]) -> None:
@@ -159,3 +162,18 @@ async def close_archives_of(session: AsyncSession, audit: AuditWriter, person: P
         await effects.end(approval, ApprovalState.ENDED, "system:erase_user", "the person is erased")
     for configuration_id in await ArchivesOfOthers(session).close(person, now):
         await effects.approvals.stop_work(configuration_id, "the person read is erased", now)
+
+
+async def end_approvals(
+    session: AsyncSession,
+    audit: AuditWriter,
+    configuration: ArchiveConfiguration,
+    by: str,
+    now: datetime,
+) -> None:
+    """The configuration is being deleted: its approval ends, what it archived is closed (domain.md 6.5)."""
+    effects = ApprovalEffects(session, audit, now)
+    for requested in (True, False):
+        approval = await effects.approvals.of_configuration(configuration.id, requested=requested)
+        if approval is not None:
+            await effects.end(approval, ApprovalState.ENDED, by, "the archive configuration is deleted")

@@ -107,6 +107,23 @@ async def test_private_events_are_masked_when_they_are_read(
     assert {entry.on_behalf_of for entry in runs} == {people.ada.id}
 
 
+async def test_the_person_may_agree_to_more_than_the_times_and_take_it_back(
+    api: Caller, people: People, boss: str, over_ada: str, drive: Drive, database: Database
+) -> None:
+    approval = await approve(api, people, over_ada)
+    agreed = await say(api, "agree", approval, people.ada.token, details=True)
+    assert agreed.json["details_agreed_at"] is not None
+    await archive(api, over_ada, boss, drive)
+    assert await seen(api, people.bob, boss) == ["Steering", SECRET]
+    # To every other Admin it is still Ada's private event.
+    assert await seen(api, people.bob, people.admin) == ["Private", "Steering"]
+    await say(api, "agree", approval, people.ada.token, details=False)
+    assert await seen(api, people.bob, boss) == ["Private", "Steering"]
+    async with database.session() as session:
+        rows = list((await session.execute(select(Appointment))).scalars())
+    assert {row.subject for row in rows} == {"Private", "Steering"}
+
+
 async def test_the_person_read_is_told_sees_it_and_stops_it(
     api: Caller, people: People, boss: str, over_ada: str, drive: Drive
 ) -> None:
@@ -269,3 +286,40 @@ async def test_an_archive_in_anothers_mailbox_needs_an_approval_too(
     assert (asked["person_id"], asked["archive_person_id"]) == (str(people.ada.oid), str(people.bob.oid))
     # Bob does not own it, but the copies are his.
     problem(await say(api, "approve", asked["id"], boss), 403, "own_approval")
+
+
+async def test_a_deleted_archive_takes_its_approval_with_it(
+    api: Caller, people: People, boss: str, over_ada: str, drive: Drive
+) -> None:
+    await approve(api, people, over_ada)
+    await archive(api, over_ada, boss, drive)
+    path = f"v1/archive-configurations/{over_ada}"
+    gone = await api("DELETE", path, token=boss, headers={"if-match": "*"})
+    assert gone.status == 204, gone.json
+    assert (await approval_of(api, people, over_ada))["state"] == "ended"
+    assert await seen(api, people.bob, boss) == []
+
+
+@pytest.mark.parametrize("purpose", ["shared", "user"])
+async def test_a_shared_mailbox_that_another_admin_gave_is_its_recipients_own(
+    api: Caller, people: People, boss: str, purpose: str
+) -> None:
+    oid = api.mailbox("office@example.com")
+    mailbox = api.simulator.state.find_mailbox(str(oid))
+    assert mailbox is not None
+    mailbox.purpose = purpose
+    source = "msgraph://office@example.com/calendar"
+    given = await create(api, people.bob, token=people.admin, source=source)
+    listed = (await api("GET", "v1/mailbox-approvals", token=people.auditor)).json["items"]
+    needs = [each["configuration_id"] for each in listed]
+    assert (given.json["id"] in needs) == (purpose != "shared")
+    # Nobody gives it to themself.
+    taken = await create(
+        api,
+        people.bob,
+        token=boss,
+        name="Taken",
+        source=source,
+        archive=f"msgraph://{people.bob.address}/calendars/Team",
+    )
+    assert (await approval_of(api, people, taken.json["id"]))["state"] == "requested"
