@@ -11,13 +11,14 @@ from shared.domain.outcome import Outcome
 from shared.domain.overlap_rules import OverlapRule, Verdict
 from shared.domain.overlap_status import Exclusion, OverlapStatus
 from shared.domain.purpose import LeftOut
+from shared.domain.same_meeting import Step
 
 type Row = dict[str, Any]
 
 #: The tables that are read for it, in the order of ``fired``'s arguments.
 TABLES = (
     *("archive_runs", "archive_operations", "archived_events"),
-    *("overlap_groups", "overlap_members", "appointments"),
+    *("overlap_groups", "overlap_members", "appointments", "audit_entries"),
 )
 _FOUND = (
     *("overlaps_resolved", "overlaps_flagged", "overlaps_recorded", "modifications_applied"),
@@ -41,6 +42,8 @@ RULES: tuple[str, ...] = (
     *(f"overlapping event: {verdict}" for verdict in Verdict),
     *(f"modification: {kind}" for kind in ModificationKind),
     *(f"does not count: {exclusion}" for exclusion in Exclusion),
+    *(f"same meeting: {step}" for step in Step),
+    "duplicate: takes the copy over",
     "appointment: cancelled",
     "appointment: source deleted",
     "appointment: unresolved",
@@ -57,6 +60,7 @@ def fired(
     groups: Iterable[Row],
     members: Iterable[Row],
     appointments: Iterable[Row],
+    audit: Iterable[Row],
 ) -> Counter[str]:
     """How often each rule fired; those of other names than in ``RULES`` are not counted."""
     found: Counter[str] = Counter()
@@ -75,6 +79,10 @@ def fired(
         found[f"overlap: {group['status']}"] += 1
         found.update(f"overlap rule: {step['rule']}" for step in group["log"] if "rule" in step)
     found.update(f"overlapping event: {member['verdict']}" for member in members)
+    for entry in audit:
+        if entry["action"] == "archived_event.repointed":
+            found[f"same meeting: {entry['changes'].get('step')}"] += 1
+        found["duplicate: takes the copy over"] += entry["action"] == "archived_event.taken_over"
     for one in appointments:
         found.update(_told_by(one))
     return Counter({name: found[name] for name in RULES if found[name]})
