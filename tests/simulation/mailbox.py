@@ -17,6 +17,7 @@ from tests.simulation.graph_world import GraphWorld
 type Json = dict[str, Any]
 type Keyed = dict[str, Json]
 
+_COPIED = ("subject", "body", "isAllDay", "showAs", "categories", "sensitivity", "importance")
 _ZONES = ("UTC", "Europe/Berlin", "Pacific Standard Time", "America/New_York", "Asia/Tokyo")
 _WORDS = ("Review", "Lunch", "Acme", "Travel", "Planning", "日本語", "Ünïcode", "Extended", "1:1")
 _CATEGORIES = (
@@ -108,6 +109,8 @@ class Person:
             (self._rezone, 1),
             (self._cancel, 1),
             (self._recreate, 1),
+            (self._enter_again, 2),
+            (self._split, 2),
             (self._except, 3),
             (self._convert, 1),
             (touch_copy, 1),
@@ -196,18 +199,7 @@ class Person:
         if event.recurrence is not None:
             return None
         item = raw_json(event)
-        kept = (
-            "subject",
-            "body",
-            "start",
-            "end",
-            "isAllDay",
-            "showAs",
-            "categories",
-            "sensitivity",
-            "importance",
-        )
-        return {name: item[name] for name in kept}
+        return {name: item[name] for name in ("start", "end", *_COPIED)}
 
     def _modify(self) -> None:
         event = self._pick()
@@ -313,6 +305,37 @@ class Person:
             return
         entry["iCalUId"] = event.ical_uid
         self._graph.loader.store.delete(event)
+        self._graph.loader.load_event(self.source, entry)
+
+    def _enter_again(self) -> None:
+        """The same meeting is deleted and entered again by hand, with or without its category."""
+        event = self._pick()
+        entry = self._copy_of(event) if event else None
+        if event is None or entry is None:
+            return
+        if self._rng.random() < 0.5:
+            entry["categories"] = []
+        self._graph.loader.store.delete(event)
+        self._graph.loader.load_event(self.source, entry)
+
+    def _split(self) -> None:
+        """ "This and following": the series ends, another one goes on, some minutes later or not."""
+        series = [event for event in self._events() if event.recurrence is not None]
+        event = self._rng.choice(series) if series else None
+        if event is None or event.recurrence is None or (event.recurrence.count or 0) < 2:
+            return
+        item = raw_json(event)
+        pattern, span = item["recurrence"]["pattern"], item["recurrence"]["range"]
+        first = self._rng.randrange(1, span["numberOfOccurrences"])
+        by = timedelta(days=first * pattern["interval"])
+        if not event.span.all_day:
+            by += timedelta(minutes=self._rng.choice((0, 0, 15, 60)))
+        times = _times(event, by)
+        entry = {name: item[name] for name in _COPIED} | times
+        rest = span["numberOfOccurrences"] - first
+        self.patch(event, recurrence={"pattern": pattern, "range": span | {"numberOfOccurrences": first}})
+        following = span | {"startDate": times["start"]["dateTime"][:10], "numberOfOccurrences": rest}
+        entry["recurrence"] = {"pattern": pattern, "range": following}
         self._graph.loader.load_event(self.source, entry)
 
     def _except(self) -> None:
