@@ -135,6 +135,7 @@ def _close() -> None:
                c.purpose, 90, 'requested', 'system:migration'
           FROM archive_configurations c WHERE c.names_another AND c.deleted_at IS NULL
     """)
+    _tell()
     masked = """subject = 'Private', body = '', body_type = 'text', location = '', categories = '{}',
                 show_as = 'busy', importance = 'normal', sensitivity = 'private', start_zone = 'UTC',
                 end_zone = 'UTC'"""
@@ -164,3 +165,39 @@ def _close() -> None:
           FROM archive_configurations c
          WHERE c.id = o.configuration_id AND c.names_another AND o.is_private
     """)
+
+
+def _tell() -> None:
+    """Tell the Admins what waits for them, the owners why nothing runs, and the people read that it did."""
+    _notify(
+        "a.owner_id",
+        "admins",
+        "waits",
+        "Archiving another''s calendar",
+        "A request to archive another person''s calendar waits until an Admin decides.",
+    )
+    _notify(
+        "a.owner_id",
+        "owner",
+        "over",
+        "An approval is needed",
+        "Your archive of another''s calendar needs the approval of another Admin. Nothing runs until then.",
+    )
+    _notify(
+        "(SELECT u.id FROM users u WHERE u.tenant_id = a.tenant_id AND u.object_id = a.person_id)",
+        "owner",
+        "asked",
+        "Your calendar is to be archived",
+        "Somebody archived your calendar and asks to go on. An Admin decides; you may object.",
+    )
+
+
+def _notify(user: str, audience: str, about: str, title: str, words: str) -> None:
+    op.execute(f"""
+        INSERT INTO notifications (id, tenant_id, owner_id, audience, class, transaction_id, title, text,
+               state, resource_type, resource_id)
+        SELECT gen_random_uuid(), a.tenant_id, {user}, '{audience}', 'mailbox_read',
+               concat_ws(chr(58), 'mailbox_approval', a.id, '{about}'), '{title}', '{words}', 'attention',
+               'mailbox_approval', a.id
+          FROM mailbox_approvals a WHERE {user} IS NOT NULL
+    """)  # noqa: S608
