@@ -12,7 +12,7 @@ from shared.database.repositories.mailbox_approvals import MailboxApprovalReposi
 from shared.database.repositories.users import UserRepository
 from shared.domain.caller import Caller
 from shared.domain.mailbox_approval import ROLE_HOLDS_FOR, ApprovalState, names_another
-from shared.errors import AdminAssistantError
+from shared.errors import AdminAssistantError, GraphRefused, NotFound
 from shared.graph.records import GraphCalendar
 from shared.services.approvals.effects import ApprovalEffects
 from shared.services.approvals.requesting import ask, has_other_admin
@@ -85,10 +85,21 @@ class ApprovalWatch:
                     correlation=telemetry.new_correlation_id(),
                 ):
                     await self._learn(configuration)
+            except (NotFound, GraphRefused) as error:
+                # A mailbox or calendar that is gone is read no more: asking every minute is no use.
+                _log.info("whose the calendars of %s are cannot be known: %s", configuration.id, error)
+                await self._give_up(configuration)
             except AdminAssistantError as error:
-                _log.warning(
-                    "configuration %s: whose its calendars are is unknown: %s", configuration.id, error
-                )
+                _log.warning("whose the calendars of %s are is unknown yet: %s", configuration.id, error)
+
+    async def _give_up(self, configuration: ArchiveConfiguration) -> None:
+        """The mailboxes go on standing for their people."""
+        async with self._database.session() as session:
+            held = await ArchiveConfigurationRepository(session).lock(
+                configuration.tenant_id, configuration.id
+            )
+            if held is not None:
+                held.persons_known_at = self._clock.now()
 
     async def _learn(self, configuration: ArchiveConfiguration) -> None:
         source = await self._calendar(configuration.source_mailbox_id, configuration.source_calendar_id)

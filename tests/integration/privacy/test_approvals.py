@@ -323,3 +323,27 @@ async def test_a_shared_mailbox_that_another_admin_gave_is_its_recipients_own(
         archive=f"msgraph://{people.bob.address}/calendars/Team",
     )
     assert (await approval_of(api, people, taken.json["id"]))["state"] == "requested"
+
+
+async def test_archives_made_before_learn_whose_their_calendars_are(
+    api: Caller, people: People, database: Database
+) -> None:
+    mailbox = api.simulator.state.find_mailbox(str(people.bob.oid))
+    assert mailbox is not None
+    made = (await create(api, people.bob, source=f"msgraph://{people.bob.address}/calendars/Team")).json
+    gone = (await create(api, people.ada, source=f"msgraph://{people.ada.address}/calendars/Team")).json
+    async with database.session() as session:
+        forgotten = {"source_person_id": None, "archive_person_id": None, "persons_known_at": None}
+        await session.execute(update(ArchiveConfiguration).values(**forgotten))
+        lost = ArchiveConfiguration.id == UUID(gone["id"])
+        await session.execute(update(ArchiveConfiguration).where(lost).values(source_mailbox_id=UUID(int=7)))
+    next(
+        each for each in mailbox.calendars.values() if each.name == "Team"
+    ).owner_address = people.ada.address
+    await api.app.approval_watch.run()
+    asked = await approval_of(api, people, made["id"])
+    assert (asked["state"], asked["person_id"]) == ("requested", str(people.ada.oid))
+    problem(await start(api, made["id"], api.person(people.bob.oid, "Admin")), 409, "mailbox_not_permitted")
+    async with database.session() as session:
+        rows = list((await session.execute(select(ArchiveConfiguration))).scalars())
+    assert all(row.persons_known_at is not None for row in rows)
