@@ -95,8 +95,9 @@ def _told_by(appointment: Row) -> Iterable[str]:
         ("is_cancelled", "appointment: cancelled"),
         ("source_deleted_at", "appointment: source deleted"),
         ("unresolved", "appointment: unresolved"),
-        ("source_sensitivity", "automation: sensitivity"),
-        ("source_show_as", "automation: showAs"),
     ):
         if appointment[column]:
+            yield name
+    for column, name in (("sensitivity", "automation: sensitivity"), ("show_as", "automation: showAs")):
+        if appointment[f"source_{column}"] not in (None, appointment[column]):
             yield name
