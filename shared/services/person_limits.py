@@ -50,9 +50,12 @@ async def refuse_category_rule(session: AsyncSession, owner_id: UUID, in_force: 
 
 
 async def refuse_export(
-    session: AsyncSession, owner_id: UUID, in_force: TenantSettings, now: datetime
+    session: AsyncSession, owner_id: UUID, requested_by: str, in_force: TenantSettings, now: datetime
 ) -> None:
-    """Before an export of a person is added. The caller holds the row of that person: others wait."""
-    most = in_force.max_exports_per_day
-    if await PersonLimitRepository(session).exports_since(owner_id, now - EXPORT_PERIOD) >= most:
+    """Before an export of a person is added. The caller holds the row of that person: others wait.
+
+    What an Admin asks for does not keep the person from their own export, nor the other way round.
+    """
+    most, since = in_force.max_exports_per_day, now - EXPORT_PERIOD
+    if await PersonLimitRepository(session).exports_since(owner_id, requested_by, since) >= most:
         raise LimitReached("id", "max_exports_per_day", most, "exports within 24 hours")

@@ -52,11 +52,12 @@ class PersonLimitRepository(Repository):
         """Category rules."""
         return await self._count(select(func.count()).where(CategoryRuleRow.owner_id == owner_id))
 
-    async def exports_since(self, owner_id: UUID, since: datetime) -> int:
-        """Exports of the owner's data, asked for by anyone since then; failed ones do not count."""
+    async def exports_since(self, owner_id: UUID, requested_by: str, since: datetime) -> int:
+        """Exports of the owner's data that one caller asked for since then; failed ones do not count."""
         return await self._count(
             select(func.count()).where(
                 UserExport.owner_id == owner_id,
+                UserExport.requested_by == requested_by,
                 UserExport.created_at > since,
                 UserExport.state != ExportState.FAILED,
             )

@@ -100,7 +100,7 @@ class UserExportService:
             under_way = await exports.open_of(user.id)
             if under_way is not None:
                 return Requested(under_way, created=False)
-            await refuse_export(session, user.id, in_force, now)
+            await refuse_export(session, user.id, caller.actor, in_force, now)
             export = await exports.add(
                 UserExport(
                     id=uuid4(),

@@ -2,10 +2,11 @@
 
 from datetime import timedelta
 
-from sqlalchemy import func, update
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.configurations import ArchiveConfiguration
+from shared.database.models.people import UserExport
 from shared.database.repositories.person_limits import PersonLimitRepository
 from shared.domain.people import ExportState
 from tests.support.factories import START, Factory
@@ -44,8 +45,11 @@ async def test_exports_count_for_a_time_unless_they_failed(session: AsyncSession
         (other, ExportState.READY, 1),
     ):
         await make.user_export(user.id, state=state, created_at=START - timedelta(hours=age))
-    counted = await PersonLimitRepository(session).exports_since(owner.id, START - timedelta(hours=24))
-    assert counted == 1
+    limits, since = PersonLimitRepository(session), START - timedelta(hours=24)
+    asked_by = await session.scalar(select(UserExport.requested_by).where(UserExport.owner_id == owner.id))
+    assert asked_by is not None
+    assert await limits.exports_since(owner.id, asked_by, since) == 1
+    assert await limits.exports_since(owner.id, "user:another", since) == 0
 
 
 async def test_there_is_room_for_events_until_the_owner_entered_as_many(
