@@ -91,7 +91,7 @@ async def _orchestrated(api: Caller, run_id: str) -> None:
     # Activities run in another process: nothing of the request's context is left there.
     assert telemetry.correlation_id.get() == ""
     begun = await _activity("begin", run_id)
-    assert begun == {"mine": True, "correlation_id": CORRELATION}
+    assert begun == {"mine": True, "correlation_id": CORRELATION, "patient": True}
     await _activity("settle", {"run_id": run_id, "attempt": 0})
     await _activity("plan", run_id)
     await _activity("apply", run_id)

@@ -180,6 +180,6 @@ async def test_an_archive_calendar_that_is_gone_fails_the_run_and_writes_nothing
     async with world.database.session() as session:
         await session.execute(text("DELETE FROM local_calendars WHERE name = 'Record'"))
     report = await world.archive()
-    assert (report["state"], report["source"]) == ("completed_with_errors", 0)
+    assert (report["state"], report["source"]) == ("failed", 0)
     assert "does not exist" in report["reason"]
     assert world.local.sent == 0
