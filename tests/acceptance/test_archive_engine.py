@@ -227,6 +227,50 @@ async def test_series_change_after_archiving(stack: Stack, acceptance_point: Acc
     assert at(11, 2) in {starts(copy) for copy in copies}
 
 
+async def test_meetings_keep_their_one_copy(stack: Stack, acceptance_point: AcceptancePoint) -> None:
+    """Series moved, split, shifted; a meeting entered again; one gone beside its extension: one copy each."""
+
+    def series(subject: str, hour: float, count: int, first: int = 0) -> Json:
+        span = {"type": "numbered", "startDate": f"{at(0, first):%Y-%m-%d}", "numberOfOccurrences": count}
+        pattern = {"type": "daily", "interval": 1}
+        return meeting(subject, at(hour, first), 15, recurrence={"pattern": pattern, "range": span})
+
+    person = await Person.join(
+        stack,
+        "identity",
+        [
+            *(series("Moved", 6, 5), series("Split", 7, 5), series("Shifted", 8, 3)),
+            *(meeting("Again", at(10), **ACME), meeting("Gone", at(12)), meeting("Extended", at(13), 30)),
+        ],
+    )
+    archived = await person.configure()
+    await person.archive(archived)
+    before = {copy["id"]: (starts(copy), ends(copy)) for copy in await person.events("Archive")}
+    masters = {event["subject"]: event["seriesMasterId"] for event in await person.events()}
+    later = meeting("", at(7), 15)
+    await person.edit({"id": masters["Moved"]}, start=later["start"], end=later["end"])
+    await person.edit({"id": masters["Split"]}, recurrence=series("Split", 7, 2)["recurrence"])
+    await person.add(series("Split", 7, 3, first=2))
+    next_day = meeting("", at(8, 1), 15)
+    await person.edit({"id": masters["Shifted"]}, start=next_day["start"], end=next_day["end"])
+    await person.delete(await person.event("Again"))
+    await person.add(meeting("Again", at(10)))
+    await person.delete(await person.event("Gone"))
+    report = await person.archive(archived)
+    copies = await person.events("Archive")
+    after = {copy["id"]: (starts(copy), ends(copy)) for copy in copies}
+    again = written(await person.archive(archived))
+    kept = sum(after.get(copy_id) == times for copy_id, times in before.items())
+    acceptance_point(
+        measured=f"{kept} of {len(before)} copies as they were, {len(copies)} in all, then {again} written",
+        bound="15 of 15 copies as they were, 15 in all, then 0 written",
+    )
+    assert (len(before), kept, len(copies), again) == (15, 15, 15, 0)
+    assert accounted(report)
+    (entered_again,) = [copy for copy in copies if copy["subject"] == "Again"]
+    assert entered_again["categories"] == [ACME_NAME]
+
+
 async def test_owner_edits_what_is_archived(stack: Stack, acceptance_point: AcceptancePoint) -> None:
     """Its owner edits an archived event: record and copy say so, the source does not, no run undoes it."""
     person = await Person.join(stack, "edits", [meeting("Typo", at(9)), meeting("Other", at(12))])
