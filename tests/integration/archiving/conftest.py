@@ -11,6 +11,7 @@ from shared.database.engine import Database
 from shared.services.person_key_stores import FolderKeyStore
 from shared.services.person_keys import PersonKeys
 from shared.settings import Settings
+from tests.integration.archiving.worker import client, workflow  # noqa: F401 - fixtures
 from tests.integration.archiving.world import World
 
 

@@ -13,7 +13,7 @@ from shared.domain.run_progress import PLANNING_BEGINS, WRITING_BEGINS
 from shared.graph import paths
 from shared.graph.calendar_adapter import CalendarAdapter
 from tests.integration.archiving.durable import RecordingClient
-from tests.integration.archiving.test_workflow import activity, client, one_run, workflow
+from tests.integration.archiving.worker import activity, client, one_run, workflow
 from tests.integration.archiving.world import DAY, World, event
 from tests.support.cancelling import request_cancel
 
