@@ -210,6 +210,9 @@ class PostgresProcess:
         if lines and lines[0].strip().isdigit():
             await end_orphan(int(lines[0]), str(self._data), signal.SIGINT)
             (self._data / "postmaster.pid").unlink(missing_ok=True)
+        # The socket's lock names the killed server's pid. PostgreSQL takes it for alive until it is reaped.
+        for left in self._sockets.glob(".s.PGSQL.*"):
+            left.unlink(missing_ok=True)
 
     def _process_options(self) -> dict[str, Any]:
         env = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C", "PGTZ": "GMT"}

@@ -9,4 +9,4 @@ from typing import Final
 LOOKED_AFTER_EVERY: Final = timedelta(seconds=15)
 #: For so long after its start a run or a verification goes on when the database was away. After that it ends
 #: with its errors: the next night, or the next week, does the rest.
-PATIENCE: Final = timedelta(hours=6)
+PATIENCE: Final = timedelta(minutes=10)

@@ -1,4 +1,4 @@
-"""A hundred simulated worlds end as they must."""
+"""Thirty simulated worlds end as they must; ./dev accept runs two thousand."""
 
 import asyncio
 import os
@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SEEDS = 100
+SEEDS = 30
 
 
 @pytest.mark.slow
-async def test_a_hundred_seeds_hold() -> None:
+async def test_thirty_seeds_hold() -> None:
     # A process of its own: what a seed means depends on the order of sets, which is fixed at start.
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.simulation", "--seeds", str(SEEDS), "--complete"),
+        *(sys.executable, "-m", "tests.simulation", "--seeds", str(SEEDS)),
         cwd=ROOT,
         env=os.environ | {"PYTHONHASHSEED": "0"},
         stdout=asyncio.subprocess.PIPE,
