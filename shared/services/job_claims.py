@@ -20,7 +20,7 @@ BATCHES_PER_TICK = 25
 FAILED_CLAIM_RETRY = timedelta(hours=1)
 logger = logging.getLogger(__name__)
 
-#: Enters what the jobs are due for and moves them on, in the session's transaction; returns what to start.
+#: Inserts the runs of due jobs and moves the jobs on, in the session's transaction. Returns what to start.
 type ClaimJobs = Callable[[AsyncSession, Sequence[Job]], Awaitable[list[UUID]]]
 
 

@@ -101,7 +101,7 @@ def assert_linear(reader: Reader, pattern: str, *, raw: bool = False) -> None:
         half = whole = 0.0
         for _ in range(3):
             half, whole = (cpu_seconds(reader, made(parts, size), 5) for size in (length // 2, length))
-            # A busy machine disturbs one measurement, not all of them; too short a time says nothing.
+            # The minimum is used: a busy machine disturbs some measurements. A very short time says nothing.
             if whole <= max(half * RATIO, _FLOOR):
                 return
         raise AssertionError(f"{parts} of {length}: {half:.4f} s, doubled {whole:.4f} s")

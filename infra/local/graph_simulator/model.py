@@ -315,7 +315,7 @@ class Calendar:
     is_default: bool = False
     color: str = "auto"
     change_key: str = field(default_factory=ids.new_change_key)
-    #: The address of whose calendar it is, where another person shared it into the mailbox.
+    #: The owner's address, where another person shared the calendar into the mailbox.
     owner_address: str = ""
     events: dict[str, Event] = field(default_factory=dict)
     #: Fingerprints of what was loaded, so that loading again adds nothing, even after a deletion.

@@ -22,7 +22,7 @@ def upgrade() -> None:
     """Add the unique index of domain.md 2.19, after the newer of each pair was marked and paused."""
     for table, column in ((_TABLE, "archive_in_use"), ("jobs", "waits_for_pair")):
         op.add_column(table, Column(column, sa.Boolean(), server_default=sa.text("false"), nullable=False))
-    # The version before still saves configurations: no pair comes into being until the index is there.
+    # The previous version still saves configurations. The lock lets it make no pair before the index exists.
     op.execute(f"LOCK TABLE {_TABLE} IN SHARE ROW EXCLUSIVE MODE")
     _mark_the_newer()
     _pause_and_tell()
