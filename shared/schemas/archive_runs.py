@@ -74,8 +74,10 @@ class ArchiveRunSummary(Resource):
         "does not let it be read, the report's reason has Graph's code.",
         examples=["archive_calendar_gone"],
     )
-    graph_requests: int
-    round_trips: int
+    graph_requests: int | None = Field(
+        description="Null for others than the person read where private events may have a part in it (6.3)."
+    )
+    round_trips: int | None
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -157,4 +159,6 @@ def _columns(run: "ArchiveRun", *, own: bool) -> dict[str, Any]:
     columns = {name: getattr(run, name) for name in _RUN_COLUMNS}
     if run.report is not None:
         columns["report"] = (report_for_owner if own else report_for_others)(run.report)
+    if not own and (run.report is None or run.report.get("private_outcomes")):
+        columns |= {"graph_requests": None, "round_trips": None}
     return columns | {"user_id": run.owner_id, "reason_code": (run.plan or {}).get("code")}
