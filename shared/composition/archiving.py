@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from shared.services.archiving.service import ArchivingService
     from shared.services.backfilling import BackfillService
     from shared.services.configuration_changes import ConfigurationChanges
+    from shared.services.notifications.mailing import MailSending
     from shared.services.notifications.reading import NotificationService
     from shared.services.notifications.reminding import OverlapReminders
     from shared.services.overlap_settling import OverlapSettling
@@ -93,7 +94,7 @@ class ArchivingParts(Foundations):
         """Deciding about approvals."""
         from shared.services.approvals.deciding import ApprovalDecisions
 
-        return ApprovalDecisions(self.database, self.clock, self.audit_writer)
+        return ApprovalDecisions(self.database, self.clock, self.audit_writer, self.mail_senders)
 
     @cached_property
     def approval_reading(self) -> "ApprovalReading":
@@ -108,6 +109,15 @@ class ArchivingParts(Foundations):
         from shared.services.approvals.watching import ApprovalWatch
 
         return ApprovalWatch(self.database, self.clock, self.audit_writer, self.calendar_stores)
+
+    @cached_property
+    def mail_sending(self) -> "MailSending":
+        """What sends mail to people who are no users."""
+        from shared.graph.mail import GraphMail
+        from shared.services.notifications.mailing import MailSending
+
+        post = GraphMail(self.graph)
+        return MailSending(self.database, self.clock, self.audit_writer, post, self.mail_senders)
 
     @cached_property
     def admin_sign_ins(self) -> "AdminSignIns":

@@ -109,6 +109,7 @@ class OperationParts(PeopleParts):
                 "mailbox approvals": self.approval_watch.run,
                 "reminders": self.overlap_reminders.send_due,
                 "audit seal": self.audit_sealer.seal,
+                "mail": self.mail_sending.send_due,
             },
             hourly={
                 "answers to idempotency keys": self.idempotency.forget,

@@ -17,7 +17,7 @@ from tests.support.settings import make_settings
 
 PATH = "v1/system/health"
 NAMES = {
-    *("database", "graph", "token_service", "storage", "durable", "durable_backlog", "job_lateness"),
+    *("database", "graph", "token_service", "storage", "durable", "durable_backlog", "job_lateness", "mail"),
 }
 
 
