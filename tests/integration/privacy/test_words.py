@@ -144,7 +144,8 @@ def _without_ids(value: Any) -> Any:
     if isinstance(value, dict):
         kept = {key: each for key, each in value.items() if not key.endswith(("_at", "id", "key"))}
         return {key: _without_ids(each) for key, each in kept.items() if key not in _OF_EACH}
-    return [_without_ids(each) for each in value] if isinstance(value, list) else value
+    # The order of what starts together follows the ids.
+    return sorted(map(_without_ids, value), key=str) if isinstance(value, list) else value
 
 
 async def test_a_rule_that_somebody_else_makes_is_never_tried_on_a_private_event(
