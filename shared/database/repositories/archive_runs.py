@@ -36,6 +36,11 @@ _BEGIN = text("""
                             AND first.mode = 'rebuild' AND first.state = 'queued'))
     RETURNING id
 """)
+_PROGRESSED = text("""
+    SELECT GREATEST(started_at, planned_at, (SELECT max(finished_at) FROM archive_operations
+                                              WHERE run_id = archive_runs.id)) AS progressed_at
+      FROM archive_runs WHERE id = :run
+""")
 _BEGIN_PLAN = text("""
     UPDATE archive_runs SET plan_attempt = plan_attempt + 1, step = 'planning',
            progress = GREATEST(progress, :begins)
@@ -202,6 +207,10 @@ class ArchiveRunRepository(Repository):
             _BEGIN, {"run": run.id, "configuration": run.configuration_id, "now": now}
         )
         return result.one_or_none() is not None
+
+    async def progressed_at(self, run_id: UUID) -> datetime | None:
+        """When the run began, was planned or ended a write, whichever came last; None before it began."""
+        return (await self._session.execute(_PROGRESSED, {"run": run_id})).scalar_one_or_none()
 
     async def begin_plan(self, run_id: UUID) -> int | None:
         """The number of a new attempt at planning, which supersedes all earlier ones; None if none is due.

@@ -78,7 +78,7 @@ class RunView:
 class BegunRun:
     """``mine`` is False where the run waits for another one or is over: its orchestration ends at once.
 
-    ``patient``: it is young enough to be driven again where the database was away for a while.
+    ``patient``: it made progress lately, so it is driven again where the database was away for a while.
     """
 
     mine: bool
@@ -183,10 +183,11 @@ class ArchivingService:
             if run is None:
                 return BegunRun(False, "")
             now = self._ports.clock.now()
-            mine = await runs.begin(run, now)
-            if mine:
-                await bar_unpermitted(self._ports, session, run)
-            return BegunRun(mine, run.correlation_id, patient=now - (run.started_at or now) < PATIENCE)
+            if not await runs.begin(run, now):
+                return BegunRun(False, run.correlation_id)
+            await bar_unpermitted(self._ports, session, run)
+            progressed = await runs.progressed_at(run_id) or now
+            return BegunRun(True, run.correlation_id, patient=now - progressed < PATIENCE)
 
     @asynccontextmanager
     async def acting_for(self, run_id: UUID) -> AsyncIterator[RunMode]:
