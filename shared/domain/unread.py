@@ -4,6 +4,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
+
+from shared.domain.window import Window, local_day_start
 
 UNDECODABLE = "undecodable_event"
 NO_ID = "event_without_id"
@@ -16,13 +19,14 @@ class Unread:
     """One event that could not be read, or a stretch of time in which something could not.
 
     ``code`` is Graph's, or one of those above. Without ``event_id`` nobody knows what it is. ``start`` and
-    ``end`` are UTC, None where they are not known; of an all-day event the midnights of its dates as given.
+    ``end`` are UTC, None where they are not known; of an ``all_day`` event the midnights of its dates.
     """
 
     code: str
     event_id: str | None = None
     start: datetime | None = None
     end: datetime | None = None
+    all_day: bool = False
 
     @property
     def is_slot(self) -> bool:
@@ -85,10 +89,11 @@ class UnreadEvents:
         for each in others:
             self.add(each)
 
-    def discard(self, event_ids: Iterable[str]) -> None:
-        """Another read showed these events after all."""
-        for each in event_ids:
-            self._events.pop(each, None)
+    def locate(self, event_id: str, start: datetime) -> None:
+        """An event that a read by its id did not tell the start of was last seen at ``start``."""
+        known = self._events.get(event_id)
+        if known is not None and known.start is None:
+            self._events[event_id] = replace(known, start=start)
 
     def holds(self, instant: datetime) -> bool:
         """Whether the instant lies in a stretch that could not be read."""
@@ -96,15 +101,22 @@ class UnreadEvents:
             slot.start is None or slot.end is None or slot.start <= instant < slot.end for slot in self._slots
         )
 
-    def of_window(self, start: datetime, end: datetime) -> list[Unread]:
-        """What belongs to ``[start, end)`` or may belong to it, by start."""
-        events = [each for each in self._events.values() if each.start is None or start <= each.start < end]
-        slots = [
+    def of_window(self, window: Window) -> list[Unread]:
+        """What belongs to the window or may belong to it, by the start that decides about it (2.2)."""
+        events = [_placed(each, window.zone) for each in self._events.values()]
+        found = [each for each in events if each.start is None or window.start <= each.start < window.end]
+        found += [
             each
             for each in self._slots
-            if each.start is None or each.end is None or (each.start < end and each.end > start)
+            if each.start is None or each.end is None or (each.start < window.end and each.end > window.start)
         ]
-        return sorted([*events, *slots], key=lambda each: (each.start or start, each.event_id or ""))
+        return sorted(found, key=lambda each: (each.start or window.start, each.event_id or ""))
+
+
+def _placed(each: Unread, zone: ZoneInfo) -> Unread:
+    if each.start is None or not each.all_day:
+        return each
+    return replace(each, start=local_day_start(each.start.date(), zone), all_day=False)
 
 
 def _joined(slots: list[Unread]) -> Iterable[Unread]:

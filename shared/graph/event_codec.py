@@ -88,7 +88,7 @@ def unread_item(item: Any, code: str | None = None) -> Unread:
     if event_id is None and (start is None or end is None or end <= start):
         # Nobody knows what it is or when: it may be anywhere in what was read.
         start = end = None
-    return Unread(code, event_id, start, end)
+    return Unread(code, event_id, start, end, item.get("isAllDay") is True)
 
 
 def _moment_or_none(value: Any) -> datetime | None:

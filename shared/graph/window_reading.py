@@ -8,7 +8,7 @@ read, the time is halved, down to a quarter of an hour that stays unread.
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -47,9 +47,11 @@ class WindowSource:
 
 @dataclass(frozen=True, slots=True)
 class _Listed:
+    """What a light read told of an event."""
+
     id: str
     start: datetime
-    end: datetime
+    told: Unread
 
 
 class WindowReading:
@@ -105,7 +107,7 @@ class WindowReading:
                         if told.event_id is None or told.start is None or told.end is None:
                             self._unread.add(told)
                         elif hash(told.event_id) not in self._given:
-                            found[told.event_id] = _Listed(told.event_id, told.start, told.end)
+                            found[told.event_id] = _Listed(told.event_id, told.start, told)
         except GraphCallError as failure:
             if failure.status not in LASTING_STATUSES:
                 raise
@@ -163,7 +165,7 @@ class WindowReading:
         """Events by their ids; those that cannot be read are noted, and those that are gone left out."""
         wanted = [each for each in listed if hash(each.id) not in self._given]
         if self._spent >= MOST_REQUESTS and failure is not None:
-            self._unread.update(Unread(failure.code, each.id, each.start, each.end) for each in wanted)
+            self._unread.update(replace(each.told, code=failure.code) for each in wanted)
             return []
         self._spent += len(wanted)
         found: list[_Item] = []
@@ -172,7 +174,7 @@ class WindowReading:
                 found.append(answer.body)
             elif answer.status != 404:
                 code = answer.code or f"http_{answer.status}"
-                self._unread.add(Unread(code, each.id, each.start, each.end))
+                self._unread.add(replace(each.told, code=code))
         return self._take(found)
 
     async def _halves(self, start: datetime, end: datetime, failure: GraphCallError) -> _Pages:

@@ -33,7 +33,9 @@ PAGE_SIZE = 1000
 
 
 class LocalCalendars:
-    """A calendar store, in which everything can be read. Whoever acts (``telemetry.current_caller``) decides the tenant that is looked into.
+    """A calendar store in which everything can be read.
+
+    Whoever acts (``telemetry.current_caller``) decides the tenant that is looked into.
 
     Raises NotFound with code ``mailbox_not_found`` for a mailbox that is no user's of the tenant,
     Unavailable when the database is away, and RuntimeError where nobody acts.

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -155,6 +155,10 @@ class DecisionWriter:
             left_out=decision.reason,
             start_at=None if event is None else self._context.owning_start(event),
         )
+
+    def keep_merged(self, heir: Decision) -> None:
+        """Nobody knows whether the duplicate that it was merged into is gone: it stays merged."""
+        self._count([replace(heir, action=Action.MERGE, formerly=None)])
 
     def take_back(self, decision: Decision) -> None:
         """The decision does not hold any more: what it counted is not counted."""

@@ -23,6 +23,7 @@ from shared.domain.archive_run import RunMode
 from shared.domain.caller import Caller, Role
 from shared.graph.calendar_adapter import CalendarAdapter
 from shared.graph.client import GraphClient
+from shared.graph.retry import RetryPolicy
 from shared.graph.throttle import Throttle
 from shared.services.archiving.applying import ApplyProgress
 from shared.services.archiving.context import ArchivingPorts
@@ -77,6 +78,7 @@ class World:
     tenant_id: UUID = field(default_factory=uuid4)
     person_id: UUID = field(default_factory=uuid4)
     configuration_id: UUID = field(default_factory=uuid4)
+    retries: RetryPolicy | None = None
 
     async def open(self, events: list[dict[str, Any]], **configuration: Any) -> None:
         """Load the mailbox and enter its owner and configuration."""
@@ -98,7 +100,7 @@ class World:
         )
         self.graph = GraphClient.create(self.settings)
         throttle = Throttle(MailboxPauses(self.database), self.clock)
-        self.calendars = CalendarAdapter(self.graph, throttle)
+        self.calendars = CalendarAdapter(self.graph, throttle, self.retries)
         calendars = {c.name: c.id for c in await self.calendars.list_calendars(str(self.person_id))}
         values: dict[str, Any] = {
             "name": "Main",
@@ -384,6 +386,15 @@ class World:
         found = [e for e in await self.copies() if e["subject"] == subject]
         assert len(found) == 1, [e["subject"] for e in await self.copies()]
         return found[0]
+
+    def fault(self, kind: str, subject: str, **rule: Any) -> None:
+        """What Graph cannot read of the source event of a subject, until ``mend``."""
+        match = {"path_regex": "calendarView|/events/"}
+        self.simulator.faults.add({"kind": kind, "event": subject, "times": None, "match": match, **rule})
+
+    def mend(self) -> None:
+        """Graph can read everything again."""
+        self.simulator.faults.clear()
 
     def counts(self) -> Mapping[str, Any]:
         """The simulator's request counters."""

@@ -4,11 +4,13 @@ import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from shared.domain.source_event import SourceEvent
 from shared.domain.unread import Unread, UnreadEvents
+from shared.domain.window import Window
 from shared.errors import GraphUnavailable
 from shared.graph.calendar_adapter import CalendarAdapter
 from shared.graph.window_reading import BY_ID
@@ -37,7 +39,7 @@ async def read(adapter: CalendarAdapter, tenant: Tenant) -> tuple[list[SourceEve
     unread = UnreadEvents()
     pages = adapter.read_window(tenant.mailbox, tenant.source, JUNE, JULY, unread)
     found = [each async for page in pages for each in page]
-    return found, unread.of_window(JUNE, JULY)
+    return found, unread.of_window(Window(JUNE, JULY, ZoneInfo("UTC")))
 
 
 def corrupt(tenant: Tenant, subject: str, properties: Sequence[str] | None = None, **rule: Any) -> None:
