@@ -105,6 +105,8 @@ class Finisher:
         # What it was to read could not be read, or never was.
         blind = plan.refused is not None or (run.planned_at is None and reason is not None)
         state = _state(report, cancelled=_stopped(run, report), broken=broken, blind=blind)
+        # An event that Graph cannot read is no failure of the job: everything else goes on (2.12).
+        unread_alone = 0 < report.failed == plan.unreadable and not broken
         if state is RunState.FAILED:
             # Graph's code comes first; what follows may name what is in the mailbox.
             said = (why or "").partition(":")[0]
@@ -117,7 +119,7 @@ class Finisher:
         if state is not RunState.CANCELLED and context.mode in (RunMode.NORMAL, RunMode.REPLACE):
             # A backfill's month is done when it was planned; its writes are the next night's.
             backfill = context.kind is RunKind.BACKFILL
-            failed = why is not None if backfill else state.trouble
+            failed = why is not None if backfill else state.trouble and not unread_alone
             job = await self._judge_job(session, context, failed=failed, gone=plan.gone)
         await self._ports.audit.record(
             session,
@@ -135,10 +137,11 @@ class Finisher:
         # A change that stays locked is told once.
         locks = PeriodLockRepository(session)
         new_locked = await locks.newly_locked(context.owner_id, run.id) if locked else 0
-        new_issues = plan.new_category_issues
-        await self._tell(
-            session, context, EndedRun(state, report, run.requested_by, new_issues, new_locked, job), now
+        known = unread_alone and plan.new_unreadable == 0
+        ended = EndedRun(
+            state, report, run.requested_by, plan.new_category_issues, new_locked, job, known_trouble=known
         )
+        await self._tell(session, context, ended, now)
         return state
 
     async def _tell(self, session: AsyncSession, context: RunContext, ended: EndedRun, now: datetime) -> None:

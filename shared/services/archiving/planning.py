@@ -21,6 +21,7 @@ from shared.services.archiving.matching import SourceMatcher
 from shared.services.archiving.plan_counts import CALENDAR_NOT_FOUND, CALENDAR_REFUSED, PlanCounts
 from shared.services.archiving.plan_making import PlanMaking
 from shared.services.archiving.plan_turn import PlanCancelled, PlanSuperseded, PlanTurn, record_plan
+from shared.services.archiving.unread_events import dated
 from shared.services.system_settings import settings_in_force
 
 __all__ = ["PlanCounts", "RunPlanner"]
@@ -133,6 +134,7 @@ class RunPlanner:
                     covered_from=context.window.start,
                 )
                 await context.overlaps(session).carried_out(began, context.window.start, context.window.end)
+            counts = await dated(session, context, counts, self._ports.clock.now())
             await record_plan(session, self._ports, context, counts)
 
 

@@ -1,7 +1,7 @@
 """What cannot be read fails by itself; a run that could read nothing says so (domain.md 2.12)."""
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,12 +9,15 @@ from sqlalchemy import select
 
 from shared.database.models.users import User
 from shared.graph.retry import RetryPolicy
+from tests.integration.archiving.durable import RecordingClient
 from tests.integration.archiving.test_changes import NINE, daily, on
 from tests.integration.archiving.test_overlaps import adds_up
+from tests.integration.archiving.worker import tick
 from tests.integration.archiving.world import DAY, World, event
 
 HOUR = timedelta(hours=1)
 QUICK = RetryPolicy(attempts=2, first_delay=0.01, longest_delay=0.02)
+WINDOW = DAY, DAY + timedelta(days=7)
 FAILED_ONE = "completed_with_errors", 1
 
 
@@ -176,6 +179,55 @@ async def test_all_day_occurrences_are_archived_once_though_their_original_start
     await world.simulate(original_starts="given")
     assert (await world.archive())["unchanged"] == 4
     assert len(await world.copies()) == 4
+
+
+async def test_what_stays_unreadable_is_told_once_and_pauses_no_job(quick: World) -> None:
+    await quick.open(meetings(3))
+    await quick.add_job()
+    quick.fault("corrupt_event", "Meeting 1", properties=["body"])
+    for _ in range(6):
+        assert (await quick.archive(*WINDOW, by_system=True))["state"] == "completed_with_errors"
+    assert await quick.job() == (False, 0)
+    told = await quick.rows("SELECT class FROM notifications")
+    assert [row["class"] for row in told] == ["run_failed"]
+    # Another one is news.
+    quick.fault("corrupt_event", "Meeting 2", properties=["body"])
+    await quick.archive(*WINDOW, by_system=True)
+    assert len(await quick.rows("SELECT class FROM notifications")) == 2
+
+
+async def test_what_lies_before_the_nightly_window_is_read_again_for_thirty_days(
+    workflow: World, client: RecordingClient
+) -> None:
+    """By a run of its own, in the same night (domain.md 2.2)."""
+    await workflow.add(event("Meeting", NINE), event("Old", NINE - 24 * HOUR))
+    await workflow.add_job()
+    workflow.fault("malformed_event", "Old", properties=["end"])
+    now = workflow.clock.now()
+    await workflow.configure(archived_until=now, lookback_days=1)
+    await workflow.archive(DAY - 2 * 24 * HOUR, DAY + 7 * 24 * HOUR)
+    assert await days_read_again(workflow, client) == [(DAY - 24 * HOUR, DAY)]
+    # Its time was read again, and it is open still.
+    await workflow.drive((await workflow.rows("SELECT id FROM archive_runs WHERE kind = 'retry'"))[0]["id"])
+    workflow.clock.advance(days=29)
+    assert await days_read_again(workflow, client) == [(DAY - 24 * HOUR, DAY)] * 2
+    workflow.mend()
+    retry = "SELECT id FROM archive_runs WHERE kind = 'retry' AND state = 'queued'"
+    report = await workflow.drive((await workflow.rows(retry))[0]["id"])
+    assert (report["state"], report["archived"]) == ("completed", 1)
+    workflow.clock.advance(days=1)
+    assert len(await days_read_again(workflow, client)) == 2
+
+
+async def days_read_again(world: World, client: RecordingClient) -> list[tuple[datetime, datetime]]:
+    """A night begins: the windows of runs that only read again what could not be read, of all nights."""
+    await world.rows("UPDATE jobs SET next_run_at = now() - interval '1 day' RETURNING id")
+    await world.rows("UPDATE archive_runs SET state = 'cancelled' WHERE kind = 'nightly' RETURNING id")
+    await tick(client)
+    rows = await world.rows(
+        "SELECT window_start, window_end FROM archive_runs WHERE kind = 'retry' ORDER BY created_at"
+    )
+    return [(row["window_start"], row["window_end"]) for row in rows]
 
 
 async def test_a_run_whose_source_refuses_it_is_failed_and_owner_and_starter_are_told(
