@@ -2,10 +2,8 @@
 
 import logging
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -24,7 +22,7 @@ from shared.domain.notification import Recipient
 from shared.domain.notification_texts import run_failed
 from shared.domain.outcome import Outcome, RunReport
 from shared.services.archiving.context import ArchivingPorts, RunContext, load_context
-from shared.services.archiving.plan_counts import PlanCounts
+from shared.services.archiving.plan_counts import PlanCounts, planned_outcomes
 from shared.services.archiving.run_notices import EndedRun, notices_of
 from shared.services.job_outcomes import JobJudgement, WorkEnded, judge_job
 
@@ -40,17 +38,6 @@ _OUTCOMES = {
     (OperationAction.UPDATE, OperationState.LOCKED): Outcome.LOCKED,
 }
 
-#: Outcomes that are known when the plan is made, by its counts.
-_PLANNED_OUTCOMES = {
-    "unchanged": Outcome.UNCHANGED,
-    "merged": Outcome.MERGED,
-    "consumed": Outcome.CONSUMED,
-    "left_out": Outcome.LEFT_OUT,
-    "flagged": Outcome.FLAGGED,
-    "conflict": Outcome.CONFLICT,
-    "unsettled": Outcome.FAILED,
-    "unreadable": Outcome.FAILED,
-}
 # What a write for another window's meeting must not end in for the run to be complete.
 _OPEN_ENDS = (OperationState.SENT, OperationState.FAILED)
 
@@ -174,7 +161,7 @@ async def _starter(session: AsyncSession, context: RunContext, requested_by: str
 async def _report(
     operations: ArchiveOperationRepository, run: ArchiveRun, plan: PlanCounts, now: datetime
 ) -> RunReport:
-    outcomes = _planned_outcomes(asdict(plan))
+    outcomes = planned_outcomes(asdict(plan))
     for kind, count in (await operations.counts(run.id, margin=False)).items():
         outcomes[_OUTCOMES.get(kind, Outcome.FAILED)] += count
     return RunReport.of(
@@ -194,16 +181,9 @@ async def _private_outcomes(
     operations: ArchiveOperationRepository, run: ArchiveRun, plan: PlanCounts
 ) -> Counter[Outcome]:
     """How many of the report's events are private: others see them as one number (domain.md 6.3)."""
-    outcomes = _planned_outcomes(plan.private)
+    outcomes = planned_outcomes(plan.private)
     for kind, count in (await operations.counts(run.id, margin=False, private=True)).items():
         outcomes[_OUTCOMES.get(kind, Outcome.FAILED)] += count
-    return outcomes
-
-
-def _planned_outcomes(counts: Mapping[str, Any]) -> Counter[Outcome]:
-    outcomes: Counter[Outcome] = Counter()
-    for name, outcome in _PLANNED_OUTCOMES.items():
-        outcomes[outcome] += counts.get(name, 0)
     return outcomes
 
 

@@ -1,7 +1,11 @@
 """What planning found (domain.md 2.13)."""
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from shared.domain.outcome import Outcome
 
 CALENDAR_NOT_FOUND = "calendar_not_found"
 CALENDAR_REFUSED = "calendar_refused"
@@ -47,3 +51,23 @@ class PlanCounts:
     refused: str | None = None
     gone: bool = False
     code: str | None = None
+
+
+_PLANNED_OUTCOMES = {
+    "unchanged": Outcome.UNCHANGED,
+    "merged": Outcome.MERGED,
+    "consumed": Outcome.CONSUMED,
+    "left_out": Outcome.LEFT_OUT,
+    "flagged": Outcome.FLAGGED,
+    "conflict": Outcome.CONFLICT,
+    "unsettled": Outcome.FAILED,
+    "unreadable": Outcome.FAILED,
+}
+
+
+def planned_outcomes(counts: Mapping[str, Any]) -> Counter[Outcome]:
+    """Outcomes that are known when the plan is made, from its counts by name."""
+    outcomes: Counter[Outcome] = Counter()
+    for name, outcome in _PLANNED_OUTCOMES.items():
+        outcomes[outcome] += counts.get(name, 0)
+    return outcomes

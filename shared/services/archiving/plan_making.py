@@ -20,7 +20,7 @@ from shared.domain.run_progress import RunStep, planning_percent
 from shared.domain.source_event import SourceEvent
 from shared.errors import GraphRefused
 from shared.services.archiving.context import ArchivingPorts, RunContext
-from shared.services.archiving.decisions import DecisionWriter, Material
+from shared.services.archiving.decisions import DecisionWriter, Material, PlanWatch
 from shared.services.archiving.drafting import OperationDrafter, applied_revision, needs_body
 from shared.services.archiving.matching import SourceMatcher, known_event, read_sources
 from shared.services.archiving.overlap_keeping import OverlapKeeper
@@ -38,7 +38,10 @@ _WAITING = (Action.CONSUME, Action.LEAVE_OUT, Action.FLAG)
 
 
 class PlanMaking:
-    """Reads, decides and writes down; everything it holds is small, whatever the window."""
+    """Reads, decides and writes down; everything it holds is small, whatever the window.
+
+    ``unseen`` rows of the window are shown by none of its pages.
+    """
 
     def __init__(
         self,
@@ -48,6 +51,7 @@ class PlanMaking:
         open_keys: frozenset[str],
         overlap_expiry: timedelta,
         matcher: SourceMatcher,
+        watch: PlanWatch | None = None,
     ) -> None:
         self._ports = ports
         self._turn = turn
@@ -58,9 +62,10 @@ class PlanMaking:
         matcher.unread = self._reader.unread
         self._drafter = OperationDrafter(ports, context)
         self._keeper = OverlapKeeper(ports, context, overlap_expiry)
-        self._writer = DecisionWriter(ports, context, self._drafter, self._keeper, open_keys)
+        self._writer = DecisionWriter(ports, context, self._drafter, self._keeper, open_keys, watch)
         self._matcher = matcher
         self._source_deleted = 0
+        self.unseen = 0
         self._archive_checked = False
 
     async def run(self, *, last: bool) -> PlanCounts | None:
@@ -271,6 +276,7 @@ class PlanMaking:
                     window.start, window.end, _KEYS, after
                 )
             unseen = [key for _, key in rows if not self._planner.has_seen(key)]
+            self.unseen += len(unseen)
             for first in range(0, len(unseen), _CHUNK):
                 await self._decide_by_id(unseen[first : first + _CHUNK])
             if len(rows) < _KEYS:

@@ -27,7 +27,7 @@ from shared.services.system_settings import settings_in_force
 __all__ = ["PlanCounts", "RunPlanner"]
 
 # The second one finds what the first one handed on; the third is for a calendar that moves meanwhile.
-_READINGS = 3
+READINGS = 3
 
 
 class RunPlanner:
@@ -91,12 +91,12 @@ class RunPlanner:
     ) -> PlanCounts:
         """Read the pages once, and once more where what is gone and what is new were the same (2.16)."""
         matcher = SourceMatcher(ports, context, turn, open_keys)
-        for reading in range(_READINGS):
+        for reading in range(READINGS):
             if reading:
                 async with turn.session() as session:
                     await context.operations(session).clear_unsent(context.run_id)
             making = PlanMaking(ports, turn, context, open_keys, expiry, matcher)
-            counts = await making.run(last=reading == _READINGS - 1)
+            counts = await making.run(last=reading == READINGS - 1)
             if counts is not None:
                 return counts
         raise AssertionError("the last reading ends in a plan")
