@@ -102,15 +102,29 @@ class UnreadEvents:
         )
 
     def of_window(self, window: Window) -> list[Unread]:
-        """What belongs to the window or may belong to it, by the start that decides about it (2.2)."""
+        """What belongs to the window or may belong to it, by the start that decides about it (2.2).
+
+        A stretch in which a known event could not be read is left out: that one is why.
+        """
         events = [_placed(each, window.zone) for each in self._events.values()]
         found = [each for each in events if each.start is None or window.start <= each.start < window.end]
         found += [
             each
             for each in self._slots
-            if each.start is None or each.end is None or (each.start < window.end and each.end > window.start)
+            if (
+                each.start is None
+                or each.end is None
+                or (each.start < window.end and each.end > window.start)
+            )
+            and not any(_in(each, event) for event in events)
         ]
         return sorted(found, key=lambda each: (each.start or window.start, each.event_id or ""))
+
+
+def _in(slot: Unread, event: Unread) -> bool:
+    if event.start is None or slot.start is None or slot.end is None:
+        return False
+    return slot.start <= event.start < slot.end
 
 
 def _placed(each: Unread, zone: ZoneInfo) -> Unread:

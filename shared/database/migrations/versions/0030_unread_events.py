@@ -1,7 +1,8 @@
-"""Find runs that could not read everything, and those that ended with trouble, without reading all runs."""
+"""Find runs that could not read everything, or ended with trouble; say why a verification's totals differ."""
 
 from alembic import op
-from sqlalchemy import text
+from sqlalchemy import Column, text
+from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "0030"
 down_revision = "0033"
@@ -9,7 +10,8 @@ branch_labels = depends_on = None
 
 
 def upgrade() -> None:
-    """Two indexes over few rows."""
+    """Two indexes over few rows, and a column that the previous version leaves empty."""
+    op.add_column("verifications", Column("explained", JSONB()))
     op.create_index(
         "ix_archive_runs_unread",
         "archive_runs",
