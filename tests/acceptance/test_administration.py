@@ -14,7 +14,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 CONTOSO = "7d9f3d2c-3c1f-4b52-9a52-4e3f0a5d8c11"
 COMPONENTS = {
-    *("database", "graph", "token_service", "storage", "durable", "durable_backlog", "job_lateness"),
+    *("database", "graph", "token_service", "storage", "durable", "durable_backlog", "job_lateness", "mail"),
     "archive_runs",
 }
 
