@@ -44,13 +44,19 @@ class PlannedOverlap(Resource):
 class ArchivePlan(Resource):
     """What a run of the window would do now. Nothing was written.
 
-    ``counts`` are events of the window by action; ``events`` those with anything to do, by start, of which
-    ``more`` were left out. ``private`` counts another person's private events: they are in no other number.
+    ``outcomes`` are the ten numbers that the run would report (domain.md 2.13), out of ``source`` events.
+    Only writing tells which copies their owner edited and what Graph refuses. ``unreadable`` of the failed
+    could not be read. ``counts`` are events of the window by action; ``events`` those with anything to do,
+    by start, of which ``more`` were left out. ``private`` counts another person's private events: they are in
+    no other number.
     ``unseen`` were archived from the window and moved or vanished since.
     """
 
     window_start: datetime
     window_end: datetime
+    source: int
+    outcomes: dict[str, int]
+    unreadable: int
     counts: dict[str, int]
     private: int
     modifications_applied: int

@@ -118,14 +118,20 @@ class ArchiveRunResource(ArchiveRunSummary):
         )
 
 
-def _unreadable(event: Mapping[str, str]) -> RunProblem:
+def _unreadable(event: Mapping[str, Any]) -> RunProblem:
+    when = f"starts at {event['start']}" if event["start"] else "is in this window"
+    if event["source_id"] is None:
+        until = f" until {event['end']}" if event.get("end") else ""
+        detail = f"What {when}{until} could not be read; which event it is, is not known."
+    else:
+        detail = f"The event that {when} could not be read, or not be understood."
     return RunProblem(
         operation_id=None,
-        source_key=f"?:{event['source_id']}",
+        source_key=f"?:{event['source_id'] or ''}",
         action="read",
         state="failed",
         error_code=event["code"],
-        error_detail=f"The event that starts at {event['start']} cannot be told from others of its series.",
+        error_detail=detail,
     )
 
 

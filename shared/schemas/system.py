@@ -112,6 +112,7 @@ class Component(Resource):
         "durable_backlog",
         "job_lateness",
         "mail",
+        "archive_runs",
     ]
     state: ComponentState
     milliseconds: float = Field(description="How long the answer took.")

@@ -30,6 +30,8 @@ BACKLOG_DEGRADED, BACKLOG_FAILING = timedelta(minutes=15), timedelta(hours=2)
 MAIL_DEGRADED: Final = timedelta(minutes=15)
 #: A job overdue for so long (domain.md 8.4).
 LATE_DEGRADED, LATE_FAILING = timedelta(hours=1), timedelta(hours=24)
+#: How long a run that ended with trouble is told (8.4).
+TROUBLE_LASTS = timedelta(hours=24)
 _MOST_TENANTS: Final = 100
 
 type State = Literal["healthy", "degraded", "failing", "not_configured"]
@@ -142,6 +144,7 @@ class SystemHealthService:
             "durable_backlog": lambda: self._backlog(caller.tenant_id),
             "job_lateness": lambda: self._lateness(caller.tenant_id),
             "mail": lambda: self._mail(caller.tenant_id),
+            "archive_runs": lambda: self._runs(caller.tenant_id),
         }
         components = await asyncio.gather(
             *(self._component(caller.tenant_id, name, probe) for name, probe in probes.items())
@@ -265,6 +268,17 @@ class SystemHealthService:
             return Found("degraded", "mail was given up", measures)
         if waited >= MAIL_DEGRADED:
             return Found("degraded", "mail waits to be sent", measures)
+        return Found(measures=measures)
+
+    async def _runs(self, tenant: UUID) -> Found:
+        """What ended with trouble of late, whoever asked for it (domain.md 2.12, 8.4)."""
+        async with self._database.session() as session:
+            ended = await SystemStateRepository(session).trouble(tenant, self._clock.now() - TROUBLE_LASTS)
+        measures = {"failed": ended.failed, "with_errors": ended.with_errors}
+        if ended.failed:
+            return Found("degraded", "runs could read nothing", measures)
+        if ended.with_errors:
+            return Found("degraded", "runs ended with errors", measures)
         return Found(measures=measures)
 
     def _age(self, since: datetime | None) -> timedelta:

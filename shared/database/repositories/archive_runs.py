@@ -169,6 +169,15 @@ class ArchiveRunRepository(Repository):
         )
         return (await self._session.execute(statement.limit(1))).first() is not None
 
+    async def any_running(self, owner_id: UUID, configuration_id: UUID) -> bool:
+        """Whether a run of the configuration is under way."""
+        statement = select(ArchiveRun.id).where(
+            ArchiveRun.owner_id == owner_id,
+            ArchiveRun.configuration_id == configuration_id,
+            ArchiveRun.state == RunState.RUNNING,
+        )
+        return (await self._session.execute(statement.limit(1))).first() is not None
+
     async def open_of_mode(self, owner_id: UUID, configuration_id: UUID, mode: RunMode) -> ArchiveRun | None:
         """The oldest queued or running run of a mode."""
         statement = select(ArchiveRun).where(
@@ -183,12 +192,7 @@ class ArchiveRunRepository(Repository):
     async def none_running(self, owner_id: UUID, configuration_id: UUID) -> bool:
         """Whether no run of the configuration is running; until the transaction ends none begins."""
         await self._session.execute(_TURN, {"configuration": str(configuration_id)})
-        statement = select(ArchiveRun.id).where(
-            ArchiveRun.owner_id == owner_id,
-            ArchiveRun.configuration_id == configuration_id,
-            ArchiveRun.state == RunState.RUNNING,
-        )
-        return (await self._session.execute(statement.limit(1))).first() is None
+        return not await self.any_running(owner_id, configuration_id)
 
     async def open_like(self, runs: Sequence[ArchiveRun]) -> list[ArchiveRun]:
         """The queued and running runs of exactly the windows and modes of these (domain.md 2.11)."""

@@ -24,6 +24,7 @@ from shared.domain.same_meeting import (
     possible_predecessors,
 )
 from shared.domain.source_event import EventType, SourceEvent, is_detached
+from shared.domain.unread import UnreadEvents
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.plan_turn import PlanTurn
 from shared.services.archiving.source_reading import SourceReader
@@ -63,7 +64,8 @@ class SourceMatcher:
 
     It outlives one reading of the pages: what is handed on is found under its new key by the next one.
     ``released`` are modifications whose meeting is not gone though no page shows it near them (4.6),
-    ``waiting`` new events whose row cannot be handed on yet.
+    ``waiting`` new events whose row cannot be handed on yet. ``unread`` is what the reading under way could
+    not read: of that nothing is gone, and nothing is matched (2.12).
     """
 
     def __init__(
@@ -76,14 +78,20 @@ class SourceMatcher:
         self._new: dict[str, tuple[str, MeetingFacts]] = {}
         self.released: set[str] = set()
         self.waiting: set[str] = set()
+        self.unread = UnreadEvents()
         self.repointed = 0
         self.ambiguous = 0
 
     async def are_gone(self, rows: Iterable[MapRow]) -> set[str]:
         """Source keys of the rows whose source is gone (domain.md 2.4)."""
         rows = list(rows)
-        found = await read_sources(self._ports, self._context, [row.source_id for row in rows])
-        return {row.source_key for row in rows if row.source_id not in found}
+        ids = [row.source_id for row in rows]
+        found = await read_sources(self._ports, self._context, ids, self.unread)
+        return {row.source_key for row in rows if row.source_id not in found and not self.is_open(row)}
+
+    def is_open(self, row: MapRow) -> bool:
+        """Whether the row's event, or the time where it was last seen, could not be read."""
+        return row.source_id in self.unread.ids or self.unread.holds(row.start_at)
 
     def note(
         self,
@@ -100,7 +108,8 @@ class SourceMatcher:
 
     async def match(self, reader: SourceReader) -> bool:
         """Match what is new with what is gone; whether the pages have to be read once more."""
-        new, self._new = self._new, {}
+        found, self._new = self._new, {}
+        new = {key: each for key, each in found.items() if not self.unread.holds(each[1].start)}
         rows = await self._unmet(reader) if new else {}
         events = [facts for _, facts in new.values()]
         gone = await self._gone_rows(rows, events) if rows else []
@@ -128,7 +137,11 @@ class SourceMatcher:
             if row.state is not ArchivedEventState.SOURCE_DELETED and not reader.has_met(row.source_key)
         ]
         gone = await self.are_gone(asked) if asked else set()
-        gone |= {key for key, row in rows.items() if row.state is ArchivedEventState.SOURCE_DELETED}
+        gone |= {
+            key
+            for key, row in rows.items()
+            if row.state is ArchivedEventState.SOURCE_DELETED or self.is_open(row)
+        }
         freed = {key for key, meeting in presumed.items() if meeting not in gone}
         self.released |= freed
         return bool(freed)
@@ -141,7 +154,11 @@ class SourceMatcher:
         while True:
             async with self._turn.session() as session:
                 rows = await self._context.identities(session).in_range(start, end, _CHUNK, after)
-            unmet |= {row.source_key: row for row in rows if not reader.has_met(row.source_key)}
+            unmet |= {
+                row.source_key: row
+                for row in rows
+                if not reader.has_met(row.source_key) and not self.is_open(row)
+            }
             if len(rows) < _CHUNK:
                 return {key: row for key, row in unmet.items() if row.state not in _NOT_MATCHED}
             after = rows[-1]
@@ -271,14 +288,19 @@ def waits_for_nothing(row: MapRow, overlaps: Collection[str]) -> bool:
 
 
 async def read_sources(
-    ports: ArchivingPorts, context: RunContext, ids: Sequence[str], *, met: Collection[str] = ()
+    ports: ArchivingPorts,
+    context: RunContext,
+    ids: Sequence[str],
+    unread: UnreadEvents,
+    *,
+    met: Collection[str] = (),
 ) -> dict[str, SourceEvent]:
     """The events of these ids that are not gone, wherever in the mailbox they are (domain.md 2.4).
 
     Gone is what a GET by id does not find, what answers with a series, and what lies in no calendar. ``met``
-    are ids that a page of the calendar just showed.
+    are ids that a page of the calendar just showed. What could not be read is noted in ``unread``.
     """
-    found = await ports.calendars.get_events(context.source_mailbox, None, ids)
+    found = await ports.calendars.get_events(context.source_mailbox, None, ids, unread)
     events = {key: event for key, event in found.items() if event is not None and not is_gone(event)}
     unmet = [key for key in events if key not in met]
     if unmet:

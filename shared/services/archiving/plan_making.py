@@ -20,7 +20,7 @@ from shared.domain.run_progress import RunStep, planning_percent
 from shared.domain.source_event import SourceEvent
 from shared.errors import GraphRefused
 from shared.services.archiving.context import ArchivingPorts, RunContext
-from shared.services.archiving.decisions import DecisionWriter, Material
+from shared.services.archiving.decisions import DecisionWriter, Material, PlanWatch
 from shared.services.archiving.drafting import OperationDrafter, applied_revision, needs_body
 from shared.services.archiving.matching import SourceMatcher, known_event, read_sources
 from shared.services.archiving.overlap_keeping import OverlapKeeper
@@ -30,15 +30,18 @@ from shared.services.archiving.source_reading import SourceReader
 
 RETRY_FAILED_FOR = timedelta(days=30)
 _CHUNK = 200
-_NAMED = 100
-_NO_ORIGINAL_START = "no_original_start"
+# So many of what could not be read are named; what is not is found again when those are read.
+_NAMED = 1000
 # Of the rows that no page showed the keys come first: nearly always there are none.
 _KEYS = 1000
 _WAITING = (Action.CONSUME, Action.LEAVE_OUT, Action.FLAG)
 
 
 class PlanMaking:
-    """Reads, decides and writes down; everything it holds is small, whatever the window."""
+    """Reads, decides and writes down; everything it holds is small, whatever the window.
+
+    ``unseen`` rows of the window are shown by none of its pages.
+    """
 
     def __init__(
         self,
@@ -48,6 +51,7 @@ class PlanMaking:
         open_keys: frozenset[str],
         overlap_expiry: timedelta,
         matcher: SourceMatcher,
+        watch: PlanWatch | None = None,
     ) -> None:
         self._ports = ports
         self._turn = turn
@@ -55,11 +59,13 @@ class PlanMaking:
         self._open_keys = open_keys
         self._planner = Planner(context.window, context.mode, context.policies, matcher.released)
         self._reader = SourceReader(ports, context, open_keys, waiting=frozenset(matcher.waiting))
+        matcher.unread = self._reader.unread
         self._drafter = OperationDrafter(ports, context)
         self._keeper = OverlapKeeper(ports, context, overlap_expiry)
-        self._writer = DecisionWriter(ports, context, self._drafter, self._keeper, open_keys)
+        self._writer = DecisionWriter(ports, context, self._drafter, self._keeper, open_keys, watch)
         self._matcher = matcher
         self._source_deleted = 0
+        self.unseen = 0
         self._archive_checked = False
 
     async def run(self, *, last: bool) -> PlanCounts | None:
@@ -94,6 +100,7 @@ class PlanMaking:
             self._context.source_mailbox,
             self._context.source_calendar_id,
             *self._context.window.read_range,
+            self._reader.unread,
         )
         async with aclosing(pages):
             page = await self._first_page(pages, check=check)
@@ -127,16 +134,12 @@ class PlanMaking:
         )
 
     def _unreadable(self, counts: Mapping[str, int]) -> dict[str, Any]:
-        """Events that could not be understood count as failed, and are named (domain.md 2.12)."""
-        events = self._reader.unreadable
-        named = [
-            {"source_id": event.id, "start": event.start.isoformat(), "code": _NO_ORIGINAL_START}
-            for event in list(events.values())[:_NAMED]
-        ]
+        """What could not be read or understood counts as failed, and is named (domain.md 2.12)."""
+        unread = self._reader.unread.of_window(self._context.window)
         return {
-            "source": counts.get("source", 0) + len(events),
-            "unreadable": len(events),
-            "unreadable_events": named,
+            "source": counts.get("source", 0) + len(unread),
+            "unreadable": len(unread),
+            "unreadable_events": [each.to_json() for each in unread[:_NAMED]],
         }
 
     async def _first_page(
@@ -253,6 +256,10 @@ class PlanMaking:
                 continue
             if former is not None and former.copy_id is not None and not self._planner.has_seen(former_key):
                 gone = await self._matcher.are_gone([former])
+                if self._matcher.is_open(former):
+                    # It may be there still, and stand for this one.
+                    self._writer.keep_merged(decided)
+                    continue
                 if former_key in gone:
                     await self._matcher.take_over(former, heir)
             async with self._turn.session() as session:
@@ -269,6 +276,7 @@ class PlanMaking:
                     window.start, window.end, _KEYS, after
                 )
             unseen = [key for _, key in rows if not self._planner.has_seen(key)]
+            self.unseen += len(unseen)
             for first in range(0, len(unseen), _CHUNK):
                 await self._decide_by_id(unseen[first : first + _CHUNK])
             if len(rows) < _KEYS:
@@ -318,8 +326,11 @@ class PlanMaking:
             rows = await self._context.archived_events(session).by_keys(keys)
         met = {row.source_id for key, row in rows.items() if self._reader.has_met(key)}
         ids = [row.source_id for row in rows.values()]
-        found = await read_sources(self._ports, self._context, ids, met=met)
-        gone = [row for row in rows.values() if row.source_id not in found]
+        unread = self._reader.unread
+        found = await read_sources(self._ports, self._context, ids, unread, met=met)
+        for row in rows.values():
+            unread.locate(row.source_id, row.start_at)
+        gone = [row for row in rows.values() if row.source_id not in found and not self._matcher.is_open(row)]
         events = {key: found[row.source_id] for key, row in rows.items() if row.source_id in found}
         async with self._turn.session() as session:
             # What went on to a later time without its row is new where it is now.

@@ -21,12 +21,13 @@ from shared.services.archiving.matching import SourceMatcher
 from shared.services.archiving.plan_counts import CALENDAR_NOT_FOUND, CALENDAR_REFUSED, PlanCounts
 from shared.services.archiving.plan_making import PlanMaking
 from shared.services.archiving.plan_turn import PlanCancelled, PlanSuperseded, PlanTurn, record_plan
+from shared.services.archiving.unread_events import dated
 from shared.services.system_settings import settings_in_force
 
 __all__ = ["PlanCounts", "RunPlanner"]
 
 # The second one finds what the first one handed on; the third is for a calendar that moves meanwhile.
-_READINGS = 3
+READINGS = 3
 
 
 class RunPlanner:
@@ -90,12 +91,12 @@ class RunPlanner:
     ) -> PlanCounts:
         """Read the pages once, and once more where what is gone and what is new were the same (2.16)."""
         matcher = SourceMatcher(ports, context, turn, open_keys)
-        for reading in range(_READINGS):
+        for reading in range(READINGS):
             if reading:
                 async with turn.session() as session:
                     await context.operations(session).clear_unsent(context.run_id)
             making = PlanMaking(ports, turn, context, open_keys, expiry, matcher)
-            counts = await making.run(last=reading == _READINGS - 1)
+            counts = await making.run(last=reading == READINGS - 1)
             if counts is not None:
                 return counts
         raise AssertionError("the last reading ends in a plan")
@@ -133,6 +134,7 @@ class RunPlanner:
                     covered_from=context.window.start,
                 )
                 await context.overlaps(session).carried_out(began, context.window.start, context.window.end)
+            counts = await dated(session, context, counts, self._ports.clock.now())
             await record_plan(session, self._ports, context, counts)
 
 

@@ -34,6 +34,7 @@ from shared.services.archiving.judging import bar_unpermitted
 from shared.services.archiving.planning import PlanCounts, RunPlanner
 from shared.services.archiving.queueing import RunDraft, StartedRun, draft_run, queue_drafts, queue_run
 from shared.services.archiving.settling import SettleProgress, Settler
+from shared.services.archiving.unread_events import beyond, windows_to_read_again
 from shared.services.archiving.windows import nightly, requested
 from shared.services.driving import LOOKED_AFTER_EVERY, PATIENCE
 from shared.services.job_claims import JobClaims
@@ -251,6 +252,7 @@ class ArchivingService:
         configurations = await ArchiveConfigurationRepository(session).lock_all_unscoped(
             [job.configuration_id for job in jobs]
         )
+        again = await windows_to_read_again(session, list(configurations.values()), now)
         drafts: list[RunDraft] = []
         for job in jobs:
             configuration = configurations.get(job.configuration_id)
@@ -259,13 +261,18 @@ class ArchivingService:
             if waits_for_approval(configuration, now):
                 continue
             window = nightly(self._ports, configuration)
+            beside = beyond(again.get(configuration.id, ()), window)
+            drafts += [await self._draft(configuration, each) for each in beside]
             if window is not None:
                 drafts.append(await self._draft(configuration, window, job))
         return [started.run.id for started in await queue_drafts(self._ports, session, drafts)]
 
-    async def _draft(self, configuration: ArchiveConfiguration, window: Window, job: Job) -> RunDraft:
+    async def _draft(
+        self, configuration: ArchiveConfiguration, window: Window, job: Job | None = None
+    ) -> RunDraft:
+        """The run of a job, or one that only reads again what could not be read before (domain.md 2.12)."""
         with telemetry.bind(
-            caller=Caller.system(job.tenant_id, "dispatch_due_jobs"),
+            caller=Caller.system(configuration.tenant_id, "dispatch_due_jobs"),
             correlation=telemetry.new_correlation_id(),
             parent_correlation=telemetry.correlation_id.get() or None,
         ):
@@ -273,10 +280,10 @@ class ArchivingService:
                 self._ports,
                 configuration,
                 window,
-                RunKind.NIGHTLY,
+                RunKind.RETRY if job is None else RunKind.NIGHTLY,
                 "system:dispatch_due_jobs",
-                job=job.id,
-                scheduled_for=job.next_run_at,
+                job=None if job is None else job.id,
+                scheduled_for=None if job is None else job.next_run_at,
             )
 
     async def _configuration(

@@ -21,6 +21,7 @@ from shared.domain.source_event import (
     second_source_key,
     source_key,
 )
+from shared.domain.unread import NO_ORIGINAL_START, Unread, UnreadEvents
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.source_following import SourceFollowing
 
@@ -41,7 +42,7 @@ class ReadPage:
 class SourceReader:
     """Finds the rows of events; no two events of one reading have the same key.
 
-    ``unreadable`` are events of the window that have no row and cannot be told from others, by id.
+    ``unread`` is what could not be read, or has no row and cannot be told from others (domain.md 2.12).
 
     ``waiting`` are keys of events that somebody has to decide about first, or whose row is being written.
     ``rewrites`` False: rows of former versions stay as they are, as for a plan that nobody carries out.
@@ -65,7 +66,7 @@ class SourceReader:
         self._context = context
         self._open_keys = open_keys
         self._holders: dict[bytes, bytes] = {}
-        self.unreadable: dict[str, SourceEvent] = {}
+        self.unread = UnreadEvents()
 
     def has_met(self, key: str) -> bool:
         """Whether an event of this key was read, margins included."""
@@ -167,8 +168,8 @@ class SourceReader:
         try:
             source_key(event)
         except ValueError:
-            if self._context.window.owns(event):
-                self.unreadable[event.id] = event
+            told = Unread(NO_ORIGINAL_START, event.id, event.start, event.end, event.is_all_day)
+            self.unread.add(told)
             return False
         return True
 
