@@ -165,7 +165,7 @@ def _displayed(folded: str) -> str | None:
     known = [key for key in cities if key is not None]
     fitting = [key for key in known if _standard_offset(key) == offset] or known
     typical = [key for key in fitting if key in win_tz.values()]
-    return (typical or fitting or [None])[0]
+    return next(iter(typical or fitting), None)
 
 
 def _whole_hours(folded: str) -> str | None:
