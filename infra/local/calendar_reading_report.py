@@ -47,7 +47,8 @@ def as_lines(loaded: Mapping[str, Any], events: Iterable[Mapping[str, Any]], zon
     lines += _list("Not loaded:", loaded["unrepresentable"])
     lines += _list("Not loaded, older versions:", loaded["older_versions"])
     lines += _list("Not loaded, left to another:", loaded["left_to_another"])
-    return lines + _list("Read otherwise than written:", loaded["notes"])
+    notable = [note for note in loaded["notes"] if not note["technical"]]
+    return lines + _list("Read otherwise than written:", notable)
 
 
 def why_empty(loaded: Mapping[str, Any]) -> str:

@@ -38,9 +38,10 @@ class Account:
         """The fate of a VEVENT; ``day`` is the date of one outside the range."""
         self._fates.setdefault(id(event), (fate, reason, day))
 
-    def note(self, event: Component, reason: str) -> None:
-        """What was read otherwise than it is written, once."""
-        self._notes.setdefault((id(event), reason), described(event, reason))
+    def note(self, event: Component, reason: str, *, technical: bool = False) -> None:
+        """What was read otherwise than it is written, once; ``technical``: dates and hours are as written."""
+        told = described(event, reason) | {"technical": technical}
+        self._notes.setdefault((id(event), reason), told)
 
     def fate(self, event: Component) -> Fate | None:
         """What became of a VEVENT, if it was told."""

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from .calendar_account import Account, Fate
 from .calendar_events import Times, UnreadableEventError
 from .calendar_graph import NoEqualError, Part, as_graph, single
-from .calendar_series import Occurrence, Series, series_of
+from .calendar_series import ExcludedError, Occurrence, Series, series_of
 from .calendar_versions import Entry
 from .calendar_zones import FileZone
 from .errors import GraphError, LoadError
@@ -79,6 +79,9 @@ class Plan:
                 return
             try:
                 attached = series.attach(change)
+            except ExcludedError as error:
+                self._account.tell(change.event, Fate.UNREPRESENTABLE, str(error))
+                return
             except _UNFORESEEN:
                 attached = False
             if attached:
@@ -185,11 +188,12 @@ class Plan:
         except (NoEqualError, TooOftenError, GraphError, LoadError) as error:
             if series.rules:
                 reason = f"{error}: its occurrences in the range are loaded as single events"
-                self._account.note(series.entry.event, reason)
+                self._account.note(series.entry.event, reason, technical=True)
             return [single(each) for each in found]
         for each in extra:
             start = each.times.start.isoformat(sep=" ", timespec="minutes")
-            self._account.note(series.entry.event, f"the extra date {start} is loaded as a single event")
+            reason = f"the extra date {start} is loaded as a single event"
+            self._account.note(series.entry.event, reason, technical=True)
         return parts + [single(each) for each in extra]
 
     def _put(self, part: Part) -> None:

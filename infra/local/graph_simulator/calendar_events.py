@@ -1,10 +1,10 @@
 """One VEVENT as the Graph-shaped JSON that mailboxes load."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
+from .calendar_notes import Note
 from .calendar_people import Owner, people
 from .calendar_text import Component, Property
 from .calendar_values import Length, Moment, length_of, moment_of, stamp_of, text_of, texts_of
@@ -12,7 +12,6 @@ from .calendar_zones import UTC_FILE_ZONE, FileZone, FileZones
 from .event_fields import MAX_TEXT
 
 type Json = dict[str, Any]
-type Note = Callable[[Component, str], None]
 
 _DAY = timedelta(days=1)
 _SENSITIVITY = {"PUBLIC": "normal", "PRIVATE": "private", "CONFIDENTIAL": "confidential"}

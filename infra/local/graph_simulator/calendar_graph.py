@@ -52,7 +52,7 @@ def as_graph(series: Series, loader: Loader, calendar: Calendar) -> Iterator[Par
             exceptions.append(exception)
         except (GraphError, LoadError) as error:
             if source is not entry:
-                reader.note(source.event, f"loaded as a single event: {error}")
+                reader.note(source.event, f"loaded as a single event: {error}", technical=True)
             cancelled.add(start)
             singles.append(({**source.fields(), **time_members(times)}, source))
     body["exceptions"] = exceptions
@@ -64,9 +64,7 @@ def as_graph(series: Series, loader: Loader, calendar: Calendar) -> Iterator[Par
 def _changes(series: Series, dates: list[datetime]) -> list[tuple[datetime, Times, Entry]]:
     """Exceptions of the file, and occurrences that Graph would compute otherwise, by their times."""
     found = [
-        (start, each.times, each)
-        for start, each in series.exceptions.items()
-        if start not in series.extra and not series.is_excluded(start)
+        (start, each.times, each) for start, each in series.exceptions.items() if start not in series.extra
     ]
     exact = series.times.end_instant - series.times.instant
     for start in dates:

@@ -1,14 +1,14 @@
 """The people of a calendar file: whose it is, and who organizes and attends its events."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from .calendar_notes import Note
 from .calendar_text import Component, Property
 from .event_fields import MAX_TEXT, NEVER
 
 type Json = dict[str, Any]
-type Note = Callable[[Component, str], None]
 
 _RESPONSES = {
     "ACCEPTED": "accepted",

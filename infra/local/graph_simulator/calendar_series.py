@@ -18,6 +18,10 @@ _EDGE = timedelta(days=2)
 _BACK = (timedelta(days=40), timedelta(days=400), timedelta(days=4000), timedelta(days=200_000))
 
 
+class ExcludedError(ValueError):
+    """An exception of an occurrence that its series excludes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Occurrence:
     """One date of a series: the original wall-clock start, its times, and the entry that describes it."""
@@ -97,11 +101,19 @@ class Series:
         return None
 
     def attach(self, exception: Entry) -> bool:
-        """Take an exception that names one of its occurrences; False if it names none."""
+        """Take an exception that names one of its occurrences; False if it names none.
+
+        Raises ``ExcludedError`` for one that EXDATE takes out: it belongs to the series no more
+        (RFC 5545 3.8.5.1: what EXDATE names is excluded from what all other properties give).
+        """
         start = self._original(exception)
-        if start is None or not (self.has(start) or self.is_excluded(start)):
+        if start is None:
             return False
-        self.excluded.discard(start)
+        if self.is_excluded(start):
+            if not exception.and_following:
+                raise ExcludedError("its series excludes the occurrence that it changes (EXDATE)")
+        elif not self.has(start):
+            return False
         if not exception.and_following:
             self.exceptions[start] = exception
         elif exception.event.first("RRULE") is not None:

@@ -212,6 +212,15 @@ def test_different_events_that_share_a_uid_at_one_sequence_both_stay() -> None:
     assert found.report["entries"] == entries(loaded=2, left_to_another=1)
 
 
+def test_a_change_of_an_occurrence_that_its_series_excludes_is_not_loaded_and_that_is_told() -> None:
+    lines = ("DTSTART:20260302T090000Z", "DURATION:PT1H")
+    series = event("a", *lines, "RRULE:FREQ=DAILY;COUNT=3", "EXDATE:20260303T090000Z")
+    change = event("a", "RECURRENCE-ID:20260303T090000Z", "DTSTART:20260303T150000Z", "DURATION:PT1H")
+    found = load_calendar(calendar(series, change))
+    assert found.starts() == ["2026-03-02T09:00", "2026-03-04T09:00"]
+    assert found.report["entries"] == entries(loaded=1, unrepresentable=1)
+
+
 # Whose file it is
 
 
