@@ -40,14 +40,17 @@ function starts(text, first, last) {
       if (each.getFirstPropertyValue("uid") !== uid) continue;
       changed.set(each.getFirstPropertyValue("recurrence-id").toString(), each);
     }
-    for (const each of changed.values()) found.push(told(each, each.getFirstPropertyValue("dtstart")));
     if (!event.isRecurring()) {
-      if (!changed.has(event.startDate.toString())) found.push(told(master, event.startDate));
+      const change = changed.get(event.startDate.toString());
+      found.push(change ? told(change, change.getFirstPropertyValue("dtstart")) : told(master, event.startDate));
       continue;
     }
     const iterator = event.iterator();
     for (let next = iterator.next(); next && next.toString().slice(0, 10) <= last; next = iterator.next()) {
-      if (next.toString().slice(0, 10) >= first && !changed.has(next.toString())) found.push(told(master, next));
+      // What EXDATE excludes is not iterated, so a change of it does not count either.
+      const change = changed.get(next.toString());
+      if (change) found.push(told(change, change.getFirstPropertyValue("dtstart")));
+      else if (next.toString().slice(0, 10) >= first) found.push(told(master, next));
     }
   }
   return found;
