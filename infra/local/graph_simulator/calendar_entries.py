@@ -16,6 +16,7 @@ from .recurrence_rules import Budget, TooOftenError
 
 _YEAR = timedelta(days=365)
 _DAY = timedelta(days=1)
+_MOST_SHARING = 50
 #: What Exchange's calendars hold (infra/local/graph_simulator/times.py), and a day to be sure.
 _EARLIEST, _LATEST = date(1601, 1, 2), date(4499, 12, 30)
 #: One event with values no one foresaw must not stop the rest.
@@ -49,15 +50,17 @@ class Plan:
         masters = [entry for entry in entries if entry.replaces is None]
         by_uid: dict[str, list[Series]] = defaultdict(list)
         for entry in masters:
-            if not (_recurs(entry) or exceptions.get(entry.uid)):
+            if not (_recurs(entry) or (entry.uid and entry.uid in exceptions)):
                 self._singles.append(entry)
                 continue
             series = self._read_series(entry)
             if series is not None:
                 by_uid[entry.uid].append(series)
         for uid, changes in exceptions.items():
+            # Without a UID nothing says which series is meant; one that many series share says as little.
+            sharing = by_uid.get(uid, [])[:_MOST_SHARING] if uid else []
             for change in changes:
-                self._attach(by_uid.get(uid, []), change)
+                self._attach(sharing, change)
         self._series += [series for found in by_uid.values() for series in found]
 
     def _read_series(self, entry: Entry) -> Series | None:

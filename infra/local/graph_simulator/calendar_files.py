@@ -131,12 +131,17 @@ class _Import:
         return found
 
     def _file_zones(self, fallback: FileZone) -> list[FileZones]:
-        zones: list[FileZones] = []
+        found = [
+            default_zone(file, defined, self._years)
+            for file, defined in zip(self._files, self._defined, strict=True)
+        ]
+        # A file that names no zone takes that of the others.
+        common = next((zone for zone in found if zone is not None), fallback)
         everywhere = {tzid: zone for defined in self._defined for tzid, zone in defined.items()}
-        for file, defined in zip(self._files, self._defined, strict=True):
-            default = default_zone(file, defined, self._years, zones[0].default if zones else fallback)
-            zones.append(FileZones(default, everywhere | defined, self._years))
-        return zones
+        return [
+            FileZones(zone or common, everywhere | defined, self._years)
+            for zone, defined in zip(found, self._defined, strict=True)
+        ]
 
     def _assumed(self) -> list[Json]:
         """Zones that nothing says, and as which their times were read."""

@@ -10,7 +10,7 @@ from .calendar_text import Component, read_components
 from .errors import LoadError
 
 _ENDINGS = (".ics", ".ical", ".icalendar", ".ifb", ".vcs", ".csv")
-_LARGEST = 400_000_000
+_LARGEST = 200_000_000
 _MOST_FILES = 10_000
 
 

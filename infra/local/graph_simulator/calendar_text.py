@@ -16,6 +16,7 @@ _DATE_BEGINS = re.compile(r"\s*(?:\d{8}|\d{4}-\d\d-\d\d|[+-]?P)")
 _DATES = frozenset(
     {"DTSTART", "DTEND", "RECURRENCE-ID", "EXDATE", "RDATE", "DUE", "CREATED", "LAST-MODIFIED"}
 )
+_TEXTS = frozenset({"SUMMARY", "DESCRIPTION", "LOCATION", "COMMENT", "CONTACT", "X-ALT-DESC"})
 _PEOPLE = frozenset({"ATTENDEE", "ORGANIZER"})
 _CHARSET = re.compile(rb";CHARSET=\"?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
 _QUOTED_PRINTABLE = re.compile(rb"[^:]*;(?:ENCODING=)?QUOTED-PRINTABLE[;:]", re.IGNORECASE)
@@ -76,11 +77,16 @@ def read_components(raw: bytes, file: str = "") -> list[Component]:
     """The outermost components of a file, in order; never raises, whatever the bytes are."""
     outermost: list[Component] = []
     opened: list[Component] = []
+    loose: list[str] = []
     for number, text in _logical_lines(raw):
         found = _property(text, number)
         if found is None:
-            _continue(opened, text)
-        elif found.name == "BEGIN":
+            loose.append(text)
+            continue
+        if loose:
+            _continue(opened, loose)
+            loose = []
+        if found.name == "BEGIN":
             _begin(opened, outermost, Component(found.value.strip().upper(), number, file=file))
         elif found.name == "END":
             _end(opened, found.value.strip().upper())
@@ -110,11 +116,11 @@ def _end(opened: list[Component], kind: str) -> None:
             return
 
 
-def _continue(opened: list[Component], text: str) -> None:
-    """A line that is no property: a text whose writer forgot to escape a line break."""
-    if opened and opened[-1].properties:
+def _continue(opened: list[Component], loose: list[str]) -> None:
+    """Lines that are no properties: a text whose writer forgot to escape its line breaks."""
+    if opened and opened[-1].properties and opened[-1].properties[-1].name in _TEXTS:
         last = opened[-1].properties[-1]
-        last.value = f"{last.value}\\n{text}"
+        last.value = "\\n".join([last.value, *loose])
 
 
 def _logical_lines(raw: bytes) -> Iterator[tuple[int, str]]:

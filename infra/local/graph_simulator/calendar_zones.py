@@ -106,10 +106,8 @@ def named_definition(definition: DefinedZone, samples: list[datetime], first: Fi
     return FileZone("UTC", None, CUSTOM_ZONE, definition)
 
 
-def default_zone(
-    calendar: Component, defined: Mapping[str, DefinedZone], years: set[int], fallback: FileZone
-) -> FileZone:
-    """The zone of a calendar: X-WR-TIMEZONE, else the commonest TZID, else its only VTIMEZONE, else another.
+def default_zone(calendar: Component, defined: Mapping[str, DefinedZone], years: set[int]) -> FileZone | None:
+    """The zone of a calendar: X-WR-TIMEZONE, else the commonest TZID, else its only VTIMEZONE.
 
     Floating times and the days of the range are its.
     """
@@ -122,7 +120,7 @@ def default_zone(
             known = named_definition(definition, samples, None)
         if known is not None and known.zone is not None:
             return known
-    return fallback
+    return None
 
 
 def _by_use(calendar: Component) -> Iterable[str]:

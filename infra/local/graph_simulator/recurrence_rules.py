@@ -25,7 +25,7 @@ _RANGES = {
     "BYSETPOS": (1, 366, True),
 }
 _LARGEST_INTERVAL = 100_000_000
-_DAY = timedelta(days=1)
+_FURTHER = timedelta(days=3650)
 
 type Parts = dict[str, list[str]]
 
@@ -103,8 +103,10 @@ class RecurrenceRule:
                 found.insert(0, self.start)
             return found
         if self._found is None or self._searched < last:
-            self._found = self._counted(last)
-            self._searched = last
+            # Further than asked for, so that many questions in a row do not count from the start each time.
+            further = last if self.frequency in _SECONDS or last.year > 9000 else last + _FURTHER
+            self._found = self._counted(further)
+            self._searched = further
         return self._found[bisect_left(self._found, first) : bisect_left(self._found, last)]
 
     def _counted(self, last: datetime) -> list[datetime]:

@@ -276,6 +276,14 @@ def test_files_in_other_encodings_are_read_where_they_show_it(encoding: str) -> 
     assert shown["subject"] == "Prüfung"
 
 
+def test_lines_that_are_none_belong_to_the_text_before_them_and_spoil_nothing_else() -> None:
+    lines = ("DTSTART:20260302T090000Z", "no property", "DESCRIPTION:one", "two", "", "DURATION:PT1H")
+    ((start, end, shown),) = load_calendar(calendar(event("a", *lines))).occurrences
+    assert (f"{start:%H:%M}", f"{end:%H:%M}") == ("09:00", "10:00")
+    assert "one" in shown["body"]["content"]
+    assert "two" in shown["body"]["content"]
+
+
 def test_outlooks_html_is_without_escapes() -> None:
     ((_, _, shown),) = case("alt-desc.ics").occurrences
     assert shown["body"]["contentType"] == "html"
