@@ -17,11 +17,12 @@ from shared.domain.source_event import EventType, SourceEvent, occurrence_date
 
 
 class Step(StrEnum):
-    """Why a row and an event are the same meeting, in the order of domain.md 2.16 (a, b, c)."""
+    """Why a row and an event are the same meeting: domain.md 2.16 a, b, c, or their owner said so."""
 
     SAME_INVITATION = "same_invitation"
     SUCCESSOR = "successor"
     ENTERED_AGAIN = "entered_again"
+    ONE_MEETING = "one_meeting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """Rows and events that are likely the same meeting: one item for their owner (domain.md 2.16 d, e).
+    """Rows and events that are likely the same meetings: one item for their owner (domain.md 2.16 d, e).
 
     There are at most as many ``events`` as ``rows``; they wait.
     """
@@ -128,12 +129,15 @@ def possible_predecessors(rows: Iterable[GoneRow], events: Iterable[MeetingFacts
 
 
 def match_meetings(
-    rows: Sequence[GoneRow], events: Sequence[MeetingFacts], ended: Collection[str]
+    rows: Sequence[GoneRow],
+    events: Sequence[MeetingFacts],
+    ended: Collection[str],
+    waiting: Collection[str] = (),
 ) -> Matching:
     """Match rows with new events, step by step, each among what the steps before left (domain.md 2.16).
 
-    ``ended`` are the keys of the rows whose series is gone or ends before their original date. The order of
-    the input does not matter.
+    ``ended`` are the keys of the rows whose series is gone or ends before their original date. Events that
+    are ``waiting`` already go on waiting where others could as well. The order of the input does not matter.
     """
     left = _Left(rows, events)
     steps: tuple[tuple[Step, _Key, Callable[[GoneRow], bool]], ...] = (
@@ -149,11 +153,48 @@ def match_meetings(
         Doubt((row.facts.key,), (event.key,))
         for row, event in left.pair(_same_day, lambda row: row.known and row.counts)
     ]
-    doubts += _meeting_in_time(left.rows, left.events)
-    return Matching(tuple(pairs), tuple(doubts))
+    doubts += _meeting_in_time(left.rows, left.events, waiting)
+    return Matching(tuple(pairs), _by_series(doubts, rows, events))
+
+
+def closest(rows: Sequence[tuple[str, datetime]], events: Sequence[tuple[str, datetime]]) -> dict[str, str]:
+    """Pairs, event by row, of keys with their starts: the closest in time first, then the earliest.
+
+    As many as there can be; for rows and events of which somebody said that they are the same meetings.
+    """
+    ranked = sorted((abs(start - other), start, row, event) for row, start in rows for event, other in events)
+    found: dict[str, str] = {}
+    taken: set[str] = set()
+    for _, _, row, event in ranked:
+        if row not in found and event not in taken:
+            found[row] = event
+            taken.add(event)
+    return found
 
 
 type _Key = Callable[[MeetingFacts], Hashable | None]
+
+
+def _by_series(
+    doubts: Sequence[Doubt], rows: Iterable[GoneRow], events: Iterable[MeetingFacts]
+) -> tuple[Doubt, ...]:
+    """Doubts about one series, the old one or the new one, are one: their owner is asked once."""
+    series = {each.key: each.series for each in (*(row.facts for row in rows), *events)}
+    parts = _Parts()
+    for number, doubt in enumerate(doubts):
+        parts.join(("doubt", str(number)), ("doubt", str(number)))
+        for key in (*doubt.rows, *doubt.events):
+            if series[key] is not None:
+                parts.join(("doubt", str(number)), ("series", str(series[key])))
+    together = [[doubts[int(n)] for kind, n in sorted(part) if kind == "doubt"] for part in parts.groups()]
+    merged = (
+        Doubt(
+            tuple(key for each in group for key in each.rows),
+            tuple(key for each in group for key in each.events),
+        )
+        for group in together
+    )
+    return tuple(sorted(merged, key=lambda doubt: doubt.rows))
 
 
 class _Left:
@@ -205,7 +246,9 @@ def _same_day(facts: MeetingFacts) -> Hashable | None:
     return (facts.title, facts.organizer, facts.day) if facts.title and facts.timed else None
 
 
-def _meeting_in_time(rows: Sequence[GoneRow], events: Sequence[MeetingFacts]) -> list[Doubt]:
+def _meeting_in_time(
+    rows: Sequence[GoneRow], events: Sequence[MeetingFacts], waiting: Collection[str]
+) -> list[Doubt]:
     """Other new events that lie in the time of a copy that counts (domain.md 2.16 e).
 
     What hangs together is one doubt: as many events wait as there are rows, the rest are new.
@@ -219,6 +262,7 @@ def _meeting_in_time(rows: Sequence[GoneRow], events: Sequence[MeetingFacts]) ->
     for part in parts.groups():
         old = [row.facts.key for row in counting if ("row", row.facts.key) in part]
         new = [event.key for event in timed if ("event", event.key) in part]
+        new.sort(key=lambda key: key not in waiting)
         doubts.append(Doubt(tuple(old), tuple(new[: len(old)])))
     return doubts
 

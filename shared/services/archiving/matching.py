@@ -9,9 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.repositories.appointments import AppointmentRepository
 from shared.database.repositories.archived_events import MapRow
+from shared.database.repositories.shared_archives import SharedArchiveRepository
 from shared.domain.archive_copy import recorded_source
 from shared.domain.archive_plan import KnownEvent
 from shared.domain.archived_event import ArchivedEventState
+from shared.domain.disclosure import NORMAL
 from shared.domain.read_event import ReadEvent
 from shared.domain.revision import source_revision
 from shared.domain.same_meeting import (
@@ -26,12 +28,15 @@ from shared.domain.same_meeting import (
 from shared.domain.source_event import EventType, SourceEvent, is_detached
 from shared.domain.unread import UnreadEvents
 from shared.services.archiving.context import ArchivingPorts, RunContext
+from shared.services.archiving.doubting import MeetingDoubts
+from shared.services.archiving.dragging import DraggedMeetings
 from shared.services.archiving.plan_turn import PlanTurn
 from shared.services.archiving.source_reading import SourceReader
+from shared.services.archiving.taking_over import TakingOver
 
 _POINTING = (ArchivedEventState.MERGED, ArchivedEventState.CONSUMED)
 # Duplicates are handed on by themselves, before anything is matched (domain.md 2.9).
-_NOT_MATCHED = (ArchivedEventState.MERGED, ArchivedEventState.CONSUMED)
+_NOT_MATCHED = (ArchivedEventState.MERGED, ArchivedEventState.CONSUMED, ArchivedEventState.SUPERSEDED)
 _CHUNK = 500
 # How far ahead a series is asked for an occurrence that would tell that it goes on.
 _FAR = timedelta(days=1800)
@@ -64,23 +69,45 @@ class SourceMatcher:
 
     It outlives one reading of the pages: what is handed on is found under its new key by the next one.
     ``released`` are modifications whose meeting is not gone though no page shows it near them (4.6),
-    ``waiting`` new events whose row cannot be handed on yet. ``unread`` is what the reading under way could
-    not read: of that nothing is gone, and nothing is matched (2.12).
+    ``doubts`` what is only likely the same, and which new events wait for that. ``unread`` is what the
+    reading under way could not read: of that nothing is gone, and nothing is matched (2.12).
     """
 
     def __init__(
-        self, ports: ArchivingPorts, context: RunContext, turn: PlanTurn, open_keys: frozenset[str]
+        self,
+        ports: ArchivingPorts,
+        context: RunContext,
+        turn: PlanTurn,
+        open_keys: frozenset[str],
+        doubts: MeetingDoubts,
+        *,
+        for_others: bool = False,
     ) -> None:
+        """``for_others``: others than the person read are shown what is found; private events stay so."""
+        self._for_others = for_others
         self._ports = ports
         self._turn = turn
         self._context = context
         self._open_keys = open_keys
         self._new: dict[str, tuple[str, MeetingFacts]] = {}
         self.released: set[str] = set()
-        self.waiting: set[str] = set()
+        self.doubts = doubts
         self.unread = UnreadEvents()
         self.repointed = 0
         self.ambiguous = 0
+
+    def reader(self, dragged: DraggedMeetings) -> SourceReader:
+        """What reads the pages next, with what is known so far of who waits."""
+        reader = SourceReader(
+            self._ports,
+            self._context,
+            self._open_keys,
+            waiting=frozenset(self.doubts.waiting),
+            whole=frozenset(self.doubts.whole),
+            dragged=dragged,
+        )
+        self.unread = self.doubts.unread = reader.unread
+        return reader
 
     async def are_gone(self, rows: Iterable[MapRow]) -> set[str]:
         """Source keys of the rows whose source is gone (domain.md 2.4)."""
@@ -101,6 +128,7 @@ class SourceMatcher:
         reader: SourceReader,
     ) -> None:
         """Remember the new events of a page: those of which the map says nothing."""
+        self.doubts.note(reads)
         for key, read in reads.items():
             if key not in rows or reader.is_bare(rows[key]) or waits_for_nothing(rows[key], overlaps):
                 facts = meeting_facts(read.event, key, self._context.window.zone)
@@ -108,22 +136,47 @@ class SourceMatcher:
 
     async def match(self, reader: SourceReader) -> bool:
         """Match what is new with what is gone; whether the pages have to be read once more."""
-        found, self._new = self._new, {}
-        new = {key: each for key, each in found.items() if not self.unread.holds(each[1].start)}
-        rows = await self._unmet(reader) if new else {}
+        noted, self._new = self._new, {}
+        new = {key: each for key, each in noted.items() if not self.unread.holds(each[1].start)}
+        elsewhere, busy = await self._elsewhere(new)
+        new = {key: each for key, each in new.items() if key not in elsewhere and key not in busy}
+        rows = await self._unmet(reader) if new or self.doubts.rows else {}
         events = [facts for _, facts in new.values()]
-        gone = await self._gone_rows(rows, events) if rows else []
-        matching = await self._matching(gone, rows, events) if gone else Matching()
+        found = await self._gone_rows(rows, events) if rows else []
+        gone = {each.facts.key: each for each in found}
+        settled = self.doubts.settle(gone, rows, new, reader.has_met)
+        left = [each for key, each in gone.items() if key not in settled.rows]
+        events = [each for each in events if each.key not in settled.events]
+        matching = await self._matching(left, rows, events) if left else Matching()
+        decided = [*settled.pairs, *matching.pairs]
         # A row whose write is under way is settled first; until then its event waits.
-        self.waiting = {pair.event for pair in matching.pairs if pair.row in self._open_keys}
-        pairs = [pair for pair in matching.pairs if pair.event not in self.waiting]
-        if pairs:
+        waiting = busy | {pair.event for pair in decided if pair.row in self._open_keys}
+        pairs = [pair for pair in decided if pair.event not in waiting]
+        again = self.doubts.ask(matching.doubts, gone, rows, waiting)
+        if elsewhere or pairs:
             async with self._turn.session() as session:
                 await self._context.operations(session).clear_unsent(self._context.run_id)
+                await TakingOver(self._ports, self._context).take(session, elsewhere)
                 await self._context.identities(session).delete_bare([pair.event for pair in pairs])
                 for pair in pairs:
                     await self._repoint(session, rows[pair.row], pair.step, *new[pair.event])
-        return bool(matching.pairs)
+            self.doubts.repointed(pairs)
+        return again or bool(pairs) or bool(elsewhere)
+
+    async def _elsewhere(
+        self, new: Mapping[str, tuple[str, MeetingFacts]]
+    ) -> tuple[dict[str, MapRow], set[str]]:
+        """Rows of others that fill this archive, by the keys of their events here; events that wait (2.4)."""
+        if not new:
+            return {}, set()
+        async with self._turn.session() as session:
+            shared = SharedArchiveRepository(session, self._context.owner_id, self._context.configuration_id)
+            found = await shared.elsewhere([source_id for source_id, _ in new.values()])
+        there = {key: found[source_id] for key, (source_id, _) in new.items() if source_id in found}
+        return (
+            {key: each.row for key, each in there.items() if not each.busy},
+            {key for key, each in there.items() if each.busy},
+        )
 
     async def release(self, presumed: Mapping[str, str], reader: SourceReader) -> bool:
         """Let go of modifications whose absent meeting is not gone; whether to read the pages again."""
@@ -169,9 +222,12 @@ class SourceMatcher:
             records = await AppointmentRepository(session).recorded(
                 self._context.owner_id, [row.id for row in rows.values() if row.copy_id is not None]
             )
+        if self._for_others:
+            records = {key: each for key, each in records.items() if each["sensitivity"] == NORMAL}
         candidates = {key: self._facts(row, records.get(row.id)) for key, row in rows.items()}
         ended = {each.facts.key for each in candidates.values()}
-        if not match_meetings(list(candidates.values()), new, ended).pairs:
+        answered = any(row.id in self.doubts.rows for row in rows.values())
+        if not answered and match_meetings(list(candidates.values()), new, ended).empty:
             # Nothing that is new looks like any of them: nobody has to be asked whether they are gone.
             return []
         living = [row for row in rows.values() if row.state is not ArchivedEventState.SOURCE_DELETED]
@@ -230,7 +286,7 @@ class SourceMatcher:
                 self._context.source_mailbox, each.facts.series, begins, begins + _FAR
             ):
                 ended.add(each.facts.key)
-        return match_meetings(gone, new, ended)
+        return match_meetings(gone, new, ended, self.doubts.waiting)
 
     async def _repoint(
         self, session: AsyncSession, row: MapRow, step: Step, source_id: str, facts: MeetingFacts

@@ -19,14 +19,16 @@ from shared.domain.read_event import ReadEvent
 from shared.domain.run_progress import RunStep, planning_percent
 from shared.domain.source_event import SourceEvent
 from shared.errors import GraphRefused
+from shared.services.archiving.action_item_keeping import ActionItemKeeper
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.decisions import DecisionWriter, Material, PlanWatch
 from shared.services.archiving.drafting import OperationDrafter, applied_revision, needs_body
+from shared.services.archiving.dragging import DraggedMeetings
 from shared.services.archiving.matching import SourceMatcher, known_event, read_sources
 from shared.services.archiving.overlap_keeping import OverlapKeeper
 from shared.services.archiving.plan_counts import PlanCounts
 from shared.services.archiving.plan_turn import PlanTurn
-from shared.services.archiving.source_reading import SourceReader
+from shared.services.archiving.taking_over import TakingOver
 
 RETRY_FAILED_FOR = timedelta(days=30)
 _CHUNK = 200
@@ -58,8 +60,9 @@ class PlanMaking:
         self._context = context
         self._open_keys = open_keys
         self._planner = Planner(context.window, context.mode, context.policies, matcher.released)
-        self._reader = SourceReader(ports, context, open_keys, waiting=frozenset(matcher.waiting))
-        matcher.unread = self._reader.unread
+        self._taking_over = TakingOver(ports, context)
+        self._dragged = DraggedMeetings(context, ActionItemKeeper(ports, context, overlap_expiry))
+        self._reader = matcher.reader(self._dragged)
         self._drafter = OperationDrafter(ports, context)
         self._keeper = OverlapKeeper(ports, context, overlap_expiry)
         self._writer = DecisionWriter(ports, context, self._drafter, self._keeper, open_keys, watch)
@@ -93,6 +96,9 @@ class PlanMaking:
         async with self._turn.session() as session:
             await self._keeper.finish(session, self._planner.vanished_groups)
             await self._kept_though_gone(session)
+            await self._matcher.doubts.supersede(session, self._drafter, self._open_keys)
+            await self._matcher.doubts.keep(session)
+            await self._dragged.keep(session, self._drafter, self._open_keys)
         return self._counted()
 
     async def _read_pages(self, *, check: bool) -> None:
@@ -332,7 +338,11 @@ class PlanMaking:
             unread.locate(row.source_id, row.start_at)
         gone = [row for row in rows.values() if row.source_id not in found and not self._matcher.is_open(row)]
         events = {key: found[row.source_id] for key, row in rows.items() if row.source_id in found}
+        places = await self._taking_over.moved(rows, events, met)
         async with self._turn.session() as session:
+            # What was moved to where another configuration reads it is that one's now.
+            for key in await self._taking_over.give(session, rows, places) if places else ():
+                del events[key], rows[key]
             # What went on to a later time without its row is new where it is now.
             for key in await self._reader.left_behind(session, events, rows):
                 del events[key], rows[key]

@@ -22,7 +22,9 @@ from shared.domain.source_event import SourceEvent
 from shared.domain.window import Window
 from shared.errors import NotFound, RunInProgress
 from shared.services.access import Access
+from shared.services.archiving.action_item_keeping import ActionItemKeeper
 from shared.services.archiving.context import ArchivingPorts, RunContext, context_of
+from shared.services.archiving.doubting import MeetingDoubts
 from shared.services.archiving.judging import refuse_unpermitted
 from shared.services.archiving.locking import lock_out_all
 from shared.services.archiving.masked_reading import previewing_for
@@ -105,7 +107,8 @@ class Previewer:
             in_force = await settings_in_force(session, self._ports.settings, caller.tenant_id)
         context = replace(context, policies=replace(context.policies, travel_words=in_force.travel_words))
         ports = previewing_for(self._ports, context, caller.person)
-        rehearsal = _Rehearsal(ports, context, limit, timedelta(days=in_force.overlap_expiry_days))
+        expiry, for_others = timedelta(days=in_force.overlap_expiry_days), caller.person != context.origin_id
+        rehearsal = _Rehearsal(ports, context, limit, expiry, for_others=for_others)
         preview: Preview | None = None
         try:
             async with self._ports.database.unit_of_work():
@@ -148,7 +151,10 @@ class _RehearsalTurn(PlanTurn):
 class _Rehearsal:
     """One plan made to be looked at; what it shows of events is kept by key."""
 
-    def __init__(self, ports: ArchivingPorts, context: RunContext, limit: int, expiry: timedelta) -> None:
+    def __init__(
+        self, ports: ArchivingPorts, context: RunContext, limit: int, expiry: timedelta, *, for_others: bool
+    ) -> None:
+        self._for_others = for_others
         self._ports = ports
         self._context = context
         self._limit = limit
@@ -170,7 +176,10 @@ class _Rehearsal:
             await self._suppose_settled(session)
             open_keys = await context.operations(session).open_keys(run.id)
         turn = _RehearsalTurn(self._ports, run.id)
-        matcher = SourceMatcher(self._ports, context, turn, open_keys)
+        doubts = MeetingDoubts(context, ActionItemKeeper(self._ports, context, self._expiry))
+        async with turn.session() as session:
+            await doubts.load(session)
+        matcher = SourceMatcher(self._ports, context, turn, open_keys, doubts, for_others=self._for_others)
         for reading in range(READINGS):
             self._start_over()
             async with turn.session() as session:
