@@ -12,8 +12,10 @@ type AppliedModification = tuple[str, datetime, datetime]
 """Source key, start and end of a modification that was applied to a meeting (domain.md 4)."""
 
 _CANONICAL = orjson.OPT_SORT_KEYS
-#: Stands in the revision of a copy that its owner edited, and in no other.
+#: Separates what a revision says of the source from what was done to the copy since.
 EDITED = "."
+#: Ends the revision of a superseded copy.
+SUPERSEDED = ".superseded"
 
 
 def revision(event: SourceEvent, modifications: Sequence[AppliedModification] = ()) -> str:
@@ -45,9 +47,14 @@ def source_revision(archived: str) -> str:
     return archived.partition(EDITED)[0]
 
 
+def superseded_revision(previous: str) -> str:
+    """The revision of a copy that another one stands for (domain.md 2.16, 2.17); again, it stays the same."""
+    return f"{previous.removesuffix(SUPERSEDED)}{SUPERSEDED}"
+
+
 def is_edited(archived: str) -> bool:
     """Whether the revision is that of an explicit edit."""
-    return EDITED in archived
+    return EDITED in archived and not archived.endswith(SUPERSEDED)
 
 
 def duplicate_hash(event: SourceEvent) -> bytes:

@@ -23,8 +23,9 @@ from shared.domain.modifications import Modification
 from shared.domain.plan_decision import as_decided, compare_again, own_row
 from shared.domain.purpose import LeftOut
 from shared.domain.read_event import ReadEvent
-from shared.domain.revision import modified_revision, revision
+from shared.domain.revision import modified_revision, revision, superseded_revision
 from shared.domain.source_event import SourceEvent, archive_key
+from shared.domain.superseding import CopyOrigin, superseded_record, superseding_payload
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.matching import known_event
 
@@ -137,12 +138,43 @@ class OperationDrafter:
         """Plan copies of events whose source is gone, from what was kept of them (domain.md 5.8)."""
         planned: list[dict[str, Any]] = []
         for key, record in records.items():
-            event = recorded_event(record, rows[key].source_id, rows[key].original_start)
-            payload = self._payload(event, key, rows[key], record["revision"], create=True)
+            row = rows[key]
+            event = recorded_event(record, row.source_id, row.original_start)
+            payload = self._payload(event, key, row, record["revision"], create=True)
             self.zones_reported += payload.zone_reported
-            body = Body(payload, {"source_gone": True, **record}, record["revision"])
+            superseded = row.state is ArchivedEventState.SUPERSEDED
+            body = Body(
+                payload,
+                {"source_gone": True, **record, "superseded": superseded},
+                record["revision"],
+            )
             planned.append(self._operation(key, Action.CREATE, body, margin=False))
         await self._add(session, OperationState.PLANNED, planned)
+
+    async def add_superseding(
+        self, session: AsyncSession, records: Mapping[str, Mapping[str, Any]], rows: Mapping[str, MapRow]
+    ) -> None:
+        """Plan that copies say that others stand for their meetings; ``records`` are what is recorded."""
+        planned: list[dict[str, Any]] = []
+        for key, record in records.items():
+            content = superseded_revision(rows[key].revision)
+            payload = superseding_payload(self._origin(key, rows[key]), content)
+            body = Body(
+                CopyPayload(payload, zone_reported=False), superseded_record(record, content), content
+            )
+            operation = self._operation(key, Action.UPDATE, body, margin=True)
+            planned.append(operation | {"action": str(OperationAction.SUPERSEDE)})
+        await self._add(session, OperationState.PLANNED, planned)
+
+    def _origin(self, key: str, row: MapRow) -> CopyOrigin:
+        return CopyOrigin(
+            self._context.configuration_id,
+            key,
+            row.source_id,
+            row.ical_uid,
+            row.original_start,
+            row.generation,
+        )
 
     async def retime(self, session: AsyncSession, decisions: Sequence[Decision]) -> None:
         """Give drafts the times that modifications gave their events since (domain.md 4)."""
@@ -241,6 +273,7 @@ class OperationDrafter:
             revision=content,
             generation=row.generation if row else 0,
             create=create,
+            superseded=row is not None and row.state is ArchivedEventState.SUPERSEDED,
         )
 
     def _operation(self, key: str, action: Action, body: Body, *, margin: bool) -> dict[str, Any]:

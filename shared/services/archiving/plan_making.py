@@ -27,6 +27,7 @@ from shared.services.archiving.overlap_keeping import OverlapKeeper
 from shared.services.archiving.plan_counts import PlanCounts
 from shared.services.archiving.plan_turn import PlanTurn
 from shared.services.archiving.source_reading import SourceReader
+from shared.services.archiving.superseding import Superseding
 
 RETRY_FAILED_FOR = timedelta(days=30)
 _CHUNK = 200
@@ -70,6 +71,9 @@ class PlanMaking:
         archive cannot be read.
         """
         backfill = self._context.kind is RunKind.BACKFILL
+        async with self._turn.session() as session:
+            superseding = Superseding(self._ports, self._context, self._drafter, self._open_keys)
+            await superseding.plan(session)
         await self._read_pages(check=not backfill)
         if not last and await self._matcher.match(self._reader):
             return None

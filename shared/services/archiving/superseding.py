@@ -1,0 +1,98 @@
+"""Superseding copies: on their owner's word another copy stands for the meeting (domain.md 2.16, 2.17).
+
+It has two steps. ``request_superseding`` notes the owner's word in the transaction of the answer. Each run
+whose window holds the row carries it out: ``Superseding.plan`` is called before the pages are read. It gives
+the row a key of its own, so that no source event finds it any more. Then it plans one operation
+``supersede``: a PATCH that shows the copy as free and marks it in ``ArchiveSource``. The row becomes
+``superseded`` when the write is done. Until then the copy counts.
+
+It is a write like any other one. A copy that its owner edited is a conflict and stays, until it is asked
+again. A copy that they deleted is removed. A locked period refuses it and reports it. A lost answer is
+settled by the copy's revision. A failed write is tried again by every run for 30 days. A rebuilt calendar
+gets the copy as superseded again.
+"""
+
+from collections.abc import Collection
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.database.repositories.archived_events import MapRow
+from shared.database.repositories.superseding import SupersedingRepository
+from shared.services.archiving.context import ArchivingPorts, RunContext
+from shared.services.archiving.drafting import OperationDrafter
+from shared.services.archiving.recorded_copies import restored
+
+RETRY_FOR: Final = timedelta(days=30)
+_CHUNK: Final = 200
+
+
+async def request_superseding(
+    session: AsyncSession,
+    ports: ArchivingPorts,
+    owner_id: UUID,
+    configuration_id: UUID,
+    archived_event_ids: Collection[UUID],
+    *,
+    because: str,
+) -> list[UUID]:
+    """Note that other copies stand for these archived events; returns those it concerns. Audited.
+
+    ``because`` is the answer or rule, for the audit. The caller queues a run of the rows' windows.
+    """
+    repository = SupersedingRepository(session, owner_id, configuration_id)
+    taken = await repository.request(archived_event_ids, ports.clock.now())
+    if taken:
+        await ports.audit.record(
+            session,
+            action="archived_event.superseding_requested",
+            resource_type="archive_configuration",
+            resource_id=str(configuration_id),
+            outcome="success",
+            changes={"because": because, "archived_events": sorted(map(str, taken))},
+            on_behalf_of=owner_id,
+        )
+    return taken
+
+
+class Superseding:
+    """Plans what was requested, for one run."""
+
+    def __init__(
+        self,
+        ports: ArchivingPorts,
+        context: RunContext,
+        drafter: OperationDrafter,
+        open_keys: Collection[str],
+    ) -> None:
+        self._ports = ports
+        self._context = context
+        self._drafter = drafter
+        self._open_keys = open_keys
+
+    async def plan(self, session: AsyncSession) -> int:
+        """Plan the writes that are due; returns how many."""
+        repository = SupersedingRepository(session, self._context.owner_id, self._context.configuration_id)
+        for row in await repository.attached():
+            # A write under way is settled first: its result is that of the key it was planned for.
+            if row.source_key not in self._open_keys:
+                await self._detach(session, row)
+        window = self._context.window
+        since = self._ports.clock.now() - RETRY_FOR
+        planned = 0
+        while rows := await repository.due(window.start, window.end, since, _CHUNK):
+            records = await repository.records(rows)
+            by_key = {row.source_key: row for row in rows}
+            bodies = {key: restored(records[row.id], row.start_at) for key, row in by_key.items()}
+            await self._drafter.add_superseding(session, bodies, by_key)
+            planned += len(by_key)
+            if len(rows) < _CHUNK:
+                break
+        return planned
+
+    async def _detach(self, session: AsyncSession, row: MapRow) -> None:
+        now, day = self._ports.clock.now(), row.start_at.astimezone(self._context.window.zone).date()
+        key = await self._context.identities(session).detach(row, day, now)
+        await self._context.overlaps(session).repoint(row.source_key, key)
