@@ -22,6 +22,7 @@ from shared.domain.source_event import (
     source_key,
 )
 from shared.services.archiving.context import ArchivingPorts, RunContext
+from shared.services.archiving.series_resets import SeriesResets
 from shared.services.archiving.source_following import SourceFollowing
 
 
@@ -55,11 +56,13 @@ class SourceReader:
         *,
         waiting: frozenset[str] = frozenset(),
         rewrites: bool = True,
+        resets: SeriesResets | None = None,
     ) -> None:
         self._waiting = waiting
         self._following = SourceFollowing(context.owner_id, context.configuration_id)
         # Replacing takes the source as it is (domain.md 2.17).
         self._replaces = context.mode is RunMode.REPLACE
+        self.resets = resets or SeriesResets(context)
         self._rewrites = rewrites
         self._ports = ports
         self._context = context
@@ -84,13 +87,13 @@ class SourceReader:
         self, session: AsyncSession, events: Mapping[str, SourceEvent], rows: Mapping[str, MapRow]
     ) -> dict[str, ReadEvent]:
         """The events as far as their copies follow them (domain.md 2.16, 2.17)."""
-        reads = await self._following.followed(session, events, rows, series=not self._replaces)
-        if self._replaces:
-            return reads
+        reads = await self._following.followed(session, events, rows, takes=self.resets.takes_change)
         for key in await self._invented(session, events, rows):
-            reads[key] = ReadEvent(events[key], key, events[key].start, left_out=LeftOut.SERIES_CHANGED)
-        for key in self._waiting & reads.keys():
+            if not self.resets.takes_day(events[key], key):
+                reads[key] = ReadEvent(events[key], key, events[key].start, left_out=LeftOut.SERIES_CHANGED)
+        for key in () if self._replaces else self._waiting & reads.keys():
             reads[key] = replace(reads[key], waits=True)
+        self.resets.note(reads)
         return reads
 
     async def left_behind(
