@@ -22,12 +22,9 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from shared.domain.travel import DEFAULT_TRAVEL_WORDS
+
 PREFIX = "ADMIN_ASSISTANT_"
-#: Words that make an event a journey (domain.md 2.7).
-DEFAULT_TRAVEL_WORDS: tuple[str, ...] = (
-    *("travel", "travelling", "drive", "driving", "flight", "flying"),
-    *("commute", "commuting", "transit", "journey", "trip", "airport"),
-)
 #: Suggestions compare each event with every rule of its owner: no tenant may allow more.
 MOST_CATEGORY_RULES = 2_000
 _POSTGRES_SCHEME = re.compile(r"^(?:postgres|postgresql)(?:\+\w+)?://", re.IGNORECASE)

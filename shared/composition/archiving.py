@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from shared.services.overlaps import OverlapService
     from shared.services.rebuilding.requests import RebuildRequests
     from shared.services.rebuilding.runs import RebuildRuns
+    from shared.services.run_driver import RunDriver
     from shared.services.verifying.restoring import CopyRestoring
     from shared.services.verifying.scheduling import VerificationSchedule
     from shared.services.verifying.service import VerificationService
@@ -198,3 +199,16 @@ class ArchivingParts(Foundations):
         from shared.services.rebuilding.runs import RebuildRuns
 
         return RebuildRuns(self.archiving_ports)
+
+    @cached_property
+    def run_driver(self) -> "RunDriver":
+        """The steps of runs."""
+        from shared.domain.archive_run import RunMode
+        from shared.services.run_driver import Planner, RunDriver
+
+        planners: dict[RunMode, Planner] = {
+            RunMode.EDIT: self.owner_edits,
+            RunMode.PUT_BACK: self.copy_restoring,
+            RunMode.REBUILD: self.rebuild_runs,
+        }
+        return RunDriver(self.archiving, planners, (self.copy_restoring, self.rebuild_runs), self.backfills)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from shared.services.audit_sealing import AuditSealer
     from shared.services.audit_trail import AuditTrail
     from shared.services.audit_verification import AuditVerifier
+    from shared.services.dispatching import Dispatcher
     from shared.services.health import HealthService
     from shared.services.idempotency import IdempotencyService
     from shared.services.system_health import SystemHealthService
@@ -84,3 +85,34 @@ class OperationParts(PeopleParts):
         )
         self._closers.append(service.close)
         return service
+
+    @cached_property
+    def dispatcher(self) -> "Dispatcher":
+        """What does what is due."""
+        from shared.services.dispatching import Dispatcher, Work
+
+        return Dispatcher(
+            claims=[
+                (Work.ARCHIVE_RUN, "nightly archives", self.archiving.claim_due_jobs),
+                (Work.ARCHIVE_RUN, "backfills", self.backfills.claim_due),
+                (Work.ARCHIVE_RUN, "decided overlaps", self.overlap_settling.carry_out_due),
+                (Work.ARCHIVE_RUN, "expired overlaps", self.overlap_settling.expire_due),
+                (Work.VERIFICATION, "weekly verifications", self.verification_schedule.claim_due_jobs),
+            ],
+            driven={
+                Work.ARCHIVE_RUN: self.archiving.to_drive,
+                Work.VERIFICATION: self.verifications.to_drive,
+                Work.USER_EXPORT: self.user_exports.to_drive,
+                Work.USER_ERASURE: self.eraser.to_drive,
+            },
+            duties={
+                "mailbox approvals": self.approval_watch.run,
+                "reminders": self.overlap_reminders.send_due,
+                "audit seal": self.audit_sealer.seal,
+            },
+            hourly={
+                "answers to idempotency keys": self.idempotency.forget,
+                "old user exports": self.user_exports.sweep,
+            },
+            clock=self.clock,
+        )

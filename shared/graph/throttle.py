@@ -25,21 +25,6 @@ class ThrottleGate(Protocol):
         ...
 
 
-class InProcessGate:
-    """The gate of a single process."""
-
-    def __init__(self) -> None:
-        self._until: dict[str, datetime] = {}
-
-    async def wait_until(self, mailbox: str) -> datetime | None:
-        """The instant from which the mailbox may be asked again, or None."""
-        return self._until.get(mailbox)
-
-    async def close_until(self, mailbox: str, until: datetime) -> None:
-        """Note that nothing may be sent before ``until``; never moves it earlier."""
-        self._until[mailbox] = max(until, self._until.get(mailbox, until))
-
-
 class Throttle:
     """The slots and the closed gates of every mailbox this process talks to; of one event loop."""
 

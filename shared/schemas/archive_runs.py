@@ -48,7 +48,7 @@ class RunProblem(Resource):
 
 
 class ArchiveRunSummary(Resource):
-    """A run in a list; ``report`` holds the counts of domain.md 2.13 once it is finished.
+    """A run in a list; ``report`` holds what became of its events once it is finished.
 
     Of another person's run private events are one number of the report, ``private``, and in no other (6.3).
     """

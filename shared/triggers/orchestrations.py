@@ -1,15 +1,18 @@
-"""Starting orchestrations and looking whether they live, for every workflow."""
+"""One kind of workflow: its orchestrations are started, looked after, retried and paused in one way."""
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from itertools import batched
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 import azure.durable_functions as df
 import grpc
-from durabletask.task import TaskFailedError
+from durabletask.task import OrchestrationContext, RetryPolicy, TaskFailedError
 
 from shared.errors import NotFound
 
@@ -29,6 +32,119 @@ _MAY_MEAN_EXISTS: Final = (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN)
 _DATABASE_AWAY: Final = ("Unavailable", "LockTimeout")
 #: What goes wrong between the worker and the Durable backend.
 _PASSING: Final = (grpc.aio.AioRpcError, OSError)
+#: Infrastructure's retries live here alone (design.md): the database or the worker was away for a moment.
+RETRY: Final = RetryPolicy(
+    first_retry_interval=timedelta(seconds=2),
+    max_number_of_attempts=3,
+    backoff_coefficient=3.0,
+    max_retry_interval=timedelta(seconds=30),
+)
+
+
+class OrchestratedWork(Protocol):
+    """The service whose work an orchestration carries."""
+
+    def acting_for(self, work_id: UUID, /) -> AbstractAsyncContextManager[object]:
+        """Act with the correlation of the work. Raises NotFound."""
+        ...
+
+    async def mark_dispatched(self, *work_ids: UUID) -> None:
+        """Note that orchestrations were started, or are alive."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Workflow:
+    """A kind of work with an orchestration for each piece of it.
+
+    ``what`` names it in the log, ``id_name`` its id in the orchestration's input.
+    """
+
+    what: str
+    orchestrator: str
+    prefix: str
+    id_name: str
+    service: Callable[[], OrchestratedWork]
+
+    def instance_id(self, work_id: UUID) -> str:
+        """The orchestration instance of a piece of work."""
+        return f"{self.prefix}{work_id}"
+
+    async def start(self, client: df.DurableFunctionsClient, work_id: UUID) -> None:
+        """Start an orchestration and note that it was; one that is at work already is left alone.
+
+        Raises what the Durable client raises.
+        """
+        await self._begin(client, work_id)
+        await self.service().mark_dispatched(work_id)
+
+    async def start_all(self, client: df.DurableFunctionsClient, ids: Sequence[UUID]) -> None:
+        """Start several at a time, and note each group that was started at once.
+
+        One that cannot be started is logged and keeps no other one waiting: the next tick starts it
+        (domain.md 8.2).
+        """
+        for group in batched(ids, STARTS_AT_ONCE, strict=False):
+            begun = (self._begin(client, each) for each in group)
+            outcomes = await asyncio.gather(*begun, return_exceptions=True)
+            failed = {each: error for each, error in zip(group, outcomes, strict=True) if error is not None}
+            for each, error in failed.items():
+                if not isinstance(error, Exception):
+                    raise error
+                logger.error("orchestration cannot be started", extra={"id": str(each)}, exc_info=error)
+            if len(failed) < len(group):
+                await self.service().mark_dispatched(*(each for each in group if each not in failed))
+
+    async def look_after(self, client: df.DurableFunctionsClient, ids: Sequence[UUID]) -> None:
+        """Start those again whose orchestration is missing, failed or over (design.md, Start).
+
+        One that cannot be looked up or started is logged and keeps no other one waiting: the next tick
+        tries it again.
+        """
+        places = asyncio.Semaphore(LOOKUPS_AT_ONCE)
+
+        async def look(work_id: UUID) -> str | None:
+            async with places:
+                try:
+                    return await status(client, self.instance_id(work_id))
+                except _PASSING:
+                    logger.exception("orchestration cannot be looked up", extra={"id": str(work_id)})
+                    return None
+
+        found = dict(zip(ids, await asyncio.gather(*map(look, ids)), strict=True))
+        if living := [work_id for work_id, each in found.items() if each in _LIVING]:
+            await self.service().mark_dispatched(*living)
+        for work_id, each in found.items():
+            if each is None or each in _LIVING:
+                continue
+            try:
+                await self._start_again(client, work_id, each)
+            except (NotFound, *_PASSING):
+                logger.exception("orchestration cannot be started again", extra={"id": str(work_id)})
+
+    async def _start_again(self, client: df.DurableFunctionsClient, work_id: UUID, found: str) -> None:
+        async with self.service().acting_for(work_id):
+            extra = {"id": str(work_id), "found": found}
+            logger.warning("%s lost its orchestration", self.what, extra=extra)
+            await self.start(client, work_id)
+
+    async def _begin(self, client: df.DurableFunctionsClient, work_id: UUID) -> None:
+        given = {self.id_name: str(work_id)}
+        await start(client, self.orchestrator, self.instance_id(work_id), given)
+
+
+def wait_until(ctx: OrchestrationContext, instant: str | None) -> Generator[Any, Any]:
+    """Sleep until an instant in ISO 8601 with an offset; not at all without one, or where it is past."""
+    if instant is None:
+        return
+    wait = datetime.fromisoformat(instant) - ctx.current_utc_datetime.replace(tzinfo=UTC)
+    if wait > timedelta(0):
+        yield ctx.create_timer(wait)
+
+
+def reason_of(failure: TaskFailedError) -> str:
+    """Why an activity failed in every attempt, in at most 500 characters."""
+    return f"{failure.details.error_type}: {failure.details.message}"[:500]
 
 
 async def start(
@@ -50,27 +166,6 @@ async def start(
     return True
 
 
-async def start_all(
-    ids: Sequence[UUID],
-    begin: Callable[[UUID], Awaitable[None]],
-    note_started: Callable[..., Awaitable[None]],
-) -> None:
-    """Call ``begin`` for each, several at a time, and note each group that was started at once.
-
-    One that cannot be started is logged and keeps no other one waiting: the next tick starts it
-    (domain.md 8.2).
-    """
-    for group in batched(ids, STARTS_AT_ONCE, strict=False):
-        outcomes = await asyncio.gather(*(begin(each) for each in group), return_exceptions=True)
-        failed = {each: error for each, error in zip(group, outcomes, strict=True) if error is not None}
-        for each, error in failed.items():
-            if not isinstance(error, Exception):
-                raise error
-            logger.error("orchestration cannot be started", extra={"id": str(each)}, exc_info=error)
-        if len(failed) < len(group):
-            await note_started(*(each for each in group if each not in failed))
-
-
 def database_was_away(failure: TaskFailedError) -> bool:
     """Whether an activity failed in every attempt for want of the database (``shared.database.failures``)."""
     return failure.details.error_type.rpartition(".")[2] in _DATABASE_AWAY
@@ -85,37 +180,3 @@ async def status(client: df.DurableFunctionsClient, instance_id: str) -> str:
     """The status of an instance, in Durable's words; ``none`` if there is no such instance."""
     state = await client.get_orchestration_state(instance_id, fetch_payloads=False)
     return "none" if state is None else str(state.runtime_status.name)
-
-
-async def drive(
-    client: df.DurableFunctionsClient,
-    ids: Sequence[UUID],
-    instance_id: Callable[[UUID], str],
-    note_living: Callable[..., Awaitable[None]],
-    start_again: Callable[[UUID, str], Awaitable[None]],
-) -> None:
-    """Start the work of each id again whose instance does not live; ``note_living`` is told the others.
-
-    ``start_again`` gets the id and the status that was found. One that cannot be looked up or started keeps
-    no other one waiting: it is logged and tried again by the next tick.
-    """
-    places = asyncio.Semaphore(LOOKUPS_AT_ONCE)
-
-    async def look(work_id: UUID) -> str | None:
-        async with places:
-            try:
-                return await status(client, instance_id(work_id))
-            except _PASSING:
-                logger.exception("orchestration cannot be looked up", extra={"id": str(work_id)})
-                return None
-
-    found = dict(zip(ids, await asyncio.gather(*map(look, ids)), strict=True))
-    if living := [work_id for work_id, each in found.items() if each in _LIVING]:
-        await note_living(*living)
-    for work_id, each in found.items():
-        if each is None or each in _LIVING:
-            continue
-        try:
-            await start_again(work_id, each)
-        except (NotFound, *_PASSING):
-            logger.exception("orchestration cannot be started again", extra={"id": str(work_id)})

@@ -6,12 +6,11 @@ idempotent: each may run twice, even at the same time.
 
 import logging
 from collections.abc import Generator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
 import azure.durable_functions as df
-import azure.functions as func
 from durabletask.task import OrchestrationContext, RetryPolicy, TaskFailedError
 
 from shared.application import get_application
@@ -33,14 +32,20 @@ _RETRY = RetryPolicy(
 )
 
 
-def export_instance(export_id: UUID) -> str:
-    """The orchestration instance of an export."""
-    return f"user-export-{export_id}"
-
-
-def erasure_instance(erasure_id: UUID) -> str:
-    """The orchestration instance of an erasure."""
-    return f"user-erasure-{erasure_id}"
+EXPORT = orchestrations.Workflow(
+    what="user export",
+    orchestrator="export_user",
+    prefix="user-export-",
+    id_name="export_id",
+    service=lambda: get_application().user_exports,
+)
+ERASURE = orchestrations.Workflow(
+    what="user erasure",
+    orchestrator="erase_user",
+    prefix="user-erasure-",
+    id_name="erasure_id",
+    service=lambda: get_application().eraser,
+)
 
 
 @blueprint.orchestration_trigger(context_name="ctx")
@@ -50,7 +55,7 @@ def export_user(ctx: OrchestrationContext, input: dict[str, Any]) -> Generator[A
     try:
         state = yield ctx.call_activity("prepare_user_export", input=export_id, retry_policy=_RETRY)
     except TaskFailedError as failure:
-        reason = {"id": export_id, "reason": _reason(failure)}
+        reason = {"id": export_id, "reason": orchestrations.reason_of(failure)}
         yield ctx.call_activity("fail_user_export", input=reason, retry_policy=_RETRY)
         return "failed"
     return state
@@ -75,12 +80,9 @@ def erase_user(ctx: OrchestrationContext, input: dict[str, Any]) -> Generator[An
                 waits = 0
                 continue
             waits += 1
-            now = ctx.current_utc_datetime.replace(tzinfo=UTC)
-            wait = datetime.fromisoformat(progress["resume_at"]) - now
-            if wait > timedelta(0):
-                yield ctx.create_timer(wait)
+            yield from orchestrations.wait_until(ctx, progress["resume_at"])
     except TaskFailedError as failure:
-        reason = {"id": erasure_id, "reason": _reason(failure)}
+        reason = {"id": erasure_id, "reason": orchestrations.reason_of(failure)}
         yield ctx.call_activity("fail_user_erasure", input=reason, retry_policy=_RETRY)
         return "failed"
     ctx.continue_as_new({"erasure_id": erasure_id, "waits": waits})
@@ -130,49 +132,14 @@ async def fail_user_erasure(failure: dict) -> str:  # type: ignore[type-arg] # t
     return "failed"
 
 
-async def drive_people_work(client: df.DurableFunctionsClient) -> None:
-    """Start exports and erasures again whose orchestration is missing, failed or over."""
-    app = get_application()
-
-    async def export(export_id: UUID, found: str) -> None:
-        logger.warning(
-            "user export lost its orchestration", extra={"export_id": str(export_id), "found": found}
-        )
-        await start_user_export(client, export_id)
-
-    async def erase(erasure_id: UUID, found: str) -> None:
-        logger.warning(
-            "user erasure lost its orchestration", extra={"erasure_id": str(erasure_id), "found": found}
-        )
-        await start_user_erasure(client, erasure_id)
-
-    exports, eraser = app.user_exports, app.eraser
-    await orchestrations.drive(
-        client, await exports.to_drive(), export_instance, exports.mark_dispatched, export
-    )
-    await orchestrations.drive(
-        client, await eraser.to_drive(), erasure_instance, eraser.mark_dispatched, erase
-    )
-
-
-@blueprint.timer_trigger(arg_name="timer", schedule="0 27 * * * *", run_on_startup=False, use_monitor=True)
-async def delete_old_user_exports(timer: func.TimerRequest) -> None:
-    """Delete the exports whose time is over."""
-    await get_application().user_exports.sweep()
-
-
 async def start_user_export(client: df.DurableFunctionsClient, export_id: UUID) -> None:
-    """Start the orchestration of an export and note that it was; one at work is left alone."""
-    given = {"export_id": str(export_id)}
-    await orchestrations.start(client, "export_user", export_instance(export_id), given)
-    await get_application().user_exports.mark_dispatched(export_id)
+    """Start the orchestration of an export. See Workflow.start."""
+    await EXPORT.start(client, export_id)
 
 
 async def start_user_erasure(client: df.DurableFunctionsClient, erasure_id: UUID) -> None:
-    """Start the orchestration of an erasure and note that it was; one at work is left alone."""
-    given = {"erasure_id": str(erasure_id)}
-    await orchestrations.start(client, "erase_user", erasure_instance(erasure_id), given)
-    await get_application().eraser.mark_dispatched(erasure_id)
+    """Start the orchestration of an erasure. See Workflow.start."""
+    await ERASURE.start(client, erasure_id)
 
 
 class _Hub:
@@ -193,7 +160,3 @@ class _Hub:
         if self._force:
             await self._client.terminate_orchestration(instance_id)
         return False
-
-
-def _reason(failure: TaskFailedError) -> str:
-    return f"{failure.details.error_type}: {failure.details.message}"[:500]

@@ -5,36 +5,30 @@ same time: a later attempt supersedes the one before it.
 """
 
 import logging
-from collections.abc import Generator, Sequence
-from datetime import UTC, datetime, timedelta
-from functools import partial
+from collections.abc import Generator
 from typing import Any
 from uuid import UUID
 
 import azure.durable_functions as df
-from durabletask.task import OrchestrationContext, RetryPolicy, TaskFailedError
+from durabletask.task import OrchestrationContext, TaskFailedError
 
 from shared.application import get_application
 from shared.triggers import orchestrations
+from shared.triggers.orchestrations import RETRY
 
 logger = logging.getLogger(__name__)
 blueprint = df.Blueprint()
 
-INSTANCE_PREFIX = "verification-"
 ROUNDS_PER_GENERATION = 25
 # Rounds in a row in which nothing was compared, each after its wait (domain.md 8.3).
 IDLE_ROUNDS = 10
-_RETRY = RetryPolicy(
-    first_retry_interval=timedelta(seconds=2),
-    max_number_of_attempts=3,
-    backoff_coefficient=3.0,
-    max_retry_interval=timedelta(seconds=30),
+WORKFLOW = orchestrations.Workflow(
+    what="verification",
+    orchestrator="verify_archive",
+    prefix="verification-",
+    id_name="verification_id",
+    service=lambda: get_application().verifications,
 )
-
-
-def instance_id(verification_id: UUID) -> str:
-    """The orchestration instance of a verification."""
-    return f"{INSTANCE_PREFIX}{verification_id}"
 
 
 @blueprint.orchestration_trigger(context_name="ctx")
@@ -42,7 +36,7 @@ def verify_archive(ctx: OrchestrationContext, input: dict[str, Any]) -> Generato
     """Compare until nothing is left, then finish. Input: ``verification_id``, where a generation ended."""
     verification_id, idle = input["verification_id"], input.get("idle", 0)
     percent = input.get("percent", 0)
-    begun = yield ctx.call_activity("begin_verification", input=verification_id, retry_policy=_RETRY)
+    begun = yield ctx.call_activity("begin_verification", input=verification_id, retry_policy=RETRY)
     if not isinstance(begun, dict):
         # The history of an instance that an earlier version began.
         begun = {"mine": begun, "patient": False}
@@ -55,7 +49,7 @@ def verify_archive(ctx: OrchestrationContext, input: dict[str, Any]) -> Generato
             progress = yield ctx.call_activity(
                 "compare_verification",
                 input={"verification_id": verification_id, "idle": idle},
-                retry_policy=_RETRY,
+                retry_policy=RETRY,
             )
             reason, gone = progress["refused"], progress["gone"]
             idle = 0 if progress["percent"] > percent else idle + 1
@@ -65,7 +59,7 @@ def verify_archive(ctx: OrchestrationContext, input: dict[str, Any]) -> Generato
             if idle >= IDLE_ROUNDS:
                 reason = f"nothing could be compared in {IDLE_ROUNDS} attempts"
                 break
-            yield from _wait_until(ctx, progress["resume_at"])
+            yield from orchestrations.wait_until(ctx, progress["resume_at"])
         else:
             ctx.continue_as_new({"verification_id": verification_id, "idle": idle, "percent": percent})
             return None
@@ -73,23 +67,15 @@ def verify_archive(ctx: OrchestrationContext, input: dict[str, Any]) -> Generato
         if begun["patient"] and orchestrations.database_was_away(failure):
             # It is not over: the dispatcher starts it again, and it goes on where it was.
             raise
-        reason = f"{failure.details.error_type}: {failure.details.message}"[:500]
+        reason = orchestrations.reason_of(failure)
     ctx.set_custom_status({"step": "finishing", "percent": percent})
     state = yield ctx.call_activity(
         "finish_verification",
         input={"verification_id": verification_id, "reason": reason, "gone": gone},
-        retry_policy=_RETRY,
+        retry_policy=RETRY,
     )
     ctx.set_custom_status({"step": "finished", "percent": 100, "state": state})
     return state
-
-
-def _wait_until(ctx: OrchestrationContext, instant: str | None) -> Generator[Any, Any]:
-    if instant is None:
-        return
-    wait = datetime.fromisoformat(instant) - ctx.current_utc_datetime.replace(tzinfo=UTC)
-    if wait > timedelta(0):
-        yield ctx.create_timer(wait)
 
 
 @blueprint.activity_trigger(input_name="verification")
@@ -134,33 +120,5 @@ async def finish_verification(step: dict) -> str:  # type: ignore[type-arg] # th
 
 
 async def start_verification(client: df.DurableFunctionsClient, verification_id: UUID) -> None:
-    """Start the orchestration of a verification and note that it was; one at work is left alone.
-
-    Raises what the Durable client raises.
-    """
-    await _start(client, verification_id)
-    await get_application().verifications.mark_dispatched(verification_id)
-
-
-async def start_verifications(client: df.DurableFunctionsClient, verification_ids: Sequence[UUID]) -> None:
-    """As ``start_verification``; one that cannot be started is logged and left to the next tick."""
-    started = get_application().verifications.mark_dispatched
-    await orchestrations.start_all(verification_ids, partial(_start, client), started)
-
-
-async def _start(client: df.DurableFunctionsClient, verification_id: UUID) -> None:
-    given = {"verification_id": str(verification_id)}
-    await orchestrations.start(client, "verify_archive", instance_id(verification_id), given)
-
-
-async def drive_verifications(client: df.DurableFunctionsClient, verification_ids: Sequence[UUID]) -> None:
-    """Start the orchestrations again where they are missing, failed or over."""
-    verifications = get_application().verifications
-
-    async def drive(verification_id: UUID, found: str) -> None:
-        async with verifications.acting_for(verification_id):
-            extra = {"verification_id": str(verification_id), "found": found}
-            logger.warning("verification lost its orchestration", extra=extra)
-            await start_verification(client, verification_id)
-
-    await orchestrations.drive(client, verification_ids, instance_id, verifications.mark_dispatched, drive)
+    """Start the orchestration of a verification. See Workflow.start."""
+    await WORKFLOW.start(client, verification_id)

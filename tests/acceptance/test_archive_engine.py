@@ -116,7 +116,7 @@ async def test_people_are_told_what_needs_them(stack: Stack, acceptance_point: A
         return len(await told()) == 2
 
     for _ in range(2):
-        await person.fire("sweep_notifications")
+        await person.fire("dispatch")
     await until(reminded)
     (newest, opened) = await told()
     await own.request("POST", "notifications/read", {"until": newest["updated_at"]})
@@ -143,7 +143,7 @@ async def test_expired_overlap_is_archived_whole(stack: Stack, acceptance_point:
     async with administrator(stack.owner_database_url) as connection:
         statement = "UPDATE overlap_groups SET expires_at = now() - interval '1 hour' WHERE id = $1"
         await connection.execute(statement, group["id"])
-    await person.fire("expire_overlaps")
+    await person.fire("dispatch")
 
     async def idle() -> bool:
         runs = await person.items(f"{archived.path}/runs")

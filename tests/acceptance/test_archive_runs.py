@@ -350,7 +350,7 @@ async def test_audit_tells_of_a_run(stack: Stack, acceptance_point: AcceptancePo
         for kind in ("jsonl", "csv")
     }
     rows = {kind: len(text.strip().splitlines()) for kind, text in texts.items()}
-    await person.fire("seal_audit_chain")
+    await person.fire("dispatch")
     verified = (await person.get("audit/verification"))["intact"]
     actions = {entry["action"] for entry in found}
     acceptance_point(

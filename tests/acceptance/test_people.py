@@ -72,7 +72,7 @@ async def test_offboarding_stops_the_work_and_keeps_the_archive(
     report = await person.archive(archived)
     done = (await person.api.request("POST", f"users/{person.user_id}/offboard")).json()
     refused = await signs_in(stack, person.address)
-    await person.fire("expire_overlaps")
+    await person.fire("dispatch")
 
     async def archived_whole() -> bool:
         return await person.subjects() == ["Call", "Workshop"]
@@ -131,7 +131,7 @@ async def test_erasure_leaves_no_trace(stack: Stack, acceptance_point: Acceptanc
     await second.request("POST", f"{path}/confirm")
     report = await person.over(path)
     after = await traces(stack, secrets)
-    await person.fire("seal_audit_chain")
+    await person.fire("dispatch")
     verified = await person.get("audit/verification")
     acceptance_point(
         measured=f"{len(before)} traces, alone {alone.status_code}, {report['state']}, {len(after)} traces, "

@@ -127,7 +127,8 @@ async def _driven(server: Server, operation: str, clients: int, seconds: float) 
 def _ratio(ours: list[Measured], others: list[Measured], name: str) -> float:
     """The median over the rounds, in each of which both were measured one shortly after the other."""
     pairs = zip(ours, others, strict=True)
-    return round(statistics.median(one[name] / max(other[name], 0.01) for one, other in pairs), 2)
+    ratios: list[float] = [one[name] / max(other[name], 0.01) for one, other in pairs]
+    return round(statistics.median(ratios), 2)
 
 
 @asynccontextmanager

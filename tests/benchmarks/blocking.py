@@ -27,7 +27,8 @@ class _Lane:
         self._engine: AsyncEngine = create_async_engine(url, pool_size=1, max_overflow=0)
 
     def run[Result](self, work: Callable[[Session], Result]) -> Result:
-        return self._loop.run_until_complete(greenlet_spawn(self._unit, work))
+        result: Result = self._loop.run_until_complete(greenlet_spawn(self._unit, work))
+        return result
 
     def _unit[Result](self, work: Callable[[Session], Result]) -> Result:
         with Session(self._engine.sync_engine, expire_on_commit=False) as session:

@@ -96,7 +96,8 @@ async def _started(app: Path | None, state: Path, env: Mapping[str, str], asked:
 def _ratio(seconds: Mapping[str, list[_Start]], name: str) -> float:
     """The median of the rounds: both apps of a round started one after the other."""
     pairs = zip(seconds["ours"], seconds["bare"], strict=True)
-    return round(statistics.median(getattr(ours, name) / getattr(bare, name) for ours, bare in pairs), 2)
+    ratios: list[float] = [getattr(ours, name) / getattr(bare, name) for ours, bare in pairs]
+    return round(statistics.median(ratios), 2)
 
 
 def _medians(starts: list[_Start]) -> dict[str, float]:

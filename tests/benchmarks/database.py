@@ -47,9 +47,8 @@ async def measure(rows: int = _ROWS, rounds: int = _ROUNDS) -> list[dict[str, An
         ]
 
     def ratio(one: str, other: str) -> float:
-        return round(
-            statistics.median(each[one]["per_second"] / each[other]["per_second"] for each in found), 2
-        )
+        ratios: list[float] = [each[one]["per_second"] / each[other]["per_second"] for each in found]
+        return round(statistics.median(ratios), 2)
 
     middle = sorted(found, key=lambda each: float(each["ours"]["per_second"]))[len(found) // 2]
     return [

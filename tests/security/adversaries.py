@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-_parser: Any = re._parser  # type: ignore[attr-defined]
+_parser: Any = re._parser
 _ALPHABET: Final = (
     "a",
     "A",
@@ -73,7 +73,8 @@ def _one(operation: str, argument: Any, turn: int, groups: dict[int, str]) -> st
             return _member(argument)
         case "MAX_REPEAT" | "MIN_REPEAT" | "POSSESSIVE_REPEAT":
             least, most, inner = argument
-            return _sample(inner, turn, groups) * min(max(least, 1), int(most))
+            times: int = min(max(least, 1), int(most))
+            return _sample(inner, turn, groups) * times
         case "SUBPATTERN":
             groups[argument[0] or 0] = found = _sample(argument[3], turn, groups)
             return found

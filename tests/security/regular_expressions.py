@@ -50,10 +50,10 @@ def _of(path: Path) -> Iterator[Expression]:
     applied = _applied(tree)
     module = str(path.relative_to(ROOT))
     names: dict[str, object] = {"re": re}
-    for node in tree.body:
-        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            value = _value(node.value, names)
+    for line in tree.body:
+        if isinstance(line, ast.Assign | ast.AnnAssign) and line.value is not None:
+            targets = line.targets if isinstance(line, ast.Assign) else [line.target]
+            value = _value(line.value, names)
             names |= {each.id: value for each in targets if isinstance(each, ast.Name) and value is not None}
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
@@ -101,9 +101,10 @@ def _value(node: ast.expr, names: dict[str, object]) -> object | None:
     """The value of an expression made of literals, names of the module and flags of ``re``."""
     try:
         code = compile(ast.Expression(node), "<expression>", "eval")
-        return eval(code, {"__builtins__": {}}, names)  # noqa: S307 - our own source
+        value: object = eval(code, {"__builtins__": {}}, names)  # noqa: S307 - our own source
     except Exception:
         return None
+    return value
 
 
 def _text(value: object) -> str | bytes | None:

@@ -52,7 +52,7 @@ async def test_nothing_of_an_erased_person_is_left_in_the_whole_system(tmp_path:
         assert not [secret for secret in SECRETS if secret.casefold() in files.casefold()]
         assert run not in durable_state(stack)
         assert not [path for path in (stack.state_dir / "storage").rglob("*") if path.is_file()]
-        await stack.client.post(f"{stack.base_url}/admin/functions/seal_audit_chain", json={})
+        await stack.client.post(f"{stack.base_url}/admin/functions/dispatch", json={})
         verified = (await admin.request("GET", "audit/verification")).json()
         assert verified["intact"], verified
         gone = await admin.request("GET", f"users/{user['id']}", accept=(404,))

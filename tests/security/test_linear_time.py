@@ -24,6 +24,8 @@ _SMALL: Final = 1_000
 _SUSPICIOUS, _SURE = 0.001, 0.4
 _FLOOR: Final = 0.0005
 
+_MIXED: Final = Template.parse("{a}-{b}-x-{c}.{d?}")
+
 type Reader = Callable[[Any], object]
 
 #: Expressions that only run time knows, each with one that is made as it is there.
@@ -47,7 +49,6 @@ READERS: Final[dict[str, Reader]] = {
     "constraint guid": build("guid", None),
     "tags of If-Match": lambda text: conditions._TAGS.fullmatch(text),
 }
-_MIXED: Final = Template.parse("{a}-{b}-x-{c}.{d?}")
 EXPRESSIONS: Final = {each.key: each for each in expressions()}
 
 

@@ -314,7 +314,7 @@ class World:
             for run_id in decided + await host.archiving.claim_due_jobs():
                 self.durable.start(run_id)
                 await host.archiving.mark_dispatched(run_id)
-            runs = await host.archiving.runs_to_drive()
+            runs = await host.archiving.to_drive()
             for run_id in runs:
                 if not self.durable.alive(run_id):
                     self.durable.start(run_id)

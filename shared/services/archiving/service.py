@@ -228,7 +228,7 @@ class ArchivingService:
         ports = self._ports
         return await JobClaims(ports.database, ports.clock, JobKind.ARCHIVE, self._claim).claim_due()
 
-    async def runs_to_drive(self) -> list[UUID]:
+    async def to_drive(self) -> list[UUID]:
         """Runs that should be carried by a living orchestration, to be looked after by the dispatcher."""
         async with self._ports.database.session() as session:
             before = self._ports.clock.now() - LOOKED_AFTER_EVERY

@@ -110,9 +110,11 @@ def described(settings: Settings) -> bytes:
     import orjson
 
     # Only here: nobody else needs it, and it would slow down every start.
+    from shared.triggers.http.described_texts import without_citations
     from shared.triggers.http.openapi import Description
 
-    return orjson.dumps(Description(OPERATIONS.values(), settings).document())
+    document = Description(OPERATIONS.values(), settings).document()
+    return orjson.dumps(without_citations(document))
 
 
 def _policy(settings: Settings) -> dict[str, str]:

@@ -18,12 +18,12 @@ MONTH = f"start={START:%Y-%m-%dT00:00:00Z}&end={END:%Y-%m-%dT00:00:00Z}&limit={P
 CALLER = "x-caller"
 
 
-def caller(object_id: str) -> Select[tuple[User]]:
+def caller(object_id: str) -> Select[User]:
     """Who calls."""
     return select(User).where(User.tenant_id == UUID(identities.TENANT_ID), User.object_id == UUID(object_id))
 
 
-def page(owner_id: UUID) -> Select[tuple[Appointment]]:
+def page(owner_id: UUID) -> Select[Appointment]:
     """The first page of the month."""
     return (
         select(Appointment)
@@ -33,7 +33,7 @@ def page(owner_id: UUID) -> Select[tuple[Appointment]]:
     )
 
 
-def one(owner_id: UUID, appointment_id: UUID) -> Select[tuple[Appointment]]:
+def one(owner_id: UUID, appointment_id: UUID) -> Select[Appointment]:
     """One appointment of the caller."""
     return select(Appointment).where(Appointment.owner_id == owner_id, Appointment.id == appointment_id)
 

@@ -260,5 +260,6 @@ async def test_an_appointment_tells_whether_it_counts_and_why_not(
     assert [private.json[name] for name in ("counts", "why_not", "unresolved")] == [None] * 3
     assert await subjects(people.admin, user_id=people.ada.id, counts="true") == ["Gone"]
     for name, value in (("why_not", "bored"), ("counts", "perhaps")):
-        refused = await api("GET", "v1/appointments", token=people.ada.token, **RANGE, **{name: value})
+        query: dict[str, Any] = {**RANGE, name: value}
+        refused = await api("GET", "v1/appointments", token=people.ada.token, **query)
         assert (refused.status, refused.fields) == (422, [name])

@@ -75,7 +75,8 @@ async def test_the_same_window_again_is_the_same_run(
 async def test_without_a_window_it_is_the_next_nights(
     api: Caller, people: People, started: list[UUID], configuration: str
 ) -> None:
-    for body in (None, {}):
+    bodies: tuple[dict[str, Any] | None, ...] = (None, {})
+    for body in bodies:
         response = await api("POST", runs_of(configuration), body, token=people.ada.token)
         assert response.status == 202, response.json
     assert len(started) == 1

@@ -68,6 +68,14 @@ async def test_every_operation_is_described(document: dict[str, Any]) -> None:
         assert {str(status) for status in OPERATIONS[name].errors} <= statuses
 
 
+async def test_no_text_cites_a_document_that_a_client_does_not_have(document: dict[str, Any]) -> None:
+    texts = {
+        text for node in nodes(document) for text in (node.get("description"), node.get("summary")) if text
+    }
+    cited = re.compile(r"\.md\b|\(\d+\.\d+")
+    assert [text for text in texts if isinstance(text, str) and cited.search(text)] == []
+
+
 async def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
     for node in nodes(document):
         if isinstance(node.get("$ref"), str):

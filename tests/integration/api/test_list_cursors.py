@@ -75,7 +75,7 @@ async def test_the_filters_of_a_narrowed_list_belong_to_its_cursor(api: Caller) 
         address = f"n{number}@example.com"
         api.mailbox(address)
         await api("POST", "v1/users", {"address": address}, token=token)
-    narrowed = {"action": "user.created", "limit": 1}
+    narrowed: dict[str, Any] = {"action": "user.created", "limit": 1}
     following = (await api("GET", "v1/audit", token=token, **narrowed)).json["next"]
     assert following is not None
     assert (await api("GET", "v1/audit", token=token, **narrowed, cursor=following)).status == 200

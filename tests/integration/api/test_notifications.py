@@ -69,7 +69,8 @@ async def test_a_person_sees_what_he_was_told_newest_first(api: Caller, people: 
     first = (await api("GET", LIST, token=token, limit=2)).json
     assert [item["id"] for item in first["items"]] == expected[:2]
     assert await listed(api, token, cursor=first["next"]) == (expected[2:], 2)
-    response = await api("GET", LIST, token=token, **{"class": "gossip"})
+    query: dict[str, Any] = {"class": "gossip"}
+    response = await api("GET", LIST, token=token, **query)
     problem(response, 422, "validation_failed")
     assert response.fields == ["class"]
 

@@ -66,7 +66,7 @@ class TestCreating:
         ):
             response = await create(api, people.ada, name="Again", source=source, archive=archive)
             assert first["id"] in refused(response)
-            wanted = {"source": source, "archive": archive, "create_archive_calendar": True}
+            wanted: dict[str, Any] = {"source": source, "archive": archive, "create_archive_calendar": True}
             refused(await create(api, people.ada, name="Again", **wanted))
         assert await count(database) == 1
 

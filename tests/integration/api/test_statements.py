@@ -85,7 +85,7 @@ async def test_a_list_of_many_costs_as_much_as_a_list_of_few(
     ids = {"list_archive_runs": run.configuration_id, "list_archive_operations": run.id}
     path = operation.route.replace("{id}", str(ids.get(name, "")))
     token = api.person(owner.object_id, "Admin")
-    query = RANGE if name in RANGED else {}
+    query: dict[str, Any] = RANGE if name in RANGED else {}
     costs = []
     for rows in (2, 20):
         await grow(database, owner, run, rows)

@@ -1,6 +1,7 @@
 """Users over HTTP: added by an Admin, checked against the directory, seen by those who may."""
 
 import asyncio
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -140,7 +141,7 @@ async def test_pages_list_everyone_once_in_a_stable_order(
             for n in range(7)
         )
     seen: list[str] = []
-    cursor: dict[str, str] = {}
+    cursor: dict[str, Any] = {}
     while True:
         page = (await api("GET", "v1/users", token=admin, limit=limit, **cursor)).json
         assert len(page["items"]) <= limit

@@ -12,7 +12,7 @@ from shared.database.models.configurations import ArchiveConfiguration, Job
 from shared.database.models.runs import ArchiveRun
 from shared.domain.job import JobKind
 from shared.triggers import timers
-from shared.triggers.archive_workflow import instance_id
+from shared.triggers.archive_workflow import WORKFLOW
 from tests.integration.archiving.durable import RecordingClient, function_of
 from tests.integration.archiving.worker import one_run, started, tick
 from tests.integration.archiving.world import DAY, World, event
@@ -38,7 +38,7 @@ class TestDispatch:
         now = workflow.clock.now()
         await tick(client)
         run, job = await one_run(workflow), await self._job(workflow)
-        assert started(client) == [instance_id(run.id)]
+        assert started(client) == [WORKFLOW.instance_id(run.id)]
         assert (run.kind, run.job_id, run.scheduled_for) == ("nightly", job.id, DAY)
         assert run.requested_by == "system:dispatch_due_jobs"
         # The first nightly run starts at the configuration's archive_from and ends with today's start.
@@ -56,7 +56,7 @@ class TestDispatch:
         await asyncio.gather(*(tick(client) for client in clients))
         run = await one_run(workflow)
         instances = [instance for client in clients for instance in started(client)]
-        assert set(instances) == {instance_id(run.id)}
+        assert set(instances) == {WORKFLOW.instance_id(run.id)}
 
     async def test_a_claim_whose_start_fails_is_started_by_the_next_tick(
         self, workflow: World, client: RecordingClient
@@ -72,7 +72,7 @@ class TestDispatch:
         assert job.next_run_at is not None
         assert job.next_run_at > workflow.clock.now()
         await tick(client)
-        assert started(client) == [instance_id(run.id)]
+        assert started(client) == [WORKFLOW.instance_id(run.id)]
 
     async def test_the_request_of_a_nightly_run_is_audited_as_the_systems(
         self, workflow: World, client: RecordingClient
@@ -129,7 +129,7 @@ class TestDispatch:
         await tick(client)
         run = await one_run(workflow)
         assert (run.id, run.kind) == (by_hand.id, "manual")
-        assert set(started(client)) == {instance_id(run.id)}
+        assert set(started(client)) == {WORKFLOW.instance_id(run.id)}
 
 
 class TestOverlaps:
@@ -139,10 +139,10 @@ class TestOverlaps:
         await workflow.configure(overlap_policy="flag")
         await workflow.add(*(event(name, DAY + timedelta(hours=9), 60) for name in ("One", "Two")))
         await workflow.archive()
-        await function_of(timers.expire_overlaps)(None, client)
+        await function_of(timers.dispatch)(None, client)
         assert client.started == []
         workflow.clock.advance(days=31)
-        await function_of(timers.expire_overlaps)(None, client)
-        (instance,) = started(client)
+        await function_of(timers.dispatch)(None, client)
+        (instance,) = [each for name, _, each in client.started if name == "archive_calendar"]
         await workflow.drive(UUID(instance.removeprefix("archive-")))
         assert {"One", "Two"} <= set(await workflow.subjects())

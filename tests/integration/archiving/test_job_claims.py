@@ -66,7 +66,7 @@ async def test_jobs_that_cannot_be_claimed_wait_an_hour_and_the_others_do_not(
         unreadable = await make.job(time_zone="Nowhere/At all")
         # What this instant was due for ran already: the database refuses a second run of it.
         done = await make.job()
-        configuration = {"tenant_id": done.tenant_id, "owner_id": done.owner_id}
+        configuration: dict[str, Any] = {"tenant_id": done.tenant_id, "owner_id": done.owner_id}
         await make.run(
             **configuration,
             configuration_id=done.configuration_id,

@@ -20,7 +20,7 @@ from tests.integration.archiving.world import ADDRESS, DAY, World, event
 HOUR = timedelta(hours=1)
 NINE = DAY + 9 * HOUR
 SYSTEM = "system:dispatch_due_jobs"
-INVALID = {"categories": ["Acme billable"]}
+INVALID: dict[str, Any] = {"categories": ["Acme billable"]}
 
 
 async def told(world: World, audience: str = "owner") -> list[RowMapping]:

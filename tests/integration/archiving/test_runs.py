@@ -1,6 +1,7 @@
 """What one run after another does to the archive (domain.md 2.1 to 2.4, 2.6, 2.9, 2.11 to 2.13)."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -38,7 +39,7 @@ async def test_a_run_archives_every_event_once_and_a_second_one_writes_nothing(w
 
 async def test_a_copy_carries_the_content_and_its_origin_but_never_people(world: World) -> None:
     people = [{"emailAddress": {"name": "Bo", "address": "bo@example.test"}, "type": "required"}]
-    fields = {
+    fields: dict[str, Any] = {
         "location": {"displayName": "Room 4"},
         "categories": ["Acme - billable"],
         "showAs": "tentative",
@@ -75,7 +76,7 @@ async def test_a_copy_carries_the_content_and_its_origin_but_never_people(world:
         {"responseStatus": {"response": "declined", "time": "0001-01-01T00:00:00Z"}},
     ],
 )
-async def test_events_of_every_status_are_archived(world: World, fields: dict[str, object]) -> None:
+async def test_events_of_every_status_are_archived(world: World, fields: dict[str, Any]) -> None:
     await world.open([event("Odd one", DAY, **fields)])
     assert (await world.archive())["archived"] == 1
     assert (await world.copy("Odd one"))["subject"] == "Odd one"

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from shared.database.models.users import User
 from shared.domain.source_event import SourceEvent
 from shared.graph import calendar_adapter
+from shared.graph.event_codec import decode_events
 from tests.integration.archiving.test_changes import NINE, daily, on
 from tests.integration.archiving.test_overlaps import adds_up
 from tests.integration.archiving.world import World, event
@@ -24,7 +25,7 @@ async def test_an_exception_without_its_original_start_fails_by_itself(
     await world.open([daily("Standup"), event("Review", NINE + 2 * HOUR)])
     moved = event("x", NINE + 50 * HOUR, 30)
     await world.edit((await on(world, "2026-03-04"))["id"], start=moved["start"], end=moved["end"])
-    decode = calendar_adapter.decode_events
+    decode = decode_events
 
     def without_original_start(items: Iterable[dict[str, Any]]) -> list[SourceEvent]:
         return decode([each | {"originalStart": None} for each in items])
@@ -48,7 +49,7 @@ async def test_all_day_occurrences_are_archived_once_whether_their_slot_is_told_
 ) -> None:
     fair = event("Fair", NINE.replace(hour=0), 24 * 60, isAllDay=True, recurrence=daily("x", 4)["recurrence"])
     await world.open([fair])
-    decode = calendar_adapter.decode_events
+    decode = decode_events
     with monkeypatch.context() as patched:
         patched.setattr(
             calendar_adapter,

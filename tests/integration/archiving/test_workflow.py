@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from shared.database.models.runs import ArchiveRun
 from shared.errors import NotFound
-from shared.triggers.archive_workflow import drive_archive_runs, instance_id, start_archive_run
+from shared.triggers.archive_workflow import WORKFLOW, start_archive_run
 from tests.integration.archiving.durable import RecordingClient, drive, refused
 from tests.integration.archiving.worker import TICK, activity, one_run, started, tick
 from tests.integration.archiving.world import DAY, World
@@ -143,7 +143,7 @@ class TestQueue:
         assert (await activity("begin", str(first.id)))["mine"] is True
         assert (await activity("begin", str(second.id)))["mine"] is False
         await activity("finish", {"run_id": str(first.id), "reason": None}, client)
-        assert started(client) == [instance_id(second.id)]
+        assert started(client) == [WORKFLOW.instance_id(second.id)]
         async with workflow.database.session() as session:
             assert (await session.get_one(ArchiveRun, second.id)).dispatched_at is not None
         assert (await activity("begin", str(second.id)))["mine"] is True
@@ -157,7 +157,7 @@ class TestQueue:
         await activity("begin", str(first.id))
         for attempt in (RecordingClient(), client):
             await activity("finish", {"run_id": str(first.id), "reason": None}, attempt)
-            assert started(attempt) == [instance_id(second.id)]
+            assert started(attempt) == [WORKFLOW.instance_id(second.id)]
 
 
 class TestDriving:
@@ -172,9 +172,9 @@ class TestDriving:
     ) -> None:
         run = await workflow.request()
         if status is not None:
-            client.remember(instance_id(run.id), status)
-        await drive_archive_runs(client, [run.id])
-        assert started(client) == [instance_id(run.id)]
+            client.remember(WORKFLOW.instance_id(run.id), status)
+        await WORKFLOW.look_after(client, [run.id])
+        assert started(client) == [WORKFLOW.instance_id(run.id)]
         assert (await one_run(workflow)).dispatched_at is not None
 
     @pytest.mark.parametrize(
@@ -190,8 +190,8 @@ class TestDriving:
         self, workflow: World, client: RecordingClient, status: OrchestrationStatus
     ) -> None:
         run = await workflow.request()
-        client.remember(instance_id(run.id), status)
-        await drive_archive_runs(client, [run.id])
+        client.remember(WORKFLOW.instance_id(run.id), status)
+        await WORKFLOW.look_after(client, [run.id])
         assert client.started == []
 
     async def test_the_timer_starts_a_requested_run_whose_start_was_lost(
@@ -199,7 +199,7 @@ class TestDriving:
     ) -> None:
         run = await workflow.request()
         await tick(client)
-        assert started(client) == [instance_id(run.id)]
+        assert started(client) == [WORKFLOW.instance_id(run.id)]
 
     async def test_the_timer_gives_a_fresh_start_time_and_then_looks_again(
         self, workflow: World, client: RecordingClient
@@ -211,7 +211,7 @@ class TestDriving:
         assert lost.started == []
         workflow.clock.advance(seconds=30)
         await tick(lost)
-        assert started(lost) == [instance_id(run.id)]
+        assert started(lost) == [WORKFLOW.instance_id(run.id)]
         # The one that knows the instance as living does nothing, however late it is.
         workflow.clock.advance(hours=3)
         await tick(client)
@@ -224,7 +224,7 @@ class TestDriving:
         await start_archive_run(client, run.id)
         await activity("begin", str(run.id))
         await activity("plan", str(run.id))
-        client.remember(instance_id(run.id), OrchestrationStatus.FAILED)
+        client.remember(WORKFLOW.instance_id(run.id), OrchestrationStatus.FAILED)
         waited = 0
         while len(client.started) == 1 and waited < 300:
             workflow.clock.advance(seconds=TICK)
@@ -247,7 +247,7 @@ class TestDriving:
         assert client.looked_up == []
         workflow.clock.advance(seconds=TICK)
         await tick(client)
-        assert client.looked_up == [instance_id(run.id)]
+        assert client.looked_up == [WORKFLOW.instance_id(run.id)]
 
     async def test_one_that_cannot_be_looked_up_keeps_no_other_one_waiting(
         self, workflow: World, client: RecordingClient, caplog: pytest.LogCaptureFixture
@@ -257,13 +257,13 @@ class TestDriving:
 
         class Faulty(RecordingClient):
             async def get_orchestration_state(self, instance: str, *, fetch_payloads: bool = True) -> Any:
-                if instance == instance_id(unknown):
+                if instance == WORKFLOW.instance_id(unknown):
                     raise refused(grpc.StatusCode.UNAVAILABLE)
                 return await super().get_orchestration_state(instance, fetch_payloads=fetch_payloads)
 
         faulty = Faulty()
-        await drive_archive_runs(faulty, [unknown, run.id])
-        assert started(faulty) == [instance_id(run.id)]
+        await WORKFLOW.look_after(faulty, [unknown, run.id])
+        assert started(faulty) == [WORKFLOW.instance_id(run.id)]
         assert "cannot be looked up" in caplog.text
 
     async def test_a_run_that_is_over_is_not_driven(self, workflow: World, client: RecordingClient) -> None:
@@ -282,7 +282,7 @@ class TestStarting:
         self, workflow: World, client: RecordingClient, caplog: pytest.LogCaptureFixture
     ) -> None:
         run = await workflow.request()
-        client.remember(instance_id(run.id), OrchestrationStatus.RUNNING)
+        client.remember(WORKFLOW.instance_id(run.id), OrchestrationStatus.RUNNING)
         with caplog.at_level("DEBUG"):
             await start_archive_run(client, run.id)
         assert client.started == []
@@ -296,7 +296,7 @@ class TestStarting:
         first = await workflow.request()
         second = await workflow.request(DAY, DAY + 2 * WEEK)
         await activity("begin", str(first.id))
-        client.remember(instance_id(second.id), OrchestrationStatus.PENDING)
+        client.remember(WORKFLOW.instance_id(second.id), OrchestrationStatus.PENDING)
         finished = await activity("finish", {"run_id": str(first.id), "reason": None}, client)
         assert finished == {"state": "completed"}
         assert client.started == []
@@ -311,7 +311,7 @@ class TestStarting:
 
         run, client = await workflow.request(), Vague()
         if status is not None:
-            client.remember(instance_id(run.id), status)
+            client.remember(WORKFLOW.instance_id(run.id), status)
             await start_archive_run(client, run.id)
             return
         with pytest.raises(grpc.aio.AioRpcError):

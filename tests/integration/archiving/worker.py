@@ -40,7 +40,7 @@ async def activity(name: str, given: Any, *more: Any) -> Any:
 
 async def tick(client: RecordingClient) -> None:
     """One turn of the timer."""
-    await function_of(timers.dispatch_due_jobs)(None, client)
+    await function_of(timers.dispatch)(None, client)
 
 
 async def one_run(world: World) -> ArchiveRun:

@@ -16,6 +16,7 @@ from shared.services import audit_sealing
 from shared.services.audit_sealing import AuditSealer
 from shared.triggers import timers
 from tests.integration.api.caller import Caller as Client
+from tests.integration.archiving.durable import RecordingClient, function_of
 from tests.integration.audit.conftest import Audit
 from tests.support.factories import START, TENANT, Factory
 
@@ -202,5 +203,5 @@ async def test_what_is_sealed_is_the_row_as_stored(audit: Audit) -> None:
 
 async def test_the_timer_seals(api: Client, audit: Audit) -> None:
     await audit.write(rows=2)
-    await timers.seal_audit_chain._function.get_user_function()(None)
+    await function_of(timers.dispatch)(None, RecordingClient())
     assert await audit.positions() == [1, 2]

@@ -137,7 +137,7 @@ async def test_every_filter_narrows(api: Client, people: People, audit: Audit) -
 async def test_pages_go_from_the_newest_to_the_oldest(api: Client, people: People, audit: Audit) -> None:
     await audit.write(rows=7)
     seen: list[str] = []
-    cursor: dict[str, str] = {}
+    cursor: dict[str, Any] = {}
     while True:
         page = (await api("GET", "v1/audit", token=people.auditor, limit=2, **cursor)).json
         seen += [item["id"] for item in page["items"]]
@@ -165,7 +165,7 @@ async def test_pages_go_from_the_newest_to_the_oldest(api: Client, people: Peopl
     ],
 )
 async def test_a_wrong_filter_is_named(
-    api: Client, people: People, query: dict[str, str], field: str
+    api: Client, people: People, query: dict[str, Any], field: str
 ) -> None:
     answer = await api("GET", "v1/audit", token=people.auditor, **query)
     problem(answer, 422)

@@ -193,7 +193,7 @@ async def test_a_calendar_of_either_store_is_empty_until_something_stands_in_it_
         made = await world.stores.create_calendar(mailbox, "Fresh")
         for each in (calendar, made.id):
             assert await world.stores.is_empty(mailbox, each)
-            years_ago = {
+            years_ago: dict[str, Any] = {
                 name: {"dateTime": f"1999-01-01T0{hour}:00:00", "timeZone": "UTC"}
                 for name, hour in (("start", 1), ("end", 2))
             }

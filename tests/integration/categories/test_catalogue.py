@@ -138,7 +138,8 @@ async def test_anothers_category_is_not_there_but_for_an_admin(
 ) -> None:
     made = (await create(api, people.ada, "Acme - billable", store)).json
     path, any_version = f"{PATH}/{made['id']}", {"if-match": "*"}
-    for query in ({}, {"user_id": people.ada.id}):
+    queries: tuple[dict[str, Any], ...] = ({}, {"user_id": people.ada.id})
+    for query in queries:
         problem(await api("GET", path, token=people.bob.token, **query), 404)
         for method, body in (("PATCH", {"color": "preset1"}), ("DELETE", None)):
             response = await api(method, path, body, token=people.bob.token, headers=any_version, **query)

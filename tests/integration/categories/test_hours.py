@@ -50,18 +50,17 @@ def statistics(api: Caller, people: People) -> Any:
 async def test_only_what_counts_is_added_up(statistics: Any, record: Record) -> None:
     await record(ACME, hours=1.5)
     await record(ACME, start=START + HOUR, event={"state": "source_deleted"}, source_deleted_at=START)
-    for number, (event, columns) in enumerate(
-        (
-            ({}, {"excluded": "resolution"}),
-            ({}, {"excluded": "consumed"}),
-            ({"state": "consumed"}, {}),
-            ({"state": "removed_by_owner"}, {}),
-            ({}, {"is_cancelled": True}),
-            ({}, {"is_declined": True}),
-            ({}, {"is_all_day": True}),
-            ({}, {"show_as": "free"}),
-        )
-    ):
+    not_counted: tuple[tuple[dict[str, Any], dict[str, Any]], ...] = (
+        ({}, {"excluded": "resolution"}),
+        ({}, {"excluded": "consumed"}),
+        ({"state": "consumed"}, {}),
+        ({"state": "removed_by_owner"}, {}),
+        ({}, {"is_cancelled": True}),
+        ({}, {"is_declined": True}),
+        ({}, {"is_all_day": True}),
+        ({}, {"show_as": "free"}),
+    )
+    for number, (event, columns) in enumerate(not_counted):
         await record(ACME, start=START + number * DAY, event=event, **columns)
     found = await statistics()
     (line,) = found["lines"]
@@ -134,7 +133,8 @@ async def test_a_valid_category_without_hours_is_listed(api: Caller, people: Peo
     await record(ACME, subject="Fair", start=START + DAY, is_all_day=True)
     await record(ACME, subject="Focus", start=START + 2 * DAY, show_as="free")
     await record(ACME, subject="Gone", start=START + 3 * DAY, is_cancelled=True)
-    for query in ({}, {"state": "without_hours"}):
+    queries: tuple[dict[str, Any], ...] = ({}, {"state": "without_hours"})
+    for query in queries:
         report = (await api("GET", "v1/categories/validation", token=people.ada.token, **RANGE, **query)).json
         assert [(each["subject"], each["state"], each["why_not"]) for each in report["items"]] == [
             ("Fair", "valid", "all_day"),

@@ -1,6 +1,7 @@
 """What becomes of an applied category: the next run takes the event over, and the reports follow."""
 
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import select
 
@@ -34,7 +35,7 @@ async def test_a_suggestion_that_is_applied_reaches_the_archive_with_the_next_ru
     ada = Caller.user(world.tenant_id, world.person_id)
     reports = CategoryHours(world.database, world.settings)
     suggestions = CategorySuggestions(world.database, world.settings)
-    days = {"first_day": DAY.date(), "last_day": (DAY + timedelta(days=6)).date()}
+    days: dict[str, Any] = {"first_day": DAY.date(), "last_day": (DAY + timedelta(days=6)).date()}
     found = (await suggestions.list(ada, SuggestionQuery(**days))).items
     assert [(each.subject, [s.category for s in each.suggestions]) for each in found] == [
         ("Weekly", [ACME]),

@@ -140,7 +140,7 @@ async def test_days_are_those_of_the_configurations_zone(api: Caller, people: Pe
         hours=24,
         is_all_day=True,
     )
-    days = {"first_day": "2026-03-29", "last_day": "2026-03-29"}
+    days: dict[str, Any] = {"first_day": "2026-03-29", "last_day": "2026-03-29"}
     found = await api("GET", "v1/categories/validation", token=people.ada.token, **days)
     assert [item["subject"] for item in found.json["items"]] == ["first", "all day", "last"]
     hours = await api("GET", "v1/categories/statistics", token=people.ada.token, **days)

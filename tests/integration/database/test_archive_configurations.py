@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy.exc import IntegrityError
@@ -182,7 +183,10 @@ async def test_what_a_run_judges_calendars_by_is_of_the_tenant_and_of_what_is_no
     configurations: ArchiveConfigurationRepository, make: Factory, session: AsyncSession
 ) -> None:
     mine = await make.configuration()
-    place = {"source_mailbox_id": mine.archive_mailbox_id, "source_calendar_id": mine.archive_calendar_id}
+    place: dict[str, Any] = {
+        "source_mailbox_id": mine.archive_mailbox_id,
+        "source_calendar_id": mine.archive_calendar_id,
+    }
     stranger = await make.user(tenant_id=OTHER)
     await make.configuration(stranger, **place)
     chained = await make.configuration(**place, deleted_at=START)

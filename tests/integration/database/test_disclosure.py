@@ -1,6 +1,7 @@
 """What a viewer sees of events is the same in SQL as in the domain (domain.md 6.3)."""
 
 from itertools import product
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -39,7 +40,11 @@ async def test_rows_know_whose_event_they_are_by_the_mailbox_it_comes_from(
     read, owner = uuid4(), await make.user()
     configuration = await make.configuration(owner, source_mailbox_id=read)
     event = await make.archived_event(configuration)
-    rows = [event, await make.appointment(event), await make.operation(await make.run(configuration), event)]
+    rows: list[Any] = [
+        event,
+        await make.appointment(event),
+        await make.operation(await make.run(configuration), event),
+    ]
     calendar = await make.local_calendar(owner)
     source = f'{{"configuration":"{configuration.id}","source":"x"}}'
     rows.append(await make.local_event(calendar, archive_key="key", archive_source=source))

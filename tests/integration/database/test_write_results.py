@@ -19,7 +19,7 @@ from tests.support.factories import START, Factory, record
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
-SENT = {"state": "sent", "first_sent_at": START, "last_sent_at": START}
+SENT: dict[str, Any] = {"state": "sent", "first_sent_at": START, "last_sent_at": START}
 WITHOUT_COPY = {"copy_id": None, "copy_etag": None, "revision": ""}
 
 

@@ -157,5 +157,5 @@ def _host(folder: Path) -> RunningHost:
 
 
 def _running(host: RunningHost, name: str) -> bool:
-    status: dict[str, Any] = host.client.get(f"{PREFIX}/instances/{name}").json()
-    return status["runtimeStatus"] == "Running"
+    status = host.client.get(f"{PREFIX}/instances/{name}").json()["runtimeStatus"]
+    return bool(status == "Running")

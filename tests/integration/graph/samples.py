@@ -31,7 +31,7 @@ def in_june(count: int) -> list[dict[str, Any]]:
     ]
 
 
-def create(subject: str = "A copy", **more: object) -> Write:
+def create(subject: str = "A copy", **more: Any) -> Write:
     """A create with a transactionId of its own."""
     operation_id = uuid4()
     body = event(

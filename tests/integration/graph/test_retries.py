@@ -9,11 +9,12 @@ import pytest
 from shared.errors import GraphRefused, GraphUnavailable
 from shared.graph.calendar_adapter import CalendarAdapter
 from shared.graph.client import GraphClient
-from shared.graph.throttle import InProcessGate, Throttle
+from shared.graph.throttle import Throttle
 from shared.graph.usage import track_usage
 from shared.settings import Settings
 from tests.integration.graph.conftest import QUICK, Tenant
 from tests.integration.graph.samples import create, in_june
+from tests.support.throttle_gate import InProcessGate
 
 JUNE = datetime(2026, 6, 1, tzinfo=UTC)
 JULY = datetime(2026, 7, 1, tzinfo=UTC)

@@ -163,7 +163,7 @@ async def test_preparing_twice_leaves_one_file_and_one_that_lost_its_orchestrati
     clock.advance(seconds=30)
     assert await exports.to_drive() == [UUID(asked["id"])]
     api.durable.started.clear()
-    await function_of(timers.dispatch_due_jobs)(None, api.durable)
+    await function_of(timers.dispatch)(None, api.durable)
     assert [name for name, _, _ in api.durable.started] == ["export_user"]
     for _ in range(2):
         async with exports.acting_for(UUID(asked["id"])):

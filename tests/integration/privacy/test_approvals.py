@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from shared.database.engine import Database
 from shared.database.models.appointments import Appointment
@@ -212,9 +212,7 @@ async def test_where_there_is_no_other_admin_it_starts_after_seven_days_unless_t
 ) -> None:
     await api("GET", "v1/me", token=boss)
     async with database.session() as session:
-        await session.execute(
-            AdminSighting.__table__.delete().where(AdminSighting.object_id != people.bob.oid)
-        )
+        await session.execute(delete(AdminSighting).where(AdminSighting.object_id != people.bob.oid))
     made = await create(
         api, people.bob, token=boss, time_zone="UTC", source=f"msgraph://{people.ada.address}/calendar"
     )
@@ -237,9 +235,7 @@ async def test_the_person_may_agree_themself_where_there_is_no_other_admin(
 ) -> None:
     await api("GET", "v1/me", token=boss)
     async with database.session() as session:
-        await session.execute(
-            AdminSighting.__table__.delete().where(AdminSighting.object_id != people.bob.oid)
-        )
+        await session.execute(delete(AdminSighting).where(AdminSighting.object_id != people.bob.oid))
     await create(
         api, people.bob, token=boss, time_zone="UTC", source=f"msgraph://{people.ada.address}/calendar"
     )

@@ -92,7 +92,7 @@ async def backfill(world: World, verifier: Verifier) -> Backfiller:
 
 async def tick(client: RecordingClient) -> None:
     """One turn of the timer."""
-    await function_of(timers.dispatch_due_jobs)(None, client)
+    await function_of(timers.dispatch)(None, client)
 
 
 async def test_months_are_archived_oldest_first_up_to_the_first_night(

@@ -13,7 +13,7 @@ from shared.database.models.configurations import Job
 from shared.database.models.verifications import Verification
 from shared.errors import Unavailable
 from shared.triggers import timers, verification_workflow
-from shared.triggers.verification_workflow import IDLE_ROUNDS, ROUNDS_PER_GENERATION, instance_id
+from shared.triggers.verification_workflow import IDLE_ROUNDS, ROUNDS_PER_GENERATION, WORKFLOW
 from tests.integration.archiving.durable import START, Context, RecordingClient, function_of
 from tests.integration.archiving.world import DAY, World, event
 from tests.integration.verifying.verifier import Verifier
@@ -112,7 +112,7 @@ async def activity(name: str, given: Any) -> Any:
 
 async def tick(client: RecordingClient) -> None:
     """One turn of the timer."""
-    await function_of(timers.dispatch_due_jobs)(None, client)
+    await function_of(timers.dispatch)(None, client)
 
 
 def started(client: RecordingClient) -> list[str]:
@@ -169,7 +169,7 @@ async def test_an_archive_calendar_that_is_gone_ends_it_and_pauses_the_job(
     client = RecordingClient()
     await tick(client)
     verification = await one(world)
-    assert started(client) == [instance_id(verification.id)]
+    assert started(client) == [WORKFLOW.instance_id(verification.id)]
     async with world.database.session() as session:
         await session.execute(
             text(
@@ -203,7 +203,7 @@ async def test_every_configuration_is_verified_weekly(world: World, verifier: Ve
     await tick(client)
     await tick(client)
     verification = await one(world)
-    assert started(client) == [instance_id(verification.id)]
+    assert started(client) == [WORKFLOW.instance_id(verification.id)]
     assert (verification.job_id, verification.requested_by) == (job.id, "system:dispatch_due_jobs")
     after = await _job(world)
     assert after.next_run_at is not None
@@ -232,9 +232,9 @@ async def test_one_that_lost_its_orchestration_gets_another(
     verification = await verifier.request()
     client = RecordingClient()
     if status is not None:
-        client.remember(instance_id(verification.id), status)
+        client.remember(WORKFLOW.instance_id(verification.id), status)
     await tick(client)
-    assert started(client) == [instance_id(verification.id)]
+    assert started(client) == [WORKFLOW.instance_id(verification.id)]
     world.clock.advance(minutes=3)
     await tick(client)
     assert len(started(client)) == 1

@@ -18,8 +18,9 @@ FLOORS = [
     ("shared.schemas",),
     ("shared.database", "shared.graph", "shared.storage"),
     ("shared.clock", "shared.telemetry"),
+    ("shared.settings",),
     ("shared.domain",),
-    ("shared.settings", "shared.errors"),
+    ("shared.errors",),
 ]
 HEAVY = ("msgraph", "openai", "alembic", "azure.monitor", "azure.storage", "obstore", "azure.identity", "jwt")
 PURE_ALLOWED_PREFIXES = ("shared.domain", "shared.errors")

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from shared.domain.audit_values import (
     ENCRYPTED,
-    PRIVATE,
     REDACTED,
     concerns_private_event,
     has_encrypted,
@@ -19,6 +18,7 @@ from shared.domain.audit_values import (
     separate,
     without_secrets,
 )
+from shared.domain.disclosure import PRIVATE
 
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
 

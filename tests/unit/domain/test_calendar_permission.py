@@ -1,6 +1,7 @@
 """Whether a configuration may name its calendars (domain.md 1, 6.5)."""
 
 from dataclasses import replace
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -17,7 +18,8 @@ def test_nothing_is_said_against_ones_own_calendars() -> None:
 
 @pytest.mark.parametrize("whose", ["owner", "source_person", "archive_person"])
 def test_what_is_not_one_persons_needs_an_approval(whose: str) -> None:
-    foreign = replace(FACTS, **{whose: OTHER})
+    changed: dict[str, Any] = {whose: OTHER}
+    foreign = replace(FACTS, **changed)
     assert objection(foreign) is Objection.MAILBOX_NOT_PERMITTED
     assert objection(replace(foreign, approved=True)) is None
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -76,7 +77,7 @@ def total(counted: Iterable[CountedEvent]) -> Tally:
     return by_hand(counted, once).get(date.min, Tally())
 
 
-def grouped(given_events: list[Event]) -> list[tuple]:
+def grouped(given_events: list[Event]) -> list[tuple[Any, ...]]:
     groups: defaultdict[tuple[str, ...], list[CountedEvent]] = defaultdict(list)
     for labels, counted in given_events:
         groups[labels].append(counted)
@@ -135,7 +136,7 @@ def test_every_period_is_what_a_count_of_minutes_says(
         assert added_up(of_periods) == line.tally
 
 
-def named(line) -> tuple[str, str]:
+def named(line: Any) -> tuple[str, str]:
     return line.customer.casefold(), line.billing_type
 
 

@@ -182,7 +182,9 @@ def modifications(draw: st.DrawFn) -> list[Modification]:
     ]
 
 
-def oracle(held: Sequence[Meeting], changes: Sequence[Modification]) -> tuple[dict, dict]:
+def oracle(
+    held: Sequence[Meeting], changes: Sequence[Modification]
+) -> tuple[dict[str, Meeting], dict[str, str | None]]:
     """The rules word for word: every modification in time order, against every meeting."""
     running = {item.key: item for item in held}
     consumed: dict[str, str | None] = {}
@@ -228,7 +230,8 @@ def test_a_sweep_lets_go_early_and_still_gives_the_same(
 ) -> None:
     sweep = ModificationSweep()
     results: list[Meeting | Judged] = []
-    for item in sorted([*held, *changes], key=lambda item: (item.start, item.key)):
+    everything: list[Meeting | Modification] = [*held, *changes]
+    for item in sorted(everything, key=lambda item: (item.start, item.key)):
         results += sweep.advance(item.start)
         lowest = sweep.earliest_start(item.start)
         sweep.add(item)

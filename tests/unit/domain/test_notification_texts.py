@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from shared.domain import notification_texts as texts
 from shared.domain.backfill import BackfillProgress
 from shared.domain.job import JobKind
-from shared.domain.notification import Audience
+from shared.domain.notification import Audience, Notice
 from shared.domain.outcome import Outcome, RunReport
 from shared.domain.window import Window
 
@@ -49,7 +49,7 @@ def test_one_and_many_are_told_apart() -> None:
 
 
 def test_each_reminder_is_a_telling_of_its_own() -> None:
-    def told(number: int, since: datetime = MIDNIGHT) -> texts.Notice:
+    def told(number: int, since: datetime = MIDNIGHT) -> Notice:
         return texts.overlaps_reminder(GROUP, number, CONFIGURATION, BERLIN, 2, since, None)
 
     assert told(1).text == (
@@ -69,7 +69,7 @@ def test_a_paused_job_is_told_to_its_owner_and_to_the_admins() -> None:
 
 
 def test_a_backfill_is_one_telling_from_its_first_month_to_its_last() -> None:
-    def told(done: int, percent: int) -> texts.Notice:
+    def told(done: int, percent: int) -> Notice:
         return texts.backfill_progress(
             RUN, CONFIGURATION, MIDNIGHT, BERLIN, BackfillProgress(done, 3, percent)
         )

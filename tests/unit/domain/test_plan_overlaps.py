@@ -112,9 +112,9 @@ def test_what_rules_decided_of_a_whole_group_stands_where_only_a_part_of_it_is_s
     archived = {
         key: replace(known, state=ArchivedEventState.PRESENT, has_copy=True) for key, known in rows.items()
     }
-    seen = {"rows": archived, "overlaps": flagged}
-    assert planned(long, high, policies=FLAG, **seen).groups[0].status is GroupStatus.FLAGGED
-    assert planned(long, high, policies=KEEP_ALL, **seen).groups[0].status is GroupStatus.RECORDED
+    for policies, status in ((FLAG, GroupStatus.FLAGGED), (KEEP_ALL, GroupStatus.RECORDED)):
+        result = planned(long, high, rows=archived, overlaps=flagged, policies=policies)
+        assert result.groups[0].status is status
     # Changed, it is judged as it is seen.
     moved = make_event("high", WINDOW.end - timedelta(minutes=20), subject="High", importance="high")
     rows = {key: row(key, "before", **waiting) for key in rows}

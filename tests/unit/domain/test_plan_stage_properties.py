@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from shared.domain.archive_plan import Action, Decision, KnownEvent, Planner
 from shared.domain.archived_event import ArchivedEventState
-from shared.domain.event_facts import event_facts
+from shared.domain.event_facts import EventFacts, event_facts
 from shared.domain.modifications import Meeting, Modification, apply_modifications
 from shared.domain.overlap_rules import OverlapPolicy, Verdict
 from shared.domain.overlaps import Interval, may_overlap, overlap_groups
@@ -155,7 +155,7 @@ def test_nothing_is_lost_without_a_word(events: list[SourceEvent], policies: Pla
 @given(events=EVENTS)
 def test_the_times_and_groups_are_those_of_the_whole_calendar_at_once(events: list[SourceEvent]) -> None:
     """The stages on everything at once, without a window, a stream or a map."""
-    different = {}
+    different: dict[bytes, EventFacts] = {}
     for event in events:
         facts = event_facts(ReadEvent.of(event), ZONE, ())
         different.setdefault(facts.duplicate, facts)

@@ -287,8 +287,8 @@ def test_a_copy_shows_the_times_and_flags_that_were_decided() -> None:
     meeting, extension = replace(MEETING, categories=()), replace(EXTENSION, categories=())
     decision = planned(meeting, extension, policies=policies).by_key["s:m"]
     shown = as_decided(meeting, decision)
-    changed = {"end": extension.end, "sensitivity": "private", "show_as": "oof"}
-    assert shown == replace(meeting, original_start=meeting.start, **changed)
+    changed = replace(meeting, end=extension.end, sensitivity="private", show_as="oof")
+    assert shown == replace(changed, original_start=meeting.start)
     assert automated(meeting, policies) == replace(meeting, sensitivity="private", show_as="oof")
     assert automated(MEETING, PlanPolicies()) is MEETING
 

@@ -16,7 +16,7 @@ MINIMAL = {
     "start": {"dateTime": "2026-02-01T08:00:00.0000000", "timeZone": "UTC"},
     "end": {"dateTime": "2026-02-01T09:00:00.0000000", "timeZone": "UTC"},
 }
-TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=40)
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 INSTANTS = st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1))  # noqa: DTZ001 - made aware below
 
 

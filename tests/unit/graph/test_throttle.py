@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from shared.graph.errors import GraphCallError, retry_after_seconds
 from shared.graph.retry import Reads, RetryPolicy
-from shared.graph.throttle import InProcessGate, Throttle
+from shared.graph.throttle import Throttle
+from tests.support.throttle_gate import InProcessGate
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 

@@ -1,0 +1,22 @@
+"""Texts of the code as a client reads them: without the citations that only the code's readers can follow."""
+
+import re
+from typing import Any, Final
+
+# "(domain.md 2.12)", "(6.3)", "(domain.md 3.1 to 3.4)", "(domain.md 2.18, 3.5)".
+_CITATION: Final = re.compile(r"\s*\((?:\w[\w-]*\.md )?\d+(?:\.\d+)?(?:(?:, | to | and )\d+(?:\.\d+)?)*\)")
+_TEXTS: Final = ("description", "summary")
+
+
+def without_citations(described: Any) -> Any:
+    """A part of the OpenAPI document whose texts cite no section of our documents."""
+    if isinstance(described, dict):
+        return {
+            name: _CITATION.sub("", value)
+            if name in _TEXTS and isinstance(value, str)
+            else without_citations(value)
+            for name, value in described.items()
+        }
+    if isinstance(described, list):
+        return [without_citations(each) for each in described]
+    return described
