@@ -41,6 +41,7 @@ def copy_payload(
     revision: str,
     generation: int,
     create: bool,
+    superseded: bool = False,
 ) -> CopyPayload:
     """The body that makes (``create``) or updates the copy of ``event`` (domain.md 2.6; graph.md, Event).
 
@@ -73,6 +74,7 @@ def copy_payload(
         event.ical_uid,
         event.original_start or event.start,
         generation,
+        superseded=superseded,
     )
     properties = [
         {"id": ARCHIVE_REVISION_PROPERTY, "value": revision},

@@ -40,6 +40,11 @@ def edited_revision(previous: str, edit_id: str) -> str:
     return f"{source_revision(previous)}{EDITED}{hashlib.sha256(edit_id.encode()).hexdigest()[:16]}"
 
 
+def superseded_revision(previous: str) -> str:
+    """The revision of a copy that another one superseded on its owner's word: an edit of theirs (2.16)."""
+    return edited_revision(previous, "superseded")
+
+
 def source_revision(archived: str) -> str:
     """What a copy's revision says of its source, whatever its owner edited since."""
     return archived.partition(EDITED)[0]

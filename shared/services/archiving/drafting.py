@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -23,11 +24,12 @@ from shared.domain.modifications import Modification
 from shared.domain.plan_decision import as_decided, compare_again, own_row
 from shared.domain.purpose import LeftOut
 from shared.domain.read_event import ReadEvent
-from shared.domain.revision import modified_revision, revision
+from shared.domain.revision import modified_revision, revision, superseded_revision
 from shared.domain.source_event import SourceEvent, archive_key
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.matching import known_event
 
+_TIMES = ("start_at", "end_at", "source_start_at", "source_end_at")
 _BY_PURPOSE = (LeftOut.FREE, LeftOut.PERSONAL, LeftOut.INVALID_CATEGORY)
 
 
@@ -144,6 +146,26 @@ class OperationDrafter:
             planned.append(self._operation(key, Action.CREATE, body, margin=False))
         await self._add(session, OperationState.PLANNED, planned)
 
+    async def add_superseding(
+        self, session: AsyncSession, superseded: Mapping[str, tuple[MapRow, Mapping[str, Any]]]
+    ) -> None:
+        """Plan that copies are shown free and marked superseded: others stand for their meetings (2.16).
+
+        By source key, the row and its record as ``AppointmentRepository.recorded`` gives it. The copies' rows
+        become ``superseded`` when that is written, and count no time. No event of the run is meant by it: it
+        is counted beside the report.
+        """
+        planned: list[dict[str, Any]] = []
+        for key, (row, recorded) in superseded.items():
+            content = superseded_revision(row.revision)
+            times = {name: _iso(recorded[name]) for name in _TIMES}
+            record = {**recorded, **times, "show_as": "free", "revision": content, "superseded": True}
+            event = recorded_event(record, row.source_id, row.original_start)
+            payload = self._payload(event, key, row, content, create=False, superseded=True)
+            self.zones_reported += payload.zone_reported
+            planned.append(self._operation(key, Action.UPDATE, Body(payload, record, content), margin=True))
+        await self._add(session, OperationState.PLANNED, planned)
+
     async def retime(self, session: AsyncSession, decisions: Sequence[Decision]) -> None:
         """Give drafts the times that modifications gave their events since (domain.md 4)."""
         operations = self._context.operations(session)
@@ -230,7 +252,14 @@ class OperationDrafter:
         return self._operation(key, decision.action, body, margin=decision.margin)
 
     def _payload(
-        self, event: SourceEvent, key: str, row: MapRow | None, content: str, *, create: bool
+        self,
+        event: SourceEvent,
+        key: str,
+        row: MapRow | None,
+        content: str,
+        *,
+        create: bool,
+        superseded: bool = False,
     ) -> CopyPayload:
         configuration_id = self._context.configuration_id
         return copy_payload(
@@ -241,6 +270,7 @@ class OperationDrafter:
             revision=content,
             generation=row.generation if row else 0,
             create=create,
+            superseded=superseded,
         )
 
     def _operation(self, key: str, action: Action, body: Body, *, margin: bool) -> dict[str, Any]:
@@ -256,6 +286,10 @@ class OperationDrafter:
             "record": body.record,
             "revision": body.revision,
         }
+
+
+def _iso(instant: datetime | None) -> str | None:
+    return None if instant is None else instant.isoformat()
 
 
 def _likely(key: str, event: SourceEvent, row: MapRow | None) -> Decision:
