@@ -59,7 +59,7 @@ class Answer(StrEnum):
 
 
 class ActionItemStatus(StrEnum):
-    """``expired``: nobody answered in time, the default holds. ``closed``: nothing is to be asked any more."""
+    """``expired``: nobody answered in time, the default holds. ``closed``: there is nothing to ask now."""
 
     OPEN = "open"
     ANSWERED = "answered"
