@@ -5,6 +5,7 @@ import azure.functions as func
 
 from shared.triggers import archive_workflow, people_workflow, timers, verification_workflow
 from shared.triggers.http import (
+    action_items,
     appointments,
     archive_configurations,
     archive_plans,
@@ -50,6 +51,7 @@ for module in (
     mailbox_approvals,
     appointments,
     overlaps,
+    action_items,
     notifications,
     audit,
     categories,

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 from shared.composition.foundations import Foundations
 
 if TYPE_CHECKING:
+    from shared.services.action_items import ActionItemService
+    from shared.services.answering import ActionItemAnswering
     from shared.services.appointments import AppointmentService
     from shared.services.approvals.deciding import ApprovalDecisions
     from shared.services.approvals.reading import ApprovalReading
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from shared.services.archiving.service import ArchivingService
     from shared.services.backfilling import BackfillService
     from shared.services.configuration_changes import ConfigurationChanges
+    from shared.services.notifications.item_reminders import ActionItemReminders
     from shared.services.notifications.reading import NotificationService
     from shared.services.notifications.reminding import OverlapReminders
     from shared.services.overlap_settling import OverlapSettling
@@ -143,6 +146,27 @@ class ArchivingParts(Foundations):
         from shared.services.overlap_settling import OverlapSettling
 
         return OverlapSettling(self.archiving_ports)
+
+    @cached_property
+    def action_items(self) -> "ActionItemService":
+        """Questions about archived meetings."""
+        from shared.services.action_items import ActionItemService
+
+        return ActionItemService(self.database)
+
+    @cached_property
+    def answering(self) -> "ActionItemAnswering":
+        """Answers to action items."""
+        from shared.services.answering import ActionItemAnswering
+
+        return ActionItemAnswering(self.archiving_ports)
+
+    @cached_property
+    def item_reminders(self) -> "ActionItemReminders":
+        """Reminders of action items that wait."""
+        from shared.services.notifications.item_reminders import ActionItemReminders
+
+        return ActionItemReminders(self.database, self.clock, self.audit_writer)
 
     @cached_property
     def notifications(self) -> "NotificationService":

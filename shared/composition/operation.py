@@ -97,6 +97,8 @@ class OperationParts(PeopleParts):
                 (Work.ARCHIVE_RUN, "backfills", self.backfills.claim_due),
                 (Work.ARCHIVE_RUN, "decided overlaps", self.overlap_settling.carry_out_due),
                 (Work.ARCHIVE_RUN, "expired overlaps", self.overlap_settling.expire_due),
+                (Work.ARCHIVE_RUN, "answered action items", self.answering.carry_out_due),
+                (Work.ARCHIVE_RUN, "expired action items", self.answering.expire_due),
                 (Work.VERIFICATION, "weekly verifications", self.verification_schedule.claim_due_jobs),
             ],
             driven={
@@ -107,7 +109,8 @@ class OperationParts(PeopleParts):
             },
             duties={
                 "mailbox approvals": self.approval_watch.run,
-                "reminders": self.overlap_reminders.send_due,
+                "reminders of overlaps": self.overlap_reminders.send_due,
+                "reminders of action items": self.item_reminders.send_due,
                 "audit seal": self.audit_sealer.seal,
             },
             hourly={

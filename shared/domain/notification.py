@@ -16,6 +16,7 @@ class NotificationClass(StrEnum):
     LOCKED_PERIOD_CHANGE = "locked_period_change"
     VERIFY_DIFFERENCE = "verify_difference"
     MAILBOX_READ = "mailbox_read"
+    MEETING_NEEDS_YOU = "meeting_needs_you"
 
 
 class NotificationState(StrEnum):

@@ -30,8 +30,10 @@ class OverlapStatus(StrEnum):
 
 class Exclusion(StrEnum):
     """Why an archived event does not count as time, though its copy stays: its meeting took it in as a
-    modification (domain.md 4.6), or the owner's resolution of an overlap leaves it out (5.5).
+    modification (domain.md 4.6), the owner's resolution of an overlap leaves it out (5.5), or another copy
+    stands for its meeting (2.16).
     """
 
     CONSUMED = "consumed"
     RESOLUTION = "resolution"
+    SUPERSEDED = "superseded"

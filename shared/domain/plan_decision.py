@@ -130,8 +130,13 @@ class Candidate:
 
     @property
     def barred(self) -> bool:
-        """Whether it takes no part in anything: it waits, or is left out before all rules."""
-        return self.waits or self.left_out is not None
+        """Whether it takes no part in anything: it waits, is left out before all rules, or superseded."""
+        return self.waits or self.left_out is not None or self.superseded
+
+    @property
+    def superseded(self) -> bool:
+        """Whether its copy stands for no meeting any more, on its owner's word (domain.md 2.16)."""
+        return self.known is not None and self.known.state is ArchivedEventState.SUPERSEDED
 
     @property
     def archived(self) -> bool:
@@ -172,7 +177,9 @@ def compare(key: str, revision: str, known: KnownEvent | None, mode: RunMode) ->
             return Decision(key, Action.REMOVED_BY_OWNER, revision, changed=False)
         # Whether the copy is really gone shows when it is written to; only then it is made anew (2.10).
         return Decision(key, Action.UPDATE if row.has_copy else Action.CREATE, revision)
-    if not row.archived:
+    if row.state is ArchivedEventState.SUPERSEDED and not replace:
+        return Decision(key, Action.UNCHANGED, revision, changed=False)
+    if not row.archived and not (row.state is ArchivedEventState.SUPERSEDED and row.has_copy):
         return Decision(key, Action.CREATE, revision)
     if replace:
         return Decision(key, Action.UPDATE, revision)

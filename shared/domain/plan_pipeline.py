@@ -113,6 +113,8 @@ class PlanPipeline:
             return flag(facts.key, facts.revision, known)
         if candidate.left_out is not None:
             return leave_out(facts.key, facts.revision, known, candidate.left_out)
+        if candidate.superseded:
+            return compare(facts.key, facts.revision, known, self._mode)
         meeting = Meeting(facts.key, facts.start, facts.end, facts.start, facts.category_identities)
         sweep = ModificationSweep()
         if known is not None and facts.may_meet and facts.modifies is None:

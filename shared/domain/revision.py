@@ -12,10 +12,8 @@ type AppliedModification = tuple[str, datetime, datetime]
 """Source key, start and end of a modification that was applied to a meeting (domain.md 4)."""
 
 _CANONICAL = orjson.OPT_SORT_KEYS
-#: Separates what a revision says of the source from what was done to the copy since.
+#: Stands in the revision of a copy that its owner edited, and in no other.
 EDITED = "."
-#: Ends the revision of a superseded copy.
-SUPERSEDED = ".superseded"
 
 
 def revision(event: SourceEvent, modifications: Sequence[AppliedModification] = ()) -> str:
@@ -42,19 +40,19 @@ def edited_revision(previous: str, edit_id: str) -> str:
     return f"{source_revision(previous)}{EDITED}{hashlib.sha256(edit_id.encode()).hexdigest()[:16]}"
 
 
+def superseded_revision(previous: str) -> str:
+    """The revision of a copy that another one superseded on its owner's word: an edit of theirs (2.16)."""
+    return edited_revision(previous, "superseded")
+
+
 def source_revision(archived: str) -> str:
     """What a copy's revision says of its source, whatever its owner edited since."""
     return archived.partition(EDITED)[0]
 
 
-def superseded_revision(previous: str) -> str:
-    """The revision of a copy that another one stands for (domain.md 2.16, 2.17); again, it stays the same."""
-    return f"{previous.removesuffix(SUPERSEDED)}{SUPERSEDED}"
-
-
 def is_edited(archived: str) -> bool:
     """Whether the revision is that of an explicit edit."""
-    return EDITED in archived and not archived.endswith(SUPERSEDED)
+    return EDITED in archived
 
 
 def duplicate_hash(event: SourceEvent) -> bytes:

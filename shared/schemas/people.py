@@ -77,6 +77,9 @@ class OffboardingResource(Resource):
     overlaps_expiring: int = Field(
         description="Groups that waited for his decision: all of their events are archived."
     )
+    action_items_expiring: int = Field(
+        description="Questions that waited for an answer and have a default: it holds from now on."
+    )
     deactivated: bool = Field(description="Whether he was active until now.")
     export: str = Field(description="Where a last export of his data may be asked for.")
 

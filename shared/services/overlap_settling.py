@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared import telemetry
 from shared.database.models.overlaps import OverlapGroup, OverlapMember
 from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
 from shared.database.repositories.overlap_groups import OverlapDecision, OverlapGroupRepository
@@ -25,6 +24,7 @@ from shared.domain.overlaps import Interval, overlap_groups
 from shared.domain.window import Window
 from shared.errors import Conflict, FieldError, NotFound, ValidationFailed
 from shared.services.access import Access
+from shared.services.acting import acting_as
 from shared.services.approvals.guard import permit
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.queueing import queue_run
@@ -90,7 +90,7 @@ class OverlapSettling:
                 members = await groups.members(group.owner_id, group.id)
                 everything = [member.source_key for member in members]
                 caller = Caller.system(group.tenant_id, "expire_overlaps")
-                with _acting(caller):
+                with acting_as(caller):
                     run_id = await self._decide(session, group, OverlapStatus.EXPIRED, everything, caller)
                 if run_id is not None:
                     runs.append(run_id)
@@ -104,7 +104,7 @@ class OverlapSettling:
             now = self._ports.clock.now()
             for group in await groups.claim_due_unscoped(now - LOOK_AGAIN_AFTER, GROUPS_PER_TICK):
                 caller = Caller.system(group.tenant_id, "carry_out_overlaps")
-                with _acting(caller):
+                with acting_as(caller):
                     run_id = await self._queue(session, group, caller)
                 await groups.keep_due(group.id, now)
                 if run_id is not None:
@@ -163,14 +163,6 @@ class OverlapSettling:
             # The run of this window ended this moment: the group stays due, the timer asks again.
             return None
         return started.run.id
-
-
-def _acting(caller: Caller) -> Any:
-    return telemetry.bind(
-        caller=caller,
-        correlation=telemetry.new_correlation_id(),
-        parent_correlation=telemetry.correlation_id.get() or None,
-    )
 
 
 def _checked(members: Sequence[OverlapMember], kept: Collection[str] | None) -> list[str]:

@@ -151,6 +151,9 @@ REQUESTS: dict[str, Callable[[World], Wish]] = {
     "list_overlaps": lambda w: Wish(query={"user_id": str(w.ada.id)}),
     "get_overlap": lambda w: Wish(w.overlap),
     "resolve_overlap": lambda w: Wish(w.overlap, {"action": "keep_all"}),
+    "list_action_items": lambda w: Wish(query={"user_id": str(w.ada.id)}),
+    "get_action_item": lambda w: Wish(w.things["action_item"]),
+    "answer_action_item": lambda w: Wish(w.things["action_item"], {"answer": "two_meetings"}),
     "list_notifications": lambda w: Wish(),
     "get_notification": lambda w: Wish(w.things["notification"]),
     "update_notification": lambda w: Wish(w.things["notification"], {"read": True}),
@@ -212,8 +215,9 @@ async def world(api: Caller, people: People, database: Database, monkeypatch: py
         event = await make.archived_event(configuration)
         appointment = await make.appointment(event, subject="Ada's secret")
         overlap = await make.overlap_group(event, await make.archived_event(configuration))
+        item = await make.action_item(event)
         things = {"invitation": (await make.invitation()).id, "tenant": (await make.tenant()).id}
-        things["lost"] = lost
+        things |= {"lost": lost, "action_item": item.id}
         diary = await make.local_calendar(await session.get_one(User, people.ada.id), name="Diary")
         local = await make.local_event(diary, subject="Ada's secret")
         things |= {"local_calendar": diary.id, "local_event": local.id}
@@ -257,6 +261,7 @@ async def world(api: Caller, people: People, database: Database, monkeypatch: py
         str(overlap.id),
         str(diary.id),
         str(things["notification"]),
+        str(item.id),
         "Ada's secret",
         people.ada.address,
     ]

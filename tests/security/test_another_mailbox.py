@@ -54,6 +54,7 @@ async def carl(api: Caller, people: People, database: Database, world: World) ->
         appointment = await make.appointment(events[0], subject=NORMAL, start_at=START)
         await make.appointment(events[1], subject=PRIVATE, body=PRIVATE, sensitivity="private")
         overlap = await make.overlap_group(*events)
+        item = await make.action_item(events[1])
         run = await make.run(configuration, state="cancelled", cancel_requested=True)
         run.finished_at = datetime.now(UTC)
         await make.operation(run, events[1], state="failed", record=record(sensitivity="private"))
@@ -75,6 +76,7 @@ async def carl(api: Caller, people: People, database: Database, world: World) ->
             "local_calendar": diary.id,
             "local_event": copy.id,
             "foreign": configuration.id,
+            "action_item": item.id,
         }
         person = Person(user.id, oid, user.address, api.person(oid))
         ids = configuration.id, run.id, appointment.id, overlap.id
@@ -95,6 +97,8 @@ REACHES_IN = [
     "update_appointment",
     "get_overlap",
     "resolve_overlap",
+    "get_action_item",
+    "answer_action_item",
     "preview_archive_run",
     "start_archive_run",
     "list_archive_runs",

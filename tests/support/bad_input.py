@@ -104,6 +104,9 @@ async def _requests(
         ),
         ("malformed id", "GET", "archive-runs/not-a-uuid", {"headers": headers}, (404, *bad), "id"),
         ("unknown id", "GET", f"archive-runs/{uuid4()}", {"headers": headers}, (404,), None),
+        ("answer that is none", *post(f"action-items/{uuid4()}/answer", {"answer": "x"}), bad, "answer"),
+        ("unknown item", *post(f"action-items/{uuid4()}/answer", {"answer": "one_meeting"}), (404,), None),
+        ("unknown kind", "GET", "action-items?kind=x", {"headers": headers}, bad, "kind"),
         ("unknown field", *post(runs, {"windows": 1}), bad, "windows"),
         (
             "malformed JSON",

@@ -4,6 +4,7 @@ import uuid
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from shared.database.models.action_items import ActionItem, ActionItemEvent
 from shared.database.models.appointments import Appointment
 from shared.database.models.archived_events import ArchivedEvent
 from shared.database.models.categories import CategoryRuleRow, LocalCategory
@@ -16,6 +17,7 @@ from shared.database.models.runs import ArchiveOperation, ArchiveRun, MailboxGat
 from shared.database.models.users import User
 from shared.database.models.verifications import Backfill, Verification, VerificationFinding
 from shared.database.repositories.local_events import CONTENT_COLUMNS
+from shared.domain.action_items import ActionItemStatus, Question, Side, about, kind_of
 from shared.domain.archive_run import OperationAction, OperationState, RunKind
 from shared.domain.archived_event import ArchivedEventState
 from shared.domain.category_suggestions import Relation
@@ -171,6 +173,55 @@ class Factory(PeopleFactory):
                 )
             )
         return group
+
+    async def action_item(
+        self, archived: ArchivedEvent, question: Question = Question.LIKELY_SAME, **columns: Any
+    ) -> ActionItem:
+        """An open item: whether an archived event is the same meeting as a new one an hour later."""
+        configuration = await self._session.get_one(ArchiveConfiguration, archived.configuration_id)
+        later = archived.start_at + timedelta(hours=1)
+        new_key = f"s:new-{next(NUMBERS)}"
+        defaults: dict[str, Any] = {
+            "tenant_id": configuration.tenant_id,
+            "owner_id": archived.owner_id,
+            "configuration_id": archived.configuration_id,
+            "kind": kind_of(question),
+            "question": question,
+            "status": ActionItemStatus.OPEN,
+            "about": about(question, [archived.source_id], [new_key]),
+            "start_at": archived.start_at,
+            "end_at": later + timedelta(hours=1),
+            "opened_at": START,
+        }
+        item = await self._add(ActionItem(**(defaults | columns)))
+        fields = {"item_id": item.id, "configuration_id": archived.configuration_id}
+        await self._add(
+            ActionItemEvent(
+                **fields,
+                source_key=archived.source_key,
+                side=Side.ARCHIVED,
+                archived_event_id=archived.id,
+                source_id=archived.source_id,
+                revision=archived.revision,
+                start_at=archived.start_at,
+                end_at=later,
+            )
+        )
+        shown = record(subject="Weekly again", start_at=later, end_at=later + timedelta(hours=1))
+        times = {name: shown[name].isoformat() for name in ("start_at", "end_at")}
+        await self._add(
+            ActionItemEvent(
+                **fields,
+                source_key=new_key,
+                side=Side.NEW,
+                source_id=new_key.removeprefix("s:"),
+                revision="revision-new",
+                start_at=later,
+                end_at=later + timedelta(hours=1),
+                record=shown | times,
+            )
+        )
+        return item
 
     async def approval(self, configuration: ArchiveConfiguration, **columns: Any) -> MailboxApproval:
         """An approval of its calendars that holds for a month."""

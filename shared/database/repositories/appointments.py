@@ -199,7 +199,10 @@ class AppointmentRepository(Repository):
     async def recorded(
         self, owner_id: UUID, archived_event_ids: Sequence[UUID]
     ) -> dict[UUID, dict[str, Any]]:
-        """What we recorded of archived events (``RECORD_COLUMNS``), by the ids of their rows of the map."""
+        """What we recorded of archived events, by the ids of their rows of the map.
+
+        That is ``RECORD_COLUMNS``, and ``excluded``.
+        """
         if not archived_event_ids:
             return {}
         found = await self._all(
@@ -207,9 +210,9 @@ class AppointmentRepository(Repository):
                 Appointment.owner_id == owner_id, Appointment.archived_event_id.in_(archived_event_ids)
             )
         )
+        columns = (*RECORD_COLUMNS, "excluded")
         return {
-            each.archived_event_id: {column: getattr(each, column) for column in RECORD_COLUMNS}
-            for each in found
+            each.archived_event_id: {column: getattr(each, column) for column in columns} for each in found
         }
 
     async def versions_of_operations(

@@ -21,6 +21,8 @@ _OF_CONFIGURATIONS: Final = (
     "archive_operations",
     "appointments",
     "overlap_members",
+    "action_item_events",
+    "action_items",
     "archived_events",
 )
 _DELETE = {

@@ -37,6 +37,7 @@ _APPOINTMENTS = text(f"""
 _RECORDS = {
     "archive_operations": "owner_id = :owner",
     "overlap_members": "group_id IN (SELECT id FROM overlap_groups WHERE owner_id = :owner)",
+    "action_item_events": "item_id IN (SELECT id FROM action_items WHERE owner_id = :owner)",
 }
 
 

@@ -1,8 +1,7 @@
 """Rows of the map whose copies are to be superseded (domain.md 2.16, 2.17)."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
@@ -13,7 +12,10 @@ from shared.database.repositories.archived_events import (
     ArchivedEventRepository,
     MapRow,
 )
-from shared.domain.revision import SUPERSEDED
+from shared.domain.revision import EDITED, superseded_revision
+
+# What the revision of a superseded copy ends with.
+_MARK = superseded_revision("")
 
 # An edit by the owner was in the way the last time: asked again, it is tried again.
 _REQUEST = text(f"""
@@ -32,17 +34,13 @@ _DUE = text(f"""
     SELECT {MAP_COLUMNS} FROM archived_events e
      WHERE {MAP_SCOPE} AND superseding_since IS NOT NULL AND copy_id IS NOT NULL
        AND state <> 'removed_by_owner' AND position('@' IN source_key) > 0
-       AND (start_at >= :start AND start_at < :end OR pending_since >= :since)
-       AND conflict_revision IS DISTINCT FROM e.revision || '{SUPERSEDED}'
+       AND (start_at >= :start AND start_at < :end OR superseding_since >= :since)
+       AND conflict_revision IS DISTINCT FROM split_part(e.revision, '{EDITED}', 1) || '{_MARK}'
        AND NOT EXISTS (SELECT 1 FROM archive_operations o WHERE o.archived_event_id = e.id
                           AND o.state IN ('planned', 'sent'))
        AND EXISTS (SELECT 1 FROM appointments a WHERE a.archived_event_id = e.id)
      ORDER BY start_at, source_key LIMIT :limit
 """)  # noqa: S608
-_RECORDS = text("""
-    SELECT archived_event_id, to_jsonb(a) AS record FROM appointments a
-     WHERE owner_id = :owner AND archived_event_id = ANY(CAST(:ids AS uuid[]))
-""")
 
 
 class SupersedingRepository(ArchivedEventRepository):
@@ -63,15 +61,9 @@ class SupersedingRepository(ArchivedEventRepository):
         return await self._map_rows(_ATTACHED)
 
     async def due(self, start: datetime, end: datetime, since: datetime, limit: int) -> list[MapRow]:
-        """Rows of ``[start, end)`` whose copies do not say so yet, and those that failed after ``since``.
+        """Rows of ``[start, end)`` whose copies do not say so yet, and those requested after ``since``.
 
         Each has an appointment. Without those of which a write is under way, and those that their owner
         edited (a conflict).
         """
         return await self._map_rows(_DUE, start=start, end=end, since=since, limit=limit)
-
-    async def records(self, rows: Sequence[MapRow]) -> dict[UUID, dict[str, Any]]:
-        """The appointments of rows as JSON holds them, by the ids of the rows."""
-        parameters = self._scope | {"ids": [row.id for row in rows]}
-        result = await self._session.execute(_RECORDS, parameters)
-        return {row.archived_event_id: row.record for row in result}

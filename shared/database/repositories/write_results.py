@@ -60,6 +60,11 @@ _MAP = """
       FROM answered a
      WHERE a.known IS NOT NULL AND e.owner_id = :owner AND e.configuration_id = :configuration
        AND e.id = a.archived_event_id"""
+# What is written again for itself is neither consumed nor superseded any more.
+_EXCLUDED = """CASE WHEN (SELECT (a.record->>'superseded')::boolean FROM answered a
+                            WHERE a.archived_event_id = appointments.archived_event_id) THEN 'superseded'
+                       WHEN appointments.excluded IN ('consumed', 'superseded') THEN NULL
+                       ELSE appointments.excluded END"""
 # jsonb_populate_record converts each JSON value to its column's type.
 _RECORDS = f"""
     INSERT INTO appointments (id, owner_id, configuration_id, archived_event_id, source_deleted_at,
@@ -79,7 +84,7 @@ _RECORDS = f"""
            source_deleted_at = CASE WHEN EXCLUDED.source_deleted_at IS NOT NULL
                THEN COALESCE(appointments.source_deleted_at, EXCLUDED.source_deleted_at) END,
            unresolved = EXCLUDED.unresolved,
-           excluded = NULLIF(appointments.excluded, 'consumed'), updated_at = :now
+           excluded = {_EXCLUDED}, updated_at = :now
     RETURNING archived_event_id"""  # noqa: S608
 _RECORD = PreparedWrite(f"""
     WITH answered AS MATERIALIZED ({_ANSWERED}),

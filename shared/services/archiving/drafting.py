@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -25,10 +26,10 @@ from shared.domain.purpose import LeftOut
 from shared.domain.read_event import ReadEvent
 from shared.domain.revision import modified_revision, revision, superseded_revision
 from shared.domain.source_event import SourceEvent, archive_key
-from shared.domain.superseding import CopyOrigin, superseded_record, superseding_payload
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.matching import known_event
 
+_TIMES = ("start_at", "end_at", "source_start_at", "source_end_at")
 _BY_PURPOSE = (LeftOut.FREE, LeftOut.PERSONAL, LeftOut.INVALID_CATEGORY)
 
 
@@ -138,43 +139,36 @@ class OperationDrafter:
         """Plan copies of events whose source is gone, from what was kept of them (domain.md 5.8)."""
         planned: list[dict[str, Any]] = []
         for key, record in records.items():
-            row = rows[key]
-            event = recorded_event(record, row.source_id, row.original_start)
-            payload = self._payload(event, key, row, record["revision"], create=True)
-            self.zones_reported += payload.zone_reported
+            row, content = rows[key], record["revision"]
             superseded = row.state is ArchivedEventState.SUPERSEDED
-            body = Body(
-                payload,
-                {"source_gone": True, **record, "superseded": superseded},
-                record["revision"],
-            )
+            event = recorded_event(record, row.source_id, row.original_start)
+            payload = self._payload(event, key, row, content, create=True, superseded=superseded)
+            self.zones_reported += payload.zone_reported
+            body = Body(payload, {"source_gone": True, **record, "superseded": superseded}, content)
             planned.append(self._operation(key, Action.CREATE, body, margin=False))
         await self._add(session, OperationState.PLANNED, planned)
 
     async def add_superseding(
-        self, session: AsyncSession, records: Mapping[str, Mapping[str, Any]], rows: Mapping[str, MapRow]
+        self, session: AsyncSession, superseded: Mapping[str, tuple[MapRow, Mapping[str, Any]]]
     ) -> None:
-        """Plan that copies say that others stand for their meetings; ``records`` are what is recorded."""
+        """Plan that copies are shown free and marked superseded: others stand for their meetings (2.16).
+
+        By source key, the row and its record as ``AppointmentRepository.recorded`` gives it. Plans call it
+        through ``superseding.py``. The copies' rows
+        become ``superseded`` when that is written, and count no time. No event of the run is meant by it: it
+        is counted beside the report.
+        """
         planned: list[dict[str, Any]] = []
-        for key, record in records.items():
-            content = superseded_revision(rows[key].revision)
-            payload = superseding_payload(self._origin(key, rows[key]), content)
-            body = Body(
-                CopyPayload(payload, zone_reported=False), superseded_record(record, content), content
-            )
-            operation = self._operation(key, Action.UPDATE, body, margin=True)
+        for key, (row, recorded) in superseded.items():
+            content = superseded_revision(row.revision)
+            times = {name: _iso(recorded[name]) for name in _TIMES}
+            record = {**recorded, **times, "show_as": "free", "revision": content, "superseded": True}
+            event = recorded_event(record, row.source_id, row.original_start)
+            payload = self._payload(event, key, row, content, create=False, superseded=True)
+            self.zones_reported += payload.zone_reported
+            operation = self._operation(key, Action.UPDATE, Body(payload, record, content), margin=True)
             planned.append(operation | {"action": str(OperationAction.SUPERSEDE)})
         await self._add(session, OperationState.PLANNED, planned)
-
-    def _origin(self, key: str, row: MapRow) -> CopyOrigin:
-        return CopyOrigin(
-            self._context.configuration_id,
-            key,
-            row.source_id,
-            row.ical_uid,
-            row.original_start,
-            row.generation,
-        )
 
     async def retime(self, session: AsyncSession, decisions: Sequence[Decision]) -> None:
         """Give drafts the times that modifications gave their events since (domain.md 4)."""
@@ -262,7 +256,14 @@ class OperationDrafter:
         return self._operation(key, decision.action, body, margin=decision.margin)
 
     def _payload(
-        self, event: SourceEvent, key: str, row: MapRow | None, content: str, *, create: bool
+        self,
+        event: SourceEvent,
+        key: str,
+        row: MapRow | None,
+        content: str,
+        *,
+        create: bool,
+        superseded: bool = False,
     ) -> CopyPayload:
         configuration_id = self._context.configuration_id
         return copy_payload(
@@ -273,7 +274,7 @@ class OperationDrafter:
             revision=content,
             generation=row.generation if row else 0,
             create=create,
-            superseded=row is not None and row.state is ArchivedEventState.SUPERSEDED,
+            superseded=superseded,
         )
 
     def _operation(self, key: str, action: Action, body: Body, *, margin: bool) -> dict[str, Any]:
@@ -289,6 +290,10 @@ class OperationDrafter:
             "record": body.record,
             "revision": body.revision,
         }
+
+
+def _iso(instant: datetime | None) -> str | None:
+    return None if instant is None else instant.isoformat()
 
 
 def _likely(key: str, event: SourceEvent, row: MapRow | None) -> Decision:

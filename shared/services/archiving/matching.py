@@ -30,7 +30,7 @@ from shared.services.archiving.source_reading import SourceReader
 
 _POINTING = (ArchivedEventState.MERGED, ArchivedEventState.CONSUMED)
 # Duplicates are handed on by themselves, before anything is matched (domain.md 2.9).
-_NOT_MATCHED = (ArchivedEventState.MERGED, ArchivedEventState.CONSUMED)
+_NOT_MATCHED = (ArchivedEventState.MERGED, ArchivedEventState.CONSUMED, ArchivedEventState.SUPERSEDED)
 _CHUNK = 500
 # How far ahead a series is asked for an occurrence that would tell that it goes on.
 _FAR = timedelta(days=1800)

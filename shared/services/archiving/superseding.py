@@ -1,29 +1,31 @@
 """Superseding copies: on their owner's word another copy stands for the meeting (domain.md 2.16, 2.17).
 
-It has two steps. ``request_superseding`` notes the owner's word in the transaction of the answer. Each run
-whose window holds the row carries it out: ``Superseding.plan`` is called before the pages are read. It gives
-the row a key of its own, so that no source event finds it any more. Then it plans one operation
-``supersede``: a PATCH that shows the copy as free and marks it in ``ArchiveSource``. The row becomes
-``superseded`` when the write is done. Until then the copy counts.
+It has two steps. ``request_superseding`` notes the owner's word in the transaction of the answer. The next
+run carries it out: ``Superseding.plan`` is called before the pages are read. It gives the row a key of its
+own, so that no source event finds it any more. Then it plans one operation ``supersede``: a PATCH that shows
+the copy as free and marks it in ``ArchiveSource``. The row becomes ``superseded`` when the write is done.
+Until then the copy counts.
 
+Every run carries out what was requested in the last 30 days; after that only one whose window holds the row.
 It is a write like any other one. A copy that its owner edited is a conflict and stays, until it is asked
 again. A copy that they deleted is removed. A locked period refuses it and reports it. A lost answer is
-settled by the copy's revision. A failed write is tried again by every run for 30 days. A rebuilt calendar
-gets the copy as superseded again.
+settled by the copy's revision. A failed write is tried again. A rebuilt calendar gets the copy as superseded
+again.
 """
 
 from collections.abc import Collection
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from shared.database.repositories.appointments import AppointmentRepository
 from shared.database.repositories.archived_events import MapRow
 from shared.database.repositories.superseding import SupersedingRepository
+from shared.domain.archived_event import ArchivedEventState
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.drafting import OperationDrafter
-from shared.services.archiving.recorded_copies import restored
 
 RETRY_FOR: Final = timedelta(days=30)
 _CHUNK: Final = 200
@@ -83,11 +85,11 @@ class Superseding:
         since = self._ports.clock.now() - RETRY_FOR
         planned = 0
         while rows := await repository.due(window.start, window.end, since, _CHUNK):
-            records = await repository.records(rows)
-            by_key = {row.source_key: row for row in rows}
-            bodies = {key: restored(records[row.id], row.start_at) for key, row in by_key.items()}
-            await self._drafter.add_superseding(session, bodies, by_key)
-            planned += len(by_key)
+            appointments = AppointmentRepository(session)
+            records = await appointments.recorded(self._context.owner_id, [row.id for row in rows])
+            superseded = {row.source_key: (row, records[row.id] | _source_of(row)) for row in rows}
+            await self._drafter.add_superseding(session, superseded)
+            planned += len(rows)
             if len(rows) < _CHUNK:
                 break
         return planned
@@ -96,3 +98,10 @@ class Superseding:
         now, day = self._ports.clock.now(), row.start_at.astimezone(self._context.window.zone).date()
         key = await self._context.identities(session).detach(row, day, now)
         await self._context.overlaps(session).repoint(row.source_key, key)
+
+
+def _source_of(row: MapRow) -> dict[str, Any]:
+    return {
+        "source_gone": row.state is ArchivedEventState.SOURCE_DELETED,
+        "owning_start": row.start_at.isoformat(),
+    }

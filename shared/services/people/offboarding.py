@@ -6,8 +6,10 @@ from uuid import UUID
 from shared.clock import Clock
 from shared.database.engine import Database
 from shared.database.models.users import User
+from shared.database.repositories.action_items import ActionItemRepository
 from shared.database.repositories.people import LeavingRepository
 from shared.database.repositories.users import UserRepository
+from shared.domain.action_items import expiring_questions
 from shared.domain.caller import Caller
 from shared.domain.expected_version import ExpectedVersion
 from shared.errors import Conflict, NotFound
@@ -23,6 +25,7 @@ class Offboarded:
     user: User
     stopped: Stopped
     overlaps_expiring: int
+    action_items_expiring: int
 
 
 class OffboardingService:
@@ -52,13 +55,16 @@ class OffboardingService:
             stopped = await self._leaving.stop(session, user)
             # The timer expires them, which archives what waited for his decision (domain.md 5.8).
             overlaps = await LeavingRepository(session).let_overlaps_expire(user.id, self._clock.now())
+            items = await ActionItemRepository(session).let_expire(
+                user.id, expiring_questions(), self._clock.now()
+            )
             first = user.offboarded_at is None
             if first:
                 user.offboarded_at = self._clock.now()
                 if not stopped.deactivated:
                     user.version += 1
                     user.updated_at = user.offboarded_at
-            if first or overlaps or stopped != Stopped(0, 0, 0, 0, deactivated=False):
+            if first or overlaps or items or stopped != Stopped(0, 0, 0, 0, deactivated=False):
                 await session.flush()
                 await self._audit.record(
                     session,
@@ -66,7 +72,10 @@ class OffboardingService:
                     resource_type="user",
                     resource_id=str(user.id),
                     outcome="success",
-                    changes={"after": asdict(stopped) | {"overlaps_expiring": overlaps}},
+                    changes={
+                        "after": asdict(stopped)
+                        | {"overlaps_expiring": overlaps, "action_items_expiring": items}
+                    },
                     on_behalf_of=user.id,
                 )
-        return Offboarded(user, stopped, overlaps)
+        return Offboarded(user, stopped, overlaps, items)

@@ -61,6 +61,7 @@ async def offboard_user(request: Request[base.NoBody, base.NoQuery]) -> Reply[pe
         offboarded_at=user.offboarded_at or datetime.now(UTC),
         export=f"/api/v1/users/{user.id}/exports",
         overlaps_expiring=done.overlaps_expiring,
+        action_items_expiring=done.action_items_expiring,
         **asdict(done.stopped),
     )
     return Reply(resource, version=user.version, owner_id=user.id)

@@ -7,7 +7,6 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.configurations import ArchiveConfiguration
-from shared.database.repositories.archived_events import MapRow
 from shared.database.repositories.superseding import SupersedingRepository
 from shared.domain.archived_event import ArchivedEventState
 from shared.domain.revision import superseded_revision
@@ -68,9 +67,6 @@ async def test_what_is_due_has_a_copy_and_a_key_of_its_own_and_no_write_under_wa
         "s:due@2026": await make.archived_event(configuration, source_key="s:due@2026", state=gone),
         "s:key": await make.archived_event(configuration, source_key="s:key", state=gone),
         "s:later@2026": await make.archived_event(configuration, source_key="s:later@2026", start_at=later),
-        "s:failed@2026": await make.archived_event(
-            configuration, source_key="s:failed@2026", start_at=later, pending_since=NOW
-        ),
         "s:open@2026": await make.archived_event(configuration, source_key="s:open@2026"),
         "s:no copy@2026": await make.archived_event(configuration, source_key="s:no copy@2026", copy_id=None),
     }
@@ -79,7 +75,7 @@ async def test_what_is_due_has_a_copy_and_a_key_of_its_own_and_no_write_under_wa
     await make.archived_event(configuration, source_key="s:not asked@2026")
     await make.operation(await make.run(configuration), rows["s:open@2026"])
     await events.request([row.id for row in rows.values()], NOW)
-    assert await due(events) == ["s:due@2026", "s:failed@2026"]
+    assert await due(events) == ["s:due@2026", "s:later@2026"]
     assert await due(events, NOW + HOUR) == ["s:due@2026"]
 
 
@@ -95,14 +91,3 @@ async def test_a_conflict_waits_until_it_is_asked_again(
     assert await due(events) == []
     await events.request([row.id], NOW)
     assert await due(events) == ["s:a@2026"]
-
-
-async def test_the_records_of_rows(
-    events: SupersedingRepository, make: Factory, configuration: ArchiveConfiguration, session: AsyncSession
-) -> None:
-    row = await make.archived_event(configuration, source_key="s:a@2026")
-    await make.appointment(row, subject="Review")
-    found: list[MapRow] = list((await events.by_keys(["s:a@2026"])).values())
-    assert (await events.records(found))[row.id]["subject"] == "Review"
-    stranger = SupersedingRepository(session, uuid.uuid4(), configuration.id)
-    assert await stranger.records(found) == {}

@@ -4,13 +4,9 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0027"
-down_revision = "0023"
+down_revision = "0024"
 branch_labels = depends_on = None
 
-_STATES = (
-    *("creating", "present", "merged", "removed_by_owner", "source_deleted"),
-    *("consumed", "left_out", "flagged", "superseded"),
-)
 _ACTIONS = ("create", "update", "supersede")
 
 
@@ -24,11 +20,8 @@ def upgrade() -> None:
         ["configuration_id", "start_at"],
         postgresql_where=sa.text("superseding_since IS NOT NULL"),
     )
-    _allow(table, "state", _STATES)
-    _allow("archive_operations", "action", _ACTIONS)
-
-
-def _allow(table: str, column: str, values: tuple[str, ...]) -> None:
-    name = op.f(f"ck_{table}_{column}")
-    op.drop_constraint(name, table, type_="check")
-    op.create_check_constraint(name, table, f"{column} IN ({', '.join(repr(value) for value in values)})")
+    name = op.f("ck_archive_operations_action")
+    op.drop_constraint(name, "archive_operations", type_="check")
+    op.create_check_constraint(
+        name, "archive_operations", f"action IN ({', '.join(repr(value) for value in _ACTIONS)})"
+    )

@@ -1,0 +1,146 @@
+"""Action items about archived meetings, and copies that another one superseded (domain.md 2.16, 2.17)."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy import Column
+from sqlalchemy.dialects import postgresql
+
+from shared.database.migrations.grants import READ_AND_WRITE, grant_to_app_user
+
+revision = "0024"
+down_revision = "0023"
+branch_labels = depends_on = None
+
+TEXT = sa.Text()
+TIME = sa.DateTime(timezone=True)
+_ANSWERS = (
+    "('one_meeting', 'two_meetings', 'new_one_only', 'took_place', 'was_postponed', "
+    "'keep_archived', 'take_series')"
+)
+#: Values that a column may hold from now on, by table and column.
+_CHECKS = {
+    ("archived_events", "state"): (
+        "('creating', 'present', 'merged', 'removed_by_owner', 'source_deleted', 'consumed', 'left_out', "
+        "'flagged', 'superseded')"
+    ),
+    ("appointments", "excluded"): "('consumed', 'resolution', 'superseded')",
+    ("notifications", "class"): (
+        "('run_finished', 'run_failed', 'overlap_needs_you', 'category_issues', 'job_paused', "
+        "'locked_period_change', 'verify_difference', 'mailbox_read', 'meeting_needs_you')"
+    ),
+}
+
+
+def upgrade() -> None:
+    """Make the tables; allow what the previous version of the app never writes."""
+    _action_items()
+    _events()
+    grant_to_app_user(READ_AND_WRITE, "action_items", "action_item_events")
+    for (table, column), values in _CHECKS.items():
+        op.drop_constraint(op.f(f"ck_{table}_{column}"), table, type_="check")
+        op.create_check_constraint(op.f(f"ck_{table}_{column}"), table, f"{column} IN {values}")
+
+
+def _action_items() -> None:
+    table = "action_items"
+    op.create_table(
+        table,
+        Column("id", sa.UUID(), nullable=False),
+        Column("tenant_id", sa.UUID(), nullable=False),
+        Column("owner_id", sa.UUID(), nullable=False),
+        Column("configuration_id", sa.UUID(), nullable=False),
+        Column("kind", TEXT, nullable=False),
+        Column("question", TEXT, nullable=False),
+        Column("status", TEXT, nullable=False),
+        Column("about", TEXT, nullable=False),
+        Column("answer", TEXT),
+        Column("answered_at", TIME),
+        Column("answered_by", TEXT),
+        Column("proposal", TEXT),
+        Column("closed_reason", TEXT),
+        Column("start_at", TIME, nullable=False),
+        Column("end_at", TIME, nullable=False),
+        Column("opened_at", TIME, nullable=False),
+        Column("expires_at", TIME),
+        Column("due_at", TIME),
+        Column("carried_out_at", TIME),
+        Column("remind_at", TIME),
+        Column("reminders_sent", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
+        Column("log", postgresql.JSONB(), server_default=sa.text("'[]'"), nullable=False),
+        Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),
+        Column("created_at", TIME, server_default=sa.text("now()"), nullable=False),
+        Column("updated_at", TIME, server_default=sa.text("now()"), nullable=False),
+        _check(table, "kind", "kind IN ('same_meeting', 'series_reset')"),
+        _check(table, "question", "question IN ('likely_same', 'moved_on', 'series_changed')"),
+        _check(table, "status", "status IN ('open', 'answered', 'expired', 'closed')"),
+        _check(table, "answer", f"answer IN {_ANSWERS}"),
+        _check(table, "proposal", f"proposal IN {_ANSWERS}"),
+        _check(table, "closed_reason", "closed_reason IN ('settled_itself', 'source_taken')"),
+        _check(table, "reminders_sent", "reminders_sent BETWEEN 0 AND 3"),
+        _check(table, "interval", "start_at <= end_at"),
+        sa.ForeignKeyConstraint(
+            ["configuration_id"],
+            ["archive_configurations.id"],
+            name=op.f("fk_action_items_configuration_id"),
+        ),
+        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("fk_action_items_owner_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_action_items")),
+    )
+    op.create_index("ix_action_items_owner_id_opened_at_id", table, ["owner_id", "opened_at", "id"])
+    op.create_index("ix_action_items_configuration_id_status", table, ["configuration_id", "status"])
+    op.create_index("ix_action_items_owner_id_about", table, ["owner_id", "about"])
+    is_open = sa.text("status = 'open'")
+    op.create_index(
+        "uq_action_items_open", table, ["configuration_id", "about"], unique=True, postgresql_where=is_open
+    )
+    op.create_index("ix_action_items_expires_at", table, ["expires_at"], postgresql_where=is_open)
+    op.create_index("ix_action_items_remind_at", table, ["remind_at"], postgresql_where=is_open)
+    op.create_index(
+        "ix_action_items_due_at", table, ["due_at"], postgresql_where=sa.text("due_at IS NOT NULL")
+    )
+
+
+def _events() -> None:
+    table = "action_item_events"
+    op.create_table(
+        table,
+        Column("item_id", sa.UUID(), nullable=False),
+        Column("source_key", TEXT, nullable=False),
+        Column("side", TEXT, nullable=False),
+        Column("configuration_id", sa.UUID(), nullable=False),
+        Column("archived_event_id", sa.UUID()),
+        Column("origin_mailbox_id", sa.UUID()),
+        Column("source_id", TEXT, nullable=False),
+        Column("revision", TEXT, nullable=False),
+        Column("start_at", TIME, nullable=False),
+        Column("end_at", TIME, nullable=False),
+        Column("record", postgresql.JSONB()),
+        _check(table, "side", "side IN ('archived', 'new')"),
+        _check(table, "archived_event_id", "(side = 'archived') <= (archived_event_id IS NOT NULL)"),
+        sa.ForeignKeyConstraint(
+            ["item_id"], ["action_items.id"], name=op.f("fk_action_item_events_item_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["configuration_id"],
+            ["archive_configurations.id"],
+            name=op.f("fk_action_item_events_configuration_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["archived_event_id"],
+            ["archived_events.id"],
+            name=op.f("fk_action_item_events_archived_event_id"),
+        ),
+        sa.PrimaryKeyConstraint("item_id", "source_key", "side", name=op.f("pk_action_item_events")),
+    )
+    op.create_index(
+        "ix_action_item_events_configuration_id_source_key", table, ["configuration_id", "source_key"]
+    )
+    op.create_index("ix_action_item_events_archived_event_id", table, ["archived_event_id"])
+    op.execute(f"""
+        CREATE TRIGGER record_origin BEFORE INSERT ON {table}
+            FOR EACH ROW EXECUTE FUNCTION record_origin_of_archived()
+    """)
+
+
+def _check(table: str, name: str, condition: str) -> sa.CheckConstraint:
+    return sa.CheckConstraint(condition, name=op.f(f"ck_{table}_{name}"))

@@ -1,0 +1,124 @@
+"""Action items about archived meetings (domain.md 2.4, 2.16, 2.17)."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
+
+from pydantic import ConfigDict, Field
+
+from shared.domain.action_items import (
+    ActionItemKind,
+    ActionItemStatus,
+    Answer,
+    Question,
+    answers_to,
+    default_answer,
+)
+from shared.schemas.base import Input, Resource
+from shared.schemas.paging import PageQuery
+
+if TYPE_CHECKING:
+    from shared.database.models.action_items import ActionItem
+
+_COLUMNS = (
+    *("id", "configuration_id", "kind", "question", "status", "answer", "proposal", "closed_reason"),
+    *("opened_at", "expires_at", "answered_at", "carried_out_at"),
+)
+
+
+class ActionItemListQuery(PageQuery):
+    """Which items: of one person, of a configuration, of one status or kind."""
+
+    user_id: UUID | None = Field(default=None, description="Whose; the caller's own if not given.")
+    configuration_id: UUID | None = None
+    status: Annotated[ActionItemStatus, Field(strict=False)] | None = Field(
+        default=None, description="open: those that wait for their owner."
+    )
+    kind: Annotated[ActionItemKind, Field(strict=False)] | None = None
+
+
+class ActionItemAnswer(Input):
+    """What its owner answers: one of the item's ``answers``."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"answer": "one_meeting"}]})
+    answer: Annotated[
+        Answer,
+        Field(
+            strict=False,
+            description="one_meeting: the copy takes the new content. two_meetings: both count. new_one_only:"
+            " the old copy stays, shown free, and counts no time. took_place: the old copy counts."
+            " was_postponed: it counts no time. keep_archived: nothing changes. take_series: the archive"
+            " becomes what the series shows.",
+        ),
+    ]
+
+
+class ActionItemEventResource(Resource):
+    """A meeting of an item, as its copy or its calendar shows it; what it is about is null if unknown.
+
+    Of another person's private event only times and key are told (6.3).
+    """
+
+    key: str
+    appointment_id: UUID | None
+    start: datetime
+    end: datetime
+    is_all_day: bool | None
+    subject: str | None
+    location: str | None
+    categories: list[str]
+    show_as: str | None
+    importance: str | None
+    sensitivity: str | None
+    organizer: str | None
+
+
+class ActionItemSummary(Resource):
+    """An item in a list; ``start`` and ``end`` span its meetings.
+
+    ``answers`` are those that fit, ``default`` the one that holds when it expires; null: it never does.
+    """
+
+    id: UUID
+    user_id: UUID
+    configuration_id: UUID
+    kind: ActionItemKind
+    question: Question
+    status: ActionItemStatus
+    answers: list[Answer]
+    default: Answer | None
+    answer: Answer | None
+    proposal: Answer | None
+    closed_reason: str | None
+    start: datetime
+    end: datetime
+    opened_at: datetime
+    expires_at: datetime | None
+    answered_at: datetime | None
+    carried_out_at: datetime | None
+
+    @classmethod
+    def fields_of(cls, item: "ActionItem") -> dict[str, Any]:
+        """What a summary says of the item."""
+        question = Question(item.question)
+        return {name: getattr(item, name) for name in _COLUMNS} | {
+            "user_id": item.owner_id,
+            "start": item.start_at,
+            "end": item.end_at,
+            "answers": list(answers_to(question)),
+            "default": default_answer(question),
+        }
+
+
+class AnsweredActionItem(ActionItemSummary):
+    """An answered item and the run that carries it out; null: none is needed, or one will be queued soon."""
+
+    run_id: UUID | None
+
+
+class ActionItemResource(ActionItemSummary):
+    """One item with both sides: what is archived, and the events that are new; and all that was done."""
+
+    archived: list[ActionItemEventResource]
+    new: list[ActionItemEventResource]
+    log: list[dict[str, Any]]

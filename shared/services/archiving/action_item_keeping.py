@@ -1,0 +1,141 @@
+"""Action items between one plan and the next: opened, kept true, closed, carried out (domain.md 2.16, 2.17).
+
+For a plan that finds something to ask: say what with ``AskedItem`` and give all that it found to ``keep``.
+What is asked already stays as it is, so an unchanged run writes nothing. What a plan could judge and does not
+ask any more is closed. ``live`` gives what is open or answered; ``carried_out`` says that an answer is done.
+A copy is superseded by ``OperationDrafter.add_superseding``.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.database.repositories.action_items import ActionItemRepository
+from shared.database.repositories.notifications import NotificationRepository
+from shared.database.repositories.plan_items import AskedItem, PlanItemRepository, StoredItem
+from shared.domain.action_item_texts import items_opened, items_opened_id
+from shared.domain.action_items import ActionItemStatus, CloseReason, Question, default_answer
+from shared.domain.notification import Recipient
+from shared.domain.overlap_reminders import REMIND_AFTER
+from shared.services.archiving.context import ArchivingPorts, RunContext
+
+
+class ActionItemKeeper:
+    """Gives a plan the items there are and stores what it asks."""
+
+    def __init__(self, ports: ArchivingPorts, context: RunContext, expiry: timedelta) -> None:
+        self._ports = ports
+        self._context = context
+        self._expiry = expiry
+        # One instant for all items of a plan: their reminders come together.
+        self._remind_at = ports.clock.now() + REMIND_AFTER[0]
+
+    def _items(self, session: AsyncSession) -> PlanItemRepository:
+        return PlanItemRepository(session, self._context.owner_id, self._context.configuration_id)
+
+    async def live(
+        self, session: AsyncSession, start: datetime, end: datetime, questions: Collection[Question]
+    ) -> list[StoredItem]:
+        """Items that touch ``[start, end)`` and are open, or answered and not carried out yet."""
+        return await self._items(session).live(start, end, questions)
+
+    async def keep(
+        self,
+        session: AsyncSession,
+        asked: Sequence[AskedItem],
+        judged: Sequence[StoredItem],
+    ) -> None:
+        """Make the open items those that are asked; ``judged`` are the stored ones this plan could judge.
+
+        Their owner is told of new ones in the same transaction. What they answered to the same in another
+        archive is their answer here (2.18).
+        """
+        now = self._ports.clock.now()
+        wanted = {each.about: each for each in asked}
+        stored = {each.about: each for each in judged if each.is_open}
+        over = [each.id for about, each in stored.items() if about not in wanted]
+        await self.close(session, over, CloseReason.SETTLED_ITSELF)
+        changed = {
+            each.id: wanted[about]
+            for about, each in stored.items()
+            if about in wanted and _shown(wanted[about]) != _known(each)
+        }
+        items = self._items(session)
+        await items.refresh(changed, now)
+        fresh = [(uuid4(), each, self._expires(each, now)) for each in asked if each.about not in stored]
+        opened = await items.open(self._context.tenant_id, fresh, now, self._remind_at)
+        news = {item_id: each for item_id, each, _ in fresh if item_id in opened}
+        if news:
+            told = {str(item_id): {"question": str(each.question)} for item_id, each in news.items()}
+            await self.record(session, "action_item.opened", {"items": told})
+            unanswered = len(news) - await self._answer_alike(session, news, now)
+            await self._tell(session, unanswered, now)
+
+    async def reopen(self, session: AsyncSession, ids: Collection[UUID]) -> None:
+        """Ask answered items again that are not carried out: what they are about changed."""
+        reopened = await self._items(session).reopen(ids, self._ports.clock.now(), self._remind_at)
+        if reopened:
+            await self.record(session, "action_item.reopened", {"items": sorted(map(str, reopened))})
+
+    async def close(self, session: AsyncSession, ids: Collection[UUID], reason: CloseReason) -> None:
+        """There is nothing to ask any more."""
+        closed = await self._items(session).close(ids, reason, self._ports.clock.now())
+        if closed:
+            told = {"items": sorted(map(str, closed)), "reason": str(reason)}
+            await self.record(session, "action_item.closed", told)
+
+    async def carried_out(self, session: AsyncSession, ids: Collection[UUID]) -> None:
+        """What was answered is done."""
+        done = await self._items(session).carried_out(ids, self._ports.clock.now())
+        if done:
+            await self.record(session, "action_item.carried_out", {"items": sorted(map(str, done))})
+
+    async def record(self, session: AsyncSession, action: str, changes: Mapping[str, Any]) -> None:
+        """One audit row for what the plan did with items together."""
+        await self._ports.audit.record(
+            session,
+            action=action,
+            resource_type="archive_run",
+            resource_id=str(self._context.run_id),
+            outcome="success",
+            changes=changes,
+            on_behalf_of=self._context.owner_id,
+        )
+
+    def _expires(self, asked: AskedItem, now: datetime) -> datetime | None:
+        return None if default_answer(asked.question) is None else now + self._expiry
+
+    async def _answer_alike(
+        self, session: AsyncSession, opened: Mapping[UUID, AskedItem], now: datetime
+    ) -> int:
+        """Give new items the answer that their owner gave to the same elsewhere; how many."""
+        abouts = {each.about: item_id for item_id, each in opened.items()}
+        answered = await self._items(session).answered_alike(set(abouts))
+        items = ActionItemRepository(session)
+        for about, (answer, by) in answered.items():
+            item = await items.get(self._context.owner_id, abouts[about], lock=True)
+            if item is not None:
+                await items.answer(item, answer, ActionItemStatus.ANSWERED, by, now)
+        if answered:
+            told = {str(abouts[about]): str(answer) for about, (answer, _) in answered.items()}
+            await self.record(session, "action_item.answered_alike", {"items": told})
+        return len(answered)
+
+    async def _tell(self, session: AsyncSession, opened: int, now: datetime) -> None:
+        if not opened:
+            return
+        context, told = self._context, NotificationRepository(session)
+        before = await told.told_count(context.owner_id, items_opened_id(context.run_id))
+        notice = items_opened(context.run_id, context.configuration_id, before + opened)
+        await told.tell([(Recipient(context.tenant_id, context.owner_id), notice)], now)
+
+
+def _shown(asked: AskedItem) -> set[tuple[str, str, str]]:
+    return {(str(each.side), each.key, each.revision) for each in asked.events}
+
+
+def _known(stored: StoredItem) -> set[tuple[str, str, str]]:
+    return {(str(each.side), each.key, each.revision) for each in (*stored.archived, *stored.new)}

@@ -1,0 +1,78 @@
+"""Action items about archived meetings over HTTP."""
+
+from __future__ import annotations
+
+from shared.schemas import action_items, base, paging
+from shared.triggers.archive_workflow import start_archive_run as start_run
+from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
+from shared.triggers.http.registry import EVERYONE, WRITERS, IfMatch, Ownership
+
+blueprint = new_blueprint()
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "v1/action-items",
+    summary="List questions about archived meetings, those whether it is the same meeting first",
+    roles=EVERYONE,
+    ownership=Ownership.OWN,
+    errors=(404,),
+)
+async def list_action_items(
+    request: Request[base.NoBody, action_items.ActionItemListQuery],
+) -> Reply[paging.Page[action_items.ActionItemSummary]]:
+    """With ``status=open`` those that wait for their owner's answer. Overlaps have a list of their own."""
+    found = await request.app.action_items.list(request.caller, request.query)
+    return Reply(paging.Page[action_items.ActionItemSummary](items=list(found.rows), next=found.next_cursor))
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "v1/action-items/{id}",
+    summary="Get an action item: what is archived, and what is new, side by side",
+    roles=EVERYONE,
+    ownership=Ownership.OWN,
+    errors=(404,),
+)
+async def get_action_item(
+    request: Request[base.NoBody, base.NoQuery],
+) -> Reply[action_items.ActionItemResource]:
+    """Another person's private events show their times only (domain.md 6.3)."""
+    found, version = await request.app.action_items.get(request.caller, request.id)
+    return Reply(found, version=version)
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "v1/action-items/{id}/answer",
+    summary="Answer an action item",
+    roles=WRITERS,
+    ownership=Ownership.OWN_OR_ADMIN,
+    errors=(404, 409),
+    if_match=IfMatch.HONOURED,
+    durable=True,
+)
+async def answer_action_item(
+    request: Request[action_items.ActionItemAnswer, base.NoQuery],
+) -> Reply[action_items.AnsweredActionItem]:
+    """An archive run carries it out. Where other archives of the owner ask the same, it answers them, too."""
+    answered = await request.app.answering.answer(
+        request.caller, request.id, request.body.answer, expected=request.expected
+    )
+    item = answered.item
+
+    async def start() -> None:
+        for run_id in answered.run_ids:
+            await start_run(request.durable_client, run_id)
+
+    return Reply(
+        action_items.AnsweredActionItem(
+            **action_items.AnsweredActionItem.fields_of(item), run_id=answered.run_id
+        ),
+        version=item.version,
+        owner_id=item.owner_id,
+        then=start if answered.run_ids else None,
+    )
