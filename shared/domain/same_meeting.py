@@ -17,11 +17,15 @@ from shared.domain.source_event import EventType, SourceEvent, occurrence_date
 
 
 class Step(StrEnum):
-    """Why a row and an event are the same meeting, in the order of domain.md 2.16 (a, b, c)."""
+    """Why a row and an event are the same meeting, in the order of domain.md 2.16 (a, b, c).
+
+    ``series_taken``: their owner takes a changed series, and both are on one date (2.17).
+    """
 
     SAME_INVITATION = "same_invitation"
     SUCCESSOR = "successor"
     ENTERED_AGAIN = "entered_again"
+    SERIES_TAKEN = "series_taken"
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from shared.services.archiving.matching import SourceMatcher, known_event, read_
 from shared.services.archiving.overlap_keeping import OverlapKeeper
 from shared.services.archiving.plan_counts import PlanCounts
 from shared.services.archiving.plan_turn import PlanTurn
+from shared.services.archiving.series_reset_keeping import SeriesResetKeeper
 from shared.services.archiving.source_reading import SourceReader
 from shared.services.archiving.superseding import Superseding
 
@@ -59,6 +60,8 @@ class PlanMaking:
         self._drafter = OperationDrafter(ports, context)
         self._keeper = OverlapKeeper(ports, context, overlap_expiry)
         self._writer = DecisionWriter(ports, context, self._drafter, self._keeper, open_keys)
+        self._superseding = Superseding(ports, context, self._drafter, open_keys)
+        self._series = SeriesResetKeeper(ports, context, overlap_expiry)
         self._matcher = matcher
         self._source_deleted = 0
         self._archive_checked = False
@@ -72,10 +75,12 @@ class PlanMaking:
         """
         backfill = self._context.kind is RunKind.BACKFILL
         async with self._turn.session() as session:
-            superseding = Superseding(self._ports, self._context, self._drafter, self._open_keys)
-            await superseding.plan(session)
+            await self._superseding.plan(session)
+            self._reader.resets = await self._series.begin(session)
         await self._read_pages(check=not backfill)
         if not last and await self._matcher.match(self._reader):
+            return None
+        if not last and await self._series.pair(self._turn, self._matcher, self._reader):
             return None
         decisions = self._planner.close()
         if not last and await self._matcher.release(self._planner.presumed, self._reader):
@@ -91,6 +96,7 @@ class PlanMaking:
         async with self._turn.session() as session:
             await self._keeper.finish(session, self._planner.vanished_groups)
             await self._kept_though_gone(session)
+            await self._series.finish(session, self._reader.resets, self._superseding)
         return self._counted()
 
     async def _read_pages(self, *, check: bool) -> None:

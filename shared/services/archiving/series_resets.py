@@ -2,33 +2,21 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from uuid import UUID
 
 from shared.database.repositories.archived_events import MapRow
+from shared.database.repositories.series_items import StoredReset
 from shared.domain.archive_run import RunMode
 from shared.domain.purpose import LeftOut
 from shared.domain.read_event import ReadEvent
 from shared.domain.series_change import Kept
 from shared.domain.series_reset import (
     Difference,
-    KnownReset,
     Occurrence,
     shape_of,
     takes,
 )
 from shared.domain.source_event import EventType, SourceEvent
 from shared.services.archiving.context import RunContext
-
-
-@dataclass(frozen=True, slots=True)
-class StoredReset:
-    """The item of a series. ``due``: its answer is to be carried out."""
-
-    item_id: UUID
-    series_id: str
-    reset: KnownReset
-    due: bool
 
 
 class SeriesResets:
@@ -74,6 +62,20 @@ class SeriesResets:
                 self._keep(self.found, series, Difference(archived, self._now(shown, key)), shown)
             elif read.left_out is LeftOut.SERIES_CHANGED:
                 self._keep(self.found, series, Difference(None, self._now(shown, key)), shown)
+
+    def supersedes(self, series: str, vanished: Difference) -> bool:
+        """Whether the copy of a meeting that the series does not show any more is superseded.
+
+        One that vanished by itself stays (domain.md 2.4): it was shown in the item, or the change that the
+        archive takes was met in the same window.
+        """
+        stored, taken = self.stored.get(series), self.taken.get(series)
+        shown = stored is not None and stored.reset.get(vanished.key) is not None
+        if self.replaces:
+            return bool(taken) or shown
+        if stored is None or not takes(stored.reset, self.shapes.get(series), vanished):
+            return False
+        return shown or bool(taken)
 
     @property
     def series(self) -> set[str]:

@@ -1,7 +1,8 @@
-"""A copy may be superseded: another one stands for its meeting (domain.md 2.16, 2.17)."""
+"""A copy may be superseded; an item of a changed series remembers its state (domain.md 2.16, 2.17)."""
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "0027"
 down_revision = "0024"
@@ -20,6 +21,7 @@ def upgrade() -> None:
         ["configuration_id", "start_at"],
         postgresql_where=sa.text("superseding_since IS NOT NULL"),
     )
+    op.add_column("action_items", sa.Column("series", postgresql.JSONB()))
     name = op.f("ck_archive_operations_action")
     op.drop_constraint(name, "archive_operations", type_="check")
     op.create_check_constraint(
