@@ -26,6 +26,7 @@ from shared.services.archiving.judging import refuse_unpermitted
 from shared.services.archiving.masked_reading import previewing_for
 from shared.services.archiving.matching import known_event
 from shared.services.archiving.overlap_keeping import OverlapKeeper
+from shared.services.archiving.series_reset_keeping import SeriesResetKeeper
 from shared.services.archiving.source_reading import SourceReader
 from shared.services.archiving.windows import requested
 from shared.services.system_settings import settings_in_force
@@ -54,6 +55,8 @@ class Preview:
     ``private`` is the number of another person's private events: each is among ``events``, whatever would be
     done with it, and in no other number (domain.md 6.3).
     ``unseen``: how many were archived from the window that its calendar does not show there any more.
+    ``series_questions``: about how many changed series the owner would be asked, ``superseded``: how many
+    copies others would stand for (2.17).
     """
 
     window: Window
@@ -64,6 +67,8 @@ class Preview:
     events: tuple[PreviewedEvent, ...]
     more: int
     unseen: int
+    series_questions: int
+    superseded: int
 
 
 class Previewer:
@@ -125,6 +130,9 @@ class _Reading:
 
     async def read(self) -> Preview:
         """Read every page, decide, count."""
+        keeper = SeriesResetKeeper(self._ports, self._context, self._ports.busy_pause)
+        async with self._ports.database.session() as session:
+            self._reader.resets = await keeper.begin(session)
         pages = self._ports.calendars.read_window(
             self._context.source_mailbox,
             self._context.source_calendar_id,
@@ -134,6 +142,8 @@ class _Reading:
             async for page in pages:
                 await self._page(page)
         self._take(self._planner.close())
+        async with self._ports.database.session() as session:
+            reviews = await keeper.review(session, self._reader.resets.told())
         return Preview(
             self._context.window,
             dict(self._counts),
@@ -143,6 +153,8 @@ class _Reading:
             tuple(sorted(self._events, key=lambda event: (event.start, event.end, event.subject))),
             self._acted - len(self._events),
             await self._unseen(),
+            sum(each.asks for each in reviews),
+            sum(len(each.surplus) for each in reviews),
         )
 
     async def _page(self, page: Sequence[SourceEvent]) -> None:

@@ -6,11 +6,13 @@ makes the items say what differs now.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from shared.database.repositories.action_items import ActionItemRepository
 from shared.database.repositories.plan_items import AskedItem, ItemEvent
 from shared.database.repositories.series_items import (
     SeriesItemRepository,
@@ -28,7 +30,6 @@ from shared.domain.series_reset import (
     Judgement,
     Occurrence,
     Span,
-    Standing,
     Step,
     judge,
     of_predecessor,
@@ -42,6 +43,25 @@ from shared.services.archiving.plan_turn import PlanTurn
 from shared.services.archiving.series_resets import SeriesResets
 from shared.services.archiving.source_reading import SourceReader
 from shared.services.archiving.superseding import Superseding, request_superseding
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesReview:
+    """What a plan does about a series: with its item, and the copies that it supersedes.
+
+    ``rows`` are its copies of the window, by key.
+    """
+
+    series_id: str
+    stored: StoredReset | None
+    judgement: Judgement
+    surplus: tuple[SeriesRow, ...]
+    rows: Mapping[str, SeriesRow]
+
+    @property
+    def asks(self) -> bool:
+        """Whether its owner is asked."""
+        return self.judgement.step in (Step.OPEN, Step.REOPEN)
 
 
 class SeriesResetKeeper:
@@ -77,7 +97,7 @@ class SeriesResetKeeper:
         pairs: list[tuple[str, str]] = []
         for series, days in new.items():
             vanished = [row._replace(gone=row.key in gone) for row in rows.get(series, ())]
-            taking = take_series(self._dated(self._gone(vanished)), self._dated(days))
+            taking = take_series(self._dated(self._gone(vanished, resets)), self._dated(days))
             pairs += taking.pairs
         if pairs:
             await matcher.hand_on([(entries[row], resets.events[event], event) for row, event in pairs])
@@ -85,62 +105,53 @@ class SeriesResetKeeper:
 
     async def finish(self, session: AsyncSession, resets: SeriesResets, superseding: Superseding) -> None:
         """Supersede what the owner takes a series for, and ask about what differs and nobody was asked."""
-        if not resets.series:
-            return
-        rows = await self._repository(session).rows(resets.series, self._window.start, self._window.end)
-        surplus: list[UUID] = []
-        for series in sorted(resets.series):
-            vanished = {row.key: row for row in self._gone(rows.get(series, ()))}
-            here = {key: Difference(_archived(row), None) for key, row in vanished.items()}
-            taken = {key for key, each in here.items() if resets.supersedes(series, each)}
-            surplus += [vanished[key].id for key in taken]
-            left = [each for key, each in here.items() if key not in taken]
-            await self._judge(session, resets, series, left, rows.get(series, ()))
-        because = "replaced" if resets.replaces else "take_series"
+        reviews = await self.review(session, resets)
+        for each in reviews:
+            await self._carry_out(session, each, resets)
+            if each.stored is not None and each.stored.due and await self._is_whole(session, each.stored):
+                await self._items.carried_out(session, [each.stored.item_id])
         if await request_superseding(
             session,
             self._ports,
             self._context.owner_id,
             self._context.configuration_id,
-            surplus,
-            because=because,
+            [row.id for each in reviews for row in each.surplus],
+            because="replaced" if resets.replaces else "take_series",
         ):
             await superseding.plan(session)
 
-    async def _judge(
-        self,
-        session: AsyncSession,
-        resets: SeriesResets,
-        series: str,
-        vanished: Iterable[Difference],
-        rows: Sequence[SeriesRow],
-    ) -> None:
+    async def review(self, session: AsyncSession, resets: SeriesResets) -> list[SeriesReview]:
+        """What is to be done about each series of which there is anything to say; changes nothing."""
+        window = self._window
+        rows = await self._repository(session).rows(resets.series, window.start, window.end)
+        return [self._reviewed(resets, series, rows.get(series, ())) for series in sorted(resets.series)]
+
+    def _reviewed(self, resets: SeriesResets, series: str, rows: Sequence[SeriesRow]) -> SeriesReview:
+        vanished = {row.key: Difference(_archived(row), None) for row in self._gone(rows, resets)}
+        by_key = {row.key: row for row in rows}
+        surplus = {key: by_key[key] for key, each in vanished.items() if resets.supersedes(series, each)}
         stored, found = resets.stored.get(series), dict(resets.found.get(series, {}))
         known = None if stored is None else stored.reset
-        for each in vanished:
+        for key, each in vanished.items():
             # A meeting that vanished is part of a change that is there, and no change by itself.
-            shown = known.get(each.key) if known is not None else None
-            if each.key not in found and (resets.found.get(series) or (shown and shown.archived)):
-                found[each.key] = each
+            shown = known.get(key) if known is not None else None
+            part = bool(resets.found.get(series)) or (shown is not None and shown.archived is not None)
+            if part and key not in surplus:
+                found.setdefault(key, each)
         touched = known is not None and any(self._window.holds(each.start) for each in known.differences)
-        if not found and series not in resets.shapes and not touched:
-            return
-        by_key = {row.key: row for row in rows}
-        wanted = [each for each in found.values() if each.archived is None or each.key in by_key]
-        judgement = judge(known, resets.shapes.get(series), self._window, wanted)
-        await self._carry_out(session, judgement, resets, series, by_key)
-        if stored is not None and stored.due and self._is_whole(stored):
-            await self._items.carried_out(session, [stored.item_id])
+        judgement = Judgement(Step.NOTHING)
+        if found or touched or series in resets.shapes:
+            wanted = [each for each in found.values() if each.archived is None or each.key in by_key]
+            judgement = judge(known, resets.shapes.get(series), self._window, wanted)
+        return SeriesReview(series, stored, judgement, tuple(surplus.values()), by_key)
 
     async def _carry_out(
         self,
         session: AsyncSession,
-        judgement: Judgement,
+        review: SeriesReview,
         resets: SeriesResets,
-        series: str,
-        rows: Mapping[str, SeriesRow],
     ) -> None:
-        stored, now = resets.stored.get(series), self._ports.clock.now()
+        stored, judgement, now = review.stored, review.judgement, self._ports.clock.now()
         if judgement.step is Step.NOTHING or judgement.seen is None:
             return
         if judgement.step is Step.CLOSE:
@@ -150,11 +161,11 @@ class SeriesResetKeeper:
             return
         shown = ShownReset(
             stored.item_id if stored is not None else uuid4(),
-            series,
+            review.series_id,
             judgement.shape,
             judgement.seen,
             judgement.differences,
-            tuple(self._events(judgement.differences, resets.events, rows)),
+            tuple(self._events(judgement.differences, resets.events, review.rows)),
         )
         repository, expires, remind = self._repository(session), now + self._expiry, now + REMIND_AFTER[0]
         if judgement.step is Step.EXTEND:
@@ -207,12 +218,17 @@ class SeriesResetKeeper:
                     record=appointment_record(event, 0) | {"body": ""},
                 )
 
-    def _gone(self, rows: Iterable[SeriesRow]) -> list[SeriesRow]:
-        """Rows whose meetings the series does not show any more; of a predecessor only those it had last."""
+    def _gone(self, rows: Iterable[SeriesRow], resets: SeriesResets) -> list[SeriesRow]:
+        """Rows whose meetings the series does not show any more.
+
+        Of a predecessor only those it had last, and those that an item shows: the split took the
+        days away that they were compared with.
+        """
         rows = list(rows)
         former = [row for row in rows if not row.own]
         living = {self._day(row) for row in former if not row.gone}
         handed = {each.key for each in of_predecessor(self._dated(r for r in former if r.gone), living)}
+        handed |= {row.key for row in former if resets.shows(row.key)}
         return [row for row in rows if row.gone and (row.own or row.key in handed)]
 
     def _dated(self, meetings: Iterable[SeriesRow | Occurrence]) -> list[Dated]:
@@ -221,10 +237,10 @@ class SeriesResetKeeper:
     def _day(self, meeting: SeriesRow | Occurrence) -> date:
         return meeting.start.astimezone(self._context.window.zone).date()
 
-    def _is_whole(self, stored: StoredReset) -> bool:
-        """Whether the window holds all that the answer is about."""
-        taken = stored.reset.standing is Standing.TAKEN
-        return taken and all(self._window.holds(each.start) for each in stored.reset.differences)
+    async def _is_whole(self, session: AsyncSession, stored: StoredReset) -> bool:
+        """Whether the window holds all that the answer is about, wherever its rows are by now."""
+        span = await ActionItemRepository(session).span(self._context.owner_id, stored.item_id)
+        return span is None or (self._window.start <= span[0] and span[1] < self._window.end)
 
     def _repository(self, session: AsyncSession) -> SeriesItemRepository:
         return SeriesItemRepository(session, self._context.owner_id, self._context.configuration_id)

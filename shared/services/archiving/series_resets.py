@@ -12,6 +12,7 @@ from shared.domain.series_change import Kept
 from shared.domain.series_reset import (
     Difference,
     Occurrence,
+    Standing,
     shape_of,
     takes,
 )
@@ -76,6 +77,25 @@ class SeriesResets:
         if stored is None or not takes(stored.reset, self.shapes.get(series), vanished):
             return False
         return shown or bool(taken)
+
+    def shows(self, key: str) -> bool:
+        """Whether an item that waits or is taken shows the meeting of this key."""
+        return any(
+            each.reset.standing is not Standing.KEPT and each.reset.get(key) is not None
+            for each in self.stored.values()
+        )
+
+    def told(self) -> "SeriesResets":
+        """The same without series that are another person's private ones (domain.md 6.3)."""
+        private = {event.series_master_id for event in self.events.values() if event.masked}
+        shown = SeriesResets(
+            self._context, [each for each in self.stored.values() if each.series_id not in private]
+        )
+        for name in ("found", "taken", "shapes"):
+            kept = {key: each for key, each in getattr(self, name).items() if key not in private}
+            getattr(shown, name).update(kept)
+        shown.events |= self.events
+        return shown
 
     @property
     def series(self) -> set[str]:
