@@ -37,15 +37,20 @@ class SourceFollowing:
         rows: Mapping[str, MapRow],
         *,
         series: bool = True,
+        whole: Collection[str] = (),
     ) -> dict[str, ReadEvent]:
-        """Events by key, with the rows they have; ``series`` False: they follow changed series in all."""
+        """Events by key, with the rows they have.
+
+        ``series`` False: their copies follow changed series in all; ``whole``: those of these keys do.
+        """
         reads = {
             key: ReadEvent(
                 keep_category(event, rows[key].kept_categories) if key in rows else event, key, event.start
             )
             for key, event in events.items()
         }
-        kept = await self._kept(session, reads, rows) if series else {}
+        asked = {key: read for key, read in reads.items() if key not in whole}
+        kept = await self._kept(session, asked, rows) if series else {}
         for key, each in kept.items():
             same = each.unchanged and not rows[key].modifications
             said = source_revision(rows[key].revision) if same else None
