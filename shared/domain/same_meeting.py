@@ -17,7 +17,7 @@ from shared.domain.source_event import EventType, SourceEvent, occurrence_date
 
 
 class Step(StrEnum):
-    """Why a row and an event are the same meeting, in the order of domain.md 2.16 (a, b, c).
+    """Why a row and an event are the same meeting: domain.md 2.16 a, b, c, or their owner said so.
 
     ``series_taken``: their owner takes a changed series, and both are on one date (2.17).
     """
@@ -26,6 +26,7 @@ class Step(StrEnum):
     SUCCESSOR = "successor"
     ENTERED_AGAIN = "entered_again"
     SERIES_TAKEN = "series_taken"
+    ONE_MEETING = "one_meeting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +133,15 @@ def possible_predecessors(rows: Iterable[GoneRow], events: Iterable[MeetingFacts
 
 
 def match_meetings(
-    rows: Sequence[GoneRow], events: Sequence[MeetingFacts], ended: Collection[str]
+    rows: Sequence[GoneRow],
+    events: Sequence[MeetingFacts],
+    ended: Collection[str],
+    waiting: Collection[str] = (),
 ) -> Matching:
     """Match rows with new events, step by step, each among what the steps before left (domain.md 2.16).
 
-    ``ended`` are the keys of the rows whose series is gone or ends before their original date. The order of
-    the input does not matter.
+    ``ended`` are the keys of the rows whose series is gone or ends before their original date. Events that
+    are ``waiting`` already go on waiting where others could as well. The order of the input does not matter.
     """
     left = _Left(rows, events)
     steps: tuple[tuple[Step, _Key, Callable[[GoneRow], bool]], ...] = (
@@ -153,7 +157,7 @@ def match_meetings(
         Doubt((row.facts.key,), (event.key,))
         for row, event in left.pair(_same_day, lambda row: row.known and row.counts)
     ]
-    doubts += _meeting_in_time(left.rows, left.events)
+    doubts += _meeting_in_time(left.rows, left.events, waiting)
     return Matching(tuple(pairs), tuple(doubts))
 
 
@@ -209,7 +213,9 @@ def _same_day(facts: MeetingFacts) -> Hashable | None:
     return (facts.title, facts.organizer, facts.day) if facts.title and facts.timed else None
 
 
-def _meeting_in_time(rows: Sequence[GoneRow], events: Sequence[MeetingFacts]) -> list[Doubt]:
+def _meeting_in_time(
+    rows: Sequence[GoneRow], events: Sequence[MeetingFacts], waiting: Collection[str]
+) -> list[Doubt]:
     """Other new events that lie in the time of a copy that counts (domain.md 2.16 e).
 
     What hangs together is one doubt: as many events wait as there are rows, the rest are new.
@@ -223,6 +229,7 @@ def _meeting_in_time(rows: Sequence[GoneRow], events: Sequence[MeetingFacts]) ->
     for part in parts.groups():
         old = [row.facts.key for row in counting if ("row", row.facts.key) in part]
         new = [event.key for event in timed if ("event", event.key) in part]
+        new.sort(key=lambda key: key not in waiting)
         doubts.append(Doubt(tuple(old), tuple(new[: len(old)])))
     return doubts
 

@@ -26,7 +26,7 @@ _SPAN = text("""
       LEFT JOIN archived_events e
         ON e.configuration_id = m.configuration_id AND e.owner_id = i.owner_id
        AND CASE m.side WHEN 'archived' THEN e.id = m.archived_event_id ELSE e.source_key = m.source_key END
-     WHERE i.id = :item AND i.owner_id = :owner
+     WHERE i.id = :item AND i.owner_id = :owner AND (i.question <> 'moved_on' OR m.side = 'archived')
 """)
 _CONTENTS = text("""
     SELECT m.side, m.source_key, m.start_at, m.end_at, m.origin_mailbox_id, a.id AS appointment_id,
@@ -151,7 +151,10 @@ class ActionItemRepository(Repository):
         return [ItemContent(**row) for row in result.mappings()]
 
     async def span(self, owner_id: UUID, item_id: UUID) -> tuple[datetime, datetime] | None:
-        """First and last instant by which the windows of its events are decided."""
+        """First and last instant by which the windows of its events are decided.
+
+        An event that went on to another time is not among them: that day is archived when it comes.
+        """
         row = (await self._session.execute(_SPAN, {"item": item_id, "owner": owner_id})).one()
         return None if row.first is None else (row.first, row.last)
 

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.domain.action_items import ActionItemStatus, Answer, CloseReason, Question, Side, kind_of
+from shared.domain.archived_event import ArchivedEventState
 
 _SCOPE = "i.owner_id = :owner AND i.configuration_id = :configuration"
 # What waits for an answer, or was answered and is not carried out yet.
@@ -21,7 +22,7 @@ _LIVE_ITEMS = text(f"""
            (SELECT jsonb_agg(jsonb_build_object(
                        'side', m.side, 'key', COALESCE(e.source_key, m.source_key),
                        'row_id', m.archived_event_id, 'source_id', m.source_id, 'revision', m.revision,
-                       'start', COALESCE(e.start_at, m.start_at))
+                       'state', e.state, 'start', COALESCE(e.start_at, m.start_at))
                    ORDER BY m.start_at, m.source_key)
               FROM action_item_events m LEFT JOIN archived_events e ON e.id = m.archived_event_id
              WHERE m.item_id = i.id) AS events
@@ -86,6 +87,35 @@ _CARRIED_OUT = text(f"""
      WHERE i.id = ANY(CAST(:ids AS uuid[])) AND {_SCOPE} AND i.due_at IS NOT NULL
     RETURNING i.id
 """)  # noqa: S608
+# Written, or in the end not to be: locked, edited or removed by the owner, or decided otherwise by the plan.
+_SETTLED = """(e.state NOT IN ('creating', 'flagged') AND (e.copy_id IS NOT NULL OR e.state <> 'present')
+               AND e.pending_since IS NULL
+               OR EXISTS (SELECT 1 FROM archive_operations o
+                           WHERE o.run_id = :run AND o.archived_event_id = e.id
+                             AND o.state IN ('locked', 'conflict')))"""
+_NEW_SETTLED = f"""NOT EXISTS (
+    SELECT 1 FROM action_item_events m
+     WHERE m.item_id = i.id AND m.side = 'new'
+       AND NOT EXISTS (SELECT 1 FROM archived_events e WHERE e.configuration_id = m.configuration_id
+                          AND e.source_key = m.source_key AND {_SETTLED}))"""  # noqa: S608
+_OLD_SUPERSEDED = """NOT EXISTS (
+    SELECT 1 FROM action_item_events m JOIN archived_events e ON e.id = m.archived_event_id
+     WHERE m.item_id = i.id AND e.state NOT IN ('superseded', 'removed_by_owner')
+       AND NOT EXISTS (SELECT 1 FROM archive_operations o
+                        WHERE o.run_id = :run AND o.archived_event_id = e.id
+                          AND o.state IN ('locked', 'conflict')))"""
+_WRITTEN = text(f"""
+    SELECT i.id FROM action_items i
+     WHERE {_SCOPE} AND i.due_at IS NOT NULL AND i.start_at < :end AND i.end_at >= :start
+       AND CASE i.answer WHEN 'was_postponed' THEN {_OLD_SUPERSEDED}
+                WHEN 'new_one_only' THEN {_NEW_SETTLED} AND {_OLD_SUPERSEDED}
+                WHEN 'one_meeting' THEN {_NEW_SETTLED}
+                WHEN 'two_meetings' THEN {_NEW_SETTLED} ELSE false END
+""")  # noqa: S608
+_LATER = text(f"""
+    UPDATE action_items i SET due_at = :later
+     WHERE {_SCOPE} AND i.due_at < :later AND i.start_at < :end AND i.end_at >= :start
+""")  # noqa: S608
 _ANSWERED_BEFORE = text("""
     SELECT DISTINCT ON (i.about) i.about, i.answer, i.answered_by FROM action_items i
      WHERE i.owner_id = :owner AND i.configuration_id <> :configuration AND i.status = 'answered'
@@ -98,7 +128,8 @@ _ANSWERED_BEFORE = text("""
 class ItemEvent:
     """A meeting that an item binds to. ``key`` is that of its row today; ``start`` decides its window.
 
-    ``row_id`` is the row of the map on the side ``archived``. ``revision`` is the one it was shown with.
+    ``row_id`` is the row of the map on the side ``archived``, ``state`` what is stored of it. ``revision`` is
+    the one it was shown with.
     """
 
     side: Side
@@ -109,6 +140,7 @@ class ItemEvent:
     end: datetime
     row_id: UUID | None = None
     record: Mapping[str, Any] | None = None
+    state: ArchivedEventState | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +237,19 @@ class PlanItemRepository:
         """What was answered is done."""
         return await self._changed(_CARRIED_OUT, ids, now=now)
 
+    async def written(self, run_id: UUID, start: datetime, end: datetime) -> set[UUID]:
+        """Items that touch ``[start, end)`` whose answers are in the archive calendar, the run being over.
+
+        What a locked period or an edit of the owner keeps out of it is settled, too.
+        """
+        parameters = self._scope | {"run": run_id, "start": start, "end": end}
+        return set((await self._session.execute(_WRITTEN, parameters)).scalars())
+
+    async def put_off(self, start: datetime, end: datetime, later: datetime) -> None:
+        """What is still due is tried again by the nights, and by the timer from then on."""
+        parameters = self._scope | {"start": start, "end": end, "later": later}
+        await self._session.execute(_LATER, parameters)
+
     async def answered_alike(self, abouts: Collection[str]) -> dict[str, tuple[Answer, str]]:
         """What the owner answered to the same in another archive, and as whom (domain.md 2.18)."""
         if not abouts:
@@ -260,6 +305,7 @@ def _stored(row: Any) -> StoredItem:
             start=datetime.fromisoformat(each["start"]),
             end=datetime.fromisoformat(each["start"]),
             row_id=None if each["row_id"] is None else UUID(each["row_id"]),
+            state=None if each["state"] is None else ArchivedEventState(each["state"]),
         )
         for each in row.events or ()
     ]

@@ -3,12 +3,12 @@
 For a plan that finds something to ask: say what with ``AskedItem`` and give all that it found to ``keep``.
 What is asked already stays as it is, so an unchanged run writes nothing. What a plan could judge and does not
 ask any more is closed. ``live`` gives what is open or answered; ``carried_out`` says that an answer is done.
-A copy is superseded by ``OperationDrafter.add_superseding``.
+A copy is superseded by ``superseding.supersede``.
 """
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -22,11 +22,16 @@ from shared.domain.notification import Recipient
 from shared.domain.overlap_reminders import REMIND_AFTER
 from shared.services.archiving.context import ArchivingPorts, RunContext
 
+#: What an item does not keep of a new event: it is shown beside a copy, and read again to be archived.
+NOT_SHOWN: Final = {"body": "", "attendees": list[Any]()}
+#: How long after a run that could not carry an answer out the timer asks for another one.
+_AGAIN_AFTER = timedelta(hours=6)
+
 
 class ActionItemKeeper:
     """Gives a plan the items there are and stores what it asks."""
 
-    def __init__(self, ports: ArchivingPorts, context: RunContext, expiry: timedelta) -> None:
+    def __init__(self, ports: ArchivingPorts, context: RunContext, expiry: timedelta = timedelta()) -> None:
         self._ports = ports
         self._context = context
         self._expiry = expiry
@@ -92,6 +97,13 @@ class ActionItemKeeper:
         done = await self._items(session).carried_out(ids, self._ports.clock.now())
         if done:
             await self.record(session, "action_item.carried_out", {"items": sorted(map(str, done))})
+
+    async def settle(self, session: AsyncSession) -> None:
+        """The run is over: answers that are in the archive calendar now are carried out."""
+        start, end = self._context.window.read_range
+        items = self._items(session)
+        await self.carried_out(session, await items.written(self._context.run_id, start, end))
+        await items.put_off(start, end, self._ports.clock.now() + _AGAIN_AFTER)
 
     async def record(self, session: AsyncSession, action: str, changes: Mapping[str, Any]) -> None:
         """One audit row for what the plan did with items together."""

@@ -23,6 +23,7 @@ from shared.domain.job import JobKind
 from shared.domain.notification import Recipient
 from shared.domain.notification_texts import run_failed
 from shared.domain.outcome import Outcome, RunReport
+from shared.services.archiving.action_item_keeping import ActionItemKeeper
 from shared.services.archiving.context import ArchivingPorts, RunContext, load_context
 from shared.services.archiving.plan_counts import PlanCounts
 from shared.services.archiving.run_notices import EndedRun, notices_of
@@ -112,6 +113,7 @@ class Finisher:
         details = report.to_json() | _details(plan) | _beside(margins) | {"reason": why}
         details["private_outcomes"] = {str(outcome): count for outcome, count in private.items() if count}
         await ArchiveRunRepository(session).finish(run.id, state, details, now)
+        await ActionItemKeeper(self._ports, context).settle(session)
         job = JobJudgement()
         # What a person wants back, or edits, is no work of a job.
         if state is not RunState.CANCELLED and context.mode in (RunMode.NORMAL, RunMode.REPLACE):

@@ -25,6 +25,7 @@ from shared.domain.same_meeting import (
 )
 from shared.domain.source_event import EventType, SourceEvent, is_detached
 from shared.services.archiving.context import ArchivingPorts, RunContext
+from shared.services.archiving.doubting import MeetingDoubts
 from shared.services.archiving.plan_turn import PlanTurn
 from shared.services.archiving.source_reading import SourceReader
 
@@ -63,11 +64,16 @@ class SourceMatcher:
 
     It outlives one reading of the pages: what is handed on is found under its new key by the next one.
     ``released`` are modifications whose meeting is not gone though no page shows it near them (4.6),
-    ``waiting`` new events whose row cannot be handed on yet.
+    ``doubts`` what is only likely the same, and which new events wait for that.
     """
 
     def __init__(
-        self, ports: ArchivingPorts, context: RunContext, turn: PlanTurn, open_keys: frozenset[str]
+        self,
+        ports: ArchivingPorts,
+        context: RunContext,
+        turn: PlanTurn,
+        open_keys: frozenset[str],
+        doubts: MeetingDoubts,
     ) -> None:
         self._ports = ports
         self._turn = turn
@@ -75,7 +81,7 @@ class SourceMatcher:
         self._open_keys = open_keys
         self._new: dict[str, tuple[str, MeetingFacts]] = {}
         self.released: set[str] = set()
-        self.waiting: set[str] = set()
+        self.doubts = doubts
         self.repointed = 0
         self.ambiguous = 0
 
@@ -93,6 +99,7 @@ class SourceMatcher:
         reader: SourceReader,
     ) -> None:
         """Remember the new events of a page: those of which the map says nothing."""
+        self.doubts.note(reads)
         for key, read in reads.items():
             if key not in rows or reader.is_bare(rows[key]) or waits_for_nothing(rows[key], overlaps):
                 facts = meeting_facts(read.event, key, self._context.window.zone)
@@ -101,20 +108,27 @@ class SourceMatcher:
     async def match(self, reader: SourceReader) -> bool:
         """Match what is new with what is gone; whether the pages have to be read once more."""
         new, self._new = self._new, {}
-        rows = await self._unmet(reader) if new else {}
+        rows = await self._unmet(reader) if new or self.doubts.rows else {}
         events = [facts for _, facts in new.values()]
-        gone = await self._gone_rows(rows, events) if rows else []
-        matching = await self._matching(gone, rows, events) if gone else Matching()
+        found = await self._gone_rows(rows, events) if rows else []
+        gone = {each.facts.key: each for each in found}
+        settled = self.doubts.settle(gone, rows, new, reader.has_met)
+        left = [each for key, each in gone.items() if key not in settled.rows]
+        events = [each for each in events if each.key not in settled.events]
+        matching = await self._matching(left, rows, events) if left else Matching()
+        decided = [*settled.pairs, *matching.pairs]
         # A row whose write is under way is settled first; until then its event waits.
-        self.waiting = {pair.event for pair in matching.pairs if pair.row in self._open_keys}
-        pairs = [pair for pair in matching.pairs if pair.event not in self.waiting]
+        waiting = {pair.event for pair in decided if pair.row in self._open_keys}
+        pairs = [pair for pair in decided if pair.event not in waiting]
+        again = self.doubts.ask(matching.doubts, gone, rows, waiting)
         if pairs:
             async with self._turn.session() as session:
                 await self._context.operations(session).clear_unsent(self._context.run_id)
                 await self._context.identities(session).delete_bare([pair.event for pair in pairs])
                 for pair in pairs:
                     await self._repoint(session, rows[pair.row], pair.step, *new[pair.event])
-        return bool(matching.pairs)
+            self.doubts.repointed(pairs)
+        return again or bool(pairs)
 
     async def release(self, presumed: Mapping[str, str], reader: SourceReader) -> bool:
         """Let go of modifications whose absent meeting is not gone; whether to read the pages again."""
@@ -154,7 +168,8 @@ class SourceMatcher:
             )
         candidates = {key: self._facts(row, records.get(row.id)) for key, row in rows.items()}
         ended = {each.facts.key for each in candidates.values()}
-        if not match_meetings(list(candidates.values()), new, ended).pairs:
+        answered = any(row.id in self.doubts.rows for row in rows.values())
+        if not answered and match_meetings(list(candidates.values()), new, ended).empty:
             # Nothing that is new looks like any of them: nobody has to be asked whether they are gone.
             return []
         living = [row for row in rows.values() if row.state is not ArchivedEventState.SOURCE_DELETED]
@@ -213,7 +228,7 @@ class SourceMatcher:
                 self._context.source_mailbox, each.facts.series, begins, begins + _FAR
             ):
                 ended.add(each.facts.key)
-        return match_meetings(gone, new, ended)
+        return match_meetings(gone, new, ended, self.doubts.waiting)
 
     async def hand_on(self, pairs: Sequence[tuple[MapRow, SourceEvent, str]]) -> None:
         """Rows become those of events, given with their keys, of a changed series (domain.md 2.17)."""

@@ -19,9 +19,11 @@ from shared.domain.read_event import ReadEvent
 from shared.domain.run_progress import RunStep, planning_percent
 from shared.domain.source_event import SourceEvent
 from shared.errors import GraphRefused
+from shared.services.archiving.action_item_keeping import ActionItemKeeper
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.decisions import DecisionWriter, Material
 from shared.services.archiving.drafting import OperationDrafter, applied_revision, needs_body
+from shared.services.archiving.dragging import DraggedMeetings
 from shared.services.archiving.matching import SourceMatcher, known_event, read_sources
 from shared.services.archiving.overlap_keeping import OverlapKeeper
 from shared.services.archiving.plan_counts import PlanCounts
@@ -56,7 +58,15 @@ class PlanMaking:
         self._context = context
         self._open_keys = open_keys
         self._planner = Planner(context.window, context.mode, context.policies, matcher.released)
-        self._reader = SourceReader(ports, context, open_keys, waiting=frozenset(matcher.waiting))
+        self._dragged = DraggedMeetings(context, ActionItemKeeper(ports, context, overlap_expiry))
+        self._reader = SourceReader(
+            ports,
+            context,
+            open_keys,
+            waiting=frozenset(matcher.doubts.waiting),
+            whole=frozenset(matcher.doubts.whole),
+            dragged=self._dragged,
+        )
         self._drafter = OperationDrafter(ports, context)
         self._keeper = OverlapKeeper(ports, context, overlap_expiry)
         self._writer = DecisionWriter(ports, context, self._drafter, self._keeper, open_keys)
@@ -96,6 +106,9 @@ class PlanMaking:
         async with self._turn.session() as session:
             await self._keeper.finish(session, self._planner.vanished_groups)
             await self._kept_though_gone(session)
+            await self._matcher.doubts.supersede(session, self._drafter, self._open_keys)
+            await self._matcher.doubts.keep(session)
+            await self._dragged.keep(session, self._drafter, self._open_keys)
             await self._series.finish(session, self._reader.resets, self._superseding)
         return self._counted()
 

@@ -9,7 +9,9 @@ from shared.database.repositories.archive_configurations import ArchiveConfigura
 from shared.database.repositories.archive_runs import ArchiveRunRepository
 from shared.domain.archive_run import RunKind, RunState
 from shared.errors import GraphRefused, NotFound, Unavailable
+from shared.services.archiving.action_item_keeping import ActionItemKeeper
 from shared.services.archiving.context import ArchivingPorts, RunContext, accounted, load_context
+from shared.services.archiving.doubting import MeetingDoubts
 from shared.services.archiving.gone_calendars import (
     ARCHIVE_CALENDAR_GONE,
     note_found,
@@ -89,7 +91,10 @@ class RunPlanner:
         expiry: timedelta,
     ) -> PlanCounts:
         """Read the pages once, and once more where what is gone and what is new were the same (2.16)."""
-        matcher = SourceMatcher(ports, context, turn, open_keys)
+        doubts = MeetingDoubts(context, ActionItemKeeper(ports, context, expiry))
+        async with turn.session() as session:
+            await doubts.load(session)
+        matcher = SourceMatcher(ports, context, turn, open_keys, doubts)
         for reading in range(_READINGS):
             if reading:
                 async with turn.session() as session:

@@ -36,7 +36,7 @@ from shared.domain.series_reset import (
     take_series,
 )
 from shared.domain.source_event import SourceEvent
-from shared.services.archiving.action_item_keeping import ActionItemKeeper
+from shared.services.archiving.action_item_keeping import NOT_SHOWN, ActionItemKeeper
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.matching import SourceMatcher
 from shared.services.archiving.plan_turn import PlanTurn
@@ -215,7 +215,7 @@ class SeriesResetKeeper:
                     revision(event),
                     each.now.start,
                     each.now.end,
-                    record=appointment_record(event, 0) | {"body": ""},
+                    record=appointment_record(event, 0) | NOT_SHOWN,
                 )
 
     def _gone(self, rows: Iterable[SeriesRow], resets: SeriesResets) -> list[SeriesRow]:

@@ -53,7 +53,7 @@ class SeriesResets:
         for key, read in reads.items():
             shown = read.withheld or read.event
             series = shown.series_master_id
-            if series is None or shown.type is not EventType.OCCURRENCE:
+            if series is None or shown.type is not EventType.OCCURRENCE or read.waits:
                 continue
             if not self._context.window.owns(read.event):
                 continue

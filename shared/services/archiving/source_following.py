@@ -40,15 +40,21 @@ class SourceFollowing:
         rows: Mapping[str, MapRow],
         *,
         takes: Takes | None = None,
+        whole: Collection[str] = (),
     ) -> dict[str, ReadEvent]:
-        """Events by key, with the rows they have; where ``takes`` says so, they follow a changed series."""
+        """Events by key, with the rows they have.
+
+        The copies of ``whole`` keys follow their sources in all; others follow a changed series where
+        ``takes`` says so.
+        """
         reads = {
             key: ReadEvent(
                 keep_category(event, rows[key].kept_categories) if key in rows else event, key, event.start
             )
             for key, event in events.items()
         }
-        for key, each in (await self._kept(session, reads, rows)).items():
+        asked = {key: read for key, read in reads.items() if key not in whole}
+        for key, each in (await self._kept(session, asked, rows)).items():
             event, row = events[key], rows[key]
             if takes is not None and takes(event, row, each):
                 continue

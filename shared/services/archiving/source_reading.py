@@ -22,6 +22,7 @@ from shared.domain.source_event import (
     source_key,
 )
 from shared.services.archiving.context import ArchivingPorts, RunContext
+from shared.services.archiving.dragging import DraggedMeetings
 from shared.services.archiving.series_resets import SeriesResets
 from shared.services.archiving.source_following import SourceFollowing
 
@@ -45,7 +46,9 @@ class SourceReader:
     ``unreadable`` are events of the window that have no row and cannot be told from others, by id.
 
     ``waiting`` are keys of events that somebody has to decide about first, or whose row is being written.
+    ``whole`` are keys of events that their copies follow in all, since their owner said so.
     ``rewrites`` False: rows of former versions stay as they are, as for a plan that nobody carries out.
+    ``dragged`` asks about meetings that their events left behind.
     """
 
     def __init__(
@@ -55,10 +58,14 @@ class SourceReader:
         open_keys: Collection[str],
         *,
         waiting: frozenset[str] = frozenset(),
+        whole: frozenset[str] = frozenset(),
         rewrites: bool = True,
         resets: SeriesResets | None = None,
+        dragged: DraggedMeetings | None = None,
     ) -> None:
         self._waiting = waiting
+        self._dragged = dragged
+        self._whole = whole
         self._following = SourceFollowing(context.owner_id, context.configuration_id)
         # Replacing takes the source as it is (domain.md 2.17).
         self._replaces = context.mode is RunMode.REPLACE
@@ -87,11 +94,13 @@ class SourceReader:
         self, session: AsyncSession, events: Mapping[str, SourceEvent], rows: Mapping[str, MapRow]
     ) -> dict[str, ReadEvent]:
         """The events as far as their copies follow them (domain.md 2.16, 2.17)."""
-        reads = await self._following.followed(session, events, rows, takes=self.resets.takes_change)
+        reads = await self._following.followed(
+            session, events, rows, takes=self.resets.takes_change, whole=self._whole
+        )
         for key in await self._invented(session, events, rows):
             if not self.resets.takes_day(events[key], key):
                 reads[key] = ReadEvent(events[key], key, events[key].start, left_out=LeftOut.SERIES_CHANGED)
-        for key in () if self._replaces else self._waiting & reads.keys():
+        for key in self._waiting & reads.keys():
             reads[key] = replace(reads[key], waits=True)
         self.resets.note(reads)
         return reads
@@ -113,6 +122,7 @@ class SourceReader:
             and rows[key].copy_id is not None
             and rows[key].state in (ArchivedEventState.PRESENT, ArchivedEventState.SOURCE_DELETED)
             and key not in self._open_keys
+            and key not in self._whole
             and self._context.owning_start(event) > rows[key].start_at
         }
         if not moved or self._replaces:
@@ -120,10 +130,10 @@ class SourceReader:
         seen = await self._following.archived_after_end(session, moved)
         left = {key for key, last in seen.items() if events[key].start > last}
         for key in sorted(left) if self._rewrites else ():
-            await self._leave(session, moved[key])
+            await self._leave(session, moved[key], events[key])
         return left
 
-    async def _leave(self, session: AsyncSession, row: MapRow) -> None:
+    async def _leave(self, session: AsyncSession, row: MapRow, event: SourceEvent) -> None:
         now, day = self._ports.clock.now(), row.start_at.astimezone(self._context.window.zone).date()
         key = await self._context.identities(session).detach(row, day, now)
         await self._context.overlaps(session).repoint(row.source_key, key)
@@ -136,6 +146,8 @@ class SourceReader:
             changes={"before": {"source_key": row.source_key}, "after": {"source_key": key}},
             on_behalf_of=self._context.owner_id,
         )
+        if self._dragged is not None:
+            await self._dragged.ask(session, row, key, event)
 
     async def _identified(
         self, session: AsyncSession, page: Sequence[SourceEvent]

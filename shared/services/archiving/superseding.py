@@ -1,13 +1,15 @@
 """Superseding copies: on their owner's word another copy stands for the meeting (domain.md 2.16, 2.17).
 
-It has two steps. ``request_superseding`` notes the owner's word in the transaction of the answer. The next
-run carries it out: ``Superseding.plan`` is called before the pages are read. It gives the row a key of its
-own, so that no source event finds it any more. Then it plans one operation ``supersede``: a PATCH that shows
-the copy as free and marks it in ``ArchiveSource``. The row becomes ``superseded`` when the write is done.
-Until then the copy counts.
+``supersede`` plans one operation ``supersede`` for each copy: a PATCH that shows it free and marks it in
+``ArchiveSource``. The row becomes ``superseded`` when the write is done. Until then the copy counts. A plan
+calls it for what its items say.
 
-Every run carries out what was requested in the last 30 days; after that only one whose window holds the row.
-It is a write like any other one. A copy that its owner edited is a conflict and stays, until it is asked
+Where the source key is to be free for another meeting, as of a date that a series may show again,
+``request_superseding`` notes the owner's word. The next ``Superseding.plan`` gives the row a key of its own,
+so that no source event finds it any more, and plans the write.
+
+Every run carries out what was requested in the last 30 days; after that only one whose window holds the
+row. It is a write like any other one. A copy that its owner edited is a conflict and stays, until it is asked
 again. A copy that they deleted is removed. A locked period refuses it and reports it. A lost answer is
 settled by the copy's revision. A failed write is tried again. A rebuilt calendar gets the copy as superseded
 again.
@@ -15,7 +17,7 @@ again.
 
 from collections.abc import Collection
 from datetime import timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -24,11 +26,36 @@ from shared.database.repositories.appointments import AppointmentRepository
 from shared.database.repositories.archived_events import MapRow
 from shared.database.repositories.superseding import SupersedingRepository
 from shared.domain.archived_event import ArchivedEventState
+from shared.domain.revision import superseded_revision
 from shared.services.archiving.context import ArchivingPorts, RunContext
-from shared.services.archiving.drafting import OperationDrafter
+
+if TYPE_CHECKING:
+    from shared.services.archiving.drafting import OperationDrafter
 
 RETRY_FOR: Final = timedelta(days=30)
 _CHUNK: Final = 200
+
+
+async def supersede(
+    session: AsyncSession, context: RunContext, drafter: "OperationDrafter", keys: Collection[str]
+) -> None:
+    """Plan that the copies of these source keys are shown free and count no time.
+
+    No write of them may be under way. A copy that its owner edited meanwhile is left as it is (conflict).
+    """
+    rows = await context.archived_events(session).by_keys(sorted(keys))
+    rows = {
+        key: row
+        for key, row in rows.items()
+        if row.copy_id is not None and row.conflict_revision != superseded_revision(row.revision)
+    }
+    records = await AppointmentRepository(session).recorded(
+        context.owner_id, [row.id for row in rows.values()]
+    )
+    await drafter.add_superseding(
+        session,
+        {key: (row, records[row.id] | _source_of(row)) for key, row in rows.items() if row.id in records},
+    )
 
 
 async def request_superseding(
@@ -66,7 +93,7 @@ class Superseding:
         self,
         ports: ArchivingPorts,
         context: RunContext,
-        drafter: OperationDrafter,
+        drafter: "OperationDrafter",
         open_keys: Collection[str],
     ) -> None:
         self._ports = ports
@@ -85,10 +112,8 @@ class Superseding:
         since = self._ports.clock.now() - RETRY_FOR
         planned = 0
         while rows := await repository.due(window.start, window.end, since, _CHUNK):
-            appointments = AppointmentRepository(session)
-            records = await appointments.recorded(self._context.owner_id, [row.id for row in rows])
-            superseded = {row.source_key: (row, records[row.id] | _source_of(row)) for row in rows}
-            await self._drafter.add_superseding(session, superseded)
+            keys = [row.source_key for row in rows]
+            await supersede(session, self._context, self._drafter, keys)
             planned += len(rows)
             if len(rows) < _CHUNK:
                 break

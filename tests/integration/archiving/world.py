@@ -18,12 +18,14 @@ from shared.database.engine import Database
 from shared.database.models.configurations import ArchiveConfiguration, Job
 from shared.database.models.runs import ArchiveRun
 from shared.database.models.users import User
+from shared.domain.action_items import Answer
 from shared.domain.archive_copy import ARCHIVE_KEY_PROPERTY
 from shared.domain.archive_run import RunMode
 from shared.domain.caller import Caller, Role
 from shared.graph.calendar_adapter import CalendarAdapter
 from shared.graph.client import GraphClient
 from shared.graph.throttle import Throttle
+from shared.services.answering import ActionItemAnswering
 from shared.services.archiving.applying import ApplyProgress
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.finishing import FinishedRun
@@ -192,6 +194,24 @@ class World:
         return OverlapSettling(
             ArchivingPorts(self.database, self.calendars, self.clock, self.settings, self.person_keys)
         )
+
+    async def answer(self, answer: Answer, *, run: bool = True) -> dict[str, Any]:
+        """Answer the one open item as an admin; the report of the run that carries it out, if wanted."""
+        (item,) = await self.open_items()
+        answering = ActionItemAnswering(
+            ArchivingPorts(self.database, self.calendars, self.clock, self.settings, self.person_keys)
+        )
+        with telemetry.bind(caller=self.admin, correlation="test"):
+            answered = await answering.answer(self.admin, item["id"], answer)
+        return await self.drive(answered.run_id) if run and answered.run_id is not None else {}
+
+    async def open_items(self) -> list[RowMapping]:
+        """The action items that wait for an answer, oldest first."""
+        return [item for item in await self.items() if item["status"] == "open"]
+
+    async def items(self) -> list[RowMapping]:
+        """All action items, oldest first."""
+        return await self.rows("SELECT * FROM action_items ORDER BY opened_at, id")
 
     async def settle(self, group_id: UUID, *kept: str) -> UUID:
         """Keep the events of these subjects, or all, as an admin; the run that was queued."""

@@ -104,7 +104,8 @@ def apply(decisions: Iterable[Decision], rows: MapRows) -> MapRows:
                 after[key] = row(key, revision, modifications=decision.modifications)
             case Action.UNCHANGED:
                 assert before is not None
-                after[key] = replace(before, state=ArchivedEventState.PRESENT, merged_into=None)
+                if before.state is not ArchivedEventState.SUPERSEDED:
+                    after[key] = replace(before, state=ArchivedEventState.PRESENT, merged_into=None)
             case Action.REMOVED_BY_OWNER:
                 pass
     return after

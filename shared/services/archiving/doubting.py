@@ -1,0 +1,229 @@
+"""What is likely the same meeting: asked, waiting, answered, from plan to plan (domain.md 2.16 d, e).
+
+One of these goes with one plan, whatever number of times that reads its pages. A run carries an answer out:
+one meeting by re-pointing the row, two by creating the new event, the new one only by superseding the old
+copy beside that. An answer binds to what was shown: if that changed before it was carried out, it is asked
+again.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.database.repositories.archived_events import MapRow
+from shared.database.repositories.plan_items import AskedItem, ItemEvent, StoredItem
+from shared.domain.action_items import ActionItemStatus, Answer, Question, Side, about
+from shared.domain.archive_copy import appointment_record
+from shared.domain.archived_event import ArchivedEventState
+from shared.domain.read_event import ReadEvent
+from shared.domain.revision import revision
+from shared.domain.same_meeting import Doubt, GoneRow, MeetingFacts, Pair, Step
+from shared.domain.source_event import SourceEvent
+from shared.services.archiving.action_item_keeping import NOT_SHOWN, ActionItemKeeper
+from shared.services.archiving.context import RunContext
+from shared.services.archiving.superseding import supersede
+
+if TYPE_CHECKING:
+    from shared.services.archiving.drafting import OperationDrafter
+
+_ASKED = (Question.LIKELY_SAME,)
+
+
+@dataclass(slots=True)
+class Settled:
+    """What answers mean for one plan.
+
+    ``rows`` and ``events`` are decided and take part in no matching. ``pairs`` are to be re-pointed.
+    """
+
+    rows: set[str] = field(default_factory=set)
+    events: set[str] = field(default_factory=set)
+    pairs: list[Pair] = field(default_factory=list)
+
+
+class MeetingDoubts:
+    """The items of one configuration about what is likely the same meeting.
+
+    ``waiting`` are keys of new events that the next reading holds back, ``whole`` keys of events that their
+    copies follow in all, since their owner said so.
+    """
+
+    def __init__(self, context: RunContext, keeper: ActionItemKeeper) -> None:
+        self._context = context
+        self._keeper = keeper
+        self._items: list[StoredItem] = []
+        self._held: dict[str, SourceEvent] = {}
+        self._reopened: list[UUID] = []
+        self._asked: list[AskedItem] = []
+        self._superseded: set[str] = set()
+        self.waiting: set[str] = set()
+        self.whole: set[str] = set()
+
+    async def load(self, session: AsyncSession) -> None:
+        """Take in what is asked and answered already."""
+        start, end = self._context.window.read_range
+        self._items = await self._keeper.live(session, start, end, _ASKED)
+        for item in self._items:
+            if item.is_open or item.answer is Answer.ONE_MEETING:
+                self.waiting |= {event.key for event in item.new}
+            if item.answer is Answer.ONE_MEETING:
+                self.whole |= {event.key for event in item.new}
+
+    @property
+    def rows(self) -> set[UUID]:
+        """Rows of the map that answers are about."""
+        return {row.row_id for item in self._items if not item.is_open for row in item.archived if row.row_id}
+
+    def note(self, reads: Mapping[str, ReadEvent]) -> None:
+        """Keep the events of a page that are asked about, or may be."""
+        watched = self.waiting | {event.key for item in self._items for event in item.new}
+        self._held |= {key: reads[key].event for key in watched & reads.keys()}
+
+    def settle(
+        self,
+        gone: Mapping[str, GoneRow],
+        rows: Mapping[str, MapRow],
+        new: Mapping[str, tuple[str, MeetingFacts]],
+        met: Callable[[str], bool],
+    ) -> Settled:
+        """Judge the answers by what this reading showed; those that do not fit any more are asked again."""
+        settled = Settled()
+        self._reopened, self._superseded, self.whole = [], set(), set()
+        for item in self._items:
+            if item.is_open or not self._judged(item):
+                continue
+            if item.answer is Answer.ONE_MEETING and {e.key for e in item.new} <= {
+                row.key for row in item.archived
+            }:
+                # It was re-pointed, and is not written yet.
+                self.whole |= {event.key for event in item.new}
+            elif self._stands(item, gone, rows, new, met):
+                self._carry_out(item, rows, new, settled)
+            else:
+                self._reopened.append(item.id)
+        return settled
+
+    def repointed(self, pairs: Sequence[Pair]) -> None:
+        """Rows are those of other events from now on."""
+        keys = {pair.row: pair.event for pair in pairs}
+        self._items = [
+            replace(
+                item, archived=tuple(replace(row, key=keys.get(row.key, row.key)) for row in item.archived)
+            )
+            for item in self._items
+        ]
+
+    def ask(
+        self,
+        doubts: Sequence[Doubt],
+        gone: Mapping[str, GoneRow],
+        rows: Mapping[str, MapRow],
+        under_way: Collection[str],
+    ) -> bool:
+        """Take the doubts of a reading; whether it held other events back than it should have.
+
+        ``under_way`` are new events whose row is being written.
+        """
+        held_back = frozenset(self.waiting)
+        self.waiting = {key for doubt in doubts for key in doubt.events} | set(under_way)
+        for item in self._items:
+            if not self._judged(item) and (item.is_open or item.answer is Answer.ONE_MEETING):
+                self.waiting |= {event.key for event in item.new}
+        self._asked = [
+            self._question(doubt, gone, rows)
+            for doubt in doubts
+            if all(key in self._held for key in doubt.events)
+        ]
+        return held_back != self.waiting
+
+    async def keep(self, session: AsyncSession) -> None:
+        """The plan is made: open, refresh and close items as the last reading says."""
+        await self._keeper.reopen(session, self._reopened)
+        judged = [
+            replace(item, status=ActionItemStatus.OPEN) if item.id in self._reopened else item
+            for item in self._items
+            if self._judged(item)
+        ]
+        stored = {item.about for item in judged}
+        asked = [each for each in self._asked if each.about in stored or self._owns(each)]
+        await self._keeper.keep(session, asked, judged)
+
+    async def supersede(
+        self, session: AsyncSession, drafter: "OperationDrafter", open_keys: Collection[str]
+    ) -> None:
+        """Plan that the old copies of answers *the new one only* are shown free and count no time."""
+        await supersede(session, self._context, drafter, self._superseded - set(open_keys))
+
+    def _judged(self, item: StoredItem) -> bool:
+        """Whether this plan sees all that the item is about, and some of it belongs to its window."""
+        start, end = self._context.window.read_range
+        events = (*item.archived, *item.new)
+        owned = any(self._context.window.start <= each.start < self._context.window.end for each in events)
+        return owned and all(start <= row.start < end for row in item.archived)
+
+    def _owns(self, asked: AskedItem) -> bool:
+        window = self._context.window
+        return any(window.start <= e.start < window.end for e in asked.events if e.side is Side.NEW)
+
+    def _stands(
+        self,
+        item: StoredItem,
+        gone: Mapping[str, GoneRow],
+        rows: Mapping[str, MapRow],
+        new: Mapping[str, tuple[str, MeetingFacts]],
+        met: Callable[[str], bool],
+    ) -> bool:
+        """Whether everything is still as it was shown when it was answered, or carried out already."""
+        for row in item.archived:
+            if row.state is ArchivedEventState.SUPERSEDED and item.answer is Answer.NEW_ONE_ONLY:
+                continue
+            if row.key not in gone or rows[row.key].revision != row.revision:
+                return False
+        for event in item.new:
+            if not met(event.key):
+                return False
+            if event.key in new and revision(self._held[event.key]) != event.revision:
+                return False
+        return True
+
+    def _carry_out(
+        self,
+        item: StoredItem,
+        rows: Mapping[str, MapRow],
+        new: Mapping[str, tuple[str, MeetingFacts]],
+        settled: Settled,
+    ) -> None:
+        settled.rows |= {row.key for row in item.archived}
+        settled.events |= {event.key for event in item.new}
+        if item.answer is Answer.ONE_MEETING:
+            events = sorted((event for event in item.new if event.key in new), key=_place)
+            for row, event in zip(sorted(item.archived, key=_place), events, strict=False):
+                settled.pairs.append(Pair(row.key, event.key, Step.ONE_MEETING))
+                self.whole.add(event.key)
+        elif item.answer is Answer.NEW_ONE_ONLY:
+            self._superseded |= {row.key for row in item.archived if row.key in rows}
+
+    def _question(self, doubt: Doubt, gone: Mapping[str, GoneRow], rows: Mapping[str, MapRow]) -> AskedItem:
+        old = [self._old(rows[key], gone[key]) for key in doubt.rows]
+        new = [self._new(key, self._held[key]) for key in doubt.events]
+        named = about(Question.LIKELY_SAME, [e.source_id for e in old], [e.source_id for e in new])
+        return AskedItem(Question.LIKELY_SAME, named, (*old, *new))
+
+    def _old(self, row: MapRow, gone: GoneRow) -> ItemEvent:
+        return ItemEvent(
+            Side.ARCHIVED, row.source_key, row.source_id, row.revision, row.start_at, gone.copy_end, row.id
+        )
+
+    def _new(self, key: str, event: SourceEvent) -> ItemEvent:
+        start = self._context.owning_start(event)
+        record = appointment_record(event, 0) | NOT_SHOWN
+        return ItemEvent(
+            Side.NEW, key, event.id, revision(event), start, max(start, event.end), record=record
+        )
+
+
+def _place(event: ItemEvent) -> tuple[object, str]:
+    return event.start, event.key
