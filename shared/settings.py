@@ -109,6 +109,12 @@ class Settings(BaseSettings):
     storage: Annotated[str, Field(pattern=r"^(|/.+|[A-Za-z]:[\\/].+|https://[^/?#]+/[^/?#]+)$")] = ""
     user_export_days: PositiveInt = 14
 
+    # Mail to people who are no users (domain.md 6.5): the mailbox it is sent from, by address or object id.
+    # Of further tenants as tenant-id=mailbox, with commas between. Empty: none is sent.
+    # public_url is where the API is, as such mail says it: https://<host>/api.
+    mail_sender: Annotated[str, Field(max_length=4_000)] = ""
+    public_url: Annotated[str, Field(pattern=r"^(|https?://[^\s?#]+)$")] = ""
+
     # What is deployed; told by system health.
     version: str = "0.1.0"
     commit: str = ""
@@ -174,7 +180,7 @@ class Settings(BaseSettings):
             return value
         return tuple(word.strip() for word in value.split(",") if word.strip())
 
-    @field_validator("graph_base_url", "authority", "v1_issuer")
+    @field_validator("graph_base_url", "authority", "v1_issuer", "public_url")
     @classmethod
     def _no_trailing_slash(cls, value: str) -> str:
         # The SDK would send a double slash (graph.md Wire).
@@ -195,6 +201,24 @@ class Settings(BaseSettings):
         if self.mailbox_lease_seconds <= self.whole_batch_seconds:
             raise ValueError("mailbox_lease_seconds must be longer than a batch and its wait for its turn")
         return self
+
+    @model_validator(mode="after")
+    def _senders_are_mailboxes(self) -> Self:
+        if self.mail_sender and not self.mail_senders:
+            raise ValueError("mail_sender names the home tenant's mailbox, but tenant_id is not set")
+        return self
+
+    @property
+    def mail_senders(self) -> dict[UUID, str]:
+        """The mailbox that mail is sent from, by tenant. Raises ValueError for what is no tenant's id."""
+        senders: dict[UUID, str] = {}
+        for entry in filter(None, map(str.strip, self.mail_sender.split(","))):
+            tenant, equals, mailbox = entry.partition("=")
+            owner = UUID(tenant.strip()) if equals else self.tenant_id
+            name = (mailbox if equals else tenant).strip()
+            if owner is not None and name:
+                senders[owner] = name
+        return senders
 
     @property
     def whole_batch_seconds(self) -> float:

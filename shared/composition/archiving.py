@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from shared.services.backfilling import BackfillService
     from shared.services.configuration_changes import ConfigurationChanges
     from shared.services.notifications.item_reminders import ActionItemReminders
+    from shared.services.notifications.mailing import MailSending
     from shared.services.notifications.reading import NotificationService
     from shared.services.notifications.reminding import OverlapReminders
     from shared.services.overlap_settling import OverlapSettling
@@ -96,7 +97,7 @@ class ArchivingParts(Foundations):
         """Deciding about approvals."""
         from shared.services.approvals.deciding import ApprovalDecisions
 
-        return ApprovalDecisions(self.database, self.clock, self.audit_writer)
+        return ApprovalDecisions(self.database, self.clock, self.audit_writer, self.mail_senders)
 
     @cached_property
     def approval_reading(self) -> "ApprovalReading":
@@ -111,6 +112,15 @@ class ArchivingParts(Foundations):
         from shared.services.approvals.watching import ApprovalWatch
 
         return ApprovalWatch(self.database, self.clock, self.audit_writer, self.calendar_stores)
+
+    @cached_property
+    def mail_sending(self) -> "MailSending":
+        """What sends mail to people who are no users."""
+        from shared.graph.mail import GraphMail
+        from shared.services.notifications.mailing import MailSending
+
+        post = GraphMail(self.graph)
+        return MailSending(self.database, self.clock, self.audit_writer, post, self.mail_senders)
 
     @cached_property
     def admin_sign_ins(self) -> "AdminSignIns":

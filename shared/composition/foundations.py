@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from shared.services.audit import AuditWriter
     from shared.services.calendar_store import CalendarStores
     from shared.services.local_calendar_store import LocalCalendars
+    from shared.services.mail_senders import MailSenders
     from shared.services.person_keys import PersonKeys
     from shared.services.rate_limit import RateLimit
     from shared.services.system_settings import SystemSettings
@@ -150,6 +151,13 @@ class Foundations:
         from shared.services.system_settings import SystemSettings
 
         return SystemSettings(self.database, self.clock, self.settings, self.audit_writer)
+
+    @cached_property
+    def mail_senders(self) -> "MailSenders":
+        """From which mailbox a tenant's mail is sent."""
+        from shared.services.mail_senders import MailSenders
+
+        return MailSenders(self.settings)
 
     @cached_property
     def rate_limit(self) -> "RateLimit":

@@ -112,6 +112,7 @@ class OperationParts(PeopleParts):
                 "reminders of overlaps": self.overlap_reminders.send_due,
                 "reminders of action items": self.item_reminders.send_due,
                 "audit seal": self.audit_sealer.seal,
+                "mail": self.mail_sending.send_due,
             },
             hourly={
                 "answers to idempotency keys": self.idempotency.forget,

@@ -6,6 +6,7 @@ items, too, and have a module of their own. To ask a further question: add it to
 """
 
 import hashlib
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -126,5 +127,5 @@ def expiring_questions() -> tuple[Question, ...]:
 
 def about(question: Question, archived: Iterable[str], new: Iterable[str] = ()) -> str:
     """Names what is asked, by the ids of the sources: alike in every archive that asks it (2.18)."""
-    sides = ("\n".join(sorted(archived)), "\n".join(sorted(new)))
-    return hashlib.sha256("\n\n".join((str(question), *sides)).encode()).hexdigest()
+    named = json.dumps([str(question), sorted(archived), sorted(new)])
+    return hashlib.sha256(named.encode()).hexdigest()

@@ -5,13 +5,14 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from shared.domain.categories import CategoryState, CategoryStatus, classify
+from shared.domain.disclosure import NORMAL
 from shared.domain.modifications import ModificationKind, modification_kind
 from shared.domain.plan_policies import PlanPolicies
 from shared.domain.privacy import archived_sensitivity, archived_show_as
 from shared.domain.read_event import ReadEvent
 from shared.domain.revision import duplicate_hash, revision
 from shared.domain.source_event import SourceEvent
-from shared.domain.travel import is_travel
+from shared.domain.travel import DEFAULT_TRAVEL_WORDS, is_travel
 from shared.domain.window import local_day_start
 
 
@@ -39,6 +40,11 @@ class EventFacts:
     def may_meet(self) -> bool:
         """Whether it has times of day that a modification can be about, or can be one itself."""
         return self.takes_place and not self.is_all_day
+
+    @property
+    def private(self) -> bool:
+        """Whether others see its times alone (domain.md 6.3)."""
+        return self.sensitivity != NORMAL
 
     @property
     def personal(self) -> bool:
@@ -72,8 +78,7 @@ def event_facts(read: ReadEvent, zone: ZoneInfo, travel_words: tuple[str, ...]) 
         # A day or a meeting that did not take place cannot say how long another one took.
         modifies=modification_kind(event.subject) if takes_place and not event.is_all_day else None,
         categories=classify(event.categories),
-        # The text of a masked event is ours, so no word of a setting may match it.
-        travel=not event.masked and is_travel(event.subject, event.categories, travel_words),
+        travel=_is_travel(event, travel_words),
     )
 
 
@@ -85,10 +90,22 @@ def automated(event: SourceEvent, policies: PlanPolicies) -> SourceEvent:
     sensitivity = archived_sensitivity(
         event.sensitivity,
         personal=classify(event.categories).state is CategoryState.PERSONAL,
-        travel=is_travel(event.subject, event.categories, policies.travel_words),
+        travel=_is_travel(event, policies.travel_words),
         automation=policies.privacy_automation,
     )
     show_as = archived_show_as(event.show_as, takes_place=takes_place, out_of_office=policies.out_of_office)
     if (sensitivity, show_as) == (event.sensitivity, event.show_as):
         return event
     return replace(event, sensitivity=sensitivity, show_as=show_as)
+
+
+def _is_travel(event: SourceEvent, words: tuple[str, ...]) -> bool:
+    """Whether the event is a journey (domain.md 2.7).
+
+    Somebody else sets the words. So a private event is judged by the default ones alone, else they would
+    serve to guess what it says (6.3). The text of a masked event is ours and matches nothing.
+    """
+    if event.masked:
+        return False
+    private = event.sensitivity != NORMAL
+    return is_travel(event.subject, event.categories, DEFAULT_TRAVEL_WORDS if private else words)

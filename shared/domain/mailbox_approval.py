@@ -11,6 +11,7 @@ DEFAULT_DAYS: Final = 90
 MOST_DAYS: Final = 365
 #: Where there is no other Admin it starts after this time, unless the person read objects.
 OBJECTION_PERIOD: Final = timedelta(days=7)
+_ASK_AGAIN: Final = timedelta(hours=1)
 #: Who did not sign in with the role for this long is not counted as an Admin any more.
 ROLE_HOLDS_FOR: Final = timedelta(days=30)
 
@@ -61,6 +62,11 @@ def may_decide(decider: UUID | None, parties: Parties) -> bool:
 def starts_unopposed(requested_at: datetime) -> datetime:
     """When a request starts by itself where no other Admin is there to decide it."""
     return requested_at + OBJECTION_PERIOD
+
+
+def starts_after_telling(told_at: datetime | None, now: datetime) -> datetime:
+    """When an unopposed request starts: 7 days after its person was told; unknown yet, it is asked again."""
+    return now + _ASK_AGAIN if told_at is None else starts_unopposed(told_at)
 
 
 def ends_at(start: datetime, days: int) -> datetime:

@@ -210,6 +210,9 @@ class PlanPipeline:
         # Archived once, but not what the archive is for any more: no reason to hold others back.
         if left_out(policies.purpose, facts.categories, facts.show_as, travel=facts.travel) is not None:
             return False
+        # What a setting makes of a private event's words must not show in what becomes of others (6.3).
+        if facts.private and left_out(policies.purpose, facts.categories, facts.show_as, travel=False):
+            return False
         return may_overlap(
             event.interval.start,
             event.interval.end,

@@ -78,7 +78,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """Rows and events that are likely the same meeting: one item for their owner (domain.md 2.16 d, e).
+    """Rows and events that are likely the same meetings: one item for their owner (domain.md 2.16 d, e).
 
     There are at most as many ``events`` as ``rows``; they wait.
     """
@@ -158,10 +158,47 @@ def match_meetings(
         for row, event in left.pair(_same_day, lambda row: row.known and row.counts)
     ]
     doubts += _meeting_in_time(left.rows, left.events, waiting)
-    return Matching(tuple(pairs), tuple(doubts))
+    return Matching(tuple(pairs), _by_series(doubts, rows, events))
+
+
+def closest(rows: Sequence[tuple[str, datetime]], events: Sequence[tuple[str, datetime]]) -> dict[str, str]:
+    """Pairs, event by row, of keys with their starts: the closest in time first, then the earliest.
+
+    As many as there can be; for rows and events of which somebody said that they are the same meetings.
+    """
+    ranked = sorted((abs(start - other), start, row, event) for row, start in rows for event, other in events)
+    found: dict[str, str] = {}
+    taken: set[str] = set()
+    for _, _, row, event in ranked:
+        if row not in found and event not in taken:
+            found[row] = event
+            taken.add(event)
+    return found
 
 
 type _Key = Callable[[MeetingFacts], Hashable | None]
+
+
+def _by_series(
+    doubts: Sequence[Doubt], rows: Iterable[GoneRow], events: Iterable[MeetingFacts]
+) -> tuple[Doubt, ...]:
+    """Doubts about one series, the old one or the new one, are one: their owner is asked once."""
+    series = {each.key: each.series for each in (*(row.facts for row in rows), *events)}
+    parts = _Parts()
+    for number, doubt in enumerate(doubts):
+        parts.join(("doubt", str(number)), ("doubt", str(number)))
+        for key in (*doubt.rows, *doubt.events):
+            if series[key] is not None:
+                parts.join(("doubt", str(number)), ("series", str(series[key])))
+    together = [[doubts[int(n)] for kind, n in sorted(part) if kind == "doubt"] for part in parts.groups()]
+    merged = (
+        Doubt(
+            tuple(key for each in group for key in each.rows),
+            tuple(key for each in group for key in each.events),
+        )
+        for group in together
+    )
+    return tuple(sorted(merged, key=lambda doubt: doubt.rows))
 
 
 class _Left:

@@ -25,13 +25,20 @@ class BatchReads:
         self._reads = reads
 
     async def get_all(
-        self, mailbox: str, paths: Sequence[str], prefer: str, *, settled: frozenset[int] = _SETTLED
+        self,
+        mailbox: str,
+        paths: Sequence[str],
+        prefer: str,
+        *,
+        settled: frozenset[int] = _SETTLED,
+        lasting: frozenset[int] = frozenset(),
     ) -> list[SubResponse]:
         """The responses in the order of the paths, each of a ``settled`` status.
 
-        Raises GraphCallError for any other.
+        Of a ``lasting`` one where the others were answered and trying again did not help. Raises
+        GraphCallError for any other.
         """
-        return await self._all(mailbox, paths, partial(encode_reads, prefer=prefer), settled)
+        return await self._all(mailbox, paths, partial(encode_reads, prefer=prefer), settled, lasting)
 
     async def delete_all(self, mailbox: str, paths: Sequence[str]) -> int:
         """Delete what is at the paths; how much of it was there. Raises GraphCallError."""
@@ -39,13 +46,22 @@ class BatchReads:
         return sum(response.status == 204 for response in responses)
 
     async def _all(
-        self, mailbox: str, paths: Sequence[str], encode: "_Encode", settled: frozenset[int]
+        self,
+        mailbox: str,
+        paths: Sequence[str],
+        encode: "_Encode",
+        settled: frozenset[int],
+        lasting: frozenset[int] = frozenset(),
     ) -> list[SubResponse]:
         found: list[SubResponse] = []
         for first in range(0, len(paths), MAX_REQUESTS):
             chunk = _Chunk(self._client, paths[first : first + MAX_REQUESTS], encode, settled)
             slots = min(MAILBOX_SLOTS, len(chunk.paths))
-            await self._reads.run(mailbox, chunk.fetch, slots=slots)
+            try:
+                await self._reads.run(mailbox, chunk.fetch, slots=slots)
+            except GraphCallError:
+                if not chunk.give_up(lasting):
+                    raise
             found += [chunk.found[number] for number in range(len(chunk.paths))]
         return found
 
@@ -65,6 +81,16 @@ class _Chunk:
         self._encode = encode
         self._settled = settled
         self._renewed = False
+        self._failed: dict[int, SubResponse] = {}
+
+    def give_up(self, lasting: frozenset[int]) -> bool:
+        """Take failures for answers, where all that is missing was answered by a ``lasting`` status."""
+        missing = {number for number in range(len(self.paths)) if number not in self.found}
+        given = {number for number, each in self._failed.items() if each.status in lasting}
+        if missing != given:
+            return False
+        self.found |= self._failed
+        return True
 
     async def fetch(self) -> None:
         """Ask for everything that is missing; raises GraphCallError if something still is."""
@@ -78,6 +104,7 @@ class _Chunk:
 
     async def _ask(self) -> GraphCallError | None:
         missing = [number for number in range(len(self.paths)) if number not in self.found]
+        self._failed = {}
         content = self._encode([self.paths[number] for number in missing])
         url = f"{self._client.base_url}/$batch"
         raw = await self._client.send("POST", url, _HEADERS, content, reads=len(missing))
@@ -91,6 +118,7 @@ class _Chunk:
             if response.status in self._settled:
                 self.found[number] = response
             else:
+                self._failed[number] = response
                 code = response.code or f"http_{response.status}"
                 failures.append(GraphCallError(response.status, code, response.retry_after))
         return _worst(failures)

@@ -11,23 +11,33 @@ import orjson
 
 from shared.domain.archive_copy import ARCHIVE_KEY_PROPERTY
 from shared.domain.source_event import SourceEvent
+from shared.domain.unread import UNDECODABLE, Unread, UnreadEvents
 from shared.errors import GraphRefused, NotFound
 from shared.graph import batch
-from shared.graph.batch_reads import BatchReads
+from shared.graph.calendar_reads import CalendarReads
 from shared.graph.client import TRANSPORT_ERRORS, GraphClient, json_object
 from shared.graph.copy_codec import COPY_EXPAND, COPY_FIELDS, Copy, decode_copy
-from shared.graph.errors import MAILBOX_GONE_CODES, TOLD_TO_WAIT, GraphCallError, as_product_error, never_sent
-from shared.graph.event_codec import EVENT_FIELDS, UndecodableEventError, decode_event, decode_events
+from shared.graph.errors import (
+    LASTING_STATUSES,
+    TOLD_TO_WAIT,
+    GraphCallError,
+    as_product_error,
+    never_sent,
+)
+from shared.graph.event_codec import (
+    EVENT_FIELDS,
+    UndecodableEventError,
+    decode_events,
+    decode_readable,
+    unread_item,
+)
 from shared.graph.paths import Paths
 from shared.graph.records import Answer, GraphCalendar, Mailbox, Verdict, Write
 from shared.graph.retry import Reads, RetryPolicy
 from shared.graph.throttle import Throttle
 from shared.settings import longest_turn_wait
 
-#: Sent with every read, on every page again (graph.md, Wire): bodies stay HTML.
-READ_PREFER = 'outlook.timezone="UTC", IdType="ImmutableId"'
 _JSON_HEADERS = {"Accept": "application/json", "Content-Type": "application/json"}
-_READ_HEADERS = {"Accept": "application/json", "Prefer": READ_PREFER}
 _EVENT_SELECT = ",".join(EVENT_FIELDS)
 _log = logging.getLogger(__name__)
 
@@ -46,13 +56,13 @@ class CalendarAdapter:
         self._client = client
         self._throttle = throttle or Throttle()
         self._reads = Reads(self._throttle, policy)
-        self._batches = BatchReads(client, self._reads)
         self._paths = Paths(client)
+        self._reading = CalendarReads(client, self._reads, self._paths)
 
     async def get_mailbox(self, mailbox: str) -> Mailbox | None:
         """Whose mailbox it is; None if the directory has no such user."""
         try:
-            item = await self._item(mailbox, self._paths.mailbox(mailbox))
+            item = await self._reading.pages.item(mailbox, self._paths.mailbox(mailbox))
         except GraphCallError as failure:
             if failure.status == 404:
                 return None
@@ -68,7 +78,7 @@ class CalendarAdapter:
         """Graph's ``userPurpose``: user, shared, room, equipment, …; None where it does not tell us."""
         what = "reading mailbox settings"
         try:
-            item = await self._item_or_none(mailbox, self._paths.mailbox_purpose(mailbox), what)
+            item = await self._reading.item_or_none(mailbox, self._paths.mailbox_purpose(mailbox), what)
         except (GraphRefused, NotFound):
             # Without the permission for mailbox settings, or without a mailbox: what follows says which.
             return None
@@ -77,12 +87,12 @@ class CalendarAdapter:
 
     async def list_calendars(self, mailbox: str) -> list[GraphCalendar]:
         """Every calendar of the mailbox."""
-        items = await self._collected(mailbox, self._paths.calendars(mailbox), "listing calendars")
+        items = await self._reading.collected(mailbox, self._paths.calendars(mailbox), "listing calendars")
         return [_calendar(item) for item in items]
 
     async def get_calendar(self, mailbox: str, calendar_id: str) -> GraphCalendar | None:
         """One calendar; None if the mailbox has none of that id."""
-        item = await self._item_or_none(
+        item = await self._reading.item_or_none(
             mailbox, self._paths.calendar(mailbox, calendar_id), "reading a calendar"
         )
         return None if item is None else _calendar(item)
@@ -110,47 +120,63 @@ class CalendarAdapter:
     async def is_empty(self, mailbox: str, calendar_id: str) -> bool:
         """Whether nothing stands in the calendar, at any time; raises GraphRefused for one that is gone."""
         path = self._paths.any_event(mailbox, calendar_id)
-        async with aclosing(self._pages(mailbox, path, "looking into a calendar")) as pages:
+        async with aclosing(
+            self._reading.told(self._reading.pages.all(mailbox, path), "looking into a calendar")
+        ) as pages:
             async for items in pages:
                 if items:
                     return False
         return True
 
     async def read_window(
-        self, mailbox: str, calendar_id: str, start: datetime, end: datetime
+        self,
+        mailbox: str,
+        calendar_id: str,
+        start: datetime,
+        end: datetime,
+        unread: UnreadEvents | None = None,
     ) -> AsyncGenerator[list[SourceEvent]]:
         """Pages of the events that intersect ``[start, end)``, by start, occurrences expanded.
 
-        The next page is fetched while the caller works on one. Raises GraphRefused (``undecodable_event``)
-        for an event without id or times.
+        The next page is fetched while the caller works on one. What Graph cannot read, and what cannot be
+        understood, is noted in ``unread``, and the rest is read in halves (domain.md 2.12). Without it such
+        an event fails the reading: GraphUnavailable, or GraphRefused (``undecodable_event``).
         """
-        path = self._paths.window(mailbox, calendar_id, start, end, EVENT_FIELDS)
-        # Leaving the loop early would not close the inner generator and its prefetch by itself.
-        async with aclosing(self._pages(mailbox, path, "reading a calendar")) as pages:
-            async for items in pages:
-                try:
-                    page = decode_events(items)
-                except UndecodableEventError as error:
-                    raise _undecodable(error) from error
-                yield page
+        pages = self._reading.window(mailbox, calendar_id, (start, end), EVENT_FIELDS, None, unread)
+        async with aclosing(self._reading.told(pages, "reading a calendar")) as told:
+            async for items in told:
+                yield _decoded(items, unread)
 
     async def get_events(
-        self, mailbox: str, calendar_id: str | None, ids: Sequence[str]
+        self,
+        mailbox: str,
+        calendar_id: str | None,
+        ids: Sequence[str],
+        unread: UnreadEvents | None = None,
     ) -> dict[str, SourceEvent | None]:
-        """Events by immutable id, None for each that is gone; in ``calendar_id``, or anywhere if None."""
+        """Events by immutable id, None for each that is gone; in ``calendar_id``, or anywhere if None.
+
+        Those that cannot be read or understood are noted in ``unread`` and left out; without it they fail
+        the reading.
+        """
         wanted = list(dict.fromkeys(ids))
         paths = [
             f"{self._paths.event(mailbox, calendar_id, event_id)}?$select={_EVENT_SELECT}"
             for event_id in wanted
         ]
-        responses = await self._batched(mailbox, paths, "reading events")
-        try:
-            return {
-                event_id: None if response.status == 404 else decode_event(response.body)
-                for event_id, response in zip(wanted, responses, strict=True)
-            }
-        except UndecodableEventError as error:
-            raise _undecodable(error) from error
+        lasting = LASTING_STATUSES if unread is not None else frozenset[int]()
+        responses = await self._reading.batched(mailbox, paths, "reading events", lasting)
+        found: dict[str, SourceEvent | None] = {}
+        for event_id, response in zip(wanted, responses, strict=True):
+            if response.status == 404:
+                found[event_id] = None
+            elif response.status in lasting and unread is not None:
+                unread.add(Unread(response.code or f"http_{response.status}", event_id))
+            else:
+                # An answer without an id is about the event that was asked for.
+                item = response.body if unread is None else {**response.body, "id": event_id}
+                found.update((event.id, event) for event in _decoded([item], unread))
+        return found
 
     async def calendars_of(self, mailbox: str, ids: Sequence[str]) -> dict[str, str | None]:
         """The calendar that each event lies in; None for one in none, such as in Deleted Items.
@@ -159,7 +185,7 @@ class CalendarAdapter:
         """
         wanted = list(dict.fromkeys(ids))
         paths = [f"{self._paths.event(mailbox, None, each)}/calendar?$select=id" for each in wanted]
-        responses = await self._batched(mailbox, paths, "reading the calendars of events")
+        responses = await self._reading.batched(mailbox, paths, "reading the calendars of events")
         return {
             event_id: None if response.status == 404 else str(response.body["id"])
             for event_id, response in zip(wanted, responses, strict=True)
@@ -172,7 +198,7 @@ class CalendarAdapter:
         """
         path = self._paths.instances(mailbox, series_id, start, end)
         try:
-            found = await self._item_or_none(mailbox, path, "reading a series")
+            found = await self._reading.item_or_none(mailbox, path, "reading a series")
         except GraphRefused as refusal:
             if refusal.graph_status != 400:
                 raise
@@ -184,12 +210,12 @@ class CalendarAdapter:
         wanted = list(dict.fromkeys(ids))
         paths = [f"{self._paths.event(mailbox, None, each)}/attachments?$select=id" for each in wanted]
         counts: dict[str, int] = {}
-        responses = await self._batched(mailbox, paths, "counting attachments")
+        responses = await self._reading.batched(mailbox, paths, "counting attachments")
         for event_id, response in zip(wanted, responses, strict=True):
             counts[event_id] = len(response.body.get("value") or ())
             link = response.body.get("@odata.nextLink")
             if link:
-                more = await self._collected(mailbox, link, "counting attachments")
+                more = await self._reading.collected(mailbox, link, "counting attachments")
                 counts[event_id] += len(more)
         return counts
 
@@ -207,42 +233,60 @@ class CalendarAdapter:
         what = "searching for a copy"
         try:
             path = self._paths.search(mailbox, calendar_id, condition, COPY_FIELDS, COPY_EXPAND)
-            items = await self._collected(mailbox, path, what)
+            items = await self._reading.collected(mailbox, path, what)
         except GraphRefused as refusal:
             if refusal.graph_status not in (400, 501):
                 raise
             path = self._paths.search(mailbox, None, condition, COPY_FIELDS, COPY_EXPAND)
-            items = await self._collected(mailbox, path, what)
+            items = await self._reading.collected(mailbox, path, what)
         copies = [decode_copy(item) for item in items]
         return sorted(copies, key=lambda copy: (copy.created, copy.id))
 
     async def get_copy(self, mailbox: str, copy_id: str) -> Copy | None:
         """A copy by its immutable id; None if it is gone."""
         path = self._paths.found_event(mailbox, copy_id, COPY_FIELDS, COPY_EXPAND)
-        item = await self._item_or_none(mailbox, path, "reading a copy")
+        item = await self._reading.item_or_none(mailbox, path, "reading a copy")
         return None if item is None else decode_copy(item)
 
     async def read_copies(
-        self, mailbox: str, calendar_id: str, start: datetime, end: datetime
+        self,
+        mailbox: str,
+        calendar_id: str,
+        start: datetime,
+        end: datetime,
+        unread: UnreadEvents | None = None,
     ) -> AsyncGenerator[list[Copy]]:
         """Pages of what stands in an archive calendar in ``[start, end)``, by start, with our properties.
 
-        What is not ours comes too, without a key (domain.md 2.15).
+        What is not ours comes too, without a key (domain.md 2.15). ``unread`` as for ``read_window``.
         """
-        path = self._paths.window(mailbox, calendar_id, start, end, COPY_FIELDS, COPY_EXPAND)
-        async with aclosing(self._pages(mailbox, path, "reading an archive calendar")) as pages:
-            async for items in pages:
-                yield [decode_copy(item) for item in items]
+        pages = self._reading.window(mailbox, calendar_id, (start, end), COPY_FIELDS, COPY_EXPAND, unread)
+        async with aclosing(self._reading.told(pages, "reading an archive calendar")) as told:
+            async for items in told:
+                yield _copies(items, unread)
 
-    async def get_copies(self, mailbox: str, calendar_id: str, ids: Sequence[str]) -> dict[str, Copy | None]:
-        """Events of the archive calendar by id, None for each that is not in it (any more)."""
+    async def get_copies(
+        self,
+        mailbox: str,
+        calendar_id: str,
+        ids: Sequence[str],
+        unread: UnreadEvents | None = None,
+    ) -> dict[str, Copy | None]:
+        """Events of the archive calendar by id, None for each that is not in it (any more).
+
+        ``unread`` as for ``get_events``.
+        """
         wanted = list(dict.fromkeys(ids))
         paths = self._paths.copies(mailbox, calendar_id, wanted)
-        responses = await self._batched(mailbox, paths, "reading copies")
-        return {
-            copy_id: None if response.status == 404 else decode_copy(response.body)
-            for copy_id, response in zip(wanted, responses, strict=True)
-        }
+        lasting = LASTING_STATUSES if unread is not None else frozenset[int]()
+        responses = await self._reading.batched(mailbox, paths, "reading copies", lasting)
+        found: dict[str, Copy | None] = {}
+        for copy_id, response in zip(wanted, responses, strict=True):
+            if response.status in lasting and unread is not None:
+                unread.add(Unread(response.code or f"http_{response.status}", copy_id))
+            else:
+                found[copy_id] = None if response.status == 404 else decode_copy(response.body)
+        return found
 
     async def send(
         self,
@@ -301,68 +345,6 @@ class CalendarAdapter:
             await self._client.tokens.invalidate(token)
         return answers
 
-    async def _batched(self, mailbox: str, paths: Sequence[str], what: str) -> list[batch.SubResponse]:
-        try:
-            responses = await self._batches.get_all(mailbox, paths, READ_PREFER)
-        except GraphCallError as failure:
-            raise as_product_error(failure, what) from failure
-        for response in responses:
-            if response.status == 404 and response.code in MAILBOX_GONE_CODES:
-                raise _mailbox_gone(response.code)
-        return responses
-
-    async def _item(self, mailbox: str, path: str) -> dict[str, Any]:
-        return await self._page(mailbox, self._client.base_url + path)
-
-    async def _item_or_none(self, mailbox: str, path: str, what: str) -> dict[str, Any] | None:
-        try:
-            return await self._item(mailbox, path)
-        except GraphCallError as failure:
-            if failure.status != 404:
-                raise as_product_error(failure, what) from failure
-            if failure.code in MAILBOX_GONE_CODES:
-                raise _mailbox_gone(failure.code) from failure
-            return None
-
-    async def _collected(self, mailbox: str, path: str, what: str) -> list[dict[str, Any]]:
-        async with aclosing(self._pages(mailbox, path, what)) as pages:
-            return [item async for items in pages for item in items]
-
-    async def _pages(self, mailbox: str, path: str, what: str) -> AsyncGenerator[list[dict[str, Any]]]:
-        """The pages of a collection, the next one fetched ahead; empty pages are no end."""
-        url = path if path.startswith("http") else self._client.base_url + path
-        seen: set[str] = set()
-        ahead = self._fetch(mailbox, url)
-        try:
-            while True:
-                try:
-                    page = await ahead
-                    link = page.get("@odata.nextLink")
-                    if link:
-                        if link in seen:
-                            raise GraphCallError(400, "next_link_repeats")
-                        seen.add(link)
-                        ahead = self._fetch(mailbox, self._client.checked_link(link))
-                except GraphCallError as failure:
-                    if failure.status == 404 and failure.code in MAILBOX_GONE_CODES:
-                        raise _mailbox_gone(failure.code) from failure
-                    raise as_product_error(failure, what) from failure
-                yield page.get("value") or []
-                if not link:
-                    return
-        finally:
-            ahead.cancel()
-            await asyncio.gather(ahead, return_exceptions=True)
-
-    def _fetch(self, mailbox: str, url: str) -> asyncio.Task[dict[str, Any]]:
-        ahead = asyncio.create_task(self._page(mailbox, url))
-        # Looked at, so that asyncio does not complain when the reader was cancelled while this one failed.
-        ahead.add_done_callback(lambda page: page.cancelled() or page.exception())
-        return ahead
-
-    async def _page(self, mailbox: str, url: str) -> dict[str, Any]:
-        return await self._reads.run(mailbox, lambda: self._client.get(url, _READ_HEADERS))
-
 
 def _calendar(item: dict[str, Any]) -> GraphCalendar:
     return GraphCalendar(
@@ -374,9 +356,22 @@ def _calendar(item: dict[str, Any]) -> GraphCalendar:
     )
 
 
-def _mailbox_gone(code: str) -> NotFound:
-    return NotFound(f"Microsoft Graph has no such mailbox: {code}", code="mailbox_not_found")
+def _decoded(items: Sequence[dict[str, Any]], unread: UnreadEvents | None) -> list[SourceEvent]:
+    if unread is not None:
+        return decode_readable(items, unread)
+    try:
+        return decode_events(items)
+    except UndecodableEventError as error:
+        raise GraphRefused(str(error), graph_status=200, graph_code=UNDECODABLE) from error
 
 
-def _undecodable(error: UndecodableEventError) -> GraphRefused:
-    return GraphRefused(str(error), graph_status=200, graph_code="undecodable_event")
+def _copies(items: Sequence[dict[str, Any]], unread: UnreadEvents | None) -> list[Copy]:
+    """What can be compared; of the archive calendar an item without id or times is not one of ours."""
+    readable = []
+    for item in items:
+        told = unread_item(item)
+        if unread is not None and (told.event_id is None or told.start is None or told.end is None):
+            unread.add(told)
+        else:
+            readable.append(decode_copy(item))
+    return readable

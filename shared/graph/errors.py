@@ -24,6 +24,8 @@ MAILBOX_GONE_CODES = frozenset(
 )
 #: The code of an answer that Graph never gave: it was not asked, because it had told us to wait.
 TOLD_TO_WAIT = "told_to_wait"
+#: One event that Graph cannot read answers so every time, alone or with its page (graph.md section 3).
+LASTING_STATUSES = frozenset({500, 504})
 _PASSING = frozenset({408, 429, 500, 502, 503, 504})
 
 

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from shared.domain.source_event import EventType, Person, SourceEvent
+from shared.domain.unread import NO_ID, NO_TIMES, UNDECODABLE, Unread, UnreadEvents
 from shared.domain.zones import find_zone, first_instant
 
 #: The one list of what is read of a source event (graph.md, calendarView).
@@ -38,7 +39,14 @@ _NOTHING: dict[str, Any] = {}
 
 
 class UndecodableEventError(ValueError):
-    """An event without what every event has; the message names its id and the trouble, nothing private."""
+    """An event without what every event has; the message names its id and the trouble, nothing private.
+
+    ``unread`` says which event it is, as far as that can be told.
+    """
+
+    def __init__(self, message: str, unread: Unread) -> None:
+        super().__init__(message)
+        self.unread = unread
 
 
 def decode_events(items: Iterable[dict[str, Any]]) -> list[SourceEvent]:
@@ -46,17 +54,55 @@ def decode_events(items: Iterable[dict[str, Any]]) -> list[SourceEvent]:
     return [decode_event(item) for item in items]
 
 
+def decode_readable(items: Iterable[dict[str, Any]], unread: UnreadEvents) -> list[SourceEvent]:
+    """The events of a page that can be understood, in its order; the others are noted (domain.md 2.12)."""
+    events = []
+    for item in items:
+        try:
+            events.append(decode_event(item))
+        except UndecodableEventError as error:
+            unread.add(error.unread)
+    return events
+
+
 def decode_event(item: dict[str, Any]) -> SourceEvent:
     """One event; optional fields may be absent. Raises UndecodableEventError without id, start or end."""
     try:
         return _decode(item)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        identity = item.get("id", "?") if isinstance(item, dict) else "?"
-        raise UndecodableEventError(f"event {identity}: {type(error).__name__} {error}") from error
+        unread = unread_item(item)
+        named = unread.event_id or "?"
+        raise UndecodableEventError(
+            f"event {named}: {unread.code}, {type(error).__name__}", unread
+        ) from error
+
+
+def unread_item(item: Any, code: str | None = None) -> Unread:
+    """What can be told of an item that cannot be read in full; ``code`` by default by what is missing."""
+    item = item if isinstance(item, dict) else {}
+    event_id = item.get("id")
+    event_id = event_id if isinstance(event_id, str) and event_id else None
+    start, end = _moment_or_none(item.get("start")), _moment_or_none(item.get("end"))
+    if code is None:
+        code = NO_ID if event_id is None else NO_TIMES if start is None or end is None else UNDECODABLE
+    if event_id is None and (start is None or end is None or end <= start):
+        # Nobody knows what it is or when: it may be anywhere in what was read.
+        start = end = None
+    return Unread(code, event_id, start, end, item.get("isAllDay") is True)
+
+
+def _moment_or_none(value: Any) -> datetime | None:
+    try:
+        return moment(value)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+        return None
 
 
 def _decode(item: dict[str, Any]) -> SourceEvent:
     get = item.get
+    event_id = item["id"]
+    if not isinstance(event_id, str) or not event_id:
+        raise ValueError("no id")
     kind = _TYPES[get("type") or "singleInstance"]
     start = moment(item["start"])
     original = get("originalStart")
@@ -68,7 +114,7 @@ def _decode(item: dict[str, Any]) -> SourceEvent:
     organizer = get("organizer")
     attendees = get("attendees")
     return SourceEvent(
-        id=item["id"],
+        id=event_id,
         type=kind,
         ical_uid=get("iCalUId") or "",
         change_key=get("changeKey") or "",

@@ -2,7 +2,7 @@
 
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 
 from shared.graph.errors import TOLD_TO_WAIT, GraphCallError
@@ -38,11 +38,18 @@ class Reads:
         self._policy = policy or RetryPolicy()
 
     async def run[T](
-        self, mailbox: str, call: Callable[[], Awaitable[T]], *, slots: int = 1, repeatable: bool = True
+        self,
+        mailbox: str,
+        call: Callable[[], Awaitable[T]],
+        *,
+        slots: int = 1,
+        repeatable: bool = True,
+        given_up: Collection[int] = (),
     ) -> T:
         """The result of ``call``, tried again while its failure passes; raises the last GraphCallError.
 
         ``repeatable=False`` is for a call with an effect: it is repeated only when Graph refused to start it.
+        ``given_up`` are statuses that failed every time before: they are not tried again.
         """
         policy, attempt, waited = self._policy, 1, 0.0
         began = self._throttle.clock.now()
@@ -57,6 +64,7 @@ class Reads:
                 if failure.retry_after is not None:
                     await self._throttle.close(mailbox, failure.retry_after)
                 may_repeat = failure.passing and (repeatable or failure.status == 429)
+                may_repeat = may_repeat and failure.status not in given_up
                 elapsed = (self._throttle.clock.now() - began).total_seconds()
                 if not may_repeat or attempt >= policy.attempts or elapsed > policy.latest:
                     raise

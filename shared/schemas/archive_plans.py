@@ -44,22 +44,28 @@ class PlannedOverlap(Resource):
 class ArchivePlan(Resource):
     """What a run of the window would do now. Nothing was written.
 
-    ``counts`` are events of the window by action; ``events`` those with anything to do, by start, of which
-    ``more`` were left out. ``private`` counts another person's private events: they are in no other number.
+    ``outcomes`` are the ten numbers that the run would report (domain.md 2.13), out of ``source`` events.
+    Only writing tells which copies their owner edited and what Graph refuses. ``unreadable`` of the failed
+    could not be read. ``counts`` are events of the window by action; ``events`` those with anything to do,
+    by start, of which ``more`` were left out. ``private`` counts another person's private events: they are in
+    no other number.
     ``unseen`` were archived from the window and moved or vanished since. ``series_questions`` is about how
-    many changed series their owner would be asked; ``superseded`` copies would be shown free, since others
-    stand for their meetings.
+    many changed series their owner would be asked; null where private events of another person may have a
+    part in it. ``superseded`` copies would be shown free, since others stand for their meetings.
     """
 
     window_start: datetime
     window_end: datetime
+    source: int
+    outcomes: dict[str, int]
+    unreadable: int
     counts: dict[str, int]
     private: int
     modifications_applied: int
     orphan_modifications: int
     category_issues: int
     unseen: int
-    series_questions: int
+    series_questions: int | None
     superseded: int
     overlaps: list[PlannedOverlap]
     events: list[PlannedEvent]

@@ -74,8 +74,10 @@ class ArchiveRunSummary(Resource):
         "does not let it be read, the report's reason has Graph's code.",
         examples=["archive_calendar_gone"],
     )
-    graph_requests: int
-    round_trips: int
+    graph_requests: int | None = Field(
+        description="Null for others than the person read where private events may have a part in it (6.3)."
+    )
+    round_trips: int | None
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -116,14 +118,20 @@ class ArchiveRunResource(ArchiveRunSummary):
         )
 
 
-def _unreadable(event: Mapping[str, str]) -> RunProblem:
+def _unreadable(event: Mapping[str, Any]) -> RunProblem:
+    when = f"starts at {event['start']}" if event["start"] else "is in this window"
+    if event["source_id"] is None:
+        until = f" until {event['end']}" if event.get("end") else ""
+        detail = f"What {when}{until} could not be read; which event it is, is not known."
+    else:
+        detail = f"The event that {when} could not be read, or not be understood."
     return RunProblem(
         operation_id=None,
-        source_key=f"?:{event['source_id']}",
+        source_key=f"?:{event['source_id'] or ''}",
         action="read",
         state="failed",
         error_code=event["code"],
-        error_detail=f"The event that starts at {event['start']} cannot be told from others of its series.",
+        error_detail=detail,
     )
 
 
@@ -157,4 +165,6 @@ def _columns(run: "ArchiveRun", *, own: bool) -> dict[str, Any]:
     columns = {name: getattr(run, name) for name in _RUN_COLUMNS}
     if run.report is not None:
         columns["report"] = (report_for_owner if own else report_for_others)(run.report)
+    if not own and (run.report is None or run.report.get("private_outcomes")):
+        columns |= {"graph_requests": None, "round_trips": None}
     return columns | {"user_id": run.owner_id, "reason_code": (run.plan or {}).get("code")}

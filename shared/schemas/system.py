@@ -104,7 +104,15 @@ class Component(Resource):
     """One thing the system needs; nothing of what it says is secret."""
 
     name: Literal[
-        "database", "graph", "token_service", "storage", "durable", "durable_backlog", "job_lateness"
+        "database",
+        "graph",
+        "token_service",
+        "storage",
+        "durable",
+        "durable_backlog",
+        "job_lateness",
+        "mail",
+        "archive_runs",
     ]
     state: ComponentState
     milliseconds: float = Field(description="How long the answer took.")

@@ -1,5 +1,6 @@
 """Verifications: source, record and archive calendar compared (domain.md 2.15)."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Self
 from uuid import UUID
@@ -30,6 +31,49 @@ class FindingCounts(Resource):
     source_changed: int = 0
 
 
+class VerificationBalance(Resource):
+    """Why the totals differ, by reason.
+
+    ``copies`` are ``records`` less ``records_without_copy`` and with ``copies_without_record``;
+    ``source_events`` likewise. Of another person's calendar the reasons that events' words decide about are
+    one, ``set_aside`` (domain.md 6.3). ``unread`` could not be read, in the ``source`` or the ``archive``.
+    """
+
+    records_without_copy: dict[str, int] = Field(
+        default_factory=dict,
+        examples=[{"consumed": 1, "merged": 2}],
+        description="merged, consumed, left_out, flagged, removed_by_owner, source_deleted: as the record "
+        "says; failed, locked, conflict, cancelled, not_written: what became of the write; being_written, "
+        "missing, unread; copy_elsewhere: its owner moved it in time.",
+    )
+    copies_without_record: dict[str, int] = Field(
+        default_factory=dict,
+        examples=[{"unknown": 1}],
+        description="unknown, another_configuration, second_copies, recorded_elsewhere (at another time).",
+    )
+    records_without_source: dict[str, int] = Field(
+        default_factory=dict, description="source_deleted, not_in_calendar, unread."
+    )
+    sources_without_record: dict[str, int] = Field(
+        default_factory=dict, description="not_archived, recorded_elsewhere (at another time)."
+    )
+    unread: dict[str, int] = Field(default_factory=dict, examples=[{"source": 1, "archive": 0}])
+
+    @classmethod
+    def of(cls, explained: Mapping[str, dict[str, int]], *, own: bool) -> Self:
+        """What was stored of it; ``own``: the reader is the person whose events they are."""
+        values = {part: dict(counts) for part, counts in explained.items()}
+        if not own:
+            counts = values.get("records_without_copy", {})
+            aside = sum(counts.pop(name, 0) for name in _BY_WORDS)
+            if aside:
+                counts["set_aside"] = aside
+        return cls(**values)
+
+
+_BY_WORDS = ("merged", "consumed", "left_out", "flagged")
+
+
 class VerificationResource(Resource):
     """One verification; ``found`` once it is over, ``reason`` where it could not go on."""
 
@@ -43,6 +87,7 @@ class VerificationResource(Resource):
     source_events: int = Field(description="Source events compared so far.")
     records: int = Field(description="Records compared so far.")
     copies: int = Field(description="Events of the archive calendar compared so far.")
+    explained: VerificationBalance | None = Field(description="Why these three numbers differ.")
     found: FindingCounts | None
     reason: str | None
     requested_by: str
@@ -54,15 +99,16 @@ class VerificationResource(Resource):
     finished_at: datetime | None
 
     @classmethod
-    def of(cls, verification: "Verification") -> Self:
-        """The resource of a row."""
-        columns = {
-            name: getattr(verification, name) for name in cls.model_fields if name not in ("user_id", "found")
-        }
+    def of(cls, verification: "Verification", *, own: bool) -> Self:
+        """The resource of a row; ``own``: the reader is the person whose events were compared."""
+        told_apart = ("user_id", "found", "explained")
+        columns = {name: getattr(verification, name) for name in cls.model_fields if name not in told_apart}
+        explained = verification.explained
         counts = verification.counts
         return cls(
             **columns,
             user_id=verification.owner_id,
+            explained=None if explained is None else VerificationBalance.of(explained, own=own),
             found=None if counts is None else FindingCounts(**counts),
         )
 

@@ -12,6 +12,7 @@ from typing import Protocol
 from shared.domain.calendar_reference import Store
 from shared.domain.local_calendar import is_local
 from shared.domain.source_event import SourceEvent
+from shared.domain.unread import UnreadEvents
 from shared.graph.copy_codec import Copy
 from shared.graph.records import Answer, GraphCalendar, Mailbox, Write
 
@@ -48,15 +49,26 @@ class CalendarStore(CalendarDirectory, Protocol):
         ...
 
     def read_window(
-        self, mailbox: str, calendar_id: str, start: datetime, end: datetime
+        self,
+        mailbox: str,
+        calendar_id: str,
+        start: datetime,
+        end: datetime,
+        unread: UnreadEvents | None = None,
     ) -> AsyncGenerator[list[SourceEvent]]:
-        """Pages of the events that intersect ``[start, end)``, by start, occurrences expanded."""
+        """Pages of the events that intersect ``[start, end)``, by start, occurrences expanded.
+
+        What cannot be read is noted in ``unread`` (domain.md 2.12); without it the reading fails.
+        """
         ...
 
     async def get_events(
-        self, mailbox: str, calendar_id: str | None, ids: Sequence[str]
+        self, mailbox: str, calendar_id: str | None, ids: Sequence[str], unread: UnreadEvents | None = None
     ) -> dict[str, SourceEvent | None]:
-        """Events by id, None for each that is gone; in ``calendar_id``, or anywhere if None."""
+        """Events by id, None for each that is gone; in ``calendar_id``, or anywhere if None.
+
+        Those that cannot be read are left out and noted in ``unread``; without it the reading fails.
+        """
         ...
 
     async def calendars_of(self, mailbox: str, ids: Sequence[str]) -> dict[str, str | None]:
@@ -80,12 +92,19 @@ class CalendarStore(CalendarDirectory, Protocol):
         ...
 
     def read_copies(
-        self, mailbox: str, calendar_id: str, start: datetime, end: datetime
+        self,
+        mailbox: str,
+        calendar_id: str,
+        start: datetime,
+        end: datetime,
+        unread: UnreadEvents | None = None,
     ) -> AsyncGenerator[list[Copy]]:
         """Pages of what stands in an archive calendar in ``[start, end)``, by start (domain.md 2.15)."""
         ...
 
-    async def get_copies(self, mailbox: str, calendar_id: str, ids: Sequence[str]) -> dict[str, Copy | None]:
+    async def get_copies(
+        self, mailbox: str, calendar_id: str, ids: Sequence[str], unread: UnreadEvents | None = None
+    ) -> dict[str, Copy | None]:
         """Events of the archive calendar by id, None for each that is not in it (any more)."""
         ...
 
@@ -139,19 +158,24 @@ class CalendarStores:
         return await self._holding(calendar_id).is_empty(mailbox, calendar_id)
 
     def read_window(
-        self, mailbox: str, calendar_id: str, start: datetime, end: datetime
+        self,
+        mailbox: str,
+        calendar_id: str,
+        start: datetime,
+        end: datetime,
+        unread: UnreadEvents | None = None,
     ) -> AsyncGenerator[list[SourceEvent]]:
         """From the store whose id the calendar's is."""
-        return self._holding(calendar_id).read_window(mailbox, calendar_id, start, end)
+        return self._holding(calendar_id).read_window(mailbox, calendar_id, start, end, unread)
 
     async def get_events(
-        self, mailbox: str, calendar_id: str | None, ids: Sequence[str]
+        self, mailbox: str, calendar_id: str | None, ids: Sequence[str], unread: UnreadEvents | None = None
     ) -> dict[str, SourceEvent | None]:
         """Each event from the store whose id it has."""
         found: dict[str, SourceEvent | None] = {}
         for store, own in self._divided(ids):
             if calendar_id is None or store is self._holding(calendar_id):
-                found |= await store.get_events(mailbox, calendar_id, own)
+                found |= await store.get_events(mailbox, calendar_id, own, unread)
             else:
                 # A calendar of the one store holds no event of the other.
                 found |= dict.fromkeys(own)
@@ -184,17 +208,24 @@ class CalendarStores:
         return await self._holding(copy_id).get_copy(mailbox, copy_id)
 
     def read_copies(
-        self, mailbox: str, calendar_id: str, start: datetime, end: datetime
+        self,
+        mailbox: str,
+        calendar_id: str,
+        start: datetime,
+        end: datetime,
+        unread: UnreadEvents | None = None,
     ) -> AsyncGenerator[list[Copy]]:
         """From the store whose id the calendar's is."""
-        return self._holding(calendar_id).read_copies(mailbox, calendar_id, start, end)
+        return self._holding(calendar_id).read_copies(mailbox, calendar_id, start, end, unread)
 
-    async def get_copies(self, mailbox: str, calendar_id: str, ids: Sequence[str]) -> dict[str, Copy | None]:
+    async def get_copies(
+        self, mailbox: str, calendar_id: str, ids: Sequence[str], unread: UnreadEvents | None = None
+    ) -> dict[str, Copy | None]:
         """From the store whose id the calendar's is; no calendar of the one holds a copy of the other."""
         holding = self._holding(calendar_id)
         own = [each for each in ids if self._holding(each) is holding]
-        found: dict[str, Copy | None] = dict.fromkeys(ids)
-        return found | (await holding.get_copies(mailbox, calendar_id, own) if own else {})
+        found: dict[str, Copy | None] = dict.fromkeys(each for each in ids if each not in own)
+        return found | (await holding.get_copies(mailbox, calendar_id, own, unread) if own else {})
 
     async def send(
         self,

@@ -7,6 +7,7 @@ from typing import Final
 #: nobody asks Durable for it before this has passed. Below the dispatcher's interval, so that work whose
 #: orchestration was lost is started again within 60 seconds.
 LOOKED_AFTER_EVERY: Final = timedelta(seconds=15)
-#: For so long after its start a run or a verification goes on when the database was away. After that it ends
-#: with its errors: the next night, or the next week, does the rest.
+#: A run goes on when the database was away, as long as its last progress is not longer ago than this: its
+#: start, its plan or the end of a write. For a verification its start counts. After that it ends with its
+#: errors: the next night, or the next week, does the rest.
 PATIENCE: Final = timedelta(minutes=10)

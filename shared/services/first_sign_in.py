@@ -48,11 +48,14 @@ class FirstSignInService:
         self._settings = settings
         self._audit = audit
 
-    async def user_of(self, caller: Caller, directory: OwnEntry) -> User | None:
+    async def user_of(
+        self, caller: Caller, directory: OwnEntry, *, read_by_others: bool = False
+    ) -> User | None:
         """The caller's user; None for applications, and for Admins and Auditors who are none.
 
         Whom the policy lets in becomes a user now, once, however many of his requests arrive together.
-        ``directory`` is asked for his own entry: his token's claims alone never decide. Raises
+        ``directory`` is asked for his own entry: his token's claims alone never decide. ``read_by_others``:
+        who may not come in sees all the same what is asked of their mailbox (domain.md 6.5). Raises
         NotProvisioned (403), Forbidden for a deactivated person, and Conflict where his address is
         another user's.
         """
@@ -62,6 +65,8 @@ class FirstSignInService:
             return own
         policy = (await self._settings.of(caller.tenant_id)).first_sign_in
         if policy is FirstSignIn.OFF:
+            if read_by_others:
+                return None
             raise NotProvisioned("you are no user of this system; ask your administrator to add you")
         mailbox = await directory.get_mailbox(str(caller.object_id))
         if mailbox is None or UUID(mailbox.id) != caller.object_id or _is_guest(mailbox):

@@ -16,6 +16,7 @@ from shared.database.repositories.local_events import LocalEventRepository
 from shared.database.repositories.users import UserRepository
 from shared.domain.local_calendar import local_id, local_row, name_key
 from shared.domain.source_event import SourceEvent
+from shared.domain.unread import UnreadEvents
 from shared.domain.window import EARLIEST, LATEST
 from shared.errors import NotFound, Unavailable
 from shared.graph.batch import MAX_REQUESTS, same_for_all
@@ -32,7 +33,9 @@ PAGE_SIZE = 1000
 
 
 class LocalCalendars:
-    """A calendar store. Whoever acts (``telemetry.current_caller``) decides the tenant that is looked into.
+    """A calendar store in which everything can be read.
+
+    Whoever acts (``telemetry.current_caller``) decides the tenant that is looked into.
 
     Raises NotFound with code ``mailbox_not_found`` for a mailbox that is no user's of the tenant,
     Unavailable when the database is away, and RuntimeError where nobody acts.
@@ -118,7 +121,12 @@ class LocalCalendars:
             return not await anext(pages)
 
     async def read_window(
-        self, mailbox: str, calendar_id: str, start: datetime, end: datetime
+        self,
+        mailbox: str,
+        calendar_id: str,
+        start: datetime,
+        end: datetime,
+        unread: UnreadEvents | None = None,
     ) -> AsyncGenerator[list[SourceEvent]]:
         """Pages of the events that intersect ``[start, end)``, by start.
 
@@ -129,7 +137,7 @@ class LocalCalendars:
                 yield [source_event_of(row) for row in rows]
 
     async def get_events(
-        self, mailbox: str, calendar_id: str | None, ids: Sequence[str]
+        self, mailbox: str, calendar_id: str | None, ids: Sequence[str], unread: UnreadEvents | None = None
     ) -> dict[str, SourceEvent | None]:
         """Events by id, None for each that is gone; in ``calendar_id``, or in the whole mailbox if None."""
         rows = await self._by_ids(mailbox, ids, calendar_id)
@@ -166,14 +174,21 @@ class LocalCalendars:
         return copy_of(rows[0]) if rows else None
 
     async def read_copies(
-        self, mailbox: str, calendar_id: str, start: datetime, end: datetime
+        self,
+        mailbox: str,
+        calendar_id: str,
+        start: datetime,
+        end: datetime,
+        unread: UnreadEvents | None = None,
     ) -> AsyncGenerator[list[Copy]]:
         """Pages of the events that intersect ``[start, end)``, by start, copies or not; raises NotFound."""
         async with aclosing(self._pages(mailbox, calendar_id, start, end)) as pages:
             async for rows in pages:
                 yield [copy_of(row) for row in rows]
 
-    async def get_copies(self, mailbox: str, calendar_id: str, ids: Sequence[str]) -> dict[str, Copy | None]:
+    async def get_copies(
+        self, mailbox: str, calendar_id: str, ids: Sequence[str], unread: UnreadEvents | None = None
+    ) -> dict[str, Copy | None]:
         """Events of the calendar by id, None for each that is not in it (any more)."""
         rows = await self._by_ids(mailbox, ids, calendar_id)
         found = {local_id(row.id): copy_of(row) for row in rows}

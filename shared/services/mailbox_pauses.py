@@ -18,7 +18,7 @@ class MailboxPauses:
         mailbox_id = _mailbox_id(mailbox)
         if mailbox_id is None:
             return None
-        async with self._database.session() as session:
+        async with self._database.reading() as session:
             return await MailboxGateRepository(session).not_before(mailbox_id)
 
     async def close_until(self, mailbox: str, until: datetime) -> None:

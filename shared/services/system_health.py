@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 from shared.clock import Clock
 from shared.database.engine import Database
+from shared.database.repositories.mail_outbox import MailOutboxRepository
 from shared.database.repositories.schema import SchemaRepository
 from shared.database.repositories.system_state import SystemStateRepository
 from shared.domain.caller import Caller
@@ -25,8 +26,12 @@ PATIENCE: Final = 5.0
 KEPT_FOR: Final = timedelta(seconds=5)
 #: A queued run that nobody started for so long.
 BACKLOG_DEGRADED, BACKLOG_FAILING = timedelta(minutes=15), timedelta(hours=2)
+#: Mail that nobody could send for so long.
+MAIL_DEGRADED: Final = timedelta(minutes=15)
 #: A job overdue for so long (domain.md 8.4).
 LATE_DEGRADED, LATE_FAILING = timedelta(hours=1), timedelta(hours=24)
+#: How long a run that ended with trouble is told (8.4).
+TROUBLE_LASTS = timedelta(hours=24)
 _MOST_TENANTS: Final = 100
 
 type State = Literal["healthy", "degraded", "failing", "not_configured"]
@@ -138,6 +143,8 @@ class SystemHealthService:
             "durable": lambda: _ask_durable(durable),
             "durable_backlog": lambda: self._backlog(caller.tenant_id),
             "job_lateness": lambda: self._lateness(caller.tenant_id),
+            "mail": lambda: self._mail(caller.tenant_id),
+            "archive_runs": lambda: self._runs(caller.tenant_id),
         }
         components = await asyncio.gather(
             *(self._component(caller.tenant_id, name, probe) for name, probe in probes.items())
@@ -242,6 +249,36 @@ class SystemHealthService:
             return Found("degraded", "jobs are overdue by more than an hour", measures)
         if late.failing or late.paused_by_failures:
             return Found("degraded", "jobs fail", measures)
+        return Found(measures=measures)
+
+    async def _mail(self, tenant: UUID) -> Found:
+        async with self._database.session() as session:
+            unsent = await MailOutboxRepository(session).unsent(tenant)
+        waited = self._age(unsent.oldest)
+        measures = {
+            "waiting": unsent.waiting,
+            "dead": unsent.dead,
+            "oldest_seconds": waited.total_seconds(),
+        }
+        if tenant not in self._settings.mail_senders:
+            if unsent.waiting:
+                return Found("degraded", "mail waits and no mailbox is set to send it from", measures)
+            return Found("not_configured", "no mailbox is set to send mail from", measures)
+        if unsent.dead:
+            return Found("degraded", "mail was given up", measures)
+        if waited >= MAIL_DEGRADED:
+            return Found("degraded", "mail waits to be sent", measures)
+        return Found(measures=measures)
+
+    async def _runs(self, tenant: UUID) -> Found:
+        """What ended with trouble of late, whoever asked for it (domain.md 2.12, 8.4)."""
+        async with self._database.session() as session:
+            ended = await SystemStateRepository(session).trouble(tenant, self._clock.now() - TROUBLE_LASTS)
+        measures = {"failed": ended.failed, "with_errors": ended.with_errors}
+        if ended.failed:
+            return Found("degraded", "runs could read nothing", measures)
+        if ended.with_errors:
+            return Found("degraded", "runs ended with errors", measures)
         return Found(measures=measures)
 
     def _age(self, since: datetime | None) -> timedelta:

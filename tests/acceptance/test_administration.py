@@ -13,7 +13,10 @@ from tests.support.person import Person, at, meeting
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 CONTOSO = "7d9f3d2c-3c1f-4b52-9a52-4e3f0a5d8c11"
-COMPONENTS = {"database", "graph", "token_service", "storage", "durable", "durable_backlog", "job_lateness"}
+COMPONENTS = {
+    *("database", "graph", "token_service", "storage", "durable", "durable_backlog", "job_lateness", "mail"),
+    "archive_runs",
+}
 
 
 async def test_settings_are_in_force_at_once(stack: Stack, acceptance_point: AcceptancePoint) -> None:

@@ -31,7 +31,7 @@ async def rows_once_answered(observer: Database, *tables: str) -> list[list[dict
     """All rows of tables, once the database answers."""
     while True:
         with suppress(Unavailable):
-            async with observer.session() as session:
+            async with observer.reading() as session:
                 return [await rows_of(session, table) for table in tables]
         await asyncio.sleep(1.0)
 

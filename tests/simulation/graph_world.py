@@ -90,7 +90,7 @@ class GraphWorld:
             duplicate_transaction=rng.choice(("409", "400", "201_existing")),
             existing_event_id_included=rng.random() < 0.7,
             ical_uid_per_occurrence=rng.random() < 0.5,
-            page_size_max=rng.choice((1000, 1000, 7, 3)),
+            page_size_max=rng.choice((1000, 1000, 15, 6)),
         )
         self.state = RememberingState()
         self.counters = Counters()

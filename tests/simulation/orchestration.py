@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from durabletask.internal.orchestrator_service_pb2 import TaskFailureDetails
 from durabletask.task import TaskFailedError
 
 from shared.triggers import archive_workflow
@@ -23,6 +24,8 @@ from tests.simulation.mishaps import Mishap
 #: Run and name of the activity that is executed, and a number of the execution.
 current_activity: ContextVar[tuple[UUID, str, int] | None] = ContextVar("current_activity", default=None)
 _REDISPATCHES = 40
+# Each mishap makes the next one so much rarer: else activities that take long would never end.
+_WEARS = 0.97
 
 
 def _generator_of(builder: Any) -> Any:
@@ -62,6 +65,10 @@ class Trouble:
             twin=rng.choice((0.0, 0.0, 0.15, 0.4)),
             double_start=rng.choice((0.0, 0.0, 0.3)),
         )
+
+    def wear(self) -> None:
+        """Something went wrong: it is rarer from now on."""
+        self.crash, self.cancel, self.twin = (_WEARS * each for each in (self.crash, self.cancel, self.twin))
 
 
 class HostDied(Exception):
@@ -111,6 +118,7 @@ class Durable:
         """Something goes wrong with an activity."""
         self.mishaps[mishap] += count
         if count:
+            self.trouble.wear()
             self.sites.strike(f"activity: {name}", mishap)
 
     def alive(self, run_id: UUID) -> bool:
@@ -179,7 +187,10 @@ class Durable:
             if attempt + 1 < retry.max_number_of_attempts:
                 await asyncio.sleep(wait)
                 wait *= retry.backoff_coefficient
-        raise TaskFailedError(f"{name}: {type(last).__name__}: {last}", last)
+        kind = type(last)
+        # As the worker tells it, without the stack: writing it down costs more than the activity.
+        told = TaskFailureDetails(errorType=f"{kind.__module__}.{kind.__qualname__}", errorMessage=str(last))
+        raise TaskFailedError(f"{name}: {kind.__name__}: {last}", told)
 
     async def _at_least_once(self, run_id: UUID, name: str, given: Any) -> Any:
         for _ in range(_REDISPATCHES):

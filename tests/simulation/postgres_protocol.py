@@ -11,19 +11,23 @@ _HAS_EFFECT = re.compile(
 )
 READY = b"Z\x00\x00\x00\x05"
 SYNC = b"S\x00\x00\x00\x04"
+# Kinds of messages: a row or how much was done; an error.
+_TELLS = b"DC"
+_ERROR = ord("E")
 # Bind's kind, an Execute of the unnamed portal, a Sync.
 _BIND_TO_END = 1 + 10 + 5
 
 
 def messages(data: bytes | bytearray) -> list[tuple[bytes, bytes]]:
     """Kind and body of every complete message."""
-    place, found = 0, []
-    while place + 5 <= len(data):
-        (length,) = struct.unpack_from("!I", data, place + 1)
-        if place + 1 + length > len(data):
+    place, found, end = 0, [], len(data)
+    raw = bytes(data)
+    while place + 5 <= end:
+        after = place + 1 + int.from_bytes(raw[place + 1 : place + 5])
+        if after > end:
             break
-        found.append((bytes(data[place : place + 1]), bytes(data[place + 5 : place + 1 + length])))
-        place += 1 + length
+        found.append((raw[place : place + 1], raw[place + 5 : after]))
+        place = after
     return found
 
 
@@ -124,12 +128,15 @@ def only_reads(text: bytes) -> bool:
 
 def said_in(reply: bytes) -> Iterator[bytes]:
     """What an answer says beyond how it looks: rows, how much was done, the code of an error."""
-    for kind, body in messages(reply):
-        match kind:
-            case b"D" | b"C":
-                yield kind + body
-            case b"E":
-                yield next((field for field in body.split(b"\0") if field[:1] == b"C"), b"")
+    place, end = 0, len(reply)
+    while place + 5 <= end:
+        kind = reply[place]
+        after = place + 1 + int.from_bytes(reply[place + 1 : place + 5])
+        if kind in _TELLS:
+            yield reply[place:after]
+        elif kind == _ERROR:
+            yield next((field for field in reply[place + 5 : after].split(b"\0") if field[:1] == b"C"), b"")
+        place = after
 
 
 def simple_query(statement: bytes) -> bytes:

@@ -101,6 +101,7 @@ def expect(
         else:
             candidates.append(event)
     counted = [event for event in candidates if counts(event, policies) and not unwanted(event, policies)]
+    counted = [event for event in counted if not private_journey(event, policies)]
     alone = {event.key for event in candidates}
     for component in components(counted):
         keys = [event.key for event in component]
@@ -215,6 +216,12 @@ def unwanted(event: Told, policies: Policies) -> bool:
         return False
     item = event.item
     return item["showAs"] == "free" or not (is_travel(item) or valid_categories(item))
+
+
+def private_journey(event: Told, policies: Policies) -> bool:
+    """Whether a timesheet takes a private event for its travel word alone (domain.md 5.1, 6.3)."""
+    private = event.item["sensitivity"] != "normal"
+    return policies.purpose != "general" and private and not valid_categories(event.item)
 
 
 def shown(event: Told, policies: Policies) -> Json:

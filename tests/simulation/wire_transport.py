@@ -19,6 +19,7 @@ from tests.simulation.postgres_protocol import (
     ROLLED_BACK,
     application_of,
     complete,
+    executed_once,
     messages,
     only_reads,
     parsed_of,
@@ -299,6 +300,10 @@ class WireTransport(asyncio.Transport):
         """What a call says, the same in every run: its statements by their text."""
         if not self._greeted or call.data[:1] == b"\0":
             return [b"startup"]
+        if name := executed_once(call.data):
+            return [b"B", self._texts.get(name, b""), call.data[6 + len(name) :]]
+        if call.data[:1] == b"Q":
+            return [call.data]
         texts, told = dict(self._texts), []
         for kind, body in messages(call.data):
             match kind:

@@ -86,7 +86,7 @@ class World:
         self.graph.watch = self.limits.watch
         self.database_faults = DatabaseFaults(
             self.rng,
-            self.rng.choice((0.0, 0.0, 0.002, 0.01, 0.03)),
+            self.rng.choice((0.0, 0.0, 0.002, 0.005, 0.012)),
             restart_at=self.rng.randrange(20, 500) if seed % _RESTART_EVERY == 7 else None,
             killed_by=self.fleet.struck,
         )

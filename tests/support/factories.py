@@ -177,9 +177,9 @@ class Factory(PeopleFactory):
     async def action_item(
         self, archived: ArchivedEvent, question: Question = Question.LIKELY_SAME, **columns: Any
     ) -> ActionItem:
-        """An open item: whether an archived event is the same meeting as a new one an hour later."""
+        """An open item: whether an archived event is the same meeting as a new one half an hour later."""
         configuration = await self._session.get_one(ArchiveConfiguration, archived.configuration_id)
-        later = archived.start_at + timedelta(hours=1)
+        later = archived.start_at + timedelta(minutes=30)
         new_key = f"s:new-{next(NUMBERS)}"
         defaults: dict[str, Any] = {
             "tenant_id": configuration.tenant_id,
@@ -204,7 +204,7 @@ class Factory(PeopleFactory):
                 source_id=archived.source_id,
                 revision=archived.revision,
                 start_at=archived.start_at,
-                end_at=later,
+                end_at=archived.start_at + timedelta(hours=1),
             )
         )
         shown = record(subject="Weekly again", start_at=later, end_at=later + timedelta(hours=1))

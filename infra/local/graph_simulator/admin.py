@@ -97,6 +97,8 @@ class Admin:
                 return Answer(200, {"value": self._read_back(mailbox, query)})
             case ("GET", "mail"):
                 return Answer(200, {"value": mailbox.sent})
+            case ("GET", "inbox"):
+                return Answer(200, {"value": mailbox.inbox})
             case ("POST", "events"):
                 calendar = self._loader.calendar(
                     mailbox, query.get("calendar") or mailbox.default_calendar.name

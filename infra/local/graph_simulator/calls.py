@@ -1,11 +1,14 @@
 """One Graph request or sub-request, and its answer."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errors import bad_request
 from .model import Mailbox
+
+if TYPE_CHECKING:
+    from .faults import Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,8 @@ class Call:
     mailbox: Mailbox | None = None
     #: Reads must not see what was created in the last so many seconds.
     stale_seconds: float = 0.0
+    #: Faults that depend on what a read shows.
+    faults: "Sequence[Rule]" = ()
 
     def json(self) -> Any:
         """The parsed body; raises 400 if there is none."""

@@ -2,15 +2,26 @@
 
 import random
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, get_args
 
 from .errors import GraphError, injected
 
 type Kind = Literal[
-    "status", "drop_before", "drop_after", "lost_answer", "delay", "missing_subresponse", "stale_read"
+    "status",
+    "drop_before",
+    "drop_after",
+    "lost_answer",
+    "delay",
+    "missing_subresponse",
+    "stale_read",
+    "corrupt_event",
+    "malformed_event",
+    "long_range",
 ]
 _KINDS: tuple[str, ...] = get_args(Kind.__value__)
+#: These look at what a request reads, not at the request alone, and strike when they find it.
+_OF_CONTENT = frozenset({"corrupt_event", "malformed_event", "long_range"})
 _MATCH_MEMBERS = frozenset({"method", "path_regex", "in_batch", "mailbox"})
 
 
@@ -20,7 +31,14 @@ class Rule:
 
     ``drop_before`` closes the connection before any effect, ``lost_answer`` after it, ``drop_after`` in the
     middle of the answer; inside a batch they take the whole batch's answer with them. ``stale_read`` hides
-    from reads what was created in the last ``stale_seconds``. ``times`` is how often it strikes (``None``:
+    from reads what was created in the last ``stale_seconds``.
+
+    ``corrupt_event`` fails reads that show an event with ``event`` as its id or subject, alone or on a page:
+    500 ``ErrorCorruptData`` unless ``status`` and ``code`` say otherwise. With ``properties`` only those
+    that select one of them. ``malformed_event`` leaves the ``properties`` out of its JSON. ``long_range``
+    answers 504 to calendar views of more than ``longest_hours``. What they rest on: docs/graph.md, section 3.
+
+    ``times`` is how often it strikes (``None``:
     always), after letting ``skip`` matching requests pass.
     """
 
@@ -34,6 +52,9 @@ class Rule:
     retry_after: int | None = None
     delay_ms: float = 0.0
     stale_seconds: float = 60.0
+    event: str | None = None
+    properties: list[str] | None = None
+    longest_hours: float = 24.0
     times: int | None = 1
     skip: int = 0
     probability: float = 1.0
@@ -45,12 +66,16 @@ class Rule:
     def __post_init__(self) -> None:
         if self.kind not in _KINDS:
             raise ValueError(f"unknown fault kind {self.kind!r}; known: {', '.join(_KINDS)}")
-        for name in ("status", "delay_ms", "stale_seconds", "skip", "probability", "seed"):
+        for name in ("status", "delay_ms", "stale_seconds", "longest_hours", "skip", "probability", "seed"):
             if not isinstance(getattr(self, name), int | float):
                 raise ValueError(f"{name} must be a number")
         for name in ("times", "retry_after"):
             if not isinstance(getattr(self, name), int | None):
                 raise ValueError(f"{name} must be a whole number or null")
+        if self.kind in ("corrupt_event", "malformed_event") and not isinstance(self.event, str):
+            raise ValueError(f"{self.kind} needs the event's id or subject")
+        if self.properties is not None and not all(isinstance(each, str) for each in self.properties):
+            raise ValueError("properties must be a list of names")
         self._random = random.Random(self.seed)
         self._path = re.compile(self.path_regex) if self.path_regex else None
 
@@ -71,12 +96,20 @@ class Rule:
             return False
         if self.probability < 1.0 and self._random.random() >= self.probability:
             return False
+        if self.kind not in _OF_CONTENT:
+            self.struck += 1
+        return True
+
+    def found(self, *names: str) -> bool:
+        """Whether a rule about content hits an event of these names; advances its counter."""
+        if self.event not in names or (self.times is not None and self.struck >= self.times):
+            return False
         self.struck += 1
         return True
 
     def as_dict(self) -> dict[str, Any]:
         """The rule as it stands, with how often it struck."""
-        names = ("kind", "status", "code", "retry_after", "times", "skip", "probability", "struck")
+        names = [each.name for each in fields(self) if each.init and each.name not in _MATCH_MEMBERS]
         match = {name: getattr(self, name) for name in sorted(_MATCH_MEMBERS)}
         return {"match": match, **{name: getattr(self, name) for name in names}}
 
@@ -92,6 +125,7 @@ class Hit:
     missing: bool = False
     delay_seconds: float = 0.0
     stale_seconds: float = 0.0
+    of_content: list[Rule] = field(default_factory=list)
 
 
 class Faults:
@@ -145,5 +179,7 @@ def _apply(rule: Rule, hit: Hit) -> None:
             hit.missing = True
         case "delay":
             hit.delay_seconds += rule.delay_ms / 1000
+        case kind if kind in _OF_CONTENT:
+            hit.of_content.append(rule)
         case _:
             hit.stale_seconds = max(hit.stale_seconds, rule.stale_seconds)

@@ -346,6 +346,7 @@ class Mailbox:
     #: transactionId -> (event key, seconds since 1970).
     transactions: dict[str, tuple[str, float]] = field(default_factory=dict)
     sent: list[Json] = field(default_factory=list)
+    inbox: list[Json] = field(default_factory=list)
     categories: list[Json] = field(default_factory=list)
     part: str = ""
 

@@ -211,6 +211,7 @@ def _mailbox_bytes(mailbox: Mailbox) -> bytes:
             "user_type": mailbox.user_type,
             "purpose": mailbox.purpose,
             "sent": mailbox.sent,
+            "inbox": mailbox.inbox,
             "categories": mailbox.categories,
             "calendars": [
                 {

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from .calls import Answer, Call
+from .content_faults import malformed, refuse_corrupt, refuse_long_range
 from .errors import GraphError, bad_request, conflict, invalid_body, invalid_value, item_not_found
 from .event_fields import Changes, read_event
 from .events import EventStore
@@ -93,6 +94,7 @@ class Resources:
         """Occurrences, exceptions and single events that intersect the window (graph.md, calendarView)."""
         query = read_query(call.query, call.headers)
         start, end = self._window(query)
+        refuse_long_range(call.faults, start, end)
         return self._collection(
             call, query, self.instances_in(calendar.events.values(), start, end), sort=True
         )
@@ -158,7 +160,9 @@ class Resources:
         elif sort:
             found.sort(key=_by_start)
         page, link = self._cut(found, query, call)
-        body = as_page([event_json(item, view, settings) for item in page], _context(call), link)
+        refuse_corrupt(call.faults, page, view.select)
+        shown = [malformed(call.faults, item, event_json(item, view, settings)) for item in page]
+        body = as_page(shown, _context(call), link)
         if query.options.get("count") == "true":
             body["@odata.count"] = len(found)
         return Answer(200, body, _applied(query))
@@ -227,11 +231,13 @@ class Resources:
 
     def _single(self, call: Call, item: Item, query: Query, view: View, status: int) -> Answer:
         headers = _applied(query)
-        body = {"@odata.context": _context(call), **event_json(item, view, self._settings)}
+        refuse_corrupt(call.faults, [item], view.select)
+        shown = event_json(item, view, self._settings)
+        body = {"@odata.context": _context(call), **malformed(call.faults, item, shown)}
         headers["ETag"] = item.stamp.etag
         if status == 201:
             headers["Location"] = (
-                f"{call.base}/users('{item.master.calendar.mailbox.oid}')/events('{body['id']}')"
+                f"{call.base}/users('{item.master.calendar.mailbox.oid}')/events('{shown['id']}')"
             )
         return Answer(status, body, headers)
 

@@ -4,18 +4,24 @@ from .calls import Answer, Call
 from .categories import serve_categories
 from .errors import GraphError, bad_request, item_not_found
 from .groups import Groups
+from .mail import list_messages, send_mail
 from .model import Calendar, Mailbox
 from .resources import Resources
 from .settings import Settings
 from .state import State
-from .users import get_settings, get_user, send_mail, translate_ids, update_settings
+from .users import get_settings, get_user, translate_ids, update_settings
 
 _CALENDARS = "Calendars.ReadWrite"
 _MAILBOX_SETTINGS = "MailboxSettings.ReadWrite"
 #: What the right to write includes for reading.
 _TO_READ = {_CALENDARS: "Calendars.Read", _MAILBOX_SETTINGS: "MailboxSettings.Read"}
 #: First path segment under a user -> permission that allows it (reads also accept the read-only one).
-_PERMISSIONS = {"sendmail": "Mail.Send", "mailboxsettings": _MAILBOX_SETTINGS, "outlook": _MAILBOX_SETTINGS}
+_PERMISSIONS = {
+    "sendmail": "Mail.Send",
+    "messages": "Mail.ReadBasic",
+    "mailboxsettings": _MAILBOX_SETTINGS,
+    "outlook": _MAILBOX_SETTINGS,
+}
 
 
 class Routes:
@@ -167,6 +173,8 @@ class Routes:
                 return update_settings(call, mailbox, state)
             case ("POST", "sendmail" | "microsoft.graph.sendmail"):
                 return send_mail(call, mailbox, state)
+            case ("GET", "messages"):
+                return list_messages(call, mailbox)
             case (_, "outlook", "mastercategories", *below):
                 return serve_categories(call, mailbox, state, below)
             case ("POST", "translateexchangeids"):

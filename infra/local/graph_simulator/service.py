@@ -93,7 +93,8 @@ class Service:
                 return None
             if hit.error is not None:
                 return self.failure(hit.error, call, exchange)
-            call.stale_seconds = hit.stale_seconds if call.method == "GET" else 0.0
+            if call.method == "GET":
+                call.stale_seconds, call.faults = hit.stale_seconds, hit.of_content
         try:
             answer = self._handle(call, due)
         except GraphError as error:

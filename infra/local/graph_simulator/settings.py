@@ -83,6 +83,7 @@ class Settings:
             *(
                 "Calendars.ReadWrite",
                 "GroupMember.Read.All",
+                "Mail.ReadBasic",
                 "Mail.Send",
                 "MailboxSettings.ReadWrite",
                 "User.Read.All",

@@ -1,13 +1,11 @@
-"""What belongs to a user beside calendars: the directory entry, mailbox settings, mail."""
+"""What belongs to a user beside calendars: the directory entry, mailbox settings."""
 
 from .calls import Answer, Call
-from .errors import GraphError, bad_request, invalid_body, invalid_value
-from .event_fields import email_address
+from .errors import bad_request, invalid_value
 from .model import Mailbox
 from .query import as_page, read_query
 from .rendering import user_json
 from .state import State
-from .times import stamp_now
 from .zones import find_zone
 
 _USER_DEFAULTS = ("id", "displayName", "mail", "userPrincipalName")
@@ -56,30 +54,6 @@ def update_settings(call: Call, mailbox: Mailbox, state: State) -> Answer:
     mailbox.time_zone = zone
     state.touch_mailbox(mailbox)
     return get_settings(call, mailbox)
-
-
-def send_mail(call: Call, mailbox: Mailbox, state: State) -> Answer:
-    """``POST /users/{id}/sendMail``: 202 and nothing else; not idempotent (graph.md, Mail and categories)."""
-    body = call.json()
-    members = {name.lower(): value for name, value in body.items()} if isinstance(body, dict) else {}
-    message = members.get("message")
-    if not isinstance(message, dict):
-        raise invalid_body("message is required.")
-    fields = {name[:1].lower() + name[1:]: value for name, value in message.items()}
-    recipients = fields.get("toRecipients")
-    if not isinstance(recipients, list) or not recipients:
-        raise GraphError(400, "ErrorInvalidRecipients", "At least one recipient isn't valid.")
-    for recipient in recipients:
-        email_address(recipient.get("emailAddress") if isinstance(recipient, dict) else None)
-    mailbox.sent.append(
-        {
-            "sentDateTime": stamp_now(),
-            "saveToSentItems": members.get("savetosentitems", True),
-            "message": fields,
-        }
-    )
-    state.touch_mailbox(mailbox)
-    return Answer(202)
 
 
 def translate_ids(call: Call, mailbox: Mailbox, state: State) -> Answer:

@@ -72,6 +72,18 @@ class ArchiveRun(Base):
         ),
         Index("ix_archive_runs_configuration_id_created_at_id", "configuration_id", "created_at", "id"),
         Index("ix_archive_runs_owner_id_created_at_id", "owner_id", "created_at", "id"),
+        Index(
+            "ix_archive_runs_unread",
+            "configuration_id",
+            "planned_at",
+            postgresql_where=text("CAST(plan ->> 'unreadable' AS integer) > 0"),
+        ),
+        Index(
+            "ix_archive_runs_trouble",
+            "tenant_id",
+            "finished_at",
+            postgresql_where=text("state IN ('failed', 'completed_with_errors')"),
+        ),
         CheckConstraint(one_of("kind", RunKind), name="kind"),
         CheckConstraint(one_of("mode", RunMode), name="mode"),
         CheckConstraint(one_of("state", RunState), name="state"),

@@ -25,6 +25,8 @@ from shared.domain.verification import FindingKind, FindingReason, FindingState,
 class Verification(Base):
     """One comparison of one configuration over ``[window_start, window_end)``; ``counts`` by finding kind.
 
+    ``explained`` says why records, copies and source events are not equally many.
+
     ``attempt`` is the one at work: those before it write nothing more. ``compared_until`` is how far it is.
     """
 
@@ -45,6 +47,7 @@ class Verification(Base):
     records: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
     copies: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
     counts: Mapped[dict[str, Any] | None]
+    explained: Mapped[dict[str, Any] | None]
     reason: Mapped[str | None]
     requested_by: Mapped[str]
     correlation_id: Mapped[str]

@@ -15,7 +15,7 @@ from shared.database.models.appointments import Appointment
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.repositories.base import Repository
 from shared.database.repositories.disclosure import open_to_readers
-from shared.domain.action_items import ActionItemKind, ActionItemStatus, Answer
+from shared.domain.action_items import ActionItemKind, ActionItemStatus, Answer, Question
 from shared.domain.disclosure import NORMAL
 from shared.domain.purpose import Purpose
 
@@ -130,8 +130,9 @@ class ActionItemRepository(Repository):
     ) -> list[ActionItem]:
         """The owner's items by kind, then in the order they were opened, behind ``after``.
 
-        One of a timesheet with another's private event than the viewer's is not among them: that the event
-        is archived there tells of its words (domain.md 6.3).
+        Of those with another's private event than the viewer's, two kinds are not among them, since that
+        they are asked tells of its words (domain.md 6.3): those of a timesheet, and those whose meetings do
+        not share an instant, since then their subjects are the same (2.16 d).
         """
         statement = select(ActionItem).where(ActionItem.owner_id == owner_id, _known_to(wanted.viewer))
         if wanted.configuration_id is not None:
@@ -256,7 +257,20 @@ def _known_to(viewer: UUID | None) -> ColumnElement[bool]:
         .exists()
     )
     timesheets = select(ArchiveConfiguration.id).where(ArchiveConfiguration.purpose == Purpose.TIMESHEET)
+    old, new = aliased(ActionItemEvent), aliased(ActionItemEvent)
+    shares_time = (
+        select(old.item_id)
+        .join(new, and_(new.item_id == old.item_id, new.side == "new"))
+        .where(
+            old.item_id == ActionItem.id,
+            old.side == "archived",
+            old.start_at < new.end_at,
+            new.start_at < old.end_at,
+        )
+        .exists()
+    )
+    telling = and_(ActionItem.question == Question.LIKELY_SAME, not_(shares_time))
     return and_(
         open_to_readers(ActionItem.configuration_id),
-        or_(ActionItem.configuration_id.not_in(timesheets), not_(hidden)),
+        or_(and_(ActionItem.configuration_id.not_in(timesheets), not_(telling)), not_(hidden)),
     )

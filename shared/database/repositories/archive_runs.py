@@ -36,6 +36,11 @@ _BEGIN = text("""
                             AND first.mode = 'rebuild' AND first.state = 'queued'))
     RETURNING id
 """)
+_PROGRESSED = text("""
+    SELECT GREATEST(started_at, planned_at, (SELECT max(finished_at) FROM archive_operations
+                                              WHERE run_id = archive_runs.id)) AS progressed_at
+      FROM archive_runs WHERE id = :run
+""")
 _BEGIN_PLAN = text("""
     UPDATE archive_runs SET plan_attempt = plan_attempt + 1, step = 'planning',
            progress = GREATEST(progress, :begins)
@@ -164,6 +169,15 @@ class ArchiveRunRepository(Repository):
         )
         return (await self._session.execute(statement.limit(1))).first() is not None
 
+    async def any_running(self, owner_id: UUID, configuration_id: UUID) -> bool:
+        """Whether a run of the configuration is under way."""
+        statement = select(ArchiveRun.id).where(
+            ArchiveRun.owner_id == owner_id,
+            ArchiveRun.configuration_id == configuration_id,
+            ArchiveRun.state == RunState.RUNNING,
+        )
+        return (await self._session.execute(statement.limit(1))).first() is not None
+
     async def open_of_mode(self, owner_id: UUID, configuration_id: UUID, mode: RunMode) -> ArchiveRun | None:
         """The oldest queued or running run of a mode."""
         statement = select(ArchiveRun).where(
@@ -178,12 +192,7 @@ class ArchiveRunRepository(Repository):
     async def none_running(self, owner_id: UUID, configuration_id: UUID) -> bool:
         """Whether no run of the configuration is running; until the transaction ends none begins."""
         await self._session.execute(_TURN, {"configuration": str(configuration_id)})
-        statement = select(ArchiveRun.id).where(
-            ArchiveRun.owner_id == owner_id,
-            ArchiveRun.configuration_id == configuration_id,
-            ArchiveRun.state == RunState.RUNNING,
-        )
-        return (await self._session.execute(statement.limit(1))).first() is None
+        return not await self.any_running(owner_id, configuration_id)
 
     async def open_like(self, runs: Sequence[ArchiveRun]) -> list[ArchiveRun]:
         """The queued and running runs of exactly the windows and modes of these (domain.md 2.11)."""
@@ -202,6 +211,10 @@ class ArchiveRunRepository(Repository):
             _BEGIN, {"run": run.id, "configuration": run.configuration_id, "now": now}
         )
         return result.one_or_none() is not None
+
+    async def progressed_at(self, run_id: UUID) -> datetime | None:
+        """When the run began, was planned or ended a write, whichever came last; None before it began."""
+        return (await self._session.execute(_PROGRESSED, {"run": run_id})).scalar_one_or_none()
 
     async def begin_plan(self, run_id: UUID) -> int | None:
         """The number of a new attempt at planning, which supersedes all earlier ones; None if none is due.

@@ -150,13 +150,19 @@ class MapRow(NamedTuple):
     @classmethod
     def of(cls, row: Row[Any]) -> "MapRow":
         """The row as read, its columns in the order of the fields."""
-        as_read = cls._make(row)
-        return as_read._replace(
+        return cls.of_columns(row)
+
+    @classmethod
+    def of_columns(cls, columns: Sequence[Any]) -> "MapRow":
+        """The row of the columns ``MAP_COLUMNS``."""
+        as_read: Any = cls._make(columns)
+        renewed: MapRow = as_read._replace(
             state=ArchivedEventState(as_read.state),
             left_out=None if as_read.left_out is None else LeftOut(as_read.left_out),
-            modifications=tuple(map(Modification.from_json, row.modifications)),
-            kept_categories=tuple(row.kept_categories),
+            modifications=tuple(map(Modification.from_json, as_read.modifications)),
+            kept_categories=tuple(as_read.kept_categories),
         )
+        return renewed
 
 
 @dataclass(frozen=True, slots=True)

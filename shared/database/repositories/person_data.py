@@ -76,6 +76,7 @@ def _register() -> dict[str, Holding]:
     users, gates, keys = _T["users"], _T["mailbox_gates"], _T["idempotency_keys"]
     invitations, audit, erasures = _T["invitations"], _T["audit_entries"], _T["user_erasures"]
     sightings, assistants = _T["admin_sightings"], _T["mailbox_assistants"]
+    mail = _T["mail_outbox"]
 
     def invited(person: Person) -> ColumnElement[bool]:
         address = func.lower(invitations.c.address) == func.lower(person.address)
@@ -108,6 +109,12 @@ def _register() -> dict[str, Holding]:
                         assistants.c.mailbox_id == person.object_id,
                         assistants.c.assistant_id == person.object_id,
                     )
+                ),
+            ),
+            Holding(
+                mail,
+                lambda person: (
+                    (mail.c.tenant_id == person.tenant_id) & (mail.c.person_id == person.object_id)
                 ),
             ),
             Holding(

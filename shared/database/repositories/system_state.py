@@ -34,6 +34,14 @@ class Lateness:
     paused_by_failures: int
 
 
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Runs that ended with trouble: ``failed`` ones could read nothing, of others something failed."""
+
+    failed: int
+    with_errors: int
+
+
 class SystemStateRepository(Repository):
     """Counts over runs and jobs of one tenant."""
 
@@ -53,6 +61,22 @@ class SystemStateRepository(Repository):
             )
         ).one()
         return Backlog(row[0], row[1], row[2])
+
+    async def trouble(self, tenant_id: UUID, since: datetime) -> Trouble:
+        """Of runs that ended since, those with trouble."""
+        row = (
+            await self._session.execute(
+                select(
+                    func.count().filter(ArchiveRun.state == RunState.FAILED),
+                    func.count().filter(ArchiveRun.state == RunState.COMPLETED_WITH_ERRORS),
+                ).where(
+                    ArchiveRun.tenant_id == tenant_id,
+                    ArchiveRun.state.in_((RunState.FAILED, RunState.COMPLETED_WITH_ERRORS)),
+                    ArchiveRun.finished_at > since,
+                )
+            )
+        ).one()
+        return Trouble(row[0], row[1])
 
     async def lateness(self, tenant_id: UUID, now: datetime) -> Lateness:
         """Jobs whose instant has passed, and those whose runs fail."""

@@ -94,6 +94,22 @@ _COPIES_OF = text("""
      WHERE verification_id = :verification AND side = 'copy' AND key = ANY(CAST(:keys AS text[]))
      ORDER BY key, starts_at, reference
 """)
+_OWNED_COPIES = text("""
+    SELECT key, count(*) AS amount FROM verification_items
+     WHERE verification_id = :verification AND side = 'copy' AND owned AND key = ANY(CAST(:keys AS text[]))
+     GROUP BY key
+""")
+_ITEM_COUNTS = text("""
+    SELECT count(*) FILTER (WHERE side = 'source') AS sources,
+           count(*) FILTER (WHERE side = 'copy' AND owned) AS copies
+      FROM verification_items WHERE verification_id = :verification
+""")
+_LAST_WRITES = text("""
+    SELECT DISTINCT ON (o.archived_event_id) o.archived_event_id AS id, o.state
+      FROM archive_operations o JOIN archive_runs r ON r.id = o.run_id
+     WHERE o.owner_id = :owner AND o.archived_event_id = ANY(CAST(:ids AS uuid[])) AND o.state <> 'draft'
+     ORDER BY o.archived_event_id, r.created_at DESC
+""")
 _UNRECORDED = text("""
     SELECT i.key, i.reference, i.starts_at FROM verification_items i
      WHERE i.verification_id = :verification AND i.side = 'source' AND i.key > :after
@@ -227,6 +243,25 @@ class VerificationFindingRepository(Repository):
         for row in rows:
             found.setdefault(row.key, []).append(row.reference)
         return found
+
+    async def owned_copies(self, verification_id: UUID, keys: Sequence[str]) -> dict[str, int]:
+        """How many copies start in the stretch, by ArchiveKey."""
+        rows = await self._session.execute(
+            _OWNED_COPIES, {"verification": verification_id, "keys": list(keys)}
+        )
+        return {row.key: int(row.amount) for row in rows}
+
+    async def item_counts(self, verification_id: UUID) -> tuple[int, int]:
+        """How many source events and copies of the configuration start in the stretch."""
+        row = (await self._session.execute(_ITEM_COUNTS, {"verification": verification_id})).one()
+        return int(row.sources), int(row.copies)
+
+    async def last_writes(self, owner_id: UUID, archived_event_ids: Sequence[UUID]) -> dict[UUID, str]:
+        """The state of the last write of each, where there was one."""
+        if not archived_event_ids:
+            return {}
+        parameters = {"owner": owner_id, "ids": list(archived_event_ids)}
+        return {row.id: row.state for row in await self._session.execute(_LAST_WRITES, parameters)}
 
     async def unrecorded_sources(
         self, verification_id: UUID, configuration_id: UUID, after: str, limit: int

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
 from sqlalchemy import func, select, text, tuple_, update
 
 from shared.database.models.verifications import Verification
@@ -26,7 +27,8 @@ _HOLD = text("""
 """)
 _ADVANCE = text("""
     UPDATE verifications SET compared_until = :until, progress = GREATEST(progress, :percent),
-           source_events = source_events + :sources, records = records + :records, copies = copies + :copies
+           source_events = source_events + :sources, records = records + :records, copies = copies + :copies,
+           explained = CAST(:explained AS jsonb)
      WHERE id = :verification AND attempt = :attempt AND state = 'running'
 """)
 _ADD_USAGE = text("""
@@ -104,8 +106,9 @@ class VerificationRepository(Repository):
         sources: int,
         records: int,
         copies: int,
+        explained: dict[str, Any],
     ) -> None:
-        """A stretch is compared, up to ``until``."""
+        """A stretch is compared, up to ``until``; ``explained`` is of all stretches so far."""
         await self._session.execute(
             _ADVANCE,
             {
@@ -116,8 +119,14 @@ class VerificationRepository(Repository):
                 "sources": sources,
                 "records": records,
                 "copies": copies,
+                "explained": orjson.dumps(explained).decode(),
             },
         )
+
+    async def explained(self, verification_id: UUID) -> dict[str, Any] | None:
+        """Why the totals so far differ."""
+        statement = select(Verification.explained).where(Verification.id == verification_id)
+        return (await self._session.execute(statement)).scalar_one_or_none()
 
     async def finish(
         self,

@@ -20,6 +20,7 @@ from shared.services.access import Access
 from shared.services.approvals.effects import ApprovalEffects
 from shared.services.approvals.requesting import has_other_admin
 from shared.services.audit import AuditWriter
+from shared.services.mail_senders import MailSenders
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +41,11 @@ class _Held:
 class ApprovalDecisions:
     """Each decision locks the approval, is audited for the person read, and tells whom it concerns."""
 
-    def __init__(self, database: Database, clock: Clock, audit: AuditWriter) -> None:
+    def __init__(self, database: Database, clock: Clock, audit: AuditWriter, senders: MailSenders) -> None:
         self._database = database
         self._clock = clock
         self._audit = audit
+        self._senders = senders
 
     async def approve(
         self,
@@ -55,12 +57,14 @@ class ApprovalDecisions:
     ) -> MailboxApproval:
         """An Admin who gains nothing by it approves a request; against an objection with a reason.
 
-        Raises NotFound, Forbidden, Conflict, and ValidationFailed where the reason is missing.
+        Raises NotFound, Forbidden, Conflict (also where the person read cannot be told), and ValidationFailed
+        where the reason is missing.
         """
         async with self._held(caller, approval_id, expected) as held:
             _refuse_own(caller, held)
             _require(held, ApprovalState.REQUESTED)
             approval = held.approval
+            await held.effects.require_told(approval, self._senders)
             if approval.objected_at is not None:
                 if reason is None:
                     message = "say why: the person whose calendar it is objected"
@@ -103,6 +107,7 @@ class ApprovalDecisions:
             if caller.actor in (approval.decided_by, approval.objected_by):
                 raise Forbidden("another Admin decides about an objection", code="own_decision")
             if goes_on:
+                await effects.require_told(approval, self._senders)
                 approval.state, approval.reason = ApprovalState.APPROVED, reason
                 approval.decided_by, approval.decided_at = caller.actor, effects.now
                 configuration = await ArchiveConfigurationRepository(effects.session).lock(

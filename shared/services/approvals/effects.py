@@ -12,15 +12,19 @@ from shared.database.models.users import User
 from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
 from shared.database.repositories.archives_of_others import ArchivesOfOthers
 from shared.database.repositories.jobs import JobRepository
+from shared.database.repositories.mail_outbox import MailOutboxRepository
 from shared.database.repositories.mailbox_approvals import MailboxApprovalRepository
 from shared.database.repositories.notifications import NotificationRepository
 from shared.database.repositories.person_data import Person
 from shared.database.repositories.users import UserRepository
 from shared.domain import mailbox_approval_texts as texts
-from shared.domain.mailbox_approval import ROLE_HOLDS_FOR, ApprovalState, ends_at
+from shared.domain.mail_texts import mail_of_notice
+from shared.domain.mailbox_approval import ROLE_HOLDS_FOR, ApprovalState, ends_at, starts_after_telling
 from shared.domain.notification import Notice, Recipient
-from shared.errors import NotFound
+from shared.domain.outgoing_mail import MailState
+from shared.errors import Conflict, NotFound
 from shared.services.audit import AuditWriter
+from shared.services.mail_senders import MailSenders
 
 _WHY_OVER = {
     ApprovalState.WITHDRAWN: "was withdrawn by an Admin",
@@ -104,6 +108,32 @@ class ApprovalEffects:
         person = await self._person(approval)
         if person is not None:
             await self._tell(person.id, approval.tenant_id, notice)
+            return
+        mail = mail_of_notice(
+            notice, tenant_id=approval.tenant_id, person_id=approval.person_id, version=approval.version
+        )
+        await MailOutboxRepository(self.session).put(mail, self.now)
+
+    async def unopposed_from(self, approval: MailboxApproval) -> datetime:
+        """When a request that nobody decides may start: 7 days after the person read was told of it."""
+        if await self._person(approval) is not None:
+            # In the product they were told as it was asked for.
+            return approval.starts_at or self.now
+        mails = await MailOutboxRepository(self.session).about(approval.tenant_id, approval.id)
+        told = min((mail.sent_at for mail in mails if mail.sent_at is not None), default=None)
+        return starts_after_telling(told, self.now)
+
+    async def require_told(self, approval: MailboxApproval, senders: MailSenders) -> None:
+        """Raise Conflict where the person read is no user here and cannot be told by mail (domain.md 6.5)."""
+        if await self._person(approval) is not None:
+            return
+        if senders.of(approval.tenant_id) is None:
+            why = "the person is no user here, and no mailbox is set to send them mail from (MAIL_SENDER)"
+            raise Conflict(why, code="person_cannot_be_told")
+        mails = await MailOutboxRepository(self.session).about(approval.tenant_id, approval.id)
+        if any(mail.state == MailState.DEAD for mail in mails):
+            why = "the person is no user here, and mail to them was given up; refuse it, then ask anew"
+            raise Conflict(why, code="person_cannot_be_told")
 
     async def tell_admins(self, approval: MailboxApproval, *, objection: bool) -> None:
         """Tell the tenant's Admins that one of them is to decide."""

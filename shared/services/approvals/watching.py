@@ -61,6 +61,11 @@ class ApprovalWatch:
         async with self._database.session() as session:
             for approval in await MailboxApprovalRepository(session).unopposed_unscoped(now, _AT_ONCE):
                 effects = ApprovalEffects(session, self._audit, now)
+                begins = await effects.unopposed_from(approval)
+                if begins > now:
+                    # The person's seven days begin when they are told.
+                    approval.starts_at = begins
+                    continue
                 owner = await UserRepository(session).get(approval.tenant_id, approval.owner_id)
                 with _acting(approval):
                     if owner is None or await has_other_admin(effects, approval, owner):

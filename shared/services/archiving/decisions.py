@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -44,6 +45,22 @@ class Material:
     attachments: Mapping[str, int] = field(default_factory=dict)
 
 
+class PlanWatch(Protocol):
+    """Looks on while a plan is made."""
+
+    def met(self, events: Mapping[str, SourceEvent]) -> None:
+        """Events that are decided on, by source key."""
+        ...
+
+    def counted(self, decision: Decision, by: int, *, unsettled: bool) -> None:
+        """A decision about an event of the window counts; with ``by`` -1 it does not hold any more."""
+        ...
+
+    def grouped(self, groups: Sequence[OverlapGroup]) -> None:
+        """Groups of overlapping events that are complete."""
+        ...
+
+
 class DecisionWriter:
     """Turns decisions into rows; drafts of earlier pages are promoted or discarded.
 
@@ -59,12 +76,14 @@ class DecisionWriter:
         drafter: OperationDrafter,
         keeper: OverlapKeeper,
         open_keys: frozenset[str],
+        watch: PlanWatch | None = None,
     ) -> None:
         self._ports = ports
         self._context = context
         self._drafter = drafter
         self._keeper = keeper
         self._open_keys = open_keys
+        self._watch = watch
         self.counts: Counter[str] = Counter()
         self.private_counts: Counter[str] = Counter()
         self._private: set[str] = set()
@@ -74,6 +93,8 @@ class DecisionWriter:
     def note_private(self, events: Mapping[str, SourceEvent]) -> None:
         """Remember which of the events, by source key, are private: they are counted apart, too."""
         self._private |= {key for key, event in events.items() if event.sensitivity != NORMAL}
+        if self._watch is not None:
+            self._watch.met(events)
 
     def needing_bodies(self, decisions: Sequence[Decision]) -> set[str]:
         """Keys of the decisions that write an event, or keep all of it until its overlap is resolved."""
@@ -89,6 +110,8 @@ class DecisionWriter:
     ) -> None:
         """Write down what was decided. Events with an operation under way are counted and left alone."""
         self._count(decisions)
+        if self._watch is not None:
+            self._watch.grouped(groups)
         await self._keeper.store(session, groups)
         free = self._free(decisions)
         await self._write(session, [d for d in free if d.action in _WRITES], material)
@@ -156,6 +179,10 @@ class DecisionWriter:
             start_at=None if event is None else self._context.owning_start(event),
         )
 
+    def keep_merged(self, heir: Decision) -> None:
+        """Nobody knows whether the duplicate that it was merged into is gone: it stays merged."""
+        self._count([replace(heir, action=Action.MERGE, formerly=None)])
+
     def take_back(self, decision: Decision) -> None:
         """The decision does not hold any more: what it counted is not counted."""
         self._count([decision], -1)
@@ -169,5 +196,7 @@ class DecisionWriter:
             unsettled = decision.source_key in self._open_keys
             counted = "unsettled" if unsettled else _COUNTED_AS[decision.action]
             self.counts[counted] += by
+            if self._watch is not None:
+                self._watch.counted(decision, by, unsettled=unsettled)
             if decision.source_key in self._private:
                 self.private_counts[counted] += by

@@ -20,8 +20,9 @@ from shared.domain.archive_copy import appointment_record
 from shared.domain.archived_event import ArchivedEventState
 from shared.domain.read_event import ReadEvent
 from shared.domain.revision import revision
-from shared.domain.same_meeting import Doubt, GoneRow, MeetingFacts, Pair, Step
+from shared.domain.same_meeting import Doubt, GoneRow, MeetingFacts, Pair, Step, closest
 from shared.domain.source_event import SourceEvent
+from shared.domain.unread import UnreadEvents
 from shared.services.archiving.action_item_keeping import NOT_SHOWN, ActionItemKeeper
 from shared.services.archiving.context import RunContext
 from shared.services.archiving.superseding import supersede
@@ -48,7 +49,7 @@ class MeetingDoubts:
     """The items of one configuration about what is likely the same meeting.
 
     ``waiting`` are keys of new events that the next reading holds back, ``whole`` keys of events that their
-    copies follow in all, since their owner said so.
+    copies follow in all, since their owner said so. ``unread`` is what the reading under way could not read.
     """
 
     def __init__(self, context: RunContext, keeper: ActionItemKeeper) -> None:
@@ -59,6 +60,7 @@ class MeetingDoubts:
         self._reopened: list[UUID] = []
         self._asked: list[AskedItem] = []
         self._superseded: set[str] = set()
+        self.unread = UnreadEvents()
         self.waiting: set[str] = set()
         self.whole: set[str] = set()
 
@@ -129,13 +131,18 @@ class MeetingDoubts:
         """
         held_back = frozenset(self.waiting)
         self.waiting = {key for doubt in doubts for key in doubt.events} | set(under_way)
-        for item in self._items:
-            if not self._judged(item) and (item.is_open or item.answer is Answer.ONE_MEETING):
-                self.waiting |= {event.key for event in item.new}
+        # What this plan sees a part of alone stays as it is.
+        beyond = {
+            event.key
+            for item in self._items
+            if not self._judged(item) and (item.is_open or item.answer is Answer.ONE_MEETING)
+            for event in item.new
+        }
+        self.waiting |= beyond
         self._asked = [
             self._question(doubt, gone, rows)
             for doubt in doubts
-            if all(key in self._held for key in doubt.events)
+            if all(key in self._held for key in doubt.events) and beyond.isdisjoint(doubt.events)
         ]
         return held_back != self.waiting
 
@@ -158,10 +165,12 @@ class MeetingDoubts:
         await supersede(session, self._context, drafter, self._superseded - set(open_keys))
 
     def _judged(self, item: StoredItem) -> bool:
-        """Whether this plan sees all that the item is about, and some of it belongs to its window."""
+        """Whether this plan reads all that the item is about, and some of it belongs to its window."""
         start, end = self._context.window.read_range
         events = (*item.archived, *item.new)
         owned = any(self._context.window.start <= each.start < self._context.window.end for each in events)
+        if any(each.source_id in self.unread.ids or self.unread.holds(each.start) for each in events):
+            return False
         return owned and all(start <= row.start < end for row in item.archived)
 
     def _owns(self, asked: AskedItem) -> bool:
@@ -199,10 +208,10 @@ class MeetingDoubts:
         settled.rows |= {row.key for row in item.archived}
         settled.events |= {event.key for event in item.new}
         if item.answer is Answer.ONE_MEETING:
-            events = sorted((event for event in item.new if event.key in new), key=_place)
-            for row, event in zip(sorted(item.archived, key=_place), events, strict=False):
-                settled.pairs.append(Pair(row.key, event.key, Step.ONE_MEETING))
-                self.whole.add(event.key)
+            events = [(event.key, new[event.key][1].start) for event in item.new if event.key in new]
+            for row, event in closest([(row.key, row.start) for row in item.archived], events).items():
+                settled.pairs.append(Pair(row, event, Step.ONE_MEETING))
+                self.whole.add(event)
         elif item.answer is Answer.NEW_ONE_ONLY:
             self._superseded |= {row.key for row in item.archived if row.key in rows}
 
@@ -223,7 +232,3 @@ class MeetingDoubts:
         return ItemEvent(
             Side.NEW, key, event.id, revision(event), start, max(start, event.end), record=record
         )
-
-
-def _place(event: ItemEvent) -> tuple[object, str]:
-    return event.start, event.key

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -25,7 +24,7 @@ from shared.domain.notification_texts import run_failed
 from shared.domain.outcome import Outcome, RunReport
 from shared.services.archiving.action_item_keeping import ActionItemKeeper
 from shared.services.archiving.context import ArchivingPorts, RunContext, load_context
-from shared.services.archiving.plan_counts import PlanCounts
+from shared.services.archiving.plan_counts import PlanCounts, planned_outcomes
 from shared.services.archiving.run_notices import EndedRun, notices_of
 from shared.services.job_outcomes import JobJudgement, WorkEnded, judge_job
 
@@ -41,17 +40,6 @@ _OUTCOMES = {
     (OperationAction.UPDATE, OperationState.LOCKED): Outcome.LOCKED,
 }
 
-#: Outcomes that are known when the plan is made, by its counts.
-_PLANNED_OUTCOMES = {
-    "unchanged": Outcome.UNCHANGED,
-    "merged": Outcome.MERGED,
-    "consumed": Outcome.CONSUMED,
-    "left_out": Outcome.LEFT_OUT,
-    "flagged": Outcome.FLAGGED,
-    "conflict": Outcome.CONFLICT,
-    "unsettled": Outcome.FAILED,
-    "unreadable": Outcome.FAILED,
-}
 # What a write for another window's meeting must not end in for the run to be complete.
 _OPEN_ENDS = (OperationState.SENT, OperationState.FAILED)
 
@@ -106,6 +94,8 @@ class Finisher:
         # What it was to read could not be read, or never was.
         blind = plan.refused is not None or (run.planned_at is None and reason is not None)
         state = _state(report, cancelled=_stopped(run, report), broken=broken, blind=blind)
+        # An event that Graph cannot read is no failure of the job: everything else goes on (2.12).
+        unread_alone = 0 < report.failed == plan.unreadable and not broken
         if state is RunState.FAILED:
             # Graph's code comes first; what follows may name what is in the mailbox.
             said = (why or "").partition(":")[0]
@@ -119,7 +109,7 @@ class Finisher:
         if state is not RunState.CANCELLED and context.mode in (RunMode.NORMAL, RunMode.REPLACE):
             # A backfill's month is done when it was planned; its writes are the next night's.
             backfill = context.kind is RunKind.BACKFILL
-            failed = why is not None if backfill else state.trouble
+            failed = why is not None if backfill else state.trouble and not unread_alone
             job = await self._judge_job(session, context, failed=failed, gone=plan.gone)
         await self._ports.audit.record(
             session,
@@ -137,10 +127,11 @@ class Finisher:
         # A change that stays locked is told once.
         locks = PeriodLockRepository(session)
         new_locked = await locks.newly_locked(context.owner_id, run.id) if locked else 0
-        new_issues = plan.new_category_issues
-        await self._tell(
-            session, context, EndedRun(state, report, run.requested_by, new_issues, new_locked, job), now
+        known = unread_alone and plan.new_unreadable == 0
+        ended = EndedRun(
+            state, report, run.requested_by, plan.new_category_issues, new_locked, job, known_trouble=known
         )
+        await self._tell(session, context, ended, now)
         return state
 
     async def _tell(self, session: AsyncSession, context: RunContext, ended: EndedRun, now: datetime) -> None:
@@ -173,7 +164,7 @@ async def _starter(session: AsyncSession, context: RunContext, requested_by: str
 async def _report(
     operations: ArchiveOperationRepository, run: ArchiveRun, plan: PlanCounts, now: datetime
 ) -> RunReport:
-    outcomes = _planned_outcomes(asdict(plan))
+    outcomes = planned_outcomes(asdict(plan))
     for kind, count in (await operations.counts(run.id, margin=False)).items():
         outcomes[_OUTCOMES.get(kind, Outcome.FAILED)] += count
     return RunReport.of(
@@ -193,16 +184,9 @@ async def _private_outcomes(
     operations: ArchiveOperationRepository, run: ArchiveRun, plan: PlanCounts
 ) -> Counter[Outcome]:
     """How many of the report's events are private: others see them as one number (domain.md 6.3)."""
-    outcomes = _planned_outcomes(plan.private)
+    outcomes = planned_outcomes(plan.private)
     for kind, count in (await operations.counts(run.id, margin=False, private=True)).items():
         outcomes[_OUTCOMES.get(kind, Outcome.FAILED)] += count
-    return outcomes
-
-
-def _planned_outcomes(counts: Mapping[str, Any]) -> Counter[Outcome]:
-    outcomes: Counter[Outcome] = Counter()
-    for name, outcome in _PLANNED_OUTCOMES.items():
-        outcomes[outcome] += counts.get(name, 0)
     return outcomes
 
 

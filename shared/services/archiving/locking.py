@@ -5,8 +5,14 @@ from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.database.repositories.period_locks import PeriodLockRepository
 from shared.domain.categories import classify
 from shared.domain.locked_periods import LockedPeriod, local_days, locking_period
+from shared.services.archiving.context import RunContext
+
+_ALL = 1_000_000
 
 
 def is_locked(write: Mapping[str, Any], periods: Sequence[LockedPeriod], zone: ZoneInfo) -> bool:
@@ -20,6 +26,16 @@ def is_locked(write: Mapping[str, Any], periods: Sequence[LockedPeriod], zone: Z
     return any(
         locking_period(periods, customers, first, after) is not None for first, after in _days(write, zone)
     )
+
+
+async def lock_out_all(session: AsyncSession, context: RunContext, now: datetime) -> None:
+    """Take out of a whole plan what locked periods forbid, as writing does batch by batch."""
+    locks = PeriodLockRepository(session)
+    periods = await locks.in_force(context.owner_id)
+    if periods:
+        planned = await locks.next_writes(context.owner_id, context.run_id, _ALL)
+        locked = [write["id"] for write in planned if is_locked(write, periods, context.window.zone)]
+        await locks.lock_out(context.owner_id, locked, now)
 
 
 def _days(write: Mapping[str, Any], zone: ZoneInfo) -> Iterator[tuple[date, date]]:

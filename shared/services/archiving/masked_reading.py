@@ -11,6 +11,7 @@ from uuid import UUID
 
 from shared.domain.disclosure import masked_event
 from shared.domain.source_event import SourceEvent
+from shared.domain.unread import UnreadEvents
 from shared.graph.records import GraphCalendar
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.calendar_store import CalendarStore, CalendarStores
@@ -28,18 +29,23 @@ class MaskedCalendars(CalendarStores):
         return await self._inner.list_calendars(mailbox)
 
     async def read_window(
-        self, mailbox: str, calendar_id: str, start: datetime, end: datetime
+        self,
+        mailbox: str,
+        calendar_id: str,
+        start: datetime,
+        end: datetime,
+        unread: UnreadEvents | None = None,
     ) -> AsyncGenerator[list[SourceEvent]]:
         """Pages of the events that intersect ``[start, end)``, masked."""
-        async with aclosing(self._inner.read_window(mailbox, calendar_id, start, end)) as pages:
+        async with aclosing(self._inner.read_window(mailbox, calendar_id, start, end, unread)) as pages:
             async for page in pages:
                 yield [masked_event(event) for event in page]
 
     async def get_events(
-        self, mailbox: str, calendar_id: str | None, ids: Sequence[str]
+        self, mailbox: str, calendar_id: str | None, ids: Sequence[str], unread: UnreadEvents | None = None
     ) -> dict[str, SourceEvent | None]:
         """Events by id, masked; None for each that is gone."""
-        found = await self._inner.get_events(mailbox, calendar_id, ids)
+        found = await self._inner.get_events(mailbox, calendar_id, ids, unread)
         return {key: None if event is None else masked_event(event) for key, event in found.items()}
 
 

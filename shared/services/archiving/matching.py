@@ -9,9 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.repositories.appointments import AppointmentRepository
 from shared.database.repositories.archived_events import MapRow
+from shared.database.repositories.shared_archives import SharedArchiveRepository
 from shared.domain.archive_copy import recorded_source
 from shared.domain.archive_plan import KnownEvent
 from shared.domain.archived_event import ArchivedEventState
+from shared.domain.disclosure import NORMAL
 from shared.domain.read_event import ReadEvent
 from shared.domain.revision import source_revision
 from shared.domain.same_meeting import (
@@ -24,10 +26,13 @@ from shared.domain.same_meeting import (
     possible_predecessors,
 )
 from shared.domain.source_event import EventType, SourceEvent, is_detached
+from shared.domain.unread import UnreadEvents
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.doubting import MeetingDoubts
+from shared.services.archiving.dragging import DraggedMeetings
 from shared.services.archiving.plan_turn import PlanTurn
 from shared.services.archiving.source_reading import SourceReader
+from shared.services.archiving.taking_over import TakingOver
 
 _POINTING = (ArchivedEventState.MERGED, ArchivedEventState.CONSUMED)
 # Duplicates are handed on by themselves, before anything is matched (domain.md 2.9).
@@ -64,7 +69,8 @@ class SourceMatcher:
 
     It outlives one reading of the pages: what is handed on is found under its new key by the next one.
     ``released`` are modifications whose meeting is not gone though no page shows it near them (4.6),
-    ``doubts`` what is only likely the same, and which new events wait for that.
+    ``doubts`` what is only likely the same, and which new events wait for that. ``unread`` is what the
+    reading under way could not read: of that nothing is gone, and nothing is matched (2.12).
     """
 
     def __init__(
@@ -74,7 +80,11 @@ class SourceMatcher:
         turn: PlanTurn,
         open_keys: frozenset[str],
         doubts: MeetingDoubts,
+        *,
+        for_others: bool = False,
     ) -> None:
+        """``for_others``: others than the person read are shown what is found; private events stay so."""
+        self._for_others = for_others
         self._ports = ports
         self._turn = turn
         self._context = context
@@ -82,14 +92,33 @@ class SourceMatcher:
         self._new: dict[str, tuple[str, MeetingFacts]] = {}
         self.released: set[str] = set()
         self.doubts = doubts
+        self.unread = UnreadEvents()
         self.repointed = 0
         self.ambiguous = 0
+
+    def reader(self, dragged: DraggedMeetings) -> SourceReader:
+        """What reads the pages next, with what is known so far of who waits."""
+        reader = SourceReader(
+            self._ports,
+            self._context,
+            self._open_keys,
+            waiting=frozenset(self.doubts.waiting),
+            whole=frozenset(self.doubts.whole),
+            dragged=dragged,
+        )
+        self.unread = self.doubts.unread = reader.unread
+        return reader
 
     async def are_gone(self, rows: Iterable[MapRow]) -> set[str]:
         """Source keys of the rows whose source is gone (domain.md 2.4)."""
         rows = list(rows)
-        found = await read_sources(self._ports, self._context, [row.source_id for row in rows])
-        return {row.source_key for row in rows if row.source_id not in found}
+        ids = [row.source_id for row in rows]
+        found = await read_sources(self._ports, self._context, ids, self.unread)
+        return {row.source_key for row in rows if row.source_id not in found and not self.is_open(row)}
+
+    def is_open(self, row: MapRow) -> bool:
+        """Whether the row's event, or the time where it was last seen, could not be read."""
+        return row.source_id in self.unread.ids or self.unread.holds(row.start_at)
 
     def note(
         self,
@@ -107,7 +136,10 @@ class SourceMatcher:
 
     async def match(self, reader: SourceReader) -> bool:
         """Match what is new with what is gone; whether the pages have to be read once more."""
-        new, self._new = self._new, {}
+        noted, self._new = self._new, {}
+        new = {key: each for key, each in noted.items() if not self.unread.holds(each[1].start)}
+        elsewhere, busy = await self._elsewhere(new)
+        new = {key: each for key, each in new.items() if key not in elsewhere and key not in busy}
         rows = await self._unmet(reader) if new or self.doubts.rows else {}
         events = [facts for _, facts in new.values()]
         found = await self._gone_rows(rows, events) if rows else []
@@ -118,17 +150,33 @@ class SourceMatcher:
         matching = await self._matching(left, rows, events) if left else Matching()
         decided = [*settled.pairs, *matching.pairs]
         # A row whose write is under way is settled first; until then its event waits.
-        waiting = {pair.event for pair in decided if pair.row in self._open_keys}
+        waiting = busy | {pair.event for pair in decided if pair.row in self._open_keys}
         pairs = [pair for pair in decided if pair.event not in waiting]
         again = self.doubts.ask(matching.doubts, gone, rows, waiting)
-        if pairs:
+        if elsewhere or pairs:
             async with self._turn.session() as session:
                 await self._context.operations(session).clear_unsent(self._context.run_id)
+                await TakingOver(self._ports, self._context).take(session, elsewhere)
                 await self._context.identities(session).delete_bare([pair.event for pair in pairs])
                 for pair in pairs:
                     await self._repoint(session, rows[pair.row], pair.step, *new[pair.event])
             self.doubts.repointed(pairs)
-        return again or bool(pairs)
+        return again or bool(pairs) or bool(elsewhere)
+
+    async def _elsewhere(
+        self, new: Mapping[str, tuple[str, MeetingFacts]]
+    ) -> tuple[dict[str, MapRow], set[str]]:
+        """Rows of others that fill this archive, by the keys of their events here; events that wait (2.4)."""
+        if not new:
+            return {}, set()
+        async with self._turn.session() as session:
+            shared = SharedArchiveRepository(session, self._context.owner_id, self._context.configuration_id)
+            found = await shared.elsewhere([source_id for source_id, _ in new.values()])
+        there = {key: found[source_id] for key, (source_id, _) in new.items() if source_id in found}
+        return (
+            {key: each.row for key, each in there.items() if not each.busy},
+            {key for key, each in there.items() if each.busy},
+        )
 
     async def release(self, presumed: Mapping[str, str], reader: SourceReader) -> bool:
         """Let go of modifications whose absent meeting is not gone; whether to read the pages again."""
@@ -142,7 +190,11 @@ class SourceMatcher:
             if row.state is not ArchivedEventState.SOURCE_DELETED and not reader.has_met(row.source_key)
         ]
         gone = await self.are_gone(asked) if asked else set()
-        gone |= {key for key, row in rows.items() if row.state is ArchivedEventState.SOURCE_DELETED}
+        gone |= {
+            key
+            for key, row in rows.items()
+            if row.state is ArchivedEventState.SOURCE_DELETED or self.is_open(row)
+        }
         freed = {key for key, meeting in presumed.items() if meeting not in gone}
         self.released |= freed
         return bool(freed)
@@ -155,7 +207,11 @@ class SourceMatcher:
         while True:
             async with self._turn.session() as session:
                 rows = await self._context.identities(session).in_range(start, end, _CHUNK, after)
-            unmet |= {row.source_key: row for row in rows if not reader.has_met(row.source_key)}
+            unmet |= {
+                row.source_key: row
+                for row in rows
+                if not reader.has_met(row.source_key) and not self.is_open(row)
+            }
             if len(rows) < _CHUNK:
                 return {key: row for key, row in unmet.items() if row.state not in _NOT_MATCHED}
             after = rows[-1]
@@ -166,6 +222,8 @@ class SourceMatcher:
             records = await AppointmentRepository(session).recorded(
                 self._context.owner_id, [row.id for row in rows.values() if row.copy_id is not None]
             )
+        if self._for_others:
+            records = {key: each for key, each in records.items() if each["sensitivity"] == NORMAL}
         candidates = {key: self._facts(row, records.get(row.id)) for key, row in rows.items()}
         ended = {each.facts.key for each in candidates.values()}
         answered = any(row.id in self.doubts.rows for row in rows.values())
@@ -295,14 +353,19 @@ def waits_for_nothing(row: MapRow, overlaps: Collection[str]) -> bool:
 
 
 async def read_sources(
-    ports: ArchivingPorts, context: RunContext, ids: Sequence[str], *, met: Collection[str] = ()
+    ports: ArchivingPorts,
+    context: RunContext,
+    ids: Sequence[str],
+    unread: UnreadEvents,
+    *,
+    met: Collection[str] = (),
 ) -> dict[str, SourceEvent]:
     """The events of these ids that are not gone, wherever in the mailbox they are (domain.md 2.4).
 
     Gone is what a GET by id does not find, what answers with a series, and what lies in no calendar. ``met``
-    are ids that a page of the calendar just showed.
+    are ids that a page of the calendar just showed. What could not be read is noted in ``unread``.
     """
-    found = await ports.calendars.get_events(context.source_mailbox, None, ids)
+    found = await ports.calendars.get_events(context.source_mailbox, None, ids, unread)
     events = {key: event for key, event in found.items() if event is not None and not is_gone(event)}
     unmet = [key for key in events if key not in met]
     if unmet:

@@ -21,7 +21,7 @@ from shared.domain.source_event import SourceEvent
 from shared.errors import GraphRefused
 from shared.services.archiving.action_item_keeping import ActionItemKeeper
 from shared.services.archiving.context import ArchivingPorts, RunContext
-from shared.services.archiving.decisions import DecisionWriter, Material
+from shared.services.archiving.decisions import DecisionWriter, Material, PlanWatch
 from shared.services.archiving.drafting import OperationDrafter, applied_revision, needs_body
 from shared.services.archiving.dragging import DraggedMeetings
 from shared.services.archiving.matching import SourceMatcher, known_event, read_sources
@@ -29,20 +29,23 @@ from shared.services.archiving.overlap_keeping import OverlapKeeper
 from shared.services.archiving.plan_counts import PlanCounts
 from shared.services.archiving.plan_turn import PlanTurn
 from shared.services.archiving.series_reset_keeping import SeriesResetKeeper
-from shared.services.archiving.source_reading import SourceReader
 from shared.services.archiving.superseding import Superseding
+from shared.services.archiving.taking_over import TakingOver
 
 RETRY_FAILED_FOR = timedelta(days=30)
 _CHUNK = 200
-_NAMED = 100
-_NO_ORIGINAL_START = "no_original_start"
+# So many of what could not be read are named; what is not is found again when those are read.
+_NAMED = 1000
 # Of the rows that no page showed the keys come first: nearly always there are none.
 _KEYS = 1000
 _WAITING = (Action.CONSUME, Action.LEAVE_OUT, Action.FLAG)
 
 
 class PlanMaking:
-    """Reads, decides and writes down; everything it holds is small, whatever the window."""
+    """Reads, decides and writes down; everything it holds is small, whatever the window.
+
+    ``unseen`` rows of the window are shown by none of its pages.
+    """
 
     def __init__(
         self,
@@ -52,28 +55,24 @@ class PlanMaking:
         open_keys: frozenset[str],
         overlap_expiry: timedelta,
         matcher: SourceMatcher,
+        watch: PlanWatch | None = None,
     ) -> None:
         self._ports = ports
         self._turn = turn
         self._context = context
         self._open_keys = open_keys
         self._planner = Planner(context.window, context.mode, context.policies, matcher.released)
+        self._taking_over = TakingOver(ports, context)
         self._dragged = DraggedMeetings(context, ActionItemKeeper(ports, context, overlap_expiry))
-        self._reader = SourceReader(
-            ports,
-            context,
-            open_keys,
-            waiting=frozenset(matcher.doubts.waiting),
-            whole=frozenset(matcher.doubts.whole),
-            dragged=self._dragged,
-        )
+        self._reader = matcher.reader(self._dragged)
         self._drafter = OperationDrafter(ports, context)
         self._keeper = OverlapKeeper(ports, context, overlap_expiry)
-        self._writer = DecisionWriter(ports, context, self._drafter, self._keeper, open_keys)
-        self._superseding = Superseding(ports, context, self._drafter, open_keys)
-        self._series = SeriesResetKeeper(ports, context, overlap_expiry)
+        self._writer = DecisionWriter(ports, context, self._drafter, self._keeper, open_keys, watch)
+        superseding = Superseding(ports, context, self._drafter, open_keys)
+        self._series = SeriesResetKeeper(ports, context, overlap_expiry, superseding)
         self._matcher = matcher
         self._source_deleted = 0
+        self.unseen = 0
         self._archive_checked = False
 
     async def run(self, *, last: bool) -> PlanCounts | None:
@@ -85,7 +84,6 @@ class PlanMaking:
         """
         backfill = self._context.kind is RunKind.BACKFILL
         async with self._turn.session() as session:
-            await self._superseding.plan(session)
             self._reader.resets = await self._series.begin(session)
         await self._read_pages(check=not backfill)
         if not last and await self._matcher.match(self._reader):
@@ -109,7 +107,7 @@ class PlanMaking:
             await self._matcher.doubts.supersede(session, self._drafter, self._open_keys)
             await self._matcher.doubts.keep(session)
             await self._dragged.keep(session, self._drafter, self._open_keys)
-            await self._series.finish(session, self._reader.resets, self._superseding)
+            await self._series.finish(session, self._reader.resets)
         return self._counted()
 
     async def _read_pages(self, *, check: bool) -> None:
@@ -117,6 +115,7 @@ class PlanMaking:
             self._context.source_mailbox,
             self._context.source_calendar_id,
             *self._context.window.read_range,
+            self._reader.unread,
         )
         async with aclosing(pages):
             page = await self._first_page(pages, check=check)
@@ -134,6 +133,7 @@ class PlanMaking:
             source_deleted=self._source_deleted,
             zones_reported=self._drafter.zones_reported,
             repointed=self._matcher.repointed,
+            series_questions=self._series.asked,
             ambiguous=self._matcher.ambiguous,
             overlaps_resolved=findings.overlaps_resolved,
             overlaps_flagged=findings.overlaps_flagged,
@@ -150,16 +150,12 @@ class PlanMaking:
         )
 
     def _unreadable(self, counts: Mapping[str, int]) -> dict[str, Any]:
-        """Events that could not be understood count as failed, and are named (domain.md 2.12)."""
-        events = self._reader.unreadable
-        named = [
-            {"source_id": event.id, "start": event.start.isoformat(), "code": _NO_ORIGINAL_START}
-            for event in list(events.values())[:_NAMED]
-        ]
+        """What could not be read or understood counts as failed, and is named (domain.md 2.12)."""
+        unread = self._reader.unread.of_window(self._context.window)
         return {
-            "source": counts.get("source", 0) + len(events),
-            "unreadable": len(events),
-            "unreadable_events": named,
+            "source": counts.get("source", 0) + len(unread),
+            "unreadable": len(unread),
+            "unreadable_events": [each.to_json() for each in unread[:_NAMED]],
         }
 
     async def _first_page(
@@ -210,9 +206,9 @@ class PlanMaking:
         groups = self._planner.take_groups()
         for decision in decisions:
             # Moved while pages were read, but decided as an earlier page showed it.
-            key = decision.source_key
-            if key in waiting and key in events and not _is_about(decision, events[key]):
-                del events[key]
+            event = events.get(decision.source_key) if decision.source_key in waiting else None
+            if event and applied_revision(event, decision.modifications) != decision.revision:
+                del events[decision.source_key]
         held = self._held(decisions, events, known)
         bodies = [events[key] for key in self._writer.needing_bodies(decisions) if key in events]
         attachments = await self._drafter.count_attachments([*bodies, *held.values()])
@@ -276,6 +272,10 @@ class PlanMaking:
                 continue
             if former is not None and former.copy_id is not None and not self._planner.has_seen(former_key):
                 gone = await self._matcher.are_gone([former])
+                if self._matcher.is_open(former):
+                    # It may be there still, and stand for this one.
+                    self._writer.keep_merged(decided)
+                    continue
                 if former_key in gone:
                     await self._matcher.take_over(former, heir)
             async with self._turn.session() as session:
@@ -292,6 +292,7 @@ class PlanMaking:
                     window.start, window.end, _KEYS, after
                 )
             unseen = [key for _, key in rows if not self._planner.has_seen(key)]
+            self.unseen += len(unseen)
             for first in range(0, len(unseen), _CHUNK):
                 await self._decide_by_id(unseen[first : first + _CHUNK])
             if len(rows) < _KEYS:
@@ -341,10 +342,17 @@ class PlanMaking:
             rows = await self._context.archived_events(session).by_keys(keys)
         met = {row.source_id for key, row in rows.items() if self._reader.has_met(key)}
         ids = [row.source_id for row in rows.values()]
-        found = await read_sources(self._ports, self._context, ids, met=met)
-        gone = [row for row in rows.values() if row.source_id not in found]
+        unread = self._reader.unread
+        found = await read_sources(self._ports, self._context, ids, unread, met=met)
+        for row in rows.values():
+            unread.locate(row.source_id, row.start_at)
+        gone = [row for row in rows.values() if row.source_id not in found and not self._matcher.is_open(row)]
         events = {key: found[row.source_id] for key, row in rows.items() if row.source_id in found}
+        places = await self._taking_over.moved(rows, events, met)
         async with self._turn.session() as session:
+            # What was moved to where another configuration reads it is that one's now.
+            for key in await self._taking_over.give(session, rows, places) if places else ():
+                del events[key], rows[key]
             # What went on to a later time without its row is new where it is now.
             for key in await self._reader.left_behind(session, events, rows):
                 del events[key], rows[key]
@@ -390,7 +398,3 @@ class PlanMaking:
             changes={"archived_events": [str(i) for i in ids]},
             on_behalf_of=self._context.owner_id,
         )
-
-
-def _is_about(decision: Decision, event: SourceEvent) -> bool:
-    return applied_revision(event, decision.modifications) == decision.revision

@@ -23,12 +23,13 @@ from shared.services.archiving.matching import SourceMatcher
 from shared.services.archiving.plan_counts import CALENDAR_NOT_FOUND, CALENDAR_REFUSED, PlanCounts
 from shared.services.archiving.plan_making import PlanMaking
 from shared.services.archiving.plan_turn import PlanCancelled, PlanSuperseded, PlanTurn, record_plan
+from shared.services.archiving.unread_events import dated
 from shared.services.system_settings import settings_in_force
 
 __all__ = ["PlanCounts", "RunPlanner"]
 
 # The second one finds what the first one handed on; the third is for a calendar that moves meanwhile.
-_READINGS = 3
+READINGS = 3
 
 
 class RunPlanner:
@@ -95,12 +96,12 @@ class RunPlanner:
         async with turn.session() as session:
             await doubts.load(session)
         matcher = SourceMatcher(ports, context, turn, open_keys, doubts)
-        for reading in range(_READINGS):
+        for reading in range(READINGS):
             if reading:
                 async with turn.session() as session:
                     await context.operations(session).clear_unsent(context.run_id)
             making = PlanMaking(ports, turn, context, open_keys, expiry, matcher)
-            counts = await making.run(last=reading == _READINGS - 1)
+            counts = await making.run(last=reading == READINGS - 1)
             if counts is not None:
                 return counts
         raise AssertionError("the last reading ends in a plan")
@@ -138,6 +139,7 @@ class RunPlanner:
                     covered_from=context.window.start,
                 )
                 await context.overlaps(session).carried_out(began, context.window.start, context.window.end)
+            counts = await dated(session, context, counts, self._ports.clock.now())
             await record_plan(session, self._ports, context, counts)
 
 

@@ -1,10 +1,10 @@
 """A dry run: what a run of a window would do, without writing anything (design.md, Plan)."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from contextlib import aclosing
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,25 +13,31 @@ from shared import telemetry
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.runs import ArchiveRun
 from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
-from shared.database.repositories.archived_events import ArchivedEventRepository, MapRow
-from shared.domain.archive_plan import Action, Decision, KnownEvent, OverlapGroup, PlanFindings, Planner
-from shared.domain.archive_run import RunKind, RunMode, RunState
+from shared.database.repositories.archive_runs import ArchiveRunRepository
+from shared.domain.archive_plan import Action, Decision, OverlapGroup
+from shared.domain.archive_run import OperationAction, OperationState, RunKind, RunMode, RunState
 from shared.domain.caller import Caller
+from shared.domain.outcome import Outcome
 from shared.domain.source_event import SourceEvent
 from shared.domain.window import Window
-from shared.errors import NotFound
+from shared.errors import NotFound, RunInProgress
 from shared.services.access import Access
+from shared.services.archiving.action_item_keeping import ActionItemKeeper
 from shared.services.archiving.context import ArchivingPorts, RunContext, context_of
+from shared.services.archiving.doubting import MeetingDoubts
 from shared.services.archiving.judging import refuse_unpermitted
+from shared.services.archiving.locking import lock_out_all
 from shared.services.archiving.masked_reading import previewing_for
-from shared.services.archiving.matching import known_event
-from shared.services.archiving.overlap_keeping import OverlapKeeper
-from shared.services.archiving.series_reset_keeping import SeriesResetKeeper
-from shared.services.archiving.source_reading import SourceReader
+from shared.services.archiving.matching import SourceMatcher
+from shared.services.archiving.plan_counts import PlanCounts, planned_outcomes
+from shared.services.archiving.plan_making import PlanMaking
+from shared.services.archiving.plan_turn import PlanTurn
+from shared.services.archiving.planning import READINGS
+from shared.services.archiving.results import Result, ResultRecorder
 from shared.services.archiving.windows import requested
 from shared.services.system_settings import settings_in_force
 
-_CHUNK = 1000
+_SETTLED_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,25 +60,27 @@ class Preview:
     ``events`` are those of which something would be done, by start, ``more`` how many were left out.
     ``private`` is the number of another person's private events: each is among ``events``, whatever would be
     done with it, and in no other number (domain.md 6.3).
+    ``outcomes`` are what the run would report (2.13). ``plan`` says what was found beside them.
     ``unseen``: how many were archived from the window that its calendar does not show there any more.
-    ``series_questions``: about how many changed series the owner would be asked, ``superseded``: how many
-    copies others would stand for (2.17).
+    ``series_questions``: about how many changed series the owner would be asked; None where private events
+    of another person may have a part in it. ``superseded``: of how many copies others would stand (2.17).
     """
 
     window: Window
     counts: dict[Action, int]
+    outcomes: dict[Outcome, int]
     private: int
-    findings: PlanFindings
+    plan: PlanCounts
     groups: tuple[OverlapGroup, ...]
     events: tuple[PreviewedEvent, ...]
     more: int
     unseen: int
-    series_questions: int
+    series_questions: int | None
     superseded: int
 
 
 class Previewer:
-    """Plans without a run: reads the calendar and the map, keeps nothing."""
+    """Plans as a run does, in a transaction that is rolled back: its numbers are those of the run."""
 
     def __init__(self, ports: ArchivingPorts) -> None:
         self._ports = ports
@@ -87,18 +95,32 @@ class Previewer:
     ) -> Preview:
         """Plan ``[start, end)``, or what the next night would archive, with at most ``limit`` events named.
 
-        An event whose copy is found under a source that is gone (2.3) shows as a create; whether an unseen
-        event moved or vanished is only asked by a run. Raises NotFound, ValidationFailed naming the window,
+        What only writing tells is not foreseen: copies that their owner edited, and writes that Graph
+        refuses. Raises NotFound, ValidationFailed naming the window, RunInProgress while a run is under way,
         Conflict where a run would be refused its calendars, and what reading the calendar raises.
         """
         async with self._ports.database.session() as session:
             configuration = await self._configuration(session, caller, configuration_id)
             await refuse_unpermitted(session, caller.tenant_id, configuration_id)
             window = requested(self._ports, configuration, start, end)
-            context = context_of(_imagined(configuration, window), configuration)
+            run = _imagined(configuration, window, self._ports.clock.now())
+            context = context_of(run, configuration)
+            runs = ArchiveRunRepository(session)
+            if await runs.any_running(context.owner_id, context.configuration_id):
+                raise RunInProgress("a run is under way; ask again when it is over", retry_after=5)
             in_force = await settings_in_force(session, self._ports.settings, caller.tenant_id)
         context = replace(context, policies=replace(context.policies, travel_words=in_force.travel_words))
-        return await _Reading(previewing_for(self._ports, context, caller.person), context, limit).read()
+        ports = previewing_for(self._ports, context, caller.person)
+        expiry, for_others = timedelta(days=in_force.overlap_expiry_days), caller.person != context.origin_id
+        rehearsal = _Rehearsal(ports, context, limit, expiry, for_others=for_others)
+        preview: Preview | None = None
+        try:
+            async with self._ports.database.unit_of_work():
+                preview = await rehearsal.play(run)
+                raise _Over
+        except _Over:
+            assert preview is not None  # noqa: S101 - it was played
+            return preview
 
     async def _configuration(
         self, session: AsyncSession, caller: Caller, configuration_id: UUID
@@ -112,100 +134,145 @@ class Previewer:
         return found
 
 
-class _Reading:
-    """One preview in the making."""
+class _Over(Exception):
+    """The rehearsal is over: nothing of it stays."""
 
-    def __init__(self, ports: ArchivingPorts, context: RunContext, limit: int) -> None:
+
+class _RehearsalTurn(PlanTurn):
+    """Nobody else makes this plan."""
+
+    def __init__(self, ports: ArchivingPorts, run_id: UUID) -> None:
+        super().__init__(ports, run_id, attempt=1)
+        self._database = ports.database
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[AsyncSession]:
+        """A part of the transaction that is rolled back."""
+        async with self._database.session() as session:
+            yield session
+
+
+class _Rehearsal:
+    """One plan made to be looked at; what it shows of events is kept by key."""
+
+    def __init__(
+        self, ports: ArchivingPorts, context: RunContext, limit: int, expiry: timedelta, *, for_others: bool
+    ) -> None:
+        self._for_others = for_others
         self._ports = ports
         self._context = context
         self._limit = limit
-        self._planner = Planner(context.window, context.mode, context.policies)
-        self._reader = SourceReader(ports, context, frozenset(), rewrites=False)
-        self._open: dict[str, SourceEvent] = {}
+        self._expiry = expiry
+        self._start_over()
+
+    def _start_over(self) -> None:
+        self._events: dict[str, SourceEvent] = {}
+        self._decisions: dict[str, Decision] = {}
         self._counts: Counter[Action] = Counter()
-        self._private = 0
         self._groups: list[OverlapGroup] = []
-        self._events: list[PreviewedEvent] = []
-        self._acted = 0
 
-    async def read(self) -> Preview:
-        """Read every page, decide, count."""
-        keeper = SeriesResetKeeper(self._ports, self._context, self._ports.busy_pause)
+    async def play(self, run: ArchiveRun) -> Preview:
+        """Make the plan, and what locked periods would forbid of it."""
+        context = self._context
         async with self._ports.database.session() as session:
-            self._reader.resets = await keeper.begin(session)
-        pages = self._ports.calendars.read_window(
-            self._context.source_mailbox,
-            self._context.source_calendar_id,
-            *self._context.window.read_range,
-        )
-        async with aclosing(pages):
-            async for page in pages:
-                await self._page(page)
-        self._take(self._planner.close())
+            session.add(run)
+            await session.flush()
+            await self._suppose_settled(session)
+            open_keys = await context.operations(session).open_keys(run.id)
+        turn = _RehearsalTurn(self._ports, run.id)
+        doubts = MeetingDoubts(context, ActionItemKeeper(self._ports, context, self._expiry))
+        async with turn.session() as session:
+            await doubts.load(session)
+        matcher = SourceMatcher(self._ports, context, turn, open_keys, doubts, for_others=self._for_others)
+        for reading in range(READINGS):
+            self._start_over()
+            async with turn.session() as session:
+                await context.operations(session).clear_unsent(run.id)
+            making = PlanMaking(self._ports, turn, context, open_keys, self._expiry, matcher, self)
+            counts = await making.run(last=reading == READINGS - 1)
+            if counts is not None:
+                return await self._preview(counts, making.unseen)
+        raise AssertionError("the last reading ends in a plan")
+
+    async def _suppose_settled(self, session: AsyncSession) -> None:
+        """Writes whose answer was lost are settled by every run first: here they are taken for done."""
+        operations = self._context.operations(session)
+        recorder = ResultRecorder(self._ports, self._context)
+        tomorrow = self._ports.clock.now() + timedelta(days=1)
+        while sent := await operations.forgotten(tomorrow, _SETTLED_AT_ONCE):
+            done = [
+                Result(each, OperationState.DONE, each.copy_id or f"supposed:{each.id}", "supposed")
+                for each in sent
+            ]
+            await recorder.record_within(session, done)
+
+    def met(self, events: Mapping[str, SourceEvent]) -> None:
+        """See PlanWatch.met; bodies are not needed."""
+        self._events |= {key: replace(event, body="", attendees=()) for key, event in events.items()}
+
+    def counted(self, decision: Decision, by: int, *, unsettled: bool) -> None:
+        """See PlanWatch.counted."""
+        event = self._events.get(decision.source_key)
+        if unsettled or (event is not None and event.masked):
+            return
+        self._counts[decision.action] += by
+        if by > 0:
+            self._decisions[decision.source_key] = decision
+        else:
+            self._decisions.pop(decision.source_key, None)
+
+    def grouped(self, groups: Sequence[OverlapGroup]) -> None:
+        """See PlanWatch.grouped."""
+        self._groups += groups
+
+    async def _preview(self, counts: PlanCounts, unseen: int) -> Preview:
+        context = self._context
+        planned, masked = asdict(counts), any(event.masked for event in self._events.values())
         async with self._ports.database.session() as session:
-            reviews = await keeper.review(session, self._reader.resets.told())
+            await lock_out_all(session, context, self._ports.clock.now())
+            operations = context.operations(session)
+            outcomes = planned_outcomes(planned)
+            if masked:
+                outcomes -= planned_outcomes(counts.private)
+            private = False if masked else None
+            writes = await operations.counts(context.run_id, margin=False, private=private)
+            beside = await operations.counts(context.run_id, margin=True, private=private)
+        for (action, state), count in writes.items():
+            outcome = Outcome.ARCHIVED if action is OperationAction.CREATE else Outcome.UPDATED
+            outcomes[Outcome.LOCKED if state is OperationState.LOCKED else outcome] += count
+        named = self._named()
         return Preview(
-            self._context.window,
-            dict(self._counts),
-            self._private,
-            self._planner.findings,
+            context.window,
+            +self._counts,
+            {outcome: outcomes[outcome] for outcome in Outcome},
+            counts.source - sum(outcomes.values()),
+            counts,
             tuple(self._groups),
-            tuple(sorted(self._events, key=lambda event: (event.start, event.end, event.subject))),
-            self._acted - len(self._events),
-            await self._unseen(),
-            sum(each.asks for each in reviews),
-            sum(len(each.surplus) for each in reviews),
+            tuple(named[: self._limit]),
+            max(0, len(named) - self._limit),
+            unseen,
+            None if masked else counts.series_questions,
+            sum(count for (action, _), count in beside.items() if action is OperationAction.SUPERSEDE),
         )
 
-    async def _page(self, page: Sequence[SourceEvent]) -> None:
-        keeper = OverlapKeeper(self._ports, self._context, self._ports.busy_pause)
-        async with self._ports.database.session() as session:
-            read = await self._reader.take(session, page)
-            overlaps = await keeper.known(session, list(read.reads))
-        self._open |= read.events
-        reads = list(read.reads.values())
-        self._take(self._planner.feed(reads, _known(read.rows.values()), overlaps))
-        # What is decided, or belongs to the margins, needs to be named no more.
-        undecided = self._planner.undecided
-        self._open = {key: event for key, event in self._open.items() if key in undecided}
-
-    def _take(self, decisions: Iterable[Decision]) -> None:
-        self._groups += self._planner.take_groups()
-        for decision in decisions:
-            event = self._open.get(decision.source_key)
-            if event is not None and event.masked:
-                self._private += not decision.margin
-                self._name(PreviewedEvent(None, event.subject, event.start, event.end))
-                continue
-            if not decision.margin:
-                self._counts[decision.action] += 1
-            if decision.action is not Action.UNCHANGED and event is not None:
-                self._name(PreviewedEvent(decision, event.subject, event.start, event.end))
-
-    def _name(self, event: PreviewedEvent) -> None:
-        self._acted += 1
-        if len(self._events) < self._limit:
-            self._events.append(event)
-
-    async def _unseen(self) -> int:
-        unseen, after = 0, None
+    def _named(self) -> list[PreviewedEvent]:
+        """Events with anything to do, and every one of another person's private events, by start."""
+        named = [
+            PreviewedEvent(decision, event.subject, event.start, event.end)
+            for key, decision in self._decisions.items()
+            if decision.action is not Action.UNCHANGED and (event := self._events.get(key)) is not None
+        ]
         window = self._context.window
-        while True:
-            async with self._ports.database.session() as session:
-                archived_events: ArchivedEventRepository = self._context.archived_events(session)
-                rows = await archived_events.keys_in_window(window.start, window.end, _CHUNK, after)
-            unseen += sum(not self._planner.has_seen(key) for _, key in rows)
-            if len(rows) < _CHUNK:
-                return unseen
-            after = rows[-1]
+        named += [
+            PreviewedEvent(None, event.subject, event.start, event.end)
+            for event in self._events.values()
+            if event.masked and window.owns(event)
+        ]
+        return sorted(named, key=lambda each: (each.start, each.end, each.subject))
 
 
-def _known(rows: Iterable[MapRow]) -> dict[str, KnownEvent]:
-    return {row.source_key: seen for row in rows if (seen := known_event(row)) is not None}
-
-
-def _imagined(configuration: ArchiveConfiguration, window: Window) -> ArchiveRun:
-    """A run that is in no table: the context of a plan asks for one."""
+def _imagined(configuration: ArchiveConfiguration, window: Window, now: datetime) -> ArchiveRun:
+    """The run of a rehearsal; over already, so that nobody drives it or waits for it."""
     return ArchiveRun(
         id=uuid4(),
         tenant_id=configuration.tenant_id,
@@ -215,8 +282,9 @@ def _imagined(configuration: ArchiveConfiguration, window: Window) -> ArchiveRun
         mode=RunMode.NORMAL,
         window_start=window.start,
         window_end=window.end,
-        state=RunState.RUNNING,
+        state=RunState.CANCELLED,
         cancel_requested=False,
         requested_by="",
+        created_at=now,
         correlation_id=telemetry.correlation_id.get() or "",
     )

@@ -20,7 +20,10 @@ _WHOLE_WINDOW = (RunMode.NORMAL, RunMode.REPLACE)
 
 @dataclass(frozen=True, slots=True)
 class EndedRun:
-    """How a run ended. ``new_issues`` and ``new_locked`` were not there when an earlier run looked."""
+    """How a run ended. ``new_issues`` and ``new_locked`` were not there when an earlier run looked.
+
+    ``known_trouble``: nothing failed but reading what an earlier run could not read, either.
+    """
 
     state: RunState
     report: RunReport
@@ -28,6 +31,7 @@ class EndedRun:
     new_issues: int
     new_locked: int
     job: JobJudgement
+    known_trouble: bool = False
 
 
 def notices_of(context: RunContext, ended: EndedRun) -> list[Notice]:
@@ -41,7 +45,8 @@ def notices_of(context: RunContext, ended: EndedRun) -> list[Notice]:
     by_hand = context.kind in _BY_HAND and not ended.requested_by.startswith("system:")
     told = list(ended.job.told)
     if ended.state.trouble:
-        if not ended.job.says_gone and (by_hand or not ended.job.said_gone):
+        told_before = ended.job.said_gone or ended.known_trouble
+        if not ended.job.says_gone and (by_hand or not told_before):
             told.append(run_failed(context.run_id, context.window, ended.report))
     elif by_hand and context.mode in _WHOLE_WINDOW:
         told.append(run_finished(context.run_id, context.window, ended.report))

@@ -58,16 +58,14 @@ class SeriesReview:
     surplus: tuple[SeriesRow, ...]
     rows: Mapping[str, SeriesRow]
 
-    @property
-    def asks(self) -> bool:
-        """Whether its owner is asked."""
-        return self.judgement.step in (Step.OPEN, Step.REOPEN)
-
 
 class SeriesResetKeeper:
     """The items of changed series, for one plan."""
 
-    def __init__(self, ports: ArchivingPorts, context: RunContext, expiry: timedelta) -> None:
+    def __init__(
+        self, ports: ArchivingPorts, context: RunContext, expiry: timedelta, superseding: Superseding
+    ) -> None:
+        self._superseding = superseding
         self._ports = ports
         self._context = context
         self._expiry = expiry
@@ -76,7 +74,8 @@ class SeriesResetKeeper:
         self.asked = 0
 
     async def begin(self, session: AsyncSession) -> SeriesResets:
-        """What is asked and answered already."""
+        """What is asked and answered already. What waits to be superseded is planned."""
+        await self._superseding.plan(session)
         return SeriesResets(self._context, await self._repository(session).stored())
 
     async def pair(self, turn: PlanTurn, matcher: SourceMatcher, reader: SourceReader) -> bool:
@@ -103,9 +102,9 @@ class SeriesResetKeeper:
             await matcher.hand_on([(entries[row], resets.events[event], event) for row, event in pairs])
         return bool(pairs)
 
-    async def finish(self, session: AsyncSession, resets: SeriesResets, superseding: Superseding) -> None:
+    async def finish(self, session: AsyncSession, resets: SeriesResets) -> None:
         """Supersede what the owner takes a series for, and ask about what differs and nobody was asked."""
-        reviews = await self.review(session, resets)
+        reviews = await self._review(session, resets)
         for each in reviews:
             await self._carry_out(session, each, resets)
             if each.stored is not None and each.stored.due and await self._is_whole(session, each.stored):
@@ -118,9 +117,9 @@ class SeriesResetKeeper:
             [row.id for each in reviews for row in each.surplus],
             because="replaced" if resets.replaces else "take_series",
         ):
-            await superseding.plan(session)
+            await self._superseding.plan(session)
 
-    async def review(self, session: AsyncSession, resets: SeriesResets) -> list[SeriesReview]:
+    async def _review(self, session: AsyncSession, resets: SeriesResets) -> list[SeriesReview]:
         """What is to be done about each series of which there is anything to say; changes nothing."""
         window = self._window
         rows = await self._repository(session).rows(resets.series, window.start, window.end)

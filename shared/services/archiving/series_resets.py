@@ -85,18 +85,6 @@ class SeriesResets:
             for each in self.stored.values()
         )
 
-    def told(self) -> "SeriesResets":
-        """The same without series that are another person's private ones (domain.md 6.3)."""
-        private = {event.series_master_id for event in self.events.values() if event.masked}
-        shown = SeriesResets(
-            self._context, [each for each in self.stored.values() if each.series_id not in private]
-        )
-        for name in ("found", "taken", "shapes"):
-            kept = {key: each for key, each in getattr(self, name).items() if key not in private}
-            getattr(shown, name).update(kept)
-        shown.events |= self.events
-        return shown
-
     @property
     def series(self) -> set[str]:
         """The series of which there is anything to say."""

@@ -34,6 +34,7 @@ from shared.services.archiving.judging import bar_unpermitted
 from shared.services.archiving.planning import PlanCounts, RunPlanner
 from shared.services.archiving.queueing import RunDraft, StartedRun, draft_run, queue_drafts, queue_run
 from shared.services.archiving.settling import SettleProgress, Settler
+from shared.services.archiving.unread_events import beyond, windows_to_read_again
 from shared.services.archiving.windows import nightly, requested
 from shared.services.driving import LOOKED_AFTER_EVERY, PATIENCE
 from shared.services.job_claims import JobClaims
@@ -78,7 +79,7 @@ class RunView:
 class BegunRun:
     """``mine`` is False where the run waits for another one or is over: its orchestration ends at once.
 
-    ``patient``: it is young enough to be driven again where the database was away for a while.
+    ``patient``: it made progress lately, so it is driven again where the database was away for a while.
     """
 
     mine: bool
@@ -183,10 +184,11 @@ class ArchivingService:
             if run is None:
                 return BegunRun(False, "")
             now = self._ports.clock.now()
-            mine = await runs.begin(run, now)
-            if mine:
-                await bar_unpermitted(self._ports, session, run)
-            return BegunRun(mine, run.correlation_id, patient=now - (run.started_at or now) < PATIENCE)
+            if not await runs.begin(run, now):
+                return BegunRun(False, run.correlation_id)
+            await bar_unpermitted(self._ports, session, run)
+            progressed = await runs.progressed_at(run_id) or now
+            return BegunRun(True, run.correlation_id, patient=now - progressed < PATIENCE)
 
     @asynccontextmanager
     async def acting_for(self, run_id: UUID) -> AsyncIterator[RunMode]:
@@ -250,6 +252,7 @@ class ArchivingService:
         configurations = await ArchiveConfigurationRepository(session).lock_all_unscoped(
             [job.configuration_id for job in jobs]
         )
+        again = await windows_to_read_again(session, list(configurations.values()), now)
         drafts: list[RunDraft] = []
         for job in jobs:
             configuration = configurations.get(job.configuration_id)
@@ -258,13 +261,18 @@ class ArchivingService:
             if waits_for_approval(configuration, now):
                 continue
             window = nightly(self._ports, configuration)
+            beside = beyond(again.get(configuration.id, ()), window)
+            drafts += [await self._draft(configuration, each) for each in beside]
             if window is not None:
                 drafts.append(await self._draft(configuration, window, job))
         return [started.run.id for started in await queue_drafts(self._ports, session, drafts)]
 
-    async def _draft(self, configuration: ArchiveConfiguration, window: Window, job: Job) -> RunDraft:
+    async def _draft(
+        self, configuration: ArchiveConfiguration, window: Window, job: Job | None = None
+    ) -> RunDraft:
+        """The run of a job, or one that only reads again what could not be read before (domain.md 2.12)."""
         with telemetry.bind(
-            caller=Caller.system(job.tenant_id, "dispatch_due_jobs"),
+            caller=Caller.system(configuration.tenant_id, "dispatch_due_jobs"),
             correlation=telemetry.new_correlation_id(),
             parent_correlation=telemetry.correlation_id.get() or None,
         ):
@@ -272,10 +280,10 @@ class ArchivingService:
                 self._ports,
                 configuration,
                 window,
-                RunKind.NIGHTLY,
+                RunKind.RETRY if job is None else RunKind.NIGHTLY,
                 "system:dispatch_due_jobs",
-                job=job.id,
-                scheduled_for=job.next_run_at,
+                job=None if job is None else job.id,
+                scheduled_for=None if job is None else job.next_run_at,
             )
 
     async def _configuration(

@@ -21,6 +21,7 @@ from shared.domain.source_event import (
     second_source_key,
     source_key,
 )
+from shared.domain.unread import NO_ORIGINAL_START, Unread, UnreadEvents
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.dragging import DraggedMeetings
 from shared.services.archiving.series_resets import SeriesResets
@@ -43,11 +44,10 @@ class ReadPage:
 class SourceReader:
     """Finds the rows of events; no two events of one reading have the same key.
 
-    ``unreadable`` are events of the window that have no row and cannot be told from others, by id.
+    ``unread`` is what could not be read, or has no row and cannot be told from others (domain.md 2.12).
 
     ``waiting`` are keys of events that somebody has to decide about first, or whose row is being written.
     ``whole`` are keys of events that their copies follow in all, since their owner said so.
-    ``rewrites`` False: rows of former versions stay as they are, as for a plan that nobody carries out.
     ``dragged`` asks about meetings that their events left behind.
     """
 
@@ -59,7 +59,6 @@ class SourceReader:
         *,
         waiting: frozenset[str] = frozenset(),
         whole: frozenset[str] = frozenset(),
-        rewrites: bool = True,
         resets: SeriesResets | None = None,
         dragged: DraggedMeetings | None = None,
     ) -> None:
@@ -70,12 +69,11 @@ class SourceReader:
         # Replacing takes the source as it is (domain.md 2.17).
         self._replaces = context.mode is RunMode.REPLACE
         self.resets = resets or SeriesResets(context)
-        self._rewrites = rewrites
         self._ports = ports
         self._context = context
         self._open_keys = open_keys
         self._holders: dict[bytes, bytes] = {}
-        self.unreadable: dict[str, SourceEvent] = {}
+        self.unread = UnreadEvents()
 
     def has_met(self, key: str) -> bool:
         """Whether an event of this key was read, margins included."""
@@ -129,7 +127,7 @@ class SourceReader:
             return set()
         seen = await self._following.archived_after_end(session, moved)
         left = {key for key, last in seen.items() if events[key].start > last}
-        for key in sorted(left) if self._rewrites else ():
+        for key in sorted(left):
             await self._leave(session, moved[key], events[key])
         return left
 
@@ -156,10 +154,6 @@ class SourceReader:
         by_source = await identities.by_sources([event.id for event in page])
         page = [event for event in page if event.id in by_source or self._has_key(event)]
         by_key = await identities.by_keys([source_key(event) for event in page if event.id not in by_source])
-        if not self._rewrites:
-            # A run releases these keys before it reads (superseding.py).
-            by_source = {key: row for key, row in by_source.items() if row.superseding_since is None}
-            by_key = {key: row for key, row in by_key.items() if row.superseding_since is None}
         for event in page:
             if (row := by_source.get(event.id)) is not None:
                 self._holders.setdefault(_digest(row.source_key), _digest(event.id))
@@ -173,7 +167,7 @@ class SourceReader:
             if row is not None and row.source_key == key:
                 rows[key] = row
                 current = self._current(row, event)
-                if self._rewrites and current != row:
+                if current != row:
                     renewed.append((row, current))
         for before, after in await self._renew(session, renewed):
             events[after.source_key] = events.pop(before.source_key)
@@ -186,8 +180,8 @@ class SourceReader:
         try:
             source_key(event)
         except ValueError:
-            if self._context.window.owns(event):
-                self.unreadable[event.id] = event
+            told = Unread(NO_ORIGINAL_START, event.id, event.start, event.end, event.is_all_day)
+            self.unread.add(told)
             return False
         return True
 

@@ -20,7 +20,8 @@ from shared.domain.caller import Caller
 from shared.domain.categories import CategoryState, classify
 from shared.domain.disclosure import is_disclosed
 from shared.domain.modifications import modification_kind
-from shared.domain.source_event import EventType, SourceEvent, source_key
+from shared.domain.source_event import SourceEvent, source_key
+from shared.domain.unread import UnreadEvents
 from shared.domain.window import READ_MARGIN, Window
 from shared.domain.zones import find_zone
 from shared.errors import FieldError, NotFound, ValidationFailed
@@ -88,6 +89,8 @@ class UpcomingSuggestions:
             configuration.source_calendar_id,
             window.start - READ_MARGIN,
             window.end + READ_MARGIN,
+            # What cannot be read now may be next time: it is not suggested for meanwhile.
+            UnreadEvents(),
         )
         found = []
         async with aclosing(pages):
@@ -130,7 +133,10 @@ def unarchived_event(event: SourceEvent, configuration: ArchiveConfiguration) ->
 
 def event_key(event: SourceEvent) -> str:
     """The source key; of what has none, such as a series master, one that matches nothing."""
-    return f"-:{event.id}" if event.type is EventType.SERIES_MASTER else source_key(event)
+    try:
+        return source_key(event)
+    except ValueError:
+        return f"-:{event.id}"
 
 
 def _needs_category(event: SourceEvent) -> bool:

@@ -6,9 +6,7 @@ What looks different is read once more before it is said, since a run may have b
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -17,49 +15,35 @@ from shared.database.repositories.source_identity import SourceIdentityRepositor
 from shared.database.repositories.verification_findings import VerificationFindingRepository
 from shared.database.repositories.verifications import VerificationRepository
 from shared.domain.archived_event import ArchivedEventState
-from shared.domain.modifications import Modification
 from shared.domain.read_event import ReadEvent
 from shared.domain.recorded_copy import RecordedCopy
-from shared.domain.revision import modified_revision, revision, source_revision
+from shared.domain.revision import revision, source_revision
 from shared.domain.source_event import SourceEvent, source_key
+from shared.domain.unread import NO_ORIGINAL_START, Unread, UnreadEvents
 from shared.domain.verification import FindingKind, FindingReason, Stretch, percent
 from shared.domain.window import Window, local_day_start
 from shared.graph.copy_codec import Copy, differing_fields
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.matching import is_gone
 from shared.services.archiving.source_following import SourceFollowing
+from shared.services.verifying.balance import Balance, Seen, added
 from shared.services.verifying.context import VerificationContext
 from shared.services.verifying.doubled import Writers, doubled
 from shared.services.verifying.findings import (
     Finding,
     about_record,
-    edited,
     not_archived,
     owning_start,
     unknown,
 )
+from shared.services.verifying.judging import expected, item, judged, needs_copy
 
 _CHUNK = 200
-_WITH_COPY = (
-    ArchivedEventState.PRESENT,
-    ArchivedEventState.SOURCE_DELETED,
-    ArchivedEventState.REMOVED_BY_OWNER,
-)
-type _Item = dict[str, Any]
 _FOLLOWS_SOURCE = (ArchivedEventState.PRESENT, ArchivedEventState.MERGED)
 
 
 class Superseded(Exception):
     """Another attempt compares, or the verification is over: stop, write nothing more."""
-
-
-@dataclass(slots=True)
-class _Tally:
-    """How much was compared."""
-
-    sources: int = 0
-    records: int = 0
-    copies: int = 0
 
 
 class StretchComparison:
@@ -73,7 +57,8 @@ class StretchComparison:
         self._attempt = attempt
         self._stretch = stretch
         self._window = Window(stretch.start, stretch.end, context.zone)
-        self._tally = _Tally()
+        self._balance = Balance()
+        self._unread_source, self._unread_archive = UnreadEvents(), UnreadEvents()
 
     async def run(self) -> None:
         """Read both calendars, match them with the record, keep what differs. Raises Superseded."""
@@ -84,17 +69,28 @@ class StretchComparison:
         await self._go_through_record()
         await self._find_unrecorded()
         await self._find_doubled()
-        context, tally = self._context, self._tally
+        await self._complete()
+
+    async def _complete(self) -> None:
+        """The stretch is compared: count, and say why the counts differ."""
+        context = self._context
         async with self._session() as session:
-            await self._findings(session).forget_items(context.verification_id)
-            await VerificationRepository(session).advance(
+            findings, verifications = self._findings(session), VerificationRepository(session)
+            sources, own_copies = await findings.item_counts(context.verification_id)
+            await findings.forget_items(context.verification_id)
+            totals = self._balance.totals(sources, own_copies)
+            unread = {
+                "source": len(self._unread_source.of_window(self._window)),
+                "archive": len(self._unread_archive.of_window(self._window)),
+            }
+            before = await verifications.explained(context.verification_id)
+            await verifications.advance(
                 context.verification_id,
                 self._attempt,
                 self._stretch.end,
                 percent(context.window_start, self._stretch.end, context.window_end),
-                sources=tally.sources,
-                records=tally.records,
-                copies=tally.copies,
+                explained=added(before, self._balance.explained(sources, unread)),
+                **totals,
             )
 
     @asynccontextmanager
@@ -111,7 +107,10 @@ class StretchComparison:
 
     async def _read_source(self) -> None:
         pages = self._ports.calendars.read_window(
-            self._context.source_mailbox, self._context.source_calendar_id, *self._window.read_range
+            self._context.source_mailbox,
+            self._context.source_calendar_id,
+            *self._window.read_range,
+            self._unread_source,
         )
         async with aclosing(pages):
             async for page in pages:
@@ -128,7 +127,6 @@ class StretchComparison:
                         for read in followed.values()
                         if self._window.owns(read.event)
                     ]
-                    self._tally.sources += len(rows)
                     await self._findings(session).add_items(self._context.verification_id, "source", rows)
 
     async def _followed(self, session: AsyncSession, page: Sequence[SourceEvent]) -> dict[str, ReadEvent]:
@@ -136,16 +134,25 @@ class StretchComparison:
         owner, configuration = self._context.owner_id, self._context.configuration_id
         identities = SourceIdentityRepository(session, owner, configuration)
         by_source = await identities.by_sources([event.id for event in page])
-        events = {
-            by_source[event.id].source_key if event.id in by_source else source_key(event): event
-            for event in page
-        }
+        events: dict[str, SourceEvent] = {}
+        for event in page:
+            try:
+                key = by_source[event.id].source_key if event.id in by_source else source_key(event)
+            except ValueError:
+                self._unread_source.add(
+                    Unread(NO_ORIGINAL_START, event.id, event.start, event.end, event.is_all_day)
+                )
+            else:
+                events[key] = event
         rows = {row.source_key: row for row in by_source.values()}
         return await SourceFollowing(owner, configuration).followed(session, events, rows)
 
     async def _read_archive(self) -> None:
         pages = self._ports.calendars.read_copies(
-            self._context.archive_mailbox, self._context.archive_calendar_id, *self._window.read_range
+            self._context.archive_mailbox,
+            self._context.archive_calendar_id,
+            *self._window.read_range,
+            self._unread_archive,
         )
         async with aclosing(pages):
             async for page in pages:
@@ -160,20 +167,20 @@ class StretchComparison:
                 sorted({copy.archive_key for copy in page if copy.archive_key}),
             )
             writers = await Writers.of(session, context, page, recorded.values())
-        rows, origins, found, suspects = [], list[_Item](), list[Finding](), list[UUID]()
+        rows, origins, found, suspects = [], list[Finding](), list[Finding](), list[UUID]()
         for copy in page:
             start = owning_start(copy, context)
             owned = self._stretch.start <= start < self._stretch.end
             row = recorded.get(copy.archive_key) if copy.archive_key else None
-            self._tally.copies += owned
-            origins += [_item(origin, copy, start, owned=owned) for origin in writers.origins(copy, row)]
-            if row is None:
-                if owned and not writers.is_anothers(copy):
+            origins += [item(origin, copy, start, owned=owned) for origin in writers.origins(copy, row)]
+            if row is None or row.configuration_id != context.configuration_id:
+                anothers = row is not None or writers.is_anothers(copy)
+                if owned:
+                    self._balance.add_stranger(copy.id, anothers=anothers)
+                if owned and not anothers:
                     found.append(unknown(copy, start))
                 continue
-            if row.configuration_id != context.configuration_id:
-                continue
-            rows.append(_item(copy.archive_key, copy, start, owned=owned))
+            rows.append(item(copy.archive_key, copy, start, owned=owned))
             if copy.id == row.copy_id and row.record is not None and differing_fields(copy, row.record):
                 suspects.append(row.id)
         async with self._session() as session:
@@ -203,26 +210,32 @@ class StretchComparison:
                 copies = await findings.copies_of(
                     self._context.verification_id, [row.archive_key for row in rows]
                 )
-            self._tally.records += len(rows)
-            await self._judge_copies(
-                [row.id for row in rows if _needs_copy(row) and copies.get(row.archive_key) != [row.copy_id]]
+                owned = await findings.owned_copies(
+                    self._context.verification_id, [row.archive_key for row in rows]
+                )
+                never_written = [row.id for row in rows if row.state is ArchivedEventState.CREATING]
+                last_writes = await findings.last_writes(self._context.owner_id, never_written)
+            standing = await self._judge_copies(
+                [row.id for row in rows if needs_copy(row) and copies.get(row.archive_key) != [row.copy_id]]
             )
+            seen = Seen(owned, copies.keys(), standing, sources.keys(), last_writes)
+            self._balance.add_records(rows, seen, self._unread_source, self._unread_archive)
             await self._judge_sources(
                 [
                     row.id
                     for row in rows
                     if row.state in _FOLLOWS_SOURCE
-                    and _expected(row, sources.get(row.source_key)) != source_revision(row.revision)
+                    and expected(row, sources.get(row.source_key)) != source_revision(row.revision)
                 ]
             )
             if len(rows) < _CHUNK:
                 return
             after = rows[-1]
 
-    async def _judge_copies(self, ids: Sequence[UUID]) -> None:
-        """Look at copies by their ids: gone, replaced, doubled or edited."""
+    async def _judge_copies(self, ids: Sequence[UUID]) -> set[UUID]:
+        """Look at copies by their ids: gone, replaced, doubled or edited; the records whose copy stands."""
         if not ids:
-            return
+            return set()
         async with self._session() as session:
             rows = await self._recorded(session, ids)
             seen = await self._findings(session).copies_of(
@@ -231,7 +244,10 @@ class StretchComparison:
         wanted = {row.copy_id for row in rows if row.copy_id}
         wanted |= {copy_id for row in rows for copy_id in seen.get(row.archive_key, ())}
         alive = await self._ports.calendars.get_copies(
-            self._context.archive_mailbox, self._context.archive_calendar_id, sorted(wanted)
+            self._context.archive_mailbox,
+            self._context.archive_calendar_id,
+            sorted(wanted),
+            self._unread_archive,
         )
         found: list[Finding] = []
         for row in rows:
@@ -241,8 +257,12 @@ class StretchComparison:
                 for copy_id in seen.get(row.archive_key, ())
                 if copy_id != row.copy_id and (copy := alive.get(copy_id)) is not None
             ]
-            found += _judged(row, own, others)
+            if row.copy_id in self._unread_archive.ids:
+                self._unread_archive.locate(row.copy_id or "", row.start_at)
+            else:
+                found += judged(row, own, others)
         await self._keep(found)
+        return {row.id for row in rows if row.copy_id and alive.get(row.copy_id) is not None}
 
     async def _judge_sources(self, ids: Sequence[UUID]) -> None:
         """Look at sources by their ids: changed, or gone."""
@@ -251,8 +271,10 @@ class StretchComparison:
         async with self._session() as session:
             rows = await self._recorded(session, ids)
         events = await self._ports.calendars.get_events(
-            self._context.source_mailbox, None, [row.source_id for row in rows]
+            self._context.source_mailbox, None, [row.source_id for row in rows], self._unread_source
         )
+        for row in rows:
+            self._unread_source.locate(row.source_id, row.start_at)
         found: list[Finding] = []
         alive = [event for event in events.values() if event is not None and not is_gone(event)]
         async with self._session() as session:
@@ -260,13 +282,19 @@ class StretchComparison:
         by_source = {read.event.id: read for read in followed.values()}
         for row in rows:
             read = by_source.get(row.source_id)
+            if read is None and self._is_open(row):
+                continue
             if read is None:
                 found.append(about_record(row, FindingKind.SOURCE_CHANGED, FindingReason.SOURCE_GONE))
                 continue
             own = read.archived_revision or revision(read.event)
-            if _expected(row, own) != source_revision(row.revision):
+            if expected(row, own) != source_revision(row.revision):
                 found.append(about_record(row, FindingKind.SOURCE_CHANGED, FindingReason.REVISION_DIFFERS))
         await self._keep(found)
+
+    def _is_open(self, row: RecordedCopy) -> bool:
+        """Whether the source, or the time where it was, could not be read: it is not gone (2.12)."""
+        return row.source_id in self._unread_source.ids or self._unread_source.holds(row.start_at)
 
     async def _recorded(self, session: AsyncSession, ids: Sequence[UUID]) -> list[RecordedCopy]:
         """The rows as they are now, without those of which a write is under way."""
@@ -282,6 +310,7 @@ class StretchComparison:
                 rows = await self._findings(session).unrecorded_sources(
                     self._context.verification_id, self._context.configuration_id, after, _CHUNK
                 )
+            self._balance.unarchived += len(rows)
             await self._keep([not_archived(row["key"], row["starts_at"]) for row in rows])
             if len(rows) < _CHUNK:
                 return
@@ -297,7 +326,7 @@ class StretchComparison:
                 return
             wanted = sorted({copy_id for _, ids in shared for copy_id in ids})
             alive = await self._ports.calendars.get_copies(
-                context.archive_mailbox, context.archive_calendar_id, wanted
+                context.archive_mailbox, context.archive_calendar_id, wanted, self._unread_archive
             )
             groups = [[copy for each in ids if (copy := alive.get(each)) is not None] for _, ids in shared]
             async with self._session() as session:
@@ -342,45 +371,3 @@ class StretchComparison:
 
     def _start(self, event: SourceEvent) -> datetime:
         return local_day_start(event.start.date(), self._context.zone) if event.is_all_day else event.start
-
-
-def _item(key: str, copy: Copy, start: datetime, *, owned: bool) -> _Item:
-    return {
-        "key": key,
-        "reference": copy.id,
-        "revision": copy.revision,
-        "starts_at": start.isoformat(),
-        "owned": owned,
-    }
-
-
-def _needs_copy(row: RecordedCopy) -> bool:
-    return not row.busy and row.state in (*_WITH_COPY, ArchivedEventState.CREATING)
-
-
-def _judged(row: RecordedCopy, own: Copy | None, others: Sequence[Copy]) -> list[Finding]:
-    """What is to be said of a record, its own copy and further ones with the same key."""
-    found: list[Finding] = []
-    if len(others) + (own is not None) > 1:
-        copies = [copy.id for copy in ([own] if own is not None else []) + list(others)]
-        found.append(about_record(row, FindingKind.DOUBLED, FindingReason.SEVERAL_COPIES, copies=copies))
-    if own is not None:
-        fields = differing_fields(own, row.record) if row.record is not None else []
-        if fields:
-            found.append(edited(row, own, FindingReason.CONTENT_DIFFERS, fields))
-    elif others:
-        fields = differing_fields(others[0], row.record) if row.record is not None else []
-        found.append(edited(row, others[0], FindingReason.COPY_REPLACED, fields))
-    elif row.state in _WITH_COPY:
-        found.append(about_record(row, FindingKind.MISSING, FindingReason.COPY_GONE))
-    elif row.state is ArchivedEventState.CREATING:
-        found.append(about_record(row, FindingKind.MISSING, FindingReason.NOT_WRITTEN))
-    return found
-
-
-def _expected(row: RecordedCopy, own: str | None) -> str | None:
-    """The revision the map should hold while the source's own is ``own`` (domain.md 2.4)."""
-    if own is None or not row.modifications:
-        return own
-    applied = [Modification.from_json(each) for each in row.modifications]
-    return modified_revision(own, [(each.key, each.start, each.end) for each in applied])

@@ -110,6 +110,12 @@ class VerificationService:
         async with self._ports.database.session() as session:
             return await self._readable(session, caller, verification_id)
 
+    async def reads_own(self, caller: Caller, verification: Verification) -> bool:
+        """Whether the caller is the person whose events it compares. Raises as ``get`` does."""
+        async with self._ports.database.session() as session:
+            access = await Access.of(session, caller)
+            return await reads_own(session, access, verification.configuration_id)
+
     async def findings(
         self, caller: Caller, verification_id: UUID, kind: str | None, after: Position | None, limit: int
     ) -> tuple[Slice[VerificationFinding], set[UUID]]:

@@ -27,7 +27,10 @@ blueprint = new_blueprint()
 async def preview_archive_run(
     request: Request[base.NoBody, archive_plans.ArchivePlanQuery],
 ) -> Reply[archive_plans.ArchivePlan]:
-    """The calendar is read as a run reads it. Another person's private events are named "Private" (6.3)."""
+    """The plan is made as a run makes it, and thrown away; not while a run is under way.
+
+    Another person's private events are named "Private" (6.3).
+    """
     query = request.query
     found = await request.app.archive_previews.preview(
         request.caller, request.id, query.window_start, query.window_end, query.limit
@@ -36,10 +39,13 @@ async def preview_archive_run(
 
 
 def _plan(preview: Preview) -> archive_plans.ArchivePlan:
-    findings = preview.findings
+    findings = preview.plan
     return archive_plans.ArchivePlan(
         window_start=preview.window.start,
         window_end=preview.window.end,
+        source=findings.source,
+        outcomes={str(outcome): count for outcome, count in preview.outcomes.items()},
+        unreadable=findings.unreadable,
         counts={str(action): count for action, count in sorted(preview.counts.items())},
         private=preview.private,
         modifications_applied=findings.modifications_applied,

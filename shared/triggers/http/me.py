@@ -26,9 +26,10 @@ async def get_me(request: Request[base.NoBody, base.NoQuery]) -> Reply[invitatio
     object_id = caller.object_id
     if object_id is None:
         raise RuntimeError("a caller over HTTP has an object id")
-    user = await app.first_sign_in.user_of(caller, request.calendars_of(object_id))
-    settings = await app.system_settings.of(caller.tenant_id)
     mailbox = await app.approval_reading.of_own_mailbox(caller)
+    directory = request.calendars_of(object_id)
+    user = await app.first_sign_in.user_of(caller, directory, read_by_others=bool(mailbox.approvals))
+    settings = await app.system_settings.of(caller.tenant_id)
     return Reply(
         invitations.Me(
             kind="application" if caller.app_only else "person",

@@ -36,7 +36,9 @@ async def start_verification(
     )
     found = started.verification
     return Reply(
-        verifications.VerificationResource.of(found),
+        verifications.VerificationResource.of(
+            found, own=await request.app.verifications.reads_own(request.caller, found)
+        ),
         location=f"v1/verifications/{found.id}",
         retry_after=1,
         owner_id=found.owner_id,
@@ -59,7 +61,8 @@ async def list_verifications(
     """Each with how many differences it found once it is over."""
     query = request.query
     found = await request.app.verifications.list(request.caller, request.id, query.after, query.limit)
-    items = [verifications.VerificationResource.of(each) for each in found.rows]
+    own = bool(found.rows) and await request.app.verifications.reads_own(request.caller, found.rows[0])
+    items = [verifications.VerificationResource.of(each, own=own) for each in found.rows]
     return Reply(paging.Page[verifications.VerificationResource](items=items, next=found.next_cursor))
 
 
@@ -77,7 +80,9 @@ async def get_verification(
 ) -> Reply[verifications.VerificationResource]:
     """Its state; while it is open, ``Retry-After`` says when to ask again."""
     found = await request.app.verifications.get(request.caller, request.id)
-    return Reply(verifications.VerificationResource.of(found), retry_after=None if found.finished_at else 1)
+    own = await request.app.verifications.reads_own(request.caller, found)
+    resource = verifications.VerificationResource.of(found, own=own)
+    return Reply(resource, retry_after=None if found.finished_at else 1)
 
 
 @endpoint(

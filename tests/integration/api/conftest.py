@@ -14,6 +14,9 @@ from shared.settings import Settings
 from tests.integration.api.caller import AUDIENCE, TENANT, Caller
 from tests.support.settings import make_settings
 
+#: The mailbox that the system sends mail from, once a test makes it.
+SENDER = "assistant@example.com"
+
 
 @pytest.fixture
 async def simulator(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[GraphSimulator]:
@@ -35,6 +38,7 @@ def on_simulator(simulator: GraphSimulator, **more: object) -> Settings:
         v1_issuer=simulator.base_url,
         graph_base_url=f"{simulator.base_url}/v1.0",
         cors_origins=("https://pages.example",),
+        mail_sender=SENDER,
         **more,
     )
 

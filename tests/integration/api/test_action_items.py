@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from shared.database.engine import Database
-from shared.database.models.action_items import ActionItem
+from shared.database.models.action_items import ActionItem, ActionItemEvent
 from shared.database.models.users import User
 from shared.domain.action_items import ActionItemStatus, Question, about
 from shared.triggers.http import action_items as item_endpoints
@@ -108,7 +108,7 @@ async def test_both_sides_stand_side_by_side(api: Caller, people: People, items:
     (old,), (new,) = one["archived"], one["new"]
     assert (old["subject"], new["subject"]) == ("Surgeon", "Weekly again")
     assert old["appointment_id"] is not None
-    assert (old["start"], new["start"]) == ("2026-03-02T09:00:00Z", "2026-03-02T10:00:00Z")
+    assert (old["start"], new["start"]) == ("2026-03-02T09:00:00Z", "2026-03-02T09:30:00Z")
     assert (one["answers"], one["default"]) == (["one_meeting", "two_meetings", "new_one_only"], None)
     dragged = (await api("GET", f"v1/action-items/{items.dragged}", token=people.ada.token)).json
     assert (dragged["answers"], dragged["default"]) == (["took_place", "was_postponed"], "took_place")
@@ -123,6 +123,20 @@ async def test_others_see_the_times_of_a_private_event_only(
         assert (old["subject"], old["categories"], old["appointment_id"]) == ("Private", [], None)
         assert b"Surgeon" not in response.body
     problem(await api("GET", f"v1/action-items/{items.same}", token=people.bob.token), 404, "not_found")
+
+
+async def test_others_do_not_learn_that_a_private_subject_is_that_of_another_event(
+    api: Caller, people: People, items: Items, database: Database
+) -> None:
+    async with database.session() as session:
+        events = select(ActionItemEvent).where(ActionItemEvent.item_id == items.same)
+        for event in (await session.execute(events.where(ActionItemEvent.side == "new"))).scalars():
+            event.start_at, event.end_at = START + timedelta(hours=5), START + timedelta(hours=6)
+    own = await api("GET", f"v1/action-items/{items.same}", token=people.ada.token)
+    assert own.status == 200
+    for token in (people.admin, people.auditor):
+        problem(await api("GET", f"v1/action-items/{items.same}", token=token), 404, "not_found")
+        assert str(items.same) not in await listed(api, token, user_id=people.ada.id)
 
 
 async def test_an_answer_is_written_down_once_for_all_archives_and_starts_their_runs(

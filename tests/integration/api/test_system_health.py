@@ -17,7 +17,8 @@ from tests.support.settings import make_settings
 
 PATH = "v1/system/health"
 NAMES = {
-    *("database", "graph", "token_service", "storage", "durable", "durable_backlog", "job_lateness"),
+    *("database", "graph", "token_service", "storage", "durable", "durable_backlog", "job_lateness", "mail"),
+    "archive_runs",
 }
 
 
@@ -177,3 +178,29 @@ async def test_work_that_waits_too_long_is_told(api: Caller, clock: SteppedClock
     assert late["measures"] == {"due": 1, "oldest_seconds": 7200, "failing": 1, "paused_by_failures": 0}
     clock.time += timedelta(hours=23)
     assert {part["state"] for part in parts(await look(api)).values()} >= {"failing"}
+
+
+@pytest.mark.parametrize(
+    ("state", "hours", "told"),
+    [
+        (RunState.FAILED, 1, "degraded"),
+        (RunState.COMPLETED_WITH_ERRORS, 1, "degraded"),
+        (RunState.COMPLETED, 1, "healthy"),
+        (RunState.FAILED, 25, "healthy"),
+    ],
+)
+async def test_a_run_that_ended_with_trouble_is_told_for_a_day(
+    api: Caller,
+    people: People,
+    database: Database,
+    clock: SteppedClock,
+    state: RunState,
+    hours: int,
+    told: str,
+) -> None:
+    async with database.session() as session:
+        make = Factory(session)
+        configuration = await make.configuration()
+        await make.run(configuration, state=state, finished_at=clock.now() - timedelta(hours=hours))
+    report = await look(api)
+    assert (report["state"], parts(report)["archive_runs"]["state"]) == (told, told)

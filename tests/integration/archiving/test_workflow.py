@@ -75,6 +75,17 @@ class TestActivities:
         assert second["remaining"] == 0 or second["resume_at"] is not None
         assert set((await workflow.copies_by_key()).values()) == {1}
 
+    async def test_a_run_is_patient_for_ten_minutes_after_its_last_progress(self, workflow: World) -> None:
+        run_id = str((await workflow.request()).id)
+        patient = []
+        for step in ("begin", "plan", "apply"):
+            await activity(step, run_id)
+            workflow.clock.advance(minutes=9)
+            patient.append((await activity("begin", run_id))["patient"])
+        workflow.clock.advance(minutes=2)
+        patient.append((await activity("begin", run_id))["patient"])
+        assert patient == [True, True, True, False]
+
     async def test_an_unknown_run_is_not_anyones(self, workflow: World) -> None:
         unknown = str(uuid4())
         assert (await activity("begin", unknown))["mine"] is False

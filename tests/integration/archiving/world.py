@@ -24,6 +24,7 @@ from shared.domain.archive_run import RunMode
 from shared.domain.caller import Caller, Role
 from shared.graph.calendar_adapter import CalendarAdapter
 from shared.graph.client import GraphClient
+from shared.graph.retry import RetryPolicy
 from shared.graph.throttle import Throttle
 from shared.services.answering import ActionItemAnswering
 from shared.services.archiving.applying import ApplyProgress
@@ -79,6 +80,7 @@ class World:
     tenant_id: UUID = field(default_factory=uuid4)
     person_id: UUID = field(default_factory=uuid4)
     configuration_id: UUID = field(default_factory=uuid4)
+    retries: RetryPolicy | None = None
 
     async def open(self, events: list[dict[str, Any]], **configuration: Any) -> None:
         """Load the mailbox and enter its owner and configuration."""
@@ -100,7 +102,7 @@ class World:
         )
         self.graph = GraphClient.create(self.settings)
         throttle = Throttle(MailboxPauses(self.database), self.clock)
-        self.calendars = CalendarAdapter(self.graph, throttle)
+        self.calendars = CalendarAdapter(self.graph, throttle, self.retries)
         calendars = {c.name: c.id for c in await self.calendars.list_calendars(str(self.person_id))}
         values: dict[str, Any] = {
             "name": "Main",
@@ -254,9 +256,14 @@ class World:
         """What is in the archive calendar, sorted."""
         return sorted(copy["subject"] for copy in await self.copies())
 
-    async def archive(self, start: datetime = DAY, end: datetime = DAY + timedelta(days=7)) -> dict[str, Any]:
-        """Queue and drive a run; its report."""
+    async def archive(
+        self, start: datetime = DAY, end: datetime = DAY + timedelta(days=7), *, by_system: bool = False
+    ) -> dict[str, Any]:
+        """Queue and drive a run; its report. ``by_system``: as a night does, asked for by nobody."""
         run = await self.request(start, end)
+        if by_system:
+            nightly = "UPDATE archive_runs SET kind = 'nightly', requested_by = 'system:test' WHERE id = :id"
+            await self.rows(f"{nightly} RETURNING id", id=run.id)
         return await self.drive(run.id)
 
     async def drive(self, run_id: UUID, archiving: ArchivingService | None = None) -> dict[str, Any]:
@@ -404,6 +411,15 @@ class World:
         found = [e for e in await self.copies() if e["subject"] == subject]
         assert len(found) == 1, [e["subject"] for e in await self.copies()]
         return found[0]
+
+    def fault(self, kind: str, subject: str, **rule: Any) -> None:
+        """What Graph cannot read of the source event of a subject, until ``mend``."""
+        match = {"path_regex": "calendarView|/events/"}
+        self.simulator.faults.add({"kind": kind, "event": subject, "times": None, "match": match, **rule})
+
+    def mend(self) -> None:
+        """Graph can read everything again."""
+        self.simulator.faults.clear()
 
     def counts(self) -> Mapping[str, Any]:
         """The simulator's request counters."""

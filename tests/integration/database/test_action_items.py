@@ -40,10 +40,10 @@ async def test_the_span_follows_the_rows_where_they_are_now(session: AsyncSessio
     row = await make.archived_event()
     item = await make.action_item(row)
     items = ActionItemRepository(session)
-    assert await items.span(item.owner_id, item.id) == (START, START + timedelta(hours=1))
+    assert await items.span(item.owner_id, item.id) == (START, START + timedelta(minutes=30))
     row.start_at = START - timedelta(days=2)
     await session.flush()
-    assert await items.span(item.owner_id, item.id) == (row.start_at, START + timedelta(hours=1))
+    assert await items.span(item.owner_id, item.id) == (row.start_at, START + timedelta(minutes=30))
 
 
 async def test_an_answer_that_changes_the_archive_is_due_and_claimed(

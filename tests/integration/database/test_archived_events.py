@@ -1,74 +1,22 @@
 """ArchivedEventRepository."""
 
-import uuid
 from datetime import timedelta
-from typing import Any
 
-import pytest
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.configurations import ArchiveConfiguration
-from shared.database.repositories.archived_events import MapRow
 from shared.database.repositories.source_identity import SourceIdentityRepository
 from shared.domain.archived_event import ArchivedEventState
 from shared.domain.source_event import archive_key
+from tests.integration.database.map_rows import DAY, HOUR, WITHOUT_COPY, as_source, new_row, row_of
 from tests.support.factories import START, Factory
-
-HOUR = timedelta(hours=1)
-DAY = timedelta(days=1)
-WITHOUT_COPY = {"copy_id": None, "copy_etag": None, "revision": ""}
-
-
-@pytest.fixture
-async def configuration(make: Factory) -> ArchiveConfiguration:
-    return await make.configuration()
-
-
-@pytest.fixture
-def events(session: AsyncSession, configuration: ArchiveConfiguration) -> SourceIdentityRepository:
-    return SourceIdentityRepository(session, configuration.owner_id, configuration.id)
-
-
-@pytest.fixture
-def stranger(session: AsyncSession, configuration: ArchiveConfiguration) -> SourceIdentityRepository:
-    """The same configuration, asked for by somebody who does not own it."""
-    return SourceIdentityRepository(session, uuid.uuid4(), configuration.id)
-
-
-def _new(key: str, **columns: Any) -> dict[str, Any]:
-    defaults = {
-        "source_key": key,
-        "source_id": f"id of {key}",
-        "ical_uid": f"uid of {key}",
-        "original_start": START.isoformat(),
-        "state": "creating",
-        "start_at": START.isoformat(),
-    }
-    return defaults | columns
-
-
-def _source(row: MapRow, key: str, **columns: Any) -> MapRow:
-    """The row as that of another source."""
-    return row._replace(source_key=key, source_id=f"id of {key}", series_id="series", **columns)
-
-
-async def _write_copy(session: AsyncSession, row: MapRow) -> None:
-    await session.execute(
-        text("UPDATE archived_events SET copy_id = :copy WHERE id = :id"),
-        {"copy": f"copy of {row.id}", "id": row.id},
-    )
-
-
-async def _row(events: SourceIdentityRepository, key: str) -> MapRow:
-    return (await events.by_keys([key]))[key]
 
 
 async def test_a_key_is_entered_once_and_fixed_at_first_sight(
     events: SourceIdentityRepository, configuration: ArchiveConfiguration
 ) -> None:
-    assert await events.add([_new("s:a"), _new("o:series:2026-03-02T09:00:00Z")]) == {}
-    assert await events.add([_new("s:a", source_id="another"), _new("s:b")]) == {}
+    assert await events.add([new_row("s:a"), new_row("o:series:2026-03-02T09:00:00Z")]) == {}
+    assert await events.add([new_row("s:a", source_id="another"), new_row("s:b")]) == {}
     assert await events.add([]) == {}
     found = await events.by_keys(["s:a", "s:b", "s:c", "o:series:2026-03-02T09:00:00Z"])
     assert set(found) == {"s:a", "s:b", "o:series:2026-03-02T09:00:00Z"}
@@ -88,13 +36,13 @@ async def test_the_map_of_a_configuration_is_its_owners_alone(
 ) -> None:
     mine = await make.archived_event(configuration, source_key="s:same", ical_uid="same", pending_since=START)
     await make.archived_event(source_key="s:same", ical_uid="same")
-    before = await _row(events, "s:same")
+    before = await row_of(events, "s:same")
     assert before.id == mine.id
     assert [row.id for row in (await events.by_sources([before.source_id])).values()] == [mine.id]
     assert await stranger.by_keys(["s:same"]) == {}
     assert await stranger.by_sources([before.source_id]) == {}
     assert await stranger.in_range(START, START + DAY, 10) == []
-    assert await stranger.identify([(before, _source(before, "s:stolen"))], START) == set()
+    assert await stranger.identify([(before, as_source(before, "s:stolen"))], START) == set()
     await stranger.delete_bare(["s:same"])
     assert await stranger.keys_in_window(START, START + DAY, 10) == []
     assert await stranger.pending_outside(START - DAY, START, START - DAY, 10) == []
@@ -102,10 +50,10 @@ async def test_the_map_of_a_configuration_is_its_owners_alone(
     await stranger.merge({"s:same": ("s:other", "revision")}, START)
     await stranger.separate(["s:same"], START)
     await stranger.set_present(["s:same"], START)
-    await stranger.repoint(before, _source(before, "s:stolen"), START, write=True)
+    await stranger.repoint(before, as_source(before, "s:stolen"), START, write=True)
     await stranger.take_over(before, before, START)
     session.expire_all()
-    assert await _row(events, "s:same") == before
+    assert await row_of(events, "s:same") == before
 
 
 async def test_the_window_shows_living_rows_in_pages_in_the_order_of_the_calendar(
@@ -160,18 +108,18 @@ async def test_a_source_that_is_back_is_present_again_if_it_has_a_copy(
 async def test_a_duplicate_points_to_its_representative_until_it_differs(
     events: SourceIdentityRepository, make: Factory, configuration: ArchiveConfiguration
 ) -> None:
-    await events.add([_new("s:b"), _new("s:c")])
+    await events.add([new_row("s:b"), new_row("s:c")])
     await make.archived_event(configuration, source_key="s:a")
     merges = {"s:b": ("s:a", "revision b"), "s:a": ("s:b", "revision a")}
     await events.merge(merges, START)
-    merged = await _row(events, "s:b")
+    merged = await row_of(events, "s:b")
     assert (merged.state, merged.merged_into, merged.revision) == ("merged", "s:a", "revision b")
     # What has a copy of its own is never merged away.
-    assert (await _row(events, "s:a")).state is ArchivedEventState.PRESENT
+    assert (await row_of(events, "s:a")).state is ArchivedEventState.PRESENT
     await events.separate(["s:a", "s:b", "s:c"], START)
-    separate = await _row(events, "s:b")
+    separate = await row_of(events, "s:b")
     assert (separate.state, separate.merged_into, separate.revision) == ("creating", None, "")
-    assert (await _row(events, "s:a")).state is ArchivedEventState.PRESENT
+    assert (await row_of(events, "s:a")).state is ArchivedEventState.PRESENT
 
 
 async def test_the_heir_of_a_vanished_representative_takes_over_the_same_copy(
@@ -181,7 +129,7 @@ async def test_the_heir_of_a_vanished_representative_takes_over_the_same_copy(
     for key in ("s:heir", "s:third"):
         duplicate = {"state": "merged", "merged_into": "s:former", **WITHOUT_COPY}
         await make.archived_event(configuration, source_key=key, **duplicate)
-    former, heir = await _row(events, "s:former"), await _row(events, "s:heir")
+    former, heir = await row_of(events, "s:former"), await row_of(events, "s:heir")
     await events.take_over(former, heir, START)
     rows = await events.by_keys(["s:former", "s:heir", "s:third"])
     received = rows["s:heir"]
@@ -203,9 +151,9 @@ async def test_every_copy_keeps_an_archive_key_of_its_own_through_two_succession
         await make.archived_event(
             configuration, source_key=key, state="merged", merged_into="s:1", **WITHOUT_COPY
         )
-    first = await _row(events, "s:1")
-    await events.take_over(first, await _row(events, "s:2"), START)
-    await events.take_over(await _row(events, "s:2"), await _row(events, "s:3"), START)
+    first = await row_of(events, "s:1")
+    await events.take_over(first, await row_of(events, "s:2"), START)
+    await events.take_over(await row_of(events, "s:2"), await row_of(events, "s:3"), START)
     rows = await events.by_keys(["s:1", "s:2", "s:3"])
     assert [key for key, row in rows.items() if row.copy_id is not None] == ["s:3"]
     assert rows["s:3"].archive_key == first.archive_key

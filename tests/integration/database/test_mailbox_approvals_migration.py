@@ -1,16 +1,14 @@
 """A database with archives of others' calendars is upgraded: they wait for an approval (domain.md 6.5)."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
-from alembic import command
-from alembic.script import ScriptDirectory
 
 from shared.database import migrate
-from tests.support.postgres import TestDatabase, TestServer, administrator
+from tests.integration.database.conftest import Former
+from tests.support.postgres import administrator
 from tests.support.settings import make_settings
 
 TENANT, ADA, BOB = uuid4(), uuid4(), uuid4()
@@ -38,27 +36,6 @@ _APPOINTMENT = """
 """
 
 
-def _before() -> str:
-    """The revision before events had an origin."""
-    scripts = ScriptDirectory.from_config(migrate._config())
-    (this,) = (each for each in scripts.walk_revisions() if (each.doc or "").startswith("Whose calendar"))
-    assert isinstance(this.down_revision, str)
-    return this.down_revision
-
-
-@pytest.fixture
-async def former(postgres_server: TestServer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[TestDatabase]:
-    """A database as the version before left it."""
-    database = await postgres_server.create("former")
-    settings = make_settings(database_url=database.user, migration_database_url=database.owner)
-    upgrade, target = command.upgrade, _before()
-    with monkeypatch.context() as patch:
-        patch.setattr(command, "upgrade", lambda config, _: upgrade(config, target))
-        assert await migrate.upgrade(settings) == target
-    yield database
-    await postgres_server.drop(database.name)
-
-
 async def archive(connection: Any, owner: UUID, name: str, source: UUID, archive_in: UUID) -> UUID:
     """An archive with a private and a normal event."""
     configuration = uuid4()
@@ -71,19 +48,20 @@ async def archive(connection: Any, owner: UUID, name: str, source: UUID, archive
 
 
 async def test_archives_of_others_wait_for_an_approval_and_hold_private_events_masked(
-    former: TestDatabase,
+    former: Former,
 ) -> None:
+    database = await former("Whose calendar")
     ada, bob = uuid4(), uuid4()
-    async with administrator(former.owner) as connection:
+    async with administrator(database.owner) as connection:
         await connection.execute(_USER, ada, TENANT, ADA, "ada@example.com")
         await connection.execute(_USER, bob, TENANT, BOB, "bob@example.com")
         own = await archive(connection, ada, "own", ADA, ADA)
         over = await archive(connection, bob, "over", ADA, BOB)
 
-    settings = make_settings(database_url=former.user, migration_database_url=former.owner)
+    settings = make_settings(database_url=database.user, migration_database_url=database.owner)
     assert await migrate.upgrade(settings) == migrate.newest_revision()
 
-    async with administrator(former.owner) as connection:
+    async with administrator(database.owner) as connection:
         rows = await connection.fetch(
             "SELECT id, names_another, open_until <= now() AS closed FROM archive_configurations"
         )

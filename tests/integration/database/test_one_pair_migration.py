@@ -1,17 +1,15 @@
 """A database that holds two configurations of one pair is upgraded: the newer pauses (domain.md 2.19)."""
 
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
-from alembic import command
-from alembic.script import ScriptDirectory
 
 from shared.database import migrate
-from tests.support.postgres import TestDatabase, TestServer, administrator
+from tests.integration.database.conftest import Former
+from tests.support.postgres import administrator
 from tests.support.settings import make_settings
 
 TENANT, MAILBOX = uuid4(), uuid4()
@@ -34,30 +32,10 @@ _JOB = """
 """
 
 
-def _before() -> str:
-    """The revision before the one of this test."""
-    scripts = ScriptDirectory.from_config(migrate._config())
-    (this,) = (each for each in scripts.walk_revisions() if (each.doc or "").startswith("One configuration"))
-    assert isinstance(this.down_revision, str)
-    return this.down_revision
-
-
-@pytest.fixture
-async def former(postgres_server: TestServer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[TestDatabase]:
-    """A database as the version before left it."""
-    database = await postgres_server.create("former")
-    settings = make_settings(database_url=database.user, migration_database_url=database.owner)
-    upgrade, target = command.upgrade, _before()
-    with monkeypatch.context() as patch:
-        patch.setattr(command, "upgrade", lambda config, _: upgrade(config, target))
-        assert await migrate.upgrade(settings) == target
-    yield database
-    await postgres_server.drop(database.name)
-
-
-async def test_of_pairs_that_exist_the_newer_pauses(former: TestDatabase) -> None:
+async def test_of_pairs_that_exist_the_newer_pauses(former: Former) -> None:
+    database = await former("One configuration")
     owner, ids = uuid4(), {}
-    async with administrator(former.owner) as connection:
+    async with administrator(database.owner) as connection:
         await connection.execute(_USER, owner, TENANT, MAILBOX)
 
         async def add(name: str, source: str, archive: str, day: int, **more: Any) -> None:
@@ -74,11 +52,11 @@ async def test_of_pairs_that_exist_the_newer_pauses(former: TestDatabase) -> Non
         await add("other archive", "S", "B", 5)
         await connection.execute(_JOB, TENANT, owner, ids["newer"], "verify", False)
 
-    settings = make_settings(database_url=former.user, migration_database_url=former.owner)
+    settings = make_settings(database_url=database.user, migration_database_url=database.owner)
     assert await migrate.upgrade(settings) == migrate.newest_revision()
     assert await migrate.check(settings) == []
 
-    async with administrator(former.owner) as connection:
+    async with administrator(database.owner) as connection:
         marked = await connection.fetch("SELECT id FROM archive_configurations WHERE archive_in_use")
         assert {row["id"] for row in marked} == {ids["newer"], ids["newest"]}
         jobs = await connection.fetch("SELECT configuration_id, kind, paused, waits_for_pair FROM jobs")

@@ -10,40 +10,7 @@ import pytest
 
 from infra.local.errors import LocalError
 from infra.local.stack import Stack
-from infra.local.state_folder import delete_state
-
-_APP = """\
-import azure.functions as func
-import azure.durable_functions as df
-
-app = df.DFApp(http_auth_level=func.AuthLevel.ANONYMOUS)
-
-
-@app.route(route="health/ready")
-def ready(req: func.HttpRequest) -> func.HttpResponse:
-    return func.HttpResponse("ready")
-
-
-@app.orchestration_trigger(context_name="context")
-def nothing(context):
-    return None
-"""
-
-
-@pytest.fixture
-def app(tmp_path: Path) -> Path:
-    folder = tmp_path / "app"
-    folder.mkdir()
-    (folder / "host.json").write_text('{"version": "2.0"}')
-    (folder / "function_app.py").write_text(_APP)
-    return folder
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "state"
-    yield folder
-    delete_state(folder)
+from tests.integration.local.conftest import APP
 
 
 @contextmanager
@@ -119,7 +86,7 @@ async def test_a_start_that_was_interrupted_is_no_damage(app: Path, state: Path)
     (app / "function_app.py").write_text("raise RuntimeError('not yet')")
     with pytest.raises(LocalError, match="not yet"):
         await Stack(state, app=app, migrate=False).start()
-    (app / "function_app.py").write_text(_APP)
+    (app / "function_app.py").write_text(APP)
     async with Stack(state, app=app, migrate=False) as stack:
         assert (await stack.client.get(f"{stack.base_url}/api/health/ready")).is_success
 

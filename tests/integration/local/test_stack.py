@@ -5,7 +5,6 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,40 +13,6 @@ from infra.local import ports
 from infra.local.errors import LocalError
 from infra.local.processes import command_line
 from infra.local.stack import Stack
-from infra.local.state_folder import delete_state
-
-_APP = """\
-import os
-import azure.functions as func
-
-app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
-
-
-@app.route(route="health/ready")
-def ready(req: func.HttpRequest) -> func.HttpResponse:
-    return func.HttpResponse("ready")
-
-
-@app.route(route="environment")
-def environment(req: func.HttpRequest) -> func.HttpResponse:
-    return func.HttpResponse("|".join(os.environ.get(name, "") for name in req.params["names"].split(",")))
-"""
-
-
-@pytest.fixture
-def app(tmp_path: Path) -> Path:
-    folder = tmp_path / "app"
-    folder.mkdir()
-    (folder / "host.json").write_text('{"version": "2.0"}')
-    (folder / "function_app.py").write_text(_APP)
-    return folder
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "state"
-    yield folder
-    delete_state(folder)
 
 
 async def test_the_app_gets_its_settings_and_nothing_that_leads_outside(

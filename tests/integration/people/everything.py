@@ -73,7 +73,7 @@ def _row(table: Table, user: User, made: dict[str, dict[str, Any]]) -> dict[str,
             row[column.name] = None if column.nullable else choices[column.name][0]
         elif column.name == "tenant_id":
             row[column.name] = user.tenant_id
-        elif column.name in ("mailbox_id", "origin_mailbox_id"):
+        elif column.name in ("mailbox_id", "origin_mailbox_id") or given == ("mail_outbox", "person_id"):
             row[column.name] = user.object_id
         else:
             row[column.name] = _value(table, column)

@@ -14,6 +14,7 @@ from shared.domain.same_meeting import (
     MeetingFacts,
     Pair,
     Step,
+    closest,
     match_meetings,
     meeting_facts,
     possible_predecessors,
@@ -170,10 +171,55 @@ def test_whatever_the_order_each_is_matched_at_most_once_and_as_the_steps_say(
     for doubt in found.doubts:
         assert 0 < len(doubt.events) <= len(doubt.rows)
         assert all(by_key[key].counts and by_key[key].known for key in doubt.rows)
+    # Of a series, the old one or the new one, there is one question at most.
+    series = [
+        {
+            each.series
+            for each in (*(by_key[key].facts for key in doubt.rows), *(events[key] for key in doubt.events))
+        }
+        - {None}
+        for doubt in found.doubts
+    ]
+    assert sum(map(len, series)) == len(set().union(*series))
+    # What is waiting goes on waiting.
+    waiting = {key for doubt in found.doubts for key in doubt.events}
+    assert match_meetings(rows, new, ended, waiting) == found
     # Nothing that a sure step would have paired is left on both sides.
     left = [row for row in rows if row.facts.key not in taken]
     rest = [each for each in new if each.key not in used]
     assert match_meetings(left, rest, ended).pairs == ()
+
+
+def test_who_waits_already_goes_on_waiting_when_another_one_comes_before() -> None:
+    row = gone(facts("old", subject="One"))
+    first = facts("first", subject="Two", start=NOON - HOUR / 2)
+    second = facts("second", subject="Three", start=NOON + HOUR / 2)
+    assert match_meetings([row], [first, second], ()).doubts == (Doubt(("old",), ("first",)),)
+    assert match_meetings([row], [first, second], (), {"second"}).doubts == (Doubt(("old",), ("second",)),)
+
+
+def test_doubts_about_one_series_are_one_question() -> None:
+    days = [timedelta(days=number) for number in range(3)]
+    rows = [gone(occurrence(f"r{day.days}", "M1", NOON + day)) for day in days]
+    new = [facts(f"n{day.days}", subject="Other", start=NOON + day) for day in days]
+    assert match_meetings(rows, new, ()).doubts == (Doubt(("r0", "r1", "r2"), ("n0", "n1", "n2")),)
+
+
+STARTS = st.lists(st.integers(0, 8).map(lambda hours: NOON + hours * HOUR), max_size=6)
+
+
+@given(old=STARTS, new=STARTS, seed=st.randoms())
+def test_the_closest_are_paired_as_many_as_there_can_be_whatever_the_order(
+    old: list[datetime], new: list[datetime], seed: Any
+) -> None:
+    rows = [(f"r{number}", start) for number, start in enumerate(old)]
+    events = [(f"e{number}", start) for number, start in enumerate(new)]
+    found = closest(rows, events)
+    assert found == closest(seed.sample(rows, len(rows)), seed.sample(events, len(events)))
+    assert len(found) == len(set(found.values())) == min(len(rows), len(events))
+    nearest = min((abs(a - b) for _, a in rows for _, b in events), default=None)
+    starts = dict((*rows, *events))
+    assert nearest is None or nearest == min(abs(starts[row] - starts[new]) for row, new in found.items())
 
 
 def test_facts_of_an_occurrence_name_its_slot_and_its_date() -> None:

@@ -8,7 +8,7 @@ from sqlalchemy.dialects import postgresql
 from shared.database.migrations.grants import READ_AND_WRITE, grant_to_app_user
 
 revision = "0024"
-down_revision = "0023"
+down_revision = "0030"
 branch_labels = depends_on = None
 
 TEXT = sa.Text()

@@ -1,0 +1,49 @@
+"""Mail that is to be sent, and what became of it (domain.md 10.1)."""
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, Index, Integer, UniqueConstraint, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.database.models.base import Base, one_of
+from shared.domain.outgoing_mail import MailState
+
+
+class OutgoingMail(Base):
+    """One mail to a person who is no user here, written in the transaction of what it tells.
+
+    ``person_id`` is their object id. ``next_attempt_at``: when it is tried, or until when who tries it holds
+    it. ``uncertain``: a try got no clear answer, so it may be sent already. The body is emptied when it is
+    sent or given up.
+    """
+
+    __tablename__ = "mail_outbox"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    tenant_id: Mapped[uuid.UUID]
+    person_id: Mapped[uuid.UUID]
+    key: Mapped[str]
+    resource_type: Mapped[str]
+    resource_id: Mapped[uuid.UUID]
+    subject: Mapped[str]
+    body: Mapped[str]
+    state: Mapped[str] = mapped_column(default=MailState.WAITING)
+    attempts: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
+    uncertain: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    next_attempt_at: Mapped[datetime]
+    error_code: Mapped[str | None]
+    sent_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "key"),
+        Index(
+            "ix_mail_outbox_due", "next_attempt_at", postgresql_where=text("state IN ('waiting', 'sending')")
+        ),
+        Index("ix_mail_outbox_unsent", "tenant_id", postgresql_where=text("state <> 'sent'")),
+        Index("ix_mail_outbox_person_id", "person_id"),
+        Index("ix_mail_outbox_resource_id", "resource_id"),
+        CheckConstraint(one_of("state", MailState), name="state"),
+        CheckConstraint("attempts >= 0", name="attempts"),
+        CheckConstraint("(state = 'sent') = (sent_at IS NOT NULL)", name="sent_at"),
+    )

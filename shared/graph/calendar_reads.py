@@ -1,0 +1,106 @@
+"""Reads of calendars at Graph, their failures as errors of the product (graph.md)."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from datetime import datetime
+from functools import partial
+from typing import Any
+from urllib.parse import quote
+
+from shared.domain.unread import UnreadEvents
+from shared.errors import NotFound
+from shared.graph import batch
+from shared.graph.batch_reads import BatchReads
+from shared.graph.client import GraphClient
+from shared.graph.errors import LASTING_STATUSES, MAILBOX_GONE_CODES, GraphCallError, as_product_error
+from shared.graph.pages import READ_PREFER, Pages
+from shared.graph.paths import Paths
+from shared.graph.retry import Reads
+from shared.graph.window_reading import LISTED_FIELDS, WindowReading, WindowSource
+
+
+class CalendarReads:
+    """Single items, collections, batches and windows; ``what`` names a read in an error."""
+
+    def __init__(self, client: GraphClient, reads: Reads, paths: Paths) -> None:
+        self.pages = Pages(client, reads)
+        self._batches = BatchReads(client, reads)
+        self._paths = paths
+
+    def window(
+        self,
+        mailbox: str,
+        calendar_id: str,
+        window: tuple[datetime, datetime],
+        fields: Sequence[str],
+        expand: str | None,
+        unread: UnreadEvents | None,
+    ) -> AsyncGenerator[list[dict[str, Any]]]:
+        """The items of a window, in halves where ``unread`` is given; raises GraphCallError."""
+        view = partial(self._paths.window, mailbox, calendar_id, fields=fields, expand=expand)
+        if unread is None:
+            return self.pages.all(mailbox, view(*window))
+        query = f"?$select={','.join(fields)}" + (f"&$expand={quote(expand, safe='()$=,')}" if expand else "")
+
+        async def by_ids(ids: Sequence[str]) -> list[batch.SubResponse]:
+            paths = [self._paths.event(mailbox, calendar_id, each) + query for each in ids]
+            return await self._batches.get_all(mailbox, paths, READ_PREFER, lasting=LASTING_STATUSES)
+
+        source = WindowSource(
+            mailbox,
+            view,
+            partial(self._paths.window, mailbox, calendar_id, fields=LISTED_FIELDS),
+            by_ids,
+            partial(self.pages.item, mailbox, self._paths.calendar(mailbox, calendar_id)),
+        )
+        return WindowReading(self.pages, source, unread).read(*window)
+
+    async def batched(
+        self, mailbox: str, paths: Sequence[str], what: str, lasting: frozenset[int] = frozenset()
+    ) -> list[batch.SubResponse]:
+        try:
+            responses = await self._batches.get_all(mailbox, paths, READ_PREFER, lasting=lasting)
+        except GraphCallError as failure:
+            raise as_product_error(failure, what) from failure
+        for response in responses:
+            if response.status == 404 and response.code in MAILBOX_GONE_CODES:
+                raise mailbox_gone(response.code)
+        return responses
+
+    async def item_or_none(self, mailbox: str, path: str, what: str) -> dict[str, Any] | None:
+        """The object at a path; None if it is gone."""
+        try:
+            return await self.pages.item(mailbox, path)
+        except GraphCallError as failure:
+            if failure.status != 404:
+                raise as_product_error(failure, what) from failure
+            if failure.code in MAILBOX_GONE_CODES:
+                raise mailbox_gone(failure.code) from failure
+            return None
+
+    async def collected(self, mailbox: str, path: str, what: str) -> list[dict[str, Any]]:
+        """All items of a collection."""
+        async with aclosing(self.told(self.pages.all(mailbox, path), what)) as pages:
+            return [item async for items in pages for item in items]
+
+    async def told(
+        self, pages: AsyncGenerator[list[dict[str, Any]]], what: str
+    ) -> AsyncGenerator[list[dict[str, Any]]]:
+        """The pages; their failures as errors of the product."""
+        # Leaving the loop early would not close the inner generator and its prefetch by itself.
+        async with aclosing(pages):
+            while True:
+                try:
+                    items = await anext(pages, None)
+                except GraphCallError as failure:
+                    if failure.status == 404 and failure.code in MAILBOX_GONE_CODES:
+                        raise mailbox_gone(failure.code) from failure
+                    raise as_product_error(failure, what) from failure
+                if items is None:
+                    return
+                yield items
+
+
+def mailbox_gone(code: str) -> NotFound:
+    """A 404 that says the mailbox is away."""
+    return NotFound(f"Microsoft Graph has no such mailbox: {code}", code="mailbox_not_found")

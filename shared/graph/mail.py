@@ -1,0 +1,82 @@
+"""Mail sent by Microsoft Graph from the system's mailbox (graph.md, Mail and categories).
+
+Needs the application permissions ``Mail.Send`` and, to find a mail again whose answer was lost,
+``Mail.ReadBasic``, both narrowed to that mailbox.
+"""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Final
+from urllib.parse import quote
+
+import orjson
+
+from shared.graph.client import GraphClient
+from shared.graph.errors import GraphCallError
+
+_HEADERS: Final = {"Accept": "application/json", "Content-Type": "application/json"}
+#: Seconds for one request: everything else that is due waits behind it.
+_PATIENCE: Final = 10.0
+#: Answers by which nothing was sent, though another try may succeed: throttled, or refused to the app.
+_NOT_SENT: Final = frozenset({401, 403, 404, 429})
+
+
+def surely_unsent(failure: GraphCallError) -> bool:
+    """Whether a failed try proves that no mail left."""
+    before_sending = failure.code == "not_connected" or failure.code.startswith("token_")
+    return before_sending or failure.status in _NOT_SENT
+
+
+def may_pass(failure: GraphCallError) -> bool:
+    """Whether another try may succeed; a sender that is refused or unknown can be put right meanwhile."""
+    return failure.passing or failure.status in _NOT_SENT
+
+
+async def _bounded[T](call: Awaitable[T]) -> T:
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            return await call
+    except TimeoutError as error:
+        raise GraphCallError(None, "timeout") from error
+
+
+class GraphMail:
+    """Sends one mail at a time; nothing is tried again here. Every method raises GraphCallError."""
+
+    def __init__(self, client: GraphClient) -> None:
+        self._client = client
+
+    async def address_of(self, person: str) -> str | None:
+        """The mail address of a person of the directory, by object id; None where there is none."""
+        url = f"{self._user(person)}?$select=mail,userPrincipalName"
+        try:
+            user = await _bounded(self._client.get(url, _HEADERS))
+        except GraphCallError as failure:
+            if failure.status == 404:
+                return None
+            raise
+        return user.get("mail") or user.get("userPrincipalName") or None
+
+    async def send(self, sender: str, recipient: str, subject: str, text: str, message_id: str) -> None:
+        """Send plain text. It is kept in the sender's Sent Items, by which ``was_sent`` finds it."""
+        message = {
+            "subject": subject,
+            "body": {"contentType": "text", "content": text},
+            "toRecipients": [{"emailAddress": {"address": recipient}}],
+            # May be set while a message is a draft, as it is here
+            # (https://learn.microsoft.com/graph/api/resources/message, internetMessageId).
+            "internetMessageId": message_id,
+        }
+        content = orjson.dumps({"message": message, "saveToSentItems": True})
+        url = f"{self._user(sender)}/sendMail"
+        await _bounded(self._client.send("POST", url, _HEADERS, content, writes=1))
+
+    async def was_sent(self, sender: str, message_id: str) -> bool:
+        """Whether the mailbox has sent this mail (Sent Items) or is about to (Drafts)."""
+        wanted = quote(f"internetMessageId eq '{message_id}'", safe="")
+        url = f"{self._user(sender)}/messages?$filter={wanted}&$select=id&$top=1"
+        found = await _bounded(self._client.get(url, _HEADERS))
+        return bool(found.get("value"))
+
+    def _user(self, mailbox: str) -> str:
+        return f"{self._client.base_url}/users/{quote(mailbox, safe='')}"

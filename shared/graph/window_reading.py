@@ -1,0 +1,268 @@
+"""Reading a window of a calendar in which Graph cannot read everything (domain.md 2.12).
+
+One event that Graph cannot read fails the page it is on, every time (graph.md section 3). What is left of the
+window is then listed by a light read, which tells ids and times, and read in halves of that list. The last
+few events are read by their ids, so that only those fail that cannot be read. Where not even the list can be
+read, the time is halved, down to a quarter of an hour that stays unread.
+"""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from shared.domain.unread import Unread, UnreadEvents
+from shared.graph.batch import SubResponse
+from shared.graph.errors import LASTING_STATUSES, GraphCallError
+from shared.graph.event_codec import unread_item
+from shared.graph.pages import Pages
+
+#: What a light read selects.
+LISTED_FIELDS = ("id", "start", "end", "isAllDay")
+#: So many events are rather read by id, in one batch, than halved further.
+BY_ID = 8
+#: What a reading may spend on halving: beyond it the rest stays unread until the next one.
+MOST_REQUESTS = 400
+_SMALLEST = timedelta(minutes=15)
+_FIRST = datetime.min.replace(tzinfo=UTC)
+type _Item = dict[str, Any]
+type _Pages = AsyncGenerator[list[_Item]]
+
+
+@dataclass(frozen=True, slots=True)
+class WindowSource:
+    """Where the reads of one calendar go.
+
+    ``view`` and ``listed`` are the paths of a range, in full and by ``LISTED_FIELDS``; ``by_ids`` tells what
+    the read of each event ended in; ``probe`` reads something small, to tell a page from an outage.
+    """
+
+    mailbox: str
+    view: Callable[[datetime, datetime], str]
+    listed: Callable[[datetime, datetime], str]
+    by_ids: Callable[[Sequence[str]], Awaitable[list[SubResponse]]]
+    probe: Callable[[], Awaitable[object]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """What a light read told of an event."""
+
+    id: str
+    start: datetime
+    told: Unread
+
+
+class WindowReading:
+    """One reading of ``[start, end)``: items of Graph in the order of the calendar, each once when halved."""
+
+    def __init__(self, pages: Pages, source: WindowSource, unread: UnreadEvents) -> None:
+        self._pages = pages
+        self._source = source
+        self._unread = unread
+        # Hashes of ids: a window may hold very many.
+        self._given: set[int] = set()
+        self._spent = 0
+
+    async def read(self, start: datetime, end: datetime) -> _Pages:
+        """The pages. Raises GraphCallError for what halving does not mend, an outage among them."""
+        last: Sequence[_Item] = ()
+        pages = self._pages.all(self._source.mailbox, self._source.view(start, end))
+        try:
+            async with aclosing(pages):
+                async for items in pages:
+                    last = items or last
+                    self._given |= {hash(event_id) for each in items if (event_id := _id(each))}
+                    yield items
+            return
+        except GraphCallError as caught:
+            if caught.status not in LASTING_STATUSES:
+                raise
+            failure = caught
+        async with aclosing(self._rest(_reached(start, last), end, failure)) as rest:
+            async for items in rest:
+                yield items
+
+    async def _rest(self, start: datetime, end: datetime, failure: GraphCallError) -> _Pages:
+        listed = await self._list(start, end)
+        if listed is None:
+            try:
+                await self._source.probe()
+            except GraphCallError as away:
+                raise failure from away
+        parts = self._halves(start, end, failure) if listed is None else self._parts(listed, end, failure)
+        async with aclosing(parts):
+            async for items in parts:
+                yield items
+
+    async def _list(self, start: datetime, end: datetime) -> list[_Listed] | None:
+        """What stands in a range and was not given yet, by start; None where Graph cannot list it."""
+        found: dict[str, _Listed] = {}
+        try:
+            async with aclosing(self._range(self._source.listed(start, end))) as pages:
+                async for items in pages:
+                    for item in items:
+                        told = unread_item(item)
+                        if told.event_id is None or told.start is None or told.end is None:
+                            self._unread.add(told)
+                        elif hash(told.event_id) not in self._given:
+                            found[told.event_id] = _Listed(told.event_id, told.start, told)
+        except GraphCallError as failure:
+            if failure.status not in LASTING_STATUSES:
+                raise
+            return None
+        return sorted(found.values(), key=lambda each: (each.start, each.id))
+
+    async def _parts(self, listed: Sequence[_Listed], end: datetime, failure: GraphCallError) -> _Pages:
+        """What is listed, known not to be readable at once: its two halves, or each event by its id."""
+        middle = _split(listed)
+        if len(listed) <= BY_ID or middle is None or self._spent >= MOST_REQUESTS:
+            yield await self._each(listed, failure)
+            return
+        first, second = listed[:middle], listed[middle:]
+        caught = None
+        for part, until in ((first, second[0].start), (second, end)):
+            # Where the first half could be read, the trouble is in the second.
+            known_bad = part is second and caught is None and failure.status != 504
+            reading = self._parts(part, until, failure) if known_bad else self._part(part, until)
+            try:
+                async with aclosing(reading):
+                    async for items in reading:
+                        yield items
+            except _PartFailed as part_failed:
+                caught = part_failed.failure
+                left = [each for each in part if hash(each.id) not in self._given]
+                async with aclosing(self._parts(left, until, caught)) as rest:
+                    async for items in rest:
+                        yield items
+
+    async def _part(self, part: Sequence[_Listed], until: datetime) -> _Pages:
+        """The listed events by one read of their range; raises _PartFailed."""
+        start, wanted = part[0].start, {each.id for each in part}
+        try:
+            async with aclosing(self._range(self._source.view(start, until))) as pages:
+                async for items in pages:
+                    # Others that reach into the range were given before, or come with their own part. What is
+                    # new since the list was made comes, too.
+                    yield self._take(
+                        [
+                            each
+                            for each in items
+                            if _id(each) in wanted or start <= (_start(each) or _FIRST) < until
+                        ]
+                    )
+        except GraphCallError as failure:
+            if failure.status not in LASTING_STATUSES:
+                raise
+            raise _PartFailed(failure) from failure
+        # An all-day event may lie elsewhere in the view than its midnight says.
+        missing = [each for each in part if hash(each.id) not in self._given]
+        if missing:
+            yield await self._each(missing, None)
+
+    async def _each(self, listed: Sequence[_Listed], failure: GraphCallError | None) -> list[_Item]:
+        """Events by their ids; those that cannot be read are noted, and those that are gone left out."""
+        wanted = [each for each in listed if hash(each.id) not in self._given]
+        if self._spent >= MOST_REQUESTS and failure is not None:
+            self._unread.update(replace(each.told, code=failure.code) for each in wanted)
+            return []
+        self._spent += len(wanted)
+        found: list[_Item] = []
+        for each, answer in zip(wanted, await self._source.by_ids([each.id for each in wanted]), strict=True):
+            if answer.status == 200:
+                found.append(answer.body)
+            elif answer.status != 404:
+                code = answer.code or f"http_{answer.status}"
+                self._unread.add(replace(each.told, code=code))
+        return self._take(found)
+
+    async def _halves(self, start: datetime, end: datetime, failure: GraphCallError) -> _Pages:
+        """A range that can be neither read nor listed: its two halves, or a stretch that stays unread."""
+        middle = _middle(start, end)
+        if middle is None or self._spent >= MOST_REQUESTS:
+            self._unread.add(Unread(failure.code, None, start, end))
+            return
+        for begin, until in ((start, middle), (middle, end)):
+            async with aclosing(self._half(begin, until)) as pages:
+                async for items in pages:
+                    yield items
+
+    async def _half(self, start: datetime, end: datetime) -> _Pages:
+        reached = start
+        try:
+            async with aclosing(self._range(self._source.view(start, end))) as pages:
+                async for items in pages:
+                    reached = _reached(reached, items)
+                    yield self._take(items)
+            return
+        except GraphCallError as caught:
+            if caught.status not in LASTING_STATUSES:
+                raise
+            failure = caught
+        # What could not be listed cannot be listed in a smaller range, either, unless that was too large.
+        listed = await self._list(reached, end) if failure.status == 504 else None
+        parts = self._halves(reached, end, failure) if listed is None else self._parts(listed, end, failure)
+        async with aclosing(parts):
+            async for items in parts:
+                yield items
+
+    async def _range(self, path: str) -> _Pages:
+        """The pages of a smaller read; a failure that lasts is not waited for again."""
+        pages = self._pages.all(self._source.mailbox, path, given_up=LASTING_STATUSES)
+        self._spent += 1
+        async with aclosing(pages):
+            async for items in pages:
+                yield items
+
+    def _take(self, items: Sequence[_Item]) -> list[_Item]:
+        """Those of the items that were not given yet."""
+        fresh: list[_Item] = []
+        for each in items:
+            event_id = _id(each)
+            if event_id is None or hash(event_id) not in self._given:
+                fresh.append(each)
+                if event_id is not None:
+                    self._given.add(hash(event_id))
+        return fresh
+
+
+class _PartFailed(Exception):
+    """A part cannot be read at once; what was given of it stands."""
+
+    def __init__(self, failure: GraphCallError) -> None:
+        super().__init__(str(failure))
+        self.failure = failure
+
+
+def _id(item: Any) -> str | None:
+    event_id = item.get("id") if isinstance(item, dict) else None
+    return event_id if isinstance(event_id, str) and event_id else None
+
+
+def _start(item: Any) -> datetime | None:
+    return unread_item(item).start
+
+
+def _reached(start: datetime, items: Sequence[_Item]) -> datetime:
+    """How far the pages came: the latest start."""
+    return max([start, *(begin for each in items if (begin := _start(each)) is not None)])
+
+
+def _split(listed: Sequence[_Listed]) -> int | None:
+    """Where to halve, between two starts; None where all start together."""
+    middle = len(listed) // 2
+    for distance in range(middle + 1):
+        for place in (middle - distance, middle + distance):
+            if 0 < place < len(listed) and listed[place - 1].start < listed[place].start:
+                return place
+    return None
+
+
+def _middle(start: datetime, end: datetime) -> datetime | None:
+    """The quarter of an hour in the middle; None where there is none in between."""
+    quarters = (start + (end - start) / 2 - _FIRST) // _SMALLEST
+    for middle in (_FIRST + quarters * _SMALLEST, _FIRST + (quarters + 1) * _SMALLEST):
+        if start < middle < end:
+            return middle
+    return None

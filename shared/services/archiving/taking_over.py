@@ -1,0 +1,77 @@
+"""Events that were moved to another calendar of which another configuration fills the same archive (2.4).
+
+That configuration takes over row and copy, whichever of the two plans first: so there is no second copy.
+"""
+
+from collections.abc import Collection, Mapping
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.database.repositories.archived_events import MapRow
+from shared.database.repositories.shared_archives import SharedArchiveRepository
+from shared.domain.source_event import SourceEvent
+from shared.services.archiving.context import ArchivingPorts, RunContext
+
+
+class TakingOver:
+    """Rows that change hands between configurations of one owner."""
+
+    def __init__(self, ports: ArchivingPorts, context: RunContext) -> None:
+        self._ports = ports
+        self._context = context
+
+    def _shared(self, session: AsyncSession) -> SharedArchiveRepository:
+        return SharedArchiveRepository(session, self._context.owner_id, self._context.configuration_id)
+
+    async def take(self, session: AsyncSession, rows: Mapping[str, MapRow]) -> set[str]:
+        """Take rows of other configurations for events of this one, by key; the keys of those taken."""
+        if not rows:
+            return set()
+        await self._context.identities(session).delete_bare(list(rows))
+        own = self._context.configuration_id
+        taken = await self._hand_over(session, [row.id for row in rows.values()], own)
+        return {key for key, row in rows.items() if row.id in taken}
+
+    async def give(
+        self, session: AsyncSession, rows: Mapping[str, MapRow], places: Mapping[str, str]
+    ) -> set[str]:
+        """Give rows to the configurations that read the calendars their events lie in now; which were given.
+
+        ``places`` are those calendars, by source id.
+        """
+        readers = await self._shared(session).readers()
+        given: set[str] = set()
+        for calendar, reader in readers.items():
+            there = {key: row for key, row in rows.items() if places.get(row.source_id) == calendar}
+            if there:
+                taken = await self._hand_over(session, [row.id for row in there.values()], reader)
+                given |= {key for key, row in there.items() if row.id in taken}
+        return given
+
+    async def moved(
+        self, rows: Mapping[str, MapRow], events: Mapping[str, SourceEvent], met: Collection[str]
+    ) -> dict[str, str]:
+        """The calendars, by source id, of events that no page showed, where anybody else may read them."""
+        unmet = [rows[key].source_id for key in events if rows[key].source_id not in met]
+        if not unmet:
+            return {}
+        async with self._ports.database.session() as session:
+            if not await self._shared(session).readers():
+                return {}
+        places = await self._ports.calendars.calendars_of(self._context.source_mailbox, unmet)
+        return {key: place for key, place in places.items() if place is not None}
+
+    async def _hand_over(self, session: AsyncSession, rows: Collection[UUID], into: UUID) -> set[UUID]:
+        taken = await self._shared(session).take_over(list(rows), into, self._ports.clock.now())
+        if taken:
+            await self._ports.audit.record(
+                session,
+                action="archived_event.handed_over",
+                resource_type="archive_configuration",
+                resource_id=str(into),
+                outcome="success",
+                changes={"archived_events": sorted(map(str, taken))},
+                on_behalf_of=self._context.owner_id,
+            )
+        return taken

@@ -1,0 +1,101 @@
+"""What could not be read is tried again each night, for 30 days, and told once (domain.md 2.2, 2.12)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.database.models.configurations import ArchiveConfiguration
+from shared.database.repositories.unread_events import NotedEvent, UnreadEventRepository
+from shared.domain.window import Window, local_day_start
+from shared.services.archiving.context import RunContext
+from shared.services.archiving.plan_counts import PlanCounts
+
+KEEP_TRYING = timedelta(days=30)
+#: So many stretches of days are read again in one night.
+MOST_WINDOWS = 31
+# A failure is known as long as it is tried: each night's run names it again.
+_REMEMBERED = timedelta(days=32)
+_DAY = timedelta(days=1)
+
+
+async def dated(session: AsyncSession, context: RunContext, counts: PlanCounts, now: datetime) -> PlanCounts:
+    """The counts with the instant since when each event could not be read, and how many are new."""
+    if not counts.unreadable_events:
+        return counts
+    noted = await UnreadEventRepository(session).noted_unscoped([context.configuration_id], now - _REMEMBERED)
+    events = [each | {"since": _since(each, noted) or now.isoformat()} for each in counts.unreadable_events]
+    new = sum(each["since"] == now.isoformat() for each in events)
+    return replace(counts, unreadable_events=events, new_unreadable=new)
+
+
+async def windows_to_read_again(
+    session: AsyncSession, configurations: Sequence[ArchiveConfiguration], now: datetime
+) -> dict[UUID, list[Window]]:
+    """Local days in which something could not be read, by configuration; days in a row as one window."""
+    noted = await UnreadEventRepository(session).noted_unscoped(
+        [each.id for each in configurations], now - _REMEMBERED
+    )
+    zones = {each.id: ZoneInfo(each.time_zone) for each in configurations}
+    days: dict[UUID, set[date]] = {}
+    for each in noted:
+        since = each.event.get("since")
+        if each.settled or (since is not None and datetime.fromisoformat(since) < now - KEEP_TRYING):
+            continue
+        days.setdefault(each.configuration_id, set()).update(_days(each, zones[each.configuration_id]))
+    return {key: _windows(sorted(found), zones[key])[:MOST_WINDOWS] for key, found in days.items()}
+
+
+def beyond(windows: Sequence[Window], planned: Window | None) -> list[Window]:
+    """Those of the windows that the planned one does not read anyway."""
+    if planned is None:
+        return list(windows)
+    return [each for each in windows if each.start < planned.start or each.end > planned.end]
+
+
+def _since(event: Mapping[str, Any], noted: Sequence[NotedEvent]) -> str | None:
+    """Since when the same is noted: the same event, or a stretch that overlaps this one."""
+    for each in noted:
+        other = each.event
+        if event["source_id"] is not None:
+            same = other["source_id"] == event["source_id"]
+        else:
+            same = other["source_id"] is None and _overlap(event, other)
+        if same:
+            return str(other.get("since") or each.planned_at.isoformat())
+    return None
+
+
+def _overlap(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    if None in (one["start"], one["end"], other["start"], other["end"]):
+        return True
+    begins, ends, others, until = (
+        datetime.fromisoformat(text) for text in (one["start"], one["end"], other["start"], other["end"])
+    )
+    return begins < until and others < ends
+
+
+def _days(noted: NotedEvent, zone: ZoneInfo) -> list[date]:
+    start, end = noted.event["start"], noted.event.get("end")
+    first = datetime.fromisoformat(start) if start else noted.window_start
+    last = first if noted.event["source_id"] is not None and start else noted.window_end - _DAY / 24
+    if noted.event["source_id"] is None and end:
+        last = min(datetime.fromisoformat(end) - timedelta(seconds=1), last)
+    first = max(first, noted.window_start)
+    day, until = first.astimezone(zone).date(), max(first, last).astimezone(zone).date()
+    return [day + number * _DAY for number in range((until - day).days + 1)]
+
+
+def _windows(days: Sequence[date], zone: ZoneInfo) -> list[Window]:
+    windows: list[Window] = []
+    for day in days:
+        start, end = local_day_start(day, zone), local_day_start(day + _DAY, zone)
+        if windows and windows[-1].end == start:
+            windows[-1] = Window(windows[-1].start, end, zone)
+        elif start < end:
+            windows.append(Window(start, end, zone))
+    return windows

@@ -1,0 +1,160 @@
+"""Sending the outbox of mail (domain.md 10.1): at least once, and as a rule only once."""
+
+import logging
+import random
+from datetime import timedelta
+from typing import Final, Protocol
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared import telemetry
+from shared.clock import Clock
+from shared.database.engine import Database
+from shared.database.models.mail_outbox import OutgoingMail
+from shared.database.repositories.mail_outbox import MailOutboxRepository
+from shared.database.repositories.users import UserRepository
+from shared.domain.caller import Caller
+from shared.domain.mail_texts import letter
+from shared.domain.outgoing_mail import MOST_ATTEMPTS, message_id, wait_before
+from shared.graph.errors import GraphCallError
+from shared.graph.mail import may_pass, surely_unsent
+from shared.services.audit import AuditWriter
+from shared.services.mail_senders import MailSenders
+
+#: Graph lets a mailbox send 30 messages a minute (graph.md, Mail and categories); two ticks come in it.
+_AT_ONCE: Final = 10
+#: Who took a mail has so long; then somebody else may look whether it was sent.
+_HOLD: Final = timedelta(minutes=5)
+#: A tick takes no longer, whatever Graph does: what it took and did not try waits for its next turn.
+_TICK: Final = timedelta(seconds=15)
+#: Sent Items show a mail a while after it was sent.
+_LOOK_AFTER: Final = 60.0
+_ACTOR: Final = "send_mail"
+_log = logging.getLogger(__name__)
+
+
+class Post(Protocol):
+    """Sends mail; raises GraphCallError."""
+
+    async def address_of(self, person: str) -> str | None:
+        """The address of a person by object id."""
+        ...
+
+    async def send(self, sender: str, recipient: str, subject: str, text: str, message_id: str) -> None:
+        """Send plain text."""
+        ...
+
+    async def was_sent(self, sender: str, message_id: str) -> bool:
+        """Whether it was sent before."""
+        ...
+
+
+class MailSending:
+    """What the dispatcher does at each tick."""
+
+    def __init__(
+        self, database: Database, clock: Clock, audit: AuditWriter, post: Post, senders: MailSenders
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._audit = audit
+        self._post = post
+        self._senders = senders
+
+    async def send_due(self) -> None:
+        """Send what is due, of the tenants that have a mailbox to send from."""
+        tenants = self._senders.tenants
+        if not tenants:
+            return
+        began = self._clock.now()
+        async with self._database.session() as session:
+            due = await MailOutboxRepository(session).claim_due_unscoped(tenants, began, _HOLD, _AT_ONCE)
+        for mail in due:
+            with telemetry.bind(
+                caller=Caller.system(mail.tenant_id, _ACTOR), correlation=telemetry.new_correlation_id()
+            ):
+                if self._clock.now() - began > _TICK:
+                    await self._later(mail)
+                else:
+                    await self._try(mail)
+
+    async def _try(self, mail: OutgoingMail) -> None:
+        sender = self._senders.of(mail.tenant_id)
+        assert sender is not None  # noqa: S101 - only tenants with one were asked for
+        try:
+            recipient = await self._post.address_of(str(mail.person_id))
+        except GraphCallError as failure:
+            # Nothing was tried yet: what was uncertain stays so, and nothing else becomes it.
+            await self._failed(mail, failure, uncertain=mail.uncertain)
+            return
+        if recipient is None:
+            await self._give_up(mail, "recipient_unknown")
+            return
+        identity = message_id(mail.id)
+        try:
+            if not mail.uncertain or not await self._found(sender, identity):
+                text = letter(mail.body, mail.resource_id, self._senders.api_url)
+                await self._post.send(sender, recipient, mail.subject, text, identity)
+        except GraphCallError as failure:
+            await self._failed(mail, failure, uncertain=mail.uncertain or not surely_unsent(failure))
+            return
+        await self._sent(mail)
+
+    async def _found(self, sender: str, identity: str) -> bool:
+        """Whether a lost try did send it. Without the right to look, it is sent once more."""
+        try:
+            return await self._post.was_sent(sender, identity)
+        except GraphCallError as failure:
+            if failure.status != 403:
+                raise
+            _log.warning("sent mail cannot be looked up: %s", failure)
+            return False
+
+    async def _sent(self, mail: OutgoingMail) -> None:
+        now = self._clock.now()
+        async with self._database.session() as session:
+            if await MailOutboxRepository(session).sent(mail, now):
+                await self._record(session, mail, "sent", {"attempts": mail.attempts})
+
+    async def _failed(self, mail: OutgoingMail, failure: GraphCallError, *, uncertain: bool) -> None:
+        if not may_pass(failure) or mail.attempts >= MOST_ATTEMPTS:
+            await self._give_up(mail, failure.code)
+            return
+        now = self._clock.now()
+        wait = wait_before(mail.attempts, failure.retry_after, random.random())
+        if uncertain:
+            wait = max(wait, timedelta(seconds=_LOOK_AFTER))
+        _log.warning("mail %s was not sent, attempt %d: %s", mail.id, mail.attempts, failure)
+        async with self._database.session() as session:
+            await MailOutboxRepository(session).again(
+                mail, now, now + wait, failure.code, uncertain=uncertain
+            )
+
+    async def _later(self, mail: OutgoingMail) -> None:
+        """It was taken and not tried."""
+        now = self._clock.now()
+        async with self._database.session() as session:
+            await MailOutboxRepository(session).again(
+                mail, now, now, mail.error_code or "not_tried", uncertain=mail.uncertain
+            )
+
+    async def _give_up(self, mail: OutgoingMail, code: str) -> None:
+        _log.error("mail %s is given up after %d attempts: %s", mail.id, mail.attempts, code)
+        async with self._database.session() as session:
+            if await MailOutboxRepository(session).give_up(mail, self._clock.now(), code):
+                await self._record(session, mail, "given_up", {"attempts": mail.attempts, "code": code})
+
+    async def _record(
+        self, session: AsyncSession, mail: OutgoingMail, what: str, told: dict[str, object]
+    ) -> None:
+        users = UserRepository(session)
+        person = await users.get_by_object_id(mail.tenant_id, mail.person_id)
+        await self._audit.record(
+            session,
+            action=f"mail.{what}",
+            resource_type=mail.resource_type,
+            resource_id=str(mail.resource_id),
+            outcome="success" if what == "sent" else "failure",
+            changes={"after": told},
+            on_behalf_of=person.id if person is not None else mail.person_id,
+        )

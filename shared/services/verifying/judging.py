@@ -1,0 +1,63 @@
+"""What one record, its source and its copies say together (domain.md 2.15)."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from shared.domain.archived_event import ArchivedEventState
+from shared.domain.modifications import Modification
+from shared.domain.recorded_copy import RecordedCopy
+from shared.domain.revision import modified_revision
+from shared.domain.verification import FindingKind, FindingReason
+from shared.graph.copy_codec import Copy, differing_fields
+from shared.services.verifying.findings import Finding, about_record, edited
+
+_WITH_COPY = (
+    ArchivedEventState.PRESENT,
+    ArchivedEventState.SOURCE_DELETED,
+    ArchivedEventState.REMOVED_BY_OWNER,
+)
+
+
+def item(key: str, copy: Copy, start: datetime, *, owned: bool) -> dict[str, Any]:
+    """A copy as it is kept until the stretch is compared."""
+    return {
+        "key": key,
+        "reference": copy.id,
+        "revision": copy.revision,
+        "starts_at": start.isoformat(),
+        "owned": owned,
+    }
+
+
+def needs_copy(row: RecordedCopy) -> bool:
+    """Whether a copy must stand in the archive calendar."""
+    return not row.busy and row.state in (*_WITH_COPY, ArchivedEventState.CREATING)
+
+
+def judged(row: RecordedCopy, own: Copy | None, others: Sequence[Copy]) -> list[Finding]:
+    """What is to be said of a record, its own copy and further ones with the same key."""
+    found: list[Finding] = []
+    if len(others) + (own is not None) > 1:
+        copies = [copy.id for copy in ([own] if own is not None else []) + list(others)]
+        found.append(about_record(row, FindingKind.DOUBLED, FindingReason.SEVERAL_COPIES, copies=copies))
+    if own is not None:
+        fields = differing_fields(own, row.record) if row.record is not None else []
+        if fields:
+            found.append(edited(row, own, FindingReason.CONTENT_DIFFERS, fields))
+    elif others:
+        fields = differing_fields(others[0], row.record) if row.record is not None else []
+        found.append(edited(row, others[0], FindingReason.COPY_REPLACED, fields))
+    elif row.state in _WITH_COPY:
+        found.append(about_record(row, FindingKind.MISSING, FindingReason.COPY_GONE))
+    elif row.state is ArchivedEventState.CREATING:
+        found.append(about_record(row, FindingKind.MISSING, FindingReason.NOT_WRITTEN))
+    return found
+
+
+def expected(row: RecordedCopy, own: str | None) -> str | None:
+    """The revision the map should hold while the source's own is ``own`` (domain.md 2.4)."""
+    if own is None or not row.modifications:
+        return own
+    applied = [Modification.from_json(each) for each in row.modifications]
+    return modified_revision(own, [(each.key, each.start, each.end) for each in applied])
