@@ -49,10 +49,14 @@ class RunState(StrEnum):
 
 
 class OperationAction(StrEnum):
-    """What an operation does to the archive calendar; nothing is ever deleted."""
+    """What an operation does to the archive calendar; nothing is ever deleted.
+
+    ``supersede`` marks a copy that another one stands for (domain.md 2.16, 2.17).
+    """
 
     CREATE = "create"
     UPDATE = "update"
+    SUPERSEDE = "supersede"
 
 
 class OperationState(StrEnum):

@@ -86,7 +86,7 @@ def masked_event(event: SourceEvent) -> SourceEvent:
 _TOLD_BY_WORDS: Final = (
     *("overlaps_resolved", "overlaps_flagged", "overlaps_recorded"),
     *("modifications_applied", "orphan_modifications", "category_issues", "new_category_issues"),
-    *("repointed", "ambiguous"),
+    *("repointed", "ambiguous", "superseded", "series_questions"),
     # Each write costs requests and time: a private event that is written would show in them.
     *("graph_requests", "round_trips", "seconds", "margin_updates"),
 )

@@ -13,7 +13,8 @@ class ReadEvent:
 
     ``event`` is what its copy follows: of a changed series its times may be those that are archived.
     ``archived_revision`` is set where its copy says all of that already. ``left_out``: it is not to be
-    archived, whatever the purpose says. ``waits``: somebody has to decide first.
+    archived, whatever the purpose says. ``waits``: somebody has to decide first. ``withheld`` is the event as
+    its calendar shows it, where a person sees that its copy does not follow (2.17).
     """
 
     event: SourceEvent
@@ -22,6 +23,7 @@ class ReadEvent:
     archived_revision: str | None = None
     left_out: LeftOut | None = None
     waits: bool = False
+    withheld: SourceEvent | None = None
 
     @classmethod
     def of(cls, event: SourceEvent) -> "ReadEvent":

@@ -17,11 +17,15 @@ from shared.domain.source_event import EventType, SourceEvent, occurrence_date
 
 
 class Step(StrEnum):
-    """Why a row and an event are the same meeting: domain.md 2.16 a, b, c, or their owner said so."""
+    """Why a row and an event are the same meeting: domain.md 2.16 a, b, c, or their owner said so.
+
+    ``series_taken``: their owner takes a changed series, and both are on one date (2.17).
+    """
 
     SAME_INVITATION = "same_invitation"
     SUCCESSOR = "successor"
     ENTERED_AGAIN = "entered_again"
+    SERIES_TAKEN = "series_taken"
     ONE_MEETING = "one_meeting"
 
 

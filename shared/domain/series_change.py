@@ -12,7 +12,7 @@ _STRICTNESS = {"normal": 0, "personal": 1, "private": 2, "confidential": 3}
 class Kept:
     """An occurrence as far as its copy follows it. ``unchanged``: its copy says all of that already.
 
-    ``withheld``: something of the series' change does not follow.
+    ``withheld``: something that a person would see of the series' change does not follow.
     """
 
     event: SourceEvent
@@ -39,7 +39,7 @@ def keep_archived(event: SourceEvent, recorded: SourceEvent) -> Kept:
         is_all_day=recorded.is_all_day,
         show_as=recorded.show_as,
     )
-    return Kept(kept, unchanged=False, withheld=_moved(event, kept))
+    return Kept(kept, unchanged=False, withheld=looks_different(event, kept))
 
 
 def _keep_exception(event: SourceEvent, recorded: SourceEvent) -> Kept:
@@ -57,7 +57,7 @@ def _keep_exception(event: SourceEvent, recorded: SourceEvent) -> Kept:
         categories=event.categories if adds else recorded.categories,
         sensitivity=event.sensitivity if stricter else recorded.sensitivity,
     )
-    return Kept(kept, unchanged=not adds and not stricter, withheld=True)
+    return Kept(kept, unchanged=not adds and not stricter, withheld=looks_different(event, kept))
 
 
 def keep_category(event: SourceEvent, former: tuple[str, ...]) -> SourceEvent:
@@ -67,12 +67,16 @@ def keep_category(event: SourceEvent, former: tuple[str, ...]) -> SourceEvent:
     return replace(event, categories=former)
 
 
-def _moved(event: SourceEvent, kept: SourceEvent) -> bool:
-    return (event.start, event.end, event.is_all_day, event.show_as) != (
-        kept.start,
-        kept.end,
-        kept.is_all_day,
-        kept.show_as,
+def looks_different(event: SourceEvent, other: SourceEvent) -> bool:
+    """Whether a person who looks at both in a calendar sees a difference."""
+    return _seen(event) != _seen(other)
+
+
+def _seen(event: SourceEvent) -> tuple[object, ...]:
+    return (
+        *(event.subject, event.body, event.location, event.categories),
+        *(event.start, event.end, event.is_all_day, event.show_as),
+        *(event.importance, event.sensitivity, event.is_cancelled, event.is_declined),
     )
 
 

@@ -49,7 +49,9 @@ class ArchivePlan(Resource):
     could not be read. ``counts`` are events of the window by action; ``events`` those with anything to do,
     by start, of which ``more`` were left out. ``private`` counts another person's private events: they are in
     no other number.
-    ``unseen`` were archived from the window and moved or vanished since.
+    ``unseen`` were archived from the window and moved or vanished since. ``series_questions`` is about how
+    many changed series their owner would be asked; null where private events of another person may have a
+    part in it. ``superseded`` copies would be shown free, since others stand for their meetings.
     """
 
     window_start: datetime
@@ -63,6 +65,8 @@ class ArchivePlan(Resource):
     orphan_modifications: int
     category_issues: int
     unseen: int
+    series_questions: int | None
+    superseded: int
     overlaps: list[PlannedOverlap]
     events: list[PlannedEvent]
     more: int

@@ -17,6 +17,7 @@ class ActionItem(Base):
     ``about`` names what is asked (``domain.action_items.about``): an archive has one open item of each.
     ``start_at`` and ``end_at`` span its events. ``due_at``: since when a run has to carry its answer out;
     ``carried_out_at``: when that was done. ``proposal`` is the answer it had before it was reopened.
+    ``series``: of a changed series which one, its shape, and the span compared (``SeriesItemRepository``).
     ``remind_at``: when the reminder after the ``reminders_sent`` earlier ones is due while it is open.
     """
 
@@ -42,6 +43,7 @@ class ActionItem(Base):
     carried_out_at: Mapped[datetime | None]
     remind_at: Mapped[datetime | None]
     reminders_sent: Mapped[int] = mapped_column(SmallInteger, default=0, server_default=text("0"))
+    series: Mapped[dict[str, Any] | None]
     log: Mapped[list[Any]] = mapped_column(default=list, server_default=text("'[]'"))
     version: Mapped[int] = mapped_column(Integer, default=1, server_default=text("1"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -25,6 +25,8 @@ class ArchivedEvent(Base):
     went with its calendar and is to be made anew from the record. ``series_id`` is the immutable id of an
     occurrence's series; ``entered_by`` the run that saw the event first. ``kept_categories`` are those that
     the copy had when its meeting was made anew: they stay while the new event has no valid one (2.16).
+    ``superseding_since`` is set from the owner's word that another copy stands for the meeting until the
+    copy says so; then the state does (2.16, 2.17).
 
     ``origin_mailbox_id`` is the object id of the person whose event it is (domain.md 6.3). A trigger takes it
     from the configuration when the row is made; it never changes.
@@ -56,6 +58,7 @@ class ArchivedEvent(Base):
     series_id: Mapped[str | None]
     entered_by: Mapped[uuid.UUID | None]
     kept_categories: Mapped[list[Any]] = mapped_column(default=list, server_default=text("'[]'"))
+    superseding_since: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
     __table_args__ = (
@@ -82,6 +85,12 @@ class ArchivedEvent(Base):
             "start_at",
             "id",
             postgresql_where=text("lost_at IS NOT NULL"),
+        ),
+        Index(
+            "ix_archived_events_superseding",
+            "configuration_id",
+            "start_at",
+            postgresql_where=text("superseding_since IS NOT NULL"),
         ),
         Index("ix_archived_events_former_keys", "owner_id", postgresql_where=text("former_keys <> '{}'")),
         CheckConstraint(one_of("state", ArchivedEventState), name="state"),

@@ -18,11 +18,11 @@ from shared.domain.source_event import generation_key
 MAP_COLUMNS = (
     "id, source_key, archive_key, source_id, ical_uid, original_start, state, copy_id, copy_etag, "
     "generation, revision, start_at, merged_into, pending_since, left_out, modifications, "
-    "conflict_revision, series_id, kept_categories"
+    "conflict_revision, series_id, kept_categories, superseding_since"
 )
 MAP_SCOPE = "owner_id = :owner AND configuration_id = :configuration"
 _LIVING = "state IN ('creating', 'present', 'merged', 'consumed', 'flagged')"
-_PLANNED = "state NOT IN ('removed_by_owner', 'source_deleted')"
+_PLANNED = "state NOT IN ('removed_by_owner', 'source_deleted', 'superseded')"
 
 # One index lookup for each key, whatever the statistics say of a table that is just being filled: OFFSET 0
 # keeps the owner's index out of it, by which the planner would read everything the owner has.
@@ -145,6 +145,7 @@ class MapRow(NamedTuple):
     conflict_revision: str | None
     series_id: str | None
     kept_categories: tuple[str, ...]
+    superseding_since: datetime | None = None
 
     @classmethod
     def of(cls, row: Row[Any]) -> "MapRow":

@@ -29,7 +29,8 @@ _LOSE = text("""
            pending_since = CASE WHEN v.unwritten THEN COALESCE(e.pending_since, :now)
                                 ELSE e.pending_since END
       FROM (SELECT f.id, f.id = ANY(CAST(:moot AS uuid[])) AS moot,
-                   f.state IN ('present', 'creating', 'source_deleted') AND a.id IS NOT NULL AS back,
+                   f.state IN ('present', 'creating', 'source_deleted', 'superseded')
+                       AND a.id IS NOT NULL AS back,
                    f.id = ANY(CAST(:updates AS uuid[]))
                    OR (f.id = ANY(CAST(:moot AS uuid[])) AND a.id IS NULL) AS unwritten
               FROM archived_events f LEFT JOIN appointments a ON a.archived_event_id = f.id
@@ -39,7 +40,7 @@ _LOSE = text("""
      WHERE e.id = v.id
 """)
 _LOST = f"""{_SCOPE} AND lost_at IS NOT NULL AND copy_id IS NULL
-       AND state IN ('creating', 'present', 'source_deleted')"""
+       AND state IN ('creating', 'present', 'source_deleted', 'superseded')"""
 _STANDING = text(f"""
     SELECT count(*) AS amount, min(start_at) AS first, max(start_at) AS last
       FROM archived_events WHERE {_LOST}
@@ -102,7 +103,7 @@ class LostCopyRepository:
             | {
                 "now": now,
                 "moot": [row.archived_event_id for row in moot],
-                "updates": [row.archived_event_id for row in moot if row.action == "update"],
+                "updates": [row.archived_event_id for row in moot if row.action != "create"],
             },
         )
         return len(moot)

@@ -26,6 +26,7 @@ _BY_SOURCES = text(f"""
 _IN_RANGE = text(f"""
     SELECT {MAP_COLUMNS} FROM archived_events
      WHERE {MAP_SCOPE} AND start_at < :end AND (start_at, source_key) > (:start, :after)
+       AND state <> 'superseded' AND superseding_since IS NULL
      ORDER BY start_at, source_key LIMIT :limit
 """)  # noqa: S608
 _SERIES_KNOWN = text("""
@@ -99,7 +100,10 @@ class SourceIdentityRepository(ArchivedEventRepository):
     async def in_range(
         self, start: datetime, end: datetime, limit: int, after: MapRow | None = None
     ) -> list[MapRow]:
-        """All rows whose owning start lies in ``[start, end)``, by that and by key, behind ``after``."""
+        """Rows whose owning start lies in ``[start, end)``, by that and by key, behind ``after``.
+
+        Without superseded ones: they are no meeting's any more (2.16, 2.17).
+        """
         begin, key = (start, "") if after is None else (after.start_at, after.source_key)
         return await self._map_rows(_IN_RANGE, start=begin, after=key, end=end, limit=limit)
 

@@ -53,6 +53,9 @@ _MAP = """
            pending_since = CASE WHEN a.known = 'failed' THEN COALESCE(e.pending_since, :now)
                            WHEN a.known = 'done' AND e.pending_since <= e.lost_at THEN e.pending_since END,
            lost_at = CASE a.known WHEN 'done' THEN NULL ELSE e.lost_at END,
+           superseding_since = CASE
+                   WHEN a.known = 'removed' OR (a.known = 'done' AND (a.record->>'superseded')::boolean)
+                   THEN NULL ELSE e.superseding_since END,
            updated_at = :now
       FROM answered a
      WHERE a.known IS NOT NULL AND e.owner_id = :owner AND e.configuration_id = :configuration

@@ -76,8 +76,8 @@ class ActionItemKeeper:
         if news:
             told = {str(item_id): {"question": str(each.question)} for item_id, each in news.items()}
             await self.record(session, "action_item.opened", {"items": told})
-            unanswered = len(news) - await self._answer_alike(session, news, now)
-            await self._tell(session, unanswered, now)
+            unanswered = len(news) - await self.answer_alike(session, news, now)
+            await self.tell(session, unanswered, now)
 
     async def reopen(self, session: AsyncSession, ids: Collection[UUID]) -> None:
         """Ask answered items again that are not carried out: what they are about changed."""
@@ -120,7 +120,7 @@ class ActionItemKeeper:
     def _expires(self, asked: AskedItem, now: datetime) -> datetime | None:
         return None if default_answer(asked.question) is None else now + self._expiry
 
-    async def _answer_alike(
+    async def answer_alike(
         self, session: AsyncSession, opened: Mapping[UUID, AskedItem], now: datetime
     ) -> int:
         """Give new items the answer that their owner gave to the same elsewhere; how many."""
@@ -136,7 +136,8 @@ class ActionItemKeeper:
             await self.record(session, "action_item.answered_alike", {"items": told})
         return len(answered)
 
-    async def _tell(self, session: AsyncSession, opened: int, now: datetime) -> None:
+    async def tell(self, session: AsyncSession, opened: int, now: datetime) -> None:
+        """Tell the owner of items that this run opened, all of them as one."""
         if not opened:
             return
         context, told = self._context, NotificationRepository(session)

@@ -139,10 +139,12 @@ class OperationDrafter:
         """Plan copies of events whose source is gone, from what was kept of them (domain.md 5.8)."""
         planned: list[dict[str, Any]] = []
         for key, record in records.items():
-            event = recorded_event(record, rows[key].source_id, rows[key].original_start)
-            payload = self._payload(event, key, rows[key], record["revision"], create=True)
+            row, content = rows[key], record["revision"]
+            superseded = row.state is ArchivedEventState.SUPERSEDED
+            event = recorded_event(record, row.source_id, row.original_start)
+            payload = self._payload(event, key, row, content, create=True, superseded=superseded)
             self.zones_reported += payload.zone_reported
-            body = Body(payload, {"source_gone": True, **record}, record["revision"])
+            body = Body(payload, {"source_gone": True, **record, "superseded": superseded}, content)
             planned.append(self._operation(key, Action.CREATE, body, margin=False))
         await self._add(session, OperationState.PLANNED, planned)
 
@@ -151,7 +153,8 @@ class OperationDrafter:
     ) -> None:
         """Plan that copies are shown free and marked superseded: others stand for their meetings (2.16).
 
-        By source key, the row and its record as ``AppointmentRepository.recorded`` gives it. The copies' rows
+        By source key, the row and its record as ``AppointmentRepository.recorded`` gives it. Plans call it
+        through ``superseding.py``. The copies' rows
         become ``superseded`` when that is written, and count no time. No event of the run is meant by it: it
         is counted beside the report.
         """
@@ -163,7 +166,8 @@ class OperationDrafter:
             event = recorded_event(record, row.source_id, row.original_start)
             payload = self._payload(event, key, row, content, create=False, superseded=True)
             self.zones_reported += payload.zone_reported
-            planned.append(self._operation(key, Action.UPDATE, Body(payload, record, content), margin=True))
+            operation = self._operation(key, Action.UPDATE, Body(payload, record, content), margin=True)
+            planned.append(operation | {"action": str(OperationAction.SUPERSEDE)})
         await self._add(session, OperationState.PLANNED, planned)
 
     async def retime(self, session: AsyncSession, decisions: Sequence[Decision]) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from uuid import UUID
@@ -99,7 +100,7 @@ class Finisher:
             # Graph's code comes first; what follows may name what is in the mailbox.
             said = (why or "").partition(":")[0]
             _log.warning("archive run %s failed: %s (%s)", run.id, plan.code or "not_planned", said)
-        details = report.to_json() | _details(plan) | {"margin_updates": sum(margins.values()), "reason": why}
+        details = report.to_json() | _details(plan) | _beside(margins) | {"reason": why}
         details["private_outcomes"] = {str(outcome): count for outcome, count in private.items() if count}
         await ArchiveRunRepository(session).finish(run.id, state, details, now)
         await ActionItemKeeper(self._ports, context).settle(session)
@@ -199,6 +200,13 @@ def _details(plan: PlanCounts) -> dict[str, int]:
         "repointed": plan.repointed,
         "ambiguous": plan.ambiguous,
     }
+
+
+def _beside(margins: Mapping[tuple[OperationAction, OperationState], int]) -> dict[str, int]:
+    """Writes about no event of the run: for meetings of other windows, and copies superseded (2.16, 4.8)."""
+    superseded = margins.get((OperationAction.SUPERSEDE, OperationState.DONE), 0)
+    updates = sum(count for (action, _), count in margins.items() if action is not OperationAction.SUPERSEDE)
+    return {"margin_updates": updates, "superseded": superseded}
 
 
 def _stopped(run: ArchiveRun, report: RunReport) -> bool:

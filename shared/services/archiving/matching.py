@@ -288,6 +288,15 @@ class SourceMatcher:
                 ended.add(each.facts.key)
         return match_meetings(gone, new, ended, self.doubts.waiting)
 
+    async def hand_on(self, pairs: Sequence[tuple[MapRow, SourceEvent, str]]) -> None:
+        """Rows become those of events, given with their keys, of a changed series (domain.md 2.17)."""
+        async with self._turn.session() as session:
+            await self._context.operations(session).clear_unsent(self._context.run_id)
+            await self._context.identities(session).delete_bare([key for _, _, key in pairs])
+            for row, event, key in pairs:
+                facts = meeting_facts(event, key, self._context.window.zone)
+                await self._repoint(session, row, Step.SERIES_TAKEN, event.id, facts)
+
     async def _repoint(
         self, session: AsyncSession, row: MapRow, step: Step, source_id: str, facts: MeetingFacts
     ) -> None:

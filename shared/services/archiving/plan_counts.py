@@ -22,6 +22,7 @@ class PlanCounts:
     says how many of the first counts are private events. ``unreadable`` events could not be understood; each
     of the first of them is in ``unreadable_events`` with what is known of it, its error code, and since when
     it could not be read. ``new_unreadable`` of them could be read, or were not there, before.
+    ``series_questions``: about how many changed series their owner is asked (2.17).
     """
 
     source: int = 0
@@ -46,6 +47,7 @@ class PlanCounts:
     repointed: int = 0
     ambiguous: int = 0
     zones_reported: int = 0
+    series_questions: int = 0
     private: dict[str, int] = field(default_factory=dict)
     unreadable_events: list[dict[str, Any]] = field(default_factory=list)
     refused: str | None = None

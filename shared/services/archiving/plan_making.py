@@ -28,6 +28,8 @@ from shared.services.archiving.matching import SourceMatcher, known_event, read_
 from shared.services.archiving.overlap_keeping import OverlapKeeper
 from shared.services.archiving.plan_counts import PlanCounts
 from shared.services.archiving.plan_turn import PlanTurn
+from shared.services.archiving.series_reset_keeping import SeriesResetKeeper
+from shared.services.archiving.superseding import Superseding
 from shared.services.archiving.taking_over import TakingOver
 
 RETRY_FAILED_FOR = timedelta(days=30)
@@ -66,6 +68,8 @@ class PlanMaking:
         self._drafter = OperationDrafter(ports, context)
         self._keeper = OverlapKeeper(ports, context, overlap_expiry)
         self._writer = DecisionWriter(ports, context, self._drafter, self._keeper, open_keys, watch)
+        superseding = Superseding(ports, context, self._drafter, open_keys)
+        self._series = SeriesResetKeeper(ports, context, overlap_expiry, superseding)
         self._matcher = matcher
         self._source_deleted = 0
         self.unseen = 0
@@ -79,8 +83,12 @@ class PlanMaking:
         archive cannot be read.
         """
         backfill = self._context.kind is RunKind.BACKFILL
+        async with self._turn.session() as session:
+            self._reader.resets = await self._series.begin(session)
         await self._read_pages(check=not backfill)
         if not last and await self._matcher.match(self._reader):
+            return None
+        if not last and await self._series.pair(self._turn, self._matcher, self._reader):
             return None
         decisions = self._planner.close()
         if not last and await self._matcher.release(self._planner.presumed, self._reader):
@@ -99,6 +107,7 @@ class PlanMaking:
             await self._matcher.doubts.supersede(session, self._drafter, self._open_keys)
             await self._matcher.doubts.keep(session)
             await self._dragged.keep(session, self._drafter, self._open_keys)
+            await self._series.finish(session, self._reader.resets)
         return self._counted()
 
     async def _read_pages(self, *, check: bool) -> None:
@@ -124,6 +133,7 @@ class PlanMaking:
             source_deleted=self._source_deleted,
             zones_reported=self._drafter.zones_reported,
             repointed=self._matcher.repointed,
+            series_questions=self._series.asked,
             ambiguous=self._matcher.ambiguous,
             overlaps_resolved=findings.overlaps_resolved,
             overlaps_flagged=findings.overlaps_flagged,
@@ -196,9 +206,9 @@ class PlanMaking:
         groups = self._planner.take_groups()
         for decision in decisions:
             # Moved while pages were read, but decided as an earlier page showed it.
-            key = decision.source_key
-            if key in waiting and key in events and not _is_about(decision, events[key]):
-                del events[key]
+            event = events.get(decision.source_key) if decision.source_key in waiting else None
+            if event and applied_revision(event, decision.modifications) != decision.revision:
+                del events[decision.source_key]
         held = self._held(decisions, events, known)
         bodies = [events[key] for key in self._writer.needing_bodies(decisions) if key in events]
         attachments = await self._drafter.count_attachments([*bodies, *held.values()])
@@ -388,7 +398,3 @@ class PlanMaking:
             changes={"archived_events": [str(i) for i in ids]},
             on_behalf_of=self._context.owner_id,
         )
-
-
-def _is_about(decision: Decision, event: SourceEvent) -> bool:
-    return applied_revision(event, decision.modifications) == decision.revision

@@ -62,6 +62,8 @@ class Preview:
     done with it, and in no other number (domain.md 6.3).
     ``outcomes`` are what the run would report (2.13). ``plan`` says what was found beside them.
     ``unseen``: how many were archived from the window that its calendar does not show there any more.
+    ``series_questions``: about how many changed series the owner would be asked; None where private events
+    of another person may have a part in it. ``superseded``: of how many copies others would stand (2.17).
     """
 
     window: Window
@@ -73,6 +75,8 @@ class Preview:
     events: tuple[PreviewedEvent, ...]
     more: int
     unseen: int
+    series_questions: int | None
+    superseded: int
 
 
 class Previewer:
@@ -230,7 +234,9 @@ class _Rehearsal:
             outcomes = planned_outcomes(planned)
             if masked:
                 outcomes -= planned_outcomes(counts.private)
-            writes = await operations.counts(context.run_id, margin=False, private=False if masked else None)
+            private = False if masked else None
+            writes = await operations.counts(context.run_id, margin=False, private=private)
+            beside = await operations.counts(context.run_id, margin=True, private=private)
         for (action, state), count in writes.items():
             outcome = Outcome.ARCHIVED if action is OperationAction.CREATE else Outcome.UPDATED
             outcomes[Outcome.LOCKED if state is OperationState.LOCKED else outcome] += count
@@ -245,6 +251,8 @@ class _Rehearsal:
             tuple(named[: self._limit]),
             max(0, len(named) - self._limit),
             unseen,
+            None if masked else counts.series_questions,
+            sum(count for (action, _), count in beside.items() if action is OperationAction.SUPERSEDE),
         )
 
     def _named(self) -> list[PreviewedEvent]:

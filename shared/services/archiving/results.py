@@ -155,7 +155,7 @@ class ResultRecorder:
         updated = [
             r.operation.id
             for r in results
-            if r.state is OperationState.DONE and r.operation.action is OperationAction.UPDATE
+            if r.state is OperationState.DONE and r.operation.action is not OperationAction.CREATE
         ]
         return await AppointmentRepository(session).versions_of_operations(self._context.owner_id, updated)
 
@@ -183,8 +183,16 @@ class ResultRecorder:
             for result in results
             if result.replaced is not None
         ]
+        superseded = {
+            result.operation.id for result in results if result.operation.action is OperationAction.SUPERSEDE
+        }
         updated = [
-            _fact("appointment.updated", operation_id, {"before": before, "after": after}, owner)
+            _fact(
+                "appointment.superseded" if operation_id in superseded else "appointment.updated",
+                operation_id,
+                {"before": before, "after": after},
+                owner,
+            )
             for operation_id, (before, after) in versions.items()
         ]
         await self._ports.audit.record_all(session, [batch, *replaced, *updated])

@@ -130,7 +130,7 @@ class BatchSender:
             return self._compared(operation, copies)
         if operation.action is OperationAction.CREATE:
             return Result(operation, OperationState.SENT)
-        if self._context.mode is RunMode.REPLACE:
+        if self._context.mode is RunMode.REPLACE and operation.action is OperationAction.UPDATE:
             return Result(operation, OperationState.PLANNED, recreate=True)
         return Result(
             operation,
@@ -239,7 +239,7 @@ def _sort(outcome: BatchOutcome, operation: ClaimedOperation, answer: Answer) ->
             outcome.results.append(Result(operation, OperationState.PLANNED))
         case Verdict.DUPLICATE | Verdict.STALE:
             outcome.questions.append((operation, answer))
-        case Verdict.NOT_FOUND if operation.action is OperationAction.UPDATE:
+        case Verdict.NOT_FOUND if operation.action is not OperationAction.CREATE:
             outcome.questions.append((operation, answer))
         case _:
             outcome.results.append(_failed(operation, answer))

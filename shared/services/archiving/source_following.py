@@ -1,6 +1,6 @@
 """What copies follow of their sources: of a changed series not what happened (domain.md 2.16, 2.17)."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -15,6 +15,9 @@ from shared.domain.read_event import ReadEvent
 from shared.domain.revision import modified_revision, revision, source_revision
 from shared.domain.series_change import Kept, keep_archived, keep_category
 from shared.domain.source_event import EventType, SourceEvent
+
+type Takes = Callable[[SourceEvent, MapRow, Kept], bool]
+"""Whether a copy follows all of its changed series: the event, its row, and what would be kept of it."""
 
 _WITH_COPY = (
     ArchivedEventState.PRESENT,
@@ -36,12 +39,13 @@ class SourceFollowing:
         events: Mapping[str, SourceEvent],
         rows: Mapping[str, MapRow],
         *,
-        series: bool = True,
+        takes: Takes | None = None,
         whole: Collection[str] = (),
     ) -> dict[str, ReadEvent]:
         """Events by key, with the rows they have.
 
-        ``series`` False: their copies follow changed series in all; ``whole``: those of these keys do.
+        The copies of ``whole`` keys follow their sources in all; others follow a changed series where
+        ``takes`` says so.
         """
         reads = {
             key: ReadEvent(
@@ -50,11 +54,14 @@ class SourceFollowing:
             for key, event in events.items()
         }
         asked = {key: read for key, read in reads.items() if key not in whole}
-        kept = await self._kept(session, asked, rows) if series else {}
-        for key, each in kept.items():
-            same = each.unchanged and not rows[key].modifications
-            said = source_revision(rows[key].revision) if same else None
-            reads[key] = ReadEvent(each.event, key, events[key].start, said)
+        for key, each in (await self._kept(session, asked, rows)).items():
+            event, row = events[key], rows[key]
+            if takes is not None and takes(event, row, each):
+                continue
+            same = each.unchanged and not row.modifications
+            said = source_revision(row.revision) if same else None
+            withheld = event if each.withheld else None
+            reads[key] = ReadEvent(each.event, key, event.start, said, withheld=withheld)
         return reads
 
     async def archived_after_end(

@@ -24,6 +24,7 @@ from shared.domain.source_event import (
 from shared.domain.unread import NO_ORIGINAL_START, Unread, UnreadEvents
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.dragging import DraggedMeetings
+from shared.services.archiving.series_resets import SeriesResets
 from shared.services.archiving.source_following import SourceFollowing
 
 
@@ -47,7 +48,6 @@ class SourceReader:
 
     ``waiting`` are keys of events that somebody has to decide about first, or whose row is being written.
     ``whole`` are keys of events that their copies follow in all, since their owner said so.
-    ``rewrites`` False: rows of former versions stay as they are, as for a plan that nobody carries out.
     ``dragged`` asks about meetings that their events left behind.
     """
 
@@ -59,7 +59,7 @@ class SourceReader:
         *,
         waiting: frozenset[str] = frozenset(),
         whole: frozenset[str] = frozenset(),
-        rewrites: bool = True,
+        resets: SeriesResets | None = None,
         dragged: DraggedMeetings | None = None,
     ) -> None:
         self._waiting = waiting
@@ -68,7 +68,7 @@ class SourceReader:
         self._following = SourceFollowing(context.owner_id, context.configuration_id)
         # Replacing takes the source as it is (domain.md 2.17).
         self._replaces = context.mode is RunMode.REPLACE
-        self._rewrites = rewrites
+        self.resets = resets or SeriesResets(context)
         self._ports = ports
         self._context = context
         self._open_keys = open_keys
@@ -93,12 +93,14 @@ class SourceReader:
     ) -> dict[str, ReadEvent]:
         """The events as far as their copies follow them (domain.md 2.16, 2.17)."""
         reads = await self._following.followed(
-            session, events, rows, series=not self._replaces, whole=self._whole
+            session, events, rows, takes=self.resets.takes_change, whole=self._whole
         )
-        for key in await self._invented(session, events, rows) if not self._replaces else ():
-            reads[key] = ReadEvent(events[key], key, events[key].start, left_out=LeftOut.SERIES_CHANGED)
+        for key in await self._invented(session, events, rows):
+            if not self.resets.takes_day(events[key], key):
+                reads[key] = ReadEvent(events[key], key, events[key].start, left_out=LeftOut.SERIES_CHANGED)
         for key in self._waiting & reads.keys():
             reads[key] = replace(reads[key], waits=True)
+        self.resets.note(reads)
         return reads
 
     async def left_behind(
@@ -125,7 +127,7 @@ class SourceReader:
             return set()
         seen = await self._following.archived_after_end(session, moved)
         left = {key for key, last in seen.items() if events[key].start > last}
-        for key in sorted(left) if self._rewrites else ():
+        for key in sorted(left):
             await self._leave(session, moved[key], events[key])
         return left
 
@@ -165,7 +167,7 @@ class SourceReader:
             if row is not None and row.source_key == key:
                 rows[key] = row
                 current = self._current(row, event)
-                if self._rewrites and current != row:
+                if current != row:
                     renewed.append((row, current))
         for before, after in await self._renew(session, renewed):
             events[after.source_key] = events.pop(before.source_key)

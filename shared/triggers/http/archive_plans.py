@@ -52,6 +52,8 @@ def _plan(preview: Preview) -> archive_plans.ArchivePlan:
         orphan_modifications=findings.orphan_modifications,
         category_issues=findings.category_issues,
         unseen=preview.unseen,
+        series_questions=preview.series_questions,
+        superseded=preview.superseded,
         overlaps=[
             archive_plans.PlannedOverlap(
                 status=str(group.status),

@@ -19,6 +19,7 @@ from shared.domain.calendar_reference import parse
 from shared.domain.expected_version import ANY_VERSION
 from shared.domain.local_calendar import local_row
 from shared.errors import ArchiveInUse
+from tests.integration.archiving.test_superseding import is_superseded, supersede
 from tests.integration.archiving.world import ADDRESS, DAY, World, event, property_of
 from tests.integration.verifying.rebuilder import (
     configuration,
@@ -308,3 +309,24 @@ async def test_a_calendar_of_our_own_is_rebuilt_like_one_at_graph(world: World, 
     await verifier.run(run.id)
     report = (await world.view(run.id)).run.report or {}
     assert (report["unchanged"], report["archived"], report["updated"]) == (25, 0, 0)
+
+
+async def test_a_superseded_copy_comes_back_superseded_and_differs_in_nothing(
+    world: World, verifier: Verifier
+) -> None:
+    await world.open(meetings(3))
+    await world.archive()
+    await world.delete((await world.source("Meeting 1"))["id"])
+    await world.archive()
+    await supersede(world, "Meeting 1")
+    await world.archive()
+    assert await verifier.found(await verifier.verify()) == []
+    drop_calendar(world)
+    failed = await world.request()
+    assert (await world.drive(failed.id))["state"] == "failed"
+    assert (await rebuild(verifier))["archived"] == 3
+    assert is_superseded(await world.copy("Meeting 1"))
+    assert not is_superseded(await world.copy("Meeting 2"))
+    (row,) = await world.rows("SELECT count(*) AS n FROM archived_events WHERE state = 'superseded'")
+    assert row["n"] == 1
+    await nothing_left_to_do(verifier)

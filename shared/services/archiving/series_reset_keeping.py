@@ -1,0 +1,249 @@
+"""Changed series between one plan and the next: asked about, answered, taken (domain.md 2.17).
+
+``begin`` loads what is asked and answered. By it ``SeriesResets`` decides what each copy follows. ``pair``
+gives copies of dates that vanished to new events of the same dates. ``finish`` supersedes what is surplus and
+makes the items say what differs now.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from uuid import uuid4
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.database.repositories.action_items import ActionItemRepository
+from shared.database.repositories.plan_items import AskedItem, ItemEvent
+from shared.database.repositories.series_items import (
+    SeriesItemRepository,
+    SeriesRow,
+    ShownReset,
+    StoredReset,
+)
+from shared.domain.action_items import CloseReason, Question, Side
+from shared.domain.archive_copy import appointment_record
+from shared.domain.overlap_reminders import REMIND_AFTER
+from shared.domain.revision import revision
+from shared.domain.series_reset import (
+    Dated,
+    Difference,
+    Judgement,
+    Occurrence,
+    Span,
+    Step,
+    judge,
+    of_predecessor,
+    take_series,
+)
+from shared.domain.source_event import SourceEvent
+from shared.services.archiving.action_item_keeping import NOT_SHOWN, ActionItemKeeper
+from shared.services.archiving.context import ArchivingPorts, RunContext
+from shared.services.archiving.matching import SourceMatcher
+from shared.services.archiving.plan_turn import PlanTurn
+from shared.services.archiving.series_resets import SeriesResets
+from shared.services.archiving.source_reading import SourceReader
+from shared.services.archiving.superseding import Superseding, request_superseding
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesReview:
+    """What a plan does about a series: with its item, and the copies that it supersedes.
+
+    ``rows`` are its copies of the window, by key.
+    """
+
+    series_id: str
+    stored: StoredReset | None
+    judgement: Judgement
+    surplus: tuple[SeriesRow, ...]
+    rows: Mapping[str, SeriesRow]
+
+
+class SeriesResetKeeper:
+    """The items of changed series, for one plan."""
+
+    def __init__(
+        self, ports: ArchivingPorts, context: RunContext, expiry: timedelta, superseding: Superseding
+    ) -> None:
+        self._superseding = superseding
+        self._ports = ports
+        self._context = context
+        self._expiry = expiry
+        self._items = ActionItemKeeper(ports, context, expiry)
+        self._window = Span(context.window.start, context.window.end)
+        self.asked = 0
+
+    async def begin(self, session: AsyncSession) -> SeriesResets:
+        """What is asked and answered already. What waits to be superseded is planned."""
+        await self._superseding.plan(session)
+        return SeriesResets(self._context, await self._repository(session).stored())
+
+    async def pair(self, turn: PlanTurn, matcher: SourceMatcher, reader: SourceReader) -> bool:
+        """Give rows whose date vanished to new events of that date; whether to read the pages once more."""
+        resets = reader.resets
+        new = {
+            series: days
+            for series, taken in resets.taken.items()
+            if (days := [each.now for each in taken.values() if each.archived is None and each.now])
+        }
+        if not new:
+            return False
+        async with turn.session() as session:
+            rows = await self._repository(session).rows(new, self._window.start, self._window.end)
+            unmet = [row.key for each in rows.values() for row in each if not reader.has_met(row.key)]
+            entries = await self._context.archived_events(session).by_keys(unmet)
+        gone = await matcher.are_gone(entries.values()) if entries else set()
+        pairs: list[tuple[str, str]] = []
+        for series, days in new.items():
+            vanished = [row._replace(gone=row.key in gone) for row in rows.get(series, ())]
+            taking = take_series(self._dated(self._gone(vanished, resets)), self._dated(days))
+            pairs += taking.pairs
+        if pairs:
+            await matcher.hand_on([(entries[row], resets.events[event], event) for row, event in pairs])
+        return bool(pairs)
+
+    async def finish(self, session: AsyncSession, resets: SeriesResets) -> None:
+        """Supersede what the owner takes a series for, and ask about what differs and nobody was asked."""
+        reviews = await self._review(session, resets)
+        for each in reviews:
+            await self._carry_out(session, each, resets)
+            if each.stored is not None and each.stored.due and await self._is_whole(session, each.stored):
+                await self._items.carried_out(session, [each.stored.item_id])
+        if await request_superseding(
+            session,
+            self._ports,
+            self._context.owner_id,
+            self._context.configuration_id,
+            [row.id for each in reviews for row in each.surplus],
+            because="replaced" if resets.replaces else "take_series",
+        ):
+            await self._superseding.plan(session)
+
+    async def _review(self, session: AsyncSession, resets: SeriesResets) -> list[SeriesReview]:
+        """What is to be done about each series of which there is anything to say; changes nothing."""
+        window = self._window
+        rows = await self._repository(session).rows(resets.series, window.start, window.end)
+        return [self._reviewed(resets, series, rows.get(series, ())) for series in sorted(resets.series)]
+
+    def _reviewed(self, resets: SeriesResets, series: str, rows: Sequence[SeriesRow]) -> SeriesReview:
+        vanished = {row.key: Difference(_archived(row), None) for row in self._gone(rows, resets)}
+        by_key = {row.key: row for row in rows}
+        surplus = {key: by_key[key] for key, each in vanished.items() if resets.supersedes(series, each)}
+        stored, found = resets.stored.get(series), dict(resets.found.get(series, {}))
+        known = None if stored is None else stored.reset
+        for key, each in vanished.items():
+            # A meeting that vanished is part of a change that is there, and no change by itself.
+            shown = known.get(key) if known is not None else None
+            part = bool(resets.found.get(series)) or (shown is not None and shown.archived is not None)
+            if part and key not in surplus:
+                found.setdefault(key, each)
+        touched = known is not None and any(self._window.holds(each.start) for each in known.differences)
+        judgement = Judgement(Step.NOTHING)
+        if found or touched or series in resets.shapes:
+            wanted = [each for each in found.values() if each.archived is None or each.key in by_key]
+            judgement = judge(known, resets.shapes.get(series), self._window, wanted)
+        return SeriesReview(series, stored, judgement, tuple(surplus.values()), by_key)
+
+    async def _carry_out(
+        self,
+        session: AsyncSession,
+        review: SeriesReview,
+        resets: SeriesResets,
+    ) -> None:
+        stored, judgement, now = review.stored, review.judgement, self._ports.clock.now()
+        if judgement.step is Step.NOTHING or judgement.seen is None:
+            return
+        if judgement.step is Step.CLOSE:
+            assert stored is not None  # noqa: S101 - only what is asked is closed
+            reason = CloseReason.SOURCE_TAKEN if resets.replaces else CloseReason.SETTLED_ITSELF
+            await self._items.close(session, [stored.item_id], reason)
+            return
+        shown = ShownReset(
+            stored.item_id if stored is not None else uuid4(),
+            review.series_id,
+            judgement.shape,
+            judgement.seen,
+            judgement.differences,
+            tuple(self._events(judgement.differences, resets.events, review.rows)),
+        )
+        repository, expires, remind = self._repository(session), now + self._expiry, now + REMIND_AFTER[0]
+        if judgement.step is Step.EXTEND:
+            await repository.see_more(shown, now)
+        elif judgement.step is Step.REFRESH:
+            await repository.show(shown, now, "its events changed")
+        elif judgement.step is Step.REOPEN:
+            await repository.ask_again(shown, now, expires, remind)
+            await self._items.record(session, "action_item.reopened", {"items": [str(shown.item_id)]})
+            await self._asked(session, 1)
+        elif await repository.open(self._context.tenant_id, shown, now, expires, remind):
+            told = {str(shown.item_id): {"question": str(Question.SERIES_CHANGED)}}
+            await self._items.record(session, "action_item.opened", {"items": told})
+            question = AskedItem(Question.SERIES_CHANGED, shown.about, shown.events)
+            alike = await self._items.answer_alike(session, {shown.item_id: question}, now)
+            await self._asked(session, 1 - alike)
+
+    async def _asked(self, session: AsyncSession, count: int) -> None:
+        self.asked += count
+        await self._items.tell(session, count, self._ports.clock.now())
+
+    def _events(
+        self,
+        differences: Iterable[Difference],
+        events: Mapping[str, SourceEvent],
+        rows: Mapping[str, SeriesRow],
+    ) -> Iterable[ItemEvent]:
+        """The sides that this plan saw; what it did not see is stored already."""
+        for each in differences:
+            row = rows.get(each.key)
+            if each.archived is not None and row is not None:
+                yield ItemEvent(
+                    Side.ARCHIVED,
+                    each.archived.key,
+                    row.source_id,
+                    row.revision,
+                    each.archived.start,
+                    each.archived.end,
+                    row_id=row.id,
+                )
+            event = events.get(each.key)
+            if each.now is not None and event is not None:
+                yield ItemEvent(
+                    Side.NEW,
+                    each.now.key,
+                    event.id,
+                    revision(event),
+                    each.now.start,
+                    each.now.end,
+                    record=appointment_record(event, 0) | NOT_SHOWN,
+                )
+
+    def _gone(self, rows: Iterable[SeriesRow], resets: SeriesResets) -> list[SeriesRow]:
+        """Rows whose meetings the series does not show any more.
+
+        Of a predecessor only those it had last, and those that an item shows: the split took the
+        days away that they were compared with.
+        """
+        rows = list(rows)
+        former = [row for row in rows if not row.own]
+        living = {self._day(row) for row in former if not row.gone}
+        handed = {each.key for each in of_predecessor(self._dated(r for r in former if r.gone), living)}
+        handed |= {row.key for row in former if resets.shows(row.key)}
+        return [row for row in rows if row.gone and (row.own or row.key in handed)]
+
+    def _dated(self, meetings: Iterable[SeriesRow | Occurrence]) -> list[Dated]:
+        return [Dated(each.key, self._day(each), each.start) for each in meetings]
+
+    def _day(self, meeting: SeriesRow | Occurrence) -> date:
+        return meeting.start.astimezone(self._context.window.zone).date()
+
+    async def _is_whole(self, session: AsyncSession, stored: StoredReset) -> bool:
+        """Whether the window holds all that the answer is about, wherever its rows are by now."""
+        span = await ActionItemRepository(session).span(self._context.owner_id, stored.item_id)
+        return span is None or (self._window.start <= span[0] and span[1] < self._window.end)
+
+    def _repository(self, session: AsyncSession) -> SeriesItemRepository:
+        return SeriesItemRepository(session, self._context.owner_id, self._context.configuration_id)
+
+
+def _archived(row: SeriesRow) -> Occurrence:
+    return Occurrence(row.key, row.start, row.end)
