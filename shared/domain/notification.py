@@ -16,6 +16,7 @@ class NotificationClass(StrEnum):
     LOCKED_PERIOD_CHANGE = "locked_period_change"
     VERIFY_DIFFERENCE = "verify_difference"
     MAILBOX_READ = "mailbox_read"
+    DATA_ACCESS = "data_access"
 
 
 class NotificationState(StrEnum):
@@ -41,6 +42,8 @@ class NotificationSubject(StrEnum):
     ARCHIVE_CONFIGURATION = "archive_configuration"
     VERIFICATION = "verification"
     MAILBOX_APPROVAL = "mailbox_approval"
+    BREAK_GLASS_ACCESS = "break_glass_access"
+    USER_EXPORT = "user_export"
 
 
 @dataclass(frozen=True, slots=True)

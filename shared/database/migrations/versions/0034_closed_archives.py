@@ -1,4 +1,4 @@
-"""An index of the archives that need an approval: lists ask for each row whether its archive is closed (6.5)."""
+"""An index of the archives that have an end: lists ask for each row whether its archive is closed (6.5)."""
 
 import sqlalchemy as sa
 from alembic import op
