@@ -1,19 +1,22 @@
 """A person's own iCalendar file as a mailbox of the local tenant. Nothing of it leaves the machine."""
 
 import hashlib
+import io
 import json
 import re
 import unicodedata
+import zipfile
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from infra.local import identities
+from infra.local import calendar_reading_report, identities
 from infra.local.errors import LocalError
+from infra.local.graph_simulator.calendar_sources import holds_calendar
 from infra.local.report import table
 from infra.local.seeding import Person
 from infra.local.stack import Stack
@@ -25,11 +28,12 @@ _LARGEST = 200_000_000
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the command line says of the files: local dates (``end`` exclusive) and a zone, all optional."""
+    """What the command line says of the files, all optional: local dates (``end`` exclusive), zone, owner."""
 
     start: date | None = None
     end: date | None = None
     zone: str | None = None
+    owner: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,29 +58,70 @@ class CalendarFile:
         return found
 
 
-def read_file(path: Path) -> str:
-    """Text of a calendar file; raises :class:`LocalError` with one line if it is none."""
+def read_file(path: Path) -> bytes:
+    """A calendar file, a zip of several, or a folder of several as a zip.
+
+    Raises :class:`LocalError` with one line if it is none.
+    """
     try:
-        if path.stat().st_size > _LARGEST:
-            raise LocalError(f"{path} is larger than {_LARGEST // 1_000_000} MB")
-        text = path.read_bytes().decode("utf-8-sig")
+        raw = _zipped(path) if path.is_dir() else _read(path)
     except FileNotFoundError as error:
         raise LocalError(f"no such file: {path}") from error
-    except UnicodeDecodeError as error:
-        raise LocalError(f"{path} is not a calendar: it is not UTF-8 text") from error
     except OSError as error:
         raise LocalError(f"cannot read {path}: {error.strerror}") from error
-    if "BEGIN:VCALENDAR" not in text.upper():
-        raise LocalError(f"{path} is not a calendar: it has no BEGIN:VCALENDAR")
-    return text
+    if not holds_calendar(raw):
+        raise LocalError(
+            f"{path} is not a calendar: it has neither BEGIN:VCALENDAR nor the headings of Outlook's CSV"
+        )
+    return raw
 
 
-async def load_file(stack: Stack, path: Path, text: str, wish: Wish) -> CalendarFile:
+def _read(path: Path) -> bytes:
+    if path.stat().st_size > _LARGEST:
+        raise LocalError(f"{path} is larger than {_LARGEST // 1_000_000} MB")
+    return path.read_bytes()
+
+
+def _zipped(folder: Path) -> bytes:
+    """The calendars of a folder and those below it, in the order of their names."""
+    found = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in (".ics", ".ical", ".icalendar", ".vcs", ".csv") and path.is_file()
+    )
+    if not found:
+        raise LocalError(f"{folder} holds no .ics and no .csv file")
+    if sum(path.stat().st_size for path in found) > _LARGEST:
+        raise LocalError(f"the calendars of {folder} are larger than {_LARGEST // 1_000_000} MB together")
+    memory = io.BytesIO()
+    with zipfile.ZipFile(memory, "w") as archive:
+        for path in found:
+            # A date of its own for each would make another file of the same contents.
+            archive.writestr(zipfile.ZipInfo(path.relative_to(folder).as_posix()), path.read_bytes())
+    return memory.getvalue()
+
+
+def read_files(paths: Iterable[Path], tell: Callable[[str], None]) -> list[tuple[Path, bytes]]:
+    """Each file once: of one that is named twice, or twice under one name, ``tell`` gets a line."""
+    found: list[tuple[Path, bytes]] = []
+    for path in paths:
+        raw = read_file(path)
+        same = next((each for each, content in found if content == raw and each.stem == path.stem), None)
+        if same is None:
+            found.append((path, raw))
+        elif same == path:
+            tell(f"{path} is named twice; it is read once")
+        else:
+            tell(f"{path} holds the same as {same}; it is read once")
+    return found
+
+
+async def load_file(stack: Stack, path: Path, raw: bytes, wish: Wish) -> CalendarFile:
     """Put a file's events into a mailbox named after it; the same file again finds its mailbox.
 
     Raises :class:`LocalError` when the simulator cannot read it or it holds no event in the range.
     """
-    address = _address(stack.state_dir / "calendar-files.json", path, text)
+    address = _address(stack.state_dir / "calendar-files.json", path, raw)
     await stack.simulator(
         "POST",
         "mailboxes",
@@ -93,13 +138,18 @@ async def load_file(stack: Stack, path: Path, text: str, wish: Wish) -> Calendar
         loaded = await stack.simulator(
             "POST",
             f"mailboxes/{address}/calendars/Calendar/ics",
-            text,
-            **{"from": _text(wish.start), "to": _text(wish.end), "zone": wish.zone},
+            raw,
+            **{
+                "from": _text(wish.start),
+                "to": _text(wish.end),
+                "zone": wish.zone,
+                "owner": wish.owner,
+            },
         )
     except LocalError as error:
         raise LocalError(f"{path}: {error}") from error
     if not loaded["events"]:
-        raise LocalError(f"{path} holds no event that could be taken between {_span(loaded)}")
+        raise LocalError(f"{path}: {calendar_reading_report.why_empty(loaded)}")
     start, end = (date.fromisoformat(loaded["range"][name]) for name in ("from", "to"))
     person = Person(address, path.stem, loaded["zone"], start, nightly=False)
     return CalendarFile(path, person, start, end, loaded)
@@ -129,8 +179,7 @@ def as_json(
             }
             for week in _weeks(statistics)
         ],
-        "unrepresentable": file.loaded["unrepresentable"],
-    }
+    } | calendar_reading_report.as_json(file.loaded, events)
 
 
 def as_text(file: CalendarFile, events: Sequence[dict[str, Any]], statistics: Mapping[str, Any]) -> str:
@@ -147,7 +196,7 @@ def as_text(file: CalendarFile, events: Sequence[dict[str, Any]], statistics: Ma
         "nor any that was left out. Hours add up the events; net hours count overlapping time once.",
         "",
         *_series_lines(file, events),
-        *_unrepresentable_lines(file.loaded["unrepresentable"]),
+        *calendar_reading_report.as_lines(file.loaded, events, ZoneInfo(file.person.time_zone)),
     ]
     return "\n".join(lines)
 
@@ -175,19 +224,9 @@ def _series_lines(file: CalendarFile, events: Iterable[dict[str, Any]]) -> list[
     return [*lines, ""]
 
 
-def _unrepresentable_lines(entries: Sequence[dict[str, Any]]) -> list[str]:
-    if not entries:
-        return ["Everything in the file could be represented."]
-    lines = [f"{len(entries)} {'entry' if len(entries) == 1 else 'entries'} could not be fully represented:"]
-    return lines + [
-        f"  {entry['start'] or '(no start)'}  {entry['summary'] or '(no summary)'}: {entry['reason']}"
-        for entry in entries
-    ]
-
-
-def _address(register: Path, path: Path, text: str) -> str:
+def _address(register: Path, path: Path, raw: bytes) -> str:
     """Address of the file's mailbox: its name; another content under that name gets a number behind it."""
-    digest = hashlib.sha256(text.encode()).hexdigest()
+    digest = hashlib.sha256(raw).hexdigest()
     try:
         known: dict[str, str] = json.loads(register.read_text())
     except (FileNotFoundError, ValueError):

@@ -243,11 +243,11 @@ class Stack:
     async def simulator(self, method: str, path: str, body: Any = None, **params: Any) -> Any:
         """Call an admin route of the simulator (``path`` below ``/_simulator/``); returns its JSON.
 
-        Text bodies go as they are, everything else as JSON. Raises :class:`LocalError` with the simulator's
+        Bytes go as they are, everything else as JSON. Raises :class:`LocalError` with the simulator's
         answer when it refuses.
         """
-        kind = "text/calendar; charset=utf-8" if isinstance(body, str) else "application/json"
-        content = None if body is None else body if isinstance(body, str) else json.dumps(body)
+        kind = "application/octet-stream" if isinstance(body, bytes) else "application/json"
+        content = None if body is None else body if isinstance(body, bytes) else json.dumps(body)
         response = await self.client.request(
             method,
             f"{self.simulator_url}/_simulator/{path.lstrip('/')}",

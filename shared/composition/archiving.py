@@ -141,14 +141,14 @@ class ArchivingParts(Foundations):
         """The record of what was archived."""
         from shared.services.appointments import AppointmentService
 
-        return AppointmentService(self.database, self.clock, self.settings)
+        return AppointmentService(self.database, self.clock, self.settings, lambda: self.audit_writer)
 
     @cached_property
     def overlaps(self) -> "OverlapService":
         """Groups of overlapping events."""
         from shared.services.overlaps import OverlapService
 
-        return OverlapService(self.database)
+        return OverlapService(self.database, self.audit_writer)
 
     @cached_property
     def overlap_settling(self) -> "OverlapSettling":

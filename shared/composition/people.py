@@ -7,6 +7,7 @@ from shared.composition.archiving import ArchivingParts
 
 if TYPE_CHECKING:
     from shared.database.repositories.person_data import Person
+    from shared.services.break_glass import BreakGlass
     from shared.services.first_sign_in import FirstSignInService
     from shared.services.further_tenants import FurtherTenants
     from shared.services.invitations import InvitationService
@@ -57,6 +58,13 @@ class PeopleParts(ArchivingParts):
         from shared.services.first_sign_in import FirstSignInService
 
         return FirstSignInService(self.database, self.clock, self.system_settings, self.audit_writer)
+
+    @cached_property
+    def break_glass(self) -> "BreakGlass":
+        """Emergency access to private events."""
+        from shared.services.break_glass import BreakGlass
+
+        return BreakGlass(self.database, self.clock, self.audit_writer)
 
     @cached_property
     def invitations(self) -> "InvitationService":

@@ -6,7 +6,7 @@ the same in SQL.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -23,13 +23,20 @@ MASKED_SENSITIVITY: Final = "private"
 _ZONE: Final = "UTC"
 
 
-def is_disclosed(sensitivity: str | None, *, origin: UUID | None, viewer: UUID | None) -> bool:
+def is_disclosed(
+    sensitivity: str | None,
+    *,
+    origin: UUID | None,
+    viewer: UUID | None,
+    opened: Collection[UUID] = (),
+) -> bool:
     """Whether ``viewer`` sees more of an event than its times.
 
     ``origin`` is the object id of the person whose event it is, ``viewer`` that of the signed-in person, None
-    for an application. What nothing is known of is not shown.
+    for an application. ``opened`` are the people whose private events an emergency access opens to the
+    viewer. What nothing is known of is not shown.
     """
-    return sensitivity == NORMAL or (origin is not None and origin == viewer)
+    return sensitivity == NORMAL or (origin is not None and (origin == viewer or origin in opened))
 
 
 def uniform_line(start: datetime, end: datetime, *, is_all_day: bool) -> dict[str, Any]:

@@ -17,6 +17,7 @@ class NotificationClass(StrEnum):
     VERIFY_DIFFERENCE = "verify_difference"
     MAILBOX_READ = "mailbox_read"
     MEETING_NEEDS_YOU = "meeting_needs_you"
+    DATA_ACCESS = "data_access"
 
 
 class NotificationState(StrEnum):
@@ -42,6 +43,8 @@ class NotificationSubject(StrEnum):
     ARCHIVE_CONFIGURATION = "archive_configuration"
     VERIFICATION = "verification"
     MAILBOX_APPROVAL = "mailbox_approval"
+    BREAK_GLASS_ACCESS = "break_glass_access"
+    USER_EXPORT = "user_export"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,46 +1,27 @@
 """Time zones: finding one by any of its names, and going between wall time and instants."""
 
 from datetime import UTC, datetime, timedelta, tzinfo
-from functools import cache, lru_cache
-from importlib import resources
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from tzlocal.windows_tz import win_tz
+from shared.domain.zone_names import zone_key
 
 UTC_ZONE = ZoneInfo("UTC")
 
-# Graph's own spelling of UTC (dateTimeTimeZone); its sibling tzone://Microsoft/Custom names no zone at all.
-_GRAPH_UTC = "tzone://microsoft/utc"
 _SECOND = timedelta(seconds=1)
 _MINUTE = timedelta(minutes=1)
 
 
 def find_zone(name: str) -> ZoneInfo | None:
-    """The zone of an IANA or Windows name in any letter case; None for a custom or unknown name.
+    """The zone of a name in any letter case; None for a custom or unknown name.
 
-    Names are those of the ``tzdata`` package, so that every machine knows the same ones, and of the
-    Unicode CLDR table of Windows zones.
+    Every name that says which zone it is will do (``zone_names.zone_key``): IANA, Windows, display names,
+    vendors' prefixes and numbers, whole hours.
     """
-    return _find_zone(name.strip().casefold())
-
-
-@lru_cache(maxsize=1024)
-def _find_zone(folded: str) -> ZoneInfo | None:
-    if folded in ("utc", _GRAPH_UTC):
-        return UTC_ZONE
-    key = _windows_names().get(folded) or _iana_names().get(folded)
-    return ZoneInfo(key) if key else None
-
-
-@cache
-def _windows_names() -> dict[str, str]:
-    return {windows.casefold(): iana for windows, iana in win_tz.items()}
-
-
-@cache
-def _iana_names() -> dict[str, str]:
-    names = resources.files("tzdata").joinpath("zones").read_text("utf-8").split()
-    return {name.casefold(): name for name in names if name != "Factory"}
+    key = zone_key(name)
+    if key is None:
+        return None
+    return UTC_ZONE if key == "UTC" else ZoneInfo(key)
 
 
 def local_wall_time(instant: datetime, zone: tzinfo) -> datetime | None:

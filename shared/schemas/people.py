@@ -98,6 +98,16 @@ class LegalHoldResource(Resource):
     since: datetime
 
 
+class ExportWish(Input):
+    """What an export is to hold, where an Admin asks for another person's."""
+
+    private_events: bool = Field(
+        default=False,
+        description="Whether it holds the person's private events whole; an Admin needs an open emergency "
+        "access for it (403 `break_glass_needed`). A person's own export holds them in any case.",
+    )
+
+
 class UserExportResource(Resource):
     """An export of everything we hold on a person; ``progress`` counts files of the archive."""
 
@@ -105,6 +115,9 @@ class UserExportResource(Resource):
     user_id: UUID
     state: Literal["queued", "running", "ready", "failed"]
     requested_by: str
+    break_glass_id: UUID | None = Field(
+        description="The emergency access by which an Admin's export holds the person's private events."
+    )
     parts_done: int
     parts_total: int
     rows: int

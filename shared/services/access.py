@@ -47,6 +47,15 @@ class Access:
         """Whose rows may be changed: None is everybody's of the tenant."""
         return None if self.caller.is_admin else self._own_id
 
+    async def opened(self, session: AsyncSession) -> frozenset[UUID]:
+        """The people (object ids) whose private events an emergency access opens to the caller (6.3)."""
+        person = self.caller.person
+        if person is None or not self.caller.is_admin:
+            return frozenset()
+        from shared.database.repositories.break_glass import BreakGlassRepository
+
+        return await BreakGlassRepository(session).opened_to(self.caller.tenant_id, person)
+
     @property
     def _own_id(self) -> UUID:
         return self.own.id if self.own is not None else NOBODY

@@ -1,6 +1,6 @@
 """Our record of what was archived, and who may read how much of it (domain.md 1, 6.3)."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -28,13 +28,18 @@ from shared.settings import Settings
 
 if TYPE_CHECKING:
     from shared.database.repositories.appointments import AppointmentFilter, JudgedAppointment
+    from shared.services.audit import AuditWriter
 
 
 class AppointmentService:
     """Reading appointments."""
 
-    def __init__(self, database: Database, clock: Clock, settings: Settings) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, settings: Settings, audit: "Callable[[], AuditWriter]"
+    ) -> None:
+        """``audit`` makes the writer when it is first needed, which for most requests is never."""
         self._database = database
+        self._audit = audit
         self._own = OwnAppointments(database)
         self._clock = clock
         self._settings = settings
@@ -60,16 +65,20 @@ class AppointmentService:
             owner = await readable_owner_of(session, access, query.user_id, query.configuration_id)
             if owner is None:
                 return Slice((), None)
+            opened = await access.opened(session)
             rows = await AppointmentRepository(session).list(
                 owner.id,
-                _filter(query, caller.person),
+                _filter(query, caller.person, opened),
                 after=(after.instant, after.id) if after else None,
                 limit=query.limit + 1,
             )
             agreed = await _agreed(session, caller, [each.row for each in rows])
         found = Slice.cut(rows, query.limit, lambda each: Position(each.row.start_at, each.row.id))
+        await self._note(
+            caller, owner.id, "user", owner.id, [each.row for each in found.rows], opened, agreed
+        )
         return Slice(
-            [_rendered(each, shown_to(caller, each.row, agreed)) for each in found.rows],
+            [_rendered(each, shown_to(caller, each.row, agreed, opened)) for each in found.rows],
             found.next,
         )
 
@@ -81,14 +90,40 @@ class AppointmentService:
 
         async with self._database.reading() as session:
             access = await Access.of(session, caller)
+            opened = await access.opened(session)
             found = await AppointmentRepository(session).find(
-                caller.tenant_id, appointment_id, owner_id=access.readable_owner, viewer=caller.person
+                caller.tenant_id,
+                appointment_id,
+                owner_id=access.readable_owner,
+                viewer=caller.person,
+                opened=opened,
             )
             if found is None:
                 raise NotFound("there is no such appointment")
             agreed = await _agreed(session, caller, [found.row])
-        row, shown = found.row, shown_to(caller, found.row, agreed)
+        row, shown = found.row, shown_to(caller, found.row, agreed, opened)
+        await self._note(caller, row.owner_id, "appointment", row.id, [row], opened, agreed)
         return _resource(found, shown), row.version if shown else appointment_version(row.created_at)
+
+    async def _note(
+        self,
+        caller: Caller,
+        owner_id: UUID,
+        resource_type: str,
+        resource_id: UUID,
+        rows: Sequence[Appointment],
+        opened: frozenset[UUID],
+        agreed: Collection[UUID],
+    ) -> None:
+        """Audit what is shown by an emergency access alone."""
+        if not opened:
+            return
+        from shared.services.break_glass import note_use
+
+        used = sum(
+            shown_to(caller, row, agreed, opened) and not shown_to(caller, row, agreed) for row in rows
+        )
+        await note_use(self._database, self._audit(), owner_id, resource_type, resource_id, used)
 
     async def _list_own(
         self, caller: Caller, query: AppointmentListQuery
@@ -123,12 +158,19 @@ def _asks_for_own(caller: Caller, query: AppointmentListQuery) -> bool:
     return _sees_own_only(caller) and unfiltered and query.order == "start"
 
 
-def shown_to(caller: Caller, row: Appointment, agreed: Collection[UUID] = ()) -> bool:
+def shown_to(
+    caller: Caller,
+    row: Appointment,
+    agreed: Collection[UUID] = (),
+    opened: Collection[UUID] = (),
+) -> bool:
     """Whether the caller sees more than the times (domain.md 6.3).
 
-    ``agreed`` are configurations whose private events the person read lets the caller see (6.5).
+    ``agreed`` are configurations whose private events the person read lets the caller see (6.5), ``opened``
+    are people whose private events an emergency access opens.
     """
-    shown = is_disclosed(row.sensitivity, origin=row.origin_mailbox_id, viewer=caller.person)
+    origin = row.origin_mailbox_id
+    shown = is_disclosed(row.sensitivity, origin=origin, viewer=caller.person, opened=opened)
     return shown or row.configuration_id in agreed
 
 
@@ -141,7 +183,7 @@ async def _agreed(session: AsyncSession, caller: Caller, rows: Sequence[Appointm
     return await details_agreed(session, sorted(hidden), caller.person)
 
 
-def _filter(query: AppointmentListQuery, viewer: UUID | None) -> "AppointmentFilter":
+def _filter(query: AppointmentListQuery, viewer: UUID | None, opened: frozenset[UUID]) -> "AppointmentFilter":
     from shared.database.repositories.appointments import AppointmentFilter
 
     return AppointmentFilter(
@@ -156,6 +198,7 @@ def _filter(query: AppointmentListQuery, viewer: UUID | None) -> "AppointmentFil
         source_deleted=query.source_deleted,
         unresolved=query.unresolved,
         viewer=viewer,
+        opened=opened,
         latest_first=query.order == "-start",
     )
 

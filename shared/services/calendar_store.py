@@ -224,8 +224,9 @@ class CalendarStores:
         """From the store whose id the calendar's is; no calendar of the one holds a copy of the other."""
         holding = self._holding(calendar_id)
         own = [each for each in ids if self._holding(each) is holding]
-        found: dict[str, Copy | None] = dict.fromkeys(each for each in ids if each not in own)
-        return found | (await holding.get_copies(mailbox, calendar_id, own, unread) if own else {})
+        held = await holding.get_copies(mailbox, calendar_id, own, unread) if own else {}
+        # In the order of the ids; what could not be read is not among them.
+        return {each: held.get(each) for each in ids if each in held or each not in own}
 
     async def send(
         self,

@@ -1,6 +1,6 @@
 """Groups of overlapping events as their owners see them (domain.md 5, 6.3)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -18,14 +18,17 @@ from shared.schemas.overlaps import (
 )
 from shared.schemas.paging import Position, Slice
 from shared.services.access import Access
+from shared.services.audit import AuditWriter
+from shared.services.break_glass import note_use
 from shared.services.ownership import readable_owner_of
 
 
 class OverlapService:
     """Reading groups of overlapping events."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, audit: AuditWriter) -> None:
         self._database = database
+        self._audit = audit
 
     async def list(self, caller: Caller, query: OverlapListQuery) -> Slice[OverlapSummary]:
         """Groups of one person in the order they were opened.
@@ -46,6 +49,7 @@ class OverlapService:
                 statuses=() if query.status is None else (query.status,),
                 configuration_id=query.configuration_id,
                 viewer=caller.person,
+                opened=await access.opened(session),
             )
         found = Slice.cut(rows, query.limit, lambda row: Position(row.opened_at, row.id))
         return Slice([OverlapSummary(**OverlapSummary.fields_of(row)) for row in found.rows], found.next)
@@ -55,18 +59,28 @@ class OverlapService:
         async with self._database.session() as session:
             access = await Access.of(session, caller)
             groups = OverlapGroupRepository(session)
+            opened = await access.opened(session)
+            scope = access.readable_owner
             group = await groups.find(
-                caller.tenant_id, group_id, owner_id=access.readable_owner, viewer=caller.person
+                caller.tenant_id, group_id, owner_id=scope, viewer=caller.person, opened=opened
             )
             if group is None:
                 raise NotFound("there is no such overlap")
             members = await groups.contents(group.owner_id, group.id)
-        return resource_of(caller, group, members), group.version
+        if opened:
+            used = sum(_shown(caller, each, opened) and not _shown(caller, each) for each in members)
+            await note_use(self._database, self._audit, group.owner_id, "overlap", group.id, used)
+        return resource_of(caller, group, members, opened), group.version
 
 
-def resource_of(caller: Caller, group: OverlapGroup, members: Sequence[MemberContent]) -> OverlapResource:
+def resource_of(
+    caller: Caller,
+    group: OverlapGroup,
+    members: Sequence[MemberContent],
+    opened: Collection[UUID] = (),
+) -> OverlapResource:
     """The group as the caller may see it: of another's private events the times alone (domain.md 6.3)."""
-    shown = {member.source_key: _shown(caller, member) for member in members}
+    shown = {member.source_key: _shown(caller, member, opened) for member in members}
     whole = all(shown.values())
     return OverlapResource(
         **OverlapSummary.fields_of(group),
@@ -78,9 +92,9 @@ def resource_of(caller: Caller, group: OverlapGroup, members: Sequence[MemberCon
     )
 
 
-def _shown(caller: Caller, member: MemberContent) -> bool:
+def _shown(caller: Caller, member: MemberContent, opened: Collection[UUID] = ()) -> bool:
     sensitivity = (member.event or {}).get("sensitivity")
-    return is_disclosed(sensitivity, origin=member.origin_mailbox_id, viewer=caller.person)
+    return is_disclosed(sensitivity, origin=member.origin_mailbox_id, viewer=caller.person, opened=opened)
 
 
 def _member(member: MemberContent, *, shown: bool) -> OverlapMemberResource:

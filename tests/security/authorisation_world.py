@@ -92,6 +92,10 @@ REQUESTS: dict[str, Callable[[World], Wish]] = {
     "request_user_export": lambda w: Wish(w.ada.id),
     "get_user_export": lambda w: Wish(w.things["export"]),
     "get_user_export_content": lambda w: Wish(w.things["export"]),
+    "open_break_glass_access": lambda w: Wish(w.ada.id, {"reason": "The police ask for it."}),
+    "list_break_glass_accesses": lambda w: Wish(),
+    "get_break_glass_access": lambda w: Wish(w.things["break_glass"]),
+    "close_break_glass_access": lambda w: Wish(w.things["break_glass"]),
     "request_user_erasure": lambda w: Wish(w.ada.id),
     "get_user_erasure": lambda w: Wish(w.things["erasure"]),
     "confirm_user_erasure": lambda w: Wish(w.things["erasure"]),
@@ -225,6 +229,7 @@ async def world(api: Caller, people: People, database: Database, monkeypatch: py
         things["category_rule"] = (await make.category_rule(people.ada.id)).id
         ada = await session.get_one(User, people.ada.id)
         things["notification"] = (await make.notification(ada)).id
+        things["break_glass"] = (await make.break_glass(ada)).id
         held = await make.user(legal_hold_reason="a lawsuit", legal_hold_since=datetime.now(UTC))
         # Of the day before: another one may be asked for.
         export = await make.user_export(people.ada.id, created_at=datetime.now(UTC) - timedelta(days=2))

@@ -27,8 +27,8 @@ from tests.security.authorisation_world import REQUESTS, SAMPLE_ID, Wish, World
 GUARDED = sorted(name for name, operation in OPERATIONS.items() if operation.roles is not None)
 CHANGES = [name for name in GUARDED if OPERATIONS[name].changes]
 FOR_THE_PERSON_READ = ("object_to_mailbox_approval", "agree_to_mailbox_approval")
-#: No application decides about reading a mailbox.
-FOR_PEOPLE = ("approve_mailbox_approval", "decide_mailbox_objection")
+#: No application decides about reading a mailbox, or reads private events.
+FOR_PEOPLE = ("approve_mailbox_approval", "decide_mailbox_objection", "open_break_glass_access")
 OTHER_TENANT = "33333333-3333-4333-8333-333333333333"
 WRONG_TOKENS: dict[str, dict[str, Any]] = {
     "expired": {"lifetime_seconds": -3600},

@@ -7,6 +7,7 @@ from typing import Any
 from shared.database.models.action_items import ActionItem, ActionItemEvent
 from shared.database.models.appointments import Appointment
 from shared.database.models.archived_events import ArchivedEvent
+from shared.database.models.break_glass import BreakGlassAccess
 from shared.database.models.categories import CategoryRuleRow, LocalCategory
 from shared.database.models.configurations import ArchiveConfiguration, Job
 from shared.database.models.local_calendars import LocalCalendar, LocalEvent
@@ -222,6 +223,19 @@ class Factory(PeopleFactory):
             )
         )
         return item
+
+    async def break_glass(self, owner: User, **columns: Any) -> BreakGlassAccess:
+        """An emergency access to the owner's private events, open for an hour."""
+        now = datetime.now(UTC)
+        defaults = {
+            "tenant_id": owner.tenant_id,
+            "owner_id": owner.id,
+            "admin_id": uuid.uuid4(),
+            "reason": "The police ask for it.",
+            "opened_at": now,
+            "ends_at": now + timedelta(hours=1),
+        }
+        return await self._add(BreakGlassAccess(**(defaults | columns)))
 
     async def approval(self, configuration: ArchiveConfiguration, **columns: Any) -> MailboxApproval:
         """An approval of its calendars that holds for a month."""

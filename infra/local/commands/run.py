@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import re
 import signal
 import sys
 import time
@@ -32,7 +33,7 @@ class _Options:
     as_json: bool
     port: int
     scale: str
-    calendars: tuple[tuple[Path, str], ...]
+    calendars: tuple[tuple[Path, bytes], ...]
     wish: Wish
     state: Path
 
@@ -93,9 +94,7 @@ async def _archive_all(
     mailboxes = demonstration.tenant(today, options.scale)
     if new := await load_mailboxes(stack, mailboxes):
         tell(f"loaded {len(new)} mailboxes of the demonstration tenant")
-    files = [
-        await calendar_file.load_file(stack, path, text, options.wish) for path, text in options.calendars
-    ]
+    files = [await calendar_file.load_file(stack, path, raw, options.wish) for path, raw in options.calendars]
     people = [
         Person(
             mailbox.address,
@@ -233,23 +232,26 @@ def _parse(arguments: Sequence[str]) -> _Options:
         type=Path,
         action="append",
         default=[],
-        metavar="FILE.ics",
-        help="archive this too; repeatable",
+        metavar="FILE",
+        help="archive this too: .ics, Outlook's .csv, a .zip or a folder of them; repeatable",
     )
     parser.add_argument(
         "--from", dest="start", type=_date, metavar="DATE", help="first date of the files to take"
     )
     parser.add_argument("--to", dest="end", type=_date, metavar="DATE", help="date to stop before")
     parser.add_argument("--zone", type=_zone, help="IANA zone of files that name none")
+    parser.add_argument(
+        "--owner", type=_owner, metavar="ADDRESS", help="whose the files are, where they do not say it"
+    )
     parser.add_argument("--state", type=Path, default=ROOT / ".local", help="state folder (.local)")
     given = parser.parse_args(arguments)
-    if (given.start or given.end or given.zone) and not given.calendar:
-        parser.error("--from, --to and --zone belong to --calendar")
+    if (given.start or given.end or given.zone or given.owner) and not given.calendar:
+        parser.error("--from, --to, --zone and --owner belong to --calendar")
     if given.start and given.end and given.start >= given.end:
         parser.error("--from must lie before --to")
     # Read before anything starts: a wrong name should not cost a minute.
-    calendars = tuple((path, calendar_file.read_file(path)) for path in given.calendar)
-    wish = Wish(given.start, given.end, given.zone)
+    calendars = tuple(calendar_file.read_files(given.calendar, _warn))
+    wish = Wish(given.start, given.end, given.zone, given.owner)
     return _Options(given.once, given.json, given.port, given.scale, calendars, wish, given.state)
 
 
@@ -258,6 +260,16 @@ def _date(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r} is no date like 2026-01-31") from error
+
+
+def _warn(text: str) -> None:
+    print(f"dev: {text}", file=sys.stderr, flush=True)
+
+
+def _owner(text: str) -> str:
+    if not re.fullmatch(r"[^@\s]{1,200}@[^@\s]{1,200}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no e-mail address like kim@example.com")
+    return text
 
 
 def _zone(text: str) -> str:

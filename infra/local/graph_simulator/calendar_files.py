@@ -1,33 +1,36 @@
-"""iCalendar files into a calendar: series, exceptions, zones; what cannot be represented is listed."""
+"""Calendar files into a calendar: which events count, what is loaded, what is told of the rest."""
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta, tzinfo
-from typing import Any
+from datetime import UTC, date, datetime
 
-import icalendar
-from icalendar import Component
-
+from .calendar_account import Account, Fate
+from .calendar_definitions import DefinedZone, defined_zone
+from .calendar_entries import Plan
 from .calendar_events import READ, EventReader, UnreadableEventError
-from .calendar_reading import read_calendars
-from .calendar_series import SeriesReader
-from .calendar_zones import FileZones, calendar_zone
-from .errors import GraphError, LoadError
+from .calendar_people import declined_by_someone, owner_of
+from .calendar_sources import read_sources
+from .calendar_text import Component
+from .calendar_versions import Entry, newest
+from .calendar_zones import FileZone, FileZones, default_zone, known_zone
+from .errors import LoadError
 from .loading import Loader
 from .model import Calendar, Json
-from .zones import find_zone
+from .recurrence_rules import Budget
 
-_YEAR = timedelta(days=365)
-_NOT_EVENTS = ("VTODO", "VJOURNAL", "VFREEBUSY")
+_OTHERS = ("VTODO", "VJOURNAL", "VFREEBUSY")
+#: Years whose clock changes decide whether a definition of the file is a zone that is known.
+_RECENT = 20
 
 
 def import_calendar(loader: Loader, calendar: Calendar, raw: bytes, query: Mapping[str, str]) -> Json:
-    """Load an iCalendar text into a calendar; raises ``LoadError`` for a text that is none.
+    """Load calendar files (iCalendar, Outlook's CSV, or a zip of them); raises ``LoadError`` if none is.
 
     ``from`` and ``to`` are dates in the file's zone, the last exclusive; without them: the last 12 months
-    that hold events. Whole series are loaded if one of their occurrences lies in the range. The report counts
-    ``loaded`` (new Graph events), ``series`` and ``events`` (occurrences that start in the range) and lists
-    ``unrepresentable``.
+    that hold events. Whole series are loaded if one of their occurrences lies in the range. ``owner`` says
+    whose the file is. The report counts ``loaded`` (new Graph events), ``series`` and ``events`` (occurrences
+    in the range). In ``entries`` every VEVENT is counted in exactly one of loaded, outside_range,
+    unrepresentable, older_version and left_to_another; the last four are listed with reason and line.
     """
     return _Import(loader, calendar, raw, query).run()
 
@@ -36,135 +39,156 @@ class _Import:
     def __init__(self, loader: Loader, calendar: Calendar, raw: bytes, query: Mapping[str, str]) -> None:
         self._loader = loader
         self._calendar = calendar
-        self._notes: list[Json] = []
-        self._files, broken = read_calendars(raw)
-        self._notes.extend(broken)
+        self._account = Account()
+        self._budget = Budget()
         wished = query.get("zone")
-        if wished is not None and find_zone(wished) is None:
+        if wished is not None and known_zone(wished) is None:
             raise LoadError(f"unknown time zone {wished!r}")
-        self._zone = calendar_zone(self._files, wished, calendar.mailbox.time_zone)
         self._from, self._to = _day(query, "from"), _day(query, "to")
         if self._from and self._to and self._from >= self._to:
             raise LoadError("from must be before to")
+        self._files, self._remarks = read_sources(raw)
+        fallback = known_zone(wished or calendar.mailbox.time_zone) or known_zone("UTC")
+        if fallback is None or fallback.zone is None:
+            raise LoadError(f"the time zone {wished!r} has no name that calendars know")
+        self._years = _years(self._files)
+        self._defined = [self._definitions(file) for file in self._files]
+        self._zones = self._file_zones(fallback)
+        self._owner = owner_of(self._files, query.get("owner"), calendar.mailbox.address)
 
     def run(self) -> Json:
-        zones = FileZones(self._zone, self._defined(), self._years())
-        reader = EventReader(zones, self._calendar.mailbox.address, self.note)
-        series = SeriesReader(reader, self._loader, self._calendar, self.note)
         ignored: Counter[str] = Counter()
-        for file in self._files:
+        entries: list[Entry] = []
+        for file, zones in zip(self._files, self._zones, strict=True):
             self._list_others(file)
             for event in file.walk("VEVENT"):
-                ignored.update(name for name in event if name not in READ)
-                for name, fault in getattr(event, "errors", []):
-                    if name != "DTSTART":
-                        self.note(event, f"{name or 'a line'} cannot be read ({fault})")
-                try:
-                    series.add(event)
-                except UnreadableEventError as error:
-                    self.note(event, f"not loaded: {error}")
-                except (ValueError, TypeError, AttributeError, LookupError, OverflowError) as error:
-                    # Files in the wild hold values the parser lets through; one event must not stop the rest.
-                    self.note(event, f"not loaded: {type(error).__name__}: {error}")
-        first, last = self._range(series)
-        entries = series.entries(first, last)
-        loaded, fingerprints = self._loader.load_all(self._calendar, entries, self._refused)
+                self._account.expect(event)
+                ignored.update(each.name for each in event.properties if each.name not in READ)
+                entry = self._entry(file, event, zones)
+                if entry is not None:
+                    entries.append(entry)
+        counting = newest(entries, self._older, self._left)
+        plan = Plan(counting, self._account, self._budget, self._zones[0].default)
+        first, last = plan.range(self._from, self._to)
+        plan.fill(self._loader, self._calendar, first, last)
+        loaded, _ = self._loader.load_all(self._calendar, plan.bodies, plan.refuse)
+        plan.close()
+        zone = self._zones[0].default
         return {
             "loaded": loaded,
-            "present": len(entries) - loaded,
-            "series": sum("recurrence" in entry for entry in entries),
-            "events": self._count(fingerprints, first, last),
-            "outside_range": series.outside_range,
-            "zone": self._zone,
+            "present": len(plan.bodies) - loaded - plan.refused,
+            "series": sum("recurrence" in body for body in plan.bodies),
+            "events": plan.events,
+            "zone": zone.zone.key if zone.zone is not None else "UTC",
             "range": {"from": first.isoformat(), "to": last.isoformat()},
-            "unrepresentable": self._notes,
+            "owner": {"address": self._owner.address or None, "said_by": self._owner.said_by or None},
+            **self._account.as_json(first),
+            "assumed_zones": self._assumed(),
+            "remarks": self._told(),
             "ignored_properties": dict(ignored),
         }
 
-    def note(self, event: Component, reason: str) -> None:
-        """List something that cannot be represented, once."""
-        entry = {
-            "uid": str(event.get("UID", "")),
-            "summary": str(event.get("SUMMARY", "")),
-            "start": _start_text(event),
-            "reason": reason,
-        }
-        if entry not in self._notes:
-            self._notes.append(entry)
+    def _entry(self, file: Component, event: Component, zones: FileZones) -> Entry | None:
+        method = file.value("METHOD").upper()
+        reader = EventReader(zones, self._owner, self._account.note, cancelled=method == "CANCEL")
+        try:
+            if not event.whole:
+                raise UnreadableEventError("the file ends inside it")
+            return Entry(event, reader.times(event), reader, method, reader.moment(event, "RECURRENCE-ID"))
+        except UnreadableEventError as error:
+            reason = str(error)
+        except (ValueError, TypeError, LookupError, OverflowError) as error:
+            # Files in the wild hold values no one foresaw; one event must not stop the rest.
+            reason = f"it cannot be read ({type(error).__name__}: {error})"
+        self._account.tell(event, Fate.UNREPRESENTABLE, reason)
+        return None
 
-    def _refused(self, entry: Json, error: GraphError | LoadError) -> None:
-        self._notes.append(
-            {
-                "uid": entry.get("iCalUId") or "",
-                "summary": entry.get("subject") or "",
-                "start": entry["start"]["dateTime"],
-                "reason": f"not loaded: {error}",
-            }
-        )
+    def _older(self, entry: Entry, newer: Entry) -> None:
+        reason = f"line {newer.event.line} has a newer version (SEQUENCE {newer.sequence})"
+        self._account.tell(entry.event, Fate.OLDER, reason)
+
+    def _left(self, entry: Entry, other: Entry) -> None:
+        if entry is other:
+            reason = f"METHOD:{entry.method} is a message about an event that the file holds"
+        else:
+            reason = f"it is the same as line {other.event.line}"
+        self._account.tell(entry.event, Fate.LEFT, reason)
 
     def _list_others(self, file: Component) -> None:
-        for kind in _NOT_EVENTS:
+        for kind in _OTHERS:
             for component in file.walk(kind):
-                self.note(component, f"{kind} is not a calendar event")
+                self._account.note(component, f"{kind} is not a calendar event")
 
-    def _defined(self) -> dict[str, tzinfo]:
-        found: dict[str, tzinfo] = {}
-        for file in self._files:
-            for definition in file.walk("VTIMEZONE"):
-                if not isinstance(definition, icalendar.Timezone):
-                    continue
-                if any(_frequency(part) not in ("", "YEARLY") for part in definition.walk()):
-                    self.note(definition, f"time zone {definition.get('TZID')} changes more than yearly")
-                    continue
-                try:
-                    found[str(definition.get("TZID"))] = definition.to_tz()
-                except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-                    self.note(definition, f"time zone {definition.get('TZID')} cannot be read ({error})")
+    def _definitions(self, file: Component) -> dict[str, DefinedZone]:
+        found: dict[str, DefinedZone] = {}
+        for definition in file.walk("VTIMEZONE"):
+            try:
+                found[definition.value("TZID")] = defined_zone(definition, self._budget)
+            except (ValueError, OverflowError) as error:
+                self._account.note(
+                    definition, f"time zone {definition.value('TZID')!r} cannot be read: {error}"
+                )
         return found
 
-    def _years(self) -> tuple[int, int]:
-        years = {datetime.now(UTC).year}
-        for file in self._files:
-            for event in file.walk("VEVENT"):
-                text = _start_text(event)
-                if text[:4].isdecimal() and 1900 < int(text[:4]) < 2200:
-                    years.add(int(text[:4]))
-        return max(min(years), max(years) - 20), max(years)
+    def _file_zones(self, fallback: FileZone) -> list[FileZones]:
+        found = [
+            default_zone(file, defined, self._years)
+            for file, defined in zip(self._files, self._defined, strict=True)
+        ]
+        # A file that names no zone takes that of the others.
+        common = next((zone for zone in found if zone is not None), fallback)
+        everywhere = {tzid: zone for defined in self._defined for tzid, zone in defined.items()}
+        return [
+            FileZones(zone or common, everywhere | defined, self._years)
+            for zone, defined in zip(found, self._defined, strict=True)
+        ]
 
-    def _range(self, series: SeriesReader) -> tuple[date, date]:
-        """The wished range, else the year up to the last event that is not in the future."""
-        now = datetime.now(UTC).replace(tzinfo=None)
-        last = self._to
-        if last is None:
-            latest = series.latest(now) or now
-            last = latest.date() + timedelta(days=1)
-            if self._from is not None and self._from >= last:
-                last = self._from + _YEAR
-        return self._from or last - _YEAR, last
+    def _assumed(self) -> list[Json]:
+        """Zones that nothing says, and as which their times were read."""
+        found = [
+            {"name": name, "read_as": zones.default.name, "times": count}
+            for zones in self._zones
+            for name, count in zones.assumed.items()
+        ]
+        for file, zones in zip(self._files, self._zones, strict=True):
+            name = file.value("X-WR-TIMEZONE")
+            if name and known_zone(name) is None and name not in zones.assumed:
+                found.append({"name": name, "read_as": zones.default.name, "times": 0})
+        return found
 
-    def _count(self, fingerprints: set[str], first: date, last: date) -> int:
-        zone = find_zone(self._zone) or UTC
-        start = datetime(first.year, first.month, first.day, tzinfo=zone)
-        end = datetime(last.year, last.month, last.day, tzinfo=zone)
-        return self._loader.count_starts(self._calendar, fingerprints, start, end)
+    def _told(self) -> list[str]:
+        remarks = [*self._remarks, *(remark for file in self._files for remark in file.remarks)]
+        for zones in self._zones:
+            remarks += [
+                f"time zone {tzid}: the file defines another clock than that zone has; the file's is used"
+                for tzid in sorted(zones.differing)
+            ]
+        remarks += [
+            f"{file.file or 'the file'} ends without END:VCALENDAR: something may be missing"
+            for file in self._files
+            if not file.whole
+        ]
+        declined = 0 if self._owner.address else declined_by_someone(self._events())
+        if declined:
+            remarks.append(
+                f"the file does not say whose it is, and somebody declined {declined} of its events:"
+                " name yourself with --owner ADDRESS"
+            )
+        return remarks
+
+    def _events(self) -> list[Component]:
+        return [event for file in self._files for event in file.walk("VEVENT")]
 
 
-def _frequency(part: Component) -> str:
-    """How often the clocks of a zone's definition change; slow to ask if it is more than yearly."""
-    rule: Any = part.get("RRULE")
-    values = rule.get("FREQ") if isinstance(rule, dict) else None
-    return str(values[0]).upper() if values else ""
-
-
-def _start_text(event: Component) -> str:
-    start: Any = event.get("DTSTART")
-    if not hasattr(start, "to_ical"):
-        return ""
-    try:
-        encoded = start.to_ical()
-    except ValueError:
-        return ""
-    return encoded.decode("utf-8", "replace") if isinstance(encoded, bytes) else str(encoded)
+def _years(files: list[Component]) -> set[int]:
+    now = datetime.now(UTC).year
+    years = {now}
+    for file in files:
+        for event in file.walk("VEVENT"):
+            text = event.value("DTSTART")[:4]
+            if text.isascii() and text.isdigit() and 1950 < int(text) <= now + 2:
+                years.add(int(text))
+    return {max(min(years), max(years) - _RECENT), max(years)}
 
 
 def _day(query: Mapping[str, str], name: str) -> date | None:

@@ -1,297 +1,216 @@
-"""The VEVENTs of one file put together: series with their exceptions, cancelled dates and extra dates."""
+"""A series of a calendar file: its rules, extra and excluded dates and exceptions, as occurrences."""
 
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
 
-from icalendar import Component
+from .calendar_events import EventReader, Times, UnreadableEventError
+from .calendar_values import Length, Moment, moment_of, moments_of
+from .calendar_versions import Entry
+from .recurrence_rules import Budget, RecurrenceRule, TooOftenError, rule_parts
 
-from .calendar_events import EventReader, Note, Times, time_members, tzid_of
-from .calendar_rules import Rule
-from .errors import GraphError, LoadError
-from .loading import Loader
-from .model import Calendar, Json
+#: What a calendar shows of one series in the range; a year of hourly occurrences is less.
+_MOST = 20_000
+_LAST_TIME = time.max.replace(microsecond=0)
+_SECOND = timedelta(seconds=1)
+_EDGE = timedelta(days=2)
+#: How far back the latest occurrence is looked for, nearest first.
+_BACK = (timedelta(days=40), timedelta(days=400), timedelta(days=4000), timedelta(days=200_000))
 
-_MARGIN = timedelta(days=1)
-_MAX_EXPANDED = 5000
-#: One event with values no one foresaw must not stop the rest.
-_UNFORESEEN = (GraphError, ValueError, TypeError, AttributeError, LookupError, OverflowError)
+
+class ExcludedError(ValueError):
+    """An exception of an occurrence that its series excludes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """One date of a series: the original wall-clock start, its times, and the entry that describes it."""
+
+    original: datetime | None
+    times: Times
+    entry: Entry
+    extra: bool = False
 
 
 @dataclass(slots=True)
-class _Single:
-    event: Component
-    times: Times
+class Series:
+    """A recurring entry with what changes it; original starts are wall-clock times of its zone."""
 
+    entry: Entry
+    rules: list[RecurrenceRule]
+    excluding: list[RecurrenceRule]
+    excluded: set[datetime | date]
+    extra: dict[datetime, Times]
+    exceptions: dict[datetime, Entry] = field(default_factory=dict)
+    #: THISANDFUTURE: from an original start on, until the next one.
+    following: list[tuple[datetime, Entry]] = field(default_factory=list)
+    #: A change of all that follows which has a rule of its own ends the series here.
+    ends: datetime = datetime.max  # noqa: DTZ901 - wall-clock time
 
-@dataclass(slots=True)
-class _Series:
-    event: Component
-    times: Times
-    rules: list[Rule]
-    exceptions: list[_Single] = field(default_factory=list)
+    @property
+    def times(self) -> Times:
+        """When the first occurrence is."""
+        return self.entry.times
 
+    def starts(self, first: datetime, last: datetime) -> list[datetime]:
+        """Original starts in ``[first, last)``, exceptions included; raises ``TooOftenError``."""
+        last = min(last, self.ends)
+        found = {start for rule in self.rules for start in rule.between(first, last)}
+        found.update(start for start in (self.times.start, *self.extra) if first <= start < last)
+        out = {start for rule in self.excluding for start in rule.between(first, last)}
+        kept = sorted(start for start in found if start not in out and not self.is_excluded(start))
+        if len(kept) > _MOST:
+            raise TooOftenError(f"it has more than {_MOST:,} occurrences in the range")
+        return kept
 
-class SeriesReader:
-    """Collects events by ``add``; ``entries`` gives them as Graph-shaped JSON to load."""
+    def has(self, start: datetime) -> bool:
+        """Whether a wall-clock time is an original start."""
+        return start in self.starts(start, start + _SECOND)
 
-    def __init__(self, reader: EventReader, loader: Loader, calendar: Calendar, note: Note) -> None:
-        self._reader = reader
-        self._loader = loader
-        self._calendar = calendar
-        self._note = note
-        self._singles: list[_Single] = []
-        self._series: list[_Series] = []
-        self._exceptions: list[_Single] = []
-        #: Events and series without anything in the range.
-        self.outside_range = 0
+    def is_excluded(self, start: datetime) -> bool:
+        """Whether EXDATE takes a start out."""
+        return start in self.excluded or start.date() in self.excluded
 
-    def add(self, event: Component) -> None:
-        """Take one VEVENT; raises ``UnreadableEventError``."""
-        times = self._reader.times(event)
-        if "RECURRENCE-ID" in event:
-            self._exceptions.append(_Single(event, times))
-            return
-        rules = self._rules(event, times)
-        if rules or "RDATE" in event:
-            self._series.append(_Series(event, times, rules))
-        else:
-            self._singles.append(_Single(event, times))
+    def occurrences(self, first: date, last: date) -> Iterator[Occurrence]:
+        """What may lie on the days ``[first, last)`` of any zone; raises ``TooOftenError``."""
+        shifts = [abs(entry.times.start - start) for start, entry in self.following]
+        margin = _EDGE + max(shifts, default=timedelta())
+        low, high = _midnight(first, -margin), _midnight(last, margin)
+        for start in self.starts(low, high):
+            if start not in self.exceptions:
+                yield self._at(start)
+        for start, entry in self.exceptions.items():
+            if start < self.ends:
+                yield Occurrence(start, entry.times, entry, extra=start in self.extra)
 
-    def latest(self, now: datetime) -> datetime | None:
-        """The latest start not after ``now`` (UTC, naive); if all lie ahead, the latest first start."""
-        starts = [_naive(single.times) for single in (*self._singles, *self._exceptions)]
-        starts.extend(_naive(series.times) for series in self._series)
-        past = [start for start in starts if start <= now]
-        for series in self._series:
-            for rule in series.rules:
-                past.extend(start for start in rule.starts(now)[-1:] if start <= now)
-        return max(past) if past else max(starts, default=None)
+    def _at(self, start: datetime) -> Occurrence:
+        change = next(((at, entry) for at, entry in reversed(self.following) if at <= start), None)
+        if change is not None:
+            at, entry = change
+            return Occurrence(start, entry.times.at(start + (entry.times.start - at)), entry)
+        extra = self.extra.get(start)
+        return Occurrence(start, extra or self.times.at(start), self.entry, extra=extra is not None)
 
-    def entries(self, first: date, last: date) -> list[Json]:
-        """Everything with an occurrence in ``[first, last)``, as JSON for the loader."""
-        self._attach_exceptions()
-        entries: list[Json] = []
-        for series in self._series:
-            try:
-                entries.extend(self._series_entries(series, first, last))
-            except _UNFORESEEN as error:
-                self._note(series.event, f"not loaded: {error}")
-        for single in self._singles:
-            if not _touches(single.times, first, last):
-                self.outside_range += 1
-                continue
-            try:
-                entries.append(self._single_entry(single))
-            except _UNFORESEEN as error:
-                self._note(single.event, f"not loaded: {error}")
-        return entries
-
-    def _rules(self, event: Component, times: Times) -> list[Rule]:
-        value = event.get("RRULE")
-        found = []
-        for rule in value if isinstance(value, list) else [value] if value is not None else []:
-            try:
-                found.append(Rule(rule, times.start, times.file_zone.clock, all_day=times.all_day))
-            except (ValueError, TypeError, AttributeError) as error:
-                self._note(
-                    event, f"recurrence rule cannot be read ({error}); the first event alone is loaded"
-                )
-        return found
-
-    def _attach_exceptions(self) -> None:
-        by_uid: dict[str, _Series] = {}
-        for series in self._series:
-            by_uid.setdefault(str(series.event.get("UID", "")), series)
-        for exception in self._exceptions:
-            owner = by_uid.get(str(exception.event.get("UID", "")))
-            params = getattr(_replaced(exception.event), "params", {})
-            if str(params.get("RANGE", "")).upper() == "THISANDFUTURE":
-                self._note(exception.event, "RANGE=THISANDFUTURE changes this occurrence only")
-            if owner is None:
-                self._singles.append(exception)
-            else:
-                owner.exceptions.append(exception)
-
-    def _single_entry(self, single: _Single) -> Json:
-        return {**self._reader.fields(single.event), **time_members(single.times)}
-
-    def _series_entries(self, series: _Series, first: date, last: date) -> list[Json]:
-        limit = datetime.combine(last, datetime.min.time()) + _MARGIN
-        starts = self._starts(series, limit)
-        extra = self._extra_dates(series, starts)
-        occurring = [start for start in starts if _touches(_moved(series.times, start), first, last)]
-        own = [one for one in series.exceptions if _touches(one.times, first, last)]
-        if not occurring and not own and not any(_touches(times, first, last) for times in extra):
-            self.outside_range += 1
-            return []
-        recurrence = self._recurrence(series)
-        entries: list[Json] = []
-        if recurrence is not None:
-            entries.extend(self._as_series(series, recurrence, limit))
-        else:
-            entries.extend(self._expanded(series, starts, first, last))
-        for times in extra:
-            if _touches(times, first, last):
-                self._note(
-                    series.event, f"the extra date {times.start.isoformat()} is loaded as a single event"
-                )
-                entries.append({**self._reader.fields(series.event), **time_members(times)})
-        return entries
-
-    def _starts(self, series: _Series, limit: datetime) -> list[datetime]:
-        found = {start for rule in series.rules for start in rule.starts(limit)} | {series.times.start}
-        excluded = self._excluded(series)
-        kept = [start for start in sorted(found) if start not in excluded and start.date() not in excluded]
-        return kept[:_MAX_EXPANDED]
-
-    def _recurrence(self, series: _Series) -> Json | None:
-        times = series.times
-        if not series.rules:
-            return None
-        if len(series.rules) == 1 and times.file_zone.zone is not None:
-            found = series.rules[0].as_graph(times.file_zone.name)
-            if found is not None:
-                return found
-        reason = f"the rule {series.rules[0].text} has no equal in Graph"
-        if len(series.rules) > 1:
-            reason = "it has more than one recurrence rule"
-        elif times.file_zone.zone is None:
-            reason = "its time zone equals no known one"
-        self._note(series.event, f"{reason}: its occurrences in the range are loaded as single events")
+    def latest(self, before: datetime) -> datetime | None:
+        """The last original start before a wall-clock time; raises ``TooOftenError``."""
+        for back in _BACK:
+            low = max(self.times.start, before - back)
+            found = self.starts(low, before)
+            if found or low == self.times.start:
+                return found[-1] if found else None
         return None
 
-    def _expanded(self, series: _Series, starts: list[datetime], first: date, last: date) -> list[Json]:
-        replaced = {self._original(series, exception) for exception in series.exceptions}
-        fields = self._reader.fields(series.event)
-        result = []
-        for start in starts:
-            times = _moved(series.times, start)
-            if start not in replaced and _touches(times, first, last):
-                result.append({**fields, **time_members(times)})
-        result.extend(
-            self._single_entry(one) for one in series.exceptions if _touches(one.times, first, last)
-        )
-        return result
+    def attach(self, exception: Entry) -> bool:
+        """Take an exception that names one of its occurrences; False if it names none.
 
-    def _as_series(self, series: _Series, recurrence: Json, limit: datetime) -> list[Json]:
-        """The series with its exceptions; those Graph would refuse become single events."""
-        entry = {**self._reader.fields(series.event), **time_members(series.times), "recurrence": recurrence}
-        excluded = self._excluded(series)
-        scratch, trial = self._loader.scratch_event(self._calendar, entry)
-        horizon = (
-            max(limit, *(one.times.start + _MARGIN for one in series.exceptions))
-            if series.exceptions
-            else limit
-        )
-        dates = {start for rule in series.rules for start in rule.starts(horizon)}
-        cancelled = {start for start in dates if start in excluded or start.date() in excluded}
-        exceptions, entries = [], [entry]
-        for one in sorted(series.exceptions, key=lambda single: single.times.instant):
-            start = self._original(series, one)
-            if start not in dates:
-                self._note(one.event, "it replaces no occurrence of its series: loaded as a single event")
-                entries.append(self._single_entry(one))
-                continue
-            cancelled.discard(start)
-            fields = self._reader.fields(one.event)
-            for name in ("iCalUId", "createdDateTime", "lastModifiedDateTime"):
-                fields.pop(name, None)
-            members = time_members(one.times)
-            members.pop("originalStartTimeZone", None)
-            members.pop("originalEndTimeZone", None)
-            exception = {"originalStart": start.date().isoformat(), **fields, **members}
-            try:
-                scratch.load_exception(trial, exception)
-                exceptions.append(exception)
-            except (GraphError, LoadError) as error:
-                self._note(one.event, f"loaded as a single event: {error}")
-                cancelled.add(start)
-                entries.append(self._single_entry(one))
-        entry["exceptions"] = exceptions
-        entry["cancelledOccurrences"] = [start.date().isoformat() for start in sorted(cancelled)]
-        return entries
+        Raises ``ExcludedError`` for one that EXDATE takes out: it belongs to the series no more
+        (RFC 5545 3.8.5.1: what EXDATE names is excluded from what all other properties give).
+        """
+        start = self._original(exception)
+        if start is None:
+            return False
+        if self.is_excluded(start):
+            if not exception.and_following:
+                raise ExcludedError("its series excludes the occurrence that it changes (EXDATE)")
+        elif not self.has(start):
+            return False
+        if not exception.and_following:
+            self.exceptions[start] = exception
+        elif exception.event.first("RRULE") is not None:
+            self.ends = min(self.ends, start)
+        else:
+            self.following = sorted([*self.following, (start, exception)], key=lambda change: change[0])
+        return True
 
-    def _original(self, series: _Series, exception: _Single) -> datetime | None:
-        """The wall-clock start, in the series' zone, of the occurrence an exception replaces."""
-        return self._in_series(series, exception.event, _replaced(exception.event))
+    def _original(self, exception: Entry) -> datetime | None:
+        if exception.replaces is None:
+            return None
+        return in_series(self.times, exception.reader, exception.replaces)
 
-    def _excluded(self, series: _Series) -> set[datetime | date]:
-        found: set[datetime | date] = set()
-        for value in _dates(series.event, "EXDATE"):
-            if not isinstance(value.dt, datetime) and not series.times.all_day:
-                found.add(value.dt)
-            else:
-                start = self._in_series(series, series.event, value)
-                if start is not None:
-                    found.add(start)
-        return found
 
-    def _in_series(self, series: _Series, event: Component, value: Any) -> datetime | None:
-        """The wall-clock start, in the series' zone, that a date of EXDATE or RECURRENCE-ID names."""
+def series_of(entry: Entry, budget: Budget) -> Series:
+    """The series of an entry with a rule or extra dates.
+
+    A rule that cannot be read is noted, and the first event alone is left. Raises ``TooOftenError`` for one
+    that recurs too often, ``UnreadableEventError`` for dates that cannot be read.
+    """
+    event, times = entry.event, entry.times
+    series = Series(
+        entry, _rules(entry, "RRULE", budget), _rules(entry, "EXRULE", budget), _excluded(entry), {}
+    )
+    for dates in event.all("RDATE"):
         try:
-            moment = value.dt
-        except Exception as error:
-            self._note(event, f"a date of the series cannot be read ({error})")
-            return None
-        if not isinstance(moment, date):
-            self._note(event, f"a date of the series cannot be read ({moment})")
-            return None
-        return self._start(series, event, tzid_of(value), moment)
-
-    def _start(self, series: _Series, event: Component, tzid: str, moment: date) -> datetime:
-        if not isinstance(moment, datetime) or series.times.all_day:
-            day = moment.date() if isinstance(moment, datetime) else moment
-            return datetime.combine(day, series.times.start.time())
-        wall, zone = self._reader.wall(event, tzid, moment)
-        own = series.times.file_zone
-        if zone.name == own.name and zone.clock is own.clock:
-            return wall
-        return zone.instant(wall).astimezone(own.clock).replace(tzinfo=None, fold=0)
-
-    def _extra_dates(self, series: _Series, starts: list[datetime]) -> list[Times]:
-        known, found = set(starts), []
-        excluded = self._excluded(series)
-        for value in _dates(series.event, "RDATE"):
-            moment, length = value.dt, None
-            if isinstance(moment, tuple):
-                moment, length = moment
-                if isinstance(length, datetime):
-                    length -= moment
-            start = self._start(series, series.event, tzid_of(value), moment)
-            if start in known or start in excluded:
-                continue
-            times = _moved(series.times, start)
-            found.append(
-                times if length is None else replace(times, end=start + length, end_zone=times.file_zone)
-            )
-            known.add(start)
-        return found
+            for moment, until in moments_of(dates):
+                start = in_series(times, entry.reader, moment)
+                series.extra.setdefault(start, _extra(entry, start, until))
+        except ValueError as error:
+            raise UnreadableEventError(f"RDATE cannot be read: {error}") from None
+    return series
 
 
-def _replaced(event: Component) -> Any:
-    value: Any = event["RECURRENCE-ID"]
-    return value[0] if isinstance(value, list) else value
+def in_series(times: Times, reader: EventReader, moment: Moment) -> datetime:
+    """The wall-clock start, in the series' zone, that a date of EXDATE, RDATE or RECURRENCE-ID names."""
+    if moment.is_date or times.all_day:
+        wall = moment.wall
+        if moment.utc and times.all_day:
+            # Exchange writes the midnight of an all-day event as an instant.
+            wall = reader.zones.default.wall(reader.wall(moment)[1].instant(moment.wall))
+        return datetime.combine(wall.date(), times.start.time())
+    wall, zone = reader.wall(moment)
+    own = times.file_zone
+    return wall if zone.clock is own.clock else own.wall(zone.instant(wall))
 
 
-def _dates(event: Component, name: str) -> list[Any]:
-    value = event.get(name)
-    lists = value if isinstance(value, list) else [value] if value is not None else []
-    return [entry for dates in lists for entry in getattr(dates, "dts", [])]
+def _extra(entry: Entry, start: datetime, until: Length | Moment | None) -> Times:
+    times = entry.times
+    if until is None or times.all_day:
+        return times.at(start)
+    begin = times.file_zone.instant(start)
+    if isinstance(until, Length):
+        return times.until(start, begin + until.total)
+    wall, zone = entry.reader.wall(until)
+    return times.until(start, max(begin, zone.instant(wall)))
 
 
-def _moved(times: Times, start: datetime) -> Times:
-    """The same event at another start; its exact length stays (RFC 5545, 3.8.5.3)."""
-    if times.all_day:
-        return replace(times, start=start, end=start + (times.end - times.start))
-    length = times.end_zone.instant(times.end) - times.instant
-    end, end_zone = times.end_zone.told(times.file_zone.instant(start) + length)
-    return replace(times, start=start, end=end, end_zone=end_zone)
+def _rules(entry: Entry, name: str, budget: Budget) -> list[RecurrenceRule]:
+    found = []
+    for rule in entry.event.all(name):
+        try:
+            parts = rule_parts(rule.value)
+            until = parts.pop("UNTIL", None)
+            last = _until(entry, until[0]) if until else None
+            found.append(RecurrenceRule(parts, entry.times.start, last, budget))
+        except TooOftenError:
+            raise
+        except ValueError as error:
+            alone = "; the first event alone is loaded" if name == "RRULE" else ""
+            entry.reader.note(entry.event, f"{error}{alone}")
+    return found
 
 
-def _naive(times: Times) -> datetime:
-    return times.instant.replace(tzinfo=None)
+def _until(entry: Entry, text: str) -> datetime:
+    """UNTIL as wall-clock time of the series; a date is the whole day."""
+    times, reader = entry.times, entry.reader
+    told = moment_of(text, {})
+    zone = reader.zones.default if times.all_day else times.file_zone
+    wall = zone.wall(reader.wall(told)[1].instant(told.wall)) if told.utc else told.wall
+    return datetime.combine(wall.date(), _LAST_TIME) if told.is_date or times.all_day else wall
 
 
-def _touches(times: Times, first: date, last: date) -> bool:
-    return first <= times.start.date() < last or (times.start.date() < first < times.end.date())
+def _excluded(entry: Entry) -> set[datetime | date]:
+    found: set[datetime | date] = set()
+    for dates in entry.event.all("EXDATE"):
+        try:
+            for moment, _ in moments_of(dates):
+                timed = not moment.is_date or entry.times.all_day
+                found.add(in_series(entry.times, entry.reader, moment) if timed else moment.day)
+        except ValueError as error:
+            raise UnreadableEventError(f"EXDATE cannot be read: {error}") from None
+    return found
+
+
+def _midnight(day: date, shift: timedelta) -> datetime:
+    try:
+        return datetime.combine(day, time.min) + shift
+    except OverflowError:
+        return datetime.min if shift < timedelta() else datetime.max  # noqa: DTZ901 - wall-clock time

@@ -1,14 +1,17 @@
-"""Time zones of iCalendar files: Windows and IANA names, vendor prefixes, zones a file defines."""
+"""Time zones of iCalendar files: what a TZID means in a file, and what was assumed where nothing says it."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
-from icalendar import Component
 from tzlocal.windows_tz import win_tz
 
+from shared.domain.zone_names import fixed_offset, zone_key
+
+from .calendar_definitions import DefinedZone, same_clock, samples_of
+from .calendar_text import Component
 from .zones import CUSTOM_ZONE, UTC_ZONE, find_zone
 
 
@@ -16,8 +19,8 @@ from .zones import CUSTOM_ZONE, UTC_ZONE, find_zone
 class FileZone:
     """A zone as Graph would know it; ``original`` is what it calls the zone in ``originalStartTimeZone``.
 
-    ``zone`` is ``None`` for a definition of the file that no known zone matches: such times are read with
-    ``clock`` and told to Graph in UTC.
+    ``zone`` is ``None`` for a clock that no known zone has: such times are read with ``clock`` and told to
+    Graph in UTC.
     """
 
     name: str
@@ -26,91 +29,105 @@ class FileZone:
     clock: tzinfo
 
     def instant(self, wall: datetime) -> datetime:
-        """The UTC instant of a wall-clock time in this zone."""
+        """The UTC instant of a wall-clock time in this zone.
+
+        In a gap the offset before it counts, of a time shown twice the first (RFC 5545 3.3.5).
+        """
         return wall.replace(tzinfo=self.clock).astimezone(UTC)
 
-    def told(self, instant: datetime) -> tuple[datetime, "FileZone"]:
-        """An instant as wall-clock time here, or in UTC where the clock shows that time twice."""
-        wall = instant.astimezone(self.clock).replace(tzinfo=None, fold=0)
-        if self.instant(wall) == instant:
-            return wall, self
-        return instant.astimezone(UTC).replace(tzinfo=None), FileZone(
-            "UTC", UTC_ZONE, self.original, UTC_ZONE
-        )
+    def wall(self, instant: datetime) -> datetime:
+        """What this clock shows at an instant, naive."""
+        return instant.astimezone(self.clock).replace(tzinfo=None, fold=0)
+
+    def day(self, instant: datetime) -> date:
+        """The local date of an instant."""
+        return self.wall(instant).date()
 
 
-def known_zone(tzid: str) -> tuple[str, ZoneInfo] | None:
-    """Name and zone of a TZID, also behind a vendor's prefix: ``/citadel.org/20210210_1/Europe/Berlin``."""
+UTC_FILE_ZONE = FileZone("UTC", UTC_ZONE, "UTC", UTC_ZONE)
+
+
+def known_zone(tzid: str) -> FileZone | None:
+    """The zone that a name alone says, whatever a file defines; Graph's own spelling of a name is kept."""
     text = tzid.strip().strip('"')
-    zone = find_zone(text)
-    if zone is not None:
-        return text, zone
-    parts = text.strip("/").split("/")
-    for count in (3, 2):
-        name = "/".join(parts[-count:])
-        zone = find_zone(name) if len(parts) > count else None
-        if zone is not None:
-            return name, zone
-    return None
-
-
-def calendar_zone(calendars: Iterable[Component], wished: str | None, fallback: str) -> str:
-    """The file's zone: X-WR-TIMEZONE, else the commonest TZID, else the wished one, else the mailbox's."""
-    seen: Counter[str] = Counter()
-    for calendar in calendars:
-        named = known_zone(str(calendar.get("X-WR-TIMEZONE", "")))
-        if named is not None:
-            return named[0]
-        for event in calendar.walk("VEVENT"):
-            start = event.get("DTSTART")
-            tzid = known_zone(str(start.params.get("TZID", ""))) if hasattr(start, "params") else None
-            if tzid is not None:
-                seen[tzid[0]] += 1
-    return seen.most_common(1)[0][0] if seen else wished or fallback
+    key = zone_key(text)
+    if key is not None:
+        name = text if find_zone(text) is not None else key
+        zone = find_zone(key)
+        return FileZone(name, zone, name, zone) if zone is not None else None
+    offset = fixed_offset(text)
+    if offset is None:
+        return None
+    return FileZone("UTC", None, CUSTOM_ZONE, timezone(offset))
 
 
 class FileZones:
-    """Resolves the TZIDs of one file; ``years`` bound the comparison of its definitions with known ones."""
+    """Resolves the TZIDs of one calendar of a file; a VTIMEZONE of the file wins over a known name."""
 
-    def __init__(self, default: str, defined: Mapping[str, tzinfo], years: tuple[int, int]) -> None:
-        zone = find_zone(default)
-        if zone is None:
-            raise ValueError(f"unknown time zone {default!r}")
-        self.default = FileZone(default, zone, default, zone)
-        self._defined = dict(defined)
-        self._years = years
+    def __init__(self, default: FileZone, defined: Mapping[str, DefinedZone], years: set[int]) -> None:
+        """``years``: when definitions of the file must agree with a zone for it to be the same."""
+        self.default = default
+        self.assumed: Counter[str] = Counter()
+        #: TZIDs whose definition in the file differs from the zone of that name.
+        self.differing: set[str] = set()
+        self._defined = defined
+        self._samples = samples_of(years)
         self._found: dict[str, FileZone | None] = {}
 
-    def find(self, tzid: str) -> FileZone | None:
-        """The zone of a TZID; ``None`` if neither we nor the file know it."""
+    def find(self, tzid: str) -> FileZone:
+        """The zone of a TZID; the default one if neither we nor the file know it, which is counted."""
         if tzid not in self._found:
             self._found[tzid] = self._resolve(tzid)
-        return self._found[tzid]
+        found = self._found[tzid]
+        if found is None:
+            self.assumed[tzid] += 1
+            return self.default
+        return found
 
     def _resolve(self, tzid: str) -> FileZone | None:
         known = known_zone(tzid)
-        if known is not None:
-            return FileZone(known[0], known[1], known[0], known[1])
         definition = self._defined.get(tzid)
         if definition is None:
-            return None
-        samples = self._samples()
-        offsets = [moment.astimezone(definition).utcoffset() for moment in samples]
-        for name in (self.default.name, *win_tz):
-            zone = find_zone(name)
-            if zone is not None and [moment.astimezone(zone).utcoffset() for moment in samples] == offsets:
-                return FileZone(name, zone, CUSTOM_ZONE, zone)
-        return FileZone("UTC", None, CUSTOM_ZONE, definition)
-
-    def _samples(self) -> list[datetime]:
-        """Every third day of the first and the last year: a file's own definition is slow to ask."""
-        return [
-            datetime(year, 1, 1, 12, tzinfo=UTC) + timedelta(days=day)
-            for year in sorted(set(self._years))
-            for day in range(0, 365, 3)
-        ]
+            return known
+        if known is not None and same_clock(definition, known.clock, self._samples):
+            return known
+        if known is not None:
+            self.differing.add(tzid)
+        return named_definition(definition, self._samples, self.default)
 
 
-def utc() -> FileZone:
-    """UTC, as times with ``Z`` have it."""
-    return FileZone("UTC", UTC_ZONE, "UTC", UTC_ZONE)
+def named_definition(definition: DefinedZone, samples: list[datetime], first: FileZone | None) -> FileZone:
+    """The known zone whose clock a definition has, ``first`` asked first, or the clock without a name."""
+    names = [first.name] if first is not None else []
+    for name in (*names, *win_tz):
+        zone = find_zone(name)
+        if zone is not None and same_clock(definition, zone, samples):
+            return FileZone(name, zone, CUSTOM_ZONE, zone)
+    return FileZone("UTC", None, CUSTOM_ZONE, definition)
+
+
+def default_zone(calendar: Component, defined: Mapping[str, DefinedZone], years: set[int]) -> FileZone | None:
+    """The zone of a calendar: X-WR-TIMEZONE, else the commonest TZID, else its only VTIMEZONE.
+
+    Floating times and the days of the range are its.
+    """
+    samples = samples_of(years)
+    said = calendar.value("X-WR-TIMEZONE")
+    for tzid in (said, *_by_use(calendar), *(defined if len(defined) == 1 else ())):
+        definition = defined.get(tzid)
+        known = known_zone(tzid) if tzid else None
+        if definition is not None and (known is None or not same_clock(definition, known.clock, samples)):
+            known = named_definition(definition, samples, None)
+        if known is not None and known.zone is not None:
+            return known
+    return None
+
+
+def _by_use(calendar: Component) -> Iterable[str]:
+    seen: Counter[str] = Counter()
+    for event in calendar.walk("VEVENT"):
+        start = event.first("DTSTART")
+        if start is not None and start.params.get("TZID"):
+            seen[start.params["TZID"].strip()] += 1
+    # Among equals one that needs no guess.
+    return sorted(seen, key=lambda tzid: (-seen[tzid], find_zone(tzid) is None))

@@ -19,6 +19,10 @@ class UserExport(Base):
     tenant_id: Mapped[uuid.UUID]
     owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
     requested_by: Mapped[str]
+    #: The emergency access by which it holds private events, where somebody else asked for it (6.3).
+    break_glass_id: Mapped[uuid.UUID | None] = mapped_column(
+        ForeignKey("break_glass_accesses.id"), index=True
+    )
     state: Mapped[str] = mapped_column(default=ExportState.QUEUED, server_default=text("'queued'"))
     parts_done: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     parts_total: Mapped[int] = mapped_column(default=0, server_default=text("0"))

@@ -1,6 +1,6 @@
 """Our own record of archived events (domain.md 1, Appointment; 2.6)."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, cast
@@ -92,7 +92,7 @@ class AppointmentFilter:
     ``category`` is one of its categories, ``text`` a part of subject or location, both whatever the letter
     case; ``counts`` and ``why_not`` are what ``shared/domain/counting.py`` decides. Another person's private
     event than the ``viewer``'s (object id) is found by its times alone, as if it took place (6.3); in a
-    timesheet it is not found, since that it is there tells of its words.
+    timesheet it is not found, since that it is there tells of its words. ``opened``: as ``is_disclosed``.
     """
 
     start: datetime
@@ -106,6 +106,7 @@ class AppointmentFilter:
     source_deleted: bool | None = None
     unresolved: bool | None = None
     viewer: UUID | None = None
+    opened: frozenset[UUID] = frozenset()
     latest_first: bool = False
 
     @property
@@ -141,7 +142,13 @@ class AppointmentRepository(Repository):
         )
 
     async def find(
-        self, tenant_id: UUID, appointment_id: UUID, *, owner_id: UUID | None, viewer: UUID | None
+        self,
+        tenant_id: UUID,
+        appointment_id: UUID,
+        *,
+        owner_id: UUID | None,
+        viewer: UUID | None,
+        opened: Collection[UUID] = (),
     ) -> JudgedAppointment | None:
         """The appointment of one owner, or with None of anyone in the tenant, if the viewer may know of it.
 
@@ -150,7 +157,7 @@ class AppointmentRepository(Repository):
         statement = (
             _judged()
             .join(User, User.id == Appointment.owner_id)
-            .where(User.tenant_id == tenant_id, Appointment.id == appointment_id, _known_to(viewer))
+            .where(User.tenant_id == tenant_id, Appointment.id == appointment_id, _known_to(viewer, opened))
         )
         if owner_id is not None:
             statement = statement.where(Appointment.owner_id == owner_id)
@@ -292,11 +299,11 @@ def _recorded(row: dict[str, Any]) -> dict[str, Any]:
     return {column: row.get(column) for column in RECORD_COLUMNS}
 
 
-def _known_to(viewer: UUID | None) -> ColumnElement[bool]:
+def _known_to(viewer: UUID | None, opened: Collection[UUID] = ()) -> ColumnElement[bool]:
     """Another's private event of a timesheet is not there for the viewer, nor is what no approval opens."""
     return and_(
         open_to_readers(Appointment.configuration_id),
-        or_(disclosed(Appointment, viewer), Appointment.configuration_id.not_in(_TIMESHEETS)),
+        or_(disclosed(Appointment, viewer, opened), Appointment.configuration_id.not_in(_TIMESHEETS)),
     )
 
 
@@ -304,8 +311,8 @@ def _conditions(wanted: AppointmentFilter) -> Iterator[ColumnElement[bool]]:
     yield from intersects(wanted.start, wanted.end)
     if wanted.configuration_id is not None:
         yield Appointment.configuration_id == wanted.configuration_id
-    shown = disclosed(Appointment, wanted.viewer)
-    yield _known_to(wanted.viewer)
+    shown = disclosed(Appointment, wanted.viewer, wanted.opened)
+    yield _known_to(wanted.viewer, wanted.opened)
     if wanted.status is not None:
         whole = and_(shown, _STATUS[wanted.status])
         yield or_(whole, ~shown) if wanted.status is AppointmentStatus.LIVE else whole

@@ -3,6 +3,7 @@
 And which rows nobody sees, since the approval they rest on holds no more (6.5).
 """
 
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
@@ -12,10 +13,14 @@ from shared.database.models.configurations import ArchiveConfiguration
 from shared.domain.disclosure import NORMAL
 
 
-def disclosed(table: Any, viewer: UUID | None) -> ColumnElement[bool]:
+def disclosed(table: Any, viewer: UUID | None, opened: Collection[UUID] = ()) -> ColumnElement[bool]:
     """True for the rows of a table of events that the viewer sees whole."""
     normal: ColumnElement[bool] = table.sensitivity == literal_column(f"'{NORMAL}'")
-    return normal if viewer is None else or_(normal, table.origin_mailbox_id == viewer)
+    if viewer is None:
+        return normal
+    if not opened:
+        return or_(normal, table.origin_mailbox_id == viewer)
+    return or_(normal, table.origin_mailbox_id.in_([viewer, *sorted(opened)]))
 
 
 def hidden_sql(alias: str) -> str:

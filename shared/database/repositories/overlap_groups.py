@@ -118,14 +118,20 @@ class OverlapGroupRepository(Repository):
         )
 
     async def find(
-        self, tenant_id: UUID, group_id: UUID, *, owner_id: UUID | None, viewer: UUID | None
+        self,
+        tenant_id: UUID,
+        group_id: UUID,
+        *,
+        owner_id: UUID | None,
+        viewer: UUID | None,
+        opened: Collection[UUID] = (),
     ) -> OverlapGroup | None:
         """The group of one owner, or with None of anyone in the tenant, if the viewer may know of it.
 
         ``viewer`` is the object id of the person who asks; see ``list``.
         """
         statement = select(OverlapGroup).where(
-            OverlapGroup.tenant_id == tenant_id, OverlapGroup.id == group_id, _known_to(viewer)
+            OverlapGroup.tenant_id == tenant_id, OverlapGroup.id == group_id, _known_to(viewer, opened)
         )
         if owner_id is not None:
             statement = statement.where(OverlapGroup.owner_id == owner_id)
@@ -140,13 +146,14 @@ class OverlapGroupRepository(Repository):
         configuration_id: UUID | None = None,
         *,
         viewer: UUID | None,
+        opened: Collection[UUID] = (),
     ) -> list[OverlapGroup]:
         """The owner's groups in the order they were opened; of some statuses, or of all.
 
         A group of a timesheet with another's private event than the ``viewer``'s (object id) is not among
         them: that the event takes part in it tells of its words (domain.md 6.3).
         """
-        statement = select(OverlapGroup).where(OverlapGroup.owner_id == owner_id, _known_to(viewer))
+        statement = select(OverlapGroup).where(OverlapGroup.owner_id == owner_id, _known_to(viewer, opened))
         if configuration_id is not None:
             statement = statement.where(OverlapGroup.configuration_id == configuration_id)
         if statuses:
@@ -239,7 +246,7 @@ class OverlapGroupRepository(Repository):
         )
 
 
-def _known_to(viewer: UUID | None) -> ColumnElement[bool]:
+def _known_to(viewer: UUID | None, opened: Collection[UUID]) -> ColumnElement[bool]:
     event = aliased(ArchivedEvent)
     hidden = (
         select(OverlapMember.group_id)
@@ -254,6 +261,7 @@ def _known_to(viewer: UUID | None) -> ColumnElement[bool]:
         .where(
             OverlapMember.group_id == OverlapGroup.id,
             OverlapMember.origin_mailbox_id.is_distinct_from(viewer),
+            func.coalesce(OverlapMember.origin_mailbox_id.not_in(sorted(opened)), True),
             func.coalesce(Appointment.sensitivity, OverlapMember.record["sensitivity"].astext, "") != NORMAL,
         )
         .exists()

@@ -131,6 +131,30 @@ def _register() -> dict[str, Holding]:
     }
 
 
+def held_by_others() -> tuple[tuple[str, Holding], ...]:
+    """What others' archives hold of a person's calendar, and on what ground, by the name of its file (6.5).
+
+    It is no part of the erasure's list: that takes it by the mailbox of origin (domain.md 15.3).
+    """
+    approvals = _T["mailbox_approvals"]
+    events = _APPOINTMENTS.c
+
+    def archived(person: Person) -> ColumnElement[bool]:
+        return (events.origin_mailbox_id == person.object_id) & (events.owner_id != person.id)
+
+    def asked(person: Person) -> ColumnElement[bool]:
+        return (
+            (approvals.c.tenant_id == person.tenant_id)
+            & (approvals.c.person_id == person.object_id)
+            & (approvals.c.owner_id != person.id)
+        )
+
+    return (
+        ("archived-by-others.jsonl", Holding(_APPOINTMENTS, archived)),
+        ("approvals-of-others.jsonl", Holding(approvals, asked)),
+    )
+
+
 #: Tables that hold nothing of any person, and why.
 NOBODYS: Final[Mapping[str, str]] = {
     "audit_seals": "hashes of audit rows",

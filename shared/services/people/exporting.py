@@ -1,15 +1,12 @@
 """Everything we hold on a person, in one file (domain.md 15.2)."""
 
-import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
-
-import orjson
 
 from shared import telemetry
 from shared.clock import Clock
@@ -17,7 +14,7 @@ from shared.database.engine import Database
 from shared.database.models.people import UserExport
 from shared.database.models.users import User
 from shared.database.repositories.people import UserExportRepository
-from shared.database.repositories.person_data import Holding, Person, PersonDataRepository, holdings
+from shared.database.repositories.person_data import Person
 from shared.database.repositories.users import UserRepository
 from shared.domain.caller import Caller
 from shared.domain.people import ExportState
@@ -26,20 +23,22 @@ from shared.services.access import NOBODY, Access
 from shared.services.audit import AuditWriter
 from shared.services.driving import LOOKED_AFTER_EVERY
 from shared.services.people import export_files
-from shared.services.people.zip_stream import ZipStream
+from shared.services.people.export_access import (
+    access_for_export,
+    refuse_after_break_glass,
+    tell_of_export,
+)
+from shared.services.people.export_writing import FILES, ExportWriter
 from shared.services.person_keys import PersonKey, PersonKeys
 from shared.services.person_limits import refuse_export
 from shared.services.system_settings import SystemSettings
 from shared.settings import Settings
 from shared.storage import Storage
 
-#: Rows read in one transaction.
-PAGE_ROWS: Final = 500
 #: The largest part of a file that one answer carries, in bytes.
 PART_BYTES: Final = 16 * 1024 * 1024
 #: Exports that one sweep deletes, or drives again, in one transaction.
 _AT_ONCE: Final = 100
-_FORMAT: Final = 1
 logger = logging.getLogger(__name__)
 
 
@@ -82,10 +81,12 @@ class UserExportService:
         self._keys = keys
         self._system_settings = system_settings
 
-    async def request(self, caller: Caller, user_id: UUID) -> Requested:
-        """Ask for an export of a person's data: he himself, or an Admin; one at a time.
+    async def request(self, caller: Caller, user_id: UUID, *, private_events: bool = False) -> Requested:
+        """Ask for an export of a person's data: they themself, or an Admin; one at a time.
 
-        Raises NotFound, LimitReached, and Unavailable where no storage is set.
+        The person is told if somebody else asks (domain.md 15.2). Raises NotFound, LimitReached, Unavailable
+        where no storage is set, Forbidden (``break_glass_needed``) for ``private_events`` without an open
+        emergency access, and Conflict where another export than such a one is under way.
         """
         _ = self._storage
         in_force = await self._system_settings.of(caller.tenant_id)
@@ -97,8 +98,11 @@ class UserExportService:
             if await UserRepository(session).lock(caller.tenant_id, user.id) is None:
                 raise NotFound("there is no such user")
             exports = UserExportRepository(session)
+            opened = await access_for_export(session, caller, user) if private_events else None
             under_way = await exports.open_of(user.id)
             if under_way is not None:
+                if under_way.break_glass_id != opened:
+                    raise Conflict("another export is being prepared", code="export_in_progress")
                 return Requested(under_way, created=False)
             await refuse_export(session, user.id, caller.actor, in_force, now)
             export = await exports.add(
@@ -107,15 +111,17 @@ class UserExportService:
                     tenant_id=user.tenant_id,
                     owner_id=user.id,
                     requested_by=caller.actor,
+                    break_glass_id=opened,
                     state=ExportState.QUEUED,
                     parts_done=0,
-                    parts_total=len(holdings()) + 1,
+                    parts_total=FILES,
                     rows=0,
                     correlation_id=telemetry.correlation_id.get() or telemetry.new_correlation_id(),
                     created_at=now,
                 )
             )
             await self._record(export, session, "user_export.requested")
+            await tell_of_export(session, access, user, export, now)
         return Requested(export, created=True)
 
     async def get(self, caller: Caller, export_id: UUID) -> UserExport:
@@ -151,6 +157,8 @@ class UserExportService:
         """What a person asked for holds their private events whole: it is for them alone (domain.md 6.3)."""
         async with self._database.session() as session:
             owner = await UserRepository(session).get(export.tenant_id, export.owner_id)
+            if export.break_glass_id is not None and owner is not None:
+                await refuse_after_break_glass(session, caller, owner, export)
         asked_themself = owner is not None and export.requested_by == _person(owner).actor
         if asked_themself and not caller.is_person(owner.object_id if owner else NOBODY):
             raise Forbidden("a person's own export is for them alone; ask for another", code="own_export")
@@ -181,9 +189,9 @@ class UserExportService:
         if person is None:
             return None
         name = export_files.object_name(export.owner_id, export_id)
-        own = export.requested_by == person.actor
+        own = export.requested_by == person.actor or export.break_glass_id is not None
         key = await self._key_of(person)
-        writer = _Writer(self._database, person, export_id, self._clock.now(), key, own=own)
+        writer = ExportWriter(self._database, person, export_id, self._clock.now(), key, own=own)
         written = await self._storage.write(name, writer.chunks())
         async with self._database.session() as session:
             found = await UserExportRepository(session).get_unscoped(export_id, lock=True)
@@ -271,109 +279,6 @@ class UserExportService:
             changes={"state": str(export.state), "rows": export.rows},
             on_behalf_of=export.owner_id,
         )
-
-
-class _Writer:
-    """Writes the archive of one person; ``rows`` counts as it goes."""
-
-    def __init__(
-        self,
-        database: Database,
-        person: Person,
-        export_id: UUID,
-        now: datetime,
-        key: PersonKey | None,
-        *,
-        own: bool,
-    ) -> None:
-        self._database = database
-        self._person = person
-        self._export_id = export_id
-        self._now = now
-        self._key = key
-        self._own = own
-        self._counts: dict[str, int] = {}
-        self.rows = 0
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """The archive, piece by piece."""
-        with closing(ZipStream(self._now)) as archive:
-            async for chunk in self._files(archive):
-                yield chunk
-            archive.close()
-            yield archive.take()
-
-    async def _files(self, archive: ZipStream) -> AsyncIterator[bytes]:
-        parents_first = list(reversed(holdings()))
-        for done, holding in enumerate(parents_first):
-            await self._progress(done)
-            name = export_files.file_name(holding.name)
-            archive.begin(name)
-            count = 0
-            async for page in self._pages(holding):
-                for row in page:
-                    archive.write(self._line(holding, row))
-                count += len(page)
-                yield archive.take()
-            archive.end()
-            self._counts[name] = count
-            self.rows += count
-        await self._progress(len(parents_first))
-        async for chunk in self._calendar(archive):
-            yield chunk
-        archive.begin("manifest.json")
-        archive.write(self._manifest())
-
-    async def _calendar(self, archive: ZipStream) -> AsyncIterator[bytes]:
-        appointments = next(each for each in holdings() if each.name == "appointments")
-        archive.begin("appointments.ics")
-        archive.write(export_files.CALENDAR_HEAD)
-        async for page in self._pages(appointments):
-            for row in page:
-                archive.write(export_files.event(row))
-            yield archive.take()
-        archive.write(export_files.CALENDAR_TAIL)
-        archive.end()
-
-    def _manifest(self) -> bytes:
-        facts = {
-            "format": _FORMAT,
-            "person": self._person.id,
-            "made_at": self._now,
-            "rows": self._counts,
-        }
-        return orjson.dumps(facts, default=str, option=orjson.OPT_INDENT_2)
-
-    def _line(self, holding: Holding, row: dict[str, Any]) -> bytes:
-        return export_files.line(
-            export_files.opened(row, self._key) if holding.name == "audit_entries" else row
-        )
-
-    def _shown(self, page: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The person's own rows: what they archived of somebody else's calendar is about that person."""
-        origins = (None, self._person.object_id)
-        own = [row for row in page if row.get("origin_mailbox_id") in origins]
-        return own if self._own else [export_files.masked(row) for row in own]
-
-    async def _pages(self, holding: Holding) -> AsyncIterator[list[dict[str, Any]]]:
-        after: Sequence[Any] | None = None
-        while True:
-            async with self._database.session() as session:
-                page = await PersonDataRepository(session).page(holding, self._person, after, PAGE_ROWS)
-            if not page:
-                return
-            yield self._shown(page)
-            if len(page) < PAGE_ROWS:
-                return
-            after = [page[-1][column.name] for column in holding.table.primary_key.columns]
-            # Compressing a page takes a while: others get their turn.
-            await asyncio.sleep(0)
-
-    async def _progress(self, done: int) -> None:
-        async with self._database.session() as session:
-            wanted = await UserExportRepository(session).set_progress(self._export_id, done, self.rows)
-        if not wanted:
-            raise NotFound("nobody wants the export any more")
 
 
 def _person(user: User) -> Person:

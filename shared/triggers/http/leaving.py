@@ -31,18 +31,23 @@ _PARTS: Final = {
     summary="Ask for everything we hold on a person",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
+    body_optional=True,
     status=202,
-    errors=(404, 503),
+    errors=(403, 404, 409, 503),
     durable=True,
 )
 async def request_user_export(
-    request: Request[base.NoBody, base.NoQuery],
+    request: Request[people.ExportWish, base.NoQuery],
 ) -> Reply[people.UserExportResource]:
     """Answers at once; the export itself is at ``Location``. One is prepared at a time.
 
+    A person is told when somebody else asks for theirs. Of their private events it then holds the times.
+
     Refused (422, `limit_reached`) after `max_exports_per_day` within 24 hours, whoever asked for them.
     """
-    requested = await request.app.user_exports.request(request.caller, request.id)
+    requested = await request.app.user_exports.request(
+        request.caller, request.id, private_events=request.body.private_events
+    )
     export = requested.export
     return Reply(
         people.UserExportResource.of(export),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from shared.schemas import base, mailbox_approvals, paging
 from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
@@ -10,9 +11,27 @@ from shared.triggers.http.registry import ADMINS, EVERYONE, WRITERS, IfMatch, Ow
 
 if TYPE_CHECKING:
     from shared.database.models.mailbox_approvals import MailboxApproval
+    from shared.triggers.http.messages import Handler
 
 blueprint = new_blueprint()
 _ONE = "v1/mailbox-approvals/{id}"
+
+
+def _decision[Served: Handler[Any, Any, Any]](
+    name: str, summary: str, *, by_person_read: bool = False, body_optional: bool = False
+) -> Callable[[Served], Served]:
+    """A decision about one approval, by an Admin or by the person read."""
+    return endpoint(
+        blueprint,
+        "POST",
+        f"{_ONE}/{name}",
+        summary=summary,
+        roles=EVERYONE if by_person_read else ADMINS,
+        ownership=Ownership.CONCERNED if by_person_read else Ownership.TENANT,
+        body_optional=body_optional,
+        errors=(403, 404, 409) if by_person_read else (404, 409),
+        if_match=IfMatch.HONOURED,
+    )
 
 
 @endpoint(
@@ -69,17 +88,7 @@ async def get_mailbox_approval(
     return Reply(mailbox_approvals.MailboxApprovalResource.of(found), version=found.version)
 
 
-@endpoint(
-    blueprint,
-    "POST",
-    f"{_ONE}/approve",
-    summary="Approve that another's mailbox is archived",
-    roles=ADMINS,
-    ownership=Ownership.TENANT,
-    body_optional=True,
-    errors=(404, 409),
-    if_match=IfMatch.HONOURED,
-)
+@_decision("approve", "Approve that another's mailbox is archived", body_optional=True)
 async def approve_mailbox_approval(
     request: Request[mailbox_approvals.Approving, base.NoQuery],
 ) -> Reply[mailbox_approvals.MailboxApprovalResource]:
@@ -92,16 +101,7 @@ async def approve_mailbox_approval(
     )
 
 
-@endpoint(
-    blueprint,
-    "POST",
-    f"{_ONE}/refuse",
-    summary="Refuse that another's mailbox is archived",
-    roles=ADMINS,
-    ownership=Ownership.TENANT,
-    errors=(404, 409),
-    if_match=IfMatch.HONOURED,
-)
+@_decision("refuse", "Refuse that another's mailbox is archived")
 async def refuse_mailbox_approval(
     request: Request[mailbox_approvals.Reasoned, base.NoQuery],
 ) -> Reply[mailbox_approvals.MailboxApprovalResource]:
@@ -113,16 +113,7 @@ async def refuse_mailbox_approval(
     )
 
 
-@endpoint(
-    blueprint,
-    "POST",
-    f"{_ONE}/withdraw",
-    summary="Withdraw an approval",
-    roles=ADMINS,
-    ownership=Ownership.TENANT,
-    errors=(404, 409),
-    if_match=IfMatch.HONOURED,
-)
+@_decision("withdraw", "Withdraw an approval")
 async def withdraw_mailbox_approval(
     request: Request[mailbox_approvals.Reasoned, base.NoQuery],
 ) -> Reply[mailbox_approvals.MailboxApprovalResource]:
@@ -134,16 +125,7 @@ async def withdraw_mailbox_approval(
     )
 
 
-@endpoint(
-    blueprint,
-    "POST",
-    f"{_ONE}/objection/decide",
-    summary="Decide about the objection of the person read",
-    roles=ADMINS,
-    ownership=Ownership.TENANT,
-    errors=(404, 409),
-    if_match=IfMatch.HONOURED,
-)
+@_decision("objection/decide", "Decide about the objection of the person read")
 async def decide_mailbox_objection(
     request: Request[mailbox_approvals.ObjectionDecision, base.NoQuery],
 ) -> Reply[mailbox_approvals.MailboxApprovalResource]:
@@ -156,16 +138,7 @@ async def decide_mailbox_objection(
     )
 
 
-@endpoint(
-    blueprint,
-    "POST",
-    f"{_ONE}/object",
-    summary="Object, as the person read, to the archiving of one's mailbox",
-    roles=EVERYONE,
-    ownership=Ownership.CONCERNED,
-    errors=(403, 404, 409),
-    if_match=IfMatch.HONOURED,
-)
+@_decision("object", "Object, as the person read, to the archiving of one's mailbox", by_person_read=True)
 async def object_to_mailbox_approval(
     request: Request[base.NoBody, base.NoQuery],
 ) -> Reply[mailbox_approvals.MailboxApprovalResource]:
@@ -173,16 +146,11 @@ async def object_to_mailbox_approval(
     return _changed(await request.app.approval_decisions.object(request.caller, request.id, request.expected))
 
 
-@endpoint(
-    blueprint,
-    "POST",
-    f"{_ONE}/agree",
-    summary="Agree, as the person read, to the archiving of one's mailbox",
-    roles=EVERYONE,
-    ownership=Ownership.CONCERNED,
+@_decision(
+    "agree",
+    "Agree, as the person read, to the archiving of one's mailbox",
+    by_person_read=True,
     body_optional=True,
-    errors=(403, 404, 409),
-    if_match=IfMatch.HONOURED,
 )
 async def agree_to_mailbox_approval(
     request: Request[mailbox_approvals.Agreement, base.NoQuery],

@@ -9,8 +9,10 @@ from sqlalchemy import text
 
 from shared.domain.action_items import Answer
 from shared.domain.archive_copy import ARCHIVE_SOURCE_PROPERTY
+from shared.domain.archive_plan import Action
 from tests.integration.archiving.test_locked_periods import MONDAY, lock
 from tests.integration.archiving.test_overlaps import adds_up
+from tests.integration.archiving.test_previews import preview
 from tests.integration.archiving.test_same_meeting import (
     HOUR,
     NINE,
@@ -258,3 +260,17 @@ async def test_a_dragged_meeting_that_comes_back_is_asked_about_no_more(world: W
     await archive_days(world, -3, 0)
     (item,) = await world.items()
     assert (item["status"], await starts(world)) == ("closed", [f"{took_place:%Y-%m-%dT%H:%M}"])
+
+
+async def test_a_dry_run_shows_what_would_wait_and_asks_nothing(world: World) -> None:
+    await world.open([event("Review", NINE), event("Call", NINE + 3 * HOUR)])
+    await world.archive()
+    await again_at(world, NINE + 5 * HOUR)
+    await world.delete((await world.source("Call"))["id"])
+    await world.add(event("Call", NINE + 3 * HOUR))
+    planned = await preview(world)
+    assert planned.counts == {Action.FLAG: 1, Action.UPDATE: 1}
+    assert await world.items() == []
+    report = await world.archive()
+    assert (report["flagged"], report["updated"], len(await world.items())) == (1, 1, 1)
+    assert (await preview(world)).counts == {Action.FLAG: 1, Action.UNCHANGED: 1}

@@ -268,3 +268,16 @@ async def test_a_run_whose_source_refuses_it_is_failed_and_owner_and_starter_are
         (owner, "run_failed", run["id"]),
         (starter, "run_failed", run["id"]),
     }
+
+
+async def test_a_question_about_what_cannot_be_read_stays_open(quick: World) -> None:
+    await quick.open([event("Review", NINE)])
+    await quick.archive()
+    await quick.delete((await quick.source("Review"))["id"])
+    await quick.add(event("Review", NINE + timedelta(hours=5)))
+    await quick.archive()
+    (asked,) = await quick.open_items()
+    quick.fault("corrupt_event", "Review", properties=["body"])
+    await quick.archive()
+    assert await quick.open_items() == [asked]
+    assert [copy["start"]["dateTime"][11:16] for copy in await quick.copies()] == ["09:00"]

@@ -37,6 +37,7 @@ _PATTERNS = {
     ("archive_configurations", "source_reference"): "msgraph://augusta@example.com/calendar",
     ("archive_configurations", "archive_reference"): "msgraph://augusta@example.com/calendars/A",
     ("period_locks", "reopened_at"): START,
+    ("break_glass_accesses", "closed_at"): START,
     ("user_exports", "state"): "failed",
     ("user_erasures", "state"): "withdrawn",
     ("archive_runs", "state"): "completed",

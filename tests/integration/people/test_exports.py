@@ -14,7 +14,7 @@ from shared.database.engine import Database
 from shared.database.models.people import UserExport
 from shared.database.models.users import User
 from shared.database.repositories.person_data import holdings
-from shared.services.people import exporting
+from shared.services.people import export_writing, exporting
 from shared.services.people.export_files import file_name
 from shared.triggers import timers
 from tests.integration.api.caller import Caller, problem
@@ -196,7 +196,7 @@ async def test_without_storage_it_is_said(api: Caller, people: People) -> None:
 async def test_the_file_grows_piece_by_piece(
     api: Caller, people: People, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exporting, "PAGE_ROWS", 10)
+    monkeypatch.setattr(export_writing, "PAGE_ROWS", 10)
     async with database.session() as session:
         make = Factory(session)
         configuration = await make.configuration(await session.get_one(User, people.ada.id))

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tzlocal.windows_tz import win_tz
 
+from shared.domain.zone_names import fixed_offset
 from shared.domain.zones import find_zone, first_instant, local_wall_time
 
 ZONES = ("Europe/Amsterdam", "America/Sao_Paulo", "Pacific/Apia", "Australia/Lord_Howe", "America/St_Johns")
@@ -27,6 +28,27 @@ AMSTERDAM = ZoneInfo("Europe/Amsterdam")
         ("utc", "UTC"),
         ("tzone://Microsoft/Utc", "UTC"),
         ("Etc/GMT+5", "Etc/GMT+5"),
+        ("/Europe/Stockholm", "Europe/Stockholm"),
+        ("/citadel.org/20210210_1/Europe/Berlin", "Europe/Berlin"),
+        ("/softwarestudio.org/Tzfile/America/Indiana/Indianapolis", "America/Indiana/Indianapolis"),
+        ("GMT Standard Time 1", "Europe/London"),
+        ("Eastern Standard Time 1", "America/New_York"),
+        ("Europe/Berlin-1", "Europe/Berlin"),
+        ("W. Europe", "Europe/Berlin"),
+        ("Z=-1$DO=1$DL=3 -1 1 10 -1 1$ZX=32$ZN=W. Europe", "Europe/Berlin"),
+        ("(UTC-05:00) Eastern Time (US & Canada)", "America/New_York"),
+        ("(GMT-05.00) Eastern Time (US & Canada)", "America/New_York"),
+        ("(UTC+01:00) Amsterdam, Berlin, Bern, Rome, Stockholm, Vienna", "Europe/Berlin"),
+        ("(UTC+01:00) Brussels, Copenhagen, Madrid, Paris", "Europe/Paris"),
+        ("(UTC+08:00) Beijing, Chongqing, Hong Kong, Urumqi", "Asia/Shanghai"),
+        ("(UTC) Coordinated Universal Time", "UTC"),
+        ("Pacific Daylight Time", "America/Los_Angeles"),
+        ("America/New York", "America/New_York"),
+        ("Berlin", "Europe/Berlin"),
+        ("UTC+2", "Etc/GMT-2"),
+        ("UTC-5", "Etc/GMT+5"),
+        ("GMT-0500", "Etc/GMT+5"),
+        ("+01:00", "Etc/GMT-1"),
     ],
 )
 def test_a_zone_is_found_by_its_iana_or_windows_name_in_any_case(name: str, key: str) -> None:
@@ -50,10 +72,20 @@ def test_a_zone_is_found_by_its_iana_or_windows_name_in_any_case(name: str, key:
         "/etc/localtime",
         "right/Europe/Berlin",
         "Nul\x00",
+        "UTC+05:30",
+        "(UTC-03:00) Nowhere",
+        "UTC+25",
+        "x" * 100_000,
     ],
 )
 def test_a_custom_unknown_or_machine_dependent_name_is_no_zone(name: str) -> None:
     assert find_zone(name) is None
+
+
+def test_an_offset_is_read_from_a_name_that_is_or_begins_with_one() -> None:
+    assert fixed_offset("UTC+05:30") == timedelta(hours=5, minutes=30)
+    assert fixed_offset("(GMT-04.30) Nowhere") == -timedelta(hours=4, minutes=30)
+    assert fixed_offset("Europe/Berlin") is None
 
 
 def test_every_windows_zone_is_known() -> None:

@@ -1,5 +1,6 @@
 """A person's own calendar file: what is refused, and what the report says of its hours."""
 
+import os
 from datetime import UTC, date, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -7,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from infra.local.calendar_file import CalendarFile, as_json, as_text, read_file
+from infra.local.calendar_file import CalendarFile, as_json, as_text, read_file, read_files
+from infra.local.calendar_reading_report import why_empty
 from infra.local.errors import LocalError
 from infra.local.seeding import Person
 
@@ -26,15 +28,35 @@ def test_what_is_no_calendar_is_one_line(tmp_path: Path, content: bytes) -> None
     assert "\n" not in str(refused.value)
 
 
-def test_a_folder_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(LocalError, match="cannot read"):
+def test_a_folder_without_a_calendar_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(LocalError, match=r"holds no \.ics and no \.csv file$"):
         read_file(tmp_path)
+
+
+def test_a_folder_is_the_same_zip_each_time_whatever_the_files_dates(tmp_path: Path) -> None:
+    (tmp_path / "b.ics").write_bytes(b"BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n")
+    first = read_file(tmp_path)
+    os.utime(tmp_path / "b.ics", (1_000_000_000, 1_000_000_000))
+    assert read_file(tmp_path) == first
+
+
+def test_a_file_named_twice_is_read_once_and_that_is_told(tmp_path: Path) -> None:
+    path, copy = tmp_path / "x.ics", tmp_path / "copy" / "x.ics"
+    copy.parent.mkdir()
+    for each in (path, copy):
+        each.write_bytes(b"BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n")
+    told: list[str] = []
+    assert [each for each, _ in read_files([path, path, copy], told.append)] == [path]
+    assert told == [
+        f"{path} is named twice; it is read once",
+        f"{copy} holds the same as {path}; it is read once",
+    ]
 
 
 def test_a_byte_order_mark_is_no_hindrance(tmp_path: Path) -> None:
     path = tmp_path / "x.ics"
     path.write_bytes(b"\xef\xbb\xbfBEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n")
-    assert read_file(path).startswith("BEGIN:VCALENDAR")
+    assert b"BEGIN:VCALENDAR" in read_file(path)
 
 
 def test_a_long_range_is_archived_in_windows_that_meet_and_that_the_api_accepts() -> None:
@@ -60,6 +82,8 @@ STATISTICS = {
 
 def test_the_text_names_weeks_series_and_what_could_not_be_represented() -> None:
     occurrences = [event("2026-10-14T08:00", "2026-10-14T10:00", seriesMasterId="m", subject="Jour fixe")] * 2
+    declined = {"subject": "Declined", "responseStatus": {"response": "declined"}}
+    occurrences.append(event("2026-10-13T08:00", "2026-10-13T09:00", **declined))
     text = as_text(file(date(2026, 10, 1), date(2026, 11, 1)), occurrences, STATISTICS)
     rows = [line.split() for line in text.splitlines()]
     assert ["2026-10-12", "2", "4.00", "3.50"] in rows
@@ -67,7 +91,11 @@ def test_the_text_names_weeks_series_and_what_could_not_be_represented() -> None
     assert "2026-10-05" not in text
     assert "1 series found" in text
     assert "2 × Jour fixe" in text
-    assert "Lunch: RDATE cannot be represented" in text
+    assert "3 entries in the file: 1 loaded, 1 outside the range, 1 not representable." in text
+    assert "1 before it (2020-03-02)" in text
+    assert "Declined by kim@example.com, so no time: 1 event:" in text
+    assert "  2026-10-13 10:00  Declined" in text
+    assert "  2026-10-01  Lunch: it ends before it starts (line 7)" in text
 
 
 def test_the_json_holds_the_same() -> None:
@@ -77,7 +105,15 @@ def test_the_json_holds_the_same() -> None:
         STATISTICS,
     )
     assert told["weeks"] == [{"monday": "2026-10-12", "events": 2, "hours": 4.0, "net_hours": 3.5}]
-    assert told["unrepresentable"][0]["reason"] == "RDATE cannot be represented"
+    assert told["unrepresentable"][0]["reason"] == "it ends before it starts"
+    assert told["entries"]["total"] == 3
+
+
+def test_a_file_that_gives_nothing_says_why() -> None:
+    text = why_empty(file(date(2026, 10, 1), date(2026, 11, 1)).loaded)
+    assert "no event that could be taken from 2026-10-01 until before 2026-11-01" in text
+    assert "Outside the range: 1 before it (2020-03-02). Choose other days with --from and --to." in text
+    assert "Lunch: it ends before it starts (line 7)" in text
 
 
 def event(start: str, end: str, **fields: Any) -> dict[str, Any]:
@@ -89,11 +125,27 @@ def event(start: str, end: str, **fields: Any) -> dict[str, Any]:
 
 
 def file(start: date, end: date) -> CalendarFile:
-    entry = {"uid": "1", "summary": "Lunch", "start": "2026-10-01", "reason": "RDATE cannot be represented"}
+    entry = {"uid": "1", "summary": "Lunch", "start": "2026-10-01", "file": "", "line": 7}
+    before = {"count": 1, "first": "2020-03-02", "last": "2020-03-02"}
     loaded = {
         "range": {"from": start.isoformat(), "to": end.isoformat()},
         "series": 1,
-        "unrepresentable": [entry],
+        "entries": {
+            "total": 3,
+            "loaded": 1,
+            "outside_range": 1,
+            "unrepresentable": 1,
+            "older_version": 0,
+            "left_to_another": 0,
+        },
+        "outside_range": {"count": 1, "before": before, "after": None},
+        "unrepresentable": [entry | {"reason": "it ends before it starts"}],
+        "older_versions": [],
+        "left_to_another": [],
+        "notes": [],
+        "assumed_zones": [],
+        "remarks": [],
+        "owner": {"address": "kim@example.com", "said_by": "--owner"},
     }
     person = Person("mine@calendar.example.com", "mine", "Europe/Vienna", start, nightly=False)
     return CalendarFile(Path("mine.ics"), person, start, end, loaded)

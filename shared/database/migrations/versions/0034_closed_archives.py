@@ -1,0 +1,18 @@
+"""An index of the archives that have an end: lists ask for each row whether its archive is closed (6.5)."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0034"
+down_revision = "0027"
+branch_labels = depends_on = None
+
+
+def upgrade() -> None:
+    """Few configurations have an end, so the index is small and its making short."""
+    op.create_index(
+        "ix_archive_configurations_open_until",
+        "archive_configurations",
+        ["id"],
+        postgresql_where=sa.text("open_until IS NOT NULL"),
+    )

@@ -1,0 +1,66 @@
+"""Emergency access to private events, and telling people of it and of exports (domain.md 6.3, 15.2)."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy import Column
+
+from shared.database.migrations.grants import READ_AND_WRITE, grant_to_app_user
+
+revision = "0035"
+down_revision = "0034"
+branch_labels = depends_on = None
+
+TEXT = sa.Text()
+TIME = sa.DateTime(timezone=True)
+TABLE = "break_glass_accesses"
+_CLASSES = "'run_finished', 'run_failed', 'overlap_needs_you', 'category_issues', 'job_paused'"
+_MORE_CLASSES = "'locked_period_change', 'verify_difference', 'mailbox_read', 'meeting_needs_you', 'data_access'"
+_SUBJECTS = "'archive_run', 'archive_configuration', 'verification', 'mailbox_approval'"
+_MORE_SUBJECTS = "'break_glass_access', 'user_export'"
+
+
+def upgrade() -> None:
+    """Make the table; let notifications and exports name it."""
+    op.create_table(
+        TABLE,
+        Column("id", sa.UUID(), nullable=False),
+        Column("tenant_id", sa.UUID(), nullable=False),
+        Column("owner_id", sa.UUID(), nullable=False),
+        Column("admin_id", sa.UUID(), nullable=False),
+        Column("reason", TEXT, nullable=False),
+        Column("opened_at", TIME, nullable=False),
+        Column("ends_at", TIME, nullable=False),
+        Column("closed_at", TIME),
+        Column("closed_by", TEXT),
+        Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),
+        Column("created_at", TIME, server_default=sa.text("now()"), nullable=False),
+        Column("updated_at", TIME, server_default=sa.text("now()"), nullable=False),
+        sa.CheckConstraint("ends_at > opened_at", name=op.f("ck_break_glass_accesses_ends_at")),
+        sa.CheckConstraint(
+            "(closed_at IS NULL) = (closed_by IS NULL)", name=op.f("ck_break_glass_accesses_closed_by")
+        ),
+        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("fk_break_glass_accesses_owner_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_break_glass_accesses")),
+    )
+    op.create_index(op.f("ix_break_glass_accesses_owner_id"), TABLE, ["owner_id"])
+    op.create_index(
+        "ix_break_glass_accesses_tenant_id_created_at_id", TABLE, ["tenant_id", "created_at", "id"]
+    )
+    op.create_index(
+        "ix_break_glass_accesses_open",
+        TABLE,
+        ["tenant_id", "admin_id", "ends_at"],
+        postgresql_where=sa.text("closed_at IS NULL"),
+    )
+    op.add_column("user_exports", Column("break_glass_id", sa.UUID()))
+    op.create_foreign_key(
+        op.f("fk_user_exports_break_glass_id"), "user_exports", TABLE, ["break_glass_id"], ["id"]
+    )
+    op.create_index(op.f("ix_user_exports_break_glass_id"), "user_exports", ["break_glass_id"])
+    for column, allowed in (
+        ("class", f"class IN ({_CLASSES}, {_MORE_CLASSES})"),
+        ("resource_type", f"resource_type IN ({_SUBJECTS}, {_MORE_SUBJECTS})"),
+    ):
+        op.drop_constraint(op.f(f"ck_notifications_{column}"), "notifications")
+        op.create_check_constraint(op.f(f"ck_notifications_{column}"), "notifications", allowed)
+    grant_to_app_user(READ_AND_WRITE, TABLE)

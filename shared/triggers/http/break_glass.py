@@ -1,0 +1,89 @@
+"""Emergency access to a person's private events over HTTP (domain.md 6.3)."""
+
+from __future__ import annotations
+
+from shared.schemas import base, break_glass, paging
+from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
+from shared.triggers.http.registry import ADMINS, EVERYONE, IfMatch, Ownership
+
+blueprint = new_blueprint()
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "v1/users/{id}/break-glass-accesses",
+    summary="Open an emergency access to a person's private events",
+    roles=ADMINS,
+    ownership=Ownership.TENANT,
+    status=201,
+    errors=(404, 409),
+)
+async def open_break_glass_access(
+    request: Request[break_glass.BreakGlassWish, base.NoQuery],
+) -> Reply[break_glass.BreakGlassResource]:
+    """The person is told at once, with the reason. It ends by itself; every use is audited.
+
+    It opens appointments, overlaps and exports, for the caller alone. Everything else stays masked.
+    """
+    body = request.body
+    opened = await request.app.break_glass.open(request.caller, request.id, body.reason, body.minutes)
+    return Reply(
+        break_glass.BreakGlassResource.of(opened),
+        location=f"v1/break-glass-accesses/{opened.id}",
+        version=opened.version,
+        owner_id=opened.owner_id,
+    )
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "v1/break-glass-accesses",
+    summary="List emergency accesses, in the order they were opened",
+    roles=EVERYONE,
+    ownership=Ownership.OWN,
+)
+async def list_break_glass_accesses(
+    request: Request[base.NoBody, paging.PageQuery],
+) -> Reply[paging.Page[break_glass.BreakGlassResource]]:
+    """For Admins and Auditors the tenant's; for others those to their own events."""
+    query = request.query
+    found = await request.app.break_glass.list(request.caller, query.after, query.limit)
+    items = [break_glass.BreakGlassResource.of(each) for each in found.rows]
+    return Reply(paging.Page[break_glass.BreakGlassResource](items=items, next=found.next_cursor))
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "v1/break-glass-accesses/{id}",
+    summary="Get an emergency access",
+    roles=EVERYONE,
+    ownership=Ownership.OWN,
+    errors=(404,),
+)
+async def get_break_glass_access(
+    request: Request[base.NoBody, base.NoQuery],
+) -> Reply[break_glass.BreakGlassResource]:
+    """One the caller may know of."""
+    found = await request.app.break_glass.get(request.caller, request.id)
+    return Reply(break_glass.BreakGlassResource.of(found), version=found.version)
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "v1/break-glass-accesses/{id}/close",
+    summary="Close an emergency access before its time",
+    roles=ADMINS,
+    ownership=Ownership.TENANT,
+    errors=(404,),
+    if_match=IfMatch.HONOURED,
+)
+async def close_break_glass_access(
+    request: Request[base.NoBody, base.NoQuery],
+) -> Reply[break_glass.BreakGlassResource]:
+    """By any Admin; the person is told."""
+    found = await request.app.break_glass.close(request.caller, request.id, request.expected)
+    return Reply(break_glass.BreakGlassResource.of(found), version=found.version, owner_id=found.owner_id)

@@ -1,0 +1,63 @@
+"""Other people's calendars: the same occurrences as an oracle's, no file that fails, none that takes long."""
+
+import time
+from pathlib import Path
+from random import Random
+
+from infra.local.graph_simulator.errors import LoadError
+from tests.acceptance.conftest import AcceptancePoint
+from tests.support.calendar_comparison import difference
+from tests.support.calendar_import import load_calendar
+from tests.support.large_calendar import large_calendar
+from tests.support.mutated_calendars import mutated
+from tests.support.random_calendars import random_calendar
+
+CASES = Path(__file__).parents[1] / "unit/local/calendars"
+
+
+def test_generated_calendars(acceptance_point: AcceptancePoint, quick: bool) -> None:
+    """Random calendars have exactly the occurrences that recurring_ical_events says."""
+    count = 200 if quick else 2000
+    first = Random().randrange(10**6)
+    found = [told for seed in range(first, first + count) if (told := difference(seed))]
+    acceptance_point(measured=f"{count} calendars from seed {first}, {len(found)} differ", bound="0 differ")
+    assert found == []
+
+
+def test_damaged_calendars(acceptance_point: AcceptancePoint, quick: bool) -> None:
+    """Damaged files and random bytes: refused, or every event in them is accounted for; none takes long."""
+    count = 100 if quick else 1500
+    first = Random().randrange(10**6)
+    sources = [path.read_bytes() for path in sorted(CASES.glob("*.ics"))]
+    sources += [random_calendar(seed).raw for seed in range(first, first + 20)]
+    refused, silent, longest = 0, [], 0.0
+    for seed in range(first, first + count):
+        raw = mutated(sources[seed % len(sources)], seed) if seed % 10 else Random(seed).randbytes(5000)
+        started = time.monotonic()
+        try:
+            entries = load_calendar(raw).report["entries"]
+        except LoadError:
+            refused += 1
+        else:
+            if entries["total"] * 2 != sum(entries.values()):
+                silent.append(seed)
+        longest = max(longest, time.monotonic() - started)
+    acceptance_point(
+        measured=f"{count} files from seed {first}: {refused} refused, {len(silent)} silent, {longest:.1f} s",
+        bound="0 silent, none fails, 20 s at most",
+    )
+    assert silent == []
+    assert longest < 20
+
+
+def test_large_calendar(acceptance_point: AcceptancePoint) -> None:
+    """10 MB with 8,000 events and 150 series are read quickly."""
+    raw = large_calendar()
+    started = time.monotonic()
+    report = load_calendar(raw).report
+    seconds = time.monotonic() - started
+    acceptance_point(
+        measured=f"{len(raw) / 1e6:.1f} MB in {seconds:.1f} s, {report['events']} events", bound="20 s"
+    )
+    assert report["entries"]["unrepresentable"] == 0
+    assert seconds < 20
