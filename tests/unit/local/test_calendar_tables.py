@@ -104,7 +104,9 @@ def test_a_zip_is_one_calendar_whose_versions_are_compared_across_its_files() ->
 
 
 @pytest.mark.parametrize(
-    "content", [zipped(), zipped(notes__txt="x"), zipped(a__ics="x"), zipped(a__ics=CALENDAR)[:60]]
+    "content",
+    [zipped(), zipped(notes__txt="x"), zipped(a__ics="x"), zipped(a__ics=CALENDAR)[:60]],
+    ids=["empty", "no calendar", "not a calendar", "cut off"],
 )
 def test_a_zip_without_a_calendar_is_refused_in_one_line(content: bytes) -> None:
     with pytest.raises(LoadError) as refused:

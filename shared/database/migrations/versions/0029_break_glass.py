@@ -6,8 +6,8 @@ from sqlalchemy import Column
 
 from shared.database.migrations.grants import READ_AND_WRITE, grant_to_app_user
 
-revision = "0035"
-down_revision = "0034"
+revision = "0029"
+down_revision = "0028"
 branch_labels = depends_on = None
 
 TEXT = sa.Text()

@@ -4,8 +4,8 @@ from alembic import op
 from sqlalchemy import Column, text
 from sqlalchemy.dialects.postgresql import JSONB
 
-revision = "0030"
-down_revision = "0033"
+revision = "0025"
+down_revision = "0024"
 branch_labels = depends_on = None
 
 

@@ -6,7 +6,7 @@ from sqlalchemy import Column
 
 from shared.database.migrations.grants import READ_AND_WRITE, grant_to_app_user
 
-revision = "0033"
+revision = "0024"
 down_revision = "0023"
 branch_labels = depends_on = None
 

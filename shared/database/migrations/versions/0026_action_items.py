@@ -7,8 +7,8 @@ from sqlalchemy.dialects import postgresql
 
 from shared.database.migrations.grants import READ_AND_WRITE, grant_to_app_user
 
-revision = "0024"
-down_revision = "0030"
+revision = "0026"
+down_revision = "0025"
 branch_labels = depends_on = None
 
 TEXT = sa.Text()
