@@ -271,6 +271,45 @@ async def test_meetings_keep_their_one_copy(stack: Stack, acceptance_point: Acce
     assert entered_again["categories"] == [ACME_NAME]
 
 
+async def test_changed_series_is_asked_about_once_and_taken(
+    stack: Stack, acceptance_point: AcceptancePoint
+) -> None:
+    """A series moved by a day: its owner is asked once, sees both sides, takes it; each meeting counts once."""
+    pattern = {"type": "daily", "interval": 1}
+    span = {"type": "numbered", "startDate": f"{at(0):%Y-%m-%d}", "numberOfOccurrences": 3}
+    recurrence = {"pattern": pattern, "range": span}
+    person = await Person.join(stack, "asked", [meeting("Standup", at(9), 30, recurrence=recurrence, **ACME)])
+    archived = await person.configure()
+    await person.archive(archived)
+    own = await person.own_api()
+    later = meeting("", at(10, 1), 30)
+    series = (await person.events())[0]["seriesMasterId"]
+    await person.edit({"id": series}, start=later["start"], end=later["end"])
+    for _ in range(2):
+        await person.archive(archived)
+    (asked,) = [item async for item in own.items("action-items", status="open")]
+    item = (await own.request("GET", f"action-items/{asked['id']}")).json()
+    shown = [[each["start"][:13] for each in item[side]] for side in ("archived", "new")]
+    kept = sorted(starts(copy) for copy in await person.events("Archive"))
+    answered = await own.request("POST", f"action-items/{asked['id']}/answer", {"answer": "take_series"})
+    await person.over(f"archive-runs/{answered.json()['run_id']}")
+    counting = sorted(starts(copy) for copy in await person.events("Archive") if copy["showAs"] != "free")
+    again = written(await person.archive(archived))
+    hours = (await own.request("GET", "categories/statistics", **week())).json()["total"]
+    acceptance_point(
+        measured=f"asked {asked['kind']} once, kept {len(kept)}, then {len(counting)} count, {again} written",
+        bound="asked series_reset once, kept 3, then 3 count, 0 written",
+    )
+    assert (asked["kind"], asked["default"]) == ("series_reset", "keep_archived")
+    assert shown == [
+        [f"{at(9, day):%Y-%m-%dT%H}" for day in (0, 1, 2)],
+        [f"{at(10, day):%Y-%m-%dT%H}" for day in (1, 2, 3)],
+    ]
+    assert kept == [at(9, day) for day in (0, 1, 2)]
+    assert (counting, again) == ([at(10, day) for day in (1, 2, 3)], 0)
+    assert hours["hours"] == 1.5
+
+
 async def test_owner_edits_what_is_archived(stack: Stack, acceptance_point: AcceptancePoint) -> None:
     """Its owner edits an archived event: record and copy say so, the source does not, no run undoes it."""
     person = await Person.join(stack, "edits", [meeting("Typo", at(9)), meeting("Other", at(12))])
