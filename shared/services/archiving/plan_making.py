@@ -27,6 +27,7 @@ from shared.services.archiving.overlap_keeping import OverlapKeeper
 from shared.services.archiving.plan_counts import PlanCounts
 from shared.services.archiving.plan_turn import PlanTurn
 from shared.services.archiving.source_reading import SourceReader
+from shared.services.archiving.unread_events import partners
 
 RETRY_FAILED_FOR = timedelta(days=30)
 _CHUNK = 200
@@ -58,7 +59,8 @@ class PlanMaking:
         self._context = context
         self._open_keys = open_keys
         self._planner = Planner(context.window, context.mode, context.policies, matcher.released)
-        self._reader = SourceReader(ports, context, open_keys, waiting=frozenset(matcher.waiting))
+        waiting, held = frozenset(matcher.waiting), frozenset(matcher.held)
+        self._reader = SourceReader(ports, context, open_keys, waiting=waiting, held=held)
         matcher.unread = self._reader.unread
         self._drafter = OperationDrafter(ports, context)
         self._keeper = OverlapKeeper(ports, context, overlap_expiry)
@@ -77,7 +79,8 @@ class PlanMaking:
         """
         backfill = self._context.kind is RunKind.BACKFILL
         await self._read_pages(check=not backfill)
-        if not last and await self._matcher.match(self._reader):
+        matched = not last and await self._matcher.match(self._reader)
+        if not last and (await self._hold_partners() or matched):
             return None
         decisions = self._planner.close()
         if not last and await self._matcher.release(self._planner.presumed, self._reader):
@@ -91,9 +94,20 @@ class PlanMaking:
         if not backfill:
             await self._failed_before()
         async with self._turn.session() as session:
-            await self._keeper.finish(session, self._planner.vanished_groups)
+            held = {str(group_id) for group_id in self._matcher.held.values()}
+            await self._keeper.finish(session, self._planner.vanished_groups - held)
             await self._kept_though_gone(session)
         return self._counted()
+
+    async def _hold_partners(self) -> bool:
+        """Whether more events overlap what could not be read: they stay decided as they were (2.12)."""
+        if not self._reader.unread:
+            return False
+        async with self._turn.session() as session:
+            found = await partners(session, self._context, self._reader.unread, self._reader.has_met)
+        new = found.keys() - self._matcher.held.keys()
+        self._matcher.held |= found
+        return bool(new)
 
     async def _read_pages(self, *, check: bool) -> None:
         pages = self._ports.calendars.read_window(

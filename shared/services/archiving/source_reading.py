@@ -45,6 +45,7 @@ class SourceReader:
     ``unread`` is what could not be read, or has no row and cannot be told from others (domain.md 2.12).
 
     ``waiting`` are keys of events that somebody has to decide about first, or whose row is being written.
+    ``held`` overlap what could not be read: what has no copy yet stays as it was decided (2.12).
     ``rewrites`` False: rows of former versions stay as they are, as for a plan that nobody carries out.
     """
 
@@ -55,9 +56,11 @@ class SourceReader:
         open_keys: Collection[str],
         *,
         waiting: frozenset[str] = frozenset(),
+        held: frozenset[str] = frozenset(),
         rewrites: bool = True,
     ) -> None:
         self._waiting = waiting
+        self._held = held
         self._following = SourceFollowing(context.owner_id, context.configuration_id)
         # Replacing takes the source as it is (domain.md 2.17).
         self._replaces = context.mode is RunMode.REPLACE
@@ -92,6 +95,11 @@ class SourceReader:
             reads[key] = ReadEvent(events[key], key, events[key].start, left_out=LeftOut.SERIES_CHANGED)
         for key in self._waiting & reads.keys():
             reads[key] = replace(reads[key], waits=True)
+        for key in self._held & reads.keys():
+            row = rows.get(key)
+            if row is None or row.copy_id is None:
+                aside = row.left_out if row and row.state is ArchivedEventState.LEFT_OUT else None
+                reads[key] = replace(reads[key], waits=aside is None, left_out=aside)
         return reads
 
     async def left_behind(
