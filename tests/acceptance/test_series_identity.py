@@ -12,7 +12,7 @@ ANSWERS = {"Moved": "one_meeting", "Twice": "two_meetings", "Replaced": "new_one
 
 
 async def test_likely_meetings_are_answered(stack: Stack, acceptance_point: AcceptancePoint) -> None:
-    """Three meetings deleted and entered at other times; each of the three answers, and the hours it gives."""
+    """Three meetings are deleted and entered at other times: each of the three answers and its hours."""
     days = {subject: day for day, subject in enumerate(ANSWERS)}
     person = await Person.join(
         stack, "likely", [meeting(subject, at(9, day), 60, **ACME) for subject, day in days.items()]
