@@ -14,12 +14,10 @@ from zoneinfo import ZoneInfo
 
 from tests.support.calendar_comparison import loaded_starts
 from tests.support.calendar_oracle import local
-from tests.support.random_calendars import RandomCalendar, random_calendar
+from tests.support.random_calendars import OFFICE, RandomCalendar, random_calendar
 
 _SCRIPT = Path(__file__).with_name("ical_js.cjs")
 _MARGIN = timedelta(days=5)
-#: The zone that random calendars define themselves has the clock of this one.
-_OFFICE = "Europe/Berlin"
 
 
 def compare(folder: Path, seeds: range) -> list[str]:
@@ -55,7 +53,7 @@ def _instants(calendar: RandomCalendar, told: list[dict[str, str]]) -> list[str]
         if each["date"]:
             day, shown = date.fromisoformat(each["at"]), each["at"]
         else:
-            name = {"Office": _OFFICE, "": calendar.zone}.get(each["zone"], each["zone"])
+            name = {"Office": OFFICE, "": calendar.zone}.get(each["zone"], each["zone"])
             wall = datetime.fromisoformat(each["at"].removesuffix("Z"))
             clock = UTC if each["at"].endswith("Z") else ZoneInfo(name)
             instant = wall.replace(tzinfo=clock).astimezone(UTC)

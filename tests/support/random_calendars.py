@@ -21,6 +21,8 @@ _ZONES = (
     "",
     "Office",
 )
+#: Whose clock the zone has that random calendars define themselves.
+OFFICE = "Europe/Berlin"
 _OFFICE = """\
 BEGIN:VTIMEZONE
 TZID:Office
