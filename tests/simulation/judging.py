@@ -14,10 +14,12 @@ from tests.simulation.epoch import EPOCH
 from tests.simulation.fault_sites import FaultSites
 from tests.simulation.graph_world import GraphWorld
 from tests.simulation.locking import Frozen
-from tests.simulation.mailbox import Json, Person, archive_key_of, key_of
+from tests.simulation.mailbox import Person
+from tests.simulation.minutes import Minutes, Past
 from tests.simulation.oracle import Facts, Snapshot
 from tests.simulation.orchestration import current_activity
 from tests.simulation.rules import Policies, Settled
+from tests.simulation.source_keys import Json, archive_key_of, key_of
 
 type Row = dict[str, Any]
 
@@ -72,6 +74,7 @@ class Judge:
         self._pages: dict[tuple[UUID, int], dict[str, Json]] = {}
         self._snapshots: dict[UUID, Snapshot] = {}
         self._copied: set[str] = set()
+        self._stood: dict[str, Json] = {}
         self._settled: list[Settled] = []
 
     def page(self, host: str, items: list[Json]) -> None:
@@ -99,9 +102,15 @@ class Judge:
         self._keep_snapshots(rows)
         return sum(row["state"] in ("queued", "running") for row in rows)
 
+    async def note_copies(self) -> list[Json]:
+        """What stands in the archive now: it may not be gone later."""
+        copies = await self._archive.copies()
+        self._stood |= {copy["id"]: copy for copy in copies}
+        return copies
+
     async def look(self) -> None:
         """What the last run finds: the copies that are there, and what was decided."""
-        self._copied = {archive_key_of(copy) for copy in await self._archive.copies()}
+        self._copied = {archive_key_of(copy) for copy in await self.note_copies()}
         self._settled = deciding.settled(*await self.overlaps())
 
     async def judge(self, requested: UUID | None) -> Rest:
@@ -145,6 +154,7 @@ class Judge:
             frozen=self.frozen,
         )
         problems += facts.judge()
+        problems += self._minutes(copies)
         problems += accounts.check_doubled(copies, events)
         total = self._graph.counters.total
         if total.invitations_sent or total.updates_sent:
@@ -154,6 +164,20 @@ class Judge:
         if any(row["state"] == "flagged" for row in events):
             return Rest.WAITING
         return Rest.LEARNING if facts.missed else Rest.FOUND
+
+    def _minutes(self, copies: list[Json]) -> list[str]:
+        """What the other oracle says, which looks at the calendars alone."""
+        past = Past(
+            moments=self._person.moments,
+            meetings=self._person.meetings,
+            touched=self._person.touched_meetings,
+            asked=set(),
+            stood=self._stood,
+            locked=[self.frozen.minutes] if self.frozen is not None else [],
+        )
+        minutes = Minutes(past, copies, self._policies)
+        self.verdict.facts["minutes that count"] = minutes.counted
+        return minutes.judge()
 
     async def nothing_more_written(self, requested: UUID | None) -> None:
         """Archiving again with nothing changed writes nothing; what the owner edited is tried, in vain."""

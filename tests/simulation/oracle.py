@@ -16,7 +16,6 @@ from zoneinfo import ZoneInfo
 
 from tests.simulation.deciding import named
 from tests.simulation.locking import Frozen
-from tests.simulation.mailbox import archive_key_of, key_of, property_of
 from tests.simulation.rules import (
     Expected,
     Policies,
@@ -28,6 +27,7 @@ from tests.simulation.rules import (
     told,
     valid_categories,
 )
+from tests.simulation.source_keys import archive_key_of, key_of, property_of
 
 type Json = dict[str, Any]
 

@@ -17,8 +17,10 @@ from shared.domain.locked_periods import EVERY_CUSTOMER, LockedPeriod
 from shared.errors import AdminAssistantError
 from shared.settings import Settings
 from tests.simulation import deciding
+from tests.simulation.acting import Acting
 from tests.simulation.archives import Archive, GraphArchive, LocalArchive
 from tests.simulation.database_faults import DatabaseFaults
+from tests.simulation.entries import DAYS
 from tests.simulation.epoch import EPOCH
 from tests.simulation.fault_sites import Grudge
 from tests.simulation.graph_faults import GraphFaults, Weather
@@ -27,7 +29,7 @@ from tests.simulation.host import Host, HostClock
 from tests.simulation.judging import Judge, Rest, Verdict
 from tests.simulation.limits import Limits
 from tests.simulation.locking import freeze
-from tests.simulation.mailbox import DAYS, Person
+from tests.simulation.mailbox import Person
 from tests.simulation.mishaps import Mishap
 from tests.simulation.orchestration import Durable, Fleet, Trouble
 from tests.simulation.postgres_wire import PostgresWire
@@ -69,6 +71,7 @@ class World:
         self.graph = GraphWorld(self.rng, self.graph_faults)
         self.graph.trace = wire.trace
         self.person = Person(self.rng, self.graph, self._oid, FIRST_DAY)
+        self.acting = Acting(self.person)
         self._zone = ZoneInfo(
             self.rng.choice(("UTC", "Europe/Berlin", "America/New_York", "Pacific/Auckland"))
         )
@@ -120,24 +123,26 @@ class World:
 
     async def live(self) -> None:
         """The whole story."""
-        self.person.populate(self.rng.choice((2, 5, 10, 25, 45)))
+        self.acting.populate(self.rng.choice((2, 5, 10, 25, 45)))
         await self._enter()
         storm = self.loop.create_task(self._disturb())
         for _ in range(self.rng.choice((1, 1, 2, 3))):
             for _ in range(self.rng.choice((1, 4, 10, 25))):
-                await self.person.act(self.archive.touch)
+                await self.acting.act(self.archive.touch)
             await self._request(*self._window(), self.rng.choice((RunMode.NORMAL,) * 7 + (RunMode.REPLACE,)))
             if self.rng.random() < 0.3:
                 await self._decide()
             if self.rng.random() < 0.2:
                 await self._request(*self._window())
             await self._rest(_LONGEST_STORM)
+            await self.judge.note_copies()
             if self.judge.frozen is None and self.rng.random() < 0.15:
                 await self._lock()
         storm.cancel()
         await self._calm_down()
         self.verdict.facts |= {
             "events": len(self.person.source.events),
+            "edits": {f"edit: {name}": count for name, count in self.person.deeds.items()},
             LOCAL_ARCHIVE: int(isinstance(self.archive, LocalArchive)),
             "graph faults": dict(self.graph_faults.struck),
             "database faults": dict(self.database_faults.struck),
@@ -343,7 +348,7 @@ class World:
                 self.fleet.any().clock.offset = self.rng.uniform(-_LARGEST_SKEW, _LARGEST_SKEW)
                 self.durable.mishaps[Mishap.CLOCK_STEP] += 1
             else:
-                await self.person.act(self.archive.touch)
+                await self.acting.act(self.archive.touch)
 
     def _jump(self) -> None:
         """The clock of a process is set by minutes."""
