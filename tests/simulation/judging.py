@@ -9,17 +9,19 @@ from zoneinfo import ZoneInfo
 
 from shared.database.engine import Database
 from tests.simulation import accounts, deciding, rule_counts
+from tests.simulation.answering import Answers
 from tests.simulation.archives import Archive
 from tests.simulation.epoch import EPOCH
 from tests.simulation.fault_sites import FaultSites
 from tests.simulation.graph_world import GraphWorld
+from tests.simulation.hours import check_hours
 from tests.simulation.locking import Frozen
 from tests.simulation.mailbox import Person
 from tests.simulation.minutes import Minutes, Past
 from tests.simulation.oracle import Facts, Snapshot
 from tests.simulation.orchestration import current_activity
 from tests.simulation.rules import Policies, Settled
-from tests.simulation.source_keys import Json, archive_key_of, key_of
+from tests.simulation.source_keys import Json, archive_key_of, key_of, meeting_of
 
 type Row = dict[str, Any]
 
@@ -91,6 +93,11 @@ class Judge:
         )
         return deciding.open_groups(groups), members
 
+    async def items(self) -> list[Row]:
+        """Every action item about archived meetings."""
+        (items,) = await self._rows("action_items ORDER BY opened_at, id")
+        return items
+
     async def locked(self) -> bool:
         """Whether a period is locked, whoever was told so."""
         (locks,) = await self._rows("period_locks")
@@ -154,7 +161,8 @@ class Judge:
             frozen=self.frozen,
         )
         problems += facts.judge()
-        problems += self._minutes(copies)
+        problems += self._minutes(copies, await self._answers(events, copies))
+        problems += check_hours(events, appointments, copies, facts.living, self._unsure(events))
         problems += accounts.check_doubled(copies, events)
         total = self._graph.counters.total
         if total.invitations_sent or total.updates_sent:
@@ -165,13 +173,37 @@ class Judge:
             return Rest.WAITING
         return Rest.LEARNING if facts.missed else Rest.FOUND
 
-    def _minutes(self, copies: list[Json]) -> list[str]:
+    def _unsure(self, rows: list[Row]) -> set[str]:
+        """Keys of rows whose copy the owner changed, or about whose overlap they decided."""
+        touched = {row["source_key"] for row in rows if row["archive_key"] in self._person.touched}
+        return touched.union(*(each.members for each in self._settled))
+
+    async def _answers(self, rows: list[Row], copies: list[Json]) -> Answers:
+        """What was asked and answered, told by the meetings that it was about."""
+        items, events = await self._rows("action_items", "action_item_events")
+        by_source = {
+            item["id"]: meeting_of(item)
+            for moment in self._person.moments
+            for item in (*moment.source, *moment.elsewhere)
+        }
+        by_key = {archive_key_of(copy): meeting_of(copy) for copy in copies}
+        by_row = {row["id"]: by_key.get(row["archive_key"], 0) for row in rows}
+        answers = Answers()
+        for item in items:
+            ours = [event for event in events if event["item_id"] == item["id"]]
+            about = {by_source.get(event["source_id"], 0) for event in ours}
+            about |= {by_row.get(event["archived_event_id"], 0) for event in ours}
+            answers.take(item, about - {0})
+        return answers
+
+    def _minutes(self, copies: list[Json], answers: Answers) -> list[str]:
         """What the other oracle says, which looks at the calendars alone."""
         past = Past(
             moments=self._person.moments,
-            meetings=self._person.meetings,
+            meetings=self._person.meetings + answers.more,
             touched=self._person.touched_meetings,
-            asked=set(),
+            asked=answers.asked,
+            superseded=answers.superseded,
             stood=self._stood,
             locked=[self.frozen.minutes] if self.frozen is not None else [],
         )

@@ -42,6 +42,8 @@ class Past:
     asked: Set[int]
     #: The copies that stood at some moment of rest, by Graph's id.
     stood: Mapping[str, Json]
+    #: Meetings whose old copy an answer may have superseded: shown free, it counts no more.
+    superseded: Set[int] = frozenset()
     #: Local days that are locked, as minutes.
     locked: Sequence[Span] = ()
 
@@ -145,12 +147,20 @@ class Minutes:
 
     def _fallen(self) -> list[str]:
         """Copies that stood once and are gone, or count no more though their source still says so."""
-        now = {copy["id"] for copy in self._copies}
-        return [
-            f"the copy {copy['subject']!r} of meeting {meeting_of(copy)} stood and is gone"
-            for copy_id, copy in self._past.stood.items()
-            if copy_id not in now and meeting_of(copy) not in self._past.touched
-        ]
+        now = {copy["id"]: copy for copy in self._copies}
+        free = {
+            meeting_of(item) for moment in self._past.moments for item in moment.source if not _counts(item)
+        }
+        problems = []
+        for copy_id, copy in self._past.stood.items():
+            number = meeting_of(copy)
+            if number in self._past.touched:
+                continue
+            if copy_id not in now:
+                problems.append(f"the copy {copy['subject']!r} of meeting {number} stood and is gone")
+            elif _counts(copy) and not _counts(now[copy_id]) and number not in free | self._past.superseded:
+                problems.append(f"the copy {copy['subject']!r} of meeting {number} counts no more")
+        return problems
 
 
 def _look(item: Json) -> str:

@@ -72,6 +72,8 @@ class Facts:
     copied: set[str]
     frozen: Frozen | None = None
     problems: list[str] = field(default_factory=list)
+    #: The events of the window by the keys of their rows, as their copies are to show them.
+    living: dict[str, Json] = field(default_factory=dict)
     _recorded_as: dict[UUID, Mapping[str, Any]] = field(default_factory=dict)
 
     def judge(self) -> list[str]:
@@ -86,7 +88,7 @@ class Facts:
         for found in by_key:
             if found not in known:
                 self.problems.append(f"a copy carries the unknown archive key {found[:12]}")
-        final = self._followed(known)
+        final = self.living = self._followed(known)
         expected = self._living(final, by_key)
         self._vanished(final, by_key, known)
         self._recorded(final, expected)
