@@ -165,7 +165,8 @@ class Minutes:
 
 def _look(item: Json) -> str:
     organizer = (item.get("organizer") or {}).get("emailAddress", {}).get("address", "")
-    return f"{item['subject']}|{item['body']['content']}|{sorted(item['categories'])}|{organizer}"
+    said = sorted(item["categories"]), item["isCancelled"], (item.get("responseStatus") or {}).get("response")
+    return f"{item['subject']}|{item['body']['content']}|{organizer}|{said}"
 
 
 def _counts(item: Json) -> bool:

@@ -328,7 +328,8 @@ def _is_recorded(version: Json, record: Mapping[str, Any]) -> bool:
         return False
     said = tuple(f"{moment:%Y-%m-%dT%H:%M:%S}" for moment in times)
     found = tuple(version[name]["dateTime"][:19] for name in ("start", "end"))
-    return said == found and version["showAs"] == record["source_show_as"]
+    zone = version["originalStartTimeZone"] == record["start_zone"]
+    return said == found and zone and version["showAs"] == record["source_show_as"]
 
 
 def _as_archived(item: Json, then: Json) -> Json:
