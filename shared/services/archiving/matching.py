@@ -226,6 +226,10 @@ class SourceMatcher:
             records = await AppointmentRepository(session).recorded(
                 self._context.owner_id, [row.id for row in rows.values() if row.copy_id is not None]
             )
+            # What waits for its owner's decision has no copy, and is the same meeting all the same.
+            bare = {row.source_key: row.id for row in rows.values() if row.copy_id is None}
+            waiting = await self._context.overlaps(session).recorded(list(bare))
+        records |= {bare[key]: record for key, record in waiting.items()}
         if self._for_others:
             records = {key: each for key, each in records.items() if each["sensitivity"] == NORMAL}
         candidates = {key: self._facts(row, records.get(row.id)) for key, row in rows.items()}
@@ -268,6 +272,7 @@ class SourceMatcher:
         return GoneRow(
             facts,
             counts=takes_place
+            and row.copy_id is not None
             and record["show_as"] != "free"
             and not record["is_all_day"]
             and record.get("excluded") is None
