@@ -23,6 +23,7 @@ from shared.domain.job import JobKind
 from shared.domain.notification import Recipient
 from shared.domain.notification_texts import run_failed
 from shared.domain.outcome import Outcome, RunReport
+from shared.domain.purpose import Purpose
 from shared.services.archiving.context import ArchivingPorts, RunContext, load_context
 from shared.services.archiving.plan_counts import PlanCounts
 from shared.services.archiving.run_notices import EndedRun, notices_of
@@ -111,6 +112,8 @@ class Finisher:
             _log.warning("archive run %s failed: %s (%s)", run.id, plan.code or "not_planned", said)
         details = report.to_json() | _details(plan) | {"margin_updates": sum(margins.values()), "reason": why}
         details["private_outcomes"] = {str(outcome): count for outcome, count in private.items() if count}
+        # Whether a private event is written at all tells of it in a timesheet alone (domain.md 6.3).
+        details["cost_tells"] = context.policies.purpose is Purpose.TIMESHEET
         await ArchiveRunRepository(session).finish(run.id, state, details, now)
         job = JobJudgement()
         # What a person wants back, or edits, is no work of a job.

@@ -92,8 +92,18 @@ class Previewer:
             window = requested(self._ports, configuration, start, end)
             context = context_of(_imagined(configuration, window), configuration)
             in_force = await settings_in_force(session, self._ports.settings, caller.tenant_id)
+            agreed = await self._agreed(session, caller, configuration)
         context = replace(context, policies=replace(context.policies, travel_words=in_force.travel_words))
-        return await _Reading(previewing_for(self._ports, context, caller.person), context, limit).read()
+        viewer = context.origin_id if agreed else caller.person
+        return await _Reading(previewing_for(self._ports, context, viewer), context, limit).read()
+
+    async def _agreed(
+        self, session: AsyncSession, caller: Caller, configuration: ArchiveConfiguration
+    ) -> bool:
+        """Whether it is the caller's own and the person read lets them see private events whole (6.5)."""
+        access = await Access.of(session, caller)
+        owns = access.own is not None and access.own.id == configuration.owner_id
+        return owns and configuration.names_another and not configuration.masks_private_events
 
     async def _configuration(
         self, session: AsyncSession, caller: Caller, configuration_id: UUID
