@@ -1,7 +1,7 @@
 """One plan in the making: the pages of the window, then what no page showed (design.md, Plan)."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -19,24 +19,19 @@ from shared.domain.read_event import ReadEvent
 from shared.domain.run_progress import RunStep, planning_percent
 from shared.domain.source_event import SourceEvent
 from shared.errors import GraphRefused
-from shared.services.archiving.action_item_keeping import ActionItemKeeper
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.decisions import DecisionWriter, Material, PlanWatch
 from shared.services.archiving.drafting import OperationDrafter, applied_revision, needs_body
-from shared.services.archiving.dragging import DraggedMeetings
 from shared.services.archiving.matching import SourceMatcher, known_event, read_sources
 from shared.services.archiving.overlap_keeping import OverlapKeeper
 from shared.services.archiving.plan_counts import PlanCounts
+from shared.services.archiving.plan_questions import PlanQuestions
 from shared.services.archiving.plan_turn import PlanTurn
-from shared.services.archiving.series_reset_keeping import SeriesResetKeeper
-from shared.services.archiving.superseding import Superseding
 from shared.services.archiving.taking_over import TakingOver
-from shared.services.archiving.unread_events import partners
+from shared.services.archiving.unread_events import named, partners
 
 RETRY_FAILED_FOR = timedelta(days=30)
 _CHUNK = 200
-# So many of what could not be read are named; what is not is found again when those are read.
-_NAMED = 1000
 # Of the rows that no page showed the keys come first: nearly always there are none.
 _KEYS = 1000
 _WAITING = (Action.CONSUME, Action.LEAVE_OUT, Action.FLAG)
@@ -64,13 +59,11 @@ class PlanMaking:
         self._open_keys = open_keys
         self._planner = Planner(context.window, context.mode, context.policies, matcher.released)
         self._taking_over = TakingOver(ports, context)
-        self._dragged = DraggedMeetings(context, ActionItemKeeper(ports, context, overlap_expiry))
-        self._reader = matcher.reader(self._dragged)
         self._drafter = OperationDrafter(ports, context)
+        self._questions = PlanQuestions(ports, context, overlap_expiry, matcher, self._drafter, open_keys)
+        self._reader = self._questions.reader
         self._keeper = OverlapKeeper(ports, context, overlap_expiry)
         self._writer = DecisionWriter(ports, context, self._drafter, self._keeper, open_keys, watch)
-        superseding = Superseding(ports, context, self._drafter, open_keys)
-        self._series = SeriesResetKeeper(ports, context, overlap_expiry, superseding)
         self._matcher = matcher
         self._source_deleted = 0
         self.unseen = 0
@@ -85,12 +78,12 @@ class PlanMaking:
         """
         backfill = self._context.kind is RunKind.BACKFILL
         async with self._turn.session() as session:
-            self._reader.resets = await self._series.begin(session)
+            await self._questions.begin(session)
         await self._read_pages(check=not backfill)
         matched = not last and await self._matcher.match(self._reader)
         if not last and (await self._hold_partners() or matched):
             return None
-        if not last and await self._series.pair(self._turn, self._matcher, self._reader):
+        if not last and await self._questions.pair(self._turn):
             return None
         decisions = self._planner.close()
         if not last and await self._matcher.release(self._planner.presumed, self._reader):
@@ -107,10 +100,7 @@ class PlanMaking:
             held = {str(group_id) for group_id in self._matcher.held.values()}
             await self._keeper.finish(session, self._planner.vanished_groups - held)
             await self._kept_though_gone(session)
-            await self._matcher.doubts.supersede(session, self._drafter, self._open_keys)
-            await self._matcher.doubts.keep(session)
-            await self._dragged.keep(session, self._drafter, self._open_keys)
-            await self._series.finish(session, self._reader.resets)
+            await self._questions.keep(session)
         return self._counted()
 
     async def _hold_partners(self) -> bool:
@@ -146,7 +136,7 @@ class PlanMaking:
             source_deleted=self._source_deleted,
             zones_reported=self._drafter.zones_reported,
             repointed=self._matcher.repointed,
-            series_questions=self._series.asked,
+            series_questions=self._questions.asked_about_series,
             ambiguous=self._matcher.ambiguous,
             overlaps_resolved=findings.overlaps_resolved,
             overlaps_flagged=findings.overlaps_flagged,
@@ -159,17 +149,8 @@ class PlanMaking:
             if self._turn.first
             else findings.category_issues,
             private=dict(self._writer.private_counts),
-            **(counts | self._unreadable(counts)),
+            **(counts | named(self._reader.unread, self._context.window, counts)),
         )
-
-    def _unreadable(self, counts: Mapping[str, int]) -> dict[str, Any]:
-        """What could not be read or understood counts as failed, and is named (domain.md 2.12)."""
-        unread = self._reader.unread.of_window(self._context.window)
-        return {
-            "source": counts.get("source", 0) + len(unread),
-            "unreadable": len(unread),
-            "unreadable_events": [each.to_json() for each in unread[:_NAMED]],
-        }
 
     async def _first_page(
         self, pages: AsyncGenerator[list[SourceEvent]], *, check: bool

@@ -22,6 +22,18 @@ MOST_WINDOWS = 31
 # A failure is known as long as it is tried: each night's run names it again.
 _REMEMBERED = timedelta(days=32)
 _DAY = timedelta(days=1)
+# So many of what could not be read are named; what is not is found again when those are read.
+_NAMED = 1000
+
+
+def named(unread: UnreadEvents, window: Window, counts: Mapping[str, int]) -> dict[str, Any]:
+    """What could not be read or understood counts as failed, and is named (domain.md 2.12)."""
+    found = unread.of_window(window)
+    return {
+        "source": counts.get("source", 0) + len(found),
+        "unreadable": len(found),
+        "unreadable_events": [each.to_json() for each in found[:_NAMED]],
+    }
 
 
 async def dated(session: AsyncSession, context: RunContext, counts: PlanCounts, now: datetime) -> PlanCounts:

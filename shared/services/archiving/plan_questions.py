@@ -1,0 +1,55 @@
+"""What a plan asks the owner of its archive: action items beside overlaps (domain.md 2.4, 2.16, 2.17)."""
+
+from datetime import timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.services.archiving.action_item_keeping import ActionItemKeeper
+from shared.services.archiving.context import ArchivingPorts, RunContext
+from shared.services.archiving.drafting import OperationDrafter
+from shared.services.archiving.dragging import DraggedMeetings
+from shared.services.archiving.matching import SourceMatcher
+from shared.services.archiving.plan_turn import PlanTurn
+from shared.services.archiving.series_reset_keeping import SeriesResetKeeper
+from shared.services.archiving.superseding import Superseding
+
+
+class PlanQuestions:
+    """Likely meetings, dragged meetings and changed series of one plan, from its pages to its items."""
+
+    def __init__(
+        self,
+        ports: ArchivingPorts,
+        context: RunContext,
+        expiry: timedelta,
+        matcher: SourceMatcher,
+        drafter: OperationDrafter,
+        open_keys: frozenset[str],
+    ) -> None:
+        self._matcher = matcher
+        self._drafter = drafter
+        self._open_keys = open_keys
+        self._dragged = DraggedMeetings(context, ActionItemKeeper(ports, context, expiry))
+        superseding = Superseding(ports, context, drafter, open_keys)
+        self._series = SeriesResetKeeper(ports, context, expiry, superseding)
+        self.reader = matcher.reader(self._dragged)
+
+    @property
+    def asked_about_series(self) -> int:
+        """How many changed series the plan asks about."""
+        return self._series.asked
+
+    async def begin(self, session: AsyncSession) -> None:
+        """Tell the reader which series their owner takes."""
+        self.reader.resets = await self._series.begin(session)
+
+    async def pair(self, turn: PlanTurn) -> bool:
+        """Pair rows and dates of series that are taken; whether the pages are to be read once more."""
+        return await self._series.pair(turn, self._matcher, self.reader)
+
+    async def keep(self, session: AsyncSession) -> None:
+        """Draft what the answers ask for, and keep the items of what is asked now."""
+        await self._matcher.doubts.supersede(session, self._drafter, self._open_keys)
+        await self._matcher.doubts.keep(session)
+        await self._dragged.keep(session, self._drafter, self._open_keys)
+        await self._series.finish(session, self.reader.resets)
