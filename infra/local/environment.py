@@ -56,6 +56,7 @@ def for_app(simulator_url: str, database_url: str) -> dict[str, str]:
         "ADMIN_ASSISTANT_V1_ISSUER": simulator_url,
         "ADMIN_ASSISTANT_TENANT_ID": identities.TENANT_ID,
         "ADMIN_ASSISTANT_API_AUDIENCE": identities.API_AUDIENCE,
+        "ADMIN_ASSISTANT_MAIL_SENDER": identities.MAIL_SENDER,
         "IDENTITY_ENDPOINT": f"{simulator_url}/msi/token",
         "IDENTITY_HEADER": identities.IDENTITY_HEADER,
     }

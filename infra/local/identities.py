@@ -8,6 +8,8 @@ IDENTITY_HEADER = "local"
 
 ADMIN_ADDRESS = "admin@example.com"
 ADMIN_NAME = "Local Admin"
+#: The mailbox that mail is sent from.
+MAIL_SENDER = "assistant@example.com"
 
 _PEOPLE = uuid.UUID("6f3b7b51-5d0b-4a37-9c57-0c3c1f8f2f10")
 

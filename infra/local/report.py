@@ -18,9 +18,10 @@ def as_json(
     outcomes: Sequence[ArchiveOutcome],
     calendars: Sequence[dict[str, Any]] = (),
     told: Mapping[str, int] | None = None,
+    another: Mapping[str, Any] | None = None,
 ) -> str:
     """One JSON object: ``mailboxes`` by address, ``configurations``, ``notifications`` by class if they were
-    looked at and, if files were given, ``calendars``.
+    looked at, ``another_mailbox`` where somebody reads one and, if files were given, ``calendars``.
 
     The counts of a mailbox are those of its configurations added up: each archives the same calendar.
     *doubled* is counted once for each archive calendar, whichever configurations share it.
@@ -48,6 +49,8 @@ def as_json(
     }
     if told is not None:
         report["notifications"] = dict(told)
+    if another is not None:
+        report["another_mailbox"] = dict(another)
     if calendars:
         report["calendars"] = list(calendars)
     return json.dumps(report, ensure_ascii=False)

@@ -1,9 +1,11 @@
 """Another person's mailbox: what an administrator gets of it, and what not, through the running system."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
+from infra.local import identities
 from infra.local.api import Api
 from infra.local.stack import Stack
 from tests.acceptance.conftest import AcceptancePoint
@@ -50,6 +52,45 @@ async def test_another_mailbox(stack: Stack, acceptance_point: AcceptancePoint) 
     assert (unapproved, alone) == (409, 403)
     assert copies == seen == ["Private", "Steering"]
     assert objected == (409, [])
+
+
+async def test_who_is_no_user_is_told_by_mail(stack: Stack, acceptance_point: AcceptancePoint) -> None:
+    """A person who is no user is told by mail of the request and of the approval, and objects signed in."""
+    for address in ("nobody@example.com", identities.MAIL_SENDER):
+        oid = identities.object_id(address)
+        calendars = [{"name": "Calendar", "is_default": True, "events": []}]
+        mailbox = {"address": address, "oid": oid, "display_name": address, "calendars": calendars}
+        await stack.simulator("POST", "mailboxes", [mailbox])
+    reader = await Person.join(stack, "curious", [])
+    boss = Api(stack.client, stack.api, await stack.token(reader.address))
+    wish = {
+        "user_id": reader.user_id,
+        "name": "Over nobody",
+        "source": "msgraph://nobody@example.com/calendar",
+        "archive": f"msgraph://{reader.address}/calendars/Nobody",
+        "create_archive_calendar": True,
+        "time_zone": "UTC",
+        "archive_from": at(0).date().isoformat(),
+        "schedule": {"kind": "manual"},
+    }
+    await boss.request("POST", "archive-configurations", wish)
+    own = Api(stack.client, stack.api, await stack.token("nobody@example.com", ("User",)))
+    (asked,) = (await own.request("GET", "me")).json()["mailbox"]["read_by"]
+    await reader.api.request("POST", f"mailbox-approvals/{asked['id']}/approve")
+
+    async def inbox() -> list[str]:
+        got = await stack.simulator("GET", "mailboxes/nobody@example.com/inbox")
+        return sorted(mail["message"]["subject"] for mail in got["value"])
+
+    subjects: list[str] = []
+    async with asyncio.timeout(90):
+        while len(subjects) < 2:
+            await asyncio.sleep(1)
+            subjects = await inbox()
+    objected = (await own.request("POST", f"mailbox-approvals/{asked['id']}/object")).json()["state"]
+    acceptance_point(measured=f"{subjects}, {objected}", bound="both told once, objected")
+    assert subjects == ["Your calendar is archived", "Your calendar is to be archived"]
+    assert objected == "objected"
 
 
 async def tried(api: Api, archived: Archived) -> int:

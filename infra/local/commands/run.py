@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
-from infra.local import calendar_file, calendar_findings, demonstration, identities, report
+from infra.local import another_mailbox, calendar_file, calendar_findings, demonstration, identities, report
 from infra.local.api import Api
 from infra.local.calendar_file import CalendarFile, Wish
 from infra.local.calendar_findings import Findings
@@ -60,6 +60,9 @@ async def _work(stack: Stack, options: _Options, tell: Callable[[str], None]) ->
     async with stack:
         outcomes, files = await _unless_a_part_ends(stack, _archive_all(stack, options, tell))
         told = await told_by_class(stack, dict.fromkeys(outcome.address for outcome in outcomes))
+        admin = Api(stack.client, stack.api, await stack.token())
+        small = options.scale == "small"
+        another = await another_mailbox.found(stack, admin) if small else None
         events = {outcome.address: outcome.events for outcome in reversed(outcomes)}
         if options.as_json:
             calendars = [
@@ -67,9 +70,11 @@ async def _work(stack: Stack, options: _Options, tell: Callable[[str], None]) ->
                 | calendar_findings.as_json(found)
                 for file, found in files
             ]
-            print(report.as_json(outcomes, calendars, told), flush=True)
+            print(report.as_json(outcomes, calendars, told, another), flush=True)
         else:
             print("\n" + report.as_table(outcomes) + "\n\n" + report.notifications(told) + "\n")
+            if another is not None:
+                print(another_mailbox.as_text(another) + "\n")
             for file, found in files:
                 print(calendar_file.as_text(file, events[file.person.address], found.statistics))
                 print("\n" + calendar_findings.as_text(found) + "\n", flush=True)
@@ -107,6 +112,8 @@ async def _archive_all(
     ]
     api = Api(stack.client, stack.api, await stack.token())
     configurations = await register(stack, api, [*people, *(file.person for file in files)], tell)
+    if options.scale == "small":
+        await another_mailbox.ask(stack, api)
     own = {
         file.person.address: configurations[file.person.address, file.person.archives[0].name][0]
         for file in files

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from infra.local import report
+from infra.local import another_mailbox, report
 from infra.local.archive_copies import NamedEvent
 from infra.local.outcome import BESIDE, OUTCOMES, ArchiveOutcome, assemble
 from infra.local.readback import Comparison
@@ -178,3 +178,18 @@ def outcome(
 def named(number: int, copies: int) -> list[NamedEvent]:
     times = ("2026-10-05T07:00:00", "2026-10-05T08:00:00")
     return [NamedEvent(f"Event {each}", *times, copies) for each in range(number)]
+
+
+def test_anothers_mailbox_is_one_line_and_one_member() -> None:
+    moment = {
+        "reader": "rita",
+        "read": "clara",
+        "approval": "approved",
+        "told": ["Your calendar is archived"],
+    }
+    told = json.loads(report.as_json([outcome(source=8)], another=moment))
+    assert told["another_mailbox"] == moment
+    line = another_mailbox.as_text(moment)
+    assert "rita archives clara" in line
+    assert "approved; told by mail: “Your calendar is archived”" in line
+    assert "nothing yet" in another_mailbox.as_text(moment | {"told": []})
