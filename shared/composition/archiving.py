@@ -162,7 +162,7 @@ class ArchivingParts(Foundations):
         """Questions about archived meetings."""
         from shared.services.action_items import ActionItemService
 
-        return ActionItemService(self.database)
+        return ActionItemService(self.database, self.audit_writer)
 
     @cached_property
     def answering(self) -> "ActionItemAnswering":

@@ -1,6 +1,6 @@
 """Action items about archived meetings as their owners see them (domain.md 2.16, 2.17, 6.3)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -25,6 +25,8 @@ from shared.schemas.action_items import (
 )
 from shared.schemas.paging import Place, Slice
 from shared.services.access import Access
+from shared.services.audit import AuditWriter
+from shared.services.break_glass import note_use
 from shared.services.ownership import readable_owner_of
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -37,8 +39,9 @@ _OPTIONAL = ("location", "show_as", "importance", "sensitivity")
 class ActionItemService:
     """Reading action items."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, audit: AuditWriter) -> None:
         self._database = database
+        self._audit = audit
 
     async def list(self, caller: Caller, query: ActionItemListQuery) -> Slice[ActionItemSummary, Place]:
         """Items of one person: ``same_meeting`` first, then in the order they were opened.
@@ -52,7 +55,8 @@ class ActionItemService:
             owner = await readable_owner_of(session, access, query.user_id, query.configuration_id)
             if owner is None:
                 return Slice((), None)
-            wanted = ItemFilter(caller.person, query.status, query.kind, query.configuration_id)
+            opened = frozenset(await access.opened(session))
+            wanted = ItemFilter(caller.person, query.status, query.kind, query.configuration_id, opened)
             rows = await ActionItemRepository(session).list(owner.id, wanted, after, query.limit + 1)
         found = Slice.cut(rows, query.limit, _place)
         return Slice(
@@ -64,19 +68,26 @@ class ActionItemService:
         async with self._database.session() as session:
             access = await Access.of(session, caller)
             items = ActionItemRepository(session)
+            opened = await access.opened(session)
+            scope = access.readable_owner
             item = await items.find(
-                caller.tenant_id, item_id, owner_id=access.readable_owner, viewer=caller.person
+                caller.tenant_id, item_id, owner_id=scope, viewer=caller.person, opened=opened
             )
             if item is None:
                 raise NotFound("there is no such action item")
             contents = await items.contents(item.owner_id, item.id)
-        return _resource_of(caller, item, contents), item.version
+        if opened:
+            used = sum(_shown(caller, each, opened) and not _shown(caller, each) for each in contents)
+            await note_use(self._database, self._audit, item.owner_id, "action_item", item.id, used)
+        return _resource_of(caller, item, contents, opened), item.version
 
 
-def _resource_of(caller: Caller, item: ActionItem, contents: Sequence[ItemContent]) -> ActionItemResource:
+def _resource_of(
+    caller: Caller, item: ActionItem, contents: Sequence[ItemContent], opened: Collection[UUID]
+) -> ActionItemResource:
     sides: dict[str, list[ActionItemEventResource]] = {str(side): [] for side in Side}
     for content in contents:
-        sides[content.side].append(_event(caller, content))
+        sides[content.side].append(_event(content, shown=_shown(caller, content, opened)))
     return ActionItemResource(
         **ActionItemSummary.fields_of(item),
         archived=sides[Side.ARCHIVED],
@@ -85,12 +96,16 @@ def _resource_of(caller: Caller, item: ActionItem, contents: Sequence[ItemConten
     )
 
 
-def _event(caller: Caller, content: ItemContent) -> ActionItemEventResource:
+def _shown(caller: Caller, content: ItemContent, opened: Collection[UUID] = ()) -> bool:
+    sensitivity = (content.event or {}).get("sensitivity")
+    return is_disclosed(sensitivity, origin=content.origin_mailbox_id, viewer=caller.person, opened=opened)
+
+
+def _event(content: ItemContent, *, shown: bool) -> ActionItemEventResource:
     event: Mapping[str, Any] = content.event or {}
     start, end = content.start_at, content.end_at
     if event:
         start, end = (datetime.fromisoformat(event[name]) for name in ("start_at", "end_at"))
-    shown = is_disclosed(event.get("sensitivity"), origin=content.origin_mailbox_id, viewer=caller.person)
     if event and not shown:
         line = uniform_line(start, end, is_all_day=event["is_all_day"])
         told = {name: line[name] for name in ActionItemEventResource.model_fields if name in line}

@@ -63,12 +63,16 @@ class ItemPlace(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ItemFilter:
-    """Which of an owner's items; None is any. ``viewer`` is the object id of the person who asks."""
+    """Which of an owner's items; None is any. ``viewer`` is the object id of the person who asks.
+
+    ``opened`` are the people whose private events an emergency access opens to the viewer.
+    """
 
     viewer: UUID | None
     status: ActionItemStatus | None = None
     kind: ActionItemKind | None = None
     configuration_id: UUID | None = None
+    opened: frozenset[UUID] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +119,17 @@ class ActionItemRepository(Repository):
         )
 
     async def find(
-        self, tenant_id: UUID, item_id: UUID, *, owner_id: UUID | None, viewer: UUID | None
+        self,
+        tenant_id: UUID,
+        item_id: UUID,
+        *,
+        owner_id: UUID | None,
+        viewer: UUID | None,
+        opened: Collection[UUID] = (),
     ) -> ActionItem | None:
         """The item of one owner, or with None of anyone in the tenant, if the viewer may know of it."""
         statement = select(ActionItem).where(
-            ActionItem.tenant_id == tenant_id, ActionItem.id == item_id, _known_to(viewer)
+            ActionItem.tenant_id == tenant_id, ActionItem.id == item_id, _known_to(viewer, opened)
         )
         if owner_id is not None:
             statement = statement.where(ActionItem.owner_id == owner_id)
@@ -134,7 +144,8 @@ class ActionItemRepository(Repository):
         they are asked tells of its words (domain.md 6.3): those of a timesheet, and those whose meetings do
         not share an instant, since then their subjects are the same (2.16 d).
         """
-        statement = select(ActionItem).where(ActionItem.owner_id == owner_id, _known_to(wanted.viewer))
+        known = _known_to(wanted.viewer, wanted.opened)
+        statement = select(ActionItem).where(ActionItem.owner_id == owner_id, known)
         if wanted.configuration_id is not None:
             statement = statement.where(ActionItem.configuration_id == wanted.configuration_id)
         if wanted.status is not None:
@@ -237,7 +248,7 @@ class ActionItemRepository(Repository):
         return len(expired.all())
 
 
-def _known_to(viewer: UUID | None) -> ColumnElement[bool]:
+def _known_to(viewer: UUID | None, opened: Collection[UUID]) -> ColumnElement[bool]:
     appointment = aliased(Appointment)
     hidden = (
         select(ActionItemEvent.item_id)
@@ -251,6 +262,7 @@ def _known_to(viewer: UUID | None) -> ColumnElement[bool]:
         .where(
             ActionItemEvent.item_id == ActionItem.id,
             ActionItemEvent.origin_mailbox_id.is_distinct_from(viewer),
+            func.coalesce(ActionItemEvent.origin_mailbox_id.not_in(sorted(opened)), True),
             func.coalesce(appointment.sensitivity, ActionItemEvent.record["sensitivity"].astext, "")
             != NORMAL,
         )

@@ -115,6 +115,7 @@ _WRITTEN = text(f"""
 _LATER = text(f"""
     UPDATE action_items i SET due_at = :later
      WHERE {_SCOPE} AND i.due_at < :later AND i.start_at < :end AND i.end_at >= :start
+       AND i.answered_at <= :began
 """)  # noqa: S608
 _ANSWERED_BEFORE = text("""
     SELECT DISTINCT ON (i.about) i.about, i.answer, i.answered_by FROM action_items i
@@ -245,9 +246,12 @@ class PlanItemRepository:
         parameters = self._scope | {"run": run_id, "start": start, "end": end}
         return set((await self._session.execute(_WRITTEN, parameters)).scalars())
 
-    async def put_off(self, start: datetime, end: datetime, later: datetime) -> None:
-        """What is still due is tried again by the nights, and by the timer from then on."""
-        parameters = self._scope | {"start": start, "end": end, "later": later}
+    async def put_off(self, start: datetime, end: datetime, began: datetime, later: datetime) -> None:
+        """What is still due is tried again by the nights, and by the timer from ``later`` on.
+
+        Only what was answered before the run ``began``: what it could not know of waits for the next one.
+        """
+        parameters = self._scope | {"start": start, "end": end, "began": began, "later": later}
         await self._session.execute(_LATER, parameters)
 
     async def answered_alike(self, abouts: Collection[str]) -> dict[str, tuple[Answer, str]]:

@@ -103,7 +103,8 @@ class ActionItemKeeper:
         start, end = self._context.window.read_range
         items = self._items(session)
         await self.carried_out(session, await items.written(self._context.run_id, start, end))
-        await items.put_off(start, end, self._ports.clock.now() + _AGAIN_AFTER)
+        began = self._context.started_at or self._context.created_at
+        await items.put_off(start, end, began, self._ports.clock.now() + _AGAIN_AFTER)
 
     async def record(self, session: AsyncSession, action: str, changes: Mapping[str, Any]) -> None:
         """One audit row for what the plan did with items together."""

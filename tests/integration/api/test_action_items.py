@@ -139,6 +139,20 @@ async def test_others_do_not_learn_that_a_private_subject_is_that_of_another_eve
         assert str(items.same) not in await listed(api, token, user_id=people.ada.id)
 
 
+async def test_an_emergency_access_opens_both_sides_and_its_use_is_audited(
+    api: Caller, people: People, items: Items
+) -> None:
+    body = {"reason": "A court asks for it."}
+    opened = await api("POST", f"v1/users/{people.ada.id}/break-glass-accesses", body, token=people.admin)
+    assert opened.status == 201, opened.body
+    shown = (await api("GET", f"v1/action-items/{items.same}", token=people.admin)).json
+    assert [side["subject"] for side in shown["archived"]] == ["Surgeon"]
+    audited = (await api("GET", "v1/audit", token=people.admin, action="break_glass.used")).json["items"]
+    assert [row["resource_type"] for row in audited] == ["action_item"]
+    shown = (await api("GET", f"v1/action-items/{items.same}", token=people.auditor)).json
+    assert [side["subject"] for side in shown["archived"]] == ["Private"]
+
+
 async def test_an_answer_is_written_down_once_for_all_archives_and_starts_their_runs(
     api: Caller, people: People, items: Items, started: list[UUID], database: Database
 ) -> None:

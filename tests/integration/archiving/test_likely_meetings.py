@@ -199,6 +199,24 @@ async def test_an_answer_survives_a_process_that_dies_before_its_run(world: Worl
     await nothing_more(world)
 
 
+async def test_an_answer_given_while_a_run_is_under_way_waits_for_the_next_one(world: World) -> None:
+    await archived_then_moved(world)
+    under_way = await world.request()
+    await world.plan(under_way.id)
+    world.clock.advance(seconds=1)
+    await world.answer(Answer.ONE_MEETING, run=False)
+    await world.apply(under_way.id)
+    await world.finish(under_way.id)
+    (item,) = await world.items()
+    assert item["due_at"] == item["answered_at"]
+    assert await world.answering.carry_out_due() == []
+    world.clock.advance(minutes=16)
+    (run_id,) = await world.answering.carry_out_due()
+    await world.drive(run_id)
+    assert await counting(world) == ["14:00"]
+    assert (await world.items())[0]["carried_out_at"] is not None
+
+
 async def test_replacing_leaves_the_new_one_waiting_too(world: World) -> None:
     await archived_then_moved(world)
     report = await world.replace()

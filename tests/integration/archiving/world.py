@@ -197,14 +197,18 @@ class World:
             ArchivingPorts(self.database, self.calendars, self.clock, self.settings, self.person_keys)
         )
 
+    @property
+    def answering(self) -> ActionItemAnswering:
+        """Answers to action items."""
+        return ActionItemAnswering(
+            ArchivingPorts(self.database, self.calendars, self.clock, self.settings, self.person_keys)
+        )
+
     async def answer(self, answer: Answer, *, run: bool = True) -> dict[str, Any]:
         """Answer the one open item as an admin; the report of the run that carries it out, if wanted."""
         (item,) = await self.open_items()
-        answering = ActionItemAnswering(
-            ArchivingPorts(self.database, self.calendars, self.clock, self.settings, self.person_keys)
-        )
         with telemetry.bind(caller=self.admin, correlation="test"):
-            answered = await answering.answer(self.admin, item["id"], answer)
+            answered = await self.answering.answer(self.admin, item["id"], answer)
         return await self.drive(answered.run_id) if run and answered.run_id is not None else {}
 
     async def open_items(self) -> list[RowMapping]:
