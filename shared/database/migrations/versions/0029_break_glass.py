@@ -14,7 +14,9 @@ TEXT = sa.Text()
 TIME = sa.DateTime(timezone=True)
 TABLE = "break_glass_accesses"
 _CLASSES = "'run_finished', 'run_failed', 'overlap_needs_you', 'category_issues', 'job_paused'"
-_MORE_CLASSES = "'locked_period_change', 'verify_difference', 'mailbox_read', 'meeting_needs_you', 'data_access'"
+_MORE_CLASSES = (
+    "'locked_period_change', 'verify_difference', 'mailbox_read', 'meeting_needs_you', 'data_access'"
+)
 _SUBJECTS = "'archive_run', 'archive_configuration', 'verification', 'mailbox_approval'"
 _MORE_SUBJECTS = "'break_glass_access', 'user_export'"
 
