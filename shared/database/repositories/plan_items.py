@@ -104,8 +104,8 @@ _OLD_SUPERSEDED = """NOT EXISTS (
        AND NOT EXISTS (SELECT 1 FROM archive_operations o
                         WHERE o.run_id = :run AND o.archived_event_id = e.id
                           AND o.state IN ('locked', 'conflict')))"""
-# The run began after the answer, and all was written. Its window held every meeting where it was or is; one on
-# both sides is held by its copy.
+# The run began after the answer, and all was written. Its window held every meeting where it was or is. What
+# is on both sides is judged by its copy.
 _SERIES_TAKEN = """EXISTS (
     SELECT 1 FROM archive_runs r
      WHERE r.id = :run AND r.planned_at IS NOT NULL AND r.plan->>'refused' IS NULL
