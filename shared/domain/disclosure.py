@@ -93,10 +93,12 @@ def masked_event(event: SourceEvent) -> SourceEvent:
 _TOLD_BY_WORDS: Final = (
     *("overlaps_resolved", "overlaps_flagged", "overlaps_recorded"),
     *("modifications_applied", "orphan_modifications", "category_issues", "new_category_issues"),
-    *("repointed", "ambiguous", "superseded", "series_questions"),
-    # Each write costs requests and time: a private event that is written would show in them.
-    *("graph_requests", "round_trips", "seconds", "margin_updates"),
+    *("repointed", "ambiguous", "superseded", "series_questions", "margin_updates"),
 )
+#: What each write costs. In a timesheet it would show which private events were written.
+COST: Final = ("graph_requests", "round_trips", "seconds")
+#: What a stored report says for these rules alone.
+_KEPT_FOR_US: Final = ("private_outcomes", "cost_tells")
 
 
 def report_for_others(report: Mapping[str, Any]) -> dict[str, Any]:
@@ -105,7 +107,15 @@ def report_for_others(report: Mapping[str, Any]) -> dict[str, Any]:
     They are taken out of every outcome, and ``source`` still adds up. Numbers that private events have a part
     in, and that cannot be told apart, are left out where there are any.
     """
-    return _one_number(report, "private_outcomes")
+    shown = _one_number(report, "private_outcomes")
+    if cost_tells(report):
+        shown = {name: value for name, value in shown.items() if name not in COST}
+    return {name: value for name, value in shown.items() if name not in _KEPT_FOR_US}
+
+
+def cost_tells(report: Mapping[str, Any]) -> bool:
+    """Whether the cost of a run would tell others which private events it wrote."""
+    return bool(report.get("private_outcomes")) and bool(report.get("cost_tells", True))
 
 
 def plan_for_others(plan: Mapping[str, Any]) -> dict[str, Any]:
@@ -115,7 +125,7 @@ def plan_for_others(plan: Mapping[str, Any]) -> dict[str, Any]:
 
 def report_for_owner(report: Mapping[str, Any]) -> dict[str, Any]:
     """A run's report as the person whose events it is about sees it."""
-    return {name: value for name, value in report.items() if name != "private_outcomes"}
+    return {name: value for name, value in report.items() if name not in _KEPT_FOR_US}
 
 
 def _one_number(counts: Mapping[str, Any], by_name: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from shared.domain.disclosure import report_for_others, report_for_owner
+from shared.domain.disclosure import cost_tells, report_for_others, report_for_owner
 from shared.schemas.base import Resource
 from shared.schemas.paging import PageQuery, Place
 from shared.schemas.window import WindowWish
@@ -165,6 +165,7 @@ def _columns(run: "ArchiveRun", *, own: bool) -> dict[str, Any]:
     columns = {name: getattr(run, name) for name in _RUN_COLUMNS}
     if run.report is not None:
         columns["report"] = (report_for_owner if own else report_for_others)(run.report)
-    if not own and (run.report is None or run.report.get("private_outcomes")):
+    under_way = run.report is None and run.started_at is not None
+    if not own and (under_way or (run.report is not None and cost_tells(run.report))):
         columns |= {"graph_requests": None, "round_trips": None}
     return columns | {"user_id": run.owner_id, "reason_code": (run.plan or {}).get("code")}

@@ -80,9 +80,10 @@ class Access:
 
 
 async def reads_own(session: AsyncSession, access: Access, configuration_id: UUID) -> bool:
-    """Whether the caller is the person whose events the configuration reads (domain.md 6.3).
+    """Whether the caller sees all that the configuration reads (domain.md 6.3).
 
-    Raises NotFound where it is the caller's own and no approval holds any more (6.5).
+    That is the person whose events they are, and its owner where that person agreed (6.5).
+    Raises NotFound where it is the caller's own and no approval holds any more.
     """
     from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
 
@@ -90,6 +91,18 @@ async def reads_own(session: AsyncSession, access: Access, configuration_id: UUI
     facts = await ArchiveConfigurationRepository(session).reading_of(caller.tenant_id, configuration_id)
     if facts is None:
         return False
-    if facts.closed and access.own is not None and access.own.id == facts.owner_id:
+    owns = access.own is not None and access.own.id == facts.owner_id
+    if facts.closed and owns:
         raise NotFound("there is no such archive")
-    return facts.origin_id == caller.person
+    return facts.origin_id == caller.person or (facts.agreed and owns)
+
+
+async def viewing_as(session: AsyncSession, access: Access, configuration_id: UUID) -> UUID | None:
+    """By whose eyes (object id) the caller sees what the configuration archived; as ``reads_own``."""
+    from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
+
+    caller = access.caller
+    if not await reads_own(session, access, configuration_id):
+        return caller.person
+    facts = await ArchiveConfigurationRepository(session).reading_of(caller.tenant_id, configuration_id)
+    return facts.origin_id if facts is not None else caller.person

@@ -274,7 +274,7 @@ async def test_meetings_keep_their_one_copy(stack: Stack, acceptance_point: Acce
 async def test_changed_series_is_asked_about_once_and_taken(
     stack: Stack, acceptance_point: AcceptancePoint
 ) -> None:
-    """A series moved by a day: its owner is asked once, sees both sides and takes it; each counts once."""
+    """A series moved by a day: its owner is asked once and takes it; each meeting counts once."""
     pattern = {"type": "daily", "interval": 1}
     span = {"type": "numbered", "startDate": f"{at(0):%Y-%m-%d}", "numberOfOccurrences": 3}
     recurrence = {"pattern": pattern, "range": span}

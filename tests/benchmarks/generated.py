@@ -13,6 +13,7 @@ from shared.database.models.users import User
 from shared.domain.archive_run import RunKind
 from shared.domain.caller import Caller
 from shared.domain.source_event import EventType, SourceEvent
+from shared.domain.unread import UnreadEvents
 from shared.graph.calendar_adapter import CalendarAdapter
 from shared.graph.records import GraphCalendar
 from shared.services.archiving.context import ArchivingPorts
@@ -36,13 +37,15 @@ class GeneratedCalendars:
         return GraphCalendar(calendar_id, "Archive", False, True, "someone@example.com")
 
     async def read_window(
-        self, mailbox: str, calendar_id: str, start: datetime, end: datetime
+        self, mailbox: str, calendar_id: str, start: datetime, end: datetime, unread: UnreadEvents
     ) -> AsyncIterator[list[SourceEvent]]:
         """Pages of a thousand."""
         for first in range(0, self._events, _PAGE):
             yield [self._event(n) for n in range(first, min(first + _PAGE, self._events))]
 
-    async def get_events(self, mailbox: str, calendar_id: str | None, ids: Sequence[str]) -> dict[str, None]:
+    async def get_events(
+        self, mailbox: str, calendar_id: str | None, ids: Sequence[str], unread: UnreadEvents
+    ) -> dict[str, None]:
         """Nothing is found by id: nothing vanished."""
         return dict.fromkeys(ids)
 

@@ -18,10 +18,14 @@ Clocks (``world``)
     each process has its own, wrong by seconds, set at random moments, in some worlds by up to two minutes.
     Where one jumps by more than a lease bears, two processes may write to a mailbox at once for a moment:
     there alone the limit of one batch at a time is not checked. Exactly once is.
-People (``mailbox``, ``archives``, ``deciding``, ``locking``, ``world``)
-    edit, move, shift, convert, cancel, delete and duplicate events between and during runs, write entries
-    beside meetings, edit and delete copies, decide overlaps or let them expire, lock periods, cancel runs,
-    ask for the same run twice or for one that replaces.
+People (``mailbox``, ``acting``, ``archives``, ``deciding``, ``answering``, ``locking``, ``world``)
+    ``meeting_edits``: enter, edit, move, cancel, decline, delete and duplicate events, write entries beside
+    meetings, enter a meeting again at the same or another time, invite again, replace the organizer, drag an
+    event to next week. ``series_edits``: split a series (renamed or not), move it by an hour or a day, change
+    pattern or range, reset its exceptions, drag occurrences, turn it into a single event and back. All of it
+    happens between and during runs. They edit and delete copies, decide overlaps, answer action items or let
+    them expire, lock periods, cancel runs, ask for the same run twice or for one that replaces, and for a
+    second archive of the same calendar in the same place.
 
 What a seed means is in ``determined``; ``trace`` hashes every step, so that two runs can be compared.
 ``fault_sites`` counts where faults strike, and gives each world a grudge against some rare places;
@@ -32,5 +36,9 @@ PostgreSQL strikes; sources are always Graph's.
 
 Graph keeps to the fault model of design.md: it remembers a transactionId for fifteen minutes, stale reads and
 late effects are a minute old at most. In the end nothing goes wrong any more, everything is archived once
-more, and ``judging`` compares what is there with ``rules``, the oracle.
+more, and ``judging`` compares what is there with two oracles and what the product says counts (``hours``):
+``oracle`` tells the rules of domain.md once more (``rules``) and knows what plans read; ``minutes`` knows
+nothing but what the calendars held and which meeting each entry is about for the people in it.
+
+``without`` switches rules off one by one: a rule that no oracle misses is not tested.
 """

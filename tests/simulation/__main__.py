@@ -14,6 +14,7 @@ from pathlib import Path
 from tests.simulation import statistics
 from tests.simulation.fault_sites import FaultSites
 from tests.simulation.judging import Verdict
+from tests.simulation.without import SWITCHES
 from tests.simulation.workers import begin, make_worker, simulate_part
 
 # Seeds that a process simulates before it reports.
@@ -30,11 +31,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--complete", action="store_true", help="fail unless each kind of fault happened")
     parser.add_argument("--verbose", action="store_true", help="tell what happened in each world")
     parser.add_argument("--traces", type=Path, help="a folder for every step of each world")
+    parser.add_argument("--without", help="a rule to do without, or all of them in turn: see without.py")
     options = parser.parse_args(arguments)
     if os.environ.get("PYTHONHASHSEED") != "0":
         # The order of sets is part of what a seed means.
         os.environ["PYTHONHASHSEED"] = "0"
         os.execv(sys.executable, [sys.executable, "-m", "tests.simulation", *(arguments or sys.argv[1:])])  # noqa: S606
+    if options.without is not None:
+        return _do_without(options.without, range(options.first, options.first + options.seeds))
     began = time.monotonic()
     failed = 0
     totals: Counter[str] = Counter()
@@ -64,6 +68,22 @@ def main(arguments: list[str] | None = None) -> int:
         f" trace {whole.hexdigest()[:16]}\n"
     )
     return 1 if failed or missing else 0
+
+
+def _do_without(wanted: str, seeds: range) -> int:
+    """Switch rules off one by one; the first seed that fails for each. Exit status 1 if none does."""
+    missed = 0
+    for rule in SWITCHES if wanted == "all" else [wanted]:
+        with make_worker(None, rule) as worker:
+            failing = next((verdict for verdict in worker.simulate(seeds) if verdict.problems), None)
+        missed += failing is None
+        if failing is None:
+            sys.stdout.write(f"without {rule}: no seed of {len(seeds)} from {seeds.start} fails\n")
+        else:
+            told = failing.problems[0].strip().splitlines()[-1]
+            sys.stdout.write(f"without {rule}: seed {failing.seed} fails: {told[:160]}\n")
+        sys.stdout.flush()
+    return 1 if missed else 0
 
 
 def _verdicts(seeds: range, processes: int, traces: Path | None) -> Iterator[Verdict]:

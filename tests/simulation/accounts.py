@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.database.engine import Database
 from shared.domain.outcome import Outcome
 from shared.errors import Unavailable
-from tests.simulation.mailbox import archive_key_of, property_of
+from tests.simulation.source_keys import archive_key_of, property_of
 
 type Row = Mapping[str, Any]
 

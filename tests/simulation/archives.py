@@ -21,7 +21,8 @@ from shared.errors import AdminAssistantError
 from shared.schemas.local_events import LocalEventUpdate
 from tests.simulation import accounts
 from tests.simulation.host import Host
-from tests.simulation.mailbox import Json, Person, archive_key_of
+from tests.simulation.mailbox import Person
+from tests.simulation.source_keys import Json
 
 _PROPERTIES = {
     "ArchiveKey": "archive_key",
@@ -65,7 +66,7 @@ class GraphArchive:
         if not copies:
             return
         copy = self._rng.choice(copies)
-        self._person.touched.add(archive_key_of(raw_json(copy)))
+        self._person.touch_copy(raw_json(copy))
         if self._rng.random() < 0.5:
             self._person.delete(copy)
         else:
@@ -121,7 +122,7 @@ class LocalArchive:
             return
         copy = self._rng.choice(copies)
         deleted, event_id = self._rng.random() < 0.5, UUID(copy["id"])
-        self._person.touched.add(archive_key_of(copy))
+        self._person.touch_copy(copy)
         events = self._host().local_events
         with suppress(AdminAssistantError), telemetry.bind(caller=self._owner, correlation="touch"):
             if deleted:

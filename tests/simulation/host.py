@@ -10,6 +10,7 @@ from shared.clock import Clock
 from shared.graph.calendar_adapter import CalendarAdapter
 from shared.graph.client import GraphClient
 from shared.graph.throttle import Throttle
+from shared.services.answering import ActionItemAnswering
 from shared.services.archive_runs import ArchiveRunService
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.service import ArchivingService
@@ -110,6 +111,7 @@ class Host:
         self.archiving = ArchivingService(ports)
         self.locking = PeriodLocking(typed, AuditWriter(typed))
         self.settling = OverlapSettling(ports)
+        self.answering = ActionItemAnswering(ports)
         self.local_events = LocalEventService(self.database, typed, settings, audit, system_settings)
         self.runs = ArchiveRunService(self.database, typed, AuditWriter(typed))
         self.activities: set[asyncio.Task[Any]] = set()

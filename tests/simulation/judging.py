@@ -9,15 +9,19 @@ from zoneinfo import ZoneInfo
 
 from shared.database.engine import Database
 from tests.simulation import accounts, deciding, rule_counts
+from tests.simulation.answering import Answers
 from tests.simulation.archives import Archive
 from tests.simulation.epoch import EPOCH
 from tests.simulation.fault_sites import FaultSites
 from tests.simulation.graph_world import GraphWorld
+from tests.simulation.hours import check_hours
 from tests.simulation.locking import Frozen
-from tests.simulation.mailbox import Json, Person, archive_key_of, key_of
+from tests.simulation.mailbox import Person
+from tests.simulation.minutes import Minutes, Past
 from tests.simulation.oracle import Facts, Snapshot
 from tests.simulation.orchestration import current_activity
 from tests.simulation.rules import Policies, Settled
+from tests.simulation.source_keys import Json, archive_key_of, key_of, meeting_of
 
 type Row = dict[str, Any]
 
@@ -72,6 +76,7 @@ class Judge:
         self._pages: dict[tuple[UUID, int], dict[str, Json]] = {}
         self._snapshots: dict[UUID, Snapshot] = {}
         self._copied: set[str] = set()
+        self._stood: dict[str, Json] = {}
         self._settled: list[Settled] = []
 
     def page(self, host: str, items: list[Json]) -> None:
@@ -88,6 +93,11 @@ class Judge:
         )
         return deciding.open_groups(groups), members
 
+    async def items(self) -> list[Row]:
+        """Every action item about archived meetings."""
+        (items,) = await self._rows("action_items ORDER BY opened_at, id")
+        return items
+
     async def locked(self) -> bool:
         """Whether a period is locked, whoever was told so."""
         (locks,) = await self._rows("period_locks")
@@ -99,9 +109,15 @@ class Judge:
         self._keep_snapshots(rows)
         return sum(row["state"] in ("queued", "running") for row in rows)
 
+    async def note_copies(self) -> list[Json]:
+        """What stands in the archive now: it may not be gone later."""
+        copies = await self._archive.copies()
+        self._stood |= {copy["id"]: copy for copy in copies}
+        return copies
+
     async def look(self) -> None:
         """What the last run finds: the copies that are there, and what was decided."""
-        self._copied = {archive_key_of(copy) for copy in await self._archive.copies()}
+        self._copied = {archive_key_of(copy) for copy in await self.note_copies()}
         self._settled = deciding.settled(*await self.overlaps())
 
     async def judge(self, requested: UUID | None) -> Rest:
@@ -145,6 +161,8 @@ class Judge:
             frozen=self.frozen,
         )
         problems += facts.judge()
+        problems += self._minutes(copies, await self._answers(events, copies))
+        problems += check_hours(events, appointments, copies, facts.living, self._unsure(events))
         problems += accounts.check_doubled(copies, events)
         total = self._graph.counters.total
         if total.invitations_sent or total.updates_sent:
@@ -154,6 +172,44 @@ class Judge:
         if any(row["state"] == "flagged" for row in events):
             return Rest.WAITING
         return Rest.LEARNING if facts.missed else Rest.FOUND
+
+    def _unsure(self, rows: list[Row]) -> set[str]:
+        """Keys of rows whose copy the owner changed, or about whose overlap they decided."""
+        touched = {row["source_key"] for row in rows if row["archive_key"] in self._person.touched}
+        return touched.union(*(each.members for each in self._settled))
+
+    async def _answers(self, rows: list[Row], copies: list[Json]) -> Answers:
+        """What was asked and answered, told by the meetings that it was about."""
+        items, events = await self._rows("action_items", "action_item_events")
+        by_source = {
+            item["id"]: meeting_of(item)
+            for moment in self._person.moments
+            for item in (*moment.source, *moment.elsewhere)
+        }
+        by_key = {archive_key_of(copy): meeting_of(copy) for copy in copies}
+        by_row = {row["id"]: by_key.get(row["archive_key"], 0) for row in rows}
+        answers = Answers()
+        for item in items:
+            ours = [event for event in events if event["item_id"] == item["id"]]
+            about = {by_source.get(event["source_id"], 0) for event in ours}
+            about |= {by_row.get(event["archived_event_id"], 0) for event in ours}
+            answers.take(item, about - {0})
+        return answers
+
+    def _minutes(self, copies: list[Json], answers: Answers) -> list[str]:
+        """What the other oracle says, which looks at the calendars alone."""
+        past = Past(
+            moments=self._person.moments,
+            meetings=self._person.meetings + answers.more,
+            touched=self._person.touched_meetings,
+            asked=answers.asked,
+            superseded=answers.superseded,
+            stood=self._stood,
+            locked=[self.frozen.minutes] if self.frozen is not None else [],
+        )
+        minutes = Minutes(past, copies, self._policies)
+        self.verdict.facts["minutes that count"] = minutes.counted
+        return minutes.judge()
 
     async def nothing_more_written(self, requested: UUID | None) -> None:
         """Archiving again with nothing changed writes nothing; what the owner edited is tried, in vain."""

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tests.simulation.mailbox import archive_key_of
+from tests.simulation.source_keys import archive_key_of
 
 type Json = dict[str, Any]
 
@@ -24,6 +24,14 @@ class Frozen:
         """Whether an event or a copy touches the period."""
         first, last = _days(item, self.zone)
         return first < self.after and self.first <= last
+
+    @property
+    def minutes(self) -> tuple[int, int]:
+        """The days and those beside them, in minutes since 1970: whatever touches them may have stayed."""
+        first, after = (
+            datetime(day.year, day.month, day.day, tzinfo=UTC) for day in (self.first, self.after)
+        )
+        return int(first.timestamp()) // 60 - 24 * 60, int(after.timestamp()) // 60 + 24 * 60
 
     def violations(self, copies: Sequence[Json], touched: Collection[str]) -> list[str]:
         """What was written into the period since."""

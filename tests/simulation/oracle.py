@@ -4,35 +4,39 @@ It knows what every plan read, what the mailbox ever held, and what the owner di
 compared field by field from Graph's JSON of the source with Graph's JSON of the copy.
 """
 
-import hashlib
-import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from tests.simulation.comparing import (
+    archive_key,
+    as_archived,
+    content,
+    is_recorded,
+    name,
+    owning_start,
+    sameness,
+    times_told,
+)
 from tests.simulation.deciding import named
 from tests.simulation.locking import Frozen
-from tests.simulation.mailbox import archive_key_of, key_of, property_of
 from tests.simulation.rules import (
     Expected,
     Policies,
     Settled,
     Told,
-    day_start,
     expect,
     shown,
     told,
     valid_categories,
 )
+from tests.simulation.source_keys import archive_key_of
 
 type Json = dict[str, Any]
-
-_STRICT = {"normal": 0, "personal": 1, "private": 2, "confidential": 3}
-_TAGS = re.compile(r"<[^>]*>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,8 @@ class Facts:
     copied: set[str]
     frozen: Frozen | None = None
     problems: list[str] = field(default_factory=list)
+    #: The events of the window by the keys of their rows, as their copies are to show them.
+    living: dict[str, Json] = field(default_factory=dict)
     _recorded_as: dict[UUID, Mapping[str, Any]] = field(default_factory=dict)
 
     def judge(self) -> list[str]:
@@ -86,7 +92,7 @@ class Facts:
         for found in by_key:
             if found not in known:
                 self.problems.append(f"a copy carries the unknown archive key {found[:12]}")
-        final = self._followed(known)
+        final = self.living = self._followed(known)
         expected = self._living(final, by_key)
         self._vanished(final, by_key, known)
         self._recorded(final, expected)
@@ -114,9 +120,9 @@ class Facts:
         if item["type"] == "occurrence" and record is not None and row["copy_id"] is not None:
             keys = (key, row["source_key"], known.get(row["archive_key"]), f"s:{item['seriesMasterId']}")
             versions = [version for each in keys if each for version in self.history.get(each, ())]
-            then = [version for version in versions if _is_recorded(version, record)]
+            then = [version for version in versions if is_recorded(version, record)]
             if then:
-                shown = _as_archived(item, then[-1])
+                shown = as_archived(item, then[-1])
         if row["kept_categories"] and not valid_categories(shown):
             shown = shown | {"categories": row["kept_categories"]}
         return shown
@@ -302,13 +308,13 @@ class Facts:
             return
         if appointment["source_deleted_at"] is not None:
             self.problems.append(f"{what}: the appointment's source counts as deleted")
-        said = source.item["subject"], *_times(source)
+        said = source.item["subject"], *times_told(source)
         found = tuple(appointment[name] for name in ("subject", "start_at", "end_at"))
         if (found[0], *(f"{moment:%Y-%m-%dT%H:%M:%S}" for moment in found[1:])) != said:
             self.problems.append(f"{what}: the appointment says {found}, not {said}")
 
     def _says(self, event: Told, copy: Json) -> None:
-        start, end = _times(event)
+        start, end = times_told(event)
         wanted = content(event.item) | {"start": start, "end": end} | shown(event, self.policies)
         wanted["showAs"] = "busy" if wanted["showAs"] == "unknown" else wanted["showAs"]
         found = content(copy)
@@ -317,88 +323,3 @@ class Facts:
                 self.problems.append(
                     f"the copy of {name(event.item)} says {field_name} {found[field_name]!r}, not {value!r}"
                 )
-
-
-def _is_recorded(version: Json, record: Mapping[str, Any]) -> bool:
-    """Whether our record was made of this version, as far as times go."""
-    times = tuple(record[name] for name in ("source_start_at", "source_end_at"))
-    if None in times or record["source_type"] != version["type"]:
-        return False
-    said = tuple(f"{moment:%Y-%m-%dT%H:%M:%S}" for moment in times)
-    found = tuple(version[name]["dateTime"][:19] for name in ("start", "end"))
-    return said == found and version["showAs"] == record["source_show_as"]
-
-
-def _as_archived(item: Json, then: Json) -> Json:
-    """A plain occurrence whose copy had ended when it was archived as it was ``then`` (domain.md 2.17)."""
-    if then["type"] == "exception":
-        categories = item if not valid_categories(then) and valid_categories(item) else then
-        stricter = _STRICT[item["sensitivity"]] > _STRICT[then["sensitivity"]]
-        return then | {
-            "categories": categories["categories"],
-            "sensitivity": (item if stricter else then)["sensitivity"],
-        }
-    kept = ("start", "end", "isAllDay", "showAs", "originalStartTimeZone", "originalEndTimeZone")
-    return item | {name: then[name] for name in kept}
-
-
-def _times(event: Told) -> tuple[str, str]:
-    """Start and end as Graph writes them: changed by modifications, else as the source says."""
-    if event.applied:
-        return f"{event.start:%Y-%m-%dT%H:%M:%S}", f"{event.end:%Y-%m-%dT%H:%M:%S}"
-    return event.item["start"]["dateTime"][:19], event.item["end"]["dateTime"][:19]
-
-
-def archive_key(configuration_id: UUID, key: str) -> str:
-    """What domain.md 2.6 says of ArchiveKey."""
-    return hashlib.sha256(f"{configuration_id}|{key}".encode()).hexdigest()
-
-
-def owning_start(item: Json, zone: ZoneInfo) -> datetime:
-    """The instant that decides to which window an event belongs (domain.md 2.2)."""
-    start = datetime.fromisoformat(item["start"]["dateTime"])
-    return day_start(start, zone) if item["isAllDay"] else start.replace(tzinfo=UTC)
-
-
-def content(item: Json) -> Json:
-    """What source and copy must agree on."""
-    return {
-        "subject": item["subject"][:255].strip(),
-        "body": "".join(_TAGS.sub("", item["body"]["content"]).split()),
-        "start": item["start"]["dateTime"][:19],
-        "end": item["end"]["dateTime"][:19],
-        "isAllDay": item["isAllDay"],
-        "location": (item["location"] or {}).get("displayName") or "",
-        "categories": sorted(item["categories"]),
-        "showAs": "busy" if item["showAs"] == "unknown" else item["showAs"],
-        "importance": item["importance"],
-        "sensitivity": item["sensitivity"],
-        "zone": item["originalStartTimeZone"],
-    }
-
-
-def sameness(item: Json) -> tuple[Any, ...]:
-    """Equal for duplicates (domain.md 2.9)."""
-    organizer = (item.get("organizer") or {}).get("emailAddress", {}).get("address", "").casefold()
-    return (
-        item["subject"],
-        item["start"]["dateTime"],
-        item["end"]["dateTime"],
-        item["isAllDay"],
-        item["isCancelled"],
-        (item.get("responseStatus") or {}).get("response") == "declined",
-        organizer,
-        tuple(sorted(category.casefold() for category in item["categories"])),
-        item["body"]["contentType"],
-        item["body"]["content"].replace("\r\n", "\n"),
-    )
-
-
-def name(item: Json) -> str:
-    """How a problem names an event."""
-    return f"{item['subject']!r} at {item['start']['dateTime'][:16]} ({key_of(item)[-24:]})"
-
-
-def copies_without_source(copies: Iterable[Json]) -> list[str]:
-    """Copies whose ``ArchiveSource`` cannot be read back."""
-    return [copy["subject"] for copy in copies if not property_of(copy, "ArchiveSource")]

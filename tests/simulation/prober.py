@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from tests.simulation.postgres_protocol import count_ready, messages, row_of
 from tests.simulation.server_clock import PREPARE, SEARCH_PATH, start_uuids
@@ -36,6 +37,8 @@ class Prober:
     path: str
     database: str
     user: str = "postgres"
+    #: Whether two configurations may have one source and one archive: the rule is switched off (``without``).
+    pairs_are_free: ClassVar[bool] = False
     _socket: socket.socket = field(init=False)
 
     def __post_init__(self) -> None:
@@ -90,6 +93,8 @@ class Prober:
             f'ALTER DATABASE "{self.database}" SET search_path = {SEARCH_PATH}'
         )
         self.query(PREPARE)
+        if self.pairs_are_free:
+            self.query("DROP INDEX IF EXISTS uq_archive_configurations_pair")
         tables = self.query("SELECT oid::regclass::text FROM pg_class WHERE relkind = 'r' AND oid > 16383")
         self.query(";".join(f"ALTER TABLE {name} SET (autovacuum_enabled = off)" for (name,) in tables))
 

@@ -212,9 +212,13 @@ def is_travel(item: Json) -> bool:
 
 def unwanted(event: Told, policies: Policies) -> bool:
     """Whether the purpose leaves an event out (domain.md 2.7)."""
+    return unwanted_item(event.item, policies)
+
+
+def unwanted_item(item: Json, policies: Policies) -> bool:
+    """As ``unwanted``, of an event in Graph's JSON."""
     if policies.purpose == "general":
         return False
-    item = event.item
     return item["showAs"] == "free" or not (is_travel(item) or valid_categories(item))
 
 

@@ -15,9 +15,9 @@ class Trace:
 
     def add(self, kind: str, *parts: str | bytes) -> None:
         """One step at the present virtual time."""
-        told = [f"\n{self.now():.9f} {kind}".encode()]
-        told += [part.encode() if isinstance(part, str) else part for part in parts]
-        self._hash.update(b"\0".join(told))
+        step = [f"\n{self.now():.9f} {kind}".encode()]
+        step += [part.encode() if isinstance(part, str) else part for part in parts]
+        self._hash.update(b"\0".join(step))
         if self._lines is not None:
             told = " | ".join(part if isinstance(part, str) else repr(part)[2:-1] for part in parts)
             self._lines.write(f"{self.now():.9f} {kind} {told}\n")

@@ -17,6 +17,7 @@ from tests.simulation.judging import Verdict
 from tests.simulation.prober import Prober
 from tests.simulation.seed import run_seed
 from tests.simulation.warm_database import known_types
+from tests.simulation.without import switched_off
 from tests.support.postgres import shared_server
 from tests.support.settings import make_settings
 
@@ -52,8 +53,8 @@ class Worker:
 
 
 @contextmanager
-def make_worker(traces: Path | None = None) -> Iterator[Worker]:
-    """A worker for this process; ``traces``: a folder for the steps of every world."""
+def make_worker(traces: Path | None = None, without: str | None = None) -> Iterator[Worker]:
+    """A worker for this process; ``traces``: a folder for the steps of every world, ``without``: no rule."""
     logging.disable(logging.CRITICAL)
     # It is restarted in the middle, so it has to be ours; in memory where there is a folder in memory.
     os.environ.pop("DATABASE_URL", None)
@@ -63,6 +64,7 @@ def make_worker(traces: Path | None = None) -> Iterator[Worker]:
         TemporaryDirectory(prefix="aa-simulation-") as folder,
         shared_server(Path(folder)) as server,
         known_types() as known,
+        switched_off(without),
     ):
         database = asyncio.run(server.clone("simulation"))
         settings = make_settings(database_url=database.user, migration_database_url=database.owner)

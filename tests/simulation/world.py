@@ -16,9 +16,11 @@ from shared.domain.caller import Caller, Role
 from shared.domain.locked_periods import EVERY_CUSTOMER, LockedPeriod
 from shared.errors import AdminAssistantError
 from shared.settings import Settings
-from tests.simulation import deciding
+from tests.simulation import answering, deciding
+from tests.simulation.acting import Acting
 from tests.simulation.archives import Archive, GraphArchive, LocalArchive
 from tests.simulation.database_faults import DatabaseFaults
+from tests.simulation.entries import DAYS
 from tests.simulation.epoch import EPOCH
 from tests.simulation.fault_sites import Grudge
 from tests.simulation.graph_faults import GraphFaults, Weather
@@ -27,7 +29,7 @@ from tests.simulation.host import Host, HostClock
 from tests.simulation.judging import Judge, Rest, Verdict
 from tests.simulation.limits import Limits
 from tests.simulation.locking import freeze
-from tests.simulation.mailbox import DAYS, Person
+from tests.simulation.mailbox import Person
 from tests.simulation.mishaps import Mishap
 from tests.simulation.orchestration import Durable, Fleet, Trouble
 from tests.simulation.postgres_wire import PostgresWire
@@ -69,6 +71,7 @@ class World:
         self.graph = GraphWorld(self.rng, self.graph_faults)
         self.graph.trace = wire.trace
         self.person = Person(self.rng, self.graph, self._oid, FIRST_DAY)
+        self.acting = Acting(self.person)
         self._zone = ZoneInfo(
             self.rng.choice(("UTC", "Europe/Berlin", "America/New_York", "Pacific/Auckland"))
         )
@@ -100,6 +103,10 @@ class World:
         self.durable.sites = verdict.sites
         self.observer = WarmDatabase(self._settings, application_name="observer")
         self.archive = self._make_archive(random.Random(f"archive {seed}"))
+        pairs = random.Random(f"pair {seed}")
+        #: A configuration that somebody tries to make beside the first one, in one world of twelve.
+        self._pair = UUID(bytes=pairs.randbytes(16), version=4)
+        self._pairs = pairs.random() < 1 / 12
         self.judge = Judge(
             *(self.observer, self.graph, self.person, self.archive, self._configuration),
             *(self._zone, self.policies, verdict),
@@ -108,6 +115,7 @@ class World:
         self._requested: UUID | None = None
         self._owner_id = uuid4()
         self.decisions = 0
+        self.answers = 0
         self._admin = Caller.user(self._tenant, uuid4(), [Role.ADMIN])
 
     def complain(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -120,30 +128,37 @@ class World:
 
     async def live(self) -> None:
         """The whole story."""
-        self.person.populate(self.rng.choice((2, 5, 10, 25, 45)))
+        self.acting.populate(self.rng.choice((2, 5, 10, 25, 45)))
         await self._enter()
         storm = self.loop.create_task(self._disturb())
         for _ in range(self.rng.choice((1, 1, 2, 3))):
             for _ in range(self.rng.choice((1, 4, 10, 25))):
-                await self.person.act(self.archive.touch)
+                await self.acting.act(self.archive.touch)
             await self._request(*self._window(), self.rng.choice((RunMode.NORMAL,) * 7 + (RunMode.REPLACE,)))
             if self.rng.random() < 0.3:
                 await self._decide()
+            if self._pairs:
+                await self._enter_pair()
+            if self.rng.random() < 0.5:
+                await self._answer()
             if self.rng.random() < 0.2:
                 await self._request(*self._window())
             await self._rest(_LONGEST_STORM)
+            await self.judge.note_copies()
             if self.judge.frozen is None and self.rng.random() < 0.15:
                 await self._lock()
         storm.cancel()
         await self._calm_down()
         self.verdict.facts |= {
             "events": len(self.person.source.events),
+            "edits": {f"edit: {name}": count for name, count in self.person.deeds.items()},
             LOCAL_ARCHIVE: int(isinstance(self.archive, LocalArchive)),
             "graph faults": dict(self.graph_faults.struck),
             "database faults": dict(self.database_faults.struck),
             "mishaps": {str(kind): count for kind, count in self.durable.mishaps.items()},
             "killed": self.fleet.killed,
             "overlaps decided": self.decisions,
+            "items answered": self.answers,
             "periods locked": int(self.judge.frozen is not None),
             "calls": self._wire.calls,
             "virtual hours": round(self.loop.time() / 3600, 1),
@@ -189,29 +204,7 @@ class World:
             session.add(user)
             await session.flush()
             self._owner_id = user.id
-            session.add(
-                ArchiveConfiguration(
-                    id=self._configuration,
-                    tenant_id=self._tenant,
-                    owner_id=user.id,
-                    name="Main",
-                    time_zone=self._zone.key,
-                    archive_from=FIRST_DAY.date(),
-                    lookback_days=7,
-                    purpose=self.policies.purpose,
-                    overlap_policy=self.policies.overlaps,
-                    all_day_counts=self.policies.all_day_counts,
-                    privacy_automation=self.policies.privacy,
-                    out_of_office=self.policies.out_of_office,
-                    source_reference="msgraph://ada@example.test/calendar",
-                    source_mailbox_id=self._oid,
-                    source_calendar_id=self.person.source.id,
-                    archive_reference=self.archive.reference,
-                    archive_mailbox_id=self._oid,
-                    archive_calendar_id=self.archive.calendar_id,
-                )
-            )
-
+            session.add(self._configured(self._configuration, user.id, "Main"))
             if isinstance(self.archive, LocalArchive):
                 self.archive.enter(session, user.id, EPOCH)
             await session.flush()
@@ -226,6 +219,29 @@ class World:
                         next_run_at=EPOCH + timedelta(seconds=self.rng.uniform(0.0, 900.0)),
                     )
                 )
+
+    def _configured(self, configuration: UUID, owner: UUID, name: str) -> ArchiveConfiguration:
+        """A configuration of the person's calendar and archive."""
+        return ArchiveConfiguration(
+            id=configuration,
+            tenant_id=self._tenant,
+            owner_id=owner,
+            name=name,
+            time_zone=self._zone.key,
+            archive_from=FIRST_DAY.date(),
+            lookback_days=7,
+            purpose=self.policies.purpose,
+            overlap_policy=self.policies.overlaps,
+            all_day_counts=self.policies.all_day_counts,
+            privacy_automation=self.policies.privacy,
+            out_of_office=self.policies.out_of_office,
+            source_reference="msgraph://ada@example.test/calendar",
+            source_mailbox_id=self._oid,
+            source_calendar_id=self.person.source.id,
+            archive_reference=self.archive.reference,
+            archive_mailbox_id=self._oid,
+            archive_calendar_id=self.archive.calendar_id,
+        )
 
     def _make_archive(self, rng: random.Random) -> Archive:
         if rng.random() < _LOCAL_ARCHIVES:
@@ -264,6 +280,20 @@ class World:
                 continue
             return
 
+    async def _enter_pair(self) -> None:
+        """Somebody wants a second archive of the same calendar in the same place: there is none (2.19)."""
+        configuration, owner = self._pair, Caller.user(self._tenant, self._oid, [Role.USER])
+        host = self.fleet.any()
+        with suppress(AdminAssistantError):
+            async with self.observer.session() as session:
+                session.add(self._configured(configuration, self._owner_id, "Second"))
+            self.verdict.facts["pairs entered"] = 1
+        with suppress(AdminAssistantError), telemetry.bind(caller=owner, correlation="pair"):
+            started = await host.archiving.start_run(
+                owner, configuration, FIRST_DAY, FIRST_DAY + timedelta(days=DAYS)
+            )
+            self.durable.start(started.run.id)
+
     async def _decide(self) -> None:
         """The owner decides what overlaps, and the run for it is started."""
         groups, members = await self.judge.overlaps()
@@ -274,6 +304,18 @@ class World:
                 run_id = await deciding.decide(host, owner, self.rng, groups, members)
             self.decisions += 1
             if run_id is not None:
+                self.durable.start(run_id)
+
+    async def _answer(self) -> None:
+        """The owner answers a question about what was archived, and the runs for it are started."""
+        items = answering.open_items(await self.judge.items())
+        if items:
+            owner = Caller.user(self._tenant, self._oid, [Role.USER])
+            host = self.fleet.any()
+            with telemetry.bind(caller=owner, correlation="answer"):
+                runs = await answering.answer(host, owner, self.rng, items)
+            self.answers += 1
+            for run_id in runs:
                 self.durable.start(run_id)
 
     async def _lock(self) -> None:
@@ -311,6 +353,7 @@ class World:
         host = self.fleet.any()
         try:
             decided = await host.settling.expire_due() + await host.settling.carry_out_due()
+            decided += await host.answering.expire_due() + await host.answering.carry_out_due()
             for run_id in decided + await host.archiving.claim_due_jobs():
                 self.durable.start(run_id)
                 await host.archiving.mark_dispatched(run_id)
@@ -340,10 +383,12 @@ class World:
             elif self.rng.random() < 0.1:
                 await self._decide()
             elif self.rng.random() < 0.1:
+                await self._answer()
+            elif self.rng.random() < 0.1:
                 self.fleet.any().clock.offset = self.rng.uniform(-_LARGEST_SKEW, _LARGEST_SKEW)
                 self.durable.mishaps[Mishap.CLOCK_STEP] += 1
             else:
-                await self.person.act(self.archive.touch)
+                await self.acting.act(self.archive.touch)
 
     def _jump(self) -> None:
         """The clock of a process is set by minutes."""

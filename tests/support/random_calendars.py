@@ -21,6 +21,8 @@ _ZONES = (
     "",
     "Office",
 )
+#: Whose clock the zone has that random calendars define themselves.
+OFFICE = "Europe/Berlin"
 _OFFICE = """\
 BEGIN:VTIMEZONE
 TZID:Office
@@ -82,12 +84,15 @@ def _event(chance: random.Random, uid: str) -> list[str]:
         else timedelta(minutes=chance.choice((15, 60, 90, 600)))
     )
     kind = _Kind(tzid, all_day)
+    rule = _rule(chance, start, all_day=all_day) if chance.random() < 0.75 else ""
+    if rule:
+        # The rule's own first date, so that the start fits it.
+        start = next(iter(rrulestr(rule, dtstart=start)))
     master = [f"UID:{uid}", f"SUMMARY:{chance.choice(_SUBJECTS)}", kind.line("DTSTART", start)]
     master.append(_end(chance, kind, start, length))
     sequence = chance.randint(0, 3)
     events = []
-    if chance.random() < 0.75:
-        rule = _rule(chance, start)
+    if rule:
         master.append(f"RRULE:{rule}")
         dates = list(islice(rrulestr(rule, dtstart=start), 60))
         master += _extra(chance, kind, dates)
@@ -143,6 +148,18 @@ def _changes(
 ) -> list[list[str]]:
     if len(dates) < 4 or chance.random() < 0.5:
         return []
+    if chance.random() < 0.2:
+        moment = chance.choice(dates[1:])
+        moved = moment + timedelta(minutes=0 if kind.all_day else 45)
+        lines = [
+            f"UID:{uid}",
+            "SUMMARY:From now on",
+            kind.line("RECURRENCE-ID", moment, ";RANGE=THISANDFUTURE"),
+            kind.line("DTSTART", moved),
+            kind.line("DTEND", moved + length),
+            f"SEQUENCE:{sequence + 1}",
+        ]
+        return [lines]
     events = []
     for moment in chance.sample(dates[1:], chance.randint(1, min(3, len(dates) - 2))):
         moved = moment + timedelta(
@@ -162,7 +179,31 @@ def _changes(
     return events
 
 
-def _rule(chance: random.Random, start: datetime) -> str:
+_RARE = (
+    "FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1",
+    "FREQ=MONTHLY;BYDAY=SA,SU;BYSETPOS=1,2",
+    "FREQ=MONTHLY;BYMONTHDAY=31",
+    "FREQ=MONTHLY;BYMONTHDAY=-2;INTERVAL=2",
+    "FREQ=MONTHLY;BYDAY=2TU,-1FR",
+    "FREQ=YEARLY;BYMONTH=3,10;BYDAY=-1SU",
+    "FREQ=YEARLY;BYYEARDAY=1,100,-1",
+    "FREQ=YEARLY;BYWEEKNO=20,30;BYDAY=MO",
+    "FREQ=YEARLY;BYDAY=20MO",
+    "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29",
+    "FREQ=WEEKLY;INTERVAL=2;BYDAY=TU,SU;WKST=SU",
+    "FREQ=DAILY;BYMONTH=1,6;BYDAY=MO,WE",
+    "FREQ=MONTHLY;BYMONTHDAY=13;BYDAY=FR",
+)
+_RARE_TIMES = (
+    "FREQ=DAILY;BYHOUR=9,17;BYMINUTE=0,30",
+    "FREQ=HOURLY;INTERVAL=7",
+    "FREQ=WEEKLY;BYDAY=MO;BYHOUR=8,20",
+)
+
+
+def _rule(chance: random.Random, start: datetime, *, all_day: bool) -> str:
+    if chance.random() < 0.3:
+        return chance.choice(_RARE if all_day else (*_RARE, *_RARE_TIMES))
     frequency = chance.choice(("DAILY", "WEEKLY", "WEEKLY", "MONTHLY", "MONTHLY", "YEARLY"))
     parts = [f"FREQ={frequency}"]
     if chance.random() < 0.4:

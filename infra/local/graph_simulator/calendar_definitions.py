@@ -9,7 +9,7 @@ from .recurrence_rules import Budget, RecurrenceRule, rule_parts
 
 _OFFSET_LIMIT = timedelta(hours=24)
 #: Clock changes are computed for these years; before and after, the nearest one holds.
-_FIRST, _LAST = datetime(1950, 1, 1), datetime(2100, 1, 1)  # noqa: DTZ001 - wall-clock times
+_FIRST, _LAST = datetime(1970, 1, 1), datetime(2060, 1, 1)  # noqa: DTZ001 - wall-clock times
 
 
 class DefinedZone(tzinfo):

@@ -67,6 +67,10 @@ class Series:
         """Whether a wall-clock time is an original start."""
         return start in self.starts(start, start + _SECOND)
 
+    def has_by_rule(self, start: datetime) -> bool:
+        """Whether DTSTART or a rule gives a start; RDATE does not add it again (RFC 5545 3.8.5.3)."""
+        return start == self.times.start or any(rule.between(start, start + _SECOND) for rule in self.rules)
+
     def is_excluded(self, start: datetime) -> bool:
         """Whether EXDATE takes a start out."""
         return start in self.excluded or start.date() in self.excluded
@@ -142,7 +146,10 @@ def series_of(entry: Entry, budget: Budget) -> Series:
         try:
             for moment, until in moments_of(dates):
                 start = in_series(times, entry.reader, moment)
-                series.extra.setdefault(start, _extra(entry, start, until))
+                if not series.has_by_rule(start):
+                    series.extra.setdefault(start, _extra(entry, start, until))
+        except TooOftenError:
+            raise
         except ValueError as error:
             raise UnreadableEventError(f"RDATE cannot be read: {error}") from None
     return series

@@ -74,7 +74,8 @@ class Rule:
                 raise ValueError(f"{name} must be a whole number or null")
         if self.kind in ("corrupt_event", "malformed_event") and not isinstance(self.event, str):
             raise ValueError(f"{self.kind} needs the event's id or subject")
-        if self.properties is not None and not all(isinstance(each, str) for each in self.properties):
+        named = self.properties or []
+        if not isinstance(named, list) or not all(isinstance(each, str) for each in named):
             raise ValueError("properties must be a list of names")
         self._random = random.Random(self.seed)
         self._path = re.compile(self.path_regex) if self.path_regex else None

@@ -51,11 +51,15 @@ _REFERENCE_FACTS = text("""
 
 @dataclass(frozen=True, slots=True)
 class ReadingFacts:
-    """The person whose events are read (object id), the owner, and whether no approval holds any more."""
+    """The person whose events are read (object id), the owner, and whether no approval holds any more.
+
+    ``agreed``: the person lets the owner see their private events whole (domain.md 6.5).
+    """
 
     origin_id: UUID
     owner_id: UUID
     closed: bool
+    agreed: bool
 
 
 class ArchiveConfigurationRepository(Repository):
@@ -90,9 +94,10 @@ class ArchiveConfigurationRepository(Repository):
             func.coalesce(ArchiveConfiguration.source_person_id, ArchiveConfiguration.source_mailbox_id),
             ArchiveConfiguration.owner_id,
             closed,
+            ArchiveConfiguration.details_agreed_at.is_not(None),
         ).where(ArchiveConfiguration.tenant_id == tenant_id, ArchiveConfiguration.id == configuration_id)
         row = (await self._session.execute(statement)).one_or_none()
-        return None if row is None else ReadingFacts(row[0], row[1], row[2])
+        return None if row is None else ReadingFacts(*row)
 
     async def lock(
         self, tenant_id: UUID, configuration_id: UUID, *, shared: bool = False

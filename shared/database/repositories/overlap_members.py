@@ -141,6 +141,11 @@ _CLOSE = text(f"""
                         WHERE m.group_id = g.id AND m.record IS NOT NULL AND {_GONE})
     RETURNING g.id
 """)  # noqa: S608
+_RECORDED = text(f"""
+    SELECT m.source_key, m.record FROM overlap_members m JOIN overlap_groups g ON g.id = m.group_id
+     WHERE m.configuration_id = :configuration AND m.source_key = ANY(CAST(:keys AS text[]))
+       AND m.record IS NOT NULL AND {_OPEN_GROUP}
+""")  # noqa: S608
 _GONE_BUT_KEPT = text(f"""
     SELECT m.source_key, m.record FROM overlap_members m JOIN overlap_groups g ON g.id = m.group_id
      WHERE m.configuration_id = :configuration AND m.record IS NOT NULL AND m.kept AND {_OPEN_GROUP}
@@ -283,6 +288,13 @@ class OverlapMemberRepository:
         result = await self._session.execute(_CLOSE, self._scope | {"groups": list(groups), "now": now})
         return list(result.scalars())
 
+    async def recorded(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """What is recorded of events that wait without a copy, by source key; instants as datetimes."""
+        if not keys:
+            return {}
+        result = await self._session.execute(_RECORDED, self._scope | {"keys": list(keys)})
+        return {row.source_key: row.record | _instants(row.record) for row in result}
+
     async def gone_but_kept(self, limit: int) -> dict[str, dict[str, Any]]:
         """Records of events that are to be archived and whose source is gone, by source key."""
         result = await self._session.execute(_GONE_BUT_KEPT, self._scope | {"limit": limit})
@@ -298,3 +310,8 @@ class OverlapMemberRepository:
         A group with members that wait elsewhere stays due.
         """
         await self._session.execute(_CARRIED_OUT, self._scope | {"began": began, "start": start, "end": end})
+
+
+def _instants(record: Mapping[str, Any]) -> dict[str, datetime]:
+    names = ("start_at", "end_at", "source_start_at", "source_end_at")
+    return {name: datetime.fromisoformat(record[name]) for name in names if record.get(name)}

@@ -28,6 +28,31 @@ _NOTED = text("""
 """)
 
 
+_PARTNERS = text("""
+    SELECT m.source_key AS missing, g.id AS group_id, other.source_key AS partner
+      FROM overlap_members m
+      JOIN overlap_groups g ON g.id = m.group_id AND g.owner_id = :owner
+                           AND g.configuration_id = :configuration AND g.status NOT IN ('closed', 'merged')
+      JOIN overlap_members other ON other.group_id = g.id AND NOT other.departed
+                                AND other.source_key <> m.source_key
+      LEFT JOIN archived_events e ON e.configuration_id = m.configuration_id
+                                 AND e.source_key = m.source_key
+     WHERE m.configuration_id = :configuration AND NOT m.departed
+       AND (e.source_id = ANY(CAST(:ids AS text[]))
+            OR EXISTS (SELECT 1 FROM unnest(CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]))
+                                     AS slot(begins, ends)
+                        WHERE m.start_at >= slot.begins AND m.start_at < slot.ends))
+""")
+
+
+class Partner(NamedTuple):
+    """An event that overlaps one that could not be read: ``missing``, in a stored group."""
+
+    missing: str
+    group_id: UUID
+    partner: str
+
+
 class NotedEvent(NamedTuple):
     """What one run could not read. ``settled``: a later plan was made of its time."""
 
@@ -40,7 +65,27 @@ class NotedEvent(NamedTuple):
 
 
 class UnreadEventRepository(Repository):
-    """Reads ``archive_runs.plan``."""
+    """Reads ``archive_runs.plan``, and what overlaps what could not be read."""
+
+    async def partners(
+        self,
+        owner_id: UUID,
+        configuration_id: UUID,
+        ids: Collection[str],
+        slots: Sequence[tuple[datetime, datetime]],
+    ) -> list[Partner]:
+        """Who overlaps the events of these source ids, or what started in these stretches."""
+        rows = await self._session.execute(
+            _PARTNERS,
+            {
+                "owner": owner_id,
+                "configuration": configuration_id,
+                "ids": list(ids),
+                "starts": [start for start, _ in slots],
+                "ends": [end for _, end in slots],
+            },
+        )
+        return [Partner(*row) for row in rows]
 
     async def noted_unscoped(
         self, configuration_ids: Collection[UUID] | Sequence[UUID], since: datetime

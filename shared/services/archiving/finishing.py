@@ -22,6 +22,7 @@ from shared.domain.job import JobKind
 from shared.domain.notification import Recipient
 from shared.domain.notification_texts import run_failed
 from shared.domain.outcome import Outcome, RunReport
+from shared.domain.purpose import Purpose
 from shared.services.archiving.action_item_keeping import ActionItemKeeper
 from shared.services.archiving.context import ArchivingPorts, RunContext, load_context
 from shared.services.archiving.plan_counts import PlanCounts, planned_outcomes
@@ -102,6 +103,8 @@ class Finisher:
             _log.warning("archive run %s failed: %s (%s)", run.id, plan.code or "not_planned", said)
         details = report.to_json() | _details(plan) | _beside(margins) | {"reason": why}
         details["private_outcomes"] = {str(outcome): count for outcome, count in private.items() if count}
+        # Whether a private event is written at all tells of it in a timesheet alone (domain.md 6.3).
+        details["cost_tells"] = context.policies.purpose is Purpose.TIMESHEET
         await ArchiveRunRepository(session).finish(run.id, state, details, now)
         await ActionItemKeeper(self._ports, context).settle(session)
         job = JobJudgement()

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -70,7 +71,8 @@ class SourceMatcher:
     It outlives one reading of the pages: what is handed on is found under its new key by the next one.
     ``released`` are modifications whose meeting is not gone though no page shows it near them (4.6),
     ``doubts`` what is only likely the same, and which new events wait for that. ``unread`` is what the
-    reading under way could not read: of that nothing is gone, and nothing is matched (2.12).
+    reading under way could not read: of that nothing is gone, and nothing is matched (2.12). ``held`` are
+    keys of events that overlap it, by the stored group that they are in.
     """
 
     def __init__(
@@ -93,6 +95,7 @@ class SourceMatcher:
         self.released: set[str] = set()
         self.doubts = doubts
         self.unread = UnreadEvents()
+        self.held: dict[str, UUID] = {}
         self.repointed = 0
         self.ambiguous = 0
 
@@ -104,6 +107,7 @@ class SourceMatcher:
             self._open_keys,
             waiting=frozenset(self.doubts.waiting),
             whole=frozenset(self.doubts.whole),
+            held=frozenset(self.held),
             dragged=dragged,
         )
         self.unread = self.doubts.unread = reader.unread
@@ -222,6 +226,10 @@ class SourceMatcher:
             records = await AppointmentRepository(session).recorded(
                 self._context.owner_id, [row.id for row in rows.values() if row.copy_id is not None]
             )
+            # What waits for its owner's decision has no copy, and is the same meeting all the same.
+            bare = {row.source_key: row.id for row in rows.values() if row.copy_id is None}
+            waiting = await self._context.overlaps(session).recorded(list(bare))
+        records |= {bare[key]: record for key, record in waiting.items()}
         if self._for_others:
             records = {key: each for key, each in records.items() if each["sensitivity"] == NORMAL}
         candidates = {key: self._facts(row, records.get(row.id)) for key, row in rows.items()}
@@ -264,6 +272,7 @@ class SourceMatcher:
         return GoneRow(
             facts,
             counts=takes_place
+            and row.copy_id is not None
             and record["show_as"] != "free"
             and not record["is_all_day"]
             and record.get("excluded") is None

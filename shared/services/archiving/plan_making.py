@@ -31,6 +31,7 @@ from shared.services.archiving.plan_turn import PlanTurn
 from shared.services.archiving.series_reset_keeping import SeriesResetKeeper
 from shared.services.archiving.superseding import Superseding
 from shared.services.archiving.taking_over import TakingOver
+from shared.services.archiving.unread_events import partners
 
 RETRY_FAILED_FOR = timedelta(days=30)
 _CHUNK = 200
@@ -86,7 +87,8 @@ class PlanMaking:
         async with self._turn.session() as session:
             self._reader.resets = await self._series.begin(session)
         await self._read_pages(check=not backfill)
-        if not last and await self._matcher.match(self._reader):
+        matched = not last and await self._matcher.match(self._reader)
+        if not last and (await self._hold_partners() or matched):
             return None
         if not last and await self._series.pair(self._turn, self._matcher, self._reader):
             return None
@@ -102,13 +104,24 @@ class PlanMaking:
         if not backfill:
             await self._failed_before()
         async with self._turn.session() as session:
-            await self._keeper.finish(session, self._planner.vanished_groups)
+            held = {str(group_id) for group_id in self._matcher.held.values()}
+            await self._keeper.finish(session, self._planner.vanished_groups - held)
             await self._kept_though_gone(session)
             await self._matcher.doubts.supersede(session, self._drafter, self._open_keys)
             await self._matcher.doubts.keep(session)
             await self._dragged.keep(session, self._drafter, self._open_keys)
             await self._series.finish(session, self._reader.resets)
         return self._counted()
+
+    async def _hold_partners(self) -> bool:
+        """Whether more events overlap what could not be read: they stay decided as they were (2.12)."""
+        if not self._reader.unread:
+            return False
+        async with self._turn.session() as session:
+            found = await partners(session, self._context, self._reader.unread, self._reader.has_met)
+        new = found.keys() - self._matcher.held.keys()
+        self._matcher.held |= found
+        return bool(new)
 
     async def _read_pages(self, *, check: bool) -> None:
         pages = self._ports.calendars.read_window(

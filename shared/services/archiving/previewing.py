@@ -109,9 +109,11 @@ class Previewer:
             if await runs.any_running(context.owner_id, context.configuration_id):
                 raise RunInProgress("a run is under way; ask again when it is over", retry_after=5)
             in_force = await settings_in_force(session, self._ports.settings, caller.tenant_id)
+            agreed = await self._agreed(session, caller, configuration)
         context = replace(context, policies=replace(context.policies, travel_words=in_force.travel_words))
-        ports = previewing_for(self._ports, context, caller.person)
-        expiry, for_others = timedelta(days=in_force.overlap_expiry_days), caller.person != context.origin_id
+        viewer = context.origin_id if agreed else caller.person
+        ports = previewing_for(self._ports, context, viewer)
+        expiry, for_others = timedelta(days=in_force.overlap_expiry_days), viewer != context.origin_id
         rehearsal = _Rehearsal(ports, context, limit, expiry, for_others=for_others)
         preview: Preview | None = None
         try:
@@ -121,6 +123,14 @@ class Previewer:
         except _Over:
             assert preview is not None  # noqa: S101 - it was played
             return preview
+
+    async def _agreed(
+        self, session: AsyncSession, caller: Caller, configuration: ArchiveConfiguration
+    ) -> bool:
+        """Whether it is the caller's own and the person read lets them see private events whole (6.5)."""
+        access = await Access.of(session, caller)
+        owns = access.own is not None and access.own.id == configuration.owner_id
+        return owns and configuration.names_another and not configuration.masks_private_events
 
     async def _configuration(
         self, session: AsyncSession, caller: Caller, configuration_id: UUID

@@ -49,6 +49,7 @@ class SourceReader:
     ``waiting`` are keys of events that somebody has to decide about first, or whose row is being written.
     ``whole`` are keys of events that their copies follow in all, since their owner said so.
     ``dragged`` asks about meetings that their events left behind.
+    ``held`` overlap what could not be read: what has no copy yet stays as it was decided (2.12).
     """
 
     def __init__(
@@ -59,12 +60,14 @@ class SourceReader:
         *,
         waiting: frozenset[str] = frozenset(),
         whole: frozenset[str] = frozenset(),
+        held: frozenset[str] = frozenset(),
         resets: SeriesResets | None = None,
         dragged: DraggedMeetings | None = None,
     ) -> None:
         self._waiting = waiting
         self._dragged = dragged
         self._whole = whole
+        self._held = held
         self._following = SourceFollowing(context.owner_id, context.configuration_id)
         # Replacing takes the source as it is (domain.md 2.17).
         self._replaces = context.mode is RunMode.REPLACE
@@ -100,6 +103,11 @@ class SourceReader:
                 reads[key] = ReadEvent(events[key], key, events[key].start, left_out=LeftOut.SERIES_CHANGED)
         for key in self._waiting & reads.keys():
             reads[key] = replace(reads[key], waits=True)
+        for key in self._held & reads.keys():
+            row = rows.get(key)
+            if row is None or row.copy_id is None:
+                aside = row.left_out if row and row.state is ArchivedEventState.LEFT_OUT else None
+                reads[key] = replace(reads[key], waits=aside is None, left_out=aside)
         self.resets.note(reads)
         return reads
 

@@ -1,6 +1,6 @@
 """What could not be read is tried again each night, for 30 days, and told once (domain.md 2.2, 2.12)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.repositories.unread_events import NotedEvent, UnreadEventRepository
+from shared.domain.unread import UnreadEvents
 from shared.domain.window import Window, local_day_start
 from shared.services.archiving.context import RunContext
 from shared.services.archiving.plan_counts import PlanCounts
@@ -48,6 +49,18 @@ async def windows_to_read_again(
             continue
         days.setdefault(each.configuration_id, set()).update(_days(each, zones[each.configuration_id]))
     return {key: _windows(sorted(found), zones[key])[:MOST_WINDOWS] for key, found in days.items()}
+
+
+async def partners(
+    session: AsyncSession, context: RunContext, unread: UnreadEvents, met: Callable[[str], bool]
+) -> dict[str, UUID]:
+    """Who overlaps what could not be read, by key, with the stored groups; ``met`` keys were read."""
+    first, last = context.window.read_range
+    slots = [(each.start or first, each.end or last) for each in unread.slots]
+    found = await UnreadEventRepository(session).partners(
+        context.owner_id, context.configuration_id, unread.ids, slots
+    )
+    return {each.partner: each.group_id for each in found if not met(each.missing)}
 
 
 def beyond(windows: Sequence[Window], planned: Window | None) -> list[Window]:

@@ -29,7 +29,7 @@ from shared.domain.window import Window, validate_window
 from shared.errors import Conflict, FieldError, GraphRefused, GraphUnavailable, NotFound, ValidationFailed
 from shared.graph.usage import track_usage
 from shared.schemas.paging import Position, Slice
-from shared.services.access import Access, reads_own
+from shared.services.access import Access, reads_own, viewing_as
 from shared.services.approvals.guard import permit, person_read_id
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.gone_calendars import note_gone, seems_gone
@@ -124,13 +124,13 @@ class VerificationService:
         Raises NotFound.
         """
         async with self._ports.database.session() as session:
-            await self._readable(session, caller, verification_id)
+            found = await self._readable(session, caller, verification_id)
+            access = await Access.of(session, caller)
+            viewer = await viewing_as(session, access, found.configuration_id)
             place = (after.instant, after.id) if after else None
             findings = VerificationFindingRepository(session)
-            rows = await findings.of_verification(
-                verification_id, kind, place, limit + 1, viewer=caller.person
-            )
-            shown = await findings.shown_to(caller.person, [row.id for row in rows])
+            rows = await findings.of_verification(verification_id, kind, place, limit + 1, viewer=viewer)
+            shown = await findings.shown_to(viewer, [row.id for row in rows])
         return Slice.cut(rows, limit, lambda row: Position(row.starts_at, row.id)), shown
 
     async def begin(self, verification_id: UUID) -> BegunVerification:

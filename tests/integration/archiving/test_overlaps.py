@@ -140,6 +140,27 @@ async def test_one_that_vanished_still_waits_when_the_other_is_archived(world: W
     assert await world.subjects() == ["Alone", "Early", "Late"]
 
 
+@pytest.mark.parametrize("looked_between", [False, True])
+async def test_one_that_waits_and_is_entered_again_is_archived_once(
+    world: World, looked_between: bool
+) -> None:
+    await world.open(pair(), overlap_policy="flag")
+    await world.archive()
+    await world.delete((await world.source("Early"))["id"])
+    if looked_between:
+        await world.archive()
+    await world.add(event("Early", NINE, 60))
+    report = await world.archive()
+    assert (report["repointed"], adds_up(report)) == (1, True)
+    if not looked_between:
+        assert await world.subjects() == ["Alone"]
+    world.clock.advance(days=31)
+    for run_id in await world.settling.expire_due():
+        await world.drive(run_id)
+    await world.archive()
+    assert await world.subjects() == ["Alone", "Early", "Late"]
+
+
 async def test_a_group_whose_overlap_vanished_closes_and_its_events_are_archived(world: World) -> None:
     await world.open(pair(), overlap_policy="flag")
     await world.archive()

@@ -152,6 +152,28 @@ async def test_a_modification_stays_consumed_while_its_meeting_cannot_be_read(qu
     assert await quick.copies() == before
 
 
+async def test_who_waits_for_a_decision_goes_on_waiting_while_the_other_cannot_be_read(quick: World) -> None:
+    await quick.open([event("Ours", NINE), event("Theirs", NINE + HOUR / 2)], overlap_policy="flag")
+    assert (await quick.archive())["flagged"] == 2
+    (group,) = await quick.groups()
+    quick.fault("corrupt_event", "Theirs", properties=["body"])
+    report = await quick.archive()
+    assert (report["flagged"], report["failed"], report["archived"]) == (1, 1, 0)
+    (still,) = await quick.groups()
+    assert (still["id"], still["status"]) == (group["id"], "flagged")
+    quick.mend()
+    assert (await quick.archive())["flagged"] == 2
+    # Its owner decided for one: the other stays left out, though that one cannot be read.
+    await quick.drive(await quick.settle(group["id"], "Theirs"))
+    quick.fault("corrupt_event", "Theirs", properties=["body"])
+    report = await quick.archive()
+    assert (report["left_out"], report["failed"], report["archived"]) == (1, 1, 0)
+    assert await quick.subjects() == ["Theirs"]
+    quick.mend()
+    report = await quick.archive()
+    assert (report["left_out"], report["unchanged"]) == (1, 1)
+
+
 async def test_an_exception_without_its_original_start_fails_by_itself(quick: World) -> None:
     await quick.open([daily("Standup"), event("Review", NINE + 2 * HOUR)])
     moved = event("x", NINE + 50 * HOUR, 30)

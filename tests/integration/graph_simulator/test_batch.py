@@ -242,3 +242,34 @@ async def test_mail_has_its_own_rate(graph: Graph, user: str, simulator: GraphSi
     message = {"message": {"subject": "Hi", "toRecipients": [{"emailAddress": {"address": "b@x.example"}}]}}
     await graph.request("POST", f"{user}/sendMail", message)
     assert (await refusal(graph, "POST", f"{user}/sendMail", message))[0] == 429
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"kind": "corrupt_event"},
+        {"kind": "malformed_event", "event": 7},
+        {"kind": "corrupt_event", "event": "Review", "properties": "body"},
+        {"kind": "corrupt_event", "event": "Review", "properties": [1]},
+        {"kind": "long_range", "longest_hours": "a day"},
+    ],
+)
+def test_a_fault_about_content_that_makes_no_sense_is_refused(rule: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"need|must"):
+        GraphSimulator().faults.add(rule)
+
+
+async def test_a_corrupt_event_fails_every_read_that_shows_it_and_no_other(
+    simulator: GraphSimulator, graph: Graph, user: str
+) -> None:
+    ids = []
+    for hour in range(3):
+        body = timed(f"2026-02-01T0{hour}:00:00", f"2026-02-01T0{hour}:30:00", subject=f"Event {hour}")
+        ids.append((await graph.request("POST", f"{user}/events", body))["id"])
+    simulator.faults.add({"kind": "corrupt_event", "event": "Event 1", "properties": ["body"], "times": None})
+    view = f"{user}/calendarView?startDateTime=2026-02-01T00:00:00Z&endDateTime=2026-02-01T"
+    for path in (f"{view}03:00:00Z", f"{user}/events/{ids[1]}"):
+        assert await refusal(graph, "GET", path) == (500, "ErrorCorruptData")
+    assert len(await graph.all(f"{view}03:00:00Z&$select=id,start")) == 3
+    assert len(await graph.all(f"{view}01:00:00Z")) == 1
+    assert (await graph.request("GET", f"{user}/events/{ids[0]}"))["subject"] == "Event 0"

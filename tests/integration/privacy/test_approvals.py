@@ -108,17 +108,30 @@ async def test_private_events_are_masked_when_they_are_read(
 
 
 async def test_the_person_may_agree_to_more_than_the_times_and_take_it_back(
-    api: Caller, people: People, boss: str, over_ada: str, drive: Drive, database: Database
+    api: Caller, people: People, boss: str, over_ada: str, drive: Drive, database: Database, enter: Enter
 ) -> None:
     approval = await approve(api, people, over_ada)
     agreed = await say(api, "agree", approval, people.ada.token, details=True)
     assert agreed.json["details_agreed_at"] is not None
     await archive(api, over_ada, boss, drive)
     assert await seen(api, people.bob, boss) == ["Steering", SECRET]
+    # Whole in the plan and the run, too, and for nobody else.
+    plan = f"v1/archive-configurations/{over_ada}/plan"
+    enter(people.ada, "Surgeon again", 4, sensitivity="private")
+    mine = (await api("GET", plan, token=boss, **WINDOW)).json
+    assert "Surgeon again" in {event["subject"] for event in mine["events"]}
+    as_admin = (await api("GET", plan, token=people.admin, **WINDOW)).json
+    assert "Surgeon" not in str(as_admin)
+    run = await archive(api, over_ada, boss, drive)
+    operations = f"v1/archive-runs/{run}/operations"
+    shown = [(await api("GET", operations, token=token)).json["items"] for token in (boss, people.admin)]
+    assert [len(each) for each in shown] == [1, 0]
+    report = (await api("GET", f"v1/archive-runs/{run}", token=boss)).json["report"]
+    assert (report["archived"], "private" in report) == (1, False)
     # To every other Admin it is still Ada's private event.
-    assert await seen(api, people.bob, people.admin) == ["Private", "Steering"]
+    assert await seen(api, people.bob, people.admin) == ["Private", "Private", "Steering"]
     await say(api, "agree", approval, people.ada.token, details=False)
-    assert await seen(api, people.bob, boss) == ["Private", "Steering"]
+    assert await seen(api, people.bob, boss) == ["Private", "Private", "Steering"]
     async with database.session() as session:
         rows = list((await session.execute(select(Appointment))).scalars())
     assert {row.subject for row in rows} == {"Private", "Steering"}

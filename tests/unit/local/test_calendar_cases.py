@@ -165,6 +165,12 @@ def test_extra_dates_may_be_periods_with_a_length_or_an_end_of_their_own() -> No
     assert len(found.spans("Groupwise style")) == 3
 
 
+def test_an_extra_date_that_the_rule_gives_too_counts_once() -> None:
+    lines = ("DTSTART:20260302T090000Z", "DURATION:PT1H", "RRULE:FREQ=DAILY;COUNT=3")
+    found = load_calendar(calendar(event("a", *lines, "RDATE:20260303T090000Z,20260302T090000Z")))
+    assert found.starts() == ["2026-03-02T09:00", "2026-03-03T09:00", "2026-03-04T09:00"]
+
+
 def test_a_changed_occurrence_with_a_rule_and_no_master_is_a_series_of_its_own_and_that_is_told() -> None:
     found = load_calendar(
         calendar(

@@ -1,0 +1,62 @@
+"""Action items about archived meetings: some are answered at random, some wait, some expire."""
+
+import random
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from shared.domain.action_items import Answer
+from shared.domain.caller import Caller
+from shared.errors import AdminAssistantError
+from tests.simulation.host import Host
+
+type Row = dict[str, Any]
+
+#: What may be answered to each question (domain.md 2.4, 2.16, 2.17).
+ANSWERS: dict[str, tuple[str, ...]] = {
+    "likely_same": ("one_meeting", "two_meetings", "new_one_only"),
+    "moved_on": ("took_place", "was_postponed"),
+    "series_changed": ("keep_archived", "take_series"),
+}
+#: Answers after which a copy that stood may count no more, and those after which there may be more copies.
+SUPERSEDES = frozenset({"new_one_only", "was_postponed", "take_series"})
+ADDS = frozenset({"two_meetings", "take_series"})
+
+
+@dataclass(slots=True)
+class Answers:
+    """What the questions and answers of a world mean for its calendar, by ``meeting_of``."""
+
+    #: Meetings of which one waits: asked and not answered, or answered and not carried out.
+    asked: set[int] = field(default_factory=set)
+    #: Meetings whose old copy may count no more.
+    superseded: set[int] = field(default_factory=set)
+    #: How many meetings more the owner said took place.
+    more: Counter[int] = field(default_factory=Counter)
+
+    def take(self, item: Row, meetings: Collection[int]) -> None:
+        """An item about some meetings."""
+        waits = item["question"] == "likely_same" or item["due_at"] is not None
+        if item["status"] == "open" or (item["due_at"] is not None and item["carried_out_at"] is None):
+            self.asked |= set(meetings) if waits else set()
+        if item["answer"] in SUPERSEDES:
+            self.superseded |= set(meetings)
+        if item["answer"] in ADDS:
+            self.more.update(meetings)
+
+
+async def answer(host: Host, owner: Caller, rng: random.Random, items: Sequence[Row]) -> list[UUID]:
+    """Answer one open item somehow; the runs to be started for it."""
+    item = rng.choice(items)
+    wanted = Answer(rng.choice(ANSWERS[item["question"]]))
+    with suppress(AdminAssistantError):
+        return list((await host.answering.answer(owner, item["id"], wanted)).run_ids)
+    return []
+
+
+def open_items(items: Iterable[Row]) -> list[Row]:
+    """Those that can be answered."""
+    return [item for item in items if item["status"] == "open"]

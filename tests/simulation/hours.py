@@ -1,0 +1,55 @@
+"""What counts as time: the product's answer for each row against what its calendar shows (domain.md 2.18)."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from shared.domain import counting
+from tests.simulation.source_keys import Json, archive_key_of
+
+type Row = Mapping[str, Any]
+
+_FACTS = ("excluded", "is_cancelled", "is_declined", "is_all_day", "show_as")
+
+
+def check_hours(
+    rows: Sequence[Row],
+    appointments: Sequence[Row],
+    copies: Sequence[Json],
+    living: Mapping[str, Json],
+    unsure: Collection[str],
+) -> list[str]:
+    """Rows that count and should not, or the other way round.
+
+    ``living``: the source events by the keys of their rows; what takes place is asked of them alone.
+    ``unsure``: keys of rows whose owner changed the copy or decided about it.
+    """
+    recorded = {each["archived_event_id"]: each for each in appointments}
+    by_key = {archive_key_of(copy): copy for copy in copies}
+    problems = []
+    for row in rows:
+        record, copy = recorded.get(row["id"]), by_key.get(row["archive_key"])
+        item = living.get(row["source_key"])
+        if row["source_key"] in unsure or (copy is not None and item is None):
+            continue
+        facts = {name: record[name] for name in _FACTS} if record is not None else {}
+        found = counting.why_not(
+            counting.CountingFacts(
+                state=row["state"], left_out=row["left_out"], written=record is not None, **facts
+            )
+        )
+        wanted = copy is not None and item is not None and _is_time(copy) and _takes_place(item)
+        if (found is None) != wanted:
+            told = "counts" if found is None else f"does not count ({found})"
+            problems.append(
+                f"{row['state']} row {row['source_key'][-24:]} {told}, its calendar says otherwise"
+            )
+    return problems
+
+
+def _is_time(copy: Json) -> bool:
+    return copy["showAs"] != "free" and not copy["isAllDay"]
+
+
+def _takes_place(item: Json) -> bool:
+    declined = (item.get("responseStatus") or {}).get("response") == "declined"
+    return not item["isCancelled"] and not declined

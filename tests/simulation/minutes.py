@@ -1,0 +1,205 @@
+"""The archive judged from the calendar's side: which minutes are covered how often, and by how many meetings.
+
+It knows nothing of keys, plans or rows. It reads what the calendars held at every moment, in Graph's JSON,
+and what their owner did and answered. Each entry says in its body which meeting it is about
+(``meeting_of``), as people know it, and so does each copy. Three things are judged, meeting by meeting:
+
+no minute counts twice
+    No more copies of a meeting cover a minute than the calendar itself showed there at one time.
+nothing is counted twice
+    There are no more copies of a meeting than times that a person would say it took place. The person who
+    makes the edits knows: a series moved by an hour is the same five meetings, one entered again is the same.
+nothing is lost
+    What the calendar showed unchanged from the day it was entered is covered by a copy. A copy that stood
+    once stands, and counts as long as nobody said otherwise.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from tests.simulation.mailbox import Moment
+from tests.simulation.rules import Policies, modifies, unwanted_item
+from tests.simulation.source_keys import Json, meeting_of
+
+type Span = tuple[int, int]
+
+# How far from a meeting an entry may begin that is about it (domain.md 4).
+_NEAR_MINUTES = 6
+
+
+@dataclass(slots=True)
+class Past:
+    """What the calendars held, and what their owner did and said."""
+
+    moments: Sequence[Moment]
+    #: At most so many times a person would say that a meeting took place.
+    meetings: Mapping[int, int]
+    #: Meetings whose copies the owner changed or deleted.
+    touched: Set[int]
+    #: Meetings that an open question is about: one of them waits.
+    asked: Set[int]
+    #: The copies that stood at some moment of rest, by Graph's id.
+    stood: Mapping[str, Json]
+    #: Meetings whose old copy an answer may have superseded: shown free, it counts no more.
+    superseded: Set[int] = frozenset()
+    #: Local days that are locked, as minutes.
+    locked: Sequence[Span] = ()
+
+
+@dataclass(slots=True)
+class _Meeting:
+    """One meeting's spans: at each moment in the source, and of its copies that count."""
+
+    at: list[list[Span]] = field(default_factory=list)
+    copies: list[Span] = field(default_factory=list)
+
+
+class Minutes:
+    """Judges one archive calendar."""
+
+    def __init__(self, past: Past, copies: Iterable[Json], policies: Policies) -> None:
+        self._past = past
+        self._copies = list(copies)
+        self._policies = policies
+        self._meetings: dict[int, _Meeting] = defaultdict(_Meeting)
+        self._entries: set[Span] = set()
+        for moment in past.moments:
+            self._add(moment)
+        for copy in self._copies:
+            if _counts(copy):
+                self._meetings[meeting_of(copy)].copies.append(_span(copy))
+
+    def judge(self) -> list[str]:
+        """Everything that a person would say is wrong."""
+        problems = [
+            f"a copy says nothing of the meeting it is about: {copy['subject']!r}"
+            for copy in self._copies
+            if not meeting_of(copy) and not copy["subject"].startswith("By hand")
+        ]
+        for number, meeting in sorted(self._meetings.items()):
+            problems += self._doubled(number, meeting)
+        return [*problems, *self._lost(), *self._fallen()]
+
+    @property
+    def counted(self) -> int:
+        """How many minutes the copies that count cover, each as often as it is covered."""
+        return sum(end - start for each in self._meetings.values() for start, end in each.copies)
+
+    def _add(self, moment: Moment) -> None:
+        found: dict[int, set[tuple[Span, str]]] = defaultdict(set)
+        for item in (*moment.source, *moment.elsewhere):
+            span = _span(item)
+            # Duplicates are one for everybody who looks (domain.md 2.9).
+            found[meeting_of(item)].add((span, _look(item)))
+            if modifies(item["subject"]) is not None:
+                self._entries.add((span[0] - _NEAR_MINUTES, span[1] + _NEAR_MINUTES))
+        for number, items in found.items():
+            self._meetings[number].at.append([span for span, _ in items])
+
+    def _doubled(self, number: int, meeting: _Meeting) -> list[str]:
+        if number in self._past.touched:
+            return []
+        problems = []
+        most = self._past.meetings.get(number, 0)
+        if len(meeting.copies) > most:
+            problems.append(f"meeting {number} counts {len(meeting.copies)} times, a person says {most}")
+        for minute, covered in _heights(meeting.copies):
+            allowed = max((_height(spans, minute) for spans in meeting.at), default=0)
+            if covered > allowed and not (covered <= most and _height(self._entries, minute)):
+                what = f"{covered} times, its calendar did {allowed} times"
+                problems.append(f"meeting {number} covers {_told(minute)} {what}")
+                break
+        return problems
+
+    def _lost(self) -> list[str]:
+        """What was always there, takes place and is wanted is covered."""
+        last = self._past.moments[-1].source
+        problems = []
+        for item in last:
+            number, span = meeting_of(item), _span(item)
+            if not self._sure(item, number, span, last):
+                continue
+            copies = self._meetings[number].copies
+            edges = {span[0], *(end for _, end in copies if span[0] <= end < span[1])}
+            bare = [minute for minute in sorted(edges) if not _height(copies, minute)]
+            if bare and span[0] < span[1]:
+                problems.append(f"meeting {number} ({item['subject']!r}) is not covered at {_told(bare[0])}")
+        return problems
+
+    def _sure(self, item: Json, number: int, span: Span, last: Sequence[Json]) -> bool:
+        """Whether nothing but a loss could keep an event from being covered as it is."""
+        if not _counts(item) or not _takes_place(item) or unwanted_item(item, self._policies):
+            return False
+        if number in self._past.touched or number in self._past.asked or modifies(item["subject"]):
+            return False
+        if any(_meet(span, each) for each in self._past.locked):
+            return False
+        if any(_meet(span, each) for each in self._entries):
+            return False
+        if self._policies.overlaps != "keep_all" and any(
+            _meet(span, _span(other)) for other in last if other is not item
+        ):
+            return False
+        spans = self._meetings[number].at
+        return all(span in at for at in spans)
+
+    def _fallen(self) -> list[str]:
+        """Copies that stood once and are gone, or count no more though their source still says so."""
+        now = {copy["id"]: copy for copy in self._copies}
+        free = {
+            meeting_of(item) for moment in self._past.moments for item in moment.source if not _counts(item)
+        }
+        problems = []
+        for copy_id, copy in self._past.stood.items():
+            number = meeting_of(copy)
+            if number in self._past.touched:
+                continue
+            if copy_id not in now:
+                problems.append(f"the copy {copy['subject']!r} of meeting {number} stood and is gone")
+            elif _counts(copy) and not _counts(now[copy_id]) and number not in free | self._past.superseded:
+                problems.append(f"the copy {copy['subject']!r} of meeting {number} counts no more")
+        return problems
+
+
+def _look(item: Json) -> str:
+    organizer = (item.get("organizer") or {}).get("emailAddress", {}).get("address", "")
+    said = sorted(item["categories"]), item["isCancelled"], (item.get("responseStatus") or {}).get("response")
+    return f"{item['subject']}|{item['body']['content']}|{organizer}|{said}"
+
+
+def _counts(item: Json) -> bool:
+    """Whether an event or a copy is time: neither free nor all-day."""
+    return item["showAs"] != "free" and not item["isAllDay"]
+
+
+def _takes_place(item: Json) -> bool:
+    return not item["isCancelled"] and (item.get("responseStatus") or {}).get("response") != "declined"
+
+
+def _span(item: Json) -> Span:
+    start, end = (_minute(item[name]["dateTime"]) for name in ("start", "end"))
+    return start, end
+
+
+def _minute(moment: str) -> int:
+    return int(datetime.fromisoformat(moment[:19]).replace(tzinfo=UTC).timestamp()) // 60
+
+
+def _told(minute: int) -> str:
+    return f"{datetime(1970, 1, 1, tzinfo=UTC) + timedelta(minutes=minute):%m-%d %H:%M}"
+
+
+def _meet(one: Span, other: Span) -> bool:
+    return one[0] < other[1] and other[0] < one[1]
+
+
+def _height(spans: Iterable[Span], minute: int) -> int:
+    return sum(start <= minute < end for start, end in spans)
+
+
+def _heights(spans: Sequence[Span]) -> list[tuple[int, int]]:
+    """Each minute at which the number of spans that cover it changes, with that number; none for nought."""
+    edges = sorted({minute for span in spans for minute in span})
+    return [(minute, height) for minute in edges if (height := _height(spans, minute))]
