@@ -104,13 +104,34 @@ _OLD_SUPERSEDED = """NOT EXISTS (
        AND NOT EXISTS (SELECT 1 FROM archive_operations o
                         WHERE o.run_id = :run AND o.archived_event_id = e.id
                           AND o.state IN ('locked', 'conflict')))"""
+# The run began after the answer, and all was written. Its window held every meeting where it was or is. What
+# is on both sides is judged by its copy.
+_SERIES_TAKEN = """EXISTS (
+    SELECT 1 FROM archive_runs r
+     WHERE r.id = :run AND r.planned_at IS NOT NULL AND r.plan->>'refused' IS NULL
+       AND COALESCE(r.started_at, r.created_at) >= i.answered_at
+       AND NOT EXISTS (SELECT 1 FROM archive_operations o
+                        WHERE o.run_id = r.id AND o.state NOT IN ('done', 'locked', 'conflict'))
+       AND NOT EXISTS (
+           SELECT 1 FROM action_item_events m
+             LEFT JOIN archived_events e
+               ON e.configuration_id = m.configuration_id
+              AND CASE m.side WHEN 'archived' THEN e.id = m.archived_event_id
+                  ELSE e.source_key = m.source_key END
+            WHERE m.item_id = i.id
+              AND (m.side = 'archived' OR NOT EXISTS (
+                  SELECT 1 FROM action_item_events a
+                   WHERE a.item_id = i.id AND a.side = 'archived' AND a.source_key = m.source_key))
+              AND NOT (m.start_at >= r.window_start AND m.start_at < r.window_end)
+              AND NOT COALESCE(e.start_at >= r.window_start AND e.start_at < r.window_end, false)))"""
 _WRITTEN = text(f"""
     SELECT i.id FROM action_items i
      WHERE {_SCOPE} AND i.due_at IS NOT NULL AND i.start_at < :end AND i.end_at >= :start
        AND CASE i.answer WHEN 'was_postponed' THEN {_OLD_SUPERSEDED}
                 WHEN 'new_one_only' THEN {_NEW_SETTLED} AND {_OLD_SUPERSEDED}
                 WHEN 'one_meeting' THEN {_NEW_SETTLED}
-                WHEN 'two_meetings' THEN {_NEW_SETTLED} ELSE false END
+                WHEN 'two_meetings' THEN {_NEW_SETTLED}
+                WHEN 'take_series' THEN {_SERIES_TAKEN} ELSE false END
 """)  # noqa: S608
 _LATER = text(f"""
     UPDATE action_items i SET due_at = :later

@@ -12,7 +12,6 @@ from uuid import uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.repositories.action_items import ActionItemRepository
 from shared.database.repositories.plan_items import AskedItem, ItemEvent
 from shared.database.repositories.series_items import (
     SeriesItemRepository,
@@ -107,8 +106,6 @@ class SeriesResetKeeper:
         reviews = await self._review(session, resets)
         for each in reviews:
             await self._carry_out(session, each, resets)
-            if each.stored is not None and each.stored.due and await self._is_whole(session, each.stored):
-                await self._items.carried_out(session, [each.stored.item_id])
         if await request_superseding(
             session,
             self._ports,
@@ -235,11 +232,6 @@ class SeriesResetKeeper:
 
     def _day(self, meeting: SeriesRow | Occurrence) -> date:
         return meeting.start.astimezone(self._context.window.zone).date()
-
-    async def _is_whole(self, session: AsyncSession, stored: StoredReset) -> bool:
-        """Whether the window holds all that the answer is about, wherever its rows are by now."""
-        span = await ActionItemRepository(session).span(self._context.owner_id, stored.item_id)
-        return span is None or (self._window.start <= span[0] and span[1] < self._window.end)
 
     def _repository(self, session: AsyncSession) -> SeriesItemRepository:
         return SeriesItemRepository(session, self._context.owner_id, self._context.configuration_id)

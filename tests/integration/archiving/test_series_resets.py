@@ -474,3 +474,16 @@ async def test_two_series_are_two_questions_with_an_answer_each(world: World) ->
         hours.items()
     )
     await nothing_more(world)
+
+
+async def test_a_write_that_fails_leaves_the_answer_due_until_it_is_made(world: World) -> None:
+    await world.open([daily("Standup", count=3)])
+    await world.archive()
+    await move(world, HOUR)
+    await world.archive()
+    world.simulator.faults.add({"match": PATCHED, "kind": "status", "status": 400, "code": "ErrorInvalid"})
+    await answer(world, TAKE)
+    assert (await the_item(world))["due_at"] is not None
+    await world.archive()
+    assert (await the_item(world))["due_at"] is None
+    assert await counting(world) == TENS[:3]
