@@ -245,7 +245,7 @@ def _start(item: Any) -> datetime | None:
 
 
 def reached_by(start: datetime, items: Sequence[_Item]) -> datetime:
-    """How far the pages came: the latest start. Graph sorts an all-day event by another midnight than ours."""
+    """How far the pages came: the latest start. Graph sorts all-day events by another midnight."""
     told = [unread_item(each) for each in items]
     return max([start, *(each.start for each in told if each.start is not None and not each.all_day)])
 
