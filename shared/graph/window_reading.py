@@ -80,7 +80,7 @@ class WindowReading:
             if caught.status not in LASTING_STATUSES:
                 raise
             failure = caught
-        async with aclosing(self._rest(_reached(start, last), end, failure)) as rest:
+        async with aclosing(self._rest(reached_by(start, last), end, failure)) as rest:
             async for items in rest:
                 yield items
 
@@ -193,7 +193,7 @@ class WindowReading:
         try:
             async with aclosing(self._range(self._source.view(start, end))) as pages:
                 async for items in pages:
-                    reached = _reached(reached, items)
+                    reached = reached_by(reached, items)
                     yield self._take(items)
             return
         except GraphCallError as caught:
@@ -244,9 +244,10 @@ def _start(item: Any) -> datetime | None:
     return unread_item(item).start
 
 
-def _reached(start: datetime, items: Sequence[_Item]) -> datetime:
-    """How far the pages came: the latest start."""
-    return max([start, *(begin for each in items if (begin := _start(each)) is not None)])
+def reached_by(start: datetime, items: Sequence[_Item]) -> datetime:
+    """How far the pages came: the latest start. Graph sorts all-day events by another midnight."""
+    told = [unread_item(each) for each in items]
+    return max([start, *(each.start for each in told if each.start is not None and not each.all_day)])
 
 
 def _split(listed: Sequence[_Listed]) -> int | None:

@@ -26,6 +26,7 @@ def test_the_months_cover_the_range_once(start: datetime, days: int, name: str) 
     assert all(window.end.astimezone(zone).day <= 2 for window in windows[:-1])
 
 
+@pytest.mark.slow
 @given(INSTANTS, st.integers(1, 2000), ZONES)
 def test_progress_never_goes_down_and_ends_with_a_hundred(start: datetime, days: int, name: str) -> None:
     zone, end = ZoneInfo(name), start + timedelta(days=days)

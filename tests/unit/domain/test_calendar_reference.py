@@ -193,6 +193,7 @@ def test_order_never_matters_and_an_answer_is_always_one_of_the_calendars(
         assert first <= set(calendars)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=200)
 @given(calendars=CALENDARS, store=st.sampled_from(["msgraph", "local"]))
 def test_the_reference_of_every_calendar_leads_back_to_it(

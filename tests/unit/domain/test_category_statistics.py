@@ -88,6 +88,7 @@ def with_labels(given_events: list[Event], *wanted: tuple[str, ...]) -> list[Cou
     return [counted for labels, counted in given_events if labels in wanted]
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=80)
 @given(given_events=events())
 def test_every_total_is_what_a_count_of_minutes_says(given_events: list[Event]) -> None:
@@ -112,6 +113,7 @@ def test_every_total_is_what_a_count_of_minutes_says(given_events: list[Event]) 
     }
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=80)
 @given(given_events=events(), kind=st.sampled_from(PeriodKind), zone=st.sampled_from(ZONES).map(ZoneInfo))
 def test_every_period_is_what_a_count_of_minutes_says(

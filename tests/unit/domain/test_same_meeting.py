@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -145,6 +146,7 @@ def meetings(draw: st.DrawFn, name: str) -> list[MeetingFacts]:
     return found
 
 
+@pytest.mark.slow
 @given(old=meetings("r"), new=meetings("e"), flags=st.lists(st.booleans(), min_size=21), seed=st.randoms())
 def test_whatever_the_order_each_is_matched_at_most_once_and_as_the_steps_say(
     old: list[MeetingFacts], new: list[MeetingFacts], flags: list[bool], seed: Any

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -49,6 +50,7 @@ def planned(events: Sequence[SourceEvent], private: Sequence[SourceEvent], polic
     return plan_all(WINDOW, [both], policies=policies)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=80)
 @given(events=busy_calendars(FIRST), private=private_events(), policies=POLICIES)
 def test_a_travel_word_in_a_private_subject_changes_nothing_of_the_others(
@@ -64,6 +66,7 @@ def test_a_travel_word_in_a_private_subject_changes_nothing_of_the_others(
     assert plans[0].groups == plans[1].groups
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=80)
 @given(events=busy_calendars(FIRST), private=private_events(), policies=POLICIES)
 def test_no_travel_words_of_a_setting_are_tried_on_private_events(
