@@ -32,16 +32,19 @@ class Answers:
 
     #: Meetings of which one waits: asked and not answered, or answered and not carried out.
     asked: set[int] = field(default_factory=set)
+    #: Keys of the new events that wait.
+    keys: set[str] = field(default_factory=set)
     #: Meetings whose old copy may count no more.
     superseded: set[int] = field(default_factory=set)
     #: How many meetings more the owner said took place.
     more: Counter[int] = field(default_factory=Counter)
 
-    def take(self, item: Row, meetings: Collection[int]) -> None:
-        """An item about some meetings."""
-        waits = item["question"] == "likely_same" or item["due_at"] is not None
-        if item["status"] == "open" or (item["due_at"] is not None and item["carried_out_at"] is None):
-            self.asked |= set(meetings) if waits else set()
+    def take(self, item: Row, events: Collection[Row], meetings: Collection[int]) -> None:
+        """An item, its events, and the meetings that it is about."""
+        undone = item["due_at"] is not None and item["carried_out_at"] is None
+        if item["question"] == "likely_same" and (item["status"] == "open" or undone):
+            self.asked |= set(meetings)
+            self.keys |= {event["source_key"] for event in events if event["side"] == "new"}
         if item["answer"] in SUPERSEDES:
             self.superseded |= set(meetings)
         if item["answer"] in ADDS:

@@ -11,6 +11,8 @@ type Json = dict[str, Any]
 
 #: Days that a world's events lie on.
 DAYS = 10
+#: Time zones that archives may be in.
+ARCHIVE_ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Pacific/Auckland")
 CATEGORIES = (
     *("Acme - billable", "Beta - non-billable", "Online", "Break - non-billable", "Acme - billable"),
     *("acme - non-billable", "Billable - Beta", "Smith - Jones - billable", "Acme", "Acme - perhaps"),

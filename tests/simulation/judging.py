@@ -145,6 +145,7 @@ class Judge:
             return Rest.FOUND
         copies = await self._archive.copies()
         self.verdict.facts["copies"] = len(copies)
+        answers = await self._answers(events, copies)
         facts = Facts(
             configuration_id=self._configuration,
             zone=self._zone,
@@ -159,9 +160,10 @@ class Judge:
             settled=self._settled,
             copied=self._copied,
             frozen=self.frozen,
+            waiting=answers.keys,
         )
         problems += facts.judge()
-        problems += self._minutes(copies, await self._answers(events, copies))
+        problems += self._minutes(copies, answers)
         problems += check_hours(events, appointments, copies, facts.living, self._unsure(events))
         problems += accounts.check_doubled(copies, events)
         total = self._graph.counters.total
@@ -169,7 +171,7 @@ class Judge:
             problems.append(
                 f"{total.invitations_sent} invitations and {total.updates_sent} updates were sent"
             )
-        if any(row["state"] == "flagged" for row in events):
+        if any(row["state"] == "flagged" and row["source_key"] not in answers.keys for row in events):
             return Rest.WAITING
         return Rest.LEARNING if facts.missed else Rest.FOUND
 
@@ -193,14 +195,14 @@ class Judge:
             ours = [event for event in events if event["item_id"] == item["id"]]
             about = {by_source.get(event["source_id"], 0) for event in ours}
             about |= {by_row.get(event["archived_event_id"], 0) for event in ours}
-            answers.take(item, about - {0})
+            answers.take(item, ours, about - {0})
         return answers
 
     def _minutes(self, copies: list[Json], answers: Answers) -> list[str]:
         """What the other oracle says, which looks at the calendars alone."""
         past = Past(
             moments=self._person.moments,
-            meetings=self._person.meetings + answers.more,
+            meetings=self._person.may_count + answers.more,
             touched=self._person.touched_meetings,
             asked=answers.asked,
             superseded=answers.superseded,

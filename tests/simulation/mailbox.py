@@ -60,6 +60,10 @@ class Person:
         self.moments: list[Moment] = []
         #: How many meetings at most the person would say took place, by ``meeting_of``.
         self.meetings: Counter[int] = Counter()
+        #: Meetings that were entered again where it is certain that their owner is asked; nobody edits them.
+        self.settled: set[int] = set()
+        #: Whether some run was to take the source as it is: then nothing waits (domain.md 2.10).
+        self.replaced = False
         #: Archive keys of copies the person edited or deleted: nobody writes to those against their will.
         self.touched: set[str] = set()
         #: The meetings that those copies were about.
@@ -127,8 +131,23 @@ class Person:
 
     def pick(self, *, series: bool | None = None) -> Event | None:
         """An event at random: any, only a series, or only a single one."""
-        events = [each for each in self.events() if series in (None, each.recurrence is not None)]
+        events = [
+            each
+            for each in self.events()
+            if series in (None, each.recurrence is not None)
+            and not (self.settled and self.about(each) in self.settled)
+        ]
         return self.rng.choice(events) if events else None
+
+    @property
+    def may_count(self) -> Counter[int]:
+        """At most so many times each meeting took place, for all that the person knows."""
+        return self.meetings + (Counter(self.settled) if self.replaced else Counter())
+
+    def is_untouched(self, event: Event) -> bool:
+        """Whether a single event is as it was entered, by itself."""
+        versions = self.history.get(key_of(raw_json(event)), ())
+        return len(versions) == 1 and self.meetings[self.about(event)] == 1
 
     def enter(self, entry: Json) -> Event:
         """Put an event into the calendar."""

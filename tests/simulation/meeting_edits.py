@@ -5,9 +5,18 @@ from zoneinfo import ZoneInfo
 
 from infra.local.graph_simulator.model import Event
 from infra.local.graph_simulator.rendering import raw_json
-from tests.simulation.entries import CATEGORIES, WORDS, copied, copy_of_single, shifted, times_of
+from tests.simulation.entries import (
+    ARCHIVE_ZONES,
+    CATEGORIES,
+    WORDS,
+    copied,
+    copy_of_single,
+    shifted,
+    times_of,
+)
 from tests.simulation.epoch import EPOCH
 from tests.simulation.mailbox import Person
+from tests.simulation.rules import modifies
 from tests.simulation.source_keys import Json
 
 _WEEK = timedelta(days=7)
@@ -171,9 +180,13 @@ class MeetingEdits:
             return
         by = timedelta(minutes=15 * self._rng.choice((-8, -4, -2, 2, 4, 8)))
         entry = copied(event) | shifted(event, by)
+        number, certain = self._person.about(event), self._person.is_untouched(event) and _same_day(event, by)
         self._person.delete(event)
         self._person.enter(entry)
-        self._doubt(event)
+        if certain and entry["showAs"] != "free" and modifies(entry["subject"]) is None:
+            self._person.settled.add(number)
+        else:
+            self._person.meetings[number] += 1
 
     def enter_calls_again(self) -> None:
         """Two of three calls are entered again, an hour later."""
@@ -182,7 +195,7 @@ class MeetingEdits:
             entry = copied(event) | shifted(event, timedelta(hours=1))
             self._person.delete(event)
             self._person.enter(entry)
-            self._doubt(event)
+            self._person.meetings[self._person.about(event)] += 1
 
     def invite_again(self) -> None:
         """The invitation is made anew: another id, another ``iCalUId``, no category."""
@@ -201,6 +214,11 @@ class MeetingEdits:
             return {}
         return {"organizer": {"emailAddress": {"address": "carla@example.test", "name": "Carla"}}}
 
-    def _doubt(self, event: Event) -> None:
-        """The owner may say that both took place."""
-        self._person.meetings[self._person.about(event)] += 1
+
+def _same_day(event: Event, by: timedelta) -> bool:
+    """Whether an event stays on its local date, wherever its calendar is archived."""
+    start = datetime.fromisoformat(raw_json(event)["start"]["dateTime"]).replace(tzinfo=UTC)
+    return all(
+        start.astimezone(ZoneInfo(zone)).date() == (start + by).astimezone(ZoneInfo(zone)).date()
+        for zone in ARCHIVE_ZONES
+    )

@@ -75,6 +75,8 @@ class Facts:
     #: Archive keys of the copies that were there before the last run.
     copied: set[str]
     frozen: Frozen | None = None
+    #: Keys of new events that wait for an answer: each may be a meeting that has a copy (domain.md 2.16).
+    waiting: set[str] = field(default_factory=set)
     problems: list[str] = field(default_factory=list)
     #: The events of the window by the keys of their rows, as their copies are to show them.
     living: dict[str, Json] = field(default_factory=dict)
@@ -158,6 +160,9 @@ class Facts:
                 self._merged(key, item, row, groups[sameness(item)], rows, by_key)
             elif row["left_out"] == "series_changed":
                 self._invented(item, row, by_key)
+            elif key in self.waiting and row["state"] == "flagged":
+                if row["archive_key"] in by_key:
+                    self.problems.append(f"{name(item)} waits for an answer and has a copy")
             elif not self._held(row, rows, final):
                 standing.append(told(item, key, self.zone))
         locked = {key for key, row in rows.items() if self._is_locked(row, final.get(key), by_key)}

@@ -20,7 +20,7 @@ from tests.simulation import answering, deciding
 from tests.simulation.acting import Acting
 from tests.simulation.archives import Archive, GraphArchive, LocalArchive
 from tests.simulation.database_faults import DatabaseFaults
-from tests.simulation.entries import DAYS
+from tests.simulation.entries import ARCHIVE_ZONES, DAYS
 from tests.simulation.epoch import EPOCH
 from tests.simulation.fault_sites import Grudge
 from tests.simulation.graph_faults import GraphFaults, Weather
@@ -72,9 +72,7 @@ class World:
         self.graph.trace = wire.trace
         self.person = Person(self.rng, self.graph, self._oid, FIRST_DAY)
         self.acting = Acting(self.person)
-        self._zone = ZoneInfo(
-            self.rng.choice(("UTC", "Europe/Berlin", "America/New_York", "Pacific/Auckland"))
-        )
+        self._zone = ZoneInfo(self.rng.choice(ARCHIVE_ZONES))
         self.policies = Policies(
             purpose=self.rng.choice(("general", "general", "timesheet")),
             overlaps=self.rng.choice(("keep_all", "flag", "auto")),
@@ -264,6 +262,7 @@ class World:
 
     async def _request(self, start: datetime, end: datetime, mode: RunMode = RunMode.NORMAL) -> None:
         """A person asks for a run, and asks again if that failed."""
+        self.person.replaced |= mode is RunMode.REPLACE
         for _ in range(5):
             host = self.fleet.any()
             try:
