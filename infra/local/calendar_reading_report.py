@@ -42,7 +42,7 @@ def as_lines(loaded: Mapping[str, Any], events: Iterable[Mapping[str, Any]], zon
         + (f" ({each['times']} times)." if each["times"] > 1 else ".")
         for each in loaded["assumed_zones"][:_SHOWN]
     ]
-    lines += [f"{remark[:1].upper()}{remark[1:]}." for remark in loaded["remarks"][:_SHOWN]]
+    lines += [f"{_sentence(remark)}." for remark in loaded["remarks"][:_SHOWN]]
     lines += _declined_lines(list(_declined(events)), loaded["owner"]["address"], zone)
     lines += _list("Not loaded:", loaded["unrepresentable"])
     lines += _list("Not loaded, older versions:", loaded["older_versions"])
@@ -62,6 +62,11 @@ def why_empty(loaded: Mapping[str, Any]) -> str:
     lines += _list("Not loaded:", loaded["unrepresentable"])
     lines += _list("Not loaded, left to another:", loaded["left_to_another"])
     return "\n  ".join(lines)
+
+
+def _sentence(remark: str) -> str:
+    """With a capital letter, unless it begins with the name of a file."""
+    return remark if "." in remark.partition(" ")[0] else f"{remark[:1].upper()}{remark[1:]}"
 
 
 def _entries(entries: Mapping[str, int]) -> str:
