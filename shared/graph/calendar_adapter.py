@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from shared.domain.archive_copy import ARCHIVE_KEY_PROPERTY
-from shared.domain.source_event import SourceEvent
+from shared.domain.source_event import SourceEvent, is_detached
 from shared.domain.unread import UNDECODABLE, Unread, UnreadEvents
 from shared.errors import GraphRefused, NotFound
 from shared.graph import batch
@@ -159,14 +159,15 @@ class CalendarAdapter:
         Those that cannot be read or understood are noted in ``unread`` and left out; without it they fail
         the reading.
         """
-        wanted = list(dict.fromkeys(ids))
+        # What a row left behind has is no id: Graph would refuse to look for it (domain.md 2.4).
+        wanted = [each for each in dict.fromkeys(ids) if not is_detached(each)]
         paths = [
             f"{self._paths.event(mailbox, calendar_id, event_id)}?$select={_EVENT_SELECT}"
             for event_id in wanted
         ]
         lasting = LASTING_STATUSES if unread is not None else frozenset[int]()
         responses = await self._reading.batched(mailbox, paths, "reading events", lasting)
-        found: dict[str, SourceEvent | None] = {}
+        found: dict[str, SourceEvent | None] = dict.fromkeys(filter(is_detached, ids))
         for event_id, response in zip(wanted, responses, strict=True):
             if response.status == 404:
                 found[event_id] = None

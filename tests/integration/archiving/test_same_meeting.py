@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from shared.domain.source_event import detached_key
 from tests.integration.archiving.test_overlaps import adds_up
 from tests.integration.archiving.world import DAY, World, event
 
@@ -282,6 +283,14 @@ async def test_an_event_dragged_to_next_week_after_it_was_archived_took_place(wo
         f"{next_week:%Y-%m-%dT%H:%M}",
     ]
     assert (await archive_days(world, -14, 0))["archived"] == 0
+
+
+async def test_the_id_of_a_row_that_was_left_behind_is_asked_of_nobody(world: World) -> None:
+    await world.open([event("Review", NINE)])
+    source = await world.source("Review")
+    left = detached_key(source["id"], NINE.date())
+    found = await world.calendars.get_events(str(world.person_id), None, [source["id"], left])
+    assert (found[source["id"]] is not None, found[left]) == (True, None)
 
 
 async def test_an_event_dragged_on_and_back_has_one_copy(world: World) -> None:
