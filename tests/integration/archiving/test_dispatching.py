@@ -14,8 +14,9 @@ from shared.domain.job import JobKind
 from shared.triggers import timers
 from shared.triggers.archive_workflow import WORKFLOW
 from tests.integration.archiving.durable import RecordingClient, function_of
+from tests.integration.archiving.simulated_mailbox import event
 from tests.integration.archiving.worker import one_run, started, tick
-from tests.integration.archiving.world import DAY, World, event
+from tests.integration.archiving.world import DAY, World
 
 WEEK = timedelta(days=7)
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from tests.integration.archiving.world import DAY, World, event
+from tests.integration.archiving.simulated_mailbox import event
+from tests.integration.archiving.world import DAY, World
 
 READ = {"method": "GET", "path_regex": "calendarView"}
 OUTER = {"method": "POST", "path_regex": r"\$batch", "in_batch": False}

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from shared.domain.action_items import Answer
 from shared.domain.archive_copy import ARCHIVE_SOURCE_PROPERTY
 from shared.domain.archive_plan import Action
+from tests.integration.archiving.simulated_mailbox import event, property_of
 from tests.integration.archiving.test_locked_periods import MONDAY, lock
 from tests.integration.archiving.test_overlaps import adds_up
 from tests.integration.archiving.test_previews import preview
@@ -21,7 +22,7 @@ from tests.integration.archiving.test_same_meeting import (
     nothing_more,
     starts,
 )
-from tests.integration.archiving.world import World, event, property_of
+from tests.integration.archiving.world import World
 
 
 async def again_at(world: World, start: datetime, minutes: int = 60, **fields: Any) -> None:

@@ -5,7 +5,8 @@ import asyncio
 from sqlalchemy import text
 
 from shared.database.repositories.jobs import JobRepository
-from tests.integration.archiving.world import DAY, World, event
+from tests.integration.archiving.simulated_mailbox import event
+from tests.integration.archiving.world import DAY, World
 from tests.support.locks import until_blocked
 
 

@@ -2,8 +2,9 @@
 
 from datetime import timedelta
 
+from tests.integration.archiving.simulated_mailbox import event
 from tests.integration.archiving.test_overlaps import adds_up
-from tests.integration.archiving.world import DAY, World, event
+from tests.integration.archiving.world import DAY, World
 
 HOUR = timedelta(hours=1)
 NINE = DAY + 9 * HOUR

@@ -12,10 +12,11 @@ from shared.database.models.runs import ArchiveRun
 from shared.domain.archive_run import RunKind
 from shared.services.audit import AuditWriter
 from shared.services.notifications.reminding import OverlapReminders
+from tests.integration.archiving.simulated_mailbox import ADDRESS, event
 from tests.integration.archiving.test_locked_periods import MONDAY, lock, reopen
 from tests.integration.archiving.test_overlaps import pair
 from tests.integration.archiving.test_runs import week
-from tests.integration.archiving.world import ADDRESS, DAY, World, event
+from tests.integration.archiving.world import DAY, World
 
 HOUR = timedelta(hours=1)
 NINE = DAY + 9 * HOUR

@@ -9,9 +9,10 @@ import pytest
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.domain.action_items import Answer
 from shared.domain.archive_plan import Action
+from tests.integration.archiving.simulated_mailbox import event
 from tests.integration.archiving.test_previews import preview
 from tests.integration.archiving.test_same_meeting import HOUR, NINE, nothing_more
-from tests.integration.archiving.world import World, event
+from tests.integration.archiving.world import World
 
 
 async def another(world: World, *, source: str = "Calendar", archive: str = "Archive") -> World:

@@ -7,7 +7,8 @@ import pytest
 from shared import telemetry
 from shared.domain.expected_version import ExpectedVersion
 from shared.errors import Conflict, NotFound, PreconditionFailed, ValidationFailed
-from tests.integration.archiving.world import DAY, World, event
+from tests.integration.archiving.simulated_mailbox import event
+from tests.integration.archiving.world import DAY, World
 
 HOUR = timedelta(hours=1)
 NINE = DAY + 9 * HOUR

@@ -17,7 +17,8 @@ from shared.domain.locked_periods import EVERY_CUSTOMER, LockedPeriod
 from shared.errors import Conflict, PreconditionFailed, ValidationFailed
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.owner_edits import OwnerEdits
-from tests.integration.archiving.world import DAY, World, event
+from tests.integration.archiving.simulated_mailbox import event
+from tests.integration.archiving.world import DAY, World
 
 NOON = DAY + timedelta(hours=12)
 

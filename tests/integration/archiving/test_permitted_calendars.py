@@ -18,8 +18,9 @@ from shared.errors import Conflict
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.previewing import Previewer
 from shared.services.archiving.queueing import queue_run
+from tests.integration.archiving.simulated_mailbox import event
 from tests.integration.archiving.test_faults import OUTER
-from tests.integration.archiving.world import DAY, World, event
+from tests.integration.archiving.world import DAY, World
 
 WEEK = timedelta(days=7)
 

@@ -5,9 +5,10 @@ from datetime import timedelta
 from shared.domain.archive_plan import Action
 from shared.schemas.audit import AuditListQuery
 from shared.services.audit_trail import AuditTrail
+from tests.integration.archiving.simulated_mailbox import event
 from tests.integration.archiving.test_overlaps import adds_up
 from tests.integration.archiving.test_previews import preview
-from tests.integration.archiving.world import DAY, World, event
+from tests.integration.archiving.world import DAY, World
 
 HOUR = timedelta(hours=1)
 NINE = DAY + 9 * HOUR

@@ -11,7 +11,8 @@ from shared.domain.caller import Caller, Role
 from shared.errors import NotFound
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.previewing import Preview, Previewer
-from tests.integration.archiving.world import DAY, World, event
+from tests.integration.archiving.simulated_mailbox import event
+from tests.integration.archiving.world import DAY, World
 
 WEEK = timedelta(days=7)
 

@@ -13,8 +13,9 @@ from shared.domain.run_progress import PLANNING_BEGINS, WRITING_BEGINS
 from shared.graph import paths
 from shared.graph.calendar_adapter import CalendarAdapter
 from tests.integration.archiving.durable import RecordingClient
+from tests.integration.archiving.simulated_mailbox import event
 from tests.integration.archiving.worker import activity, client, one_run, workflow
-from tests.integration.archiving.world import DAY, World, event
+from tests.integration.archiving.world import DAY, World
 from tests.support.cancelling import request_cancel
 
 __all__ = ["client", "workflow"]

@@ -20,8 +20,9 @@ from shared.services.archiving.plan_making import PlanMaking
 from shared.services.archiving.planning import RunPlanner
 from shared.services.audit import AuditWriter
 from shared.services.mailbox_pauses import MailboxPauses
+from tests.integration.archiving.simulated_mailbox import event
 from tests.integration.archiving.test_locked_periods import MONDAY, lock
-from tests.integration.archiving.world import DAY, World, event
+from tests.integration.archiving.world import DAY, World
 from tests.support.cancelling import request_cancel
 
 

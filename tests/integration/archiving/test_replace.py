@@ -9,8 +9,9 @@ from shared.domain.archive_run import RunMode
 from shared.errors import ValidationFailed
 from shared.schemas.audit import AuditListQuery
 from shared.services.audit_trail import AuditTrail
+from tests.integration.archiving.simulated_mailbox import event
 from tests.integration.archiving.test_faults import INNER, OUTER, PATCHED, name
-from tests.integration.archiving.world import DAY, World, event
+from tests.integration.archiving.world import DAY, World
 
 HOUR = timedelta(hours=1)
 NINE = DAY + 9 * HOUR

@@ -14,7 +14,8 @@ from shared.domain.archive_copy import (
 from shared.errors import NotFound, ValidationFailed
 from shared.schemas.audit import AuditListQuery
 from shared.services.audit_trail import AuditTrail
-from tests.integration.archiving.world import DAY, World, event, property_of
+from tests.integration.archiving.simulated_mailbox import event, property_of
+from tests.integration.archiving.world import DAY, World
 
 WEEK = timedelta(days=7)
 

@@ -4,8 +4,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from shared.domain.source_event import detached_key
+from tests.integration.archiving.simulated_mailbox import event
 from tests.integration.archiving.test_overlaps import adds_up
-from tests.integration.archiving.world import DAY, World, event
+from tests.integration.archiving.world import DAY, World
 
 HOUR = timedelta(hours=1)
 NINE = DAY + 9 * HOUR

@@ -13,7 +13,8 @@ from shared.domain.outcome import Outcome
 from shared.graph.retry import RetryPolicy
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.previewing import Previewer
-from tests.integration.archiving.world import DAY, World, event
+from tests.integration.archiving.simulated_mailbox import event
+from tests.integration.archiving.world import DAY, World
 
 HOUR = timedelta(hours=1)
 NINE = DAY + 9 * HOUR

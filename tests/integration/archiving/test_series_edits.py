@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from tests.integration.archiving.simulated_mailbox import ADDRESS
 from tests.integration.archiving.test_overlaps import adds_up
 from tests.integration.archiving.test_same_meeting import FIVE, NINE, nothing_more, starts
-from tests.integration.archiving.world import ADDRESS, World
+from tests.integration.archiving.world import World
 from tests.support.series_edits import SeriesEdits, daily
 from tests.support.simulator_requests import over_http
 

@@ -12,11 +12,12 @@ from shared.domain.archive_copy import ARCHIVE_SOURCE_PROPERTY
 from shared.domain.locked_periods import EVERY_CUSTOMER, LockedPeriod
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.superseding import request_superseding
+from tests.integration.archiving.simulated_mailbox import event, property_of
 from tests.integration.archiving.test_faults import INNER, PATCHED, name
 from tests.integration.archiving.test_locked_periods import lock, reopen
 from tests.integration.archiving.test_overlaps import adds_up
 from tests.integration.archiving.test_same_meeting import nothing_more
-from tests.integration.archiving.world import DAY, World, event, property_of
+from tests.integration.archiving.world import DAY, World
 
 HOUR = timedelta(hours=1)
 NINE = DAY + 9 * HOUR

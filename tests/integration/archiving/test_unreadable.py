@@ -10,10 +10,11 @@ from sqlalchemy import select
 from shared.database.models.users import User
 from shared.graph.retry import RetryPolicy
 from tests.integration.archiving.durable import RecordingClient
+from tests.integration.archiving.simulated_mailbox import event
 from tests.integration.archiving.test_changes import NINE, daily, on
 from tests.integration.archiving.test_overlaps import adds_up
 from tests.integration.archiving.worker import tick
-from tests.integration.archiving.world import DAY, World, event
+from tests.integration.archiving.world import DAY, World
 
 HOUR = timedelta(hours=1)
 QUICK = RetryPolicy(attempts=2, first_delay=0.01, longest_delay=0.02)

@@ -11,7 +11,8 @@ from shared.application import Application, use_application
 from shared.database.models.runs import ArchiveRun
 from shared.triggers import archive_workflow, timers
 from tests.integration.archiving.durable import RecordingClient, function_of
-from tests.integration.archiving.world import DAY, World, event
+from tests.integration.archiving.simulated_mailbox import event
+from tests.integration.archiving.world import DAY, World
 
 #: Seconds between two turns of the timer.
 TICK = 30

@@ -1,8 +1,6 @@
 """A mailbox, a configuration and the archiving service around them, in one process."""
 
 import asyncio
-from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,7 +17,6 @@ from shared.database.models.configurations import ArchiveConfiguration, Job
 from shared.database.models.runs import ArchiveRun
 from shared.database.models.users import User
 from shared.domain.action_items import Answer
-from shared.domain.archive_copy import ARCHIVE_KEY_PROPERTY
 from shared.domain.archive_run import RunMode
 from shared.domain.caller import Caller, Role
 from shared.graph.calendar_adapter import CalendarAdapter
@@ -36,21 +33,9 @@ from shared.services.mailbox_pauses import MailboxPauses
 from shared.services.overlap_settling import OverlapSettling
 from shared.services.person_keys import PersonKeys
 from shared.settings import Settings
+from tests.integration.archiving.simulated_mailbox import ADDRESS, SimulatedMailbox
 
 DAY = datetime(2026, 3, 2, tzinfo=UTC)
-ADDRESS = "ada@example.test"
-
-
-def event(subject: str, start: datetime, minutes: int = 60, **fields: Any) -> dict[str, Any]:
-    """A Graph-shaped event for the simulator."""
-    end = start + timedelta(minutes=minutes)
-    return {
-        "subject": subject,
-        "body": {"contentType": "html", "content": f"<p>{subject}</p>"},
-        "start": {"dateTime": start.replace(tzinfo=None).isoformat(), "timeZone": "UTC"},
-        "end": {"dateTime": end.replace(tzinfo=None).isoformat(), "timeZone": "UTC"},
-        **fields,
-    }
 
 
 class SteppableClock(SystemClock):
@@ -69,7 +54,7 @@ class SteppableClock(SystemClock):
 
 
 @dataclass
-class World:
+class World(SimulatedMailbox):
     """Everything a test of archiving touches."""
 
     simulator: GraphSimulator
@@ -144,11 +129,6 @@ class World:
         """Close the connections."""
         await self._http.aclose()
         await self.graph.close()
-
-    async def _post(self, path: str, body: Any) -> Any:
-        answer = await self._http.post(path, json=body)
-        answer.raise_for_status()
-        return answer.json() if answer.content else None
 
     @property
     def http(self) -> httpx.AsyncClient:
@@ -321,35 +301,6 @@ class World:
         """The run as an admin sees it."""
         return await self.archiving.get_run(self.admin, run_id)
 
-    async def events(self, calendar: str) -> list[dict[str, Any]]:
-        """What stands in a calendar, read at the simulator, not through the product."""
-        answer = await self._http.get(
-            f"/_simulator/mailboxes/{ADDRESS}/events", params={"calendar": calendar}
-        )
-        answer.raise_for_status()
-        return list(answer.json()["value"])
-
-    async def copies(self) -> list[dict[str, Any]]:
-        """The archive calendar."""
-        return await self.events("Archive")
-
-    async def copies_by_key(self) -> Counter[str]:
-        """How many copies each archive key has."""
-        return Counter(property_of(copy, ARCHIVE_KEY_PROPERTY) for copy in await self.copies())
-
-    async def add(self, *events: dict[str, Any]) -> None:
-        """New events in the source calendar."""
-        for each in events:
-            await self._post(f"/_simulator/mailboxes/{ADDRESS}/events?calendar=Calendar", each)
-
-    async def add_to_archive(self, copy: dict[str, Any]) -> None:
-        """A second copy with the same origin, as a person who duplicates an entry makes it."""
-        kept = ("subject", "body", "start", "end", "showAs", "singleValueExtendedProperties")
-        await self._post(
-            f"/_simulator/mailboxes/{ADDRESS}/events?calendar=Archive",
-            {name: copy[name] for name in kept if name in copy},
-        )
-
     async def add_job(self) -> None:
         """The nightly job of the configuration."""
         async with self.database.session() as session:
@@ -392,47 +343,3 @@ class World:
         async with self.database.session() as session:
             job = (await session.execute(select(Job).where(Job.kind == "archive"))).scalar_one()
             return job.paused, job.consecutive_failures
-
-    async def move(self, event_id: str, calendar: str) -> None:
-        """Move an event to another calendar of the mailbox."""
-        await self._post(f"/_simulator/mailboxes/{ADDRESS}/events/{event_id}/move", {"calendar": calendar})
-
-    async def edit(self, event_id: str, **fields: Any) -> None:
-        """Change an event as its owner does."""
-        await self._post(f"/_simulator/mailboxes/{ADDRESS}/events/{event_id}/edit", fields)
-
-    async def delete(self, event_id: str) -> None:
-        """Delete an event as its owner does."""
-        answer = await self._http.delete(f"/_simulator/mailboxes/{ADDRESS}/events/{event_id}")
-        answer.raise_for_status()
-
-    async def source(self, subject: str) -> dict[str, Any]:
-        """The one source event of a subject."""
-        return next(e for e in await self.events("Calendar") if e["subject"] == subject)
-
-    async def copy(self, subject: str) -> dict[str, Any]:
-        """The one copy of a subject."""
-        found = [e for e in await self.copies() if e["subject"] == subject]
-        assert len(found) == 1, [e["subject"] for e in await self.copies()]
-        return found[0]
-
-    def fault(self, kind: str, subject: str, **rule: Any) -> None:
-        """What Graph cannot read of the source event of a subject, until ``mend``."""
-        match = {"path_regex": "calendarView|/events/"}
-        self.simulator.faults.add({"kind": kind, "event": subject, "times": None, "match": match, **rule})
-
-    def mend(self) -> None:
-        """Graph can read everything again."""
-        self.simulator.faults.clear()
-
-    def counts(self) -> Mapping[str, Any]:
-        """The simulator's request counters."""
-        return self.simulator.counters.as_dict()
-
-
-def property_of(copy: Mapping[str, Any], property_id: str) -> str:
-    """The value of an extended property, empty if the copy lacks it."""
-    for each in copy.get("singleValueExtendedProperties", []):
-        if each["id"].casefold() == property_id.casefold():
-            return str(each["value"])
-    return ""

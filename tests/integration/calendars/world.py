@@ -27,7 +27,8 @@ from shared.services.calendar_store import CalendarStores
 from shared.services.local_calendar_store import LocalCalendars
 from shared.services.local_events import LocalEventService
 from shared.services.system_settings import SystemSettings
-from tests.integration.archiving.world import ADDRESS, World
+from tests.integration.archiving.simulated_mailbox import ADDRESS
+from tests.integration.archiving.world import World
 
 type Side = Literal["msgraph", "local"]
 type Fault = Literal["before the commit", "after the commit", "killed"]

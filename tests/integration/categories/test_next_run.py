@@ -15,7 +15,8 @@ from shared.services.categories.applying import CategoryApplying
 from shared.services.categories.hours import CategoryHours
 from shared.services.categories.suggestions import CategorySuggestions
 from tests.integration.archiving.conftest import world
-from tests.integration.archiving.world import DAY, World, event
+from tests.integration.archiving.simulated_mailbox import event
+from tests.integration.archiving.world import DAY, World
 
 __all__ = ["world"]
 

@@ -4,8 +4,9 @@ from sqlalchemy import select
 
 from shared.database.models.audit import AuditEntry
 from tests.integration.archiving.conftest import world
+from tests.integration.archiving.simulated_mailbox import ADDRESS
 from tests.integration.archiving.test_runs import week
-from tests.integration.archiving.world import ADDRESS, World
+from tests.integration.archiving.world import World
 
 __all__ = ["world"]
 

@@ -11,7 +11,8 @@ from shared.database.models.configurations import ArchiveConfiguration
 from shared.domain.archive_run import RunMode
 from shared.domain.expected_version import ANY_VERSION
 from shared.errors import Conflict
-from tests.integration.archiving.world import ADDRESS, DAY, World, event
+from tests.integration.archiving.simulated_mailbox import ADDRESS, event
+from tests.integration.archiving.world import DAY, World
 from tests.integration.verifying.verifier import Verifier
 
 

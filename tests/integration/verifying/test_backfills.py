@@ -17,7 +17,8 @@ from shared.errors import Conflict, NotFound, ValidationFailed
 from shared.services.backfilling import BackfillView
 from shared.triggers import timers
 from tests.integration.archiving.durable import RecordingClient, function_of
-from tests.integration.archiving.world import World, event
+from tests.integration.archiving.simulated_mailbox import event
+from tests.integration.archiving.world import World
 from tests.integration.verifying.verifier import Verifier
 
 FIRST = date(2025, 11, 20)

@@ -8,8 +8,9 @@ import pytest
 
 from shared.database.models.verifications import Verification
 from shared.schemas.verifications import VerificationResource
+from tests.integration.archiving.simulated_mailbox import event
 from tests.integration.archiving.test_same_numbers import QUICK, diary
-from tests.integration.archiving.world import DAY, World, event
+from tests.integration.archiving.world import DAY, World
 from tests.integration.verifying.verifier import WEEK_END, Verifier, meetings
 
 HOUR = timedelta(hours=1)

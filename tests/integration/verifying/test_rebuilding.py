@@ -19,8 +19,9 @@ from shared.domain.calendar_reference import parse
 from shared.domain.expected_version import ANY_VERSION
 from shared.domain.local_calendar import local_row
 from shared.errors import ArchiveInUse
+from tests.integration.archiving.simulated_mailbox import ADDRESS, event, property_of
 from tests.integration.archiving.test_superseding import is_superseded, supersede
-from tests.integration.archiving.world import ADDRESS, DAY, World, event, property_of
+from tests.integration.archiving.world import DAY, World
 from tests.integration.verifying.rebuilder import (
     configuration,
     drop_calendar,

@@ -9,8 +9,9 @@ import pytest
 from shared import telemetry
 from shared.errors import RunInProgress
 from shared.services.rebuilding import requests, runs
+from tests.integration.archiving.simulated_mailbox import event
 from tests.integration.archiving.test_faults import OUTER
-from tests.integration.archiving.world import DAY, World, event
+from tests.integration.archiving.world import DAY, World
 from tests.integration.verifying.rebuilder import (
     ask,
     drop_calendar,

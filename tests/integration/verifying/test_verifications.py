@@ -12,7 +12,8 @@ from shared.database.models.local_calendars import LocalEvent
 from shared.database.models.verifications import VerificationItem
 from shared.errors import Conflict, ValidationFailed
 from shared.services.verifying import comparing
-from tests.integration.archiving.world import DAY, World, event
+from tests.integration.archiving.simulated_mailbox import event
+from tests.integration.archiving.world import DAY, World
 from tests.integration.verifying.verifier import WEEK_END, Verifier, meetings
 
 

@@ -15,7 +15,8 @@ from shared.errors import Unavailable
 from shared.triggers import timers, verification_workflow
 from shared.triggers.verification_workflow import IDLE_ROUNDS, ROUNDS_PER_GENERATION, WORKFLOW
 from tests.integration.archiving.durable import START, Context, RecordingClient, function_of
-from tests.integration.archiving.world import DAY, World, event
+from tests.integration.archiving.simulated_mailbox import event
+from tests.integration.archiving.world import DAY, World
 from tests.integration.verifying.verifier import Verifier
 
 ID = "6f9b0a3e-0000-4000-8000-000000000002"

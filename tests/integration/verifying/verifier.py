@@ -12,7 +12,8 @@ from shared.database.models.verifications import Verification, VerificationFindi
 from shared.services.verifying.service import CompareProgress
 from shared.triggers import archive_workflow
 from tests.integration.archiving.durable import RecordingClient, function_of
-from tests.integration.archiving.world import DAY, World, event
+from tests.integration.archiving.simulated_mailbox import event
+from tests.integration.archiving.world import DAY, World
 
 #: Meetings of these tests lie in the week that begins with ``DAY``.
 WEEK_END = DAY + timedelta(days=7)
