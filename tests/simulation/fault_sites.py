@@ -3,7 +3,7 @@
 import random
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from zlib import crc32
@@ -39,7 +39,7 @@ class FaultSites:
         """A fault struck at a place."""
         self.struck[place, fault] += 1
 
-    def rows(self, faults_of: dict[str, Iterable[str]]) -> list[tuple[str, str, int, int]]:
+    def rows(self, faults_of: Mapping[str, Iterable[str]]) -> list[tuple[str, str, int, int]]:
         """Place, fault, how often it struck and how often the place was passed.
 
         ``faults_of``: the faults that can strike where the place's name begins so.

@@ -105,8 +105,8 @@ class Facts:
     def _followed(self, known: Mapping[str, str]) -> dict[str, Json]:
         """The events of the window by the keys of their rows, as far as their copies follow them."""
         rows: dict[str, Mapping[str, Any]] = {}
-        for row in sorted(self.rows, key=lambda row: row["state"] != "source_deleted"):
-            rows[row["source_id"]] = row
+        for each in sorted(self.rows, key=lambda row: row["state"] != "source_deleted"):
+            rows[each["source_id"]] = each
         followed: dict[str, Json] = {}
         for key, item in self.last.events.items():
             row = rows.get(item["id"])

@@ -1,6 +1,7 @@
 """How an event of the source and a copy of it are named, from Graph's JSON."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -29,12 +30,12 @@ def _original_date(item: Json) -> str:
     return f"{local:%Y-%m-%d}"
 
 
-def archive_key_of(copy: Json) -> str:
+def archive_key_of(copy: Mapping[str, Any]) -> str:
     """The ``ArchiveKey`` of a copy; empty if it has none."""
     return property_of(copy, "ArchiveKey")
 
 
-def property_of(copy: Json, name: str) -> str:
+def property_of(copy: Mapping[str, Any], name: str) -> str:
     """The value of one of our extended properties."""
     for entry in copy.get("singleValueExtendedProperties") or ():
         if entry["id"].casefold().endswith(f"name {name}".casefold()):

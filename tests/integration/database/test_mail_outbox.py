@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 from shared.database.engine import Database
+from shared.database.models.mail_outbox import OutgoingMail
 from shared.database.repositories.mail_outbox import MailOutboxRepository, UnsentMail
 from shared.domain.outgoing_mail import Mail
 
@@ -52,7 +53,7 @@ async def test_what_is_due_is_taken_once_and_again_only_after_its_hold(database:
 async def test_who_lost_it_settles_nothing(database: Database) -> None:
     async with database.session() as session:
         await MailOutboxRepository(session).put(mail("a"), NOW)
-    taken = []
+    taken: list[OutgoingMail] = []
     for at in (NOW, NOW + HOLD):
         async with database.session() as session:
             taken += await MailOutboxRepository(session).claim_due_unscoped([TENANT], at, HOLD, 1)

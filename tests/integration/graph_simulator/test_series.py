@@ -20,7 +20,8 @@ from tests.integration.graph_simulator.standups import (
     view,
 )
 from tests.integration.graph_simulator.test_events import refusal
-from tests.support.series_edits import EditRefusedError, SeriesEdits, daily, weekly
+from tests.support.series_edits import SeriesEdits, daily, weekly
+from tests.support.simulator_requests import EditRefusedError
 
 
 async def test_series_moved_by_an_hour_keeps_ids_and_moves_original_starts(edits: SeriesEdits) -> None:

@@ -20,8 +20,8 @@ from tests.integration.graph_simulator.standups import (
     view,
 )
 from tests.integration.graph_simulator.test_events import refusal
-from tests.support.series_edits import EditRefusedError, SeriesEdits, daily
-from tests.support.simulator_requests import in_process, over_http
+from tests.support.series_edits import SeriesEdits, daily
+from tests.support.simulator_requests import EditRefusedError, in_process, over_http
 
 
 async def test_single_event_becomes_a_series_and_back_under_one_id(

@@ -19,6 +19,8 @@ from tests.integration.api.conftest import People
 from tests.integration.api.test_archive_configurations import create
 from tests.integration.privacy.conftest import RANGE, Drive, Enter, archive
 
+DATA_ACCESS: dict[str, Any] = {"class": "data_access"}
+
 SECRET = "Surgeon"
 REASON = "Ada is missing and the police ask where she was."
 
@@ -88,9 +90,7 @@ async def test_the_person_is_told_at_once_with_the_reason_and_every_use_is_audit
     api: Caller, people: People, archived: str, database: Database
 ) -> None:
     opened = (await open_access(api, people, people.admin)).json
-    (notice,) = (
-        await api("GET", "v1/notifications", token=people.ada.token, **{"class": "data_access"})
-    ).json["items"]
+    (notice,) = (await api("GET", "v1/notifications", token=people.ada.token, **DATA_ACCESS)).json["items"]
     assert REASON in notice["text"]
     assert notice["resource_id"] == opened["id"]
     seen = await api("GET", f"v1/break-glass-accesses/{opened['id']}", token=people.ada.token)
@@ -117,7 +117,7 @@ async def test_any_admin_closes_it_and_the_person_is_told(api: Caller, people: P
     assert await subjects(api, people, people.admin) == ["Private", "Steering"]
     again = await api("POST", path, token=people.admin)
     assert again.json["closed_at"] == closed.json["closed_at"]
-    told = (await api("GET", "v1/notifications", token=people.ada.token, **{"class": "data_access"})).json
+    told = (await api("GET", "v1/notifications", token=people.ada.token, **DATA_ACCESS)).json
     assert len(told["items"]) == 2
 
 
@@ -162,7 +162,7 @@ async def test_an_export_by_an_admin_is_told_and_holds_private_events_by_an_acce
     whole = (await export(api, people, people.admin, private_events=True)).json
     assert whole["break_glass_id"] is not None
     assert SECRET in await text_of(api, whole["id"], people.admin)
-    told = (await api("GET", "v1/notifications", token=people.ada.token, **{"class": "data_access"})).json
+    told = (await api("GET", "v1/notifications", token=people.ada.token, **DATA_ACCESS)).json
     kinds = [each["resource_type"] for each in told["items"]]
     assert sorted(kinds) == ["break_glass_access", "user_export", "user_export"]
     path = f"v1/user-exports/{whole['id']}/content"
@@ -172,7 +172,7 @@ async def test_an_export_by_an_admin_is_told_and_holds_private_events_by_an_acce
     assert SECRET in await text_of(api, whole["id"], people.ada.token)
     # Whoever asks for their own is told nothing.
     await export(api, people, people.ada.token)
-    again = (await api("GET", "v1/notifications", token=people.ada.token, **{"class": "data_access"})).json
+    again = (await api("GET", "v1/notifications", token=people.ada.token, **DATA_ACCESS)).json
     assert len(again["items"]) == 3
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from shared.database.engine import Database
 from shared.database.models.audit import AuditEntry
@@ -218,7 +218,7 @@ async def test_unopposed_it_starts_seven_days_after_they_were_told(
     boss = api.person(people.bob.oid, "Admin")
     await api("GET", "v1/me", token=boss)
     async with database.session() as session:
-        others = AdminSighting.__table__.delete().where(AdminSighting.object_id != people.bob.oid)
+        others = delete(AdminSighting).where(AdminSighting.object_id != people.bob.oid)
         await session.execute(others)
     made = await create(api, people.bob, token=boss, source=f"msgraph://{CLARA}/calendar")
     assert made.status == 201
