@@ -146,6 +146,25 @@ class Database:
                 yield unit
 
     @asynccontextmanager
+    async def rehearsal(self) -> AsyncIterator[None]:
+        """A unit of work of which nothing stays; inside of an open one it is a savepoint of that.
+
+        Raises as :meth:`session` does.
+        """
+        unit = UnitOfWork.current(self)
+        if unit is not None:
+            async with unit.undone():
+                yield
+            return
+        async with self._turn(self._units), self._told(), self.engine.connect() as connection:
+            begun = await connection.begin()
+            try:
+                with UnitOfWork(self, connection).bound():
+                    yield
+            finally:
+                await begun.rollback()
+
+    @asynccontextmanager
     async def _turn(self, places: asyncio.Semaphore) -> AsyncIterator[None]:
         """One of the places, in the order of asking: the pool itself lets those who just came go before."""
         patience = self._settings.database_pool_timeout

@@ -39,6 +39,15 @@ class UnitOfWork:
             _current.reset(token)
 
     @asynccontextmanager
+    async def undone(self) -> AsyncIterator[None]:
+        """Roll back what the sessions of the block write."""
+        savepoint = await self._connection.begin_nested()
+        try:
+            yield
+        finally:
+            await savepoint.rollback()
+
+    @asynccontextmanager
     async def session(self, *, savepoint: bool = True) -> AsyncIterator[AsyncSession]:
         """A session in a savepoint, rolled back by itself on any exception.
 

@@ -19,7 +19,6 @@ _AREAS = ("Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "E
 _LONGEST = 255
 _OFFSET = re.compile(r"(?:utc|gmt)?\s?([+-])(\d{1,2})(?:[:.]?([0-5]\d))?(?:[:.]?00)?")
 _DISPLAY = re.compile(r"\((?:utc|gmt)?\s*([+-]\d{1,2}(?:[:.]?\d\d)?)?\)\s*(\S.*)")
-_NUMBER = re.compile(r"[\s_#-]*\(?\d{1,3}\)?$")
 _LOTUS = re.compile(r"\$?zn=([^$]+)")
 _MAX_OFFSET = timedelta(hours=14)
 
@@ -125,7 +124,7 @@ def _candidates(folded: str) -> Iterator[str]:
         yield from ("/".join(parts[-count:]) for count in (3, 2) if len(parts) >= count)
         yield parts[-1]
     if "/" not in folded.strip("/") or folded.startswith(tuple(f"{area.casefold()}/" for area in _AREAS)):
-        yield _NUMBER.sub("", folded)
+        yield _without_number(folded)
 
 
 def _exact(folded: str) -> str | None:
@@ -156,7 +155,7 @@ def _displayed(folded: str) -> str | None:
     if display is None:
         return None
     offset, text = _offset(display[1] or "+0"), display[2]
-    bare = re.sub(r"\s*\([^()]*\)$", "", text)
+    bare = _without_remark(text)
     for whole in (text, bare):
         found = _exact(whole)
         if found is not None:
@@ -166,6 +165,23 @@ def _displayed(folded: str) -> str | None:
     fitting = [key for key in known if _standard_offset(key) == offset] or known
     typical = [key for key in fitting if key in win_tz.values()]
     return next(iter(typical or fitting), None)
+
+
+def _without_number(folded: str) -> str:
+    """Without the number of up to three digits that programs put behind a name, in brackets or not."""
+    text = folded.removesuffix(")")
+    name = text.rstrip("0123456789")
+    if not 1 <= len(text) - len(name) <= 3:
+        return folded
+    return name.removesuffix("(").rstrip(" _#-")
+
+
+def _without_remark(text: str) -> str:
+    """Without the remark in brackets that a name ends with."""
+    name, opened, remark = text.rpartition("(")
+    if not opened or not remark.endswith(")") or ")" in remark[:-1]:
+        return text
+    return name.rstrip()
 
 
 def _whole_hours(folded: str) -> str | None:

@@ -115,14 +115,8 @@ class Previewer:
         ports = previewing_for(self._ports, context, viewer)
         expiry, for_others = timedelta(days=in_force.overlap_expiry_days), viewer != context.origin_id
         rehearsal = _Rehearsal(ports, context, limit, expiry, for_others=for_others)
-        preview: Preview | None = None
-        try:
-            async with self._ports.database.unit_of_work():
-                preview = await rehearsal.play(run)
-                raise _Over
-        except _Over:
-            assert preview is not None  # noqa: S101 - it was played
-            return preview
+        async with self._ports.database.rehearsal():
+            return await rehearsal.play(run)
 
     async def _agreed(
         self, session: AsyncSession, caller: Caller, configuration: ArchiveConfiguration
@@ -142,10 +136,6 @@ class Previewer:
         if found is None:
             raise NotFound("there is no such archive configuration")
         return found
-
-
-class _Over(Exception):
-    """The rehearsal is over: nothing of it stays."""
 
 
 class _RehearsalTurn(PlanTurn):

@@ -153,8 +153,12 @@ def _person(found: "Event", name: str, person: Mapping[str, Any]) -> None:
 
 
 def calendar_text(text: str) -> str:
-    """The text with line feeds as its line ends and U+FFFD for each character that iCalendar cannot hold."""
-    return _UNREADABLE.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
+    """The text with line feeds as its line ends and U+FFFD for each character that iCalendar cannot hold.
+
+    The library writes a backslash before an ``N`` as a line end, too: the JSON Lines keep it.
+    """
+    in_lines = text.replace("\\N", "\n").replace("\r\n", "\n").replace("\r", "\n")
+    return _UNREADABLE.sub("\ufffd", in_lines)
 
 
 def calendar_name(text: str) -> str:

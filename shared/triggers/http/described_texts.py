@@ -3,8 +3,10 @@
 import re
 from typing import Any, Final
 
-# "(domain.md 2.12)", "(6.3)", "(domain.md 3.1 to 3.4)", "(domain.md 2.18, 3.5)".
-_CITATION: Final = re.compile(r"\s*\((?:\w[\w-]*\.md )?\d+(?:\.\d+)?(?:(?:, | to | and )\d+(?:\.\d+)?)*\)")
+# "(domain.md 2.12)", "(6.3)", "(2.16 d, e)", "(domain.md 3.1 to 3.4)", "(domain.md 2.18, 3.5)".
+_CITATION: Final = re.compile(
+    r" ?\((?:\w[\w-]{0,40}\.md )?\d+(?:\.\d+)?(?:(?:, | to | and | )(?:\d+(?:\.\d+)?|[a-e]))*\)"
+)
 _TEXTS: Final = ("description", "summary")
 
 

@@ -66,6 +66,9 @@ def _row(table: Table, user: User, made: dict[str, dict[str, Any]]) -> dict[str,
         given = (table.name, column.name)
         if given in _PATTERNS:
             row[column.name] = _PATTERNS[given]
+        elif given == ("action_item_events", "archived_event_id"):
+            # What is archived of an item is a row of the map.
+            row[column.name] = made["archived_events"]["id"]
         elif column.name == "owner_id":
             row[column.name] = user.id
         elif column.foreign_keys:

@@ -103,6 +103,7 @@ def texts(value: Any) -> list[Any]:
 
 
 @given(st.lists(ROW, max_size=3))
+@example([SAMPLE | {"body": "C:\\New", "location": "\\N"}])
 @example([SAMPLE | {"organizer": {"name": "A\\", "address": "a\r\nATTENDEE:b"}}])
 @example([SAMPLE | {"attendees": [{"name": "\x01", "address": ""}, {"name": '"x"'}, {}]}])
 @example([SAMPLE | {"subject": "a\r\nEND:VEVENT", "categories": ["", "a,b"], "body": "\ufeff𝒳" * 99}])
