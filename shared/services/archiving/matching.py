@@ -16,7 +16,7 @@ from shared.domain.archive_plan import KnownEvent
 from shared.domain.archived_event import ArchivedEventState
 from shared.domain.disclosure import NORMAL
 from shared.domain.read_event import ReadEvent
-from shared.domain.revision import source_revision
+from shared.domain.revision import revision, source_revision
 from shared.domain.same_meeting import (
     GoneRow,
     Matching,
@@ -92,6 +92,7 @@ class SourceMatcher:
         self._context = context
         self._open_keys = open_keys
         self._new: dict[str, tuple[str, MeetingFacts]] = {}
+        self._inherited: set[str] = set()
         self.released: set[str] = set()
         self.doubts = doubts
         self.unread = UnreadEvents()
@@ -137,6 +138,8 @@ class SourceMatcher:
             if key not in rows or reader.is_bare(rows[key]) or waits_for_nothing(rows[key], overlaps):
                 facts = meeting_facts(read.event, key, self._context.window.zone)
                 self._new[key] = read.event.id, facts
+            elif (former := _inherited_from(rows[key], read)) is not None:
+                self._inherited.add(former)
 
     async def match(self, reader: SourceReader) -> bool:
         """Match what is new with what is gone; whether the pages have to be read once more."""
@@ -214,7 +217,9 @@ class SourceMatcher:
             unmet |= {
                 row.source_key: row
                 for row in rows
-                if not reader.has_met(row.source_key) and not self.is_open(row)
+                # Of what an unchanged duplicate inherits nobody is asked: that comes first (domain.md 2.9).
+                if not (reader.has_met(row.source_key) or row.source_key in self._inherited)
+                and not self.is_open(row)
             }
             if len(rows) < _CHUNK:
                 return {key: row for key, row in unmet.items() if row.state not in _NOT_MATCHED}
@@ -354,6 +359,13 @@ class SourceMatcher:
                 changes={"from": former.source_key, "to": heir.source_key},
                 on_behalf_of=self._context.owner_id,
             )
+
+
+def _inherited_from(row: MapRow, read: ReadEvent) -> str | None:
+    """The key of the event that this one is an unchanged duplicate of; None where it is none."""
+    if row.state is not ArchivedEventState.MERGED or source_revision(row.revision) != revision(read.event):
+        return None
+    return row.merged_into
 
 
 def waits_for_nothing(row: MapRow, overlaps: Collection[str]) -> bool:

@@ -293,3 +293,18 @@ async def test_a_dry_run_shows_what_would_wait_and_asks_nothing(world: World) ->
     report = await world.archive()
     assert (report["flagged"], report["updated"], len(await world.items())) == (1, 1, 1)
     assert (await preview(world)).counts == {Action.FLAG: 1, Action.UNCHANGED: 1}
+
+
+async def test_a_duplicate_that_stays_gets_the_copy_before_anybody_is_asked(world: World) -> None:
+    await world.open([event("Review", NINE), event("Review", NINE)])
+    assert (await world.archive())["merged"] == 1
+    copy = await world.copy("Review")
+    (row,) = await world.rows("SELECT source_id FROM archived_events WHERE copy_id IS NOT NULL")
+    await world.delete(row["source_id"])
+    await world.add(event("Review", NINE + 5 * HOUR))
+    report = await world.archive()
+    assert (report["archived"], report["unchanged"], adds_up(report)) == (1, 1, True)
+    assert await world.items() == []
+    assert await starts(world) == ["2026-03-02T09:00", "2026-03-02T14:00"]
+    assert copy["id"] in {each["id"] for each in await world.copies()}
+    await nothing_more(world)
