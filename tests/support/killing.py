@@ -29,8 +29,11 @@ _START_SECONDS = 180.0
 _FINISH_SECONDS = 420.0
 
 _SUPERVISOR = """\
-import asyncio, json, os, pathlib, sys
+import asyncio, json, os, pathlib, signal, sys
 from infra.local.stack import Stack
+
+# A shell starts what runs in its background with SIGINT ignored; by it the system is told to end.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 async def main():
     folder, port, latency, env = sys.argv[1:]
