@@ -100,7 +100,7 @@ def assert_linear(reader: Reader, pattern: str, *, raw: bool = False) -> None:
 
     def doubles(parts: tuple[str, str, str], length: int) -> None:
         half = whole = 0.0
-        for _ in range(3):
+        for _ in range(8):
             half, whole = (cpu_seconds(reader, made(parts, size), 5) for size in (length // 2, length))
             # The minimum is used: a busy machine disturbs some measurements. A very short time says nothing.
             if whole <= max(half * RATIO, _FLOOR):
