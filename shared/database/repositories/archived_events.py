@@ -31,6 +31,10 @@ _BY_KEYS = text(f"""
       JOIN LATERAL (SELECT * FROM archived_events e WHERE e.configuration_id = :configuration
                        AND e.source_key = wanted.key OFFSET 0) AS found ON owner_id = :owner
 """)  # noqa: S608
+_MERGED_INTO = text(f"""
+    SELECT {MAP_COLUMNS} FROM archived_events
+     WHERE {MAP_SCOPE} AND state = 'merged' AND merged_into = :key ORDER BY source_key
+""")  # noqa: S608
 _BY_ID = text(f"""
     SELECT {MAP_COLUMNS} FROM archived_events
      WHERE owner_id = :owner AND configuration_id = :configuration AND id = :id
@@ -104,7 +108,8 @@ _SEPARATE = text(f"""
 """)  # noqa: S608
 _RELEASE_COPY = text(f"""
     UPDATE archived_events SET state = 'source_deleted', copy_id = NULL, copy_etag = NULL,
-           archive_key = :archive_key, generation = generation + 1, revision = '', updated_at = :now
+           archive_key = :archive_key, generation = generation + 1, revision = '', pending_since = NULL,
+           updated_at = :now
      WHERE {MAP_SCOPE} AND id = :id
 """)  # noqa: S608
 _RECEIVE_COPY = text(f"""
@@ -194,6 +199,10 @@ class ArchivedEventRepository:
     async def by_keys(self, keys: Sequence[str]) -> dict[str, MapRow]:
         """The rows of these source keys."""
         return {row.source_key: row for row in await self._map_rows(_BY_KEYS, keys=list(keys))}
+
+    async def merged_into(self, key: str) -> list[MapRow]:
+        """The duplicates of which the event of ``key`` is the representative, by key (domain.md 2.9)."""
+        return await self._map_rows(_MERGED_INTO, key=key)
 
     async def by_id(self, row_id: UUID) -> MapRow | None:
         """The row of this id."""

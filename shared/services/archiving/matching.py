@@ -31,6 +31,7 @@ from shared.domain.unread import UnreadEvents
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.doubting import MeetingDoubts
 from shared.services.archiving.dragging import DraggedMeetings
+from shared.services.archiving.inheriting import hand_to_heir
 from shared.services.archiving.plan_turn import PlanTurn
 from shared.services.archiving.source_reading import SourceReader
 from shared.services.archiving.taking_over import TakingOver
@@ -120,6 +121,15 @@ class SourceMatcher:
         ids = [row.source_id for row in rows]
         found = await read_sources(self._ports, self._context, ids, self.unread)
         return {row.source_key for row in rows if row.source_id not in found and not self.is_open(row)}
+
+    async def has_left(self, row: MapRow, reader: SourceReader) -> bool:
+        """Whether the row's event was dragged to a later time and left its copy behind (domain.md 2.4)."""
+        found = await read_sources(self._ports, self._context, [row.source_id], self.unread)
+        if row.source_id not in found:
+            return False
+        async with self._turn.session() as session:
+            events = {row.source_key: found[row.source_id]}
+            return bool(await reader.moved_on(session, events, {row.source_key: row}))
 
     def is_open(self, row: MapRow) -> bool:
         """Whether the row's event, or the time where it was last seen, could not be read."""
@@ -348,17 +358,7 @@ class SourceMatcher:
     async def take_over(self, former: MapRow, heir: MapRow) -> None:
         """The next duplicate gets the copy of its vanished representative (domain.md 2.9)."""
         async with self._turn.session() as session:
-            await self._context.archived_events(session).take_over(former, heir, self._ports.clock.now())
-            await AppointmentRepository(session).hand_over(self._context.owner_id, former.id, heir.id)
-            await self._ports.audit.record(
-                session,
-                action="archived_event.taken_over",
-                resource_type="archived_event",
-                resource_id=str(heir.id),
-                outcome="success",
-                changes={"from": former.source_key, "to": heir.source_key},
-                on_behalf_of=self._context.owner_id,
-            )
+            await hand_to_heir(session, self._ports, self._context, former, heir)
 
 
 def _inherited_from(row: MapRow, read: ReadEvent) -> str | None:

@@ -257,7 +257,7 @@ class PlanMaking:
         await self._carry_out_by_id(standing, reads, rows, gone)
 
     async def _inherit(self) -> None:
-        """Duplicates whose representative is not among them any more take over its copy if it is gone."""
+        """Duplicates whose representative is not among them any more take over the copy that it left."""
         for heir_key, (former_key, decided) in sorted(self._writer.heirs.items()):
             async with self._turn.session() as session:
                 rows = await self._context.archived_events(session).by_keys([heir_key, former_key])
@@ -270,7 +270,7 @@ class PlanMaking:
                     # It may be there still, and stand for this one.
                     self._writer.keep_merged(decided)
                     continue
-                if former_key in gone:
+                if former_key in gone or await self._matcher.has_left(former, self._reader):
                     await self._matcher.take_over(former, heir)
             async with self._turn.session() as session:
                 await self._context.archived_events(session).separate([heir_key], self._ports.clock.now())
@@ -349,7 +349,7 @@ class PlanMaking:
                 del events[key], rows[key]
             # What went on to a later time without its row is new where it is now.
             for key in await self._reader.left_behind(session, events, rows):
-                del events[key], rows[key]
+                del events[key]
             return rows, await self._reader.shown(session, events, rows), gone
 
     async def _carry_out_by_id(

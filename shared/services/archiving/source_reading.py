@@ -24,6 +24,7 @@ from shared.domain.source_event import (
 from shared.domain.unread import NO_ORIGINAL_START, Unread, UnreadEvents
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.dragging import DraggedMeetings
+from shared.services.archiving.inheriting import hand_to_heir
 from shared.services.archiving.series_resets import SeriesResets
 from shared.services.archiving.source_following import SourceFollowing
 
@@ -85,8 +86,7 @@ class SourceReader:
     async def take(self, session: AsyncSession, page: Sequence[SourceEvent]) -> ReadPage:
         """The events of the next page under their keys; rows of former versions are rewritten on sight."""
         events, rows = await self._identified(session, page)
-        for key in await self.left_behind(session, events, rows):
-            del rows[key]
+        await self.left_behind(session, events, rows)
         reads = await self.shown(session, events, rows)
         in_order = sorted(reads.items(), key=lambda item: item[1].place)
         return ReadPage(dict(in_order), rows)
@@ -112,14 +112,34 @@ class SourceReader:
         return reads
 
     async def left_behind(
-        self, session: AsyncSession, events: Mapping[str, SourceEvent], rows: Mapping[str, MapRow]
+        self, session: AsyncSession, events: Mapping[str, SourceEvent], rows: dict[str, MapRow]
     ) -> set[str]:
         """Keys of events that left their rows behind: dragged to a later time after they were archived (2.4).
 
         Where the copy had ended when it was archived, and its source starts later than the last run that saw
-        it there, it may have taken place and been used again. Then the row stays with its copy under another
-        key, and its event is new.
+        it there, it may have taken place and been used again. Then its event is new. A duplicate that stayed
+        takes over the copy (2.9); else the row stays with it under another key. ``rows`` loses what was left
+        and shows who took over.
         """
+        left: set[str] = set()
+        # Who takes a copy over may have been dragged on itself.
+        while moved := await self.moved_on(session, events, rows):
+            for key in sorted(moved):
+                row = rows.pop(key)
+                heir = await self._heir(session, row)
+                if heir is None:
+                    await self._leave(session, row, events[key])
+                else:
+                    await hand_to_heir(session, self._ports, self._context, row, heir)
+                    if heir.source_key in rows:
+                        rows |= await self._context.identities(session).by_keys([heir.source_key])
+            left |= moved
+        return left
+
+    async def moved_on(
+        self, session: AsyncSession, events: Mapping[str, SourceEvent], rows: Mapping[str, MapRow]
+    ) -> set[str]:
+        """Keys of events that were dragged to a later time after their copies had ended (domain.md 2.4)."""
         moved = {
             key: rows[key]
             for key, event in events.items()
@@ -134,10 +154,22 @@ class SourceReader:
         if not moved or self._replaces:
             return set()
         seen = await self._following.archived_after_end(session, moved)
-        left = {key for key, last in seen.items() if events[key].start > last}
-        for key in sorted(left):
-            await self._leave(session, moved[key], events[key])
-        return left
+        return {key for key, last in seen.items() if events[key].start > last}
+
+    async def _heir(self, session: AsyncSession, row: MapRow) -> MapRow | None:
+        """The duplicate that the copy stands for once its representative was dragged on (domain.md 2.9)."""
+        start, end = self._context.window.read_range
+        in_range = start <= row.start_at < end
+        heirs = await self._context.archived_events(session).merged_into(row.source_key)
+        return next(
+            (
+                heir
+                for heir in heirs
+                # What lay here and is shown no more is gone: then nothing stands for the copy.
+                if heir.source_key not in self._open_keys and (self.has_met(heir.source_key) or not in_range)
+            ),
+            None,
+        )
 
     async def _leave(self, session: AsyncSession, row: MapRow, event: SourceEvent) -> None:
         now, day = self._ports.clock.now(), row.start_at.astimezone(self._context.window.zone).date()

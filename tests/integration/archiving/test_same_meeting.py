@@ -286,6 +286,22 @@ async def test_an_event_dragged_to_next_week_after_it_was_archived_took_place(wo
     assert (await archive_days(world, -14, 0))["archived"] == 0
 
 
+async def test_a_duplicate_keeps_the_copy_of_its_representative_that_is_dragged_on(world: World) -> None:
+    took_place = days_from_now(world, -2)
+    await world.open([event("Review", took_place), event("Review", took_place)])
+    await archive_days(world, -3, 0)
+    (copy,) = await world.copies()
+    (representative,) = await world.rows("SELECT source_id FROM archived_events WHERE copy_id IS NOT NULL")
+    later = event("x", days_from_now(world, 5))
+    await world.edit(representative["source_id"], start=later["start"], end=later["end"])
+    report = await archive_days(world, -3, 0)
+    assert (report["source"], report["archived"]) == (1, 0)
+    assert [each["id"] for each in await world.copies()] == [copy["id"]]
+    world.clock.advance(days=7)
+    assert (await archive_days(world, -3, 0))["archived"] == 1
+    assert len(await world.copies()) == 2
+
+
 async def test_the_id_of_a_row_that_was_left_behind_is_asked_of_nobody(world: World) -> None:
     await world.open([event("Review", NINE)])
     source = await world.source("Review")

@@ -1,0 +1,25 @@
+"""Duplicates of which the next one takes over the copy of its representative (domain.md 2.9)."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.database.repositories.appointments import AppointmentRepository
+from shared.database.repositories.archived_events import MapRow
+from shared.services.archiving.context import ArchivingPorts, RunContext
+
+
+async def hand_to_heir(
+    session: AsyncSession, ports: ArchivingPorts, context: RunContext, former: MapRow, heir: MapRow
+) -> None:
+    """The heir gets row, copy and record of its representative, and that one's place among overlaps."""
+    await context.archived_events(session).take_over(former, heir, ports.clock.now())
+    await context.overlaps(session).repoint(former.source_key, heir.source_key)
+    await AppointmentRepository(session).hand_over(context.owner_id, former.id, heir.id)
+    await ports.audit.record(
+        session,
+        action="archived_event.taken_over",
+        resource_type="archived_event",
+        resource_id=str(heir.id),
+        outcome="success",
+        changes={"from": former.source_key, "to": heir.source_key},
+        on_behalf_of=context.owner_id,
+    )
