@@ -1,4 +1,4 @@
-"""Twenty-five simulated worlds end as they must; ./dev accept runs two thousand."""
+"""Thirty simulated worlds end as they must; ./dev accept runs two thousand."""
 
 import asyncio
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SEEDS = 25
+SEEDS = 30
 
 
 @pytest.mark.slow

@@ -26,13 +26,14 @@ from shared.domain.same_meeting import (
     meeting_facts,
     possible_predecessors,
 )
-from shared.domain.source_event import EventType, SourceEvent, is_detached
+from shared.domain.source_event import SourceEvent, is_detached
 from shared.domain.unread import UnreadEvents
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.doubting import MeetingDoubts
 from shared.services.archiving.dragging import DraggedMeetings
 from shared.services.archiving.inheriting import hand_to_heir
 from shared.services.archiving.plan_turn import PlanTurn
+from shared.services.archiving.source_lookup import read_places, read_sources, should_have_shown
 from shared.services.archiving.source_reading import SourceReader
 from shared.services.archiving.taking_over import TakingOver
 
@@ -159,17 +160,21 @@ class SourceMatcher:
         new = {key: each for key, each in new.items() if key not in elsewhere and key not in busy}
         rows = await self._unmet(reader) if new or self.doubts.rows else {}
         events = [facts for _, facts in new.values()]
-        found = await self._gone_rows(rows, events) if rows else []
+        found, unsure = await self._gone_rows(rows, events) if rows else ([], [])
         gone = {each.facts.key: each for each in found}
         settled = self.doubts.settle(gone, rows, new, reader.has_met)
         left = [each for key, each in gone.items() if key not in settled.rows]
         events = [each for each in events if each.key not in settled.events]
-        matching = await self._matching(left, rows, events) if left else Matching()
+        matching = await self._matching([*left, *unsure], rows, events) if left or unsure else Matching()
         decided = [*settled.pairs, *matching.pairs]
-        # A row whose write is under way is settled first; until then its event waits.
-        waiting = busy | {pair.event for pair in decided if pair.row in self._open_keys}
+        # A row whose write is under way is settled first, and one of which two reads tell different things
+        # is read again by the next run; until then its event waits.
+        disputed = {each.facts.key for each in unsure}
+        doubts = [doubt for doubt in matching.doubts if disputed.isdisjoint(doubt.rows)]
+        waiting = busy | {p.event for p in decided if p.row in self._open_keys or p.row in disputed}
+        waiting |= {key for doubt in matching.doubts if doubt not in doubts for key in doubt.events}
         pairs = [pair for pair in decided if pair.event not in waiting]
-        again = self.doubts.ask(matching.doubts, gone, rows, waiting)
+        again = self.doubts.ask(doubts, gone, rows, waiting)
         if elsewhere or pairs:
             async with self._turn.session() as session:
                 await self._context.operations(session).clear_unsent(self._context.run_id)
@@ -235,8 +240,10 @@ class SourceMatcher:
                 return {key: row for key, row in unmet.items() if row.state not in _NOT_MATCHED}
             after = rows[-1]
 
-    async def _gone_rows(self, rows: Mapping[str, MapRow], new: Sequence[MeetingFacts]) -> list[GoneRow]:
-        """Those of the rows whose source is gone, with what is recorded of them."""
+    async def _gone_rows(
+        self, rows: Mapping[str, MapRow], new: Sequence[MeetingFacts]
+    ) -> tuple[list[GoneRow], list[GoneRow]]:
+        """Those of the rows whose source is gone, and those that a page did not show though it is there."""
         async with self._turn.session() as session:
             records = await AppointmentRepository(session).recorded(
                 self._context.owner_id, [row.id for row in rows.values() if row.copy_id is not None]
@@ -252,14 +259,23 @@ class SourceMatcher:
         answered = any(row.id in self.doubts.rows for row in rows.values())
         if not answered and match_meetings(list(candidates.values()), new, ended).empty:
             # Nothing that is new looks like any of them: nobody has to be asked whether they are gone.
-            return []
+            return [], []
         living = [row for row in rows.values() if row.state is not ArchivedEventState.SOURCE_DELETED]
-        gone = await self.are_gone(living) if living else set()
-        return [
-            candidate
-            for key, candidate in candidates.items()
-            if key in gone or rows[key].state is ArchivedEventState.SOURCE_DELETED
-        ]
+        found, places = await read_places(
+            self._ports, self._context, [row.source_id for row in living], self.unread
+        )
+        gone = {row.source_key for row in living if row.source_id not in found and not self.is_open(row)}
+        gone |= rows.keys() - {row.source_key for row in living}
+        unsure = {
+            row.source_key
+            for row in living
+            if (event := found.get(row.source_id)) is not None
+            and should_have_shown(self._context, event, places.get(row.source_id))
+        }
+        return (
+            [candidate for key, candidate in candidates.items() if key in gone],
+            [candidate for key, candidate in candidates.items() if key in unsure],
+        )
 
     def _facts(self, row: MapRow, record: Mapping[str, Any] | None) -> GoneRow:
         zone = self._context.window.zone
@@ -371,30 +387,3 @@ def _inherited_from(row: MapRow, read: ReadEvent) -> str | None:
 def waits_for_nothing(row: MapRow, overlaps: Collection[str]) -> bool:
     """Whether the event waited for a row's write alone: it is in no group of overlapping events."""
     return row.state is ArchivedEventState.FLAGGED and row.source_key not in overlaps
-
-
-async def read_sources(
-    ports: ArchivingPorts,
-    context: RunContext,
-    ids: Sequence[str],
-    unread: UnreadEvents,
-    *,
-    met: Collection[str] = (),
-) -> dict[str, SourceEvent]:
-    """The events of these ids that are not gone, wherever in the mailbox they are (domain.md 2.4).
-
-    Gone is what a GET by id does not find, what answers with a series, and what lies in no calendar. ``met``
-    are ids that a page of the calendar just showed. What could not be read is noted in ``unread``.
-    """
-    found = await ports.calendars.get_events(context.source_mailbox, None, ids, unread)
-    events = {key: event for key, event in found.items() if event is not None and not is_gone(event)}
-    unmet = [key for key in events if key not in met]
-    if unmet:
-        places = await ports.calendars.calendars_of(context.source_mailbox, unmet)
-        events = {key: event for key, event in events.items() if places.get(key, key) is not None}
-    return events
-
-
-def is_gone(event: SourceEvent | None) -> bool:
-    """Whether the answer to a GET by id says that the source is gone (domain.md 2.4)."""
-    return event is None or event.type is EventType.SERIES_MASTER

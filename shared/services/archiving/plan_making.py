@@ -22,11 +22,12 @@ from shared.errors import GraphRefused
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.decisions import DecisionWriter, Material, PlanWatch
 from shared.services.archiving.drafting import OperationDrafter, applied_revision, needs_body
-from shared.services.archiving.matching import SourceMatcher, known_event, read_sources
+from shared.services.archiving.matching import SourceMatcher, known_event
 from shared.services.archiving.overlap_keeping import OverlapKeeper
 from shared.services.archiving.plan_counts import PlanCounts
 from shared.services.archiving.plan_questions import PlanQuestions
 from shared.services.archiving.plan_turn import PlanTurn
+from shared.services.archiving.source_lookup import believed, read_places
 from shared.services.archiving.taking_over import TakingOver
 from shared.services.archiving.unread_events import named, partners
 
@@ -337,11 +338,11 @@ class PlanMaking:
         met = {row.source_id for key, row in rows.items() if self._reader.has_met(key)}
         ids = [row.source_id for row in rows.values()]
         unread = self._reader.unread
-        found = await read_sources(self._ports, self._context, ids, unread, met=met)
+        found, calendars = await read_places(self._ports, self._context, ids, unread, met=met)
         for row in rows.values():
             unread.locate(row.source_id, row.start_at)
         gone = [row for row in rows.values() if row.source_id not in found and not self._matcher.is_open(row)]
-        events = {key: found[row.source_id] for key, row in rows.items() if row.source_id in found}
+        events = believed(self._context, rows, found, calendars)
         places = await self._taking_over.moved(rows, events, met)
         async with self._turn.session() as session:
             # What was moved to where another configuration reads it is that one's now.

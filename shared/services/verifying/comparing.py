@@ -24,8 +24,8 @@ from shared.domain.verification import FindingKind, FindingReason, Stretch, perc
 from shared.domain.window import Window, local_day_start
 from shared.graph.copy_codec import Copy, differing_fields
 from shared.services.archiving.context import ArchivingPorts
-from shared.services.archiving.matching import is_gone
 from shared.services.archiving.source_following import SourceFollowing
+from shared.services.archiving.source_lookup import is_gone
 from shared.services.verifying.balance import Balance, Seen, added
 from shared.services.verifying.context import VerificationContext
 from shared.services.verifying.doubled import Writers, doubled
