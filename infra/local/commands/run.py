@@ -13,7 +13,15 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
-from infra.local import another_mailbox, calendar_file, calendar_findings, demonstration, identities, report
+from infra.local import (
+    another_mailbox,
+    app_instances,
+    calendar_file,
+    calendar_findings,
+    demonstration,
+    identities,
+    report,
+)
 from infra.local.api import Api
 from infra.local.calendar_file import CalendarFile, Wish
 from infra.local.calendar_findings import Findings
@@ -36,6 +44,7 @@ class _Options:
     calendars: tuple[tuple[Path, bytes], ...]
     wish: Wish
     state: Path
+    instances: Mapping[str, int] | None
 
 
 async def run(arguments: Sequence[str]) -> int:
@@ -45,7 +54,7 @@ async def run(arguments: Sequence[str]) -> int:
     """
     options = _parse(arguments)
     tell = _progress()
-    stack = Stack(options.state, port=options.port, progress=tell)
+    stack = Stack(options.state, port=options.port, instances=options.instances, progress=tell)
     work = asyncio.ensure_future(_work(stack, options, tell))
     interrupted = _cancel_on_signals(work)
     try:
@@ -251,6 +260,12 @@ def _parse(arguments: Sequence[str]) -> _Options:
         "--owner", type=_owner, metavar="ADDRESS", help="whose the files are, where they do not say it"
     )
     parser.add_argument("--state", type=Path, default=ROOT / ".local", help="state folder (.local)")
+    parser.add_argument(
+        "--instances",
+        type=_instances,
+        metavar="GROUPS",
+        help="several instances of the app, as http=2,durable=2,timer=1; or how many that do everything",
+    )
     given = parser.parse_args(arguments)
     if (given.start or given.end or given.zone or given.owner) and not given.calendar:
         parser.error("--from, --to, --zone and --owner belong to --calendar")
@@ -259,7 +274,16 @@ def _parse(arguments: Sequence[str]) -> _Options:
     # Read before anything starts: a wrong name should not cost a minute.
     calendars = tuple(calendar_file.read_files(given.calendar, _warn))
     wish = Wish(given.start, given.end, given.zone, given.owner)
-    return _Options(given.once, given.json, given.port, given.scale, calendars, wish, given.state)
+    return _Options(
+        given.once, given.json, given.port, given.scale, calendars, wish, given.state, given.instances
+    )
+
+
+def _instances(text: str) -> Mapping[str, int]:
+    try:
+        return app_instances.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _date(text: str) -> date:

@@ -80,23 +80,37 @@ class Host:
         self._state.errors = self._errors
         usable = [f for f in functions if f.name not in self._errors and not f.disabled]
         if durable_bridge.needs_engine(usable):
-            self._engine = durable_bridge.make_engine(
-                usable,
-                self._worker,
-                self._config,
-                client_binding=self._client_binding,
-                state=self._options.state,
-                base_url=f"http://127.0.0.1:{port}",
-                management_key=self._keys.system[DURABLE_SYSTEM_KEY],
-            )
+            self._engine = self._make_engine(usable, port)
             await self._engine.start()
             self._engine_started = True
         await self._serve(listener, functions, router)
         for name, timer in self._timers.items():
-            if not timer.function.disabled:
+            if "timer" in self._options.listen and not timer.function.disabled:
                 self._timer_tasks.add(asyncio.create_task(timer.run(), name=f"timer {name}"))
         self._state.state = "Running"
         return usable
+
+    def _make_engine(self, functions: Sequence[Function], port: int) -> Engine:
+        options = self._options
+        if options.engine is not None:
+            return durable_bridge.join_engine(
+                functions,
+                self._worker,
+                self._config,
+                client_binding=self._client_binding,
+                url=options.engine,
+                instance=options.instance or f"port-{port}",
+                listens="durable" in options.listen,
+            )
+        return durable_bridge.make_engine(
+            functions,
+            self._worker,
+            self._config,
+            client_binding=self._client_binding,
+            state=options.state,
+            base_url=f"http://127.0.0.1:{port}",
+            management_key=self._keys.system[DURABLE_SYSTEM_KEY],
+        )
 
     async def stop(self) -> bool:
         """Takes no more requests, lets what runs end within the drain time, closes.
@@ -168,7 +182,13 @@ class Host:
             if function.trigger.kind == TIMER_TRIGGER and function.name not in self._errors:
                 path = folder / f"{function.name}.json"
                 try:
-                    self._timers[function.name] = Timer(function, self._worker, path, self._client_binding)
+                    self._timers[function.name] = Timer(
+                        function,
+                        self._worker,
+                        path,
+                        self._client_binding,
+                        shared=self._options.instance is not None,
+                    )
                 except ValueError as error:
                     self._errors[function.name] = str(error)
 

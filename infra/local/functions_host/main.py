@@ -1,17 +1,12 @@
 """From the command line to a served app and back: settings, port, state folder, signals, exit status."""
 
 import asyncio
-import contextlib
-import fcntl
 import os
-import resource
 import signal
 import socket
 import sys
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO
 
 from infra.local.functions_host import cli, config, logs
 from infra.local.functions_host.auth import load_keys
@@ -21,20 +16,32 @@ from infra.local.functions_host.errors import StartupError
 from infra.local.functions_host.functions import Function
 from infra.local.functions_host.host import Host, warnings_about
 from infra.local.functions_host.logs import HOST
+from infra.local.functions_host.process_start import allow_many_connections, bound, locked
 from infra.local.functions_host.worker import current_function
 
 # A host that is just ending may still hold the state folder for as long as it drains, and a little more.
 _LOCK_MARGIN = 0.5
-_OPEN_FILES = 65_536
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Serves until SIGINT or SIGTERM; returns the exit status, 1 with one line if the host cannot start."""
-    options = cli.parse(arguments)
+    """Serves until SIGINT or SIGTERM; returns the exit status, 1 with one line if the host cannot start.
+
+    `engine` and `front` as the first word start what several instances share.
+    """
+    given = list(arguments)
     try:
-        return _run(options)
+        if given[:1] == ["engine"]:
+            # Imported here: a host that runs alone needs neither.
+            from infra.local.functions_host import engine_process
+
+            return engine_process.run(given[1:])
+        if given[:1] == ["front"]:
+            from infra.local.functions_host import front
+
+            return front.run(given[1:])
+        return _run(cli.parse(given))
     except StartupError as error:
-        if options.verbose and error.details:
+        if "--verbose" in given and error.details:
             print(error.details, file=sys.stderr)
         print(f"Cannot start: {error}", file=sys.stderr, flush=True)
         return 1
@@ -50,9 +57,9 @@ def _run(options: Options) -> int:
     logs.configure(host_config.log_levels, current_function, verbose=options.verbose)
     if options.ignored:
         HOST.warning("Passed over, they mean nothing to this host: %s", " ".join(options.ignored))
-    _allow_many_connections()
+    allow_many_connections()
     port = options.port if options.port is not None else settings.port or DEFAULT_PORT
-    with _bound(port) as listener, _locked(options.state, options.drain + _LOCK_MARGIN):
+    with bound(port) as listener, locked(_lock_of(options), options.drain + _LOCK_MARGIN):
         _set_host_variables(options.app, listener.getsockname()[1])
         clean = asyncio.run(_serve(options, host_config, settings, listener))
     logs.HOST.info("Host stopped")
@@ -119,6 +126,13 @@ def _announce(functions: Sequence[Function], host: Host, port: int) -> None:
     HOST.info("Host started on http://127.0.0.1:%d", port)
 
 
+def _lock_of(options: Options) -> Path:
+    """The file that one host holds; instances that share a state folder hold one each."""
+    if options.instance is None:
+        return options.state / "lock"
+    return options.state / "instances" / f"{options.instance}.lock"
+
+
 def _set_host_variables(app: Path, port: int) -> None:
     """Variables that `func start` gives to the app; what is set already stays."""
     given: Mapping[str, str] = {
@@ -133,64 +147,3 @@ def _set_host_variables(app: Path, port: int) -> None:
     runtime = os.environ["FUNCTIONS_WORKER_RUNTIME"]
     if runtime.lower() != "python":
         raise StartupError(f"FUNCTIONS_WORKER_RUNTIME is '{runtime}'; this host serves only 'python'")
-
-
-def _allow_many_connections() -> None:
-    """Raises the soft limit of open files, often 1024, as far as the hard one allows."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
-    if soft < wanted:
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-@contextlib.contextmanager
-def _bound(port: int) -> Iterator[socket.socket]:
-    """A socket listening on 127.0.0.1; who connects while the app loads is answered when it has."""
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind(("127.0.0.1", port))
-        # Two sockets may be bound to one port as long as none listens: only this proves that it is ours.
-        listener.listen(1024)
-    except OSError as error:
-        listener.close()
-        raise StartupError(
-            f"port {port} on 127.0.0.1 cannot be used ({error.strerror}); choose another with --port"
-        ) from None
-    try:
-        yield listener
-    finally:
-        listener.close()
-
-
-@contextlib.contextmanager
-def _locked(state: Path, patience: float) -> Iterator[None]:
-    """Holds the state folder for this process alone; the system lets go of it however the process ends."""
-    try:
-        state.mkdir(parents=True, exist_ok=True)
-        file: IO[str] = (state / "lock").open("a+")
-    except OSError as error:
-        raise StartupError(f"the state folder {state} cannot be used: {error.strerror}") from None
-    with file:
-        _acquire(file, state, patience)
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield
-
-
-def _acquire(file: IO[str], state: Path, patience: float) -> None:
-    deadline = time.monotonic() + patience
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                file.seek(0)
-                holder = file.read().strip() or "unknown"
-                reason = f"the state folder {state} is used by another host (process {holder})"
-                raise StartupError(reason) from None
-            time.sleep(0.05)
-        else:
-            return

@@ -30,8 +30,11 @@ class ActionBackend(EntityBackend):
     """Carries out orchestrator actions; each one is confirmed by an event in the history."""
 
     orchestrator_names: frozenset[str] = frozenset()
+    #: False while nobody has said what functions there are: then no name is refused.
+    names_known = True
     activity_names: frozenset[str] = frozenset()
     default_version: str | None = None
+    child_version: str | None = None
 
     def __init__(self, journal: Journal) -> None:
         super().__init__(journal)
@@ -186,7 +189,7 @@ class ActionBackend(EntityBackend):
                 instance_id=asked.instanceId,
                 name=asked.name,
                 status=pb.ORCHESTRATION_STATUS_PENDING,
-                version=asked.version.value if asked.HasField("version") else self.default_version,
+                version=asked.version.value if asked.HasField("version") else self.child_version,
                 input=asked.input.value if asked.HasField("input") else None,
                 tags=dict(asked.tags) or None,
                 parent=reference,
