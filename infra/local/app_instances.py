@@ -261,7 +261,10 @@ class AppInstances:
         write_private(self._backends, json.dumps(listed))
 
     async def _wait_ready(self, name: str) -> None:
-        await self._answering(self._hosts[name][0], f"{self.url(name)}{self._ready_path}")
+        child, _, _ = self._hosts[name]
+        await self._answering(child, f"{self.url(name)}{self._ready_path}")
+        # The platform warms an instance up before it gets requests.
+        await self._answering(child, f"{self.url(name)}/admin/warmup")
 
     async def _answering(self, child: Child, url: str) -> None:
         async with httpx.AsyncClient(trust_env=False) as client:

@@ -30,6 +30,8 @@ class Options:
     """Where the Durable engine is that they share."""
     listen: frozenset[str] = LISTEN
     """Which triggers this instance listens to."""
+    listener: int | None = None
+    """An open socket that listens already; set by a host that begins anew."""
     ignored: Sequence[str] = ()
 
 
@@ -57,6 +59,7 @@ def parse(arguments: Sequence[str]) -> Options:
         instance=known.instance,
         engine=known.engine,
         listen=known.listen,
+        listener=known.listener,
         ignored=flags,
     )
 
@@ -83,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
         default=_DEFAULT_DRAIN,
         help="seconds that running invocations get at the end (10)",
     )
+    start.add_argument("--listener", type=int, help=argparse.SUPPRESS)
     start.add_argument("--instance", type=_instance, help="name among instances that share --state")
     start.add_argument("--engine", metavar="URL", help="the Durable engine that the instances share")
     start.add_argument(

@@ -27,7 +27,7 @@ class Engine(Protocol):
     async def start(self) -> None:
         """Begins to run what is due."""
 
-    async def stop(self) -> None:
+    async def stop(self, grace: float = 3.0) -> None:
         """Runs nothing new and lets go of everything."""
 
     def client_binding(self) -> str:

@@ -6,7 +6,9 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping, Sequence
+from enum import Enum
 from pathlib import Path
+from typing import NoReturn
 
 from infra.local.functions_host import cli, config, logs
 from infra.local.functions_host.auth import load_keys
@@ -18,9 +20,19 @@ from infra.local.functions_host.host import Host, warnings_about
 from infra.local.functions_host.logs import HOST
 from infra.local.functions_host.process_start import allow_many_connections, bound, locked
 from infra.local.functions_host.worker import current_function
+from infra.local.functions_host.worker_exit import catch, end_process
 
 # A host that is just ending may still hold the state folder for as long as it drains, and a little more.
 _LOCK_MARGIN = 0.5
+# The app's code changes the folder, and -P decides where modules are looked for.
+_STARTED_IN = Path.cwd()
+_INTERPRETER_OPTIONS = ["-P"] if sys.flags.safe_path else []
+
+
+class _Ending(Enum):
+    CLEAN = "everything has ended"
+    ABANDONED = "invocations are still running"
+    ANEW = "the worker is gone"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -55,24 +67,34 @@ def _run(options: Options) -> int:
         # Output of the app is seen when it is written, also when it goes to a file.
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     logs.configure(host_config.log_levels, current_function, verbose=options.verbose)
+    if host_config.passed_over:
+        HOST.warning("host.json asks for what this host does not do: %s", ", ".join(host_config.passed_over))
     if options.ignored:
         HOST.warning("Passed over, they mean nothing to this host: %s", " ".join(options.ignored))
     allow_many_connections()
     port = options.port if options.port is not None else settings.port or DEFAULT_PORT
-    with bound(port) as listener, locked(_lock_of(options), options.drain + _LOCK_MARGIN):
+    with bound(port, options.listener) as listener, locked(_lock_of(options), options.drain + _LOCK_MARGIN):
         _set_host_variables(options.app, listener.getsockname()[1])
-        clean = asyncio.run(_serve(options, host_config, settings, listener))
+        # The server closes its socket; a second one keeps the port for a host that begins anew.
+        spare = listener.dup()
+        ending = asyncio.run(_serve(options, host_config, settings, listener, spare))
+        if ending is _Ending.ANEW:
+            _begin_anew(spare)
     logs.HOST.info("Host stopped")
-    if not clean:
+    if ending is _Ending.ABANDONED:
         # Threads that run abandoned functions would keep the interpreter from ending.
         sys.stdout.flush()
-        os._exit(0)
+        end_process(0)
     return 0
 
 
 async def _serve(
-    options: Options, host_config: HostConfig, settings: LocalSettings, listener: socket.socket
-) -> bool:
+    options: Options,
+    host_config: HostConfig,
+    settings: LocalSettings,
+    listener: socket.socket,
+    spare: socket.socket,
+) -> _Ending:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -94,14 +116,35 @@ async def _serve(
             raise StartupError(str(error)) from error
         raise
     _announce(functions, host, listener.getsockname()[1])
-    await stop.wait()
-    return await host.stop()
+
+    catch(lambda status: host.worker_exited(status, loop))
+    waits = [asyncio.create_task(event.wait()) for event in (stop, host.worn_out)]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
+    if host.worn_out.is_set() and not stop.is_set():
+        await host.abandon()
+        # Whoever asked it to end meanwhile is heeded.
+        return _Ending.ABANDONED if stop.is_set() else _Ending.ANEW
+    spare.close()
+    return _Ending.CLEAN if await host.stop() else _Ending.ABANDONED
+
+
+def _begin_anew(listener: socket.socket) -> NoReturn:
+    """Becomes a new host in the same process, on the same port; who connects meanwhile is answered by it."""
+    listener.set_inheritable(True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    arguments = [part for part in sys.argv[1:] if not part.startswith("--listener=")]
+    command = [sys.executable, *_INTERPRETER_OPTIONS, "-m", "infra.local.functions_host", *arguments]
+    os.chdir(_STARTED_IN)
+    os.execv(sys.executable, [*command, f"--listener={listener.fileno()}"])  # noqa: S606 - ourselves
 
 
 def _on_signal(stop: asyncio.Event, number: int) -> None:
     if stop.is_set():
         # Asked twice: the person does not want to wait for what still runs.
-        os._exit(128 + number)
+        end_process(128 + number)
     HOST.info("Stopping: waiting for running invocations to end")
     stop.set()
 

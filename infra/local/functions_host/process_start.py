@@ -25,8 +25,16 @@ def allow_many_connections() -> None:
 
 
 @contextlib.contextmanager
-def bound(port: int) -> Iterator[socket.socket]:
-    """A socket listening on 127.0.0.1; who connects while the app loads is answered when it has."""
+def bound(port: int, inherited: int | None = None) -> Iterator[socket.socket]:
+    """A socket listening on 127.0.0.1; who connects while the app loads is answered when it has.
+
+    `inherited` is a file descriptor of such a socket.
+    """
+    if inherited is not None:
+        with socket.socket(fileno=inherited) as ours:
+            ours.set_inheritable(False)
+            yield ours
+        return
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

@@ -13,6 +13,7 @@ from google.protobuf.message import DecodeError
 
 from infra.local.functions_host.durable.execution import Executor
 from infra.local.functions_host.durable.grpc_service import ClientService
+from infra.local.functions_host.durable.http_calls import of_this_hub
 from infra.local.functions_host.durable.http_entities import EntityApi
 from infra.local.functions_host.durable.http_instances import InstanceApi
 from infra.local.functions_host.durable.http_payloads import Handler, management_urls
@@ -29,6 +30,11 @@ _LARGEST_MESSAGE = 2**31 - 1
 # These describe every call of a client at INFO.
 _TALKATIVE = ("durabletask-client", "durabletask-async_client", "durabletask.testing")
 _REPLAYS = "azure.durable_functions.worker"
+
+
+def _lower(names: Collection[str]) -> frozenset[str]:
+    """Function names are compared without case."""
+    return frozenset(name.lower() for name in names)
 
 
 def _a_warning(record: logging.LogRecord) -> bool:
@@ -68,9 +74,9 @@ class DurableEngine:
         self._query = urlencode({name: value for name, value in query.items() if value})
         self._journal = Journal(state_path, hub_name)
         self.hub = DurableBackend(self._journal)
-        self.hub.orchestrator_names = frozenset(orchestrators)
-        self.hub.activity_names = frozenset(activities)
-        self.hub.entity_names = frozenset(name.lower() for name in entities)
+        self.hub.orchestrator_names = _lower(orchestrators)
+        self.hub.activity_names = _lower(activities)
+        self.hub.entity_names = _lower(entities)
         self.hub.admission = executor
         self.hub.default_version = Versioning.from_options(options).default_version
         self.hub.replace_any_state = options.get("overridableExistingInstanceStates") == "AnyState"
@@ -83,9 +89,9 @@ class DurableEngine:
     ) -> None:
         """Takes in names of functions; what no host ever had is refused."""
         self.hub.names_known = True
-        self.hub.orchestrator_names |= frozenset(orchestrators)
-        self.hub.activity_names |= frozenset(activities)
-        self.hub.entity_names |= frozenset(name.lower() for name in entities)
+        self.hub.orchestrator_names |= _lower(orchestrators)
+        self.hub.activity_names |= _lower(activities)
+        self.hub.entity_names |= _lower(entities)
 
     def look_again(self) -> None:
         """Offers what waits for a host of its version, or for a host at all: there may be one now."""
@@ -158,7 +164,8 @@ class DurableEngine:
     def routes(self) -> Sequence[tuple[str, str, Handler]]:
         """Method, path and handler of every operation of the HTTP management API."""
         instances = InstanceApi(self.hub, WEBHOOK_PATH, self._query)
-        return [*instances.routes(), *EntityApi(self.hub, WEBHOOK_PATH).routes()]
+        found = [*instances.routes(), *EntityApi(self.hub, WEBHOOK_PATH).routes()]
+        return [(method, path, of_this_hub(handler, self._hub_name)) for method, path, handler in found]
 
     @property
     def backlog(self) -> int:

@@ -98,7 +98,9 @@ class InstanceApi:
         )
 
     async def _raise_event(self, request: web.Request) -> web.Response:
-        instance = self._instance(request)
+        instance = self._unfinished(request)
+        if request.content_type.lower() != "application/json":
+            raise InvalidArgumentError("Only application/json request content is supported.")
         body = await json_body(request)
         name = request.match_info["eventName"]
         await done(self._hub, lambda: self._hub.raise_event(instance.instance_id, name, body))
@@ -107,7 +109,7 @@ class InstanceApi:
     async def _terminate(self, request: web.Request) -> web.Response:
         instance = self._unfinished(request)
         output = _reason(request)
-        recursive = query_flag(request, "recursive", default=True)
+        recursive = query_flag(request, "recursive")
         await done(
             self._hub,
             lambda: self._hub.terminate(

@@ -113,7 +113,7 @@ class OrchestrationBackend(ActionBackend):
         """
         if instance_id.startswith("@"):
             raise InvalidArgumentError("The id of an orchestration instance must not begin with '@'.")
-        if self.names_known and name not in self.orchestrator_names:
+        if self.names_known and name.lower() not in self.orchestrator_names:
             raise UnknownFunctionError(f"The app has no orchestrator '{name}'.")
         instance_id = instance_id or uuid.uuid4().hex
         with self.change():

@@ -152,7 +152,7 @@ class Pump:
             self._hub.complete_orchestration(step, response, answer.default_version)
 
     async def _act(self, activity: Activity) -> None:
-        if activity.name not in self._hub.activity_names:
+        if activity.name.lower() not in self._hub.activity_names:
             missing = failure("ActivityNotFound", f"The app has no activity '{activity.name}'.", final=True)
             self._hub.complete_activity(activity, None, missing)
             return
