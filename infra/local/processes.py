@@ -148,6 +148,19 @@ def command_line(pid: int) -> str:
     return found.stdout.strip()
 
 
+def leftovers(folder: Path, modules: Sequence[str]) -> list[int]:
+    """Processes that run one of these modules on files below ``folder``; none where there is no ``/proc``."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        # A process may end while it is looked at.
+        with contextlib.suppress(OSError):
+            words = entry.read_bytes().decode(errors="replace").split("\0")
+            ours = any(module in words for module in modules)
+            if ours and any(word.startswith(f"{folder}/") for word in words):
+                found.append(int(entry.parent.name))
+    return found
+
+
 async def end_orphan(
     pid: int, mark: str, ask: signal.Signals = signal.SIGTERM, patience: float = 10.0
 ) -> bool:

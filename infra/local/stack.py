@@ -17,10 +17,11 @@ from infra.local.errors import DamagedState, LocalError
 from infra.local.kept_state import KeptState, write_private
 from infra.local.log_files import keep_bounded
 from infra.local.postgres import OWNER, USER, Postgres
-from infra.local.processes import Child, end_orphan, wait_for
+from infra.local.processes import Child, end_orphan, leftovers, wait_for
 from infra.local.state_folder import FolderLock
 
 ROOT = Path(__file__).resolve().parents[2]
+_MODULES = ("infra.local.functions_host", "infra.local.graph_simulator")
 
 
 def _silent(_: str) -> None:
@@ -167,11 +168,16 @@ class Stack:
         """Wait until any part ends by itself; returns what to tell."""
         children = [child for child in (self._host, self._simulator) if child is not None]
         children += self.instances.children if self.instances is not None else []
-        waiting = {asyncio.create_task(child.wait()): child for child in children}
+        waiting = {
+            asyncio.create_task(child.wait()): f"{child.name} ended by itself (log: {child.log})"
+            for child in children
+        }
+        if not self.postgres.external:
+            log = self.logs / "postgres.log"
+            waiting[asyncio.create_task(self.postgres.wait())] = f"PostgreSQL ended by itself (log: {log})"
         try:
             done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            ended = waiting[done.pop()]
-            return f"{ended.name} ended by itself (log: {ended.log})"
+            return waiting[done.pop()]
         finally:
             for task in waiting:
                 task.cancel()
@@ -355,6 +361,9 @@ class Stack:
         with contextlib.suppress(FileNotFoundError, ValueError):
             for pid in reversed(json.loads(self._pid_file.read_text())):
                 await end_orphan(int(pid), str(self.state_dir))
+        # The supervisor may have died before it wrote down whom it had started.
+        for pid in leftovers(self.state_dir, _MODULES):
+            await end_orphan(pid, str(self.state_dir))
 
 
 def token_request(

@@ -96,7 +96,7 @@ async def _work(stack: Stack, options: _Options, tell: Callable[[str], None]) ->
         # With --json, stdout holds nothing but the object.
         print(await _where(stack), file=sys.stderr if options.as_json else sys.stdout, flush=True)
         try:
-            raise LocalError(await stack.wait_until_a_part_ends())
+            raise LocalError(await _told_at_once(stack))
         except asyncio.CancelledError:
             return status
 
@@ -167,7 +167,7 @@ def _whole_archive(person: Person) -> tuple[datetime, datetime]:
 
 async def _unless_a_part_ends[T](stack: Stack, work: Coroutine[Any, Any, T]) -> T:
     """The result of ``work``; raises :class:`LocalError` as soon as a part of the system is gone."""
-    task, watch = asyncio.ensure_future(work), asyncio.ensure_future(stack.wait_until_a_part_ends())
+    task, watch = asyncio.ensure_future(work), asyncio.ensure_future(_told_at_once(stack))
     try:
         await asyncio.wait({task, watch}, return_when=asyncio.FIRST_COMPLETED)
         if watch.done() and not task.done():
@@ -177,6 +177,13 @@ async def _unless_a_part_ends[T](stack: Stack, work: Coroutine[Any, Any, T]) -> 
         task.cancel()
         watch.cancel()
         await asyncio.gather(task, watch, return_exceptions=True)
+
+
+async def _told_at_once(stack: Stack) -> str:
+    """Waits until a part ends and says so before the others are stopped, which takes its time."""
+    reason = await stack.wait_until_a_part_ends()
+    print(f"dev: {reason}; stopping the rest", file=sys.stderr, flush=True)
+    return reason
 
 
 async def _where(stack: Stack) -> str:
