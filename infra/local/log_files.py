@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 #: A log is rotated beyond this size, and so many former ones are kept.
@@ -36,15 +36,14 @@ def rotate(path: Path, max_bytes: int = MAX_BYTES, kept: int = KEPT) -> bool:
 
 
 async def keep_bounded(
-    paths: Iterable[Path],
+    paths: Callable[[], Iterable[Path]],
     max_bytes: int = MAX_BYTES,
     kept: int = KEPT,
     look_seconds: float = _LOOK_SECONDS,
 ) -> None:
-    """Rotate those logs whenever they have grown too long, until cancelled."""
-    watched = list(paths)
+    """Rotate the logs that ``paths`` names, whenever they have grown too long, until cancelled."""
     while True:
-        for path in watched:
+        for path in list(paths()):
             try:
                 await asyncio.to_thread(rotate, path, max_bytes, kept)
             except OSError as error:

@@ -25,6 +25,11 @@ def pair(port: int) -> tuple[int, int]:
         return port, port + 1
 
 
+def free() -> int:
+    """Any free port. Raises :class:`LocalError` when none is found."""
+    return _free_pair()[0]
+
+
 def _free_pair() -> tuple[int, int]:
     for _ in range(_ATTEMPTS):
         number = random.randrange(*_RANGE, 2)

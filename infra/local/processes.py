@@ -9,8 +9,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from infra.local.errors import LocalError
 from infra.local.log_files import rotate
+
+_START_SECONDS = 90.0
 
 
 class Child:
@@ -108,6 +112,27 @@ class Child:
         return "\n".join(self.log_since_start().rstrip().splitlines()[-lines:])
 
 
+async def wait_for(client: httpx.AsyncClient, child: Child, url: str) -> None:
+    """Wait until ``url`` answers 200; a :class:`LocalError` says why ``child`` does not answer it."""
+    deadline = asyncio.get_running_loop().time() + _START_SECONDS
+    answer = "nothing"
+    while True:
+        with contextlib.suppress(httpx.HTTPError):
+            response = await client.get(url, timeout=10)
+            if response.status_code == httpx.codes.OK:
+                return
+            answer = f"{response.status_code} {response.text[:300]}"
+        late = asyncio.get_running_loop().time() > deadline
+        if late or not child.running:
+            what = (
+                f"was not ready in {_START_SECONDS:.0f} s ({url} answered {answer})"
+                if late
+                else "ended at its start"
+            )
+            raise LocalError(f"{child.name} {what}; log: {child.log}\n{child.log_tail()}".rstrip())
+        await asyncio.sleep(0.05)
+
+
 def command_line(pid: int) -> str:
     """Command line of any process, empty when there is none (a zombie counts as none)."""
     try:
@@ -121,6 +146,19 @@ def command_line(pid: int) -> str:
         ["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
     )
     return found.stdout.strip()
+
+
+def leftovers(folder: Path, modules: Sequence[str]) -> list[int]:
+    """Processes that run one of these modules on files below ``folder``; none where there is no ``/proc``."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        # A process may end while it is looked at.
+        with contextlib.suppress(OSError):
+            words = entry.read_bytes().decode(errors="replace").split("\0")
+            ours = any(module in words for module in modules)
+            if ours and any(word.startswith(f"{folder}/") for word in words):
+                found.append(int(entry.parent.name))
+    return found
 
 
 async def end_orphan(

@@ -12,15 +12,16 @@ from typing import Any, Self
 import httpx
 
 from infra.local import environment, identities, ports
+from infra.local.app_instances import AppInstances, from_environment
 from infra.local.errors import DamagedState, LocalError
 from infra.local.kept_state import KeptState, write_private
 from infra.local.log_files import keep_bounded
 from infra.local.postgres import OWNER, USER, Postgres
-from infra.local.processes import Child, end_orphan
+from infra.local.processes import Child, end_orphan, leftovers, wait_for
 from infra.local.state_folder import FolderLock
 
 ROOT = Path(__file__).resolve().parents[2]
-_START_SECONDS = 90.0
+_MODULES = ("infra.local.functions_host", "infra.local.graph_simulator")
 
 
 def _silent(_: str) -> None:
@@ -32,7 +33,8 @@ class Stack:
 
     ``port`` 0 takes two free ports. ``env`` is added to the environment of the host. ``app`` is the folder of
     the Functions app, ``ready_path`` what must answer 200 before the start counts as done. All that it keeps
-    lies in ``state_dir``: a second start goes on where the first ended.
+    lies in ``state_dir``: a second start goes on where the first ended. ``instances`` says how many instances
+    of the app run for each group of triggers; without it one host does everything.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Stack:
         latency_ms: float = 0,
         migrate: bool = True,
         ready_path: str = "/api/health/ready",
+        instances: Mapping[str, int] | None = None,
         progress: Callable[[str], None] = _silent,
     ) -> None:
         self.state_dir = state_dir.resolve()
@@ -56,6 +59,9 @@ class Stack:
         self._migrate = migrate
         self._ready_path = ready_path
         self._progress = progress
+        wanted = instances if instances is not None else from_environment()
+        self._wanted_instances = dict(wanted) if wanted else None
+        self.instances: AppInstances | None = None
         self._lock = FolderLock(
             self.state_dir / "lock", f"a system already runs on {self.state_dir}; use --state and --port"
         )
@@ -104,7 +110,9 @@ class Stack:
 
     @property
     def host_pid(self) -> int:
-        """Process id of the Functions host."""
+        """Process id of the Functions host, of the first instance where there are several."""
+        if self.instances is not None:
+            return self.instances.first.pid
         return _present(self._host).pid
 
     @property
@@ -125,7 +133,7 @@ class Stack:
             self._kept.protect()
             await self._end_orphans()
             self._kept.check()
-            self._rotation = asyncio.create_task(keep_bounded(self._log_files))
+            self._rotation = asyncio.create_task(keep_bounded(lambda: self._log_files))
             self.port, self.simulator_port = ports.pair(self._wanted_port)
             self._client = httpx.AsyncClient(trust_env=False, timeout=httpx.Timeout(60, connect=5))
             await self._start_database()
@@ -140,6 +148,8 @@ class Stack:
 
     async def stop(self) -> None:
         """Stop what runs, in reverse order; may be called twice."""
+        if self.instances is not None:
+            await self.instances.stop()
         for child in (self._host, self._simulator):
             if child is not None:
                 await child.stop()
@@ -157,11 +167,17 @@ class Stack:
     async def wait_until_a_part_ends(self) -> str:
         """Wait until any part ends by itself; returns what to tell."""
         children = [child for child in (self._host, self._simulator) if child is not None]
-        waiting = {asyncio.create_task(child.wait()): child for child in children}
+        children += self.instances.children if self.instances is not None else []
+        waiting = {
+            asyncio.create_task(child.wait()): f"{child.name} ended by itself (log: {child.log})"
+            for child in children
+        }
+        if not self.postgres.external:
+            log = self.logs / "postgres.log"
+            waiting[asyncio.create_task(self.postgres.wait())] = f"PostgreSQL ended by itself (log: {log})"
         try:
             done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            ended = waiting[done.pop()]
-            return f"{ended.name} ended by itself (log: {ended.log})"
+            return waiting[done.pop()]
         finally:
             for task in waiting:
                 task.cancel()
@@ -180,6 +196,9 @@ class Stack:
 
     async def start_host(self, *, wait: bool = True) -> None:
         """Start the Functions host, by default waiting until the app is ready."""
+        if self._wanted_instances is not None:
+            await self._start_instances(wait)
+            return
         self._progress("starting the Functions host")
         self._host = self._python(
             "the Functions host",
@@ -201,16 +220,39 @@ class Stack:
         if wait:
             await self.wait_ready()
 
+    async def _start_instances(self, wait: bool) -> None:
+        self._progress("starting the instances of the app")
+        if self.instances is None:
+            self.instances = AppInstances(
+                state=self.state_dir / "functions",
+                logs=self.logs,
+                port=self.port,
+                app=self._app,
+                environment=self.host_environment(),
+                ready_path=self._ready_path,
+                on_change=self._write_pids,
+            )
+        await self.instances.start(self._wanted_instances or {}, wait=wait)
+
     async def wait_ready(self) -> None:
         """Wait until the app answers 200 at its ready path; raises :class:`LocalError` when it does not."""
-        await self._wait_for(_present(self._host), f"{self.base_url}{self._ready_path}")
+        if self.instances is not None:
+            await self.instances.wait_ready()
+            return
+        await wait_for(self.client, _present(self._host), f"{self.base_url}{self._ready_path}")
 
     async def stop_host(self) -> None:
-        """Stop the Functions host as a deployment would (SIGTERM)."""
+        """Stop the Functions host, or every instance, as a deployment would (SIGTERM)."""
+        if self.instances is not None:
+            await self.instances.stop()
+            return
         await _present(self._host).stop()
 
     async def kill_host(self) -> None:
-        """SIGKILL the Functions host; its state and ours stay as they are."""
+        """SIGKILL the Functions host, or every instance; its state and ours stay as they are."""
+        if self.instances is not None:
+            await self.instances.kill_all()
+            return
         await _present(self._host).kill()
 
     def host_environment(self) -> dict[str, str]:
@@ -238,7 +280,7 @@ class Stack:
         )
         await self._simulator.start()
         self._write_pids()
-        await self._wait_for(self._simulator, f"{self.simulator_url}/_simulator/counters")
+        await wait_for(self.client, self._simulator, f"{self.simulator_url}/_simulator/counters")
 
     async def simulator(self, method: str, path: str, body: Any = None, **params: Any) -> Any:
         """Call an admin route of the simulator (``path`` below ``/_simulator/``); returns its JSON.
@@ -300,36 +342,18 @@ class Stack:
         # Keys and contents of calendars are in what they write.
         return Child(name, command, log=self.logs / log, env=env, cwd=ROOT, umask=0o077)
 
-    async def _wait_for(self, child: Child, url: str) -> None:
-        deadline = asyncio.get_running_loop().time() + _START_SECONDS
-        answer = "nothing"
-        while True:
-            with contextlib.suppress(httpx.HTTPError):
-                response = await self.client.get(url, timeout=10)
-                if response.status_code == httpx.codes.OK:
-                    return
-                answer = f"{response.status_code} {response.text[:300]}"
-            late = asyncio.get_running_loop().time() > deadline
-            if late or not child.running:
-                what = (
-                    f"was not ready in {_START_SECONDS:.0f} s ({url} answered {answer})"
-                    if late
-                    else "ended at its start"
-                )
-                raise LocalError(f"{child.name} {what}; log: {child.log}\n{child.log_tail()}".rstrip())
-            await asyncio.sleep(0.05)
-
     @property
     def _log_files(self) -> list[Path]:
         names = ("functions.log", "simulator.log", "postgres.log", "migrate.log")
-        return [self.logs / name for name in names]
+        return [self.logs / name for name in names] + (self.instances.log_files if self.instances else [])
 
     @property
     def _pid_file(self) -> Path:
         return self.state_dir / "processes.json"
 
     def _write_pids(self) -> None:
-        pids = [child.pid for child in (self._simulator, self._host) if child is not None and child.running]
+        children = [self._simulator, self._host, *(self.instances.children if self.instances else ())]
+        pids = [child.pid for child in children if child is not None and child.running]
         write_private(self._pid_file, json.dumps(pids))
 
     async def _end_orphans(self) -> None:
@@ -337,6 +361,9 @@ class Stack:
         with contextlib.suppress(FileNotFoundError, ValueError):
             for pid in reversed(json.loads(self._pid_file.read_text())):
                 await end_orphan(int(pid), str(self.state_dir))
+        # The supervisor may have died before it wrote down whom it had started.
+        for pid in leftovers(self.state_dir, _MODULES):
+            await end_orphan(pid, str(self.state_dir))
 
 
 def token_request(

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from infra.local import environment
+from infra.local import app_instances, environment
 from infra.local.report import table
 from infra.local.stack import ROOT
 
@@ -23,11 +23,17 @@ def run(arguments: Sequence[str]) -> int:
     parser.add_argument("--only", action="append", default=[], metavar="ID", help="only this; repeatable")
     parser.add_argument("--quick", action="store_true", help="fewer rounds")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    parser.add_argument(
+        "--instances",
+        type=_instances,
+        metavar="GROUPS",
+        help="the app on several instances, as for ./dev run",
+    )
     given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder) / "results.jsonl"
         results.touch()
-        status = _pytest(given.only, quick=given.quick, results=results)
+        status = _pytest(given.only, quick=given.quick, results=results, instances=given.instances)
         points = _merged(results)
     if status == _NOTHING_COLLECTED:
         names = f" named {', '.join(given.only)}" if given.only else ""
@@ -38,14 +44,24 @@ def run(arguments: Sequence[str]) -> int:
     return 0 if kept and status == 0 else 1
 
 
-def _pytest(only: Sequence[str], *, quick: bool, results: Path) -> int:
+def _pytest(only: Sequence[str], *, quick: bool, results: Path, instances: str | None) -> int:
     command = [sys.executable, "-m", "pytest", "tests/acceptance", "--tb=short"]
     command += [part for name in only for part in ("--point", name)]
     command += ["--quick"] if quick else []
     env = environment.cleaned() | {"ACCEPTANCE_RESULTS": str(results)}
     env |= {name: os.environ[name] for name in ("DATABASE_URL", "DATABASE_OWNER_URL") if name in os.environ}
+    if instances is not None:
+        env[app_instances.SETTING] = instances
     # What pytest says goes beside the table, not into it.
     return subprocess.run(command, cwd=ROOT, env=env, stdout=sys.stderr, check=False).returncode
+
+
+def _instances(text: str) -> str:
+    try:
+        app_instances.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
 
 
 def _merged(results: Path) -> list[dict[str, Any]]:

@@ -13,7 +13,15 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
-from infra.local import another_mailbox, calendar_file, calendar_findings, demonstration, identities, report
+from infra.local import (
+    another_mailbox,
+    app_instances,
+    calendar_file,
+    calendar_findings,
+    demonstration,
+    identities,
+    report,
+)
 from infra.local.api import Api
 from infra.local.calendar_file import CalendarFile, Wish
 from infra.local.calendar_findings import Findings
@@ -36,6 +44,7 @@ class _Options:
     calendars: tuple[tuple[Path, bytes], ...]
     wish: Wish
     state: Path
+    instances: Mapping[str, int] | None
 
 
 async def run(arguments: Sequence[str]) -> int:
@@ -45,7 +54,7 @@ async def run(arguments: Sequence[str]) -> int:
     """
     options = _parse(arguments)
     tell = _progress()
-    stack = Stack(options.state, port=options.port, progress=tell)
+    stack = Stack(options.state, port=options.port, instances=options.instances, progress=tell)
     work = asyncio.ensure_future(_work(stack, options, tell))
     interrupted = _cancel_on_signals(work)
     try:
@@ -87,7 +96,7 @@ async def _work(stack: Stack, options: _Options, tell: Callable[[str], None]) ->
         # With --json, stdout holds nothing but the object.
         print(await _where(stack), file=sys.stderr if options.as_json else sys.stdout, flush=True)
         try:
-            raise LocalError(await stack.wait_until_a_part_ends())
+            raise LocalError(await _told_at_once(stack))
         except asyncio.CancelledError:
             return status
 
@@ -158,7 +167,7 @@ def _whole_archive(person: Person) -> tuple[datetime, datetime]:
 
 async def _unless_a_part_ends[T](stack: Stack, work: Coroutine[Any, Any, T]) -> T:
     """The result of ``work``; raises :class:`LocalError` as soon as a part of the system is gone."""
-    task, watch = asyncio.ensure_future(work), asyncio.ensure_future(stack.wait_until_a_part_ends())
+    task, watch = asyncio.ensure_future(work), asyncio.ensure_future(_told_at_once(stack))
     try:
         await asyncio.wait({task, watch}, return_when=asyncio.FIRST_COMPLETED)
         if watch.done() and not task.done():
@@ -168,6 +177,13 @@ async def _unless_a_part_ends[T](stack: Stack, work: Coroutine[Any, Any, T]) -> 
         task.cancel()
         watch.cancel()
         await asyncio.gather(task, watch, return_exceptions=True)
+
+
+async def _told_at_once(stack: Stack) -> str:
+    """Waits until a part ends and says so before the others are stopped, which takes its time."""
+    reason = await stack.wait_until_a_part_ends()
+    print(f"dev: {reason}; stopping the rest", file=sys.stderr, flush=True)
+    return reason
 
 
 async def _where(stack: Stack) -> str:
@@ -251,6 +267,12 @@ def _parse(arguments: Sequence[str]) -> _Options:
         "--owner", type=_owner, metavar="ADDRESS", help="whose the files are, where they do not say it"
     )
     parser.add_argument("--state", type=Path, default=ROOT / ".local", help="state folder (.local)")
+    parser.add_argument(
+        "--instances",
+        type=_instances,
+        metavar="GROUPS",
+        help="several instances of the app, as http=2,durable=2,timer=1; or how many that do everything",
+    )
     given = parser.parse_args(arguments)
     if (given.start or given.end or given.zone or given.owner) and not given.calendar:
         parser.error("--from, --to, --zone and --owner belong to --calendar")
@@ -259,7 +281,16 @@ def _parse(arguments: Sequence[str]) -> _Options:
     # Read before anything starts: a wrong name should not cost a minute.
     calendars = tuple(calendar_file.read_files(given.calendar, _warn))
     wish = Wish(given.start, given.end, given.zone, given.owner)
-    return _Options(given.once, given.json, given.port, given.scale, calendars, wish, given.state)
+    return _Options(
+        given.once, given.json, given.port, given.scale, calendars, wish, given.state, given.instances
+    )
+
+
+def _instances(text: str) -> Mapping[str, int]:
+    try:
+        return app_instances.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _date(text: str) -> date:

@@ -15,7 +15,12 @@ from typing import Any
 from aiohttp import web
 
 from infra.local.functions_host.auth import HostKeys
-from infra.local.functions_host.functions import DURABLE_TRIGGERS, ORCHESTRATION_TRIGGER, Function
+from infra.local.functions_host.functions import (
+    DURABLE_TRIGGERS,
+    ORCHESTRATION_TRIGGER,
+    WARMUP_TRIGGER,
+    Function,
+)
 from infra.local.functions_host.http import presented_key
 from infra.local.functions_host.logs import HOST
 
@@ -53,20 +58,31 @@ class AdminApi:
         self._routes = routes
         self._fire = fire
         self._counts = counts
+        self._warm = False
+        self._warming = asyncio.Lock()
         self._fired: set[asyncio.Task[None]] = set()
 
     def routes(self) -> list[tuple[str, str, Handler]]:
         """Method, path and handler of each operation."""
         operations: list[tuple[str, str, Handler]] = [
             ("GET", "/admin/host/status", self._status),
-            ("GET", "/admin/host/ping", self._ping),
-            ("POST", "/admin/host/ping", self._ping),
+            ("GET", "/admin/host/keys", self._host_keys),
+            ("GET", "/admin/host/functionkeys", self._host_keys),
+            ("GET", "/admin/host/systemkeys", self._system_keys),
+            ("GET", "/admin/functions/{name}/keys", self._function_keys),
             ("GET", "/admin/functions", self._list),
             ("GET", "/admin/functions/{name}", self._get),
             ("GET", "/admin/functions/{name}/status", self._function_status),
             ("POST", "/admin/functions/{name}", self._invoke),
         ]
-        return [(method, path, self._guarded(handler)) for method, path, handler in operations]
+        guarded = [(method, path, self._guarded(handler)) for method, path, handler in operations]
+        # Open in the real host, too: probes have no key, and the platform warms an instance up.
+        open_to_all: list[tuple[str, str, Handler]] = [
+            (method, path, handler)
+            for method in ("GET", "POST")
+            for path, handler in (("/admin/host/ping", self._ping), ("/admin/warmup", self._warm_up))
+        ]
+        return guarded + open_to_all
 
     def _guarded(self, handler: Handler) -> Handler:
         async def guarded(request: web.Request) -> web.StreamResponse:
@@ -78,6 +94,28 @@ class AdminApi:
 
     async def _ping(self, request: web.Request) -> web.Response:
         return web.Response()
+
+    async def _warm_up(self, request: web.Request) -> web.Response:
+        """Runs the app's warmup function, if it has one, once for this instance."""
+        async with self._warming:
+            for function in self._functions:
+                if function.trigger.kind == WARMUP_TRIGGER and not self._warm:
+                    await self._fire_and_log(function, "{}")
+            self._warm = True
+        return web.Response()
+
+    async def _host_keys(self, request: web.Request) -> web.Response:
+        names = ["default", *(f"key{number}" for number in range(2, len(self._keys.function_keys) + 1))]
+        return _listed(dict(zip(names, self._keys.function_keys, strict=False)))
+
+    async def _system_keys(self, request: web.Request) -> web.Response:
+        return _listed(self._keys.system)
+
+    async def _function_keys(self, request: web.Request) -> web.Response:
+        if request.match_info["name"].lower() not in self._by_name:
+            return web.Response(status=404)
+        # This host has keys for the whole app only: no function has one of its own.
+        return _listed({})
 
     async def _status(self, request: web.Request) -> web.Response:
         state = self._state
@@ -148,6 +186,11 @@ class AdminApi:
         except Exception:
             # Nobody waits for this task: what went wrong before the function began is only seen here.
             HOST.exception("Function '%s' could not be run", function.name)
+
+
+def _listed(keys: Mapping[str, str]) -> web.Response:
+    found = [{"name": name, "value": value} for name, value in keys.items()]
+    return web.json_response({"keys": found, "links": []})
 
 
 def _refusal(function: Function) -> str:

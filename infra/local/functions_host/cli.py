@@ -1,11 +1,14 @@
 """The command line, compatible with `func start`: flags that mean nothing here are named and passed over."""
 
 import argparse
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 _DEFAULT_DRAIN = 10.0
+LISTEN = frozenset({"http", "durable", "timer"})
+_INSTANCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,14 @@ class Options:
     cors_credentials: bool = False
     only: Sequence[str] = ()
     drain: float = _DEFAULT_DRAIN
+    instance: str | None = None
+    """Name among the instances that share the state folder; None for a host that is alone."""
+    engine: str | None = None
+    """Where the Durable engine is that they share."""
+    listen: frozenset[str] = LISTEN
+    """Which triggers this instance listens to."""
+    listener: int | None = None
+    """An open socket that listens already; set by a host that begins anew."""
     ignored: Sequence[str] = ()
 
 
@@ -45,6 +56,10 @@ def parse(arguments: Sequence[str]) -> Options:
         cors_credentials=known.cors_credentials,
         only=known.functions or (),
         drain=known.shutdown_timeout,
+        instance=known.instance,
+        engine=known.engine,
+        listen=known.listen,
+        listener=known.listener,
         ignored=flags,
     )
 
@@ -71,7 +86,26 @@ def _parser() -> argparse.ArgumentParser:
         default=_DEFAULT_DRAIN,
         help="seconds that running invocations get at the end (10)",
     )
+    start.add_argument("--listener", type=int, help=argparse.SUPPRESS)
+    start.add_argument("--instance", type=_instance, help="name among instances that share --state")
+    start.add_argument("--engine", metavar="URL", help="the Durable engine that the instances share")
+    start.add_argument(
+        "--listen", type=_listen, default=LISTEN, help="triggers of this instance (http,durable,timer)"
+    )
     return parser
+
+
+def _instance(text: str) -> str:
+    if not _INSTANCE.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no name of an instance")
+    return text
+
+
+def _listen(text: str) -> frozenset[str]:
+    found = frozenset(text.split(","))
+    if not found <= LISTEN:
+        raise argparse.ArgumentTypeError(f"{text!r} is not some of {','.join(sorted(LISTEN))}")
+    return found
 
 
 def _port(text: str) -> int:

@@ -7,7 +7,7 @@ Functions locally", section "Local settings file".
 import json
 import os
 import re
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,17 @@ DEFAULT_PORT = 7071
 _OVERRIDE_PREFIX = "azurefunctionsjobhost__"
 _COMMENT = re.compile(r'"(?:\\.|[^"\\])*+"?|//[^\n]*|/\*.*?(?:\*/|\Z)', re.DOTALL)
 _TRAILING_COMMA = re.compile(r'"(?:\\.|[^"\\])*+"?|,(?=\s*[}\]])')
+_TIME_SPAN = re.compile(r"(?:(\d+)\.)?(\d+):(\d{1,2})(?::(\d{1,2}(?:\.\d+)?))?")
+_NOT_DONE = (
+    "healthMonitor",
+    "singleton",
+    "watchDirectories",
+    "watchFiles",
+    "retry",
+    "concurrency",
+    "sendCanceledInvocationsToWorker",
+)
+_EXTENSIONS = frozenset({"http", "durableTask"})
 _SETTING = re.compile(r"%([^%]+)%")
 
 
@@ -47,6 +58,38 @@ class HostConfig:
     def custom_headers(self) -> Mapping[str, str]:
         """Headers that every HTTP function's response carries."""
         return {str(k): str(v) for k, v in (self._extension("http").get("customHeaders") or {}).items()}
+
+    @property
+    def max_concurrent_requests(self) -> int:
+        """How many HTTP functions run at a time; 0 is any number, the default outside of Consumption."""
+        return max(0, int(self._extension("http").get("maxConcurrentRequests") or 0))
+
+    @property
+    def max_outstanding_requests(self) -> int:
+        """How many HTTP requests run or wait before the next one is told 429; 0 is any number."""
+        return max(0, int(self._extension("http").get("maxOutstandingRequests") or 0))
+
+    @property
+    def function_timeout(self) -> float | None:
+        """Seconds that an invocation may take; None for `-1`, no limit. 30 minutes unless set.
+
+        Raises StartupError if it is no time span.
+        """
+        text = str(self.raw.get("functionTimeout") or "00:30:00")
+        if text == "-1":
+            return None
+        found = _TIME_SPAN.fullmatch(text)
+        if found is None:
+            raise StartupError(f"host.json: functionTimeout {text!r} is no time span like 00:10:00")
+        days, hours, minutes, seconds = (float(part or 0) for part in found.groups())
+        return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+
+    @property
+    def passed_over(self) -> Sequence[str]:
+        """Names of what `host.json` asks for and this host does not do."""
+        asked = [name for name in _NOT_DONE if name in self.raw]
+        extensions = self.raw.get("extensions") or {}
+        return asked + [f"extensions.{name}" for name in extensions if name not in _EXTENSIONS]
 
     @property
     def log_levels(self) -> Mapping[str, str]:

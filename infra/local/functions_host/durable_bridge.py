@@ -27,7 +27,7 @@ class Engine(Protocol):
     async def start(self) -> None:
         """Begins to run what is due."""
 
-    async def stop(self) -> None:
+    async def stop(self, grace: float = 3.0) -> None:
         """Runs nothing new and lets go of everything."""
 
     def client_binding(self) -> str:
@@ -59,19 +59,55 @@ def make_engine(
     """The engine for these functions, not started; its state is one file in `state`."""
     # Imported here: it brings gRPC with it, which an app without Durable Functions need not wait for.
     from infra.local.functions_host.durable import DurableEngine
+    from infra.local.functions_host.durable.execution import Limits, OwnWorker
+    from infra.local.functions_host.durable.versioning import Versioning
 
+    options = config.durable_options
     engine: Engine = DurableEngine(
         hub_name=config.hub_name,
         state_path=state / "durable.sqlite3",
-        invoke=_invoker(functions, worker, client_binding),
+        executor=OwnWorker(
+            invoker(functions, worker, client_binding),
+            Limits.from_options(options),
+            Versioning.from_options(options),
+        ),
         base_url=base_url,
-        options=config.durable_options,
-        orchestrators=_names(functions, ORCHESTRATION_TRIGGER),
-        activities=_names(functions, ACTIVITY_TRIGGER),
-        entities=_names(functions, ENTITY_TRIGGER),
+        options=options,
+        orchestrators=names_of(functions, ORCHESTRATION_TRIGGER),
+        activities=names_of(functions, ACTIVITY_TRIGGER),
+        entities=names_of(functions, ENTITY_TRIGGER),
         management_key=management_key,
     )
     return engine
+
+
+def join_engine(
+    functions: Sequence[Function],
+    worker: Worker,
+    config: HostConfig,
+    *,
+    client_binding: Callable[[], TypedData],
+    url: str,
+    instance: str,
+    listens: bool,
+) -> Engine:
+    """The engine at `url`, shared with other instances, not joined yet.
+
+    An instance that does not listen runs no Durable functions; it is only a client.
+    """
+    from infra.local.functions_host.durable.execution import Limits
+    from infra.local.functions_host.durable.remote_engine import RemoteEngine
+    from infra.local.functions_host.durable.versioning import Versioning
+
+    options = config.durable_options
+    return RemoteEngine(
+        url,
+        instance,
+        invoker(functions, worker, client_binding),
+        Limits.from_options(options) if listens else Limits(0, 0, 0),
+        Versioning.from_options(options),
+        {kind.removesuffix("trigger"): list(names_of(functions, kind)) for kind in DURABLE_TRIGGERS},
+    )
 
 
 def trigger_input(function: Function, text: str) -> TypedData:
@@ -79,13 +115,15 @@ def trigger_input(function: Function, text: str) -> TypedData:
     return TypedData(json=text) if function.trigger.kind == ACTIVITY_TRIGGER else TypedData(string=text)
 
 
-def _names(functions: Sequence[Function], kind: str) -> Collection[str]:
+def names_of(functions: Sequence[Function], kind: str) -> Collection[str]:
+    """The Durable names of the functions with this trigger."""
     return [function.durable_name for function in functions if function.trigger.kind == kind]
 
 
-def _invoker(
+def invoker(
     functions: Sequence[Function], worker: Worker, client_binding: Callable[[], TypedData]
 ) -> Callable[[str, str, str], Awaitable[str]]:
+    """What runs a function of this app by Durable name, kind and data; it raises FunctionFailed."""
     by_name: Mapping[tuple[str, str], Function] = {
         (function.trigger.kind, function.durable_name.lower()): function
         for function in functions

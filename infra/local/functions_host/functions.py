@@ -11,6 +11,7 @@ from infra.local.functions_host.protos import RpcFunctionMetadata, RpcRetryOptio
 
 HTTP_TRIGGER = "httptrigger"
 TIMER_TRIGGER = "timertrigger"
+WARMUP_TRIGGER = "warmuptrigger"
 ORCHESTRATION_TRIGGER = "orchestrationtrigger"
 ACTIVITY_TRIGGER = "activitytrigger"
 ENTITY_TRIGGER = "entitytrigger"
@@ -113,7 +114,8 @@ def _fault(name: str, trigger: Binding, bindings: Sequence[Binding]) -> str:
 
 def _is_disabled(name: str) -> bool:
     """App setting `AzureWebJobs.NAME.Disabled`, or with `__` (Functions docs, "Disable functions")."""
-    for key in (f"AzureWebJobs.{name}.Disabled", f"AzureWebJobs__{name}__Disabled"):
-        if os.environ.get(key, "").strip().lower() in {"true", "1"}:
-            return True
-    return False
+    # Settings are compared without case, as configuration is in the real host.
+    keys = {f"azurewebjobs.{name}.disabled".lower(), f"azurewebjobs__{name}__disabled".lower()}
+    return any(
+        key.lower() in keys and value.strip().lower() in {"true", "1"} for key, value in os.environ.items()
+    )

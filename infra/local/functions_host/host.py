@@ -5,7 +5,7 @@ import contextlib
 import os
 import re
 import socket
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from aiohttp import web
 
@@ -18,6 +18,7 @@ from infra.local.functions_host.durable_bridge import Engine, Handler
 from infra.local.functions_host.functions import (
     DURABLE_TRIGGERS,
     TIMER_TRIGGER,
+    WARMUP_TRIGGER,
     Function,
     undelivered_outputs,
 )
@@ -27,6 +28,7 @@ from infra.local.functions_host.protos import TypedData
 from infra.local.functions_host.routes import map_routes
 from infra.local.functions_host.routing import Router
 from infra.local.functions_host.slow_connections import LIMIT_SECONDS, SlowConnections
+from infra.local.functions_host.throttle import RequestThrottle
 from infra.local.functions_host.timers import Timer, invoke_with_retries
 from infra.local.functions_host.worker import Worker
 
@@ -53,7 +55,10 @@ class Host:
         self._keys = keys
         self._cors = cors
         self._cors_credentials = cors_credentials
-        self._worker = Worker(options.app)
+        self._worker = Worker(options.app, config.function_timeout)
+        self._worker.on_broken = self._broken
+        #: Set when the process has to begin anew; see `worker_exit`.
+        self.worn_out = asyncio.Event()
         self._state = HostState(re.sub(r"[^a-z0-9]+", "-", options.app.name.lower()).strip("-") or "app")
         self._engine: Engine | None = None
         self._engine_started = False
@@ -80,23 +85,57 @@ class Host:
         self._state.errors = self._errors
         usable = [f for f in functions if f.name not in self._errors and not f.disabled]
         if durable_bridge.needs_engine(usable):
-            self._engine = durable_bridge.make_engine(
-                usable,
-                self._worker,
-                self._config,
-                client_binding=self._client_binding,
-                state=self._options.state,
-                base_url=f"http://127.0.0.1:{port}",
-                management_key=self._keys.system[DURABLE_SYSTEM_KEY],
-            )
+            self._engine = self._make_engine(usable, port)
             await self._engine.start()
             self._engine_started = True
         await self._serve(listener, functions, router)
         for name, timer in self._timers.items():
-            if not timer.function.disabled:
+            if "timer" in self._options.listen and not timer.function.disabled:
                 self._timer_tasks.add(asyncio.create_task(timer.run(), name=f"timer {name}"))
         self._state.state = "Running"
         return usable
+
+    def _make_engine(self, functions: Sequence[Function], port: int) -> Engine:
+        options = self._options
+        if options.engine is not None:
+            return durable_bridge.join_engine(
+                functions,
+                self._worker,
+                self._config,
+                client_binding=self._client_binding,
+                url=options.engine,
+                instance=options.instance or f"port-{port}",
+                listens="durable" in options.listen,
+            )
+        return durable_bridge.make_engine(
+            functions,
+            self._worker,
+            self._config,
+            client_binding=self._client_binding,
+            state=options.state,
+            base_url=f"http://127.0.0.1:{port}",
+            management_key=self._keys.system[DURABLE_SYSTEM_KEY],
+        )
+
+    def worker_exited(self, status: int, loop: asyncio.AbstractEventLoop) -> None:
+        """The app's code ended its process; `loop` is the host's. From any thread."""
+        self._worker.exited = True
+        loop.call_soon_threadsafe(self._broken, f"python exited with code {status}")
+
+    def _broken(self, reason: str) -> None:
+        HOST.error("The worker is started anew: %s", reason)
+        self.worn_out.set()
+
+    async def abandon(self) -> None:
+        """Lets go of everything at once: Durable work runs again, requests are answered with 500."""
+        self._stopping = True
+        if self._engine is not None and self._engine_started:
+            await self._engine.stop(0.0)
+        self._worker.fail_all("The worker process exited.", "WorkerProcessExitException")
+        if self._runner is not None:
+            for site in list(self._runner.sites):
+                await site.stop()
+            await self._runner.cleanup()
 
     async def stop(self) -> bool:
         """Takes no more requests, lets what runs end within the drain time, closes.
@@ -168,7 +207,13 @@ class Host:
             if function.trigger.kind == TIMER_TRIGGER and function.name not in self._errors:
                 path = folder / f"{function.name}.json"
                 try:
-                    self._timers[function.name] = Timer(function, self._worker, path, self._client_binding)
+                    self._timers[function.name] = Timer(
+                        function,
+                        self._worker,
+                        path,
+                        self._client_binding,
+                        shared=self._options.instance is not None,
+                    )
                 except ValueError as error:
                     self._errors[function.name] = str(error)
 
@@ -182,15 +227,17 @@ class Host:
         limit = int(os.environ.get("FUNCTIONS_REQUEST_BODY_SIZE_LIMIT") or _BODY_LIMIT)
         app = web.Application(client_max_size=limit, middlewares=middlewares)
         app.on_response_prepare.append(_without_server_name)
+        app.on_response_prepare.append(_with_headers(self._config.custom_headers))
         admin = AdminApi(self._state, functions, self._keys, self._paths, self._fire, self._counts)
         for method, path, handler in admin.routes():
             app.router.add_route(method, path, handler)
         for method, path, handler in self._engine.routes() if self._engine else ():
             app.router.add_route(method, path, self._webhook(handler))
-        served = HttpFunctions(
-            self._worker, router, self._keys, self._config.custom_headers, self._client_binding
+        served = HttpFunctions(self._worker, router, self._keys, self._client_binding)
+        throttle = RequestThrottle(
+            self._config.max_concurrent_requests, self._config.max_outstanding_requests
         )
-        app.router.add_route("*", "/{path:(?s:.*)}", self._counted(served.handle))
+        app.router.add_route("*", "/{path:(?s:.*)}", self._counted(throttle.limited(served.handle)))
         self._runner = web.AppRunner(
             app,
             access_log=None,
@@ -256,13 +303,27 @@ def warnings_about(function: Function) -> Sequence[str]:
     """What of a function this host does not do, in words."""
     kind = str(function.trigger.properties["type"])
     found = []
-    if not function.is_http and function.trigger.kind not in {TIMER_TRIGGER, *DURABLE_TRIGGERS}:
+    if not function.is_http and function.trigger.kind not in {
+        TIMER_TRIGGER,
+        WARMUP_TRIGGER,
+        *DURABLE_TRIGGERS,
+    }:
         found.append(f"'{function.name}': nothing here triggers {kind}; fire it with POST /admin/functions")
     found.extend(
         f"'{function.name}': what it puts into the {binding.properties['type']} binding is not delivered"
         for binding in undelivered_outputs(function)
     )
     return found
+
+
+def _with_headers(headers: Mapping[str, str]) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    """Adds `customHeaders` to every response that does not have them."""
+
+    async def add(request: web.Request, response: web.StreamResponse) -> None:
+        for name, value in headers.items():
+            response.headers.setdefault(name, value)
+
+    return add
 
 
 async def _without_server_name(request: web.Request, response: web.StreamResponse) -> None:

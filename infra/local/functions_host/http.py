@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from http.cookies import SimpleCookie
 from typing import Any
+from urllib.parse import quote
 
 from aiohttp import hdrs, web
 
@@ -42,13 +42,11 @@ class HttpFunctions:
         worker: Worker,
         router: Router[Function],
         keys: HostKeys,
-        custom_headers: Mapping[str, str],
         client_binding: Callable[[], TypedData],
     ) -> None:
         self._worker = worker
         self._router = router
         self._keys = keys
-        self._custom_headers = custom_headers
         self._client_binding = client_binding
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -78,7 +76,6 @@ class HttpFunctions:
             return web.Response(status=500)
         try:
             response = _response(_answer(function, result))
-            response.headers.update(self._custom_headers)
         except ValueError as error:
             HOST.error("Function '%s' answered with %s (Id=%s)", function.name, error, result.invocation_id)
             return web.Response(status=500)
@@ -163,18 +160,16 @@ def _body(data: TypedData) -> bytes:
 
 
 def _set_cookie(cookie: RpcHttpCookie) -> str:
-    """The header value for a cookie, its value quoted where needed, with the attributes that were given."""
-    jar: SimpleCookie = SimpleCookie()
-    jar[cookie.name] = cookie.value
-    parts = [f"{cookie.name}={jar[cookie.name].coded_value}"]
+    """The header value for a cookie, as ASP.NET Core writes it: escaped, for the path `/` unless told."""
+    parts = [f"{cookie.name}={quote(cookie.value, safe='')}"]
     if cookie.expires is not None:
         moment = datetime.fromtimestamp(cookie.expires.value.seconds, UTC)
         parts.append(f"expires={format_datetime(moment, usegmt=True)}")
     if cookie.max_age is not None:
         parts.append(f"max-age={cookie.max_age.value:.0f}")
-    for name, attribute in (("domain", cookie.domain), ("path", cookie.path)):
-        if attribute is not None and attribute.value:
-            parts.append(f"{name}={attribute.value}")
+    if cookie.domain is not None and cookie.domain.value:
+        parts.append(f"domain={cookie.domain.value}")
+    parts.append(f"path={cookie.path.value if cookie.path is not None and cookie.path.value else '/'}")
     if cookie.secure is not None and cookie.secure.value:
         parts.append("secure")
     if cookie.same_site in _SAME_SITE:

@@ -1,17 +1,14 @@
 """From the command line to a served app and back: settings, port, state folder, signals, exit status."""
 
 import asyncio
-import contextlib
-import fcntl
 import os
-import resource
 import signal
 import socket
 import sys
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from enum import Enum
 from pathlib import Path
-from typing import IO
+from typing import NoReturn
 
 from infra.local.functions_host import cli, config, logs
 from infra.local.functions_host.auth import load_keys
@@ -21,20 +18,42 @@ from infra.local.functions_host.errors import StartupError
 from infra.local.functions_host.functions import Function
 from infra.local.functions_host.host import Host, warnings_about
 from infra.local.functions_host.logs import HOST
+from infra.local.functions_host.process_start import allow_many_connections, bound, locked
 from infra.local.functions_host.worker import current_function
+from infra.local.functions_host.worker_exit import catch, end_process
 
 # A host that is just ending may still hold the state folder for as long as it drains, and a little more.
 _LOCK_MARGIN = 0.5
-_OPEN_FILES = 65_536
+# The app's code changes the folder, and -P decides where modules are looked for.
+_STARTED_IN = Path.cwd()
+_INTERPRETER_OPTIONS = ["-P"] if sys.flags.safe_path else []
+
+
+class _Ending(Enum):
+    CLEAN = "everything has ended"
+    ABANDONED = "invocations are still running"
+    ANEW = "the worker is gone"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Serves until SIGINT or SIGTERM; returns the exit status, 1 with one line if the host cannot start."""
-    options = cli.parse(arguments)
+    """Serves until SIGINT or SIGTERM; returns the exit status, 1 with one line if the host cannot start.
+
+    `engine` and `front` as the first word start what several instances share.
+    """
+    given = list(arguments)
     try:
-        return _run(options)
+        if given[:1] == ["engine"]:
+            # Imported here: a host that runs alone needs neither.
+            from infra.local.functions_host import engine_process
+
+            return engine_process.run(given[1:])
+        if given[:1] == ["front"]:
+            from infra.local.functions_host import front
+
+            return front.run(given[1:])
+        return _run(cli.parse(given))
     except StartupError as error:
-        if options.verbose and error.details:
+        if "--verbose" in given and error.details:
             print(error.details, file=sys.stderr)
         print(f"Cannot start: {error}", file=sys.stderr, flush=True)
         return 1
@@ -48,24 +67,34 @@ def _run(options: Options) -> int:
         # Output of the app is seen when it is written, also when it goes to a file.
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     logs.configure(host_config.log_levels, current_function, verbose=options.verbose)
+    if host_config.passed_over:
+        HOST.warning("host.json asks for what this host does not do: %s", ", ".join(host_config.passed_over))
     if options.ignored:
         HOST.warning("Passed over, they mean nothing to this host: %s", " ".join(options.ignored))
-    _allow_many_connections()
+    allow_many_connections()
     port = options.port if options.port is not None else settings.port or DEFAULT_PORT
-    with _bound(port) as listener, _locked(options.state, options.drain + _LOCK_MARGIN):
+    with bound(port, options.listener) as listener, locked(_lock_of(options), options.drain + _LOCK_MARGIN):
         _set_host_variables(options.app, listener.getsockname()[1])
-        clean = asyncio.run(_serve(options, host_config, settings, listener))
+        # The server closes its socket; a second one keeps the port for a host that begins anew.
+        spare = listener.dup()
+        ending = asyncio.run(_serve(options, host_config, settings, listener, spare))
+        if ending is _Ending.ANEW:
+            _begin_anew(spare)
     logs.HOST.info("Host stopped")
-    if not clean:
+    if ending is _Ending.ABANDONED:
         # Threads that run abandoned functions would keep the interpreter from ending.
         sys.stdout.flush()
-        os._exit(0)
+        end_process(0)
     return 0
 
 
 async def _serve(
-    options: Options, host_config: HostConfig, settings: LocalSettings, listener: socket.socket
-) -> bool:
+    options: Options,
+    host_config: HostConfig,
+    settings: LocalSettings,
+    listener: socket.socket,
+    spare: socket.socket,
+) -> _Ending:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -87,14 +116,35 @@ async def _serve(
             raise StartupError(str(error)) from error
         raise
     _announce(functions, host, listener.getsockname()[1])
-    await stop.wait()
-    return await host.stop()
+
+    catch(lambda status: host.worker_exited(status, loop))
+    waits = [asyncio.create_task(event.wait()) for event in (stop, host.worn_out)]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
+    if host.worn_out.is_set() and not stop.is_set():
+        await host.abandon()
+        # Whoever asked it to end meanwhile is heeded.
+        return _Ending.ABANDONED if stop.is_set() else _Ending.ANEW
+    spare.close()
+    return _Ending.CLEAN if await host.stop() else _Ending.ABANDONED
+
+
+def _begin_anew(listener: socket.socket) -> NoReturn:
+    """Becomes a new host in the same process, on the same port; who connects meanwhile is answered by it."""
+    listener.set_inheritable(True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    arguments = [part for part in sys.argv[1:] if not part.startswith("--listener=")]
+    command = [sys.executable, *_INTERPRETER_OPTIONS, "-m", "infra.local.functions_host", *arguments]
+    os.chdir(_STARTED_IN)
+    os.execv(sys.executable, [*command, f"--listener={listener.fileno()}"])  # noqa: S606 - ourselves
 
 
 def _on_signal(stop: asyncio.Event, number: int) -> None:
     if stop.is_set():
         # Asked twice: the person does not want to wait for what still runs.
-        os._exit(128 + number)
+        end_process(128 + number)
     HOST.info("Stopping: waiting for running invocations to end")
     stop.set()
 
@@ -119,6 +169,13 @@ def _announce(functions: Sequence[Function], host: Host, port: int) -> None:
     HOST.info("Host started on http://127.0.0.1:%d", port)
 
 
+def _lock_of(options: Options) -> Path:
+    """The file that one host holds; instances that share a state folder hold one each."""
+    if options.instance is None:
+        return options.state / "lock"
+    return options.state / "instances" / f"{options.instance}.lock"
+
+
 def _set_host_variables(app: Path, port: int) -> None:
     """Variables that `func start` gives to the app; what is set already stays."""
     given: Mapping[str, str] = {
@@ -133,64 +190,3 @@ def _set_host_variables(app: Path, port: int) -> None:
     runtime = os.environ["FUNCTIONS_WORKER_RUNTIME"]
     if runtime.lower() != "python":
         raise StartupError(f"FUNCTIONS_WORKER_RUNTIME is '{runtime}'; this host serves only 'python'")
-
-
-def _allow_many_connections() -> None:
-    """Raises the soft limit of open files, often 1024, as far as the hard one allows."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
-    if soft < wanted:
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-@contextlib.contextmanager
-def _bound(port: int) -> Iterator[socket.socket]:
-    """A socket listening on 127.0.0.1; who connects while the app loads is answered when it has."""
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind(("127.0.0.1", port))
-        # Two sockets may be bound to one port as long as none listens: only this proves that it is ours.
-        listener.listen(1024)
-    except OSError as error:
-        listener.close()
-        raise StartupError(
-            f"port {port} on 127.0.0.1 cannot be used ({error.strerror}); choose another with --port"
-        ) from None
-    try:
-        yield listener
-    finally:
-        listener.close()
-
-
-@contextlib.contextmanager
-def _locked(state: Path, patience: float) -> Iterator[None]:
-    """Holds the state folder for this process alone; the system lets go of it however the process ends."""
-    try:
-        state.mkdir(parents=True, exist_ok=True)
-        file: IO[str] = (state / "lock").open("a+")
-    except OSError as error:
-        raise StartupError(f"the state folder {state} cannot be used: {error.strerror}") from None
-    with file:
-        _acquire(file, state, patience)
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield
-
-
-def _acquire(file: IO[str], state: Path, patience: float) -> None:
-    deadline = time.monotonic() + patience
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                file.seek(0)
-                holder = file.read().strip() or "unknown"
-                reason = f"the state folder {state} is used by another host (process {holder})"
-                raise StartupError(reason) from None
-            time.sleep(0.05)
-        else:
-            return

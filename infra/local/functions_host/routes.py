@@ -66,6 +66,9 @@ def _template(function: Function, prefix: str, others: Sequence[Function]) -> Te
             raise ValueError(
                 f"The route specified conflicts with the route defined by function '{other.name}'."
             )
+    if not prefix:
+        # With a prefix the host joins the two with a slash, and "api//x" is no template.
+        route = route.removeprefix("/")
     Template.parse(route)
     return Template.parse("/".join(part for part in (prefix, route) if part))
 

@@ -7,6 +7,7 @@ Azure Functions" and "Azure Functions error handling and retries".
 
 import asyncio
 import contextlib
+import fcntl
 import json
 import random
 from collections.abc import Callable, Mapping
@@ -25,6 +26,8 @@ from infra.local.functions_host.worker import Worker
 
 # Waking at least this often notices a clock that was set, or a machine that slept.
 _LONGEST_SLEEP = 30.0
+# How often an instance looks whether the one that fires a timer is gone.
+_LOCK_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +67,20 @@ class Timer:
         worker: Worker,
         status_path: Path,
         client_binding: Callable[[], TypedData],
+        *,
+        shared: bool = False,
     ) -> None:
-        """Raises ValueError with the reason if the schedule cannot be read."""
+        """`shared` says that other instances have the same timer: one of them at a time fires it.
+
+        Raises ValueError with the reason if the schedule cannot be read.
+        """
         properties = function.trigger.properties
         self.function = function
         self.schedule: Schedule = schedules.parse(str(properties.get("schedule") or ""))
         self._worker = worker
         self._path = status_path
         self._client_binding = client_binding
+        self._lock_path = status_path.with_suffix(".lock") if shared else None
         self._run_on_startup = bool(properties.get("runOnStartup"))
         declared = properties.get("useMonitor")
         self._monitored = (True if declared is None else bool(declared)) and not self.schedule.is_frequent
@@ -84,7 +93,29 @@ class Timer:
         self._stopping.set()
 
     async def run(self) -> None:
-        """Fires at every scheduled instant; first at once if one was missed or `runOnStartup` is set."""
+        """Fires at every scheduled instant; first at once if one was missed or `runOnStartup` is set.
+
+        Where instances share the timer it does so from when the others have let it go (the host's singleton
+        lock, `SingletonMode.Listener`).
+        """
+        with contextlib.ExitStack() as held:
+            if self._lock_path is not None and not await self._chosen(held, self._lock_path):
+                return
+            await self._run()
+
+    async def _chosen(self, held: contextlib.ExitStack, path: Path) -> bool:
+        """Waits for the lock, which the system frees when its holder ends; False if told to stop before."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = held.enter_context(path.open("a"))
+        while not self._stopping.is_set():
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return True
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), _LOCK_SECONDS)
+        return False
+
+    async def _run(self) -> None:
         now = datetime.now(UTC)
         status = self._due_status(now)
         self._remember(status)

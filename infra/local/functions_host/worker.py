@@ -52,8 +52,15 @@ class Worker:
     Call `start()` once, then `invoke()` from any event loop, and `stop()` at the end.
     """
 
-    def __init__(self, app: Path) -> None:
+    def __init__(self, app: Path, timeout: float | None = None) -> None:
+        """`timeout` is how many seconds an invocation may take."""
         self._app = app
+        self._timeout = timeout
+        #: Called with the reason when the worker has to be started anew.
+        self.on_broken: Callable[[str], None] = lambda reason: None
+        #: Set, from any thread, when the app's code has ended its process.
+        self.exited = False
+        self._waiting: dict[str, tuple[str, Callable[[InvocationResult], None]]] = {}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="functions-worker", daemon=True)
         self._by_name: dict[str, Function] = {}
@@ -108,6 +115,8 @@ class Worker:
         ended: asyncio.Future[InvocationResult] = loop.create_future()
 
         def deliver(result: InvocationResult) -> None:
+            if self._waiting.pop(invocation_id, None) is None:
+                return
             self._outstanding -= 1
             if not self._outstanding:
                 self._idle.set()
@@ -116,8 +125,33 @@ class Worker:
 
         self._outstanding += 1
         self._idle.clear()
+        self._waiting[invocation_id] = function_name, deliver
+        limit = (
+            None if self._timeout is None else loop.call_later(self._timeout, self._too_long, invocation_id)
+        )
         self._post(lambda: self._begin(function_name, request, loop, deliver))
-        return await ended
+        try:
+            return await ended
+        finally:
+            if limit is not None:
+                limit.cancel()
+
+    def fail_all(self, reason: str, exception_type: str) -> None:
+        """Ends the wait for every invocation: the worker is gone."""
+        for invocation_id in list(self._waiting):
+            self._give_up(invocation_id, reason, exception_type)
+
+    def _too_long(self, invocation_id: str) -> None:
+        name = self._waiting[invocation_id][0]
+        reason = f"Timeout value of {self._timeout:g} s was exceeded by function: Functions.{name}"
+        self._give_up(invocation_id, reason, "FunctionTimeoutException")
+        self.on_broken(reason)
+
+    def _give_up(self, invocation_id: str, reason: str, exception_type: str) -> None:
+        name, deliver = self._waiting[invocation_id]
+        deliver(
+            InvocationResult(invocation_id, name, 0.0, failure=FunctionFailed(reason, exception_type, reason))
+        )
 
     async def wait_idle(self, seconds: float) -> bool:
         """Waits until no invocation runs, at most `seconds`; answers whether it is so."""
@@ -199,7 +233,8 @@ class Worker:
         result = _result(invocation_id, name, time.perf_counter() - started, response)
         failure = result.failure
         logs.executed(name, invocation_id, result.duration, (failure and failure.stack_trace) or "")
-        if not loop.is_closed():
+        # What a worker says whose process has ended is not heard.
+        if not self.exited and not loop.is_closed():
             loop.call_soon_threadsafe(deliver, result)
 
     async def _index(self) -> Sequence[Function]:
@@ -209,6 +244,7 @@ class Worker:
                 f"{self._app} has no {script.name}: nothing to serve (only v2 apps are served)"
             )
         os.chdir(self._app)
+        _prefer_packages_of(self._app)
         sys.path.insert(0, str(self._app))
         import azure_functions_runtime as runtime
 
@@ -229,6 +265,22 @@ class Worker:
             raise StartupError(f"{script} uses HTTP streaming, which this host does not have")
         metadata = (await runtime.functions_metadata_request(request)).function_metadata_results or []
         return [function for entry in metadata if (function := functions.from_metadata(entry)) is not None]
+
+
+def _prefer_packages_of(app: Path) -> None:
+    """Puts what the app brings along before our own: `.python_packages` of a built zip, or its environment.
+
+    What this process has imported already, such as `azure.functions`, stays as it is.
+    """
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    folders = (
+        app / ".python_packages" / "lib" / "site-packages",
+        *(app / name / "lib" / version / "site-packages" for name in (".venv", "venv", "env")),
+    )
+    known = {Path(entry).resolve() for entry in sys.path if entry}
+    for folder in reversed(folders):
+        if folder.is_dir() and folder.resolve() not in known:
+            sys.path.insert(0, str(folder))
 
 
 def _result(invocation_id: str, name: str, duration: float, response: InvocationResponse) -> InvocationResult:

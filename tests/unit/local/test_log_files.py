@@ -33,7 +33,7 @@ def test_of_many_full_logs_the_newest_are_kept(tmp_path: Path) -> None:
 async def test_a_log_that_is_being_written_stays_bounded_and_keeps_its_end(tmp_path: Path) -> None:
     log = tmp_path / "part.log"
     child = Child("the writer", [sys.executable, "-c", _WRITER], log=log)
-    rotation = asyncio.create_task(keep_bounded([log], 50_000, 2, look_seconds=0.01))
+    rotation = asyncio.create_task(keep_bounded(lambda: [log], 50_000, 2, look_seconds=0.01))
     await child.start()
     assert await child.wait() == 0
     while log.stat().st_size > 50_000:

@@ -29,9 +29,13 @@ from infra.local.functions_host.durable.replay import outstanding
 class ActionBackend(EntityBackend):
     """Carries out orchestrator actions; each one is confirmed by an event in the history."""
 
+    #: In lower case, as all names of functions here.
     orchestrator_names: frozenset[str] = frozenset()
+    #: False while nobody has said what functions there are: then no name is refused.
+    names_known = True
     activity_names: frozenset[str] = frozenset()
     default_version: str | None = None
+    child_version: str | None = None
 
     def __init__(self, journal: Journal) -> None:
         super().__init__(journal)
@@ -168,7 +172,7 @@ class ActionBackend(EntityBackend):
     def _start_child(
         self, parent: Instance, task_id: int, asked: pb.SubOrchestrationInstanceCreatedEvent
     ) -> pb.TaskFailureDetails | None:
-        if asked.name not in self.orchestrator_names:
+        if asked.name.lower() not in self.orchestrator_names:
             return failure("OrchestratorNotFound", f"The app has no orchestrator '{asked.name}'.", final=True)
         existing = self.find(asked.instanceId)
         if existing is not None and not existing.finished:
@@ -186,7 +190,7 @@ class ActionBackend(EntityBackend):
                 instance_id=asked.instanceId,
                 name=asked.name,
                 status=pb.ORCHESTRATION_STATUS_PENDING,
-                version=asked.version.value if asked.HasField("version") else self.default_version,
+                version=asked.version.value if asked.HasField("version") else self.child_version,
                 input=asked.input.value if asked.HasField("input") else None,
                 tags=dict(asked.tags) or None,
                 parent=reference,

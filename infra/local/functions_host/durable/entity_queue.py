@@ -278,7 +278,7 @@ class EntityBackend(TrackedBackend):
 
     def refuse_unknown_entity(self, work: EntityWork) -> bool:
         """Fails the batch if the app has no such entity; answers whether it did."""
-        if work.name in self.entity_names:
+        if work.name.lower() in self.entity_names:
             return False
         LOG.warning("No entity function '%s': %d operation(s) refused", work.name, len(work.operations))
         self.fail_entity(work, failure("EntityNotFound", f"The app has no entity '{work.name}'.", final=True))

@@ -30,22 +30,30 @@ _UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_l
 
 
 class ClientService:
-    """Serves one hub on a port of 127.0.0.1."""
+    """Serves one hub on a port of 127.0.0.1.
 
-    def __init__(self, hub: DurableBackend) -> None:
+    What is started without a version gets `default_version`, that of the hosts this port is for.
+    """
+
+    def __init__(self, hub: DurableBackend, default_version: str | None = None) -> None:
         self._hub = hub
+        self._default_version = default_version
         self._server: grpc.Server | None = None
 
-    def start(self) -> int:
-        """Begins to serve; answers the port."""
+    def start(self, port: int = 0) -> int:
+        """Begins to serve, on `port` if it is free, else on any; answers the port."""
         workers = ThreadPoolExecutor(_THREADS, thread_name_prefix="durable-grpc")
         server = grpc.server(workers, options=[*_UNLIMITED, ("grpc.so_reuseport", 0)])
         handler = grpc.method_handlers_generic_handler(_SERVICE.full_name, self._handlers())
         server.add_generic_rpc_handlers((handler,))
-        port: int = server.add_insecure_port("127.0.0.1:0")
+        try:
+            bound: int = server.add_insecure_port(f"127.0.0.1:{port}")
+        except RuntimeError:
+            # Somebody else has it meanwhile.
+            bound = server.add_insecure_port("127.0.0.1:0")
         server.start()
         self._server = server
-        return port
+        return bound
 
     def stop(self, grace: float) -> None:
         """Ends calls that run after `grace` seconds."""
@@ -129,7 +137,7 @@ class ClientService:
             request.name,
             request.instanceId,
             _text(request, "input"),
-            version=_text(request, "version"),
+            version=_text(request, "version") or self._default_version,
             tags=dict(request.tags) or None,
             start_at=moment_of(request.scheduledStartTimestamp) if scheduled else None,
             trace=request.parentTraceContext if request.HasField("parentTraceContext") else None,

@@ -35,6 +35,19 @@ def guarded(handler: Handler) -> Handler:
     return answer
 
 
+def of_this_hub(handler: Handler, hub_name: str) -> Handler:
+    """The handler for requests that name this task hub or none; another one is not here."""
+
+    @wraps(handler)
+    async def answer(request: web.Request) -> web.StreamResponse:
+        asked = next((value for key, value in request.query.items() if key.lower() == "taskhub"), "")
+        if asked and asked.lower() != hub_name.lower():
+            return web.json_response({"message": f"There is no task hub '{asked}'."}, status=404)
+        return await handler(request)
+
+    return answer
+
+
 async def done[T](hub: DurableBackend, work: Callable[[], T]) -> T:
     """Does the work; returns when it is on disk. Raises what the work refuses, or StorageError."""
     with hub.change() as change:

@@ -22,6 +22,8 @@ from infra.local.functions_host.durable.management import DurableBackend, Instan
 from infra.local.functions_host.durable.records import Instance
 from infra.local.functions_host.durable.refusals import InvalidArgumentError, WrongStateError
 
+#: Set by an instance that passes a request on: its `defaultVersion`.
+DEFAULT_VERSION = "x-functions-default-version"
 CONTINUATION = "x-ms-continuation-token"
 _POLL_SECONDS = "10"
 
@@ -58,7 +60,8 @@ class InstanceApi:
         body = await json_body(request)
         asked_id = request.match_info.get("instanceId", "")
         name = request.match_info["name"]
-        instance_id = await done(self._hub, lambda: self._hub.create(name, asked_id, body))
+        version = request.headers.get(DEFAULT_VERSION)
+        instance_id = await done(self._hub, lambda: self._hub.create(name, asked_id, body, version=version))
         timeout = query_number(request, "timeout")
         if timeout:
             ended = await finished(self._hub, instance_id, timeout)
@@ -95,7 +98,9 @@ class InstanceApi:
         )
 
     async def _raise_event(self, request: web.Request) -> web.Response:
-        instance = self._instance(request)
+        instance = self._unfinished(request)
+        if request.content_type.lower() != "application/json":
+            raise InvalidArgumentError("Only application/json request content is supported.")
         body = await json_body(request)
         name = request.match_info["eventName"]
         await done(self._hub, lambda: self._hub.raise_event(instance.instance_id, name, body))
@@ -104,7 +109,7 @@ class InstanceApi:
     async def _terminate(self, request: web.Request) -> web.Response:
         instance = self._unfinished(request)
         output = _reason(request)
-        recursive = query_flag(request, "recursive", default=True)
+        recursive = query_flag(request, "recursive")
         await done(
             self._hub,
             lambda: self._hub.terminate(

@@ -4,11 +4,13 @@ import logging
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 import durabletask.internal.orchestrator_service_pb2 as pb
 
 from infra.local.functions_host.durable import rows
 from infra.local.functions_host.durable.actions import ActionBackend
+from infra.local.functions_host.durable.journal import Journal
 from infra.local.functions_host.durable.records import (
     Activity,
     Entity,
@@ -46,12 +48,29 @@ class OrchestrationWork:
     name: str
     token: str
     request: pb.OrchestratorRequest
+    version: str | None = None
+
+
+class Admission(Protocol):
+    """Which versions of orchestrations may run."""
+
+    def mismatch(self, version: str | None) -> str | None:
+        """Why an orchestration of `version` may not run, None if it may."""
+
+    @property
+    def fail_on_mismatch(self) -> bool:
+        """True if it then fails, False if it waits."""
 
 
 class OrchestrationBackend(ActionBackend):
     """The life of instances from start to end."""
 
-    versioning = Versioning()
+    def __init__(self, journal: Journal) -> None:
+        super().__init__(journal)
+        self._left_waiting: set[str] = set()
+
+    #: Says which versions may run at present, and what becomes of the others.
+    admission: Admission = Versioning()
     replace_any_state = False
 
     def restore(self) -> None:
@@ -66,6 +85,14 @@ class OrchestrationBackend(ActionBackend):
                 if not instance.finished:
                     self._resume_tasks(instance)
                     self._enqueue_orchestration(instance.instance_id)
+
+    def look_again(self) -> None:
+        """Offers again what was left waiting for a host of its version."""
+        with self.change():
+            waiting, self._left_waiting = self._left_waiting, set()
+            for instance_id in waiting:
+                if self.find(instance_id) is not None:
+                    self._enqueue_orchestration(instance_id)
 
     def create(
         self,
@@ -86,7 +113,7 @@ class OrchestrationBackend(ActionBackend):
         """
         if instance_id.startswith("@"):
             raise InvalidArgumentError("The id of an orchestration instance must not begin with '@'.")
-        if name not in self.orchestrator_names:
+        if self.names_known and name.lower() not in self.orchestrator_names:
             raise UnknownFunctionError(f"The app has no orchestrator '{name}'.")
         instance_id = instance_id or uuid.uuid4().hex
         with self.change():
@@ -96,7 +123,7 @@ class OrchestrationBackend(ActionBackend):
                     instance_id=instance_id,
                     name=name,
                     status=pb.ORCHESTRATION_STATUS_PENDING,
-                    version=version or self.versioning.default_version,
+                    version=version or self.default_version,
                     input=input_text,
                     tags=tags,
                     scheduled_start=start_at,
@@ -120,8 +147,14 @@ class OrchestrationBackend(ActionBackend):
                     return self._handed_out_step(instance)
         return None
 
-    def complete_orchestration(self, work: OrchestrationWork, response: pb.OrchestratorResponse) -> None:
-        """Takes over a step: its events are history, its actions are done."""
+    def complete_orchestration(
+        self, work: OrchestrationWork, response: pb.OrchestratorResponse, child_version: str | None = None
+    ) -> None:
+        """Takes over a step: its events are history, its actions are done.
+
+        `child_version` is what a sub-orchestration gets that names none: the `defaultVersion` of the host
+        that ran the step.
+        """
         with self.change():
             instance = self.find(work.instance_id)
             # Purged or replaced while it was at work: what came back is nobody's.
@@ -131,6 +164,7 @@ class OrchestrationBackend(ActionBackend):
             self._commit_events(instance)
             if response.HasField("customStatus"):
                 instance.custom_status = response.customStatus.value
+            self.child_version = child_version or self.default_version
             self._do_actions(instance, response)
             instance.completion_token = self._next_token()
             self._touch(instance)
@@ -268,6 +302,7 @@ class OrchestrationBackend(ActionBackend):
                 pastEvents=instance.history,
                 newEvents=instance.dispatched_events,
             ),
+            instance.version,
         )
 
     def _begin_step(self, instance: Instance) -> None:
@@ -297,12 +332,13 @@ class OrchestrationBackend(ActionBackend):
                 instance.failure_details = failure(type(error).__name__, str(error), final=True)
 
     def _refused_version(self, instance: Instance) -> bool:
-        mismatch = self.versioning.mismatch(instance.version)
+        mismatch = self.admission.mismatch(instance.version)
         if mismatch is None:
             return False
-        if not self.versioning.fail_on_mismatch:
+        if not self.admission.fail_on_mismatch:
             # Left where it is, for a host that runs the app's newer version.
             LOG.warning("Orchestration '%s' is left waiting: %s", instance.instance_id, mismatch)
+            self._left_waiting.add(instance.instance_id)
             return True
         self._begin_step(instance)
         self._commit_events(instance)
@@ -342,7 +378,7 @@ class OrchestrationBackend(ActionBackend):
                 asked.name,
                 asked.instanceId,
                 asked.input.value if asked.HasField("input") else None,
-                version=asked.version.value if asked.HasField("version") else None,
+                version=asked.version.value if asked.HasField("version") else self.child_version,
                 start_at=moment_of(asked.scheduledTime) if asked.HasField("scheduledTime") else None,
             )
         except (AlreadyExistsError, UnknownFunctionError) as error:

@@ -3,55 +3,32 @@
 import asyncio
 import base64
 import logging
-import os
 import traceback
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from collections.abc import Coroutine
 from typing import Any
 
 import durabletask.internal.orchestrator_service_pb2 as pb
 from google.protobuf.message import DecodeError
 
 from infra.local.functions_host.durable.entity_queue import EntityWork
+from infra.local.functions_host.durable.execution import Answer, Executor
 from infra.local.functions_host.durable.management import DurableBackend
 from infra.local.functions_host.durable.orchestrations import OrchestrationWork
 from infra.local.functions_host.durable.records import Activity, failure, utc_now
 from infra.local.functions_host.invocation import FunctionFailed
 
 LOG = logging.getLogger("functions_host.durable")
-Invoke = Callable[[str, str, str], Awaitable[str]]
 # Longest sleep, in seconds: the clock of the machine may be set, or the machine may have slept.
 _LONGEST_SLEEP = 30.0
 _AFTER_A_FAULT = 0.1
 
 
-@dataclass(frozen=True)
-class Limits:
-    """How many functions of each kind run at a time."""
-
-    orchestrations: int
-    activities: int
-    entities: int
-
-    @classmethod
-    def from_options(cls, options: Mapping[str, Any]) -> "Limits":
-        """`maxConcurrent…Functions` of `extensions.durableTask`; ten for each core where not given."""
-        usual = 10 * (os.cpu_count() or 1)
-        orchestrations = int(options.get("maxConcurrentOrchestratorFunctions") or usual)
-        return cls(
-            orchestrations,
-            int(options.get("maxConcurrentActivityFunctions") or usual),
-            int(options.get("maxConcurrentEntityFunctions") or orchestrations),
-        )
-
-
 class Pump:
     """Runs on the event loop that starts it; `hub` may be changed from any thread meanwhile."""
 
-    def __init__(self, hub: DurableBackend, invoke: Invoke, limits: Limits) -> None:
+    def __init__(self, hub: DurableBackend, executor: Executor) -> None:
         self._hub = hub
-        self._invoke = invoke
-        self._limits = limits
+        self._executor = executor
         self._loop: asyncio.AbstractEventLoop | None = None
         self._turn_due = False
         self._sleeping: asyncio.TimerHandle | None = None
@@ -67,8 +44,8 @@ class Pump:
     def start(self) -> None:
         """Begins to hand out work, also what has waited."""
         self._loop = asyncio.get_running_loop()
-        self._hub.on_work = self._wake
-        self._wake()
+        self._hub.on_work = self.wake
+        self.wake()
 
     async def stop(self, grace: float) -> None:
         """Hands out nothing more; what has not ended after `grace` seconds is left to the next start."""
@@ -85,7 +62,8 @@ class Pump:
             LOG.info("%d function(s) were still running; they run again at the next start", len(late))
             await asyncio.wait(late, timeout=1.0)
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Looks for work again: there may be more, or room for more."""
         loop = self._loop
         if loop is not None and not self._turn_due:
             self._turn_due = True
@@ -100,21 +78,22 @@ class Pump:
         except Exception:
             # One bad item must not stop the others: it is out of its queue, the next turn goes on.
             LOG.exception("Durable work could not be handed out")
-            self._loop.call_later(_AFTER_A_FAULT, self._wake)
+            self._loop.call_later(_AFTER_A_FAULT, self.wake)
 
     def _hand_out(self) -> None:
         self._fire_timers()
-        while len(self._orchestrations) < self._limits.orchestrations:
+        limits = self._executor.limits
+        while len(self._orchestrations) < limits.orchestrations:
             step = self._hub.take_orchestration()
             if step is None:
                 break
             self._begin(self._orchestrations, self._orchestrate(step))
-        while len(self._activities) < self._limits.activities:
+        while len(self._activities) < limits.activities:
             activity = self._hub.take_activity()
             if activity is None:
                 break
             self._begin(self._activities, self._act(activity))
-        while len(self._entities) < self._limits.entities:
+        while len(self._entities) < limits.entities:
             batch = self._hub.take_entity()
             if batch is None:
                 break
@@ -136,7 +115,7 @@ class Pump:
         due = self._hub.timers.next_due()
         if due is not None and self._loop is not None:
             delay = min(max((due - utc_now()).total_seconds(), 0.0), _LONGEST_SLEEP)
-            self._sleeping = self._loop.call_later(delay, self._wake)
+            self._sleeping = self._loop.call_later(delay, self.wake)
 
     def _begin(self, running: set[asyncio.Task[None]], work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -146,13 +125,13 @@ class Pump:
             running.discard(done)
             if not done.cancelled() and done.exception() is not None:
                 LOG.error("Durable work could not be taken over", exc_info=done.exception())
-            self._wake()
+            self.wake()
 
         task.add_done_callback(ended)
 
-    async def _ask(self, name: str, kind: str, data: str) -> str:
+    async def _ask(self, name: str, kind: str, data: str, version: str | None = None) -> Answer:
         try:
-            return await self._invoke(name, kind, data)
+            return await self._executor.run(name, kind, data, version)
         except FunctionFailed:
             raise
         except Exception as error:
@@ -161,8 +140,8 @@ class Pump:
 
     async def _orchestrate(self, step: OrchestrationWork) -> None:
         try:
-            answer = await self._ask(step.name, "orchestration", _encoded(step.request))
-            response = pb.OrchestratorResponse.FromString(base64.b64decode(answer))
+            answer = await self._ask(step.name, "orchestration", _encoded(step.request), step.version)
+            response = pb.OrchestratorResponse.FromString(base64.b64decode(answer.text))
         except FunctionFailed as error:
             self._hub.fail_orchestration(step, _details(error))
         except (DecodeError, ValueError) as error:
@@ -170,29 +149,30 @@ class Pump:
                 step, failure(type(error).__name__, f"Not an answer: {error}", final=True)
             )
         else:
-            self._hub.complete_orchestration(step, response)
+            self._hub.complete_orchestration(step, response, answer.default_version)
 
     async def _act(self, activity: Activity) -> None:
-        if activity.name not in self._hub.activity_names:
+        if activity.name.lower() not in self._hub.activity_names:
             missing = failure("ActivityNotFound", f"The app has no activity '{activity.name}'.", final=True)
             self._hub.complete_activity(activity, None, missing)
             return
         try:
-            result = await self._ask(activity.name, "activity", activity.input or "null")
+            answer = await self._ask(activity.name, "activity", activity.input or "null")
         except FunctionFailed as error:
             self._hub.complete_activity(activity, None, _details(error))
         else:
-            self._hub.complete_activity(activity, result or None)
+            self._hub.complete_activity(activity, answer.text or None)
 
     async def _operate(self, batch: EntityWork) -> None:
         try:
             answer = await self._ask(batch.name, "entity", _encoded(batch.request))
-            result = pb.EntityBatchResult.FromString(base64.b64decode(answer))
+            result = pb.EntityBatchResult.FromString(base64.b64decode(answer.text))
         except FunctionFailed as error:
             self._hub.fail_entity(batch, _details(error))
         except (DecodeError, ValueError) as error:
             self._hub.fail_entity(batch, failure(type(error).__name__, f"Not an answer: {error}"))
         else:
+            self._hub.child_version = answer.default_version or self._hub.default_version
             self._hub.complete_entity(batch, result)
 
 

@@ -13,6 +13,8 @@ from aiohttp.test_utils import TestServer
 from durabletask.client import OrchestrationState
 
 from infra.local.functions_host.durable import DurableEngine
+from infra.local.functions_host.durable.execution import Limits, OwnWorker
+from infra.local.functions_host.durable.versioning import Versioning
 from tests.integration.functions_host.durable_apps.in_process import InProcessApp
 
 PATTERNS = Path(__file__).parent / "patterns"
@@ -39,7 +41,9 @@ class EngineUnderTest:
         self.engine = DurableEngine(
             hub_name="Patterns",
             state_path=self.state,
-            invoke=self.app.invoke,
+            executor=OwnWorker(
+                self.app.invoke, Limits.from_options(self.options), Versioning.from_options(self.options)
+            ),
             base_url="http://127.0.0.1:1",
             options=self.options,
             orchestrators=self.app.names("orchestration"),

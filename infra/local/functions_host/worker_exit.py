@@ -1,0 +1,27 @@
+"""`os._exit` in a function ends the worker, not the host.
+
+In Azure the worker is a process of its own, and the host starts another one. Here both are one process. So
+the call is caught, what runs is answered with 500, and the process begins anew: same process id, same port,
+nothing left of the app's memory. A crash of native code cannot be caught; it ends the host.
+"""
+
+import os
+import threading
+from collections.abc import Callable
+from typing import NoReturn
+
+#: Ends the process for real.
+end_process = os._exit
+
+
+def catch(exited: Callable[[int], None]) -> None:
+    """Calls `exited` with the status, once, in place of ending the process; the caller never goes on."""
+    first = threading.Lock()
+
+    def exit_worker(status: int) -> NoReturn:
+        if first.acquire(blocking=False):
+            exited(status)
+        # Nothing after the call may run, as if the process were gone.
+        raise SystemExit(status)
+
+    os._exit = exit_worker

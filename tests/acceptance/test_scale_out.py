@@ -1,0 +1,228 @@
+"""Nights of 200 mailboxes on several instances, some of which die, come, or are of the next version."""
+
+import asyncio
+import json
+import random
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from infra.local import identities
+from infra.local.app_instances import AppInstances
+from infra.local.stack import ROOT, Stack
+from tests.acceptance.conftest import AcceptancePoint
+from tests.support.killing import SHORT_TIMES
+from tests.support.system import FIRST_DAY, Archive, System
+
+_MAILBOXES = 200
+_EVENTS_A_DAY = 6
+_AT_ONCE = 8
+_NIGHT_SECONDS = 900
+
+
+class Nights:
+    """Mailboxes with some days of events; a night archives one day of all of them."""
+
+    def __init__(self, stack: Stack, days: int) -> None:
+        if stack.instances is None:
+            raise RuntimeError("these nights are for several instances")
+        self.stack = stack
+        self.instances: AppInstances = stack.instances
+        self.days = days
+        self.system: System
+        self.archives: list[Archive] = []
+        self._mischief: list[datetime] = []
+        self._finished: list[datetime] = []
+
+    def struck(self) -> None:
+        """Notes that something happened to an instance."""
+        self._mischief.append(datetime.now(UTC))
+
+    @property
+    def struck_meanwhile(self) -> int:
+        """How often something happened to an instance before the last run of the night was over."""
+        return sum(moment < max(self._finished) for moment in self._mischief)
+
+    async def prepare(self) -> None:
+        """Makes the mailboxes and their configurations."""
+        self.system = await System.of(self.stack)
+        places = asyncio.Semaphore(_AT_ONCE)
+        names = [f"night-{number:03}" for number in range(_MAILBOXES)]
+        await self.stack.simulator("POST", "mailboxes", [self._mailbox(name) for name in names])
+
+        async def add(name: str) -> Archive:
+            async with places:
+                return await self._configured(name)
+
+        self.archives = list(await asyncio.gather(*map(add, names)))
+
+    def _mailbox(self, name: str) -> dict[str, Any]:
+        address = f"{name}@example.com"
+        events = [
+            {
+                "subject": f"Meeting {day}.{number}",
+                "body": {"contentType": "text", "content": "Notes"},
+                "start": {"dateTime": _moment(day, number), "timeZone": "UTC"},
+                "end": {"dateTime": _moment(day, number, 45), "timeZone": "UTC"},
+                "categories": ["Acme - billable"],
+            }
+            for day in range(self.days)
+            for number in range(_EVENTS_A_DAY)
+        ]
+        calendar = {"name": "Calendar", "is_default": True, "events": events}
+        return {
+            "address": address,
+            "oid": identities.object_id(address),
+            "display_name": name,
+            "time_zone": "UTC",
+            "calendars": [calendar],
+        }
+
+    async def _configured(self, name: str) -> Archive:
+        address = f"{name}@example.com"
+        api = self.system.api
+        who = {"object_id": identities.object_id(address), "address": address, "display_name": name}
+        user = (await api.request("POST", "users", who)).json()
+        wanted = {
+            "user_id": user["id"],
+            "name": "Archive",
+            "source": f"msgraph://{address}/calendar",
+            "archive": f"msgraph://{address}/calendars/Archive",
+            "create_archive_calendar": True,
+            "time_zone": "UTC",
+            "archive_from": FIRST_DAY.date().isoformat(),
+            "is_default": True,
+        }
+        made = (await api.request("POST", "archive-configurations", wanted)).json()
+        return Archive(address, made["id"], FIRST_DAY, FIRST_DAY + timedelta(days=self.days))
+
+    async def night(self, day: int, meanwhile: Callable[[], Coroutine[Any, Any, None]]) -> list[str]:
+        """Archives one day of everybody while something else goes on; what went wrong in the runs."""
+        window = [(FIRST_DAY + timedelta(days=day + offset)).isoformat() for offset in (0, 1)]
+        body = {"window_start": window[0], "window_end": window[1]}
+        mischief = asyncio.create_task(meanwhile())
+        try:
+            urls = [await self._asked(archive, body) for archive in self.archives]
+            await mischief
+            return [wrong for url in urls if (wrong := await self._run_of(url))]
+        finally:
+            mischief.cancel()
+            await asyncio.gather(mischief, return_exceptions=True)
+
+    async def _asked(self, archive: Archive, body: dict[str, str]) -> str:
+        """Asks for a run as a client does that asks again when an instance died under its request."""
+        path = f"{self.stack.api}/archive-configurations/{archive.configuration_id}/runs"
+        headers = {"Authorization": f"Bearer {await self.stack.token()}"}
+        headers["Idempotency-Key"] = f"{archive.configuration_id}-{body['window_start']}"
+        for _ in range(40):
+            with suppress(OSError):
+                answer = await self.stack.client.post(path, json=body, headers=headers)
+                if answer.status_code == 202:
+                    return answer.headers["Location"]
+                assert answer.status_code >= 500 or answer.status_code in {409, 429}, answer.text
+            await asyncio.sleep(0.25)
+        raise AssertionError(f"no run could be asked for: {answer.status_code} {answer.text}")
+
+    async def _run_of(self, url: str) -> str:
+        try:
+            run = await self.system.finished(url, _NIGHT_SECONDS, poll=0.5)
+        except TimeoutError:
+            return f"not over after {_NIGHT_SECONDS} s"
+        self._finished.append(datetime.fromisoformat(run["finished_at"]))
+        return "" if run["state"] == "completed" else f"{run['state']}: {run['report']}"
+
+    async def found_wrong(self, nights: int) -> list[str]:
+        """Counts what stands in the archive calendars, event by event, after so many nights."""
+        expected = {f"Meeting {day}.{number}" for day in range(nights) for number in range(_EVENTS_A_DAY)}
+        wrong = []
+        for archive in self.archives:
+            found = await self.stack.simulator(
+                "GET", f"mailboxes/{archive.address}/events", calendar="Archive"
+            )
+            subjects = Counter(str(event["subject"]) for event in found["value"])
+            if lost := expected - set(subjects):
+                wrong.append(f"{archive.address}: {len(lost)} missing")
+            if more := {name for name, count in subjects.items() if count > 1 or name not in expected}:
+                wrong.append(f"{archive.address}: {sorted(more)[:3]} doubled or unexpected")
+        counters = await self.system.counters()
+        if counters["requests_while_told_to_wait"] or counters["invitations_sent"]:
+            wrong.append(f"rules of the mailboxes broken: {counters}")
+        return wrong
+
+
+def _moment(day: int, number: int, minutes: int = 0) -> str:
+    start = FIRST_DAY + timedelta(days=day, hours=8 + number, minutes=minutes)
+    return start.replace(tzinfo=None).isoformat()
+
+
+def _next_version(folder: Path) -> Path:
+    """The app as it stands, deployed as the next version."""
+    folder.mkdir()
+    for name in ("function_app.py", "shared"):
+        (folder / name).symlink_to(ROOT / name)
+    document = json.loads((ROOT / "host.json").read_text())
+    document["extensions"]["durableTask"]["defaultVersion"] = "1.0.1"
+    (folder / "host.json").write_text(json.dumps(document))
+    return folder
+
+
+async def test_nights_on_three_instances_with_kills(
+    tmp_path: Path, acceptance_point: AcceptancePoint, quick: bool
+) -> None:
+    """Nothing doubled, missing or lost, counted in the calendars, whatever instances die at random."""
+    nights, chance = (1 if quick else 20), random.Random(20261129)
+    wrong: list[str] = []
+    kills = 0
+    async with Stack(tmp_path / "system", instances={"all": 3}, env=SHORT_TIMES) as stack:
+        system = Nights(stack, nights)
+        await system.prepare()
+
+        async def kill_at_random() -> None:
+            nonlocal kills
+            for _ in range(3):
+                await asyncio.sleep(chance.uniform(0.5, 6))
+                await system.instances.kill(chance.choice(system.instances.names))
+                kills += 1
+                system.struck()
+                await system.instances.add("all")
+
+        for day in range(nights):
+            wrong += [f"night {day}: {what}" for what in await system.night(day, kill_at_random)]
+        wrong += await system.found_wrong(nights)
+    acceptance_point(
+        measured=f"{nights} nights of {_MAILBOXES} mailboxes, {kills} kills, {len(wrong)} gone wrong",
+        bound="0 gone wrong",
+    )
+    assert wrong == []
+
+
+async def test_night_of_a_rolling_deployment(tmp_path: Path, acceptance_point: AcceptancePoint) -> None:
+    """One instance is killed, one added, all replaced one by one by the next version."""
+    grouped = {"http": 1, "durable": 2, "timer": 1}
+    async with Stack(tmp_path / "system", instances=grouped, env=SHORT_TIMES) as stack:
+        system = Nights(stack, 1)
+        await system.prepare()
+        newer = _next_version(tmp_path / "next")
+
+        async def deploy() -> None:
+            await asyncio.sleep(2)
+            await system.instances.kill(system.instances.of_group("durable")[0])
+            system.struck()
+            await system.instances.add("durable", app=newer)
+            # For a while both versions are at work.
+            await asyncio.sleep(2)
+            for name in system.instances.names:
+                await system.instances.replace(name, app=newer)
+                system.struck()
+
+        wrong = await system.night(0, deploy)
+        wrong += await system.found_wrong(1)
+    acceptance_point(
+        measured=f"{_MAILBOXES} mailboxes, {system.struck_meanwhile} instances went, {len(wrong)} gone wrong",
+        bound="0 gone wrong, some went in the middle",
+    )
+    assert wrong == []
+    assert system.struck_meanwhile >= 2
