@@ -82,10 +82,14 @@ class MonthEvent:
 
 @dataclass(frozen=True, slots=True)
 class WorkingTime:
-    """On which days (0 is Monday) a person works, and how long; days from ``until`` on are not over yet."""
+    """On which days (0 is Monday) a person works, and how long.
+
+    Days before ``first`` and from ``until`` on are not archived, or not over yet: they miss nothing.
+    """
 
     weekdays: frozenset[int]
     each_day: timedelta
+    first: date
     until: date
 
 
@@ -241,7 +245,7 @@ def _days(
         day = first_day + number * _DAY
         workday, absent = day.weekday() in working.weekdays, day in absences
         missing = timedelta()
-        if workday and not absent and day < working.until:
+        if workday and not absent and working.first <= day < working.until:
             missing = max(missing, working.each_day - covered.get(day, _NOTHING).net)
         yield Day(day, figures.get(day, Figures()), workday, absent, missing)
 

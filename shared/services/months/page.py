@@ -62,6 +62,7 @@ def month_page(month: MonthResource) -> bytes:
             total=_row(month),
             legend=[each for each in _KINDS if getattr(month, each[0]).count],
             before_name=before,
+            before_short=f"{date.fromisoformat(f'{month.before.month}-01'):%b}",
             weeks=_weeks(month),
             customers=_customers(month.customers),
             attention=[_attention(each, zone) for each in month.attention],
@@ -125,7 +126,7 @@ def _weeks(month: MonthResource) -> list[dict[str, Any]]:
     return [
         _row(each)
         | {
-            "days": _span(each.first_day, each.last_day),
+            "days": _short_span(each.first_day, each.last_day),
             "segments": _segments([(kind, getattr(each, kind).net_hours) for kind, _ in _KINDS], longest),
         }
         for each in month.weeks
@@ -257,6 +258,10 @@ def _span(first: date, last: date) -> str:
     if (first.year, first.month) == (last.year, last.month):
         return f"{first.day} – {last.day} {last:%B}"
     return f"{first.day} {first:%B} – {last.day} {last:%B}"
+
+
+def _short_span(first: date, last: date) -> str:
+    return f"{first.day} – {last.day} {last:%b}" if first != last else f"{first.day} {first:%b}"
 
 
 def _hours(hours: float) -> str:

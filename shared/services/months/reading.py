@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.clock import Clock
 from shared.database.engine import Database
 from shared.database.models.users import User
+from shared.database.repositories.archive_runs import ArchiveRunRepository
 from shared.database.repositories.category_facts import CategoryFactsRepository
 from shared.database.repositories.month_facts import MonthFactsRepository
 from shared.domain.caller import Caller
@@ -97,11 +98,11 @@ class MonthService:
             await _likely(session, scope.owner, events, scope.view.viewer),
             await self._questions(session, scope, query.configuration_id),
         )
-        today = local_day(self._clock.now(), scope.zone)
+        working = await self._working(session, scope, query)
         return MonthParts(
             owner=scope.owner,
             zone=scope.zone,
-            month=month_of(first_day, events, earlier, scope.zone, _working(query, today)),
+            month=month_of(first_day, events, earlier, scope.zone, working),
             events=events,
             overlaps=overlaps,
             unapplied=unapplied,
@@ -111,6 +112,16 @@ class MonthService:
             ),
             workday_hours=query.workday_hours,
         )
+
+    async def _working(self, session: AsyncSession, scope: Scope, query: MonthQuery) -> WorkingTime:
+        days = frozenset(WEEKDAYS.index(each) for each in WEEKDAYS if each in query.workdays.split(","))
+        today = local_day(self._clock.now(), scope.zone)
+        planned = await ArchiveRunRepository(session).extents_unscoped(
+            [each.configuration_id for each in scope.view.ranges]
+        )
+        first = min((local_day(begins, scope.zone) for begins, _ in planned.values()), default=today)
+        until = max((local_day(ends, scope.zone) for _, ends in planned.values()), default=today)
+        return WorkingTime(days, timedelta(hours=query.workday_hours), first, min(until, today))
 
     async def _questions(
         self, session: AsyncSession, scope: Scope, configuration_id: UUID | None
@@ -144,11 +155,6 @@ def _month_before(first_day: date) -> date:
 def _range(first_day: date, configuration_id: UUID | None) -> EventRange:
     following = (first_day + 31 * _DAY).replace(day=1)
     return EventRange(first_day=first_day, last_day=following - _DAY, configuration_id=configuration_id)
-
-
-def _working(query: MonthQuery, today: date) -> WorkingTime:
-    days = frozenset(WEEKDAYS.index(each) for each in WEEKDAYS if each in query.workdays.split(","))
-    return WorkingTime(days, timedelta(hours=query.workday_hours), today)
 
 
 async def _likely(

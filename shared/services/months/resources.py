@@ -54,7 +54,7 @@ class MonthParts:
 def empty_month(first_day: date, zone: ZoneInfo | None, query: MonthQuery) -> MonthResource:
     """The month of a caller who has no events."""
     own = zone or UTC_ZONE
-    nothing = month_of(first_day, (), (), own, WorkingTime(frozenset(), timedelta(), first_day))
+    nothing = month_of(first_day, (), (), own, WorkingTime(frozenset(), timedelta(), first_day, first_day))
     return month_resource(MonthParts(None, own, nothing, (), (), (), (), Counter(), query.workday_hours))
 
 

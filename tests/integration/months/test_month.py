@@ -151,9 +151,13 @@ async def test_what_waits_for_its_owner_counts_nothing_and_its_hours_are_at_stak
     assert [(each["why_not"], each["count"]) for each in found["not_counted"]] == [("waiting", 2)]
 
 
-async def test_working_hours_that_nothing_covers_are_told_of_days_that_are_over(
-    month: Any, record: Record
+async def test_working_hours_that_nothing_covers_are_told_of_archived_days_that_are_over(
+    month: Any, record: Record, database: Database, configuration: ArchiveConfiguration
 ) -> None:
+    assert (await month())["missing_hours"] == 0
+    async with database.session() as session:
+        window = {"window_start": FEBRUARY, "window_end": datetime(2026, 3, 30, 22, tzinfo=UTC)}
+        await Factory(session).run(configuration, state="completed", planned_at=START, plan={}, **window)
     await record(ACME, start=START, hours=8)
     await record(ACME, start=START + DAY, hours=6)
     midnight = datetime(2026, 3, 4, tzinfo=UTC)
@@ -163,7 +167,7 @@ async def test_working_hours_that_nothing_covers_are_told_of_days_that_are_over(
     days = {day["day"]: day for day in found["days"]}
     assert [days[f"2026-03-0{number}"]["missing_hours"] for number in range(1, 8)] == [0, 0, 2, 0, 0, 8, 0]
     assert [days[f"2026-03-0{number}"]["absent"] for number in (3, 4, 5, 6)] == [False, True, True, False]
-    assert found["missing_hours"] == 2 + 8 + 8 * 17
+    assert found["missing_hours"] == 2 + 8 + 8 * 16
     assert (await month(workday_hours="0"))["missing_hours"] == 0
     assert (await month("v1/months/2150-03"))["missing_hours"] == 0
     assert (await month(workdays="sat,sun"))["missing_hours"] == 8.0 * 9
@@ -176,7 +180,8 @@ async def test_the_page_needs_nothing_else_and_says_the_same_hours(
     await record(BETA, start=START + HOUR, hours=2)
     await record("Cobalt- billable", start=START + DAY, hours=7.5)
     found = await month()
-    for asked in ({"headers": {"accept": "text/html"}}, {"format": "html"}):
+    ways: tuple[dict[str, Any], ...] = ({"headers": {"accept": "text/html"}}, {"format": "html"})
+    for asked in ways:
         page = await api("GET", PATH, token=people.ada.token, **asked)
         assert page.headers["content-type"] == "text/html; charset=utf-8"
         assert "default-src 'none'; style-src 'sha256-" in page.headers["content-security-policy"]
@@ -251,7 +256,8 @@ async def test_what_is_no_month_is_422_naming_it(api: Caller, people: People, na
     ],
 )
 async def test_a_wrong_parameter_is_422_naming_it(api: Caller, people: People, name: str, value: str) -> None:
-    answer = await api("GET", PATH, token=people.ada.token, **{name: value})
+    wrong: dict[str, Any] = {name: value}
+    answer = await api("GET", PATH, token=people.ada.token, **wrong)
     problem(answer, 422, "validation_failed")
     assert answer.fields == [name]
 

@@ -21,7 +21,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
 MARCH = date(2026, 3, 1)
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
-WORKING = WorkingTime(frozenset(range(5)), 8 * HOUR, date(2026, 12, 1))
+WORKING = WorkingTime(frozenset(range(5)), 8 * HOUR, date(2026, 1, 1), date(2026, 12, 1))
 CATEGORIES = st.sampled_from(
     [(), ("Acme - billable",), ("Beta - non-billable",), ("Acme- billable",), ("Red",)]
 )
