@@ -5,8 +5,8 @@ import asyncio
 import re
 import signal
 import sys
-import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from infra.local import (
     identities,
     month_console,
     month_report,
+    people_report,
     report,
 )
 from infra.local.api import Api
@@ -27,10 +28,11 @@ from infra.local.calendar_file import CalendarFile, Wish
 from infra.local.errors import LocalError
 from infra.local.month_report import Months, MonthWish
 from infra.local.outcome import ArchiveOutcome, outcome_of
+from infra.local.progress import Progress
 from infra.local.runs import Wanted, archive
 from infra.local.seeding import Person, load_mailboxes, register
 from infra.local.stack import ROOT, Stack
-from infra.local.told import told_by_class
+from infra.local.told import needs_of
 
 _PORT = 7071
 
@@ -59,7 +61,7 @@ async def run(arguments: Sequence[str]) -> int:
     Ctrl-C and SIGTERM stop every part in order; while serving that is the ordinary end.
     """
     options = _parse(arguments)
-    tell = _progress()
+    tell = Progress()
     stack = Stack(options.state, port=options.port, progress=tell)
     work = asyncio.ensure_future(_work(stack, options, tell))
     interrupted = _cancel_on_signals(work)
@@ -71,13 +73,15 @@ async def run(arguments: Sequence[str]) -> int:
         return 130
 
 
-async def _work(stack: Stack, options: _Options, tell: Callable[[str], None]) -> int:
-    async with stack:
-        outcomes, files = await _unless_a_part_ends(stack, _archive_all(stack, options, tell))
-        told = await told_by_class(stack, dict.fromkeys(outcome.address for outcome in outcomes))
-        admin = Api(stack.client, stack.api, await stack.token())
-        shows_another = options.demonstrated and options.scale == "small"
-        another = await another_mailbox.found(stack, admin) if shows_another else None
+async def _work(stack: Stack, options: _Options, tell: Progress) -> int:
+    async with AsyncExitStack() as parts:
+        with tell.speaking():
+            await parts.enter_async_context(stack)
+            outcomes, files = await _unless_a_part_ends(stack, _archive_all(stack, options, tell))
+            needs = await needs_of(stack, dict.fromkeys(outcome.address for outcome in outcomes))
+            admin = Api(stack.client, stack.api, await stack.token())
+            shows_another = options.demonstrated and options.scale == "small"
+            another = await another_mailbox.found(stack, admin) if shows_another else None
         events = {outcome.address: outcome.events for outcome in reversed(outcomes)}
         if options.as_json:
             calendars = [
@@ -85,13 +89,19 @@ async def _work(stack: Stack, options: _Options, tell: Callable[[str], None]) ->
                 | month_report.as_json(found)
                 for file, found in files
             ]
-            print(report.as_json(outcomes, calendars, told, another), flush=True)
+            print(report.as_json(outcomes, calendars, needs, another), flush=True)
         else:
             _print_months(files, events)
-            if options.demonstrated or options.verbose:
-                print("\n" + report.as_table(outcomes) + "\n\n" + report.notifications(told) + "\n")
+            if options.demonstrated:
+                print()
+                people_report.print_people(
+                    month_console.console(), outcomes, needs, None if stack.port == _PORT else stack.port
+                )
             if another is not None:
-                print(another_mailbox.as_text(another) + "\n", flush=True)
+                print("\n" + another_mailbox.as_text(another))
+            if options.verbose:
+                print("\n" + report.as_table(outcomes))
+            print(flush=True)
         _write(files, options.month, tell)
         problems = report.problems(outcomes)
         for problem in problems:
@@ -260,15 +270,6 @@ def _cancel_on_signals(task: "asyncio.Future[int]") -> list[signal.Signals]:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop, number)
     return came
-
-
-def _progress() -> Callable[[str], None]:
-    started = time.monotonic()
-
-    def tell(text: str) -> None:
-        print(f"dev: {time.monotonic() - started:5.1f} s  {text}", file=sys.stderr, flush=True)
-
-    return tell
 
 
 def _parse(arguments: Sequence[str]) -> _Options:
