@@ -1,4 +1,4 @@
-"""The JSON schema of ``./dev run --json``, out of the API's own models; run as a module it writes the file."""
+"""The JSON schema of ``./dev run --json``, out of the API's models; run as a module it writes the file."""
 
 import json
 from pathlib import Path
