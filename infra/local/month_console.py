@@ -130,8 +130,9 @@ class _Page:
             if net_hours or kind in ("billable", "non_billable"):
                 net.append(f"  {hours(net_hours)} {_NAMES[kind]}", style=f"not bold {_STYLES[kind]}")
         earlier = date.fromisoformat(f"{before['month']}-01")
+        count = month["total"]["count"]
         compared = Text(
-            f"{hours(month['total']['hours'])} h gross of {month['total']['count']} events; "
+            f"{hours(month['total']['hours'])} h gross of {count} {'event' if count == 1 else 'events'}; "
             f"{earlier:%B}: {hours(before['total']['net_hours'])} h net",
             style="dim",
         )
