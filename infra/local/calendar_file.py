@@ -6,7 +6,6 @@ import json
 import re
 import unicodedata
 import zipfile
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -17,7 +16,6 @@ from zoneinfo import ZoneInfo
 from infra.local import calendar_reading_report, identities
 from infra.local.errors import LocalError
 from infra.local.graph_simulator.calendar_sources import holds_calendar
-from infra.local.report import table
 from infra.local.seeding import Person
 from infra.local.stack import Stack
 
@@ -182,46 +180,16 @@ def as_json(
     } | calendar_reading_report.as_json(file.loaded, events)
 
 
-def as_text(file: CalendarFile, events: Sequence[dict[str, Any]], statistics: Mapping[str, Any]) -> str:
-    """What a person wants to see: hours per week, the series, what was not taken and why."""
-    rows = [_row(week["first_day"], week["total"]) for week in _weeks(statistics)]
-    rows.append(_row("all", statistics["total"]))
-    lines = [
-        f"{file.path.name}: {len(events)} events {_span(file.loaded)} ({file.person.time_zone}),"
-        f" mailbox {file.person.address}",
-        "",
-        table(["week of", "events", "hours", "net hours"], rows),
-        "",
-        "Only events that count as time are in it: not all-day, free, declined or cancelled ones,",
-        "nor any that was left out. Hours add up the events; net hours count overlapping time once.",
-        "",
-        *_series_lines(file, events),
-        *calendar_reading_report.as_lines(file.loaded, events, ZoneInfo(file.person.time_zone)),
-    ]
-    return "\n".join(lines)
+def reading_lines(file: CalendarFile, events: Sequence[dict[str, Any]]) -> list[str]:
+    """What became of the entries of the file, and its series."""
+    zone = ZoneInfo(file.person.time_zone)
+    about = f"{len(events)} events {_span(file.loaded)}, {file.loaded['series']} series."
+    return [about, *calendar_reading_report.as_lines(file.loaded, events, zone)]
 
 
 def _weeks(statistics: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The weeks in which anything counts."""
     return [week for week in statistics["periods"] if week["total"]["count"]]
-
-
-def _row(name: str, total: Mapping[str, Any]) -> list[str]:
-    return [name, str(total["count"]), f"{total['hours']:.2f}", f"{total['net_hours']:.2f}"]
-
-
-def _series_lines(file: CalendarFile, events: Iterable[dict[str, Any]]) -> list[str]:
-    subjects: dict[str, str] = {}
-    occurrences: Counter[str] = Counter()
-    for event in events:
-        if master := event.get("seriesMasterId"):
-            occurrences[master] += 1
-            subjects.setdefault(master, event["subject"] or "(no subject)")
-    lines = [f"{file.loaded['series']} series found" + (":" if occurrences else ".")]
-    lines += [f"  {number:4} × {subjects[master]}" for master, number in occurrences.most_common(10)]
-    if len(occurrences) > 10:
-        lines.append(f"  and {len(occurrences) - 10} more")
-    return [*lines, ""]
 
 
 def _address(register: Path, path: Path, raw: bytes) -> str:

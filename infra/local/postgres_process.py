@@ -31,6 +31,9 @@ _SETTINGS = {
     "fsync": "off",
     "full_page_writes": "off",
     "synchronous_commit": "on",
+    # A database that was empty a moment ago gets statistics at once: without them the plans of a large first
+    # archive read whole tables for each batch.
+    "autovacuum_naptime": "1s",
     "timezone": "GMT",
     "log_timezone": "GMT",
     "log_min_messages": "warning",

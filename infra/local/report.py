@@ -6,6 +6,7 @@ from typing import Any
 
 from infra.local.archive_copies import NamedEvent
 from infra.local.outcome import ArchiveOutcome
+from infra.local.told import Needs
 
 #: Shown in the table even when they are zero everywhere.
 _ALWAYS = ("source", "archived", "unchanged", "updated", "merged", "failed", "missing", "doubled")
@@ -17,11 +18,11 @@ _COST = {"graph_requests": "requests", "round_trips": "round trips", "seconds": 
 def as_json(
     outcomes: Sequence[ArchiveOutcome],
     calendars: Sequence[dict[str, Any]] = (),
-    told: Mapping[str, int] | None = None,
+    needs: Mapping[str, Needs] | None = None,
     another: Mapping[str, Any] | None = None,
 ) -> str:
-    """One JSON object: ``mailboxes`` by address, ``configurations``, ``notifications`` by class if they were
-    looked at, ``another_mailbox`` where somebody reads one and, if files were given, ``calendars``.
+    """One JSON object: ``mailboxes`` by address, ``configurations``, ``needs`` (what waits for each
+    person) if it was looked at, ``another_mailbox`` where somebody reads one, ``calendars`` of files.
 
     The counts of a mailbox are those of its configurations added up: each archives the same calendar.
     *doubled* is counted once for each archive calendar, whichever configurations share it.
@@ -47,8 +48,8 @@ def as_json(
             for outcome in outcomes
         ],
     }
-    if told is not None:
-        report["notifications"] = dict(told)
+    if needs is not None:
+        report["needs"] = {address: each.as_json() for address, each in needs.items()}
     if another is not None:
         report["another_mailbox"] = dict(another)
     if calendars:
@@ -122,12 +123,6 @@ def _beside(outcomes: Sequence[ArchiveOutcome]) -> list[str]:
         if (backfill := outcome.about["backfill"])
     ]
     return [table(header, rows, left=2), *(["\n".join(lines)] if lines else [])]
-
-
-def notifications(told: Mapping[str, int]) -> str:
-    """One line: how many notifications of each class people have."""
-    classes = [f"{count} {name.replace('_', ' ')}" for name, count in told.items()]
-    return f"Notifications: {', '.join(classes) or 'none'}."
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:

@@ -13,7 +13,7 @@ from infra.local.errors import LocalError
 _FINISHED = {"completed", "completed_with_errors", "failed", "cancelled"}
 _POLL_SECONDS = 0.25
 #: Something is said this often even if nothing moves.
-_TELL_SECONDS = 10.0
+_TELL_SECONDS = 1.0
 #: A run that finishes nothing for so long is not going to.
 _PATIENCE_SECONDS = 600.0
 
@@ -38,6 +38,9 @@ class Followed:
 
 class _Open(Protocol):
     """Something under way."""
+
+    #: How far it is.
+    percent: int
 
     async def is_over(self, api: Api) -> bool:
         """Ask once; once it is over, what became of it is entered."""
@@ -69,7 +72,8 @@ async def archive(api: Api, wanted: Sequence[Wanted], progress: Callable[[str], 
             moved = clock()
         if moved > told or clock() - told > _TELL_SECONDS:
             told = clock()
-            progress(f"archiving: {total - len(under_way)} of {total} runs finished")
+            done = 100 * (total - len(under_way)) + sum(each.percent for each in under_way)
+            progress(f"archiving: {done // total} %, {total - len(under_way)} of {total} runs finished")
         if clock() - moved > _PATIENCE_SECONDS:
             raise LocalError(
                 f"no archive run finished for {_PATIENCE_SECONDS:.0f} s; {len(under_way)} are open"
@@ -84,9 +88,11 @@ async def archive(api: Api, wanted: Sequence[Wanted], progress: Callable[[str], 
 class _OpenRun:
     url: str
     entry: Followed
+    percent: int = 0
 
     async def is_over(self, api: Api) -> bool:
         run = (await api.request("GET", self.url)).json()
+        self.percent = run["progress"]
         if run["state"] not in _FINISHED:
             return False
         self.entry.runs.append(run)
@@ -99,9 +105,11 @@ class _OpenBackfill:
     entry: Followed
     #: Runs that were there before it was started.
     before: frozenset[str]
+    percent: int = 0
 
     async def is_over(self, api: Api) -> bool:
         backfill = (await api.request("GET", f"{self.path}/backfill")).json()
+        self.percent = backfill["progress"]
         # With a reason it would try again, but not within a start of ours.
         if backfill["state"] in ("waiting", "running") and backfill["reason"] is None:
             return False

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from shared.services.categories.services import CategoryServices
     from shared.services.local_calendars import LocalCalendarService
     from shared.services.local_events import LocalEventService
+    from shared.services.months.reading import MonthService
 
 
 class CalendarParts(Foundations):
@@ -49,3 +50,10 @@ class CalendarParts(Foundations):
         return CategoryServices.create(
             *ports, self.clock, self.settings, self.audit_writer, self.system_settings
         )
+
+    @cached_property
+    def months(self) -> "MonthService":
+        """The month of a person, out of the archive."""
+        from shared.services.months.reading import MonthService
+
+        return MonthService(self.database, self.clock, self.settings)

@@ -62,8 +62,8 @@ class CustomerTally:
 class CategoryStatistics:
     """Gross hours and counts of ``ambiguous``, ``lines``, ``personal`` and ``invalid`` add up to ``total``.
 
-    Ambiguous events are in no line (domain.md 3.3). ``special`` (admin and break time) is part of the lines,
-    ``source_deleted`` part of all.
+    Ambiguous events are in no line (domain.md 3.3). ``billable`` and ``non_billable`` are the lines of all
+    customers together. ``special`` (admin and break time) is part of the lines, ``source_deleted`` of all.
     """
 
     ambiguous: Tally = Tally()
@@ -73,6 +73,8 @@ class CategoryStatistics:
     special: Tally = Tally()
     uncategorised: Tally = Tally()
     source_deleted: Tally = Tally()
+    billable: Tally = Tally()
+    non_billable: Tally = Tally()
     total: Tally = Tally()
 
 
@@ -175,6 +177,9 @@ class _Books:
     special: _Events = field(default_factory=_Events)
     uncategorised: _Events = field(default_factory=_Events)
     source_deleted: _Events = field(default_factory=_Events)
+    billing: dict[BillingType, _Events] = field(
+        default_factory=lambda: {billing_type: _Events() for billing_type in BillingType}
+    )
     total: _Events = field(default_factory=_Events)
 
     def statistics(self, period: date | None, period_of: PeriodOf | None) -> CategoryStatistics:
@@ -188,6 +193,8 @@ class _Books:
             special=self.special.tally(period, period_of),
             uncategorised=self.uncategorised.tally(period, period_of),
             source_deleted=self.source_deleted.tally(period, period_of),
+            billable=self.billing[BillingType.BILLABLE].tally(period, period_of),
+            non_billable=self.billing[BillingType.NON_BILLABLE].tally(period, period_of),
             total=self.total.tally(period, period_of),
         )
 
@@ -201,6 +208,7 @@ def _sorted_by_category(groups: Iterable[CategoryGroup]) -> _Books:
         category = status.category
         if category is not None:
             books.lines[category.identity].add(category, events)
+            books.billing[category.billing_type].events += events
             if category.special is not None:
                 books.special.events += events
         elif status.state is not CategoryState.AMBIGUOUS:

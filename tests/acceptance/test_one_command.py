@@ -86,7 +86,7 @@ def test_demonstration_shows_every_outcome(tmp_path: Path, acceptance_point: Acc
     seen = {name: sum(row[name] for row in report["configurations"]) for name in counted}
     backfills = [row["backfill"] for row in report["configurations"] if row["backfill"]]
     text = dev_run(tmp_path / "state").stdout
-    lines = [line for line in text.splitlines() if "@example.com" in line]
+    lines = [line for line in text.splitlines() if " events: " in line]
     acceptance_point(
         measured=f"exit {status}, {len(report['configurations'])} configurations, {seen}, "
         f"{[backfill['state'] for backfill in backfills]}",
@@ -100,8 +100,10 @@ def test_demonstration_shows_every_outcome(tmp_path: Path, acceptance_point: Acc
     assert rows["general", "flag", "msgra"]["flagged"] > 0
     assert rows["general", "keep_all", "local"]["archived"] > 60
     assert [(each["state"], each["progress"]) for each in backfills] == [("completed", 100)]
-    # Each configuration in both tables, and the backfill.
-    assert len(lines) == 13
+    # Each configuration of the three, and what waits for one of them.
+    assert len(lines) == 6
+    assert "overlaps need Marcus" in text
+    assert "Try next" in text
 
 
 def test_large_scale_tenant(tmp_path: Path, acceptance_point: AcceptancePoint, quick: bool) -> None:
@@ -126,29 +128,26 @@ def test_own_calendar_file(tmp_path: Path, acceptance_point: AcceptancePoint) ->
     lost = own["missing"] + own["doubled"] + own["failed"]
     (found,) = report["calendars"]
     hours = {(line["customer"], line["billing_type"]): line["hours"] for line in found["hours"]["lines"]}
-    again = dev_run(tmp_path / "state", *file)
+    overlaps = [group for month in found["months"] for group in month["overlaps"]]
+    needed = [item for month in found["months"] for item in month["attention"]]
+    again = dev_run(tmp_path / "state", *file, "--month", "2026-10")
     acceptance_point(
-        measured=f"{own['archived']} archived, {lost} lost or doubled, {len(found['overlaps'])} overlap, "
-        f"{len(found['uncategorised'])} uncategorised, {hours}",
-        bound="13 archived, 0 lost, 1 overlap, 8 uncategorised, hours by customer",
+        measured=f"{own['archived']} archived, {lost} lost or doubled, {len(overlaps)} overlap, "
+        f"{len(needed)} to decide, {hours}",
+        bound="13 archived, 0 lost, 1 overlap, what needs its owner, hours by customer",
     )
     assert (status, lost) == (0, 0), told
     assert own["archived"] == 13
-    (group,) = found["overlaps"]
+    (group,) = overlaps
     assert {member["subject"] for member in group["members"]} == {"Workshop", "Call inside the workshop"}
-    suggested = {event["subject"]: event["suggestions"] for event in found["uncategorised"]}
-    assert len(found["uncategorised"]) == 8
-    assert suggested["Weekly review"][0]["category"] == "Northwind - non-billable"
-    assert suggested["Weekly review"][0]["evidence"][0]["relation"] == "series"
+    suggested = {item["name"]: item["suggestion"] for item in needed}
+    assert suggested["Weekly review"] == "Northwind - non-billable"
     assert hours == {("Acme", "billable"): 4.0, ("Northwind", "non-billable"): 1.0}
     assert again.returncode == 0, again.stderr
     for told_to_people in (
-        "1 group of overlapping events:",
-        "2026-10-15 10:00 to 10:30  Call inside the workshop",
-        "8 events without a valid category:",
-        "perhaps Northwind - non-billable (1 × the same series)",
-        "2026-10-07 to 2026-10-08, all day  Trade fair",
-        "Northwind  non-billable",
+        "10:00 – 10:30  Call inside the workshop",
+        "meeting of the same series has it.",
+        "2026-11 2.00 h",
     ):
         assert told_to_people in again.stdout
 

@@ -44,6 +44,8 @@ class Wish:
     query: dict[str, str] = field(default_factory=dict)
     #: Values of the route's other parameters.
     ids: dict[str, UUID] = field(default_factory=dict)
+    #: Values of its parameters that are no ids.
+    texts: dict[str, str] = field(default_factory=dict)
 
     @property
     def names_somebody(self) -> bool:
@@ -173,6 +175,7 @@ REQUESTS: dict[str, Callable[[World], Wish]] = {
     "update_category": lambda w: Wish(w.things["category"], {"color": "preset1"}),
     "delete_category": lambda w: Wish(w.things["category"]),
     "validate_categories": lambda w: Wish(query=RANGE | {"user_id": str(w.ada.id)}),
+    "get_month": lambda w: Wish(query={"user_id": str(w.ada.id)}, texts={"month": "2026-03"}),
     "get_category_statistics": lambda w: Wish(query=RANGE | {"user_id": str(w.ada.id)}),
     "suggest_categories": lambda w: Wish(query=RANGE | {"user_id": str(w.ada.id)}),
     "apply_category_suggestions": lambda w: Wish(body={"user_id": str(w.ada.id), "rules": RANGE}),

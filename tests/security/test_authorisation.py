@@ -55,7 +55,10 @@ async def ask(api: Caller, name: str, wish: Wish, token: str | None, **headers: 
 def path_of(operation: Operation, wish: Wish) -> str:
     """The path with ids; ``SAMPLE_ID`` where the wish names none."""
     ids = {"id": wish.id or SAMPLE_ID} | wish.ids
-    return operation.route.format(**{name: ids.get(name, SAMPLE_ID) for name in operation.parameters})
+    texts = {name: wish.texts.get(name, "text") for name in operation.texts}
+    return operation.route.format(
+        **{name: ids.get(name, SAMPLE_ID) for name in operation.parameters}, **texts
+    )
 
 
 class _TakenBack(Exception):

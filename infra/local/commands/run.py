@@ -5,8 +5,8 @@ import asyncio
 import re
 import signal
 import sys
-import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -17,20 +17,23 @@ from infra.local import (
     another_mailbox,
     app_instances,
     calendar_file,
-    calendar_findings,
     demonstration,
     identities,
+    month_console,
+    month_report,
+    people_report,
     report,
 )
 from infra.local.api import Api
 from infra.local.calendar_file import CalendarFile, Wish
-from infra.local.calendar_findings import Findings
 from infra.local.errors import LocalError
+from infra.local.month_report import Months, MonthWish
 from infra.local.outcome import ArchiveOutcome, outcome_of
+from infra.local.progress import Progress
 from infra.local.runs import Wanted, archive
 from infra.local.seeding import Person, load_mailboxes, register
 from infra.local.stack import ROOT, Stack
-from infra.local.told import told_by_class
+from infra.local.told import needs_of
 
 _PORT = 7071
 
@@ -39,12 +42,19 @@ _PORT = 7071
 class _Options:
     once: bool
     as_json: bool
+    verbose: bool
     port: int
     scale: str
     calendars: tuple[tuple[Path, bytes], ...]
     wish: Wish
+    month: MonthWish
     state: Path
     instances: Mapping[str, int] | None
+
+    @property
+    def demonstrated(self) -> bool:
+        """Whether there is a demonstration tenant: not where somebody brings a calendar of their own."""
+        return not self.calendars
 
 
 async def run(arguments: Sequence[str]) -> int:
@@ -53,7 +63,7 @@ async def run(arguments: Sequence[str]) -> int:
     Ctrl-C and SIGTERM stop every part in order; while serving that is the ordinary end.
     """
     options = _parse(arguments)
-    tell = _progress()
+    tell = Progress()
     stack = Stack(options.state, port=options.port, instances=options.instances, progress=tell)
     work = asyncio.ensure_future(_work(stack, options, tell))
     interrupted = _cancel_on_signals(work)
@@ -65,28 +75,36 @@ async def run(arguments: Sequence[str]) -> int:
         return 130
 
 
-async def _work(stack: Stack, options: _Options, tell: Callable[[str], None]) -> int:
-    async with stack:
-        outcomes, files = await _unless_a_part_ends(stack, _archive_all(stack, options, tell))
-        told = await told_by_class(stack, dict.fromkeys(outcome.address for outcome in outcomes))
-        admin = Api(stack.client, stack.api, await stack.token())
-        small = options.scale == "small"
-        another = await another_mailbox.found(stack, admin) if small else None
+async def _work(stack: Stack, options: _Options, tell: Progress) -> int:
+    async with AsyncExitStack() as parts:
+        with tell.speaking():
+            await parts.enter_async_context(stack)
+            outcomes, files = await _unless_a_part_ends(stack, _archive_all(stack, options, tell))
+            needs = await needs_of(stack, dict.fromkeys(outcome.address for outcome in outcomes))
+            admin = Api(stack.client, stack.api, await stack.token())
+            shows_another = options.demonstrated and options.scale == "small"
+            another = await another_mailbox.found(stack, admin) if shows_another else None
         events = {outcome.address: outcome.events for outcome in reversed(outcomes)}
         if options.as_json:
             calendars = [
                 calendar_file.as_json(file, events[file.person.address], found.statistics)
-                | calendar_findings.as_json(found)
+                | month_report.as_json(found)
                 for file, found in files
             ]
-            print(report.as_json(outcomes, calendars, told, another), flush=True)
+            print(report.as_json(outcomes, calendars, needs, another), flush=True)
         else:
-            print("\n" + report.as_table(outcomes) + "\n\n" + report.notifications(told) + "\n")
+            _print_months(files, events)
+            if options.demonstrated:
+                print()
+                people_report.print_people(
+                    month_console.console(), outcomes, needs, None if stack.port == _PORT else stack.port
+                )
             if another is not None:
-                print(another_mailbox.as_text(another) + "\n")
-            for file, found in files:
-                print(calendar_file.as_text(file, events[file.person.address], found.statistics))
-                print("\n" + calendar_findings.as_text(found) + "\n", flush=True)
+                print("\n" + another_mailbox.as_text(another))
+            if options.verbose:
+                print("\n" + report.as_table(outcomes))
+            print(flush=True)
+        _write(files, options.month, tell)
         problems = report.problems(outcomes)
         for problem in problems:
             print(f"dev: {problem}", file=sys.stderr)
@@ -101,14 +119,47 @@ async def _work(stack: Stack, options: _Options, tell: Callable[[str], None]) ->
             return status
 
 
+def _print_months(
+    files: Sequence[tuple[CalendarFile, Months]], events: Mapping[str, Sequence[dict[str, Any]]]
+) -> None:
+    """A page for each file."""
+    console = month_console.console()
+    for file, found in files:
+        console.print()
+        month_console.print_month(
+            console,
+            found.shown,
+            source=file.path.name,
+            overview=found.overview,
+            read=calendar_file.reading_lines(file, events[file.person.address]),
+        )
+    console.file.flush()
+
+
+def _write(
+    files: Sequence[tuple[CalendarFile, Months]], wish: MonthWish, tell: Callable[[str], None]
+) -> None:
+    for number, (file, found) in enumerate(files):
+        for path in month_report.write(
+            found, wish, file.person.address.partition("@")[0] if number else None
+        ):
+            tell(f"wrote {path}")
+
+
 async def _archive_all(
     stack: Stack, options: _Options, tell: Callable[[str], None]
-) -> tuple[list[ArchiveOutcome], list[tuple[CalendarFile, Findings]]]:
+) -> tuple[list[ArchiveOutcome], list[tuple[CalendarFile, Months]]]:
     today = datetime.now(UTC).date()
-    mailboxes = demonstration.tenant(today, options.scale)
+    mailboxes = demonstration.tenant(today, options.scale) if options.demonstrated else []
     if new := await load_mailboxes(stack, mailboxes):
         tell(f"loaded {len(new)} mailboxes of the demonstration tenant")
-    files = [await calendar_file.load_file(stack, path, raw, options.wish) for path, raw in options.calendars]
+    files = []
+    if options.calendars:
+        # Whoever brings a calendar wants their month now; the real Graph takes 10,000 requests in 10 minutes.
+        await stack.simulator("PATCH", "settings", {"requests_per_10_min": None})
+    for path, raw in options.calendars:
+        tell(f"reading {path.name}")
+        files.append(await calendar_file.load_file(stack, path, raw, options.wish))
     people = [
         Person(
             mailbox.address,
@@ -121,7 +172,7 @@ async def _archive_all(
     ]
     api = Api(stack.client, stack.api, await stack.token())
     configurations = await register(stack, api, [*people, *(file.person for file in files)], tell)
-    if options.scale == "small":
+    if options.demonstrated and options.scale == "small":
         await another_mailbox.ask(stack, api)
     own = {
         file.person.address: configurations[file.person.address, file.person.archives[0].name][0]
@@ -135,7 +186,11 @@ async def _archive_all(
     tell("reading the archive calendars back")
     outcomes = [await outcome_of(stack, entry) for entry in followed]
     found = [
-        (file, await calendar_findings.find(stack, file, own[file.person.address]["id"])) for file in files
+        (
+            file,
+            await month_report.find(stack, file, own[file.person.address]["id"], options.month, tell),
+        )
+        for file in files
     ]
     return outcomes, found
 
@@ -229,15 +284,6 @@ def _cancel_on_signals(task: "asyncio.Future[int]") -> list[signal.Signals]:
     return came
 
 
-def _progress() -> Callable[[str], None]:
-    started = time.monotonic()
-
-    def tell(text: str) -> None:
-        print(f"dev: {time.monotonic() - started:5.1f} s  {text}", file=sys.stderr, flush=True)
-
-    return tell
-
-
 def _parse(arguments: Sequence[str]) -> _Options:
     parser = argparse.ArgumentParser(
         prog="./dev run", description="Start everything, archive, report, serve.", allow_abbrev=False
@@ -266,6 +312,14 @@ def _parse(arguments: Sequence[str]) -> _Options:
     parser.add_argument(
         "--owner", type=_owner, metavar="ADDRESS", help="whose the files are, where they do not say it"
     )
+    parser.add_argument(
+        "--month", type=_month, metavar="YYYY-MM", help="the month that is shown (the latest that has begun)"
+    )
+    parser.add_argument("--report", type=Path, metavar="FILE.html", help="write the month as a page")
+    parser.add_argument("--lines", type=Path, metavar="FILE.csv", help="write a line for each event of it")
+    parser.add_argument(
+        "--verbose", action="store_true", help="also what became of the events, and what it cost"
+    )
     parser.add_argument("--state", type=Path, default=ROOT / ".local", help="state folder (.local)")
     parser.add_argument(
         "--instances",
@@ -274,15 +328,28 @@ def _parse(arguments: Sequence[str]) -> _Options:
         help="several instances of the app, as http=2,durable=2,timer=1; or how many that do everything",
     )
     given = parser.parse_args(arguments)
-    if (given.start or given.end or given.zone or given.owner) and not given.calendar:
-        parser.error("--from, --to, --zone and --owner belong to --calendar")
+    own = (given.start, given.end, given.zone, given.owner, given.month, given.report, given.lines)
+    if any(own) and not given.calendar:
+        parser.error("--from, --to, --zone, --owner, --month, --report and --lines belong to --calendar")
+    for path in filter(None, (given.report, given.lines)):
+        if path.is_dir() or not path.absolute().parent.is_dir():
+            parser.error(f"{path} cannot be written: its folder does not exist, or it is one")
     if given.start and given.end and given.start >= given.end:
         parser.error("--from must lie before --to")
     # Read before anything starts: a wrong name should not cost a minute.
     calendars = tuple(calendar_file.read_files(given.calendar, _warn))
     wish = Wish(given.start, given.end, given.zone, given.owner)
     return _Options(
-        given.once, given.json, given.port, given.scale, calendars, wish, given.state, given.instances
+        once=given.once,
+        as_json=given.json,
+        verbose=given.verbose,
+        port=given.port,
+        scale=given.scale,
+        calendars=calendars,
+        wish=wish,
+        month=MonthWish(given.month, given.report, given.lines, given.json),
+        state=given.state,
+        instances=given.instances,
     )
 
 
@@ -298,6 +365,12 @@ def _date(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r} is no date like 2026-01-31") from error
+
+
+def _month(text: str) -> str:
+    if not re.fullmatch(r"(19|2[01])[0-9]{2}-(0[1-9]|1[0-2])", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no month like 2026-03")
+    return text
 
 
 def _warn(text: str) -> None:

@@ -59,7 +59,7 @@ _EVENT = (
     "attendees, sensitivity, hidden, origin_mailbox_id, source_key, source_id, source_mailbox_id, "
     "source_calendar_id"
 )
-_COUNTED = f"""
+COUNTED_SQL = f"""
     WITH entries AS (
         SELECT {_ENTRY} FROM {_RANGES}
           LEFT JOIN appointments a ON a.archived_event_id = e.id AND a.owner_id = :owner
@@ -84,7 +84,7 @@ _CONFIGURATIONS = text("""
      ORDER BY deleted_at IS NOT NULL, NOT is_default, created_at, id
 """)
 _GROUPS = text(f"""
-    {_COUNTED}
+    {COUNTED_SQL}
     SELECT CASE WHEN hidden OR id IS NULL THEN '{{}}' ELSE categories END AS categories,
            CASE WHEN hidden OR id IS NULL THEN '' ELSE categories::text END AS label, hidden, why_not,
            count(*) AS events,
@@ -94,7 +94,7 @@ _GROUPS = text(f"""
       FROM counted GROUP BY 1, 2, 3, 4
 """)  # noqa: S608
 _PAGE = text(f"""
-    {_COUNTED},
+    {COUNTED_SQL},
     listed AS (
         SELECT {_EVENT}, why_not,
                CASE WHEN NOT hidden AND categories::text = ANY(CAST(:first AS text[])) THEN 0
@@ -274,7 +274,7 @@ class CategoryFactsRepository:
 
     async def groups(self, view: View) -> list[EventGroup]:
         """The events of the view by their categories and verdicts, those without an appointment too."""
-        rows = await self._session.execute(_GROUPS, await self._parameters(view))
+        rows = await self._session.execute(_GROUPS, await self.parameters(view))
         return [_group(row) for row in rows]
 
     async def page(
@@ -297,7 +297,7 @@ class CategoryFactsRepository:
         rows = await self._session.execute(
             _PAGE,
             {
-                **await self._parameters(view),
+                **await self.parameters(view),
                 "labels": list(labels),
                 "first": list(first),
                 "idle": list(idle),
@@ -349,7 +349,8 @@ class CategoryFactsRepository:
             for row in rows
         ]
 
-    async def _parameters(self, view: View) -> dict[str, Any]:
+    async def parameters(self, view: View) -> dict[str, Any]:
+        """What ``COUNTED_SQL`` takes."""
         parameters = view.parameters()
         own = {name: value for name, value in parameters.items() if name != "viewer"}
         chains = await self._session.execute(_CHAINS, own)

@@ -137,6 +137,30 @@ class OverlapGroupRepository(Repository):
             statement = statement.where(OverlapGroup.owner_id == owner_id)
         return await self._one(statement)
 
+    async def between(
+        self,
+        owner_id: UUID,
+        start: datetime,
+        end: datetime,
+        configuration_id: UUID | None = None,
+        *,
+        viewer: UUID | None,
+    ) -> Sequence[OverlapGroup]:
+        """The owner's groups that begin in ``[start, end)`` and are not over, by start.
+
+        ``viewer``: as in ``list``.
+        """
+        statement = select(OverlapGroup).where(
+            OverlapGroup.owner_id == owner_id,
+            OverlapGroup.start_at >= start,
+            OverlapGroup.start_at < end,
+            OverlapGroup.status.not_in([str(each) for each in OverlapStatus if each.over]),
+            _known_to(viewer, ()),
+        )
+        if configuration_id is not None:
+            statement = statement.where(OverlapGroup.configuration_id == configuration_id)
+        return await self._all(statement.order_by(OverlapGroup.start_at, OverlapGroup.id))
+
     async def list(
         self,
         owner_id: UUID,

@@ -62,7 +62,7 @@ class CategoryHours:
         Raises NotFound and ValidationFailed as ``read_scope`` does, and ValidationFailed naming
         ``time_zone``.
         """
-        zone = _zone(query.time_zone)
+        zone = zone_of(query.time_zone)
         async with self._database.session() as session:
             scope = await read_scope(
                 session, caller, query, query.user_id, self._settings.max_window_days, zone
@@ -85,7 +85,8 @@ class CategoryHours:
         )
 
 
-def _zone(name: str | None) -> ZoneInfo | None:
+def zone_of(name: str | None) -> ZoneInfo | None:
+    """The zone that a query names, None for none; raises ValidationFailed naming ``time_zone``."""
     if name is None:
         return None
     found = find_zone(name)
@@ -162,26 +163,26 @@ def _totals(
 ) -> dict[str, Any]:
     ambiguous = found.ambiguous if customer is None else doubtful
     totals = StatisticsTotals(
-        ambiguous=_resource(ambiguous),
+        ambiguous=tally_resource(ambiguous),
         lines=[
             CustomerLine(
                 customer=line.customer,
                 billing_type=line.billing_type,
                 special=line.special,
-                **_resource(line.tally).model_dump(),
+                **tally_resource(line.tally).model_dump(),
             )
             for line in found.lines
         ],
-        personal=_resource(found.personal),
-        invalid=_resource(found.invalid),
-        special=_resource(found.special),
-        uncategorised=_resource(found.uncategorised),
-        private=_resource(private),
-        source_deleted=_resource(found.source_deleted),
-        total=_resource(found.total),
+        personal=tally_resource(found.personal),
+        invalid=tally_resource(found.invalid),
+        special=tally_resource(found.special),
+        uncategorised=tally_resource(found.uncategorised),
+        private=tally_resource(private),
+        source_deleted=tally_resource(found.source_deleted),
+        total=tally_resource(found.total),
     )
     return dict(totals)
 
 
-def _resource(found: Tally) -> TallyResource:
+def tally_resource(found: Tally) -> TallyResource:
     return TallyResource(count=found.count, hours=float(found.hours), net_hours=float(found.net_hours))

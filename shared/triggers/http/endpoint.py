@@ -36,11 +36,13 @@ def endpoint[Served: Handler[Any, Any, Any]](
     other_media_types: tuple[str, ...] = (),
     graph: GraphAccess = GraphAccess.NONE,
     response_headers: Mapping[str, str] | None = None,
+    texts: Mapping[str, str] | None = None,
 ) -> Callable[[Served], Served]:
     """Declare the decorated handler as the Azure Function of its name, ``method`` and ``route``.
 
-    ``route`` is below the prefix. Its ``{parameters}`` are UUIDs and get the constraint ``guid``; one that
-    has a constraint of its own is text, for the handler to read. ``roles`` None asks for no token.
+    ``route`` is below the prefix. Its ``{parameters}`` are UUIDs and get the constraint ``guid``, but for
+    those of ``texts``, which name the regular expression of their values and reach the handler unchecked. One
+    that has a constraint of its own is text, too, and not described. ``roles`` None asks for no token.
     ``errors`` are the statuses the operation itself may answer, for the description of the API. ``also`` are
     further methods of the same function (GET always has HEAD). ``graph`` says with whose permission it
     reaches Microsoft Graph. The models of body, query and answer are those of the handler's annotations,
@@ -75,6 +77,7 @@ def endpoint[Served: Handler[Any, Any, Any]](
             media_type=media_type,
             other_media_types=other_media_types,
             graph=graph,
+            texts=texts or {},
             response_headers=response_headers or {},
             handler=handler,
             function=durable_function if durable else function,

@@ -40,6 +40,8 @@ class Request[Body: base.Input, Query: base.Input]:
     accept: str = ""
     #: The person with his own token; None for applications and public operations.
     signed_in: "SignedIn | None" = field(default=None, repr=False)
+    #: What stands in the place of the route's texts, as it was sent.
+    texts: Mapping[str, str] = field(default_factory=dict)
 
     def calendars_of(self, mailbox: UUID) -> "CalendarAdapter":
         """Graph for the mailbox of this object id, with the permission that the operation declares.

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-#: By how exactly a range names the type: the most exact one decides.
-_EXACTNESS: Final = {"text/csv": 2, "text/*": 1, "*/*": 0}
-_JSON_EXACTNESS: Final = {"application/json": 2, "application/*": 1, "*/*": 0}
+type Form = Literal["json", "html", "csv"]
+_MEDIA_TYPES: Final[dict[Form, str]] = {"json": "application/json", "html": "text/html", "csv": "text/csv"}
 #: Longer headers ask for nothing in particular.
 _LONGEST: Final = 1000
 
 
 def wants_csv(accept: str, form: Literal["json", "csv"] | None) -> bool:
     """Whether the answer is to be CSV; JSON where both are welcome alike. ``form`` decides if given."""
+    return wanted_form(accept, form, ("json", "csv")) == "csv"
+
+
+def wanted_form(accept: str, form: Form | None, offered: tuple[Form, ...]) -> Form:
+    """The offered form that is welcome most, the first of those that are alike. ``form`` decides if given."""
     if form is not None:
-        return form == "csv"
+        return form
     if not accept or len(accept) > _LONGEST:
-        return False
-    return _quality(accept, _EXACTNESS) > _quality(accept, _JSON_EXACTNESS)
+        return offered[0]
+    return max(offered, key=lambda each: _quality(accept, _MEDIA_TYPES[each]))
 
 
-def _quality(accept: str, exactness: dict[str, int]) -> float:
+def _quality(accept: str, media_type: str) -> float:
+    # By how exactly a range names the type: the most exact one decides.
+    exactness = {media_type: 2, f"{media_type.partition('/')[0]}/*": 1, "*/*": 0}
     best = (-1, 0.0)
     for part in accept.split(","):
         kind, *parameters = (each.strip().lower() for each in part.split(";"))

@@ -149,6 +149,10 @@ class Description:
             {"name": name, "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
             for name in operation.parameters
         ]
+        found += [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string", "pattern": pattern}}
+            for name, pattern in operation.texts.items()
+        ]
         if operation.query is not None:
             found += self._query(operation.query)
         if operation.if_match is not IfMatch.UNUSED:

@@ -79,6 +79,8 @@ class Operation:
     #: What else a success may be, where ``Content-Type`` says so.
     other_media_types: tuple[str, ...]
     graph: GraphAccess
+    #: The route's parameters that are no ids, each with the regular expression of its values.
+    texts: "Mapping[str, str]"
     #: Headers of a success beside those of every answer, with what they say.
     response_headers: "Mapping[str, str]"
     #: What serves it; its annotations name the models of body, query and answer.
@@ -114,17 +116,21 @@ class Operation:
     @property
     def parameters(self) -> tuple[str, ...]:
         """Names of the route's ids, in order. A parameter with a constraint of its own is text, and none."""
-        return tuple(name for part in self.route.split("/") if (name := _id_name(part)))
+        names = (_id_name(part) for part in self.route.split("/"))
+        return tuple(name for name in names if name and name not in self.texts)
 
     @property
     def template(self) -> str:
         """The route as the host gets it: each id is constrained, so that it takes no other route's path.
 
+        A text is not: whatever it is, the operation says what is wrong with it.
+
         The host knows no precedence of literals over parameters: without the constraint ``things/{id}`` may
         take ``things/new`` (Azure/azure-functions-host, issue 9876).
         """
         return "/".join(
-            f"{{{name}:guid}}" if (name := _id_name(part)) else part for part in self.route.split("/")
+            f"{{{name}:guid}}" if (name := _id_name(part)) and name not in self.texts else part
+            for part in self.route.split("/")
         )
 
     @property

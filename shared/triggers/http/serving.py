@@ -99,6 +99,7 @@ async def _serve(
             graph=operation.graph,
             accept=req.headers.get("Accept") or "",
             signed_in=signed_in,
+            texts=_texts(operation, req, exchange),
         )
         key = read_idempotency_key(operation, req.headers)
         if key is not None and caller is not None:
@@ -130,7 +131,7 @@ def _meant(operation: Operation, req: HttpRequest, exchange: Exchange) -> Operat
         return operation
     path = exchange.relative_path
     meant = meant_by(req.method, path)
-    if meant is None or all(map(is_id, meant.arguments(path).values())):
+    if meant is None or all(is_id(meant.arguments(path)[name]) for name in meant.parameters):
         return operation
     return meant
 
@@ -141,6 +142,13 @@ def _path(operation: Operation, req: HttpRequest, exchange: Exchange) -> dict[st
     if not given.keys() >= set(operation.parameters):
         given = operation.arguments(exchange.relative_path)
     return read_path(given, operation.parameters)
+
+
+def _texts(operation: Operation, req: HttpRequest, exchange: Exchange) -> dict[str, str]:
+    if not operation.texts:
+        return {}
+    given = {**operation.arguments(exchange.relative_path), **req.route_params}
+    return {name: given[name] for name in operation.texts}
 
 
 def _signed_in(operation: Operation, authenticated: Authenticated) -> "SignedIn | None":

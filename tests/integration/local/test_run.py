@@ -1,6 +1,7 @@
 """``./dev run`` as a person uses it: it archives, says what it did, and notices what is wrong."""
 
 import asyncio
+import csv
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from sqlalchemy import make_url
 
@@ -109,10 +111,46 @@ async def test_a_calendar_file_becomes_a_mailbox_and_is_told_in_hours(state: Pat
     assert told["mailboxes"][calendar["mailbox"]]["archived"] == calendar["events"] == 12
     assert calendar["zone"] == "Europe/Vienna"
     assert calendar["series"] == 1
+    jsonschema.validate(told, json.loads((ROOT / "docs/run-report.schema.json").read_text()))
+    assert [month["month"] for month in calendar["months"]] == ["2024-09", "2024-10", "2024-11"]
+    total = sum(month["total"]["net_hours"] for month in calendar["months"])
+    assert total == calendar["hours"]["total"]["net_hours"]
     assert calendar["weeks"][0] == {"monday": "2024-09-02", "events": 4, "hours": 2.25, "net_hours": 2.25}
     # Graph knows no hourly series: its three times are events of their own.
     assert calendar["unrepresentable"] == []
     assert ["Pills" in note for note in map(str, calendar["notes"])] == [True]
+
+
+async def test_console_page_lines_and_json_tell_the_same_hours(state: Path, tmp_path: Path) -> None:
+    path = tmp_path / "kim.ics"
+    path.write_text(_CALENDAR)
+    page, lines = tmp_path / "kim.html", tmp_path / "kim.csv"
+    wanted = ["--calendar", str(path), "--month", "2024-09", "--report", str(page), "--lines", str(lines)]
+    printed = await asyncio.to_thread(
+        subprocess.run,
+        [*dev("run", "--once"), "--state", str(state), "--port", "0", *wanted],
+        env=environment() | {"COLUMNS": "80"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert printed.returncode == 0, printed.stderr
+    assert "round trips" not in printed.stdout
+    assert "example.com" not in printed.stdout
+    assert max(map(len, printed.stdout.splitlines())) <= 80
+    _, told, _ = run_json(state, *wanted)
+    (month,) = (each for each in told["calendars"][0]["months"] if each["month"] == "2024-09")
+    net, gross = month["total"]["net_hours"], month["total"]["hours"]
+    assert f"{net:.2f} h net" in printed.stdout
+    assert f"{gross:.2f} h gross" in printed.stdout
+    assert f"<dd>{net:.2f}</dd>" in page.read_text()
+    assert f"<dd>{gross:.2f}</dd>" in page.read_text()
+    with lines.open(newline="") as file:
+        assert sum(float(line["hours"]) for line in csv.DictReader(file)) == gross
+    for customer in month["customers"]:
+        assert customer["customer"] in printed.stdout
+        assert customer["customer"] in page.read_text()
 
 
 async def test_a_database_of_another_system_is_refused_again_and_again(state: Path, tmp_path: Path) -> None:
@@ -169,9 +207,9 @@ def run_once(state: Path) -> tuple[int, dict[str, dict[str, Any]], str]:
     return status, report["mailboxes"], said
 
 
-def run_json(state: Path) -> tuple[int, dict[str, Any], str]:
+def run_json(state: Path, *arguments: str) -> tuple[int, dict[str, Any], str]:
     """Exit status, the report and what went to stderr."""
-    command = [*dev("run", "--once", "--json"), "--state", str(state), "--port", "0"]
+    command = [*dev("run", "--once", "--json"), "--state", str(state), "--port", "0", *arguments]
     done = subprocess.run(command, env=environment(), cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stdout.count("\n") == 1, done.stderr
     return done.returncode, json.loads(done.stdout), done.stderr

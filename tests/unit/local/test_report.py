@@ -1,14 +1,19 @@
 """The report of a run: what a program reads, what a person sees, and when the exit status is not 0."""
 
+import io
 import json
 from collections.abc import Sequence
 from typing import Any
 
+from rich.console import Console
+
 from infra.local import another_mailbox, report
 from infra.local.archive_copies import NamedEvent
 from infra.local.outcome import BESIDE, OUTCOMES, ArchiveOutcome, assemble
+from infra.local.people_report import print_people
 from infra.local.readback import Comparison
 from infra.local.runs import Followed
+from infra.local.told import Needs
 
 type Json = dict[str, Any]
 
@@ -93,11 +98,35 @@ def test_calendar_files_are_told_beside_the_mailboxes() -> None:
     assert told["calendars"] == [{"file": "日.ics"}]
 
 
-def test_what_people_were_told_is_told_by_class() -> None:
-    told = {"overlap_needs_you": 2, "run_finished": 7}
-    assert json.loads(report.as_json([outcome(source=8)], told=told))["notifications"] == told
-    assert report.notifications(told) == "Notifications: 2 overlap needs you, 7 run finished."
-    assert report.notifications({}) == "Notifications: none."
+def test_what_waits_is_told_by_person() -> None:
+    needs = {"a@example.com": Needs("Anna Gruber", overlaps=2, trouble=1)}
+    told = json.loads(report.as_json([outcome(source=8)], needs=needs))
+    assert told["needs"]["a@example.com"]["overlaps"] == 2
+    assert needs["a@example.com"].as_text() == "2 overlaps need Anna, 1 failure needs Anna"
+    assert Needs("Anna", questions=1).as_text() == "1 changed meeting needs Anna"
+    assert Needs("田中 由紀").as_text() == "nothing needs 田中"
+
+
+def test_people_read_what_each_archive_is_for_and_nothing_of_its_cost() -> None:
+    file = io.StringIO()
+    sheet = outcome(source=10, told=TOLD | {"flagged": 2}, name="Timesheet")
+    sheet.about.update(purpose="timesheet", overlap_policy="auto")
+    needs = {"a@example.com": Needs("Anna Gruber", overlaps=2)}
+    print_people(Console(file=file, width=100), [outcome(source=8), sheet], needs, None)
+    text = file.getvalue()
+    for told in (
+        "Anna Gruber  a@example.com",
+        "Everything: everything, as a record of what was; what overlaps is kept",
+        "8 events: 7 archived, 1 exact duplicates",
+        "Timesheet: billable time and travel, for invoices; clear overlaps are resolved by rule",
+        "2 wait for a decision",
+        "2 overlaps need Anna",
+        "./dev run --once --calendar mine.ics",
+    ):
+        assert told in text, told
+    assert text.count("a@example.com") == 2
+    assert "round trips" not in text
+    assert "requests" not in text
 
 
 def test_the_table_leaves_out_what_is_zero_everywhere_but_never_what_matters() -> None:

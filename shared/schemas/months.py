@@ -1,0 +1,221 @@
+"""The month of a person: hours, what needs them, overlaps, modifications, every event (domain.md 2.20)."""
+
+from datetime import date, datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from shared.domain.categories import BillingType, CategoryState, Special
+from shared.domain.counting import WhyNot
+from shared.domain.modifications import ModificationKind
+from shared.domain.month_attention import AttentionKind
+from shared.domain.overlap_rules import Verdict
+from shared.domain.overlap_status import OverlapStatus
+from shared.schemas.base import Input, Line, Resource
+from shared.schemas.category_reports import TallyResource
+
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+#: Monday first, as ``date.weekday`` counts.
+WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+class MonthQuery(Input):
+    """Whose month, and what a working day is."""
+
+    user_id: UUID | None = Field(default=None, description="Whose; the caller's own if not given.")
+    configuration_id: UUID | None = Field(default=None, description="Only what this archive holds.")
+    time_zone: Annotated[Line, Field(max_length=64)] | None = Field(
+        default=None,
+        description="IANA or Windows zone of the days. If not given, that of the configuration; of several, "
+        "that of the default one.",
+        examples=["Europe/Vienna"],
+    )
+    workday_hours: float = Field(
+        default=8.0, ge=0, le=24, description="Hours of a working day; what is missing of them is told."
+    )
+    workdays: Annotated[
+        str, Field(pattern="^(mon|tue|wed|thu|fri|sat|sun)(,(mon|tue|wed|thu|fri|sat|sun))*$", max_length=27)
+    ] = Field(default="mon,tue,wed,thu,fri", description="The working days of the week.")
+    format: Literal["json", "html", "csv"] | None = Field(
+        default=None,
+        description="The same as Accept: application/json, text/html or text/csv, and stronger.",
+    )
+
+
+class MonthFigures(Resource):
+    """Hours of what counts. Gross, all but ``private`` add up to ``total``; net, a minute counts once."""
+
+    total: TallyResource
+    billable: TallyResource
+    non_billable: TallyResource
+    without_category: TallyResource = Field(description="No category, or none that is valid.")
+    ambiguous: TallyResource = Field(description="More than one valid category.")
+    private: TallyResource = Field(description="Another person's private events; in no other number.")
+
+
+class MonthWeek(MonthFigures):
+    """The days of an ISO week that lie in the month, both included."""
+
+    name: str = Field(examples=["2026-W10"])
+    first_day: date
+    last_day: date
+
+
+class MonthDay(MonthFigures):
+    """One local day."""
+
+    day: date
+    workday: bool
+    absent: bool = Field(description="An all-day event shows its owner out of office.")
+    missing_hours: float = Field(description="Working hours of a day that is over, covered by nothing.")
+
+
+class MonthCustomer(Resource):
+    """Hours of one customer, and how many net hours it had in the month before."""
+
+    customer: str
+    special: Special | None
+    billable: TallyResource
+    non_billable: TallyResource
+    total: TallyResource
+    net_hours_before: float
+
+
+class MonthBefore(MonthFigures):
+    """The month before, for comparison."""
+
+    month: str = Field(examples=["2026-02"])
+
+
+class MonthAttention(Resource):
+    """Something that needs its owner. The list has the most hours at stake first."""
+
+    kind: AttentionKind
+    name: str = Field(description="What it is about: a subject, a category, the events of an overlap.")
+    reason: str = Field(description="What is wrong, in words.")
+    action: str = Field(description="What to do, in words.")
+    hours: float = Field(description="The hours at stake.")
+    count: int = Field(description="How many events it is about.")
+    first: datetime
+    last: datetime
+    suggestion: str | None = Field(description="The category that was likely meant.")
+    appointment_ids: list[UUID]
+    overlap_id: UUID | None
+    action_item_id: UUID | None
+
+
+class MonthOverlapMember(Resource):
+    """An event of an overlap; of another person's private one only the times are told."""
+
+    key: str
+    appointment_id: UUID | None
+    subject: str
+    start: datetime
+    end: datetime
+    categories: list[str]
+    show_as: str | None
+    importance: str | None
+    verdict: Verdict | None
+    kept: bool | None
+    counts: bool
+
+
+class MonthProposal(Resource):
+    """What the automatic rules would do with an overlap; ``keep`` and ``drop`` are keys of its members."""
+
+    keep: list[str]
+    drop: list[str]
+    reason: str
+
+
+class MonthOverlapResource(Resource):
+    """Events whose times intersect. ``proposal`` is null where no rule decides."""
+
+    id: UUID
+    configuration_id: UUID
+    status: OverlapStatus
+    start: datetime
+    end: datetime
+    note: str = Field(description="What became of it, in words.")
+    hours_twice: float = Field(description="Hours that count more than once.")
+    hours_waiting: float = Field(description="Hours that count nothing until somebody decides.")
+    members: list[MonthOverlapMember]
+    proposal: MonthProposal | None
+
+
+class MonthModification(Resource):
+    """A small event beside a meeting that changed its times. Those planned are the source's."""
+
+    kind: ModificationKind
+    appointment_id: UUID | None
+    subject: str = Field(description="The meeting's.")
+    start: datetime
+    end: datetime
+    planned_start: datetime
+    planned_end: datetime
+    text: str = Field(description="What it changed, in words.")
+
+
+class UnappliedModification(Resource):
+    """A small event that changes no meeting, and why."""
+
+    kind: ModificationKind
+    appointment_id: UUID | None
+    subject: str
+    start: datetime
+    end: datetime
+    reason: str
+
+
+class MonthEventResource(Resource):
+    """An event that starts in the month; another person's private one shows its times and "Private"."""
+
+    appointment_id: UUID | None
+    configuration_id: UUID
+    subject: str
+    start: datetime
+    end: datetime
+    day: date = Field(description="The local day it belongs to.")
+    is_all_day: bool
+    categories: list[str]
+    state: CategoryState | None
+    customer: str | None
+    billing_type: BillingType | None
+    hours: float = Field(description="What it counts, gross.")
+    counts: bool
+    why_not: WhyNot | None
+    source_deleted: bool
+    unresolved: bool
+    overlaps: bool = Field(description="Whether it counts at the same time as another event of the month.")
+
+
+class MonthNotCounted(Resource):
+    """How many events count as no time for one reason."""
+
+    why_not: WhyNot
+    count: int
+    reason: str = Field(description="The reason in words.")
+
+
+class MonthResource(MonthFigures):
+    """A person's month, out of the archive. Only what counts as time is added up."""
+
+    user_id: UUID | None
+    person: str
+    month: str = Field(examples=["2026-03"])
+    first_day: date
+    last_day: date
+    time_zone: str
+    weeks: list[MonthWeek]
+    days: list[MonthDay]
+    customers: list[MonthCustomer] = Field(description="The most net hours first.")
+    before: MonthBefore
+    attention: list[MonthAttention]
+    overlaps: list[MonthOverlapResource]
+    modifications: list[MonthModification]
+    unapplied_modifications: list[UnappliedModification]
+    missing_hours: float = Field(description="Of all working days that are over.")
+    workday_hours: float
+    not_counted: list[MonthNotCounted] = Field(description="Events that count as no time, by reason.")
+    events: list[MonthEventResource] = Field(description="By start.")

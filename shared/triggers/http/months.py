@@ -1,0 +1,49 @@
+"""The month of a person over HTTP: JSON, a page, or lines."""
+
+from __future__ import annotations
+
+from shared.schemas import base, months, rendered
+from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
+from shared.triggers.http.negotiation import wanted_form
+from shared.triggers.http.registry import EVERYONE, Ownership
+
+blueprint = new_blueprint()
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "v1/months/{month}",
+    summary="Get a month: hours, what needs its owner, overlaps, modifications, every event",
+    roles=EVERYONE,
+    ownership=Ownership.OWN,
+    errors=(404,),
+    other_media_types=("text/html", "text/csv"),
+    texts={"month": "^(19|2[01])[0-9]{2}-(0[1-9]|1[0-2])$"},
+)
+async def get_month(
+    request: Request[base.NoBody, months.MonthQuery],
+) -> Reply[months.MonthResource]:
+    """Out of the archive, as JSON, as a page (HTML) or as a line for each event (CSV).
+
+    Only what counts as time is added up (domain.md 2.18, 2.20). An event belongs to the local day in which it
+    starts. What needs its owner has the most hours at stake first. The page needs no other
+    file and no script.
+    """
+    found = await request.app.months.month(request.caller, request.texts["month"], request.query)
+    form = wanted_form(request.accept, request.query.format, ("json", "html", "csv"))
+    if form == "json":
+        return Reply(found)
+    if form == "csv":
+        from shared.services.months.lines_csv import month_csv
+
+        file = month_csv(found)
+        headers = {
+            "Content-Disposition": f'attachment; filename="{file.name}"',
+            "Content-Type": file.media_type,
+        }
+        return Reply(rendered.Rendered(file.content), headers=headers)
+    from shared.services.months.page import POLICY, month_page
+
+    headers = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": POLICY}
+    return Reply(rendered.Rendered(month_page(found)), headers=headers)
