@@ -154,11 +154,11 @@ async def load_file(stack: Stack, path: Path, raw: bytes, wish: Wish) -> Calenda
 
 
 def as_json(
-    file: CalendarFile, events: Sequence[dict[str, Any]], statistics: Mapping[str, Any]
+    file: CalendarFile, events: Sequence[dict[str, Any]], weeks: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
     """What a program wants to know of a file; ``events`` are those of the archived windows.
 
-    ``statistics`` are the API's, by week.
+    ``weeks`` are the API's.
     """
     return {
         "file": str(file.path),
@@ -175,7 +175,8 @@ def as_json(
                 "hours": week["total"]["hours"],
                 "net_hours": week["total"]["net_hours"],
             }
-            for week in _weeks(statistics)
+            for week in weeks
+            if week["total"]["count"]
         ],
     } | calendar_reading_report.as_json(file.loaded, events)
 
@@ -185,11 +186,6 @@ def reading_lines(file: CalendarFile, events: Sequence[dict[str, Any]]) -> list[
     zone = ZoneInfo(file.person.time_zone)
     about = f"{len(events)} events {_span(file.loaded)}, {file.loaded['series']} series."
     return [about, *calendar_reading_report.as_lines(file.loaded, events, zone)]
-
-
-def _weeks(statistics: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The weeks in which anything counts."""
-    return [week for week in statistics["periods"] if week["total"]["count"]]
 
 
 def _address(register: Path, path: Path, raw: bytes) -> str:

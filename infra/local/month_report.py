@@ -1,6 +1,6 @@
 """The months of a calendar file, as the API answers them; nothing is added up here."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -13,6 +13,8 @@ from infra.local.stack import Stack
 
 #: A month is shown unasked once so much of it is over.
 _BEGUN = timedelta(days=7)
+#: The API takes 400 days.
+_LONGEST_DAYS = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +29,14 @@ class MonthWish:
 
 @dataclass(frozen=True, slots=True)
 class Months:
-    """``statistics`` by week and ``overview`` by month are those of the whole file, ``shown`` is one month.
+    """``weeks`` and ``overview`` (months with an hour) are those of the whole file, ``shown`` is one month.
 
+    ``hours`` are the statistics of the whole range by week, None where it is longer than the API takes.
     ``everything`` holds all months with an event, if they were asked for.
     """
 
-    statistics: dict[str, Any]
+    weeks: list[dict[str, Any]]
+    hours: dict[str, Any] | None
     overview: list[dict[str, Any]]
     shown: dict[str, Any]
     everything: list[dict[str, Any]] = field(default_factory=list)
@@ -50,20 +54,24 @@ async def find(
     """Ask as the file's own person. Raises LocalError when the API refuses."""
     token = await stack.token(file.person.address, ("User",))
     api = Api(stack.client, stack.api, token)
-    days: dict[str, Any] = {
-        "configuration_id": configuration_id,
-        "first_day": file.start.isoformat(),
-        "last_day": (file.end - timedelta(days=1)).isoformat(),
-        "time_zone": file.person.time_zone,
-    }
+    about: dict[str, Any] = {"configuration_id": configuration_id, "time_zone": file.person.time_zone}
 
-    async def statistics(period: str) -> dict[str, Any]:
-        answer = await api.request("GET", "categories/statistics", **days, group_by=period)
-        return dict(answer.json())
+    async def statistics(period: str) -> list[dict[str, Any]]:
+        found = []
+        for first, last in _parts(file, period):
+            days: dict[str, Any] = {
+                "first_day": first.isoformat(),
+                "last_day": last.isoformat(),
+                "group_by": period,
+            }
+            found.append(dict((await api.request("GET", "categories/statistics", **about, **days)).json()))
+        return found
 
     by_week = await statistics("week")
-    overview = [each for each in (await statistics("month"))["periods"] if each["total"]["count"]]
-    about: dict[str, Any] = {"configuration_id": configuration_id, "time_zone": file.person.time_zone}
+    weeks = [each for part in by_week for each in part["periods"]]
+    overview = [
+        each for part in await statistics("month") for each in part["periods"] if each["total"]["count"]
+    ]
     name = wish.month or _chosen(overview, file)
 
     async def month(name: str, form: str = "json") -> Any:
@@ -80,7 +88,8 @@ async def find(
                 everything.append(found)
             tell(f"reading the months: {number} of {len(names)}")
     return Months(
-        by_week,
+        weeks,
+        by_week[0] if len(by_week) == 1 else None,
         overview,
         shown,
         everything,
@@ -91,7 +100,7 @@ async def find(
 
 def as_json(months: Months) -> dict[str, Any]:
     """For programs: everything, as the API gave it."""
-    return {"hours": months.statistics, "month": months.shown["month"], "months": months.everything}
+    return {"hours": months.hours, "month": months.shown["month"], "months": months.everything}
 
 
 def write(found: Months, wish: MonthWish, stem: str | None) -> list[Path]:
@@ -119,6 +128,17 @@ def _chosen(overview: list[dict[str, Any]], file: CalendarFile) -> str:
     if begun:
         return begun[-1]
     return names[0] if names else f"{file.start:%Y-%m}"
+
+
+def _parts(file: CalendarFile, period: str) -> Iterator[tuple[date, date]]:
+    """The range in parts that the API accepts, each beginning with a week or a month: no period is cut."""
+    first, last = file.start, file.end - timedelta(days=1)
+    while (last - first).days >= _LONGEST_DAYS:
+        cut = first + timedelta(days=_LONGEST_DAYS - 31)
+        cut = cut.replace(day=1) if period == "month" else cut - timedelta(days=cut.weekday())
+        yield first, cut - timedelta(days=1)
+        first = cut
+    yield first, last
 
 
 def _names(file: CalendarFile) -> list[str]:

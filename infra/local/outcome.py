@@ -71,7 +71,14 @@ async def outcome_of(stack: Stack, followed: Followed) -> ArchiveOutcome:
     comparison = compare(configuration, calendars, windows, archived)
     lost: tuple[NamedEvent, ...] = ()
     if comparison.uncovered:
-        reasons = await told_reasons(api, configuration["id"], followed.runs, archived.start, archived.end)
+        reasons = await told_reasons(
+            api,
+            configuration["id"],
+            followed.runs,
+            archived.start,
+            archived.end,
+            len(comparison.uncovered),
+        )
         lost = missing_events(comparison, reasons, configuration, zone)
     return assemble(followed, _sum_of_reports(followed.runs), comparison, lost)
 

@@ -26,13 +26,19 @@ class Reason:
 
 
 async def told_reasons(
-    api: Api, configuration_id: str, runs: Sequence[Mapping[str, Any]], start: datetime, end: datetime
+    api: Api,
+    configuration_id: str,
+    runs: Sequence[Mapping[str, Any]],
+    start: datetime,
+    end: datetime,
+    expected: int = 0,
 ) -> dict[str, Reason]:
     """Reasons by source key, for all of ``[start, end)`` that ``runs`` archived.
 
+    ``expected`` is how many there should be: a plan of more than it can name would be made in vain.
     A configuration that may not be planned (409) tells none. Raises LocalError when the API refuses.
     """
-    found = await _of_plan(api, configuration_id, start, end)
+    found = await _of_plan(api, configuration_id, start, end, expected)
     for run in runs:
         for state in _UNWRITTEN:
             async for write in api.items(f"archive-runs/{run['id']}/operations", state=state):
@@ -41,8 +47,11 @@ async def told_reasons(
     return found
 
 
-async def _of_plan(api: Api, configuration_id: str, start: datetime, end: datetime) -> dict[str, Reason]:
-    if end - start <= _LONGEST:
+async def _of_plan(
+    api: Api, configuration_id: str, start: datetime, end: datetime, expected: int
+) -> dict[str, Reason]:
+    halved = end - start >= timedelta(days=2)
+    if end - start <= _LONGEST and (expected <= _NAMED or not halved):
         path = f"archive-configurations/{configuration_id}/plan"
         answer = await api.request(
             "GET",
@@ -56,12 +65,12 @@ async def _of_plan(api: Api, configuration_id: str, start: datetime, end: dateti
             return {}
         plan = answer.json()
         # A day is not halved: it would end its modifications and overlaps in the middle.
-        if not plan["more"] or end - start < timedelta(days=2):
+        if not plan["more"] or not halved:
             return {event["key"]: _reason(event) for event in plan["events"]}
     middle = start + (end - start) / 2
     middle = middle.replace(hour=start.hour, minute=start.minute, second=0, microsecond=0)
-    first = await _of_plan(api, configuration_id, start, middle)
-    return first | await _of_plan(api, configuration_id, middle, end)
+    first = await _of_plan(api, configuration_id, start, middle, expected // 2)
+    return first | await _of_plan(api, configuration_id, middle, end, expected // 2)
 
 
 def _reason(event: Mapping[str, Any]) -> Reason:

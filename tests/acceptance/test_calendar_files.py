@@ -1,10 +1,14 @@
 """Other people's calendars: the same occurrences as an oracle's, no file that fails, none that takes long."""
 
+import asyncio
+import sys
 import time
 from pathlib import Path
 from random import Random
 
 from infra.local.graph_simulator.errors import LoadError
+from infra.local.stack import ROOT
+from infra.local.state_folder import delete_state
 from tests.acceptance.conftest import AcceptancePoint
 from tests.support.calendar_comparison import difference
 from tests.support.calendar_import import load_calendar
@@ -61,3 +65,46 @@ def test_large_calendar(acceptance_point: AcceptancePoint) -> None:
     )
     assert report["entries"]["unrepresentable"] == 0
     assert seconds < 20
+
+
+async def test_large_calendar_becomes_a_month(tmp_path: Path, acceptance_point: AcceptancePoint) -> None:
+    """10 MB with 8,000 events and 150 series are read, archived and reported; progress is never silent."""
+    path, state = tmp_path / "large.ics", tmp_path / "state"
+    path.write_bytes(large_calendar(occurrences=40))
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "infra.local",
+        "run",
+        "--once",
+        "--port",
+        "0",
+        "--state",
+        str(state),
+    ]
+    started = told = time.monotonic()
+    silent = 0.0
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        *("--calendar", str(path), "--from", "2024-01-01", "--report", str(tmp_path / "month.html")),
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    printed = asyncio.ensure_future(process.stdout.read())
+    said = []
+    while line := await process.stderr.readline():
+        said.append(line.decode())
+        silent = max(silent, time.monotonic() - told)
+        told = time.monotonic()
+    status, page = await process.wait(), (await printed).decode()
+    seconds = time.monotonic() - started
+    delete_state(state)
+    acceptance_point(measured=f"{seconds:.1f} s, silent for {silent:.1f} s at most", bound="40 s, 2 s")
+    assert status == 0, said[-5:]
+    assert " h net" in page
+    assert silent <= 2
+    assert seconds <= 40

@@ -6,18 +6,20 @@ from datetime import datetime, timedelta
 _WORDS = "Minutes of the meeting, decisions\\, open points and who takes care of them. "
 
 
-def large_calendar(events: int = 8000, series: int = 150, size: int = 10_000_000) -> bytes:
-    """An iCalendar file of about ``size`` bytes."""
+def large_calendar(
+    events: int = 8000, series: int = 150, size: int = 10_000_000, occurrences: int | None = None
+) -> bytes:
+    """An iCalendar file of about ``size`` bytes; its series end after so many ``occurrences``, or never."""
     share = max(size // (events + series) - 420, 0)
     body = (_WORDS * (share // len(_WORDS) + 1))[:share]
     lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "X-WR-CALNAME:kim@example.com", "X-WR-TIMEZONE:Europe/Berlin"]
     for number in range(events + series):
-        lines += _event(number, body, recurring=number >= events)
+        lines += _event(number, body, occurrences, recurring=number >= events)
     lines.append("END:VCALENDAR")
     return b"".join(b"\r\n ".join(_pieces(line.encode())) + b"\r\n" for line in lines)
 
 
-def _event(number: int, body: str, *, recurring: bool) -> Iterator[str]:
+def _event(number: int, body: str, occurrences: int | None, *, recurring: bool) -> Iterator[str]:
     start = datetime(2024, 1, 1, 8) + timedelta(minutes=15 * (number % 40), hours=24 * (number % 1000))  # noqa: DTZ001
     yield "BEGIN:VEVENT"
     yield f"UID:{number}@example.com"
@@ -30,9 +32,8 @@ def _event(number: int, body: str, *, recurring: bool) -> Iterator[str]:
     yield f"DESCRIPTION:{body}"
     if recurring:
         day = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")[start.weekday()]
-        yield (
-            f"RRULE:FREQ=WEEKLY;BYDAY={day}" if number % 3 else f"RRULE:FREQ=DAILY;BYDAY=MO,TU,WE,TH,FR,{day}"
-        )
+        often = f"FREQ=WEEKLY;BYDAY={day}" if number % 3 else f"FREQ=DAILY;BYDAY=MO,TU,WE,TH,FR,{day}"
+        yield f"RRULE:{often}" + (f";COUNT={occurrences}" if occurrences else "")
     yield "END:VEVENT"
 
 

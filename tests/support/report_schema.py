@@ -80,7 +80,7 @@ def _calendar() -> dict[str, Any]:
             "events": _INTEGER,
             "series": _INTEGER,
             "weeks": {"type": "array", "items": week},
-            "hours": {"$ref": "#/$defs/hours"},
+            "hours": {"anyOf": [{"$ref": "#/$defs/hours"}, {"type": "null"}]},
             "months": {"type": "array", "items": {"$ref": "#/$defs/month"}},
             "entries": {"type": "object", "additionalProperties": _INTEGER},
             "outside_range": {"type": "object"},

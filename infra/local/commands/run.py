@@ -87,7 +87,7 @@ async def _work(stack: Stack, options: _Options, tell: Progress) -> int:
         events = {outcome.address: outcome.events for outcome in reversed(outcomes)}
         if options.as_json:
             calendars = [
-                calendar_file.as_json(file, events[file.person.address], found.statistics)
+                calendar_file.as_json(file, events[file.person.address], found.weeks)
                 | month_report.as_json(found)
                 for file, found in files
             ]
