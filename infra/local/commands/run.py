@@ -100,7 +100,7 @@ async def _work(stack: Stack, options: _Options, tell: Progress) -> int:
                     month_console.console(), outcomes, needs, None if stack.port == _PORT else stack.port
                 )
             if another is not None:
-                print("\n" + another_mailbox.as_text(another))
+                month_console.console().print("\n" + another_mailbox.as_text(another))
             if options.verbose:
                 print("\n" + report.as_table(outcomes))
             print(flush=True)
