@@ -88,9 +88,9 @@ class Decision:
     """What is to be done for one source key, whose revision, modifications included, is ``revision`` now.
 
     ``representative`` is the key a MERGE points to, or the meeting of a CONSUME. ``formerly`` is set on
-    the CREATE of an event that was merged into a key which is not among its duplicates any more: if that
-    one's source is gone, this key takes over its copy (domain.md 2.9). ``changed`` is False where the map
-    already says all of it.
+    the CREATE or FLAG of an event that was merged into a key which is not among its duplicates any more.
+    If that one's source is gone, this key takes over its copy (domain.md 2.9). ``changed`` is False where
+    the map already says all of it.
 
     ``start`` and ``end`` (UTC) are set on writes and FLAGs where ``modifications`` changed the times.
     ``sensitivity`` and ``show_as`` are set on writes where automation changes them in the copy (domain.md
@@ -238,4 +238,6 @@ def flag(key: str, revision: str, known: KnownEvent | None, group: str | None = 
         and not known.pending
         and (known.state, known.revision) == (ArchivedEventState.FLAGGED, revision)
     )
-    return Decision(key, Action.FLAG, revision, changed=not said, group=group)
+    merged = known is not None and known.state is ArchivedEventState.MERGED
+    formerly = known.merged_into if known is not None and merged else None
+    return Decision(key, Action.FLAG, revision, formerly=formerly, changed=not said, group=group)

@@ -19,12 +19,14 @@ from shared.domain.source_event import EventType, SourceEvent, occurrence_date
 class Step(StrEnum):
     """Why a row and an event are the same meeting: domain.md 2.16 a, b, c, or their owner said so.
 
+    ``not_archived_yet``: nothing of the row was archived, so nobody is asked whether it is the same (2.16 d).
     ``series_taken``: their owner takes a changed series, and both are on one date (2.17).
     """
 
     SAME_INVITATION = "same_invitation"
     SUCCESSOR = "successor"
     ENTERED_AGAIN = "entered_again"
+    NOT_ARCHIVED_YET = "not_archived_yet"
     SERIES_TAKEN = "series_taken"
     ONE_MEETING = "one_meeting"
 
@@ -56,8 +58,9 @@ class MeetingFacts:
 class GoneRow:
     """A row of the map whose source is gone.
 
-    ``counts``: it has a copy that counts as time. ``copy_start`` and ``copy_end`` are the copy's times, UTC,
-    after modifications. Of a row without a record only invitation and slot are known (``known`` False).
+    ``counts``: it has a copy that counts as time. ``waits``: it has none, since its overlap is undecided.
+    ``copy_start`` and ``copy_end`` are the copy's times, UTC, after modifications. Of a row
+    without a record only invitation and slot are known (``known`` False).
     """
 
     facts: MeetingFacts
@@ -65,6 +68,7 @@ class GoneRow:
     copy_start: datetime
     copy_end: datetime
     known: bool = True
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +161,8 @@ def match_meetings(
         Doubt((row.facts.key,), (event.key,))
         for row, event in left.pair(_same_day, lambda row: row.known and row.counts)
     ]
+    for row, event in left.pair(_same_day, lambda row: row.known and row.waits):
+        pairs.append(Pair(row.facts.key, event.key, Step.NOT_ARCHIVED_YET))
     doubts += _meeting_in_time(left.rows, left.events, waiting)
     return Matching(tuple(pairs), _by_series(doubts, rows, events))
 

@@ -27,6 +27,8 @@ type Span = tuple[int, int]
 
 # How far from a meeting an entry may begin that is about it (domain.md 4).
 _NEAR_MINUTES = 6
+# How far the clocks of the world are from UTC.
+_DAY_EDGE = 14 * 60
 
 
 @dataclass(slots=True)
@@ -143,7 +145,7 @@ class Minutes:
         if any(_meet(span, each) for each in self._entries):
             return False
         if self._policies.overlaps != "keep_all" and any(
-            _meet(span, _span(other)) for other in last if other is not item
+            _meet(span, _reach(other)) for other in last if other is not item
         ):
             return False
         spans = self._meetings[number].at
@@ -185,6 +187,12 @@ def _takes_place(item: Json) -> bool:
 def _span(item: Json) -> Span:
     start, end = (_minute(item[name]["dateTime"]) for name in ("start", "end"))
     return start, end
+
+
+def _reach(item: Json) -> Span:
+    """The minutes that an event may lie on: a whole day begins by the clock of the archive's zone."""
+    start, end = _span(item)
+    return (start - _DAY_EDGE, end + _DAY_EDGE) if item["isAllDay"] else (start, end)
 
 
 def _minute(moment: str) -> int:

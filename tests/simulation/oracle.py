@@ -206,7 +206,8 @@ class Facts:
 
     def _stand_apart(self, rows: Sequence[Mapping[str, Any]], final: Mapping[str, Json]) -> None:
         """Of duplicates one is archived, more only where more were before they became duplicates (2.9)."""
-        standing = [row for row in rows if row["state"] != "merged"]
+        # A day that a changed series invents in the past is archived by nobody (2.17).
+        standing = [row for row in rows if row["state"] != "merged" and row["left_out"] != "series_changed"]
         fresh = [row for row in standing if not self._had_copy(row) and row["state"] != "removed_by_owner"]
         if len(standing) > 1 and fresh:
             what = name(final[fresh[0]["source_key"]])

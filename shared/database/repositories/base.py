@@ -13,6 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.database.constraint_errors import constraint_error
 from shared.database.models.base import Base
 
+_INSTANTS = ("start_at", "end_at", "source_start_at", "source_end_at")
+
 #: Where a page ended: sort instant and id of its last row.
 type Keyset = tuple[datetime, UUID]
 
@@ -66,3 +68,9 @@ def page[Row](
         place = tuple_(*key)
         statement = statement.where(place < after if newest_first else place > after)
     return statement.order_by(*order).limit(limit)
+
+
+def with_instants(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record of an appointment that was kept as JSON, its instants as datetimes."""
+    found = {name: datetime.fromisoformat(record[name]) for name in _INSTANTS if record.get(name)}
+    return {**record, **found}

@@ -10,6 +10,7 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from shared.database.repositories.base import with_instants
 from shared.domain.overlap_status import OverlapStatus
 
 _SCOPE = "owner_id = :owner AND configuration_id = :configuration"
@@ -293,7 +294,7 @@ class OverlapMemberRepository:
         if not keys:
             return {}
         result = await self._session.execute(_RECORDED, self._scope | {"keys": list(keys)})
-        return {row.source_key: row.record | _instants(row.record) for row in result}
+        return {row.source_key: with_instants(row.record) for row in result}
 
     async def gone_but_kept(self, limit: int) -> dict[str, dict[str, Any]]:
         """Records of events that are to be archived and whose source is gone, by source key."""
@@ -310,8 +311,3 @@ class OverlapMemberRepository:
         A group with members that wait elsewhere stays due.
         """
         await self._session.execute(_CARRIED_OUT, self._scope | {"began": began, "start": start, "end": end})
-
-
-def _instants(record: Mapping[str, Any]) -> dict[str, datetime]:
-    names = ("start_at", "end_at", "source_start_at", "source_end_at")
-    return {name: datetime.fromisoformat(record[name]) for name in names if record.get(name)}

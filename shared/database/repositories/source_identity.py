@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 import orjson
@@ -13,6 +14,7 @@ from shared.database.repositories.archived_events import (
     ArchivedEventRepository,
     MapRow,
 )
+from shared.database.repositories.base import with_instants
 from shared.domain.source_event import detached_key, generation_key
 
 # Former versions could give one source two rows: the living one counts.
@@ -29,6 +31,11 @@ _IN_RANGE = text(f"""
        AND state <> 'superseded' AND superseding_since IS NULL
      ORDER BY start_at, source_key LIMIT :limit
 """)  # noqa: S608
+_BEING_WRITTEN = text("""
+    SELECT source_key, record FROM archive_operations
+     WHERE configuration_id = :configuration AND owner_id = :owner AND state IN ('planned', 'sent')
+       AND source_key = ANY(CAST(:keys AS text[])) AND record IS NOT NULL
+""")
 _SERIES_KNOWN = text("""
     SELECT wanted.series, min(CASE WHEN e.entered_by IS NULL THEN timestamptz '1900-01-01 00:00+00'
                               ELSE r.planned_at END) AS since
@@ -106,6 +113,13 @@ class SourceIdentityRepository(ArchivedEventRepository):
         """
         begin, key = (start, "") if after is None else (after.start_at, after.source_key)
         return await self._map_rows(_IN_RANGE, start=begin, after=key, end=end, limit=limit)
+
+    async def being_written(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """What is recorded of events whose write was sent or waits to be, by key; instants as datetimes."""
+        if not keys:
+            return {}
+        result = await self._session.execute(_BEING_WRITTEN, self._scope | {"keys": list(keys)})
+        return {row.source_key: with_instants(row.record) for row in result}
 
     async def series_known(self, series: Collection[str]) -> dict[str, datetime]:
         """Since when a finished plan knows occurrences of these series; those of which none does are missing.

@@ -1,7 +1,7 @@
 """Operations in the making: the bodies that will be written, as rows (design.md, Plan)."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -205,10 +205,13 @@ class OperationDrafter:
     def decide_heir(self, decided: Decision, row: MapRow, event: ReadEvent, mode: RunMode) -> Decision:
         """What was decided among the others, modifications included, against the row as it is now.
 
+        What has the copy now is archived already. Without it, it waits for its overlap to be decided (5.3).
         An event that changed since then is decided by itself; the next run sees it among the others.
         """
         if applied_revision(event.event, decided.modifications) != decided.revision:
             return self.decide_again(row, event, mode)
+        if decided.action is Action.FLAG and row.copy_id is None:
+            return replace(decided, formerly=None)
         return compare_again(decided, known_event(row), mode)
 
     def record_of(

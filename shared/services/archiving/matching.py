@@ -170,6 +170,7 @@ class SourceMatcher:
         # A row whose write is under way is settled first, and one of which two reads tell different things
         # is read again by the next run; until then its event waits.
         disputed = {each.facts.key for each in unsure}
+        disputed |= {key for key in gone if key in self._open_keys and rows[key].copy_id is None}
         doubts = [doubt for doubt in matching.doubts if disputed.isdisjoint(doubt.rows)]
         waiting = busy | {p.event for p in decided if p.row in self._open_keys or p.row in disputed}
         waiting |= {key for doubt in matching.doubts if doubt not in doubts for key in doubt.events}
@@ -251,6 +252,10 @@ class SourceMatcher:
             # What waits for its owner's decision has no copy, and is the same meeting all the same.
             bare = {row.source_key: row.id for row in rows.values() if row.copy_id is None}
             waiting = await self._context.overlaps(session).recorded(list(bare))
+            # So is what is just being written.
+            waiting |= await self._context.identities(session).being_written(
+                [key for key in bare if key in self._open_keys]
+            )
         records |= {bare[key]: record for key, record in waiting.items()}
         if self._for_others:
             records = {key: each for key, each in records.items() if each["sensitivity"] == NORMAL}
@@ -303,13 +308,14 @@ class SourceMatcher:
         return GoneRow(
             facts,
             counts=takes_place
-            and row.copy_id is not None
+            and (row.copy_id is not None or row.source_key in self._open_keys)
             and record["show_as"] != "free"
             and not record["is_all_day"]
             and record.get("excluded") is None
             and row.state is not ArchivedEventState.REMOVED_BY_OWNER,
             copy_start=record["start_at"],
             copy_end=record["end_at"],
+            waits=row.copy_id is None and row.source_key not in self._open_keys,
         )
 
     async def _matching(
