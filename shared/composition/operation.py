@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from shared.services.dispatching import Dispatcher
     from shared.services.health import HealthService
     from shared.services.idempotency import IdempotencyService
+    from shared.services.late_work import LateWorkWatch
     from shared.services.system_health import SystemHealthService
 
 
@@ -87,6 +88,13 @@ class OperationParts(PeopleParts):
         return service
 
     @cached_property
+    def late_work(self) -> "LateWorkWatch":
+        """What says that work is late."""
+        from shared.services.late_work import LateWorkWatch
+
+        return LateWorkWatch(self.database, self.clock)
+
+    @cached_property
     def dispatcher(self) -> "Dispatcher":
         """What does what is due."""
         from shared.services.dispatching import Dispatcher, Work
@@ -113,6 +121,7 @@ class OperationParts(PeopleParts):
                 "reminders of action items": self.item_reminders.send_due,
                 "audit seal": self.audit_sealer.seal,
                 "mail": self.mail_sending.send_due,
+                "late work": self.late_work.tell,
             },
             hourly={
                 "answers to idempotency keys": self.idempotency.forget,

@@ -25,6 +25,10 @@ usage: ./dev COMMAND [options]          ./dev COMMAND --help says more
   host [options]         serve the Functions app in the current folder, as `func start` does
   fuzz [--examples N] [--seed N]
                          arbitrary requests against the description of the API
+  azure up [--environment dev|staging|prod] [--size personal|firm]
+                         package, then make or change everything in Azure
+  package                the zip that is deployed, with its list of parts and licences
+  check-infra            the infrastructure for Azure, workflows and migrations, without Azure
   permissions [--json]   who may call which operation of the API, and on whose data
   clean                  delete the state of the local system
 """
@@ -40,6 +44,9 @@ _COMMANDS = {
     "db": "infra.local.commands.database",
     "host": "infra.local.commands.host",
     "fuzz": "infra.local.commands.fuzz",
+    "azure": "infra.local.commands.azure",
+    "package": "infra.local.commands.package",
+    "check-infra": "infra.local.commands.check_infra",
     "permissions": "infra.local.commands.permissions",
     "clean": "infra.local.commands.clean",
 }

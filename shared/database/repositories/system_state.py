@@ -42,8 +42,16 @@ class Trouble:
     with_errors: int
 
 
+@dataclass(frozen=True, slots=True)
+class LateWork:
+    """Of all tenants: jobs that are overdue, and runs that wait to be started."""
+
+    overdue_jobs: int
+    waiting_runs: int
+
+
 class SystemStateRepository(Repository):
-    """Counts over runs and jobs of one tenant."""
+    """Counts over runs and jobs, of one tenant where nothing else is said."""
 
     async def backlog(self, tenant_id: UUID) -> Backlog:
         """Queued runs that no orchestration was started for, and running ones."""
@@ -95,3 +103,24 @@ class SystemStateRepository(Repository):
             )
         ).one()
         return Lateness(row[0], row[1], row[2], row[3])
+
+    async def late_work_of_all_tenants(self, overdue_since: datetime, waiting_since: datetime) -> LateWork:
+        """Jobs due since before the first instant; queued runs of before the second that nobody started."""
+        overdue = (
+            select(func.count())
+            .select_from(Job)
+            .where(Job.paused.is_(False), Job.next_run_at <= overdue_since)
+            .scalar_subquery()
+        )
+        waiting = (
+            select(func.count())
+            .select_from(ArchiveRun)
+            .where(
+                ArchiveRun.state == RunState.QUEUED,
+                ArchiveRun.dispatched_at.is_(None),
+                ArchiveRun.created_at <= waiting_since,
+            )
+            .scalar_subquery()
+        )
+        row = (await self._session.execute(select(overdue, waiting))).one()
+        return LateWork(row[0], row[1])

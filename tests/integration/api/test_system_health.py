@@ -204,3 +204,22 @@ async def test_a_run_that_ended_with_trouble_is_told_for_a_day(
         await make.run(configuration, state=state, finished_at=clock.now() - timedelta(hours=hours))
     report = await look(api)
     assert (report["state"], parts(report)["archive_runs"]["state"]) == (told, told)
+
+
+async def test_late_work_of_every_tenant_is_counted_in_one_warning(
+    api: Caller, clock: SteppedClock, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    await api.app.late_work.tell()
+    assert not [record for record in caplog.records if record.getMessage() == "work is late"]
+    now = clock.time
+    async with database.session() as session:
+        make = Factory(session)
+        configuration = await make.configuration()
+        await make.run(configuration, created_at=now - timedelta(minutes=20))
+        await make.job(configuration, next_run_at=now - timedelta(minutes=10))
+        foreign = await make.user(tenant_id="99999999-9999-4999-8999-999999999999")
+        other = await make.configuration(foreign)
+        await make.job(other, next_run_at=now - timedelta(hours=2))
+    await api.app.late_work.tell()
+    (told,) = (record for record in caplog.records if record.getMessage() == "work is late")
+    assert (vars(told)["overdue_jobs"], vars(told)["waiting_runs"]) == (1, 1)

@@ -1,0 +1,21 @@
+using 'main.bicep'
+
+param environmentName = readEnvironmentVariable('ADMIN_ASSISTANT_AZURE_ENVIRONMENT', 'dev')
+param size = readEnvironmentVariable('ADMIN_ASSISTANT_AZURE_SIZE', 'personal')
+param azdEnvironmentName = readEnvironmentVariable('AZURE_ENV_NAME', 'admin-assistant')
+param location = readEnvironmentVariable('AZURE_LOCATION', 'westeurope')
+param apiClientId = readEnvironmentVariable('ADMIN_ASSISTANT_CLIENT_ID', '')
+param apiAudience = readEnvironmentVariable('ADMIN_ASSISTANT_API_AUDIENCE', readEnvironmentVariable('ADMIN_ASSISTANT_CLIENT_ID', ''))
+param alertEmails = split(readEnvironmentVariable('ADMIN_ASSISTANT_ALERT_EMAILS', ''), ',')
+param defaultTimeZone = readEnvironmentVariable('ADMIN_ASSISTANT_DEFAULT_TIME_ZONE', 'UTC')
+param nightlyAt = readEnvironmentVariable('ADMIN_ASSISTANT_NIGHTLY_AT', '02:00')
+param mailSender = readEnvironmentVariable('ADMIN_ASSISTANT_MAIL_SENDER', '')
+param corsOrigins = readEnvironmentVariable('ADMIN_ASSISTANT_CORS_ORIGINS', '')
+param publicUrl = readEnvironmentVariable('ADMIN_ASSISTANT_PUBLIC_URL', '')
+param durableBackend = readEnvironmentVariable('ADMIN_ASSISTANT_DURABLE_BACKEND', 'scheduler')
+param siteUpdateStrategy = 'Recreate'
+param githubRepository = readEnvironmentVariable('ADMIN_ASSISTANT_GITHUB_REPOSITORY', '')
+param commit = readEnvironmentVariable('ADMIN_ASSISTANT_COMMIT', '')
+param version = readEnvironmentVariable('ADMIN_ASSISTANT_VERSION', '0.1.0')
+param budgetAmount = int(readEnvironmentVariable('ADMIN_ASSISTANT_BUDGET', '0'))
+param budgetStart = readEnvironmentVariable('ADMIN_ASSISTANT_BUDGET_START', '')

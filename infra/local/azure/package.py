@@ -1,0 +1,209 @@
+"""The package that is deployed: the app with all its dependencies, the same bytes each time.
+
+Nothing is built in Azure: a build there has used another Python than the app's (azure-dev 8538). So the
+package has ``.python_packages/lib/site-packages`` with wheels for Linux x86-64 and Python 3.13, and bytecode
+that is not compared with the sources (``unchecked-hash``), since a file's time says nothing in a zip.
+"""
+
+import hashlib
+import json
+import os
+import py_compile
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from repro_zipfile import ReproducibleZipFile
+
+from infra.local.azure.pruning import prune
+from infra.local.errors import LocalError
+from infra.local.stack import ROOT
+
+LOCK = ROOT / "infra" / "azure" / "requirements.lock"
+DEPENDENCIES = Path(".python_packages") / "lib" / "site-packages"
+#: What a Functions app may weigh here, compressed.
+MOST_BYTES = 25 * 1024 * 1024
+_PLATFORM = ["--python-platform", "x86_64-manylinux_2_28", "--python-version", "3.13"]
+_APP = ("function_app.py", "host.json", "shared", "requirements.txt", "LICENSE")
+_WWWROOT = "/home/site/wwwroot"
+_SECONDS = 900
+#: Versions of orchestrations that this code can go on with (design.md, Durable Functions): one up to now.
+ORCHESTRATION_VERSIONS = ("1",)
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a package says of itself; stands in it as ``build.json`` and beside it."""
+
+    version: str
+    commit: str
+    #: The newest migration that the code expects, and the oldest schema that it works with.
+    schema_revision: str
+    minimum_schema_revision: str
+    orchestration_versions: tuple[str, ...]
+    python: str = "3.13"
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A built package; ``folder`` holds the same files unpacked."""
+
+    archive: Path
+    folder: Path
+    manifest: Manifest
+    sha256: str
+    size: int
+
+
+def build(target: Path, *, root: Path = ROOT, say: Callable[[str], None] = print) -> Package:
+    """Build the package of a checkout below ``target``: ``package/``, the zip, its manifest.
+
+    Raises LocalError: a dependency cannot be had, or the zip is too large.
+    """
+    if sys.version_info[:2] != (3, 13):
+        raise LocalError(f"the package needs bytecode of Python 3.13, this is {sys.version.split()[0]}")
+    folder = target / "package"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    manifest = _manifest(root)
+    say("installing the locked dependencies")
+    _install(folder / DEPENDENCIES, root / LOCK.relative_to(ROOT))
+    prune(folder / DEPENDENCIES)
+    _copy_app(root, folder)
+    (folder / "build.json").write_text(json.dumps(asdict(manifest), indent=2) + "\n", encoding="utf-8")
+    say("compiling bytecode")
+    _compile(folder)
+    archive = target / f"admin-assistant-{manifest.version}-{manifest.commit[:12] or 'unknown'}.zip"
+    say("packing")
+    _pack(folder, archive)
+    (target / f"{archive.stem}.json").write_text(
+        json.dumps(asdict(manifest), indent=2) + "\n", encoding="utf-8"
+    )
+    size = archive.stat().st_size
+    if size > MOST_BYTES:
+        raise LocalError(f"the package has {size / 1e6:.1f} MB, more than {MOST_BYTES / 1e6:.1f}")
+    return Package(archive, folder, manifest, hashlib.sha256(archive.read_bytes()).hexdigest(), size)
+
+
+def relock(root: Path = ROOT) -> None:
+    """Write the lock anew from ``requirements.txt``, with the versions that the tests run with."""
+    frozen = _run([sys.executable, "-m", "pip", "freeze", "--disable-pip-version-check"], root)
+    constraints = "\n".join(line for line in frozen.splitlines() if "==" in line)
+    given = ["requirements.txt", "--constraint", "-", "--output-file", str(root / LOCK.relative_to(ROOT))]
+    options = ["--generate-hashes", "--no-header", "--no-annotate", "--quiet"]
+    _run([_tool("uv"), "pip", "compile", *given, *options, *_PLATFORM], root, constraints)
+
+
+def locked(path: Path = LOCK) -> dict[str, str]:
+    """Name and version of everything in the lock."""
+    return dict(re.findall(r"^([a-z0-9][a-z0-9._-]*)==(\S+)", path.read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def revisions(versions: Path) -> list[str]:
+    """The migrations from the first to the newest, by their chain."""
+    after: dict[str | None, str] = {}
+    for path in versions.glob("[0-9]*.py"):
+        text = path.read_text(encoding="utf-8")
+        revision = re.search(r'^revision = "(\w+)"', text, re.MULTILINE)
+        before = re.search(r'^down_revision = (?:"(\w+)"|None)', text, re.MULTILINE)
+        if revision and before:
+            after[before.group(1)] = revision.group(1)
+    chain: list[str] = []
+    at: str | None = None
+    while (at := after.get(at)) is not None:
+        chain.append(at)
+    return chain
+
+
+def _manifest(root: Path) -> Manifest:
+    chain = revisions(root / "shared" / "database" / "migrations" / "versions")
+    text = (root / "pyproject.toml").read_text(encoding="utf-8")
+    version = re.search(r'^version = "([^"]+)"', text, re.MULTILINE)
+    commit = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=False, timeout=30
+    ).stdout.strip()
+    # The app refuses a schema that is not the one it was written for only in its readiness; a newer one is
+    # served (expand, then contract), an older one is not.
+    return Manifest(
+        version.group(1) if version else "0", commit, chain[-1], chain[-1], ORCHESTRATION_VERSIONS
+    )
+
+
+def _install(target: Path, lock: Path) -> None:
+    options = ["--require-hashes", "--no-deps", "--only-binary", ":all:", "--link-mode", "copy", "--quiet"]
+    _run(
+        [_tool("uv"), "pip", "install", *options, *_PLATFORM, "--target", str(target), "-r", str(lock)], ROOT
+    )
+
+
+def _copy_app(root: Path, folder: Path) -> None:
+    ignored = shutil.ignore_patterns("__pycache__", "*.py[cod]")
+    for name in _APP:
+        source = root / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=ignored)
+        else:
+            shutil.copyfile(source, folder / name)
+
+
+def _compile(folder: Path) -> None:
+    for path in sorted(folder.rglob("*.py")):
+        inside = path.relative_to(folder).as_posix()
+        # Thousands of generated modules, of which few are ever loaded: those few compile in no time.
+        if "/msgraph/generated/" in inside and not _LOADED.search(inside):
+            continue
+        try:
+            py_compile.compile(
+                str(path),
+                dfile=f"{_WWWROOT}/{inside}",
+                doraise=True,
+                invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+            )
+        except py_compile.PyCompileError as error:
+            # Templates among the dependencies are no modules; what is ours must compile.
+            if not inside.startswith(DEPENDENCIES.as_posix()):
+                raise LocalError(f"{inside} does not compile") from error
+
+
+#: What the SDK loads when a path is built or an error is read (docs/graph.md, Size).
+_LOADED = re.compile(
+    r"generated/[^/]+\.py$|generated/users/(?:item/)?[^/]+\.py$|generated/models/o_data_errors/|"
+    r"generated/users/item/(?:calendar|calendars|calendar_view|events|outlook|send_mail|mailbox_settings)/"
+)
+
+
+def _pack(folder: Path, archive: Path) -> None:
+    archive.unlink(missing_ok=True)
+    with ReproducibleZipFile(archive, "w", compresslevel=9, compression=8) as packed:
+        for path in _files(folder):
+            packed.write(path, path.relative_to(folder).as_posix())
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return iter(sorted(path for path in folder.rglob("*") if path.is_file()))
+
+
+def _tool(name: str) -> str:
+    return str(Path(sys.executable).parent / name)
+
+
+def _run(command: list[str], folder: Path, given: str | None = None) -> str:
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        input=given,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=_SECONDS,
+        env=env,
+    )
+    if done.returncode != 0:
+        said = (done.stderr or done.stdout).strip().splitlines()
+        raise LocalError(f"{Path(command[0]).name} failed: {said[-1] if said else 'no output'}")
+    return done.stdout

@@ -1,0 +1,97 @@
+"""``./dev azure``: from this checkout to Azure."""
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from infra.local.errors import LocalError
+from infra.local.stack import ROOT
+
+_NEEDED = ("AZURE_LOCATION", "ADMIN_ASSISTANT_CLIENT_ID", "ADMIN_ASSISTANT_ALERT_EMAILS")
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Package and ``azd up``; or set the administrator of the database, which azd calls itself."""
+    parser = argparse.ArgumentParser(prog="./dev azure", allow_abbrev=False)
+    commands = parser.add_subparsers(dest="what", required=True)
+    up = commands.add_parser("up", help="package, then make or change everything in Azure (azd up)")
+    up.add_argument("--environment", choices=("dev", "staging", "prod"), default="dev")
+    up.add_argument("--size", choices=("personal", "firm"), default="personal")
+    commands.add_parser("administrator", help="set the administrator of the database server")
+    given = parser.parse_args(arguments)
+    if given.what == "administrator":
+        return _administrator()
+    return _up(given.environment, given.size)
+
+
+def _up(environment: str, size: str) -> int:
+    from infra.local.azure import tools
+
+    def azd(command: Sequence[str]) -> str:
+        return tools.run(command)
+
+    known = {**tools.values(azd), **os.environ}
+    settings = settings_of(known, environment, size, _commit(), datetime.now(UTC))
+    from infra.local.commands import package
+
+    status = package.run([])
+    if status != 0:
+        return status
+    for name, value in settings.items():
+        tools.run(["azd", "env", "set", name, value])
+    tools.run(["azd", "up", "--no-prompt"], seconds=7200, shown=True)
+    return 0
+
+
+def settings_of(
+    known: Mapping[str, str], environment: str, size: str, commit: str, now: datetime
+) -> dict[str, str]:
+    """What the parameter file reads from the azd environment.
+
+    Raises LocalError for what only a person knows and has not set.
+    """
+    missing = [name for name in _NEEDED if not known.get(name)]
+    if missing:
+        raise LocalError(f"set first, with `azd env set NAME VALUE`: {', '.join(missing)}")
+    settings = {
+        "ADMIN_ASSISTANT_AZURE_ENVIRONMENT": environment,
+        "ADMIN_ASSISTANT_AZURE_SIZE": size,
+        "ADMIN_ASSISTANT_COMMIT": commit,
+    }
+    # A budget keeps the month it began with: another on a later run would be refused.
+    if known.get("ADMIN_ASSISTANT_BUDGET", "0") != "0" and not known.get("ADMIN_ASSISTANT_BUDGET_START"):
+        settings["ADMIN_ASSISTANT_BUDGET_START"] = f"{now:%Y-%m}-01"
+    return settings
+
+
+def _commit() -> str:
+    done = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=30
+    )
+    return done.stdout.strip()
+
+
+def _administrator() -> int:
+    import json
+
+    from infra.local.azure import administrator, tools
+
+    def runner(command: Sequence[str]) -> str:
+        return tools.run(command)
+
+    values = tools.values(runner)
+    if name := values.get("ADMIN_ASSISTANT_DATABASE_ADMINISTRATOR_NAME"):
+        principal = administrator.Principal(
+            values["ADMIN_ASSISTANT_DATABASE_ADMINISTRATOR_ID"],
+            name,
+            values.get("ADMIN_ASSISTANT_DATABASE_ADMINISTRATOR_TYPE", "Group"),
+        )
+    else:
+        me = json.loads(runner(["az", "ad", "signed-in-user", "show"]))
+        principal = administrator.Principal(me["id"], me["userPrincipalName"], "User")
+    administrator.ensure(runner, values["AZURE_RESOURCE_GROUP"], values["DATABASE_SERVER_NAME"], principal)
+    print(f"{principal.name} administers {values['DATABASE_SERVER_NAME']}", file=sys.stderr)
+    return 0

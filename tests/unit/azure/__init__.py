@@ -1,0 +1,1 @@
+"""What is checked and packed for Azure on this machine."""

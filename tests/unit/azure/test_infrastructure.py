@@ -1,0 +1,106 @@
+"""``./dev check-infra`` is clean, and finds what is wrong when something is."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from infra.local.azure import infrastructure, lints, migrations
+from infra.local.azure.bicep import BicepFile
+from infra.local.stack import ROOT
+from shared.settings import Settings
+
+AZURE = ROOT / "infra" / "azure"
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """What the checks read of a checkout, to be spoilt."""
+    shutil.copytree(AZURE, tmp_path / "infra" / "azure", ignore=shutil.ignore_patterns("resource-types"))
+    (tmp_path / "docs").mkdir()
+    for name in ("local.settings.sample.json", "docs/runbook.md"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    return tmp_path
+
+
+def test_the_infrastructure_is_clean_and_what_the_types_do_not_know_is_listed() -> None:
+    report = infrastructure.check()
+    assert [str(finding) for finding in report.findings] == []
+    assert report.resources > 40
+    assert sorted(finding.what.rpartition(": ")[2].partition("@")[0] for finding in report.not_checked) == [
+        "Microsoft.Consumption/budgets",
+        "Microsoft.Insights/workbooks",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("file", "right", "wrong", "told"),
+    [
+        ("modules/storage.bicep", "minimumTlsVersion:", "minimalTlsVersion:", "unknown property"),
+        ("modules/storage.bicep", "minimumTlsVersion: 'TLS1_2'", "minimumTlsVersion: 'TLS1_0'", "must be"),
+        ("modules/storage.bicep", "allowSharedKeyAccess: false", "allowSharedKeyAccess: true", "must be"),
+        ("modules/storage.bicep", "isVersioningEnabled: false", "isVersioningEnabled: 'no'", "wants"),
+        ("modules/vault.bicep", "publicAccess ? 'Enabled' : 'Disabled'", "'Enabled'", "stays public"),
+        ("modules/vault.bicep", "  tags: tags\n", "", "has no tags"),
+        ("modules/vault.bicep", "tenantId: tenantId", "tenantId: tenant_Id", "tenant_Id is not declared"),
+        ("modules/scheduler.bicep", "ipAllowlist: publicAccess ? ['0.0.0.0/0'] : []", "", "missing property"),
+        ("modules/functionApp.bicep", "type: 'UserAssigned'\n", "type: 'Assigned'\n", "not one of"),
+        ("modules/functionApp.bicep", "runtime: {", "linuxFxVersion: {", "takes no linuxFxVersion"),
+        ("modules/functionApp.bicep", "ADMIN_ASSISTANT_STORAGE", "ADMIN_ASSISTANT_STORE", "neither set"),
+        (
+            "modules/functionApp.bicep",
+            "output url string =",
+            "output password string =",
+            "may carry a secret",
+        ),
+        ("main.bicep", "publicAccess: !profile.privateNetwork", "publicAccess: true", "must be !profile"),
+        ("main.bicep", "    vaultUri: vault.outputs.vaultUri\n", "", "the parameter vaultUri"),
+        ("main.bicep", "vault.outputs.vaultUri", "vault.outputs.uri", "has no output uri"),
+        ("modules/alerts.bicep", "name: 'late-jobs'", "name: 'later-jobs'", "later-jobs has no section"),
+        ("parameters/prod-firm.bicepparam", "param nightlyAt", "param nightAt", "no parameter nightAt"),
+        ("profiles.json", '"maximumInstances": 100', '"maximumInstances": 200', "connections may be wanted"),
+        ("profiles.json", '"alwaysReadyHttp": 2', '"alwaysReadyHttp": 1', "billed as two"),
+    ],
+)
+def test_a_mistake_is_found(checkout: Path, file: str, right: str, wrong: str, told: str) -> None:
+    path = checkout / "infra" / "azure" / file
+    text = path.read_text()
+    assert right in text
+    path.write_text(text.replace(right, wrong))
+    found = [str(finding) for finding in infrastructure.check(checkout).findings]
+    assert any(told in finding for finding in found), found
+
+
+def test_a_file_that_cannot_be_parsed_is_told(checkout: Path) -> None:
+    path = checkout / "infra" / "azure" / "modules" / "budget.bicep"
+    path.write_text(path.read_text().replace("resource budget", "resource budget budget"))
+    assert any("syntax" in finding.what for finding in infrastructure.check(checkout).findings)
+
+
+def test_what_is_left_to_its_default_has_one() -> None:
+    names = json.loads((AZURE / "defaulted-settings.json").read_text())
+    fields = {f"ADMIN_ASSISTANT_{name.upper()}": field for name, field in Settings.model_fields.items()}
+    for name in names:
+        if name.startswith("ADMIN_ASSISTANT_"):
+            assert not fields[name].is_required(), name
+
+
+def test_every_alert_is_found_by_its_name() -> None:
+    names = lints.alert_names(BicepFile.read(AZURE / "modules" / "alerts.bicep"))
+    assert len(names) == len(set(names)) == 15
+    assert {"failed-runs", "signing-keys", "no-nightly-run", "database-connections", "budget"} <= set(names)
+
+
+def test_the_statements_of_a_migration_are_read_out_of_the_servers_log() -> None:
+    log = (
+        "2026-11-29 07:00:00 GMT [1] LOG:  statement: ALTER TABLE a\n\tADD COLUMN b int\n"
+        "2026-11-29 07:00:00 GMT [1] LOG:  execute __asyncpg_stmt_1__: SELECT 1\n"
+        "2026-11-29 07:00:00 GMT [1] LOG:  statement: UPDATE alembic_version SET version_num='0031' WHERE 1\n"
+        "2026-11-29 07:00:00 GMT [1] LOG:  statement: DROP TABLE a\n"
+        "2026-11-29 07:00:00 GMT [1] LOG:  statement: UPDATE alembic_version SET version_num='0032' WHERE 1\n"
+    )
+    assert migrations.statements_by_revision(log) == {
+        "0031": ["ALTER TABLE a\nADD COLUMN b int"],
+        "0032": ["DROP TABLE a"],
+    }
