@@ -4,7 +4,9 @@ A setting ``x`` is read from ``ADMIN_ASSISTANT_X``; some also answer to the pred
 (``CORE_DATABASE_URL``, ``MS_CLIENT_ID``, …). An empty value counts as not set.
 """
 
+import json
 import re
+from pathlib import Path
 from typing import Annotated, Literal, Self
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -43,6 +45,14 @@ def normalise_database_url(url: str) -> str:
     if not _POSTGRES_SCHEME.match(url):
         raise ValueError("must be a PostgreSQL URL: postgresql://user:password@host:5432/database")
     return re.sub(r"([?&])sslmode=", r"\1ssl=", _POSTGRES_SCHEME.sub("postgresql+asyncpg://", url))
+
+
+def _built(name: str, otherwise: str) -> str:
+    try:
+        with (Path(__file__).parents[1] / "build.json").open(encoding="utf-8") as file:
+            return str(json.load(file)[name])
+    except (OSError, ValueError, KeyError):
+        return otherwise
 
 
 def longest_turn_wait(batch_timeout: float) -> float:
@@ -115,9 +125,9 @@ class Settings(BaseSettings):
     mail_sender: Annotated[str, Field(max_length=4_000)] = ""
     public_url: Annotated[str, Field(pattern=r"^(|https?://[^\s?#]+)$")] = ""
 
-    # What is deployed; told by system health.
-    version: str = "0.1.0"
-    commit: str = ""
+    # What is deployed, as the package says it in its build.json; told by the health operations.
+    version: str = Field(default_factory=lambda: _built("version", "0.1.0"))
+    commit: str = Field(default_factory=lambda: _built("commit", ""))
 
     # HTTP.
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()

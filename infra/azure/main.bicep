@@ -54,12 +54,6 @@ param siteUpdateStrategy string = 'Recreate'
 @description('OWNER/REPOSITORY at GitHub whose workflow may deploy; empty: no workflow may.')
 param githubRepository string = ''
 
-@description('Commit that is deployed, as the health operations tell it.')
-param commit string = ''
-
-@description('Version that is deployed.')
-param version string = '0.1.0'
-
 @description('Whether Graph subscriptions are in use, so that their absence is an alert.')
 param subscriptionsInUse bool = false
 
@@ -232,8 +226,6 @@ module app 'modules/functionApp.bicep' = {
     corsOrigins: corsOrigins
     nightlyAt: nightlyAt
     defaultTimeZone: defaultTimeZone
-    version: version
-    commit: commit
     workspaceId: monitoring.outputs.workspaceId
   }
   // Instances that start before their endpoints are there cannot reach the storage account.

@@ -61,7 +61,7 @@ class OperationParts(PeopleParts):
         """Whether the app can work."""
         from shared.services.health import HealthService
 
-        return HealthService(self.database, self.tokens)
+        return HealthService(self.database, self.tokens, self.settings.version, self.settings.commit)
 
     @cached_property
     def system_health(self) -> "SystemHealthService":

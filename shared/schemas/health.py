@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from shared.schemas.base import Resource
 
 
@@ -9,6 +11,8 @@ class Live(Resource):
     """The process answers."""
 
     status: Literal["live"] = "live"
+    version: str = Field(description="What is deployed.")
+    commit: str | None = Field(description="Commit of what is deployed; null if it does not know.")
 
 
 class Check(Resource):

@@ -17,14 +17,15 @@ PATIENCE = 5.0
 class HealthService:
     """Asks what an answer depends on."""
 
-    def __init__(self, database: Database, tokens: TokenValidator) -> None:
+    def __init__(self, database: Database, tokens: TokenValidator, version: str, commit: str) -> None:
         self._database = database
+        self._live = Live(version=version, commit=commit or None)
         self._tokens = tokens
         self._newest_revision = ""
 
     def live(self) -> Live:
-        """The process answers."""
-        return Live()
+        """The process answers, and says what it is."""
+        return self._live
 
     async def ready(self) -> Ready:
         """Check database, schema revision and token service, all at once; never raises."""
@@ -38,12 +39,16 @@ class HealthService:
         )
 
     async def _schema(self) -> None:
-        """Raises Unavailable while the database is not at the revision that the code expects."""
+        """Raises Unavailable while the database is older than the code expects.
+
+        A newer one is served: migrations expand first, so the version before goes on beside them and a
+        rollback finds its tables (design.md, Database). Revisions are numbers of one length.
+        """
         if not self._newest_revision:
             self._newest_revision = await asyncio.to_thread(_expected_revision)
         async with self._database.session() as session:
             found = await SchemaRepository(session).revision()
-        if found != self._newest_revision:
+        if found is None or found < self._newest_revision:
             raise Unavailable(
                 f"the database is at revision {found or 'none'}, the code expects {self._newest_revision}"
             )

@@ -42,8 +42,6 @@ param publicUrl string
 param corsOrigins string
 param nightlyAt string
 param defaultTimeZone string
-param version string
-param commit string
 param workspaceId string
 
 var websiteContributor = 'de139f84-1756-47ae-9be6-808fbbe84772'
@@ -111,8 +109,6 @@ var settings = [
   { name: 'ADMIN_ASSISTANT_CORS_ORIGINS', value: corsOrigins }
   { name: 'ADMIN_ASSISTANT_NIGHTLY_AT', value: nightlyAt }
   { name: 'ADMIN_ASSISTANT_DEFAULT_TIME_ZONE', value: defaultTimeZone }
-  { name: 'ADMIN_ASSISTANT_VERSION', value: version }
-  { name: 'ADMIN_ASSISTANT_COMMIT', value: commit }
 ]
 
 resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {

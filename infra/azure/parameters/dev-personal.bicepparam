@@ -15,7 +15,5 @@ param publicUrl = readEnvironmentVariable('ADMIN_ASSISTANT_PUBLIC_URL', '')
 param durableBackend = readEnvironmentVariable('ADMIN_ASSISTANT_DURABLE_BACKEND', 'scheduler')
 param siteUpdateStrategy = 'Recreate'
 param githubRepository = readEnvironmentVariable('ADMIN_ASSISTANT_GITHUB_REPOSITORY', '')
-param commit = readEnvironmentVariable('ADMIN_ASSISTANT_COMMIT', '')
-param version = readEnvironmentVariable('ADMIN_ASSISTANT_VERSION', '0.1.0')
 param budgetAmount = int(readEnvironmentVariable('ADMIN_ASSISTANT_BUDGET', '0'))
 param budgetStart = readEnvironmentVariable('ADMIN_ASSISTANT_BUDGET_START', '')

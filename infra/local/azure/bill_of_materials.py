@@ -28,7 +28,12 @@ def write(package: Package, folder: Path) -> tuple[Path, Path]:
 
 def _licences(packages: Path) -> list[dict[str, Any]]:
     # Asked of the package itself, not of the environment that builds it.
-    script = "import sys, piplicenses; sys.path[:] = [sys.argv.pop(1)]; piplicenses.main()"
+    script = (
+        "import sys, piplicenses\n"
+        "target = sys.argv.pop(1)\n"
+        "sys.path[:] = [each for each in sys.path if 'site-packages' not in each] + [target]\n"
+        "piplicenses.main()"
+    )
     told = _run(
         [sys.executable, "-c", script, str(packages), "--format", "json", "--with-urls", "--with-system"]
     )

@@ -2,13 +2,11 @@
 
 import argparse
 import os
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from infra.local.errors import LocalError
-from infra.local.stack import ROOT
 
 _NEEDED = ("AZURE_LOCATION", "ADMIN_ASSISTANT_CLIENT_ID", "ADMIN_ASSISTANT_ALERT_EMAILS")
 
@@ -34,7 +32,7 @@ def _up(environment: str, size: str) -> int:
         return tools.run(command)
 
     known = {**tools.values(azd), **os.environ}
-    settings = settings_of(known, environment, size, _commit(), datetime.now(UTC))
+    settings = settings_of(known, environment, size, datetime.now(UTC))
     from infra.local.commands import package
 
     status = package.run([])
@@ -46,9 +44,7 @@ def _up(environment: str, size: str) -> int:
     return 0
 
 
-def settings_of(
-    known: Mapping[str, str], environment: str, size: str, commit: str, now: datetime
-) -> dict[str, str]:
+def settings_of(known: Mapping[str, str], environment: str, size: str, now: datetime) -> dict[str, str]:
     """What the parameter file reads from the azd environment.
 
     Raises LocalError for what only a person knows and has not set.
@@ -59,19 +55,11 @@ def settings_of(
     settings = {
         "ADMIN_ASSISTANT_AZURE_ENVIRONMENT": environment,
         "ADMIN_ASSISTANT_AZURE_SIZE": size,
-        "ADMIN_ASSISTANT_COMMIT": commit,
     }
     # A budget keeps the month it began with: another on a later run would be refused.
     if known.get("ADMIN_ASSISTANT_BUDGET", "0") != "0" and not known.get("ADMIN_ASSISTANT_BUDGET_START"):
         settings["ADMIN_ASSISTANT_BUDGET_START"] = f"{now:%Y-%m}-01"
     return settings
-
-
-def _commit() -> str:
-    done = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=30
-    )
-    return done.stdout.strip()
 
 
 def _administrator() -> int:

@@ -6,7 +6,11 @@ from tests.support.settings import make_settings
 
 
 async def test_a_process_without_anything_behind_it_is_live_but_not_ready(stranger: Caller) -> None:
-    assert (await stranger("GET", "health/live")).json == {"status": "live"}
+    assert (await stranger("GET", "health/live")).json == {
+        "status": "live",
+        "version": "0.1.0",
+        "commit": None,
+    }
     response = await stranger("GET", "health/ready")
     assert response.status == 503
     assert 5 <= int(response.headers["retry-after"]) <= 7

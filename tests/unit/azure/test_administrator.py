@@ -67,9 +67,9 @@ def test_a_server_that_never_is_ready_is_given_up() -> None:
 def test_what_only_a_person_knows_is_asked_for_and_a_budget_keeps_its_month() -> None:
     now = datetime(2026, 11, 29, tzinfo=UTC)
     with pytest.raises(LocalError, match="ADMIN_ASSISTANT_CLIENT_ID"):
-        settings_of({"AZURE_LOCATION": "westeurope"}, "dev", "personal", "abc", now)
+        settings_of({"AZURE_LOCATION": "westeurope"}, "dev", "personal", now)
     known = {"AZURE_LOCATION": "westeurope", "ADMIN_ASSISTANT_CLIENT_ID": "id"}
     known |= {"ADMIN_ASSISTANT_ALERT_EMAILS": "a@example.com", "ADMIN_ASSISTANT_BUDGET": "50"}
-    first = settings_of(known, "prod", "firm", "abc", now)
+    first = settings_of(known, "prod", "firm", now)
     assert first["ADMIN_ASSISTANT_BUDGET_START"] == "2026-11-01"
-    assert "ADMIN_ASSISTANT_BUDGET_START" not in settings_of(known | first, "prod", "firm", "abc", now)
+    assert "ADMIN_ASSISTANT_BUDGET_START" not in settings_of(known | first, "prod", "firm", now)

@@ -1,0 +1,153 @@
+"""A real system on this machine that runs from packages alone: a Target to rehearse deployments on."""
+
+import asyncio
+import os
+import shutil
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from zipfile import ZipFile
+
+import asyncpg
+import httpx
+
+from infra.local import environment
+from infra.local.azure.package import DEPENDENCIES
+from infra.local.deployment.artefacts import Artefact, Record
+from infra.local.errors import LocalError
+from infra.local.stack import ROOT, Stack
+
+_MIGRATION_SECONDS = 300
+
+
+class LocalTarget:
+    """One environment below a folder. The app, its dependencies and its migrations come from the package.
+
+    Only the host that stands for Azure's comes from the checkout. Use as an asynchronous context.
+    """
+
+    def __init__(self, name: str, folder: Path, *, port: int = 0, seed: "Seed | None" = None) -> None:
+        self.name = name
+        self.record = Record(folder / "artefacts")
+        self._folder = folder
+        self._app = folder / "app"
+        self._seed = seed
+        self._configuration = ""
+        self._host_only = folder / "host"
+        self.stack = Stack(
+            folder / "state",
+            port=port,
+            app=self._app,
+            migrate=False,
+            ready_path="/api/health/live",
+            env=self._environment(),
+        )
+        self._started = False
+
+    @property
+    def base_url(self) -> str:
+        """Root of the Functions host."""
+        return self.stack.base_url
+
+    @property
+    def client(self) -> httpx.AsyncClient:
+        """The stack's."""
+        return self.stack.client
+
+    async def migrate(self, artefact: Artefact) -> str:
+        """With the package's own migrations, as ``app_owner``."""
+        code = self._folder / "migrating"
+        _unpack(artefact.archive, code)
+        await self._start_parts(code)
+        env = environment.cleaned() | {
+            "DATABASE_URL": self.stack.owner_database_url,
+            "PYTHONPATH": f"{code}{os.pathsep}{code / DEPENDENCIES}",
+            "PYTHONSAFEPATH": "1",
+        }
+        child = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "shared.database.migrate", "upgrade"),
+            cwd=code,
+            env=env,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        said, failure = await asyncio.wait_for(child.communicate(), _MIGRATION_SECONDS)
+        if child.returncode != 0:
+            lines = failure.decode().strip().splitlines()
+            raise LocalError(f"{self.name}: the migration failed: {lines[-1] if lines else 'no output'}")
+        return said.decode().strip()
+
+    async def schema_revision(self) -> str:
+        """Asked of the database itself."""
+        url = self.stack.owner_database_url.replace("postgresql+asyncpg:", "postgresql:")
+        connection = await asyncpg.connect(url)
+        try:
+            return str(await connection.fetchval("SELECT version_num FROM alembic_version"))
+        finally:
+            await connection.close()
+
+    async def deploy(self, artefact: Artefact) -> None:
+        """SIGTERM to the host, new files in the place of the old ones, a new host on the same state."""
+        await self.stack.stop_host()
+        _unpack(artefact.archive, self._app)
+        await self.stack.start_host(wait=False)
+        try:
+            await self.stack.wait_ready()
+        except LocalError as error:
+            raise LocalError(f"{self.name}: {str(error).splitlines()[0]}") from error
+
+    async def functions(self) -> Sequence[str]:
+        """As the host lists them."""
+        response = await self.client.get(f"{self.base_url}/admin/functions")
+        return [entry["name"] for entry in response.json()] if response.is_success else []
+
+    async def running_orchestration_versions(self) -> Sequence[str]:
+        """None are set by the app so far, so all that run are of the first version."""
+        filters = {"runtimeStatus": "Running,Pending"}
+        url = f"{self.base_url}/runtime/webhooks/durabletask/instances"
+        response = await self.client.get(url, params=filters)
+        return ["1"] if response.is_success and response.json() else []
+
+    async def admin_token(self) -> str:
+        """Of the simulated Entra."""
+        return await self.stack.token()
+
+    async def test_configuration(self) -> str:
+        """Made at the first time by ``seed``."""
+        if not self._configuration and self._seed is not None:
+            self._configuration = await self._seed(self.stack)
+        return self._configuration
+
+    async def __aenter__(self) -> "LocalTarget":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stack.stop()
+
+    async def _start_parts(self, code: Path) -> None:
+        """Database, simulator and a first host, once; the host has the new code and no schema yet."""
+        if self._started:
+            return
+        if not self._app.exists():
+            shutil.copytree(code, self._app)
+        await self.stack.start()
+        self._started = True
+
+    def _environment(self) -> dict[str, str]:
+        # Nothing of the checkout but the host itself may be imported: it stands alone in a folder.
+        self._host_only.mkdir(parents=True, exist_ok=True)
+        link = self._host_only / "infra"
+        if not link.is_symlink():
+            link.symlink_to(ROOT / "infra", target_is_directory=True)
+        path = [self._app, self._app / DEPENDENCIES, self._host_only]
+        return {"PYTHONPATH": os.pathsep.join(map(str, path)), "PYTHONSAFEPATH": "1"}
+
+
+type Seed = Callable[[Stack], Awaitable[str]]
+
+
+def _unpack(archive: Path, folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    with ZipFile(archive) as packed:
+        packed.extractall(folder)
