@@ -13,8 +13,12 @@ from infra.local.errors import LocalError
 
 def artefact(folder: Path, number: int, **told: object) -> Artefact:
     path = folder / f"{number}.zip"
-    says = {"version": f"1.{number}.0", "commit": f"{number:040x}", "schema_revision": "0030"}
-    says |= {"minimum_schema_revision": "0030", "orchestration_versions": ["1"]} | told  # type: ignore[dict-item]
+    says: dict[str, object] = {
+        "version": f"1.{number}.0",
+        "commit": f"{number:040x}",
+        "schema_revision": "0030",
+    }
+    says |= {"minimum_schema_revision": "0030", "orchestration_versions": ["1"]} | told
     with ZipFile(path, "w") as packed:
         packed.writestr("build.json", json.dumps(says))
     return Artefact.read(path)
