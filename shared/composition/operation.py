@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from shared.services.audit_trail import AuditTrail
     from shared.services.audit_verification import AuditVerifier
     from shared.services.dispatching import Dispatcher
+    from shared.services.doctor import Doctor
     from shared.services.health import HealthService
     from shared.services.idempotency import IdempotencyService
     from shared.services.late_work import LateWorkWatch
@@ -86,6 +87,20 @@ class OperationParts(PeopleParts):
         )
         self._closers.append(service.close)
         return service
+
+    @cached_property
+    def doctor(self) -> "Doctor":
+        """What says how the installation must be mended."""
+        from shared.services.doctor import Doctor
+
+        return Doctor(
+            self.database,
+            self.clock,
+            self.settings,
+            graph=self.graph,
+            calendars=self.calendars,
+            health=self.system_health,
+        )
 
     @cached_property
     def late_work(self) -> "LateWorkWatch":

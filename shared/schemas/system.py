@@ -133,3 +133,29 @@ class SystemHealth(Resource):
     schema_revision: str | None
     schema_expected: str
     components: tuple[Component, ...]
+
+
+class DoctorCheck(Resource):
+    """One thing the installation needs, and what to do where it is not right."""
+
+    name: Literal[
+        "graph_consent",
+        "mailbox_scope",
+        "clock",
+        "database_role",
+        "database_schema",
+        "storage",
+        "durable",
+        "webhook",
+    ]
+    state: Literal["ok", "wrong", "unknown", "not_configured"]
+    detail: str = Field(description="What was found; nothing secret.")
+    remedy: str | None = Field(description="What an administrator does; null where nothing is wrong.")
+
+
+class DoctorReport(Resource):
+    """Whether the installation is set up as it must be."""
+
+    ok: bool = Field(description="Whether nothing is wrong or unknown.")
+    checked_at: datetime
+    checks: tuple[DoctorCheck, ...]

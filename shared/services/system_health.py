@@ -139,8 +139,8 @@ class SystemHealthService:
             "database": lambda: self._ask_database(revision),
             "graph": lambda: self._ask_graph(caller),
             "token_service": self._ask_token_service,
-            "storage": self._ask_stores,
-            "durable": lambda: _ask_durable(durable),
+            "storage": self.probe_stores,
+            "durable": lambda: self.probe_durable(durable),
             "durable_backlog": lambda: self._backlog(caller.tenant_id),
             "job_lateness": lambda: self._lateness(caller.tenant_id),
             "mail": lambda: self._mail(caller.tenant_id),
@@ -213,7 +213,8 @@ class SystemHealthService:
         await self._tokens.probe()
         return Found()
 
-    async def _ask_stores(self) -> Found:
+    async def probe_stores(self) -> Found:
+        """Ask every store that is set; raises what goes wrong."""
         if not self._stores:
             return Found("not_configured", "no store is set")
         await asyncio.gather(*(ask() for ask in self._stores))
@@ -281,15 +282,15 @@ class SystemHealthService:
             return Found("degraded", "runs ended with errors", measures)
         return Found(measures=measures)
 
+    async def probe_durable(self, client: DurableClient | None) -> Found:
+        """Ask the Durable backend for an instance that is not there; raises what goes wrong."""
+        if client is None:
+            return Found("not_configured", "there is no durable client")
+        await client.get_orchestration_state(f"health-{uuid4()}", fetch_payloads=False)
+        return Found()
+
     def _age(self, since: datetime | None) -> timedelta:
         return max(timedelta(0), self._clock.now() - since) if since is not None else timedelta(0)
-
-
-async def _ask_durable(client: DurableClient | None) -> Found:
-    if client is None:
-        return Found("not_configured", "there is no durable client")
-    await client.get_orchestration_state(f"health-{uuid4()}", fetch_payloads=False)
-    return Found()
 
 
 async def answers(ask: Awaitable[object]) -> None:

@@ -84,6 +84,7 @@ REQUESTS: dict[str, Callable[[World], Wish]] = {
     "get_system_settings": lambda w: Wish(),
     "update_system_settings": lambda w: Wish(body={"default_lookback_days": 3}),
     "get_system_health": lambda w: Wish(),
+    "get_system_doctor": lambda w: Wish(),
     "list_users": lambda w: Wish(),
     "create_user": lambda w: Wish(body={"address": "new@example.com"}),
     "get_user": lambda w: Wish(w.ada.id),

@@ -26,7 +26,7 @@ _FOLDERS = {"__pycache__", "tests", "test"}
 _UNUSED = (
     *("sqlalchemy/testing", "sqlalchemy/dialects/mssql", "sqlalchemy/dialects/mysql"),
     *("sqlalchemy/dialects/oracle", "sqlalchemy/dialects/sqlite", "sqlalchemy/ext/mypy"),
-    *("pydantic/v1", "flask", "jinja2", "click", "itsdangerous", "blinker"),
+    *("pydantic/v1", "flask", "click", "itsdangerous", "blinker"),
     *("alembic/templates", "opentelemetry/semconv/_incubating", "pip", "pycparser"),
 )
 

@@ -27,6 +27,8 @@ usage: ./dev COMMAND [options]          ./dev COMMAND --help says more
                          arbitrary requests against the description of the API
   azure up [--environment dev|staging|prod] [--size personal|firm]
                          package, then make or change everything in Azure
+  azure deploy PACKAGE, azure rollback [--to VERSION]
+                         one package to one environment, validated, or back again
   package                the zip that is deployed, with its list of parts and licences
   check-infra            the infrastructure for Azure, workflows and migrations, without Azure
   permissions [--json]   who may call which operation of the API, and on whose data

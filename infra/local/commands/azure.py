@@ -1,12 +1,18 @@
 """``./dev azure``: from this checkout to Azure."""
 
 import argparse
+import asyncio
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from infra.local.errors import LocalError
+
+if TYPE_CHECKING:
+    from infra.local.deployment.azure_target import AzureTarget
 
 _NEEDED = ("AZURE_LOCATION", "ADMIN_ASSISTANT_CLIENT_ID", "ADMIN_ASSISTANT_ALERT_EMAILS")
 
@@ -19,7 +25,17 @@ def run(arguments: Sequence[str]) -> int:
     up.add_argument("--environment", choices=("dev", "staging", "prod"), default="dev")
     up.add_argument("--size", choices=("personal", "firm"), default="personal")
     commands.add_parser("administrator", help="set the administrator of the database server")
+    deploy = commands.add_parser("deploy", help="deploy, validate and watch; back by itself")
+    deploy.add_argument("package", type=Path)
+    back = commands.add_parser("rollback", help="go back to a former deployment")
+    back.add_argument("--to", metavar="VERSION|COMMIT", help="else the one before")
+    for each in (deploy, back):
+        each.add_argument("--environment", default="prod", help="name in the record of deployments")
     given = parser.parse_args(arguments)
+    if given.what == "deploy":
+        return asyncio.run(_deploy(given.environment, given.package))
+    if given.what == "rollback":
+        return asyncio.run(_rollback(given.environment, given.to))
     if given.what == "administrator":
         return _administrator()
     return _up(given.environment, given.size)
@@ -60,6 +76,41 @@ def settings_of(known: Mapping[str, str], environment: str, size: str, now: date
     if known.get("ADMIN_ASSISTANT_BUDGET", "0") != "0" and not known.get("ADMIN_ASSISTANT_BUDGET_START"):
         settings["ADMIN_ASSISTANT_BUDGET_START"] = f"{now:%Y-%m}-01"
     return settings
+
+
+def _target(name: str) -> "AzureTarget":
+    from infra.local.azure import tools
+    from infra.local.deployment.azure_target import AzureTarget
+
+    def runner(command: Sequence[str]) -> str:
+        return tools.run(command)
+
+    # A workflow gives them as variables; a person has them in the azd environment.
+    known = os.environ if os.environ.get("FUNCTION_APP_NAME") else tools.values(runner)
+    return AzureTarget(name, known, runner)
+
+
+async def _deploy(environment: str, package: Path) -> int:
+    from infra.local.deployment.artefacts import Artefact
+    from infra.local.deployment.steps import Deployment
+
+    artefact = Artefact.read(package)
+    async with _target(environment) as target:
+        await Deployment(_say).run(artefact, target)
+    return 0
+
+
+async def _rollback(environment: str, wanted: str | None) -> int:
+    from infra.local.deployment.steps import Deployment
+
+    async with _target(environment) as target:
+        artefact = await Deployment(_say).rollback(target, wanted)
+    _say(f"{environment} runs {artefact.name}")
+    return 0
+
+
+def _say(what: str) -> None:
+    print(f"dev: {what}", file=sys.stderr, flush=True)
 
 
 def _administrator() -> int:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile
@@ -84,6 +84,19 @@ class Record:
     def add(self, artefact: Artefact) -> None:
         """Write down that it runs now; packages that nobody can go back to any more are deleted."""
         deployed = [*self.all(), artefact][-KEPT:]
+        self._write(deployed)
+        wanted = {each.archive for each in deployed}
+        for path in self._folder.glob("*.zip"):
+            if path not in wanted:
+                path.unlink()
+
+    def moved_here(self) -> None:
+        """Let the record name the packages in this folder: it was written in another one."""
+        deployed = [replace(each, archive=self._folder / each.archive.name) for each in self.all()]
+        if deployed:
+            self._write(deployed)
+
+    def _write(self, deployed: Sequence[Artefact]) -> None:
         now = datetime.now(UTC).isoformat()
         entries = [
             {"at": now, "artefact": asdict(each) | {"archive": str(each.archive)}} for each in deployed
@@ -91,10 +104,6 @@ class Record:
         written = self._file.with_suffix(".new")
         written.write_text(json.dumps(entries, indent=2), encoding="utf-8")
         written.replace(self._file)
-        wanted = {each.archive for each in deployed}
-        for path in self._folder.glob("*.zip"):
-            if path not in wanted:
-                path.unlink()
 
     def find(self, wanted: str | None) -> Artefact:
         """The deployment before the current one, or the newest of that version or commit.

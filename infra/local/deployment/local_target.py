@@ -6,7 +6,6 @@ import shutil
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from zipfile import ZipFile
 
 import asyncpg
 import httpx
@@ -14,6 +13,7 @@ import httpx
 from infra.local import environment
 from infra.local.azure.package import DEPENDENCIES
 from infra.local.deployment.artefacts import Artefact, Record
+from infra.local.deployment.unpacking import unpack
 from infra.local.errors import LocalError
 from infra.local.stack import ROOT, Stack
 
@@ -57,7 +57,7 @@ class LocalTarget:
     async def migrate(self, artefact: Artefact) -> str:
         """With the package's own migrations, as ``app_owner``."""
         code = self._folder / "migrating"
-        _unpack(artefact.archive, code)
+        unpack(artefact.archive, code)
         await self._start_parts(code)
         env = environment.cleaned() | {
             "DATABASE_URL": self.stack.owner_database_url,
@@ -89,7 +89,7 @@ class LocalTarget:
     async def deploy(self, artefact: Artefact) -> None:
         """SIGTERM to the host, new files in the place of the old ones, a new host on the same state."""
         await self.stack.stop_host()
-        _unpack(artefact.archive, self._app)
+        unpack(artefact.archive, self._app)
         await self.stack.start_host(wait=False)
         try:
             await self.stack.wait_ready()
@@ -144,10 +144,3 @@ class LocalTarget:
 
 
 type Seed = Callable[[Stack], Awaitable[str]]
-
-
-def _unpack(archive: Path, folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    with ZipFile(archive) as packed:
-        packed.extractall(folder)

@@ -70,6 +70,21 @@ async def get_system_health(request: Request[base.NoBody, base.NoQuery]) -> Repl
     return Reply(await request.app.system_health.report(request.caller, request.client))
 
 
+@endpoint(
+    blueprint,
+    "GET",
+    "v1/system/doctor",
+    summary="Examine the installation and say what to do",
+    roles=ADMINS,
+    ownership=Ownership.HOME,
+    durable=True,
+    graph=GraphAccess.APPLICATION,
+)
+async def get_system_doctor(request: Request[base.NoBody, base.NoQuery]) -> Reply[system.DoctorReport]:
+    """Asks everything the app depends on, now; what is wrong is said with its remedy in a 200."""
+    return Reply(await request.app.doctor.examine(request.caller, request.client))
+
+
 def _resource(found: SettingsInForce) -> system.SystemSettingsResource:
     values = found.values
     return system.SystemSettingsResource(
