@@ -1,5 +1,6 @@
 """Which new events are meetings that have a copy already (domain.md 2.16)."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -90,6 +91,16 @@ def test_the_same_subject_on_the_same_local_day_is_a_doubt() -> None:
         assert match_meetings([row], [facts("new", **{"subject": "Call"} | other)], ()).empty
     nameless = gone(facts("old", subject="", start=NOON + 9 * HOUR))
     assert match_meetings([nameless], [facts("new", subject="")], ()).empty
+
+
+def test_what_waits_without_a_copy_is_the_same_meeting_at_another_time_of_the_day() -> None:
+    waiting = replace(gone(facts("old"), counts=False), waits=True)
+    later = facts("new", start=NOON + 3 * HOUR)
+    assert match_meetings([waiting], [later], ()).pairs == (Pair("old", "new", Step.NOT_ARCHIVED_YET),)
+    assert match_meetings([gone(facts("old"), counts=False)], [later], ()).empty
+    archived = gone(facts("archived"))
+    found = match_meetings([waiting, archived], [later], ())
+    assert (found.pairs, found.doubts) == ((), (Doubt(("archived",), ("new",)),))
 
 
 def test_three_calls_of_which_two_come_again_at_other_times_are_two_doubts() -> None:

@@ -1,0 +1,70 @@
+"""Meetings stay single where reads disagree, and where an overlap is undecided (domain.md 2.9, 2.16)."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import pytest
+
+from shared.domain.source_event import SourceEvent
+from shared.graph.calendar_adapter import CalendarAdapter
+from tests.integration.archiving.simulated_mailbox import event
+from tests.integration.archiving.test_overlaps import HOUR, NINE, adds_up, pair
+from tests.integration.archiving.test_same_meeting import starts
+from tests.integration.archiving.world import World
+
+
+async def test_a_meeting_entered_again_waits_while_a_read_by_id_is_stale(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.open([event("Review", NINE)])
+    await world.archive()
+    old = (await world.source("Review"))["id"]
+    before = await world.calendars.get_events(str(world.person_id), None, [old])
+    places = await world.calendars.calendars_of(str(world.person_id), [old])
+    await world.delete(old)
+    await world.add(event("Review", NINE))
+    get_events, calendars_of = CalendarAdapter.get_events, CalendarAdapter.calendars_of
+
+    async def stale_events(*arguments: Any) -> dict[str, SourceEvent | None]:
+        found = await get_events(*arguments)
+        return found | {key: before[key] for key in before.keys() & found.keys()}
+
+    async def stale_places(self: CalendarAdapter, mailbox: str, ids: Sequence[str]) -> dict[str, str | None]:
+        asked: Collection[str] = set(ids) & places.keys()
+        return await calendars_of(self, mailbox, ids) | {key: places[key] for key in asked}
+
+    with monkeypatch.context() as changed:
+        changed.setattr(CalendarAdapter, "get_events", stale_events)
+        changed.setattr(CalendarAdapter, "calendars_of", stale_places)
+        report = await world.archive()
+    assert (report["archived"], report["flagged"], adds_up(report)) == (0, 1, True)
+    assert (await world.archive())["repointed"] == 1
+    assert await starts(world) == ["2026-03-02T09:00"]
+
+
+async def test_a_meeting_that_waits_for_a_decision_follows_its_source_to_another_time(world: World) -> None:
+    await world.open(pair(), overlap_policy="flag")
+    await world.archive()
+    await world.delete((await world.source("Late"))["id"])
+    await world.add(event("Late", NINE + 3 * HOUR, 60))
+    report = await world.archive()
+    assert (report["repointed"], adds_up(report)) == (1, True)
+    world.clock.advance(days=40)
+    await world.archive()
+    assert await world.subjects() == ["Alone", "Early", "Late"]
+    assert await starts(world) == ["2026-03-02T09:00", "2026-03-02T12:00", "2026-03-02T14:00"]
+
+
+async def test_a_duplicate_in_an_undecided_overlap_keeps_the_copy_that_stood_for_it(world: World) -> None:
+    await world.open([event("Review", NINE, 60), event("Review", NINE, 60)], overlap_policy="flag")
+    await world.archive()
+    (copy,) = await world.copies()
+    (standing,) = await world.rows("SELECT source_id FROM archived_events WHERE copy_id IS NOT NULL")
+    await world.delete(standing["source_id"])
+    await world.add(event("Other", NINE + HOUR / 2, 60))
+    report = await world.archive()
+    assert (report["flagged"], report["archived"], adds_up(report)) == (1, 0, True)
+    (group,) = await world.groups()
+    await world.drive(await world.settle(group["id"]))
+    assert await world.subjects() == ["Other", "Review"]
+    assert copy["id"] in {each["id"] for each in await world.copies()}
