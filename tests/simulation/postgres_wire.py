@@ -5,7 +5,9 @@ another one has been answered, as PostgreSQL would let it wait.
 """
 
 import asyncio
+import os
 import random
+import signal
 import time
 from collections import deque
 from typing import TYPE_CHECKING
@@ -86,7 +88,7 @@ class PostgresWire:
         if transport in self._open:
             self._open.remove(transport)
         if transport in self._blocked:
-            self._blocked.remove(transport)
+            self._release(transport)
             self._prober.terminate(transport.pid)
             self._prober.wait_gone(transport.pid)
             transport.discard()
@@ -151,12 +153,13 @@ class PostgresWire:
         if effect is not None:
             transport.exchange(effect)
         self._refuses_until = transport.loop.time() + self.faults.downtime()
+        for each in list(self._blocked):
+            self._release(each)
         self._prober.restart_server()
         self._restarts += 1
         # What the log lets the sequence go on with depends on when it was written.
         self._prober.query(start_uuids(self._restarts * 10**9))
         self.backends.close()
-        self._blocked.clear()
         for each in list(self._open):
             each.discard()
             each.lose()
@@ -164,6 +167,8 @@ class PostgresWire:
     def _receive(self, transport: WireTransport, call: WireCall, verdict: Break | None) -> None:
         reply = self._await_reply(transport, call)
         if reply is None:
+            # Of several that wait for one transaction the system would choose who goes on first.
+            os.kill(transport.pid, signal.SIGSTOP)
             self._blocked.append(transport)
             return
         if verdict is Break.AFTER or not reply:
@@ -176,7 +181,7 @@ class PostgresWire:
     def _answer_unblocked(self) -> bool:
         for transport in list(self._blocked):
             if not self._prober.blocked(transport.pid):
-                self._blocked.remove(transport)
+                self._release(transport)
                 call = transport.call
                 assert call is not None
                 self._receive(transport, call, None)
@@ -185,6 +190,11 @@ class PostgresWire:
         if self._blocked and self._prober.deadlocked([transport.pid for transport in self._blocked]):
             raise Stalled("transactions wait for each other's locks: a deadlock in the database")
         return False
+
+    def _release(self, transport: WireTransport) -> None:
+        """Let the backend of a blocked connection go on."""
+        self._blocked.remove(transport)
+        os.kill(transport.pid, signal.SIGCONT)
 
     def _await_reply(self, transport: WireTransport, call: WireCall) -> bytes | None:
         began = time.perf_counter()

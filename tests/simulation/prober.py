@@ -20,6 +20,7 @@ _SETTINGS = {
     "bgwriter_delay": "'10s'",
     "bgwriter_lru_maxpages": "0",
     "checkpoint_timeout": "'1h'",
+    "deadlock_timeout": "'1h'",
     "track_counts": "off",
     "update_process_title": "off",
     "wal_writer_delay": "'10s'",
