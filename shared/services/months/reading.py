@@ -37,7 +37,8 @@ from shared.services.months.resources import MonthParts, empty_month, month_reso
 from shared.settings import Settings
 
 _DAY: Final = timedelta(days=1)
-_FIRST_YEAR, _LAST_YEAR = 1900, 2199
+# The month before is read, too, and dates begin with 1900.
+_FIRST_YEAR, _LAST_YEAR = 1901, 2199
 _WORDS: Final = {
     Relation.SERIES: "of the same series",
     Relation.SUBJECT: "of the same name",
