@@ -8,6 +8,7 @@ import pytest
 
 from infra.local.azure import infrastructure, lints, migrations
 from infra.local.azure.bicep import BicepFile
+from infra.local.commands import check_infra
 from infra.local.stack import ROOT
 from shared.settings import Settings
 
@@ -25,6 +26,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def test_the_infrastructure_is_clean_and_what_the_types_do_not_know_is_listed() -> None:
+    assert check_infra.run(["--bicep-only"]) == 0
     report = infrastructure.check()
     assert [str(finding) for finding in report.findings] == []
     assert report.resources > 40
