@@ -79,13 +79,19 @@ def az(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandIn:
     return stand_in
 
 
-def package(folder: Path, commit: str, *, failing: bool = False) -> Artefact:
+def package(
+    folder: Path, commit: str, *, failing: bool = False, version: str = "1.0.0", served: str = "0029"
+) -> Artefact:
     path = folder / f"{commit}.zip"
-    told = {"version": f"1.{commit}", "commit": commit * 40, "schema_revision": "0031"}
-    told |= {"minimum_schema_revision": "0029"}
+    told = {
+        "version": f"1.{commit}",
+        "commit": commit * 40,
+        "schema_revision": "0031" if served == "0029" else served,
+    }
+    told |= {"minimum_schema_revision": served}
     code = MIGRATE.format(log=str(folder / "migrated.json"), failing=failing)
     with ZipFile(path, "w") as packed:
-        packed.writestr("build.json", json.dumps(told | {"orchestration_versions": ["1"]}))
+        packed.writestr("build.json", json.dumps(told | {"orchestration_versions": [version]}))
         packed.writestr("shared/__init__.py", "")
         packed.writestr("shared/database/__init__.py", "")
         packed.writestr("shared/database/migrate.py", code)
@@ -100,7 +106,7 @@ def target(az: StandIn, *, broken: str = "", running: bool = False, name: str = 
         with ZipFile(az.folder / "deployed.zip") as deployed:
             commit = json.loads(deployed.read("build.json"))["commit"]
         if request.url.path.startswith("/runtime/webhooks/durabletask/instances"):
-            if request.url.params.get("code") != "durable-key":
+            if request.headers.get("x-functions-key") != "durable-key":
                 return httpx.Response(401)
             return httpx.Response(200, json=[{"instanceId": "1"}] if running else [])
         ready = commit[0] != broken or request.url.path != "/api/health/ready"
@@ -181,3 +187,32 @@ async def test_tokens_and_functions(az: StandIn) -> None:
 async def test_a_missing_output_is_named() -> None:
     with pytest.raises(LocalError, match="not set: DATABASE_NAME"):
         AzureTarget("prod", VALUES | {"DATABASE_NAME": ""}, lambda _: "")
+
+
+@pytest.mark.parametrize("running", [False, True])
+async def test_orchestrations_of_a_newer_version_stand_in_the_way_while_they_run(
+    az: StandIn, tmp_path: Path, running: bool
+) -> None:
+    deployment = Deployment(lambda _: None, QUICKLY)
+    async with target(az, running=running) as prod:
+        await deployment.run(package(tmp_path, "a"), prod)
+        await deployment.run(package(tmp_path, "b", version="2.0.0"), prod)
+        if running:
+            with pytest.raises(LocalError, match=r"orchestrations of version 2\.0\.0 are under way"):
+                await deployment.rollback(prod)
+        else:
+            assert (await deployment.rollback(prod)).commit == "a" * 40
+
+
+async def test_code_that_the_schema_no_longer_serves_is_not_gone_back_to(az: StandIn, tmp_path: Path) -> None:
+    said: list[str] = []
+    deployment = Deployment(said.append, QUICKLY)
+    async with target(az, broken="b") as prod:
+        await deployment.run(package(tmp_path, "a"), prod)
+        with pytest.raises(LocalError, match="answered 503"):
+            await deployment.run(package(tmp_path, "b", served="0032"), prod)
+    assert any("not rolled back to 1.a" in line and "0032 and later" in line for line in said)
+    assert Artefact.read(az.folder / "deployed.zip").commit == "b" * 40
+    # Another machine knows it too, though the package was never taken up into the record.
+    async with target(az) as elsewhere:
+        assert elsewhere.record.served_since() == "0032"

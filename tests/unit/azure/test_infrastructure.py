@@ -94,6 +94,26 @@ def test_every_alert_is_found_by_its_name() -> None:
     assert {"failed-runs", "signing-keys", "no-nightly-run", "database-connections", "budget"} <= set(names)
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "ALTER TABLE a DROP COLUMN b",
+        "DROP TABLE a",
+        "ALTER TABLE a RENAME COLUMN b TO c",
+        "REVOKE SELECT ON a FROM app_user",
+    ],
+)
+def test_a_migration_that_takes_away_must_say_since_when_code_is_served(statement: str) -> None:
+    given = ["SET LOCAL lock_timeout = '5s'", statement]
+    assert migrations.lint("0031", given, contracts=False)
+    assert migrations.lint("0031", given, contracts=True) == ""
+
+
+def test_what_holds_a_lock_for_long_is_found_in_any_migration() -> None:
+    given = ["ALTER TABLE a ALTER COLUMN b TYPE bigint"]
+    assert "changing-column-type" in migrations.lint("0031", given, contracts=True)
+
+
 def test_the_statements_of_a_migration_are_read_out_of_the_servers_log() -> None:
     log = (
         "2026-11-29 07:00:00 GMT [1] LOG:  statement: ALTER TABLE a\n\tADD COLUMN b int\n"
