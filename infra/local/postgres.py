@@ -178,7 +178,7 @@ class Postgres:
                 await connection.execute(f"GRANT {OWNER} TO CURRENT_USER")
 
     async def _make_role(self, connection: Any, role: str) -> None:
-        password = ""
+        password = ""  # nosec B105 - a server of our own has none
         if self._process is None:
             password = f" PASSWORD '{_role_password(self._started(), role)}'"
         try:

@@ -143,7 +143,10 @@ def command_line(pid: int) -> str:
     except OSError:
         return ""
     found = subprocess.run(
-        ["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
+        ["ps", "-o", "command=", "-p", str(pid)],  # nosec B607 - the system's own
+        capture_output=True,
+        text=True,
+        check=False,
     )
     return found.stdout.strip()
 

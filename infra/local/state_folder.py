@@ -14,7 +14,7 @@ from typing import Self
 from infra.local.errors import LocalError
 
 #: Sockets and data that cannot live in the checkout (path too long, root-only folder) go below it.
-OUTSIDE = Path("/var/tmp")  # noqa: S108 - each folder is made with mode 0755, checked for its owner, never shared
+OUTSIDE = Path("/var/tmp")  # noqa: S108 # nosec B108 - each folder is made with mode 0755, checked for its owner, never shared
 _BELONGS_TO = "state-folder"
 
 

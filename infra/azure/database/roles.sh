@@ -4,7 +4,8 @@
 #
 #   infra/azure/database/roles.sh       reads the outputs of the infrastructure: `azd env get-values`
 #
-# Not run where it was written: Entra's functions exist on Azure's servers alone.
+# Run here on PostgreSQL 17, twice, with a stand-in for Entra's function, which exists on Azure's servers alone
+# (tests/unit/azure/test_scripts.py).
 set -euo pipefail
 
 : "${DATABASE_HOST:?}" "${DATABASE_NAME:?}" "${APP_IDENTITY_PRINCIPAL_ID:?}" "${DEPLOY_IDENTITY_PRINCIPAL_ID:?}"

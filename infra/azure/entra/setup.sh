@@ -4,7 +4,7 @@
 #
 #   APP_IDENTITY_PRINCIPAL_ID=… AZURE_TENANT_ID=… infra/azure/entra/setup.sh ENVIRONMENT [SPA_REDIRECT_URI]
 #
-# Not run where it was written: no tenant was reachable there. Checked by bash -n and by tests/unit/azure/test_scripts.py.
+# No tenant was reachable where it was written. tests/unit/azure/test_scripts.py runs it twice with a stand-in for az.
 set -euo pipefail
 
 environment=${1:?the environment: dev, staging or prod}

@@ -8,15 +8,15 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import asyncpg
 
+from infra.local.azure.revisions import BASELINE, chain, served_since
 from infra.local.postgres import OWNER, Postgres
-from infra.local.stack import migrate
+from infra.local.stack import ROOT, migrate
 
-#: Up to here migrations were written before anything ran in Azure; nothing old can be running beside them.
-BASELINE = "0029"
 #: What a running older version would notice, or what stops its writes for long.
 _RULES_LEFT_OUT = (
     # Migrations run in one transaction each, and once: they need no IF EXISTS.
@@ -29,35 +29,59 @@ _RULES_LEFT_OUT = (
     "prefer-text-field",
     "prefer-bigint-over-int",
     "prefer-bigint-over-smallint",
-    "prefer-big-int",
 )
+#: What older code would notice: allowed to a migration that says since when code is served (revisions.py).
+_TAKES_AWAY = (
+    *("ban-drop-column", "ban-drop-table", "ban-drop-not-null", "renaming-column", "renaming-table"),
+    *("adding-required-field", "adding-not-nullable-field"),
+)
+_REVOKES = re.compile(r"\s*REVOKE\b", re.IGNORECASE)
 _STATEMENT = re.compile(r"LOG:  (?:statement|execute [^:]+): (.*)", re.DOTALL)
 _VERSION = re.compile(r"version_num\s*(?:=\s*|\)\s*VALUES\s*\()'(\w+)'", re.IGNORECASE)
 _SCHEMA = re.compile(r"\s*(ALTER|CREATE|DROP|GRANT|REVOKE)\b", re.IGNORECASE)
 
 
-def check() -> tuple[str, int, str]:
-    """Name, status and output of squawk over the schema changes after the baseline."""
+def check(versions: Path = ROOT / "shared" / "database" / "migrations" / "versions") -> tuple[str, int, str]:
+    """Name, status and output of squawk over the schema changes after the baseline.
+
+    Raises LocalError for a ``served_since`` that is no earlier revision.
+    """
+    migrations = chain(versions)
+    served_since(migrations)
+    contracting = {each.revision for each in migrations if each.served_since}
     with tempfile.TemporaryDirectory(prefix="admin-assistant-squawk-") as name:
-        folder = Path(name)
-        log = asyncio.run(_logged(folder))
-        files = []
-        for revision, statements in statements_by_revision(log).items():
-            if revision > BASELINE and statements:
-                path = folder / f"{revision}.sql"
-                path.write_text(";\n".join(statements) + ";\n", encoding="utf-8")
-                files.append(str(path))
-        if not files:
-            return "squawk", 0, f"no migration after {BASELINE}"
-        excluded = [f"--exclude={','.join(_RULES_LEFT_OUT)}", "--assume-in-transaction", "--pg-version=17.0"]
-        done = subprocess.run(
-            [str(Path(sys.executable).parent / "squawk"), *excluded, *files],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-        return "squawk", done.returncode, (done.stdout + done.stderr).strip()
+        statements = statements_by_revision(asyncio.run(_logged(Path(name))))
+    found = [
+        said
+        for revision, each in statements.items()
+        if revision > BASELINE and each and (said := lint(revision, each, contracts=revision in contracting))
+    ]
+    return "squawk", 1 if found else 0, "\n".join(found) or f"nothing to say after {BASELINE}"
+
+
+def lint(revision: str, statements: Sequence[str], *, contracts: bool) -> str:
+    """What is wrong with the statements of one migration, empty if nothing is.
+
+    One that ``contracts`` says since when code is served, and so may take something away.
+    """
+    revoked = [each for each in statements if _REVOKES.match(each)]
+    if revoked and not contracts:
+        return f"{revision}: {revoked[0]}: older code may need it; say served_since"
+    rules = [*_RULES_LEFT_OUT, *(_TAKES_AWAY if contracts else ())]
+    excluded = [f"--exclude={','.join(rules)}", "--assume-in-transaction", "--pg-version=17.0"]
+    done = subprocess.run(
+        [
+            str(Path(sys.executable).parent / "squawk"),
+            *excluded,
+            f"--stdin-filepath={revision}.sql",
+        ],
+        input=";\n".join(statements) + ";\n",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    return (done.stdout + done.stderr).strip() if done.returncode != 0 else ""
 
 
 def statements_by_revision(log: str) -> dict[str, list[str]]:

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from repro_zipfile import ReproducibleZipFile
 
+from infra.local.azure import revisions
 from infra.local.azure.pruning import prune, strip_symbols
 from infra.local.errors import LocalError
 from infra.local.stack import ROOT
@@ -33,8 +34,6 @@ _PLATFORM = ["--python-platform", "x86_64-manylinux_2_28", "--python-version", "
 _APP = ("function_app.py", "host.json", "shared", "requirements.txt", "LICENSE")
 _WWWROOT = "/home/site/wwwroot"
 _SECONDS = 900
-#: Versions of orchestrations that this code can go on with (design.md, Durable Functions): one up to now.
-ORCHESTRATION_VERSIONS = ("1",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +42,10 @@ class Manifest:
 
     version: str
     commit: str
-    #: The newest migration that the code expects, and the oldest schema that it works with.
+    #: The newest migration, and the oldest one whose code still works on that schema.
     schema_revision: str
     minimum_schema_revision: str
+    #: What new orchestrations get; those of this and of any older version go on.
     orchestration_versions: tuple[str, ...]
     python: str = "3.13"
 
@@ -106,34 +106,36 @@ def locked(path: Path = LOCK) -> dict[str, str]:
     return dict(re.findall(r"^([a-z0-9][a-z0-9._-]*)==(\S+)", path.read_text(encoding="utf-8"), re.MULTILINE))
 
 
-def revisions(versions: Path) -> list[str]:
-    """The migrations from the first to the newest, by their chain."""
-    after: dict[str | None, str] = {}
-    for path in versions.glob("[0-9]*.py"):
-        text = path.read_text(encoding="utf-8")
-        revision = re.search(r'^revision = "(\w+)"', text, re.MULTILINE)
-        before = re.search(r'^down_revision = (?:"(\w+)"|None)', text, re.MULTILINE)
-        if revision and before:
-            after[before.group(1)] = revision.group(1)
-    chain: list[str] = []
-    at: str | None = None
-    while (at := after.get(at)) is not None:
-        chain.append(at)
-    return chain
-
-
 def _manifest(root: Path) -> Manifest:
-    chain = revisions(root / "shared" / "database" / "migrations" / "versions")
+    chain = revisions.chain(root / "shared" / "database" / "migrations" / "versions")
     text = (root / "pyproject.toml").read_text(encoding="utf-8")
     version = re.search(r'^version = "([^"]+)"', text, re.MULTILINE)
     commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=False, timeout=30
+        ["git", "rev-parse", "HEAD"],  # nosec B607 - the developer's own git
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
     ).stdout.strip()
-    # The app refuses a schema that is not the one it was written for only in its readiness; a newer one is
-    # served (expand, then contract), an older one is not.
     return Manifest(
-        version.group(1) if version else "0", commit, chain[-1], chain[-1], ORCHESTRATION_VERSIONS
+        version=version.group(1) if version else "0",
+        commit=commit,
+        schema_revision=chain[-1].revision,
+        minimum_schema_revision=revisions.served_since(chain),
+        orchestration_versions=(orchestration_version(root / "host.json"),),
     )
+
+
+def orchestration_version(host: Path) -> str:
+    """The version that new orchestrations get (``defaultVersion``); older ones go on (``CurrentOrOlder``).
+
+    Raises LocalError for a host.json that sets no version or another way to match.
+    """
+    options = json.loads(host.read_text(encoding="utf-8"))["extensions"]["durableTask"]
+    if not options.get("defaultVersion") or options.get("versionMatchStrategy") != "CurrentOrOlder":
+        raise LocalError(f"{host.name}: durableTask needs defaultVersion, matched by CurrentOrOlder")
+    return str(options["defaultVersion"])
 
 
 def _install(target: Path, lock: Path) -> None:

@@ -30,7 +30,7 @@ usage: ./dev COMMAND [options]          ./dev COMMAND --help says more
   azure deploy PACKAGE, azure rollback [--to VERSION]
                          one package to one environment, validated, or back again
   package                the zip that is deployed, with its list of parts and licences
-  check-infra            the infrastructure for Azure, workflows and migrations, without Azure
+  check-infra            the infrastructure for Azure, workflows, migrations, bandit, secrets; without Azure
   permissions [--json]   who may call which operation of the API, and on whose data
   clean                  delete the state of the local system
 """
@@ -42,7 +42,7 @@ _COMMANDS = {
     "accept": "infra.local.commands.accept",
     "bench": "infra.local.commands.bench",
     "simulate": "infra.local.commands.simulate",
-    "token": "infra.local.commands.token",
+    "token": "infra.local.commands.token",  # nosec B105 - a module
     "db": "infra.local.commands.database",
     "host": "infra.local.commands.host",
     "fuzz": "infra.local.commands.fuzz",

@@ -12,4 +12,4 @@ def run(arguments: Sequence[str]) -> NoReturn:
     if given[:1] != ["start"] and not {"-h", "--help"} & set(given):
         given.insert(0, "start")
     command = [sys.executable, "-P", "-m", "infra.local.functions_host", *given]
-    os.execv(sys.executable, command)  # noqa: S606 - our own interpreter and module
+    os.execv(sys.executable, command)  # noqa: S606 # nosec B606 - our own interpreter and module

@@ -10,6 +10,7 @@ from pathlib import Path
 from zipfile import BadZipFile, ZipFile
 
 from infra.local.errors import LocalError
+from infra.local.functions_host.durable.versioning import Versioning
 
 #: Packages that a rollback can go back to.
 KEPT = 10
@@ -25,7 +26,7 @@ class Artefact:
     commit: str
     #: The schema it was written for.
     schema_revision: str
-    #: On the schema it was written for, code that expects at least this revision still works.
+    #: On the schema it was written for, code of this revision and later still works.
     minimum_schema_revision: str
     orchestration_versions: tuple[str, ...]
 
@@ -59,6 +60,7 @@ class Record:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._file = folder / "deployments.json"
+        self._served = folder / "served-since.json"
 
     def all(self) -> list[Artefact]:
         """At most ``KEPT`` deployments; the last is the one that runs."""
@@ -80,6 +82,22 @@ class Record:
         if not target.exists():
             shutil.copyfile(artefact.archive, target)
         return Artefact(**{**asdict(artefact), "archive": target})
+
+    def migrated(self, artefact: Artefact) -> None:
+        """Write down that its migrations ran, whether or not it will serve: they are never undone."""
+        since = max(self.served_since(), artefact.minimum_schema_revision)
+        self._served.write_text(json.dumps(since), encoding="utf-8")
+
+    def served_since(self) -> str:
+        """The oldest revision whose code the database serves, as far as migrations have told."""
+        try:
+            return str(json.loads(self._served.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return max((each.minimum_schema_revision for each in self.all()), default="")
+
+    def files(self) -> list[Path]:
+        """Everything that the record consists of, packages among it."""
+        return sorted([*self._folder.glob("*.zip"), *self._folder.glob("*.json")])
 
     def add(self, artefact: Artefact) -> None:
         """Write down that it runs now; packages that nobody can go back to any more are deleted."""
@@ -129,22 +147,26 @@ def _artefact(entry: Mapping[str, object]) -> Artefact:
 
 
 def obstacles(
-    wanted: Artefact, current: Artefact, schema_revision: str, running_versions: Sequence[str]
+    wanted: Artefact, served_since: str, schema_revision: str, running_versions: Sequence[str]
 ) -> list[str]:
     """What stands in the way of going back to an artefact; nothing if it may be done.
 
     Migrations only go forward. The older code runs on the newer schema as long as no migration took away what
-    it needs, and it must know every version of an orchestration that is still under way.
+    it needs: the database serves code of ``served_since`` and later. It goes on with orchestrations of its
+    own version and of older ones (``CurrentOrOlder``), so none that is under way may be newer.
     """
     found = []
-    if wanted.schema_revision < current.minimum_schema_revision:
+    if wanted.schema_revision < served_since:
         found.append(
-            f"it was written for schema {wanted.schema_revision}; since {current.minimum_schema_revision} "
-            "the database lacks what it needs"
+            f"it was written for schema {wanted.schema_revision}; "
+            f"the database serves code of {served_since} and later"
         )
     if wanted.schema_revision > schema_revision:
         found.append(f"it needs schema {wanted.schema_revision}, the database is at {schema_revision}")
-    unknown = sorted(set(running_versions) - set(wanted.orchestration_versions))
+    known = [Versioning(default_version=each) for each in wanted.orchestration_versions]
+    unknown = sorted(
+        each for each in set(running_versions) if all(version.mismatch(each) for version in known)
+    )
     if unknown:
         found.append(f"orchestrations of version {', '.join(unknown)} are under way, which it does not know")
     return found

@@ -21,12 +21,12 @@ from infra.local import environment
 from infra.local.azure.package import DEPENDENCIES
 from infra.local.azure.tools import Runner
 from infra.local.deployment.artefacts import Artefact, Record
+from infra.local.deployment.orchestrations import versions_under_way
 from infra.local.deployment.unpacking import unpack
 from infra.local.errors import LocalError
 
 _API = "2024-04-01"
 _SECONDS = 600
-_RECORD = "deployments.json"
 _NEEDED = (
     *("FUNCTION_APP_NAME", "AZURE_RESOURCE_GROUP", "DATABASE_HOST", "DATABASE_NAME"),
     *("ARTEFACT_CONTAINER_URL", "ADMIN_ASSISTANT_CLIENT_ID"),
@@ -63,8 +63,8 @@ class AzureTarget:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            if self.record.current() is not None:
-                await self._store_record()
+            # After a failed deployment too: its migrations ran.
+            await self._store_record()
         finally:
             await self.client.aclose()
             self._folder.cleanup()
@@ -96,8 +96,10 @@ class AzureTarget:
         return [str(entry["name"]).rpartition("/")[2] for entry in listed.get("value", [])]
 
     async def running_orchestration_versions(self) -> Sequence[str]:
-        """The app sets no version so far: whatever is under way is of the first."""
-        return ["1"]
+        """Asked of the Durable API, with its system key."""
+        told = json.loads(await self._run("functionapp", "keys", "list", *self._app, "--output", "json"))
+        key = str((told.get("systemKeys") or {}).get("durabletask_extension", ""))
+        return await versions_under_way(self.client, self._url, self.record, key)
 
     async def admin_token(self) -> str:
         """Of the deployment's identity, which has the app role Admin."""
@@ -174,13 +176,8 @@ class AzureTarget:
             )
         self.record.moved_here()
 
-    def _kept(self) -> list[Path]:
-        folder = Path(self._folder.name)
-        return sorted([*folder.glob("*.zip"), folder / _RECORD])
-
     async def _store_record(self) -> None:
-        kept = await asyncio.to_thread(self._kept)
-        for path in kept:
+        for path in await asyncio.to_thread(self.record.files):
             await self._run(
                 *("storage", "blob", "upload", *self._container, "--name", f"{self.name}/{path.name}"),
                 *("--file", str(path), "--overwrite", "true", "--output", "none"),

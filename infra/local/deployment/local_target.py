@@ -13,6 +13,7 @@ import httpx
 from infra.local import environment
 from infra.local.azure.package import DEPENDENCIES
 from infra.local.deployment.artefacts import Artefact, Record
+from infra.local.deployment.orchestrations import versions_under_way
 from infra.local.deployment.unpacking import unpack
 from infra.local.errors import LocalError
 from infra.local.stack import ROOT, Stack
@@ -102,11 +103,8 @@ class LocalTarget:
         return [entry["name"] for entry in response.json()] if response.is_success else []
 
     async def running_orchestration_versions(self) -> Sequence[str]:
-        """None are set by the app so far, so all that run are of the first version."""
-        filters = {"runtimeStatus": "Running,Pending"}
-        url = f"{self.base_url}/runtime/webhooks/durabletask/instances"
-        response = await self.client.get(url, params=filters)
-        return ["1"] if response.is_success and response.json() else []
+        """Asked of the Durable API."""
+        return await versions_under_way(self.client, self.base_url, self.record)
 
     async def admin_token(self) -> str:
         """Of the simulated Entra."""

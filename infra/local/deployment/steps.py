@@ -40,10 +40,11 @@ class Deployment:
             before = target.record.current()
             self._say(f"{target.name}: migrating to {kept.schema_revision}")
             await target.migrate(kept)
+            target.record.migrated(kept)
             try:
                 await self._put(target, kept)
             except LocalError as failure:
-                await self._back(target, before, failure)
+                await self._back(target, before, kept, failure)
                 raise
             target.record.add(kept)
 
@@ -56,7 +57,7 @@ class Deployment:
         revision, versions = await asyncio.gather(
             target.schema_revision(), target.running_orchestration_versions()
         )
-        if found := obstacles(artefact, current, revision, versions):
+        if found := obstacles(artefact, target.record.served_since(), revision, versions):
             raise LocalError(f"{target.name} cannot go back to {artefact.name}: {'; '.join(found)}")
         await self._put(target, artefact)
         target.record.add(artefact)
@@ -92,10 +93,16 @@ class Deployment:
         await self.validate(target, artefact)
         await self.watch(target, artefact)
 
-    async def _back(self, target: Target, before: Artefact | None, failure: LocalError) -> None:
+    async def _back(
+        self, target: Target, before: Artefact | None, failed: Artefact, failure: LocalError
+    ) -> None:
         self._say(f"{target.name}: {failure}")
         if before is None:
             self._say(f"{target.name}: nothing ran before, so there is nothing to go back to")
+            return
+        # Orchestrations are not asked for: those of the failed code wait until code is there that knows them.
+        if found := obstacles(before, target.record.served_since(), failed.schema_revision, []):
+            self._say(f"{target.name}: not rolled back to {before.name}: {'; '.join(found)}")
             return
         self._say(f"{target.name}: rolling back to {before.name}")
         await target.deploy(before)

@@ -41,7 +41,7 @@ class Target(Protocol):
         ...
 
     async def running_orchestration_versions(self) -> Sequence[str]:
-        """Versions of the orchestrations that are under way."""
+        """Versions that orchestrations under way may have; none if none is under way."""
         ...
 
     async def admin_token(self) -> str:

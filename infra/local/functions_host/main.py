@@ -138,7 +138,7 @@ def _begin_anew(listener: socket.socket) -> NoReturn:
     arguments = [part for part in sys.argv[1:] if not part.startswith("--listener=")]
     command = [sys.executable, *_INTERPRETER_OPTIONS, "-m", "infra.local.functions_host", *arguments]
     os.chdir(_STARTED_IN)
-    os.execv(sys.executable, [*command, f"--listener={listener.fileno()}"])  # noqa: S606 - ourselves
+    os.execv(sys.executable, [*command, f"--listener={listener.fileno()}"])  # noqa: S606 # nosec B606 - ourselves
 
 
 def _on_signal(stop: asyncio.Event, number: int) -> None:

@@ -140,7 +140,7 @@ class Identity:
                 "access_token": token,
                 "expires_on": str(expires),
                 "resource": resource,
-                "token_type": "Bearer",
+                "token_type": "Bearer",  # nosec B105 - a kind of token
                 "client_id": client,
             },
         )
@@ -230,7 +230,7 @@ class Identity:
         return Answer(
             200,
             {
-                "token_type": "Bearer",
+                "token_type": "Bearer",  # nosec B105 - a kind of token
                 "expires_in": lifetime,
                 "ext_expires_in": lifetime,
                 "access_token": token,

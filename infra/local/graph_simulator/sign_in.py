@@ -81,7 +81,7 @@ class SignIn:
             token = self._redeem(tenant, form)
         except EntraError as error:
             return error.answer()
-        body = {"token_type": "Bearer", "expires_in": _TOKEN_SECONDS, "access_token": token}
+        body = {"token_type": "Bearer", "expires_in": _TOKEN_SECONDS, "access_token": token}  # nosec B105
         return Answer(200, body, {"Cache-Control": "no-store, no-cache"})
 
     def _redeem(self, tenant: str, form: Mapping[str, str]) -> str:

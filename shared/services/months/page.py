@@ -55,7 +55,7 @@ def month_page(month: MonthResource) -> bytes:
     return (
         _template()
         .render(
-            css=Markup(_STYLE),  # noqa: S704 - a file of ours
+            css=Markup(_STYLE),  # noqa: S704 # nosec B704 - a file of ours
             month=month,
             title=_title(month.first_day),
             figures=list(_headline(month)),

@@ -38,18 +38,17 @@ def test_the_last_ten_are_kept_with_their_packages(tmp_path: Path) -> None:
 
 def test_nothing_stands_in_the_way_of_code_that_the_schema_still_serves(tmp_path: Path) -> None:
     before = artefact(tmp_path, 1, schema_revision="0030")
-    now = artefact(tmp_path, 2, schema_revision="0031", minimum_schema_revision="0030")
-    assert obstacles(before, now, "0031", ["1"]) == []
+    assert obstacles(before, "0030", "0031", ["1"]) == []
+    assert obstacles(before, "", "0031", ["0.9", "1"]) == []
 
 
 def test_each_obstacle_is_named(tmp_path: Path) -> None:
     before = artefact(tmp_path, 1, schema_revision="0030")
-    now = artefact(tmp_path, 2, schema_revision="0032", minimum_schema_revision="0031")
-    (schema,) = obstacles(before, now, "0032", [])
-    assert "written for schema 0030; since 0031" in schema
-    (orchestration,) = obstacles(replace(before, schema_revision="0031"), now, "0032", ["1", "2"])
+    (schema,) = obstacles(before, "0031", "0032", [])
+    assert "written for schema 0030; the database serves code of 0031 and later" in schema
+    (orchestration,) = obstacles(replace(before, schema_revision="0031"), "0031", "0032", ["1", "2"])
     assert "version 2 are under way" in orchestration
-    (behind,) = obstacles(replace(before, schema_revision="0033"), now, "0032", [])
+    (behind,) = obstacles(replace(before, schema_revision="0033"), "0031", "0032", [])
     assert "the database is at 0032" in behind
 
 
@@ -57,3 +56,13 @@ def test_a_file_that_is_no_package_is_told(tmp_path: Path) -> None:
     (tmp_path / "x.zip").write_bytes(b"nothing")
     with pytest.raises(LocalError, match=r"x\.zip is no package"):
         Artefact.read(tmp_path / "x.zip")
+
+
+def test_what_migrations_took_away_is_remembered_though_their_package_never_served(tmp_path: Path) -> None:
+    record = Record(tmp_path / "record")
+    record.add(record.keep(artefact(tmp_path, 1, minimum_schema_revision="0029")))
+    assert record.served_since() == "0029"
+    failed = artefact(tmp_path, 2, schema_revision="0031", minimum_schema_revision="0031")
+    record.migrated(failed)
+    record.migrated(artefact(tmp_path, 3, minimum_schema_revision="0029"))
+    assert Record(tmp_path / "record").served_since() == "0031"

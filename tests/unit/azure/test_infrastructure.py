@@ -8,6 +8,7 @@ import pytest
 
 from infra.local.azure import infrastructure, lints, migrations
 from infra.local.azure.bicep import BicepFile
+from infra.local.commands import check_infra
 from infra.local.stack import ROOT
 from shared.settings import Settings
 
@@ -25,6 +26,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def test_the_infrastructure_is_clean_and_what_the_types_do_not_know_is_listed() -> None:
+    assert check_infra.run(["--bicep-only"]) == 0
     report = infrastructure.check()
     assert [str(finding) for finding in report.findings] == []
     assert report.resources > 40
@@ -90,6 +92,26 @@ def test_every_alert_is_found_by_its_name() -> None:
     names = lints.alert_names(BicepFile.read(AZURE / "modules" / "alerts.bicep"))
     assert len(names) == len(set(names)) == 15
     assert {"failed-runs", "signing-keys", "no-nightly-run", "database-connections", "budget"} <= set(names)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "ALTER TABLE a DROP COLUMN b",
+        "DROP TABLE a",
+        "ALTER TABLE a RENAME COLUMN b TO c",
+        "REVOKE SELECT ON a FROM app_user",
+    ],
+)
+def test_a_migration_that_takes_away_must_say_since_when_code_is_served(statement: str) -> None:
+    given = ["SET LOCAL lock_timeout = '5s'", statement]
+    assert migrations.lint("0031", given, contracts=False)
+    assert migrations.lint("0031", given, contracts=True) == ""
+
+
+def test_what_holds_a_lock_for_long_is_found_in_any_migration() -> None:
+    given = ["ALTER TABLE a ALTER COLUMN b TYPE bigint"]
+    assert "changing-column-type" in migrations.lint("0031", given, contracts=True)
 
 
 def test_the_statements_of_a_migration_are_read_out_of_the_servers_log() -> None:

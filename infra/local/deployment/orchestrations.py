@@ -1,0 +1,34 @@
+"""Which versions of orchestrations may be under way."""
+
+from collections.abc import Sequence
+
+import httpx
+
+from infra.local.deployment.artefacts import Record
+
+#: States in which an orchestration still needs code that knows it
+#: (https://learn.microsoft.com/azure/azure-functions/durable/durable-functions-http-api, read 2026-11-29).
+_UNDER_WAY = "Running,Pending,Suspended,ContinuedAsNew"
+
+
+async def versions_under_way(
+    client: httpx.AsyncClient, base_url: str, record: Record, key: str = ""
+) -> Sequence[str]:
+    """Those of the deployment that runs, unless the Durable API says that nothing is under way.
+
+    The API does not tell an instance's version. None is newer than what the running code gives to new ones.
+    An API that does not answer is taken to have some: going back then needs code of the same version.
+    """
+    current = record.current()
+    assumed = current.orchestration_versions if current is not None else ()
+    try:
+        response = await client.get(
+            f"{base_url}/runtime/webhooks/durabletask/instances",
+            params={"runtimeStatus": _UNDER_WAY, "top": "1", "showInput": "false"},
+            # In a header: a key in the address would stand in logs.
+            headers={"x-functions-key": key} if key else {},
+        )
+        none = response.is_success and response.json() == []
+    except (httpx.HTTPError, ValueError):
+        return assumed
+    return () if none else assumed
