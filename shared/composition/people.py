@@ -57,7 +57,7 @@ class PeopleParts(ArchivingParts):
         """Who becomes a user by signing in."""
         from shared.services.first_sign_in import FirstSignInService
 
-        return FirstSignInService(self.database, self.clock, self.system_settings, self.audit_writer)
+        return FirstSignInService(self.database, self.clock, self.settings, self.audit_writer)
 
     @cached_property
     def break_glass(self) -> "BreakGlass":

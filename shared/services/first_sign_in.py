@@ -16,7 +16,8 @@ from shared.errors import Conflict, Forbidden
 from shared.graph.records import Mailbox
 from shared.services.access import Access
 from shared.services.audit import AuditWriter
-from shared.services.system_settings import SystemSettings
+from shared.services.system_settings import settings_in_force
+from shared.settings import Settings
 
 #: Marks the user principal name of a guest, who belongs to another tenant.
 _GUEST = "#ext#"
@@ -40,9 +41,7 @@ class OwnEntry(Protocol):
 class FirstSignInService:
     """Finds the caller's user, or makes it as the policy of his tenant says."""
 
-    def __init__(
-        self, database: Database, clock: Clock, settings: SystemSettings, audit: AuditWriter
-    ) -> None:
+    def __init__(self, database: Database, clock: Clock, settings: Settings, audit: AuditWriter) -> None:
         self._database = database
         self._clock = clock
         self._settings = settings
@@ -61,9 +60,10 @@ class FirstSignInService:
         """
         async with self._database.session() as session:
             own = (await Access.of(session, caller)).own
-        if own is not None or caller.app_only or caller.object_id is None or Role.USER not in caller.roles:
-            return own
-        policy = (await self._settings.of(caller.tenant_id)).first_sign_in
+            if own or caller.app_only or caller.object_id is None or Role.USER not in caller.roles:
+                return own
+            # Read, never remembered: who was just invited may sign in at any instance.
+            policy = (await settings_in_force(session, self._settings, caller.tenant_id)).first_sign_in
         if policy is FirstSignIn.OFF:
             if read_by_others:
                 return None
