@@ -73,6 +73,7 @@ class PostgresWire:
         """A process dies: its connections are gone at once, its open calls have an effect or none."""
         self._dead.add(label)
         self.trace.add("process died", label)
+        self._wake()
         for transport in self.of(label):
             call = transport.call
             if call is not None and calls_arrive and transport not in self._blocked:
@@ -150,6 +151,7 @@ class PostgresWire:
 
     def _restart(self, transport: WireTransport, effect: WireCall | None) -> None:
         """The server crashes, recovers and is back when this returns; all connections are gone."""
+        self._wake()
         if effect is not None:
             transport.exchange(effect)
         self._refuses_until = transport.loop.time() + self.faults.downtime()
@@ -190,6 +192,11 @@ class PostgresWire:
         if self._blocked and self._prober.deadlocked([transport.pid for transport in self._blocked]):
             raise Stalled("transactions wait for each other's locks: a deadlock in the database")
         return False
+
+    def _wake(self) -> None:
+        """Let all that wait for locks go on: a call that is exchanged at once may need theirs."""
+        for each in self._blocked:
+            os.kill(each.pid, signal.SIGCONT)
 
     def _release(self, transport: WireTransport) -> None:
         """Let the backend of a blocked connection go on."""
