@@ -31,6 +31,7 @@ usage: ./dev COMMAND [options]          ./dev COMMAND --help says more
                          one package to one environment, validated, or back again
   package                the zip that is deployed, with its list of parts and licences
   check-infra            the infrastructure for Azure, workflows, migrations, bandit, secrets; without Azure
+  uat --url URL          20 scenarios of people against a running system; tokens from the environment
   permissions [--json]   who may call which operation of the API, and on whose data
   clean                  delete the state of the local system
 """
@@ -49,6 +50,7 @@ _COMMANDS = {
     "azure": "infra.local.commands.azure",
     "package": "infra.local.commands.package",
     "check-infra": "infra.local.commands.check_infra",
+    "uat": "infra.local.commands.uat",
     "permissions": "infra.local.commands.permissions",
     "clean": "infra.local.commands.clean",
 }

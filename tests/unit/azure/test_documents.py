@@ -21,6 +21,7 @@ RUN_BY = {
     "./dev check-infra": ("tests/unit/azure/test_infrastructure.py", "check_infra.run("),
     "./dev package": ("tests/acceptance/test_deployment.py", "package.build("),
     "./dev accept --only": ("tests/acceptance/test_deployment.py", "Deployment("),
+    "./dev uat": ("tests/acceptance/test_scenarios.py", "uat.run("),
     "./dev run": ("tests/acceptance/test_one_command.py", '"run"'),
 }
 _COMMAND = re.compile(
