@@ -84,6 +84,9 @@ async def ask(
         created_at=now,
         updated_at=now,
     )
+    if approval.given_to_admin:
+        # It lapses without a sighting, and another instance may have deleted theirs a moment ago.
+        await effects.approvals.saw_admin(owner.tenant_id, owner.object_id, now)
     others = await has_other_admin(effects, approval, owner)
     if not others:
         approval.starts_at = starts_unopposed(now)

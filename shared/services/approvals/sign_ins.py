@@ -3,6 +3,7 @@
 Roles are known from tokens alone. What is light is asked first: most requests load nothing of this.
 """
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -13,10 +14,20 @@ from shared.database.repositories.admin_sightings import AdminSightings
 from shared.domain.caller import Caller
 from shared.services.audit import AuditWriter
 
-#: What was noted of a caller is not noted again for so long, by the role.
-_ADMIN_FOR: Final = timedelta(hours=1)
-_OTHER_FOR: Final = timedelta(minutes=1)
+#: The database is asked about a caller this often. So another instance's sighting is known after this time.
+ASKED_EVERY: Final = timedelta(minutes=1)
+#: The sighting of an Admin is written this often while it stands.
+_WRITTEN_EVERY: Final = timedelta(hours=1)
 _MOST_KEPT: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Noted:
+    """How a person was seen, until when nobody asks again, and until when the sighting is new enough."""
+
+    as_admin: bool
+    until: datetime
+    written_until: datetime
 
 
 class AdminSignIns:
@@ -27,7 +38,7 @@ class AdminSignIns:
         self._sightings = AdminSightings(database)
         self._clock = clock
         self._audit = audit
-        self._noted: dict[tuple[UUID, UUID], tuple[bool, datetime]] = {}
+        self._noted: dict[tuple[UUID, UUID], _Noted] = {}
 
     async def note(self, caller: Caller) -> None:
         """A person signed in; applications have no role of a person. Raises Unavailable."""
@@ -35,16 +46,20 @@ class AdminSignIns:
         if person is None:
             return
         place, now = (caller.tenant_id, person), self._clock.now()
-        was_admin, until = self._noted.get(place, (None, now))
-        if was_admin == caller.is_admin and now < until:
+        noted = self._noted.get(place)
+        if noted is not None and noted.as_admin == caller.is_admin and now < noted.until:
             return
-        if caller.is_admin:
+        written_until = noted.written_until if noted is not None and noted.as_admin else now
+        known = await self._sightings.known(caller.tenant_id, person)
+        # Another instance may have seen them without the role meanwhile, and deleted the sighting.
+        if caller.is_admin and (not known or now >= written_until):
             await self._saw_admin(caller.tenant_id, person, now)
-        elif await self._sightings.known(caller.tenant_id, person):
+            written_until = now + _WRITTEN_EVERY
+        elif known and not caller.is_admin:
             await self._lapse(caller, person, now)
         if len(self._noted) >= _MOST_KEPT:
             self._noted.clear()
-        self._noted[place] = caller.is_admin, now + (_ADMIN_FOR if caller.is_admin else _OTHER_FOR)
+        self._noted[place] = _Noted(caller.is_admin, now + ASKED_EVERY, written_until)
 
     async def _saw_admin(self, tenant_id: UUID, person: UUID, now: datetime) -> None:
         from shared.database.repositories.mailbox_approvals import MailboxApprovalRepository

@@ -7,18 +7,28 @@ simulator and a clock that stands still until it is moved.
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, override
+from uuid import UUID, uuid4
 
 import pytest
 
 from infra.local.graph_simulator import GraphSimulator
+from infra.local.graph_simulator.loading import Loader
 from shared.application import Application, use_application
 from shared.clock import SystemClock
 from shared.database.engine import Database
+from shared.services.approvals.sign_ins import ASKED_EVERY
+from shared.services.further_tenants import KNOWN_AFTER
+from shared.services.rate_limit import RateLimit
+from shared.services.system_settings import KEPT_FOR
 from shared.settings import Settings
+from shared.triggers.http import archive_runs
 from tests.integration.api.caller import HOST, Caller, Response, problem
-from tests.integration.api.conftest import on_simulator
+from tests.integration.api.conftest import People, on_simulator
+from tests.integration.api.test_archive_configurations import create
 
 SETTINGS = "v1/system/settings"
+RANGE: dict[str, Any] = {"start": "2026-03-01T00:00:00Z", "end": "2026-04-01T00:00:00Z"}
+WINDOW = {"window_start": RANGE["start"], "window_end": RANGE["end"]}
 
 
 class StandingClock(SystemClock):
@@ -31,9 +41,9 @@ class StandingClock(SystemClock):
     def now(self) -> datetime:
         return self.moment
 
-    def advance(self, **by: float) -> None:
+    def advance(self, by: timedelta) -> None:
         """Jump ahead."""
-        self.moment += timedelta(**by)
+        self.moment += by
 
 
 class Instance(Caller):
@@ -70,7 +80,8 @@ async def instances(
     simulator: GraphSimulator, database: Database, settings: Settings, clock: StandingClock
 ) -> AsyncIterator[list[Instance]]:
     url = settings.database_url.get_secret_value()
-    apps = [Application(on_simulator(simulator, database_url=url), clock=clock) for _ in range(3)]
+    given = on_simulator(simulator, database_url=url)
+    apps = [Application(given, clock=clock) for _ in range(3)]
     yield [Instance(simulator, app) for app in apps]
     for app in apps:
         await app.close()
@@ -111,3 +122,178 @@ async def test_who_was_just_invited_is_let_in_by_an_instance_that_refused_them(
     await choose(instances[0], admin, first_sign_in=None)
     for at in instances:
         problem(await at("GET", "v1/me", token=tokens[1]), 403, "not_provisioned")
+
+
+async def test_a_deactivation_is_in_force_at_once(instances: list[Instance], people: People) -> None:
+    async def answers() -> list[int]:
+        path = "v1/appointments"
+        return [(await at("GET", path, token=people.ada.token, **RANGE)).status for at in instances]
+
+    assert await answers() == [200] * 3
+    for at, active, expected in ((instances[0], False, 403), (instances[1], True, 200)):
+        changed = await at(
+            "PATCH",
+            f"v1/users/{people.ada.id}",
+            {"active": active},
+            token=people.admin,
+            headers={"if-match": "*"},
+        )
+        assert changed.status == 200, changed.json
+        assert await answers() == [expected] * 3
+
+
+async def test_changed_settings_are_in_force_at_once_where_they_were_made_and_elsewhere_in_time(
+    instances: list[Instance], people: People, clock: StandingClock
+) -> None:
+    async def nightly_at(at: Caller) -> str:
+        return str((await at("GET", "v1/me", token=people.ada.token)).json["defaults"]["nightly_at"])
+
+    assert [await nightly_at(at) for at in instances] == ["02:00"] * 3
+    await choose(instances[0], people.admin, nightly_at="04:30", max_archive_configurations=1)
+    assert await nightly_at(instances[0]) == "04:30"
+    clock.advance(KEPT_FOR)
+    assert [await nightly_at(at) for at in instances] == ["04:30"] * 3
+    assert (await create(instances[1], people.ada)).status == 201
+    second = {"name": "Second", "archive": f"msgraph://{people.ada.address}/calendars/Team"}
+    problem(await create(instances[2], people.ada, **second), 422, "limit_reached")
+
+
+class TestApprovals:
+    """Bob, an Admin, archives Ada's calendar with the approval of another Admin."""
+
+    @pytest.fixture
+    def boss(self, api: Caller, people: People) -> str:
+        return api.person(people.bob.oid, "Admin")
+
+    @pytest.fixture
+    async def over_ada(
+        self, instances: list[Instance], people: People, boss: str, monkeypatch: pytest.MonkeyPatch
+    ) -> str:
+        async def start(client: object, run_id: UUID) -> None:
+            return
+
+        monkeypatch.setattr(archive_runs, "start_orchestration", start)
+        for at in instances:
+            at.durable = object()
+        mailbox = instances[0].simulator.state.find_mailbox(str(people.ada.oid))
+        assert mailbox is not None
+        event = {
+            "subject": "Steering",
+            "start": {"dateTime": "2026-03-02T09:00:00", "timeZone": "UTC"},
+            "end": {"dateTime": "2026-03-02T10:00:00", "timeZone": "UTC"},
+        }
+        loader = Loader(instances[0].simulator.state, instances[0].simulator.settings)
+        loader.load_events(mailbox.default_calendar, [event])
+        source = f"msgraph://{people.ada.address}/calendar"
+        made = await create(instances[0], people.bob, token=boss, time_zone="UTC", source=source)
+        assert made.status == 201, made.json
+        await self.approve(instances[1], people)
+        return str(made.json["id"])
+
+    async def newest(self, at: Caller, people: People) -> dict[str, Any]:
+        listed = (await at("GET", "v1/mailbox-approvals", token=people.auditor)).json["items"]
+        found: dict[str, Any] = max(listed, key=lambda each: each["created_at"])
+        return found
+
+    async def approve(self, at: Caller, people: People) -> str:
+        approval = str((await self.newest(at, people))["id"])
+        given = await at("POST", f"v1/mailbox-approvals/{approval}/approve", token=people.admin)
+        assert given.status == 200, given.json
+        return approval
+
+    async def start(self, at: Caller, archive: str, token: str) -> Response:
+        return await at("POST", f"v1/archive-configurations/{archive}/runs", WINDOW, token=token)
+
+    async def seen(self, at: Caller, token: str) -> list[str]:
+        listed = await at("GET", "v1/appointments", token=token, **RANGE)
+        return [each["subject"] for each in listed.json["items"]]
+
+    async def test_one_that_is_withdrawn_opens_nothing_anywhere_and_stops_a_run_elsewhere(
+        self, instances: list[Instance], people: People, boss: str, over_ada: str
+    ) -> None:
+        run = UUID((await self.start(instances[1], over_ada, boss)).json["id"])
+        archiving = instances[1].app.archiving
+        async with archiving.acting_for(run):
+            await archiving.begin(run)
+            await archiving.settle(run, 0)
+            await archiving.plan(run)
+        approval = (await self.newest(instances[2], people))["id"]
+        withdrawn = await instances[0](
+            "POST", f"v1/mailbox-approvals/{approval}/withdraw", {"reason": "moved"}, token=people.admin
+        )
+        assert withdrawn.status == 200, withdrawn.json
+        async with archiving.acting_for(run):
+            while (await archiving.apply(run)).remaining:
+                pass
+            await archiving.finish(run)
+        report = (await instances[2]("GET", f"v1/archive-runs/{run}", token=people.admin)).json
+        assert (report["state"], report["report"]["archived"]) == ("cancelled", 0)
+        for at in instances:
+            problem(await self.start(at, over_ada, boss), 409, "mailbox_not_permitted")
+            assert await self.seen(at, boss) == []
+
+    async def test_the_role_is_followed_at_whatever_instance_it_shows(
+        self, instances: list[Instance], people: People, boss: str, over_ada: str, clock: StandingClock
+    ) -> None:
+        # The first instance saw the role just now; without it Bob shows up at the second one.
+        await instances[1]("GET", "v1/appointments", token=people.bob.token, **RANGE)
+        assert (await self.newest(instances[2], people))["state"] == "lapsed"
+        # The role is back at the first one: the new approval rests on a sighting, and lapses again.
+        for wait in (timedelta(seconds=1), ASKED_EVERY):
+            clock.advance(wait)
+            asked = await instances[0](
+                "POST", f"v1/archive-configurations/{over_ada}/approval", {"days": 30}, token=boss
+            )
+            assert asked.status == 202, asked.json
+            await self.approve(instances[2], people)
+            await instances[2].app.approval_watch.run()
+            assert (await self.newest(instances[2], people))["state"] == "approved"
+            clock.advance(ASKED_EVERY)
+            await instances[1]("GET", "v1/appointments", token=people.bob.token, **RANGE)
+            assert (await self.newest(instances[2], people))["state"] == "lapsed"
+
+
+async def test_a_further_tenant_is_let_in_soon_and_shut_out_at_once(
+    instances: list[Instance], people: People, clock: StandingClock
+) -> None:
+    tenant = str(uuid4())
+    token = instances[0].token("Admin", tenant=tenant)
+
+    async def answers() -> list[int]:
+        return [(await at("GET", "v1/users", token=token)).status for at in instances]
+
+    assert await answers() == [401] * 3
+    body = {"id": tenant, "name": "Contoso"}
+    assert (await instances[0]("POST", "v1/tenants", body, token=people.admin)).status == 201
+    clock.advance(KNOWN_AFTER + timedelta(milliseconds=1))
+    assert await answers() == [200] * 3
+    shut = await instances[1](
+        "PATCH", f"v1/tenants/{tenant}", {"active": False}, token=people.admin, headers={"if-match": "*"}
+    )
+    assert shut.status == 200
+    assert await answers() == [401] * 3
+
+
+async def test_a_new_signing_key_is_found_by_each_instance_at_first_use(
+    instances: list[Instance], people: People
+) -> None:
+    for at in instances:
+        assert (await at("GET", "v1/me", token=people.ada.token)).status == 200
+    instances[0].simulator.identity.keys.rotate()
+    newer = instances[0].person(people.ada.oid)
+    for at in instances:
+        for token in (newer, people.ada.token):
+            assert (await at("GET", "v1/me", token=token)).status == 200
+
+
+async def test_each_instance_counts_the_requests_of_a_caller_for_itself(
+    instances: list[Instance], people: People, clock: StandingClock
+) -> None:
+    for at in instances:
+        at.app.__dict__["rate_limit"] = RateLimit(1, 2, clock)
+    for at in instances:
+        answers = [(await at("GET", "v1/me", token=people.ada.token)).status for _ in range(3)]
+        assert answers == [200, 200, 429]
+    clock.advance(timedelta(seconds=1))
+    for at in instances:
+        assert (await at("GET", "v1/me", token=people.ada.token)).status == 200

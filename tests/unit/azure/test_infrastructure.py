@@ -126,3 +126,27 @@ def test_the_statements_of_a_migration_are_read_out_of_the_servers_log() -> None
         "0031": ["ALTER TABLE a\nADD COLUMN b int"],
         "0032": ["DROP TABLE a"],
     }
+
+
+def test_the_instances_of_every_profile_fit_the_connections_of_its_server() -> None:
+    """What the instances may open together, with what others need, is what the server is told to allow."""
+    profiles = json.loads((AZURE / "profiles.json").read_text())
+    application = (AZURE / "modules" / "functionApp.bicep").read_text()
+    database = (AZURE / "modules" / "database.bicep").read_text()
+    # The numbers of the profile are those that are deployed.
+    assert "maximumInstanceCount: profile.maximumInstances" in application
+    assert "'ADMIN_ASSISTANT_DATABASE_POOL_SIZE', value: string(profile.poolSize)" in application
+    assert "'ADMIN_ASSISTANT_DATABASE_MAX_OVERFLOW', value: string(profile.poolOverflow)" in application
+    assert "value: string(maxConnections)" in database
+    wanted = {
+        f"{size}/{environment}": profile["maximumInstances"] * (profile["poolSize"] + profile["poolOverflow"])
+        for size, environments in profiles.items()
+        for environment, profile in environments.items()
+    }
+    allowed = {
+        f"{size}/{environment}": profile["maxConnections"] - lints.RESERVED_CONNECTIONS
+        for size, environments in profiles.items()
+        for environment, profile in environments.items()
+    }
+    assert len(wanted) == 6
+    assert {name: needed for name, needed in wanted.items() if needed > allowed[name]} == {}
