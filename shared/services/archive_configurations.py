@@ -86,7 +86,8 @@ class ArchiveConfigurationService:
             owner = await access.writable_user(wanted.user_id)
             if not owner.active:
                 raise Conflict("this user is deactivated", code="user_deactivated")
-        defaults = await self._settings.of(caller.tenant_id)
+        # Read anew: what is taken from them now stays in the configuration.
+        defaults = await self._settings.of(caller.tenant_id, anew=True)
         plan = read_plan(wanted, self._clock.now(), defaults)
         source, archive = await self._resolve(caller, owner, plan, wanted, defaults)
         persons = [await self._person(caller, owner, each) for each in (source, archive)]

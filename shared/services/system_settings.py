@@ -100,10 +100,10 @@ class SystemSettings:
         self._defaults = TenantSettings.defaults(settings)
         self._kept: OrderedDict[UUID, tuple[TenantSettings, datetime]] = OrderedDict()
 
-    async def of(self, tenant_id: UUID) -> TenantSettings:
-        """What is in force, kept for ``KEPT_FOR``. Not to be asked inside of an open session of a unit."""
+    async def of(self, tenant_id: UUID, *, anew: bool = False) -> TenantSettings:
+        """What is in force, kept for ``KEPT_FOR`` or read anew. Not to be asked inside of an open session."""
         now = self._clock.now()
-        kept = self._kept.get(tenant_id)
+        kept = None if anew else self._kept.get(tenant_id)
         if kept is not None and kept[1] > now:
             return kept[0]
         async with self._database.session() as session:
