@@ -3,6 +3,7 @@
 import asyncio
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from random import Random
 
@@ -10,8 +11,10 @@ from infra.local.graph_simulator.errors import LoadError
 from infra.local.stack import ROOT
 from infra.local.state_folder import delete_state
 from tests.acceptance.conftest import AcceptancePoint
-from tests.support.calendar_comparison import difference
+from tests.support.calendar_comparison import difference_of, loaded_occurrences
 from tests.support.calendar_import import load_calendar
+from tests.support.icaljs_differences import unexplained
+from tests.support.icaljs_oracle import NotComparedError, icaljs_occurrences
 from tests.support.large_calendar import large_calendar
 from tests.support.mutated_calendars import mutated
 from tests.support.random_calendars import random_calendar
@@ -20,12 +23,31 @@ CASES = Path(__file__).parents[1] / "unit/local/calendars"
 
 
 def test_generated_calendars(acceptance_point: AcceptancePoint, quick: bool) -> None:
-    """Random calendars have exactly the occurrences that recurring_ical_events says."""
+    """Random calendars have exactly the occurrences that recurring_ical_events and ical.js say."""
     count = 200 if quick else 2000
     first = Random().randrange(10**6)
-    found = [told for seed in range(first, first + count) if (told := difference(seed))]
-    acceptance_point(measured=f"{count} calendars from seed {first}, {len(found)} differ", bound="0 differ")
+    calendars = [random_calendar(seed) for seed in range(first, first + count)]
+    loaded = [loaded_occurrences(calendar) for calendar in calendars]
+    pairs = list(zip(calendars, loaded, strict=True))
+    found = [told for calendar, ours in pairs if (told := difference_of(calendar, ours))]
+    measured = f"{count} calendars from seed {first}, {len(found)} differ"
+    other: list[str] = []
+    try:
+        answers = icaljs_occurrences(calendars)
+    except NotComparedError as error:
+        measured += f"; ical.js not compared: {error}"
+    else:
+        seen: Counter[str] = Counter()
+        for (calendar, ours), theirs in zip(pairs, answers, strict=True):
+            if isinstance(theirs, str):
+                other.append(f"seed {calendar.seed}: ical.js fails: {theirs}")
+            elif told := unexplained(calendar, ours, theirs, seen):
+                other.append(told)
+        explained = ", ".join(f"{name} {number}" for name, number in sorted(seen.items())) or "nothing"
+        measured += f"; ical.js: {len(other)} differ, RFC 5545 explains {explained}"
+    acceptance_point(measured=measured, bound="0 differ")
     assert found == []
+    assert other == []
 
 
 def test_damaged_calendars(acceptance_point: AcceptancePoint, quick: bool) -> None:

@@ -7,15 +7,19 @@ from tests.support.calendar_oracle import local, oracle_starts
 from tests.support.random_calendars import RandomCalendar, random_calendar
 
 
-def loaded_starts(calendar: RandomCalendar) -> list[str]:
-    """UTC starts (all-day: dates) in the mailbox on the days asked for; every VEVENT is accounted for."""
+def loaded_occurrences(calendar: RandomCalendar) -> list[tuple[str, str]]:
+    """UID and UTC start (all-day: date) of what is in the mailbox on the days asked for, in order.
+
+    Raises :class:`AssertionError` if a VEVENT is not accounted for.
+    """
     loaded = load_calendar(calendar.raw, from_=calendar.first.isoformat(), to=calendar.last.isoformat())
     zone = ZoneInfo(calendar.zone)
     found = []
     for start, _, event in loaded.occurrences:
         day = start.date() if event["isAllDay"] else local(start, zone)
         if calendar.first <= day < calendar.last:
-            found.append(f"{start:%Y-%m-%d}" if event["isAllDay"] else f"{start:%Y-%m-%dT%H:%M}")
+            written = f"{start:%Y-%m-%d}" if event["isAllDay"] else f"{start:%Y-%m-%dT%H:%M}"
+            found.append((event["iCalUId"], written))
     entries = loaded.report["entries"]
     if entries["total"] != sum(count for name, count in entries.items() if name != "total"):
         raise AssertionError(f"seed {calendar.seed}: {entries}")
@@ -27,8 +31,14 @@ def loaded_starts(calendar: RandomCalendar) -> list[str]:
 def difference(seed: int) -> str | None:
     """How the calendar of a seed differs from the oracle's; ``None`` if it does not."""
     calendar = random_calendar(seed)
-    ours, theirs = loaded_starts(calendar), oracle_starts(calendar)
+    return difference_of(calendar, loaded_occurrences(calendar))
+
+
+def difference_of(calendar: RandomCalendar, loaded: list[tuple[str, str]]) -> str | None:
+    """The same of a calendar that was loaded already."""
+    ours, theirs = sorted(start for _, start in loaded), oracle_starts(calendar)
     if ours == theirs:
         return None
     more, less = sorted(set(ours) - set(theirs))[:3], sorted(set(theirs) - set(ours))[:3]
-    return f"seed {seed}: {len(ours)} loaded, {len(theirs)} expected; only loaded {more}, missing {less}"
+    counts = f"{len(ours)} loaded, {len(theirs)} expected"
+    return f"seed {calendar.seed}: {counts}; only loaded {more}, missing {less}"
