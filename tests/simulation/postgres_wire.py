@@ -77,7 +77,7 @@ class PostgresWire:
         for transport in self.of(label):
             call = transport.call
             if call is not None and calls_arrive and transport not in self._blocked:
-                transport.exchange(call)
+                self._carry_out(transport, call)
             transport.lose()
 
     def enqueue(self, transport: WireTransport) -> None:
@@ -153,7 +153,7 @@ class PostgresWire:
         """The server crashes, recovers and is back when this returns; all connections are gone."""
         self._wake()
         if effect is not None:
-            transport.exchange(effect)
+            self._carry_out(transport, effect)
         self._refuses_until = transport.loop.time() + self.faults.downtime()
         for each in list(self._blocked):
             self._release(each)
@@ -192,6 +192,15 @@ class PostgresWire:
         if self._blocked and self._prober.deadlocked([transport.pid for transport in self._blocked]):
             raise Stalled("transactions wait for each other's locks: a deadlock in the database")
         return False
+
+    def _carry_out(self, transport: WireTransport, call: WireCall) -> None:
+        """A call has its effect though nobody reads the answer; one that waits for a lock has none."""
+        if transport.shortcut(call) is not None:
+            return
+        transport.send(call)
+        if self._await_reply(transport, call) is None:
+            # It is ended with its connection, as one that waited before.
+            self._blocked.append(transport)
 
     def _wake(self) -> None:
         """Let all that wait for locks go on: a call that is exchanged at once may need theirs."""

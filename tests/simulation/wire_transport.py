@@ -132,15 +132,6 @@ class WireTransport(asyncio.Transport):
         """The connection breaks."""
         self._end(ConnectionResetError("the connection to the database broke"))
 
-    def exchange(self, call: WireCall) -> None:
-        """Have a call carried out whose answer nobody waits for."""
-        if self.shortcut(call) is not None:
-            return
-        self.send(call)
-        while not self.receive(call, 1.0):
-            pass
-        self.take_reply(call)
-
     def shortcut(self, call: WireCall) -> bytes | None:
         """The answer to a call that needs no server, or None."""
         if self.backend is None:

@@ -36,6 +36,11 @@ _BEING_WRITTEN = text("""
      WHERE configuration_id = :configuration AND owner_id = :owner AND state IN ('planned', 'sent')
        AND source_key = ANY(CAST(:keys AS text[])) AND record IS NOT NULL
 """)
+_OF_BROKEN_PLANS = text("""
+    SELECT e.source_key FROM archived_events e JOIN archive_runs r ON r.id = e.entered_by
+     WHERE e.configuration_id = :configuration AND e.owner_id = :owner AND e.copy_id IS NULL
+       AND e.source_key = ANY(CAST(:keys AS text[])) AND r.planned_at IS NULL
+""")
 _SERIES_KNOWN = text("""
     SELECT wanted.series, min(CASE WHEN e.entered_by IS NULL THEN timestamptz '1900-01-01 00:00+00'
                               ELSE r.planned_at END) AS since
@@ -120,6 +125,13 @@ class SourceIdentityRepository(ArchivedEventRepository):
             return {}
         result = await self._session.execute(_BEING_WRITTEN, self._scope | {"keys": list(keys)})
         return {row.source_key: with_instants(row.record) for row in result}
+
+    async def of_broken_plans(self, keys: Sequence[str]) -> set[str]:
+        """Those of the keys whose rows were entered by a plan that was never finished, and have no copy."""
+        if not keys:
+            return set()
+        result = await self._session.execute(_OF_BROKEN_PLANS, self._scope | {"keys": list(keys)})
+        return set(result.scalars())
 
     async def series_known(self, series: Collection[str]) -> dict[str, datetime]:
         """Since when a finished plan knows occurrences of these series; those of which none does are missing.

@@ -35,6 +35,7 @@ RETRY_FAILED_FOR = timedelta(days=30)
 _CHUNK = 200
 # Of the rows that no page showed the keys come first: nearly always there are none.
 _KEYS = 1000
+_FLAGGED = ArchivedEventState.FLAGGED
 _WAITING = (Action.CONSUME, Action.LEAVE_OUT, Action.FLAG)
 
 
@@ -185,7 +186,10 @@ class PlanMaking:
         async with self._turn.session() as session:
             read = await self._reader.take(session, page)
             overlaps = await self._keeper.known(session, list(read.reads))
-        self._matcher.note(read.reads, read.rows, overlaps, self._reader)
+            flagged = [key for key in overlaps if (row := read.rows.get(key)) and row.state is _FLAGGED]
+            # What a plan flagged that was broken off before it matched anything is new still.
+            unmatched = await self._context.identities(session).of_broken_plans(flagged)
+        self._matcher.note(read.reads, read.rows, overlaps.keys() - unmatched, self._reader)
         events, rows = read.events, read.rows
         self._writer.note_private(events)
         fresh = {
