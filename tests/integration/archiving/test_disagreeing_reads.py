@@ -1,4 +1,4 @@
-"""Meetings stay single where reads disagree, and where an overlap is undecided (domain.md 2.9, 2.16)."""
+"""Meetings stay single where reads disagree, plans break off or overlaps are undecided (domain.md 2.16)."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -7,6 +7,7 @@ import pytest
 
 from shared.domain.source_event import SourceEvent
 from shared.graph.calendar_adapter import CalendarAdapter
+from shared.services.archiving.matching import SourceMatcher
 from tests.integration.archiving.simulated_mailbox import event
 from tests.integration.archiving.test_overlaps import HOUR, NINE, adds_up, pair
 from tests.integration.archiving.test_same_meeting import starts
@@ -68,3 +69,29 @@ async def test_a_duplicate_in_an_undecided_overlap_keeps_the_copy_that_stood_for
     await world.drive(await world.settle(group["id"]))
     assert await world.subjects() == ["Other", "Review"]
     assert copy["id"] in {each["id"] for each in await world.copies()}
+
+
+async def test_a_meeting_that_a_broken_off_plan_flagged_is_matched_by_the_next_attempt(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = event("Later", NINE + 48 * HOUR)
+    await world.open([event("Review", NINE, 60), later], overlap_policy="flag")
+    await world.archive()
+    await world.delete((await world.source("Review"))["id"])
+    await world.add(event("Review", NINE, 60))
+    await world.add(event("Other", NINE + HOUR / 2, 60))
+    run = await world.request()
+
+    async def crash(*_: Any) -> bool:
+        raise RuntimeError("crashed")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(SourceMatcher, "match", crash)
+        with pytest.raises(RuntimeError):
+            await world.plan(run.id)
+    # A later event closed the group, so it was stored before the plan broke off.
+    stored = await world.rows("SELECT state FROM archived_events WHERE copy_id IS NULL")
+    assert {row["state"] for row in stored} == {"flagged"}
+    report = await world.drive(run.id)
+    assert (report["repointed"], report["flagged"], adds_up(report)) == (1, 1, True)
+    assert await starts(world) == ["2026-03-02T09:00", "2026-03-04T09:00"]
