@@ -10,7 +10,7 @@ from infra.local.month_console import clean
 from infra.local.outcome import ArchiveOutcome
 from infra.local.told import Needs
 
-#: What became of source events, in the words of the report; those that are wrong stand in red.
+#: The report's word for each outcome of a source event. Outcomes that are errors are printed in red.
 _WORDS = {
     "archived": "archived",
     "updated": "updated",

@@ -168,7 +168,7 @@ def month_of(
 ) -> Month:
     """The month that begins on ``first_day``, with the events that start in it and in the month ``before``.
 
-    Events belong to the local day of ``zone`` in which they start, with all their hours.
+    An event belongs to the day on which it starts in ``zone``. All its hours count on that day.
     """
     last_day = period(PeriodKind.MONTH, first_day).last_day
     groups, private = _groups(events), _private(events)

@@ -1,6 +1,7 @@
 """What one, two and three instances of the app do on this machine, beside what its cores allow.
 
-Requests: 32 people list their appointments through the front. Events: mailboxes are archived, all at once.
+Two loads are measured. For requests, 32 people list their appointments through the front at the same time.
+For events, all mailboxes are archived at the same time.
 ``cpu_ms`` is the work of every process of the system for one request or event, the asking included; a machine
 with ``cores`` cores can do at most ``bound`` of them a second. So ``of_bound`` says how near to the cores the
 system came, and one instance more helps only where it is far from 1. ``connections`` is the most that the

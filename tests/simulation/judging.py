@@ -206,6 +206,7 @@ class Judge:
             touched=self._person.touched_meetings,
             asked=answers.asked,
             superseded=answers.superseded,
+            decided=bool(self._settled),
             stood=self._stood,
             locked=[self.frozen.minutes] if self.frozen is not None else [],
         )

@@ -46,6 +46,8 @@ class Past:
     stood: Mapping[str, Json]
     #: Meetings whose old copy an answer may have superseded: shown free, it counts no more.
     superseded: Set[int] = frozenset()
+    #: Whether the owner decided some overlap: then what overlaps may be left out, whatever the policy.
+    decided: bool = False
     #: Local days that are locked, as minutes.
     locked: Sequence[Span] = ()
 
@@ -144,7 +146,7 @@ class Minutes:
             return False
         if any(_meet(span, each) for each in self._entries):
             return False
-        if self._policies.overlaps != "keep_all" and any(
+        if (self._past.decided or self._policies.overlaps != "keep_all") and any(
             _meet(span, _reach(other)) for other in last if other is not item
         ):
             return False

@@ -9,7 +9,7 @@ import httpx
 
 from infra.local.errors import LocalError
 
-#: In the environment, never among the arguments: those are there for everybody to see.
+#: Every user of a machine can read the arguments of its processes, so tokens are environment variables.
 PERSON, ADMIN = "UAT_USER_TOKEN", "UAT_ADMIN_TOKEN"
 
 

@@ -6,8 +6,6 @@ stand-in for ``az`` (``tests/unit/azure/test_azure_target.py``).
 
 import asyncio
 import json
-import os
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,10 +15,9 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
-from infra.local import environment
-from infra.local.azure.package import DEPENDENCIES
 from infra.local.azure.tools import Runner
 from infra.local.deployment.artefacts import Artefact, Record
+from infra.local.deployment.migrating import run_migrations
 from infra.local.deployment.orchestrations import versions_under_way
 from infra.local.deployment.unpacking import unpack
 from infra.local.errors import LocalError
@@ -132,24 +129,8 @@ class AzureTarget:
         server = f"{self._values['DATABASE_HOST']}:5432/{self._values['DATABASE_NAME']}"
         code = Path(self._folder.name) / f"code-{artefact.sha256[:16]}"
         await asyncio.to_thread(unpack, artefact.archive, code)
-        # In the environment, never among the arguments: those are there for everybody to see.
-        env = environment.cleaned() | {
-            "DATABASE_URL": f"postgresql://app_owner:{quote(token, safe='')}@{server}?sslmode=verify-full",
-            "PYTHONPATH": f"{code}{os.pathsep}{code / DEPENDENCIES}",
-            "PYTHONSAFEPATH": "1",
-        }
-        child = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "shared.database.migrate", what),
-            cwd=code,
-            env=env,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        said, failure = await asyncio.wait_for(child.communicate(), _SECONDS)
-        if child.returncode != 0:
-            lines = failure.decode().strip().splitlines()
-            raise LocalError(f"{self.name}: the migration failed: {lines[-1] if lines else 'no output'}")
-        return said.decode().strip()
+        url = f"postgresql://app_owner:{quote(token, safe='')}@{server}?sslmode=verify-full"
+        return await run_migrations(self.name, code, url, what, _SECONDS)
 
     def _any_package(self) -> Artefact:
         packages = sorted(Path(self._folder.name).glob("*.zip"))

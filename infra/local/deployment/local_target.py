@@ -1,18 +1,16 @@
 """A real system on this machine that runs from packages alone: a Target to rehearse deployments on."""
 
-import asyncio
 import os
 import shutil
-import sys
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import asyncpg
 import httpx
 
-from infra.local import environment
 from infra.local.azure.package import DEPENDENCIES
 from infra.local.deployment.artefacts import Artefact, Record
+from infra.local.deployment.migrating import run_migrations
 from infra.local.deployment.orchestrations import versions_under_way
 from infra.local.deployment.unpacking import unpack
 from infra.local.errors import LocalError
@@ -60,23 +58,8 @@ class LocalTarget:
         code = self._folder / "migrating"
         unpack(artefact.archive, code)
         await self._start_parts(code)
-        env = environment.cleaned() | {
-            "DATABASE_URL": self.stack.owner_database_url,
-            "PYTHONPATH": f"{code}{os.pathsep}{code / DEPENDENCIES}",
-            "PYTHONSAFEPATH": "1",
-        }
-        child = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "shared.database.migrate", "upgrade"),
-            cwd=code,
-            env=env,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        said, failure = await asyncio.wait_for(child.communicate(), _MIGRATION_SECONDS)
-        if child.returncode != 0:
-            lines = failure.decode().strip().splitlines()
-            raise LocalError(f"{self.name}: the migration failed: {lines[-1] if lines else 'no output'}")
-        return said.decode().strip()
+        url = self.stack.owner_database_url
+        return await run_migrations(self.name, code, url, "upgrade", _MIGRATION_SECONDS)
 
     async def schema_revision(self) -> str:
         """Asked of the database itself."""

@@ -100,7 +100,8 @@ class Deployment:
         if before is None:
             self._say(f"{target.name}: nothing ran before, so there is nothing to go back to")
             return
-        # Orchestrations are not asked for: those of the failed code wait until code is there that knows them.
+        # Running orchestrations do not stop a rollback. Those of the failed version wait for a version that
+        # can run them.
         if found := obstacles(before, target.record.served_since(), failed.schema_revision, []):
             self._say(f"{target.name}: not rolled back to {before.name}: {'; '.join(found)}")
             return

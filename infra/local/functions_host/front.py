@@ -22,12 +22,12 @@ from infra.local.functions_host import logs
 from infra.local.functions_host.errors import StartupError
 from infra.local.functions_host.logs import HOST
 from infra.local.functions_host.process_start import allow_many_connections, bound
+from infra.local.functions_host.serving import HEADER_LIMIT, LINE_LIMIT, Server, without_server_name
 
 _HOP_BY_HOP = frozenset(
     {"connection", "keep-alive", "transfer-encoding", "upgrade", "te", "proxy-connection"}
 )
-_HEADER_LIMIT = 32_768
-_LINE_LIMIT = 16_384
+# The instances have the real limit; the front holds a body in memory until it is passed on.
 _BODY_LIMIT = 2**31
 _CONNECT_SECONDS = 5.0
 
@@ -74,8 +74,8 @@ class Front:
             cookie_jar=aiohttp.DummyCookieJar(),
             skip_auto_headers={hdrs.ACCEPT, hdrs.ACCEPT_ENCODING, hdrs.USER_AGENT, hdrs.CONTENT_TYPE},
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS),
-            max_field_size=_HEADER_LIMIT,
-            max_line_size=_LINE_LIMIT,
+            max_field_size=HEADER_LIMIT,
+            max_line_size=LINE_LIMIT,
         )
 
     async def close(self) -> None:
@@ -98,7 +98,7 @@ class Front:
     async def _passed_on(self, request: web.Request, port: int) -> web.StreamResponse:
         if self._session is None:
             raise RuntimeError("the front is not open")
-        body = request.content if request.body_exists else None
+        body = await request.read() if request.body_exists else None
         path = request.raw_path if request.raw_path.startswith("/") else request.rel_url.raw_path_qs
         async with self._session.request(
             request.method,
@@ -152,30 +152,16 @@ async def _serve(backends: Backends, listener: Any) -> None:
         loop.add_signal_handler(number, stop.set)
     front = Front(backends)
     await front.open()
-    app = web.Application(client_max_size=_BODY_LIMIT)
-    app.on_response_prepare.append(_without_server_name)
+    server = Server()
+    app = web.Application(client_max_size=_BODY_LIMIT, middlewares=[server.slow.middleware])
+    app.on_response_prepare.append(without_server_name)
     app.router.add_route("*", "/{path:(?s:.*)}", front.handle)
-    runner = web.AppRunner(
-        app,
-        access_log=None,
-        handle_signals=False,
-        handler_cancellation=True,
-        auto_decompress=False,
-        max_field_size=_HEADER_LIMIT,
-        max_line_size=_LINE_LIMIT,
-        shutdown_timeout=0.5,
-    )
     try:
-        await runner.setup()
-        await web.SockSite(runner, listener, backlog=1024).start()
+        await server.start(app, listener)
         HOST.info("Front started on http://127.0.0.1:%d", listener.getsockname()[1])
         await stop.wait()
     except OSError as error:
         raise StartupError(str(error)) from error
     finally:
-        await runner.cleanup()
+        await server.close()
         await front.close()
-
-
-async def _without_server_name(request: web.Request, response: web.StreamResponse) -> None:
-    response.headers.popall("Server", None)

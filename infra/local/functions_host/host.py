@@ -27,16 +27,13 @@ from infra.local.functions_host.logs import HOST
 from infra.local.functions_host.protos import TypedData
 from infra.local.functions_host.routes import map_routes
 from infra.local.functions_host.routing import Router
-from infra.local.functions_host.slow_connections import LIMIT_SECONDS, SlowConnections
+from infra.local.functions_host.serving import Server, without_server_name
 from infra.local.functions_host.throttle import RequestThrottle
 from infra.local.functions_host.timers import Timer, invoke_with_retries
 from infra.local.functions_host.worker import Worker
 
-# Limits of the real host's server: request body (FUNCTIONS_REQUEST_BODY_SIZE_LIMIT), headers, request line.
+# The real host's limit for a request's body (FUNCTIONS_REQUEST_BODY_SIZE_LIMIT).
 _BODY_LIMIT = 104_857_600
-_SLOW_SETTING = "FUNCTIONS_SLOW_CONNECTION_SECONDS"
-_HEADER_LIMIT = 32_768
-_LINE_LIMIT = 16_384
 
 
 class Host:
@@ -64,8 +61,7 @@ class Host:
         self._engine_started = False
         self._timers: dict[str, Timer] = {}
         self._timer_tasks: set[asyncio.Task[None]] = set()
-        self._runner: web.AppRunner | None = None
-        self._slow_watch: asyncio.Task[None] | None = None
+        self._server = Server()
         self._answering = 0
         self._quiet = asyncio.Event()
         self._quiet.set()
@@ -132,10 +128,8 @@ class Host:
         if self._engine is not None and self._engine_started:
             await self._engine.stop(0.0)
         self._worker.fail_all("The worker process exited.", "WorkerProcessExitException")
-        if self._runner is not None:
-            for site in list(self._runner.sites):
-                await site.stop()
-            await self._runner.cleanup()
+        await self._server.stop_listening()
+        await self._server.close()
 
     async def stop(self) -> bool:
         """Takes no more requests, lets what runs end within the drain time, closes.
@@ -147,9 +141,7 @@ class Host:
         deadline = asyncio.get_running_loop().time() + self._options.drain
         for timer in self._timers.values():
             timer.stop()
-        if self._runner is not None:
-            for site in list(self._runner.sites):
-                await site.stop()
+        await self._server.stop_listening()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(deadline):
                 await self._quiet.wait()
@@ -160,10 +152,7 @@ class Host:
             await asyncio.wait(self._timer_tasks, timeout=0.2)
         for task in self._timer_tasks:
             task.cancel()
-        if self._slow_watch is not None:
-            self._slow_watch.cancel()
-        if self._runner is not None:
-            await self._runner.cleanup()
+        await self._server.close()
         if not idle:
             HOST.warning("%d invocations did not end in time and are abandoned", self._worker.running)
         await self._worker.stop()
@@ -220,13 +209,12 @@ class Host:
     async def _serve(
         self, listener: socket.socket, functions: Sequence[Function], router: Router[Function]
     ) -> None:
-        slow = SlowConnections(float(os.environ.get(_SLOW_SETTING) or LIMIT_SECONDS))
-        middlewares = [slow.middleware]
+        middlewares = [self._server.slow.middleware]
         if self._cors:
             middlewares.append(http.cors_middleware(self._cors, credentials=self._cors_credentials))
         limit = int(os.environ.get("FUNCTIONS_REQUEST_BODY_SIZE_LIMIT") or _BODY_LIMIT)
         app = web.Application(client_max_size=limit, middlewares=middlewares)
-        app.on_response_prepare.append(_without_server_name)
+        app.on_response_prepare.append(without_server_name)
         app.on_response_prepare.append(_with_headers(self._config.custom_headers))
         admin = AdminApi(self._state, functions, self._keys, self._paths, self._fire, self._counts)
         for method, path, handler in admin.routes():
@@ -238,21 +226,7 @@ class Host:
             self._config.max_concurrent_requests, self._config.max_outstanding_requests
         )
         app.router.add_route("*", "/{path:(?s:.*)}", self._counted(throttle.limited(served.handle)))
-        self._runner = web.AppRunner(
-            app,
-            access_log=None,
-            handle_signals=False,
-            handler_cancellation=True,
-            auto_decompress=False,
-            max_field_size=_HEADER_LIMIT,
-            max_line_size=_LINE_LIMIT,
-            shutdown_timeout=0.5,
-            keepalive_timeout=slow.limit_seconds,
-        )
-        await self._runner.setup()
-        await web.SockSite(self._runner, listener, backlog=1024).start()
-        if self._runner.server is not None:
-            self._slow_watch = asyncio.create_task(slow.watch(self._runner.server), name="slow connections")
+        await self._server.start(app, listener)
 
     def _counted(self, handler: Handler) -> Handler:
         async def counted(request: web.Request) -> web.StreamResponse:
@@ -324,7 +298,3 @@ def _with_headers(headers: Mapping[str, str]) -> Callable[[web.Request, web.Stre
             response.headers.setdefault(name, value)
 
     return add
-
-
-async def _without_server_name(request: web.Request, response: web.StreamResponse) -> None:
-    response.headers.popall("Server", None)

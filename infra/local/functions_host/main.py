@@ -75,7 +75,7 @@ def _run(options: Options) -> int:
     port = options.port if options.port is not None else settings.port or DEFAULT_PORT
     with bound(port, options.listener) as listener, locked(_lock_of(options), options.drain + _LOCK_MARGIN):
         _set_host_variables(options.app, listener.getsockname()[1])
-        # The server closes its socket; a second one keeps the port for a host that begins anew.
+        # The server closes its socket. The duplicate keeps the port open while this process restarts.
         spare = listener.dup()
         ending = asyncio.run(_serve(options, host_config, settings, listener, spare))
         if ending is _Ending.ANEW:

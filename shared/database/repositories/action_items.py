@@ -65,7 +65,8 @@ class ItemPlace(NamedTuple):
 class ItemFilter:
     """Which of an owner's items; None is any. ``viewer`` is the object id of the person who asks.
 
-    ``opened`` are the people whose private events an emergency access opens to the viewer.
+    ``opened`` are the people whose private events an emergency access opens to the viewer. ``begins_in``
+    is a range, its end excluded.
     """
 
     viewer: UUID | None
@@ -73,6 +74,7 @@ class ItemFilter:
     kind: ActionItemKind | None = None
     configuration_id: UUID | None = None
     opened: frozenset[UUID] = frozenset()
+    begins_in: tuple[datetime, datetime] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,9 @@ class ActionItemRepository(Repository):
             statement = statement.where(ActionItem.status == wanted.status)
         if wanted.kind is not None:
             statement = statement.where(ActionItem.kind == wanted.kind)
+        if wanted.begins_in is not None:
+            start, end = wanted.begins_in
+            statement = statement.where(ActionItem.start_at >= start, ActionItem.start_at < end)
         if after is not None:
             place = tuple_(_RANK, ActionItem.opened_at, ActionItem.id)
             statement = statement.where(place > tuple_(*(literal(each) for each in after)))

@@ -14,7 +14,7 @@ from shared.domain.category_statistics import CountedEvent, tally
 from shared.domain.disclosure import PRIVATE, is_disclosed
 from shared.domain.month_attention import NO_SUBJECT, Attention, AttentionKind
 
-#: Most open items that are looked through; a person with more has other worries.
+#: Most open items of a month that are shown.
 _MOST: Final = 200
 _WORDS: Final = {
     Question.LIKELY_SAME: (
@@ -43,8 +43,13 @@ async def open_questions(
 ) -> list[Attention]:
     """The owner's open items that begin in ``[start, end)``; subjects of hidden events are masked (6.3)."""
     items = ActionItemRepository(session)
-    wanted = ItemFilter(viewer, status=ActionItemStatus.OPEN, configuration_id=configuration_id)
-    found = [item for item in await items.list(owner_id, wanted, None, _MOST) if start <= item.start_at < end]
+    wanted = ItemFilter(
+        viewer,
+        status=ActionItemStatus.OPEN,
+        configuration_id=configuration_id,
+        begins_in=(start, end),
+    )
+    found = await items.list(owner_id, wanted, None, _MOST)
     return [_attention(item, await items.contents(owner_id, item.id), viewer) for item in found]
 
 

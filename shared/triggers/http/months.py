@@ -19,7 +19,7 @@ blueprint = new_blueprint()
     ownership=Ownership.OWN,
     errors=(404,),
     other_media_types=("text/html", "text/csv"),
-    texts={"month": "^(19|2[01])[0-9]{2}-(0[1-9]|1[0-2])$"},
+    texts={"month": "^(190[1-9]|19[1-9][0-9]|2[01][0-9]{2})-(0[1-9]|1[0-2])$"},
 )
 async def get_month(
     request: Request[base.NoBody, months.MonthQuery],

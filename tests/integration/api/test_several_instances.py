@@ -4,7 +4,7 @@ Each instance is an application of its own with its own pool and caches; they sh
 simulator and a clock that stands still until it is moved.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, override
 from uuid import UUID, uuid4
@@ -22,7 +22,7 @@ from shared.services.rate_limit import RateLimit
 from shared.services.system_settings import KEPT_FOR
 from shared.settings import Settings
 from shared.triggers.http import archive_runs
-from tests.integration.api.caller import HOST, Caller, Response, problem
+from tests.integration.api.caller import Caller, Response, problem
 from tests.integration.api.conftest import People, on_simulator
 from tests.integration.api.test_archive_configurations import create
 
@@ -50,22 +50,10 @@ class Instance(Caller):
     """One instance of the app. Requests follow one another: the app in use is a global of the process."""
 
     @override
-    async def __call__(
-        self,
-        method: str,
-        path: str,
-        body: Any = None,
-        *,
-        token: str | None = None,
-        headers: Mapping[str, str] | None = None,
-        host: str = HOST,
-        **query: Any,
-    ) -> Response:
+    async def __call__(self, *arguments: Any, **named: Any) -> Response:
         before = use_application(self.app)
         try:
-            return await super().__call__(
-                method, path, body, token=token, headers=headers, host=host, **query
-            )
+            return await super().__call__(*arguments, **named)
         finally:
             use_application(before)
 

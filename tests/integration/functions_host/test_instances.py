@@ -186,3 +186,15 @@ async def test_without_any_instance_the_front_says_so(tmp_path: Path) -> None:
     async with several_instances(tmp_path, {}) as app:
         answer: httpx.Response = await app.client.get("/api/who")
         assert answer.status_code == 503
+
+
+async def test_the_front_cuts_off_who_sends_no_whole_request_in_time(tmp_path: Path) -> None:
+    async with several_instances(tmp_path, {}, env={"FUNCTIONS_SLOW_CONNECTION_SECONDS": "1"}) as app:
+        received = []
+        for begun in (b"GET /api/w", b"POST /api/who HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nxxx"):
+            reader, writer = await asyncio.open_connection("127.0.0.1", app.client.base_url.port)
+            writer.write(begun)
+            received.append(await asyncio.wait_for(reader.read(), 30))
+            writer.close()
+        assert received[0] == b""
+        assert received[1].startswith(b"HTTP/1.1 408")
