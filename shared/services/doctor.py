@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import binascii
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,6 +19,8 @@ from shared.errors import AdminAssistantError, Forbidden, NotFound
 from shared.schemas.system import DoctorCheck, DoctorReport
 from shared.services.access import Access
 from shared.settings import Settings
+
+_log = logging.getLogger(__name__)
 
 PATIENCE: Final = 10.0
 #: Tokens are refused beyond some minutes; beyond this a clock is not synchronised.
@@ -212,7 +215,8 @@ async def _examined(name: Any, examine: Examine, remedy: str) -> DoctorCheck:
     except AdminAssistantError as error:
         found = Finding("wrong", error.title, remedy)
     except Exception as error:
-        # The text of a library's error may name hosts and accounts: its kind is enough here.
+        # The text of a library's error may name hosts and accounts: the answer has its kind, the log the rest.
+        _log.warning("an examination failed", extra={"examination": name}, exc_info=error)
         found = Finding("wrong", type(error).__name__, remedy)
     return DoctorCheck(name=name, state=found.state, detail=found.detail, remedy=found.remedy)
 
