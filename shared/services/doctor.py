@@ -215,7 +215,7 @@ async def _examined(name: Any, examine: Examine, remedy: str) -> DoctorCheck:
     except AdminAssistantError as error:
         found = Finding("wrong", error.title, remedy)
     except Exception as error:
-        # The text of a library's error may name hosts and accounts: the answer has its kind, the log the rest.
+        # A library's error may name hosts and accounts: the answer tells its kind, the log all of it.
         _log.warning("an examination failed", extra={"examination": name}, exc_info=error)
         found = Finding("wrong", type(error).__name__, remedy)
     return DoctorCheck(name=name, state=found.state, detail=found.detail, remedy=found.remedy)
