@@ -1,6 +1,5 @@
 """A real system on this machine that runs from packages alone: a Target to rehearse deployments on."""
 
-import os
 import shutil
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -8,13 +7,12 @@ from pathlib import Path
 import asyncpg
 import httpx
 
-from infra.local.azure.package import DEPENDENCIES
 from infra.local.deployment.artefacts import Artefact, Record
 from infra.local.deployment.migrating import run_migrations
 from infra.local.deployment.orchestrations import versions_under_way
-from infra.local.deployment.unpacking import unpack
+from infra.local.deployment.unpacking import environment_of, unpack
 from infra.local.errors import LocalError
-from infra.local.stack import ROOT, Stack
+from infra.local.stack import Stack
 
 _MIGRATION_SECONDS = 300
 
@@ -32,14 +30,13 @@ class LocalTarget:
         self._app = folder / "app"
         self._seed = seed
         self._configuration = ""
-        self._host_only = folder / "host"
         self.stack = Stack(
             folder / "state",
             port=port,
             app=self._app,
             migrate=False,
             ready_path="/api/health/live",
-            env=self._environment(),
+            env=environment_of(self._app, folder / "host"),
         )
         self._started = False
 
@@ -113,15 +110,6 @@ class LocalTarget:
             shutil.copytree(code, self._app)
         await self.stack.start()
         self._started = True
-
-    def _environment(self) -> dict[str, str]:
-        # Nothing of the checkout but the host itself may be imported: it stands alone in a folder.
-        self._host_only.mkdir(parents=True, exist_ok=True)
-        link = self._host_only / "infra"
-        if not link.is_symlink():
-            link.symlink_to(ROOT / "infra", target_is_directory=True)
-        path = [self._app, self._app / DEPENDENCIES, self._host_only]
-        return {"PYTHONPATH": os.pathsep.join(map(str, path)), "PYTHONSAFEPATH": "1"}
 
 
 type Seed = Callable[[Stack], Awaitable[str]]
