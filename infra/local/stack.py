@@ -18,6 +18,7 @@ from infra.local.kept_state import KeptState, write_private
 from infra.local.log_files import keep_bounded
 from infra.local.postgres import OWNER, USER, Postgres
 from infra.local.processes import Child, end_orphan, leftovers, wait_for
+from infra.local.schema import migrate
 from infra.local.state_folder import FolderLock
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -374,24 +375,6 @@ def token_request(
     if not app_only:
         who |= {"upn": address, "name": address.partition("@")[0], "scp": scope}
     return {"tenant": identities.TENANT_ID, "audience": identities.API_AUDIENCE, "app_only": app_only, **who}
-
-
-async def migrate(owner_url: str, logs: Path) -> None:
-    """Bring a database to the newest migration as ``app_owner``; a :class:`LocalError` has the log's end."""
-    child = Child(
-        "the migration",
-        [sys.executable, "-m", "shared.database.migrate", "upgrade"],
-        log=logs / "migrate.log",
-        env=environment.cleaned() | {"DATABASE_URL": owner_url},
-        cwd=ROOT,
-    )
-    await child.start()
-    try:
-        status = await child.wait()
-    finally:
-        await child.stop()
-    if status != 0:
-        raise LocalError(f"the database could not be migrated; log: {child.log}\n{child.log_tail()}")
 
 
 def _present(child: Child | None) -> Child:

@@ -1,7 +1,7 @@
 """A real system on this machine that runs from packages alone: a Target to rehearse deployments on."""
 
 import shutil
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 import asyncpg
@@ -23,7 +23,16 @@ class LocalTarget:
     Only the host that stands for Azure's comes from the checkout. Use as an asynchronous context.
     """
 
-    def __init__(self, name: str, folder: Path, *, port: int = 0, seed: "Seed | None" = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        *,
+        port: int = 0,
+        seed: "Seed | None" = None,
+        env: Mapping[str, str] | None = None,
+        latency_ms: float = 0,
+    ) -> None:
         self.name = name
         self.record = Record(folder / "artefacts")
         self._folder = folder
@@ -36,7 +45,8 @@ class LocalTarget:
             app=self._app,
             migrate=False,
             ready_path="/api/health/live",
-            env=environment_of(self._app, folder / "host"),
+            env={**environment_of(self._app, folder / "host"), **(env or {})},
+            latency_ms=latency_ms,
         )
         self._started = False
 
@@ -60,12 +70,7 @@ class LocalTarget:
 
     async def schema_revision(self) -> str:
         """Asked of the database itself."""
-        url = self.stack.owner_database_url.replace("postgresql+asyncpg:", "postgresql:")
-        connection = await asyncpg.connect(url)
-        try:
-            return str(await connection.fetchval("SELECT version_num FROM alembic_version"))
-        finally:
-            await connection.close()
+        return await revision_of(self.stack.owner_database_url)
 
     async def deploy(self, artefact: Artefact) -> None:
         """SIGTERM to the host, new files in the place of the old ones, a new host on the same state."""
@@ -113,3 +118,12 @@ class LocalTarget:
 
 
 type Seed = Callable[[Stack], Awaitable[str]]
+
+
+async def revision_of(owner_url: str) -> str:
+    """The migration that a database is at."""
+    connection = await asyncpg.connect(owner_url.replace("postgresql+asyncpg:", "postgresql:"))
+    try:
+        return str(await connection.fetchval("SELECT version_num FROM alembic_version"))
+    finally:
+        await connection.close()
