@@ -16,7 +16,7 @@ from shared.domain.archive_plan import KnownEvent
 from shared.domain.archived_event import ArchivedEventState
 from shared.domain.disclosure import NORMAL
 from shared.domain.read_event import ReadEvent
-from shared.domain.revision import revision, source_revision
+from shared.domain.revision import is_superseded, revision, source_revision
 from shared.domain.same_meeting import (
     GoneRow,
     Matching,
@@ -60,6 +60,7 @@ def known_event(row: MapRow, open_keys: Collection[str] = ()) -> KnownEvent | No
         merged_into=row.merged_into if row.state in _POINTING else None,
         pending=row.pending_since is not None,
         has_copy=row.copy_id is not None,
+        shown_free=row.state is ArchivedEventState.CONSUMED and is_superseded(row.revision),
         left_out=row.left_out,
         modifications=row.modifications,
         conflict_revision=row.conflict_revision,
