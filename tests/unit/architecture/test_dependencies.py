@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections.abc import Mapping
 from functools import cache
 from importlib import metadata
 from pathlib import PurePosixPath
@@ -44,12 +45,17 @@ def normal(name: str) -> str:
 def owner_of(name: str) -> str | None:
     """The distribution that a module comes from; None for a name that is no module."""
     path = PurePosixPath(*name.split("."))
-    distributions = metadata.packages_distributions().get(path.parts[0], [])
+    distributions = packages().get(path.parts[0], [])
     wanted = {str(path / "__init__.py"), f"{path}.py"}
     for distribution in distributions:
         if wanted & files_of(distribution):
             return normal(distribution)
     return None
+
+
+@cache
+def packages() -> Mapping[str, list[str]]:
+    return metadata.packages_distributions()
 
 
 @cache
