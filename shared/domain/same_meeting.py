@@ -15,6 +15,7 @@ from shared.domain.modifications import modification_kind
 from shared.domain.normal_form import normal_form
 from shared.domain.source_event import EventType, SourceEvent, occurrence_date
 
+_A_DAY = timedelta(days=1)
 # How far a series may move its occurrences: to another day of the week.
 _SERIES_MOVES = timedelta(days=7)
 
@@ -41,7 +42,8 @@ class MeetingFacts:
     ``slot`` is the original start of an occurrence and the start of a single event, UTC; ``original_date``
     is that of an occurrence; ``day`` the local date of the start in the configuration's zone. ``timed``: it
     may be the same meeting at another time; all-day, ``free`` and modification events may not, nor what does
-    not take place, nor masked ones, of which nothing but the time is known.
+    not take place, nor masked ones, of which nothing but the time is known. ``late``: it was entered after
+    a plan had passed its end, so that it is no ordinary meeting of its day.
     """
 
     key: str
@@ -55,6 +57,7 @@ class MeetingFacts:
     end: datetime
     day: date
     timed: bool
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +168,7 @@ def match_meetings(
         Doubt((row.facts.key,), (event.key,))
         for row, event in left.pair(_same_day, lambda row: row.known and row.counts)
     ]
+    doubts += [Doubt((row.facts.key,), (event.key,)) for row, event in _within_a_day(left)]
     undecided = left.pair(_same_day, lambda row: row.known and row.waits)
     doubts += _meeting_in_time(left, waiting)
     undecided += _in_its_place(left)
@@ -301,6 +305,21 @@ def _in_its_place(left: "_Left") -> list[tuple[GoneRow, MeetingFacts]]:
     timed = [event for event in left.events if event.timed and event.start < event.end]
     waiting = [row for row in left.rows if row.known and row.waits and row.copy_start < row.copy_end]
     return [*found, *left.take(_intersecting(waiting, timed))]
+
+
+def _within_a_day(left: "_Left") -> list[tuple[GoneRow, MeetingFacts]]:
+    """Copies that count, with what was entered late a day off at most, under the same subject (2.16 d)."""
+    named: dict[Hashable, list[GoneRow]] = defaultdict(list)
+    for row in left.rows:
+        if row.known and row.counts and row.facts.timed and row.facts.title:
+            named[row.facts.title, row.facts.organizer].append(row)
+    return left.take(
+        (row, event)
+        for event in left.events
+        if event.late and event.timed
+        for row in named[event.title, event.organizer]
+        if abs(event.start - row.facts.start) <= _A_DAY
+    )
 
 
 def _meeting_in_time(left: "_Left", waiting: Collection[str]) -> list[Doubt]:

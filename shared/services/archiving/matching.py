@@ -16,7 +16,7 @@ from shared.domain.archive_plan import KnownEvent
 from shared.domain.archived_event import ArchivedEventState
 from shared.domain.disclosure import NORMAL
 from shared.domain.read_event import ReadEvent
-from shared.domain.revision import is_superseded, revision, source_revision
+from shared.domain.revision import is_superseded, source_revision
 from shared.domain.same_meeting import (
     GoneRow,
     Matching,
@@ -31,8 +31,9 @@ from shared.domain.unread import UnreadEvents
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.doubting import MeetingDoubts
 from shared.services.archiving.dragging import DraggedMeetings
-from shared.services.archiving.inheriting import hand_to_heir
+from shared.services.archiving.inheriting import hand_to_heir, inherited_from
 from shared.services.archiving.plan_turn import PlanTurn
+from shared.services.archiving.source_following import SourceFollowing
 from shared.services.archiving.source_lookup import read_places, read_sources, should_have_shown
 from shared.services.archiving.source_reading import SourceReader
 from shared.services.archiving.taking_over import TakingOver
@@ -150,7 +151,7 @@ class SourceMatcher:
             if key not in rows or reader.is_bare(rows[key]) or waits_for_nothing(rows[key], overlaps):
                 facts = meeting_facts(read.event, key, self._context.window.zone)
                 self._new[key] = read.event.id, facts
-            elif (former := _inherited_from(rows[key], read)) is not None:
+            elif (former := inherited_from(rows[key], read)) is not None:
                 self._inherited.add(former)
 
     async def match(self, reader: SourceReader) -> bool:
@@ -160,7 +161,7 @@ class SourceMatcher:
         elsewhere, busy = await self._elsewhere(new)
         new = {key: each for key, each in new.items() if key not in elsewhere and key not in busy}
         rows = await self._unmet(reader) if new or self.doubts.rows else {}
-        events = [facts for _, facts in new.values()]
+        events = await self._facts_of(new) if rows else []
         found, unsure = await self._gone_rows(rows, events) if rows else ([], [])
         gone = {each.facts.key: each for each in found}
         settled = self.doubts.settle(gone, rows, new, reader.has_met)
@@ -186,6 +187,11 @@ class SourceMatcher:
                     await self._repoint(session, rows[pair.row], pair.step, *new[pair.event])
             self.doubts.repointed(pairs)
         return again or bool(pairs) or bool(elsewhere)
+
+    async def _facts_of(self, new: Mapping[str, tuple[str, MeetingFacts]]) -> list[MeetingFacts]:
+        following = SourceFollowing(self._context.owner_id, self._context.configuration_id)
+        async with self._turn.session() as session:
+            return await following.with_lateness(session, [facts for _, facts in new.values()])
 
     async def _elsewhere(
         self, new: Mapping[str, tuple[str, MeetingFacts]]
@@ -382,13 +388,6 @@ class SourceMatcher:
         """The next duplicate gets the copy of its vanished representative (domain.md 2.9)."""
         async with self._turn.session() as session:
             await hand_to_heir(session, self._ports, self._context, former, heir)
-
-
-def _inherited_from(row: MapRow, read: ReadEvent) -> str | None:
-    """The key of the event that this one is an unchanged duplicate of; None where it is none."""
-    if row.state is not ArchivedEventState.MERGED or source_revision(row.revision) != revision(read.event):
-        return None
-    return row.merged_into
 
 
 def waits_for_nothing(row: MapRow, overlaps: Collection[str]) -> bool:

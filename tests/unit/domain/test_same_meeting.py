@@ -103,6 +103,16 @@ def test_what_waits_without_a_copy_is_the_same_meeting_at_another_time_of_the_da
     assert (found.pairs, found.doubts) == ((), (Doubt(("archived",), ("new",)),))
 
 
+def test_what_was_entered_late_within_a_day_is_a_doubt_under_the_same_subject() -> None:
+    row = gone(facts("old"))
+    late = replace(facts("new", start=NOON + 24 * HOUR), late=True)
+    assert match_meetings([row], [late], ()).doubts == (Doubt(("old",), ("new",)),)
+    assert match_meetings([row], [replace(late, late=False)], ()).empty
+    assert match_meetings([row], [replace(late, start=NOON + 25 * HOUR)], ()).empty
+    assert match_meetings([row], [replace(late, title="other")], ()).empty
+    assert match_meetings([gone(facts("old"), counts=False)], [late], ()).empty
+
+
 def waiting(found: MeetingFacts) -> GoneRow:
     """A row whose source is gone and whose overlap is undecided."""
     return replace(gone(found, counts=False), waits=True)
