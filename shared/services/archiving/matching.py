@@ -156,8 +156,7 @@ class SourceMatcher:
 
     async def match(self, reader: SourceReader) -> bool:
         """Match what is new with what is gone; whether the pages have to be read once more."""
-        noted, self._new = self._new, {}
-        new = {key: each for key, each in noted.items() if not self.unread.holds(each[1].start)}
+        new, self._new = self._new, {}
         elsewhere, busy = await self._elsewhere(new)
         new = {key: each for key, each in new.items() if key not in elsewhere and key not in busy}
         rows = await self._unmet(reader) if new or self.doubts.rows else {}
@@ -169,8 +168,8 @@ class SourceMatcher:
         events = [each for each in events if each.key not in settled.events]
         matching = await self._matching([*left, *unsure], rows, events) if left or unsure else Matching()
         decided = [*settled.pairs, *matching.pairs]
-        # A row whose write is under way is settled first, and one of which two reads tell different things
-        # is read again by the next run; until then its event waits.
+        # A row whose write is under way is settled first. One of which two reads tell different things, or
+        # whose time could not be read, is read again by the next run. Until then its event waits.
         disputed = {each.facts.key for each in unsure}
         disputed |= {key for key in gone if key in self._open_keys and rows[key].copy_id is None}
         doubts = [doubt for doubt in matching.doubts if disputed.isdisjoint(doubt.rows)]
@@ -242,7 +241,7 @@ class SourceMatcher:
                 for row in rows
                 # Of what an unchanged duplicate inherits nobody is asked: that comes first (domain.md 2.9).
                 if not (reader.has_met(row.source_key) or row.source_key in self._inherited)
-                and not self.is_open(row)
+                and row.source_id not in self.unread.ids
             }
             if len(rows) < _CHUNK:
                 return {key: row for key, row in unmet.items() if row.state not in _NOT_MATCHED}
@@ -251,7 +250,10 @@ class SourceMatcher:
     async def _gone_rows(
         self, rows: Mapping[str, MapRow], new: Sequence[MeetingFacts]
     ) -> tuple[list[GoneRow], list[GoneRow]]:
-        """Those of the rows whose source is gone, and those that a page did not show though it is there."""
+        """Those of the rows whose source is gone, and those of which nobody can know.
+
+        Either a page did not show the source though it is there, or its time could not be read.
+        """
         async with self._turn.session() as session:
             records = await AppointmentRepository(session).recorded(
                 self._context.owner_id, [row.id for row in rows.values() if row.copy_id is not None]
@@ -272,13 +274,15 @@ class SourceMatcher:
         if not answered and match_meetings(list(candidates.values()), new, ended).empty:
             # Nothing that is new looks like any of them: nobody has to be asked whether they are gone.
             return [], []
+        unsure = {row.source_key for row in rows.values() if self.is_open(row)}
+        rows = {key: row for key, row in rows.items() if key not in unsure}
         living = [row for row in rows.values() if row.state is not ArchivedEventState.SOURCE_DELETED]
         found, places = await read_places(
             self._ports, self._context, [row.source_id for row in living], self.unread
         )
         gone = {row.source_key for row in living if row.source_id not in found and not self.is_open(row)}
         gone |= rows.keys() - {row.source_key for row in living}
-        unsure = {
+        unsure |= {
             row.source_key
             for row in living
             if (event := found.get(row.source_id)) is not None
