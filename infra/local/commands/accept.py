@@ -3,14 +3,13 @@
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from infra.local import app_instances, environment
+from infra.local import app_instances, environment, interrupts
 from infra.local.report import table
 from infra.local.schema import SCHEMA_FROM
 from infra.local.stack import ROOT
@@ -55,13 +54,13 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _pytest(only: Sequence[str], *, quick: bool, results: Path, env: Mapping[str, str]) -> int:
-    command = [sys.executable, "-m", "pytest", "tests/acceptance", "--tb=short"]
+    command = interrupts.python("pytest", "tests/acceptance", "--tb=short")
     command += [part for name in only for part in ("--point", name)]
     command += ["--quick"] if quick else []
     given = environment.cleaned() | {"ACCEPTANCE_RESULTS": str(results)} | dict(env)
     given |= {name: os.environ[name] for name in ("DATABASE_URL", "DATABASE_OWNER_URL") if name in os.environ}
     # What pytest says goes beside the table, not into it.
-    return subprocess.run(command, cwd=ROOT, env=given, stdout=sys.stderr, check=False).returncode
+    return interrupts.run(command, cwd=ROOT, env=given, stdout=sys.stderr)
 
 
 def _unpacked(package: Path, folder: Path) -> Path:
