@@ -26,7 +26,7 @@ _DESCRIBED = re.compile(r"function_app\.py$|shared/(?:triggers|schemas|applicati
 #: What the SDK loads when a path is built or an error is read (docs/graph.md, Size).
 _LOADED = re.compile(
     r"generated/[^/]+\.py$|generated/users/(?:item/)?[^/]+\.py$|generated/models/o_data_errors/|"
-    r"generated/users/item/(?:calendar|calendars|calendar_view|events|outlook|send_mail|mailbox_settings)/"
+    r"generated/users/item/(?:calendars|calendar_view|events|outlook|mailbox_settings)/"
 )
 
 
