@@ -27,7 +27,7 @@ def run(arguments: Sequence[str]) -> int:
         "--instances",
         type=_instances,
         metavar="GROUPS",
-        help="the app on several instances, as for ./dev run",
+        help="the app on several instances, as for ./dev run; only the points that this concerns",
     )
     given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
