@@ -155,7 +155,8 @@ _HEADERS = {"X-Frame-Options": "DENY", "X-Ours": "yes"}
 def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHost]:
     config = host_json({"customHeaders": _HEADERS}, healthMonitor={"enabled": True})
     app = write_app(tmp_path_factory.mktemp("many") / "app", _MANY, host=config)
-    with RunningHost(app, env={"AzureWebJobs.ASLEEP.Disabled": "true"}) as running:
+    settings = {"AzureWebJobs.ASLEEP.Disabled": "true", "FUNCTIONS_WORKER_PROCESS_COUNT": "4"}
+    with RunningHost(app, env=settings) as running:
         yield running
 
 
@@ -225,6 +226,7 @@ def test_the_consumption_plans_have_no_warmup(tmp_path: Path, plan: str, status:
 
 def test_what_is_not_done_is_named_at_start(many: RunningHost) -> None:
     assert "host.json asks for what this host does not do: healthMonitor" in many.output
+    assert "FUNCTIONS_WORKER_PROCESS_COUNT is passed over" in many.output
 
 
 def _durable(host: RunningHost, method: str, path: str, **more: Any) -> Any:
