@@ -2,8 +2,11 @@
 
 import asyncio
 import json
+import os
 import random
+import re
 import shutil
+import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Coroutine
@@ -268,6 +271,38 @@ async def test_nights_on_three_instances_with_kills(
     assert wrong == []
     assert system.copies == len(nights) * _MAILBOXES * _EVENTS_A_DAY
     assert system.struck_meanwhile >= len(nights)
+
+
+async def test_night_with_instances_that_hang(tmp_path: Path, acceptance_point: AcceptancePoint) -> None:
+    """Taken for dead, they go on in the middle of what others do by now: their leases are fenced."""
+    quick_lock = SHORT_TIMES | {"FUNCTIONS_DURABLE_LOCK_SECONDS": "2"}
+    async with Stack(tmp_path / "system", instances={"all": 3}, env=quick_lock) as stack:
+        system = Nights(stack, 1)
+        await system.prepare()
+        chance = random.Random(_SEED)
+
+        async def hang() -> None:
+            for _ in range(_KILLS_A_NIGHT):
+                await asyncio.sleep(chance.uniform(0.5, 2))
+                pid = system.instances.pid(chance.choice(system.instances.names))
+                os.kill(pid, signal.SIGSTOP)
+                system.struck()
+                # Longer than the lock of its work items and the lease of its mailboxes.
+                await asyncio.sleep(5)
+                os.kill(pid, signal.SIGCONT)
+
+        wrong = await system.night(0, hang)
+        wrong += await system.found_wrong(1)
+        log = (stack.logs / "durable.log").read_text()
+    again = len(re.findall("runs again: instance '[^']+' is gone", log))
+    acceptance_point(
+        measured=f"{_MAILBOXES} mailboxes, {system.copies} copies, {system.struck_meanwhile} hung,"
+        f" {again} functions ran again, {len(wrong)} gone wrong",
+        bound="0 gone wrong, some ran again",
+    )
+    assert wrong == []
+    assert system.copies == _MAILBOXES * _EVENTS_A_DAY
+    assert again
 
 
 async def test_night_of_a_rolling_deployment(tmp_path: Path, acceptance_point: AcceptancePoint) -> None:

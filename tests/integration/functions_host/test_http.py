@@ -206,12 +206,6 @@ def test_each_invocation_is_one_line_with_its_id_and_duration(host: RunningHost)
     host.wait_for(rf"\[\S+Z\] Executed 'Functions\.look' \(Succeeded, Id={invocation}, Duration=\d+ms\)\n")
 
 
-def test_functions_with_unusable_routes_are_reported_and_the_others_served(host: RunningHost) -> None:
-    assert "The 'slashed' function is in error: The route template cannot start with a '/'" in host.output
-    assert "The 'odd' function is in error: The constraint reference 'prime'" in host.output
-    assert host.client.get("/api/slashed").status_code == 404
-
-
 def test_the_start_lists_functions_with_methods_and_routes(host: RunningHost) -> None:
     port = host.client.base_url.port
 

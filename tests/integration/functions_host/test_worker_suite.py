@@ -179,7 +179,8 @@ def test_a_cookie_that_cannot_be(host: RunningHost, kind: str, reason: str) -> N
 def test_what_is_logged(host: RunningHost, path: str, told: list[str], never: list[str]) -> None:
     before = len(host.output)
     host.client.get(f"/api/{path}")
-    host.wait_for(rf"(?s)\A.{{{before}}}.*Executed 'Functions\.")
+    function = path.replace("-", "_")
+    host.wait_for(rf"(?s)\A.{{{before}}}.*Executed 'Functions\.{function}'")
     said = host.output[before:].splitlines()
     counted = {line: sum(line in each for each in said) for line in told}
     assert all(counted.values()), counted
