@@ -37,7 +37,8 @@ def run(arguments: Sequence[str]) -> int:
         points = _merged(results)
     if status == _NOTHING_COLLECTED:
         names = f" named {', '.join(given.only)}" if given.only else ""
-        print(f"dev: there is no acceptance point{names}", file=sys.stderr)
+        concerned = " that concerns several instances" if given.instances else ""
+        print(f"dev: there is no acceptance point{names}{concerned}", file=sys.stderr)
         return 1
     print(json.dumps({"points": points}, ensure_ascii=False) if given.json else _as_table(points), flush=True)
     kept = bool(points) and all(point["ok"] for point in points)
