@@ -18,5 +18,5 @@ def is_reserved(path: str) -> bool:
 
 
 def has_warmup(environment: Mapping[str, str] = os.environ) -> bool:
-    """True if the plan has `/admin/warmup`: all but Consumption and Flex Consumption; `func start` has it."""
+    """True if the plan has `/admin/warmup`: all but Consumption and Flex Consumption, and `func start`."""
     return environment.get("WEBSITE_SKU", "").lower() not in _CONSUMPTION
