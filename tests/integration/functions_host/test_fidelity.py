@@ -180,8 +180,8 @@ def test_a_function_is_disabled_by_a_setting_whatever_its_case(many: RunningHost
     assert many.client.get("/admin/functions/asleep").json()["isDisabled"] is True
 
 
-def test_a_cookie_without_attributes_is_for_the_whole_site(many: RunningHost) -> None:
-    assert many.client.get("/api/cookie").headers["set-cookie"] == "plain=a%20b; path=/"
+def test_a_cookie_without_attributes_has_an_empty_domain_and_path(many: RunningHost) -> None:
+    assert many.client.get("/api/cookie").headers["set-cookie"] == "plain=a%20b; domain=; path="
 
 
 def test_the_function_named_warmup_runs_once(many: RunningHost) -> None:
