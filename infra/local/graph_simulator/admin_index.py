@@ -76,7 +76,7 @@ ROUTES: tuple[Route, ...] = (
         "POST",
         "/mailboxes",
         "Make or update mailboxes by address; events that are there already are not loaded twice.",
-        body="one or a list of: address, oid, display_name, time_zone, enabled, user_type, purpose, calendars",
+        body="one or a list: address, oid, display_name, time_zone, enabled, user_type, purpose, calendars",
         example=[{"address": "kim@example.com", "calendars": [{"name": "Calendar", "is_default": True}]}],
     ),
     Route("GET", f"{_MAILBOX}/events", "Every event, series expanded, without pages.", parameters=_WINDOW),
