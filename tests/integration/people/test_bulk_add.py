@@ -34,7 +34,7 @@ async def bulk(api: Caller, **body: Any) -> Any:
 
 
 def outcomes(answer: Any) -> dict[str, str]:
-    return {entry["address"]: entry["outcome"] for entry in answer["entries"]}
+    return {entry["address"]: entry["outcome"] for entry in answer["items"]}
 
 
 async def test_a_dry_run_says_of_each_entry_what_would_become_of_it_and_changes_nothing(
@@ -60,9 +60,9 @@ async def test_a_dry_run_says_of_each_entry_what_would_become_of_it_and_changes_
         "no address": "invalid_address",
         "CAROL@example.com": "duplicate",
     }
-    first = answer["entries"][0]
+    first = answer["items"][0]
     assert (first["object_id"], first["display_name"]) == (str(carol), "Carol")
-    assert answer["entries"][1]["user_id"] == str(people.ada.id)
+    assert answer["items"][1]["user_id"] == str(people.ada.id)
     assert answer["counts"]["would_add"] == 1
     async with database.session() as session:
         assert len((await session.execute(select(User))).all()) == 2
@@ -80,7 +80,7 @@ async def test_the_same_request_then_does_it_and_again_changes_nothing(
     assert list(outcomes(answer).values()) == ["added", "unknown_mailbox", "reactivatable", "added"]
     again = await bulk(api, addresses=addresses, reactivate=True)
     assert list(outcomes(again).values()) == ["exists", "unknown_mailbox", "reactivated", "exists"]
-    assert [e["user_id"] for e in again["entries"]] == [e["user_id"] for e in answer["entries"]]
+    assert [e["user_id"] for e in again["items"]] == [e["user_id"] for e in answer["items"]]
     async with database.session() as session:
         users = (await session.execute(select(User.address, User.active))).all()
         rows = (await session.execute(select(AuditEntry.action, AuditEntry.changes))).all()
@@ -152,7 +152,7 @@ async def test_who_has_anothers_former_address_fails_alone(
         (await session.get_one(User, people.ada.id)).object_id = uuid4()
     answer = await bulk(api, addresses=["ada@example.com", "carol@example.com"])
     assert list(outcomes(answer).values()) == ["failed", "added"]
-    assert answer["entries"][0]["code"] == "address_taken"
+    assert answer["items"][0]["code"] == "address_taken"
 
 
 @pytest.mark.parametrize("body", [{}, {"addresses": ["a@b.c"], "group_id": str(uuid4())}, {"addresses": []}])

@@ -91,7 +91,7 @@ async def test_a_run_and_its_record_tell_others_the_same_whatever_the_words(
         assert "urgeon" not in str((got, operations, listed.json, audit))
         report = {name: got["report"].get(name) for name in ("private", "source", "left_out", "failed")}
         answers.append(
-            (report, got["writes_planned"] + got["report"]["unchanged"], listed.json, statistics.json)
+            (report, got["writes_total"] + got["report"]["unchanged"], listed.json, statistics.json)
         )
     assert answers[0] == answers[1]
     assert answers[0][0] == {"private": 4, "source": 7, "left_out": 1, "failed": 0}
