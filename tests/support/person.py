@@ -199,7 +199,7 @@ def overlapping() -> list[Json]:
 
 def accounted(report: Json) -> bool:
     """Whether each source event is in exactly one outcome."""
-    return bool(sum(report[name] for name in OUTCOMES) == report["source"])
+    return bool(sum(report[name] for name in OUTCOMES) == report["source_events"])
 
 
 def written(report: Json) -> int:

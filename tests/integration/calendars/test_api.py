@@ -157,10 +157,11 @@ async def test_only_an_admin_names_anothers_mailbox_and_that_is_audited(
     api: Caller, people: People, database: Database, store: str
 ) -> None:
     await make(api, people.bob, "local", "Team")
-    reference = f"{store}://{people.bob.address}/calendars/Team"
+    scheme = {"outlook": "msgraph", "local": "local"}[store]
+    reference = f"{scheme}://{people.bob.address}/calendars/Team"
     refused = await resolve(api, people.ada, reference)
     problem(refused, 404)
-    absent = await resolve(api, people.ada, f"{store}://nobody@example.com/calendars/Team")
+    absent = await resolve(api, people.ada, f"{scheme}://nobody@example.com/calendars/Team")
     assert problem(absent, 404)["detail"] == refused.json["detail"]
     found = await resolve(api, people.ada, reference, people.admin)
     assert (found.status, found.json["mailbox_id"]) == (200, str(people.bob.oid))

@@ -63,7 +63,7 @@ async def test_a_dry_run_says_of_each_entry_what_would_become_of_it_and_changes_
     first = answer["items"][0]
     assert (first["object_id"], first["display_name"]) == (str(carol), "Carol")
     assert answer["items"][1]["user_id"] == str(people.ada.id)
-    assert answer["counts"]["would_add"] == 1
+    assert answer["outcomes"]["would_add"] == 1
     async with database.session() as session:
         assert len((await session.execute(select(User))).all()) == 2
 
@@ -103,11 +103,11 @@ async def test_a_group_is_taken_with_the_groups_within_it(api: Caller) -> None:
     group(api, "Inner", *inner, "p0@example.com", "Outer")
     api.simulator.counters.reset()
     answer = await bulk(api, group_id=outer, dry_run=True)
-    assert answer["counts"] == {"would_add": 25}
+    assert answer["outcomes"] == {"would_add": 25}
     # A page of the group, and the mailboxes twenty to a round trip.
     assert api.simulator.counters.as_dict()["round_trips"] == 3
-    assert (await bulk(api, group_id=outer))["counts"] == {"added": 25}
-    assert (await bulk(api, group_id=outer))["counts"] == {"exists": 25}
+    assert (await bulk(api, group_id=outer))["outcomes"] == {"added": 25}
+    assert (await bulk(api, group_id=outer))["outcomes"] == {"exists": 25}
 
 
 async def test_an_unknown_group_and_one_without_permission_are_said(api: Caller) -> None:
@@ -152,7 +152,7 @@ async def test_who_has_anothers_former_address_fails_alone(
         (await session.get_one(User, people.ada.id)).object_id = uuid4()
     answer = await bulk(api, addresses=["ada@example.com", "carol@example.com"])
     assert list(outcomes(answer).values()) == ["failed", "added"]
-    assert answer["items"][0]["code"] == "address_taken"
+    assert answer["items"][0]["reason_code"] == "address_taken"
 
 
 @pytest.mark.parametrize("body", [{}, {"addresses": ["a@b.c"], "group_id": str(uuid4())}, {"addresses": []}])

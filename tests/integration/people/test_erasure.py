@@ -142,7 +142,7 @@ class TestBefore:
         problem(refused, 409, "erasure_begun")
         bulk = {"addresses": [people.ada.address], "reactivate": True}
         again = (await api("POST", "v1/users/bulk", bulk, token=people.admin)).json["items"][0]
-        assert (again["outcome"], again["code"]) == ("failed", "erasure_begun")
+        assert (again["outcome"], again["reason_code"]) == ("failed", "erasure_begun")
 
 
 async def test_nothing_of_him_can_be_read_and_the_chain_is_whole(

@@ -118,7 +118,7 @@ async def test_appointments_are_a_calendar_too(api: Caller, people: People, data
         "Holiday": (False, "all_day"),
         "Extended": (False, "consumed"),
     }
-    reasons = {subject: each.get("x-admin-assistant-why-not") for subject, each in events.items()}
+    reasons = {subject: each.get("x-admin-assistant-reason-code") for subject, each in events.items()}
     assert reasons == {subject: reason for subject, (_, reason) in told.items()}
     assert events["Holiday"]["dtstart"].dt.isoformat() == "2026-03-02"
     assert str(events["Review; a, b\nc"]["attendee"]) == "mailto:bob@example.com"
