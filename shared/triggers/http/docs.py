@@ -43,6 +43,7 @@ _PAGE: Final = """<!doctype html>
 </body>
 </html>
 """
+_HTML: Final = {"Content-Type": "text/html; charset=utf-8"}
 _ERRORS_PAGE: Final = """<!doctype html>
 <html lang="en">
 <head>
@@ -117,20 +118,6 @@ async def docs_page(request: Request[base.NoBody, base.NoQuery]) -> Reply[None]:
 @endpoint(
     blueprint,
     "GET",
-    "docs/errors",
-    summary="List every error code with its cause and remedy",
-    roles=None,
-    ownership=Ownership.PUBLIC,
-    media_type="text/html",
-)
-async def docs_errors(request: Request[base.NoBody, base.NoQuery]) -> Reply[None]:
-    """A page for people; the `type` of each problem leads to its code there."""
-    return Reply(None, headers=_policy(request.app.settings), content=errors_page())
-
-
-@endpoint(
-    blueprint,
-    "GET",
     # Not a catch-all, which would take "docs", too.
     "docs/{file:maxlength(40)}",
     summary="A file of the page that shows the description",
@@ -139,11 +126,13 @@ async def docs_errors(request: Request[base.NoBody, base.NoQuery]) -> Reply[None
     errors=(404,),
 )
 async def docs_file(request: Request[base.NoBody, base.NoQuery]) -> Reply[None]:
-    """Swagger UI's files by name, and the script that starts it."""
+    """Swagger UI's files by name, the script that starts it, and the list of errors."""
     name = request.relative_path.removeprefix("docs/")
     settings = request.app.settings
     if name == "start.js":
         return Reply(None, headers={"Content-Type": "text/javascript"}, content=_start(settings))
+    if name == "errors":
+        return Reply(None, headers=_HTML | _policy(settings), content=errors_page())
     if name not in _FILES:
         raise NotFound("there is no such path")
     headers = {"Content-Type": _FILES[name], "Cache-Control": "public, max-age=86400"}
