@@ -91,9 +91,7 @@ class Requests:
             found = self.rng.choice(missing)
             with self._as_owner("put back"):
                 restoring = self.fleet.any().app.copy_restoring
-                started = await restoring.put_back(
-                    self.owner, self.configuration, found["verification_id"], found["id"]
-                )
+                started = await restoring.put_back(self.owner, found["verification_id"], found["id"])
                 self._start([started.run.id])
 
     async def backfill(self) -> None:
