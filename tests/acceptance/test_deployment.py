@@ -78,6 +78,7 @@ def with_migration(
     return variant(built, folder, commit, {name: migration, **(files or {})}, **given)
 
 
+@pytest.mark.one_instance
 def test_the_package_is_the_same_each_time(
     built: package.Package, tmp_path: Path, acceptance_point: AcceptancePoint
 ) -> None:

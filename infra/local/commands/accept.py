@@ -27,7 +27,7 @@ def run(arguments: Sequence[str]) -> int:
         "--instances",
         type=_instances,
         metavar="GROUPS",
-        help="the app on several instances, as for ./dev run",
+        help="the app on several instances, as for ./dev run; only the points that this concerns",
     )
     parser.add_argument(
         "--schema-of",
@@ -46,7 +46,8 @@ def run(arguments: Sequence[str]) -> int:
         points = _merged(results)
     if status == _NOTHING_COLLECTED:
         names = f" named {', '.join(given.only)}" if given.only else ""
-        print(f"dev: there is no acceptance point{names}", file=sys.stderr)
+        concerned = " that concerns several instances" if given.instances else ""
+        print(f"dev: there is no acceptance point{names}{concerned}", file=sys.stderr)
         return 1
     print(json.dumps({"points": points}, ensure_ascii=False) if given.json else _as_table(points), flush=True)
     kept = bool(points) and all(point["ok"] for point in points)
