@@ -10,6 +10,7 @@ from shared.domain.action_items import (
     ActionItemKind,
     ActionItemStatus,
     Answer,
+    CloseReason,
     Question,
     answers_to,
     default_answer,
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from shared.database.models.action_items import ActionItem
 
 _COLUMNS = (
-    *("id", "configuration_id", "kind", "question", "status", "answer", "proposal", "closed_reason"),
+    *("id", "configuration_id", "kind", "question", "status", "answer", "proposal"),
     *("opened_at", "expires_at", "answered_at", "carried_out_at"),
 )
 
@@ -56,10 +57,10 @@ class ActionItemAnswer(Input):
 class ActionItemEventResource(Resource):
     """A meeting of an item, as its copy or its calendar shows it; what it is about is null if unknown.
 
-    Of another person's private event only times and key are told (6.3).
+    Of another person's private event only times and ``source_key`` are told (6.3).
     """
 
-    key: str
+    source_key: str
     appointment_id: UUID | None
     start: datetime
     end: datetime
@@ -89,7 +90,7 @@ class ActionItemSummary(Resource):
     default: Answer | None
     answer: Answer | None
     proposal: Answer | None
-    closed_reason: str | None
+    reason_code: CloseReason | None
     start: datetime
     end: datetime
     opened_at: datetime
@@ -103,6 +104,7 @@ class ActionItemSummary(Resource):
         question = Question(item.question)
         return {name: getattr(item, name) for name in _COLUMNS} | {
             "user_id": item.owner_id,
+            "reason_code": item.closed_reason,
             "start": item.start_at,
             "end": item.end_at,
             "answers": list(answers_to(question)),

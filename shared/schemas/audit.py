@@ -17,8 +17,8 @@ MAX_EXPORT_ROWS = 50_000
 class AuditFilters(Input):
     """What a search is narrowed to; every filter given must be met (domain.md 7.4)."""
 
-    start: Instant | None = Field(default=None, examples=["2026-01-01T00:00:00Z"])
-    end: Instant | None = Field(default=None, examples=["2026-02-01T00:00:00Z"])
+    window_start: Instant | None = Field(default=None, examples=["2026-01-01T00:00:00Z"])
+    window_end: Instant | None = Field(default=None, examples=["2026-02-01T00:00:00Z"])
     user_id: UUID | None = Field(default=None, description="On whose behalf.")
     actor: Line | None = Field(
         default=None, examples=["user:6f9619ff-8b86-4d01-b42d-00cf4fc964ff", "system:archive"]
@@ -31,8 +31,8 @@ class AuditFilters(Input):
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        if self.start is not None and self.end is not None and self.end <= self.start:
-            raise PydanticCustomError("range_order", "must be after start", {"field": "end"})
+        if self.window_start and self.window_end and self.window_end <= self.window_start:
+            raise PydanticCustomError("range_order", "must be after window_start", {"field": "window_end"})
         return self
 
 
@@ -59,7 +59,7 @@ class AuditEntryResource(Resource):
     id: UUID
     occurred_at: datetime
     actor: str
-    on_behalf_of: UUID | None
+    user_id: UUID | None
     action: str
     resource_type: str
     resource_id: str
@@ -93,7 +93,9 @@ class AuditBreak(Resource):
 
     position: int
     audit_id: UUID | None
-    fault: Literal["missing_position", "broken_link", "missing_row", "changed_row", "known_end", "kept_end"]
+    reason_code: Literal[
+        "missing_position", "broken_link", "missing_row", "changed_row", "known_end", "kept_end"
+    ]
 
 
 class AuditVerification(Resource):
@@ -105,4 +107,4 @@ class AuditVerification(Resource):
     broken: AuditBreak | None
     unsealed: int = Field(description="Rows that wait for the sealer, which comes every minute.")
     oldest_unsealed_at: datetime | None
-    verified_at: datetime
+    checked_at: datetime

@@ -22,6 +22,8 @@ LINE_LENGTH = 500
 #: Joiners that Persian and emoji need; every other formatting character is refused.
 _JOINERS = "\u200c\u200d"
 _STARTS_AS_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+#: Where the public name of a column is not its own.
+_COLUMNS = {"status": "state", "user_id": "owner_id"}
 _FIRST_YEAR, _LAST_YEAR = 1900, 2200
 
 
@@ -122,3 +124,20 @@ class AnyQuery(Input):
 
 class NoBody(Input):
     """The body of an operation that takes none."""
+
+
+def columns_of(row: object, model: type[Resource], *beside: str, **named: str) -> dict[str, Any]:
+    """The fields of ``model`` from a row, but for ``beside``; ``named`` says from which column.
+
+    ``status`` is the column ``state`` and ``user_id`` the column ``owner_id``, where a row has them.
+    """
+    return {
+        name: getattr(row, named.get(name) or _column(row, name))
+        for name in model.model_fields
+        if name not in beside
+    }
+
+
+def _column(row: object, name: str) -> str:
+    column = _COLUMNS.get(name, name)
+    return column if hasattr(row, column) else name

@@ -53,15 +53,15 @@ _ALL_DAY = "For an all-day event midnight UTC of its date, whatever its zone."
 
 
 class LocalEventListQuery(PageQuery):
-    """Which events: those that intersect ``[start, end)``."""
+    """Which events: those that intersect ``[window_start, window_end)``."""
 
-    start: Instant = Field(examples=["2026-01-01T00:00:00Z"])
-    end: Instant = Field(examples=["2026-02-01T00:00:00Z"])
+    window_start: Instant = Field(examples=["2026-01-01T00:00:00Z"])
+    window_end: Instant = Field(examples=["2026-02-01T00:00:00Z"])
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        if self.end <= self.start:
-            raise PydanticCustomError("range_order", "must be after start", {"field": "end"})
+        if self.window_end <= self.window_start:
+            raise PydanticCustomError("range_order", "must be after window_start", {"field": "window_end"})
         return self
 
 

@@ -61,10 +61,10 @@ class OverlapMemberResource(Resource):
     """An event of a group, with its times after modifications; what it is about is null if unknown.
 
     ``verdict`` is what the policy said (kept, dropped, flagged), ``kept`` what was decided since. Of another
-    person's private event only times and key are told (6.3).
+    person's private event only times and ``source_key`` are told (6.3).
     """
 
-    key: str
+    source_key: str
     appointment_id: UUID | None
     start: datetime
     end: datetime

@@ -109,9 +109,11 @@ def _event(content: ItemContent, *, shown: bool) -> ActionItemEventResource:
     if event and not shown:
         line = uniform_line(start, end, is_all_day=event["is_all_day"])
         told = {name: line[name] for name in ActionItemEventResource.model_fields if name in line}
-        return ActionItemEventResource(key=content.source_key, appointment_id=None, organizer=None, **told)
+        return ActionItemEventResource(
+            source_key=content.source_key, appointment_id=None, organizer=None, **told
+        )
     return ActionItemEventResource(
-        key=content.source_key,
+        source_key=content.source_key,
         appointment_id=content.appointment_id,
         start=start,
         end=end,

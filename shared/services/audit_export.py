@@ -12,7 +12,7 @@ import orjson
 from shared.schemas.audit import AuditEntryResource
 
 COLUMNS: Final = (
-    *("id", "occurred_at", "actor", "on_behalf_of", "action", "resource_type", "resource_id", "outcome"),
+    *("id", "occurred_at", "actor", "user_id", "action", "resource_type", "resource_id", "outcome"),
     *("correlation_id", "parent_correlation_id", "source_ip", "changes"),
 )
 #: A file that has grown to this many bytes gets no further page.

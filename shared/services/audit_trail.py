@@ -74,8 +74,8 @@ class AuditTrail:
         if owner is not None and query.user_id not in (None, owner):
             raise NotFound("there is no such user")
         filters = AuditFilter(
-            start=query.start,
-            end=query.end,
+            start=query.window_start,
+            end=query.window_end,
             actor=query.actor,
             on_behalf_of=owner or query.user_id,
             action=query.action,
@@ -134,7 +134,7 @@ def _resource(row: AuditEntry, changes: dict[str, Any], keys: Keys, caller: Call
         id=row.id,
         occurred_at=row.occurred_at,
         actor=row.actor,
-        on_behalf_of=row.on_behalf_of,
+        user_id=row.on_behalf_of,
         action=row.action,
         resource_type=row.resource_type,
         resource_id=row.resource_id,

@@ -101,7 +101,7 @@ def _member(member: MemberContent, *, shown: bool) -> OverlapMemberResource:
     event: Mapping[str, Any] = member.event or {}
     if not shown:
         return OverlapMemberResource(
-            key=member.source_key,
+            source_key=member.source_key,
             appointment_id=None,
             start=member.start_at,
             end=member.end_at,
@@ -117,7 +117,7 @@ def _member(member: MemberContent, *, shown: bool) -> OverlapMemberResource:
         )
     organizer = event.get("organizer") or {}
     return OverlapMemberResource(
-        key=member.source_key,
+        source_key=member.source_key,
         appointment_id=member.appointment_id,
         start=member.start_at,
         end=member.end_at,

@@ -54,6 +54,16 @@ _KINDS: Final = {
         *(errors.RateLimited, errors.Unavailable, errors.GraphRefused),
     )
 }
+#: What lies below another resource and has a tag of its own.
+_TAGS_OF_PARTS: Final = {
+    "runs": "archive-runs",
+    "verifications": "verifications",
+    "approval": "mailbox-approvals",
+    "break-glass-accesses": "break-glass-accesses",
+    "calendars": "calendars",
+    "erasures": "user-erasures",
+    "exports": "user-exports",
+}
 _WITH_RETRY_AFTER: Final = (202, 409, 429, 503)
 
 
@@ -344,8 +354,8 @@ def _resource_of(operation: Operation) -> "tuple[type[BaseModel] | None, str]":
 
 
 def _tag(operation: Operation) -> str:
-    first = operation.route.removeprefix("v1/").partition("/")[0]
-    return "runs" if "/runs" in operation.route else first.removesuffix(".json")
+    first, _, below = operation.route.removeprefix("v1/").partition("/")
+    return _TAGS_OF_PARTS.get(below.removeprefix("{id}/").partition("/")[0], first.removesuffix(".json"))
 
 
 def _named(status: int) -> str:

@@ -54,7 +54,7 @@ async def test_the_filters_of_the_search_apply(api: Client, people: People, audi
     lines = (await api("GET", "v1/audit/export", token=people.admin, **query)).body.splitlines()
     assert [json.loads(line)["action"] for line in lines] == ["wanted"]
     own = (await api("GET", "v1/audit/export", token=people.bob.token)).body.splitlines()
-    assert [json.loads(line)["on_behalf_of"] for line in own] == [str(people.bob.id)]
+    assert [json.loads(line)["user_id"] for line in own] == [str(people.bob.id)]
     problem(await api("GET", "v1/audit/export", token=people.bob.token, user_id=people.ada.id), 404)
     refused = await api("GET", "v1/audit/export", token=people.admin, format="xlsx")
     problem(refused, 422)
@@ -85,7 +85,7 @@ async def test_a_file_ends_when_it_is_large_enough(
     api: Client, people: People, audit: Audit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(audit_trail, "EXPORT_PAGE_ROWS", 2)
-    monkeypatch.setattr(audit_export, "MOST_BYTES", 600)
+    monkeypatch.setattr(audit_export, "MOST_BYTES", 500)
     await audit.write(rows=9)
     answer = await api("GET", "v1/audit/export", token=people.auditor)
     assert len(answer.body.splitlines()) == 2
@@ -135,7 +135,7 @@ def test_whatever_a_text_holds_it_stays_in_its_row(texts: list[str]) -> None:
             id=UUID(int=number),
             occurred_at=datetime(2026, 3, 2, tzinfo=UTC),
             actor=text,
-            on_behalf_of=None,
+            user_id=None,
             action="x",
             resource_type="calendar",
             resource_id=text,

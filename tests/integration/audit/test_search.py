@@ -39,7 +39,7 @@ async def test_admins_and_auditors_find_everybodys_rows_and_a_user_his_own(
     for token in (people.admin, people.auditor):
         assert len(await found(api, token)) == 3
     own = await found(api, people.ada.token)
-    assert [item["on_behalf_of"] for item in own] == [str(people.ada.id)]
+    assert [item["user_id"] for item in own] == [str(people.ada.id)]
     assert own == await found(api, people.ada.token, user_id=people.ada.id)
     problem(await api("GET", "v1/audit", token=people.ada.token, user_id=people.bob.id), 404, "not_found")
     problem(await api("GET", "v1/audit", token=people.ada.token, user_id=uuid4()), 404, "not_found")
@@ -72,7 +72,7 @@ async def test_a_row_says_who_did_what_for_whom_from_where(api: Client, people: 
     (entry,) = await found(api, people.auditor, correlation_id="my-call")
     assert entry["actor"] == "user:aaaaaaaa-0000-4000-8000-000000000001"
     assert (entry["action"], entry["outcome"], entry["source_ip"]) == ("user.created", "success", "192.0.2.7")
-    assert entry["resource_id"] == entry["on_behalf_of"] == made.json["id"]
+    assert entry["resource_id"] == entry["user_id"] == made.json["id"]
 
 
 async def test_where_an_admin_sat_is_no_business_of_the_user(
@@ -117,7 +117,7 @@ async def test_every_filter_narrows(api: Client, people: People, audit: Audit) -
                 correlation_id=f"c{hour}",
                 outcome=("success", "failure")[hour % 2],
             )
-    range_ = {"start": "2026-03-02T00:00:00Z", "end": "2026-03-03T00:00:00Z"}
+    range_ = {"window_start": "2026-03-02T00:00:00Z", "window_end": "2026-03-03T00:00:00Z"}
     for query, hours in (
         ({}, [3, 2, 1, 0]),
         ({"user_id": people.bob.id}, [3, 1]),
@@ -127,7 +127,7 @@ async def test_every_filter_narrows(api: Client, people: People, audit: Audit) -
         ({"resource_id": "id0"}, [0]),
         ({"correlation_id": "c2"}, [2]),
         ({"outcome": "failure"}, [3, 1]),
-        ({"start": "2026-03-02T10:00:00Z", "end": "2026-03-02T12:00:00Z"}, [2, 1]),
+        ({"window_start": "2026-03-02T10:00:00Z", "window_end": "2026-03-02T12:00:00Z"}, [2, 1]),
         ({"outcome": "failure", "action": "act.0"}, []),
     ):
         items = await found(api, people.auditor, **{**range_, **query})
@@ -154,8 +154,8 @@ async def test_pages_go_from_the_newest_to_the_oldest(api: Client, people: Peopl
 @pytest.mark.parametrize(
     ("query", "field"),
     [
-        ({"start": "2026-03-02T10:00:00Z", "end": "2026-03-02T10:00:00Z"}, "end"),
-        ({"start": "yesterday"}, "start"),
+        ({"window_start": "2026-03-02T10:00:00Z", "window_end": "2026-03-02T10:00:00Z"}, "window_end"),
+        ({"window_start": "yesterday"}, "window_start"),
         ({"user_id": "ada"}, "user_id"),
         ({"outcome": "maybe"}, "outcome"),
         ({"cursor": "x"}, "cursor"),
