@@ -16,7 +16,7 @@ from shared.domain.action_items import (
     default_answer,
 )
 from shared.schemas.base import Input, Resource
-from shared.schemas.paging import PageQuery
+from shared.schemas.window import DatedPageQuery
 
 if TYPE_CHECKING:
     from shared.database.models.action_items import ActionItem
@@ -27,8 +27,8 @@ _COLUMNS = (
 )
 
 
-class ActionItemListQuery(PageQuery):
-    """Which items: of one person, of a configuration, of one status or kind."""
+class ActionItemListQuery(DatedPageQuery):
+    """Which items: of one person, of a configuration, of one status or kind, of a range."""
 
     user_id: UUID | None = Field(default=None, description="Whose; the caller's own if not given.")
     configuration_id: UUID | None = None

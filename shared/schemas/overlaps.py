@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from shared.domain.overlap_status import OverlapStatus
 from shared.schemas.base import Input, Resource, plain
-from shared.schemas.paging import PageQuery
+from shared.schemas.window import DatedPageQuery
 
 if TYPE_CHECKING:
     from shared.database.models.overlaps import OverlapGroup
@@ -19,8 +19,8 @@ _COLUMNS = ("id", "configuration_id", "status", "member_count", "opened_at", "ex
 MAX_MEMBERS = 1000
 
 
-class OverlapListQuery(PageQuery):
-    """Which groups: of one person, of a configuration, of one status."""
+class OverlapListQuery(DatedPageQuery):
+    """Which groups: of one person, of a configuration, of one status, of a range."""
 
     user_id: UUID | None = Field(default=None, description="Whose; the caller's own if not given.")
     configuration_id: UUID | None = None

@@ -20,6 +20,7 @@ blueprint = new_blueprint()
     roles=EVERYONE,
     ownership=Ownership.OWN,
     errors=(404,),
+    order=("opened_at", "id"),
 )
 async def list_overlaps(
     request: Request[base.NoBody, overlaps.OverlapListQuery],
