@@ -1,7 +1,7 @@
 """Action items about archived meetings (domain.md 2.4, 2.16, 2.17)."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 from uuid import UUID
 
 from pydantic import ConfigDict, Field
@@ -16,9 +16,12 @@ from shared.domain.action_items import (
     default_answer,
 )
 from shared.schemas.base import Input, Resource
+from shared.schemas.event_values import Importance, Sensitivity, ShowAs
 from shared.schemas.window import DatedPageQuery
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from shared.database.models.action_items import ActionItem
 
 _COLUMNS = (
@@ -68,9 +71,9 @@ class ActionItemEventResource(Resource):
     subject: str | None
     location: str | None
     categories: list[str]
-    show_as: str | None
-    importance: str | None
-    sensitivity: str | None
+    show_as: ShowAs | None
+    importance: Importance | None
+    sensitivity: Sensitivity | None
     organizer: str | None
 
 
@@ -118,9 +121,24 @@ class AnsweredActionItem(ActionItemSummary):
     run_id: UUID | None
 
 
+class ActionItemLogEntry(Resource):
+    """One thing that a run or a person did about an item."""
+
+    at: datetime = Field(description="When, UTC.")
+    by: str = Field(description="Who: `plan`, `user:` or `app:` with an object id at Entra, or `system:`.")
+    status: ActionItemStatus | None = Field(description="What became of the item; null if it stayed open.")
+    answer: Answer | None = Field(description="The answer; null if none was given.")
+    reason: str | None = Field(description="Why, in words or as a code; null if a person answered.")
+
+    @classmethod
+    def of(cls, stored: "Mapping[str, Any]") -> Self:
+        """An entry as it is stored."""
+        return cls(**{name: stored.get(name) for name in cls.model_fields})
+
+
 class ActionItemResource(ActionItemSummary):
     """One item with both sides: what is archived, and the events that are new; and all that was done."""
 
     archived: list[ActionItemEventResource]
     new: list[ActionItemEventResource]
-    log: list[dict[str, Any]]
+    log: list[ActionItemLogEntry]

@@ -10,6 +10,14 @@ from pydantic_core import PydanticCustomError
 from shared.domain.appointment_status import AppointmentStatus
 from shared.domain.counting import WhyNot
 from shared.schemas.base import Changes, Instant, Line, Resource, absent, plain
+from shared.schemas.event_values import (
+    AttendeeKind,
+    AttendeeResponse,
+    BodyType,
+    Importance,
+    Sensitivity,
+    ShowAs,
+)
 from shared.schemas.paging import PageQuery
 
 
@@ -80,8 +88,8 @@ class PersonResource(Resource):
 
     name: str
     address: str
-    kind: str = "required"
-    response: str = "none"
+    kind: AttendeeKind = "required"
+    response: AttendeeResponse = "none"
 
 
 class AppointmentSummary(Resource):
@@ -98,9 +106,9 @@ class AppointmentSummary(Resource):
     is_all_day: bool
     location: str
     categories: list[str]
-    show_as: str
-    importance: str
-    sensitivity: str
+    show_as: ShowAs
+    importance: Importance
+    sensitivity: Sensitivity
     is_cancelled: bool
     is_declined: bool
     attachment_count: int
@@ -124,7 +132,7 @@ class AppointmentResource(AppointmentSummary):
     """One appointment with its body, organizer and attendees."""
 
     body: str
-    body_type: str
+    body_type: BodyType
     organizer: PersonResource | None
     attendees: list[PersonResource]
     ical_uid: str

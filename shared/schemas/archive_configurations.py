@@ -1,7 +1,7 @@
 """Archive configurations: which calendar is archived where, in which zone and when (domain.md 1, 2)."""
 
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 from uuid import UUID
 
 from pydantic import Field
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from shared.database.models.configurations import ArchiveConfiguration, Job
 
 type LocalTime = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", examples=["02:00"])]
+type PurposeName = Literal["general", "timesheet"]
 type OverlapPolicyName = Literal["keep_all", "flag", "auto"]
 type WeekDay = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 
@@ -63,7 +64,7 @@ class ArchiveConfigurationCreate(Input):
         description="IANA or Windows zone name; the tenant's default if null.",
         examples=["Europe/Berlin"],
     )
-    purpose: Literal["general", "timesheet"] = Field(
+    purpose: PurposeName = Field(
         default="general",
         description="A timesheet takes only billable, non-billable and travel time (domain.md 2.7).",
     )
@@ -134,8 +135,8 @@ class ArchiveConfigurationResource(Resource):
         "one is paused and can neither run nor be activated until that one is deleted."
     )
     time_zone: str
-    purpose: str
-    overlap_policy: str
+    purpose: PurposeName
+    overlap_policy: OverlapPolicyName
     all_day_counts: bool
     privacy_automation: bool
     out_of_office: bool
@@ -144,7 +145,7 @@ class ArchiveConfigurationResource(Resource):
     archive_from: date
     archived_until: datetime | None
     lookback_days: int
-    schedule: dict[str, Any]
+    schedule: Schedule
     next_run_at: datetime | None = Field(description="null where no run comes by itself.")
     version: int
     created_at: datetime

@@ -5,6 +5,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from shared.domain.plan_decision import Action
+from shared.domain.plan_overlaps import GroupStatus
+from shared.domain.purpose import LeftOut
 from shared.schemas.base import Resource
 from shared.schemas.window import WindowWish
 
@@ -22,20 +25,20 @@ class PlannedEvent(Resource):
     """
 
     source_key: str | None
-    action: str | None
+    action: Action | None
     subject: str
     start: datetime
     end: datetime
     archived_start: datetime | None
     archived_end: datetime | None
     merged_into: str | None
-    reason_code: str | None
+    reason_code: LeftOut | None
 
 
 class PlannedOverlap(Resource):
     """A group of overlapping events and what the policy makes of it."""
 
-    status: str
+    status: GroupStatus
     start: datetime
     end: datetime
     source_keys: list[str]

@@ -7,8 +7,9 @@ from uuid import UUID
 
 from pydantic import Field
 
-from shared.domain.archive_run import RunState
+from shared.domain.archive_run import OperationAction, OperationState, RunKind, RunMode, RunState
 from shared.domain.disclosure import cost_tells
+from shared.domain.run_progress import RunStep
 from shared.schemas.base import Instant, Resource
 from shared.schemas.paging import PageQuery, Place
 from shared.schemas.run_reports import RunReport
@@ -43,8 +44,8 @@ class RunProblem(Resource):
 
     operation_id: UUID | None
     source_key: str
-    action: str
-    status: str
+    action: OperationAction | Literal["read"]
+    status: OperationState
     reason_code: str | None
     reason: str | None
 
@@ -58,13 +59,13 @@ class ArchiveRunSummary(Resource):
     id: UUID
     configuration_id: UUID
     user_id: UUID
-    kind: str
-    mode: str
+    kind: RunKind
+    mode: RunMode
     window_start: datetime
     window_end: datetime
-    status: str
+    status: RunState
     cancel_requested: bool
-    step: str | None = Field(description="What it is doing.", examples=["applying"])
+    step: RunStep | None = Field(description="What it is doing.", examples=["applying"])
     progress: int = Field(description="Percent; it never goes down.", ge=0, le=100)
     requested_by: str
     correlation_id: str
@@ -188,8 +189,8 @@ class ArchiveOperationResource(Resource):
     id: UUID
     position: int
     source_key: str
-    action: str
-    status: str
+    action: OperationAction
+    status: OperationState
     reason_code: str | None
     reason: str | None
     first_sent_at: datetime | None

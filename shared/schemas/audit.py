@@ -63,7 +63,7 @@ class AuditEntryResource(Resource):
     action: str
     resource_type: str
     resource_id: str
-    outcome: str
+    outcome: Literal["success", "failure"]
     correlation_id: str
     parent_correlation_id: str | None
     source_ip: str | None

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from shared.schemas.base import Changes, Input, Instant, Line, Resource, absent, plain
+from shared.schemas.event_values import BodyType, Importance, Sensitivity, ShowAs
 from shared.schemas.paging import PageQuery
 
 #: Longest body, in characters.
@@ -114,9 +115,9 @@ class LocalEventSummary(Resource):
     is_all_day: bool
     location: str
     categories: list[str]
-    show_as: str
-    importance: str
-    sensitivity: str
+    show_as: ShowAs
+    importance: Importance
+    sensitivity: Sensitivity
     is_archived_copy: bool
     version: int
 
@@ -125,6 +126,6 @@ class LocalEventResource(LocalEventSummary):
     """One event with its body."""
 
     body: str
-    body_type: str
+    body_type: BodyType
     created_at: datetime
     updated_at: datetime

@@ -14,6 +14,7 @@ from shared.domain.overlap_rules import Verdict
 from shared.domain.overlap_status import OverlapStatus
 from shared.schemas.base import Input, Line, Resource
 from shared.schemas.category_reports import TallyResource
+from shared.schemas.event_values import Importance, ShowAs
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 #: Monday first, as ``date.weekday`` counts.
@@ -114,8 +115,8 @@ class MonthOverlapMember(Resource):
     start: datetime
     end: datetime
     categories: list[str]
-    show_as: str | None
-    importance: str | None
+    show_as: ShowAs | None
+    importance: Importance | None
     verdict: Verdict | None
     kept: bool | None
     counts: bool

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from shared.domain.people import ALONE_AFTER, ErasureState
+from shared.domain.people import ALONE_AFTER, ErasureState, ErasureStep
 from shared.schemas.base import Input, Line, Resource, columns_of
 from shared.schemas.paging import PageQuery
 
@@ -177,7 +177,7 @@ class UserErasureResource(Resource):
     id: UUID
     user_id: UUID
     status: Literal["requested", "withdrawn", "erasing", "failed", "completed"]
-    step: str
+    step: ErasureStep
     remove_copies: bool
     requested_by: str
     confirmed_by: str | None

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from shared.domain.verification import FindingReason
 from shared.schemas.base import Resource, columns_of
 from shared.schemas.paging import PageQuery
 from shared.schemas.window import WindowWish
@@ -126,7 +127,7 @@ class FindingResource(Resource):
     id: UUID
     verification_id: UUID
     kind: FindingKindName | None
-    reason_code: str | None = Field(examples=["copy_gone"])
+    reason_code: FindingReason | None
     archived_event_id: UUID | None
     source_key: str | None
     copy_id: str | None

@@ -20,6 +20,7 @@ from shared.errors import FieldError, NotFound, ValidationFailed
 from shared.schemas.action_items import (
     ActionItemEventResource,
     ActionItemListQuery,
+    ActionItemLogEntry,
     ActionItemResource,
     ActionItemSummary,
 )
@@ -94,7 +95,7 @@ def _resource_of(
         **ActionItemSummary.fields_of(item),
         archived=sides[Side.ARCHIVED],
         new=sides[Side.NEW],
-        log=list(item.log),
+        log=[ActionItemLogEntry.of(each) for each in item.log],
     )
 
 

@@ -11,7 +11,9 @@ from shared.domain.caller import Caller
 from shared.domain.disclosure import MASKED_SENSITIVITY, PRIVATE, is_disclosed
 from shared.errors import NotFound
 from shared.schemas.overlaps import (
+    OverlapDecision,
     OverlapListQuery,
+    OverlapLogEntry,
     OverlapMemberResource,
     OverlapResource,
     OverlapSummary,
@@ -87,9 +89,9 @@ def resource_of(
         **OverlapSummary.fields_of(group),
         members=[_member(member, shown=shown[member.source_key]) for member in members],
         # What rules and people did with the others is also about the one that is not shown.
-        log=list(group.log) if whole else [],
-        resolution=group.resolution if whole else None,
-        proposal=group.proposal if whole else None,
+        log=[OverlapLogEntry.of(each) for each in group.log] if whole else [],
+        resolution=OverlapDecision.of(group.resolution) if whole else None,
+        proposal=OverlapDecision.of(group.proposal) if whole else None,
     )
 
 

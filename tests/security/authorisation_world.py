@@ -114,7 +114,10 @@ REQUESTS: dict[str, Callable[[World], Wish]] = {
     "rename_local_calendar": lambda w: Wish(w.things["local_calendar"], {"name": "Renamed"}),
     "delete_local_calendar": lambda w: Wish(w.things["local_calendar"]),
     "list_local_events": lambda w: Wish(w.things["local_calendar"], query=RANGE),
-    "create_local_event": lambda w: Wish(w.things["local_calendar"], RANGE | {"subject": "March"}),
+    "create_local_event": lambda w: Wish(
+        w.things["local_calendar"],
+        {"subject": "March", "start": RANGE["window_start"], "end": RANGE["window_end"]},
+    ),
     "get_local_event": of_local_event,
     "update_local_event": lambda w: of_local_event(w, {"subject": "Changed"}),
     "delete_local_event": of_local_event,
