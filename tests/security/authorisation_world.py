@@ -183,6 +183,7 @@ REQUESTS: dict[str, Callable[[World], Wish]] = {
     "delete_category": lambda w: Wish(w.things["category"]),
     "validate_categories": lambda w: Wish(query=RANGE | {"user_id": str(w.ada.id)}),
     "get_month": lambda w: Wish(query={"user_id": str(w.ada.id)}, texts={"month": "2026-03"}),
+    "list_needs_attention": lambda w: Wish(query={"user_id": str(w.ada.id)}),
     "get_category_statistics": lambda w: Wish(query=RANGE | {"user_id": str(w.ada.id)}),
     "suggest_categories": lambda w: Wish(query=RANGE | {"user_id": str(w.ada.id)}),
     "apply_category_suggestions": lambda w: Wish(body={"user_id": str(w.ada.id), "rules": RANGE}),

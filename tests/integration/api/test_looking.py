@@ -21,7 +21,7 @@ HOUR = timedelta(hours=1)
 async def items(api: Caller, token: str, path: str, **query: Any) -> list[dict[str, Any]]:
     """All items of a list, by pages of two."""
     found: list[dict[str, Any]] = []
-    cursor: dict[str, str] = {}
+    cursor: dict[str, Any] = {}
     while True:
         page = await api("GET", f"v1/{path}", token=token, **query, limit=2, **cursor)
         assert page.status == 200, page.body
@@ -71,7 +71,7 @@ async def test_runs_of_a_tenant_tell_what_failed_last_night(
             made = await make.run(configuration, state=with_errors, created_at=NIGHT + 2 * HOUR)
             runs[f"{name} errors"] = made.id
     names = {str(key): name for name, key in runs.items()}
-    night = {"created_from": "2026-03-01T20:00:00Z", "created_before": "2026-03-02T06:00:00Z"}
+    night: dict[str, Any] = {"created_from": "2026-03-01T20:00:00Z", "created_before": "2026-03-02T06:00:00Z"}
     for token in (people.admin, people.auditor):
         found = await items(api, token, "archive-runs", troubled="true", **night)
         assert {names[each["id"]] for each in found} == {
@@ -126,7 +126,8 @@ async def test_runs_of_others_do_not_exist_for_a_user(
         configuration = await make.configuration(await session.get_one(User, people.ada.id))
         await make.run(configuration)
     assert await items(api, people.bob.token, "archive-runs") == []
-    for query in ({"user_id": people.ada.id}, {"configuration_id": configuration.id}):
+    wanted: tuple[dict[str, Any], ...] = ({"user_id": people.ada.id}, {"configuration_id": configuration.id})
+    for query in wanted:
         problem(await api("GET", "v1/archive-runs", token=people.bob.token, **query), 404, "not_found")
     elsewhere = api.token("Admin", tenant=str(uuid4()))
     assert (await api("GET", "v1/archive-runs", token=elsewhere)).status in (401, 403)
@@ -151,7 +152,7 @@ async def test_overlaps_and_items_are_found_by_the_range_in_which_they_begin(
                 made = await make.action_item(event, opened_at=start)
             begin[str(made.id)] = made.start_at
     ordered = sorted(begin.values())
-    window = {"window_start": ordered[1].isoformat(), "window_end": ordered[2].isoformat()}
+    window: dict[str, Any] = {"window_start": ordered[1].isoformat(), "window_end": ordered[2].isoformat()}
     found = await items(api, people.ada.token, path, **window)
     assert [begin[each["id"]] for each in found] == [ordered[1]]
     half = await api("GET", f"v1/{path}", token=people.ada.token, window_start="2026-03-01T00:00:00Z")
