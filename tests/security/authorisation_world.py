@@ -166,6 +166,7 @@ REQUESTS: dict[str, Callable[[World], Wish]] = {
     "list_overlaps": lambda w: Wish(query={"user_id": str(w.ada.id)}),
     "get_overlap": lambda w: Wish(w.overlap),
     "resolve_overlap": lambda w: Wish(w.overlap, {"action": "keep_all"}),
+    "resolve_overlaps": lambda w: Wish(body={"items": [{"id": str(w.overlap), "action": "keep_all"}]}),
     "list_action_items": lambda w: Wish(query={"user_id": str(w.ada.id)}),
     "get_action_item": lambda w: Wish(w.things["action_item"]),
     "answer_action_item": lambda w: Wish(w.things["action_item"], {"answer": "two_meetings"}),
