@@ -198,7 +198,7 @@ class _Page:
             when = _span(_day(each["first_start"], self._zone), _day(each["last_start"], self._zone))
             body.append(f"  {times}{when}", style="not bold dim")
             body.append(f"\n{clean(each['reason'])}", style="not bold")
-            body.append(f"\n{clean(each['action'])}", style="not bold green")
+            body.append(f"\n{clean(each['remedy'])}", style="not bold green")
             table.add_row(Text(f"{hours(each['hours'])} h", style="yellow"), body)
         yield table
         yield from _more(items, _MOST_ITEMS)

@@ -110,7 +110,7 @@ class Directory:
             return await self._reads.run(_LINE, lambda: self._client.get(url, _HEADERS))
         except GraphCallError as failure:
             if failure.status == 404:
-                raise NotFound("the directory has no such group", code="group_not_found") from failure
+                raise NotFound("there is no such group in the directory", code="group_not_found") from failure
             raise as_product_error(failure, "reading a group") from failure
 
     async def _all(self, paths: Sequence[str], settled: frozenset[int], what: str) -> list[SubResponse]:

@@ -133,7 +133,8 @@ class ActionItemLogEntry(Resource):
     @classmethod
     def of(cls, stored: "Mapping[str, Any]") -> Self:
         """An entry as it is stored."""
-        return cls(**{name: stored.get(name) for name in cls.model_fields})
+        named: dict[str, Any] = {name: stored.get(name) for name in cls.model_fields}
+        return cls(**named)
 
 
 class ActionItemResource(ActionItemSummary):

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from shared.schemas.base import Changes, Day, Input, Line, Resource, absent
+from shared.schemas.base import Changes, Day, Input, Line, Resource, absent, columns_of
 from shared.schemas.paging import PageQuery
 
 if TYPE_CHECKING:
@@ -154,30 +154,12 @@ class ArchiveConfigurationResource(Resource):
     @classmethod
     def of(cls, configuration: "ArchiveConfiguration", job: "Job") -> Self:
         """The resource of a configuration and its job."""
-        return cls(
-            id=configuration.id,
-            user_id=configuration.owner_id,
-            name=configuration.name,
-            source=configuration.source_reference,
-            source_calendar_id=configuration.source_calendar_id,
-            archive=configuration.archive_reference,
-            archive_calendar_id=configuration.archive_calendar_id,
-            archive_gone_since=configuration.archive_gone_since,
-            archive_in_use=configuration.archive_in_use,
-            time_zone=configuration.time_zone,
-            purpose=configuration.purpose,
-            overlap_policy=configuration.overlap_policy,
-            all_day_counts=configuration.all_day_counts,
-            privacy_automation=configuration.privacy_automation,
-            out_of_office=configuration.out_of_office,
-            is_default=configuration.is_default,
-            active=configuration.active,
-            archive_from=configuration.archive_from,
-            archived_until=configuration.archived_until,
-            lookback_days=configuration.lookback_days,
-            schedule=job.schedule,
-            next_run_at=None if job.paused else job.next_run_at,
-            version=configuration.version,
-            created_at=configuration.created_at,
-            updated_at=configuration.updated_at,
+        columns = columns_of(
+            configuration,
+            cls,
+            *("schedule", "next_run_at"),
+            source="source_reference",
+            archive="archive_reference",
         )
+        columns["schedule"] = job.schedule
+        return cls(**columns, next_run_at=None if job.paused else job.next_run_at)

@@ -139,7 +139,7 @@ def _unreadable(event: Mapping[str, Any]) -> RunProblem:
         operation_id=None,
         source_key=f"?:{event['source_id'] or ''}",
         action="read",
-        status="failed",
+        status=OperationState.FAILED,
         reason_code=event["code"],
         reason=detail,
     )

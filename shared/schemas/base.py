@@ -43,7 +43,9 @@ def _not_a_number(value: object) -> object:
     """pydantic reads a number, also in a string, as seconds since 1970; nobody who writes one means that."""
     if isinstance(value, date) or (isinstance(value, str) and _STARTS_AS_DATE.match(value)):
         return value
-    raise PydanticCustomError("date_format", "must be an ISO 8601 date or date-time")
+    raise PydanticCustomError(
+        "date_format", "must be a date or a date and time, such as 2026-11-01T00:00:00Z"
+    )
 
 
 def _calendar_years[T: date](value: T) -> T:

@@ -48,7 +48,7 @@ class RangeFields(Input):
                 raise _blamed("first_day", "range_twice", "name instants or days, not both")
         for value, name in ((first, names[0]), (last, names[1])):
             if value is None:
-                raise _blamed(name, "missing", "Field required")
+                raise _blamed(name, "missing", "is required")
         if first is None or last is None or last < first or (last == first and names[0] == "window_start"):
             raise _blamed(names[1], "range_order", f"must be after {names[0]}")
 

@@ -95,7 +95,7 @@ class MonthAttention(Resource):
     kind: AttentionKind
     name: str = Field(description="What it is about: a subject, a category, the events of an overlap.")
     reason: str = Field(description="What is wrong, in words.")
-    action: str = Field(description="What to do, in words.")
+    remedy: str = Field(description="What to do, in words.")
     hours: float = Field(description="The hours at stake.")
     count: int = Field(description="How many events it is about.")
     first_start: datetime

@@ -217,7 +217,7 @@ class OverlapLogEntry(Resource):
     @classmethod
     def of(cls, stored: "Mapping[str, Any]") -> Self:
         """An entry as it is stored."""
-        named = {name: stored.get(name) for name in cls.model_fields}
+        named: dict[str, Any] = {name: stored.get(name) for name in cls.model_fields}
         return cls(**named | {"source_key": stored.get("key")})
 
 

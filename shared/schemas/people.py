@@ -1,7 +1,7 @@
 """People in bulk, legal holds, offboarding, exports and erasures (domain.md 15)."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 from uuid import UUID
 
 from pydantic import ConfigDict, Field, model_validator
@@ -184,8 +184,8 @@ class UserErasureResource(Resource):
     confirmable_alone_at: datetime = Field(
         description="From then on he who asked for it may confirm it himself."
     )
-    preview: dict[str, Any]
-    report: dict[str, Any]
+    preview: dict[str, int | dict[str, int]]
+    report: dict[str, int | dict[str, int]]
     reason: str | None
     created_at: datetime
     confirmed_at: datetime | None

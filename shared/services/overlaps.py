@@ -9,6 +9,7 @@ from shared.database.models.overlaps import OverlapGroup
 from shared.database.repositories.overlap_groups import MemberContent, OverlapGroupRepository
 from shared.domain.caller import Caller
 from shared.domain.disclosure import MASKED_SENSITIVITY, PRIVATE, is_disclosed
+from shared.domain.overlap_rules import Verdict
 from shared.errors import NotFound
 from shared.schemas.overlaps import (
     OverlapDecision,
@@ -124,7 +125,7 @@ def _member(member: MemberContent, *, shown: bool) -> OverlapMemberResource:
         appointment_id=member.appointment_id,
         start=member.start_at,
         end=member.end_at,
-        verdict=member.verdict,
+        verdict=Verdict(member.verdict),
         kept=member.kept,
         subject=event.get("subject"),
         location=event.get("location"),

@@ -193,6 +193,7 @@ REQUESTS: dict[str, Callable[[World], Wish]] = {
     "get_category_rule": lambda w: Wish(w.things["category_rule"]),
     "update_category_rule": lambda w: Wish(w.things["category_rule"], {"auto_apply": True}),
     "delete_category_rule": lambda w: Wish(w.things["category_rule"]),
+    "list_audit_actions": lambda w: Wish(),
     "search_audit": lambda w: Wish(query={"user_id": str(w.ada.id)}),
     "export_audit": lambda w: Wish(query={"user_id": str(w.ada.id)}),
     "verify_audit": lambda w: Wish(),

@@ -175,7 +175,7 @@ def _attention(each: MonthAttention, zone: ZoneInfo) -> dict[str, str]:
     return {
         "name": each.name,
         "reason": each.reason,
-        "action": each.action,
+        "action": each.remedy,
         "hours": f"{_hours(each.hours)} h",
         "count": f"{each.count} events" if each.count > 1 else "",
         "when": _span(each.first_start.astimezone(zone).date(), each.last_start.astimezone(zone).date()),

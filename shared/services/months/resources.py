@@ -133,7 +133,7 @@ def _attention(each: Attention) -> months.MonthAttention:
         kind=each.kind,
         name=each.name,
         reason=each.reason,
-        action=each.action,
+        remedy=each.action,
         hours=_hours(each.time),
         count=each.count,
         first_start=each.first,

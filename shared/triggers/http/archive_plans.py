@@ -56,7 +56,7 @@ def _plan(preview: Preview) -> archive_plans.ArchivePlan:
         superseded=preview.superseded,
         overlaps=[
             archive_plans.PlannedOverlap(
-                status=str(group.status),
+                status=group.status,
                 start=min(member.interval.start for member in group.members),
                 end=max(member.interval.end for member in group.members),
                 source_keys=[member.source_key for member in group.members],
@@ -84,12 +84,12 @@ def _event(event: PreviewedEvent) -> archive_plans.PlannedEvent:
         )
     return archive_plans.PlannedEvent(
         source_key=decision.source_key,
-        action=str(decision.action),
+        action=decision.action,
         subject=event.subject,
         start=event.start,
         end=event.end,
         archived_start=decision.start,
         archived_end=decision.end,
         merged_into=decision.representative,
-        reason_code=None if decision.reason is None else str(decision.reason),
+        reason_code=decision.reason,
     )

@@ -123,7 +123,7 @@ MODEL_FIELDS: Final[dict[str, dict[str, str]]] = {
     "OverlapResource": {
         "log": "What rules and people did about it, the earliest first.",
         "resolution": "What was decided; null while nothing was or it is not shown.",
-        "proposal": "The resolution it had before an event changed; null if there was none or it is not shown.",
+        "proposal": "The resolution it had before an event changed; null if none or not shown.",
     },
     "OwnMailboxResource": {"read_by": "Approvals to read the caller's mailbox and those they act for."},
     "PersonResource": {
@@ -141,6 +141,7 @@ MODEL_FIELDS: Final[dict[str, dict[str, str]]] = {
         "detail": "What is wrong with this request, in words.",
         "instance": "Path of the request.",
         "limit": "The limit that was reached; null if the error is about none.",
+        "resource_id": "Id of the resource that is there already; null if there is none or it is not told.",
         "status": "HTTP status of the answer.",
         "title": "What sort of error it is, in words.",
         "type": "Where the error is explained, with its cause and remedy.",

@@ -381,7 +381,7 @@ def _example(status: int) -> dict[str, Any]:
     fields = [{"field": "address", "message": "there is no such mailbox", "code": "mailbox_unknown"}]
     code, title = _KINDS.get(status, ("unsupported_media_type", "Unsupported media type"))
     return {
-        "type": f"urn:admin-assistant:problem:{code}",
+        "type": f"{problem.ERRORS_PAGE}#{code}",
         "title": title,
         "status": status,
         "detail": _MEANINGS[status],

@@ -162,4 +162,6 @@ class TestTheList:
         audit = await api("GET", "v1/audit", token=people.admin, resource_type="tenant")
         changes = {entry["action"]: entry["changes"] for entry in audit.json["items"]}
         assert set(changes) == {"tenant.added", "tenant.updated"}
-        assert changes["tenant.updated"]["after"] == {"tenant_name": "New"}
+        assert [(each["field"], each["after"]) for each in changes["tenant.updated"]] == [
+            ("tenant_name", "New")
+        ]

@@ -103,9 +103,9 @@ async def test_what_needs_its_owner_stands_in_the_order_of_hours_with_reason_and
     ]
     cobalt, weekly, extended = (found["attention"][number] for number in (1, 2, 4))
     assert cobalt["reason"] == "a space is missing before the hyphen"
-    assert cobalt["action"] == "Change it to “Cobalt - billable”."
+    assert cobalt["remedy"] == "Change it to “Cobalt - billable”."
     assert weekly["suggestion"] == "Acme - billable"
-    assert weekly["action"] == "Perhaps “Acme - billable”: 2 meetings of the same name have it."
+    assert weekly["remedy"] == "Perhaps “Acme - billable”: 2 meetings of the same name have it."
     assert extended["reason"] == "it changes no meeting: no meeting ends near it"
 
 
@@ -127,7 +127,7 @@ async def test_an_overlap_shows_both_events_what_it_costs_and_what_the_rules_wou
     ] == ["Audit"]
     (item,) = found["attention"]
     assert (item["kind"], item["overlap_id"], item["hours"]) == ("overlap", overlap["id"], 0.5)
-    assert item["action"] == "The rule would keep “Audit”: tentative gives way to confirmed."
+    assert item["remedy"] == "The rule would keep “Audit”: tentative gives way to confirmed."
     assert [event["overlaps"] for event in found["events"]] == [True, True]
 
 

@@ -70,7 +70,7 @@ def month(**others: Any) -> dict[str, Any]:
                 "kind": "invalid_category",
                 "name": "Cobalt- billable",
                 "reason": "a space is missing before the hyphen",
-                "action": "Change it to “Cobalt - billable”.",
+                "remedy": "Change it to “Cobalt - billable”.",
                 "hours": 2.75,
                 "count": 3,
                 "first_start": "2026-03-03T09:00:00Z",
