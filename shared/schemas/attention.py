@@ -60,7 +60,7 @@ class AttentionResource(Resource):
         description="Id of the verification that found it; null if it is no finding."
     )
     finding_id: UUID | None = Field(description="Id of the finding that it is about; null if it is none.")
-    links: list[str] = Field(
+    urls: list[str] = Field(
         description="Where it is read and settled: the overlap, the question, the finding's verification, or "
         "each appointment.",
         examples=[["/api/v1/overlaps/6f1e5c0e-1111-4111-8111-111111111111"]],

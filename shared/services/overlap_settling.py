@@ -74,8 +74,10 @@ class OverlapSettling:
         """Keep the events of these source keys, or all (None), and leave the others of the group out.
 
         What is archived already stays; left out, it counts as time no more. ``resolution`` says more of the
-        decision, for the log. With ``once`` a group that was decided so before stays as it is. Raises NotFound, PreconditionFailed, Conflict for a group that is over, and
-        ValidationFailed (``kept``) for unknown keys or where what is kept still overlaps (domain.md 5.5).
+        decision, for the log. With ``once`` a group that was decided so before stays as it is.
+
+        Raises NotFound, PreconditionFailed, Conflict for a group that is over, and ValidationFailed
+        (``kept``) for unknown keys or where what is kept still overlaps (domain.md 5.5).
         """
         async with self._ports.database.session() as session:
             groups = OverlapGroupRepository(session)
@@ -101,11 +103,14 @@ class OverlapSettling:
         """Decide several groups, one transaction each; what went wrong with one stands in its place.
 
         A group that was decided so before stays as it is, so that the same request may be sent again.
-        Raises Forbidden for a deactivated person.
+        Raises Forbidden for a deactivated person, and NotFound where the caller may know of none of them.
         """
         async with self._ports.database.session() as session:
             await Access.of(session, caller)
-        return [await self._settled_or_why_not(caller, each) for each in choices]
+        found = [await self._settled_or_why_not(caller, each) for each in choices]
+        if all(isinstance(each, NotFound) for each in found):
+            raise NotFound("there are no such overlaps")
+        return found
 
     async def _settled_or_why_not(
         self, caller: Caller, choice: Choice

@@ -125,11 +125,11 @@ def _resource(each: Attention, name: UUID) -> AttentionResource:
         action_item_id=each.about if each.kind is AttentionKind.QUESTION else None,
         verification_id=each.found_by,
         finding_id=each.about if each.kind is AttentionKind.FINDING else None,
-        links=_links(each),
+        urls=_urls(each),
     )
 
 
-def _links(each: Attention) -> list[str]:
+def _urls(each: Attention) -> list[str]:
     match each.kind:
         case AttentionKind.OVERLAP:
             return [f"/api/v1/overlaps/{each.about}"]

@@ -62,6 +62,7 @@ async def get_overlap(request: Request[base.NoBody, base.NoQuery]) -> Reply[over
     summary="Decide many groups of overlapping events",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
+    errors=(404,),
     durable=True,
 )
 async def resolve_overlaps(
@@ -69,7 +70,8 @@ async def resolve_overlaps(
 ) -> Reply[overlaps.OverlapOutcomes]:
     """Each decision stands or fails by itself, in the order of the request, and the answer says which.
 
-    One that the caller may not make fails as if its overlap did not exist. Sent again, what was decided stays
+    One that the caller may not make fails as if its overlap did not exist; where that is so of all, the
+    answer is 404. Sent again, what was decided stays
     as it is.
     """
     from shared.services.overlap_settling import Choice, SettledOverlap

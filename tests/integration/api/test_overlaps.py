@@ -226,5 +226,8 @@ async def test_a_request_for_many_that_is_wrong_decides_none(
         refused = await api("POST", "v1/overlaps/resolutions", {"items": items}, token=people.ada.token)
         problem(refused, 422, "validation_failed")
         assert refused.fields == [field], items
+    strangers = await api("POST", "v1/overlaps/resolutions", {"items": [good]}, token=people.bob.token)
+    problem(strangers, 404, "not_found")
+    assert str(overlaps.flagged) not in strangers.body.decode()
     problem(await api("POST", "v1/overlaps/resolutions", {"items": [good]}, token=people.auditor), 403)
     assert started == []

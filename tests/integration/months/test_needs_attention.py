@@ -95,8 +95,8 @@ async def test_it_has_all_kinds_by_hours_with_subjects_and_a_link_to_each(
             assert value in each[field], each
         assert each["reason"]
         assert each["remedy"].endswith(".")
-        (link,) = each["links"]
-        assert (await api("GET", link.removeprefix("/api/"), token=people.ada.token)).status == 200, link
+        (url,) = each["urls"]
+        assert (await api("GET", url.removeprefix("/api/"), token=people.ada.token)).status == 200, url
     assert len({each["id"] for each in found}) == len(found)
 
 
@@ -109,7 +109,11 @@ async def test_pages_of_any_size_have_each_entry_once_and_a_kind_narrows_them(
     (alone,) = await listed(api, people.ada.token, kind="finding", **MARCH)
     assert alone in whole
     first = await api("GET", PATH, token=people.ada.token, limit=1, **MARCH)
-    for token, query in ((people.ada.token, {"kind": "overlap"}), (people.bob.token, {})):
+    others: tuple[tuple[str, dict[str, Any]], ...] = (
+        (people.ada.token, {"kind": "overlap"}),
+        (people.bob.token, {}),
+    )
+    for token, query in others:
         refused = await api("GET", PATH, token=token, **MARCH, **query, cursor=first.json["next"])
         assert refused.fields == ["cursor"]
 
