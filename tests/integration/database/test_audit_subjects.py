@@ -23,7 +23,8 @@ async def test_an_appointment_is_found_by_its_event_and_by_its_writes(
 
     assert trace is not None
     assert trace.resource_ids == {str(appointment.id), str(event.id), str(write.id)}
-    assert (trace.runs, trace.operations) == ({str(run.id)}, {str(write.id)})
+    assert trace.runs == {str(run.id)}
+    assert trace.operations == {str(write.id)}
     assert await subjects.trace_of(TENANT, appointment.id, uuid.uuid4()) is None
     assert await subjects.trace_of(uuid.uuid4(), appointment.id) is None
     named = await subjects.appointments_of(TENANT, [event.id, bare.id], [write.id])
