@@ -7,6 +7,7 @@ import pytest
 
 from infra.local.api import Api
 from infra.local.stack import Stack
+from shared.services.further_tenants import KNOWN_AFTER
 from tests.acceptance.conftest import AcceptancePoint
 from tests.support.person import Person, at, meeting
 
@@ -67,7 +68,8 @@ async def test_health_tells_what_fails(stack: Stack, acceptance_point: Acceptanc
     assert {each["name"] for each in well["components"]} == COMPONENTS
     assert well["status"] == "healthy", well
     assert failing == ["graph"]
-    assert well["schema_revision"] == well["schema_expected"]
+    # A database may be newer than the app, while the next version is deployed.
+    assert well["schema_revision"] >= well["schema_expected"]
 
 
 async def test_further_tenant_is_let_in_and_taken_out(
@@ -83,6 +85,9 @@ async def test_further_tenant_is_let_in_and_taken_out(
 
     before = await asked()
     made = await admin.request("POST", "tenants", {"id": CONTOSO, "name": "Contoso"})
+    if stack.instances is not None:
+        # The other instances look for tenants they do not know once in so long (design.md).
+        await asyncio.sleep(KNOWN_AFTER.total_seconds() + 0.1)
     inside = (await other.request("GET", "users")).json()["items"]
     tenants = (await other.request("GET", "tenants", accept=(403, 404))).status_code
     await admin.request("PATCH", f"tenants/{CONTOSO}", {"active": False}, if_match=made.headers["ETag"])

@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from infra.local.stack import ROOT, Stack
 from tests.acceptance.conftest import AcceptancePoint
 from tests.benchmarks import archive as archive_benchmark
@@ -166,6 +168,7 @@ async def test_kill_nine_at_any_moment(
     assert wrong == []
 
 
+@pytest.mark.one_instance
 async def test_thousand_new_events_near_the_bound(acceptance_point: AcceptancePoint) -> None:
     """A thousand new events take little longer than Graph's own limit, and few round trips."""
     row = (await archive_benchmark.measure(((1, 1000),), [50.0]))[0]

@@ -1,5 +1,6 @@
 """Sending one batch and finding out what became of each write (design.md, Answers, Updating)."""
 
+import logging
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ from shared.graph.records import Answer, Verdict, Write
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.lease import HeldLease
 from shared.services.archiving.results import Result
+
+_log = logging.getLogger(__name__)
 
 DEFAULT_PAUSE_SECONDS = 5.0
 _UNSENT = (Verdict.THROTTLED, Verdict.NOT_SENT, Verdict.UNAUTHORIZED)
@@ -39,7 +42,37 @@ class BatchSender:
         self._context = context
 
     async def send(self, lease: HeldLease, operations: Sequence[ClaimedOperation]) -> BatchOutcome:
-        """One ``$batch``, or several smaller ones where Graph finds the whole one unacceptable."""
+        """One ``$batch``, or several smaller ones where Graph finds the whole one unacceptable.
+
+        With ``look_before_create`` what has a copy already is adopted, and not created.
+        """
+        looked_up = await self._there_already(lease, operations)
+        known = {result.operation.id for result in looked_up}
+        rest = [operation for operation in operations if operation.id not in known]
+        outcome = await self._send(lease, rest) if rest else BatchOutcome()
+        outcome.results = looked_up + outcome.results
+        return outcome
+
+    async def _there_already(self, lease: HeldLease, operations: Sequence[ClaimedOperation]) -> list[Result]:
+        """Creates whose copy is in the calendar although no row tells of it: the database was restored.
+
+        Where Graph does not answer, the create stays planned: nothing was sent.
+        """
+        if not self._ports.settings.look_before_create:
+            return []
+        results: list[Result] = []
+        creates = [each for each in operations if each.action is OperationAction.CREATE]
+        for number, operation in enumerate(creates):
+            await lease.cover_one_batch()
+            try:
+                copies = await self.find_copies(operation)
+            except GraphUnavailable:
+                return results + [Result(each, OperationState.PLANNED) for each in creates[number:]]
+            if copies:
+                results.append(adopted(operation, copies))
+        return results
+
+    async def _send(self, lease: HeldLease, operations: Sequence[ClaimedOperation]) -> BatchOutcome:
         await lease.cover_one_batch()
         answers = await self._ports.calendars.send(
             self._context.archive_mailbox,
@@ -61,12 +94,12 @@ class BatchSender:
         if len(operations) == 1:
             return BatchOutcome(results=[_failed(operations[0], answer)])
         middle = len(operations) // 2
-        first = await self.send(lease, operations[:middle])
+        first = await self._send(lease, operations[:middle])
         if first.paused:
             # The mailbox asked for a pause: the other half was not sent and is planned again.
             first.results += [Result(operation, OperationState.PLANNED) for operation in operations[middle:]]
             return first
-        second = await self.send(lease, operations[middle:])
+        second = await self._send(lease, operations[middle:])
         return BatchOutcome(
             first.results + second.results,
             first.questions + second.questions,
@@ -83,6 +116,10 @@ class BatchSender:
             for answer in answers
             if answer.verdict in _UNSENT
         ]
+        throttled = sum(answer.verdict is Verdict.THROTTLED for answer in answers)
+        if throttled:
+            # The alert `throttling` counts such lines; single requests are told by the client.
+            _log.info("graph answered 429 to %d writes of a batch", throttled)
         if waits:
             await lease.close_mailbox_until(self._ports.clock.now() + timedelta(seconds=max(waits)))
 
