@@ -165,6 +165,8 @@ class Description:
             described["x-roles"] = [role.value for role in Role if role in operation.roles]
         described["x-ownership"] = operation.ownership.value
         described["x-graph-access"] = operation.graph.value
+        if operation.order:
+            described["x-order"] = list(operation.order)
         return described
 
     def _parameters(self, operation: Operation) -> list[dict[str, Any]]:
