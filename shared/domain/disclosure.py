@@ -7,7 +7,7 @@ the same in SQL.
 
 import hashlib
 from collections.abc import Collection, Mapping
-from dataclasses import replace
+from copy import replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID

@@ -19,14 +19,14 @@ class Unread:
     """One event that could not be read, or a stretch of time in which something could not.
 
     ``code`` is Graph's, or one of those above. Without ``event_id`` nobody knows what it is. ``start`` and
-    ``end`` are UTC, None where they are not known; of an ``all_day`` event the midnights of its dates.
+    ``end`` are UTC, None where they are not known; of an ``is_all_day`` event the midnights of its dates.
     """
 
     code: str
     event_id: str | None = None
     start: datetime | None = None
     end: datetime | None = None
-    all_day: bool = False
+    is_all_day: bool = False
 
     @property
     def is_slot(self) -> bool:
@@ -128,9 +128,9 @@ def _in(slot: Unread, event: Unread) -> bool:
 
 
 def _placed(each: Unread, zone: ZoneInfo) -> Unread:
-    if each.start is None or not each.all_day:
+    if each.start is None or not each.is_all_day:
         return each
-    return replace(each, start=local_day_start(each.start.date(), zone), all_day=False)
+    return replace(each, start=local_day_start(each.start.date(), zone), is_all_day=False)
 
 
 def _joined(slots: list[Unread]) -> Iterable[Unread]:

@@ -2,21 +2,21 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from datetime import datetime
-from typing import Any
 
 import orjson
 
 from shared.domain.archive_copy import ARCHIVE_KEY_PROPERTY
+from shared.domain.calendar_copy import Copy
 from shared.domain.source_event import SourceEvent, is_detached
 from shared.domain.unread import UNDECODABLE, Unread, UnreadEvents
 from shared.errors import GraphRefused, NotFound
 from shared.graph import batch
 from shared.graph.calendar_reads import CalendarReads
-from shared.graph.client import TRANSPORT_ERRORS, GraphClient, json_object
-from shared.graph.copy_codec import COPY_EXPAND, COPY_FIELDS, Copy, decode_copy
+from shared.graph.client import TRANSPORT_ERRORS, GraphClient
+from shared.graph.copy_codec import COPIES, COPY_EXPAND, COPY_FIELDS
 from shared.graph.errors import (
     LASTING_STATUSES,
     TOLD_TO_WAIT,
@@ -24,13 +24,8 @@ from shared.graph.errors import (
     as_product_error,
     never_sent,
 )
-from shared.graph.event_codec import (
-    EVENT_FIELDS,
-    UndecodableEventError,
-    decode_events,
-    decode_readable,
-    unread_item,
-)
+from shared.graph.event_codec import EVENT_FIELDS, EVENTS
+from shared.graph.items import CALENDARS, IDS, MAILBOX_SETTINGS, USERS, CalendarItem
 from shared.graph.paths import Paths
 from shared.graph.records import Answer, GraphCalendar, Mailbox, Verdict, Write
 from shared.graph.retry import Reads, RetryPolicy
@@ -62,38 +57,41 @@ class CalendarAdapter:
     async def get_mailbox(self, mailbox: str) -> Mailbox | None:
         """Whose mailbox it is; None if the directory has no such user."""
         try:
-            item = await self._reading.pages.item(mailbox, self._paths.mailbox(mailbox))
+            item = await self._reading.pages.item(mailbox, self._paths.mailbox(mailbox), USERS.one)
         except GraphCallError as failure:
             if failure.status == 404:
                 return None
             raise as_product_error(failure, "reading a user") from failure
         return Mailbox(
-            id=item["id"],
-            user_principal_name=item.get("userPrincipalName") or "",
-            mail=item.get("mail") or "",
-            display_name=item.get("displayName") or "",
+            id=item.id,
+            user_principal_name=item.user_principal_name or "",
+            mail=item.mail or "",
+            display_name=item.display_name or "",
         )
 
     async def get_mailbox_purpose(self, mailbox: str) -> str | None:
         """Graph's ``userPurpose``: user, shared, room, equipment, …; None where it does not tell us."""
         what = "reading mailbox settings"
         try:
-            item = await self._reading.item_or_none(mailbox, self._paths.mailbox_purpose(mailbox), what)
+            item = await self._reading.item_or_none(
+                mailbox, self._paths.mailbox_purpose(mailbox), MAILBOX_SETTINGS.one, what
+            )
         except (GraphRefused, NotFound):
             # Without the permission for mailbox settings, or without a mailbox: what follows says which.
             return None
-        purpose = item.get("userPurpose") if item is not None else None
-        return str(purpose) if purpose else None
+        return (item.user_purpose or None) if item is not None else None
 
     async def list_calendars(self, mailbox: str) -> list[GraphCalendar]:
         """Every calendar of the mailbox."""
-        items = await self._reading.collected(mailbox, self._paths.calendars(mailbox), "listing calendars")
+        items = await self._reading.collected(
+            mailbox, self._paths.calendars(mailbox), CALENDARS.page, "listing calendars"
+        )
         return [_calendar(item) for item in items]
 
     async def get_calendar(self, mailbox: str, calendar_id: str) -> GraphCalendar | None:
         """One calendar; None if the mailbox has none of that id."""
         item = await self._reading.item_or_none(
-            mailbox, self._paths.calendar(mailbox, calendar_id), "reading a calendar"
+            mailbox, self._paths.calendar(mailbox, calendar_id), CALENDARS.one, "reading a calendar"
         )
         return None if item is None else _calendar(item)
 
@@ -105,8 +103,8 @@ class CalendarAdapter:
         url = self._client.base_url + self._paths.new_calendar(mailbox)
         content = orjson.dumps({"name": name})
 
-        async def create() -> dict[str, Any]:
-            return json_object(await self._client.send("POST", url, _JSON_HEADERS, content, writes=1))
+        async def create() -> CalendarItem:
+            return CALENDARS.one(await self._client.send("POST", url, _JSON_HEADERS, content, writes=1))
 
         try:
             return _calendar(await self._reads.run(mailbox, create, repeatable=False))
@@ -121,7 +119,7 @@ class CalendarAdapter:
         """Whether nothing stands in the calendar, at any time; raises GraphRefused for one that is gone."""
         path = self._paths.any_event(mailbox, calendar_id)
         async with aclosing(
-            self._reading.told(self._reading.pages.all(mailbox, path), "looking into a calendar")
+            self._reading.told(self._reading.pages.all(mailbox, path, IDS.page), "looking into a calendar")
         ) as pages:
             async for items in pages:
                 if items:
@@ -142,10 +140,10 @@ class CalendarAdapter:
         understood, is noted in ``unread``, and the rest is read in halves (domain.md 2.12). Without it such
         an event fails the reading: GraphUnavailable, or GraphRefused (``undecodable_event``).
         """
-        pages = self._reading.window(mailbox, calendar_id, (start, end), EVENT_FIELDS, None, unread)
+        pages = self._reading.window(EVENTS, mailbox, calendar_id, (start, end), EVENT_FIELDS, None, unread)
         async with aclosing(self._reading.told(pages, "reading a calendar")) as told:
             async for items in told:
-                yield _decoded(items, unread)
+                yield _readable(items, unread)
 
     async def get_events(
         self,
@@ -176,7 +174,7 @@ class CalendarAdapter:
             else:
                 # An answer without an id is about the event that was asked for.
                 item = response.body if unread is None else {**response.body, "id": event_id}
-                found.update((event.id, event) for event in _decoded([item], unread))
+                found.update((event.id, event) for event in _readable([EVENTS.item(item)], unread))
         return found
 
     async def calendars_of(self, mailbox: str, ids: Sequence[str]) -> dict[str, str | None]:
@@ -199,12 +197,12 @@ class CalendarAdapter:
         """
         path = self._paths.instances(mailbox, series_id, start, end)
         try:
-            found = await self._reading.item_or_none(mailbox, path, "reading a series")
+            found = await self._reading.item_or_none(mailbox, path, IDS.page, "reading a series")
         except GraphRefused as refusal:
             if refusal.graph_status != 400:
                 raise
             return False
-        return found is not None and bool(found.get("value"))
+        return found is not None and bool(found.items)
 
     async def count_attachments(self, mailbox: str, ids: Sequence[str]) -> dict[str, int]:
         """How many attachments each event has; 0 for an event that is gone."""
@@ -216,7 +214,7 @@ class CalendarAdapter:
             counts[event_id] = len(response.body.get("value") or ())
             link = response.body.get("@odata.nextLink")
             if link:
-                more = await self._reading.collected(mailbox, link, "counting attachments")
+                more = await self._reading.collected(mailbox, link, IDS.page, "counting attachments")
                 counts[event_id] += len(more)
         return counts
 
@@ -234,20 +232,19 @@ class CalendarAdapter:
         what = "searching for a copy"
         try:
             path = self._paths.search(mailbox, calendar_id, condition, COPY_FIELDS, COPY_EXPAND)
-            items = await self._reading.collected(mailbox, path, what)
+            items = await self._reading.collected(mailbox, path, COPIES.page, what)
         except GraphRefused as refusal:
             if refusal.graph_status not in (400, 501):
                 raise
             path = self._paths.search(mailbox, None, condition, COPY_FIELDS, COPY_EXPAND)
-            items = await self._reading.collected(mailbox, path, what)
-        copies = [decode_copy(item) for item in items]
-        return sorted(copies, key=lambda copy: (copy.created, copy.id))
+            items = await self._reading.collected(mailbox, path, COPIES.page, what)
+        return sorted(_readable(items, None), key=lambda copy: (copy.created, copy.id))
 
     async def get_copy(self, mailbox: str, copy_id: str) -> Copy | None:
         """A copy by its immutable id; None if it is gone."""
         path = self._paths.found_event(mailbox, copy_id, COPY_FIELDS, COPY_EXPAND)
-        item = await self._reading.item_or_none(mailbox, path, "reading a copy")
-        return None if item is None else decode_copy(item)
+        item = await self._reading.item_or_none(mailbox, path, COPIES.one, "reading a copy")
+        return None if item is None else _readable([item], None)[0]
 
     async def read_copies(
         self,
@@ -261,10 +258,12 @@ class CalendarAdapter:
 
         What is not ours comes too, without a key (domain.md 2.15). ``unread`` as for ``read_window``.
         """
-        pages = self._reading.window(mailbox, calendar_id, (start, end), COPY_FIELDS, COPY_EXPAND, unread)
+        pages = self._reading.window(
+            COPIES, mailbox, calendar_id, (start, end), COPY_FIELDS, COPY_EXPAND, unread
+        )
         async with aclosing(self._reading.told(pages, "reading an archive calendar")) as told:
             async for items in told:
-                yield _copies(items, unread)
+                yield _readable(items, unread)
 
     async def get_copies(
         self,
@@ -285,8 +284,10 @@ class CalendarAdapter:
         for copy_id, response in zip(wanted, responses, strict=True):
             if response.status in lasting and unread is not None:
                 unread.add(Unread(response.code or f"http_{response.status}", copy_id))
+            elif response.status == 404:
+                found[copy_id] = None
             else:
-                found[copy_id] = None if response.status == 404 else decode_copy(response.body)
+                found.update((copy_id, copy) for copy in _readable([COPIES.item(response.body)], unread))
         return found
 
     async def send(
@@ -347,32 +348,26 @@ class CalendarAdapter:
         return answers
 
 
-def _calendar(item: dict[str, Any]) -> GraphCalendar:
+def _calendar(item: CalendarItem) -> GraphCalendar:
     return GraphCalendar(
-        id=item["id"],
-        name=item.get("name") or "",
-        is_default=item.get("isDefaultCalendar") is True,
-        can_edit=item.get("canEdit") is True,
-        owner_address=(item.get("owner") or {}).get("address") or "",
+        id=item.id,
+        name=item.name or "",
+        is_default=item.is_default_calendar is True,
+        can_edit=item.can_edit is True,
+        owner_address=(item.owner.address or "") if item.owner else "",
     )
 
 
-def _decoded(items: Sequence[dict[str, Any]], unread: UnreadEvents | None) -> list[SourceEvent]:
-    if unread is not None:
-        return decode_readable(items, unread)
-    try:
-        return decode_events(items)
-    except UndecodableEventError as error:
-        raise GraphRefused(str(error), graph_status=200, graph_code=UNDECODABLE) from error
-
-
-def _copies(items: Sequence[dict[str, Any]], unread: UnreadEvents | None) -> list[Copy]:
-    """What can be compared; of the archive calendar an item without id or times is not one of ours."""
-    readable = []
+def _readable[T](items: Iterable[T | Unread], unread: UnreadEvents | None) -> list[T]:
+    """What could be understood, in its order; the rest is noted, or fails the reading (domain.md 2.12)."""
+    readable: list[T] = []
     for item in items:
-        told = unread_item(item)
-        if unread is not None and (told.event_id is None or told.start is None or told.end is None):
-            unread.add(told)
+        if not isinstance(item, Unread):
+            readable.append(item)
+        elif unread is not None:
+            unread.add(item)
         else:
-            readable.append(decode_copy(item))
+            raise GraphRefused(
+                f"event {item.event_id or '?'}: {item.code}", graph_status=200, graph_code=UNDECODABLE
+            )
     return readable

@@ -9,11 +9,11 @@ from collections.abc import AsyncGenerator, Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from shared.domain.calendar_copy import Copy
 from shared.domain.calendar_reference import Store
 from shared.domain.local_calendar import is_local
 from shared.domain.source_event import SourceEvent
 from shared.domain.unread import UnreadEvents
-from shared.graph.copy_codec import Copy
 from shared.graph.records import Answer, GraphCalendar, Mailbox, Write
 
 

@@ -14,13 +14,13 @@ from shared.database.models.users import User
 from shared.database.repositories.local_calendars import LocalCalendarRepository
 from shared.database.repositories.local_events import LocalEventRepository
 from shared.database.repositories.users import UserRepository
+from shared.domain.calendar_copy import Copy
 from shared.domain.local_calendar import local_id, local_row, name_key
 from shared.domain.source_event import SourceEvent
 from shared.domain.unread import UnreadEvents
 from shared.domain.window import EARLIEST, LATEST
 from shared.errors import NotFound, Unavailable
 from shared.graph.batch import MAX_REQUESTS, same_for_all
-from shared.graph.copy_codec import Copy
 from shared.graph.records import Answer, GraphCalendar, Mailbox, Verdict, Write
 from shared.services.audit import AuditWriter
 from shared.services.local_event_codec import copy_of, source_event_of

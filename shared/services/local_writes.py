@@ -9,10 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.repositories.local_calendars import LocalCalendarRepository
 from shared.database.repositories.local_events import LocalEventRepository
+from shared.domain.copy_body import columns_to_create, columns_to_update, parsed
 from shared.domain.local_calendar import etag, local_id, local_row, version_of
 from shared.graph.batch import same_for_all
 from shared.graph.records import Answer, Verdict, Write
-from shared.services.local_event_codec import columns_to_create, columns_to_update, parsed
 
 _GONE = "ErrorItemNotFound"
 

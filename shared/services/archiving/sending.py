@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-import orjson
-
 from shared.database.repositories.appointments import AppointmentRepository
 from shared.database.repositories.archive_operations import ClaimedOperation
 from shared.domain.archive_run import OperationAction, OperationState, RunMode
+from shared.domain.calendar_copy import Copy, same_content
+from shared.domain.copy_body import columns_to_update, parsed
 from shared.errors import GraphUnavailable
-from shared.graph.copy_codec import Copy, same_content
 from shared.graph.records import Answer, Verdict, Write
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.lease import HeldLease
@@ -173,7 +172,7 @@ class BatchSender:
         ):
             return Result(operation, OperationState.PLANNED, etag=copy.etag)
         if self._context.mode is RunMode.REPLACE:
-            return Result(operation, OperationState.PLANNED, etag=copy.etag, replaced=copy.fields)
+            return Result(operation, OperationState.PLANNED, etag=copy.etag, replaced=copy.content)
         return Result(
             operation,
             OperationState.CONFLICT,
@@ -186,7 +185,7 @@ class BatchSender:
         if copy.revision != operation.revision:
             return False
         return self._context.mode is not RunMode.REPLACE or same_content(
-            copy, orjson.loads(operation.payload)
+            copy, columns_to_update(parsed(operation.payload.encode()))
         )
 
     def _compared(self, operation: ClaimedOperation, copies: Sequence[Copy]) -> Result:

@@ -15,6 +15,7 @@ from shared.database.repositories.source_identity import SourceIdentityRepositor
 from shared.database.repositories.verification_findings import VerificationFindingRepository
 from shared.database.repositories.verifications import VerificationRepository
 from shared.domain.archived_event import ArchivedEventState
+from shared.domain.calendar_copy import Copy, differing_fields
 from shared.domain.read_event import ReadEvent
 from shared.domain.recorded_copy import RecordedCopy
 from shared.domain.revision import revision, source_revision
@@ -22,7 +23,6 @@ from shared.domain.source_event import SourceEvent, source_key
 from shared.domain.unread import NO_ORIGINAL_START, Unread, UnreadEvents
 from shared.domain.verification import FindingKind, FindingReason, Stretch, percent
 from shared.domain.window import Window, local_day_start
-from shared.graph.copy_codec import Copy, differing_fields
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.source_following import SourceFollowing
 from shared.services.archiving.source_lookup import is_gone

@@ -15,10 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
 from shared.database.repositories.verification_findings import VerificationFindingRepository
+from shared.domain.calendar_copy import Copy
 from shared.domain.recorded_copy import RecordedCopy
 from shared.domain.verification import FindingKind, FindingReason
-from shared.graph.copy_codec import Copy
-from shared.graph.event_codec import moment
 from shared.services.verifying.context import VerificationContext
 from shared.services.verifying.findings import Finding, about_copies, about_record, owning_start
 
@@ -62,8 +61,7 @@ class Writers:
             return []
         mailbox = self.mailboxes.get(writer) if writer is not None else None
         event = f"{mailbox or self.context.source_mailbox}|{source}"
-        starts = moment(copy.fields["start"]).astimezone(UTC)
-        found = [f"{event}|at {starts.isoformat()}"]
+        found = [f"{event}|at {copy.start.isoformat()}"]
         if original is not None:
             found.append(f"{event}|of {original.astimezone(UTC).date().isoformat()}")
         return found

@@ -1,14 +1,13 @@
 """How a difference is told: the rows of findings (domain.md 2.15)."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+from shared.domain.calendar_copy import Copy
 from shared.domain.recorded_copy import RecordedCopy
 from shared.domain.verification import FindingKind, FindingReason
 from shared.domain.window import local_day_start
-from shared.graph.copy_codec import Copy
-from shared.graph.event_codec import moment
 from shared.services.verifying.context import VerificationContext
 
 type Finding = dict[str, Any]
@@ -80,7 +79,4 @@ def not_archived(key: str, start: datetime) -> Finding:
 
 def owning_start(copy: Copy, context: VerificationContext) -> datetime:
     """The instant that says to which stretch a copy belongs, UTC; of an all-day one its local day's."""
-    start = moment(copy.fields["start"]).astimezone(UTC)
-    if copy.fields.get("isAllDay") is True:
-        return local_day_start(start.date(), context.zone)
-    return start
+    return local_day_start(copy.start.date(), context.zone) if copy.is_all_day else copy.start

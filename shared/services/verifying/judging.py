@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from shared.domain.archived_event import ArchivedEventState
+from shared.domain.calendar_copy import Copy, differing_fields
 from shared.domain.modifications import Modification
 from shared.domain.recorded_copy import RecordedCopy
 from shared.domain.revision import modified_revision
 from shared.domain.verification import FindingKind, FindingReason
-from shared.graph.copy_codec import Copy, differing_fields
 from shared.services.verifying.findings import Finding, about_record, edited
 
 _WITH_COPY = (

@@ -17,13 +17,12 @@ from shared.database.repositories.verification_findings import VerificationFindi
 from shared.database.repositories.verifications import VerificationRepository
 from shared.domain.archive_run import RunKind, RunMode, RunState
 from shared.domain.archived_event import ArchivedEventState
+from shared.domain.calendar_copy import CONTENT, Copy, differing_fields
 from shared.domain.caller import Caller
 from shared.domain.recorded_copy import RecordedCopy
 from shared.domain.verification import FindingKind, FindingReason, FindingState
 from shared.domain.window import Window, local_day_start
 from shared.errors import Conflict, Forbidden, GraphRefused, NotFound
-from shared.graph.copy_codec import Copy, differing_fields
-from shared.graph.event_codec import decode_event
 from shared.services.access import Access
 from shared.services.approvals.guard import permit
 from shared.services.archive_pairs import refuse_paused_pair
@@ -35,18 +34,8 @@ from shared.services.archiving.plan_turn import PlanCancelled, PlanSuperseded, P
 from shared.services.archiving.queueing import StartedRun, queue_run
 from shared.services.archiving.recorded_copies import restored
 
-_COLUMNS = {
-    "subject": ("subject",),
-    "body": ("body", "body_type"),
-    "start": ("start_at", "start_zone"),
-    "end": ("end_at", "end_zone"),
-    "isAllDay": ("is_all_day",),
-    "location": ("location",),
-    "categories": ("categories",),
-    "showAs": ("show_as",),
-    "importance": ("importance",),
-    "sensitivity": ("sensitivity",),
-}
+#: Columns that change with another one that is compared.
+_ALONG = {"body": "body_type", "start_at": "start_zone", "end_at": "end_zone"}
 
 
 class CopyRestoring:
@@ -345,21 +334,7 @@ def _day_of(instant: datetime, zone: ZoneInfo) -> Window:
 
 def _taken_over(copy: Copy, record: Mapping[str, Any]) -> dict[str, Any]:
     """The columns of the record that the owner's copy says differently; times ISO 8601."""
-    event = decode_event(copy.fields)
-    values = {
-        "subject": event.subject,
-        "body": event.body,
-        "body_type": event.body_type,
-        "start_at": event.start.isoformat(),
-        "end_at": event.end.isoformat(),
-        "start_zone": event.start_zone,
-        "end_zone": event.end_zone,
-        "is_all_day": event.is_all_day,
-        "location": event.location,
-        "categories": list(event.categories),
-        "show_as": event.show_as,
-        "importance": event.importance,
-        "sensitivity": event.sensitivity,
-    }
-    changed = [column for field in differing_fields(copy, record) for column in _COLUMNS[field]]
-    return {column: values[column] for column in changed}
+    changed = [CONTENT[field] for field in differing_fields(copy, record)]
+    changed += [_ALONG[column] for column in changed if column in _ALONG]
+    content = copy.content
+    return {column: content[column] for column in changed}

@@ -3,15 +3,15 @@
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
 import pytest
 
 from shared.domain.archive_copy import appointment_record
+from shared.domain.calendar_copy import Copy, same_content
+from shared.domain.copy_body import columns_to_update, parsed
 from shared.domain.revision import revision
 from shared.domain.source_event import SourceEvent, archive_key, source_key
 from shared.errors import GraphRefused
 from shared.graph.calendar_adapter import CalendarAdapter
-from shared.graph.copy_codec import Copy, same_content
 from tests.integration.graph.conftest import Tenant
 from tests.integration.graph.samples import CONFIGURATION, archived, create, event
 
@@ -67,7 +67,7 @@ async def test_an_untouched_copy_says_what_was_written_and_recorded(
     found, copy = await copied(adapter, tenant, source)
     assert copy.revision == revision(found)
     assert same_content(copy, appointment_record(found, 0))
-    assert same_content(copy, orjson.loads(archived(found).payload))
+    assert same_content(copy, columns_to_update(parsed(archived(found).payload)))
 
 
 @pytest.mark.parametrize(

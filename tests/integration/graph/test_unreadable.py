@@ -13,6 +13,7 @@ from shared.domain.unread import Unread, UnreadEvents
 from shared.domain.window import Window
 from shared.errors import GraphUnavailable
 from shared.graph.calendar_adapter import CalendarAdapter
+from shared.graph.event_codec import decode_event
 from shared.graph.window_reading import BY_ID, reached_by
 from tests.integration.graph.conftest import QUICK, Tenant
 from tests.integration.graph.samples import event
@@ -120,10 +121,10 @@ async def test_an_all_day_event_of_another_zone_is_not_lost(adapter: CalendarAda
 
 def test_an_all_day_event_says_nothing_of_how_far_a_page_came() -> None:
     """In Kiritimati the eleventh of June begins at ten in the morning of the tenth, UTC."""
-    timed = event("Review", "2026-06-10T09:00:00", "2026-06-10T10:00:00")
-    fair = event("Fair", "2026-06-11T00:00:00", "2026-06-12T00:00:00", isAllDay=True)
-    assert reached_by(JUNE, [timed, fair]) == datetime(2026, 6, 10, 9, tzinfo=UTC)
-    assert reached_by(JUNE, [fair]) == JUNE
+    timed = {"id": "t"} | event("Review", "2026-06-10T09:00:00", "2026-06-10T10:00:00")
+    fair = {"id": "f"} | event("Fair", "2026-06-11T00:00:00", "2026-06-12T00:00:00", isAllDay=True)
+    assert reached_by(JUNE, [decode_event(timed), decode_event(fair)]) == datetime(2026, 6, 10, 9, tzinfo=UTC)
+    assert reached_by(JUNE, [decode_event(fair)]) == JUNE
 
 
 async def test_what_cannot_be_listed_either_leaves_a_quarter_of_an_hour_open(
