@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from shared.graph.on_behalf import OnBehalfTokens, SignedIn
     from shared.graph.throttle import Throttle
     from shared.services.audit import AuditWriter
-    from shared.services.calendar_store import CalendarStores
+    from shared.services.calendar_store import BothCalendars
     from shared.services.local_calendar_store import LocalCalendars
     from shared.services.mail_senders import MailSenders
     from shared.services.person_keys import PersonKeys
@@ -109,11 +109,11 @@ class Foundations:
         return LocalCalendars(self.database, self.clock, self.audit_writer, self.system_settings)
 
     @cached_property
-    def calendar_stores(self) -> "CalendarStores":
+    def calendar_stores(self) -> "BothCalendars":
         """Calendars at Graph and those kept in our database, behind one protocol."""
-        from shared.services.calendar_store import CalendarStores
+        from shared.services.calendar_store import BothCalendars
 
-        return CalendarStores(self.calendars, self.local_calendars)
+        return BothCalendars(self.calendars, self.local_calendars)
 
     @cached_property
     def storage(self) -> "Storage | None":

@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from datetime import datetime
+from uuid import UUID
 
 import orjson
 
@@ -50,9 +51,22 @@ class CalendarAdapter:
     ) -> None:
         self._client = client
         self._throttle = throttle or Throttle()
+        self._policy = policy
+        self._in_tenant: dict[UUID, CalendarAdapter] = {}
         self._reads = Reads(self._throttle, policy)
         self._paths = Paths(client)
         self._reading = CalendarReads(client, self._reads, self._paths)
+
+    def in_tenant(self, tenant_id: UUID) -> "CalendarAdapter":
+        """The mailboxes of a tenant."""
+        client = self._client.in_tenant(tenant_id)
+        if client is self._client:
+            return self
+        # Kept for the paths that it remembers.
+        known = self._in_tenant.get(tenant_id)
+        if known is None or known._client is not client:
+            known = self._in_tenant[tenant_id] = CalendarAdapter(client, self._throttle, self._policy)
+        return known
 
     async def get_mailbox(self, mailbox: str) -> Mailbox | None:
         """Whose mailbox it is; None if the directory has no such user."""

@@ -61,8 +61,14 @@ class Directory:
         self, client: GraphClient, throttle: Throttle | None = None, policy: RetryPolicy | None = None
     ) -> None:
         self._client = client
-        self._reads = Reads(throttle or Throttle(), policy)
+        self._throttle = throttle or Throttle()
+        self._policy = policy
+        self._reads = Reads(self._throttle, policy)
         self._batches = BatchReads(client, self._reads)
+
+    def in_tenant(self, tenant_id: UUID) -> "Directory":
+        """The directory of a tenant."""
+        return Directory(self._client.in_tenant(tenant_id), self._throttle, self._policy)
 
     async def find_users(self, names: Sequence[str]) -> dict[str, DirectoryUser | None]:
         """Users by address, principal name or object id, 20 to a round trip; None where there is none."""

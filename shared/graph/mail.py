@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Final
 from urllib.parse import quote
+from uuid import UUID
 
 import orjson
 
@@ -45,6 +46,10 @@ class GraphMail:
 
     def __init__(self, client: GraphClient) -> None:
         self._client = client
+
+    def in_tenant(self, tenant_id: UUID) -> "GraphMail":
+        """The mail of a tenant."""
+        return GraphMail(self._client.in_tenant(tenant_id))
 
     async def address_of(self, person: str) -> str | None:
         """The mail address of a person of the directory, by object id; None where there is none."""

@@ -8,6 +8,7 @@ event belongs to, told by its id.
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
+from uuid import UUID
 
 from shared.domain.calendar_copy import Copy
 from shared.domain.calendar_reference import Store
@@ -116,6 +117,14 @@ class CalendarStore(CalendarDirectory, Protocol):
         timeout: float,  # noqa: ASYNC109
     ) -> list[Answer]:
         """Make 1 to 20 writes, once; the answers in the order of the writes (design.md, Answers)."""
+        ...
+
+
+class Calendars(Protocol):
+    """The calendars of each tenant: nothing is read or written without saying whose."""
+
+    def in_tenant(self, tenant_id: UUID) -> CalendarStore:
+        """Those of one tenant."""
         ...
 
 
@@ -249,3 +258,15 @@ class CalendarStores:
             yield self._graph, graph
         if local:
             yield self._local, local
+
+
+class BothCalendars:
+    """Both stores of each tenant."""
+
+    def __init__(self, graph: Calendars, local: Calendars) -> None:
+        self._graph = graph
+        self._local = local
+
+    def in_tenant(self, tenant_id: UUID) -> CalendarStores:
+        """Both stores of one tenant."""
+        return CalendarStores(self._graph.in_tenant(tenant_id), self._local.in_tenant(tenant_id))

@@ -23,7 +23,7 @@ from shared.schemas.paging import Place, Slice
 from shared.services.access import NOBODY, Access
 from shared.services.audit import AuditWriter
 from shared.services.calendar_resolution import CalendarResolver, canonical_reference, read_reference
-from shared.services.calendar_store import CalendarStore, CalendarStores
+from shared.services.calendar_store import Calendars, CalendarStore, CalendarStores
 
 _STORES: tuple[Store, ...] = ("msgraph", "local")
 #: Graph for a mailbox (object id), with the permission that the request has there.
@@ -35,7 +35,7 @@ type Uses = dict[str, list[CalendarUse]]
 class CalendarService:
     """The calendars of one person; only he and the Admins of his tenant make or resolve any."""
 
-    def __init__(self, database: Database, local: CalendarStore, audit: AuditWriter) -> None:
+    def __init__(self, database: Database, local: Calendars, audit: AuditWriter) -> None:
         self._database = database
         self._local = local
         self._audit = audit
@@ -51,7 +51,7 @@ class CalendarService:
         after = Place.of(query.cursor)
         async with self._database.session() as session:
             owner = await (await Access.of(session, caller)).readable_user(user_id)
-        stores = CalendarStores(graph(owner.object_id), self._local)
+        stores = CalendarStores(graph(owner.object_id), self._local.in_tenant(caller.tenant_id))
         found = [
             (store, each, calendars)
             for store in (_STORES if query.store is None else (query.store,))
@@ -81,7 +81,9 @@ class CalendarService:
             owner = await (await Access.of(session, caller)).writable_user(user_id)
         if not owner.active:
             raise Conflict("this user is deactivated", code="user_deactivated")
-        store = CalendarStores(graph(owner.object_id), self._local).of(wanted.store)
+        store = CalendarStores(graph(owner.object_id), self._local.in_tenant(caller.tenant_id)).of(
+            wanted.store
+        )
         calendars = await store.list_calendars(str(owner.object_id))
         if any(folded_name(each.name) == folded_name(wanted.name) for each in calendars):
             raise _name_taken()
@@ -109,7 +111,9 @@ class CalendarService:
         read = read_reference("reference", reference)
         # On behalf of a person only his own mailbox is looked into.
         own = folded_name(read.mailbox) in (folded_name(owner.address), str(owner.object_id))
-        stores = CalendarStores(graph(owner.object_id if own else NOBODY), self._local)
+        stores = CalendarStores(
+            graph(owner.object_id if own else NOBODY), self._local.in_tenant(caller.tenant_id)
+        )
         resolver = CalendarResolver(stores, owner, any_mailbox=caller.is_admin)
         named = await resolver.find("reference", read)
         calendar = named.existing

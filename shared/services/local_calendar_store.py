@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from shared import telemetry
 from shared.clock import Clock
 from shared.database.engine import Database
 from shared.database.models.local_calendars import LocalCalendar, LocalEvent
@@ -32,27 +32,38 @@ from shared.services.system_settings import SystemSettings
 PAGE_SIZE = 1000
 
 
+@dataclass(frozen=True, slots=True)
 class LocalCalendars:
-    """A calendar store in which everything can be read.
+    """The calendars that we keep, of each tenant."""
 
-    Whoever acts (``telemetry.current_caller``) decides the tenant that is looked into.
+    database: Database
+    clock: Clock
+    audit: AuditWriter
+    settings: SystemSettings
 
-    Raises NotFound with code ``mailbox_not_found`` for a mailbox that is no user's of the tenant,
-    Unavailable when the database is away, and RuntimeError where nobody acts.
+    def in_tenant(self, tenant_id: UUID) -> "LocalCalendarStore":
+        """Those of one tenant."""
+        return LocalCalendarStore(self, tenant_id)
+
+
+class LocalCalendarStore:
+    """A calendar store of one tenant in which everything can be read.
+
+    Raises NotFound with code ``mailbox_not_found`` for a mailbox that is no user's of the tenant, and
+    Unavailable when the database is away.
     """
 
-    def __init__(
-        self, database: Database, clock: Clock, audit: AuditWriter, settings: SystemSettings
-    ) -> None:
-        self._database = database
-        self._clock = clock
-        self._audit = audit
-        self._settings = settings
+    def __init__(self, ports: LocalCalendars, tenant_id: UUID) -> None:
+        self._database = ports.database
+        self._clock = ports.clock
+        self._audit = ports.audit
+        self._settings = ports.settings
+        self._tenant = tenant_id
 
     async def get_mailbox(self, mailbox: str) -> Mailbox | None:
         """The user of the tenant whose object id or address it is; None if there is none."""
         async with self._database.session() as session:
-            user = await _user(UserRepository(session), mailbox)
+            user = await self._user(UserRepository(session), mailbox)
         if user is None:
             return None
         return Mailbox(str(user.object_id), user.address, user.address, user.display_name)
@@ -67,7 +78,7 @@ class LocalCalendars:
         if mailbox_id is None:
             return []
         async with self._database.session() as session:
-            rows = await LocalCalendarRepository(session).of_mailbox(_tenant(), mailbox_id)
+            rows = await LocalCalendarRepository(session).of_mailbox(self._tenant, mailbox_id)
         return [calendar_of(row) for row in rows]
 
     async def get_calendar(self, mailbox: str, calendar_id: str) -> GraphCalendar | None:
@@ -76,7 +87,7 @@ class LocalCalendars:
         if mailbox_id is None or row_id is None:
             return None
         async with self._database.session() as session:
-            row = await LocalCalendarRepository(session).get(_tenant(), row_id)
+            row = await LocalCalendarRepository(session).get(self._tenant, row_id)
         return calendar_of(row) if row is not None and row.mailbox_id == mailbox_id else None
 
     async def create_calendar(self, mailbox: str, name: str) -> GraphCalendar:
@@ -85,9 +96,9 @@ class LocalCalendars:
         Raises LimitReached where the owner has as many as the tenant allows.
         """
         now = self._clock.now()
-        in_force = await self._settings.of(_tenant())
+        in_force = await self._settings.of(self._tenant)
         async with self._database.session() as session:
-            owner = await _user(UserRepository(session), mailbox)
+            owner = await self._user(UserRepository(session), mailbox)
             if owner is None:
                 raise NotFound("nobody of the tenant has this mailbox", code="mailbox_not_found")
             await refuse_local_calendar(session, owner.id, in_force)
@@ -164,7 +175,7 @@ class LocalCalendars:
             return []
         async with self._database.session() as session:
             rows = await LocalEventRepository(session).by_archive_key(
-                _tenant(), mailbox_id, row_id, archive_key
+                self._tenant, mailbox_id, row_id, archive_key
             )
         return [copy_of(row) for row in rows]
 
@@ -217,7 +228,7 @@ class LocalCalendars:
         try:
             async with asyncio.timeout(timeout), self._database.session() as session:
                 answers = await LocalWrites(session, self._clock.now()).make(
-                    _tenant(), mailbox_id, row_id, writes
+                    self._tenant, mailbox_id, row_id, writes
                 )
                 committing = True
         except TimeoutError:
@@ -251,7 +262,13 @@ class LocalCalendars:
         if mailbox_id is None or not rows or (calendar_id is not None and within is None):
             return []
         async with self._database.session() as session:
-            return await LocalEventRepository(session).of_mailbox(_tenant(), mailbox_id, rows, within)
+            return await LocalEventRepository(session).of_mailbox(self._tenant, mailbox_id, rows, within)
+
+    async def _user(self, users: UserRepository, mailbox: str) -> User | None:
+        mailbox_id = _mailbox_id(mailbox)
+        if mailbox_id is None:
+            return await users.get_by_address(self._tenant, mailbox)
+        return await users.get_by_object_id(self._tenant, mailbox_id)
 
 
 def calendar_of(row: LocalCalendar) -> GraphCalendar:
@@ -261,22 +278,8 @@ def calendar_of(row: LocalCalendar) -> GraphCalendar:
     )
 
 
-def _tenant() -> UUID:
-    caller = telemetry.current_caller.get()
-    if caller is None:
-        raise RuntimeError("local calendars: no caller is bound")
-    return caller.tenant_id
-
-
 def _mailbox_id(mailbox: str) -> UUID | None:
     try:
         return UUID(mailbox)
     except ValueError:
         return None
-
-
-async def _user(users: UserRepository, mailbox: str) -> User | None:
-    mailbox_id = _mailbox_id(mailbox)
-    if mailbox_id is None:
-        return await users.get_by_address(_tenant(), mailbox)
-    return await users.get_by_object_id(_tenant(), mailbox_id)

@@ -46,6 +46,14 @@ class Directory(Protocol):
         ...
 
 
+class Directories(Protocol):
+    """The directory of each tenant."""
+
+    def in_tenant(self, tenant_id: UUID) -> Directory:
+        """That of one tenant."""
+        ...
+
+
 class TokenService(Protocol):
     """Asks the token service something."""
 
@@ -90,14 +98,14 @@ class SystemHealthService:
         settings: Settings,
         *,
         tokens: TokenService,
-        directory: Directory,
+        directories: Directories,
         stores: Sequence[Callable[[], Awaitable[object]]] = (),
     ) -> None:
         self._database = database
         self._clock = clock
         self._settings = settings
         self._tokens = tokens
-        self._directory = directory
+        self._directories = directories
         self._stores = tuple(stores)
         self._memory: dict[tuple[UUID, str], _Memory] = {}
         self._kept: OrderedDict[UUID, SystemHealth] = OrderedDict()
@@ -206,7 +214,7 @@ class SystemHealthService:
         return Found()
 
     async def _ask_graph(self, caller: Caller) -> Found:
-        await self._directory.get_mailbox(str(caller.object_id))
+        await self._directories.in_tenant(caller.tenant_id).get_mailbox(str(caller.object_id))
         return Found()
 
     async def _ask_token_service(self) -> Found:

@@ -15,7 +15,7 @@ from shared.services.archive_runs import ArchiveRunService
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.service import ArchivingService
 from shared.services.audit import AuditWriter
-from shared.services.calendar_store import CalendarStores
+from shared.services.calendar_store import BothCalendars
 from shared.services.local_calendar_store import LocalCalendars
 from shared.services.local_events import LocalEventService
 from shared.services.mailbox_pauses import MailboxPauses
@@ -103,7 +103,7 @@ class Host:
         throttle = Throttle(MailboxPauses(self.database), typed)
         audit = AuditWriter(typed)
         system_settings = SystemSettings(self.database, typed, settings, audit)
-        calendars = CalendarStores(
+        calendars = BothCalendars(
             CalendarAdapter(self._client, throttle),
             LocalCalendars(self.database, typed, audit, system_settings),
         )

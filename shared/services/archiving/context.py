@@ -30,7 +30,7 @@ from shared.domain.window import Window, local_day_start
 from shared.errors import NotFound
 from shared.graph.usage import track_usage
 from shared.services.audit import AuditWriter
-from shared.services.calendar_store import CalendarStore
+from shared.services.calendar_store import Calendars
 from shared.services.person_keys import PersonKeys
 from shared.settings import Settings
 
@@ -40,7 +40,7 @@ class ArchivingPorts:
     """What archiving works with."""
 
     database: Database
-    calendars: CalendarStore
+    calendars: Calendars
     clock: Clock
     settings: Settings
     person_keys: PersonKeys | None = None

@@ -74,7 +74,9 @@ class OperationDrafter:
         ids = [event.id for event in events if event.has_attachments]
         if not ids:
             return {}
-        return await self._ports.calendars.count_attachments(self._context.source_mailbox, ids)
+        return await self._ports.calendars.in_tenant(self._context.tenant_id).count_attachments(
+            self._context.source_mailbox, ids
+        )
 
     async def add_map_rows(
         self, session: AsyncSession, events: Mapping[str, SourceEvent]

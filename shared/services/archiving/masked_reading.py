@@ -5,7 +5,7 @@ What is masked when it is read cannot come out anywhere: not in a plan, a record
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from shared.domain.source_event import SourceEvent
 from shared.domain.unread import UnreadEvents
 from shared.graph.records import GraphCalendar
 from shared.services.archiving.context import ArchivingPorts, RunContext
-from shared.services.calendar_store import CalendarStore, CalendarStores
+from shared.services.calendar_store import Calendars, CalendarStore, CalendarStores
 
 
 class MaskedCalendars(CalendarStores):
@@ -49,9 +49,20 @@ class MaskedCalendars(CalendarStores):
         return {key: None if event is None else masked_event(event) for key, event in found.items()}
 
 
+@dataclass(frozen=True, slots=True)
+class MaskedTenants:
+    """Calendars of each tenant, masked."""
+
+    inner: Calendars
+
+    def in_tenant(self, tenant_id: UUID) -> MaskedCalendars:
+        """Those of one tenant."""
+        return MaskedCalendars(self.inner.in_tenant(tenant_id))
+
+
 def masked(ports: ArchivingPorts) -> ArchivingPorts:
     """The ports of work that may not read private events."""
-    return replace(ports, calendars=MaskedCalendars(ports.calendars))
+    return replace(ports, calendars=MaskedTenants(ports.calendars))
 
 
 def reading_for(ports: ArchivingPorts, context: RunContext) -> ArchivingPorts:

@@ -116,7 +116,7 @@ class PlanMaking:
         return bool(new)
 
     async def _read_pages(self, *, check: bool) -> None:
-        pages = self._ports.calendars.read_window(
+        pages = self._ports.calendars.in_tenant(self._context.tenant_id).read_window(
             self._context.source_mailbox,
             self._context.source_calendar_id,
             *self._context.window.read_range,
@@ -172,7 +172,7 @@ class PlanMaking:
 
     async def _check_archive_calendar(self) -> None:
         self._archive_checked = True
-        calendar = await self._ports.calendars.get_calendar(
+        calendar = await self._ports.calendars.in_tenant(self._context.tenant_id).get_calendar(
             self._context.archive_mailbox, self._context.archive_calendar_id
         )
         if calendar is None:

@@ -79,7 +79,9 @@ class RunPlanner:
             reason, gone = f"{refused.graph_code}: {refused.detail}", refused.graph_status == 404
         except NotFound as missing:
             reason, gone = missing.detail, True
-        lost = gone and await seems_gone(self._ports, context.archive_mailbox, context.archive_calendar_id)
+        lost = gone and await seems_gone(
+            self._ports, context.tenant_id, context.archive_mailbox, context.archive_calendar_id
+        )
         code = ARCHIVE_CALENDAR_GONE if lost else CALENDAR_NOT_FOUND if gone else CALENDAR_REFUSED
         return PlanCounts(refused=reason, gone=gone, code=code)
 

@@ -35,12 +35,13 @@ class BatchSender:
 
     def __init__(self, ports: ArchivingPorts, context: RunContext) -> None:
         self._ports = ports
+        self._calendars = ports.calendars.in_tenant(context.tenant_id)
         self._context = context
 
     async def send(self, lease: HeldLease, operations: Sequence[ClaimedOperation]) -> BatchOutcome:
         """One ``$batch``, or several smaller ones where Graph finds the whole one unacceptable."""
         await lease.cover_one_batch()
-        answers = await self._ports.calendars.send(
+        answers = await self._calendars.send(
             self._context.archive_mailbox,
             self._context.archive_calendar_id,
             [_write(operation) for operation in operations],
@@ -110,9 +111,7 @@ class BatchSender:
     async def _created_before(self, operation: ClaimedOperation, answer: Answer) -> Result:
         """Graph knows the transactionId: the copy exists; adopt it only if it carries our key."""
         if answer.existing_event_id:
-            copy = await self._ports.calendars.get_copy(
-                self._context.archive_mailbox, answer.existing_event_id
-            )
+            copy = await self._calendars.get_copy(self._context.archive_mailbox, answer.existing_event_id)
             if copy is not None and copy.archive_key == operation.archive_key:
                 return adopted(operation, [copy])
         return await self.look_up(operation)
@@ -143,12 +142,12 @@ class BatchSender:
         """The copies carrying the operation's archive key: the one in our map first, then the oldest."""
         copies: list[Copy] = []
         if operation.copy_id is not None:
-            known = await self._ports.calendars.get_copy(self._context.archive_mailbox, operation.copy_id)
+            known = await self._calendars.get_copy(self._context.archive_mailbox, operation.copy_id)
             if known is not None and known.archive_key == operation.archive_key:
                 copies.append(known)
         if copies:
             return copies
-        found = await self._ports.calendars.find_copies(
+        found = await self._calendars.find_copies(
             self._context.archive_mailbox, self._context.archive_calendar_id, operation.archive_key
         )
         return sorted(found, key=lambda copy: (copy.created, copy.id))

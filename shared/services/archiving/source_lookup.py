@@ -34,10 +34,11 @@ async def read_places(
     met: Collection[str] = (),
 ) -> tuple[dict[str, SourceEvent], dict[str, str | None]]:
     """The same, with the calendar of each event that no page showed."""
-    found = await ports.calendars.get_events(context.source_mailbox, None, ids, unread)
+    calendars = ports.calendars.in_tenant(context.tenant_id)
+    found = await calendars.get_events(context.source_mailbox, None, ids, unread)
     events = {key: event for key, event in found.items() if event is not None and not is_gone(event)}
     unmet = [key for key in events if key not in met]
-    places = await ports.calendars.calendars_of(context.source_mailbox, unmet) if unmet else {}
+    places = await calendars.calendars_of(context.source_mailbox, unmet) if unmet else {}
     return {key: event for key, event in events.items() if places.get(key, key) is not None}, places
 
 

@@ -31,7 +31,7 @@ from shared.schemas.paging import Position
 from shared.services.access import Access
 from shared.services.approvals.guard import permit
 from shared.services.audit import AuditWriter
-from shared.services.calendar_store import CalendarStore
+from shared.services.calendar_store import Calendars
 from shared.services.categories.attention import UNRANKED
 from shared.services.categories.naming import checked_category
 from shared.services.categories.reports import labels_of
@@ -50,7 +50,7 @@ class CategoryApplying:
     """Decides which events get which category; ``SourceWriting`` writes them."""
 
     def __init__(
-        self, database: Database, calendars: CalendarStore, settings: Settings, audit: AuditWriter
+        self, database: Database, calendars: Calendars, settings: Settings, audit: AuditWriter
     ) -> None:
         self._database = database
         self._settings = settings

@@ -6,7 +6,7 @@ from typing import Self
 from shared.clock import Clock
 from shared.database.engine import Database
 from shared.services.audit import AuditWriter
-from shared.services.calendar_store import CalendarStore
+from shared.services.calendar_store import Calendars
 from shared.services.categories.applying import CategoryApplying
 from shared.services.categories.catalogue import CategoryCatalogue, OutlookCategories
 from shared.services.categories.hours import CategoryHours
@@ -34,7 +34,7 @@ class CategoryServices:
     def create(
         cls,
         database: Database,
-        calendars: CalendarStore,
+        calendars: Calendars,
         outlook: OutlookCategories,
         clock: Clock,
         settings: Settings,

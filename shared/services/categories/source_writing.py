@@ -20,7 +20,7 @@ from shared.graph.batch import MAX_REQUESTS
 from shared.graph.records import Answer, Verdict, Write
 from shared.schemas.category_reports import AppliedCategory, ApplyOutcome
 from shared.services.audit import AuditWriter
-from shared.services.calendar_store import CalendarStore
+from shared.services.calendar_store import Calendars, CalendarStore
 
 _OUTCOMES: Final[dict[Verdict, ApplyOutcome]] = {
     Verdict.DONE: "applied",
@@ -113,9 +113,7 @@ class Task:
 class SourceWriting:
     """Batches for each calendar; an answer that is lost is made good by looking at the event."""
 
-    def __init__(
-        self, database: Database, calendars: CalendarStore, audit: AuditWriter, timeout: float
-    ) -> None:
+    def __init__(self, database: Database, calendars: Calendars, audit: AuditWriter, timeout: float) -> None:
         self._database = database
         self._calendars = calendars
         self._audit = audit
@@ -127,6 +125,7 @@ class SourceWriting:
         Raises ValidationFailed for an event id that is none, GraphUnavailable and GraphRefused if the events
         cannot be read.
         """
+        calendars = self._calendars.in_tenant(owner.tenant_id)
         groups: dict[tuple[str, str | None], list[Task]] = {}
         for task in tasks:
             if task.target is not None:
@@ -134,24 +133,13 @@ class SourceWriting:
                 groups.setdefault((task.target.mailbox, within), []).append(task)
         due: list[Task] = []
         for (mailbox, within), group in groups.items():
-            sources = await self._sources(mailbox, within, group)
+            sources = await _sources(calendars, mailbox, within, group)
             due += [task for task in group if task.judge(sources.get(_source_id(task)), viewer=viewer)]
         for batch in _batches(due):
-            await self._send(batch)
+            await self._send(calendars, batch)
             await self._record(owner, batch)
 
-    async def _sources(
-        self, mailbox: str, within: str | None, tasks: Sequence[Task]
-    ) -> dict[str, SourceEvent | None]:
-        try:
-            return await self._calendars.get_events(mailbox, within, [_source_id(task) for task in tasks])
-        except GraphRefused as refusal:
-            if within is None or refusal.graph_code not in _NO_ID:
-                raise
-            message = "names an event_id that is none"
-            raise ValidationFailed([FieldError("choices", message, "event_id_invalid")]) from refusal
-
-    async def _send(self, batch: Sequence[Task]) -> None:
+    async def _send(self, calendars: CalendarStore, batch: Sequence[Task]) -> None:
         mailbox, calendar_id = _calendar_of(batch[0])
         writes = [
             Write(
@@ -163,14 +151,14 @@ class SourceWriting:
             )
             for task in batch
         ]
-        answers = await self._calendars.send(mailbox, calendar_id, writes, self._timeout)
+        answers = await calendars.send(mailbox, calendar_id, writes, self._timeout)
         unknown: list[Task] = []
         for task, answer in zip(batch, answers, strict=True):
             task.outcome, task.code = _OUTCOMES.get(answer.verdict, "failed"), _code(answer)
             if answer.verdict is Verdict.UNKNOWN:
                 unknown.append(task)
         if unknown:
-            found = await self._calendars.get_events(mailbox, None, [_source_id(task) for task in unknown])
+            found = await calendars.get_events(mailbox, None, [_source_id(task) for task in unknown])
             for task in unknown:
                 source = found.get(_source_id(task))
                 if source is not None and source.categories == task.after:
@@ -240,3 +228,15 @@ def _etag(source: SourceEvent | None) -> str | None:
 
 def _code(answer: Answer) -> str:
     return "" if answer.verdict is Verdict.DONE else answer.code or answer.verdict.value
+
+
+async def _sources(
+    calendars: CalendarStore, mailbox: str, within: str | None, tasks: Sequence[Task]
+) -> dict[str, SourceEvent | None]:
+    try:
+        return await calendars.get_events(mailbox, within, [_source_id(task) for task in tasks])
+    except GraphRefused as refusal:
+        if within is None or refusal.graph_code not in _NO_ID:
+            raise
+        message = "names an event_id that is none"
+        raise ValidationFailed([FieldError("choices", message, "event_id_invalid")]) from refusal

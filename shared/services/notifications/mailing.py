@@ -4,6 +4,7 @@ import logging
 import random
 from datetime import timedelta
 from typing import Final, Protocol
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -49,16 +50,24 @@ class Post(Protocol):
         ...
 
 
+class PostOffice(Protocol):
+    """The post of each tenant."""
+
+    def in_tenant(self, tenant_id: UUID) -> Post:
+        """That of one tenant."""
+        ...
+
+
 class MailSending:
     """What the dispatcher does at each tick."""
 
     def __init__(
-        self, database: Database, clock: Clock, audit: AuditWriter, post: Post, senders: MailSenders
+        self, database: Database, clock: Clock, audit: AuditWriter, posts: PostOffice, senders: MailSenders
     ) -> None:
         self._database = database
         self._clock = clock
         self._audit = audit
-        self._post = post
+        self._posts = posts
         self._senders = senders
 
     async def send_due(self) -> None:
@@ -81,8 +90,9 @@ class MailSending:
     async def _try(self, mail: OutgoingMail) -> None:
         sender = self._senders.of(mail.tenant_id)
         assert sender is not None  # noqa: S101 - only tenants with one were asked for
+        post = self._posts.in_tenant(mail.tenant_id)
         try:
-            recipient = await self._post.address_of(str(mail.person_id))
+            recipient = await post.address_of(str(mail.person_id))
         except GraphCallError as failure:
             # Nothing was tried yet: what was uncertain stays so, and nothing else becomes it.
             await self._failed(mail, failure, uncertain=mail.uncertain)
@@ -92,23 +102,13 @@ class MailSending:
             return
         identity = message_id(mail.id)
         try:
-            if not mail.uncertain or not await self._found(sender, identity):
+            if not mail.uncertain or not await _found(post, sender, identity):
                 text = letter(mail.body, mail.resource_id, self._senders.api_url)
-                await self._post.send(sender, recipient, mail.subject, text, identity)
+                await post.send(sender, recipient, mail.subject, text, identity)
         except GraphCallError as failure:
             await self._failed(mail, failure, uncertain=mail.uncertain or not surely_unsent(failure))
             return
         await self._sent(mail)
-
-    async def _found(self, sender: str, identity: str) -> bool:
-        """Whether a lost try did send it. Without the right to look, it is sent once more."""
-        try:
-            return await self._post.was_sent(sender, identity)
-        except GraphCallError as failure:
-            if failure.status != 403:
-                raise
-            _log.warning("sent mail cannot be looked up: %s", failure)
-            return False
 
     async def _sent(self, mail: OutgoingMail) -> None:
         now = self._clock.now()
@@ -158,3 +158,14 @@ class MailSending:
             changes={"after": told},
             on_behalf_of=person.id if person is not None else mail.person_id,
         )
+
+
+async def _found(post: Post, sender: str, identity: str) -> bool:
+    """Whether a lost try did send it. Without the right to look, it is sent once more."""
+    try:
+        return await post.was_sent(sender, identity)
+    except GraphCallError as failure:
+        if failure.status != 403:
+            raise
+        _log.warning("sent mail cannot be looked up: %s", failure)
+        return False

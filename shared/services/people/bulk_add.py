@@ -81,12 +81,13 @@ class BulkAddService:
         """
         async with self._database.session() as session:
             await Access.of(session, caller)
+        directory = self._directory.in_tenant(caller.tenant_id)
         if addresses is not None:
-            entries, people = await self._listed(addresses)
+            entries, people = await self._listed(directory, addresses)
         else:
-            entries, people = await self._members(group_id)
+            entries, people = await self._members(directory, group_id)
         entries = await self._known(caller, entries)
-        entries = await self._with_mailboxes(entries)
+        entries = await _with_mailboxes(directory, entries)
         if not dry_run:
             entries = [
                 await self._done(caller, entry, people.get(entry.object_id), reactivate=reactivate)
@@ -94,9 +95,11 @@ class BulkAddService:
             ]
         return BulkResult(tuple(entries))
 
-    async def _listed(self, addresses: Sequence[str]) -> tuple[list[Entry], dict[UUID | None, DirectoryUser]]:
+    async def _listed(
+        self, directory: Directory, addresses: Sequence[str]
+    ) -> tuple[list[Entry], dict[UUID | None, DirectoryUser]]:
         wanted = list(dict.fromkeys(each.lower() for each in addresses if _ADDRESS.fullmatch(each)))
-        found = await self._directory.find_users(wanted)
+        found = await directory.find_users(wanted)
         seen: set[str | UUID] = set()
         entries = []
         for address in addresses:
@@ -112,11 +115,13 @@ class BulkAddService:
             entries.append(_entry(address, outcome, user))
         return entries, {user.id: user for user in found.values() if user is not None}
 
-    async def _members(self, group_id: UUID | None) -> tuple[list[Entry], dict[UUID | None, DirectoryUser]]:
+    async def _members(
+        self, directory: Directory, group_id: UUID | None
+    ) -> tuple[list[Entry], dict[UUID | None, DirectoryUser]]:
         if group_id is None:
             raise ValidationFailed([FieldError("addresses", "name addresses or a group", "missing")])
         try:
-            members = await self._directory.group_users(group_id, MOST)
+            members = await directory.group_users(group_id, MOST)
         except NotFound as error:
             raise ValidationFailed(
                 [FieldError("group_id", "there is no such group", "group_unknown")]
@@ -142,18 +147,6 @@ class BulkAddService:
         return [
             _as_known(entry, by_id, by_address) if entry.outcome is BulkOutcome.WOULD_ADD else entry
             for entry in given
-        ]
-
-    async def _with_mailboxes(self, entries: Sequence[Entry]) -> list[Entry]:
-        """Whether those to be added, or active again, have a mailbox."""
-        asked = (BulkOutcome.WOULD_ADD, BulkOutcome.REACTIVATABLE)
-        wanted = [entry.object_id for entry in entries if entry.outcome in asked and entry.object_id]
-        states = await self._directory.mailbox_states(wanted)
-        return [
-            replace(entry, outcome=_MAILBOX.get(states[entry.object_id], entry.outcome))
-            if entry.outcome in asked and entry.object_id in states
-            else entry
-            for entry in entries
         ]
 
     async def _done(
@@ -243,3 +236,16 @@ def _as_known(entry: Entry, by_id: dict[UUID, User], by_address: dict[str, User]
         # The address belonged to somebody else, who is still here under it.
         return replace(entry, outcome=BulkOutcome.FAILED, code="address_taken")
     return entry
+
+
+async def _with_mailboxes(directory: Directory, entries: Sequence[Entry]) -> list[Entry]:
+    """Whether those to be added, or active again, have a mailbox."""
+    asked = (BulkOutcome.WOULD_ADD, BulkOutcome.REACTIVATABLE)
+    wanted = [entry.object_id for entry in entries if entry.outcome in asked and entry.object_id]
+    states = await directory.mailbox_states(wanted)
+    return [
+        replace(entry, outcome=_MAILBOX.get(states[entry.object_id], entry.outcome))
+        if entry.outcome in asked and entry.object_id in states
+        else entry
+        for entry in entries
+    ]

@@ -21,7 +21,7 @@ class CopiesOfPerson:
         self._database = database
         self._removal = removal
 
-    async def remove_some(self, owner_id: UUID) -> int | None:
+    async def remove_some(self, tenant_id: UUID, owner_id: UUID) -> int | None:
         """Remove at most 100; how many of them were there, None when the map names no more.
 
         Copies in calendars of our own go with their rows. Raises GraphUnavailable and GraphRefused.
@@ -39,7 +39,7 @@ class CopiesOfPerson:
                 by_mailbox[mailbox].append(event.copy_id)
         removed = 0
         for mailbox, copy_ids in by_mailbox.items():
-            removed += await self._removal.remove(mailbox, copy_ids)
+            removed += await self._removal.remove(tenant_id, mailbox, copy_ids)
         async with self._database.session() as session:
             await LeavingRepository(session).forget_copies(owner_id, [event.id for event in events])
         return removed
@@ -58,7 +58,7 @@ class CopiesOfPerson:
             by_mailbox[mailboxes[event.configuration_id]].append(event.copy_id or "")
         removed = 0
         for mailbox, copy_ids in by_mailbox.items():
-            removed += await self._removal.remove(mailbox, copy_ids)
+            removed += await self._removal.remove(person.tenant_id, mailbox, copy_ids)
         async with self._database.session() as session:
             await ArchivesOfOthers(session).forget_copies([event.id for event in events])
         return removed

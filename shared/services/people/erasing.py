@@ -176,7 +176,7 @@ class Eraser:
     async def _remove_copies(self, task: "_Task") -> Progress | None:
         if not task.erasure.remove_copies:
             return None
-        while (removed := await self._copies.remove_some(task.user.id)) is not None:
+        while (removed := await self._copies.remove_some(task.user.tenant_id, task.user.id)) is not None:
             await self._count(task, "copies", removed)
             if self._clock.now() >= task.until:
                 return Progress(over=False, step=str(task.step))

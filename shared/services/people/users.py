@@ -30,14 +30,22 @@ class Directory(Protocol):
         ...
 
 
+class Directories(Protocol):
+    """The directory of each tenant."""
+
+    def in_tenant(self, tenant_id: UUID) -> Directory:
+        """That of one tenant."""
+        ...
+
+
 class UserService:
     """Adding and reading users."""
 
     def __init__(
-        self, database: Database, directory: Directory, clock: Clock, audit: AuditWriter | None = None
+        self, database: Database, directories: Directories, clock: Clock, audit: AuditWriter | None = None
     ) -> None:
         self._database = database
-        self._directory = directory
+        self._directories = directories
         self._clock = clock
         self._audit = audit or AuditWriter(clock)
 
@@ -49,7 +57,7 @@ class UserService:
         """
         async with self._database.session() as session:
             await Access.of(session, caller)
-        mailbox = await self._mailbox(wanted)
+        mailbox = await self._mailbox(caller, wanted)
         now = self._clock.now()
         user = User(
             id=uuid4(),
@@ -142,9 +150,9 @@ class UserService:
                 rows = await UserRepository(session).list(caller.tenant_id, place, limit + 1, address)
         return Slice.cut(rows, limit, lambda user: Position(user.created_at, user.id))
 
-    async def _mailbox(self, wanted: UserCreate) -> Mailbox:
+    async def _mailbox(self, caller: Caller, wanted: UserCreate) -> Mailbox:
         try:
-            mailbox = await self._directory.get_mailbox(wanted.address)
+            mailbox = await self._directories.in_tenant(caller.tenant_id).get_mailbox(wanted.address)
         except GraphRefused as refusal:
             raise ValidationFailed(
                 [

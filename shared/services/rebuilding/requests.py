@@ -37,7 +37,7 @@ from shared.services.archiving.gone_calendars import is_gone
 from shared.services.archiving.judging import refuse_unpermitted
 from shared.services.archiving.queueing import StartedRun, queue_run
 from shared.services.calendar_resolution import canonical_reference
-from shared.services.calendar_store import CalendarStores
+from shared.services.calendar_store import BothCalendars
 
 _INSTANT = timedelta(microseconds=1)
 
@@ -77,7 +77,7 @@ class _Former:
 class RebuildRequests:
     """Rebuilds archive calendars that are gone, on the word of their owner or an Admin."""
 
-    def __init__(self, ports: ArchivingPorts, stores: CalendarStores) -> None:
+    def __init__(self, ports: ArchivingPorts, stores: BothCalendars) -> None:
         self._ports = ports
         self._stores = stores
 
@@ -97,9 +97,13 @@ class RebuildRequests:
             if under_way is not None:
                 return under_way
             former = _Former.of(configuration)
-        if not await is_gone(self._ports, former.mailbox, former.calendar_id):
+        if not await is_gone(self._ports, caller.tenant_id, former.mailbox, former.calendar_id):
             return await self._rest(caller, configuration_id, former)
-        calendars = await self._stores.of(former.reference.store).list_calendars(former.mailbox)
+        calendars = (
+            await self._stores.in_tenant(caller.tenant_id)
+            .of(former.reference.store)
+            .list_calendars(former.mailbox)
+        )
         if any(each.id == former.calendar_id for each in calendars):
             return await self._rest(caller, configuration_id, former)
         calendar = await self._same_name(caller, configuration_id, former, calendars)
@@ -155,7 +159,9 @@ class RebuildRequests:
         found = next((each for each in calendars if folded_name(each.name) == folded_name(former.name)), None)
         if found is None:
             return None
-        if former.wanted and await self._ports.calendars.is_empty(former.mailbox, found.id):
+        if former.wanted and await self._ports.calendars.in_tenant(caller.tenant_id).is_empty(
+            former.mailbox, found.id
+        ):
             return found
         async with self._ports.database.session() as session:
             if await ArchiveConfigurationRepository(session).uses_calendar_as_archive(
@@ -179,7 +185,7 @@ class RebuildRequests:
             await self._audit(session, configuration, "archive_rebuild_began", changes)
 
     async def _make(self, caller: Caller, configuration_id: UUID, former: _Former) -> GraphCalendar:
-        store = self._stores.of(former.reference.store)
+        store = self._stores.in_tenant(caller.tenant_id).of(former.reference.store)
         try:
             return await store.create_calendar(former.mailbox, former.name)
         except (GraphRefused, Conflict):

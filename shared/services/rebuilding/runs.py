@@ -78,7 +78,9 @@ class RebuildRuns:
     async def _refusal(self, context: RunContext) -> PlanCounts | None:
         """Why nothing can be written: the calendar was deleted again, or is refused; None where it can."""
         try:
-            if not await is_gone(self._ports, context.archive_mailbox, context.archive_calendar_id):
+            if not await is_gone(
+                self._ports, context.tenant_id, context.archive_mailbox, context.archive_calendar_id
+            ):
                 return None
         except GraphRefused as refused:
             reason = f"{refused.graph_code}: {refused.detail}"

@@ -53,6 +53,7 @@ class StretchComparison:
         self, ports: ArchivingPorts, context: VerificationContext, attempt: int, stretch: Stretch
     ) -> None:
         self._ports = ports
+        self._calendars = ports.calendars.in_tenant(context.tenant_id)
         self._context = context
         self._attempt = attempt
         self._stretch = stretch
@@ -106,7 +107,7 @@ class StretchComparison:
         return VerificationFindingRepository(session)
 
     async def _read_source(self) -> None:
-        pages = self._ports.calendars.read_window(
+        pages = self._calendars.read_window(
             self._context.source_mailbox,
             self._context.source_calendar_id,
             *self._window.read_range,
@@ -148,7 +149,7 @@ class StretchComparison:
         return await SourceFollowing(owner, configuration).followed(session, events, rows)
 
     async def _read_archive(self) -> None:
-        pages = self._ports.calendars.read_copies(
+        pages = self._calendars.read_copies(
             self._context.archive_mailbox,
             self._context.archive_calendar_id,
             *self._window.read_range,
@@ -243,7 +244,7 @@ class StretchComparison:
             )
         wanted = {row.copy_id for row in rows if row.copy_id}
         wanted |= {copy_id for row in rows for copy_id in seen.get(row.archive_key, ())}
-        alive = await self._ports.calendars.get_copies(
+        alive = await self._calendars.get_copies(
             self._context.archive_mailbox,
             self._context.archive_calendar_id,
             sorted(wanted),
@@ -270,7 +271,7 @@ class StretchComparison:
             return
         async with self._session() as session:
             rows = await self._recorded(session, ids)
-        events = await self._ports.calendars.get_events(
+        events = await self._calendars.get_events(
             self._context.source_mailbox, None, [row.source_id for row in rows], self._unread_source
         )
         for row in rows:
@@ -325,7 +326,7 @@ class StretchComparison:
             if not shared:
                 return
             wanted = sorted({copy_id for _, ids in shared for copy_id in ids})
-            alive = await self._ports.calendars.get_copies(
+            alive = await self._calendars.get_copies(
                 context.archive_mailbox, context.archive_calendar_id, wanted, self._unread_archive
             )
             groups = [[copy for each in ids if (copy := alive.get(each)) is not None] for _, ids in shared]

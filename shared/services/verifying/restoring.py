@@ -162,7 +162,8 @@ class CopyRestoring:
                 return finding
             copy_id = finding.copy_id or ""
         mailbox, calendar = str(configuration.archive_mailbox_id), configuration.archive_calendar_id
-        copy = (await self._ports.calendars.get_copies(mailbox, calendar, [copy_id])).get(copy_id)
+        calendars = self._ports.calendars.in_tenant(caller.tenant_id)
+        copy = (await calendars.get_copies(mailbox, calendar, [copy_id])).get(copy_id)
         if copy is None:
             raise Conflict("the copy is not in the archive calendar any more", code="copy_gone")
         async with self._ports.database.session() as session:
@@ -255,7 +256,8 @@ class CopyRestoring:
 
     async def _there(self, context: RunContext, rows: Sequence[RecordedCopy]) -> dict[UUID, Copy]:
         """Copies that stand in the archive calendar after all, by archived event."""
-        calendars, mailbox = self._ports.calendars, context.archive_mailbox
+        calendars = self._ports.calendars.in_tenant(context.tenant_id)
+        mailbox = context.archive_mailbox
         calendar = context.archive_calendar_id
         known = await calendars.get_copies(mailbox, calendar, [row.copy_id for row in rows if row.copy_id])
         there: dict[UUID, Copy] = {}

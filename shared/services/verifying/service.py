@@ -186,7 +186,7 @@ class VerificationService:
         else:
             return await self._progress(verification_id, None)
         archive = context.archive_mailbox, context.archive_calendar_id
-        if gone and await seems_gone(self._ports, *archive):
+        if gone and await seems_gone(self._ports, context.tenant_id, *archive):
             async with self._ports.database.session() as session:
                 await note_gone(session, self._ports, context.owner_id, context.configuration_id, archive[1])
         return CompareProgress(0, False, refused=reason, gone=gone)

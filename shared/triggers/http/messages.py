@@ -50,14 +50,19 @@ class Request[Body: base.Input, Query: base.Input]:
         another's with the application's permission. Raises RuntimeError in an operation that declares none.
         """
         person = self._acting_person(mailbox)
-        return self.app.calendars if person is None else self.app.calendars_for(person)
+        return (
+            self.app.calendars.in_tenant(self.caller.tenant_id)
+            if person is None
+            else self.app.calendars_for(person)
+        )
 
     def categories_of(self, mailbox: UUID) -> "MasterCategories":
         """Outlook's categories of the mailbox of this object id, with the permission as ``calendars_of``."""
         from shared.graph.master_categories import MasterCategories
 
         person = self._acting_person(mailbox)
-        client = self.app.graph if person is None else self.app.graph_for(person)
+        graph = self.app.graph
+        client = graph.in_tenant(self.caller.tenant_id) if person is None else self.app.graph_for(person)
         return MasterCategories(client, self.app.throttle)
 
     def _acting_person(self, mailbox: UUID) -> "SignedIn | None":

@@ -13,6 +13,7 @@ from shared.domain.archive_copy import ARCHIVE_KEY_PROPERTY, ARCHIVE_REVISION_PR
 from shared.domain.caller import Caller
 from shared.errors import NotFound
 from shared.graph.records import Verdict, Write
+from shared.services.local_calendar_store import LocalCalendarStore
 from tests.integration.archiving.world import DAY
 from tests.integration.calendars.world import LocalWorld
 
@@ -111,8 +112,7 @@ async def test_nothing_of_one_mailbox_or_tenant_is_there_for_another(opened: Loc
     )
     copy_id = made.copy_id or ""
 
-    async def reached(mailbox: str) -> list[object]:
-        store = opened.local
+    async def reached(store: LocalCalendarStore, mailbox: str) -> list[object]:
         writes = [create("Theirs", "t9"), update(copy_id, "Theirs")]
         answers = await store.send(mailbox, calendar, writes, 5)
         return [
@@ -126,11 +126,10 @@ async def test_nothing_of_one_mailbox_or_tenant_is_there_for_another(opened: Loc
         ]
 
     nothing: list[object] = [[], None, None, None, None, [], None, None]
-    assert await reached(str(uuid4())) == nothing
-    stranger = Caller.user(uuid4(), opened.person_id)
-    with telemetry.bind(caller=stranger, correlation="test"):
-        assert await reached(mailbox) == nothing
-        assert await opened.local.get_mailbox(mailbox) is None
+    assert await reached(opened.local, str(uuid4())) == nothing
+    elsewhere = opened.plain_local.in_tenant(uuid4())
+    assert await reached(elsewhere, mailbox) == nothing
+    assert await elsewhere.get_mailbox(mailbox) is None
     assert [each.id for each in await opened.local.find_copies(mailbox, calendar, "k1")] == [copy_id]
 
 
@@ -178,10 +177,13 @@ async def test_ids_of_both_stores_may_be_asked_for_together(opened: LocalWorld) 
     assert names == ["Calendar", "Archive", "Diary", "Record"]
 
 
-async def test_whoever_reads_or_writes_is_known(world: LocalWorld) -> None:
+async def test_the_tenant_asked_for_decides_and_not_whoever_acts(world: LocalWorld) -> None:
     await world.open_with("local", "local")
-    with pytest.raises(RuntimeError, match="no caller is bound"):
-        await world.local.list_calendars(str(world.person_id))
+    mailbox = str(world.person_id)
+    with telemetry.bind(caller=Caller.user(uuid4(), world.person_id), correlation="test"):
+        own = await world.local.list_calendars(mailbox)
+        others = await world.plain_local.in_tenant(uuid4()).list_calendars(mailbox)
+    assert ([each.name for each in own], others) == (["Diary", "Record"], [])
 
 
 async def test_a_calendar_of_either_store_is_empty_until_something_stands_in_it_at_any_time(
