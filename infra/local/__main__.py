@@ -2,7 +2,15 @@
 
 import sys
 
-if __name__ == "__main__":
+from infra.local import interrupts
+
+
+def _main() -> int:
+    # Only here: Ctrl-C is caught while the rest is loaded.
     from infra.local.commands import main
 
-    sys.exit(main(sys.argv[1:]))
+    return main(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(interrupts.guarded(_main))

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import httpx
 
-from infra.local import ports
+from infra.local import environment, ports
 from infra.local.errors import LocalError
 from infra.local.kept_state import write_private
 from infra.local.processes import Child, wait_for
@@ -248,7 +248,11 @@ class AppInstances:
         arguments = ["start", "--port", str(port), "--state", str(self._state), "--app", str(app)]
         arguments += ["--instance", name, "--engine", self.engine_url, "--listen", GROUPS[group]]
         # What the platform tells an instance (App Service docs, "Environment variables and app settings").
-        told = {"WEBSITE_INSTANCE_ID": name, "WEBSITE_HOSTNAME": f"localhost:{self._port}"}
+        told = {
+            "WEBSITE_INSTANCE_ID": name,
+            "WEBSITE_HOSTNAME": f"localhost:{self._port}",
+            "WEBSITE_SKU": environment.SKU,
+        }
         child = self._python(f"the instance {name}", arguments, f"functions-{name}.log", told | dict(env))
         await child.start()
         self._hosts[name] = child, group, port
@@ -263,8 +267,6 @@ class AppInstances:
     async def _wait_ready(self, name: str) -> None:
         child, _, _ = self._hosts[name]
         await self._answering(child, f"{self.url(name)}{self._ready_path}")
-        # The platform warms an instance up before it gets requests.
-        await self._answering(child, f"{self.url(name)}/admin/warmup")
 
     async def _answering(self, child: Child, url: str) -> None:
         async with httpx.AsyncClient(trust_env=False) as client:

@@ -4,6 +4,8 @@ import os
 
 from infra.local import identities
 
+#: The hosting plan that the local system stands for, as Azure tells it to the host (``WEBSITE_SKU``).
+SKU = "FlexConsumption"
 #: Names that would lead the app out of this machine or to another database than ours.
 _LEFT_OUT = {
     "ADMIN_ASSISTANT_CLIENT_ID",
@@ -50,6 +52,7 @@ def for_app(simulator_url: str, database_url: str) -> dict[str, str]:
     """Settings of the Functions app on this machine; ``ADMIN_ASSISTANT_…`` of our own pass through."""
     return cleaned() | {
         "APP_ENV": "local",
+        "WEBSITE_SKU": SKU,
         "ADMIN_ASSISTANT_DATABASE_URL": database_url,
         "ADMIN_ASSISTANT_GRAPH_BASE_URL": f"{simulator_url}/v1.0",
         "ADMIN_ASSISTANT_AUTHORITY": simulator_url,

@@ -46,6 +46,7 @@ class Postgres:
         self._owner: URL | None = _parsed(owner, "DATABASE_OWNER_URL") if given and owner else None
         self._process = None if given else PostgresProcess(folder, log)
         self._unprivileged = False
+        self._ready = False
         named = self._admin.database if self._admin else DATABASE
         if not named or named in {"postgres", "template1"}:
             # Several systems may use one server, but never one database.
@@ -62,6 +63,11 @@ class Postgres:
     def created(self) -> bool:
         """Whether the start made a new, empty server of ours."""
         return self._process is not None and self._process.created
+
+    @property
+    def serving(self) -> bool:
+        """Whether it was started and, if it is a server of ours, its process has not ended."""
+        return self._ready and (self._process is None or self._process.running)
 
     @property
     def pid(self) -> int | None:
@@ -90,6 +96,7 @@ class Postgres:
         try:
             await self._make_roles()
             await self._make_database()
+            self._ready = True
         except BaseException:
             await self.stop()
             raise
@@ -108,6 +115,7 @@ class Postgres:
 
     async def stop(self) -> None:
         """Stop our own server; a server of ``DATABASE_URL`` is left alone."""
+        self._ready = False
         if self._process:
             await self._process.stop()
 

@@ -83,6 +83,11 @@ class PostgresProcess:
         return self._data
 
     @property
+    def running(self) -> bool:
+        """Whether the server was started and has not ended."""
+        return self._child is not None and self._child.running
+
+    @property
     def pid(self) -> int:
         """Process id of the server; raises ``RuntimeError`` before the start."""
         if self._child is None:

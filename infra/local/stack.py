@@ -11,13 +11,14 @@ from typing import Any, Self
 
 import httpx
 
-from infra.local import environment, identities, ports
+from infra.local import disks, environment, identities, ports, running_system
 from infra.local.app_instances import AppInstances, from_environment
 from infra.local.errors import DamagedState, LocalError
 from infra.local.kept_state import KeptState, write_private
 from infra.local.log_files import keep_bounded
 from infra.local.postgres import OWNER, USER, Postgres
 from infra.local.processes import Child, end_orphan, leftovers, wait_for
+from infra.local.running_system import token_request
 from infra.local.state_folder import FolderLock
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -130,6 +131,7 @@ class Stack:
         """
         self._lock.acquire()
         try:
+            self._check_room()
             self._kept.protect()
             await self._end_orphans()
             self._kept.check()
@@ -142,6 +144,7 @@ class Stack:
                 await self._run_migrations()
             await self.start_host()
             self._kept.remember(schema=self._migrate)
+            running_system.announce(self.state_dir, simulator_port=self.simulator_port)
         except BaseException:
             await self.stop()
             raise
@@ -162,6 +165,7 @@ class Stack:
             await asyncio.gather(self._rotation, return_exceptions=True)
             self._rotation = None
         self._pid_file.unlink(missing_ok=True)
+        running_system.withdraw(self.state_dir)
         self._lock.release()
 
     async def wait_until_a_part_ends(self) -> str:
@@ -335,6 +339,11 @@ class Stack:
         self._progress("migrating the database")
         await migrate(self.owner_database_url, self.logs)
 
+    def _check_room(self) -> None:
+        new = not self._kept.database_expected
+        if told := disks.trouble(self.state_dir, disks.ROOM_TO_START if new else disks.ROOM_TO_RUN):
+            raise LocalError(told)
+
     def _python(
         self, name: str, module: str, arguments: list[str], *, log: str, env: Mapping[str, str]
     ) -> Child:
@@ -364,16 +373,6 @@ class Stack:
         # The supervisor may have died before it wrote down whom it had started.
         for pid in leftovers(self.state_dir, _MODULES):
             await end_orphan(pid, str(self.state_dir))
-
-
-def token_request(
-    address: str, roles: Sequence[str], scope: str = "access_as_user", app_only: bool = False
-) -> dict[str, Any]:
-    """Body of the simulator's token route for a person of the local tenant (or for an app of that name)."""
-    who: dict[str, Any] = {"oid": identities.object_id(address), "roles": list(roles)}
-    if not app_only:
-        who |= {"upn": address, "name": address.partition("@")[0], "scp": scope}
-    return {"tenant": identities.TENANT_ID, "audience": identities.API_AUDIENCE, "app_only": app_only, **who}
 
 
 async def migrate(owner_url: str, logs: Path) -> None:

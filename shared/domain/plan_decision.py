@@ -43,10 +43,11 @@ class KnownEvent:
 
     ``merged_into`` is the representative of a merged event or the meeting of a consumed one. ``has_copy``
     tells whether a copy of its own was ever made: a source may vanish before it was archived, and a
-    modification may have been archived by itself before it was consumed. ``modifications`` are those
-    that made the times of its copy. ``conflict_revision`` was not written since the owner had edited the
-    copy: trying again would only be refused again. ``under_way``: of one that has no copy yet, whether its
-    creation may have been sent or is about to be; a plan that ended early leaves rows of which none is.
+    modification may have been archived by itself before it was consumed; then its copy is ``shown_free``.
+    ``modifications`` are those that made the times of its copy. ``conflict_revision`` was not written since
+    the owner had edited the copy: trying again would only be refused again. ``under_way``: of one that has
+    no copy yet, whether its creation may have been sent or is about to be; a plan that ended early leaves
+    rows of which none is.
     """
 
     source_key: str
@@ -55,6 +56,7 @@ class KnownEvent:
     merged_into: str | None
     pending: bool
     has_copy: bool = True
+    shown_free: bool = False
     left_out: LeftOut | None = None
     modifications: tuple[Modification, ...] = ()
     conflict_revision: str | None = None
@@ -186,7 +188,7 @@ def compare(key: str, revision: str, known: KnownEvent | None, mode: RunMode) ->
         return Decision(key, Action.UPDATE, revision)
     if row.revision != revision and row.conflict_revision == revision:
         return Decision(key, Action.EDITED_BY_OWNER, revision, changed=False)
-    if row.pending or row.revision != revision:
+    if row.pending or row.shown_free or row.revision != revision:
         return Decision(key, Action.UPDATE, revision)
     return Decision(key, Action.UNCHANGED, revision, changed=row.state is not ArchivedEventState.PRESENT)
 

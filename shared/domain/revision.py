@@ -45,6 +45,11 @@ def superseded_revision(previous: str) -> str:
     return edited_revision(previous, "superseded")
 
 
+def is_superseded(archived: str) -> bool:
+    """Whether the revision is that of a copy that another one superseded."""
+    return archived == superseded_revision(archived)
+
+
 def source_revision(archived: str) -> str:
     """What a copy's revision says of its source, whatever its owner edited since."""
     return archived.partition(EDITED)[0]

@@ -7,13 +7,17 @@ facts; out come the pairs that are certain, and the doubts that somebody has to 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from shared.domain.modifications import modification_kind
 from shared.domain.normal_form import normal_form
 from shared.domain.source_event import EventType, SourceEvent, occurrence_date
+
+_A_DAY = timedelta(days=1)
+# How far a series may move its occurrences: to another day of the week.
+_SERIES_MOVES = timedelta(days=7)
 
 
 class Step(StrEnum):
@@ -38,7 +42,8 @@ class MeetingFacts:
     ``slot`` is the original start of an occurrence and the start of a single event, UTC; ``original_date``
     is that of an occurrence; ``day`` the local date of the start in the configuration's zone. ``timed``: it
     may be the same meeting at another time; all-day, ``free`` and modification events may not, nor what does
-    not take place, nor masked ones, of which nothing but the time is known.
+    not take place, nor masked ones, of which nothing but the time is known. ``late``: it was entered after
+    a plan had passed its end, so that it is no ordinary meeting of its day.
     """
 
     key: str
@@ -52,6 +57,7 @@ class MeetingFacts:
     end: datetime
     day: date
     timed: bool
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +113,7 @@ class Matching:
 def meeting_facts(event: SourceEvent, key: str, zone: ZoneInfo) -> MeetingFacts:
     """The facts of a source event. Raises ValueError for an occurrence without series or original start."""
     single = event.type is EventType.SINGLE_INSTANCE
+    modifies = modification_kind(event.subject) is not None
     takes_place = not (event.is_cancelled or event.is_declined)
     free = event.show_as == "free"
     return MeetingFacts(
@@ -116,12 +123,12 @@ def meeting_facts(event: SourceEvent, key: str, zone: ZoneInfo) -> MeetingFacts:
         series=None if single else event.series_master_id,
         original_date=None if single else occurrence_date(event),
         title=title_key(event.subject),
-        organizer=event.organizer.address.casefold() if event.organizer else "",
+        # A modification entry is a note of one's own, whoever stands in it.
+        organizer=event.organizer.address.casefold() if event.organizer and not modifies else "",
         start=event.start,
         end=event.end,
         day=event.start.date() if event.is_all_day else event.start.astimezone(zone).date(),
-        timed=takes_place
-        and not (event.is_all_day or free or event.masked or modification_kind(event.subject)),
+        timed=takes_place and not (event.is_all_day or free or event.masked or modifies),
     )
 
 
@@ -161,9 +168,11 @@ def match_meetings(
         Doubt((row.facts.key,), (event.key,))
         for row, event in left.pair(_same_day, lambda row: row.known and row.counts)
     ]
-    for row, event in left.pair(_same_day, lambda row: row.known and row.waits):
-        pairs.append(Pair(row.facts.key, event.key, Step.NOT_ARCHIVED_YET))
-    doubts += _meeting_in_time(left.rows, left.events, waiting)
+    doubts += [Doubt((row.facts.key,), (event.key,)) for row, event in _within_a_day(left)]
+    undecided = left.pair(_same_day, lambda row: row.known and row.waits)
+    doubts += _meeting_in_time(left, waiting)
+    undecided += _in_its_place(left)
+    pairs += [Pair(row.facts.key, event.key, Step.NOT_ARCHIVED_YET) for row, event in undecided]
     return Matching(tuple(pairs), _by_series(doubts, rows, events))
 
 
@@ -231,11 +240,35 @@ class _Left:
             first = sorted(rows, key=lambda row: not row.counts)[: len(events)]
             chosen = [row for row in rows if row in first]
             pairs += zip(chosen, events, strict=False)
-        taken_rows = {row.facts.key for row, _ in pairs}
-        taken_events = {event.key for _, event in pairs}
-        self.rows = [row for row in self.rows if row.facts.key not in taken_rows]
-        self.events = [event for event in self.events if event.key not in taken_events]
+        self._without({row.facts.key for row, _ in pairs}, {event.key for _, event in pairs})
         return pairs
+
+    def take(self, likely: Iterable[tuple[GoneRow, MeetingFacts]]) -> list[tuple[GoneRow, MeetingFacts]]:
+        """Take out pairs among the ``likely`` ones: the closest in time first, then the earliest."""
+        pairs: list[tuple[GoneRow, MeetingFacts]] = []
+        rows: set[str] = set()
+        events: set[str] = set()
+        for row, event in sorted(likely, key=_closeness):
+            if row.facts.key not in rows and event.key not in events:
+                pairs.append((row, event))
+                rows.add(row.facts.key)
+                events.add(event.key)
+        self._without(rows, events)
+        return pairs
+
+    def drop(self, doubts: Iterable[Doubt]) -> None:
+        """Take out what the doubts are about."""
+        doubts = list(doubts)
+        self._without({key for each in doubts for key in each.rows}, {k for d in doubts for k in d.events})
+
+    def _without(self, rows: Collection[str], events: Collection[str]) -> None:
+        self.rows = [row for row in self.rows if row.facts.key not in rows]
+        self.events = [event for event in self.events if event.key not in events]
+
+
+def _closeness(pair: tuple[GoneRow, MeetingFacts]) -> tuple[timedelta, datetime, str, str]:
+    row, event = pair
+    return abs(row.facts.start - event.start), row.facts.start, row.facts.key, event.key
 
 
 def _invitation(facts: MeetingFacts) -> Hashable | None:
@@ -256,15 +289,46 @@ def _same_day(facts: MeetingFacts) -> Hashable | None:
     return (facts.title, facts.organizer, facts.day) if facts.title and facts.timed else None
 
 
-def _meeting_in_time(
-    rows: Sequence[GoneRow], events: Sequence[MeetingFacts], waiting: Collection[str]
-) -> list[Doubt]:
+def _in_its_place(left: "_Left") -> list[tuple[GoneRow, MeetingFacts]]:
+    """Rows of which nothing was archived, with what takes their place: certain enough then (2.16)."""
+    waiting = [row for row in left.rows if row.known and row.waits]
+    found = left.take(
+        (row, event)
+        for row in waiting
+        for event in left.events
+        if row.facts.timed
+        and event.timed
+        and event.series is not None
+        and event.series == row.facts.series
+        and abs(event.start - row.facts.start) <= _SERIES_MOVES
+    )
+    timed = [event for event in left.events if event.timed and event.start < event.end]
+    waiting = [row for row in left.rows if row.known and row.waits and row.copy_start < row.copy_end]
+    return [*found, *left.take(_intersecting(waiting, timed))]
+
+
+def _within_a_day(left: "_Left") -> list[tuple[GoneRow, MeetingFacts]]:
+    """Copies that count, with what was entered late a day off at most, under the same subject (2.16 d)."""
+    named: dict[Hashable, list[GoneRow]] = defaultdict(list)
+    for row in left.rows:
+        if row.known and row.counts and row.facts.timed and row.facts.title:
+            named[row.facts.title, row.facts.organizer].append(row)
+    return left.take(
+        (row, event)
+        for event in left.events
+        if event.late and event.timed
+        for row in named[event.title, event.organizer]
+        if abs(event.start - row.facts.start) <= _A_DAY
+    )
+
+
+def _meeting_in_time(left: "_Left", waiting: Collection[str]) -> list[Doubt]:
     """Other new events that lie in the time of a copy that counts (domain.md 2.16 e).
 
     What hangs together is one doubt: as many events wait as there are rows, the rest are new.
     """
-    counting = [row for row in rows if row.known and row.counts and row.copy_start < row.copy_end]
-    timed = [event for event in events if event.timed and event.start < event.end]
+    counting = [row for row in left.rows if row.known and row.counts and row.copy_start < row.copy_end]
+    timed = [event for event in left.events if event.timed and event.start < event.end]
     parts = _Parts()
     for row, event in _intersecting(counting, timed):
         parts.join(("row", row.facts.key), ("event", event.key))
@@ -274,6 +338,7 @@ def _meeting_in_time(
         new = [event.key for event in timed if ("event", event.key) in part]
         new.sort(key=lambda key: key not in waiting)
         doubts.append(Doubt(tuple(old), tuple(new[: len(old)])))
+    left.drop(doubts)
     return doubts
 
 

@@ -3,12 +3,16 @@
 import asyncio
 import json
 import random
+import sys
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from infra.local import identities
 from infra.local.app_instances import AppInstances
@@ -20,7 +24,12 @@ from tests.support.system import FIRST_DAY, Archive, System
 _MAILBOXES = 200
 _EVENTS_A_DAY = 6
 _AT_ONCE = 8
-_NIGHT_SECONDS = 900
+_NIGHT_SECONDS = 600
+_NIGHTS = 20
+#: Nights of one part: a part has a system of its own, and takes less than ten minutes.
+_NIGHTS_OF_A_PART = 5
+_KILLS_A_NIGHT = 3
+_SEED = 20261129
 
 
 class Nights:
@@ -34,17 +43,16 @@ class Nights:
         self.days = days
         self.system: System
         self.archives: list[Archive] = []
+        #: Copies in all archive calendars when they were last counted.
+        self.copies = 0
+        #: How often something happened to an instance before the last run of its night was over.
+        self.struck_meanwhile = 0
         self._mischief: list[datetime] = []
         self._finished: list[datetime] = []
 
     def struck(self) -> None:
         """Notes that something happened to an instance."""
         self._mischief.append(datetime.now(UTC))
-
-    @property
-    def struck_meanwhile(self) -> int:
-        """How often something happened to an instance before the last run of the night was over."""
-        return sum(moment < max(self._finished) for moment in self._mischief)
 
     async def prepare(self) -> None:
         """Makes the mailboxes and their configurations."""
@@ -103,11 +111,14 @@ class Nights:
         """Archives one day of everybody while something else goes on; what went wrong in the runs."""
         window = [(FIRST_DAY + timedelta(days=day + offset)).isoformat() for offset in (0, 1)]
         body = {"window_start": window[0], "window_end": window[1]}
+        self._mischief, self._finished = [], []
         mischief = asyncio.create_task(meanwhile())
         try:
             urls = [await self._asked(archive, body) for archive in self.archives]
             await mischief
-            return [wrong for url in urls if (wrong := await self._run_of(url))]
+            wrong = [wrong for url in urls if (wrong := await self._run_of(url))]
+            self.struck_meanwhile += sum(moment < max(self._finished) for moment in self._mischief)
+            return wrong
         finally:
             mischief.cancel()
             await asyncio.gather(mischief, return_exceptions=True)
@@ -138,11 +149,13 @@ class Nights:
         """Counts what stands in the archive calendars, event by event, after so many nights."""
         expected = {f"Meeting {day}.{number}" for day in range(nights) for number in range(_EVENTS_A_DAY)}
         wrong = []
+        self.copies = 0
         for archive in self.archives:
             found = await self.stack.simulator(
                 "GET", f"mailboxes/{archive.address}/events", calendar="Archive"
             )
             subjects = Counter(str(event["subject"]) for event in found["value"])
+            self.copies += subjects.total()
             if lost := expected - set(subjects):
                 wrong.append(f"{archive.address}: {len(lost)} missing")
             if more := {name for name, count in subjects.items() if count > 1 or name not in expected}:
@@ -169,34 +182,52 @@ def _next_version(folder: Path) -> Path:
     return folder
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """The nights in parts, each a point of its own; one night is enough for ``--quick``."""
+    if "nights" in metafunc.fixturenames:
+        quick = metafunc.config.getoption("--quick", default=False)
+        firsts = range(0, _NIGHTS, _NIGHTS_OF_A_PART)
+        parts = [range(1)] if quick else [range(first, first + _NIGHTS_OF_A_PART) for first in firsts]
+        metafunc.parametrize("nights", parts, ids=[f"{part[0] + 1}-{part[-1] + 1}" for part in parts])
+
+
 async def test_nights_on_three_instances_with_kills(
-    tmp_path: Path, acceptance_point: AcceptancePoint, quick: bool
+    tmp_path: Path, acceptance_point: AcceptancePoint, nights: range
 ) -> None:
     """Nothing doubled, missing or lost, counted in the calendars, whatever instances die at random."""
-    nights, chance = (1 if quick else 20), random.Random(20261129)
     wrong: list[str] = []
     kills = 0
     async with Stack(tmp_path / "system", instances={"all": 3}, env=SHORT_TIMES) as stack:
-        system = Nights(stack, nights)
+        system = Nights(stack, len(nights))
         await system.prepare()
 
-        async def kill_at_random() -> None:
+        async def kill_at_random(chance: random.Random) -> None:
             nonlocal kills
-            for _ in range(3):
+            for _ in range(_KILLS_A_NIGHT):
                 await asyncio.sleep(chance.uniform(0.5, 6))
                 await system.instances.kill(chance.choice(system.instances.names))
                 kills += 1
                 system.struck()
                 await system.instances.add("all")
 
-        for day in range(nights):
-            wrong += [f"night {day}: {what}" for what in await system.night(day, kill_at_random)]
-        wrong += await system.found_wrong(nights)
+        for day, night in enumerate(nights):
+            # Each night has a seed of its own, so that it can be repeated without the others.
+            mischief = partial(kill_at_random, random.Random(_SEED + night))
+            gone_wrong = await system.night(day, mischief) + await system.found_wrong(day + 1)
+            wrong += [f"night {night + 1}: {what}" for what in gone_wrong]
+            print(
+                f"night {night + 1} is over: {gone_wrong or 'nothing went wrong'}",
+                file=sys.stderr,
+                flush=True,
+            )
     acceptance_point(
-        measured=f"{nights} nights of {_MAILBOXES} mailboxes, {kills} kills, {len(wrong)} gone wrong",
+        measured=f"{len(nights)} nights of {_MAILBOXES} mailboxes, {system.copies} copies, {kills} kills"
+        f" ({system.struck_meanwhile} before the last run of their night was over), {len(wrong)} gone wrong",
         bound="0 gone wrong",
     )
     assert wrong == []
+    assert system.copies == len(nights) * _MAILBOXES * _EVENTS_A_DAY
+    assert system.struck_meanwhile >= len(nights)
 
 
 async def test_night_of_a_rolling_deployment(tmp_path: Path, acceptance_point: AcceptancePoint) -> None:

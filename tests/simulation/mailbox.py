@@ -4,7 +4,7 @@ import random
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -148,6 +148,14 @@ class Person:
         """Whether a single event is as it was entered, by itself."""
         versions = self.history.get(key_of(raw_json(event)), ())
         return len(versions) == 1 and self.meetings[self.about(event)] == 1
+
+    def made_anew(self, event: Event) -> None:
+        """An event comes again under another id; after it moved by more than a day, nobody knows it again."""
+        number = self.about(event)
+        items = (each for moment in self.moments for each in moment.source if meeting_of(each) == number)
+        starts = [datetime.fromisoformat(each["start"]["dateTime"][:19]) for each in items]
+        if event.recurrence is None and starts and max(starts) - min(starts) > timedelta(days=1):
+            self.meetings[number] += 1
 
     def enter(self, entry: Json) -> Event:
         """Put an event into the calendar."""

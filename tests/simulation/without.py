@@ -22,7 +22,7 @@ def _no_key(facts: Any) -> None:
     return None
 
 
-def _no_doubts(rows: Any, events: Any) -> list[Any]:
+def _no_doubts(left: Any, waiting: Any = ()) -> list[Any]:
     return []
 
 
@@ -58,6 +58,8 @@ SWITCHES: dict[str, Switch] = {
     "2.16b": lambda: patch.object(same_meeting, "_successor", _no_key),
     "2.16c": lambda: patch.object(same_meeting, "_entry", _no_key),
     "2.16d": lambda: patch.object(same_meeting, "_same_day", _no_key),
+    "2.16d a day off": lambda: patch.object(same_meeting, "_within_a_day", _no_doubts),
+    "2.16d, e undecided": lambda: patch.object(same_meeting, "_in_its_place", _no_doubts),
     "2.16e": lambda: patch.object(same_meeting, "_meeting_in_time", _no_doubts),
     "2.17 times stay": lambda: patch.object(source_following, "keep_archived", _all_follows),
     "2.17 exceptions stay": lambda: patch.object(series_change, "_keep_exception", _as_plain),

@@ -3,14 +3,13 @@
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from infra.local import app_instances, environment
+from infra.local import app_instances, environment, interrupts
 from infra.local.report import table
 from infra.local.stack import ROOT
 
@@ -45,7 +44,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _pytest(only: Sequence[str], *, quick: bool, results: Path, instances: str | None) -> int:
-    command = [sys.executable, "-m", "pytest", "tests/acceptance", "--tb=short"]
+    command = interrupts.python("pytest", "tests/acceptance", "--tb=short")
     command += [part for name in only for part in ("--point", name)]
     command += ["--quick"] if quick else []
     env = environment.cleaned() | {"ACCEPTANCE_RESULTS": str(results)}
@@ -53,7 +52,7 @@ def _pytest(only: Sequence[str], *, quick: bool, results: Path, instances: str |
     if instances is not None:
         env[app_instances.SETTING] = instances
     # What pytest says goes beside the table, not into it.
-    return subprocess.run(command, cwd=ROOT, env=env, stdout=sys.stderr, check=False).returncode
+    return interrupts.run(command, cwd=ROOT, env=env, stdout=sys.stderr)
 
 
 def _instances(text: str) -> str:

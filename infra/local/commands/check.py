@@ -1,17 +1,16 @@
 """``./dev test``: lint, format, types, then the tests with coverage."""
 
 import os
-import subprocess
 import sys
 from collections.abc import Sequence
 
-from infra.local import environment
+from infra.local import environment, interrupts
 from infra.local.stack import ROOT
 
 _CHECKS = (
-    ("lint", ["-m", "ruff", "check", "."]),
-    ("format", ["-m", "ruff", "format", "--check", "--quiet", "."]),
-    ("types", ["-m", "mypy"]),
+    ("lint", ["ruff", "check", "."]),
+    ("format", ["ruff", "format", "--check", "--quiet", "."]),
+    ("types", ["mypy"]),
 )
 _COVERAGE = ["--cov=shared", "--cov-report=term", "--cov-fail-under=90"]
 
@@ -25,12 +24,18 @@ def run(arguments: Sequence[str]) -> int:
     fast = "--fast" in given
     if fast:
         given.remove("--fast")
-    failed = [] if given else [name for name, command in _CHECKS if _run(name, command) != 0]
+    failed = []
+    for name, command in [] if given else _CHECKS:
+        status = _run(name, command)
+        if status == interrupts.INTERRUPTED:
+            return status
+        if status != 0:
+            failed.append(name)
     if failed:
         print(f"dev: {', '.join(failed)} failed", file=sys.stderr)
         return 1
-    status = _run("tests", ["-m", "pytest", *_pytest_arguments(given, fast=fast)])
-    if status != 0:
+    status = _run("tests", ["pytest", *_pytest_arguments(given, fast=fast)])
+    if status not in (0, interrupts.INTERRUPTED):
         print("dev: tests failed", file=sys.stderr)
     return status
 
@@ -46,9 +51,9 @@ def _pytest_arguments(given: Sequence[str], *, fast: bool) -> list[str]:
 
 def _run(name: str, command: Sequence[str]) -> int:
     print(f"dev: {name}", file=sys.stderr, flush=True)
-    return subprocess.run(
-        [sys.executable, *command], cwd=ROOT, env=environment.cleaned() | _given_database(), check=False
-    ).returncode
+    return interrupts.run(
+        interrupts.python(*command), cwd=ROOT, env=environment.cleaned() | _given_database()
+    )
 
 
 def _given_database() -> dict[str, str]:

@@ -3,11 +3,10 @@
 import argparse
 import os
 import secrets
-import subprocess
 import sys
 from collections.abc import Sequence
 
-from infra.local import environment
+from infra.local import environment, interrupts
 from infra.local.stack import ROOT
 
 
@@ -24,5 +23,5 @@ def run(arguments: Sequence[str]) -> int:
     }
     if "DATABASE_URL" in os.environ:
         env["DATABASE_URL"] = os.environ["DATABASE_URL"]
-    command = [sys.executable, "-m", "pytest", "-q", "tests/security/test_contract.py"]
-    return subprocess.run(command, cwd=ROOT, env=env, check=False).returncode
+    command = interrupts.python("pytest", "-q", "tests/security/test_contract.py")
+    return interrupts.run(command, cwd=ROOT, env=env)

@@ -5,11 +5,15 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from infra.local import interrupts
+
 
 def run(arguments: Sequence[str]) -> NoReturn:
     """Become the Functions host; ``start`` may be left out."""
     given = list(arguments)
     if given[:1] != ["start"] and not {"-h", "--help"} & set(given):
         given.insert(0, "start")
-    command = [sys.executable, "-P", "-m", "infra.local.functions_host", *given]
-    os.execv(sys.executable, command)  # noqa: S606 # nosec B606 - our own interpreter and module
+    command = interrupts.python("infra.local.functions_host", *given)
+    command.insert(1, "-P")
+    with interrupts.held():
+        os.execv(sys.executable, command)  # noqa: S606 # nosec B606 - our own interpreter and module

@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 import re
-import signal
+import shlex
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -23,6 +23,7 @@ from infra.local import (
     month_report,
     people_report,
     report,
+    vitals,
 )
 from infra.local.api import Api
 from infra.local.calendar_file import CalendarFile, Wish
@@ -65,14 +66,8 @@ async def run(arguments: Sequence[str]) -> int:
     options = _parse(arguments)
     tell = Progress()
     stack = Stack(options.state, port=options.port, instances=options.instances, progress=tell)
-    work = asyncio.ensure_future(_work(stack, options, tell))
-    interrupted = _cancel_on_signals(work)
-    try:
-        return await work
-    except asyncio.CancelledError:
-        if not interrupted:
-            raise
-        return 130
+    async with vitals.told(stack):
+        return await _work(stack, options, tell)
 
 
 async def _work(stack: Stack, options: _Options, tell: Progress) -> int:
@@ -244,9 +239,12 @@ async def _told_at_once(stack: Stack) -> str:
 async def _where(stack: Stack) -> str:
     """Every URL and a ready token."""
     token = await stack.token()
-    port = "" if stack.port == _PORT else f" --port {stack.port}"
+    usual = stack.state_dir == (ROOT / ".local").resolve()
+    system = "" if usual else f" --state {shlex.quote(str(stack.state_dir))}"
     openapi = f"{stack.base_url}/api/openapi.json"
-    described = f"\n  OpenAPI         {openapi}" if (await stack.client.get(openapi)).is_success else ""
+    described = ""
+    if (await stack.client.get(openapi)).is_success:
+        described = f"\n  description     {stack.base_url}/api/docs\n  OpenAPI         {openapi}"
     return f"""\
 Running:
   API             {stack.api}
@@ -255,33 +253,16 @@ Running:
   durable         {stack.base_url}/runtime/webhooks/durabletask/instances
   Graph           {stack.simulator_url}/v1.0
   Entra           {stack.simulator_url}/{identities.TENANT_ID}/v2.0/.well-known/openid-configuration
-  simulator       {stack.simulator_url}/_simulator/mailboxes
+  simulator       {stack.simulator_url}/_simulator
   PostgreSQL      {stack.database_url}
   logs            {stack.logs}
 
-Token of {identities.ADMIN_ADDRESS} (Admin); others: ./dev token --user ADDRESS --role ROLE{port}
+Token of {identities.ADMIN_ADDRESS} (Admin); others: ./dev token --user ADDRESS --role ROLE{system}
 {token}
 
-Try:  curl -H "Authorization: Bearer $(./dev token --role Admin{port})" {stack.api}/users
+Try:  curl -H "Authorization: Bearer $(./dev token --role Admin{system})" {stack.api}/users
 Stop: Ctrl-C
 """
-
-
-def _cancel_on_signals(task: "asyncio.Future[int]") -> list[signal.Signals]:
-    """Let signals cancel the task; the list tells which came."""
-    came: list[signal.Signals] = []
-
-    def stop(number: signal.Signals) -> None:
-        # Once: a second Ctrl-C must not cut the orderly stop short.
-        if not came:
-            print("\ndev: stopping", file=sys.stderr, flush=True)
-            task.cancel()
-        came.append(number)
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, stop, number)
-    return came
 
 
 def _parse(arguments: Sequence[str]) -> _Options:

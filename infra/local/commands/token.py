@@ -2,31 +2,29 @@
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 
-import httpx
-
-from infra.local import identities
-from infra.local.errors import LocalError
-from infra.local.stack import token_request
+from infra.local import identities, running_system
+from infra.local.stack import ROOT
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Print a token for our API; raises :class:`LocalError` when no system runs on that port."""
+    """Print a token for our API; LocalError where no system runs, or it knows no such person."""
     parser = argparse.ArgumentParser(prog="./dev token", allow_abbrev=False)
     parser.add_argument(
         "--user", default=identities.ADMIN_ADDRESS, help=f"address ({identities.ADMIN_ADDRESS})"
     )
     parser.add_argument(
-        "--role", action="append", choices=["User", "Admin", "Auditor"], help="may be repeated"
+        "--role", action="append", choices=["User", "Admin", "Auditor"], help="may be repeated (User)"
     )
-    parser.add_argument("--port", type=int, default=7071, help="port of the Functions host (7071)")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--state", type=Path, help="state folder of the running system (.local)")
+    where.add_argument("--port", type=int, help="or the port of its Functions host")
     given = parser.parse_args(arguments)
-    url = f"http://127.0.0.1:{given.port + 1}/_simulator/tokens"
-    try:
-        answer = httpx.post(url, json=token_request(given.user, given.role or ["User"]), trust_env=False)
-        print(answer.raise_for_status().json()["token"])
-    except httpx.HTTPError as error:
-        raise LocalError(
-            f"no system answers on port {given.port} ({error}); start it with ./dev run"
-        ) from error
+    port = (
+        given.port + 1
+        if given.port is not None
+        else running_system.simulator_port((given.state or ROOT / ".local").resolve())
+    )
+    print(running_system.token(port, given.user, given.role or ["User"]))
     return 0

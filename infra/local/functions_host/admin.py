@@ -23,6 +23,7 @@ from infra.local.functions_host.functions import (
 )
 from infra.local.functions_host.http import presented_key
 from infra.local.functions_host.logs import HOST
+from infra.local.functions_host.reserved_routes import has_warmup
 
 _VERSION = "4.1000.0.0"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -78,11 +79,10 @@ class AdminApi:
         guarded = [(method, path, self._guarded(handler)) for method, path, handler in operations]
         # Open in the real host, too: probes have no key, and the platform warms an instance up.
         open_to_all: list[tuple[str, str, Handler]] = [
-            (method, path, handler)
-            for method in ("GET", "POST")
-            for path, handler in (("/admin/host/ping", self._ping), ("/admin/warmup", self._warm_up))
+            (method, "/admin/host/ping", self._ping) for method in ("GET", "POST")
         ]
-        return guarded + open_to_all
+        warmup = [("*", "/admin/warmup", self._warm_up)] if has_warmup() else []
+        return guarded + open_to_all + warmup
 
     def _guarded(self, handler: Handler) -> Handler:
         async def guarded(request: web.Request) -> web.StreamResponse:
@@ -96,11 +96,14 @@ class AdminApi:
         return web.Response()
 
     async def _warm_up(self, request: web.Request) -> web.Response:
-        """Runs the app's warmup function, if it has one, once for this instance."""
+        """Runs the function named `warmup`, if the app has one with this trigger, once for this instance.
+
+        Source: `ScriptJobHostExtensions.IsWarmupFunction` of Azure/azure-functions-host.
+        """
         async with self._warming:
-            for function in self._functions:
-                if function.trigger.kind == WARMUP_TRIGGER and not self._warm:
-                    await self._fire_and_log(function, "{}")
+            function = self._by_name.get("warmup")
+            if function is not None and function.trigger.kind == WARMUP_TRIGGER and not self._warm:
+                await self._fire_and_log(function, "{}")
             self._warm = True
         return web.Response()
 

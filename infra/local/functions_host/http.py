@@ -18,6 +18,7 @@ from infra.local.functions_host.functions import Function
 from infra.local.functions_host.invocation import InvocationResult, TraceContext
 from infra.local.functions_host.logs import HOST
 from infra.local.functions_host.protos import RpcHttp, RpcHttpCookie, TypedData
+from infra.local.functions_host.reserved_routes import is_reserved
 from infra.local.functions_host.routing import Router
 from infra.local.functions_host.worker import Worker
 
@@ -52,8 +53,10 @@ class HttpFunctions:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answers a request: 404 without an enabled function for it, 401 without a fitting key.
 
-        The root is the home page if no function takes it.
+        The root is the home page if no function takes it. Paths of the host are no function's.
         """
+        if is_reserved(request.path):
+            return web.Response(status=404)
         found = self._router.find(request.method, request.rel_url.raw_path)
         if found is None:
             return _unmatched(request)

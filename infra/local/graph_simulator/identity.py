@@ -153,7 +153,9 @@ class Identity:
             raise ValueError("version must be 1.0 or 2.0")
         app_only = bool(wish.get("app_only"))
         client = str(wish.get("client_id") or self._settings.managed_identity_client_id)
-        oid = str(wish.get("oid") or uuid5(NAMESPACE_URL, str(wish.get("upn") or client)))
+        person = None if app_only else self._state.find_mailbox(str(wish.get("upn") or ""))
+        known = person.oid if person else uuid5(NAMESPACE_URL, str(wish.get("upn") or client))
+        oid = str(wish.get("oid") or known)
         now = int(time.time())
         claims: dict[str, Any] = {
             "aud": wish.get("audience") or "api://admin-assistant",

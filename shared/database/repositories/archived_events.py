@@ -82,7 +82,8 @@ _SET_ASIDE = text(f"""
       FROM json_to_recordset(CAST(:rows AS json))
            AS v(source_key text, state text, merged_into text, left_out text, revision text,
                 start_at timestamptz)
-     WHERE {MAP_SCOPE} AND e.source_key = v.source_key AND (v.state = 'consumed' OR e.copy_id IS NULL)
+     WHERE {MAP_SCOPE} AND e.source_key = v.source_key
+       AND (e.copy_id IS NULL OR v.state = 'consumed' AND e.state NOT IN ('present', 'source_deleted'))
     RETURNING e.id, e.state
 """)  # noqa: S608
 _MOVE = text(f"""
@@ -294,7 +295,7 @@ class ArchivedEventRepository:
     async def set_aside(self, rows: Sequence[SetAside], now: datetime) -> list[UUID]:
         """Note what is consumed, left out or flagged; returns the ids of the consumed (2.7, 4.6, 5.3).
 
-        What has a copy stays archived, unless it is consumed: then its copy stays and counts no more.
+        What has a copy stays archived. A modification is consumed when its copy says so, too (4.6).
         """
         if not rows:
             return []

@@ -36,10 +36,11 @@ _OPERATIONS = """
 _MAP = """
     UPDATE archived_events e
        SET state = CASE WHEN a.known = 'removed' THEN 'removed_by_owner' WHEN a.known <> 'done' THEN e.state
+                   WHEN a.record->>'consumed_by' IS NOT NULL THEN 'consumed'
                    WHEN COALESCE((a.record->>'superseded')::boolean, false) THEN 'superseded'
                    WHEN COALESCE((a.record->>'source_gone')::boolean, false) THEN 'source_deleted'
                    ELSE 'present' END,
-           merged_into = CASE a.known WHEN 'done' THEN NULL ELSE e.merged_into END,
+           merged_into = CASE a.known WHEN 'done' THEN a.record->>'consumed_by' ELSE e.merged_into END,
            left_out = CASE a.known WHEN 'done' THEN NULL ELSE e.left_out END,
            modifications = CASE a.known WHEN 'done' THEN COALESCE(a.record->'modifications', '[]')
                            ELSE e.modifications END,
@@ -61,10 +62,11 @@ _MAP = """
      WHERE a.known IS NOT NULL AND e.owner_id = :owner AND e.configuration_id = :configuration
        AND e.id = a.archived_event_id"""
 # What is written again for itself is neither consumed nor superseded any more.
-_EXCLUDED = """CASE WHEN (SELECT (a.record->>'superseded')::boolean FROM answered a
-                            WHERE a.archived_event_id = appointments.archived_event_id) THEN 'superseded'
-                       WHEN appointments.excluded IN ('consumed', 'superseded') THEN NULL
-                       ELSE appointments.excluded END"""
+_EXCLUDED = """COALESCE((SELECT CASE WHEN a.record->>'consumed_by' IS NOT NULL THEN 'consumed'
+                                    WHEN (a.record->>'superseded')::boolean THEN 'superseded' END
+                          FROM answered a WHERE a.archived_event_id = appointments.archived_event_id),
+                       CASE WHEN appointments.excluded IN ('consumed', 'superseded') THEN NULL
+                            ELSE appointments.excluded END)"""
 # jsonb_populate_record converts each JSON value to its column's type.
 _RECORDS = f"""
     INSERT INTO appointments (id, owner_id, configuration_id, archived_event_id, source_deleted_at,

@@ -16,6 +16,7 @@ from shared.domain.source_event import SourceEvent
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.drafting import OperationDrafter
 from shared.services.archiving.overlap_keeping import OverlapKeeper
+from shared.services.archiving.superseding import supersede
 
 _WRITES = (Action.CREATE, Action.UPDATE)
 _ASIDE = {
@@ -23,6 +24,7 @@ _ASIDE = {
     Action.LEAVE_OUT: ArchivedEventState.LEFT_OUT,
     Action.FLAG: ArchivedEventState.FLAGGED,
 }
+_ARCHIVED = (ArchivedEventState.PRESENT, ArchivedEventState.SOURCE_DELETED)
 _COUNTED_AS = {
     Action.CREATE: "planned",
     Action.UPDATE: "planned",
@@ -164,9 +166,18 @@ class DecisionWriter:
         appointments = AppointmentRepository(session)
         consumed = await archived_events.set_aside(aside, now)
         await appointments.mark_consumed(self._context.owner_id, consumed)
+        await self._show_free(session, [each for each in aside if each.state is ArchivedEventState.CONSUMED])
         again = [d.source_key for d in free if d.action is Action.UNCHANGED and d.changed]
         back = await archived_events.set_present(again, now)
         await appointments.mark_source_present(self._context.owner_id, back)
+
+    async def _show_free(self, session: AsyncSession, modifications: Sequence[SetAside]) -> None:
+        """Copies of modifications that were archived before their meetings appeared count no more (4.6)."""
+        meetings = {each.source_key: each.merged_into for each in modifications if each.merged_into}
+        rows = await self._context.archived_events(session).by_keys(sorted(meetings)) if meetings else {}
+        archived = [key for key, row in rows.items() if row.copy_id is not None and row.state in _ARCHIVED]
+        if archived:
+            await supersede(session, self._context, self._drafter, archived, meetings)
 
     def _set_aside(self, decision: Decision, material: Material) -> SetAside:
         event = material.events.get(decision.source_key)

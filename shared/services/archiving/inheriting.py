@@ -4,6 +4,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.repositories.appointments import AppointmentRepository
 from shared.database.repositories.archived_events import MapRow
+from shared.domain.archived_event import ArchivedEventState
+from shared.domain.read_event import ReadEvent
+from shared.domain.revision import revision, source_revision
 from shared.services.archiving.context import ArchivingPorts, RunContext
 
 
@@ -23,3 +26,10 @@ async def hand_to_heir(
         changes={"from": former.source_key, "to": heir.source_key},
         on_behalf_of=context.owner_id,
     )
+
+
+def inherited_from(row: MapRow, read: ReadEvent) -> str | None:
+    """The key of the event that this one is an unchanged duplicate of; None where it is none."""
+    if row.state is not ArchivedEventState.MERGED or source_revision(row.revision) != revision(read.event):
+        return None
+    return row.merged_into

@@ -16,7 +16,7 @@ from shared.domain.archive_plan import KnownEvent
 from shared.domain.archived_event import ArchivedEventState
 from shared.domain.disclosure import NORMAL
 from shared.domain.read_event import ReadEvent
-from shared.domain.revision import revision, source_revision
+from shared.domain.revision import is_superseded, source_revision
 from shared.domain.same_meeting import (
     GoneRow,
     Matching,
@@ -31,8 +31,9 @@ from shared.domain.unread import UnreadEvents
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.doubting import MeetingDoubts
 from shared.services.archiving.dragging import DraggedMeetings
-from shared.services.archiving.inheriting import hand_to_heir
+from shared.services.archiving.inheriting import hand_to_heir, inherited_from
 from shared.services.archiving.plan_turn import PlanTurn
+from shared.services.archiving.source_following import SourceFollowing
 from shared.services.archiving.source_lookup import read_places, read_sources, should_have_shown
 from shared.services.archiving.source_reading import SourceReader
 from shared.services.archiving.taking_over import TakingOver
@@ -60,6 +61,7 @@ def known_event(row: MapRow, open_keys: Collection[str] = ()) -> KnownEvent | No
         merged_into=row.merged_into if row.state in _POINTING else None,
         pending=row.pending_since is not None,
         has_copy=row.copy_id is not None,
+        shown_free=row.state is ArchivedEventState.CONSUMED and is_superseded(row.revision),
         left_out=row.left_out,
         modifications=row.modifications,
         conflict_revision=row.conflict_revision,
@@ -149,17 +151,16 @@ class SourceMatcher:
             if key not in rows or reader.is_bare(rows[key]) or waits_for_nothing(rows[key], overlaps):
                 facts = meeting_facts(read.event, key, self._context.window.zone)
                 self._new[key] = read.event.id, facts
-            elif (former := _inherited_from(rows[key], read)) is not None:
+            elif (former := inherited_from(rows[key], read)) is not None:
                 self._inherited.add(former)
 
     async def match(self, reader: SourceReader) -> bool:
         """Match what is new with what is gone; whether the pages have to be read once more."""
-        noted, self._new = self._new, {}
-        new = {key: each for key, each in noted.items() if not self.unread.holds(each[1].start)}
+        new, self._new = self._new, {}
         elsewhere, busy = await self._elsewhere(new)
         new = {key: each for key, each in new.items() if key not in elsewhere and key not in busy}
         rows = await self._unmet(reader) if new or self.doubts.rows else {}
-        events = [facts for _, facts in new.values()]
+        events = await self._facts_of(new) if rows else []
         found, unsure = await self._gone_rows(rows, events) if rows else ([], [])
         gone = {each.facts.key: each for each in found}
         settled = self.doubts.settle(gone, rows, new, reader.has_met)
@@ -167,8 +168,8 @@ class SourceMatcher:
         events = [each for each in events if each.key not in settled.events]
         matching = await self._matching([*left, *unsure], rows, events) if left or unsure else Matching()
         decided = [*settled.pairs, *matching.pairs]
-        # A row whose write is under way is settled first, and one of which two reads tell different things
-        # is read again by the next run; until then its event waits.
+        # A row whose write is under way is settled first. One of which two reads tell different things, or
+        # whose time could not be read, is read again by the next run. Until then its event waits.
         disputed = {each.facts.key for each in unsure}
         disputed |= {key for key in gone if key in self._open_keys and rows[key].copy_id is None}
         doubts = [doubt for doubt in matching.doubts if disputed.isdisjoint(doubt.rows)]
@@ -185,6 +186,11 @@ class SourceMatcher:
                     await self._repoint(session, rows[pair.row], pair.step, *new[pair.event])
             self.doubts.repointed(pairs)
         return again or bool(pairs) or bool(elsewhere)
+
+    async def _facts_of(self, new: Mapping[str, tuple[str, MeetingFacts]]) -> list[MeetingFacts]:
+        following = SourceFollowing(self._context.owner_id, self._context.configuration_id)
+        async with self._turn.session() as session:
+            return await following.with_lateness(session, [facts for _, facts in new.values()])
 
     async def _elsewhere(
         self, new: Mapping[str, tuple[str, MeetingFacts]]
@@ -235,7 +241,7 @@ class SourceMatcher:
                 for row in rows
                 # Of what an unchanged duplicate inherits nobody is asked: that comes first (domain.md 2.9).
                 if not (reader.has_met(row.source_key) or row.source_key in self._inherited)
-                and not self.is_open(row)
+                and row.source_id not in self.unread.ids
             }
             if len(rows) < _CHUNK:
                 return {key: row for key, row in unmet.items() if row.state not in _NOT_MATCHED}
@@ -244,7 +250,10 @@ class SourceMatcher:
     async def _gone_rows(
         self, rows: Mapping[str, MapRow], new: Sequence[MeetingFacts]
     ) -> tuple[list[GoneRow], list[GoneRow]]:
-        """Those of the rows whose source is gone, and those that a page did not show though it is there."""
+        """Those of the rows whose source is gone, and those of which nobody can know.
+
+        Either a page did not show the source though it is there, or its time could not be read.
+        """
         async with self._turn.session() as session:
             records = await AppointmentRepository(session).recorded(
                 self._context.owner_id, [row.id for row in rows.values() if row.copy_id is not None]
@@ -265,13 +274,15 @@ class SourceMatcher:
         if not answered and match_meetings(list(candidates.values()), new, ended).empty:
             # Nothing that is new looks like any of them: nobody has to be asked whether they are gone.
             return [], []
+        unsure = {row.source_key for row in rows.values() if self.is_open(row)}
+        rows = {key: row for key, row in rows.items() if key not in unsure}
         living = [row for row in rows.values() if row.state is not ArchivedEventState.SOURCE_DELETED]
         found, places = await read_places(
             self._ports, self._context, [row.source_id for row in living], self.unread
         )
         gone = {row.source_key for row in living if row.source_id not in found and not self.is_open(row)}
         gone |= rows.keys() - {row.source_key for row in living}
-        unsure = {
+        unsure |= {
             row.source_key
             for row in living
             if (event := found.get(row.source_id)) is not None
@@ -381,13 +392,6 @@ class SourceMatcher:
         """The next duplicate gets the copy of its vanished representative (domain.md 2.9)."""
         async with self._turn.session() as session:
             await hand_to_heir(session, self._ports, self._context, former, heir)
-
-
-def _inherited_from(row: MapRow, read: ReadEvent) -> str | None:
-    """The key of the event that this one is an unchanged duplicate of; None where it is none."""
-    if row.state is not ArchivedEventState.MERGED or source_revision(row.revision) != revision(read.event):
-        return None
-    return row.merged_into
 
 
 def waits_for_nothing(row: MapRow, overlaps: Collection[str]) -> bool:

@@ -1,6 +1,7 @@
 """What copies follow of their sources: of a changed series not what happened (domain.md 2.16, 2.17)."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from shared.domain.archive_copy import recorded_source
 from shared.domain.archived_event import ArchivedEventState
 from shared.domain.read_event import ReadEvent
 from shared.domain.revision import modified_revision, revision, source_revision
+from shared.domain.same_meeting import MeetingFacts
 from shared.domain.series_change import Kept, keep_archived, keep_category
 from shared.domain.source_event import EventType, SourceEvent
 
@@ -79,6 +81,16 @@ class SourceFollowing:
             and (record := records.get(row.id)) is not None
             and record["end_at"] <= last
         }
+
+    async def with_lateness(
+        self, session: AsyncSession, events: Sequence[MeetingFacts]
+    ) -> list[MeetingFacts]:
+        """The facts of new events; those are late whose end a plan of their time had passed (2.16 d)."""
+        planned = await self.last_planned(session, {each.start for each in events})
+        return [
+            replace(each, late=(last := planned.get(each.start)) is not None and last >= each.end)
+            for each in events
+        ]
 
     async def last_planned(
         self, session: AsyncSession, instants: Collection[datetime]

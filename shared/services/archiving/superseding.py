@@ -8,6 +8,9 @@ Where the source key is to be free for another meeting, as of a date that a seri
 ``request_superseding`` notes the owner's word. The next ``Superseding.plan`` gives the row a key of its own,
 so that no source event finds it any more, and plans the write.
 
+A modification that was archived by itself and has its meeting now is shown free in the same way (4.6). Its
+row becomes ``consumed``.
+
 Every run carries out what was requested in the last 30 days; after that only one whose window holds the
 row. It is a write like any other one. A copy that its owner edited is a conflict and stays, until it is asked
 again. A copy that they deleted is removed. A locked period refuses it and reports it. A lost answer is
@@ -15,8 +18,9 @@ settled by the copy's revision. A failed write is tried again. A rebuilt calenda
 again.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -37,11 +41,16 @@ _CHUNK: Final = 200
 
 
 async def supersede(
-    session: AsyncSession, context: RunContext, drafter: "OperationDrafter", keys: Collection[str]
+    session: AsyncSession,
+    context: RunContext,
+    drafter: "OperationDrafter",
+    keys: Collection[str],
+    consumed_by: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Plan that the copies of these source keys are shown free and count no time.
 
-    No write of them may be under way. A copy that its owner edited meanwhile is left as it is (conflict).
+    ``consumed_by``: the meetings that consume modifications among them, by source key (4.6). No write of
+    them may be under way. A copy that its owner edited meanwhile is left as it is (conflict).
     """
     rows = await context.archived_events(session).by_keys(sorted(keys))
     rows = {
@@ -54,7 +63,11 @@ async def supersede(
     )
     await drafter.add_superseding(
         session,
-        {key: (row, records[row.id] | _source_of(row)) for key, row in rows.items() if row.id in records},
+        {
+            key: (row, records[row.id] | _source_of(row) | {"consumed_by": consumed_by.get(key)})
+            for key, row in rows.items()
+            if row.id in records
+        },
     )
 
 

@@ -22,7 +22,7 @@ from tests.integration.archiving.test_same_meeting import (
     nothing_more,
     starts,
 )
-from tests.integration.archiving.world import World
+from tests.integration.archiving.world import DAY, World
 
 
 async def again_at(world: World, start: datetime, minutes: int = 60, **fields: Any) -> None:
@@ -117,6 +117,25 @@ async def test_another_event_in_the_time_of_the_old_one_is_asked_about(world: Wo
     await world.answer(Answer.ONE_MEETING)
     assert (await counting(world), await world.subjects()) == (["09:30"], ["Audit"])
     await nothing_more(world)
+
+
+async def test_one_entered_on_the_next_day_after_that_was_archived_is_asked_about(world: World) -> None:
+    await world.open([event("Review", NINE)])
+    await world.archive()
+    await again_at(world, NINE + 24 * HOUR)
+    report = await world.archive()
+    assert (report["flagged"], report["archived"], await hours(world)) == (1, 0, 1.0)
+    await world.answer(Answer.ONE_MEETING)
+    assert (await starts(world), await hours(world)) == (["2026-03-03T09:00"], 1.0)
+    await nothing_more(world)
+
+
+async def test_a_meeting_of_the_next_day_is_archived_by_that_days_run(world: World) -> None:
+    await world.open([event("Review", NINE)])
+    await world.archive(DAY, DAY + 24 * HOUR)
+    await again_at(world, NINE + 24 * HOUR)
+    report = await world.archive()
+    assert (report["flagged"], report["archived"]) == (0, 1)
 
 
 async def test_several_that_may_be_the_same_are_one_item(world: World) -> None:

@@ -78,6 +78,17 @@ async def test_a_lock_of_one_customer_leaves_the_others_alone(world: World) -> N
     assert await world.subjects() == ["For Bolt"]
 
 
+async def test_an_orphan_in_a_locked_period_counts_though_its_meeting_appears(world: World) -> None:
+    await world.open([event("Extended", NINE + HOUR, 30)])
+    await world.archive()
+    await lock(world, MONDAY)
+    await world.add(event("Review", NINE))
+    report = await world.archive()
+    assert (report["consumed"], report["locked"]) == (1, 1)
+    assert await world.subjects() == ["Extended"]
+    assert await world.rows("SELECT subject FROM appointments WHERE excluded IS NOT NULL") == []
+
+
 async def lock_acme(world: World) -> None:
     """Work for two customers on a day that is locked for one of them."""
     await world.open(

@@ -56,7 +56,7 @@ async def test_an_orphan_is_archived_as_it_is_and_reported(world: World) -> None
     assert await world.subjects() == ["Extended", "Review"]
 
 
-async def test_an_orphan_that_finds_its_meeting_keeps_its_copy_and_counts_no_more(world: World) -> None:
+async def test_the_copy_of_an_orphan_that_finds_its_meeting_is_shown_free(world: World) -> None:
     await world.open([event("Extended", NINE + HOUR, 30)])
     await world.archive()
     await world.add(event("Review", NINE))
@@ -64,8 +64,12 @@ async def test_an_orphan_that_finds_its_meeting_keeps_its_copy_and_counts_no_mor
     assert (report["archived"], report["consumed"]) == (1, 1)
     assert clock(await world.copy("Review"), "end") == "10:30"
     assert await world.subjects() == ["Extended", "Review"]
+    # Whoever adds up the calendar counts one hour and a half, and so does what is recorded.
+    assert (await world.copy("Extended"))["showAs"] == "free"
     (row,) = await world.rows("SELECT subject FROM appointments WHERE excluded = 'consumed'")
     assert row["subject"] == "Extended"
+    again = await world.archive()
+    assert (again["consumed"], again["superseded"], again["unchanged"]) == (1, 0, 1)
     # Its meeting goes: the copy of that keeps the longer time, so its own counts no more than before.
     await world.delete((await world.source("Review"))["id"])
     report = await world.archive()
@@ -74,6 +78,7 @@ async def test_an_orphan_that_finds_its_meeting_keeps_its_copy_and_counts_no_mor
     await world.edit((await world.source("Extended"))["id"], location={"displayName": "Room 1"})
     assert (await world.archive())["updated"] == 1
     assert await world.rows("SELECT subject FROM appointments WHERE excluded IS NOT NULL") == []
+    assert (await world.copy("Extended"))["showAs"] == "busy"
 
 
 async def test_a_modification_across_midnight_changes_the_meeting_of_the_day_before(world: World) -> None:

@@ -105,6 +105,25 @@ async def test_in_a_slot_that_could_not_be_read_nothing_is_gone_and_nothing_matc
     assert (report["state"], report["source_deleted"] + report["repointed"]) == ("completed", 1)
 
 
+@pytest.mark.parametrize("left_out", [["id"], ["id", "start"]], ids=["times known", "nothing known"])
+async def test_one_entered_again_where_something_cannot_be_read_waits(
+    quick: World, left_out: list[str]
+) -> None:
+    await quick.open(meetings())
+    await quick.archive()
+    await quick.delete((await quick.source("Meeting 3"))["id"])
+    await quick.add(event("Meeting 3", NINE + 3 * HOUR))
+    await quick.add(event("Broken", NINE + 3 * HOUR))
+    quick.fault("malformed_event", "Broken", properties=left_out)
+    report = await quick.archive()
+    assert (report["failed"], report["flagged"], report["archived"]) == (1, 1, 0)
+    await each_once(quick, [f"Meeting {n}" for n in range(12)])
+    quick.mend()
+    report = await quick.archive()
+    assert (report["repointed"], report["archived"]) == (1, 1)
+    await each_once(quick, ["Broken", *(f"Meeting {n}" for n in range(12))])
+
+
 async def test_an_event_without_times_fails_by_itself(quick: World) -> None:
     await quick.open(meetings())
     await quick.archive()

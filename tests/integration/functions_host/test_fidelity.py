@@ -112,7 +112,7 @@ def cookie(req: func.HttpRequest) -> func.HttpResponse:
 
 
 @app.warm_up_trigger(arg_name="context")
-def warm(context) -> None:
+def Warmup(context) -> None:
     with (FOLDER / "warmed").open("a") as file:
         file.write("once ")
 
@@ -185,13 +185,42 @@ def test_a_cookie_without_attributes_is_for_the_whole_site(many: RunningHost) ->
     assert many.client.get("/api/cookie").headers["set-cookie"] == "plain=a%20b; path=/"
 
 
-def test_the_platform_warms_up_once(many: RunningHost) -> None:
-    assert [many.client.get("/admin/warmup").status_code, many.client.post("/admin/warmup").status_code] == [
-        200,
-        200,
-    ]
-    (folder,) = {Path(many.log).parent / "app"}
-    assert (folder / "warmed").read_text() == "once "
+def test_the_function_named_warmup_runs_once(many: RunningHost) -> None:
+    answers = [many.client.request(method, "/admin/warmup") for method in ("GET", "POST", "PUT")]
+    assert [each.status_code for each in answers] == [200] * 3
+    assert (many.log.parent / "app" / "warmed").read_text() == "once "
+
+
+_WARM = """
+import pathlib
+import azure.functions as func
+
+app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
+
+
+@app.warm_up_trigger(arg_name="context")
+def prepare(context) -> None:
+    (pathlib.Path(__file__).parent / "warmed").touch()
+
+
+@app.route(route="{*path}")
+def everything(req: func.HttpRequest) -> str:
+    return "taken"
+"""
+
+
+@pytest.mark.parametrize(("plan", "status"), [("", 200), ("FlexConsumption", 404), ("Dynamic", 404)])
+def test_the_consumption_plans_have_no_warmup(tmp_path: Path, plan: str, status: int) -> None:
+    app = write_app(tmp_path / "app", _WARM, host=host_json({"routePrefix": ""}))
+    with RunningHost(app, env={"WEBSITE_SKU": plan}) as host:
+        assert host.client.get("/admin/warmup").status_code == status
+        # A function of another name is no warmup function.
+        assert not (app / "warmed").exists()
+        # Paths of the host are no function's, even where its route takes everything.
+        for path in ("/admin", "/ADMIN/none", "/runtime/webhooks/none", "/admin/warmup/more"):
+            assert host.client.get(path).status_code == 404
+        for path in ("/", "/administration", "/none/admin"):
+            assert host.client.get(path).text == "taken"
 
 
 def test_what_is_not_done_is_named_at_start(many: RunningHost) -> None:

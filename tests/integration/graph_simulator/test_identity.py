@@ -47,6 +47,15 @@ async def validated(admin: httpx.AsyncClient, token: str) -> dict[str, Any]:
     return claims
 
 
+async def test_a_token_carries_the_object_id_that_the_person_has_here(admin: httpx.AsyncClient) -> None:
+    given = "7d3c9a52-1111-4222-8333-444455556666"
+    await admin.post("/_simulator/mailboxes", json=[{"address": "New@example.com", "oid": given}])
+    by_address = await validated(admin, await mint(admin, upn="new@example.com"))
+    by_object_id = await validated(admin, await mint(admin, oid=given.replace("7d3c", "0000")))
+    assert by_address["oid"] == given
+    assert by_object_id["oid"] == given.replace("7d3c", "0000")
+
+
 async def test_managed_identity_credential_opens_graph(
     simulator: GraphSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,14 +1,17 @@
 """``./dev`` before it has its dependencies: each obstacle is one clear line, never a traceback."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from infra.local.commands import _COMMANDS
 from infra.local.stack import ROOT
 
+USAGE = Path("infra/local/commands/usage.txt")
 _TOOLS = (
     "sh",
     "cat",
@@ -38,6 +41,8 @@ def checkout(tmp_path: Path) -> Path:
     folder.mkdir()
     for name in ("dev", "requirements.txt", "pyproject.toml"):
         shutil.copy(ROOT / name, folder / name)
+    (folder / USAGE).parent.mkdir(parents=True)
+    shutil.copy(ROOT / USAGE, folder / USAGE)
     return folder
 
 
@@ -50,6 +55,41 @@ def tools(tmp_path: Path) -> Path:
         if found := shutil.which(name):
             (folder / name).symlink_to(found)
     return folder
+
+
+@pytest.mark.parametrize("arguments", [[], ["help"], ["--help"], ["-h"]])
+def test_the_commands_are_told_on_a_machine_that_has_nothing(
+    checkout: Path, tools: Path, arguments: list[str]
+) -> None:
+    done = called(checkout, tools, *arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (ROOT / USAGE).read_text()
+    assert not (checkout / ".venv").exists()
+    assert not (checkout / ".local").exists()
+
+
+@pytest.mark.parametrize("argument", ["--version", "version"])
+def test_the_version_is_told_on_a_machine_that_has_nothing(
+    checkout: Path, tools: Path, argument: str
+) -> None:
+    done = called(checkout, tools, argument)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("admin-assistant ")
+    assert done.stdout.split()[1] in (ROOT / "pyproject.toml").read_text()
+
+
+@pytest.mark.parametrize("wrong", ["nothing", "azure deploy", "ru", ".*", "--once", "usage:"])
+def test_an_unknown_command_is_refused_before_anything_is_installed(
+    checkout: Path, tools: Path, wrong: str
+) -> None:
+    done = called(checkout, tools, wrong)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"dev: unknown command '{wrong}'; ./dev help lists them\n"
+
+
+def test_the_list_of_commands_names_each_of_them() -> None:
+    named = {line.split()[0] for line in (ROOT / USAGE).read_text().splitlines() if re.match(r"  \w", line)}
+    assert named == {*_COMMANDS, "help", "version"}
 
 
 def test_a_missing_interpreter_is_one_line(checkout: Path, tools: Path) -> None:
@@ -114,9 +154,15 @@ def test_a_lock_left_by_a_killed_installation_is_taken_over(checkout: Path, tool
 
 
 def dev(checkout: Path, tools: Path) -> tuple[int, str]:
-    """Run ``./dev nothing`` from another folder in an empty environment; its status and what it said."""
-    done = subprocess.run(
-        [checkout / "dev", "nothing"],
+    """Run ``./dev clean`` from another folder in an empty environment; its status and what it said."""
+    done = called(checkout, tools, "clean")
+    assert done.stdout == ""
+    return done.returncode, done.stderr
+
+
+def called(checkout: Path, tools: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [checkout / "dev", *arguments],
         env={"PATH": str(tools), "HOME": str(tools)},
         cwd=tools,
         capture_output=True,
@@ -124,8 +170,6 @@ def dev(checkout: Path, tools: Path) -> tuple[int, str]:
         check=False,
         timeout=60,
     )
-    assert done.stdout == ""
-    return done.returncode, done.stderr
 
 
 def command(tools: Path, name: str, script: str) -> None:

@@ -7,9 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jwt
 import pytest
 
 from infra.local import ports
+from infra.local.commands import main
 from infra.local.errors import LocalError
 from infra.local.processes import command_line
 from infra.local.stack import Stack
@@ -100,3 +102,22 @@ async def test_the_parts_of_a_killed_system_are_ended_by_the_next_one(app: Path,
         assert stack.host_pid != orphan
         # Where nobody collects it, it stays in the table of processes, without a command.
         assert command_line(orphan) == ""
+
+
+async def test_a_token_is_of_the_person_that_the_running_system_has(
+    app: Path, state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    oid = "7d3c9a52-1111-4222-8333-444455556666"
+    async with Stack(state, app=app, migrate=False) as stack:
+        await stack.simulator("POST", "mailboxes", [{"address": "kim@example.com", "oid": oid}])
+        ask = ["token", "--state", str(state), "--user"]
+        assert await asyncio.to_thread(main, [*ask, "Kim@Example.com", "--role", "Auditor"]) == 0
+        claims = jwt.decode(capsys.readouterr().out.strip(), options={"verify_signature": False})
+        assert (claims["oid"], claims["roles"]) == (oid, ["Auditor"])
+        assert await asyncio.to_thread(main, [*ask, "kin@example.com"]) == 1
+        told = capsys.readouterr()
+        assert told.out == ""
+        assert "knows nobody with the address kin@example.com" in told.err
+        assert "kim@example.com" in told.err
+    assert main([*ask, "kim@example.com"]) == 1
+    assert "no system runs on" in capsys.readouterr().err

@@ -94,13 +94,55 @@ def test_the_same_subject_on_the_same_local_day_is_a_doubt() -> None:
 
 
 def test_what_waits_without_a_copy_is_the_same_meeting_at_another_time_of_the_day() -> None:
-    waiting = replace(gone(facts("old"), counts=False), waits=True)
+    row = waiting(facts("old"))
     later = facts("new", start=NOON + 3 * HOUR)
-    assert match_meetings([waiting], [later], ()).pairs == (Pair("old", "new", Step.NOT_ARCHIVED_YET),)
+    assert match_meetings([row], [later], ()).pairs == (Pair("old", "new", Step.NOT_ARCHIVED_YET),)
     assert match_meetings([gone(facts("old"), counts=False)], [later], ()).empty
     archived = gone(facts("archived"))
-    found = match_meetings([waiting, archived], [later], ())
+    found = match_meetings([row, archived], [later], ())
     assert (found.pairs, found.doubts) == ((), (Doubt(("archived",), ("new",)),))
+
+
+def test_what_was_entered_late_within_a_day_is_a_doubt_under_the_same_subject() -> None:
+    row = gone(facts("old"))
+    late = replace(facts("new", start=NOON + 24 * HOUR), late=True)
+    assert match_meetings([row], [late], ()).doubts == (Doubt(("old",), ("new",)),)
+    assert match_meetings([row], [replace(late, late=False)], ()).empty
+    assert match_meetings([row], [replace(late, start=NOON + 25 * HOUR)], ()).empty
+    assert match_meetings([row], [replace(late, title="other")], ()).empty
+    assert match_meetings([gone(facts("old"), counts=False)], [late], ()).empty
+
+
+def waiting(found: MeetingFacts) -> GoneRow:
+    """A row whose source is gone and whose overlap is undecided."""
+    return replace(gone(found, counts=False), waits=True)
+
+
+def test_what_waits_without_a_copy_goes_on_in_what_takes_its_time() -> None:
+    row = waiting(occurrence("old", "M1"))
+    renamed = occurrence("new", "M2", subject="Renamed")
+    assert match_meetings([row], [renamed], ()).pairs == (Pair("old", "new", Step.NOT_ARCHIVED_YET),)
+    assert match_meetings([row], [occurrence("new", "M2", NOON + HOUR, subject="Renamed")], ()).empty
+    archived = gone(facts("archived", subject="Other"))
+    found = match_meetings([row, archived], [renamed], ())
+    assert (found.pairs, found.doubts) == ((), (Doubt(("archived",), ("new",)),))
+
+
+def test_what_waits_without_a_copy_goes_on_where_its_series_moved_it() -> None:
+    day = 24 * HOUR
+    rows = [waiting(occurrence(f"r{n}", "M1", NOON + n * day)) for n in range(2)]
+    moved = [occurrence(f"n{n}", "M1", NOON + (n + 2) * day, subject="Renamed") for n in range(2)]
+    found = match_meetings(rows, moved, ())
+    assert {(pair.row, pair.event) for pair in found.pairs} == {("r1", "n0"), ("r0", "n1")}
+    assert match_meetings(rows[:1], [occurrence("n", "M1", NOON + 8 * day)], ()).empty
+    assert match_meetings(rows[:1], [occurrence("n", "M2", NOON + 2 * day)], ()).empty
+    assert match_meetings([gone(rows[0].facts)], moved, ()).empty
+
+
+def test_a_modification_entered_again_is_the_same_whoever_stands_in_it() -> None:
+    row = gone(facts("old", subject="Extended"))
+    new = facts("new", subject="Extended", organizer=None)
+    assert match_meetings([row], [new], ()).pairs == (Pair("old", "new", Step.ENTERED_AGAIN),)
 
 
 def test_three_calls_of_which_two_come_again_at_other_times_are_two_doubts() -> None:

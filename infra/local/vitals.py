@@ -1,0 +1,87 @@
+"""Looks every few seconds whether a running system has what it needs: room on disk, PostgreSQL."""
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import asyncpg
+from sqlalchemy import make_url
+
+from infra.local import disks
+from infra.local.stack import Stack
+
+#: One look follows the other after this time. With the patience below, trouble is told within 10 s.
+LOOK_SECONDS = 2.0
+PATIENCE_SECONDS = 4.0
+
+
+def _say(text: str) -> None:
+    print(f"dev: {text}", file=sys.stderr, flush=True)
+
+
+@asynccontextmanager
+async def told(stack: Stack, say: Callable[[str], None] = _say) -> AsyncIterator[None]:
+    """Tell trouble of a system when it begins and when it ends, as long as the block lasts."""
+    watches = [asyncio.create_task(watch(stack, say)) for watch in (_watch_disks, _watch_database)]
+    try:
+        yield
+    finally:
+        for watch in watches:
+            watch.cancel()
+        await asyncio.gather(*watches, return_exceptions=True)
+
+
+async def database_trouble(url: str) -> str | None:
+    """What keeps the PostgreSQL of a URL from answering within four seconds; None if it answers."""
+    plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            connection = await asyncpg.connect(plain, timeout=PATIENCE_SECONDS)
+            try:
+                await connection.fetchval("SELECT 1")
+            finally:
+                connection.terminate()
+    except TimeoutError:
+        return f"PostgreSQL has not answered for {PATIENCE_SECONDS:.0f} s: it is stopped or overloaded"
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        return f"PostgreSQL cannot be reached: {error}"
+    return None
+
+
+async def _watch_disks(stack: Stack, say: Callable[[str], None]) -> None:
+    before: dict[Path, str | None] = {}
+    while True:
+        for folder in _folders(stack):
+            trouble = await asyncio.to_thread(disks.trouble, folder)
+            if trouble != before.get(folder):
+                say(trouble or f"the disk of {folder} has room again")
+                before[folder] = trouble
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+def _folders(stack: Stack) -> Iterator[Path]:
+    """One folder for each disk that the system writes to."""
+    seen = set()
+    data = stack.postgres.data_folder
+    for folder in (stack.state_dir, *([data.parent] if data else [])):
+        there = next((path for path in (folder, *folder.parents) if path.exists()), None)
+        with contextlib.suppress(OSError):
+            if there is not None and (disk := there.stat().st_dev) not in seen:
+                seen.add(disk)
+                yield folder
+
+
+async def _watch_database(stack: Stack, say: Callable[[str], None]) -> None:
+    before: str | None = None
+    while True:
+        # Before it is ready, and once it has ended, its supervisor tells what happened.
+        trouble = await database_trouble(stack.database_url) if stack.postgres.serving else None
+        if trouble is not None and not stack.postgres.serving:
+            trouble = None
+        if trouble != before and (trouble or stack.postgres.serving):
+            say(trouble or "PostgreSQL answers again")
+        before = trouble
+        await asyncio.sleep(LOOK_SECONDS)
