@@ -3,15 +3,18 @@
 from collections.abc import Awaitable, Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from shared import telemetry
 from shared.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
     from shared.database.engine import Database
+    from shared.domain.caller import SignedIn
     from shared.graph.calendar_adapter import CalendarAdapter
     from shared.graph.client import GraphClient
-    from shared.graph.on_behalf import OnBehalfTokens, SignedIn
+    from shared.graph.master_categories import MasterCategories
+    from shared.graph.on_behalf import OnBehalfTokens
     from shared.graph.throttle import Throttle
     from shared.services.audit import AuditWriter
     from shared.services.calendar_store import BothCalendars
@@ -100,6 +103,13 @@ class Foundations:
     def graph_for(self, person: "SignedIn") -> "GraphClient":
         """The connection to Graph with this person's own permission; for his request, never to be kept."""
         return self.graph.acting_as(self.on_behalf.of(person))
+
+    def outlook_categories(self, tenant_id: UUID, person: "SignedIn | None") -> "MasterCategories":
+        """Outlook's categories in a tenant, with this person's own permission or the application's."""
+        from shared.graph.master_categories import MasterCategories
+
+        client = self.graph.in_tenant(tenant_id) if person is None else self.graph_for(person)
+        return MasterCategories(client, self.throttle)
 
     @cached_property
     def local_calendars(self) -> "LocalCalendars":

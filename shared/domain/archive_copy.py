@@ -51,7 +51,7 @@ def copy_payload(
     is written as "busy", as which it counts (domain.md 5.1); our record keeps what was given.
     """
     start, start_kept = _time(event.start, event.start_zone, event.is_all_day)
-    # Graph refuses an all-day event with two zones (graph.md, Event).
+    # Exchange refuses an all-day event with two zones (graph.md, Event).
     end_zone = event.start_zone if event.is_all_day else event.end_zone
     end, end_kept = _time(event.end, end_zone, event.is_all_day)
     body: dict[str, Any] = {
@@ -263,7 +263,7 @@ def recorded_source(
 
 
 def _time(instant: datetime, zone_name: str, all_day: bool) -> tuple[dict[str, str], bool]:
-    """Graph's dateTimeTimeZone of an instant, in the zone it had where that leads back to it."""
+    """A dateTimeTimeZone of an instant, in the zone it had where that leads back to it."""
     zone = find_zone(zone_name)
     if zone is None:
         return _date_time(instant.astimezone(UTC), "UTC"), False

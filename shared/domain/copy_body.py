@@ -1,7 +1,7 @@
 """The body in which a copy is written, read back as columns (domain.md 2.6; graph.md, Event).
 
-``archive_copy`` makes the body, and Graph takes it as it is. These columns serve to compare what was written,
-and to keep it in a local calendar.
+``archive_copy`` makes the body, and mailboxes take it as it is. These columns serve to compare what was
+written, and to keep it in a local calendar.
 """
 
 from collections.abc import Mapping

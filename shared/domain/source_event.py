@@ -13,7 +13,7 @@ _HALF_A_DAY = timedelta(hours=12)
 
 
 class EventType(StrEnum):
-    """Graph's ``type``; ``calendarView`` never yields a series master."""
+    """The kinds of an event; reading a window never yields a series master."""
 
     SINGLE_INSTANCE = "singleInstance"
     OCCURRENCE = "occurrence"
@@ -36,10 +36,10 @@ class SourceEvent(NamedTuple):
     It is a tuple, since a page holds a thousand: a frozen dataclass takes seven times as long to make.
 
     An all-day event's ``start`` and ``end`` are the midnights of its dates *as given*, tagged UTC
-    (graph.md calendarView: never shifted). ``start_zone`` and ``end_zone`` are Graph's
+    (graph.md calendarView: never shifted). ``start_zone`` and ``end_zone`` are the
     ``originalStartTimeZone`` and ``originalEndTimeZone`` as given (Windows, IANA or custom name).
     ``original_start`` is the occurrence's slot in its series, UTC; None for a single event.
-    ``original_date`` is the date of that slot in the series' zone where Graph tells it (``occurrenceId``).
+    ``original_date`` is the date of that slot in the series' zone where it is told (``occurrenceId``).
     Of a ``masked`` one only the times are true (``disclosure.masked_event``).
     """
 
@@ -99,7 +99,7 @@ def detached_key(key: str, day: date, count: int = 0) -> str:
 
 
 def is_detached(key: str) -> bool:
-    """Whether a row was left behind by its source. Ids of Graph and keys of ours hold no at sign."""
+    """Whether a row was left behind by its source. Ids of events and keys of ours hold no at sign."""
     return "@" in key
 
 

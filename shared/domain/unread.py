@@ -18,8 +18,8 @@ NO_ORIGINAL_START = "no_original_start"
 class Unread:
     """One event that could not be read, or a stretch of time in which something could not.
 
-    ``code`` is Graph's, or one of those above. Without ``event_id`` nobody knows what it is. ``start`` and
-    ``end`` are UTC, None where they are not known; of an ``is_all_day`` event the midnights of its dates.
+    ``code`` is the store's, or one of those above. Without ``event_id`` nobody knows what it is. ``start``
+    and ``end`` are UTC, None where they are not known; of an all-day event the midnights of its dates.
     """
 
     code: str

@@ -11,9 +11,10 @@ import orjson
 
 from shared.domain.archive_copy import ARCHIVE_KEY_PROPERTY
 from shared.domain.calendar_copy import Copy
+from shared.domain.calendar_port import Answer, Calendar, Mailbox, Verdict, Write, same_for_all
 from shared.domain.source_event import SourceEvent, is_detached
 from shared.domain.unread import UNDECODABLE, Unread, UnreadEvents
-from shared.errors import GraphRefused, NotFound
+from shared.errors import NotFound, StoreRefused
 from shared.graph import batch
 from shared.graph.calendar_reads import CalendarReads
 from shared.graph.client import TRANSPORT_ERRORS, GraphClient
@@ -28,7 +29,6 @@ from shared.graph.errors import (
 from shared.graph.event_codec import EVENT_FIELDS, EVENTS
 from shared.graph.items import CALENDARS, IDS, MAILBOX_SETTINGS, USERS, CalendarItem
 from shared.graph.paths import Paths
-from shared.graph.records import Answer, GraphCalendar, Mailbox, Verdict, Write
 from shared.graph.retry import Reads, RetryPolicy
 from shared.graph.throttle import Throttle
 from shared.settings import longest_turn_wait
@@ -42,7 +42,7 @@ class CalendarAdapter:
     """The calendars of mailboxes; ``mailbox`` is the owner's Entra object id (or UPN) everywhere.
 
     Reads are tried again within bounds and never before Graph allows it; writes never are (design.md,
-    Archive). Raises GraphUnavailable (come back after ``retry_after`` seconds), GraphRefused (a retry does
+    Archive). Raises StoreUnavailable (come back after ``retry_after`` seconds), StoreRefused (a retry does
     not mend it) and NotFound with code ``mailbox_not_found`` for a mailbox that is gone or has no licence.
     """
 
@@ -90,29 +90,29 @@ class CalendarAdapter:
             item = await self._reading.item_or_none(
                 mailbox, self._paths.mailbox_purpose(mailbox), MAILBOX_SETTINGS.one, what
             )
-        except (GraphRefused, NotFound):
+        except (StoreRefused, NotFound):
             # Without the permission for mailbox settings, or without a mailbox: what follows says which.
             return None
         return (item.user_purpose or None) if item is not None else None
 
-    async def list_calendars(self, mailbox: str) -> list[GraphCalendar]:
+    async def list_calendars(self, mailbox: str) -> list[Calendar]:
         """Every calendar of the mailbox."""
         items = await self._reading.collected(
             mailbox, self._paths.calendars(mailbox), CALENDARS.page, "listing calendars"
         )
         return [_calendar(item) for item in items]
 
-    async def get_calendar(self, mailbox: str, calendar_id: str) -> GraphCalendar | None:
+    async def get_calendar(self, mailbox: str, calendar_id: str) -> Calendar | None:
         """One calendar; None if the mailbox has none of that id."""
         item = await self._reading.item_or_none(
             mailbox, self._paths.calendar(mailbox, calendar_id), CALENDARS.one, "reading a calendar"
         )
         return None if item is None else _calendar(item)
 
-    async def create_calendar(self, mailbox: str, name: str) -> GraphCalendar:
+    async def create_calendar(self, mailbox: str, name: str) -> Calendar:
         """Make a calendar. If the answer is lost, the calendar of that name is what it made.
 
-        Raises GraphRefused if one of that name exists.
+        Raises StoreRefused if one of that name exists.
         """
         url = self._client.base_url + self._paths.new_calendar(mailbox)
         content = orjson.dumps({"name": name})
@@ -130,7 +130,7 @@ class CalendarAdapter:
             raise as_product_error(failure, "creating a calendar") from failure
 
     async def is_empty(self, mailbox: str, calendar_id: str) -> bool:
-        """Whether nothing stands in the calendar, at any time; raises GraphRefused for one that is gone."""
+        """Whether nothing stands in the calendar, at any time; raises StoreRefused for one that is gone."""
         path = self._paths.any_event(mailbox, calendar_id)
         async with aclosing(
             self._reading.told(self._reading.pages.all(mailbox, path, IDS.page), "looking into a calendar")
@@ -152,7 +152,7 @@ class CalendarAdapter:
 
         The next page is fetched while the caller works on one. What Graph cannot read, and what cannot be
         understood, is noted in ``unread``, and the rest is read in halves (domain.md 2.12). Without it such
-        an event fails the reading: GraphUnavailable, or GraphRefused (``undecodable_event``).
+        an event fails the reading: StoreUnavailable, or StoreRefused (``undecodable_event``).
         """
         pages = self._reading.window(EVENTS, mailbox, calendar_id, (start, end), EVENT_FIELDS, None, unread)
         async with aclosing(self._reading.told(pages, "reading a calendar")) as told:
@@ -212,8 +212,8 @@ class CalendarAdapter:
         path = self._paths.instances(mailbox, series_id, start, end)
         try:
             found = await self._reading.item_or_none(mailbox, path, IDS.page, "reading a series")
-        except GraphRefused as refusal:
-            if refusal.graph_status != 400:
+        except StoreRefused as refusal:
+            if refusal.answered != 400:
                 raise
             return False
         return found is not None and bool(found.items)
@@ -247,8 +247,8 @@ class CalendarAdapter:
         try:
             path = self._paths.search(mailbox, calendar_id, condition, COPY_FIELDS, COPY_EXPAND)
             items = await self._reading.collected(mailbox, path, COPIES.page, what)
-        except GraphRefused as refusal:
-            if refusal.graph_status not in (400, 501):
+        except StoreRefused as refusal:
+            if refusal.answered not in (400, 501):
                 raise
             path = self._paths.search(mailbox, None, condition, COPY_FIELDS, COPY_EXPAND)
             items = await self._reading.collected(mailbox, path, COPIES.page, what)
@@ -343,27 +343,27 @@ class CalendarAdapter:
                 async with self._throttle.slots(mailbox, len(writes)):
                     wait = self._throttle.known_wait(mailbox)
                     if wait > 0:
-                        return batch.same_for_all(writes, Verdict.THROTTLED, TOLD_TO_WAIT, wait)
+                        return same_for_all(writes, Verdict.THROTTLED, TOLD_TO_WAIT, wait)
                     limit.reschedule(asyncio.get_running_loop().time() + seconds)
                     posted = True
                     outer = await self._client.post_batch(content, token, writes=len(writes))
         except GraphCallError as failure:
-            return batch.same_for_all(writes, Verdict.NOT_SENT, failure.code)
+            return same_for_all(writes, Verdict.NOT_SENT, failure.code)
         except TimeoutError:
-            return batch.same_for_all(writes, Verdict.UNKNOWN if posted else Verdict.NOT_SENT, "timeout")
+            return same_for_all(writes, Verdict.UNKNOWN if posted else Verdict.NOT_SENT, "timeout")
         except TRANSPORT_ERRORS as error:
             if never_sent(error):
-                return batch.same_for_all(writes, Verdict.NOT_SENT, "not_connected")
+                return same_for_all(writes, Verdict.NOT_SENT, "not_connected")
             _log.warning("graph batch lost: %s", type(error).__name__)
-            return batch.same_for_all(writes, Verdict.UNKNOWN, "connection")
+            return same_for_all(writes, Verdict.UNKNOWN, "connection")
         answers = batch.answers_to_outer(writes, outer.status, outer.content, outer.retry_after)
         if any(answer.verdict is Verdict.UNAUTHORIZED for answer in answers):
             await self._client.tokens.invalidate(token)
         return answers
 
 
-def _calendar(item: CalendarItem) -> GraphCalendar:
-    return GraphCalendar(
+def _calendar(item: CalendarItem) -> Calendar:
+    return Calendar(
         id=item.id,
         name=item.name or "",
         is_default=item.is_default_calendar is True,
@@ -381,7 +381,5 @@ def _readable[T](items: Iterable[T | Unread], unread: UnreadEvents | None) -> li
         elif unread is not None:
             unread.add(item)
         else:
-            raise GraphRefused(
-                f"event {item.event_id or '?'}: {item.code}", graph_status=200, graph_code=UNDECODABLE
-            )
+            raise StoreRefused(f"event {item.event_id or '?'}: {item.code}", answered=200, reason=UNDECODABLE)
     return readable

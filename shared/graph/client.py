@@ -12,10 +12,10 @@ import aiohttp
 import httpx
 import orjson
 
-from shared.graph.credential import TenantTokens, TokenCache, Tokens, make_credential
+from shared.credential import TenantTokens, TokenCache, Tokens, make_credential
 from shared.graph.errors import GraphCallError, never_sent, retry_after_seconds
-from shared.graph.usage import count_call
 from shared.settings import Settings
+from shared.usage import count_call
 
 if TYPE_CHECKING:
     from kiota_abstractions.request_information import RequestInformation

@@ -11,7 +11,7 @@ from shared.graph.retry import Reads, RetryPolicy
 from shared.graph.throttle import Throttle
 
 
-class CopyRemoval:
+class GraphCopyRemoval:
     """Deletions in batches of 20. A copy has no attendees, so that nobody is sent a cancellation."""
 
     def __init__(
@@ -25,7 +25,7 @@ class CopyRemoval:
 
         What is deleted lies in Deleted Items.
 
-        A mailbox that is gone has no copies any more. Raises GraphUnavailable and GraphRefused.
+        A mailbox that is gone has no copies any more. Raises StoreUnavailable and StoreRefused.
         """
         mailbox, client = str(mailbox_id), self._client.in_tenant(tenant_id)
         paths = [f"/users/{mailbox}/events/{quote(copy_id, safe='')}" for copy_id in copy_ids]

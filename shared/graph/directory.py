@@ -6,14 +6,14 @@ Needs the application permissions ``User.Read.All``, and ``GroupMember.Read.All`
 import asyncio
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Final
 from urllib.parse import quote
 from uuid import UUID
 
+from shared.domain.calendar_port import MOST_WRITES
+from shared.domain.directory import DirectoryUser, MailboxState
 from shared.errors import NotFound
-from shared.graph.batch import IMMUTABLE_IDS, MAX_REQUESTS, SubResponse
+from shared.graph.batch import IMMUTABLE_IDS, SubResponse
 from shared.graph.batch_reads import BatchReads
 from shared.graph.client import GraphClient
 from shared.graph.errors import GraphCallError, as_product_error
@@ -33,28 +33,10 @@ _OPEN_OR_NOT: Final = frozenset({200, 403, 404})
 _GUEST: Final = re.compile(r"#EXT#@", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class DirectoryUser:
-    """A person of the directory; ``address`` is the mail address, else the user principal name."""
-
-    id: UUID
-    address: str
-    display_name: str
-    guest: bool
-
-
-class MailboxState(StrEnum):
-    """Whether we can work on a person's mailbox."""
-
-    OPEN = "open"
-    NONE = "none"
-    NO_ACCESS = "no_access"
-
-
-class Directory:
+class GraphDirectory:
     """Reads of the directory, tried again within bounds.
 
-    Raises GraphUnavailable (come back after ``retry_after`` seconds) and GraphRefused.
+    Raises StoreUnavailable (come back after ``retry_after`` seconds) and StoreRefused.
     """
 
     def __init__(
@@ -66,9 +48,9 @@ class Directory:
         self._reads = Reads(self._throttle, policy)
         self._batches = BatchReads(client, self._reads)
 
-    def in_tenant(self, tenant_id: UUID) -> "Directory":
+    def in_tenant(self, tenant_id: UUID) -> "GraphDirectory":
         """The directory of a tenant."""
-        return Directory(self._client.in_tenant(tenant_id), self._throttle, self._policy)
+        return GraphDirectory(self._client.in_tenant(tenant_id), self._throttle, self._policy)
 
     async def find_users(self, names: Sequence[str]) -> dict[str, DirectoryUser | None]:
         """Users by address, principal name or object id, 20 to a round trip; None where there is none."""
@@ -121,8 +103,8 @@ class Directory:
 
     async def _all(self, paths: Sequence[str], settled: frozenset[int], what: str) -> list[SubResponse]:
         """The responses in the order of the paths; whole batches go side by side in a few lines."""
-        batches = -(-len(paths) // MAX_REQUESTS)
-        share = MAX_REQUESTS * max(1, -(-batches // _LINES))
+        batches = -(-len(paths) // MOST_WRITES)
+        share = MOST_WRITES * max(1, -(-batches // _LINES))
         shares = [paths[first : first + share] for first in range(0, len(paths), share)]
         try:
             async with asyncio.TaskGroup() as group:

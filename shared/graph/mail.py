@@ -5,13 +5,15 @@ Needs the application permissions ``Mail.Send`` and, to find a mail again whose 
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
 from typing import Final
 from urllib.parse import quote
 from uuid import UUID
 
 import orjson
 
+from shared.domain.outgoing_mail import MailFailed
 from shared.graph.client import GraphClient
 from shared.graph.errors import GraphCallError
 
@@ -22,17 +24,6 @@ _PATIENCE: Final = 10.0
 _NOT_SENT: Final = frozenset({401, 403, 404, 429})
 
 
-def surely_unsent(failure: GraphCallError) -> bool:
-    """Whether a failed try proves that no mail left."""
-    before_sending = failure.code == "not_connected" or failure.code.startswith("token_")
-    return before_sending or failure.status in _NOT_SENT
-
-
-def may_pass(failure: GraphCallError) -> bool:
-    """Whether another try may succeed; a sender that is refused or unknown can be put right meanwhile."""
-    return failure.passing or failure.status in _NOT_SENT
-
-
 async def _bounded[T](call: Awaitable[T]) -> T:
     try:
         async with asyncio.timeout(_PATIENCE):
@@ -41,8 +32,24 @@ async def _bounded[T](call: Awaitable[T]) -> T:
         raise GraphCallError(None, "timeout") from error
 
 
+@asynccontextmanager
+async def _told() -> AsyncIterator[None]:
+    """A failed call as the failure of a mail."""
+    try:
+        yield
+    except GraphCallError as failure:
+        before_sending = failure.code == "not_connected" or failure.code.startswith("token_")
+        raise MailFailed(
+            failure.code,
+            failure.retry_after,
+            may_pass=failure.passing or failure.status in _NOT_SENT,
+            surely_unsent=before_sending or failure.status in _NOT_SENT,
+            refused=failure.status == 403,
+        ) from failure
+
+
 class GraphMail:
-    """Sends one mail at a time; nothing is tried again here. Every method raises GraphCallError."""
+    """Sends one mail at a time; nothing is tried again here. Every method raises MailFailed."""
 
     def __init__(self, client: GraphClient) -> None:
         self._client = client
@@ -54,12 +61,13 @@ class GraphMail:
     async def address_of(self, person: str) -> str | None:
         """The mail address of a person of the directory, by object id; None where there is none."""
         url = f"{self._user(person)}?$select=mail,userPrincipalName"
-        try:
-            user = await _bounded(self._client.get(url, _HEADERS))
-        except GraphCallError as failure:
-            if failure.status == 404:
-                return None
-            raise
+        async with _told():
+            try:
+                user = await _bounded(self._client.get(url, _HEADERS))
+            except GraphCallError as failure:
+                if failure.status == 404:
+                    return None
+                raise
         return user.get("mail") or user.get("userPrincipalName") or None
 
     async def send(self, sender: str, recipient: str, subject: str, text: str, message_id: str) -> None:
@@ -74,13 +82,15 @@ class GraphMail:
         }
         content = orjson.dumps({"message": message, "saveToSentItems": True})
         url = f"{self._user(sender)}/sendMail"
-        await _bounded(self._client.send("POST", url, _HEADERS, content, writes=1))
+        async with _told():
+            await _bounded(self._client.send("POST", url, _HEADERS, content, writes=1))
 
     async def was_sent(self, sender: str, message_id: str) -> bool:
         """Whether the mailbox has sent this mail (Sent Items) or is about to (Drafts)."""
         wanted = quote(f"internetMessageId eq '{message_id}'", safe="")
         url = f"{self._user(sender)}/messages?$filter={wanted}&$select=id&$top=1"
-        found = await _bounded(self._client.get(url, _HEADERS))
+        async with _told():
+            found = await _bounded(self._client.get(url, _HEADERS))
         return bool(found.get("value"))
 
     def _user(self, mailbox: str) -> str:

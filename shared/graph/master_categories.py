@@ -6,13 +6,13 @@ category never changes at Graph, its colour does; events keep the name of a cate
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import orjson
 
-from shared.errors import AdminAssistantError, Conflict, GraphRefused, NotFound
+from shared.domain.calendar_port import MasterCategory
+from shared.errors import AdminAssistantError, Conflict, NotFound, StoreRefused
 from shared.graph.client import GraphClient, json_object
 from shared.graph.errors import MAILBOX_GONE_CODES, GraphCallError, as_product_error
 from shared.graph.retry import Reads, RetryPolicy
@@ -26,19 +26,10 @@ _WRITE_HEADERS = {"Accept": "application/json", "Content-Type": "application/jso
 _MOST_PAGES = 50
 
 
-@dataclass(frozen=True, slots=True)
-class MasterCategory:
-    """A category of a mailbox; ``color`` is ``none`` or ``preset0`` to ``preset24``."""
-
-    id: UUID
-    name: str
-    color: str
-
-
 class MasterCategories:
     """The categories of mailboxes; ``mailbox`` is the owner's Entra object id.
 
-    Raises GraphUnavailable (come back later), GraphRefused (a retry does not mend it) and NotFound with code
+    Raises StoreUnavailable (come back later), StoreRefused (a retry does not mend it) and NotFound with code
     ``mailbox_not_found`` for a mailbox that is gone or has no licence.
     """
 
@@ -62,7 +53,7 @@ class MasterCategories:
                 url = self._client.checked_link(link)
             except GraphCallError as failure:
                 raise _told(failure, what) from failure
-        raise GraphRefused("the list of categories does not end", graph_status=200, graph_code="endless_list")
+        raise StoreRefused("the list of categories does not end", answered=200, reason="endless_list")
 
     async def create(self, mailbox: str, name: str, color: str) -> MasterCategory:
         """Add a category; raises Conflict where the mailbox has one of that name.
@@ -147,10 +138,10 @@ def _category(item: dict[str, Any]) -> MasterCategory:
     try:
         category_id = UUID(item["id"])
     except (KeyError, TypeError, ValueError) as error:
-        raise GraphRefused(
+        raise StoreRefused(
             "Microsoft Graph has a category without an id",
-            graph_status=200,
-            graph_code="undecodable_category",
+            answered=200,
+            reason="undecodable_category",
         ) from error
     return MasterCategory(category_id, item.get("displayName") or "", item.get("color") or "none")
 

@@ -1,4 +1,4 @@
-"""Archive configurations: checked against Graph when they are saved (domain.md 1, 2.2, 2.14, 8.1)."""
+"""Archive configurations: checked against the mailboxes when they are saved (domain.md 1, 2.2, 2.14, 8.1)."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class ScheduledConfiguration:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a request asks for, as far as it can be judged without Graph."""
+    """What a request asks for, as far as it can be judged without asking a mailbox."""
 
     source: CalendarReference
     archive: CalendarReference
@@ -148,7 +148,7 @@ class ArchiveConfigurationService:
     async def _person(self, caller: Caller, owner: User, calendar: ResolvedCalendar) -> UUID:
         """Whose a calendar is (domain.md 6.5).
 
-        A mailbox that Graph calls shared is its recipient's own if an Admin gave it who is somebody else.
+        A shared mailbox is its recipient's own if an Admin gave it who is somebody else.
         """
         store = self._calendars.in_tenant(caller.tenant_id).of(
             read_reference("calendar", calendar.reference).store
@@ -288,7 +288,7 @@ async def _add(configurations: ArchiveConfigurationRepository, configuration: Ar
 
 
 def read_plan(wanted: ArchiveConfigurationCreate, now: datetime, defaults: TenantSettings) -> Plan:
-    """Check what needs no Graph, all of it, so that the caller learns every error at once.
+    """Check what needs no mailbox, all of it, so that the caller learns every error at once.
 
     Raises ValidationFailed naming each wrong field.
     """

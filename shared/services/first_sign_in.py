@@ -10,10 +10,10 @@ from shared.database.models.system import Invitation
 from shared.database.models.users import User
 from shared.database.repositories.invitations import InvitationRepository
 from shared.database.repositories.users import UserRepository
+from shared.domain.calendar_port import Mailbox
 from shared.domain.caller import Caller, Role
 from shared.domain.first_sign_in import FirstSignIn, InvitationState, invited_addresses
 from shared.errors import Conflict, Forbidden
-from shared.graph.records import Mailbox
 from shared.services.access import Access
 from shared.services.audit import AuditWriter
 from shared.services.system_settings import settings_in_force

@@ -1,4 +1,4 @@
-"""Calendars of our own database as archiving sees them: they read and answer as Graph's do (domain.md 1)."""
+"""Calendars of our own database behind the port of calendars (domain.md 1)."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
@@ -15,20 +15,19 @@ from shared.database.repositories.local_calendars import LocalCalendarRepository
 from shared.database.repositories.local_events import LocalEventRepository
 from shared.database.repositories.users import UserRepository
 from shared.domain.calendar_copy import Copy
+from shared.domain.calendar_port import MOST_WRITES, Answer, Calendar, Mailbox, Verdict, Write, same_for_all
 from shared.domain.local_calendar import local_id, local_row, name_key
 from shared.domain.source_event import SourceEvent
 from shared.domain.unread import UnreadEvents
 from shared.domain.window import EARLIEST, LATEST
 from shared.errors import NotFound, Unavailable
-from shared.graph.batch import MAX_REQUESTS, same_for_all
-from shared.graph.records import Answer, GraphCalendar, Mailbox, Verdict, Write
 from shared.services.audit import AuditWriter
 from shared.services.local_event_codec import copy_of, source_event_of
 from shared.services.local_writes import LocalWrites
 from shared.services.person_limits import refuse_local_calendar
 from shared.services.system_settings import SystemSettings
 
-#: As many events as Graph gives at a time (graph.md, calendarView).
+#: Events of one page.
 PAGE_SIZE = 1000
 
 
@@ -72,7 +71,7 @@ class LocalCalendarStore:
         """Local calendars are kept for people only."""
         return "user"
 
-    async def list_calendars(self, mailbox: str) -> list[GraphCalendar]:
+    async def list_calendars(self, mailbox: str) -> list[Calendar]:
         """The local calendars of the mailbox, by name; none of them is the default one."""
         mailbox_id = _mailbox_id(mailbox)
         if mailbox_id is None:
@@ -81,7 +80,7 @@ class LocalCalendarStore:
             rows = await LocalCalendarRepository(session).of_mailbox(self._tenant, mailbox_id)
         return [calendar_of(row) for row in rows]
 
-    async def get_calendar(self, mailbox: str, calendar_id: str) -> GraphCalendar | None:
+    async def get_calendar(self, mailbox: str, calendar_id: str) -> Calendar | None:
         """One calendar; None if the mailbox has none of that id."""
         mailbox_id, row_id = _mailbox_id(mailbox), local_row(calendar_id)
         if mailbox_id is None or row_id is None:
@@ -90,7 +89,7 @@ class LocalCalendarStore:
             row = await LocalCalendarRepository(session).get(self._tenant, row_id)
         return calendar_of(row) if row is not None and row.mailbox_id == mailbox_id else None
 
-    async def create_calendar(self, mailbox: str, name: str) -> GraphCalendar:
+    async def create_calendar(self, mailbox: str, name: str) -> Calendar:
         """Make a calendar; raises AlreadyExists (409) if its owner has a local one of that name.
 
         Raises LimitReached where the owner has as many as the tenant allows.
@@ -141,7 +140,7 @@ class LocalCalendarStore:
     ) -> AsyncGenerator[list[SourceEvent]]:
         """Pages of the events that intersect ``[start, end)``, by start.
 
-        Raises NotFound, as for Graph's, for a calendar that the mailbox does not have.
+        Raises NotFound for a calendar that the mailbox does not have.
         """
         async with aclosing(self._pages(mailbox, calendar_id, start, end)) as pages:
             async for rows in pages:
@@ -219,11 +218,11 @@ class LocalCalendarStore:
         of them are UNKNOWN, and where nothing was committed NOT_SENT. ``timeout`` is in seconds. Raises
         ValueError for a malformed batch.
         """
-        if not 0 < len(writes) <= MAX_REQUESTS:
-            raise ValueError(f"a batch holds 1 to {MAX_REQUESTS} requests, not {len(writes)}")
+        if not 0 < len(writes) <= MOST_WRITES:
+            raise ValueError(f"a batch holds 1 to {MOST_WRITES} requests, not {len(writes)}")
         mailbox_id, row_id = _mailbox_id(mailbox), local_row(calendar_id)
         if mailbox_id is None or row_id is None:
-            return same_for_all(writes, Verdict.NOT_FOUND, "ErrorItemNotFound")
+            return same_for_all(writes, Verdict.GONE, "gone")
         committing = False
         try:
             async with asyncio.timeout(timeout), self._database.session() as session:
@@ -271,11 +270,9 @@ class LocalCalendarStore:
         return await users.get_by_object_id(self._tenant, mailbox_id)
 
 
-def calendar_of(row: LocalCalendar) -> GraphCalendar:
+def calendar_of(row: LocalCalendar) -> Calendar:
     """A local calendar as the stores describe one; its owner may always write it."""
-    return GraphCalendar(
-        id=local_id(row.id), name=row.name, is_default=False, can_edit=True, owner_address=""
-    )
+    return Calendar(id=local_id(row.id), name=row.name, is_default=False, can_edit=True, owner_address="")
 
 
 def _mailbox_id(mailbox: str) -> UUID | None:

@@ -10,14 +10,14 @@ from shared.database.models.mailbox_approvals import MailboxApproval
 from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
 from shared.database.repositories.mailbox_approvals import MailboxApprovalRepository
 from shared.database.repositories.users import UserRepository
+from shared.domain.calendar_port import Calendars
 from shared.domain.caller import Caller
 from shared.domain.mailbox_approval import ROLE_HOLDS_FOR, ApprovalState, names_another
-from shared.errors import AdminAssistantError, GraphRefused, NotFound
+from shared.errors import AdminAssistantError, NotFound, StoreRefused
 from shared.services.approvals.effects import ApprovalEffects
 from shared.services.approvals.requesting import ask, has_other_admin
 from shared.services.audit import AuditWriter
 from shared.services.calendar_persons import person_of
-from shared.services.calendar_store import Calendars
 
 _AT_ONCE = 100
 _ACTOR = "watch_mailbox_approvals"
@@ -87,7 +87,7 @@ class ApprovalWatch:
                     correlation=telemetry.new_correlation_id(),
                 ):
                     await self._learn(configuration)
-            except (NotFound, GraphRefused) as error:
+            except (NotFound, StoreRefused) as error:
                 # A mailbox or calendar that is gone is read no more: asking every minute is no use.
                 _log.info("whose the calendars of %s are cannot be known: %s", configuration.id, error)
                 await self._give_up(configuration)

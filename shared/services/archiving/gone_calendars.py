@@ -17,7 +17,7 @@ ARCHIVE_CALENDAR_GONE: Final = "archive_calendar_gone"
 async def is_gone(ports: ArchivingPorts, tenant_id: UUID, mailbox: str, calendar_id: str) -> bool:
     """Whether the mailbox, which answers, has no such calendar.
 
-    Raises NotFound for a mailbox that is gone itself, GraphRefused and GraphUnavailable.
+    Raises NotFound for a mailbox that is gone itself, StoreRefused and StoreUnavailable.
     """
     return await ports.calendars.in_tenant(tenant_id).get_calendar(mailbox, calendar_id) is None
 

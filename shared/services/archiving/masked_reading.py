@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
+from shared.domain.calendar_port import Calendar, Calendars, CalendarStore
 from shared.domain.disclosure import masked_event
 from shared.domain.source_event import SourceEvent
 from shared.domain.unread import UnreadEvents
-from shared.graph.records import GraphCalendar
 from shared.services.archiving.context import ArchivingPorts, RunContext
-from shared.services.calendar_store import Calendars, CalendarStore, CalendarStores
+from shared.services.calendar_store import CalendarStores
 
 
 class MaskedCalendars(CalendarStores):
@@ -24,7 +24,7 @@ class MaskedCalendars(CalendarStores):
         super().__init__(inner, inner)
         self._inner = inner
 
-    async def list_calendars(self, mailbox: str) -> list[GraphCalendar]:
+    async def list_calendars(self, mailbox: str) -> list[Calendar]:
         """Every calendar of a mailbox."""
         return await self._inner.list_calendars(mailbox)
 

@@ -9,9 +9,9 @@ from shared.database.repositories.appointments import AppointmentRepository
 from shared.database.repositories.archive_operations import ClaimedOperation
 from shared.domain.archive_run import OperationAction, OperationState, RunMode
 from shared.domain.calendar_copy import Copy, same_content
+from shared.domain.calendar_port import Answer, Verdict, Write
 from shared.domain.copy_body import columns_to_update, parsed
-from shared.errors import GraphUnavailable
-from shared.graph.records import Answer, Verdict, Write
+from shared.errors import StoreUnavailable
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.lease import HeldLease
 from shared.services.archiving.results import Result
@@ -39,7 +39,7 @@ class BatchSender:
         self._context = context
 
     async def send(self, lease: HeldLease, operations: Sequence[ClaimedOperation]) -> BatchOutcome:
-        """One ``$batch``, or several smaller ones where Graph finds the whole one unacceptable."""
+        """One ``$batch``, or several smaller ones where the store finds the whole one unacceptable."""
         await lease.cover_one_batch()
         answers = await self._calendars.send(
             self._context.archive_mailbox,
@@ -75,7 +75,7 @@ class BatchSender:
         )
 
     async def _pause(self, lease: HeldLease, answers: Sequence[Answer]) -> None:
-        """Graph's wish for a pause binds every process; without a figure it is a jittered default."""
+        """A mailbox's wish for a pause binds every process; without a figure it is a jittered default."""
         waits = [
             answer.retry_after
             if answer.retry_after is not None
@@ -89,14 +89,14 @@ class BatchSender:
     async def answer_questions(self, lease: HeldLease, outcome: BatchOutcome) -> None:
         """Look at the mailbox for every open question; call it while no batch is in flight.
 
-        Where Graph does not answer, the rest stays open: what is known already is worth recording. Raises
+        Where the store does not answer, the rest stays open: what is known already is worth recording. Raises
         LeaseLost.
         """
         for number, (operation, answer) in enumerate(outcome.questions):
             await lease.cover_one_batch()
             try:
                 outcome.results.append(await self._ask(operation, answer))
-            except GraphUnavailable:
+            except StoreUnavailable:
                 outcome.unknown += len(outcome.questions) - number
                 break
         outcome.questions.clear()
@@ -104,12 +104,12 @@ class BatchSender:
     async def _ask(self, operation: ClaimedOperation, answer: Answer) -> Result:
         if answer.verdict is Verdict.DUPLICATE:
             return await self._created_before(operation, answer)
-        if answer.verdict is Verdict.NOT_FOUND:
+        if answer.verdict is Verdict.GONE:
             return await self.look_up(operation)
         return await self._stale(operation)
 
     async def _created_before(self, operation: ClaimedOperation, answer: Answer) -> Result:
-        """Graph knows the transactionId: the copy exists; adopt it only if it carries our key."""
+        """The store knows the transactionId: the copy exists; adopt it only if it carries our key."""
         if answer.existing_event_id:
             copy = await self._calendars.get_copy(self._context.archive_mailbox, answer.existing_event_id)
             if copy is not None and copy.archive_key == operation.archive_key:
@@ -237,7 +237,7 @@ def _sort(outcome: BatchOutcome, operation: ClaimedOperation, answer: Answer) ->
             outcome.results.append(Result(operation, OperationState.PLANNED))
         case Verdict.DUPLICATE | Verdict.STALE:
             outcome.questions.append((operation, answer))
-        case Verdict.NOT_FOUND if operation.action is not OperationAction.CREATE:
+        case Verdict.GONE if operation.action is not OperationAction.CREATE:
             outcome.questions.append((operation, answer))
         case _:
             outcome.results.append(_failed(operation, answer))

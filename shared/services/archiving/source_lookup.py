@@ -45,7 +45,7 @@ async def read_places(
 def should_have_shown(context: RunContext, event: SourceEvent, place: str | None) -> bool:
     """Whether a page of the window, or of its margins, shows the event where both were read at one moment.
 
-    Graph may answer a read with what was there a minute ago (domain.md 2.16). Where two reads
+    A store may answer a read with what was there a minute ago (domain.md 2.16). Where two reads
     disagree, one of them is stale, and nobody knows which.
     """
     start, end = context.window.read_range

@@ -1,7 +1,7 @@
 """The categories a person may choose from: Outlook's list in his mailbox, and those kept here.
 
-Graph needs ``MailboxSettings.ReadWrite``; who asks, the person himself or the application, is decided by
-``reach``. Deleting or recolouring a category touches no event.
+Outlook's need the permission ``MailboxSettings.ReadWrite``; ``reach`` decides who asks, the person or the
+application. Deleting or recolouring a category touches no event.
 """
 
 import zlib
@@ -18,11 +18,11 @@ from shared.database.models.categories import LocalCategory
 from shared.database.models.users import User
 from shared.database.repositories.categories import LocalCategoryRepository, touched
 from shared.database.repositories.category_facts import CategoryFactsRepository
+from shared.domain.calendar_port import MasterCategory
 from shared.domain.caller import Caller
 from shared.domain.categories import Category, parse_category
 from shared.domain.expected_version import ExpectedVersion
 from shared.errors import Conflict, FieldError, NotFound, ValidationFailed
-from shared.graph.master_categories import MasterCategory
 from shared.schemas.categories import (
     CategoryCreate,
     CategoryListQuery,
@@ -37,7 +37,7 @@ from shared.services.categories.naming import checked_name, name_key
 from shared.services.categories.scope import writable_person
 from shared.services.ownership import readable_person
 
-#: Categories that one request adds to Outlook's list: each is a request to Graph.
+#: Categories that one request adds to Outlook's list: each is a request of its own.
 MOST_CREATED: Final = 50
 _MOST_USED: Final = 5_000
 _OUTLOOK: Final = "outlook"
@@ -126,7 +126,7 @@ class CategoryCatalogue:
         return CategoryCatalogue(self._database, outlook, self._clock, self._audit)
 
     async def list(self, caller: Caller, query: CategoryListQuery) -> CategoryList:
-        """Categories of one person by name; raises as ``readable_person`` does, and Graph's errors."""
+        """Categories of one person by name; raises as ``readable_person`` does, and StoreRefused."""
         after = CategoryPlace.of(query.cursor)
         owner = await self._reader(caller, query.user_id)
         if owner is None:

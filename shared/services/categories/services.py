@@ -5,8 +5,8 @@ from typing import Self
 
 from shared.clock import Clock
 from shared.database.engine import Database
+from shared.domain.calendar_port import Calendars
 from shared.services.audit import AuditWriter
-from shared.services.calendar_store import Calendars
 from shared.services.categories.applying import CategoryApplying
 from shared.services.categories.catalogue import CategoryCatalogue, OutlookCategories
 from shared.services.categories.hours import CategoryHours

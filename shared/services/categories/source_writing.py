@@ -11,24 +11,20 @@ from shared.database.engine import Database
 from shared.database.models.users import User
 from shared.database.repositories.category_facts import CategorisedEvent
 from shared.database.repositories.users import UserRepository
+from shared.domain.calendar_port import MOST_WRITES, Answer, Calendars, CalendarStore, Verdict, Write
 from shared.domain.categories import CategoryState, classify
 from shared.domain.category_suggestions import with_category
 from shared.domain.disclosure import is_disclosed
 from shared.domain.source_event import EventType, SourceEvent
-from shared.errors import FieldError, GraphRefused, ValidationFailed
-from shared.graph.batch import MAX_REQUESTS
-from shared.graph.records import Answer, Verdict, Write
+from shared.errors import FieldError, StoreRefused, ValidationFailed
 from shared.schemas.category_reports import AppliedCategory, ApplyOutcome
 from shared.services.audit import AuditWriter
-from shared.services.calendar_store import Calendars, CalendarStore
 
 _OUTCOMES: Final[dict[Verdict, ApplyOutcome]] = {
     Verdict.DONE: "applied",
     Verdict.STALE: "changed_meanwhile",
-    Verdict.NOT_FOUND: "gone",
+    Verdict.GONE: "gone",
 }
-#: What a text that names no event is answered with (graph.md, Errors).
-_NO_ID: Final = frozenset({"ErrorInvalidIdMalformed", "ErrorInvalidRequest", "BadRequest"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +118,7 @@ class SourceWriting:
     async def write(self, owner: User, tasks: Sequence[Task], *, viewer: UUID | None) -> None:
         """Set the outcome of every task; ``viewer`` is the object id of the person who asks.
 
-        Raises ValidationFailed for an event id that is none, GraphUnavailable and GraphRefused if the events
+        Raises ValidationFailed for an event id that is none, StoreUnavailable and StoreRefused if the events
         cannot be read.
         """
         calendars = self._calendars.in_tenant(owner.tenant_id)
@@ -198,7 +194,7 @@ def _batches(tasks: Sequence[Task]) -> Iterator[list[Task]]:
         rest: list[Task] = []
         for task in waiting:
             master = (task.source.series_master_id if task.source else None) or _source_id(task)
-            if _calendar_of(task) != calendar or master in series or len(batch) == MAX_REQUESTS:
+            if _calendar_of(task) != calendar or master in series or len(batch) == MOST_WRITES:
                 rest.append(task)
                 continue
             series.add(master)
@@ -235,8 +231,8 @@ async def _sources(
 ) -> dict[str, SourceEvent | None]:
     try:
         return await calendars.get_events(mailbox, within, [_source_id(task) for task in tasks])
-    except GraphRefused as refusal:
-        if within is None or refusal.graph_code not in _NO_ID:
+    except StoreRefused as refusal:
+        if within is None or not refusal.malformed_id:
             raise
         message = "names an event_id that is none"
         raise ValidationFailed([FieldError("choices", message, "event_id_invalid")]) from refusal

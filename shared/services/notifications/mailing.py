@@ -16,17 +16,15 @@ from shared.database.repositories.mail_outbox import MailOutboxRepository
 from shared.database.repositories.users import UserRepository
 from shared.domain.caller import Caller
 from shared.domain.mail_texts import letter
-from shared.domain.outgoing_mail import MOST_ATTEMPTS, message_id, wait_before
-from shared.graph.errors import GraphCallError
-from shared.graph.mail import may_pass, surely_unsent
+from shared.domain.outgoing_mail import MOST_ATTEMPTS, MailFailed, message_id, wait_before
 from shared.services.audit import AuditWriter
 from shared.services.mail_senders import MailSenders
 
-#: Graph lets a mailbox send 30 messages a minute (graph.md, Mail and categories); two ticks come in it.
+#: A mailbox may send 30 messages a minute (graph.md, Mail and categories); two ticks come in it.
 _AT_ONCE: Final = 10
 #: Who took a mail has so long; then somebody else may look whether it was sent.
 _HOLD: Final = timedelta(minutes=5)
-#: A tick takes no longer, whatever Graph does: what it took and did not try waits for its next turn.
+#: A tick takes no longer: what it took and did not try waits for its next turn.
 _TICK: Final = timedelta(seconds=15)
 #: Sent Items show a mail a while after it was sent.
 _LOOK_AFTER: Final = 60.0
@@ -35,7 +33,7 @@ _log = logging.getLogger(__name__)
 
 
 class Post(Protocol):
-    """Sends mail; raises GraphCallError."""
+    """Sends mail; raises MailFailed."""
 
     async def address_of(self, person: str) -> str | None:
         """The address of a person by object id."""
@@ -93,7 +91,7 @@ class MailSending:
         post = self._posts.in_tenant(mail.tenant_id)
         try:
             recipient = await post.address_of(str(mail.person_id))
-        except GraphCallError as failure:
+        except MailFailed as failure:
             # Nothing was tried yet: what was uncertain stays so, and nothing else becomes it.
             await self._failed(mail, failure, uncertain=mail.uncertain)
             return
@@ -105,8 +103,8 @@ class MailSending:
             if not mail.uncertain or not await _found(post, sender, identity):
                 text = letter(mail.body, mail.resource_id, self._senders.api_url)
                 await post.send(sender, recipient, mail.subject, text, identity)
-        except GraphCallError as failure:
-            await self._failed(mail, failure, uncertain=mail.uncertain or not surely_unsent(failure))
+        except MailFailed as failure:
+            await self._failed(mail, failure, uncertain=mail.uncertain or not failure.surely_unsent)
             return
         await self._sent(mail)
 
@@ -116,8 +114,8 @@ class MailSending:
             if await MailOutboxRepository(session).sent(mail, now):
                 await self._record(session, mail, "sent", {"attempts": mail.attempts})
 
-    async def _failed(self, mail: OutgoingMail, failure: GraphCallError, *, uncertain: bool) -> None:
-        if not may_pass(failure) or mail.attempts >= MOST_ATTEMPTS:
+    async def _failed(self, mail: OutgoingMail, failure: MailFailed, *, uncertain: bool) -> None:
+        if not failure.may_pass or mail.attempts >= MOST_ATTEMPTS:
             await self._give_up(mail, failure.code)
             return
         now = self._clock.now()
@@ -164,8 +162,8 @@ async def _found(post: Post, sender: str, identity: str) -> bool:
     """Whether a lost try did send it. Without the right to look, it is sent once more."""
     try:
         return await post.was_sent(sender, identity)
-    except GraphCallError as failure:
-        if failure.status != 403:
+    except MailFailed as failure:
+        if not failure.refused:
             raise
         _log.warning("sent mail cannot be looked up: %s", failure)
         return False

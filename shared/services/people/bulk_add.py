@@ -15,9 +15,9 @@ from shared.database.models.users import User
 from shared.database.repositories.people import LeavingRepository
 from shared.database.repositories.users import UserRepository
 from shared.domain.caller import Caller
+from shared.domain.directory import Directories, Directory, DirectoryUser, MailboxState
 from shared.domain.people import BulkOutcome
 from shared.errors import AdminAssistantError, Conflict, FieldError, NotFound, ValidationFailed
-from shared.graph.directory import Directory, DirectoryUser, MailboxState
 from shared.services.access import Access
 from shared.services.audit import AuditWriter
 from shared.services.people.users import refuse_erased
@@ -58,9 +58,11 @@ class BulkResult:
 class BulkAddService:
     """Looks everyone up first; what it would do is what it then does, entry by entry."""
 
-    def __init__(self, database: Database, directory: Directory, clock: Clock, audit: AuditWriter) -> None:
+    def __init__(
+        self, database: Database, directories: Directories, clock: Clock, audit: AuditWriter
+    ) -> None:
         self._database = database
-        self._directory = directory
+        self._directories = directories
         self._clock = clock
         self._audit = audit
 
@@ -77,11 +79,11 @@ class BulkAddService:
 
         Who is there already stays as he is, so that the same request may be sent again; who was deactivated
         is reactivated only where ``reactivate`` says so. Raises ValidationFailed naming ``group_id`` for a
-        group that is not there or too large, GraphUnavailable and GraphRefused.
+        group that is not there or too large, StoreUnavailable and StoreRefused.
         """
         async with self._database.session() as session:
             await Access.of(session, caller)
-        directory = self._directory.in_tenant(caller.tenant_id)
+        directory = self._directories.in_tenant(caller.tenant_id)
         if addresses is not None:
             entries, people = await self._listed(directory, addresses)
         else:

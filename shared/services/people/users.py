@@ -11,11 +11,11 @@ from shared.database.engine import Database
 from shared.database.models.users import User
 from shared.database.repositories.people import UserErasureRepository
 from shared.database.repositories.users import UserRepository
+from shared.domain.calendar_port import Mailbox
 from shared.domain.caller import Caller
 from shared.domain.expected_version import ExpectedVersion
 from shared.domain.people import ErasureState
-from shared.errors import Conflict, FieldError, GraphRefused, NotFound, ValidationFailed
-from shared.graph.records import Mailbox
+from shared.errors import Conflict, FieldError, NotFound, StoreRefused, ValidationFailed
 from shared.schemas.paging import Position, Slice
 from shared.schemas.users import UserCreate, UserUpdate
 from shared.services.access import Access
@@ -50,7 +50,7 @@ class UserService:
         self._audit = audit or AuditWriter(clock)
 
     async def create(self, caller: Caller, wanted: UserCreate) -> User:
-        """Add a person of the caller's tenant, after looking the mailbox up in Graph.
+        """Add a person of the caller's tenant, after looking the mailbox up in the directory.
 
         Raises ValidationFailed naming ``address`` (no such mailbox) or ``object_id`` (another person's), and
         Conflict if the person or the address is there already.
@@ -153,11 +153,11 @@ class UserService:
     async def _mailbox(self, caller: Caller, wanted: UserCreate) -> Mailbox:
         try:
             mailbox = await self._directories.in_tenant(caller.tenant_id).get_mailbox(wanted.address)
-        except GraphRefused as refusal:
+        except StoreRefused as refusal:
             raise ValidationFailed(
                 [
                     FieldError(
-                        "address", f"Microsoft Graph refuses it: {refusal.graph_code}", "mailbox_refused"
+                        "address", f"the mailbox service refuses it: {refusal.reason}", "mailbox_refused"
                     )
                 ]
             ) from refusal

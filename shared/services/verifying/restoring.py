@@ -22,7 +22,7 @@ from shared.domain.caller import Caller
 from shared.domain.recorded_copy import RecordedCopy
 from shared.domain.verification import FindingKind, FindingReason, FindingState
 from shared.domain.window import Window, local_day_start
-from shared.errors import Conflict, Forbidden, GraphRefused, NotFound
+from shared.errors import Conflict, Forbidden, NotFound, StoreRefused
 from shared.services.access import Access
 from shared.services.approvals.guard import permit
 from shared.services.archive_pairs import refuse_paused_pair
@@ -89,7 +89,7 @@ class CopyRestoring:
 
         Copies of a locked period come back, too: they say what the record says already (2.8).
 
-        Planning again what is planned returns the stored counts. Raises NotFound, GraphUnavailable when the
+        Planning again what is planned returns the stored counts. Raises NotFound, StoreUnavailable when the
         archive calendar cannot be read now, and Conflict while another attempt is at it.
         """
         async with self._ports.database.session() as session:
@@ -105,7 +105,7 @@ class CopyRestoring:
             async with accounted(self._ports, context):
                 there = await self._there(context, rows)
             return await self._complete(turn, context, rows, there)
-        except GraphRefused as refused:
+        except StoreRefused as refused:
             return await self._refuse(turn, context, refused)
         except PlanCancelled:
             return PlanCounts()
@@ -299,10 +299,8 @@ class CopyRestoring:
         records = {row.source_key: restored(row.record or {}, row.start_at) for row in rows}
         await OperationDrafter(self._ports, context).add_recorded(session, records, entries)
 
-    async def _refuse(self, turn: PlanTurn, context: RunContext, refused: GraphRefused) -> PlanCounts:
-        counts = PlanCounts(
-            refused=f"{refused.graph_code}: {refused.detail}", gone=refused.graph_status == 404
-        )
+    async def _refuse(self, turn: PlanTurn, context: RunContext, refused: StoreRefused) -> PlanCounts:
+        counts = PlanCounts(refused=f"{refused.reason}: {refused.detail}", gone=refused.gone)
         async with turn.session() as session:
             await record_plan(session, self._ports, context, counts)
         return counts

@@ -51,7 +51,7 @@ _KINDS: Final = {
         *(errors.AdminAssistantError, errors.InvalidRequest, errors.ValidationFailed),
         *(errors.Unauthenticated, errors.Forbidden, errors.NotFound, errors.MethodNotAllowed),
         *(errors.Conflict, errors.PreconditionFailed, errors.PayloadTooLarge, errors.PreconditionRequired),
-        *(errors.RateLimited, errors.Unavailable, errors.GraphRefused),
+        *(errors.RateLimited, errors.Unavailable, errors.StoreRefused),
     )
 }
 _WITH_RETRY_AFTER: Final = (202, 409, 429, 503)

@@ -10,9 +10,9 @@ import pytest
 
 from shared import telemetry
 from shared.domain.archive_copy import ARCHIVE_KEY_PROPERTY, ARCHIVE_REVISION_PROPERTY
+from shared.domain.calendar_port import Verdict, Write
 from shared.domain.caller import Caller
 from shared.errors import NotFound
-from shared.graph.records import Verdict, Write
 from shared.services.local_calendar_store import LocalCalendarStore
 from tests.integration.archiving.world import DAY
 from tests.integration.calendars.world import LocalWorld
@@ -79,9 +79,9 @@ async def test_each_write_of_a_batch_is_answered_by_itself_and_in_its_place(open
     assert [answer.verdict for answer in answers] == [
         Verdict.STALE,
         Verdict.REFUSED,
-        Verdict.NOT_FOUND,
+        Verdict.GONE,
         Verdict.DONE,
-        Verdict.NOT_FOUND,
+        Verdict.GONE,
         Verdict.REFUSED,
         Verdict.DUPLICATE,
         Verdict.REFUSED,
@@ -97,7 +97,7 @@ async def test_a_calendar_that_is_gone_takes_nothing(opened: LocalWorld) -> None
     mailbox = str(opened.person_id)
     for calendar in (f"local:{uuid4()}", "local:nonsense"):
         (answer,) = await opened.local.send(mailbox, calendar, [create("Lost")], 5)
-        assert answer.verdict is Verdict.NOT_FOUND
+        assert answer.verdict is Verdict.GONE
         with pytest.raises(NotFound):
             _ = [page async for page in opened.stores.read_window(mailbox, calendar, DAY, DAY + HOUR)]
     with pytest.raises(ValueError, match="1 to 20"):
@@ -122,7 +122,7 @@ async def test_nothing_of_one_mailbox_or_tenant_is_there_for_another(opened: Loc
             (await store.get_copies(mailbox, calendar, [copy_id]))[copy_id],
             await store.get_copy(mailbox, copy_id),
             await store.find_copies(mailbox, calendar, "k1"),
-            *(None for answer in answers if answer.verdict is Verdict.NOT_FOUND),
+            *(None for answer in answers if answer.verdict is Verdict.GONE),
         ]
 
     nothing: list[object] = [[], None, None, None, None, [], None, None]

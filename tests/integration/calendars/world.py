@@ -14,11 +14,11 @@ from shared import telemetry
 from shared.database.engine import Database
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.local_calendars import LocalCalendar, LocalEvent
+from shared.domain.calendar_port import Answer, Write
 from shared.domain.caller import Caller
 from shared.domain.expected_version import ANY_VERSION
 from shared.domain.local_calendar import local_row
 from shared.errors import Unavailable
-from shared.graph.records import Answer, Write
 from shared.schemas.local_events import LocalEventCreate, LocalEventUpdate
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.service import ArchivingService

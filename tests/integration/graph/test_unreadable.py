@@ -11,7 +11,7 @@ import pytest
 from shared.domain.source_event import SourceEvent
 from shared.domain.unread import Unread, UnreadEvents
 from shared.domain.window import Window
-from shared.errors import GraphUnavailable
+from shared.errors import StoreUnavailable
 from shared.graph.calendar_adapter import CalendarAdapter
 from shared.graph.event_codec import decode_event
 from shared.graph.window_reading import BY_ID, reached_by
@@ -154,7 +154,7 @@ async def test_a_range_that_takes_too_long_is_read_in_smaller_ones(
 async def test_an_outage_is_none_of_an_event(adapter: CalendarAdapter, tenant: Tenant, status: int) -> None:
     tenant.load(*half_hours(40))
     tenant.fault("status", status=status, times=None)
-    with pytest.raises(GraphUnavailable):
+    with pytest.raises(StoreUnavailable):
         await read(adapter, tenant)
     assert tenant.counts.requests <= 2 * QUICK.attempts + 1
 
@@ -183,5 +183,5 @@ async def test_by_id_only_what_cannot_be_read_is_missing(adapter: CalendarAdapte
     found = await adapter.get_events(tenant.mailbox, None, [each.id for each in events], unread)
     assert set(found) == {each.id for each in events if each.subject != "Event 3"}
     assert list(unread.ids) == [events[3].id]
-    with pytest.raises(GraphUnavailable):
+    with pytest.raises(StoreUnavailable):
         await adapter.get_events(tenant.mailbox, None, [events[3].id])

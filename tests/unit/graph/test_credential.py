@@ -9,14 +9,14 @@ import pytest
 from azure.core.credentials import AccessToken
 
 from shared import telemetry
-from shared.domain.caller import Caller
-from shared.graph.credential import (
+from shared.credential import (
     TenantTokens,
     TokenCache,
     authority_options,
     make_credential,
     registration_id,
 )
+from shared.domain.caller import Caller
 from shared.settings import Settings
 from tests.support.settings import make_settings
 

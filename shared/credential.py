@@ -274,7 +274,7 @@ def authority_options(settings: Settings) -> dict[str, Any]:
     }
     parts = urlsplit(settings.authority)
     if parts.scheme == "http" and parts.hostname in _LOCAL_HOSTS:
-        from shared.graph.local_authority import loopback_transport
+        from shared.local_authority import loopback_transport
 
         # azure-identity refuses plain http, which nobody listens to on the way to this very machine.
         options |= {"authority": f"https://{parts.netloc}", "transport": loopback_transport()}
