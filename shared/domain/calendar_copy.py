@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import orjson
 
+from shared.domain.event_content import content_columns
 from shared.domain.source_event import SourceEvent
 
 # Beyond this many characters Exchange may have shortened a subject.
@@ -49,22 +50,7 @@ class Copy:
     @property
     def content(self) -> dict[str, Any]:
         """What its owner can change of it, as columns of our record; times ISO 8601."""
-        event = self.event
-        return {
-            "subject": event.subject,
-            "body": event.body,
-            "body_type": event.body_type,
-            "start_at": event.start.isoformat(),
-            "end_at": event.end.isoformat(),
-            "start_zone": event.start_zone,
-            "end_zone": event.end_zone,
-            "is_all_day": event.is_all_day,
-            "location": event.location,
-            "categories": list(event.categories),
-            "show_as": event.show_as,
-            "importance": event.importance,
-            "sensitivity": event.sensitivity,
-        }
+        return content_columns(self.event)
 
     @property
     def takes_time(self) -> bool:

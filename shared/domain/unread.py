@@ -28,11 +28,6 @@ class Unread:
     end: datetime | None = None
     is_all_day: bool = False
 
-    @property
-    def is_slot(self) -> bool:
-        """Whether nobody knows which event it is."""
-        return self.event_id is None
-
     def to_json(self) -> dict[str, Any]:
         """For a plan's counts."""
         return {

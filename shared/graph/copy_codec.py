@@ -12,11 +12,7 @@ from shared.graph.event_codec import EventCodec, source_event
 from shared.graph.items import EventItem
 
 COPY_FIELDS = (
-    "id",
-    "changeKey",
-    "createdDateTime",
-    "originalStartTimeZone",
-    "originalEndTimeZone",
+    *("id", "changeKey", "createdDateTime", "originalStartTimeZone", "originalEndTimeZone"),
     *CONTENT,
 )
 COPY_EXPAND = "singleValueExtendedProperties($filter={})".format(

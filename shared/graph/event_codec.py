@@ -4,7 +4,7 @@ A page is decoded at once. Where one item has another shape, each item is decode
 one is unread (domain.md 2.12).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -18,29 +18,10 @@ from shared.graph.items import Collection, EventItem, MailItem, Page, RecipientI
 
 #: The one list of what is read of a source event (graph.md, calendarView).
 EVENT_FIELDS = (
-    "id",
-    "type",
-    "iCalUId",
-    "changeKey",
-    "subject",
-    "body",
-    "start",
-    "end",
-    "originalStartTimeZone",
-    "originalEndTimeZone",
-    "isAllDay",
-    "seriesMasterId",
-    "originalStart",
-    "location",
-    "categories",
-    "showAs",
-    "importance",
-    "sensitivity",
-    "isCancelled",
-    "responseStatus",
-    "hasAttachments",
-    "organizer",
-    "attendees",
+    *("id", "type", "iCalUId", "changeKey", "subject", "body", "start", "end"),
+    *("originalStartTimeZone", "originalEndTimeZone", "isAllDay", "seriesMasterId", "originalStart"),
+    *("location", "categories", "showAs", "importance", "sensitivity", "isCancelled"),
+    *("responseStatus", "hasAttachments", "organizer", "attendees"),
 )
 _UNDECODABLE_ERRORS = (msgspec.ValidationError, ValueError, OverflowError)
 #: Of a time in Graph's own form: a ``Z`` behind it makes an aware instant of it at half the cost.
@@ -48,17 +29,6 @@ _UTC_LENGTH = len("2026-02-01T08:00:00.0000000")
 _EVENT_PAGE = msgspec.json.Decoder(Collection[EventItem])
 _ANY_PAGE = msgspec.json.Decoder(Collection[Any])
 _ANYTHING = msgspec.json.Decoder(dict[str, Any])
-
-
-class UndecodableEventError(ValueError):
-    """An event without what every event has; the message names its id and the trouble, nothing private.
-
-    ``unread`` says which event it is, as far as that can be told.
-    """
-
-    def __init__(self, unread: Unread) -> None:
-        super().__init__(f"event {unread.event_id or '?'}: {unread.code}")
-        self.unread = unread
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +66,6 @@ class EventCodec[T]:
             return self.build(item)
         except _UNDECODABLE_ERRORS:
             return unread_item(msgspec.to_builtins(item))
-
-
-def decode_event(item: Mapping[str, Any]) -> SourceEvent:
-    """One event from its parsed JSON. Raises UndecodableEventError without id, start or end."""
-    event = EVENTS.item(item)
-    if isinstance(event, Unread):
-        raise UndecodableEventError(event)
-    return event
 
 
 def unread_item(item: object) -> Unread:

@@ -18,8 +18,6 @@ from shared.graph.errors import MAILBOX_GONE_CODES, GraphCallError, as_product_e
 from shared.graph.retry import Reads, RetryPolicy
 from shared.graph.throttle import Throttle
 
-#: Longest name that Outlook takes.
-LONGEST_NAME = 255
 _READ_HEADERS = {"Accept": "application/json"}
 _WRITE_HEADERS = {"Accept": "application/json", "Content-Type": "application/json"}
 #: A mailbox has a few dozen; the bound is against a list that never ends.

@@ -15,6 +15,7 @@ import orjson
 from shared.clock import Clock
 from shared.database.engine import Database
 from shared.database.repositories.schema import ConnectedRole, SchemaRepository
+from shared.domain.calendar_port import Calendars
 from shared.domain.caller import Caller
 from shared.errors import AdminAssistantError, Forbidden, NotFound
 from shared.schemas.system import DoctorCheck, DoctorReport
@@ -47,22 +48,6 @@ class Tokens(Protocol):
     """The app's tokens of each tenant."""
 
     def in_tenant(self, tenant_id: UUID) -> GraphTokens:
-        """Those of one tenant."""
-        ...
-
-
-class Mailboxes(Protocol):
-    """Reads a mailbox as the app."""
-
-    async def list_calendars(self, mailbox: str) -> Any:
-        """Raises what Graph says."""
-        ...
-
-
-class Calendars(Protocol):
-    """The mailboxes of each tenant."""
-
-    def in_tenant(self, tenant_id: UUID) -> Mailboxes:
         """Those of one tenant."""
         ...
 

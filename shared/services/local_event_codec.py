@@ -4,6 +4,7 @@ from datetime import UTC
 
 from shared.database.models.local_calendars import LocalEvent
 from shared.domain.calendar_copy import Copy, parsed_source
+from shared.domain.event_content import CONTENT_COLUMNS, content_fields
 from shared.domain.local_calendar import etag, local_id
 from shared.domain.source_event import EventType, SourceEvent
 
@@ -15,19 +16,7 @@ def source_event_of(row: LocalEvent) -> SourceEvent:
         type=EventType.SINGLE_INSTANCE,
         ical_uid=str(row.id),
         change_key=str(row.version),
-        subject=row.subject,
-        body=row.body,
-        body_type=row.body_type,
-        start=row.start_at.astimezone(UTC),
-        end=row.end_at.astimezone(UTC),
-        start_zone=row.start_zone,
-        end_zone=row.end_zone,
-        is_all_day=row.is_all_day,
-        location=row.location,
-        categories=tuple(row.categories),
-        show_as=row.show_as,
-        importance=row.importance,
-        sensitivity=row.sensitivity,
+        **content_fields({column: getattr(row, column) for column in CONTENT_COLUMNS}),
     )
 
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from tests.benchmarks import api, archive, cold, database, jobs, plan, read, scale, sweep
+from tests.benchmarks import api, archive, cold, database, jobs, plan, prepared, read, scale, sweep
 
 type Rows = list[dict[str, Any]]
 
@@ -27,6 +27,7 @@ def _benchmarks(options: argparse.Namespace) -> dict[str, Callable[[], Awaitable
         "jobs": jobs.measure,
         "memory": plan.measure_memory,
         "plan": plan.measure,
+        "prepared": prepared.measure,
         "read": read.measure,
         "scale": scale.measure,
         "sweep": sweep.measure,

@@ -20,13 +20,13 @@ from shared.services.local_calendar_store import LocalCalendars
 from shared.services.local_events import LocalEventService
 from shared.services.mailbox_pauses import MailboxPauses
 from shared.services.overlap_settling import OverlapSettling
-from shared.services.period_locking import PeriodLocking
 from shared.services.system_settings import SystemSettings
 from shared.settings import Settings
 from tests.simulation.epoch import EPOCH
 from tests.simulation.graph_world import GraphTransport, GraphWorld
 from tests.simulation.postgres_wire import PostgresWire
 from tests.simulation.warm_database import WarmDatabase
+from tests.support.period_locking import PeriodLocking
 
 
 class HostClock:

@@ -10,7 +10,7 @@ import orjson
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.prepared_writes import PreparedWrite
+from shared.database.prepared import PreparedWrite
 from shared.domain.archive_run import OperationAction, OperationState
 
 _CLAIMED = """o.id, o.run_id, o.archived_event_id, o.source_key, o.action, o.payload::text AS payload,

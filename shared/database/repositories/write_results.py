@@ -8,7 +8,7 @@ from uuid import UUID
 import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.prepared_writes import PreparedWrite
+from shared.database.prepared import PreparedWrite
 from shared.database.repositories.appointments import RECORD_COLUMNS
 from shared.database.repositories.archive_runs import ADD_WRITTEN, WRITTEN_SHARE
 

@@ -1,7 +1,6 @@
 """The people whose mailboxes are worked on (domain.md 1)."""
 
 from collections.abc import Sequence
-from typing import Protocol
 from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,7 +10,7 @@ from shared.database.engine import Database
 from shared.database.models.users import User
 from shared.database.repositories.people import UserErasureRepository
 from shared.database.repositories.users import UserRepository
-from shared.domain.calendar_port import Mailbox
+from shared.domain.calendar_port import Calendars, Mailbox
 from shared.domain.caller import Caller
 from shared.domain.expected_version import ExpectedVersion
 from shared.domain.people import ErasureState
@@ -22,30 +21,14 @@ from shared.services.access import Access
 from shared.services.audit import AuditWriter
 
 
-class Directory(Protocol):
-    """Finds whose a mailbox is."""
-
-    async def get_mailbox(self, mailbox: str) -> Mailbox | None:
-        """The owner of an address or object id; None if there is none."""
-        ...
-
-
-class Directories(Protocol):
-    """The directory of each tenant."""
-
-    def in_tenant(self, tenant_id: UUID) -> Directory:
-        """That of one tenant."""
-        ...
-
-
 class UserService:
     """Adding and reading users."""
 
     def __init__(
-        self, database: Database, directories: Directories, clock: Clock, audit: AuditWriter | None = None
+        self, database: Database, mailboxes: Calendars, clock: Clock, audit: AuditWriter | None = None
     ) -> None:
         self._database = database
-        self._directories = directories
+        self._mailboxes = mailboxes
         self._clock = clock
         self._audit = audit or AuditWriter(clock)
 
@@ -152,7 +135,7 @@ class UserService:
 
     async def _mailbox(self, caller: Caller, wanted: UserCreate) -> Mailbox:
         try:
-            mailbox = await self._directories.in_tenant(caller.tenant_id).get_mailbox(wanted.address)
+            mailbox = await self._mailboxes.in_tenant(caller.tenant_id).get_mailbox(wanted.address)
         except StoreRefused as refusal:
             raise ValidationFailed(
                 [

@@ -13,10 +13,10 @@ from shared.domain.unread import Unread, UnreadEvents
 from shared.domain.window import Window
 from shared.errors import StoreUnavailable
 from shared.graph.calendar_adapter import CalendarAdapter
-from shared.graph.event_codec import decode_event
 from shared.graph.window_reading import BY_ID, reached_by
 from tests.integration.graph.conftest import QUICK, Tenant
 from tests.integration.graph.samples import event
+from tests.support.graph_events import decode_event
 
 JUNE = datetime(2026, 6, 1, tzinfo=UTC)
 JULY = datetime(2026, 7, 1, tzinfo=UTC)

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from shared.domain.source_event import EventType, source_key
 from shared.domain.unread import Unread
 from shared.graph.errors import GraphCallError
-from shared.graph.event_codec import EVENT_FIELDS, EVENTS, UndecodableEventError, decode_event
+from shared.graph.event_codec import EVENT_FIELDS, EVENTS
+from tests.support.graph_events import UndecodableEventError, decode_event
 
 MINIMAL = {
     "id": "AAA=",
