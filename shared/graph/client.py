@@ -10,7 +10,6 @@ from uuid import UUID
 
 import aiohttp
 import httpx
-import orjson
 
 from shared.credential import TenantTokens, TokenCache, Tokens, make_credential
 from shared.graph.errors import GraphCallError, never_sent, retry_after_seconds
@@ -133,10 +132,6 @@ class GraphClient:
         if (parts.scheme, parts.netloc) != self._origin:
             raise GraphCallError(400, "foreign_next_link")
         return link
-
-    async def get(self, url: str, headers: dict[str, str]) -> dict[str, Any]:
-        """The JSON object at an absolute URL; as ``send``."""
-        return json_object(await self.send("GET", url, headers, reads=1))
 
     async def send(
         self,
@@ -299,17 +294,6 @@ class _Borrowed(GraphClient):
 
     def _http_transport(self) -> httpx.AsyncBaseTransport:
         return self._owner._http_transport()
-
-
-def json_object(raw: bytes) -> dict[str, Any]:
-    """The object in an answer; raises GraphCallError for anything else, such as a gateway's page."""
-    try:
-        parsed = orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
-        raise GraphCallError(502, "unreadable_answer") from error
-    if not isinstance(parsed, dict):
-        raise GraphCallError(502, "unreadable_answer")
-    return parsed
 
 
 def _session(context: ssl.SSLContext) -> aiohttp.ClientSession:

@@ -6,9 +6,11 @@ Needs the application permissions ``User.Read.All``, and ``GroupMember.Read.All`
 import asyncio
 import re
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 from uuid import UUID
+
+import msgspec
 
 from shared.domain.calendar_port import MOST_WRITES
 from shared.domain.directory import DirectoryUser, MailboxState
@@ -17,6 +19,7 @@ from shared.graph.batch import IMMUTABLE_IDS, SubResponse
 from shared.graph.batch_reads import BatchReads
 from shared.graph.client import GraphClient
 from shared.graph.errors import GraphCallError, as_product_error
+from shared.graph.items import USERS, Page, UserItem
 from shared.graph.retry import Reads, RetryPolicy
 from shared.graph.throttle import Throttle
 
@@ -57,7 +60,7 @@ class GraphDirectory:
         paths = [f"/users/{quote(name, safe='')}?$select={_USER_FIELDS}" for name in names]
         responses = await self._all(paths, _KNOWN_OR_NOT, "looking up users")
         return {
-            name: _user(response.body) if response.status == 200 else None
+            name: _user(msgspec.convert(response.body, UserItem)) if response.status == 200 else None
             for name, response in zip(names, responses, strict=True)
         }
 
@@ -88,14 +91,16 @@ class GraphDirectory:
                 raise as_product_error(GraphCallError(400, "next_link_repeats"), "reading a group")
             seen.add(url)
             page = await self._page(url)
-            found |= {user.id: user for user in map(_user, page.get("value") or [])}
-            link = page.get("@odata.nextLink")
-            url = self._client.checked_link(link) if link else ""
+            found |= {user.id: user for user in map(_user, page.items)}
+            url = self._client.checked_link(page.next_link) if page.next_link else ""
         return list(found.values())[: most + 1]
 
-    async def _page(self, url: str) -> dict[str, Any]:
+    async def _page(self, url: str) -> Page[UserItem]:
+        async def read() -> Page[UserItem]:
+            return USERS.page(await self._client.send("GET", url, _HEADERS, reads=1))
+
         try:
-            return await self._reads.run(_LINE, lambda: self._client.get(url, _HEADERS))
+            return await self._reads.run(_LINE, read)
         except GraphCallError as failure:
             if failure.status == 404:
                 raise NotFound("the directory has no such group", code="group_not_found") from failure
@@ -122,11 +127,11 @@ class GraphDirectory:
         return [response for task in tasks for response in task.result()]
 
 
-def _user(item: dict[str, Any]) -> DirectoryUser:
-    principal = item.get("userPrincipalName") or ""
+def _user(item: UserItem) -> DirectoryUser:
+    principal = item.user_principal_name or ""
     return DirectoryUser(
-        id=UUID(item["id"]),
-        address=item.get("mail") or principal,
-        display_name=item.get("displayName") or principal,
-        guest=item.get("userType") == "Guest" or bool(_GUEST.search(principal)),
+        id=UUID(item.id),
+        address=item.mail or principal,
+        display_name=item.display_name or principal,
+        guest=item.user_type == "Guest" or bool(_GUEST.search(principal)),
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import NamedTuple
+from uuid import UUID
 
 import msgspec
 
@@ -107,6 +108,15 @@ class UserItem(Item):
     user_principal_name: str | None = None
     mail: str | None = None
     display_name: str | None = None
+    user_type: str | None = None
+
+
+class CategoryItem(Item):
+    """A category of Outlook's list."""
+
+    id: UUID
+    display_name: str | None = None
+    color: str | None = None
 
 
 class MailboxSettingsItem(Item):
@@ -155,5 +165,6 @@ def decoded[T](decoder: msgspec.json.Decoder[T], raw: bytes) -> T:
 
 CALENDARS = Answers(CalendarItem)
 USERS = Answers(UserItem)
+CATEGORIES = Answers(CategoryItem)
 MAILBOX_SETTINGS = Answers(MailboxSettingsItem)
 IDS = Answers(IdItem)

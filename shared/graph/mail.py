@@ -16,6 +16,7 @@ import orjson
 from shared.domain.outgoing_mail import MailFailed
 from shared.graph.client import GraphClient
 from shared.graph.errors import GraphCallError
+from shared.graph.items import IDS, USERS
 
 _HEADERS: Final = {"Accept": "application/json", "Content-Type": "application/json"}
 #: Seconds for one request: everything else that is due waits behind it.
@@ -60,15 +61,15 @@ class GraphMail:
 
     async def address_of(self, person: str) -> str | None:
         """The mail address of a person of the directory, by object id; None where there is none."""
-        url = f"{self._user(person)}?$select=mail,userPrincipalName"
+        url = f"{self._user(person)}?$select=id,mail,userPrincipalName"
         async with _told():
             try:
-                user = await _bounded(self._client.get(url, _HEADERS))
+                user = USERS.one(await self._get(url))
             except GraphCallError as failure:
                 if failure.status == 404:
                     return None
                 raise
-        return user.get("mail") or user.get("userPrincipalName") or None
+        return user.mail or user.user_principal_name or None
 
     async def send(self, sender: str, recipient: str, subject: str, text: str, message_id: str) -> None:
         """Send plain text. It is kept in the sender's Sent Items, by which ``was_sent`` finds it."""
@@ -90,8 +91,11 @@ class GraphMail:
         wanted = quote(f"internetMessageId eq '{message_id}'", safe="")
         url = f"{self._user(sender)}/messages?$filter={wanted}&$select=id&$top=1"
         async with _told():
-            found = await _bounded(self._client.get(url, _HEADERS))
-        return bool(found.get("value"))
+            found = IDS.page(await self._get(url))
+        return bool(found.items)
+
+    async def _get(self, url: str) -> bytes:
+        return await _bounded(self._client.send("GET", url, _HEADERS, reads=1))
 
     def _user(self, mailbox: str) -> str:
         return f"{self._client.base_url}/users/{quote(mailbox, safe='')}"

@@ -13,8 +13,9 @@ import orjson
 
 from shared.domain.calendar_port import MasterCategory
 from shared.errors import AdminAssistantError, Conflict, NotFound, StoreRefused
-from shared.graph.client import GraphClient, json_object
+from shared.graph.client import GraphClient
 from shared.graph.errors import MAILBOX_GONE_CODES, GraphCallError, as_product_error
+from shared.graph.items import CATEGORIES, CategoryItem, Page
 from shared.graph.retry import Reads, RetryPolicy
 from shared.graph.throttle import Throttle
 
@@ -43,12 +44,11 @@ class MasterCategories:
         found: list[MasterCategory] = []
         for _ in range(_MOST_PAGES):
             page = await self._read(mailbox, url, what)
-            found += [_category(item) for item in page.get("value") or ()]
-            link = page.get("@odata.nextLink")
-            if not link:
+            found += [_category(item) for item in page.items]
+            if not page.next_link:
                 return found
             try:
-                url = self._client.checked_link(link)
+                url = self._client.checked_link(page.next_link)
             except GraphCallError as failure:
                 raise _told(failure, what) from failure
         raise StoreRefused("the list of categories does not end", answered=200, reason="endless_list")
@@ -60,7 +60,9 @@ class MasterCategories:
         """
         content = orjson.dumps({"displayName": name, "color": color})
         try:
-            return _category(json_object(await self._write(mailbox, "POST", None, content, repeatable=False)))
+            return _category(
+                CATEGORIES.one(await self._write(mailbox, "POST", None, content, repeatable=False))
+            )
         except GraphCallError as failure:
             known = await self._named(mailbox, name, failure)
             if known is None:
@@ -76,7 +78,7 @@ class MasterCategories:
         content = orjson.dumps({"color": color})
         try:
             return _category(
-                json_object(await self._write(mailbox, "PATCH", category_id, content, repeatable=True))
+                CATEGORIES.one(await self._write(mailbox, "PATCH", category_id, content, repeatable=True))
             )
         except GraphCallError as failure:
             raise _told(failure, "changing a category") from failure
@@ -98,9 +100,12 @@ class MasterCategories:
             return None
         return next((each for each in categories if each.name.casefold() == name.casefold()), None)
 
-    async def _read(self, mailbox: str, url: str, what: str) -> dict[str, Any]:
+    async def _read(self, mailbox: str, url: str, what: str) -> Page[CategoryItem]:
+        async def read() -> Page[CategoryItem]:
+            return CATEGORIES.page(await self._client.send("GET", url, _READ_HEADERS, reads=1))
+
         try:
-            return await self._calls.run(mailbox, lambda: self._client.get(url, _READ_HEADERS))
+            return await self._calls.run(mailbox, read)
         except GraphCallError as failure:
             raise _told(failure, what) from failure
 
@@ -132,16 +137,8 @@ def _quietly(build: Callable[[], Any]) -> Any:
         return build()
 
 
-def _category(item: dict[str, Any]) -> MasterCategory:
-    try:
-        category_id = UUID(item["id"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise StoreRefused(
-            "Microsoft Graph has a category without an id",
-            answered=200,
-            reason="undecodable_category",
-        ) from error
-    return MasterCategory(category_id, item.get("displayName") or "", item.get("color") or "none")
+def _category(item: CategoryItem) -> MasterCategory:
+    return MasterCategory(item.id, item.display_name or "", item.color or "none")
 
 
 def _lost(failure: GraphCallError) -> bool:

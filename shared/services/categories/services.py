@@ -8,7 +8,7 @@ from shared.database.engine import Database
 from shared.domain.calendar_port import Calendars
 from shared.services.audit import AuditWriter
 from shared.services.categories.applying import CategoryApplying
-from shared.services.categories.catalogue import CategoryCatalogue, OutlookCategories
+from shared.services.categories.catalogue import CategoryCatalogue, OutlookOf
 from shared.services.categories.hours import CategoryHours
 from shared.services.categories.reports import CategoryReports
 from shared.services.categories.rules import CategoryRules
@@ -35,7 +35,7 @@ class CategoryServices:
         cls,
         database: Database,
         calendars: Calendars,
-        outlook: OutlookCategories,
+        outlook: OutlookOf,
         clock: Clock,
         settings: Settings,
         audit: AuditWriter,
