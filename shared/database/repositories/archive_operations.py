@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NotRequired, TypedDict
 from uuid import UUID
 
 import orjson
@@ -203,6 +203,25 @@ class ClaimedOperation(NamedTuple):
         return as_read._replace(action=OperationAction(as_read.action))
 
 
+class DraftRow(TypedDict):
+    """What a write says: the body to send, what our record will say, and the revision of both."""
+
+    source_key: str
+    payload: Mapping[str, Any]
+    record: Mapping[str, Any]
+    revision: str
+
+
+class OperationRow(DraftRow):
+    """A write that is planned, by the columns of its table."""
+
+    id: str
+    position: int
+    action: str
+    state: str
+    margin: NotRequired[bool]
+
+
 class ArchiveOperationRepository:
     """The ``archive_operations`` table of one configuration of one owner."""
 
@@ -219,8 +238,8 @@ class ArchiveOperationRepository:
         result = await self._session.execute(_OPEN_KEYS, self._scope | {"run": run_id})
         return frozenset(result.scalars())
 
-    async def add(self, run_id: UUID, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Insert operations by id, position, source_key, action, margin, state, payload, record, revision.
+    async def add(self, run_id: UUID, rows: Sequence[OperationRow]) -> None:
+        """Insert operations.
 
         The row of the map gives the archived event, the revision replaced and the etag to match.
         """
@@ -241,8 +260,8 @@ class ArchiveOperationRepository:
         result = await self._session.execute(_DRAFTS_OF_RUN, self._scope | {"run": run_id})
         return {row["source_key"]: row for row in result.mappings()}
 
-    async def rewrite(self, run_id: UUID, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Give drafts another payload, record and revision, by source_key."""
+    async def rewrite(self, run_id: UUID, rows: Sequence[DraftRow]) -> None:
+        """Give drafts another payload, record and revision."""
         if rows:
             await self._session.execute(
                 _REWRITE, self._scope | {"run": run_id, "rows": orjson.dumps(rows).decode()}

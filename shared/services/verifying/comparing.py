@@ -12,7 +12,11 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.repositories.source_identity import SourceIdentityRepository
-from shared.database.repositories.verification_findings import VerificationFindingRepository
+from shared.database.repositories.verification_findings import (
+    FindingRow,
+    ItemRow,
+    VerificationFindingRepository,
+)
 from shared.database.repositories.verifications import VerificationRepository
 from shared.domain.archived_event import ArchivedEventState
 from shared.domain.calendar_copy import Copy, differing_fields
@@ -30,7 +34,6 @@ from shared.services.verifying.balance import Balance, Seen, added
 from shared.services.verifying.context import VerificationContext
 from shared.services.verifying.doubled import Writers, doubled
 from shared.services.verifying.findings import (
-    Finding,
     about_record,
     not_archived,
     owning_start,
@@ -117,7 +120,7 @@ class StretchComparison:
             async for page in pages:
                 async with self._session() as session:
                     followed = await self._followed(session, page)
-                    rows = [
+                    rows: list[ItemRow] = [
                         {
                             "key": read.key,
                             "reference": read.event.id,
@@ -168,7 +171,8 @@ class StretchComparison:
                 sorted({copy.archive_key for copy in page if copy.archive_key}),
             )
             writers = await Writers.of(session, context, page, recorded.values())
-        rows, origins, found, suspects = [], list[Finding](), list[Finding](), list[UUID]()
+        rows, origins = list[ItemRow](), list[ItemRow]()
+        found, suspects = list[FindingRow](), list[UUID]()
         for copy in page:
             start = owning_start(copy, context)
             owned = self._stretch.start <= start < self._stretch.end
@@ -250,7 +254,7 @@ class StretchComparison:
             sorted(wanted),
             self._unread_archive,
         )
-        found: list[Finding] = []
+        found: list[FindingRow] = []
         for row in rows:
             own = alive.get(row.copy_id) if row.copy_id else None
             others = [
@@ -276,7 +280,7 @@ class StretchComparison:
         )
         for row in rows:
             self._unread_source.locate(row.source_id, row.start_at)
-        found: list[Finding] = []
+        found: list[FindingRow] = []
         alive = [event for event in events.values() if event is not None and not is_gone(event)]
         async with self._session() as session:
             followed = await self._followed(session, alive)
@@ -337,7 +341,7 @@ class StretchComparison:
                 return
             after = shared[-1][0]
 
-    async def _keep(self, found: Sequence[Finding]) -> None:
+    async def _keep(self, found: Sequence[FindingRow]) -> None:
         """Write findings down; an edit that was not known yet is recorded as the owner's."""
         if not found:
             return

@@ -4,18 +4,17 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from shared.database.repositories.verification_findings import FindingRow
 from shared.domain.calendar_copy import Copy
 from shared.domain.recorded_copy import RecordedCopy
 from shared.domain.verification import FindingKind, FindingReason
 from shared.domain.window import local_day_start
 from shared.services.verifying.context import VerificationContext
 
-type Finding = dict[str, Any]
-
 
 def about_record(
     row: RecordedCopy, kind: FindingKind, reason: FindingReason, *, copy_id: str | None = None, **detail: Any
-) -> Finding:
+) -> FindingRow:
     """A finding about an archived event."""
     return {
         "kind": str(kind),
@@ -29,7 +28,7 @@ def about_record(
     }
 
 
-def edited(row: RecordedCopy, copy: Copy, reason: FindingReason, fields: Sequence[str]) -> Finding:
+def edited(row: RecordedCopy, copy: Copy, reason: FindingReason, fields: Sequence[str]) -> FindingRow:
     """A copy that says something else than we wrote; which fields, and a hash of what they say."""
     return about_record(
         row,
@@ -43,7 +42,7 @@ def edited(row: RecordedCopy, copy: Copy, reason: FindingReason, fields: Sequenc
 
 def about_copies(
     subject: str, kind: FindingKind, reason: FindingReason, starts_at: datetime, **detail: Any
-) -> Finding:
+) -> FindingRow:
     """A finding about copies of which none is this configuration's; ``subject`` is the id of one of them."""
     return {
         "kind": str(kind),
@@ -57,13 +56,13 @@ def about_copies(
     }
 
 
-def unknown(copy: Copy, start: datetime) -> Finding:
+def unknown(copy: Copy, start: datetime) -> FindingRow:
     """An event of the archive calendar that is nobody's copy."""
     reason = FindingReason.KEY_NOT_IN_RECORD if copy.archive_key else FindingReason.FOREIGN
     return about_copies(copy.id, FindingKind.UNKNOWN, reason, start)
 
 
-def not_archived(key: str, start: datetime) -> Finding:
+def not_archived(key: str, start: datetime) -> FindingRow:
     """A source event of archived time that the record does not know."""
     return {
         "kind": str(FindingKind.MISSING),
