@@ -46,6 +46,8 @@ class AdminAssistantError(Exception):
         super().__init__(detail)
         self.detail = detail
         self.retry_after = retry_after
+        #: Id of what is there already, where the caller may know it.
+        self.resource_id: str | None = None
         if code is not None:
             self.code = code
 
@@ -156,11 +158,22 @@ class MethodNotAllowed(AdminAssistantError):
 
 
 class Conflict(AdminAssistantError):
-    """The state of the resource does not allow the change."""
+    """The state of the resource does not allow the change; ``resource_id`` is what is there already."""
 
     status = 409
     code = "conflict"
     title = "Conflict"
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        code: str | None = None,
+        retry_after: float | None = None,
+        resource_id: str | None = None,
+    ) -> None:
+        super().__init__(detail, code=code, retry_after=retry_after)
+        self.resource_id = resource_id
 
 
 class RunInProgress(Conflict):
@@ -194,11 +207,16 @@ class PreconditionRequired(AdminAssistantError):
 
 
 class RateLimited(AdminAssistantError):
-    """Too many requests of one caller."""
+    """Too many requests of one caller; ``limit`` names the setting, ``value`` is what is in force."""
 
     status = 429
     code = "rate_limited"
     title = "Too many requests"
+
+    def __init__(self, detail: str, *, limit: str, value: float, retry_after: float) -> None:
+        super().__init__(detail, retry_after=retry_after)
+        self.limit = limit
+        self.value = value
 
 
 class Unavailable(AdminAssistantError):

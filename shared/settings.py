@@ -143,6 +143,9 @@ class Settings(BaseSettings):
     apply_operation_budget: PositiveInt = 400
     transaction_memory_seconds: PositiveFloat = 600
     settle_lookup_delay_seconds: PositiveFloat = 60
+    #: For some nights after the database was restored to an earlier moment: before a copy is made it is
+    #: looked for by its key, since the calendar may have it already (docs/disaster-recovery.md).
+    look_before_create: bool = False
     max_window_days: PositiveInt = 400
     default_lookback_days: Annotated[int, Field(ge=0, le=60)] = 7
     nightly_at: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "02:00"

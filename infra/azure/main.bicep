@@ -51,6 +51,9 @@ param durableBackend string = 'scheduler'
 @allowed(['Recreate', 'RollingUpdate'])
 param siteUpdateStrategy string = 'Recreate'
 
+@description('App Service authentication in front of the app. Off: the API checks each token itself, and a page signs in by PKCE.')
+param appServiceAuthentication bool = false
+
 @description('OWNER/REPOSITORY at GitHub whose workflow may deploy; empty: no workflow may.')
 param githubRepository string = ''
 
@@ -218,6 +221,7 @@ module app 'modules/functionApp.bicep' = {
     taskHubName: durableBackend == 'scheduler' ? scheduler!.outputs.taskHubName : 'AdminAssistant'
     subnetId: profile.privateNetwork ? network!.outputs.functionSubnetId : ''
     siteUpdateStrategy: siteUpdateStrategy
+    appServiceAuthentication: appServiceAuthentication
     tenantId: tenantId
     apiClientId: apiClientId
     apiAudience: apiAudience

@@ -139,7 +139,7 @@ class AppInstances:
     async def start(self, wanted: Mapping[str, int], *, wait: bool = True) -> None:
         """Start the shared parts and so many instances of each group."""
         await self.start_engine()
-        await self._start_front()
+        await self.start_front()
         started = [
             await self._start_host(group, self._app, {})
             for group, number in wanted.items()
@@ -217,18 +217,23 @@ class AppInstances:
         """SIGKILL the Durable engine; the instances wait for it."""
         await self._child("engine").kill()
 
-    # Inside
-
-    def _child(self, name: str) -> Child:
-        return {"engine": self._engine, "front": self._front}.get(name) or self._hosts[name][0]
-
-    async def _start_front(self) -> None:
+    async def start_front(self) -> None:
+        """Start the front on its port; it knows the instances that there are."""
         self._list()
         arguments = ["front", "--port", str(self._port), "--backends", str(self._backends)]
         self._front = self._python("the front", arguments, "front.log", {})
         await self._front.start()
         self._on_change()
         await self._front_listens(self._front)
+
+    async def kill_front(self) -> None:
+        """SIGKILL the front; nobody reaches the instances through it until it is started again."""
+        await self._child("front").kill()
+
+    # Inside
+
+    def _child(self, name: str) -> Child:
+        return {"engine": self._engine, "front": self._front}.get(name) or self._hosts[name][0]
 
     async def _front_listens(self, front: Child) -> None:
         while True:

@@ -19,6 +19,7 @@ from infra.local.log_files import keep_bounded
 from infra.local.postgres import OWNER, USER, Postgres
 from infra.local.processes import Child, end_orphan, leftovers, wait_for
 from infra.local.running_system import token_request
+from infra.local.schema import migrate
 from infra.local.state_folder import FolderLock
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -373,24 +374,6 @@ class Stack:
         # The supervisor may have died before it wrote down whom it had started.
         for pid in leftovers(self.state_dir, _MODULES):
             await end_orphan(pid, str(self.state_dir))
-
-
-async def migrate(owner_url: str, logs: Path) -> None:
-    """Bring a database to the newest migration as ``app_owner``; a :class:`LocalError` has the log's end."""
-    child = Child(
-        "the migration",
-        [sys.executable, "-m", "shared.database.migrate", "upgrade"],
-        log=logs / "migrate.log",
-        env=environment.cleaned() | {"DATABASE_URL": owner_url},
-        cwd=ROOT,
-    )
-    await child.start()
-    try:
-        status = await child.wait()
-    finally:
-        await child.stop()
-    if status != 0:
-        raise LocalError(f"the database could not be migrated; log: {child.log}\n{child.log_tail()}")
 
 
 def _present(child: Child | None) -> Child:

@@ -103,7 +103,7 @@ class GraphDirectory:
             return await self._reads.run(_LINE, read)
         except GraphCallError as failure:
             if failure.status == 404:
-                raise NotFound("the directory has no such group", code="group_not_found") from failure
+                raise NotFound("there is no such group in the directory", code="group_not_found") from failure
             raise as_product_error(failure, "reading a group") from failure
 
     async def _all(self, paths: Sequence[str], settled: frozenset[int], what: str) -> list[SubResponse]:

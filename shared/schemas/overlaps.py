@@ -7,14 +7,19 @@ from uuid import UUID
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
+from shared.domain.overlap_rules import OverlapRule, Verdict
 from shared.domain.overlap_status import OverlapStatus
 from shared.schemas.base import Input, Resource, plain
+from shared.schemas.event_values import Importance, Sensitivity, ShowAs
 from shared.schemas.paging import PageQuery
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from shared.database.models.overlaps import OverlapGroup
 
 _COLUMNS = ("id", "configuration_id", "status", "member_count", "opened_at", "expires_at", "settled_at")
+type ResolutionAction = Literal["keep", "keep_all"]
 #: Most events that one resolution names.
 MAX_MEMBERS = 1000
 
@@ -39,7 +44,7 @@ class OverlapResolution(Input):
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"action": "keep", "kept": ["s:AAMkAGI2-workshop"]}]}
     )
-    action: Literal["keep", "keep_all"]
+    action: ResolutionAction
     kept: list[Annotated[str, StringConstraints(min_length=3, max_length=1000), AfterValidator(plain)]] = (
         Field(
             default=[],
@@ -61,21 +66,21 @@ class OverlapMemberResource(Resource):
     """An event of a group, with its times after modifications; what it is about is null if unknown.
 
     ``verdict`` is what the policy said (kept, dropped, flagged), ``kept`` what was decided since. Of another
-    person's private event only times and key are told (6.3).
+    person's private event only times and ``source_key`` are told (6.3).
     """
 
-    key: str
+    source_key: str
     appointment_id: UUID | None
     start: datetime
     end: datetime
-    verdict: str | None
+    verdict: Verdict | None
     kept: bool | None
     subject: str | None
     location: str | None
     categories: list[str]
-    show_as: str | None
-    importance: str | None
-    sensitivity: str | None
+    show_as: ShowAs | None
+    importance: Importance | None
+    sensitivity: Sensitivity | None
     organizer: str | None
 
 
@@ -85,7 +90,7 @@ class OverlapSummary(Resource):
     id: UUID
     user_id: UUID
     configuration_id: UUID
-    status: str
+    status: OverlapStatus
     member_count: int
     start: datetime
     end: datetime
@@ -109,6 +114,43 @@ class ResolvedOverlap(OverlapSummary):
     run_id: UUID | None
 
 
+class OverlapDecision(Resource):
+    """What was decided about a group, by its owner or because nobody did in time."""
+
+    action: ResolutionAction | None = Field(description="What its owner chose; null if nobody did.")
+    status: OverlapStatus = Field(description="What became of the group.")
+    kept: list[str] = Field(description="Source keys of the events that are kept; all others are left out.")
+
+    @classmethod
+    def of(cls, stored: "Mapping[str, Any] | None") -> Self | None:
+        """The decision as it is stored; None where there is none."""
+        if stored is None:
+            return None
+        return cls(action=stored.get("action"), status=stored["status"], kept=stored.get("kept", []))
+
+
+class OverlapLogEntry(Resource):
+    """One thing that a rule, a run or a person did about a group."""
+
+    at: datetime = Field(description="When, UTC.")
+    by: str = Field(
+        description="Who: `rule`, `plan`, `user:` or `app:` with an object id at Entra, or `system:`."
+    )
+    rule: OverlapRule | None = Field(description="The rule that decided; null if none did.")
+    source_key: str | None = Field(description="Source key of the event that a rule dropped; else null.")
+    because_of: str | None = Field(description="Source key of the event it had to give way to; else null.")
+    action: ResolutionAction | None = Field(description="What its owner chose; null if nobody did.")
+    status: OverlapStatus | None = Field(description="What became of the group; null if it stayed open.")
+    kept: list[str] | None = Field(description="Source keys of the events that are kept; else null.")
+    reason: str | None = Field(description="Why, in words; null if a person decided.")
+
+    @classmethod
+    def of(cls, stored: "Mapping[str, Any]") -> Self:
+        """An entry as it is stored."""
+        named: dict[str, Any] = {name: stored.get(name) for name in cls.model_fields}
+        return cls(**named | {"source_key": stored.get("key")})
+
+
 class OverlapResource(OverlapSummary):
     """One group with its events and all that rules and people did about it.
 
@@ -116,6 +158,6 @@ class OverlapResource(OverlapSummary):
     """
 
     members: list[OverlapMemberResource]
-    log: list[dict[str, Any]]
-    resolution: dict[str, Any] | None
-    proposal: dict[str, Any] | None
+    log: list[OverlapLogEntry]
+    resolution: OverlapDecision | None
+    proposal: OverlapDecision | None

@@ -7,7 +7,8 @@ from uuid import UUID
 
 from pydantic import Field
 
-from shared.schemas.base import Resource
+from shared.domain.verification import FindingReason
+from shared.schemas.base import Resource, columns_of
 from shared.schemas.paging import PageQuery
 from shared.schemas.window import WindowWish
 
@@ -82,7 +83,7 @@ class VerificationResource(Resource):
     user_id: UUID
     window_start: datetime
     window_end: datetime
-    state: Literal["queued", "running", "completed", "failed"]
+    status: Literal["queued", "running", "completed", "failed"]
     progress: int = Field(description="Percent; it never goes down.", ge=0, le=100)
     source_events: int = Field(description="Source events compared so far.")
     records: int = Field(description="Records compared so far.")
@@ -101,13 +102,11 @@ class VerificationResource(Resource):
     @classmethod
     def of(cls, verification: "Verification", *, own: bool) -> Self:
         """The resource of a row; ``own``: the reader is the person whose events were compared."""
-        told_apart = ("user_id", "found", "explained")
-        columns = {name: getattr(verification, name) for name in cls.model_fields if name not in told_apart}
+        columns = columns_of(verification, cls, "found", "explained")
         explained = verification.explained
         counts = verification.counts
         return cls(
             **columns,
-            user_id=verification.owner_id,
             explained=None if explained is None else VerificationBalance.of(explained, own=own),
             found=None if counts is None else FindingCounts(**counts),
         )
@@ -128,16 +127,16 @@ class FindingResource(Resource):
     id: UUID
     verification_id: UUID
     kind: FindingKindName | None
-    reason: str | None = Field(examples=["copy_gone"])
+    reason_code: FindingReason | None
     archived_event_id: UUID | None
     source_key: str | None
     copy_id: str | None
-    starts_at: datetime
+    start: datetime
     fields: list[str] = Field(description="What an edited copy says differently.", examples=[["subject"]])
-    copies: list[str] = Field(description="All copies of a doubled one.")
-    state: Literal["open", "putting_back", "put_back", "adopted"]
+    copy_ids: list[str] = Field(description="All copies of a doubled one.")
+    status: Literal["open", "putting_back", "put_back", "adopted"]
     run_id: UUID | None = Field(description="The run that puts it back.")
-    found_at: datetime
+    created_at: datetime
     resolved_at: datetime | None
     resolved_by: str | None
 
@@ -145,10 +144,10 @@ class FindingResource(Resource):
     def of(cls, finding: "VerificationFinding", *, shown: bool) -> Self:
         """The resource of a row; not ``shown`` to whom its event is another person's private one."""
         detail: dict[str, Any] = finding.detail
-        columns = {
-            name: getattr(finding, name) for name in cls.model_fields if name not in ("fields", "copies")
-        }
+        columns = columns_of(
+            finding, cls, "fields", "copy_ids", reason_code="reason", start="starts_at", created_at="found_at"
+        )
         if not shown:
-            columns |= dict.fromkeys(("kind", "reason", "archived_event_id", "source_key", "copy_id"))
-            return cls(**columns, fields=[], copies=[])
-        return cls(**columns, fields=detail.get("fields", []), copies=detail.get("copies", []))
+            columns |= dict.fromkeys(("kind", "reason_code", "archived_event_id", "source_key", "copy_id"))
+            return cls(**columns, fields=[], copy_ids=[])
+        return cls(**columns, fields=detail.get("fields", []), copy_ids=detail.get("copies", []))

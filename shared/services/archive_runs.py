@@ -62,14 +62,14 @@ class ArchiveRunService:
             own = await reads_own(session, access, run.configuration_id)
             rows = await ArchiveOperationRepository(session, run.owner_id, run.configuration_id).of_run(
                 run_id,
-                query.state,
+                query.status,
                 (after.number, after.id) if after else None,
                 query.limit + 1,
                 # That an event is written at all may tell of its words, as in a timesheet (6.3).
                 private=None if own else False,
             )
         found = Slice.cut(rows, query.limit, lambda row: Place(row["position"], row["id"]))
-        return Slice([ArchiveOperationResource.model_validate(dict(row)) for row in found.rows], found.next)
+        return Slice([ArchiveOperationResource.of(row) for row in found.rows], found.next)
 
     async def cancel(self, caller: Caller, run_id: UUID) -> ArchiveRun:
         """Ask a run to stop before its next batch; one that has not begun is over at once.

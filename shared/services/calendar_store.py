@@ -38,7 +38,7 @@ class CalendarStores:
             *await self._local.list_calendars(mailbox),
         ]
 
-    async def create_calendar(self, mailbox: str, name: str, store: Store = "msgraph") -> Calendar:
+    async def create_calendar(self, mailbox: str, name: str, store: Store = "outlook") -> Calendar:
         """Make a calendar in one of the stores."""
         return await self.of(store).create_calendar(mailbox, name)
 

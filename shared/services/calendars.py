@@ -25,7 +25,7 @@ from shared.services.audit import AuditWriter
 from shared.services.calendar_resolution import CalendarResolver, canonical_reference, read_reference
 from shared.services.calendar_store import CalendarStores
 
-_STORES: tuple[Store, ...] = ("msgraph", "local")
+_STORES: tuple[Store, ...] = ("outlook", "local")
 #: The store of a mailbox (object id), with the permission that the request has there.
 type StoreOf = Callable[[UUID], CalendarStore]
 #: What calendars are for, by their ids.
@@ -93,7 +93,7 @@ class CalendarService:
             if refusal.taken:
                 raise _name_taken() from refusal
             raise
-        if wanted.store == "msgraph":
+        if wanted.store == "outlook":
             await self._record(owner, "calendar.created", made.id, {"after": {"name": made.name}})
         calendars = [*calendars, made]
         return _resource(owner, owner.object_id, owner.address, wanted.store, made, calendars, {})

@@ -112,7 +112,7 @@ class Doctor:
         }
         checks = await asyncio.gather(*(_examined(name, *each) for name, each in examinations.items()))
         return DoctorReport(
-            ok=all(check.state in ("ok", "not_configured") for check in checks),
+            ok=all(check.status in ("ok", "not_configured") for check in checks),
             checked_at=self._clock.now(),
             checks=tuple(checks),
         )
@@ -220,7 +220,7 @@ async def _examined(name: Any, examine: Examine, remedy: str) -> DoctorCheck:
         # A library's error may name hosts and accounts: the answer tells its kind, the log all of it.
         _log.warning("an examination failed", extra={"examination": name}, exc_info=error)
         found = Finding("wrong", type(error).__name__, remedy)
-    return DoctorCheck(name=name, state=found.state, detail=found.detail, remedy=found.remedy)
+    return DoctorCheck(name=name, status=found.state, detail=found.detail, remedy=found.remedy)
 
 
 def _roles_of(token: str) -> set[str]:

@@ -99,7 +99,7 @@ class LocalCalendarStore:
         async with self._database.session() as session:
             owner = await self._user(UserRepository(session), mailbox)
             if owner is None:
-                raise NotFound("nobody of the tenant has this mailbox", code="mailbox_not_found")
+                raise NotFound("there is no such mailbox in the tenant", code="mailbox_not_found")
             await refuse_local_calendar(session, owner.id, in_force)
             row = await LocalCalendarRepository(session).add(
                 LocalCalendar(
@@ -244,7 +244,7 @@ class LocalCalendarStore:
         """Each page in a transaction of its own: no connection is held while the caller works on one."""
         row_id = local_row(calendar_id)
         if row_id is None or await self.get_calendar(mailbox, calendar_id) is None:
-            raise NotFound("the calendar does not exist any more")
+            raise NotFound("there is no such calendar any more")
         after: tuple[datetime, UUID] | None = None
         while True:
             async with self._database.session() as session:

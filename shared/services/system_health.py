@@ -142,9 +142,9 @@ class SystemHealthService:
         components = await asyncio.gather(
             *(self._component(caller.tenant_id, name, probe) for name, probe in probes.items())
         )
-        states = {component.state for component in components}
+        states = {component.status for component in components}
         report = SystemHealth(
-            state="failing" if "failing" in states else "degraded" if "degraded" in states else "healthy",
+            status="failing" if "failing" in states else "degraded" if "degraded" in states else "healthy",
             checked_at=self._clock.now(),
             version=self._settings.version,
             commit=self._settings.commit or None,
@@ -180,11 +180,11 @@ class SystemHealthService:
             memory.last_success = now
         return Component(
             name=name,
-            state=found.state,
+            status=found.state,
             milliseconds=round((time.perf_counter() - started) * 1000, 1),
-            detail=found.detail,
+            reason=found.detail,
             measures=dict(found.measures),
-            last_success=memory.last_success,
+            last_success_at=memory.last_success,
             last_error=memory.last_error,
             last_error_at=memory.last_error_at,
         )

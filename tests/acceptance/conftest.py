@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import pytest
 import pytest_asyncio
 
+from infra.local import app_instances
 from infra.local.stack import Stack
 from infra.local.state_folder import delete_state
 
@@ -70,10 +71,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.path.is_relative_to(here):
             item.add_marker(pytest.mark.slow)
-    if wanted:
-        left_out = [item for item in items if item.path.is_relative_to(here) and point_id(item) not in wanted]
+    several = bool(os.environ.get(app_instances.SETTING))
+    left_out = [
+        item
+        for item in items
+        if item.path.is_relative_to(here)
+        and (
+            (wanted and not _is_wanted(item, wanted)) or (several and item.get_closest_marker("one_instance"))
+        )
+    ]
+    if left_out:
         items[:] = [item for item in items if item not in left_out]
         config.hook.pytest_deselected(items=left_out)
+
+
+def _is_wanted(item: pytest.Item, wanted: set[str]) -> bool:
+    """By its id, or by the id without the brackets that tell the parts of a point apart."""
+    return bool({point_id(item), point_id(item).partition("[")[0]} & wanted)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -7,6 +7,8 @@ from collections import Counter
 from pathlib import Path
 from random import Random
 
+import pytest
+
 from infra.local.graph_simulator.errors import LoadError
 from infra.local.stack import ROOT
 from infra.local.state_folder import delete_state
@@ -22,6 +24,7 @@ from tests.support.random_calendars import random_calendar
 CASES = Path(__file__).parents[1] / "unit/local/calendars"
 
 
+@pytest.mark.one_instance
 def test_generated_calendars(acceptance_point: AcceptancePoint, quick: bool) -> None:
     """Random calendars have exactly the occurrences that recurring_ical_events and ical.js say."""
     count = 200 if quick else 2000
@@ -50,6 +53,7 @@ def test_generated_calendars(acceptance_point: AcceptancePoint, quick: bool) -> 
     assert other == []
 
 
+@pytest.mark.one_instance
 def test_damaged_calendars(acceptance_point: AcceptancePoint, quick: bool) -> None:
     """Damaged files and random bytes: refused, or every event in them is accounted for; none takes long."""
     count = 100 if quick else 1500
@@ -61,7 +65,7 @@ def test_damaged_calendars(acceptance_point: AcceptancePoint, quick: bool) -> No
         raw = mutated(sources[seed % len(sources)], seed) if seed % 10 else Random(seed).randbytes(5000)
         started = time.monotonic()
         try:
-            entries = load_calendar(raw).report["entries"]
+            entries = load_calendar(raw).report["items"]
         except LoadError:
             refused += 1
         else:
@@ -76,6 +80,7 @@ def test_damaged_calendars(acceptance_point: AcceptancePoint, quick: bool) -> No
     assert longest < 20
 
 
+@pytest.mark.one_instance
 def test_large_calendar(acceptance_point: AcceptancePoint) -> None:
     """10 MB with 8,000 events and 150 series are read quickly."""
     raw = large_calendar()
@@ -85,7 +90,7 @@ def test_large_calendar(acceptance_point: AcceptancePoint) -> None:
     acceptance_point(
         measured=f"{len(raw) / 1e6:.1f} MB in {seconds:.1f} s, {report['events']} events", bound="20 s"
     )
-    assert report["entries"]["unrepresentable"] == 0
+    assert report["items"]["unrepresentable"] == 0
     assert seconds < 20
 
 

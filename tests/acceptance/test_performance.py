@@ -12,6 +12,8 @@ import pytest
 from tests.acceptance.conftest import AcceptancePoint
 from tests.benchmarks import api, archive, cold, database, jobs, plan
 
+#: Each figure is judged against the cores of one host.
+pytestmark = pytest.mark.one_instance
 _ROUNDS = 3
 
 

@@ -2,7 +2,11 @@
 
 import asyncio
 import json
+import os
 import random
+import re
+import shutil
+import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Coroutine
@@ -18,7 +22,7 @@ from infra.local import identities
 from infra.local.app_instances import AppInstances
 from infra.local.stack import ROOT, Stack
 from tests.acceptance.conftest import AcceptancePoint
-from tests.support.killing import SHORT_TIMES
+from tests.support.killing import PARTS_OF_SEVERAL, SHORT_TIMES, Kill, survive_kills
 from tests.support.system import FIRST_DAY, Archive, System
 
 _MAILBOXES = 200
@@ -30,6 +34,7 @@ _NIGHTS = 20
 _NIGHTS_OF_A_PART = 5
 _KILLS_A_NIGHT = 3
 _SEED = 20261129
+_NEXT = "1.0.1"
 
 
 class Nights:
@@ -47,6 +52,8 @@ class Nights:
         self.copies = 0
         #: How often something happened to an instance before the last run of its night was over.
         self.struck_meanwhile = 0
+        #: Ids of the runs of the last night.
+        self.run_ids: list[str] = []
         self._mischief: list[datetime] = []
         self._finished: list[datetime] = []
 
@@ -107,16 +114,29 @@ class Nights:
         made = (await api.request("POST", "archive-configurations", wanted)).json()
         return Archive(address, made["id"], FIRST_DAY, FIRST_DAY + timedelta(days=self.days))
 
-    async def night(self, day: int, meanwhile: Callable[[], Coroutine[Any, Any, None]]) -> list[str]:
-        """Archives one day of everybody while something else goes on; what went wrong in the runs."""
+    async def night(
+        self,
+        day: int,
+        meanwhile: Callable[[], Coroutine[Any, Any, None]],
+        halfway: Callable[[], Coroutine[Any, Any, None]] | None = None,
+    ) -> list[str]:
+        """Archives one day of everybody while something else goes on; what went wrong in the runs.
+
+        ``halfway`` is done when half of the runs have been asked for, and before the rest.
+        """
         window = [(FIRST_DAY + timedelta(days=day + offset)).isoformat() for offset in (0, 1)]
         body = {"window_start": window[0], "window_end": window[1]}
         self._mischief, self._finished = [], []
         mischief = asyncio.create_task(meanwhile())
         try:
-            urls = [await self._asked(archive, body) for archive in self.archives]
+            middle = len(self.archives) // 2
+            urls = [await self._asked(archive, body) for archive in self.archives[:middle]]
+            if halfway is not None:
+                await halfway()
+            urls += [await self._asked(archive, body) for archive in self.archives[middle:]]
             await mischief
             wrong = [wrong for url in urls if (wrong := await self._run_of(url))]
+            self.run_ids = [url.rpartition("/")[2] for url in urls]
             self.struck_meanwhile += sum(moment < max(self._finished) for moment in self._mischief)
             return wrong
         finally:
@@ -143,7 +163,7 @@ class Nights:
         except TimeoutError:
             return f"not over after {_NIGHT_SECONDS} s"
         self._finished.append(datetime.fromisoformat(run["finished_at"]))
-        return "" if run["state"] == "completed" else f"{run['state']}: {run['report']}"
+        return "" if run["status"] == "completed" else f"{run['status']}: {run['report']}"
 
     async def found_wrong(self, nights: int) -> list[str]:
         """Counts what stands in the archive calendars, event by event, after so many nights."""
@@ -165,6 +185,21 @@ class Nights:
             wrong.append(f"rules of the mailboxes broken: {counters}")
         return wrong
 
+    async def versions(self) -> Counter[str]:
+        """How many runs of the last night each version of the app began; see :func:`_next_version`."""
+        begun = Counter[str]()
+        for run_id in self.run_ids:
+            path = f"/runtime/webhooks/durabletask/instances/archive-{run_id}?showHistory=true"
+            answer = await self.stack.client.get(f"{self.stack.base_url}{path}")
+            history = answer.json()["historyEvents"]
+            begins = [
+                event
+                for event in history
+                if (event["EventType"], event.get("FunctionName")) == ("TaskCompleted", "begin_archive_run")
+            ]
+            begun["N" if len(begins) == 1 else "N+1"] += 1
+        return begun
+
 
 def _moment(day: int, number: int, minutes: int = 0) -> str:
     start = FIRST_DAY + timedelta(days=day, hours=8 + number, minutes=minutes)
@@ -172,12 +207,20 @@ def _moment(day: int, number: int, minutes: int = 0) -> str:
 
 
 def _next_version(folder: Path) -> Path:
-    """The app as it stands, deployed as the next version."""
-    folder.mkdir()
-    for name in ("function_app.py", "shared"):
-        (folder / name).symlink_to(ROOT / name)
+    """The app as its next version: its runs begin twice, and the former version cannot replay that.
+
+    What the former version began it goes on with as it was, as a new version has to.
+    """
+    shutil.copytree(ROOT / "shared", folder / "shared", ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "function_app.py").write_text((ROOT / "function_app.py").read_text())
+    workflow = folder / "shared/triggers/archive_workflow.py"
+    begins = '    begun = yield ctx.call_activity("begin_archive_run", input=run_id, retry_policy=RETRY)\n'
+    code = workflow.read_text()
+    assert code.count(begins) == 1
+    again = f'    if ctx.version == "{_NEXT}":\n    {begins}'
+    workflow.write_text(code.replace(begins, begins + again))
     document = json.loads((ROOT / "host.json").read_text())
-    document["extensions"]["durableTask"]["defaultVersion"] = "1.0.1"
+    document["extensions"]["durableTask"]["defaultVersion"] = _NEXT
     (folder / "host.json").write_text(json.dumps(document))
     return folder
 
@@ -230,6 +273,38 @@ async def test_nights_on_three_instances_with_kills(
     assert system.struck_meanwhile >= len(nights)
 
 
+async def test_night_with_instances_that_hang(tmp_path: Path, acceptance_point: AcceptancePoint) -> None:
+    """Taken for dead, they go on in the middle of what others do by now: their leases are fenced."""
+    quick_lock = SHORT_TIMES | {"FUNCTIONS_DURABLE_LOCK_SECONDS": "2"}
+    async with Stack(tmp_path / "system", instances={"all": 3}, env=quick_lock) as stack:
+        system = Nights(stack, 1)
+        await system.prepare()
+        chance = random.Random(_SEED)
+
+        async def hang() -> None:
+            for _ in range(_KILLS_A_NIGHT):
+                await asyncio.sleep(chance.uniform(0.5, 2))
+                pid = system.instances.pid(chance.choice(system.instances.names))
+                os.kill(pid, signal.SIGSTOP)
+                system.struck()
+                # Longer than the lock of its work items and the lease of its mailboxes.
+                await asyncio.sleep(5)
+                os.kill(pid, signal.SIGCONT)
+
+        wrong = await system.night(0, hang)
+        wrong += await system.found_wrong(1)
+        log = (stack.logs / "durable.log").read_text()
+    again = len(re.findall("runs again: instance '[^']+' is gone", log))
+    acceptance_point(
+        measured=f"{_MAILBOXES} mailboxes, {system.copies} copies, {system.struck_meanwhile} hung,"
+        f" {again} functions ran again, {len(wrong)} gone wrong",
+        bound="0 gone wrong, some ran again",
+    )
+    assert wrong == []
+    assert system.copies == _MAILBOXES * _EVENTS_A_DAY
+    assert again
+
+
 async def test_night_of_a_rolling_deployment(tmp_path: Path, acceptance_point: AcceptancePoint) -> None:
     """One instance is killed, one added, all replaced one by one by the next version."""
     grouped = {"http": 1, "durable": 2, "timer": 1}
@@ -251,9 +326,64 @@ async def test_night_of_a_rolling_deployment(tmp_path: Path, acceptance_point: A
 
         wrong = await system.night(0, deploy)
         wrong += await system.found_wrong(1)
+        begun = await system.versions()
     acceptance_point(
-        measured=f"{_MAILBOXES} mailboxes, {system.struck_meanwhile} instances went, {len(wrong)} gone wrong",
+        measured=f"{_MAILBOXES} mailboxes, {system.copies} copies, {system.struck_meanwhile} instances went,"
+        f" runs {dict(begun)}, {len(wrong)} gone wrong",
         bound="0 gone wrong, some went in the middle",
     )
     assert wrong == []
+    assert system.copies == _MAILBOXES * _EVENTS_A_DAY
     assert system.struck_meanwhile >= 2
+
+
+async def test_night_of_two_versions_side_by_side(tmp_path: Path, acceptance_point: AcceptancePoint) -> None:
+    """Both versions begin runs; an instance of each is killed and one added; then the older ones go."""
+    async with Stack(tmp_path / "system", instances={"all": 2}, env=SHORT_TIMES) as stack:
+        system = Nights(stack, 1)
+        await system.prepare()
+        newer = _next_version(tmp_path / "next")
+        beside = asyncio.Event()
+
+        async def bring_the_next() -> None:
+            for _ in range(2):
+                await system.instances.add("all", app=newer)
+            beside.set()
+
+        async def kill_and_add() -> None:
+            await beside.wait()
+            older, next_ones = system.instances.names[:2], system.instances.names[2:]
+            for name, app in ((older[0], None), (next_ones[0], newer)):
+                await asyncio.sleep(1)
+                await system.instances.kill(name)
+                system.struck()
+                await system.instances.add("all", app=app)
+            # The last of the older version are replaced one by one.
+            for name in (older[1], system.instances.names[-2]):
+                await system.instances.replace(name, app=newer)
+                system.struck()
+
+        wrong = await system.night(0, kill_and_add, bring_the_next)
+        wrong += await system.found_wrong(1)
+        begun = await system.versions()
+    acceptance_point(
+        measured=f"{_MAILBOXES} mailboxes, {system.copies} copies, {system.struck_meanwhile} instances went,"
+        f" runs {dict(begun)}, {len(wrong)} gone wrong",
+        bound="0 gone wrong, both versions began runs",
+    )
+    assert wrong == []
+    assert system.copies == _MAILBOXES * _EVENTS_A_DAY
+    assert set(begun) == {"N", "N+1"}
+    assert system.struck_meanwhile >= 2
+
+
+async def test_kill_nine_of_what_instances_share(
+    tmp_path: Path, acceptance_point: AcceptancePoint, quick: bool
+) -> None:
+    """Engine, front, instance, simulator, database and supervisor are killed in the middle of runs."""
+    count = len(PARTS_OF_SEVERAL) * (1 if quick else 3)
+    chance = random.Random(_SEED)
+    kills = [Kill.drawn(number, chance, PARTS_OF_SEVERAL) for number in range(count)]
+    wrong = await survive_kills(tmp_path / "state", kills, {"http": 1, "durable": 2, "timer": 1})
+    acceptance_point(measured=f"{count} kills, {len(wrong)} gone wrong", bound="0 gone wrong")
+    assert wrong == []

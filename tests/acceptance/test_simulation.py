@@ -6,8 +6,12 @@ import re
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.acceptance.conftest import AcceptancePoint
 
+#: The simulation has processes of its own.
+pytestmark = pytest.mark.one_instance
 ROOT = Path(__file__).parents[2]
 SEEDS = 2000
 QUICK_SEEDS = 200

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from infra.local.postgres import OWNER, USER, Postgres
-from infra.local.stack import ROOT, migrate
+from infra.local.schema import migrate
+from infra.local.stack import ROOT
 
 _SIZES = (1_000, 10_000, 100_000)
 _MEMORY_SIZES = (1_000, 50_000)

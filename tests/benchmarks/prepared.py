@@ -77,7 +77,7 @@ async def _compared(database: Database, settings: Settings, user: User) -> list[
 
     service = AppointmentService(database, SystemClock(), settings, lambda: None)  # type: ignore[arg-type,return-value]
     query = AppointmentListQuery(
-        start=START, end=START + timedelta(days=30), limit=_APPOINTMENTS, user_id=user.id
+        window_start=START, window_end=START + timedelta(days=30), limit=_APPOINTMENTS, user_id=user.id
     )
     own = Caller.user(user.tenant_id, user.object_id)
     admin = Caller.user(user.tenant_id, user.object_id, [Role.USER, Role.ADMIN])

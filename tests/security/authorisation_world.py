@@ -62,13 +62,12 @@ def of_local_event(world: "World", body: Any = None) -> Wish:
 def of_finding(world: "World", name: str) -> Wish:
     """Something about a finding of Ada's archive."""
     things = world.things
-    ids = {"verification_id": things["verification"], "finding_id": things[name]}
-    return Wish(world.configuration, ids=ids)
+    return Wish(things["verification"], ids={"finding_id": things[name]})
 
 
-RANGE = {"start": "2026-03-01T00:00:00Z", "end": "2026-04-01T00:00:00Z"}
+RANGE = {"window_start": "2026-03-01T00:00:00Z", "window_end": "2026-04-01T00:00:00Z"}
 _RULE = {"relation": "subject", "match": "Weekly", "category": "Acme - billable"}
-WINDOW = {f"window_{edge}": instant for edge, instant in RANGE.items()}
+WINDOW = RANGE
 #: Nothing that this world made up for the archive lies there: a plan asks Graph for what it knows.
 _LATER = {"window_start": "2026-05-01T00:00:00Z", "window_end": "2026-06-01T00:00:00Z"}
 REQUESTS: dict[str, Callable[[World], Wish]] = {
@@ -112,7 +111,10 @@ REQUESTS: dict[str, Callable[[World], Wish]] = {
     "rename_local_calendar": lambda w: Wish(w.things["local_calendar"], {"name": "Renamed"}),
     "delete_local_calendar": lambda w: Wish(w.things["local_calendar"]),
     "list_local_events": lambda w: Wish(w.things["local_calendar"], query=RANGE),
-    "create_local_event": lambda w: Wish(w.things["local_calendar"], RANGE | {"subject": "March"}),
+    "create_local_event": lambda w: Wish(
+        w.things["local_calendar"],
+        {"subject": "March", "start": RANGE["window_start"], "end": RANGE["window_end"]},
+    ),
     "get_local_event": of_local_event,
     "update_local_event": lambda w: of_local_event(w, {"subject": "Changed"}),
     "delete_local_event": of_local_event,
@@ -166,7 +168,7 @@ REQUESTS: dict[str, Callable[[World], Wish]] = {
     "list_notifications": lambda w: Wish(),
     "get_notification": lambda w: Wish(w.things["notification"]),
     "update_notification": lambda w: Wish(w.things["notification"], {"read": True}),
-    "read_notifications": lambda w: Wish(body={"until": RANGE["end"]}),
+    "read_notifications": lambda w: Wish(body={"until": RANGE["window_end"]}),
     "list_categories": lambda w: Wish(query={"user_id": str(w.ada.id)}),
     "create_category": lambda w: Wish(
         body={"user_id": str(w.ada.id), "store": "local", "name": "New - billable"}
@@ -185,6 +187,7 @@ REQUESTS: dict[str, Callable[[World], Wish]] = {
     "get_category_rule": lambda w: Wish(w.things["category_rule"]),
     "update_category_rule": lambda w: Wish(w.things["category_rule"], {"auto_apply": True}),
     "delete_category_rule": lambda w: Wish(w.things["category_rule"]),
+    "list_audit_actions": lambda w: Wish(),
     "search_audit": lambda w: Wish(query={"user_id": str(w.ada.id)}),
     "export_audit": lambda w: Wish(query={"user_id": str(w.ada.id)}),
     "verify_audit": lambda w: Wish(),

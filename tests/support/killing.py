@@ -7,7 +7,7 @@ import os
 import random
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,8 @@ SHORT_TIMES = {
 EVENTS = 120
 LATENCY_MS = 25.0
 PARTS = ("host", "simulator", "postgres", "supervisor")
+#: Of a system on several instances; ``instance`` is the oldest of them.
+PARTS_OF_SEVERAL = ("engine", "front", "instance", "simulator", "postgres", "supervisor")
 _START_SECONDS = 180.0
 _FINISH_SECONDS = 420.0
 
@@ -36,10 +38,19 @@ from infra.local.stack import Stack
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 async def main():
-    folder, port, latency, env = sys.argv[1:]
-    stack = Stack(pathlib.Path(folder), port=int(port), latency_ms=float(latency), env=json.loads(env))
+    folder, port, latency, env, instances = sys.argv[1:]
+    stack = Stack(
+        pathlib.Path(folder),
+        port=int(port),
+        latency_ms=float(latency),
+        env=json.loads(env),
+        instances=json.loads(instances),
+    )
     async with stack:
         pids = {"host": stack.host_pid, "simulator": stack.simulator_pid, "postgres": stack.postgres.pid}
+        if stack.instances is not None:
+            pids |= {name: stack.instances.pid(name) for name in ("engine", "front", *stack.instances.names)}
+            pids["instance"] = pids["host"]
         print(json.dumps({"port": stack.port, "pids": pids | {"supervisor": os.getpid()}}), flush=True)
         await asyncio.sleep(3600)
 
@@ -56,19 +67,21 @@ class Kill:
     then: float
 
     @classmethod
-    def drawn(cls, number: int, chance: random.Random) -> "Kill":
+    def drawn(cls, number: int, chance: random.Random, parts: Sequence[str] = PARTS) -> "Kill":
         """Each part in turn, at a moment of its own."""
-        return cls(PARTS[number % len(PARTS)], round(chance.uniform(0, 2), 2), round(chance.uniform(0, 1), 2))
+        return cls(parts[number % len(parts)], round(chance.uniform(0, 2), 2), round(chance.uniform(0, 1), 2))
 
 
-async def survive_kills(folder: Path, kills: Sequence[Kill]) -> list[str]:
+async def survive_kills(
+    folder: Path, kills: Sequence[Kill], instances: Mapping[str, int] | None = None
+) -> list[str]:
     """One run for each kill: a part dies, then the supervisor, and the parts that are left are orphans.
 
     A new supervisor takes the folder over, and the run is followed to its end. Returns what went wrong, one
     line each.
     """
     wrong: list[str] = []
-    system, supervisor = await _started(folder, 0)
+    system, supervisor = await _started(folder, 0, instances)
     try:
         for number, kill in enumerate(kills):
             archive = await system.add_mailbox(f"kill-{number}", EVENTS)
@@ -80,7 +93,7 @@ async def survive_kills(folder: Path, kills: Sequence[Kill]) -> list[str]:
             await supervisor.process.wait()
             former = supervisor.pids
             await system.stack.client.aclose()
-            system, supervisor = await _started(folder, supervisor.port)
+            system, supervisor = await _started(folder, supervisor.port, instances)
             wrong += [
                 f"{kill}: {part} is left of the killed system"
                 for part, pid in former.items()
@@ -110,8 +123,11 @@ class _Remote(Stack):
         self._client = httpx.AsyncClient(trust_env=False, timeout=httpx.Timeout(60, connect=5))
 
 
-async def _started(folder: Path, port: int) -> tuple[System, _Supervisor]:
-    given = [str(folder), str(port), str(LATENCY_MS), json.dumps(SHORT_TIMES)]
+async def _started(
+    folder: Path, port: int, instances: Mapping[str, int] | None
+) -> tuple[System, _Supervisor]:
+    # None leaves it to the setting of ``./dev accept --instances``.
+    given = [str(folder), str(port), str(LATENCY_MS), json.dumps(SHORT_TIMES), json.dumps(instances)]
     command = [sys.executable, "-c", _SUPERVISOR, *given]
     process = await asyncio.create_subprocess_exec(
         *command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=asyncio.subprocess.PIPE
@@ -130,11 +146,11 @@ async def _outcome(system: System, archive: Archive, status_url: str) -> list[st
     try:
         run = await system.finished(status_url, _FINISH_SECONDS)
     except TimeoutError:
-        run = {"state": f"not over after {_FINISH_SECONDS:.0f} s", "report": None}
+        run = {"status": f"not over after {_FINISH_SECONDS:.0f} s", "report": None}
     copies = await system.copies(archive)
     wrong = []
-    if run["state"] != "completed" or run["report"]["archived"] != EVENTS:
-        wrong.append(f"{run['state']}, {run['report']}")
+    if run["status"] != "completed" or run["report"]["archived"] != EVENTS:
+        wrong.append(f"{run['status']}, {run['report']}")
     if len(copies) != EVENTS:
         wrong.append(f"{EVENTS - len(copies)} missing")
     if doubled := [key for key, count in copies.items() if count > 1]:

@@ -34,6 +34,7 @@ param taskHubName string
 param subnetId string
 
 param siteUpdateStrategy string
+param appServiceAuthentication bool
 param tenantId string
 param apiClientId string
 param apiAudience string
@@ -200,6 +201,45 @@ resource noPassword 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025
   name: 'scm'
   properties: {
     allow: false
+  }
+}
+
+// Off by default: its token store needs a key of the storage account, and there is none. Graph and Azure bring no token
+// of ours, so what they call is left out.
+resource authentication 'Microsoft.Web/sites/config@2025-03-01' = if (appServiceAuthentication) {
+  parent: app
+  name: 'authsettingsV2'
+  properties: {
+    platform: {
+      enabled: true
+    }
+    globalValidation: {
+      requireAuthentication: true
+      unauthenticatedClientAction: 'Return401'
+      excludedPaths: [
+        '/api/health/live'
+        '/api/health/ready'
+        '/api/v1/webhooks/graph'
+        '/runtime/webhooks/durabletask'
+      ]
+    }
+    identityProviders: {
+      azureActiveDirectory: {
+        enabled: true
+        registration: {
+          clientId: apiClientId
+          openIdIssuer: '${environment().authentication.loginEndpoint}${tenantId}/v2.0'
+        }
+        validation: {
+          allowedAudiences: [apiAudience]
+        }
+      }
+    }
+    login: {
+      tokenStore: {
+        enabled: false
+      }
+    }
   }
 }
 

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from infra.local.azure.package import DEPENDENCIES, LOCK, Package, locked
+from infra.local.azure.bytecode import DEPENDENCIES
+from infra.local.azure.package import LOCK, Package, locked
 from infra.local.errors import LocalError
 
 _SECONDS = 300

@@ -35,6 +35,9 @@ _PRIVATE_TYPES = (
     "microsoft.durabletask/schedulers",
     "microsoft.dbforpostgresql/flexibleservers",
 )
+_CALLED_WITHOUT_TOKEN = (
+    *("/api/health/live", "/api/health/ready", "/api/v1/webhooks/graph", "/runtime/webhooks/durabletask"),
+)
 #: By type: path of a property, and what must be written there.
 _MUST_BE: Mapping[str, Mapping[tuple[str, ...], tuple[str, ...]]] = {
     "microsoft.storage/storageaccounts": {
@@ -85,11 +88,22 @@ def of_file(file: BicepFile) -> Iterator[Finding]:
                 yield file.at(
                     resource, f"{name_of(resource)}: {'.'.join(path)} must be {' or '.join(allowed)}"
                 )
+        if kind == "microsoft.web/sites/config":
+            yield from _left_open(file, resource, written)
         if kind in _PRIVATE_TYPES:
             yield from _private(file, resource, written)
         for forbidden in ("FUNCTIONS_WORKER_RUNTIME", "linuxFxVersion"):
             if kind == "microsoft.web/sites" and forbidden in text(file.root):
                 yield file.at(resource, f"Flex Consumption takes no {forbidden}")
+
+
+def _left_open(file: BicepFile, resource: tree_sitter.Node, written: tree_sitter.Node) -> Iterator[Finding]:
+    """App Service authentication leaves out what Graph and Azure call without a token of ours."""
+    paths = value_at(written, "properties", "globalValidation", "excludedPaths")
+    left_out = {literal(each) for each in paths.named_children} if paths is not None else set()
+    for path in _CALLED_WITHOUT_TOKEN:
+        if path not in left_out:
+            yield file.at(resource, f"{name_of(resource)}: excludedPaths lacks {path}")
 
 
 def _takes_tags(name: str) -> bool:

@@ -15,7 +15,8 @@ import asyncpg
 
 from infra.local.azure.revisions import BASELINE, chain, served_since
 from infra.local.postgres import OWNER, Postgres
-from infra.local.stack import ROOT, migrate
+from infra.local.schema import migrate
+from infra.local.stack import ROOT
 
 #: What a running older version would notice, or what stops its writes for long.
 _RULES_LEFT_OUT = (

@@ -5,34 +5,30 @@ package has ``.python_packages/lib/site-packages`` with wheels for Linux x86-64 
 that is not compared with the sources (``unchecked-hash``), since a file's time says nothing in a zip.
 """
 
-import ast
 import hashlib
 import json
-import marshal
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from importlib.util import MAGIC_NUMBER, cache_from_source, source_hash
 from pathlib import Path
 
-from repro_zipfile import ReproducibleZipFile
-
-from infra.local.azure import revisions
+from infra.local.azure import probe, reachability, revisions
+from infra.local.azure.bytecode import DEPENDENCIES
 from infra.local.azure.pruning import prune, strip_symbols
 from infra.local.errors import LocalError
 from infra.local.stack import ROOT
 
 LOCK = ROOT / "infra" / "azure" / "requirements.lock"
-DEPENDENCIES = Path(".python_packages") / "lib" / "site-packages"
-#: What a package may weigh, compressed. Half of it are extension modules (grpc, cryptography, pydantic-core).
-MOST_BYTES = 34 * 1024 * 1024
+PACKING_LOCK = ROOT / "infra" / "azure" / "packing.lock"
+#: What a package may weigh, compressed. Most of it are extension modules (grpc, cryptography, pydantic-core).
+MOST_BYTES = 25_000_000
 _PLATFORM = ["--python-platform", "x86_64-manylinux_2_28", "--python-version", "3.13"]
 _APP = ("function_app.py", "host.json", "shared", "requirements.txt", "LICENSE")
-_WWWROOT = "/home/site/wwwroot"
 _SECONDS = 900
 
 
@@ -74,12 +70,21 @@ def build(target: Path, *, root: Path = ROOT, say: Callable[[str], None] = print
     manifest = _manifest(root)
     say("installing the locked dependencies")
     _install(folder / DEPENDENCIES, root / LOCK.relative_to(ROOT))
-    prune(folder / DEPENDENCIES)
-    strip_symbols(folder / DEPENDENCIES)
     _copy_app(root, folder)
+    prune(folder / DEPENDENCIES)
+    say("leaving out what nothing imports")
+    app = [folder / "function_app.py", *(folder / "shared").rglob("*.py")]
+    # The local host runs in one process with the app, so it takes what it needs from the package, too.
+    host = (root / "infra" / "local" / "functions_host").rglob("*.py")
+    for path in reachability.unreached(folder / DEPENDENCIES, [*app, *host]):
+        path.unlink()
+    imported = probe.imported(app)
+    strip_symbols(folder / DEPENDENCIES)
     (folder / "build.json").write_text(json.dumps(asdict(manifest), indent=2) + "\n", encoding="utf-8")
     say("compiling bytecode")
     _compile(folder)
+    if probe.check(folder, imported):
+        say("every module that the app imports is in it")
     archive = target / f"admin-assistant-{manifest.version}-{manifest.commit[:12] or 'unknown'}.zip"
     say("packing")
     _pack(folder, archive)
@@ -156,78 +161,30 @@ def _copy_app(root: Path, folder: Path) -> None:
 
 
 def _compile(folder: Path) -> None:
-    for path in sorted(folder.rglob("*.py")):
-        inside = path.relative_to(folder).as_posix()
-        ours = not inside.startswith(DEPENDENCIES.as_posix())
-        # Thousands of generated modules, of which few are ever loaded: those few compile in no time.
-        if "/msgraph/generated/" in inside and not _LOADED.search(inside):
-            continue
-        source = path.read_bytes()
-        try:
-            tree = ast.parse(source)
-        except SyntaxError as error:
-            # Templates among the dependencies are no modules; what is ours must compile.
-            if ours:
-                raise LocalError(f"{inside} does not compile") from error
-            continue
-        if ours:
-            target = Path(cache_from_source(str(path)))
-        else:
-            if not inside.startswith(_WITH_DOCSTRINGS):
-                _without_docstrings(tree)
-            target = path.with_suffix(".pyc")
-        code = compile(tree, f"{_WWWROOT}/{inside}", "exec", dont_inherit=True)
-        target.parent.mkdir(exist_ok=True)
-        # PEP 552: the flag 1 without 2 is a hash that nobody compares.
-        header = MAGIC_NUMBER + (1).to_bytes(4, "little") + source_hash(source)
-        target.write_bytes(header + marshal.dumps(code))
-        if not ours:
-            # Dependencies go without sources: half of the size, and the bytecode is never out of date.
-            path.unlink()
-
-
-def _without_docstrings(tree: ast.Module) -> None:
-    """Take out what only a reader of sources needs; assertions stay, so nothing behaves otherwise."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            # A text that stands second would be taken for it.
-            while node.body and _is_text(node.body[0]):
-                node.body = node.body[1:]
-            if not node.body and not isinstance(node, ast.Module):
-                node.body = [ast.Pass(lineno=node.lineno, col_offset=node.col_offset)]
-
-
-def _is_text(node: ast.stmt) -> bool:
-    value = node.value if isinstance(node, ast.Expr) else None
-    return isinstance(value, ast.Constant) and isinstance(value.value, str)
-
-
-#: It builds texts out of its docstrings and asserts that they are there.
-_WITH_DOCSTRINGS = f"{DEPENDENCIES.as_posix()}/sqlalchemy/"
-#: What the SDK loads when a path is built or an error is read (docs/graph.md, Size).
-_LOADED = re.compile(
-    r"generated/[^/]+\.py$|generated/users/(?:item/)?[^/]+\.py$|generated/models/o_data_errors/|"
-    r"generated/users/item/(?:calendar|calendars|calendar_view|events|outlook|send_mail|mailbox_settings)/"
-)
+    options = ["-P", "-X", "no_debug_ranges", "-m", "infra.local.azure.bytecode"]
+    _run([sys.executable, *options, str(folder)], ROOT, env={"PYTHONPATH": str(ROOT)})
 
 
 def _pack(folder: Path, archive: Path) -> None:
-    archive.unlink(missing_ok=True)
-    with ReproducibleZipFile(archive, "w", compresslevel=9, compression=8) as packed:
-        for path in _files(folder):
-            packed.write(path, path.relative_to(folder).as_posix())
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    return iter(sorted(path for path in folder.rglob("*") if path.is_file()))
+    with tempfile.TemporaryDirectory(prefix="admin-assistant-packing-") as compressor:
+        options = ["--require-hashes", "--only-binary", ":all:", "--link-mode", "copy", "--quiet"]
+        _run([_tool("uv"), "pip", "install", *options, "--target", compressor, "-r", str(PACKING_LOCK)], ROOT)
+        env = {"PYTHONPATH": f"{ROOT}{os.pathsep}{compressor}"}
+        _run(
+            [sys.executable, "-P", "-m", "infra.local.azure.packing", str(folder), str(archive)],
+            ROOT,
+            env=env,
+        )
 
 
 def _tool(name: str) -> str:
     return str(Path(sys.executable).parent / name)
 
 
-def _run(command: list[str], folder: Path, given: str | None = None) -> str:
-    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+def _run(
+    command: list[str], folder: Path, given: str | None = None, env: Mapping[str, str] | None = None
+) -> str:
+    cleaned = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(
         command,
         cwd=folder,
@@ -236,7 +193,7 @@ def _run(command: list[str], folder: Path, given: str | None = None) -> str:
         text=True,
         check=False,
         timeout=_SECONDS,
-        env=env,
+        env={**cleaned, **(env or {})},
     )
     if done.returncode != 0:
         said = (done.stderr or done.stdout).strip().splitlines()

@@ -10,8 +10,7 @@ from infra.local.errors import LocalError
 _GENERATED = {"models", "users", "subscriptions"}
 _USERS = {"item"}
 _USER = {
-    *("calendar", "calendars", "calendar_view", "calendar_groups", "events", "outlook"),
-    *("send_mail", "mailbox_settings", "messages"),
+    *("calendars", "calendar_view", "events", "outlook", "mailbox_settings"),
 }
 #: Errors, and what other modules that stay derive from.
 _MODELS = {
@@ -21,14 +20,31 @@ _MODELS = {
 #: Sources and descriptions of extension modules, and type stubs: nothing reads them at run time.
 _SUFFIXES = {".pyx", ".pxd", ".pxi", ".c", ".cc", ".h", ".cpp", ".hpp", ".pyi", ".pyc"}
 _FOLDERS = {"__pycache__", "tests", "test"}
-#: Parts of packages that the app never loads: test kits, drivers for other databases, version 1 of pydantic.
-#: Flask is a dependency of flask-swagger-ui, of which the app needs the static files alone.
+#: What the app never loads: data, and parts of packages that are not searched for it (reachability.py).
+#: Flask is a dependency of flask-swagger-ui, of which the app needs the static files alone. Of cffi it needs
+#: the extension module, which cryptography loads, not what makes such modules.
 _UNUSED = (
     *("sqlalchemy/testing", "sqlalchemy/dialects/mssql", "sqlalchemy/dialects/mysql"),
     *("sqlalchemy/dialects/oracle", "sqlalchemy/dialects/sqlite", "sqlalchemy/ext/mypy"),
+    *("sqlalchemy/ext/automap.py", "sqlalchemy/ext/declarative"),
+    *("sqlalchemy/ext/horizontal_shard.py", "sqlalchemy/ext/indexable.py", "sqlalchemy/ext/serializer.py"),
     *("pydantic/v1", "flask", "click", "itsdangerous", "blinker"),
-    *("alembic/templates", "opentelemetry/semconv/_incubating", "pip", "pycparser"),
+    *("alembic/templates", "alembic/testing", "opentelemetry/semconv/_incubating"),
+    *("cffi", "pip", "pycparser", "grpc/beta", "grpc/framework", "asyncpg/_testbase", "asyncpg/cluster.py"),
+    *("google/protobuf/compiler", "google/protobuf/testdata"),
+    *("aiohttp/worker.py", "aiohttp/test_utils.py", "aiohttp/pytest_plugin.py"),
+    # Certificates for channels with TLS: the app's only channel is the one to its own host.
+    "grpc/_cython/_credentials",
+    # Swagger UI twice more: the app serves the bundle.
+    *("flask_swagger_ui/dist/swagger-ui.js", "flask_swagger_ui/dist/swagger-ui-standalone-preset.js"),
+    # Time zones once more: the app has tzdata.
+    "dateutil/zoneinfo/dateutil-zoneinfo.tar.gz",
 )
+#: Time zones as text, beside the compiled ones.
+_TEXTS = ("tzdata/zoneinfo/*.tab", "tzdata/zoneinfo/tzdata.zi", "tzdata/zoneinfo/leapseconds")
+#: Extension modules with a twin in Python. The app uses neither: they serve WebSockets, and guess the
+#: encoding of an answer that names none.
+_TWINS = ("aiohttp/_websocket/*.so", "charset_normalizer/*.so")
 
 
 def prune(packages: Path) -> None:
@@ -43,8 +59,13 @@ def prune(packages: Path) -> None:
         if child.name not in _MODELS:
             shutil.rmtree(child) if child.is_dir() else child.unlink()
     (generated / "kiota-dom-export.txt").unlink(missing_ok=True)
-    for name in ("bin", *_UNUSED):
-        shutil.rmtree(packages / name, ignore_errors=True)
+    for path in (packages / name for name in ("bin", *_UNUSED)):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    for path in (path for pattern in (*_TEXTS, *_TWINS) for path in packages.glob(pattern)):
+        path.unlink()
     for path in sorted(packages.rglob("*"), reverse=True):
         if path.is_dir() and path.name in _FOLDERS:
             shutil.rmtree(path)
@@ -54,6 +75,13 @@ def prune(packages: Path) -> None:
         # They name the files that are gone, and the machine that installed them.
         for name in ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json"):
             (info / name).unlink(missing_ok=True)
+        _without_description(info / "METADATA")
+
+
+def _without_description(metadata: Path) -> None:
+    """Leave the headers, which name version, licence and author."""
+    headers, _, _ = metadata.read_bytes().partition(b"\n\n")
+    metadata.write_bytes(headers + b"\n")
 
 
 def _keep(folder: Path, names: set[str]) -> None:

@@ -20,6 +20,7 @@ _SECONDS = 300
 _LEFT_OUT = (
     "infra/azure/resource-types/",
     "infra/azure/requirements.lock",
+    "infra/azure/packing.lock",
     "infra/azure/explained-secrets.json",
 )
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from infra.local.postgres import OWNER, Postgres
-from infra.local.stack import ROOT, migrate
+from infra.local.schema import migrate
+from infra.local.stack import ROOT
 from infra.local.state_folder import FolderLock
 
 

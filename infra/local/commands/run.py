@@ -146,7 +146,8 @@ async def _archive_all(
 ) -> tuple[list[ArchiveOutcome], list[tuple[CalendarFile, Months]]]:
     today = datetime.now(UTC).date()
     mailboxes = demonstration.tenant(today, options.scale) if options.demonstrated else []
-    if new := await load_mailboxes(stack, mailboxes):
+    unknown = [demonstration.newcomer()] if options.demonstrated and options.scale == "small" else []
+    if new := await load_mailboxes(stack, [*mailboxes, *unknown]):
         tell(f"loaded {len(new)} mailboxes of the demonstration tenant")
     files = []
     if options.calendars:

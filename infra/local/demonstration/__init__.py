@@ -4,11 +4,12 @@ from datetime import date
 
 from infra.local.demonstration.large import large_tenant
 from infra.local.demonstration.mailbox import EVERYTHING, DemoArchive, DemoMailbox
+from infra.local.demonstration.newcomer import newcomer
 from infra.local.demonstration.people import small_tenant
 
 SCALES = ("small", "large")
 
-__all__ = ["EVERYTHING", "SCALES", "DemoArchive", "DemoMailbox", "tenant"]
+__all__ = ["EVERYTHING", "SCALES", "DemoArchive", "DemoMailbox", "newcomer", "tenant"]
 
 
 def tenant(today: date, scale: str = "small") -> list[DemoMailbox]:

@@ -1,20 +1,18 @@
 """A real system on this machine that runs from packages alone: a Target to rehearse deployments on."""
 
-import os
 import shutil
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 import asyncpg
 import httpx
 
-from infra.local.azure.package import DEPENDENCIES
 from infra.local.deployment.artefacts import Artefact, Record
 from infra.local.deployment.migrating import run_migrations
 from infra.local.deployment.orchestrations import versions_under_way
-from infra.local.deployment.unpacking import unpack
+from infra.local.deployment.unpacking import environment_of, unpack
 from infra.local.errors import LocalError
-from infra.local.stack import ROOT, Stack
+from infra.local.stack import Stack
 
 _MIGRATION_SECONDS = 300
 
@@ -25,21 +23,30 @@ class LocalTarget:
     Only the host that stands for Azure's comes from the checkout. Use as an asynchronous context.
     """
 
-    def __init__(self, name: str, folder: Path, *, port: int = 0, seed: "Seed | None" = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        *,
+        port: int = 0,
+        seed: "Seed | None" = None,
+        env: Mapping[str, str] | None = None,
+        latency_ms: float = 0,
+    ) -> None:
         self.name = name
         self.record = Record(folder / "artefacts")
         self._folder = folder
         self._app = folder / "app"
         self._seed = seed
         self._configuration = ""
-        self._host_only = folder / "host"
         self.stack = Stack(
             folder / "state",
             port=port,
             app=self._app,
             migrate=False,
             ready_path="/api/health/live",
-            env=self._environment(),
+            env={**environment_of(self._app, folder / "host"), **(env or {})},
+            latency_ms=latency_ms,
         )
         self._started = False
 
@@ -63,12 +70,7 @@ class LocalTarget:
 
     async def schema_revision(self) -> str:
         """Asked of the database itself."""
-        url = self.stack.owner_database_url.replace("postgresql+asyncpg:", "postgresql:")
-        connection = await asyncpg.connect(url)
-        try:
-            return str(await connection.fetchval("SELECT version_num FROM alembic_version"))
-        finally:
-            await connection.close()
+        return await revision_of(self.stack.owner_database_url)
 
     async def deploy(self, artefact: Artefact) -> None:
         """SIGTERM to the host, new files in the place of the old ones, a new host on the same state."""
@@ -114,14 +116,14 @@ class LocalTarget:
         await self.stack.start()
         self._started = True
 
-    def _environment(self) -> dict[str, str]:
-        # Nothing of the checkout but the host itself may be imported: it stands alone in a folder.
-        self._host_only.mkdir(parents=True, exist_ok=True)
-        link = self._host_only / "infra"
-        if not link.is_symlink():
-            link.symlink_to(ROOT / "infra", target_is_directory=True)
-        path = [self._app, self._app / DEPENDENCIES, self._host_only]
-        return {"PYTHONPATH": os.pathsep.join(map(str, path)), "PYTHONSAFEPATH": "1"}
-
 
 type Seed = Callable[[Stack], Awaitable[str]]
+
+
+async def revision_of(owner_url: str) -> str:
+    """The migration that a database is at."""
+    connection = await asyncpg.connect(owner_url.replace("postgresql+asyncpg:", "postgresql:"))
+    try:
+        return str(await connection.fetchval("SELECT version_num FROM alembic_version"))
+    finally:
+        await connection.close()

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from infra.local import environment
-from infra.local.azure.package import DEPENDENCIES
+from infra.local.azure.bytecode import DEPENDENCIES
 from infra.local.errors import LocalError
 
 

@@ -163,16 +163,20 @@ def _body(data: TypedData) -> bytes:
 
 
 def _set_cookie(cookie: RpcHttpCookie) -> str:
-    """The header value for a cookie, as ASP.NET Core writes it: escaped, for the path `/` unless told."""
+    """The header value for a cookie, as ASP.NET Core writes it.
+
+    The worker sends an empty domain and path where the app gave none, and the host writes them: the worker's
+    own test wants `foo=bar; domain=; path=` (`test_set_cookie_header_in_response_default_value`).
+    """
     parts = [f"{cookie.name}={quote(cookie.value, safe='')}"]
     if cookie.expires is not None:
         moment = datetime.fromtimestamp(cookie.expires.value.seconds, UTC)
         parts.append(f"expires={format_datetime(moment, usegmt=True)}")
     if cookie.max_age is not None:
         parts.append(f"max-age={cookie.max_age.value:.0f}")
-    if cookie.domain is not None and cookie.domain.value:
+    if cookie.domain is not None:
         parts.append(f"domain={cookie.domain.value}")
-    parts.append(f"path={cookie.path.value if cookie.path is not None and cookie.path.value else '/'}")
+    parts.append(f"path={'/' if cookie.path is None else cookie.path.value}")
     if cookie.secure is not None and cookie.secure.value:
         parts.append("secure")
     if cookie.same_site in _SAME_SITE:

@@ -24,6 +24,7 @@ from infra.local.functions_host.worker_exit import catch, end_process
 
 # A host that is just ending may still hold the state folder for as long as it drains, and a little more.
 _LOCK_MARGIN = 0.5
+_WORKERS = "FUNCTIONS_WORKER_PROCESS_COUNT"
 # The app's code changes the folder, and -P decides where modules are looked for.
 _STARTED_IN = Path.cwd()
 _INTERPRETER_OPTIONS = ["-P"] if sys.flags.safe_path else []
@@ -69,6 +70,8 @@ def _run(options: Options) -> int:
     logs.configure(host_config.log_levels, current_function, verbose=options.verbose)
     if host_config.passed_over:
         HOST.warning("host.json asks for what this host does not do: %s", ", ".join(host_config.passed_over))
+    if os.environ.get(_WORKERS, "1").strip() not in {"", "1"}:
+        HOST.warning("%s is passed over: host and worker are one process here", _WORKERS)
     if options.ignored:
         HOST.warning("Passed over, they mean nothing to this host: %s", " ".join(options.ignored))
     allow_many_connections()

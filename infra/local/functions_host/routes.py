@@ -9,6 +9,7 @@ order, those of disabled functions too. Issues 3153, 6062 and 9876 confirm what 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from infra.local.functions_host.errors import StartupError
 from infra.local.functions_host.functions import Function
 from infra.local.functions_host.routing import Router, Template
 
@@ -37,40 +38,52 @@ def name_order(name: str) -> str:
 def map_routes(functions: Sequence[Function], prefix: str) -> Routes:
     """Gives each HTTP function its route below `prefix`, or the error with which the real host refuses it.
 
-    Functions with an error of their own, and those of other triggers, are passed over.
+    Functions with an error of their own, and those of other triggers, are passed over. Raises StartupError
+    for a route that is no template: the real host does not start with one.
     """
     routes = Routes()
     accepted: list[Function] = []
     for function in sorted(functions, key=lambda each: name_order(each.name)):
         if function.error or not function.is_http:
             continue
-        try:
-            template = _template(function, prefix, accepted)
-        except ValueError as error:
-            routes.errors[function.name] = str(error)
+        if reason := _refusal(function, accepted):
+            routes.errors[function.name] = reason
             continue
+        template = _template(function, prefix)
         accepted.append(function)
         routes.paths[function.name] = template.text
         routes.router.add(template, function.methods, function)
     return routes
 
 
-def _template(function: Function, prefix: str, others: Sequence[Function]) -> Template:
-    """The full template of a function. Raises ValueError with the host's reason if the route is refused."""
-    route = _declared(function)
+def _refusal(function: Function, others: Sequence[Function]) -> str:
+    """The host's reason if it refuses the route of this function alone, else nothing."""
     # The host compares the start of the text, whatever the prefix: "administration" is refused, too.
-    if route.strip("/").lower().startswith(_RESERVED):
-        raise ValueError("The specified route conflicts with one or more built in routes.")
+    if _declared(function).strip("/").lower().startswith(_RESERVED):
+        return "The specified route conflicts with one or more built in routes."
     for other in others:
         if _conflict(function, other):
-            raise ValueError(
-                f"The route specified conflicts with the route defined by function '{other.name}'."
-            )
-    if not prefix:
-        # With a prefix the host joins the two with a slash, and "api//x" is no template.
-        route = route.removeprefix("/")
-    Template.parse(route)
-    return Template.parse("/".join(part for part in (prefix, route) if part))
+            return f"The route specified conflicts with the route defined by function '{other.name}'."
+    return ""
+
+
+def _template(function: Function, prefix: str) -> Template:
+    """The full template of a function.
+
+    A route that begins with a slash is joined to the prefix with another one, and that is no template: the
+    error of static-web-apps issue 1654 (May 2025), which ends the start of the host.
+    """
+    route = _declared(function)
+    text = f"{prefix}/{route}" if prefix else route.removeprefix("/")
+    try:
+        if prefix and route.startswith("/"):
+            raise ValueError("The route template separator character '/' cannot appear consecutively.")
+        return Template.parse(text)
+    except ValueError as error:
+        raise StartupError(
+            f"An error occurred while creating the route with name '{function.name}'"
+            f" and template '{text}'. {error}"
+        ) from None
 
 
 def _declared(function: Function) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from .admin_index import index
 from .calendar_files import import_calendar
 from .calls import Answer
 from .errors import GraphError, LoadError
@@ -45,6 +46,8 @@ class Admin:
     def _route(self, method: str, path: list[str], query: Mapping[str, str], raw: bytes, body: Any) -> Answer:
         service = self._service
         match (method, *path):
+            case ("GET",):
+                return Answer(200, index(self._identity.base_url))
             case ("GET", "health"):
                 return Answer(200, {"status": "ok", "mailboxes": len(service.state.mailboxes)})
             case ("GET", "counters"):

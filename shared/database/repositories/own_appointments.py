@@ -105,7 +105,7 @@ def _told_verdict(columns: Sequence[ColumnElement[Any]]) -> tuple[ColumnElement[
     *others, verdict = columns
     kept = verdict.element if isinstance(verdict, Label) else verdict
     counts, reason = kept == _NONE, func.nullif(kept, _NONE)
-    return (*others, counts.label("counts"), reason.label("why_not"))
+    return (*others, counts.label("counts"), reason.label("reason_code"))
 
 
 _DETAIL: tuple[ColumnElement[Any], ...] = tuple(

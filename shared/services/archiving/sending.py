@@ -39,7 +39,37 @@ class BatchSender:
         self._context = context
 
     async def send(self, lease: HeldLease, operations: Sequence[ClaimedOperation]) -> BatchOutcome:
-        """One ``$batch``, or several smaller ones where the store finds the whole one unacceptable."""
+        """One ``$batch``, or several smaller ones where the store finds the whole one unacceptable.
+
+        With ``look_before_create`` what has a copy already is adopted, and not created.
+        """
+        looked_up = await self._there_already(lease, operations)
+        known = {result.operation.id for result in looked_up}
+        rest = [operation for operation in operations if operation.id not in known]
+        outcome = await self._send(lease, rest) if rest else BatchOutcome()
+        outcome.results = looked_up + outcome.results
+        return outcome
+
+    async def _there_already(self, lease: HeldLease, operations: Sequence[ClaimedOperation]) -> list[Result]:
+        """Creates whose copy is in the calendar although no row tells of it: the database was restored.
+
+        Where the store does not answer, the create stays planned: nothing was sent.
+        """
+        if not self._ports.settings.look_before_create:
+            return []
+        results: list[Result] = []
+        creates = [each for each in operations if each.action is OperationAction.CREATE]
+        for number, operation in enumerate(creates):
+            await lease.cover_one_batch()
+            try:
+                copies = await self.find_copies(operation)
+            except StoreUnavailable:
+                return results + [Result(each, OperationState.PLANNED) for each in creates[number:]]
+            if copies:
+                results.append(adopted(operation, copies))
+        return results
+
+    async def _send(self, lease: HeldLease, operations: Sequence[ClaimedOperation]) -> BatchOutcome:
         await lease.cover_one_batch()
         answers = await self._calendars.send(
             self._context.archive_mailbox,
@@ -61,12 +91,12 @@ class BatchSender:
         if len(operations) == 1:
             return BatchOutcome(results=[_failed(operations[0], answer)])
         middle = len(operations) // 2
-        first = await self.send(lease, operations[:middle])
+        first = await self._send(lease, operations[:middle])
         if first.paused:
             # The mailbox asked for a pause: the other half was not sent and is planned again.
             first.results += [Result(operation, OperationState.PLANNED) for operation in operations[middle:]]
             return first
-        second = await self.send(lease, operations[middle:])
+        second = await self._send(lease, operations[middle:])
         return BatchOutcome(
             first.results + second.results,
             first.questions + second.questions,

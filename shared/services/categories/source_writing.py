@@ -72,7 +72,7 @@ class Task:
             category=self.category,
             rule_id=self.rule_id,
             outcome=self.outcome,
-            code=self.code,
+            reason_code=self.code,
         )
 
     def judge(self, source: SourceEvent | None, *, viewer: UUID | None) -> bool:

@@ -55,8 +55,14 @@ class UserService:
         )
         async with self._database.session() as session:
             users = UserRepository(session)
-            if await users.get_by_object_id(caller.tenant_id, user.object_id) is not None:
-                raise Conflict("this person is a user already", code="already_exists")
+            known = await users.get_by_object_id(caller.tenant_id, user.object_id)
+            if known is not None:
+                message = f"this person is a user already: {known.id}"
+                raise Conflict(message, code="already_exists", resource_id=str(known.id))
+            taken = await users.get_by_address(caller.tenant_id, user.address)
+            if taken is not None:
+                message = f"the user {taken.id} has this address already"
+                raise Conflict(message, code="already_exists", resource_id=str(taken.id))
             await users.add(user)
             # Name and address stay out: personal values do not enter the audit unencrypted (domain.md 7.1).
             await self._audit.record(

@@ -48,11 +48,16 @@ def judged(row: RecordedCopy, own: Copy | None, others: Sequence[Copy]) -> list[
     elif others:
         fields = differing_fields(others[0], row.record) if row.record is not None else []
         found.append(edited(row, others[0], FindingReason.COPY_REPLACED, fields))
-    elif row.state in _WITH_COPY:
+    elif row.state in _WITH_COPY and not _never_archived(row):
         found.append(about_record(row, FindingKind.MISSING, FindingReason.COPY_GONE))
     elif row.state is ArchivedEventState.CREATING:
         found.append(about_record(row, FindingKind.MISSING, FindingReason.NOT_WRITTEN))
     return found
+
+
+def _never_archived(row: RecordedCopy) -> bool:
+    """Whether its source vanished before it had a copy, or its copy went to a duplicate (2.9)."""
+    return row.state is ArchivedEventState.SOURCE_DELETED and row.copy_id is None and row.record is None
 
 
 def expected(row: RecordedCopy, own: str | None) -> str | None:

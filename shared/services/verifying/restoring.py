@@ -44,9 +44,7 @@ class CopyRestoring:
     def __init__(self, ports: ArchivingPorts) -> None:
         self._ports = ports
 
-    async def put_back(
-        self, caller: Caller, configuration_id: UUID, verification_id: UUID, finding_id: UUID
-    ) -> StartedRun:
+    async def put_back(self, caller: Caller, verification_id: UUID, finding_id: UUID) -> StartedRun:
         """Queue the run that puts a missing copy back; asked again, the run that is to do it already.
 
         Raises NotFound, ArchiveInUse for the newer of a pair (domain.md 2.19), and Conflict for any other
@@ -54,9 +52,7 @@ class CopyRestoring:
         work already.
         """
         async with self._ports.database.session() as session:
-            configuration, finding = await self._finding(
-                session, caller, configuration_id, verification_id, finding_id
-            )
+            configuration, finding = await self._finding(session, caller, verification_id, finding_id)
             if finding.kind != FindingKind.MISSING:
                 raise Conflict("only what is missing can be put back", code="not_missing")
             runs = ArchiveRunRepository(session)
@@ -142,16 +138,14 @@ class CopyRestoring:
                 on_behalf_of=first.owner_id,
             )
 
-    async def adopt(
-        self, caller: Caller, configuration_id: UUID, verification_id: UUID, finding_id: UUID
-    ) -> VerificationFinding:
+    async def adopt(self, caller: Caller, verification_id: UUID, finding_id: UUID) -> VerificationFinding:
         """Let the record say what the owner made of the copy. Later changes of the source still count (2.4).
 
         Raises NotFound, and Conflict for any other kind of finding, a copy that is gone meanwhile, a period
         that is locked (2.8), or while a write of this copy is under way. Raises Forbidden where the event is
         another person's private one (6.3).
         """
-        wanted = configuration_id, verification_id, finding_id
+        wanted = verification_id, finding_id
         async with self._ports.database.session() as session:
             configuration, finding = await self._finding(session, caller, *wanted)
             if not await VerificationFindingRepository(session).shown_to(caller.person, [finding.id]):
@@ -209,21 +203,19 @@ class CopyRestoring:
         self,
         session: AsyncSession,
         caller: Caller,
-        configuration_id: UUID,
         verification_id: UUID,
         finding_id: UUID,
     ) -> tuple[ArchiveConfiguration, VerificationFinding]:
         """The configuration, held, and the finding, locked. Raises NotFound, Forbidden and Conflict (6.5)."""
         access = await Access.of(session, caller)
-        configurations = ArchiveConfigurationRepository(session)
-        owned = await configurations.get(caller.tenant_id, configuration_id, access.writable_owner)
-        verification = None
-        if owned is not None:
-            verifications = VerificationRepository(session)
-            verification = await verifications.get(caller.tenant_id, verification_id, owned.owner_id)
-        if verification is None or verification.configuration_id != configuration_id:
+        verification = await VerificationRepository(session).get(
+            caller.tenant_id, verification_id, access.writable_owner
+        )
+        if verification is None:
             raise NotFound("there is no such verification")
-        configuration = await configurations.lock(caller.tenant_id, configuration_id, shared=True)
+        configuration = await ArchiveConfigurationRepository(session).lock(
+            caller.tenant_id, verification.configuration_id, shared=True
+        )
         finding = await VerificationFindingRepository(session).get(verification_id, finding_id, lock=True)
         if configuration is None or finding is None:
             raise NotFound("there is no such finding")

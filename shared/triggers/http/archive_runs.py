@@ -60,7 +60,7 @@ async def get_archive_run(
     resource = archive_runs.ArchiveRunResource.of(
         view.run,
         own=view.own,
-        writes_planned=view.planned,
+        writes_total=view.planned,
         writes_done=view.done,
         problems=view.problems,
     )

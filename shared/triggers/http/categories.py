@@ -243,7 +243,7 @@ def _resource(category: KnownCategory) -> categories.CategoryResource:
         customer=named.customer if named else None,
         billing_type=named.billing_type if named else None,
         special=special,
-        issue=categories.IssueResource(kind=found.kind, text=found.text)
+        issue=categories.IssueResource(kind=found.kind, reason=found.text)
         if isinstance(found, CategoryIssue)
         else None,
         version=category.version,

@@ -66,7 +66,7 @@ async def list_mailbox_approvals(
 ) -> Reply[paging.Page[mailbox_approvals.MailboxApprovalResource]]:
     """For Admins and Auditors the tenant's; for others those of their archives and about their mailbox."""
     query = request.query
-    found = await request.app.approval_reading.list(request.caller, query.after, query.limit, query.state)
+    found = await request.app.approval_reading.list(request.caller, query.after, query.limit, query.status)
     items = [mailbox_approvals.MailboxApprovalResource.of(each) for each in found.rows]
     return Reply(paging.Page[mailbox_approvals.MailboxApprovalResource](items=items, next=found.next_cursor))
 

@@ -12,7 +12,7 @@ from shared.triggers.verification_workflow import start_verification as start_or
 
 blueprint = new_blueprint()
 
-_FINDING = "v1/archive-configurations/{id}/verifications/{verification_id}/findings/{finding_id}"
+_FINDING = "v1/verifications/{id}/findings/{finding_id}"
 
 
 @endpoint(
@@ -122,7 +122,7 @@ async def put_back_finding(
 ) -> Reply[archive_runs.ArchiveRunSummary]:
     """An archive run does it, once, and is at ``Location``; the finding tells when it is done."""
     started = await request.app.copy_restoring.put_back(
-        request.caller, request.id, request.path["verification_id"], request.path["finding_id"]
+        request.caller, request.id, request.path["finding_id"]
     )
     run = started.run
     return Reply(
@@ -145,7 +145,5 @@ async def put_back_finding(
 )
 async def adopt_finding(request: Request[base.NoBody, base.NoQuery]) -> Reply[verifications.FindingResource]:
     """The copy is read again; what differs is taken over, both versions are in the audit."""
-    finding = await request.app.copy_restoring.adopt(
-        request.caller, request.id, request.path["verification_id"], request.path["finding_id"]
-    )
+    finding = await request.app.copy_restoring.adopt(request.caller, request.id, request.path["finding_id"])
     return Reply(verifications.FindingResource.of(finding, shown=True), owner_id=finding.owner_id)

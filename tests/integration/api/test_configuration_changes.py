@@ -217,7 +217,7 @@ class TestRuns:
         for _ in range(2):
             response = await api("POST", path, None, token=people.ada.token)
             assert (response.status, response.json["cancel_requested"]) == (202, True)
-            assert response.json["state"] == "running"
+            assert response.json["status"] == "running"
         assert response.headers["location"] == f"/api/v1/archive-runs/{runs['running']}"
         assert len(await audited(database, "archive_run.cancel_requested")) == 1
 
@@ -226,7 +226,7 @@ class TestRuns:
     ) -> None:
         path = f"v1/archive-runs/{runs['queued']}/cancel"
         response = await api("POST", path, None, token=people.ada.token)
-        assert (response.status, response.json["state"]) == (202, "cancelled")
+        assert (response.status, response.json["status"]) == (202, "cancelled")
         assert "retry-after" not in response.headers
         assert not (await api.app.archiving.begin(runs["queued"])).mine
         assert (await api("POST", path, None, token=people.ada.token)).json == response.json
@@ -299,10 +299,10 @@ class TestRuns:
             cursor = {"cursor": page["next"]}
         assert {each["id"] for each in seen} == {str(row.id) for row in rows}
         assert [each["position"] for each in seen] == [0, 0, 1, 1, 2]
-        failed = (await api("GET", path, token=token, state="failed")).json["items"]
-        assert [(each["id"], each["error_code"]) for each in failed] == [
+        failed = (await api("GET", path, token=token, status="failed")).json["items"]
+        assert [(each["id"], each["reason_code"]) for each in failed] == [
             (str(rows[3].id), "ErrorItemNotFound")
         ]
         assert "Weekly" not in str(seen)
-        problem(await api("GET", path, token=token, state="draft"), 422)
+        problem(await api("GET", path, token=token, status="draft"), 422)
         problem(await api("GET", path, token=people.bob.token), 404)

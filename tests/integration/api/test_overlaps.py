@@ -67,13 +67,13 @@ async def test_a_person_sees_what_waits_for_him(api: Caller, people: People, ove
     ]
     one = (await api("GET", f"v1/overlaps/{overlaps.flagged}", token=token)).json
     first, second = one["members"]
-    assert (first["key"], first["subject"], first["categories"]) == (
+    assert (first["source_key"], first["subject"], first["categories"]) == (
         overlaps.archived_key,
         "Workshop",
         ["Acme - billable"],
     )
     assert first["appointment_id"] is not None
-    assert (second["key"], second["subject"], second["appointment_id"]) == (
+    assert (second["source_key"], second["subject"], second["appointment_id"]) == (
         overlaps.waiting_key,
         "Surgeon",
         None,

@@ -103,18 +103,6 @@ def break_header(req: func.HttpRequest) -> func.HttpResponse:
     return func.HttpResponse("x", status_code="teapot")
 
 
-@app.function_name("slashed")
-@app.route(route="/slashed")
-def slashed(req: func.HttpRequest) -> str:
-    return "never"
-
-
-@app.function_name("odd")
-@app.route(route="odd/{v:prime}")
-def odd(req: func.HttpRequest) -> str:
-    return "never"
-
-
 @app.function_name("inside")
 @app.generic_trigger(arg_name="req", type="httpTrigger", route="output", authLevel="anonymous")
 @app.generic_output_binding(arg_name="res", type="http")

@@ -82,14 +82,29 @@ async def test_instances_wait_for_an_engine_that_died_and_go_on(tmp_path: Path) 
     async with several_instances(tmp_path, {"all": 2}) as app:
         started = await app.start("one_that_waits")
         await app.until_noted("began")
+        acknowledged = [await app.start("one_after_another", 2) for _ in range(20)]
         await app.instances.kill_engine()
         away = await app.client.get(f"/runtime/webhooks/durabletask/instances/{started}")
         assert away.status_code == 503
 
         await app.instances.start_engine()
         app.release()
-        assert (await app.end_of(started))["runtimeStatus"] == "Completed"
+        for each in [started, *acknowledged]:
+            assert (await app.end_of(each))["runtimeStatus"] == "Completed"
         assert (await app.end_of(await app.start("one_after_another", 2)))["runtimeStatus"] == "Completed"
+
+
+async def test_a_front_that_died_comes_back_and_knows_the_instances(tmp_path: Path) -> None:
+    async with several_instances(tmp_path, {"all": 2}) as app:
+        before = await app.start("one_after_another", 3)
+        await app.instances.kill_front()
+        with pytest.raises(httpx.ConnectError):
+            await app.client.get("/api/who")
+
+        await app.instances.start_front()
+        answered = {(await app.client.get("/api/who")).text for _ in range(4)}
+        assert answered == set(app.instances.names)
+        assert (await app.end_of(before))["runtimeStatus"] == "Completed"
 
 
 async def test_replacing_all_one_by_one_costs_no_request_and_no_orchestration(tmp_path: Path) -> None:

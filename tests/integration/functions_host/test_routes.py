@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.local.functions_host.errors import StartupError
 from infra.local.functions_host.functions import Binding, Function
 from infra.local.functions_host.routes import Routes, map_routes, name_order
 from tests.integration.functions_host.running_host import RunningHost, write_app
@@ -122,6 +123,23 @@ def test_a_disabled_function_keeps_its_route_from_others() -> None:
 
     assert set(routes.errors) == {"b"}
     assert reached(routes, "GET", "/api/x") == "a"
+
+
+@pytest.mark.parametrize(
+    ("route", "reason"),
+    [
+        ("/slashed", "'api//slashed'. The route template separator character '/' cannot appear"),
+        ("odd/{v:prime}", "'api/odd/{v:prime}'. The constraint reference 'prime'"),
+        ("{*rest}/more", "A catch-all parameter can only appear as the last segment"),
+        ("{twice}/{TWICE}", "A route parameter name appears more than one time"),
+    ],
+)
+def test_a_route_that_is_no_template_ends_the_start(route: str, reason: str) -> None:
+    """`static-web-apps` issue 1654 and the constructor of ASP.NET Core's `Route`."""
+    with pytest.raises(StartupError) as refused:
+        map_routes([http_function("good", "good"), http_function("bad", route)], "api")
+    assert "creating the route with name 'bad' and template" in str(refused.value)
+    assert reason in str(refused.value)
 
 
 def test_a_blank_route_is_the_name_of_the_function() -> None:

@@ -55,7 +55,7 @@ def test_an_operation_without_an_answer_is_none(native: SdkApp) -> None:
 
 def test_a_delayed_signal_of_a_client_comes_later(native: SdkApp) -> None:
     key = fresh()
-    native.signal("counter", key, "add", 9, after=1)
+    native.signal("counter", key, "add", 9, after=2)
     assert native.entity("counter", key) is None
     native.until_entity("counter", key, {"state": 9})
 

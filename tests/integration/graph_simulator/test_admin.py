@@ -1,6 +1,9 @@
 """Loading mailboxes, reading back, owner edits, settings, and a state that survives a restart."""
 
+import ast
 import asyncio
+import inspect
+import re
 import signal
 import sys
 from pathlib import Path
@@ -10,6 +13,7 @@ import httpx
 import pytest
 
 from infra.local.graph_simulator import GraphSimulator
+from infra.local.graph_simulator import admin as admin_module
 from tests.integration.graph_simulator.conftest import ADDRESS
 from tests.integration.graph_simulator.sdk import NO_TLS, Graph, timed
 from tests.integration.graph_simulator.test_events import KEY, SPRING
@@ -33,6 +37,45 @@ def wish(*events: dict[str, Any]) -> list[dict[str, Any]]:
     return [
         {"address": ADDRESS, "calendars": [{"name": "Calendar", "is_default": True, "events": list(events)}]}
     ]
+
+
+async def test_every_admin_route_is_described_and_each_description_is_of_one(
+    admin: httpx.AsyncClient,
+) -> None:
+    told = (await admin.get("/_simulator")).json()
+    described = [(route["method"], route["path"]) for route in told["routes"]]
+    assert len(set(described)) == len(described) == served_routes()
+    await admin.post("/_simulator/mailboxes", json=wish())
+    for method, path in described:
+        filled = re.sub(r"\{[^}]*\}", "x", path.replace("{address or id}", ADDRESS))
+        answer = await admin.request(method, f"/_simulator{filled}")
+        assert "no admin route" not in answer.text, (method, path)
+    for route in told["routes"]:
+        assert route["does"].endswith(".")
+        assert ("example" in route) <= ("body" in route)
+
+
+async def test_the_examples_of_the_index_are_taken_as_they_stand(admin: httpx.AsyncClient) -> None:
+    routes = (await admin.get("/_simulator")).json()["routes"]
+    for name in ("nora.berg@example.com", ADDRESS):
+        await admin.post("/_simulator/mailboxes", json={"address": name})
+    for route in routes:
+        if "example" in route and "{event id}" not in route["path"]:
+            path = route["path"].replace("{address or id}", ADDRESS)
+            answer = await admin.request(route["method"], f"/_simulator{path}", json=route["example"])
+            assert answer.is_success, (route, answer.text)
+
+
+def served_routes() -> int:
+    """How many pairs of method and path the admin routes of the source match."""
+    tree = ast.parse(inspect.getsource(admin_module))
+    cases = [case.pattern for node in ast.walk(tree) if isinstance(node, ast.Match) for case in node.cases]
+    # One case hands mailboxes on; there the path alone is asked first, for two methods.
+    number = 2 - 1
+    for pattern in cases:
+        methods = pattern.patterns[0] if isinstance(pattern, ast.MatchSequence) else None
+        number += len(methods.patterns) if isinstance(methods, ast.MatchOr) else 1
+    return number
 
 
 async def test_loaded_series_has_its_exceptions_and_foreign_organizer(

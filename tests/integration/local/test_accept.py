@@ -41,3 +41,10 @@ def test_a_point_that_does_not_exist_is_an_error() -> None:
     assert done.returncode != 0
     assert "nothing-of-the-kind" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_a_point_that_does_not_concern_instances_is_left_out() -> None:
+    done = accept("--only", "due-jobs-are-claimed-in-batches", "--instances", "3")
+    assert done.returncode != 0
+    assert "no acceptance point named due-jobs-are-claimed-in-batches that concerns several" in done.stderr

@@ -7,31 +7,44 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from infra.local.processes import command_line
 from infra.local.stack import ROOT, Stack
 
 
-@pytest.mark.parametrize("part", ["postgres", "host", "front"])
-async def test_the_death_of_any_part_is_told_at_once(app: Path, state: Path, part: str) -> None:
-    several = {"all": 1} if part == "front" else None
-    async with Stack(state, app=app, migrate=False, instances=several) as stack:
-        watch = asyncio.create_task(stack.wait_until_a_part_ends())
-        await asyncio.sleep(0.1)
-        pid, name = _victim(stack, part)
-        os.kill(pid, signal.SIGKILL)
-        told = await asyncio.wait_for(watch, 10)
-        assert told.startswith(f"{name} ended by itself (log: ")
+async def _told_of(stack: Stack, pid: int) -> str:
+    """What is told within ten seconds of the death of a part."""
+    watch = asyncio.create_task(stack.wait_until_a_part_ends())
+    await asyncio.sleep(0.1)
+    os.kill(pid, signal.SIGKILL)
+    told = await asyncio.wait_for(watch, 10)
+    name, _, log = told.partition(" ended by itself (log: ")
+    assert log
+    return name
 
 
-def _victim(stack: Stack, part: str) -> tuple[int, str]:
-    if stack.instances is not None:
-        return stack.instances.pid(part), f"the {part}"
-    if part == "host":
-        return stack.host_pid, "the Functions host"
-    assert stack.postgres.pid is not None
-    return stack.postgres.pid, "PostgreSQL"
+async def test_the_death_of_any_part_is_told_at_once(app: Path, state: Path) -> None:
+    async with Stack(state, app=app, migrate=False) as stack:
+        assert await _told_of(stack, stack.simulator_pid) == "the Graph simulator"
+        await stack.start_simulator()
+        assert await _told_of(stack, stack.host_pid) == "the Functions host"
+        await stack.start_host()
+        assert stack.postgres.pid is not None
+        assert await _told_of(stack, stack.postgres.pid) == "PostgreSQL"
+
+
+async def test_the_death_of_any_part_of_several_instances_is_told_at_once(app: Path, state: Path) -> None:
+    async with Stack(state, app=app, migrate=False, instances={"all": 2}) as stack:
+        instances = stack.instances
+        assert instances is not None
+        assert await _told_of(stack, instances.pid("engine")) == "the Durable engine"
+        await instances.start_engine()
+        first, second = instances.names
+        assert await _told_of(stack, instances.pid(first)) == f"the instance {first}"
+        await instances.kill(first)
+        # The other one goes on alone.
+        assert (await stack.client.get(f"{stack.base_url}/api/health/ready")).text == "ready"
+        assert await _told_of(stack, instances.pid("front")) == "the front"
+        assert (await stack.client.get(f"{instances.url(second)}/api/health/ready")).text == "ready"
 
 
 async def test_a_process_that_nobody_wrote_down_is_ended_at_the_next_start(app: Path, state: Path) -> None:

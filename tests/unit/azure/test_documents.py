@@ -20,7 +20,9 @@ PAGES = [
 RUN_BY = {
     "./dev check-infra": ("tests/unit/azure/test_infrastructure.py", "check_infra.run("),
     "./dev package": ("tests/acceptance/test_deployment.py", "package.build("),
-    "./dev accept --only": ("tests/acceptance/test_deployment.py", "Deployment("),
+    "./dev accept --only a-deployment": ("tests/acceptance/test_deployment.py", "Deployment("),
+    "./dev accept --only a-restored": ("tests/acceptance/test_disaster_recovery.py", "restore("),
+    "./dev accept --quick --schema-of": ("tests/acceptance/test_deployment.py", '"--schema-of"'),
     "./dev uat": ("tests/acceptance/test_scenarios.py", "uat.run("),
     "./dev run": ("tests/acceptance/test_one_command.py", '"run"'),
 }

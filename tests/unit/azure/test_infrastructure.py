@@ -48,6 +48,13 @@ def test_the_infrastructure_is_clean_and_what_the_types_do_not_know_is_listed() 
         ("modules/vault.bicep", "tenantId: tenantId", "tenantId: tenant_Id", "tenant_Id is not declared"),
         ("modules/scheduler.bicep", "ipAllowlist: publicAccess ? ['0.0.0.0/0'] : []", "", "missing property"),
         ("modules/functionApp.bicep", "type: 'UserAssigned'\n", "type: 'Assigned'\n", "not one of"),
+        (
+            "modules/functionApp.bicep",
+            "        '/api/health/ready'\n",
+            "",
+            "excludedPaths lacks /api/health/ready",
+        ),
+        ("modules/functionApp.bicep", "unauthenticatedClientAction: 'Return401'", "other: 1", "unknown"),
         ("modules/functionApp.bicep", "runtime: {", "linuxFxVersion: {", "takes no linuxFxVersion"),
         ("modules/functionApp.bicep", "ADMIN_ASSISTANT_STORAGE", "ADMIN_ASSISTANT_STORE", "neither set"),
         (

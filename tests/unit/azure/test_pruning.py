@@ -1,10 +1,13 @@
 """What the product imports is in the lock and outlives the pruning of the package."""
 
+import sys
 import sysconfig
+import warnings
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
 from infra.local.azure import package, pruning
+from shared.graph import sdk
 from tests.unit.architecture.test_imports import imports_of, modules
 
 INSTALLED = Path(sysconfig.get_path("purelib"))
@@ -38,3 +41,37 @@ def test_every_module_that_is_imported_outlives_the_pruning(tmp_path: Path) -> N
         (tmp_path / path).touch()
     pruning.prune(tmp_path)
     assert sorted(str(path) for path in wanted if not (tmp_path / path).is_file()) == []
+
+
+def test_what_the_sdk_loads_for_our_paths_outlives_the_pruning(tmp_path: Path) -> None:
+    client = sdk.make_sdk(StandIn())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        user = client.users.by_user_id("u")
+        for builder in (
+            *(user.mailbox_settings, user.outlook.master_categories, user.calendars),
+            user.outlook.master_categories.by_outlook_category_id("c"),
+            user.calendars.by_calendar_id("c").events,
+        ):
+            builder.to_get_request_information()
+    sdk.error_types()
+    loaded = {
+        Path(str(module.__file__)).relative_to(INSTALLED)
+        for name, module in list(sys.modules.items())
+        if name.startswith("msgraph.") and getattr(module, "__file__", None)
+    }
+    assert len(loaded) > 12
+    for path in loaded:
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).touch()
+    pruning.prune(tmp_path)
+    assert sorted(str(path) for path in loaded if not (tmp_path / path).is_file()) == []
+
+
+class StandIn:
+    """Of the adapter, which builders only keep."""
+
+    base_url = "http://127.0.0.1"
+
+    def __getattr__(self, name: str) -> object:
+        return lambda *_, **__: None

@@ -173,7 +173,7 @@ def signals(ctx: task.OrchestrationContext, key: str):
 
 @bp.orchestration_trigger(context_name="context")
 def signals_later(ctx: task.OrchestrationContext, key: str):
-    due = ctx.current_utc_datetime + timedelta(seconds=1)
+    due = ctx.current_utc_datetime + timedelta(seconds=2)
     ctx.signal_entity(counter(key), "add", 4, signal_time=due)
     return key
     yield

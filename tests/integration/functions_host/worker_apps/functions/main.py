@@ -167,7 +167,9 @@ def cookies(req: func.HttpRequest) -> func.HttpResponse:
     response = func.HttpResponse("x")
     for value in {
         "two": ["a=1; Max-Age=10; Path=/; Secure", "a=2; Path=/x; HttpOnly"],
+        "plain": ["foo=bar"],
         "empty": [""],
+        "malformed": ["a=1; Max-Age=10; SecureFalse; HttpOnly"],
         "time": ["a=1; Expires=Dummy"],
         "number": ["a=1; Max-Age=Dummy"],
     }[req.route_params["kind"]]:
