@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Final
 
 from shared.domain.source_event import SourceEvent
@@ -13,14 +14,27 @@ CONTENT_COLUMNS: Final = (
 )
 
 
+#: The same as fields of ``SourceEvent``.
+CONTENT_FIELDS: Final = tuple(column.removesuffix("_at") for column in CONTENT_COLUMNS)
+_content_of = attrgetter(*CONTENT_FIELDS)
+
+
+def event_content(event: SourceEvent) -> dict[str, Any]:
+    """What an event says, by field."""
+    return dict(zip(CONTENT_FIELDS, _content_of(event), strict=True))
+
+
 def content_columns(event: SourceEvent) -> dict[str, Any]:
     """The columns of an event, JSON-able, times ISO 8601. What PostgreSQL cannot store is left out."""
-    return {column: _written(getattr(event, column.removesuffix("_at"))) for column in CONTENT_COLUMNS}
+    return dict(zip(CONTENT_COLUMNS, map(_written, _content_of(event)), strict=True))
 
 
 def content_fields(row: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a ``SourceEvent`` from columns; times as datetimes or ISO 8601."""
-    return {column.removesuffix("_at"): _read(column, row[column]) for column in CONTENT_COLUMNS}
+    return {
+        field: _read(column, row[column])
+        for field, column in zip(CONTENT_FIELDS, CONTENT_COLUMNS, strict=True)
+    }
 
 
 def storable(text: str) -> str:
