@@ -23,7 +23,7 @@ _RUN_COLUMNS = (
     *("requested_by", "correlation_id", "report", "graph_requests", "round_trips", "created_at"),
     *("started_at", "finished_at", "step", "progress"),
 )
-_PROBLEM_FIELDS = ("source_key", "action")
+_PROBLEM_FIELDS = ("source_key", "action", "subject", "start", "appointment_id")
 
 
 class ArchiveRunStart(WindowWish):
@@ -44,6 +44,11 @@ class RunProblem(Resource):
 
     operation_id: UUID | None
     source_key: str
+    subject: str | None = Field(
+        description="Subject of the event; “Private” for another person's private event, null if unknown."
+    )
+    start: datetime | None = Field(description="When the event starts, UTC; null if unknown.")
+    appointment_id: UUID | None
     action: OperationAction | Literal["read"]
     status: OperationState
     reason_code: str | None
@@ -137,6 +142,9 @@ def _unreadable(event: Mapping[str, Any]) -> RunProblem:
         detail = f"The event that {when} could not be read, or not be understood."
     return RunProblem(
         operation_id=None,
+        subject=None,
+        start=datetime.fromisoformat(event["start"]) if event["start"] else None,
+        appointment_id=None,
         source_key=f"?:{event['source_id'] or ''}",
         action="read",
         status=OperationState.FAILED,
@@ -162,6 +170,11 @@ class ArchiveOperationResource(Resource):
     id: UUID
     position: int
     source_key: str
+    subject: str | None = Field(
+        description="Subject of the event; “Private” for another person's private event, null if unknown."
+    )
+    start: datetime | None = Field(description="When the event starts, UTC; null if unknown.")
+    appointment_id: UUID | None
     action: OperationAction
     status: OperationState
     reason_code: str | None

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from shared.domain.disclosure import PRIVATE
 from shared.domain.verification import FindingReason
 from shared.schemas.base import Resource, columns_of
 from shared.schemas.paging import PageQuery
@@ -14,6 +15,9 @@ from shared.schemas.window import WindowWish
 
 if TYPE_CHECKING:
     from shared.database.models.verifications import Verification, VerificationFinding
+
+#: What is not read from the row of a finding as it is.
+_BESIDE = ("fields", "copy_ids", "appointment_id", "subject")
 
 type FindingKindName = Literal["missing", "doubled", "edited", "unknown", "source_changed"]
 
@@ -128,7 +132,10 @@ class FindingResource(Resource):
     verification_id: UUID
     kind: FindingKindName | None
     reason_code: FindingReason | None
-    archived_event_id: UUID | None
+    appointment_id: UUID | None
+    subject: str | None = Field(
+        description="Subject of the event; “Private” for another person's private event, null if unknown."
+    )
     source_key: str | None
     copy_id: str | None
     start: datetime
@@ -141,13 +148,25 @@ class FindingResource(Resource):
     resolved_by: str | None
 
     @classmethod
-    def of(cls, finding: "VerificationFinding", *, shown: bool) -> Self:
-        """The resource of a row; not ``shown`` to whom its event is another person's private one."""
+    def of(
+        cls, finding: "VerificationFinding", *, shown: bool, about: tuple[UUID, str] | None = None
+    ) -> Self:
+        """The resource of a row; not ``shown`` to whom its event is another person's private one.
+
+        ``about`` are the appointment and the subject of what it is about, as far as they are recorded.
+        """
         detail: dict[str, Any] = finding.detail
         columns = columns_of(
-            finding, cls, "fields", "copy_ids", reason_code="reason", start="starts_at", created_at="found_at"
+            finding, cls, *_BESIDE, reason_code="reason", start="starts_at", created_at="found_at"
         )
         if not shown:
-            columns |= dict.fromkeys(("kind", "reason_code", "archived_event_id", "source_key", "copy_id"))
-            return cls(**columns, fields=[], copy_ids=[])
-        return cls(**columns, fields=detail.get("fields", []), copy_ids=detail.get("copies", []))
+            columns |= dict.fromkeys(("kind", "reason_code", "source_key", "copy_id"))
+            return cls(**columns, fields=[], copy_ids=[], appointment_id=None, subject=PRIVATE)
+        appointment_id, subject = about or (None, None)
+        return cls(
+            **columns,
+            fields=detail.get("fields", []),
+            copy_ids=detail.get("copies", []),
+            appointment_id=appointment_id,
+            subject=subject,
+        )

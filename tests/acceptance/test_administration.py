@@ -68,7 +68,8 @@ async def test_health_tells_what_fails(stack: Stack, acceptance_point: Acceptanc
     assert {each["name"] for each in well["components"]} == COMPONENTS
     assert well["status"] == "healthy", well
     assert failing == ["graph"]
-    assert well["schema_revision"] == well["schema_expected"]
+    # A database may be newer than the app, while the next version is deployed.
+    assert well["schema_revision"] >= well["schema_expected"]
 
 
 async def test_further_tenant_is_let_in_and_taken_out(

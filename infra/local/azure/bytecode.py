@@ -21,8 +21,10 @@ _WWWROOT = "/home/site/wwwroot"
 _WITH_DOCSTRINGS = f"{DEPENDENCIES.as_posix()}/sqlalchemy/"
 #: Our modules that stay sources: the worker looks for the first, alembic loads the others by their files.
 _SOURCES = re.compile(r"function_app\.py$|shared/database/migrations/")
-#: Ours whose docstrings describe the API (OpenAPI), or a command.
-_DESCRIBED = re.compile(r"function_app\.py$|shared/(?:triggers|schemas|application)|shared/database/migrat")
+#: Ours whose docstrings describe the API (OpenAPI: operations, models, enumerations), or a command.
+_DESCRIBED = re.compile(
+    r"function_app\.py$|shared/(?:triggers|schemas|domain|application)|shared/database/migrat"
+)
 #: What the SDK loads when a path is built or an error is read (docs/graph.md, Size).
 _LOADED = re.compile(
     r"generated/[^/]+\.py$|generated/users/(?:item/)?[^/]+\.py$|generated/models/o_data_errors/|"

@@ -84,6 +84,7 @@ def build(target: Path, *, root: Path = ROOT, say: Callable[[str], None] = print
     say("compiling bytecode")
     _compile(folder)
     if probe.check(folder, imported):
+        probe.check_description(folder, root)
         say("every module that the app imports is in it")
     archive = target / f"admin-assistant-{manifest.version}-{manifest.commit[:12] or 'unknown'}.zip"
     say("packing")

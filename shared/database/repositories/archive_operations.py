@@ -10,6 +10,7 @@ import orjson
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from shared.database.operation_queries import OF_RUN, PROBLEMS
 from shared.database.prepared import PreparedWrite
 from shared.domain.archive_run import OperationAction, OperationState
 
@@ -159,23 +160,6 @@ _COUNTS = text("""
 _REMAINING = text("""
     SELECT count(*) FROM archive_operations
      WHERE run_id = :run AND owner_id = :owner AND state = :state
-""")
-_OF_RUN = text("""
-    SELECT id, position, source_key, action, state, error_code, error_detail, first_sent_at, last_sent_at,
-           finished_at
-      FROM archive_operations
-     WHERE run_id = :run AND owner_id = :owner AND state <> 'draft'
-       AND (CAST(:state AS text) IS NULL OR state = :state)
-       AND (CAST(:private AS boolean) IS NULL OR is_private = :private)
-       AND (CAST(:position AS bigint) IS NULL OR (position, id) > (:position, CAST(:id AS uuid)))
-     ORDER BY position, id LIMIT :limit
-""")
-_PROBLEMS = text("""
-    SELECT id, source_key, action, state, error_code, error_detail FROM archive_operations
-     WHERE run_id = :run AND owner_id = :owner
-       AND (CAST(:private AS boolean) IS NULL OR is_private = :private)
-       AND (state IN ('failed', 'conflict', 'locked', 'sent') OR error_code IS NOT NULL)
-     ORDER BY position, id LIMIT :limit
 """)
 
 
@@ -397,7 +381,7 @@ class ArchiveOperationRepository:
             "id": operation_id,
             "limit": limit,
         }
-        result = await self._session.execute(_OF_RUN, self._scope | parameters)
+        result = await self._session.execute(OF_RUN, self._scope | parameters)
         return list(result.mappings())
 
     async def problems(
@@ -405,6 +389,6 @@ class ArchiveOperationRepository:
     ) -> list[dict[str, Any]]:
         """What needs a look: not written and why, or found doubled; in the order of the calendar (2.12)."""
         result = await self._session.execute(
-            _PROBLEMS, self._scope | {"run": run_id, "limit": limit, "private": private}
+            PROBLEMS, self._scope | {"run": run_id, "limit": limit, "private": private}
         )
         return [dict(row) for row in result.mappings()]

@@ -188,12 +188,10 @@ class VerificationFindingRepository(Repository):
         await self._session.execute(_CLEAR_ITEMS, {"verification": verification_id})
 
     async def add_items(self, verification_id: UUID, side: str, rows: Sequence[ItemRow]) -> None:
-        """Keep what was read by key, reference, revision, starts_at and owned."""
+        """Keep what was read."""
         if rows:
-            await self._session.execute(
-                _ADD_ITEMS,
-                {"verification": verification_id, "side": side, "rows": orjson.dumps(rows).decode()},
-            )
+            added = {"verification": verification_id, "side": side, "rows": orjson.dumps(rows).decode()}
+            await self._session.execute(_ADD_ITEMS, added)
 
     async def add(
         self,
@@ -343,6 +341,19 @@ class VerificationFindingRepository(Repository):
             VerificationFinding.id.in_(finding_ids), _shown_to(viewer)
         )
         return set((await self._session.execute(statement)).scalars())
+
+    async def subjects_of(self, finding_ids: Collection[UUID]) -> dict[UUID, tuple[UUID, str]]:
+        """The appointment and the subject that each finding is about, as far as one is recorded.
+
+        The caller has found out with ``shown_to`` who may see them (domain.md 6.3).
+        """
+        statement = (
+            select(VerificationFinding.id, Appointment.id, Appointment.subject)
+            .join(Appointment, Appointment.archived_event_id == VerificationFinding.archived_event_id)
+            .where(VerificationFinding.id.in_(finding_ids))
+        )
+        found = await self._session.execute(statement)
+        return {finding: (appointment, subject) for finding, appointment, subject in found.all()}
 
     async def get(
         self, verification_id: UUID, finding_id: UUID, *, lock: bool = False

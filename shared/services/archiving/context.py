@@ -124,10 +124,10 @@ async def load_context(session: AsyncSession, run_id: UUID) -> RunContext:
     """The context of a run. Raises NotFound when run or configuration are gone."""
     run = await ArchiveRunRepository(session).get_unscoped(run_id)
     if run is None:
-        raise NotFound(f"archive run {run_id} does not exist")
+        raise NotFound("there is no such archive run")
     configuration = await ArchiveConfigurationRepository(session).get(run.tenant_id, run.configuration_id)
     if configuration is None:
-        raise NotFound(f"archive configuration {run.configuration_id} does not exist")
+        raise NotFound("there is no such archive configuration")
     return context_of(run, configuration)
 
 

@@ -1,5 +1,6 @@
 """Sending one batch and finding out what became of each write (design.md, Answers, Updating)."""
 
+import logging
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from shared.errors import StoreUnavailable
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.lease import HeldLease
 from shared.services.archiving.results import Result
+
+_log = logging.getLogger(__name__)
 
 DEFAULT_PAUSE_SECONDS = 5.0
 _UNSENT = (Verdict.THROTTLED, Verdict.NOT_SENT, Verdict.UNAUTHORIZED)
@@ -113,6 +116,10 @@ class BatchSender:
             for answer in answers
             if answer.verdict in _UNSENT
         ]
+        throttled = sum(answer.verdict is Verdict.THROTTLED for answer in answers)
+        if throttled:
+            # The alert `throttling` counts such lines; single requests are told by the client.
+            _log.info("graph answered 429 to %d writes of a batch", throttled)
         if waits:
             await lease.close_mailbox_until(self._ports.clock.now() + timedelta(seconds=max(waits)))
 

@@ -72,6 +72,15 @@ class CompareProgress:
     gone: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class FoundDifferences:
+    """A page of findings, which of them the caller sees, and the appointment and subject of those."""
+
+    page: Slice[VerificationFinding]
+    shown: set[UUID]
+    subjects: dict[UUID, tuple[UUID, str]]
+
+
 class VerificationService:
     """Verification, from the request to the findings."""
 
@@ -118,7 +127,7 @@ class VerificationService:
 
     async def findings(
         self, caller: Caller, verification_id: UUID, kind: str | None, after: Position | None, limit: int
-    ) -> tuple[Slice[VerificationFinding], set[UUID]]:
+    ) -> FoundDifferences:
         """What a verification found, in the order of the calendar, and which of it is shown (domain.md 6.3).
 
         Raises NotFound.
@@ -131,7 +140,9 @@ class VerificationService:
             findings = VerificationFindingRepository(session)
             rows = await findings.of_verification(verification_id, kind, place, limit + 1, viewer=viewer)
             shown = await findings.shown_to(viewer, [row.id for row in rows])
-        return Slice.cut(rows, limit, lambda row: Position(row.starts_at, row.id)), shown
+            subjects = await findings.subjects_of(shown)
+        cut = Slice.cut(rows, limit, lambda row: Position(row.starts_at, row.id))
+        return FoundDifferences(cut, shown, subjects)
 
     async def begin(self, verification_id: UUID) -> BegunVerification:
         """Start it, or go on with it; not ``mine`` when it is over or unknown."""

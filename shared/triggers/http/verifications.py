@@ -97,13 +97,18 @@ async def get_verification(
 async def list_verification_findings(
     request: Request[base.NoBody, verifications.FindingListQuery],
 ) -> Reply[paging.Page[verifications.FindingResource]]:
-    """What differs and where; contents are not shown."""
+    """What differs and where, with the subject of the event and its appointment."""
     query = request.query
-    found, shown = await request.app.verifications.findings(
+    found = await request.app.verifications.findings(
         request.caller, request.id, query.kind, query.after, query.limit
     )
-    items = [verifications.FindingResource.of(each, shown=each.id in shown) for each in found.rows]
-    return Reply(paging.Page[verifications.FindingResource](items=items, next=found.next_cursor))
+    items = [
+        verifications.FindingResource.of(
+            each, shown=each.id in found.shown, about=found.subjects.get(each.id)
+        )
+        for each in found.page.rows
+    ]
+    return Reply(paging.Page[verifications.FindingResource](items=items, next=found.page.next_cursor))
 
 
 @endpoint(

@@ -303,6 +303,29 @@ class TestRuns:
         assert [(each["id"], each["reason_code"]) for each in failed] == [
             (str(rows[3].id), "ErrorItemNotFound")
         ]
-        assert "Weekly" not in str(seen)
+        assert {each["subject"] for each in seen} == {"Weekly"}
+        assert all(each["start"] for each in seen)
         problem(await api("GET", path, token=token, status="draft"), 422)
         problem(await api("GET", path, token=people.bob.token), 404)
+
+    async def test_a_write_names_its_event_to_those_who_may_see_it(
+        self, api: Caller, people: People, runs: dict[str, UUID], database: Database
+    ) -> None:
+        async with database.session() as session:
+            make = Factory(session)
+            run = await session.get_one(ArchiveRun, runs["running"])
+            configuration = await session.get_one(ArchiveConfiguration, run.configuration_id)
+            event = await make.archived_event(configuration)
+            # It became private after the write was planned.
+            appointment = await make.appointment(event, subject="Surgeon", sensitivity="private")
+            done = {"state": OperationState.FAILED, "error_code": "Code", "payload": None, "record": None}
+            await make.operation(run, event, **done)
+        path = f"v1/archive-runs/{runs['running']}"
+        for found in (path, f"{path}/operations"):
+            own = (await api("GET", found, token=people.ada.token)).json
+            (mine,) = own["items"] if "items" in own else own["problems"]
+            assert (mine["subject"], mine["appointment_id"]) == ("Surgeon", str(appointment.id))
+            others = (await api("GET", found, token=people.admin)).json
+            (theirs,) = others["items"] if "items" in others else others["problems"]
+            assert (theirs["subject"], theirs["appointment_id"]) == ("Private", None)
+            assert theirs["start"] == mine["start"]

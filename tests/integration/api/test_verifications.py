@@ -91,7 +91,9 @@ async def test_findings_are_paged_and_told_by_kind(
         for _ in range(4):
             await make.finding(verified, await make.archived_event(row))
         edit = {"kind": "edited", "reason": "content_differs", "detail": {"fields": ["subject"]}}
-        await make.finding(verified, await make.archived_event(row), **edit)
+        event = await make.archived_event(row)
+        appointment = await make.appointment(event, subject="Surgeon", sensitivity="private")
+        await make.finding(verified, event, **edit)
     found = (await api("GET", f"v1/verifications/{verified.id}", token=people.ada.token)).json["found"]
     assert found == {"missing": 4, "edited": 1, "doubled": 0, "unknown": 0, "source_changed": 0}
     path, seen, cursor = f"v1/verifications/{verified.id}/findings", list[str](), None
@@ -104,6 +106,11 @@ async def test_findings_are_paged_and_told_by_kind(
     assert len(seen) == len(set(seen)) == 5
     (only,) = (await api("GET", path, token=people.ada.token, kind="edited")).json["items"]
     assert (only["fields"], only["status"]) == (["subject"], "open")
+    assert (only["subject"], only["appointment_id"]) == ("Surgeon", str(appointment.id))
+    others = (await api("GET", path, token=people.admin)).json["items"]
+    (hidden,) = [each for each in others if each["id"] == only["id"]]
+    assert (hidden["subject"], hidden["appointment_id"], hidden["kind"]) == ("Private", None, None)
+    assert hidden["start"] == only["start"]
     problem(await api("GET", path, token=people.ada.token, kind="whatever"), 422)
     problem(await api("GET", path, token=people.bob.token), 404)
 

@@ -81,7 +81,8 @@ class Verifier:
 
     async def findings(self, verification: Verification) -> list[VerificationFinding]:
         """All it found."""
-        found, _ = await self.app.verifications.findings(self.world.admin, verification.id, None, None, 1000)
+        told = await self.app.verifications.findings(self.world.admin, verification.id, None, None, 1000)
+        found = told.page
         return list(found.rows)
 
     async def found(self, verification: Verification) -> list[tuple[str, str]]:

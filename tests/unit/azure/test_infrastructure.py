@@ -1,6 +1,8 @@
 """``./dev check-infra`` is clean, and finds what is wrong when something is."""
 
+import ast
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -93,6 +95,35 @@ def test_what_is_left_to_its_default_has_one() -> None:
     for name in names:
         if name.startswith("ADMIN_ASSISTANT_"):
             assert not fields[name].is_required(), name
+
+
+def logged_lines() -> list[str]:
+    """What the product writes into its log, as patterns."""
+    found = []
+    for path in (ROOT / "shared").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            match node:
+                case ast.Call(
+                    func=ast.Attribute(attr="debug" | "info" | "warning" | "error"),
+                    args=[ast.Constant(value=str(text)), *_],
+                ):
+                    found.append(re.sub(r"%[sd]", ".*", re.escape(text).replace(r"\%", "%")))
+    return found
+
+
+def test_an_alert_asks_for_lines_that_are_written() -> None:
+    text = (AZURE / "modules" / "alerts.bicep").read_text()
+    asked = set(re.findall(r'what == "([^"]+)"', text))
+    # Of subscriptions, which are not made yet: such alerts are off.
+    written = [pattern for pattern in logged_lines() if not pattern.startswith(".*")]
+    assert not any(
+        re.fullmatch(pattern, "the signing keys of tenant x cannot be read: y") for pattern in written
+    )
+    assert "archive run finished" in asked
+    parts = ["graph answered 429 to 3 writes of a batch", "graph answered 429 TooMany, request-id 1"]
+    parts += ["signing keys of tenant x cannot be read: y"]
+    for line in [*(asked - {"graph subscriptions"}), *parts]:
+        assert any(re.fullmatch(pattern, line) for pattern in written), line
 
 
 def test_every_alert_is_found_by_its_name() -> None:
