@@ -12,7 +12,7 @@ from shared.domain.normal_form import normal_form
 
 type Store = Literal["outlook", "local"]
 
-#: How a reference begins: Outlook's calendars are reached by Microsoft Graph.
+#: How a reference to a calendar of Outlook begins.
 _SCHEMES: dict[Store, str] = {"outlook": "msgraph", "local": "local"}
 
 MAX_REFERENCE_LENGTH = 2048

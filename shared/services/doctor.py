@@ -8,12 +8,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, Literal, Protocol
+from uuid import UUID
 
 import orjson
 
 from shared.clock import Clock
 from shared.database.engine import Database
 from shared.database.repositories.schema import ConnectedRole, SchemaRepository
+from shared.domain.calendar_port import Calendars
 from shared.domain.caller import Caller
 from shared.errors import AdminAssistantError, Forbidden, NotFound
 from shared.schemas.system import DoctorCheck, DoctorReport
@@ -42,11 +44,11 @@ class GraphTokens(Protocol):
         ...
 
 
-class Calendars(Protocol):
-    """Reads a mailbox as the app."""
+class Tokens(Protocol):
+    """The app's tokens of each tenant."""
 
-    async def list_calendars(self, mailbox: str) -> Any:
-        """Raises what Graph says."""
+    def in_tenant(self, tenant_id: UUID) -> GraphTokens:
+        """Those of one tenant."""
         ...
 
 
@@ -80,7 +82,7 @@ class Doctor:
         clock: Clock,
         settings: Settings,
         *,
-        graph: GraphTokens,
+        graph: Tokens,
         calendars: Calendars,
         health: Health,
     ) -> None:
@@ -99,7 +101,7 @@ class Doctor:
             )
         await self._require_active(caller)
         examinations: dict[str, tuple[Examine, str]] = {
-            "graph_consent": (self._consent, _CONSENT),
+            "graph_consent": (lambda: self._consent(caller), _CONSENT),
             "mailbox_scope": (lambda: self._scope(caller), _SCOPE),
             "clock": (self._time, _DATABASE),
             "database_role": (self._role, _DATABASE),
@@ -115,8 +117,8 @@ class Doctor:
             checks=tuple(checks),
         )
 
-    async def _consent(self) -> Finding:
-        roles = _roles_of(await self._graph.token())
+    async def _consent(self, caller: Caller) -> Finding:
+        roles = _roles_of(await self._graph.in_tenant(caller.tenant_id).token())
         wanted = set(_DIRECTORY_ROLES)
         if self._settings.mail_sender:
             wanted.add("Mail.Send")
@@ -133,7 +135,7 @@ class Doctor:
         if caller.object_id is None or caller.app_only:
             return Finding("unknown", "an app has no mailbox to try", "Ask as a person with a mailbox.")
         try:
-            await self._calendars.list_calendars(str(caller.object_id))
+            await self._calendars.in_tenant(caller.tenant_id).list_calendars(str(caller.object_id))
         except NotFound:
             return Finding("unknown", "the caller has no mailbox to try", "Ask as a person with a mailbox.")
         return Finding("ok", "the caller's own mailbox can be read")

@@ -12,9 +12,10 @@ from shared.database.engine import Database
 from shared.database.models.local_calendars import LocalCalendar, LocalEvent
 from shared.database.models.users import User
 from shared.database.repositories.local_calendars import LocalCalendarRepository
-from shared.database.repositories.local_events import CONTENT_COLUMNS, LocalEventRepository
+from shared.database.repositories.local_events import LocalEventRepository
 from shared.domain.caller import Caller
 from shared.domain.disclosure import is_disclosed, uniform_line
+from shared.domain.event_content import CONTENT_COLUMNS
 from shared.domain.expected_version import ExpectedVersion
 from shared.domain.zones import find_zone
 from shared.errors import FieldError, Forbidden, NotFound, ValidationFailed

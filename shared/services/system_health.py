@@ -14,6 +14,7 @@ from shared.database.engine import Database
 from shared.database.repositories.mail_outbox import MailOutboxRepository
 from shared.database.repositories.schema import SchemaRepository
 from shared.database.repositories.system_state import SystemStateRepository
+from shared.domain.calendar_port import Calendars
 from shared.domain.caller import Caller
 from shared.errors import AdminAssistantError, NotFound
 from shared.schemas.system import Component, SystemHealth
@@ -36,14 +37,6 @@ _MOST_TENANTS: Final = 100
 
 type State = Literal["healthy", "degraded", "failing", "not_configured"]
 type Probe = Callable[[], Awaitable["Found"]]
-
-
-class Directory(Protocol):
-    """Asks Graph the cheapest question there is."""
-
-    async def get_mailbox(self, mailbox: str) -> Any:
-        """The entry of an object id; None if there is none."""
-        ...
 
 
 class TokenService(Protocol):
@@ -90,14 +83,14 @@ class SystemHealthService:
         settings: Settings,
         *,
         tokens: TokenService,
-        directory: Directory,
+        mailboxes: Calendars,
         stores: Sequence[Callable[[], Awaitable[object]]] = (),
     ) -> None:
         self._database = database
         self._clock = clock
         self._settings = settings
         self._tokens = tokens
-        self._directory = directory
+        self._mailboxes = mailboxes
         self._stores = tuple(stores)
         self._memory: dict[tuple[UUID, str], _Memory] = {}
         self._kept: OrderedDict[UUID, SystemHealth] = OrderedDict()
@@ -206,7 +199,7 @@ class SystemHealthService:
         return Found()
 
     async def _ask_graph(self, caller: Caller) -> Found:
-        await self._directory.get_mailbox(str(caller.object_id))
+        await self._mailboxes.in_tenant(caller.tenant_id).get_mailbox(str(caller.object_id))
         return Found()
 
     async def _ask_token_service(self) -> Found:

@@ -9,9 +9,9 @@ from uuid import UUID
 from shared.domain.caller import Caller
 from shared.domain.revision import revision
 from shared.errors import AdminAssistantError
-from shared.graph.event_codec import decode_event
 from tests.simulation.host import Host
 from tests.simulation.rules import Settled, Told
+from tests.support.graph_events import decode_event
 
 type Row = dict[str, Any]
 

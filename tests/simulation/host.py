@@ -8,12 +8,12 @@ import httpx
 
 from shared.application import Application
 from shared.graph.client import GraphClient
-from shared.services.period_locking import PeriodLocking
 from shared.settings import Settings
 from tests.simulation.epoch import EPOCH
 from tests.simulation.graph_world import GraphTransport, GraphWorld
 from tests.simulation.postgres_wire import PostgresWire
 from tests.simulation.warm_database import WarmDatabase
+from tests.support.period_locking import PeriodLocking
 
 
 class HostClock:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NotRequired, TypedDict
 from uuid import UUID
 
 import orjson
@@ -11,7 +11,7 @@ from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.operation_queries import OF_RUN, PROBLEMS
-from shared.database.prepared_writes import PreparedWrite
+from shared.database.prepared import PreparedWrite
 from shared.domain.archive_run import OperationAction, OperationState
 
 _CLAIMED = """o.id, o.run_id, o.archived_event_id, o.source_key, o.action, o.payload::text AS payload,
@@ -187,6 +187,25 @@ class ClaimedOperation(NamedTuple):
         return as_read._replace(action=OperationAction(as_read.action))
 
 
+class DraftRow(TypedDict):
+    """What a write says: the body to send, what our record will say, and the revision of both."""
+
+    source_key: str
+    payload: Mapping[str, Any]
+    record: Mapping[str, Any]
+    revision: str
+
+
+class OperationRow(DraftRow):
+    """A write that is planned, by the columns of its table."""
+
+    id: str
+    position: int
+    action: str
+    state: str
+    margin: NotRequired[bool]
+
+
 class ArchiveOperationRepository:
     """The ``archive_operations`` table of one configuration of one owner."""
 
@@ -203,8 +222,8 @@ class ArchiveOperationRepository:
         result = await self._session.execute(_OPEN_KEYS, self._scope | {"run": run_id})
         return frozenset(result.scalars())
 
-    async def add(self, run_id: UUID, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Insert operations by id, position, source_key, action, margin, state, payload, record, revision.
+    async def add(self, run_id: UUID, rows: Sequence[OperationRow]) -> None:
+        """Insert operations.
 
         The row of the map gives the archived event, the revision replaced and the etag to match.
         """
@@ -225,8 +244,8 @@ class ArchiveOperationRepository:
         result = await self._session.execute(_DRAFTS_OF_RUN, self._scope | {"run": run_id})
         return {row["source_key"]: row for row in result.mappings()}
 
-    async def rewrite(self, run_id: UUID, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Give drafts another payload, record and revision, by source_key."""
+    async def rewrite(self, run_id: UUID, rows: Sequence[DraftRow]) -> None:
+        """Give drafts another payload, record and revision."""
         if rows:
             await self._session.execute(
                 _REWRITE, self._scope | {"run": run_id, "rows": orjson.dumps(rows).decode()}

@@ -10,7 +10,7 @@ import orjson
 from sqlalchemy import ColumnElement, Text, cast, or_, select
 
 from shared.database.models.audit import AuditEntry
-from shared.database.prepared_writes import PreparedWrite
+from shared.database.prepared import PreparedWrite
 from shared.database.repositories.audit_subjects import AppointmentTrace
 from shared.database.repositories.base import Keyset, Repository, page
 

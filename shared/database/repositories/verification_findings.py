@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict
 from uuid import UUID, uuid4
 
 import orjson
@@ -152,6 +152,29 @@ def finding_shown_to(viewer: UUID | None) -> ColumnElement[bool]:
     return not_(or_(hidden, unknown))
 
 
+class ItemRow(TypedDict):
+    """Something read of a calendar, kept until its stretch is compared; ``starts_at`` is ISO 8601."""
+
+    key: str
+    reference: str
+    revision: str
+    starts_at: str
+    owned: bool
+
+
+class FindingRow(TypedDict):
+    """A difference that is told; ``starts_at`` is ISO 8601."""
+
+    kind: str
+    reason: str
+    subject: str
+    archived_event_id: str | None
+    source_key: str | None
+    copy_id: str | None
+    starts_at: str
+    detail: dict[str, Any]
+
+
 class VerificationFindingRepository(Repository):
     """Items and findings of verifications; reads of people's findings take the owner's scope."""
 
@@ -164,13 +187,11 @@ class VerificationFindingRepository(Repository):
         """The stretch is compared: what was read of it is not needed any more."""
         await self._session.execute(_CLEAR_ITEMS, {"verification": verification_id})
 
-    async def add_items(self, verification_id: UUID, side: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Keep what was read by key, reference, revision, starts_at and owned."""
+    async def add_items(self, verification_id: UUID, side: str, rows: Sequence[ItemRow]) -> None:
+        """Keep what was read."""
         if rows:
-            await self._session.execute(
-                _ADD_ITEMS,
-                {"verification": verification_id, "side": side, "rows": orjson.dumps(rows).decode()},
-            )
+            added = {"verification": verification_id, "side": side, "rows": orjson.dumps(rows).decode()}
+            await self._session.execute(_ADD_ITEMS, added)
 
     async def add(
         self,
@@ -178,7 +199,7 @@ class VerificationFindingRepository(Repository):
         owner_id: UUID,
         configuration_id: UUID,
         stretch: datetime,
-        findings: Sequence[Mapping[str, Any]],
+        findings: Sequence[FindingRow],
         now: datetime,
     ) -> None:
         """Keep findings, given by the names of their columns."""

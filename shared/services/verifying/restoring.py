@@ -17,13 +17,12 @@ from shared.database.repositories.verification_findings import VerificationFindi
 from shared.database.repositories.verifications import VerificationRepository
 from shared.domain.archive_run import RunKind, RunMode, RunState
 from shared.domain.archived_event import ArchivedEventState
+from shared.domain.calendar_copy import CONTENT, Copy, differing_fields
 from shared.domain.caller import Caller
 from shared.domain.recorded_copy import RecordedCopy
 from shared.domain.verification import FindingKind, FindingReason, FindingState
 from shared.domain.window import Window, local_day_start
-from shared.errors import Conflict, Forbidden, GraphRefused, NotFound
-from shared.graph.copy_codec import Copy, differing_fields
-from shared.graph.event_codec import decode_event
+from shared.errors import Conflict, Forbidden, NotFound, StoreRefused
 from shared.services.access import Access
 from shared.services.approvals.guard import permit
 from shared.services.archive_pairs import refuse_paused_pair
@@ -35,18 +34,8 @@ from shared.services.archiving.plan_turn import PlanCancelled, PlanSuperseded, P
 from shared.services.archiving.queueing import StartedRun, queue_run
 from shared.services.archiving.recorded_copies import restored
 
-_COLUMNS = {
-    "subject": ("subject",),
-    "body": ("body", "body_type"),
-    "start": ("start_at", "start_zone"),
-    "end": ("end_at", "end_zone"),
-    "isAllDay": ("is_all_day",),
-    "location": ("location",),
-    "categories": ("categories",),
-    "showAs": ("show_as",),
-    "importance": ("importance",),
-    "sensitivity": ("sensitivity",),
-}
+#: Columns that change with another one that is compared.
+_ALONG = {"body": "body_type", "start_at": "start_zone", "end_at": "end_zone"}
 
 
 class CopyRestoring:
@@ -96,7 +85,7 @@ class CopyRestoring:
 
         Copies of a locked period come back, too: they say what the record says already (2.8).
 
-        Planning again what is planned returns the stored counts. Raises NotFound, GraphUnavailable when the
+        Planning again what is planned returns the stored counts. Raises NotFound, StoreUnavailable when the
         archive calendar cannot be read now, and Conflict while another attempt is at it.
         """
         async with self._ports.database.session() as session:
@@ -112,7 +101,7 @@ class CopyRestoring:
             async with accounted(self._ports, context):
                 there = await self._there(context, rows)
             return await self._complete(turn, context, rows, there)
-        except GraphRefused as refused:
+        except StoreRefused as refused:
             return await self._refuse(turn, context, refused)
         except PlanCancelled:
             return PlanCounts()
@@ -167,7 +156,8 @@ class CopyRestoring:
                 return finding
             copy_id = finding.copy_id or ""
         mailbox, calendar = str(configuration.archive_mailbox_id), configuration.archive_calendar_id
-        copy = (await self._ports.calendars.get_copies(mailbox, calendar, [copy_id])).get(copy_id)
+        calendars = self._ports.calendars.in_tenant(caller.tenant_id)
+        copy = (await calendars.get_copies(mailbox, calendar, [copy_id])).get(copy_id)
         if copy is None:
             raise Conflict("the copy is not in the archive calendar any more", code="copy_gone")
         async with self._ports.database.session() as session:
@@ -258,7 +248,8 @@ class CopyRestoring:
 
     async def _there(self, context: RunContext, rows: Sequence[RecordedCopy]) -> dict[UUID, Copy]:
         """Copies that stand in the archive calendar after all, by archived event."""
-        calendars, mailbox = self._ports.calendars, context.archive_mailbox
+        calendars = self._ports.calendars.in_tenant(context.tenant_id)
+        mailbox = context.archive_mailbox
         calendar = context.archive_calendar_id
         known = await calendars.get_copies(mailbox, calendar, [row.copy_id for row in rows if row.copy_id])
         there: dict[UUID, Copy] = {}
@@ -300,10 +291,8 @@ class CopyRestoring:
         records = {row.source_key: restored(row.record or {}, row.start_at) for row in rows}
         await OperationDrafter(self._ports, context).add_recorded(session, records, entries)
 
-    async def _refuse(self, turn: PlanTurn, context: RunContext, refused: GraphRefused) -> PlanCounts:
-        counts = PlanCounts(
-            refused=f"{refused.graph_code}: {refused.detail}", gone=refused.graph_status == 404
-        )
+    async def _refuse(self, turn: PlanTurn, context: RunContext, refused: StoreRefused) -> PlanCounts:
+        counts = PlanCounts(refused=f"{refused.reason}: {refused.detail}", gone=refused.gone)
         async with turn.session() as session:
             await record_plan(session, self._ports, context, counts)
         return counts
@@ -337,21 +326,7 @@ def _day_of(instant: datetime, zone: ZoneInfo) -> Window:
 
 def _taken_over(copy: Copy, record: Mapping[str, Any]) -> dict[str, Any]:
     """The columns of the record that the owner's copy says differently; times ISO 8601."""
-    event = decode_event(copy.fields)
-    values = {
-        "subject": event.subject,
-        "body": event.body,
-        "body_type": event.body_type,
-        "start_at": event.start.isoformat(),
-        "end_at": event.end.isoformat(),
-        "start_zone": event.start_zone,
-        "end_zone": event.end_zone,
-        "is_all_day": event.is_all_day,
-        "location": event.location,
-        "categories": list(event.categories),
-        "show_as": event.show_as,
-        "importance": event.importance,
-        "sensitivity": event.sensitivity,
-    }
-    changed = [column for field in differing_fields(copy, record) for column in _COLUMNS[field]]
-    return {column: values[column] for column in changed}
+    changed = [CONTENT[field] for field in differing_fields(copy, record)]
+    changed += [_ALONG[column] for column in changed if column in _ALONG]
+    content = copy.content
+    return {column: content[column] for column in changed}

@@ -228,9 +228,7 @@ async def delete_category(request: Request[base.NoBody, categories.CategoryQuery
 
 def _catalogue(request: Request[Any, Any]) -> CategoryCatalogue:
     """The categories, Outlook's with the permission that the operation declares."""
-    from shared.services.categories.reach import OutlookByMailbox
-
-    return request.app.categories.catalogue.reaching(OutlookByMailbox(request.categories_of))
+    return request.app.categories.catalogue.reaching(request.categories_of)
 
 
 def _resource(category: KnownCategory) -> categories.CategoryResource:

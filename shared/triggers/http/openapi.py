@@ -57,7 +57,7 @@ _KINDS: Final = {
         *(errors.AdminAssistantError, errors.InvalidRequest, errors.ValidationFailed),
         *(errors.Unauthenticated, errors.Forbidden, errors.NotFound, errors.MethodNotAllowed),
         *(errors.Conflict, errors.PreconditionFailed, errors.PayloadTooLarge, errors.PreconditionRequired),
-        *(errors.RateLimited, errors.Unavailable, errors.GraphRefused),
+        *(errors.RateLimited, errors.Unavailable, errors.StoreRefused),
     )
 }
 #: What lies below another resource and has a tag of its own.

@@ -119,7 +119,7 @@ async def test_what_fails_is_told_apart_and_remembered(api: Caller, clock: Stepp
     assert report["status"] == "failing"
     found = parts(report)
     assert {name for name, part in found.items() if part["status"] == "failing"} == {"graph", "token_service"}
-    assert found["graph"]["last_error"] == "GraphUnavailable"
+    assert found["graph"]["last_error"] == "StoreUnavailable"
     assert datetime.fromisoformat(found["graph"]["last_success_at"]) == before
     assert datetime.fromisoformat(found["graph"]["last_error_at"]) == clock.time
     assert "127.0.0.1" not in str(report)

@@ -315,10 +315,10 @@ async def test_a_failed_one_is_told_and_goes_on_when_it_is_confirmed_again(
 ) -> None:
     erasure = (await confirmed(api, people))["id"]
     async with api.app.eraser.acting_for(UUID(erasure)):
-        await api.app.eraser.fail(UUID(erasure), "GraphRefused: no permission")
+        await api.app.eraser.fail(UUID(erasure), "StoreRefused: no permission")
     path = f"v1/user-erasures/{erasure}"
     told = (await api("GET", path, token=people.admin)).json
-    assert (told["status"], told["reason"]) == ("failed", "GraphRefused: no permission")
+    assert (told["status"], told["reason"]) == ("failed", "StoreRefused: no permission")
     api.durable.started.clear()
     assert (await api("POST", f"{path}/confirm", token=people.admin)).status == 202
     await api.durable.erase()
