@@ -189,7 +189,6 @@ ERRORS: Final[dict[str, ErrorText]] = {
     "own_export": ErrorText(403, "A person's own export is for them alone.", "Ask for another export."),
     "own_request": ErrorText(403, "Nobody agrees to their own request.", "Ask the person read."),
     "payload_too_large": ErrorText(413, "The body is too large.", "Send less at once."),
-    "period_in_use": ErrorText(409, "A run is writing into the period.", _LATER),
     "period_locked": ErrorText(
         409, "A finalised timesheet locks the period.", "Reopen the timesheet, or leave the period as it is."
     ),
