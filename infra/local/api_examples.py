@@ -127,6 +127,7 @@ async def _asked(own: Api, tenant: Api) -> AsyncIterator[tuple[str, Api, str, di
         ("appointments", window | {"configuration_id": archive}),
         ("overlaps", {}),
         ("action-items", {}),
+        ("needs-attention", {}),
         ("notifications", {}),
         ("categories", {}),
         ("categories/validation", window),
