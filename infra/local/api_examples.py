@@ -129,7 +129,6 @@ async def _asked(own: Api, tenant: Api) -> AsyncIterator[tuple[str, Api, str, di
         ("action-items", {}),
         ("needs-attention", {}),
         ("notifications", {}),
-        ("needs-attention", {}),
         ("categories", {}),
         ("categories/validation", window),
         ("categories/statistics", window | {"group_by": "week"}),
