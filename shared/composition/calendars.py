@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from shared.services.categories.services import CategoryServices
     from shared.services.local_calendars import LocalCalendarService
     from shared.services.local_events import LocalEventService
+    from shared.services.months.needs_attention import NeedsAttentionService
     from shared.services.months.reading import MonthService
 
 
@@ -53,6 +54,13 @@ class CalendarParts(Foundations):
 
     def _no_outlook(self, mailbox: UUID) -> "OutlookCategories":
         raise RuntimeError("a request says as whom it reaches Outlook")
+
+    @cached_property
+    def needs_attention(self) -> "NeedsAttentionService":
+        """All that needs a person, in one list."""
+        from shared.services.months.needs_attention import NeedsAttentionService
+
+        return NeedsAttentionService(self.database, self.clock, self.settings)
 
     @cached_property
     def months(self) -> "MonthService":

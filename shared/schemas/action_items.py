@@ -17,7 +17,7 @@ from shared.domain.action_items import (
 )
 from shared.schemas.base import Input, Resource
 from shared.schemas.event_values import Importance, Sensitivity, ShowAs
-from shared.schemas.paging import PageQuery
+from shared.schemas.window import DatedPageQuery
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,8 +30,8 @@ _COLUMNS = (
 )
 
 
-class ActionItemListQuery(PageQuery):
-    """Which items: of one person, of a configuration, of one status or kind."""
+class ActionItemListQuery(DatedPageQuery):
+    """Which items: of one person, of a configuration, of one status or kind, of a range."""
 
     user_id: UUID | None = Field(default=None, description="Whose; the caller's own if not given.")
     configuration_id: UUID | None = None

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import Field
@@ -10,7 +10,7 @@ from pydantic import Field
 from shared.domain.archive_run import OperationAction, OperationState, RunKind, RunMode, RunState
 from shared.domain.disclosure import cost_tells
 from shared.domain.run_progress import RunStep
-from shared.schemas.base import Resource
+from shared.schemas.base import Instant, Resource
 from shared.schemas.paging import PageQuery, Place
 from shared.schemas.run_reports import RunReport
 from shared.schemas.window import WindowWish
@@ -150,6 +150,33 @@ def _unreadable(event: Mapping[str, Any]) -> RunProblem:
         status=OperationState.FAILED,
         reason_code=event["code"],
         reason=detail,
+    )
+
+
+class ArchiveRunListQuery(PageQuery):
+    """Which runs: of one person, of a configuration, of one status, of a time."""
+
+    user_id: UUID | None = Field(
+        default=None,
+        description="Whose; if not given, the caller's own, or everybody's for Admins, Auditors.",
+    )
+    configuration_id: UUID | None = Field(default=None, description="Only those of this configuration.")
+    status: Annotated[RunState, Field(strict=False)] | None = Field(
+        default=None, description="Only those of this status."
+    )
+    troubled: bool | None = Field(
+        default=None,
+        description="true: only runs that failed, or left something undone. false: only the others.",
+    )
+    created_from: Instant | None = Field(
+        default=None,
+        description="Only those asked for at this instant or later.",
+        examples=["2026-03-01T20:00:00Z"],
+    )
+    created_before: Instant | None = Field(
+        default=None,
+        description="Only those asked for before this instant.",
+        examples=["2026-03-02T06:00:00Z"],
     )
 
 

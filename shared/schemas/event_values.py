@@ -21,7 +21,9 @@ type Sensitivity = Annotated[
     str, Field(json_schema_extra=_known("normal", "personal", "private", "confidential"))
 ]
 type BodyType = Annotated[str, Field(json_schema_extra=_known("text", "html"))]
-type AttendeeKind = Annotated[str, Field(json_schema_extra=_known("required", "optional", "resource"))]
+type AttendeeKind = Annotated[
+    str, Field(json_schema_extra=_known("required", "optional", "resource", "organizer"))
+]
 type AttendeeResponse = Annotated[
     str,
     Field(

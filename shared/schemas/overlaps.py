@@ -11,21 +11,33 @@ from shared.domain.overlap_rules import OverlapRule, Verdict
 from shared.domain.overlap_status import OverlapStatus
 from shared.schemas.base import Input, Resource, plain
 from shared.schemas.event_values import Importance, Sensitivity, ShowAs
-from shared.schemas.paging import PageQuery
+from shared.schemas.problems import FieldProblem
+from shared.schemas.window import DatedPageQuery
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from shared.database.models.overlaps import OverlapGroup
 
-_COLUMNS = ("id", "configuration_id", "status", "member_count", "opened_at", "expires_at", "settled_at")
+_COLUMNS = (
+    "id",
+    "configuration_id",
+    "status",
+    "member_count",
+    "opened_at",
+    "expires_at",
+    "settled_at",
+    "version",
+)
 type ResolutionAction = Literal["keep", "keep_all"]
 #: Most events that one resolution names.
 MAX_MEMBERS = 1000
+#: Most groups that one request decides.
+MAX_CHOICES = 100
 
 
-class OverlapListQuery(PageQuery):
-    """Which groups: of one person, of a configuration, of one status."""
+class OverlapListQuery(DatedPageQuery):
+    """Which groups: of one person, of a configuration, of one status, of a range."""
 
     user_id: UUID | None = Field(default=None, description="Whose; the caller's own if not given.")
     configuration_id: UUID | None = None
@@ -60,6 +72,63 @@ class OverlapResolution(Input):
             message = "name the events to keep" if self.action == "keep" else "belongs to keep alone"
             raise PydanticCustomError("kept_and_action", "{message}", {"field": "kept", "message": message})
         return self
+
+
+class OverlapChoice(OverlapResolution):
+    """What is decided about one of several groups."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"id": "6f1e5c0e-1111-4111-8111-111111111111", "action": "keep_all"}]}
+    )
+    id: UUID = Field(description="Id of the overlap.")
+    if_match: Annotated[str, StringConstraints(pattern=r'^"[0-9]{1,18}"$')] | None = Field(
+        default=None,
+        description="ETag of the overlap as it was read; if given and it changed since, it is not decided.",
+        examples=['"3"'],
+    )
+
+
+class OverlapChoices(Input):
+    """What is decided about several groups; each stands or fails by itself."""
+
+    items: list[OverlapChoice] = Field(
+        min_length=1, max_length=MAX_CHOICES, description="The decisions, each about another overlap."
+    )
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        if len({each.id for each in self.items}) < len(self.items):
+            message = "names an overlap more than once"
+            raise PydanticCustomError("repeated", "{message}", {"field": "items", "message": message})
+        return self
+
+
+class OverlapOutcome(Resource):
+    """What became of one decision."""
+
+    id: UUID = Field(description="Id of the overlap.")
+    outcome: Literal["decided", "unchanged", "failed"] = Field(
+        description="decided: as was asked. unchanged: it was decided so before. failed: nothing was changed."
+    )
+    status: OverlapStatus | None = Field(description="What became of the overlap; null where it failed.")
+    etag: str | None = Field(description="Its ETag from now on; null where it failed.", examples=['"4"'])
+    run_id: UUID | None = Field(
+        description="The run that carries it out; null where none is needed, or one will be queued soon."
+    )
+    reason_code: str | None = Field(
+        description="Why it failed: the code of the problem that deciding it alone would answer with."
+    )
+    reason: str | None = Field(description="Why it failed, in words.")
+    errors: list[FieldProblem] = Field(description="The fields that are wrong, below this item.")
+
+
+class OverlapOutcomes(Resource):
+    """What became of each decision, in the order of the request."""
+
+    outcomes: dict[str, int] = Field(
+        description="How many decisions came to each end.", examples=[{"decided": 2, "failed": 1}]
+    )
+    items: list[OverlapOutcome] = Field(description="One for each decision, in their order.")
 
 
 class OverlapMemberResource(Resource):
@@ -97,6 +166,7 @@ class OverlapSummary(Resource):
     opened_at: datetime
     expires_at: datetime | None
     settled_at: datetime | None
+    version: int = Field(description="Rises with each change; in quotes it is the ETag.")
 
     @classmethod
     def fields_of(cls, group: "OverlapGroup") -> dict[str, Any]:

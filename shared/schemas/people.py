@@ -7,8 +7,9 @@ from uuid import UUID
 from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from shared.domain.people import ALONE_AFTER, ErasureStep
+from shared.domain.people import ALONE_AFTER, ErasureState, ErasureStep
 from shared.schemas.base import Input, Line, Resource, columns_of
+from shared.schemas.paging import PageQuery
 
 if TYPE_CHECKING:
     from shared.database.models.people import UserErasure, UserExport
@@ -143,6 +144,22 @@ class UserExportContentQuery(Input):
     """Which part of the file."""
 
     offset: int = Field(default=0, ge=0, le=2**50, description="Where the part begins, in bytes.")
+
+
+class ErasureListQuery(PageQuery):
+    """Which erasures of the tenant."""
+
+    user_id: UUID | None = Field(
+        default=None, description="Only those of this person, who may be gone by now."
+    )
+    status: Annotated[ErasureState, Field(strict=False)] | None = Field(
+        default=None, description="requested: those that nobody confirmed yet."
+    )
+    confirmable: bool | None = Field(
+        default=None,
+        description="true: only those that the caller may confirm now. An Admin may not confirm what they "
+        "asked for themself, until 7 days have passed.",
+    )
 
 
 class ErasureWish(Input):

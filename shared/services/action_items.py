@@ -57,7 +57,9 @@ class ActionItemService:
             if owner is None:
                 return Slice((), None)
             opened = frozenset(await access.opened(session))
-            wanted = ItemFilter(caller.person, query.status, query.kind, query.configuration_id, opened)
+            wanted = ItemFilter(
+                caller.person, query.status, query.kind, query.configuration_id, opened, query.begins_in
+            )
             rows = await ActionItemRepository(session).list(owner.id, wanted, after, query.limit + 1)
         found = Slice.cut(rows, query.limit, _place)
         return Slice(

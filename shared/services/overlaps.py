@@ -53,6 +53,7 @@ class OverlapService:
                 configuration_id=query.configuration_id,
                 viewer=caller.person,
                 opened=await access.opened(session),
+                begins_in=query.begins_in,
             )
         found = Slice.cut(rows, query.limit, lambda row: Position(row.opened_at, row.id))
         return Slice([OverlapSummary(**OverlapSummary.fields_of(row)) for row in found.rows], found.next)

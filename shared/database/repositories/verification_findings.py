@@ -136,7 +136,7 @@ _EDITED_BEFORE = text("""
 _FIRST_ID = UUID(int=0)
 
 
-def _shown_to(viewer: UUID | None) -> ColumnElement[bool]:
+def finding_shown_to(viewer: UUID | None) -> ColumnElement[bool]:
     """False for those about another's private event, or about one of which nothing is known."""
     hidden = (
         select(Appointment.id)
@@ -331,14 +331,14 @@ class VerificationFindingRepository(Repository):
         """
         statement = select(VerificationFinding).where(VerificationFinding.verification_id == verification_id)
         if kind is not None:
-            statement = statement.where(VerificationFinding.kind == kind, _shown_to(viewer))
+            statement = statement.where(VerificationFinding.kind == kind, finding_shown_to(viewer))
         key = (VerificationFinding.starts_at, VerificationFinding.id)
         return await self._all(page(statement, key, after, limit))
 
     async def shown_to(self, viewer: UUID | None, finding_ids: Collection[UUID]) -> set[UUID]:
         """Of which findings the viewer (object id) sees more than the time."""
         statement = select(VerificationFinding.id).where(
-            VerificationFinding.id.in_(finding_ids), _shown_to(viewer)
+            VerificationFinding.id.in_(finding_ids), finding_shown_to(viewer)
         )
         return set((await self._session.execute(statement)).scalars())
 

@@ -1,6 +1,5 @@
 """The people whose mailboxes are worked on (domain.md 1)."""
 
-from collections.abc import Sequence
 from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,7 +15,7 @@ from shared.domain.expected_version import ExpectedVersion
 from shared.domain.people import ErasureState
 from shared.errors import Conflict, FieldError, NotFound, StoreRefused, ValidationFailed
 from shared.schemas.paging import Position, Slice
-from shared.schemas.users import UserCreate, UserUpdate
+from shared.schemas.users import UserCreate, UserListQuery, UserUpdate
 from shared.services.access import Access
 from shared.services.audit import AuditWriter
 
@@ -120,24 +119,24 @@ class UserService:
                 )
         return user
 
-    async def list(
-        self, caller: Caller, after: Position | None, limit: int, address: str | None = None
-    ) -> Slice[User]:
+    async def list(self, caller: Caller, query: UserListQuery) -> Slice[User]:
         """Users in the order they were added: the tenant's for Admin and Auditor, else the caller alone.
 
-        With ``address`` only the one who has it; upper and lower case are the same.
+        Raises ValidationFailed naming ``cursor``.
         """
+        after = query.after
         async with self._database.session() as session:
             access = await Access.of(session, caller)
-            rows: Sequence[User]
-            if access.readable_owner is not None:
-                rows = [access.own] if access.own is not None and after is None else []
-                if address is not None:
-                    rows = [row for row in rows if row.address.lower() == address.lower()]
-            else:
-                place = (after.instant, after.id) if after else None
-                rows = await UserRepository(session).list(caller.tenant_id, place, limit + 1, address)
-        return Slice.cut(rows, limit, lambda user: Position(user.created_at, user.id))
+            rows = await UserRepository(session).list(
+                caller.tenant_id,
+                (after.instant, after.id) if after else None,
+                query.limit + 1,
+                query.address,
+                name=query.name,
+                active=query.active,
+                user_id=access.readable_owner,
+            )
+        return Slice.cut(rows, query.limit, lambda user: Position(user.created_at, user.id))
 
     async def _mailbox(self, caller: Caller, wanted: UserCreate) -> Mailbox:
         try:

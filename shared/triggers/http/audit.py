@@ -24,6 +24,7 @@ READERS_OF_ALL: Final = frozenset({Role.ADMIN, Role.AUDITOR})
     roles=EVERYONE,
     ownership=Ownership.OWN,
     errors=(404, 503),
+    order=("-occurred_at", "-id"),
 )
 async def search_audit(
     request: Request[base.NoBody, audit.AuditListQuery],

@@ -27,6 +27,7 @@ blueprint = new_blueprint()
     ownership=Ownership.OWN,
     errors=(404, 502, 503),
     graph=GraphAccess.ON_BEHALF_OF,
+    order=("name",),
 )
 async def list_categories(
     request: Request[base.NoBody, categories.CategoryListQuery],
@@ -64,6 +65,7 @@ async def create_category(
     roles=EVERYONE,
     ownership=Ownership.OWN,
     errors=(404,),
+    order=("category_status", "start"),
 )
 async def validate_categories(
     request: Request[base.NoBody, category_reports.ValidationQuery],
@@ -117,6 +119,7 @@ async def get_category_statistics(
     ownership=Ownership.OWN,
     errors=(404, 502, 503),
     graph=GraphAccess.APPLICATION,
+    order=("category_status", "start"),
 )
 async def suggest_categories(
     request: Request[base.NoBody, category_reports.SuggestionQuery],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -161,10 +162,15 @@ def errors_page() -> bytes:
 
     rows = "".join(
         f'<tr id="{code}"><td><a href="#{code}"><code>{code}</code></a></td><td>{text.status}</td>'
-        f"<td>{escape(text.cause)}</td><td>{escape(text.remedy)}</td></tr>\n"
+        f"<td>{_code(escape(text.cause))}</td><td>{_code(escape(text.remedy))}</td></tr>\n"
         for code, text in ERRORS.items()
     )
     return _ERRORS_PAGE.replace("ROWS", rows).encode()
+
+
+def _code(text: str) -> str:
+    """Names of fields as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", text)
 
 
 def _policy(settings: Settings) -> dict[str, str]:

@@ -60,6 +60,7 @@ async def request_mailbox_approval(
     summary="List approvals to archive another's mailbox, in the order they were asked for",
     roles=EVERYONE,
     ownership=Ownership.CONCERNED,
+    order=("created_at", "id"),
 )
 async def list_mailbox_approvals(
     request: Request[base.NoBody, mailbox_approvals.ApprovalListQuery],

@@ -75,6 +75,7 @@ async def create_invitation(
     summary="List invitations, in the order they were made",
     roles=ADMINS,
     ownership=Ownership.TENANT,
+    order=("created_at", "id"),
 )
 async def list_invitations(
     request: Request[base.NoBody, invitations.InvitationListQuery],

@@ -1,8 +1,10 @@
 """The OpenAPI 3.1 description of the API, out of what the operations declare (https://spec.openapis.org)."""
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from pydantic.json_schema import models_json_schema
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
     from shared.settings import Settings
 
+#: Answers of the demonstration tenant, by the name of their model (``infra/local/api_examples.py``).
+_EXAMPLES: Final = Path(__file__).with_name("examples.json")
 _REFERENCE: Final = "#/components/schemas/{model}"
 _GENERIC: Final = re.compile(r"Page_(\w+)_")
 _DESCRIPTION: Final = (
@@ -85,9 +89,10 @@ class Description:
         for name, schema in (self._schemas | self._queries).items():
             describe_fields(name.removeprefix(_REFERENCE.format(model="")), schema)
         samples = Samples(self._schemas)
-        for schema in self._schemas.values():
+        taken = json.loads(_EXAMPLES.read_text(encoding="utf-8"))
+        for name, schema in self._schemas.items():
             if "properties" in schema:
-                schema.setdefault("examples", [samples.of(schema)])
+                schema.setdefault("examples", [taken[name] if name in taken else samples.of(schema)])
         paths: dict[str, dict[str, Any]] = {}
         for operation in self._operations:
             path = paths.setdefault(f"/{PREFIX}/{operation.route}", {})
@@ -160,6 +165,8 @@ class Description:
             described["x-roles"] = [role.value for role in Role if role in operation.roles]
         described["x-ownership"] = operation.ownership.value
         described["x-graph-access"] = operation.graph.value
+        if operation.order:
+            described["x-order"] = list(operation.order)
         return described
 
     def _parameters(self, operation: Operation) -> list[dict[str, Any]]:

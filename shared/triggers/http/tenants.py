@@ -36,6 +36,7 @@ async def add_tenant(request: Request[tenants.TenantCreate, base.NoQuery]) -> Re
     summary="List further tenants, in the order they were added",
     roles=ADMINS,
     ownership=Ownership.HOME,
+    order=("created_at", "id"),
 )
 async def list_tenants(
     request: Request[base.NoBody, paging.PageQuery],

@@ -54,6 +54,7 @@ async def start_verification(
     roles=EVERYONE,
     ownership=Ownership.OWN,
     errors=(404,),
+    order=("-created_at", "-id"),
 )
 async def list_verifications(
     request: Request[base.NoBody, paging.PageQuery],
@@ -93,6 +94,7 @@ async def get_verification(
     roles=EVERYONE,
     ownership=Ownership.OWN,
     errors=(404,),
+    order=("start", "id"),
 )
 async def list_verification_findings(
     request: Request[base.NoBody, verifications.FindingListQuery],
