@@ -128,6 +128,7 @@ async def _asked(own: Api, tenant: Api) -> AsyncIterator[tuple[str, Api, str, di
         ("overlaps", {}),
         ("action-items", {}),
         ("notifications", {}),
+        ("needs-attention", {}),
         ("categories", {}),
         ("categories/validation", window),
         ("categories/statistics", window | {"group_by": "week"}),

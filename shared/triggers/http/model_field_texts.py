@@ -112,6 +112,7 @@ MODEL_FIELDS: Final[dict[str, dict[str, str]]] = {
     "NotificationsRead": {"until": "Everything up to this instant is read, with a time zone."},
     "ObjectionDecision": {"goes_on": "Whether the reading goes on despite the objection."},
     "OffboardingResource": {"verifications_ended": "How many verifications were stopped."},
+    "OverlapChoice": {"action": "keep: only the named events; keep_all: all of them although they overlap."},
     "OverlapMemberResource": {
         "subject": "Subject of the event; null if unknown.",
         "start": "When the event starts, UTC, after modification events.",

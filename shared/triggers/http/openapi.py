@@ -106,7 +106,7 @@ class Description:
                 "license": {"name": "MIT", "identifier": "MIT"},
             },
             "servers": [{"url": "/"}],
-            "tags": [{"name": name, "description": TAGS[name]} for name in self._tags()],
+            "tags": [{"name": name, "description": TAGS.get(name, "")} for name in self._tags()],
             "paths": dict(sorted(paths.items())),
             "components": {
                 "schemas": dict(sorted(self._schemas.items())),
