@@ -18,8 +18,8 @@ AdminAssistantError
 ├ PreconditionRequired 428    a change without the version it is meant for
 ├ RateLimited 429
 ├ Unavailable 503             a dependency is away; ``retry_after`` says when to come back
-│ └ GraphUnavailable 503
-└ GraphRefused 502            Graph answered with an error that a retry does not mend
+│ └ StoreUnavailable 503
+└ StoreRefused 502            a mailbox or the directory answered with an error that a retry does not mend
 """
 
 from collections.abc import Sequence
@@ -46,6 +46,8 @@ class AdminAssistantError(Exception):
         super().__init__(detail)
         self.detail = detail
         self.retry_after = retry_after
+        #: Id of what is there already, where the caller may know it.
+        self.resource_id: str | None = None
         if code is not None:
             self.code = code
 
@@ -156,11 +158,22 @@ class MethodNotAllowed(AdminAssistantError):
 
 
 class Conflict(AdminAssistantError):
-    """The state of the resource does not allow the change."""
+    """The state of the resource does not allow the change; ``resource_id`` is what is there already."""
 
     status = 409
     code = "conflict"
     title = "Conflict"
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        code: str | None = None,
+        retry_after: float | None = None,
+        resource_id: str | None = None,
+    ) -> None:
+        super().__init__(detail, code=code, retry_after=retry_after)
+        self.resource_id = resource_id
 
 
 class RunInProgress(Conflict):
@@ -194,11 +207,16 @@ class PreconditionRequired(AdminAssistantError):
 
 
 class RateLimited(AdminAssistantError):
-    """Too many requests of one caller."""
+    """Too many requests of one caller; ``limit`` names the setting, ``value`` is what is in force."""
 
     status = 429
     code = "rate_limited"
     title = "Too many requests"
+
+    def __init__(self, detail: str, *, limit: str, value: float, retry_after: float) -> None:
+        super().__init__(detail, retry_after=retry_after)
+        self.limit = limit
+        self.value = value
 
 
 class Unavailable(AdminAssistantError):
@@ -209,20 +227,35 @@ class Unavailable(AdminAssistantError):
     title = "Temporarily unavailable"
 
 
-class GraphUnavailable(Unavailable):
-    """Microsoft Graph did not answer, throttled, or failed in a way that passes."""
+class StoreUnavailable(Unavailable):
+    """The mailboxes or the directory did not answer, throttled, or failed in a way that passes."""
 
     code = "graph_unavailable"
 
 
-class GraphRefused(AdminAssistantError):
-    """Microsoft Graph refused; ``graph_code`` is its error code, ``graph_status`` its HTTP status."""
+class StoreRefused(AdminAssistantError):
+    """A mailbox or the directory refused; a retry does not mend it.
+
+    ``reason`` is its word for it, ``answered`` the HTTP status of its answer. ``malformed_id``: it was asked
+    for something under an id that can be none.
+    """
 
     status = 502
     code = "graph_refused"
     title = "Microsoft Graph refused"
 
-    def __init__(self, detail: str, *, graph_status: int, graph_code: str) -> None:
+    def __init__(self, detail: str, *, answered: int, reason: str, malformed_id: bool = False) -> None:
         super().__init__(detail)
-        self.graph_status = graph_status
-        self.graph_code = graph_code
+        self.answered = answered
+        self.reason = reason
+        self.malformed_id = malformed_id
+
+    @property
+    def gone(self) -> bool:
+        """Whether what was asked for is not there."""
+        return self.answered == 404
+
+    @property
+    def taken(self) -> bool:
+        """Whether what was to be made is there already."""
+        return self.answered == 409

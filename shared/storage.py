@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
     from azure.storage.blob.aio import ContainerClient
 
-    from shared.graph.credential import Credential
+    from shared.credential import Credential
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*(/[A-Za-z0-9][A-Za-z0-9.-]*)*")
 #: One block of a blob; what is written is never held in memory beyond it.
@@ -307,7 +307,7 @@ class BlobStorage:
 def _connect(settings: Settings) -> "tuple[ContainerClient, Credential]":
     from azure.storage.blob.aio import ContainerClient, ExponentialRetry
 
-    from shared.graph.credential import make_credential
+    from shared.credential import make_credential
 
     credential = make_credential(settings)
     retry = ExponentialRetry(initial_backoff=1, increment_base=1, retry_total=2, random_jitter_range=1)

@@ -62,7 +62,7 @@ async def found(stack: Stack, admin: Api) -> dict[str, Any]:
     return {
         "reader": READER,
         "read": READ,
-        "approval": approval["state"] if approval is not None else None,
+        "approval": approval["status"] if approval is not None else None,
         "told": [mail["message"]["subject"] for mail in inbox],
     }
 

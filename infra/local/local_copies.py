@@ -33,7 +33,7 @@ async def read_copies(stack: Stack, configuration: Json, start: datetime, end: d
     ]
     if len(ids) != 1:
         raise LocalError(f"{address} has {len(ids)} calendars named {configuration['archive']}")
-    span = {"start": (start - _MARGIN).isoformat(), "end": (end + _MARGIN).isoformat()}
+    span = {"window_start": (start - _MARGIN).isoformat(), "window_end": (end + _MARGIN).isoformat()}
     events = api.items(f"local-calendars/{ids[0]}/events", **span)
     return [event async for event in events]
 

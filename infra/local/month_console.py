@@ -123,7 +123,7 @@ class _Page:
         month, before = self._month, self._month["before"]
         first = date.fromisoformat(month["first_day"])
         title = Text(f"{first:%B %Y}", style="bold")
-        title.append(f"  {clean(month['person'])}", style="bold")
+        title.append(f"  {clean(month['display_name'])}", style="bold")
         about = Text(f"{source}, times in {month['time_zone']}", style="dim")
         net = Text(f"{hours(month['total']['net_hours'])} h net", style="bold")
         for kind, net_hours in figures(month):
@@ -195,10 +195,10 @@ class _Page:
         for each in items[:_MOST_ITEMS]:
             body = Text(clean(each["name"]), style="bold")
             times = f"{each['count']} ×, " if each["count"] > 1 and each["kind"] != "overlap" else ""
-            when = _span(_day(each["first"], self._zone), _day(each["last"], self._zone))
+            when = _span(_day(each["first_start"], self._zone), _day(each["last_start"], self._zone))
             body.append(f"  {times}{when}", style="not bold dim")
             body.append(f"\n{clean(each['reason'])}", style="not bold")
-            body.append(f"\n{clean(each['action'])}", style="not bold green")
+            body.append(f"\n{clean(each['remedy'])}", style="not bold green")
             table.add_row(Text(f"{hours(each['hours'])} h", style="yellow"), body)
         yield table
         yield from _more(items, _MOST_ITEMS)
@@ -282,7 +282,7 @@ def _proposal(group: Mapping[str, Any]) -> str:
     proposal = group["proposal"]
     if proposal is None:
         return "No rule decides."
-    kept = [clean(each["subject"]) for each in group["members"] if each["key"] in proposal["keep"]]
+    kept = [clean(each["subject"]) for each in group["members"] if each["source_key"] in proposal["kept"]]
     return f"The rule would keep {', '.join(kept)}: {proposal['reason']}."
 
 

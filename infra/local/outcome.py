@@ -134,18 +134,18 @@ def _sum_of_reports(runs: Sequence[Mapping[str, Any]]) -> dict[str, int | float]
 
 def _unfinished(followed: Followed) -> list[str]:
     problems = [
-        f"run {run['id']} ended {run['state']}"
+        f"run {run['id']} ended {run['status']}"
         + (f": {run['reason_code']}" if run.get("reason_code") else "")
         for run in followed.runs
-        if run["state"] != "completed"
+        if run["status"] != "completed"
     ]
-    if followed.backfill and followed.backfill["state"] != "completed":
-        problems.append(f"the backfill is {followed.backfill['state']}: {followed.backfill['reason']}")
+    if followed.backfill and followed.backfill["status"] != "completed":
+        problems.append(f"the backfill is {followed.backfill['status']}: {followed.backfill['reason']}")
     return problems
 
 
 def _backfill(backfill: Mapping[str, Any]) -> dict[str, Any]:
-    names = ("state", "range_start", "range_end", "months_done", "months_total", "progress")
+    names = ("status", "window_start", "window_end", "months_done", "months_total", "progress")
     return {name: backfill[name] for name in names}
 
 

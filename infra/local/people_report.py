@@ -70,7 +70,7 @@ def _archive(outcome: ArchiveOutcome) -> Iterator[RenderableType]:
     if backfill := outcome.about["backfill"]:
         done, total = backfill["months_done"], backfill["months_total"]
         yield Padding(
-            Text(f"older months: {done} of {total} archived, {backfill['state']}", style="dim"), (0, 0, 0, 2)
+            Text(f"older months: {done} of {total} archived, {backfill['status']}", style="dim"), (0, 0, 0, 2)
         )
 
 

@@ -118,7 +118,7 @@ def _beside(outcomes: Sequence[ArchiveOutcome]) -> list[str]:
     rows = [[outcome.address, outcome.name, *map(_number, outcome.beside.values())] for outcome in told]
     lines = [
         f"Backfill of {outcome.address}, {outcome.name}: {backfill['months_done']} of"
-        f" {backfill['months_total']} months, {backfill['progress']} %, {backfill['state']}."
+        f" {backfill['months_total']} months, {backfill['progress']} %, {backfill['status']}."
         for outcome in outcomes
         if (backfill := outcome.about["backfill"])
     ]

@@ -93,7 +93,7 @@ class _OpenRun:
     async def is_over(self, api: Api) -> bool:
         run = (await api.request("GET", self.url)).json()
         self.percent = run["progress"]
-        if run["state"] not in _FINISHED:
+        if run["status"] not in _FINISHED:
             return False
         self.entry.runs.append(run)
         return True
@@ -111,7 +111,7 @@ class _OpenBackfill:
         backfill = (await api.request("GET", f"{self.path}/backfill")).json()
         self.percent = backfill["progress"]
         # With a reason it would try again, but not within a start of ours.
-        if backfill["state"] in ("waiting", "running") and backfill["reason"] is None:
+        if backfill["status"] in ("waiting", "running") and backfill["reason"] is None:
             return False
         months = [
             run
@@ -145,6 +145,6 @@ async def _start_backfill(api: Api, wish: Wanted, entry: Followed) -> _OpenBackf
     if known.is_success:
         # Started in an earlier month: what it covers then lies where it lay.
         zone = ZoneInfo(wish.configuration["time_zone"])
-        first = datetime.fromisoformat(known.json()["range_start"]).astimezone(zone).date()
+        first = datetime.fromisoformat(known.json()["window_start"]).astimezone(zone).date()
     await api.request("POST", f"{path}/backfill", {"archive_from": first.isoformat()})
     return _OpenBackfill(path, entry, before)

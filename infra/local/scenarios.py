@@ -119,13 +119,13 @@ class Scenarios:
         deadline = asyncio.get_running_loop().time() + _RUN_SECONDS
         while True:
             run: dict[str, Any] = (await self._person.request("GET", where)).json()
-            if run["state"] in _ENDED:
+            if run["status"] in _ENDED:
                 break
             if asyncio.get_running_loop().time() > deadline:
-                raise Failed(f"the run is {run['state']} after {_RUN_SECONDS} s")
+                raise Failed(f"the run is {run['status']} after {_RUN_SECONDS} s")
             await asyncio.sleep(0.5)
-        if run["state"] != "completed":
-            raise Failed(f"the run ended as {run['state']}")
+        if run["status"] != "completed":
+            raise Failed(f"the run ended as {run['status']}")
         return run
 
     async def _starts(self) -> None:
@@ -151,7 +151,7 @@ class Scenarios:
     async def _appointments(self) -> None:
         # The run before has archived the last days.
         until = datetime.now(UTC)
-        days = {"start": (until - timedelta(days=30)).isoformat(), "end": until.isoformat()}
+        days = {"window_start": (until - timedelta(days=30)).isoformat(), "window_end": until.isoformat()}
         for found in await self._pages("appointments", **days):
             await self._has(self._person, f"appointments/{found['id']}", "id")
             break

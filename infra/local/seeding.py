@@ -109,7 +109,8 @@ def calendar_reference(address: str) -> str:
 
 def archive_reference(address: str, archive: DemoArchive) -> str:
     """Reference of an archive calendar (domain.md 1)."""
-    return f"{archive.store}://{quote(address, safe='@.')}/calendars/{quote(archive.calendar)}"
+    scheme = "local" if archive.store == "local" else "msgraph"
+    return f"{scheme}://{quote(address, safe='@.')}/calendars/{quote(archive.calendar)}"
 
 
 def _wanted(person: Person) -> dict[tuple[str, str], DemoArchive]:

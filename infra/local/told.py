@@ -60,6 +60,6 @@ async def needs_of(stack: Stack, addresses: Iterable[str]) -> dict[str, Needs]:
             str((me.get("user") or {}).get("display_name") or address),
             len(overlaps),
             len(questions),
-            sum(each["class"] in _TROUBLE for each in unread),
+            sum(each["kind"] in _TROUBLE for each in unread),
         )
     return found

@@ -41,7 +41,7 @@ async def told_reasons(
     found = await _of_plan(api, configuration_id, start, end, expected)
     for run in runs:
         for state in _UNWRITTEN:
-            async for write in api.items(f"archive-runs/{run['id']}/operations", state=state):
+            async for write in api.items(f"archive-runs/{run['id']}/operations", status=state):
                 if write["action"] == "create":
                     found[write["source_key"]] = Reason(state)
     return found
@@ -66,7 +66,7 @@ async def _of_plan(
         plan = answer.json()
         # A day is not halved: it would end its modifications and overlaps in the middle.
         if not plan["more"] or not halved:
-            return {event["key"]: _reason(event) for event in plan["events"]}
+            return {event["source_key"]: _reason(event) for event in plan["events"]}
     middle = start + (end - start) / 2
     middle = middle.replace(hour=start.hour, minute=start.minute, second=0, microsecond=0)
     first = await _of_plan(api, configuration_id, start, middle, expected // 2)
@@ -75,5 +75,5 @@ async def _of_plan(
 
 def _reason(event: Mapping[str, Any]) -> Reason:
     # A series that changed is kept as it was archived, which the plan tells with a reason (domain.md 2.17).
-    kept = event["action"] == "unchanged" and event.get("reason")
+    kept = event["action"] == "unchanged" and event.get("reason_code")
     return Reason("kept" if kept else str(event["action"]))

@@ -119,8 +119,8 @@ class ArchivingParts(Foundations):
         from shared.graph.mail import GraphMail
         from shared.services.notifications.mailing import MailSending
 
-        post = GraphMail(self.graph)
-        return MailSending(self.database, self.clock, self.audit_writer, post, self.mail_senders)
+        posts = GraphMail(self.graph)
+        return MailSending(self.database, self.clock, self.audit_writer, posts, self.mail_senders)
 
     @cached_property
     def admin_sign_ins(self) -> "AdminSignIns":

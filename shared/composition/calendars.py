@@ -2,14 +2,17 @@
 
 from functools import cached_property
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from shared.composition.foundations import Foundations
 
 if TYPE_CHECKING:
     from shared.services.calendars import CalendarService
+    from shared.services.categories.catalogue import OutlookCategories
     from shared.services.categories.services import CategoryServices
     from shared.services.local_calendars import LocalCalendarService
     from shared.services.local_events import LocalEventService
+    from shared.services.months.needs_attention import NeedsAttentionService
     from shared.services.months.reading import MonthService
 
 
@@ -42,14 +45,22 @@ class CalendarParts(Foundations):
     @cached_property
     def categories(self) -> "CategoryServices":
         """Categories: both stores, reports, suggestions, rules."""
-        from shared.graph.master_categories import MasterCategories
         from shared.services.categories.services import CategoryServices
 
-        outlook = MasterCategories(self.graph, self.throttle)
-        ports = self.database, self.calendar_stores, outlook
+        ports = self.database, self.calendar_stores, self._no_outlook
         return CategoryServices.create(
             *ports, self.clock, self.settings, self.audit_writer, self.system_settings
         )
+
+    def _no_outlook(self, mailbox: UUID) -> "OutlookCategories":
+        raise RuntimeError("a request says as whom it reaches Outlook")
+
+    @cached_property
+    def needs_attention(self) -> "NeedsAttentionService":
+        """All that needs a person, in one list."""
+        from shared.services.months.needs_attention import NeedsAttentionService
+
+        return NeedsAttentionService(self.database, self.clock, self.settings)
 
     @cached_property
     def months(self) -> "MonthService":

@@ -3,18 +3,21 @@
 from collections.abc import Awaitable, Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from shared import telemetry
 from shared.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
     from shared.database.engine import Database
+    from shared.domain.caller import SignedIn
     from shared.graph.calendar_adapter import CalendarAdapter
     from shared.graph.client import GraphClient
-    from shared.graph.on_behalf import OnBehalfTokens, SignedIn
+    from shared.graph.master_categories import MasterCategories
+    from shared.graph.on_behalf import OnBehalfTokens
     from shared.graph.throttle import Throttle
     from shared.services.audit import AuditWriter
-    from shared.services.calendar_store import CalendarStores
+    from shared.services.calendar_store import BothCalendars
     from shared.services.local_calendar_store import LocalCalendars
     from shared.services.mail_senders import MailSenders
     from shared.services.person_keys import PersonKeys
@@ -101,6 +104,13 @@ class Foundations:
         """The connection to Graph with this person's own permission; for his request, never to be kept."""
         return self.graph.acting_as(self.on_behalf.of(person))
 
+    def outlook_categories(self, tenant_id: UUID, person: "SignedIn | None") -> "MasterCategories":
+        """Outlook's categories in a tenant, with this person's own permission or the application's."""
+        from shared.graph.master_categories import MasterCategories
+
+        client = self.graph.in_tenant(tenant_id) if person is None else self.graph_for(person)
+        return MasterCategories(client, self.throttle)
+
     @cached_property
     def local_calendars(self) -> "LocalCalendars":
         """Calendars kept in our database, as archiving sees them."""
@@ -109,11 +119,11 @@ class Foundations:
         return LocalCalendars(self.database, self.clock, self.audit_writer, self.system_settings)
 
     @cached_property
-    def calendar_stores(self) -> "CalendarStores":
+    def calendar_stores(self) -> "BothCalendars":
         """Calendars at Graph and those kept in our database, behind one protocol."""
-        from shared.services.calendar_store import CalendarStores
+        from shared.services.calendar_store import BothCalendars
 
-        return CalendarStores(self.calendars, self.local_calendars)
+        return BothCalendars(self.calendars, self.local_calendars)
 
     @cached_property
     def storage(self) -> "Storage | None":

@@ -82,7 +82,7 @@ class OperationParts(PeopleParts):
             self.clock,
             self.settings,
             tokens=self.tokens,
-            directory=self.calendars,
+            mailboxes=self.calendars,
             stores=stores,
         )
         self._closers.append(service.close)

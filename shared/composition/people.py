@@ -83,11 +83,11 @@ class PeopleParts(ArchivingParts):
     @cached_property
     def bulk_add(self) -> "BulkAddService":
         """Many users at once."""
-        from shared.graph.directory import Directory
+        from shared.graph.directory import GraphDirectory
         from shared.graph.throttle import Throttle
         from shared.services.people.bulk_add import BulkAddService
 
-        directory = Directory(self.graph, Throttle(clock=self.clock))
+        directory = GraphDirectory(self.graph, Throttle(clock=self.clock))
         return BulkAddService(self.database, directory, self.clock, self.audit_writer)
 
     @cached_property
@@ -129,10 +129,10 @@ class PeopleParts(ArchivingParts):
     @cached_property
     def eraser(self) -> "Eraser":
         """Erasures, carried out."""
-        from shared.graph.copy_removal import CopyRemoval
+        from shared.graph.copy_removal import GraphCopyRemoval
         from shared.services.people.erasing import Eraser, ErasingPorts
 
-        copies = CopyRemoval(self.graph, self.throttle)
+        copies = GraphCopyRemoval(self.graph, self.throttle)
         return Eraser(
             ErasingPorts(
                 database=self.database,
@@ -147,7 +147,7 @@ class PeopleParts(ArchivingParts):
 
     def _forget(self, person: "Person") -> None:
         """Drop what this worker keeps in memory of a person."""
-        from shared.graph.on_behalf import SignedIn
+        from shared.domain.caller import SignedIn
 
         self.rate_limit.forget(person.tenant_id, person.actor)
         if "on_behalf" in self.__dict__:

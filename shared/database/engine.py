@@ -19,7 +19,7 @@ from shared.database.connection_url import connect_arguments
 from shared.database.constraint_errors import constraint_error
 from shared.database.entra import EntraPassword
 from shared.database.pool_checks import check_connections
-from shared.database.prepared_reads import PreparedRead
+from shared.database.prepared import PreparedRead
 from shared.database.read_connections import ReadConnections
 from shared.database.unit_of_work import UnitOfWork
 from shared.errors import AdminAssistantError

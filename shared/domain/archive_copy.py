@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from shared.domain.event_content import content_columns, content_fields, storable
 from shared.domain.modifications import Modification
 from shared.domain.source_event import EventType, Person, SourceEvent
 from shared.domain.zones import find_zone, local_wall_time
@@ -51,17 +52,17 @@ def copy_payload(
     is written as "busy", as which it counts (domain.md 5.1); our record keeps what was given.
     """
     start, start_kept = _time(event.start, event.start_zone, event.is_all_day)
-    # Graph refuses an all-day event with two zones (graph.md, Event).
+    # Exchange refuses an all-day event with two zones (graph.md, Event).
     end_zone = event.start_zone if event.is_all_day else event.end_zone
     end, end_kept = _time(event.end, end_zone, event.is_all_day)
     body: dict[str, Any] = {
-        "subject": _graph_subject(_storable(event.subject)),
-        "body": {"contentType": event.body_type, "content": _storable(event.body)},
+        "subject": _graph_subject(storable(event.subject)),
+        "body": {"contentType": event.body_type, "content": storable(event.body)},
         "start": start,
         "end": end,
         "isAllDay": event.is_all_day,
-        "location": {"displayName": _storable(event.location)},
-        "categories": [_storable(category) for category in event.categories],
+        "location": {"displayName": storable(event.location)},
+        "categories": [storable(category) for category in event.categories],
         "showAs": event.show_as if event.show_as in _WRITABLE_SHOW_AS else "busy",
         "importance": event.importance,
         "sensitivity": event.sensitivity,
@@ -161,19 +162,7 @@ def appointment_record(
     """
     before = source or event
     return {
-        "subject": _storable(event.subject),
-        "body": _storable(event.body),
-        "body_type": event.body_type,
-        "start_at": event.start.isoformat(),
-        "end_at": event.end.isoformat(),
-        "start_zone": _storable(event.start_zone),
-        "end_zone": _storable(event.end_zone),
-        "is_all_day": event.is_all_day,
-        "location": _storable(event.location),
-        "categories": [_storable(category) for category in event.categories],
-        "show_as": event.show_as,
-        "importance": event.importance,
-        "sensitivity": event.sensitivity,
+        **content_columns(event),
         "is_cancelled": event.is_cancelled,
         "is_declined": event.is_declined,
         "organizer": _person(event.organizer) if event.organizer else None,
@@ -199,22 +188,10 @@ def recorded_event(record: Mapping[str, Any], source_id: str, original_start: da
         type=EventType.SINGLE_INSTANCE,
         ical_uid=record["ical_uid"],
         change_key="",
-        subject=record["subject"],
-        body=record["body"],
-        body_type=record["body_type"],
-        start=datetime.fromisoformat(record["start_at"]),
-        end=datetime.fromisoformat(record["end_at"]),
-        start_zone=record["start_zone"],
-        end_zone=record["end_zone"],
-        is_all_day=record["is_all_day"],
         original_start=original_start,
-        location=record["location"],
-        categories=tuple(record["categories"]),
-        show_as=record["show_as"],
-        importance=record["importance"],
-        sensitivity=record["sensitivity"],
         is_cancelled=record["is_cancelled"],
         is_declined=record["is_declined"],
+        **content_fields(record),
     )
 
 
@@ -234,36 +211,30 @@ def recorded_source(
     elif series is not None and not record["is_all_day"] and start != slot:
         kind = EventType.EXCEPTION
     organizer = record["organizer"]
+    as_given = {
+        "start": start,
+        "end": end,
+        "show_as": record["source_show_as"] or record["show_as"],
+        "sensitivity": record["source_sensitivity"] or record["sensitivity"],
+    }
     return SourceEvent(
         id=source_id,
         type=kind,
         ical_uid=record["ical_uid"],
         change_key="",
-        subject=record["subject"],
-        body=record["body"],
-        body_type=record["body_type"],
-        start=start,
-        end=end,
-        start_zone=record["start_zone"],
-        end_zone=record["end_zone"],
-        is_all_day=record["is_all_day"],
         series_master_id=series,
         original_start=None if series is None else slot,
-        location=record["location"],
-        categories=tuple(record["categories"]),
-        show_as=record["source_show_as"] or record["show_as"],
-        importance=record["importance"],
-        sensitivity=record["source_sensitivity"] or record["sensitivity"],
         is_cancelled=record["is_cancelled"],
         is_declined=record["is_declined"],
         has_attachments=record["attachment_count"] > 0,
         organizer=Person(**organizer) if organizer else None,
         attendees=tuple(Person(**each) for each in record["attendees"]),
+        **content_fields(record) | as_given,
     )
 
 
 def _time(instant: datetime, zone_name: str, all_day: bool) -> tuple[dict[str, str], bool]:
-    """Graph's dateTimeTimeZone of an instant, in the zone it had where that leads back to it."""
+    """A dateTimeTimeZone of an instant, in the zone it had where that leads back to it."""
     zone = find_zone(zone_name)
     if zone is None:
         return _date_time(instant.astimezone(UTC), "UTC"), False
@@ -313,15 +284,10 @@ def _graph_subject(subject: str) -> str:
     return units[: 2 * (MAX_SUBJECT_UNITS - 3)].decode("utf-16-le", errors="ignore") + "..."
 
 
-def _storable(text: str) -> str:
-    """PostgreSQL refuses U+0000 in text and jsonb: one such event would fail the whole plan."""
-    return text.replace("\x00", "") if "\x00" in text else text
-
-
 def _person(person: Person) -> dict[str, str]:
     return {
-        "name": _storable(person.name),
-        "address": _storable(person.address),
-        "kind": _storable(person.kind),
-        "response": _storable(person.response),
+        "name": storable(person.name),
+        "address": storable(person.address),
+        "kind": storable(person.kind),
+        "response": storable(person.response),
     }

@@ -35,7 +35,7 @@ __all__ = [
 SETTLED_AFTER = timedelta(hours=26)
 """How far behind the latest start events are final.
 
-Graph sorts an all-day event by midnight of a zone it does not tell, from UTC-12 to UTC+14, while its
+Exchange sorts an all-day event by midnight of a zone it does not tell, from UTC-12 to UTC+14, while its
 start is read as its date in UTC: it comes up to 26 hours away from its place among the timed events.
 """
 

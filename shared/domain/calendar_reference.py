@@ -10,7 +10,10 @@ from uuid import UUID
 
 from shared.domain.normal_form import normal_form
 
-type Store = Literal["msgraph", "local"]
+type Store = Literal["outlook", "local"]
+
+#: How a reference to a calendar of Outlook begins.
+_SCHEMES: dict[Store, str] = {"outlook": "msgraph", "local": "local"}
 
 MAX_REFERENCE_LENGTH = 2048
 _LISTED_CANDIDATES = 20
@@ -53,9 +56,10 @@ class CalendarReference:
 
     def __str__(self) -> str:
         mailbox = quote(self.mailbox, safe="@")
+        scheme = _SCHEMES[self.store]
         if self.calendar is None:
-            return f"{self.store}://{mailbox}/calendar"
-        return f"{self.store}://{mailbox}/calendars/{quote(self.calendar, safe='')}"
+            return f"{scheme}://{mailbox}/calendar"
+        return f"{scheme}://{mailbox}/calendars/{quote(self.calendar, safe='')}"
 
 
 def parse(text: str) -> CalendarReference:
@@ -69,7 +73,7 @@ def parse(text: str) -> CalendarReference:
     mailbox, *path = rest.split("/")
     address = _mailbox(mailbox)
     match path:
-        case ["calendar"] if store == "msgraph":
+        case ["calendar"] if store == "outlook":
             return CalendarReference(store, address, None)
         case ["calendars", name]:
             return CalendarReference(store, address, _calendar(name))
@@ -102,7 +106,7 @@ def canonical(
 
     The primary one as such; others by name, or by id where the name leads elsewhere or cannot be written.
     """
-    if meant.is_default and store == "msgraph":
+    if meant.is_default and store == "outlook":
         return CalendarReference(store, mailbox, None)
     by_name = CalendarReference(store, mailbox, meant.name)
     try:
@@ -144,12 +148,7 @@ def _listed(candidates: Sequence[CalendarCandidate]) -> str:
 
 
 def _store(scheme: str) -> Store | None:
-    match scheme.lower():
-        case "msgraph":
-            return "msgraph"
-        case "local":
-            return "local"
-    return None
+    return next((store for store, known in _SCHEMES.items() if known == scheme.lower()), None)
 
 
 def _mailbox(text: str) -> str:

@@ -1,7 +1,8 @@
 """Who acts: a signed-in person, another application, or the system itself (domain.md 1, 7.1)."""
 
+import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from uuid import UUID
 
@@ -65,3 +66,17 @@ class Caller:
     def is_person(self, object_id: UUID) -> bool:
         """True if the caller is this person, signed in; an application owns nothing (design.md, Who may)."""
         return not self.app_only and self.object_id == object_id
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """Who called, with the access token for our API that he called with."""
+
+    tenant_id: UUID
+    object_id: UUID
+    assertion: str = field(repr=False)
+
+    @property
+    def fingerprint(self) -> bytes:
+        """What tells one assertion from another without being one."""
+        return hashlib.sha256(self.assertion.encode()).digest()

@@ -7,7 +7,7 @@ the same in SQL.
 
 import hashlib
 from collections.abc import Collection, Mapping
-from dataclasses import replace
+from copy import replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -18,7 +18,7 @@ from shared.domain.source_event import SourceEvent
 PRIVATE: Final = "Private"
 #: The only sensitivity that others see more of than the times.
 NORMAL: Final = "normal"
-#: The sensitivity of every masked event, whichever of Graph's it has.
+#: The sensitivity of every masked event, whichever it had.
 MASKED_SENSITIVITY: Final = "private"
 _ZONE: Final = "UTC"
 

@@ -1,6 +1,7 @@
 """What planning keeps of an event: times, flags, hashes and its key, never its body (design.md, Plan)."""
 
-from dataclasses import dataclass, replace
+from copy import replace
+from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 

@@ -1,17 +1,17 @@
-"""Calendars kept in our own database: how they and their events are named among Graph's (domain.md 1)."""
+"""Calendars kept in our own database: how they and their events are named (domain.md 1)."""
 
 import re
 from uuid import UUID
 
 from shared.domain.calendar_reference import folded_name
 
-#: Begins the id of a local calendar and of a local event. No id of Graph's has a colon (base64url).
+#: Begins the id of a local calendar and of a local event. No id of a mailbox has a colon (base64url).
 LOCAL_PREFIX = "local:"
 _ETAG = re.compile(r'W/"([0-9]{1,9})"')
 
 
 def local_id(row_id: UUID) -> str:
-    """The id by which a local calendar or event is known wherever Graph's ids are."""
+    """The id by which a local calendar or event is known wherever ids of mailboxes are."""
     return f"{LOCAL_PREFIX}{row_id}"
 
 
@@ -39,7 +39,7 @@ def name_key(name: str) -> str:
 
 
 def etag(version: int) -> str:
-    """The entity tag of a version of a local event, in the form of Graph's."""
+    """The entity tag of a version of a local event, in the form of HTTP (RFC 9110 8.8.3)."""
     return f'W/"{version}"'
 
 

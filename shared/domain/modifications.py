@@ -2,7 +2,7 @@
 
 import heapq
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -132,29 +132,6 @@ def modified(meeting: Meeting, modification: Modification) -> Meeting | None:
     if end <= start or (shorter and meeting.end - meeting.start < _MINUTE):
         return None
     return replace(meeting, start=start, end=end, applied=(*meeting.applied, modification))
-
-
-def apply_modifications(
-    meetings: Iterable[Meeting], modifications: Iterable[Modification]
-) -> tuple[dict[str, Meeting], dict[str, str | None]]:
-    """All meetings after their modifications, and for each modification the meeting that consumed it.
-
-    The order of both inputs does not matter. Modifications are applied in time order to the running
-    result; the nearest meeting wins, a tie makes an orphan (domain.md 4.5).
-    """
-    sweep = ModificationSweep()
-    done: dict[str, Meeting] = {}
-    consumed: dict[str, str | None] = {}
-    for meeting in meetings:
-        sweep.add(meeting)
-    for modification in modifications:
-        sweep.add(modification)
-    for result in sweep.advance(_END_OF_TIME):
-        if isinstance(result, Meeting):
-            done[result.key] = result
-        else:
-            consumed[result.modification.key] = result.meeting
-    return done, consumed
 
 
 class ModificationSweep:

@@ -28,6 +28,7 @@ class AttentionKind(StrEnum):
     ``question``: a meeting that changed after it was archived. ``overlap``: events that count twice, or wait.
     ``ambiguous_category``, ``invalid_category``, ``no_category``: see ``CategoryState``. ``without_hours``: a
     valid category on an event that counts no time. ``unapplied_modification``: no meeting fits it.
+    ``finding``: a verification found that source, record and archive calendar differ.
     """
 
     QUESTION = "question"
@@ -37,6 +38,7 @@ class AttentionKind(StrEnum):
     NO_CATEGORY = "no_category"
     WITHOUT_HOURS = "without_hours"
     UNAPPLIED_MODIFICATION = "unapplied_modification"
+    FINDING = "finding"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,8 @@ class Attention:
     """One thing to decide, about one or more events that share it.
 
     ``name`` says what it is about, ``reason`` what is wrong, ``action`` is a sentence. ``time`` is at stake.
-    ``first`` and ``last`` are starts, UTC. ``about`` is the id of an overlap or a question.
+    ``first`` and ``last`` are starts, UTC. ``about`` is the id of an overlap, a question or a finding,
+    ``found_by`` that of the verification.
     """
 
     kind: AttentionKind
@@ -66,6 +69,7 @@ class Attention:
     suggestion: str | None = None
     appointments: tuple[UUID, ...] = ()
     about: UUID | None = None
+    found_by: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +86,15 @@ def attention_of(
     overlaps: Iterable[MonthOverlap],
     unapplied: Iterable[Unapplied],
     likely: Mapping[UUID, LikelyCategory],
-    questions: Iterable[Attention] = (),
+    asked: Iterable[Attention] = (),
 ) -> list[Attention]:
-    """What needs the owner, the most hours at stake first. Hidden events need nothing of the viewer."""
+    """What needs the owner, the most hours at stake first. Hidden events need nothing of the viewer.
+
+    ``asked`` are the questions and findings, which others know.
+    """
     shown = [event for event in events if not event.hidden]
     found = [
-        *questions,
+        *asked,
         *_of_categories(shown, likely),
         *(_of_overlap(each) for each in overlaps if each.twice or each.waiting),
         *_without_hours(shown),

@@ -10,8 +10,26 @@ from uuid import UUID
 MOST_ATTEMPTS: Final = 14
 _FIRST_DELAY: Final = timedelta(seconds=30)
 _LONGEST_DELAY: Final = timedelta(hours=4)
-#: A longer wait that Graph asks for is cut to this.
+#: A longer wait that the mail service asks for is cut to this.
 LONGEST_RETRY_AFTER: Final = timedelta(hours=6)
+
+
+class MailFailed(Exception):
+    """One try came to nothing. ``retry_after`` is in seconds.
+
+    ``may_pass``: another try may succeed; a sender that is refused can be put right meanwhile.
+    ``surely_unsent``: nothing left. ``refused``: the app has no right to it.
+    """
+
+    def __init__(
+        self, code: str, retry_after: float | None, *, may_pass: bool, surely_unsent: bool, refused: bool
+    ) -> None:
+        super().__init__(code)
+        self.code = code
+        self.retry_after = retry_after
+        self.may_pass = may_pass
+        self.surely_unsent = surely_unsent
+        self.refused = refused
 
 
 class MailState(StrEnum):
@@ -45,7 +63,7 @@ def message_id(mail_id: UUID) -> str:
 
 
 def wait_before(attempt: int, retry_after: float | None, jitter: float) -> timedelta:
-    """How long to wait after the try ``attempt`` (from 1), and never less than Graph asks for (seconds).
+    """How long to wait after the try ``attempt`` (from 1); never less than ``retry_after`` (seconds).
 
     ``jitter`` lies in ``[0, 1)``: those who were told the same instant do not come back together.
     """

@@ -1,6 +1,7 @@
 """What a plan says of an event, and what it knows of it from the map (domain.md 2.3, 2.4, 2.13)."""
 
-from dataclasses import dataclass, replace
+from copy import replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 import orjson
 
+from shared.domain.event_content import event_content
 from shared.domain.source_event import Person, SourceEvent
 
 type AppliedModification = tuple[str, datetime, datetime]
@@ -86,19 +87,8 @@ def duplicate_hash(event: SourceEvent) -> bytes:
 
 def _source_fields(event: SourceEvent) -> dict[str, object]:
     return {
-        "subject": event.subject,
+        **event_content(event),
         "body": _plain_line_endings(event.body),
-        "body_type": event.body_type,
-        "start": event.start,
-        "end": event.end,
-        "start_zone": event.start_zone,
-        "end_zone": event.end_zone,
-        "is_all_day": event.is_all_day,
-        "location": event.location,
-        "categories": event.categories,
-        "show_as": event.show_as,
-        "importance": event.importance,
-        "sensitivity": event.sensitivity,
         "is_cancelled": event.is_cancelled,
         "is_declined": event.is_declined,
         "has_attachments": event.has_attachments,

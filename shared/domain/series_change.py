@@ -1,6 +1,7 @@
 """A changed series does not rewrite what happened (domain.md 2.17)."""
 
-from dataclasses import dataclass, replace
+from copy import replace
+from dataclasses import dataclass
 
 from shared.domain.categories import classify
 from shared.domain.source_event import EventType, SourceEvent

@@ -18,20 +18,15 @@ NO_ORIGINAL_START = "no_original_start"
 class Unread:
     """One event that could not be read, or a stretch of time in which something could not.
 
-    ``code`` is Graph's, or one of those above. Without ``event_id`` nobody knows what it is. ``start`` and
-    ``end`` are UTC, None where they are not known; of an ``all_day`` event the midnights of its dates.
+    ``code`` is the store's, or one of those above. Without ``event_id`` nobody knows what it is. ``start``
+    and ``end`` are UTC, None where they are not known; of an all-day event the midnights of its dates.
     """
 
     code: str
     event_id: str | None = None
     start: datetime | None = None
     end: datetime | None = None
-    all_day: bool = False
-
-    @property
-    def is_slot(self) -> bool:
-        """Whether nobody knows which event it is."""
-        return self.event_id is None
+    is_all_day: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """For a plan's counts."""
@@ -128,9 +123,9 @@ def _in(slot: Unread, event: Unread) -> bool:
 
 
 def _placed(each: Unread, zone: ZoneInfo) -> Unread:
-    if each.start is None or not each.all_day:
+    if each.start is None or not each.is_all_day:
         return each
-    return replace(each, start=local_day_start(each.start.date(), zone), all_day=False)
+    return replace(each, start=local_day_start(each.start.date(), zone), is_all_day=False)
 
 
 def _joined(slots: list[Unread]) -> Iterable[Unread]:

@@ -1,6 +1,6 @@
 """The one normaliser of time zone names: whatever a program calls a zone, to its IANA key or its offset.
 
-Names come from Graph, from people and from calendar files. Windows names are those of the Unicode CLDR table
+Names come from mailboxes, people and calendar files. Windows names are those of the Unicode CLDR table
 (``tzlocal``), IANA names those of the ``tzdata`` package, so that every machine knows the same ones.
 """
 
@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from tzlocal.windows_tz import win_tz
 
-# Graph's own spelling of UTC (dateTimeTimeZone); its sibling tzone://Microsoft/Custom names no zone at all.
+# A mailbox spells UTC so (dateTimeTimeZone); its sibling tzone://Microsoft/Custom names no zone at all.
 _UTC_NAMES = frozenset({"utc", "tzone://microsoft/utc", "z", "zulu", "coordinated universal time"})
 _AREAS = ("Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
 _LONGEST = 255

@@ -28,7 +28,7 @@ def local_wall_time(instant: datetime, zone: tzinfo) -> datetime | None:
     """The naive wall time of ``instant`` in ``zone``, or None where it would not lead back to it.
 
     It does not where the clock shows the same time twice (the end of summer time), and where the
-    offset has seconds (before standard time), which Graph does not know.
+    offset has seconds (before standard time), which mailboxes do not know.
     """
     if zone is UTC_ZONE:
         return instant.astimezone(UTC).replace(tzinfo=None)

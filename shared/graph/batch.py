@@ -5,11 +5,9 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from shared.domain.calendar_port import MOST_WRITES, Answer, Verdict, Write, same_for_all
 from shared.graph.errors import THROTTLING_CODES, header, retry_after_seconds
-from shared.graph.records import Answer, Verdict, Write
 
-#: Sub-requests of one batch (graph.md, $batch).
-MAX_REQUESTS = 20
 IMMUTABLE_IDS = 'IdType="ImmutableId"'
 _CREATE_HEADERS = {"Content-Type": "application/json", "Prefer": IMMUTABLE_IDS}
 _SUCCESS = frozenset({200, 201, 204})
@@ -55,8 +53,8 @@ def encode_writes(writes: Sequence[Write], create_path: str, event_path: Callabl
 
     Raises ValueError for more than 20 or no writes, and for an update without ``copy_id``.
     """
-    if not 0 < len(writes) <= MAX_REQUESTS:
-        raise ValueError(f"a batch holds 1 to {MAX_REQUESTS} requests, not {len(writes)}")
+    if not 0 < len(writes) <= MOST_WRITES:
+        raise ValueError(f"a batch holds 1 to {MOST_WRITES} requests, not {len(writes)}")
     return orjson.dumps(
         {
             "requests": [
@@ -147,17 +145,10 @@ def answers_to_outer(
         return [answer_to(write, responses.get(number)) for number, write in enumerate(writes)]
     code = _outer_code(raw)
     verdict = _verdict(status, code)
-    if verdict in (Verdict.REFUSED, Verdict.NOT_FOUND, Verdict.STALE, Verdict.DUPLICATE):
+    if verdict in (Verdict.REFUSED, Verdict.GONE, Verdict.STALE, Verdict.DUPLICATE):
         # The batch itself was refused, so that none of its requests was looked at.
         verdict = Verdict.BATCH_REFUSED
     return same_for_all(writes, verdict, code or f"http_{status}", retry_after_seconds(retry_after))
-
-
-def same_for_all(
-    writes: Sequence[Write], verdict: Verdict, code: str, retry_after: float | None = None
-) -> list[Answer]:
-    """One answer for every write."""
-    return [Answer(write.operation_id, verdict, retry_after=retry_after, code=code) for write in writes]
 
 
 def _verdict(status: int, code: str) -> Verdict:
@@ -169,7 +160,7 @@ def _verdict(status: int, code: str) -> Verdict:
         return Verdict.DUPLICATE
     if status == 412 or (status == 409 and code == "ErrorIrresolvableConflict"):
         return Verdict.STALE
-    return {401: Verdict.UNAUTHORIZED, 404: Verdict.NOT_FOUND}.get(status, Verdict.REFUSED)
+    return {401: Verdict.UNAUTHORIZED, 404: Verdict.GONE}.get(status, Verdict.REFUSED)
 
 
 def _outer_code(raw: bytes) -> str:

@@ -6,7 +6,8 @@ Only the failed are asked again.
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from shared.graph.batch import MAX_REQUESTS, SubResponse, decode_responses, encode_deletes, encode_reads
+from shared.domain.calendar_port import MOST_WRITES
+from shared.graph.batch import SubResponse, decode_responses, encode_deletes, encode_reads
 from shared.graph.client import GraphClient
 from shared.graph.errors import GraphCallError
 from shared.graph.retry import Reads
@@ -54,8 +55,8 @@ class BatchReads:
         lasting: frozenset[int] = frozenset(),
     ) -> list[SubResponse]:
         found: list[SubResponse] = []
-        for first in range(0, len(paths), MAX_REQUESTS):
-            chunk = _Chunk(self._client, paths[first : first + MAX_REQUESTS], encode, settled)
+        for first in range(0, len(paths), MOST_WRITES):
+            chunk = _Chunk(self._client, paths[first : first + MOST_WRITES], encode, settled)
             slots = min(MAILBOX_SLOTS, len(chunk.paths))
             try:
                 await self._reads.run(mailbox, chunk.fetch, slots=slots)

@@ -2,21 +2,23 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from datetime import datetime
-from typing import Any
+from uuid import UUID
 
 import orjson
 
 from shared.domain.archive_copy import ARCHIVE_KEY_PROPERTY
+from shared.domain.calendar_copy import Copy
+from shared.domain.calendar_port import Answer, Calendar, Mailbox, Verdict, Write, same_for_all
 from shared.domain.source_event import SourceEvent, is_detached
 from shared.domain.unread import UNDECODABLE, Unread, UnreadEvents
-from shared.errors import GraphRefused, NotFound
+from shared.errors import NotFound, StoreRefused
 from shared.graph import batch
 from shared.graph.calendar_reads import CalendarReads
-from shared.graph.client import TRANSPORT_ERRORS, GraphClient, json_object
-from shared.graph.copy_codec import COPY_EXPAND, COPY_FIELDS, Copy, decode_copy
+from shared.graph.client import TRANSPORT_ERRORS, GraphClient
+from shared.graph.copy_codec import COPIES, COPY_EXPAND, COPY_FIELDS
 from shared.graph.errors import (
     LASTING_STATUSES,
     TOLD_TO_WAIT,
@@ -24,15 +26,9 @@ from shared.graph.errors import (
     as_product_error,
     never_sent,
 )
-from shared.graph.event_codec import (
-    EVENT_FIELDS,
-    UndecodableEventError,
-    decode_events,
-    decode_readable,
-    unread_item,
-)
+from shared.graph.event_codec import EVENT_FIELDS, EVENTS
+from shared.graph.items import CALENDARS, IDS, MAILBOX_SETTINGS, USERS, CalendarItem
 from shared.graph.paths import Paths
-from shared.graph.records import Answer, GraphCalendar, Mailbox, Verdict, Write
 from shared.graph.retry import Reads, RetryPolicy
 from shared.graph.throttle import Throttle
 from shared.settings import longest_turn_wait
@@ -46,7 +42,7 @@ class CalendarAdapter:
     """The calendars of mailboxes; ``mailbox`` is the owner's Entra object id (or UPN) everywhere.
 
     Reads are tried again within bounds and never before Graph allows it; writes never are (design.md,
-    Archive). Raises GraphUnavailable (come back after ``retry_after`` seconds), GraphRefused (a retry does
+    Archive). Raises StoreUnavailable (come back after ``retry_after`` seconds), StoreRefused (a retry does
     not mend it) and NotFound with code ``mailbox_not_found`` for a mailbox that is gone or has no licence.
     """
 
@@ -55,58 +51,74 @@ class CalendarAdapter:
     ) -> None:
         self._client = client
         self._throttle = throttle or Throttle()
+        self._policy = policy
+        self._in_tenant: dict[UUID, CalendarAdapter] = {}
         self._reads = Reads(self._throttle, policy)
         self._paths = Paths(client)
         self._reading = CalendarReads(client, self._reads, self._paths)
 
+    def in_tenant(self, tenant_id: UUID) -> "CalendarAdapter":
+        """The mailboxes of a tenant."""
+        client = self._client.in_tenant(tenant_id)
+        if client is self._client:
+            return self
+        # Kept for the paths that it remembers.
+        known = self._in_tenant.get(tenant_id)
+        if known is None or known._client is not client:
+            known = self._in_tenant[tenant_id] = CalendarAdapter(client, self._throttle, self._policy)
+        return known
+
     async def get_mailbox(self, mailbox: str) -> Mailbox | None:
         """Whose mailbox it is; None if the directory has no such user."""
         try:
-            item = await self._reading.pages.item(mailbox, self._paths.mailbox(mailbox))
+            item = await self._reading.pages.item(mailbox, self._paths.mailbox(mailbox), USERS.one)
         except GraphCallError as failure:
             if failure.status == 404:
                 return None
             raise as_product_error(failure, "reading a user") from failure
         return Mailbox(
-            id=item["id"],
-            user_principal_name=item.get("userPrincipalName") or "",
-            mail=item.get("mail") or "",
-            display_name=item.get("displayName") or "",
+            id=item.id,
+            user_principal_name=item.user_principal_name or "",
+            mail=item.mail or "",
+            display_name=item.display_name or "",
         )
 
     async def get_mailbox_purpose(self, mailbox: str) -> str | None:
         """Graph's ``userPurpose``: user, shared, room, equipment, …; None where it does not tell us."""
         what = "reading mailbox settings"
         try:
-            item = await self._reading.item_or_none(mailbox, self._paths.mailbox_purpose(mailbox), what)
-        except (GraphRefused, NotFound):
+            item = await self._reading.item_or_none(
+                mailbox, self._paths.mailbox_purpose(mailbox), MAILBOX_SETTINGS.one, what
+            )
+        except (StoreRefused, NotFound):
             # Without the permission for mailbox settings, or without a mailbox: what follows says which.
             return None
-        purpose = item.get("userPurpose") if item is not None else None
-        return str(purpose) if purpose else None
+        return (item.user_purpose or None) if item is not None else None
 
-    async def list_calendars(self, mailbox: str) -> list[GraphCalendar]:
+    async def list_calendars(self, mailbox: str) -> list[Calendar]:
         """Every calendar of the mailbox."""
-        items = await self._reading.collected(mailbox, self._paths.calendars(mailbox), "listing calendars")
+        items = await self._reading.collected(
+            mailbox, self._paths.calendars(mailbox), CALENDARS.page, "listing calendars"
+        )
         return [_calendar(item) for item in items]
 
-    async def get_calendar(self, mailbox: str, calendar_id: str) -> GraphCalendar | None:
+    async def get_calendar(self, mailbox: str, calendar_id: str) -> Calendar | None:
         """One calendar; None if the mailbox has none of that id."""
         item = await self._reading.item_or_none(
-            mailbox, self._paths.calendar(mailbox, calendar_id), "reading a calendar"
+            mailbox, self._paths.calendar(mailbox, calendar_id), CALENDARS.one, "reading a calendar"
         )
         return None if item is None else _calendar(item)
 
-    async def create_calendar(self, mailbox: str, name: str) -> GraphCalendar:
+    async def create_calendar(self, mailbox: str, name: str) -> Calendar:
         """Make a calendar. If the answer is lost, the calendar of that name is what it made.
 
-        Raises GraphRefused if one of that name exists.
+        Raises StoreRefused if one of that name exists.
         """
         url = self._client.base_url + self._paths.new_calendar(mailbox)
         content = orjson.dumps({"name": name})
 
-        async def create() -> dict[str, Any]:
-            return json_object(await self._client.send("POST", url, _JSON_HEADERS, content, writes=1))
+        async def create() -> CalendarItem:
+            return CALENDARS.one(await self._client.send("POST", url, _JSON_HEADERS, content, writes=1))
 
         try:
             return _calendar(await self._reads.run(mailbox, create, repeatable=False))
@@ -118,10 +130,10 @@ class CalendarAdapter:
             raise as_product_error(failure, "creating a calendar") from failure
 
     async def is_empty(self, mailbox: str, calendar_id: str) -> bool:
-        """Whether nothing stands in the calendar, at any time; raises GraphRefused for one that is gone."""
+        """Whether nothing stands in the calendar, at any time; raises StoreRefused for one that is gone."""
         path = self._paths.any_event(mailbox, calendar_id)
         async with aclosing(
-            self._reading.told(self._reading.pages.all(mailbox, path), "looking into a calendar")
+            self._reading.told(self._reading.pages.all(mailbox, path, IDS.page), "looking into a calendar")
         ) as pages:
             async for items in pages:
                 if items:
@@ -140,12 +152,12 @@ class CalendarAdapter:
 
         The next page is fetched while the caller works on one. What Graph cannot read, and what cannot be
         understood, is noted in ``unread``, and the rest is read in halves (domain.md 2.12). Without it such
-        an event fails the reading: GraphUnavailable, or GraphRefused (``undecodable_event``).
+        an event fails the reading: StoreUnavailable, or StoreRefused (``undecodable_event``).
         """
-        pages = self._reading.window(mailbox, calendar_id, (start, end), EVENT_FIELDS, None, unread)
+        pages = self._reading.window(EVENTS, mailbox, calendar_id, (start, end), EVENT_FIELDS, None, unread)
         async with aclosing(self._reading.told(pages, "reading a calendar")) as told:
             async for items in told:
-                yield _decoded(items, unread)
+                yield _readable(items, unread)
 
     async def get_events(
         self,
@@ -176,7 +188,7 @@ class CalendarAdapter:
             else:
                 # An answer without an id is about the event that was asked for.
                 item = response.body if unread is None else {**response.body, "id": event_id}
-                found.update((event.id, event) for event in _decoded([item], unread))
+                found.update((event.id, event) for event in _readable([EVENTS.item(item)], unread))
         return found
 
     async def calendars_of(self, mailbox: str, ids: Sequence[str]) -> dict[str, str | None]:
@@ -199,12 +211,12 @@ class CalendarAdapter:
         """
         path = self._paths.instances(mailbox, series_id, start, end)
         try:
-            found = await self._reading.item_or_none(mailbox, path, "reading a series")
-        except GraphRefused as refusal:
-            if refusal.graph_status != 400:
+            found = await self._reading.item_or_none(mailbox, path, IDS.page, "reading a series")
+        except StoreRefused as refusal:
+            if refusal.answered != 400:
                 raise
             return False
-        return found is not None and bool(found.get("value"))
+        return found is not None and bool(found.items)
 
     async def count_attachments(self, mailbox: str, ids: Sequence[str]) -> dict[str, int]:
         """How many attachments each event has; 0 for an event that is gone."""
@@ -216,7 +228,7 @@ class CalendarAdapter:
             counts[event_id] = len(response.body.get("value") or ())
             link = response.body.get("@odata.nextLink")
             if link:
-                more = await self._reading.collected(mailbox, link, "counting attachments")
+                more = await self._reading.collected(mailbox, link, IDS.page, "counting attachments")
                 counts[event_id] += len(more)
         return counts
 
@@ -234,20 +246,19 @@ class CalendarAdapter:
         what = "searching for a copy"
         try:
             path = self._paths.search(mailbox, calendar_id, condition, COPY_FIELDS, COPY_EXPAND)
-            items = await self._reading.collected(mailbox, path, what)
-        except GraphRefused as refusal:
-            if refusal.graph_status not in (400, 501):
+            items = await self._reading.collected(mailbox, path, COPIES.page, what)
+        except StoreRefused as refusal:
+            if refusal.answered not in (400, 501):
                 raise
             path = self._paths.search(mailbox, None, condition, COPY_FIELDS, COPY_EXPAND)
-            items = await self._reading.collected(mailbox, path, what)
-        copies = [decode_copy(item) for item in items]
-        return sorted(copies, key=lambda copy: (copy.created, copy.id))
+            items = await self._reading.collected(mailbox, path, COPIES.page, what)
+        return sorted(_readable(items, None), key=lambda copy: (copy.created, copy.id))
 
     async def get_copy(self, mailbox: str, copy_id: str) -> Copy | None:
         """A copy by its immutable id; None if it is gone."""
         path = self._paths.found_event(mailbox, copy_id, COPY_FIELDS, COPY_EXPAND)
-        item = await self._reading.item_or_none(mailbox, path, "reading a copy")
-        return None if item is None else decode_copy(item)
+        item = await self._reading.item_or_none(mailbox, path, COPIES.one, "reading a copy")
+        return None if item is None else _readable([item], None)[0]
 
     async def read_copies(
         self,
@@ -261,10 +272,12 @@ class CalendarAdapter:
 
         What is not ours comes too, without a key (domain.md 2.15). ``unread`` as for ``read_window``.
         """
-        pages = self._reading.window(mailbox, calendar_id, (start, end), COPY_FIELDS, COPY_EXPAND, unread)
+        pages = self._reading.window(
+            COPIES, mailbox, calendar_id, (start, end), COPY_FIELDS, COPY_EXPAND, unread
+        )
         async with aclosing(self._reading.told(pages, "reading an archive calendar")) as told:
             async for items in told:
-                yield _copies(items, unread)
+                yield _readable(items, unread)
 
     async def get_copies(
         self,
@@ -285,8 +298,10 @@ class CalendarAdapter:
         for copy_id, response in zip(wanted, responses, strict=True):
             if response.status in lasting and unread is not None:
                 unread.add(Unread(response.code or f"http_{response.status}", copy_id))
+            elif response.status == 404:
+                found[copy_id] = None
             else:
-                found[copy_id] = None if response.status == 404 else decode_copy(response.body)
+                found.update((copy_id, copy) for copy in _readable([COPIES.item(response.body)], unread))
         return found
 
     async def send(
@@ -328,51 +343,43 @@ class CalendarAdapter:
                 async with self._throttle.slots(mailbox, len(writes)):
                     wait = self._throttle.known_wait(mailbox)
                     if wait > 0:
-                        return batch.same_for_all(writes, Verdict.THROTTLED, TOLD_TO_WAIT, wait)
+                        return same_for_all(writes, Verdict.THROTTLED, TOLD_TO_WAIT, wait)
                     limit.reschedule(asyncio.get_running_loop().time() + seconds)
                     posted = True
                     outer = await self._client.post_batch(content, token, writes=len(writes))
         except GraphCallError as failure:
-            return batch.same_for_all(writes, Verdict.NOT_SENT, failure.code)
+            return same_for_all(writes, Verdict.NOT_SENT, failure.code)
         except TimeoutError:
-            return batch.same_for_all(writes, Verdict.UNKNOWN if posted else Verdict.NOT_SENT, "timeout")
+            return same_for_all(writes, Verdict.UNKNOWN if posted else Verdict.NOT_SENT, "timeout")
         except TRANSPORT_ERRORS as error:
             if never_sent(error):
-                return batch.same_for_all(writes, Verdict.NOT_SENT, "not_connected")
+                return same_for_all(writes, Verdict.NOT_SENT, "not_connected")
             _log.warning("graph batch lost: %s", type(error).__name__)
-            return batch.same_for_all(writes, Verdict.UNKNOWN, "connection")
+            return same_for_all(writes, Verdict.UNKNOWN, "connection")
         answers = batch.answers_to_outer(writes, outer.status, outer.content, outer.retry_after)
         if any(answer.verdict is Verdict.UNAUTHORIZED for answer in answers):
             await self._client.tokens.invalidate(token)
         return answers
 
 
-def _calendar(item: dict[str, Any]) -> GraphCalendar:
-    return GraphCalendar(
-        id=item["id"],
-        name=item.get("name") or "",
-        is_default=item.get("isDefaultCalendar") is True,
-        can_edit=item.get("canEdit") is True,
-        owner_address=(item.get("owner") or {}).get("address") or "",
+def _calendar(item: CalendarItem) -> Calendar:
+    return Calendar(
+        id=item.id,
+        name=item.name or "",
+        is_default=item.is_default_calendar is True,
+        can_edit=item.can_edit is True,
+        owner_address=(item.owner.address or "") if item.owner else "",
     )
 
 
-def _decoded(items: Sequence[dict[str, Any]], unread: UnreadEvents | None) -> list[SourceEvent]:
-    if unread is not None:
-        return decode_readable(items, unread)
-    try:
-        return decode_events(items)
-    except UndecodableEventError as error:
-        raise GraphRefused(str(error), graph_status=200, graph_code=UNDECODABLE) from error
-
-
-def _copies(items: Sequence[dict[str, Any]], unread: UnreadEvents | None) -> list[Copy]:
-    """What can be compared; of the archive calendar an item without id or times is not one of ours."""
-    readable = []
+def _readable[T](items: Iterable[T | Unread], unread: UnreadEvents | None) -> list[T]:
+    """What could be understood, in its order; the rest is noted, or fails the reading (domain.md 2.12)."""
+    readable: list[T] = []
     for item in items:
-        told = unread_item(item)
-        if unread is not None and (told.event_id is None or told.start is None or told.end is None):
-            unread.add(told)
+        if not isinstance(item, Unread):
+            readable.append(item)
+        elif unread is not None:
+            unread.add(item)
         else:
-            readable.append(decode_copy(item))
+            raise StoreRefused(f"event {item.event_id or '?'}: {item.code}", answered=200, reason=UNDECODABLE)
     return readable

@@ -1,22 +1,23 @@
 """Reads of calendars at Graph, their failures as errors of the product (graph.md)."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from datetime import datetime
 from functools import partial
-from typing import Any
 from urllib.parse import quote
 
-from shared.domain.unread import UnreadEvents
+from shared.domain.unread import Unread, UnreadEvents
 from shared.errors import NotFound
 from shared.graph import batch
 from shared.graph.batch_reads import BatchReads
 from shared.graph.client import GraphClient
 from shared.graph.errors import LASTING_STATUSES, MAILBOX_GONE_CODES, GraphCallError, as_product_error
+from shared.graph.event_codec import EventCodec
+from shared.graph.items import CALENDARS, Page
 from shared.graph.pages import READ_PREFER, Pages
 from shared.graph.paths import Paths
 from shared.graph.retry import Reads
-from shared.graph.window_reading import LISTED_FIELDS, WindowReading, WindowSource
+from shared.graph.window_reading import LISTED_FIELDS, Readable, WindowReading, WindowSource
 
 
 class CalendarReads:
@@ -27,19 +28,20 @@ class CalendarReads:
         self._batches = BatchReads(client, reads)
         self._paths = paths
 
-    def window(
+    def window[T: Readable](
         self,
+        codec: EventCodec[T],
         mailbox: str,
         calendar_id: str,
         window: tuple[datetime, datetime],
         fields: Sequence[str],
         expand: str | None,
         unread: UnreadEvents | None,
-    ) -> AsyncGenerator[list[dict[str, Any]]]:
-        """The items of a window, in halves where ``unread`` is given; raises GraphCallError."""
+    ) -> AsyncGenerator[Sequence[T | Unread]]:
+        """The events of a window, in halves where ``unread`` is given; raises GraphCallError."""
         view = partial(self._paths.window, mailbox, calendar_id, fields=fields, expand=expand)
         if unread is None:
-            return self.pages.all(mailbox, view(*window))
+            return self.pages.all(mailbox, view(*window), codec.page)
         query = f"?$select={','.join(fields)}" + (f"&$expand={quote(expand, safe='()$=,')}" if expand else "")
 
         async def by_ids(ids: Sequence[str]) -> list[batch.SubResponse]:
@@ -48,10 +50,11 @@ class CalendarReads:
 
         source = WindowSource(
             mailbox,
+            codec,
             view,
             partial(self._paths.window, mailbox, calendar_id, fields=LISTED_FIELDS),
             by_ids,
-            partial(self.pages.item, mailbox, self._paths.calendar(mailbox, calendar_id)),
+            partial(self.pages.item, mailbox, self._paths.calendar(mailbox, calendar_id), CALENDARS.one),
         )
         return WindowReading(self.pages, source, unread).read(*window)
 
@@ -67,10 +70,12 @@ class CalendarReads:
                 raise mailbox_gone(response.code)
         return responses
 
-    async def item_or_none(self, mailbox: str, path: str, what: str) -> dict[str, Any] | None:
-        """The object at a path; None if it is gone."""
+    async def item_or_none[T](
+        self, mailbox: str, path: str, decode: Callable[[bytes], T], what: str
+    ) -> T | None:
+        """What is at a path; None if it is gone."""
         try:
-            return await self.pages.item(mailbox, path)
+            return await self.pages.item(mailbox, path, decode)
         except GraphCallError as failure:
             if failure.status != 404:
                 raise as_product_error(failure, what) from failure
@@ -78,14 +83,14 @@ class CalendarReads:
                 raise mailbox_gone(failure.code) from failure
             return None
 
-    async def collected(self, mailbox: str, path: str, what: str) -> list[dict[str, Any]]:
+    async def collected[T](
+        self, mailbox: str, path: str, decode: Callable[[bytes], Page[T]], what: str
+    ) -> list[T]:
         """All items of a collection."""
-        async with aclosing(self.told(self.pages.all(mailbox, path), what)) as pages:
+        async with aclosing(self.told(self.pages.all(mailbox, path, decode), what)) as pages:
             return [item async for items in pages for item in items]
 
-    async def told(
-        self, pages: AsyncGenerator[list[dict[str, Any]]], what: str
-    ) -> AsyncGenerator[list[dict[str, Any]]]:
+    async def told[T](self, pages: AsyncGenerator[Sequence[T]], what: str) -> AsyncGenerator[Sequence[T]]:
         """The pages; their failures as errors of the product."""
         # Leaving the loop early would not close the inner generator and its prefetch by itself.
         async with aclosing(pages):

@@ -6,15 +6,15 @@ import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import aiohttp
 import httpx
-import orjson
 
-from shared.graph.credential import TenantTokens, TokenCache, Tokens, make_credential
+from shared.credential import TenantTokens, TokenCache, Tokens, make_credential
 from shared.graph.errors import GraphCallError, never_sent, retry_after_seconds
-from shared.graph.usage import count_call
 from shared.settings import Settings
+from shared.usage import count_call
 
 if TYPE_CHECKING:
     from kiota_abstractions.request_information import RequestInformation
@@ -43,7 +43,15 @@ class BatchAnswer:
 class GraphClient:
     """Talks to Graph through the msgraph-sdk's adapter; belongs to one event loop, to be closed on it."""
 
-    def __init__(self, base_url: str, tokens: Tokens, *, scope: str, read_timeout: float) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        tokens: Tokens,
+        *,
+        scope: str,
+        read_timeout: float,
+        tenants: TenantTokens | None = None,
+    ) -> None:
         parts = urlsplit(base_url)
         if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOCAL_HOSTS):
             raise ValueError("graph_base_url must be https, or http on this machine")
@@ -52,6 +60,8 @@ class GraphClient:
         self.read_timeout = read_timeout
         self._origin = (parts.scheme, parts.netloc)
         self._scope = scope
+        self._tenants = tenants
+        self._in_tenant: dict[UUID, GraphClient] = {}
         self._http: httpx.AsyncClient | None = None
         self._transport: httpx.AsyncBaseTransport | None = None
         self._sdk: GraphServiceClient | None = None
@@ -59,17 +69,32 @@ class GraphClient:
 
     @classmethod
     def create(cls, settings: Settings) -> "GraphClient":
-        """The client the settings describe; connects to nothing yet. Raises ValueError for plain http."""
-        tokens = TenantTokens(
+        """The client the settings describe, in the home tenant; connects to nothing yet.
+
+        Raises ValueError for plain http.
+        """
+        tenants = TenantTokens(
             settings.tenant_id,
             lambda tenant: TokenCache(lambda: make_credential(settings, tenant), settings.graph_scope),
         )
         return cls(
             settings.graph_base_url,
-            tokens,
+            tenants.of(settings.tenant_id),
             scope=settings.graph_scope,
             read_timeout=settings.graph_read_timeout,
+            tenants=tenants,
         )
+
+    def in_tenant(self, tenant_id: UUID) -> "GraphClient":
+        """The same connections with the tenant's token; itself where it has tokens of one tenant alone."""
+        if self._tenants is None:
+            return self
+        tokens = self._tenants.of(tenant_id)
+        if tokens is self.tokens:
+            return self
+        if tenant_id not in self._in_tenant:
+            self._in_tenant[tenant_id] = _Borrowed(self, tokens)
+        return self._in_tenant[tenant_id]
 
     @property
     def sdk(self) -> "GraphServiceClient":
@@ -107,10 +132,6 @@ class GraphClient:
         if (parts.scheme, parts.netloc) != self._origin:
             raise GraphCallError(400, "foreign_next_link")
         return link
-
-    async def get(self, url: str, headers: dict[str, str]) -> dict[str, Any]:
-        """The JSON object at an absolute URL; as ``send``."""
-        return json_object(await self.send("GET", url, headers, reads=1))
 
     async def send(
         self,
@@ -218,7 +239,8 @@ class GraphClient:
             # The SDK wraps the transport in one that does not pass the closing on.
             await self._transport.aclose()
         self._http = self._transport = self._sdk = self._adapter = None
-        await self.tokens.close()
+        self._in_tenant = {}
+        await (self._tenants or self.tokens).close()
 
     @property
     def _timeout(self) -> httpx.Timeout:
@@ -272,17 +294,6 @@ class _Borrowed(GraphClient):
 
     def _http_transport(self) -> httpx.AsyncBaseTransport:
         return self._owner._http_transport()
-
-
-def json_object(raw: bytes) -> dict[str, Any]:
-    """The object in an answer; raises GraphCallError for anything else, such as a gateway's page."""
-    try:
-        parsed = orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
-        raise GraphCallError(502, "unreadable_answer") from error
-    if not isinstance(parsed, dict):
-        raise GraphCallError(502, "unreadable_answer")
-    return parsed
 
 
 def _session(context: ssl.SSLContext) -> aiohttp.ClientSession:

@@ -11,23 +11,26 @@ from shared.graph.retry import Reads, RetryPolicy
 from shared.graph.throttle import Throttle
 
 
-class CopyRemoval:
+class GraphCopyRemoval:
     """Deletions in batches of 20. A copy has no attendees, so that nobody is sent a cancellation."""
 
     def __init__(
         self, client: GraphClient, throttle: Throttle | None = None, policy: RetryPolicy | None = None
     ) -> None:
-        self._batches = BatchReads(client, Reads(throttle or Throttle(), policy))
+        self._client = client
+        self._reads = Reads(throttle or Throttle(), policy)
 
-    async def remove(self, mailbox_id: UUID, copy_ids: Sequence[str]) -> int:
-        """Delete the copies; how many of them were there. What is deleted lies in Deleted Items.
+    async def remove(self, tenant_id: UUID, mailbox_id: UUID, copy_ids: Sequence[str]) -> int:
+        """Delete the copies in a mailbox of the tenant; how many of them were there.
 
-        A mailbox that is gone has no copies any more. Raises GraphUnavailable and GraphRefused.
+        What is deleted lies in Deleted Items.
+
+        A mailbox that is gone has no copies any more. Raises StoreUnavailable and StoreRefused.
         """
-        mailbox = str(mailbox_id)
+        mailbox, client = str(mailbox_id), self._client.in_tenant(tenant_id)
         paths = [f"/users/{mailbox}/events/{quote(copy_id, safe='')}" for copy_id in copy_ids]
         try:
-            return await self._batches.delete_all(mailbox, paths)
+            return await BatchReads(client, self._reads).delete_all(mailbox, paths)
         except GraphCallError as failure:
             if failure.status == 404 and failure.code in MAILBOX_GONE_CODES:
                 return 0

@@ -6,17 +6,20 @@ Needs the application permissions ``User.Read.All``, and ``GroupMember.Read.All`
 import asyncio
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 from uuid import UUID
 
+import msgspec
+
+from shared.domain.calendar_port import MOST_WRITES
+from shared.domain.directory import DirectoryUser, MailboxState
 from shared.errors import NotFound
-from shared.graph.batch import IMMUTABLE_IDS, MAX_REQUESTS, SubResponse
+from shared.graph.batch import IMMUTABLE_IDS, SubResponse
 from shared.graph.batch_reads import BatchReads
 from shared.graph.client import GraphClient
 from shared.graph.errors import GraphCallError, as_product_error
+from shared.graph.items import USERS, Page, UserItem
 from shared.graph.retry import Reads, RetryPolicy
 from shared.graph.throttle import Throttle
 
@@ -33,43 +36,31 @@ _OPEN_OR_NOT: Final = frozenset({200, 403, 404})
 _GUEST: Final = re.compile(r"#EXT#@", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class DirectoryUser:
-    """A person of the directory; ``address`` is the mail address, else the user principal name."""
-
-    id: UUID
-    address: str
-    display_name: str
-    guest: bool
-
-
-class MailboxState(StrEnum):
-    """Whether we can work on a person's mailbox."""
-
-    OPEN = "open"
-    NONE = "none"
-    NO_ACCESS = "no_access"
-
-
-class Directory:
+class GraphDirectory:
     """Reads of the directory, tried again within bounds.
 
-    Raises GraphUnavailable (come back after ``retry_after`` seconds) and GraphRefused.
+    Raises StoreUnavailable (come back after ``retry_after`` seconds) and StoreRefused.
     """
 
     def __init__(
         self, client: GraphClient, throttle: Throttle | None = None, policy: RetryPolicy | None = None
     ) -> None:
         self._client = client
-        self._reads = Reads(throttle or Throttle(), policy)
+        self._throttle = throttle or Throttle()
+        self._policy = policy
+        self._reads = Reads(self._throttle, policy)
         self._batches = BatchReads(client, self._reads)
+
+    def in_tenant(self, tenant_id: UUID) -> "GraphDirectory":
+        """The directory of a tenant."""
+        return GraphDirectory(self._client.in_tenant(tenant_id), self._throttle, self._policy)
 
     async def find_users(self, names: Sequence[str]) -> dict[str, DirectoryUser | None]:
         """Users by address, principal name or object id, 20 to a round trip; None where there is none."""
         paths = [f"/users/{quote(name, safe='')}?$select={_USER_FIELDS}" for name in names]
         responses = await self._all(paths, _KNOWN_OR_NOT, "looking up users")
         return {
-            name: _user(response.body) if response.status == 200 else None
+            name: _user(msgspec.convert(response.body, UserItem)) if response.status == 200 else None
             for name, response in zip(names, responses, strict=True)
         }
 
@@ -100,23 +91,25 @@ class Directory:
                 raise as_product_error(GraphCallError(400, "next_link_repeats"), "reading a group")
             seen.add(url)
             page = await self._page(url)
-            found |= {user.id: user for user in map(_user, page.get("value") or [])}
-            link = page.get("@odata.nextLink")
-            url = self._client.checked_link(link) if link else ""
+            found |= {user.id: user for user in map(_user, page.items)}
+            url = self._client.checked_link(page.next_link) if page.next_link else ""
         return list(found.values())[: most + 1]
 
-    async def _page(self, url: str) -> dict[str, Any]:
+    async def _page(self, url: str) -> Page[UserItem]:
+        async def read() -> Page[UserItem]:
+            return USERS.page(await self._client.send("GET", url, _HEADERS, reads=1))
+
         try:
-            return await self._reads.run(_LINE, lambda: self._client.get(url, _HEADERS))
+            return await self._reads.run(_LINE, read)
         except GraphCallError as failure:
             if failure.status == 404:
-                raise NotFound("the directory has no such group", code="group_not_found") from failure
+                raise NotFound("there is no such group in the directory", code="group_not_found") from failure
             raise as_product_error(failure, "reading a group") from failure
 
     async def _all(self, paths: Sequence[str], settled: frozenset[int], what: str) -> list[SubResponse]:
         """The responses in the order of the paths; whole batches go side by side in a few lines."""
-        batches = -(-len(paths) // MAX_REQUESTS)
-        share = MAX_REQUESTS * max(1, -(-batches // _LINES))
+        batches = -(-len(paths) // MOST_WRITES)
+        share = MOST_WRITES * max(1, -(-batches // _LINES))
         shares = [paths[first : first + share] for first in range(0, len(paths), share)]
         try:
             async with asyncio.TaskGroup() as group:
@@ -134,11 +127,11 @@ class Directory:
         return [response for task in tasks for response in task.result()]
 
 
-def _user(item: dict[str, Any]) -> DirectoryUser:
-    principal = item.get("userPrincipalName") or ""
+def _user(item: UserItem) -> DirectoryUser:
+    principal = item.user_principal_name or ""
     return DirectoryUser(
-        id=UUID(item["id"]),
-        address=item.get("mail") or principal,
-        display_name=item.get("displayName") or principal,
-        guest=item.get("userType") == "Guest" or bool(_GUEST.search(principal)),
+        id=UUID(item.id),
+        address=item.mail or principal,
+        display_name=item.display_name or principal,
+        guest=item.user_type == "Guest" or bool(_GUEST.search(principal)),
     )

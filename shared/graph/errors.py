@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 import httpx
 
-from shared.errors import AdminAssistantError, GraphRefused, GraphUnavailable, NotFound
+from shared.errors import AdminAssistantError, NotFound, StoreRefused, StoreUnavailable
 
 #: A 503 is throttling, and nothing was done, only under one of these codes (graph.md, Throttling).
 THROTTLING_CODES = frozenset({"ApplicationThrottled", "TooManyRequests"})
@@ -22,6 +22,8 @@ MAILBOX_GONE_CODES = frozenset(
         "ErrorNonExistentMailbox",
     }
 )
+#: What a text that names nothing is answered with (graph.md, Errors).
+_MALFORMED_ID_CODES = frozenset({"ErrorInvalidIdMalformed", "ErrorInvalidRequest", "BadRequest"})
 #: The code of an answer that Graph never gave: it was not asked, because it had told us to wait.
 TOLD_TO_WAIT = "told_to_wait"
 #: One event that Graph cannot read answers so every time, alone or with its page (graph.md section 3).
@@ -47,15 +49,16 @@ class GraphCallError(Exception):
 def as_product_error(failure: GraphCallError, what: str) -> AdminAssistantError:
     """The error to raise for a call that finally failed; ``what`` names it, e.g. ``reading a calendar``."""
     if failure.passing:
-        return GraphUnavailable(
+        return StoreUnavailable(
             f"Microsoft Graph did not answer {what}: {failure.code}", retry_after=failure.retry_after
         )
     if failure.status == 404:
         return NotFound(f"Microsoft Graph found nothing {what}: {failure.code}")
-    return GraphRefused(
+    return StoreRefused(
         f"Microsoft Graph refused {what}: {failure.code}",
-        graph_status=failure.status or 0,
-        graph_code=failure.code,
+        answered=failure.status or 0,
+        reason=failure.code,
+        malformed_id=failure.code in _MALFORMED_ID_CODES,
     )
 
 

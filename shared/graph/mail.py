@@ -5,31 +5,24 @@ Needs the application permissions ``Mail.Send`` and, to find a mail again whose 
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
 from typing import Final
 from urllib.parse import quote
+from uuid import UUID
 
 import orjson
 
+from shared.domain.outgoing_mail import MailFailed
 from shared.graph.client import GraphClient
 from shared.graph.errors import GraphCallError
+from shared.graph.items import IDS, USERS
 
 _HEADERS: Final = {"Accept": "application/json", "Content-Type": "application/json"}
 #: Seconds for one request: everything else that is due waits behind it.
 _PATIENCE: Final = 10.0
 #: Answers by which nothing was sent, though another try may succeed: throttled, or refused to the app.
 _NOT_SENT: Final = frozenset({401, 403, 404, 429})
-
-
-def surely_unsent(failure: GraphCallError) -> bool:
-    """Whether a failed try proves that no mail left."""
-    before_sending = failure.code == "not_connected" or failure.code.startswith("token_")
-    return before_sending or failure.status in _NOT_SENT
-
-
-def may_pass(failure: GraphCallError) -> bool:
-    """Whether another try may succeed; a sender that is refused or unknown can be put right meanwhile."""
-    return failure.passing or failure.status in _NOT_SENT
 
 
 async def _bounded[T](call: Awaitable[T]) -> T:
@@ -40,22 +33,43 @@ async def _bounded[T](call: Awaitable[T]) -> T:
         raise GraphCallError(None, "timeout") from error
 
 
+@asynccontextmanager
+async def _told() -> AsyncIterator[None]:
+    """A failed call as the failure of a mail."""
+    try:
+        yield
+    except GraphCallError as failure:
+        before_sending = failure.code == "not_connected" or failure.code.startswith("token_")
+        raise MailFailed(
+            failure.code,
+            failure.retry_after,
+            may_pass=failure.passing or failure.status in _NOT_SENT,
+            surely_unsent=before_sending or failure.status in _NOT_SENT,
+            refused=failure.status == 403,
+        ) from failure
+
+
 class GraphMail:
-    """Sends one mail at a time; nothing is tried again here. Every method raises GraphCallError."""
+    """Sends one mail at a time; nothing is tried again here. Every method raises MailFailed."""
 
     def __init__(self, client: GraphClient) -> None:
         self._client = client
 
+    def in_tenant(self, tenant_id: UUID) -> "GraphMail":
+        """The mail of a tenant."""
+        return GraphMail(self._client.in_tenant(tenant_id))
+
     async def address_of(self, person: str) -> str | None:
         """The mail address of a person of the directory, by object id; None where there is none."""
-        url = f"{self._user(person)}?$select=mail,userPrincipalName"
-        try:
-            user = await _bounded(self._client.get(url, _HEADERS))
-        except GraphCallError as failure:
-            if failure.status == 404:
-                return None
-            raise
-        return user.get("mail") or user.get("userPrincipalName") or None
+        url = f"{self._user(person)}?$select=id,mail,userPrincipalName"
+        async with _told():
+            try:
+                user = USERS.one(await self._get(url))
+            except GraphCallError as failure:
+                if failure.status == 404:
+                    return None
+                raise
+        return user.mail or user.user_principal_name or None
 
     async def send(self, sender: str, recipient: str, subject: str, text: str, message_id: str) -> None:
         """Send plain text. It is kept in the sender's Sent Items, by which ``was_sent`` finds it."""
@@ -69,14 +83,19 @@ class GraphMail:
         }
         content = orjson.dumps({"message": message, "saveToSentItems": True})
         url = f"{self._user(sender)}/sendMail"
-        await _bounded(self._client.send("POST", url, _HEADERS, content, writes=1))
+        async with _told():
+            await _bounded(self._client.send("POST", url, _HEADERS, content, writes=1))
 
     async def was_sent(self, sender: str, message_id: str) -> bool:
         """Whether the mailbox has sent this mail (Sent Items) or is about to (Drafts)."""
         wanted = quote(f"internetMessageId eq '{message_id}'", safe="")
         url = f"{self._user(sender)}/messages?$filter={wanted}&$select=id&$top=1"
-        found = await _bounded(self._client.get(url, _HEADERS))
-        return bool(found.get("value"))
+        async with _told():
+            found = IDS.page(await self._get(url))
+        return bool(found.items)
+
+    async def _get(self, url: str) -> bytes:
+        return await _bounded(self._client.send("GET", url, _HEADERS, reads=1))
 
     def _user(self, mailbox: str) -> str:
         return f"{self._client.base_url}/users/{quote(mailbox, safe='')}"

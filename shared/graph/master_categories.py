@@ -6,39 +6,29 @@ category never changes at Graph, its colour does; events keep the name of a cate
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import orjson
 
-from shared.errors import AdminAssistantError, Conflict, GraphRefused, NotFound
-from shared.graph.client import GraphClient, json_object
+from shared.domain.calendar_port import MasterCategory
+from shared.errors import AdminAssistantError, Conflict, NotFound, StoreRefused
+from shared.graph.client import GraphClient
 from shared.graph.errors import MAILBOX_GONE_CODES, GraphCallError, as_product_error
+from shared.graph.items import CATEGORIES, CategoryItem, Page
 from shared.graph.retry import Reads, RetryPolicy
 from shared.graph.throttle import Throttle
 
-#: Longest name that Outlook takes.
-LONGEST_NAME = 255
 _READ_HEADERS = {"Accept": "application/json"}
 _WRITE_HEADERS = {"Accept": "application/json", "Content-Type": "application/json"}
 #: A mailbox has a few dozen; the bound is against a list that never ends.
 _MOST_PAGES = 50
 
 
-@dataclass(frozen=True, slots=True)
-class MasterCategory:
-    """A category of a mailbox; ``color`` is ``none`` or ``preset0`` to ``preset24``."""
-
-    id: UUID
-    name: str
-    color: str
-
-
 class MasterCategories:
     """The categories of mailboxes; ``mailbox`` is the owner's Entra object id.
 
-    Raises GraphUnavailable (come back later), GraphRefused (a retry does not mend it) and NotFound with code
+    Raises StoreUnavailable (come back later), StoreRefused (a retry does not mend it) and NotFound with code
     ``mailbox_not_found`` for a mailbox that is gone or has no licence.
     """
 
@@ -54,15 +44,14 @@ class MasterCategories:
         found: list[MasterCategory] = []
         for _ in range(_MOST_PAGES):
             page = await self._read(mailbox, url, what)
-            found += [_category(item) for item in page.get("value") or ()]
-            link = page.get("@odata.nextLink")
-            if not link:
+            found += [_category(item) for item in page.items]
+            if not page.next_link:
                 return found
             try:
-                url = self._client.checked_link(link)
+                url = self._client.checked_link(page.next_link)
             except GraphCallError as failure:
                 raise _told(failure, what) from failure
-        raise GraphRefused("the list of categories does not end", graph_status=200, graph_code="endless_list")
+        raise StoreRefused("the list of categories does not end", answered=200, reason="endless_list")
 
     async def create(self, mailbox: str, name: str, color: str) -> MasterCategory:
         """Add a category; raises Conflict where the mailbox has one of that name.
@@ -71,7 +60,9 @@ class MasterCategories:
         """
         content = orjson.dumps({"displayName": name, "color": color})
         try:
-            return _category(json_object(await self._write(mailbox, "POST", None, content, repeatable=False)))
+            return _category(
+                CATEGORIES.one(await self._write(mailbox, "POST", None, content, repeatable=False))
+            )
         except GraphCallError as failure:
             known = await self._named(mailbox, name, failure)
             if known is None:
@@ -87,7 +78,7 @@ class MasterCategories:
         content = orjson.dumps({"color": color})
         try:
             return _category(
-                json_object(await self._write(mailbox, "PATCH", category_id, content, repeatable=True))
+                CATEGORIES.one(await self._write(mailbox, "PATCH", category_id, content, repeatable=True))
             )
         except GraphCallError as failure:
             raise _told(failure, "changing a category") from failure
@@ -109,9 +100,12 @@ class MasterCategories:
             return None
         return next((each for each in categories if each.name.casefold() == name.casefold()), None)
 
-    async def _read(self, mailbox: str, url: str, what: str) -> dict[str, Any]:
+    async def _read(self, mailbox: str, url: str, what: str) -> Page[CategoryItem]:
+        async def read() -> Page[CategoryItem]:
+            return CATEGORIES.page(await self._client.send("GET", url, _READ_HEADERS, reads=1))
+
         try:
-            return await self._calls.run(mailbox, lambda: self._client.get(url, _READ_HEADERS))
+            return await self._calls.run(mailbox, read)
         except GraphCallError as failure:
             raise _told(failure, what) from failure
 
@@ -143,16 +137,8 @@ def _quietly(build: Callable[[], Any]) -> Any:
         return build()
 
 
-def _category(item: dict[str, Any]) -> MasterCategory:
-    try:
-        category_id = UUID(item["id"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise GraphRefused(
-            "Microsoft Graph has a category without an id",
-            graph_status=200,
-            graph_code="undecodable_category",
-        ) from error
-    return MasterCategory(category_id, item.get("displayName") or "", item.get("color") or "none")
+def _category(item: CategoryItem) -> MasterCategory:
+    return MasterCategory(item.id, item.display_name or "", item.color or "none")
 
 
 def _lost(failure: GraphCallError) -> bool:

@@ -5,19 +5,16 @@ A person's token is kept under tenant, person and scope and is never given to an
 """
 
 import asyncio
-import hashlib
 import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 import orjson
 
-from shared.errors import ConsentRequired, GraphUnavailable, InteractionRequired, Unavailable
-from shared.graph.credential import (
+from shared.credential import (
     FEDERATION_SCOPE,
     LAST_USE_SECONDS,
     RENEW_BEFORE_SECONDS,
@@ -30,6 +27,8 @@ from shared.graph.credential import (
     managed_identity,
     registration_id,
 )
+from shared.domain.caller import SignedIn
+from shared.errors import ConsentRequired, InteractionRequired, StoreUnavailable, Unavailable
 from shared.settings import Settings
 
 if TYPE_CHECKING:
@@ -41,20 +40,6 @@ _log = logging.getLogger(__name__)
 MOST_PERSONS: Final = 1000
 #: Entra's words for: the person, or his administrator, has not agreed to the permission yet.
 _CONSENT_CODES: Final = frozenset({65001, 65004, 90094})
-
-
-@dataclass(frozen=True, slots=True)
-class SignedIn:
-    """Who called, with the access token for our API that he called with."""
-
-    tenant_id: UUID
-    object_id: UUID
-    assertion: str = field(repr=False)
-
-    @property
-    def fingerprint(self) -> bytes:
-        """What tells one assertion from another without being one."""
-        return hashlib.sha256(self.assertion.encode()).digest()
 
 
 type _Key = tuple[UUID, UUID, str]
@@ -79,7 +64,7 @@ class OnBehalfTokens:
         """The person's token for Graph; ``claims`` answer a challenge of Graph's and need a new one.
 
         Raises InteractionRequired (401) and ConsentRequired (403) for what the person must do himself,
-        GraphUnavailable (503) while the token service does not answer, and Unavailable (503) where our own
+        StoreUnavailable (503) while the token service does not answer, and Unavailable (503) where our own
         registration is at fault.
         """
         key = (person.tenant_id, person.object_id, self._scope)
@@ -98,7 +83,7 @@ class OnBehalfTokens:
         try:
             # Shielded: the person's other requests still want it when this one is cancelled.
             return self._keep(key, await asyncio.shield(self._under_way[turn]))
-        except GraphUnavailable:
+        except StoreUnavailable:
             if kept is not None and kept.expires_on - self._clock() > LAST_USE_SECONDS:
                 return kept
             raise
@@ -151,7 +136,7 @@ class OnBehalfTokens:
             raise _refusal(error) from None
         except (AzureError, TimeoutError, OSError) as error:
             _log.warning("no token on behalf of a person: %s", type(error).__name__)
-            raise GraphUnavailable("the token service does not answer", retry_after=5) from None
+            raise StoreUnavailable("the token service does not answer", retry_after=5) from None
         except ValueError as error:
             _log.error("on-behalf-of is not set up: %s", error)
             raise _not_set_up() from None
@@ -228,7 +213,7 @@ def _refusal(error: "ClientAuthenticationError") -> Exception:
     if code in ("interaction_required", "invalid_grant"):
         return InteractionRequired("sign in again: the token service does not accept this sign-in any more")
     if (getattr(error, "status_code", None) or 0) >= 500:
-        return GraphUnavailable("the token service does not answer", retry_after=5)
+        return StoreUnavailable("the token service does not answer", retry_after=5)
     _log.error("the token service refuses our registration: %s %s", code, sorted(numbers))
     return _not_set_up()
 

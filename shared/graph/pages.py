@@ -1,11 +1,11 @@
 """Pages of Graph's collections, fetched one ahead."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from typing import Any
+from collections.abc import AsyncGenerator, Callable, Sequence
 
 from shared.graph.client import GraphClient
 from shared.graph.errors import GraphCallError
+from shared.graph.items import Page
 from shared.graph.retry import Reads
 
 #: Sent with every read, on every page again (graph.md, Wire): bodies stay HTML.
@@ -21,40 +21,53 @@ class Pages:
         self._client = client
         self._reads = reads
 
-    async def item(
-        self, mailbox: str, path: str, *, given_up: frozenset[int] = _NOT_GIVEN_UP
-    ) -> dict[str, Any]:
-        """The object at a path; a failure with one of the ``given_up`` statuses is not tried again."""
-        return await self._get(mailbox, self._client.base_url + path, given_up)
+    async def item[T](self, mailbox: str, path: str, decode: Callable[[bytes], T]) -> T:
+        """What is at a path."""
+        return await self._get(mailbox, self._client.base_url + path, decode, _NOT_GIVEN_UP)
 
-    async def all(
-        self, mailbox: str, path: str, *, given_up: frozenset[int] = _NOT_GIVEN_UP
-    ) -> AsyncGenerator[list[dict[str, Any]]]:
-        """The pages of a collection at a path or a nextLink; empty pages are no end."""
+    async def all[T](
+        self,
+        mailbox: str,
+        path: str,
+        decode: Callable[[bytes], Page[T]],
+        *,
+        given_up: frozenset[int] = _NOT_GIVEN_UP,
+    ) -> AsyncGenerator[Sequence[T]]:
+        """The pages of a collection at a path or a nextLink; empty pages are no end.
+
+        A failure with one of the ``given_up`` statuses is not tried again.
+        """
         url = path if path.startswith("http") else self._client.base_url + path
         seen: set[str] = set()
-        ahead = self._fetch(mailbox, url, given_up)
+        ahead = self._fetch(mailbox, url, decode, given_up)
         try:
             while True:
                 page = await ahead
-                link = page.get("@odata.nextLink")
+                link = page.next_link
                 if link:
                     if link in seen:
                         raise GraphCallError(400, "next_link_repeats")
                     seen.add(link)
-                    ahead = self._fetch(mailbox, self._client.checked_link(link), given_up)
-                yield page.get("value") or []
+                    ahead = self._fetch(mailbox, self._client.checked_link(link), decode, given_up)
+                yield page.items
                 if not link:
                     return
         finally:
             ahead.cancel()
             await asyncio.gather(ahead, return_exceptions=True)
 
-    def _fetch(self, mailbox: str, url: str, given_up: frozenset[int]) -> asyncio.Task[dict[str, Any]]:
-        ahead = asyncio.create_task(self._get(mailbox, url, given_up))
+    def _fetch[T](
+        self, mailbox: str, url: str, decode: Callable[[bytes], Page[T]], given_up: frozenset[int]
+    ) -> asyncio.Task[Page[T]]:
+        ahead = asyncio.create_task(self._get(mailbox, url, decode, given_up))
         # Looked at, so that asyncio does not complain when the reader was cancelled while this one failed.
         ahead.add_done_callback(lambda page: page.cancelled() or page.exception())
         return ahead
 
-    async def _get(self, mailbox: str, url: str, given_up: frozenset[int]) -> dict[str, Any]:
-        return await self._reads.run(mailbox, lambda: self._client.get(url, _READ_HEADERS), given_up=given_up)
+    async def _get[T](
+        self, mailbox: str, url: str, decode: Callable[[bytes], T], given_up: frozenset[int]
+    ) -> T:
+        async def read() -> T:
+            return decode(await self._client.send("GET", url, _READ_HEADERS, reads=1))
+
+        return await self._reads.run(mailbox, read, given_up=given_up)

@@ -15,7 +15,7 @@ _log = logging.getLogger(__name__)
 class RetryPolicy:
     """At most ``attempts`` tries, ``patience`` seconds of waiting, and no try begun after ``latest`` seconds.
 
-    A longer wait is the caller's: it gets GraphUnavailable with ``retry_after`` and can give its place away.
+    A longer wait is the caller's: it gets StoreUnavailable with ``retry_after`` and can give its place away.
     """
 
     attempts: int = 5

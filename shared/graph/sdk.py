@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from msgraph import GraphServiceClient
     from msgraph.graph_request_adapter import GraphRequestAdapter
 
-    from shared.graph.credential import Tokens
+    from shared.credential import Tokens
 
 
 def make_adapter(

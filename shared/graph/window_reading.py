@@ -10,12 +10,12 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Protocol
 
 from shared.domain.unread import Unread, UnreadEvents
 from shared.graph.batch import SubResponse
 from shared.graph.errors import LASTING_STATUSES, GraphCallError
-from shared.graph.event_codec import unread_item
+from shared.graph.event_codec import LISTED, EventCodec
 from shared.graph.pages import Pages
 
 #: What a light read selects.
@@ -26,19 +26,33 @@ BY_ID = 8
 MOST_REQUESTS = 400
 _SMALLEST = timedelta(minutes=15)
 _FIRST = datetime.min.replace(tzinfo=UTC)
-type _Item = dict[str, Any]
-type _Pages = AsyncGenerator[list[_Item]]
+type _Pages[T] = AsyncGenerator[Sequence[T | Unread]]
+
+
+class Readable(Protocol):
+    """What is read of an event: its id, and its start as an instant in UTC."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def start(self) -> datetime: ...
+
+    @property
+    def is_all_day(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
-class WindowSource:
+class WindowSource[T: Readable]:
     """Where the reads of one calendar go.
 
-    ``view`` and ``listed`` are the paths of a range, in full and by ``LISTED_FIELDS``; ``by_ids`` tells what
-    the read of each event ended in; ``probe`` reads something small, to tell a page from an outage.
+    ``codec`` reads the events. ``view`` and ``listed`` are the paths of a range, in full and by
+    ``LISTED_FIELDS``. ``by_ids`` tells what the read of each event ended in. ``probe`` reads something small,
+    to tell a page from an outage.
     """
 
     mailbox: str
+    codec: EventCodec[T]
     view: Callable[[datetime, datetime], str]
     listed: Callable[[datetime, datetime], str]
     by_ids: Callable[[Sequence[str]], Awaitable[list[SubResponse]]]
@@ -54,10 +68,10 @@ class _Listed:
     told: Unread
 
 
-class WindowReading:
-    """One reading of ``[start, end)``: items of Graph in the order of the calendar, each once when halved."""
+class WindowReading[T: Readable]:
+    """One reading of ``[start, end)``: events in the order of the calendar, each once when halved."""
 
-    def __init__(self, pages: Pages, source: WindowSource, unread: UnreadEvents) -> None:
+    def __init__(self, pages: Pages, source: WindowSource[T], unread: UnreadEvents) -> None:
         self._pages = pages
         self._source = source
         self._unread = unread
@@ -65,10 +79,10 @@ class WindowReading:
         self._given: set[int] = set()
         self._spent = 0
 
-    async def read(self, start: datetime, end: datetime) -> _Pages:
+    async def read(self, start: datetime, end: datetime) -> _Pages[T]:
         """The pages. Raises GraphCallError for what halving does not mend, an outage among them."""
-        last: Sequence[_Item] = ()
-        pages = self._pages.all(self._source.mailbox, self._source.view(start, end))
+        last: Sequence[T | Unread] = ()
+        pages = self._pages.all(self._source.mailbox, self._source.view(start, end), self._source.codec.page)
         try:
             async with aclosing(pages):
                 async for items in pages:
@@ -84,7 +98,7 @@ class WindowReading:
             async for items in rest:
                 yield items
 
-    async def _rest(self, start: datetime, end: datetime, failure: GraphCallError) -> _Pages:
+    async def _rest(self, start: datetime, end: datetime, failure: GraphCallError) -> _Pages[T]:
         listed = await self._list(start, end)
         if listed is None:
             try:
@@ -100,10 +114,9 @@ class WindowReading:
         """What stands in a range and was not given yet, by start; None where Graph cannot list it."""
         found: dict[str, _Listed] = {}
         try:
-            async with aclosing(self._range(self._source.listed(start, end))) as pages:
+            async with aclosing(self._range(self._source.listed(start, end), LISTED)) as pages:
                 async for items in pages:
-                    for item in items:
-                        told = unread_item(item)
+                    for told in items:
                         if told.event_id is None or told.start is None or told.end is None:
                             self._unread.add(told)
                         elif hash(told.event_id) not in self._given:
@@ -114,7 +127,7 @@ class WindowReading:
             return None
         return sorted(found.values(), key=lambda each: (each.start, each.id))
 
-    async def _parts(self, listed: Sequence[_Listed], end: datetime, failure: GraphCallError) -> _Pages:
+    async def _parts(self, listed: Sequence[_Listed], end: datetime, failure: GraphCallError) -> _Pages[T]:
         """What is listed, known not to be readable at once: its two halves, or each event by its id."""
         middle = _split(listed)
         if len(listed) <= BY_ID or middle is None or self._spent >= MOST_REQUESTS:
@@ -137,11 +150,12 @@ class WindowReading:
                     async for items in rest:
                         yield items
 
-    async def _part(self, part: Sequence[_Listed], until: datetime) -> _Pages:
+    async def _part(self, part: Sequence[_Listed], until: datetime) -> _Pages[T]:
         """The listed events by one read of their range; raises _PartFailed."""
         start, wanted = part[0].start, {each.id for each in part}
         try:
-            async with aclosing(self._range(self._source.view(start, until))) as pages:
+            reading = self._range(self._source.view(start, until), self._source.codec)
+            async with aclosing(reading) as pages:
                 async for items in pages:
                     # Others that reach into the range were given before, or come with their own part. What is
                     # new since the list was made comes, too.
@@ -149,7 +163,7 @@ class WindowReading:
                         [
                             each
                             for each in items
-                            if _id(each) in wanted or start <= (_start(each) or _FIRST) < until
+                            if _id(each) in wanted or start <= (each.start or _FIRST) < until
                         ]
                     )
         except GraphCallError as failure:
@@ -161,23 +175,23 @@ class WindowReading:
         if missing:
             yield await self._each(missing, None)
 
-    async def _each(self, listed: Sequence[_Listed], failure: GraphCallError | None) -> list[_Item]:
+    async def _each(self, listed: Sequence[_Listed], failure: GraphCallError | None) -> list[T | Unread]:
         """Events by their ids; those that cannot be read are noted, and those that are gone left out."""
         wanted = [each for each in listed if hash(each.id) not in self._given]
         if self._spent >= MOST_REQUESTS and failure is not None:
             self._unread.update(replace(each.told, code=failure.code) for each in wanted)
             return []
         self._spent += len(wanted)
-        found: list[_Item] = []
+        found: list[T | Unread] = []
         for each, answer in zip(wanted, await self._source.by_ids([each.id for each in wanted]), strict=True):
             if answer.status == 200:
-                found.append(answer.body)
+                found.append(self._source.codec.item(answer.body))
             elif answer.status != 404:
                 code = answer.code or f"http_{answer.status}"
                 self._unread.add(replace(each.told, code=code))
         return self._take(found)
 
-    async def _halves(self, start: datetime, end: datetime, failure: GraphCallError) -> _Pages:
+    async def _halves(self, start: datetime, end: datetime, failure: GraphCallError) -> _Pages[T]:
         """A range that can be neither read nor listed: its two halves, or a stretch that stays unread."""
         middle = _middle(start, end)
         if middle is None or self._spent >= MOST_REQUESTS:
@@ -188,10 +202,11 @@ class WindowReading:
                 async for items in pages:
                     yield items
 
-    async def _half(self, start: datetime, end: datetime) -> _Pages:
+    async def _half(self, start: datetime, end: datetime) -> _Pages[T]:
         reached = start
         try:
-            async with aclosing(self._range(self._source.view(start, end))) as pages:
+            reading = self._range(self._source.view(start, end), self._source.codec)
+            async with aclosing(reading) as pages:
                 async for items in pages:
                     reached = reached_by(reached, items)
                     yield self._take(items)
@@ -207,17 +222,17 @@ class WindowReading:
             async for items in parts:
                 yield items
 
-    async def _range(self, path: str) -> _Pages:
+    async def _range[U](self, path: str, codec: EventCodec[U]) -> AsyncGenerator[Sequence[U | Unread]]:
         """The pages of a smaller read; a failure that lasts is not waited for again."""
-        pages = self._pages.all(self._source.mailbox, path, given_up=LASTING_STATUSES)
+        pages = self._pages.all(self._source.mailbox, path, codec.page, given_up=LASTING_STATUSES)
         self._spent += 1
         async with aclosing(pages):
             async for items in pages:
                 yield items
 
-    def _take(self, items: Sequence[_Item]) -> list[_Item]:
+    def _take(self, items: Sequence[T | Unread]) -> list[T | Unread]:
         """Those of the items that were not given yet."""
-        fresh: list[_Item] = []
+        fresh: list[T | Unread] = []
         for each in items:
             event_id = _id(each)
             if event_id is None or hash(event_id) not in self._given:
@@ -235,19 +250,13 @@ class _PartFailed(Exception):
         self.failure = failure
 
 
-def _id(item: Any) -> str | None:
-    event_id = item.get("id") if isinstance(item, dict) else None
-    return event_id if isinstance(event_id, str) and event_id else None
+def _id(item: Readable | Unread) -> str | None:
+    return item.event_id if isinstance(item, Unread) else item.id
 
 
-def _start(item: Any) -> datetime | None:
-    return unread_item(item).start
-
-
-def reached_by(start: datetime, items: Sequence[_Item]) -> datetime:
+def reached_by(start: datetime, items: Sequence[Readable | Unread]) -> datetime:
     """How far the pages came: the latest start. Graph sorts all-day events by another midnight."""
-    told = [unread_item(each) for each in items]
-    return max([start, *(each.start for each in told if each.start is not None and not each.all_day)])
+    return max([start, *(each.start for each in items if each.start is not None and not each.is_all_day)])
 
 
 def _split(listed: Sequence[_Listed]) -> int | None:

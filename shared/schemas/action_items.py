@@ -1,7 +1,7 @@
 """Action items about archived meetings (domain.md 2.4, 2.16, 2.17)."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 from uuid import UUID
 
 from pydantic import ConfigDict, Field
@@ -10,24 +10,28 @@ from shared.domain.action_items import (
     ActionItemKind,
     ActionItemStatus,
     Answer,
+    CloseReason,
     Question,
     answers_to,
     default_answer,
 )
 from shared.schemas.base import Input, Resource
-from shared.schemas.paging import PageQuery
+from shared.schemas.event_values import Importance, Sensitivity, ShowAs
+from shared.schemas.window import DatedPageQuery
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from shared.database.models.action_items import ActionItem
 
 _COLUMNS = (
-    *("id", "configuration_id", "kind", "question", "status", "answer", "proposal", "closed_reason"),
+    *("id", "configuration_id", "kind", "question", "status", "answer", "proposal"),
     *("opened_at", "expires_at", "answered_at", "carried_out_at"),
 )
 
 
-class ActionItemListQuery(PageQuery):
-    """Which items: of one person, of a configuration, of one status or kind."""
+class ActionItemListQuery(DatedPageQuery):
+    """Which items: of one person, of a configuration, of one status or kind, of a range."""
 
     user_id: UUID | None = Field(default=None, description="Whose; the caller's own if not given.")
     configuration_id: UUID | None = None
@@ -56,10 +60,10 @@ class ActionItemAnswer(Input):
 class ActionItemEventResource(Resource):
     """A meeting of an item, as its copy or its calendar shows it; what it is about is null if unknown.
 
-    Of another person's private event only times and key are told (6.3).
+    Of another person's private event only times and ``source_key`` are told (6.3).
     """
 
-    key: str
+    source_key: str
     appointment_id: UUID | None
     start: datetime
     end: datetime
@@ -67,9 +71,9 @@ class ActionItemEventResource(Resource):
     subject: str | None
     location: str | None
     categories: list[str]
-    show_as: str | None
-    importance: str | None
-    sensitivity: str | None
+    show_as: ShowAs | None
+    importance: Importance | None
+    sensitivity: Sensitivity | None
     organizer: str | None
 
 
@@ -89,7 +93,7 @@ class ActionItemSummary(Resource):
     default: Answer | None
     answer: Answer | None
     proposal: Answer | None
-    closed_reason: str | None
+    reason_code: CloseReason | None
     start: datetime
     end: datetime
     opened_at: datetime
@@ -103,6 +107,7 @@ class ActionItemSummary(Resource):
         question = Question(item.question)
         return {name: getattr(item, name) for name in _COLUMNS} | {
             "user_id": item.owner_id,
+            "reason_code": item.closed_reason,
             "start": item.start_at,
             "end": item.end_at,
             "answers": list(answers_to(question)),
@@ -116,9 +121,25 @@ class AnsweredActionItem(ActionItemSummary):
     run_id: UUID | None
 
 
+class ActionItemLogEntry(Resource):
+    """One thing that a run or a person did about an item."""
+
+    at: datetime = Field(description="When, UTC.")
+    by: str = Field(description="Who: `plan`, `user:` or `app:` with an object id at Entra, or `system:`.")
+    status: ActionItemStatus | None = Field(description="What became of the item; null if it stayed open.")
+    answer: Answer | None = Field(description="The answer; null if none was given.")
+    reason: str | None = Field(description="Why, in words or as a code; null if a person answered.")
+
+    @classmethod
+    def of(cls, stored: "Mapping[str, Any]") -> Self:
+        """An entry as it is stored."""
+        named: dict[str, Any] = {name: stored.get(name) for name in cls.model_fields}
+        return cls(**named)
+
+
 class ActionItemResource(ActionItemSummary):
     """One item with both sides: what is archived, and the events that are new; and all that was done."""
 
     archived: list[ActionItemEventResource]
     new: list[ActionItemEventResource]
-    log: list[dict[str, Any]]
+    log: list[ActionItemLogEntry]

@@ -10,18 +10,26 @@ from pydantic_core import PydanticCustomError
 from shared.domain.appointment_status import AppointmentStatus
 from shared.domain.counting import WhyNot
 from shared.schemas.base import Changes, Instant, Line, Resource, absent, plain
+from shared.schemas.event_values import (
+    AttendeeKind,
+    AttendeeResponse,
+    BodyType,
+    Importance,
+    Sensitivity,
+    ShowAs,
+)
 from shared.schemas.paging import PageQuery
 
 
 class AppointmentListQuery(PageQuery):
-    """Which appointments: those that intersect ``[start, end)``, of one person, of one configuration.
+    """Which appointments: those that intersect ``[window_start, window_end)``, and meet every filter given.
 
-    Every filter given must be met. ``category``, ``text``, ``counts``, ``why_not`` and ``unresolved`` search
-    what the caller may see: another person's private appointments are found by none of them.
+    ``category``, ``text``, ``counts``, ``reason_code`` and ``unresolved`` search what the caller may see:
+    another person's private appointments are found by none of them.
     """
 
-    start: Instant = Field(examples=["2026-01-01T00:00:00Z"])
-    end: Instant = Field(examples=["2026-02-01T00:00:00Z"])
+    window_start: Instant = Field(examples=["2026-01-01T00:00:00Z"])
+    window_end: Instant = Field(examples=["2026-02-01T00:00:00Z"])
     user_id: UUID | None = Field(default=None, description="Whose; the caller's own if not given.")
     configuration_id: UUID | None = None
     category: Line | None = Field(
@@ -36,7 +44,7 @@ class AppointmentListQuery(PageQuery):
     counts: bool | None = Field(
         default=None, description="true: only appointments that count as time; false: only the others."
     )
-    why_not: Annotated[WhyNot, Field(strict=False)] | None = Field(
+    reason_code: Annotated[WhyNot, Field(strict=False)] | None = Field(
         default=None, description="Only appointments that count as no time for this reason."
     )
     source_deleted: bool | None = Field(
@@ -49,8 +57,8 @@ class AppointmentListQuery(PageQuery):
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        if self.end <= self.start:
-            raise PydanticCustomError("range_order", "must be after start", {"field": "end"})
+        if self.window_end <= self.window_start:
+            raise PydanticCustomError("range_order", "must be after window_start", {"field": "window_end"})
         return self
 
 
@@ -80,8 +88,8 @@ class PersonResource(Resource):
 
     name: str
     address: str
-    kind: str = "required"
-    response: str = "none"
+    kind: AttendeeKind = "required"
+    response: AttendeeResponse = "none"
 
 
 class AppointmentSummary(Resource):
@@ -98,9 +106,9 @@ class AppointmentSummary(Resource):
     is_all_day: bool
     location: str
     categories: list[str]
-    show_as: str
-    importance: str
-    sensitivity: str
+    show_as: ShowAs
+    importance: Importance
+    sensitivity: Sensitivity
     is_cancelled: bool
     is_declined: bool
     attachment_count: int
@@ -115,7 +123,7 @@ class AppointmentSummary(Resource):
     counts: bool | None = Field(
         description="Whether it counts as time; null for what is private to another person."
     )
-    why_not: WhyNot | None = Field(
+    reason_code: WhyNot | None = Field(
         description="Why it counts as no time; null if it counts, and for what is private to another person."
     )
 
@@ -124,7 +132,7 @@ class AppointmentResource(AppointmentSummary):
     """One appointment with its body, organizer and attendees."""
 
     body: str
-    body_type: str
+    body_type: BodyType
     organizer: PersonResource | None
     attendees: list[PersonResource]
     ical_uid: str

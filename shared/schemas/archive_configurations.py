@@ -1,18 +1,19 @@
 """Archive configurations: which calendar is archived where, in which zone and when (domain.md 1, 2)."""
 
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 from uuid import UUID
 
 from pydantic import Field
 
-from shared.schemas.base import Changes, Day, Input, Line, Resource, absent
+from shared.schemas.base import Changes, Day, Input, Line, Resource, absent, columns_of
 from shared.schemas.paging import PageQuery
 
 if TYPE_CHECKING:
     from shared.database.models.configurations import ArchiveConfiguration, Job
 
 type LocalTime = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", examples=["02:00"])]
+type PurposeName = Literal["general", "timesheet"]
 type OverlapPolicyName = Literal["keep_all", "flag", "auto"]
 type WeekDay = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 
@@ -63,7 +64,7 @@ class ArchiveConfigurationCreate(Input):
         description="IANA or Windows zone name; the tenant's default if null.",
         examples=["Europe/Berlin"],
     )
-    purpose: Literal["general", "timesheet"] = Field(
+    purpose: PurposeName = Field(
         default="general",
         description="A timesheet takes only billable, non-billable and travel time (domain.md 2.7).",
     )
@@ -134,8 +135,8 @@ class ArchiveConfigurationResource(Resource):
         "one is paused and can neither run nor be activated until that one is deleted."
     )
     time_zone: str
-    purpose: str
-    overlap_policy: str
+    purpose: PurposeName
+    overlap_policy: OverlapPolicyName
     all_day_counts: bool
     privacy_automation: bool
     out_of_office: bool
@@ -144,7 +145,7 @@ class ArchiveConfigurationResource(Resource):
     archive_from: date
     archived_until: datetime | None
     lookback_days: int
-    schedule: dict[str, Any]
+    schedule: Schedule
     next_run_at: datetime | None = Field(description="null where no run comes by itself.")
     version: int
     created_at: datetime
@@ -153,30 +154,12 @@ class ArchiveConfigurationResource(Resource):
     @classmethod
     def of(cls, configuration: "ArchiveConfiguration", job: "Job") -> Self:
         """The resource of a configuration and its job."""
-        return cls(
-            id=configuration.id,
-            user_id=configuration.owner_id,
-            name=configuration.name,
-            source=configuration.source_reference,
-            source_calendar_id=configuration.source_calendar_id,
-            archive=configuration.archive_reference,
-            archive_calendar_id=configuration.archive_calendar_id,
-            archive_gone_since=configuration.archive_gone_since,
-            archive_in_use=configuration.archive_in_use,
-            time_zone=configuration.time_zone,
-            purpose=configuration.purpose,
-            overlap_policy=configuration.overlap_policy,
-            all_day_counts=configuration.all_day_counts,
-            privacy_automation=configuration.privacy_automation,
-            out_of_office=configuration.out_of_office,
-            is_default=configuration.is_default,
-            active=configuration.active,
-            archive_from=configuration.archive_from,
-            archived_until=configuration.archived_until,
-            lookback_days=configuration.lookback_days,
-            schedule=job.schedule,
-            next_run_at=None if job.paused else job.next_run_at,
-            version=configuration.version,
-            created_at=configuration.created_at,
-            updated_at=configuration.updated_at,
+        columns = columns_of(
+            configuration,
+            cls,
+            *("schedule", "next_run_at"),
+            source="source_reference",
+            archive="archive_reference",
         )
+        columns["schedule"] = job.schedule
+        return cls(**columns, next_run_at=None if job.paused else job.next_run_at)

@@ -5,6 +5,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from shared.domain.plan_decision import Action
+from shared.domain.plan_overlaps import GroupStatus
+from shared.domain.purpose import LeftOut
 from shared.schemas.base import Resource
 from shared.schemas.window import WindowWish
 
@@ -21,32 +24,32 @@ class PlannedEvent(Resource):
     Another person's private event shows its times and "Private" alone, whatever would become of it (6.3).
     """
 
-    key: str | None
-    action: str | None
+    source_key: str | None
+    action: Action | None
     subject: str
     start: datetime
     end: datetime
     archived_start: datetime | None
     archived_end: datetime | None
     merged_into: str | None
-    reason: str | None
+    reason_code: LeftOut | None
 
 
 class PlannedOverlap(Resource):
     """A group of overlapping events and what the policy makes of it."""
 
-    status: str
+    status: GroupStatus
     start: datetime
     end: datetime
-    keys: list[str]
+    source_keys: list[str]
 
 
 class ArchivePlan(Resource):
     """What a run of the window would do now. Nothing was written.
 
-    ``outcomes`` are the ten numbers that the run would report (domain.md 2.13), out of ``source`` events.
+    ``outcomes`` are the ten numbers that the run would report (domain.md 2.13), out of ``source_events``.
     Only writing tells which copies their owner edited and what Graph refuses. ``unreadable`` of the failed
-    could not be read. ``counts`` are events of the window by action; ``events`` those with anything to do,
+    could not be read. ``actions`` are events of the window by action; ``events`` those with anything to do,
     by start, of which ``more`` were left out. ``private`` counts another person's private events: they are in
     no other number.
     ``unseen`` were archived from the window and moved or vanished since. ``series_questions`` is about how
@@ -56,10 +59,10 @@ class ArchivePlan(Resource):
 
     window_start: datetime
     window_end: datetime
-    source: int
+    source_events: int
     outcomes: dict[str, int]
     unreadable: int
-    counts: dict[str, int]
+    actions: dict[str, int]
     private: int
     modifications_applied: int
     orphan_modifications: int

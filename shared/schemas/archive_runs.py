@@ -2,25 +2,28 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import Field
 
-from shared.domain.disclosure import cost_tells, report_for_others, report_for_owner
-from shared.schemas.base import Resource
+from shared.domain.archive_run import OperationAction, OperationState, RunKind, RunMode, RunState
+from shared.domain.disclosure import cost_tells
+from shared.domain.run_progress import RunStep
+from shared.schemas.base import Instant, Resource
 from shared.schemas.paging import PageQuery, Place
+from shared.schemas.run_reports import RunReport
 from shared.schemas.window import WindowWish
 
 if TYPE_CHECKING:
     from shared.database.models.runs import ArchiveRun
 
 _RUN_COLUMNS = (
-    *("id", "configuration_id", "kind", "mode", "window_start", "window_end", "state", "cancel_requested"),
+    *("id", "configuration_id", "kind", "mode", "window_start", "window_end", "cancel_requested"),
     *("requested_by", "correlation_id", "report", "graph_requests", "round_trips", "created_at"),
     *("started_at", "finished_at", "step", "progress"),
 )
-_PROBLEM_FIELDS = ("source_key", "action", "state", "error_code", "error_detail")
+_PROBLEM_FIELDS = ("source_key", "action", "subject", "start", "appointment_id")
 
 
 class ArchiveRunStart(WindowWish):
@@ -41,10 +44,15 @@ class RunProblem(Resource):
 
     operation_id: UUID | None
     source_key: str
-    action: str
-    state: str
-    error_code: str | None
-    error_detail: str | None
+    subject: str | None = Field(
+        description="Subject of the event; “Private” for another person's private event, null if unknown."
+    )
+    start: datetime | None = Field(description="When the event starts, UTC; null if unknown.")
+    appointment_id: UUID | None
+    action: OperationAction | Literal["read"]
+    status: OperationState
+    reason_code: str | None
+    reason: str | None
 
 
 class ArchiveRunSummary(Resource):
@@ -56,17 +64,17 @@ class ArchiveRunSummary(Resource):
     id: UUID
     configuration_id: UUID
     user_id: UUID
-    kind: str
-    mode: str
+    kind: RunKind
+    mode: RunMode
     window_start: datetime
     window_end: datetime
-    state: str
+    status: RunState
     cancel_requested: bool
-    step: str | None = Field(description="What it is doing.", examples=["applying"])
+    step: RunStep | None = Field(description="What it is doing.", examples=["applying"])
     progress: int = Field(description="Percent; it never goes down.", ge=0, le=100)
     requested_by: str
     correlation_id: str
-    report: dict[str, Any] | None
+    report: RunReport | None
     reason_code: str | None = Field(
         description="Why it could not go on, where something can be done about it: archive_calendar_gone "
         "(POST archive-configurations/{id}/rebuild makes calendar and copies anew), mailbox_not_permitted, "
@@ -74,6 +82,7 @@ class ArchiveRunSummary(Resource):
         "does not let it be read, the report's reason has Graph's code.",
         examples=["archive_calendar_gone"],
     )
+    reason: str | None = Field(description="Why it could not go on, in words; null where nothing stopped it.")
     graph_requests: int | None = Field(
         description="Null for others than the person read where private events may have a part in it (6.3)."
     )
@@ -91,7 +100,7 @@ class ArchiveRunSummary(Resource):
 class ArchiveRunResource(ArchiveRunSummary):
     """A run with how far it is, and what it could not write."""
 
-    writes_planned: int
+    writes_total: int
     writes_done: int
     problems: list[RunProblem]
 
@@ -101,18 +110,24 @@ class ArchiveRunResource(ArchiveRunSummary):
         run: "ArchiveRun",
         *,
         own: bool,
-        writes_planned: int = 0,
+        writes_total: int = 0,
         writes_done: int = 0,
         problems: Iterable[Mapping[str, Any]] = (),
     ) -> Self:
         """The resource of a row; ``problems`` are rows of its operations, unreadable events come first."""
         return cls(
             **_columns(run, own=own),
-            writes_planned=writes_planned,
+            writes_total=writes_total,
             writes_done=writes_done,
             problems=[_unreadable(event) for event in (run.plan or {}).get("unreadable_events", ())]
             + [
-                RunProblem(operation_id=row["id"], **{key: row[key] for key in _PROBLEM_FIELDS})
+                RunProblem(
+                    operation_id=row["id"],
+                    status=row["state"],
+                    reason_code=row["error_code"],
+                    reason=row["error_detail"],
+                    **{key: row[key] for key in _PROBLEM_FIELDS},
+                )
                 for row in problems
             ],
         )
@@ -127,18 +142,48 @@ def _unreadable(event: Mapping[str, Any]) -> RunProblem:
         detail = f"The event that {when} could not be read, or not be understood."
     return RunProblem(
         operation_id=None,
+        subject=None,
+        start=datetime.fromisoformat(event["start"]) if event["start"] else None,
+        appointment_id=None,
         source_key=f"?:{event['source_id'] or ''}",
         action="read",
-        state="failed",
-        error_code=event["code"],
-        error_detail=detail,
+        status=OperationState.FAILED,
+        reason_code=event["code"],
+        reason=detail,
+    )
+
+
+class ArchiveRunListQuery(PageQuery):
+    """Which runs: of one person, of a configuration, of one status, of a time."""
+
+    user_id: UUID | None = Field(
+        default=None,
+        description="Whose; if not given, the caller's own, or everybody's for Admins, Auditors.",
+    )
+    configuration_id: UUID | None = Field(default=None, description="Only those of this configuration.")
+    status: Annotated[RunState, Field(strict=False)] | None = Field(
+        default=None, description="Only those of this status."
+    )
+    troubled: bool | None = Field(
+        default=None,
+        description="true: only runs that failed, or left something undone. false: only the others.",
+    )
+    created_from: Instant | None = Field(
+        default=None,
+        description="Only those asked for at this instant or later.",
+        examples=["2026-03-01T20:00:00Z"],
+    )
+    created_before: Instant | None = Field(
+        default=None,
+        description="Only those asked for before this instant.",
+        examples=["2026-03-02T06:00:00Z"],
     )
 
 
 class ArchiveOperationListQuery(PageQuery):
     """Which writes of a run."""
 
-    state: Literal["planned", "sent", "done", "failed", "cancelled", "conflict", "locked"] | None = None
+    status: Literal["planned", "sent", "done", "failed", "cancelled", "conflict", "locked"] | None = None
 
     @property
     def after_place(self) -> Place | None:
@@ -152,20 +197,35 @@ class ArchiveOperationResource(Resource):
     id: UUID
     position: int
     source_key: str
-    action: str
-    state: str
-    error_code: str | None
-    error_detail: str | None
+    subject: str | None = Field(
+        description="Subject of the event; “Private” for another person's private event, null if unknown."
+    )
+    start: datetime | None = Field(description="When the event starts, UTC; null if unknown.")
+    appointment_id: UUID | None
+    action: OperationAction
+    status: OperationState
+    reason_code: str | None
+    reason: str | None
     first_sent_at: datetime | None
     last_sent_at: datetime | None
     finished_at: datetime | None
+
+    @classmethod
+    def of(cls, row: "Mapping[Any, Any]") -> Self:
+        """The resource of a row of the operations."""
+        named = {"status": "state", "reason_code": "error_code", "reason": "error_detail"}
+        return cls(**{name: row[named.get(name, name)] for name in cls.model_fields})
 
 
 def _columns(run: "ArchiveRun", *, own: bool) -> dict[str, Any]:
     columns = {name: getattr(run, name) for name in _RUN_COLUMNS}
     if run.report is not None:
-        columns["report"] = (report_for_owner if own else report_for_others)(run.report)
+        columns["report"] = RunReport.of(run.report, own=own)
     under_way = run.report is None and run.started_at is not None
     if not own and (under_way or (run.report is not None and cost_tells(run.report))):
         columns |= {"graph_requests": None, "round_trips": None}
-    return columns | {"user_id": run.owner_id, "reason_code": (run.plan or {}).get("code")}
+    return columns | {"user_id": run.owner_id, "status": run.state} | _why(run)
+
+
+def _why(run: "ArchiveRun") -> dict[str, Any]:
+    return {"reason_code": (run.plan or {}).get("code"), "reason": (run.report or {}).get("reason")}

@@ -1,15 +1,41 @@
 """The audit: who changed what, for whom, and whether the record of it is whole (domain.md 7)."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from shared.domain.audit_actions import ACTIONS, RESOURCE_TYPES
 from shared.schemas.base import Input, Instant, Line, Resource
 from shared.schemas.paging import PageQuery, Position
 
+
+def _known(name: str, values: Iterable[str]) -> AfterValidator:
+    """Refuses what the audit never says, so that a mistyped filter does not look like an empty audit."""
+    known = frozenset(values)
+
+    def check(value: str) -> str:
+        if value not in known:
+            message = f"is no {name} of the audit; GET /api/v1/audit/actions lists them"
+            raise PydanticCustomError("unknown_value", "{message}", {"message": message})
+        return value
+
+    return AfterValidator(check)
+
+
+def _listed(values: Iterable[str]) -> dict[str, Any]:
+    return {"enum": list(values)}
+
+
+type ActionName = Annotated[str, _known("action", ACTIONS), Field(json_schema_extra=_listed(ACTIONS))]
+type ResourceTypeName = Annotated[
+    str, _known("resource type", RESOURCE_TYPES), Field(json_schema_extra=_listed(RESOURCE_TYPES))
+]
+#: What a field held: any JSON.
+type Held = str | int | float | bool | list[Any] | dict[str, Any] | None
 #: Most rows of one answer of the export.
 MAX_EXPORT_ROWS = 50_000
 
@@ -17,22 +43,36 @@ MAX_EXPORT_ROWS = 50_000
 class AuditFilters(Input):
     """What a search is narrowed to; every filter given must be met (domain.md 7.4)."""
 
-    start: Instant | None = Field(default=None, examples=["2026-01-01T00:00:00Z"])
-    end: Instant | None = Field(default=None, examples=["2026-02-01T00:00:00Z"])
-    user_id: UUID | None = Field(default=None, description="On whose behalf.")
-    actor: Line | None = Field(
-        default=None, examples=["user:6f9619ff-8b86-4d01-b42d-00cf4fc964ff", "system:archive"]
+    window_start: Instant | None = Field(default=None, examples=["2026-01-01T00:00:00Z"])
+    window_end: Instant | None = Field(default=None, examples=["2026-02-01T00:00:00Z"])
+    user_id: UUID | None = Field(default=None, description="Only what is about the data of this user.")
+    appointment_id: UUID | None = Field(
+        default=None,
+        description="Only what was done to this appointment: by runs, by its owner, and by rules.",
     )
-    action: Line | None = Field(default=None, examples=["archive_configuration.created"])
-    resource_type: Line | None = Field(default=None, examples=["archive_run"])
-    resource_id: Line | None = None
-    correlation_id: Line | None = None
-    outcome: Literal["success", "failure"] | None = None
+    actor: Line | None = Field(
+        default=None,
+        description="Only what this actor did.",
+        examples=["user:6f9619ff-8b86-4d01-b42d-00cf4fc964ff", "system:archive"],
+    )
+    action: ActionName | None = Field(
+        default=None, description="Only this action.", examples=["archive_configuration.created"]
+    )
+    resource_type: ResourceTypeName | None = Field(
+        default=None, description="Only what was done to this kind of resource.", examples=["archive_run"]
+    )
+    resource_id: Line | None = Field(default=None, description="Only what was done to this resource.")
+    correlation_id: Line | None = Field(
+        default=None, description="Only what one request or run caused, by its correlation id."
+    )
+    outcome: Literal["success", "failure"] | None = Field(
+        default=None, description="Only what succeeded, or only what failed."
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        if self.start is not None and self.end is not None and self.end <= self.start:
-            raise PydanticCustomError("range_order", "must be after start", {"field": "end"})
+        if self.window_start and self.window_end and self.window_end <= self.window_start:
+            raise PydanticCustomError("range_order", "must be after window_start", {"field": "window_end"})
         return self
 
 
@@ -43,7 +83,9 @@ class AuditListQuery(PageQuery, AuditFilters):
 class AuditExportQuery(AuditFilters):
     """Parameters of the export; a longer one goes on at the cursor that the answer names."""
 
-    format: Literal["csv", "jsonl"] = "jsonl"
+    format: Literal["csv", "jsonl"] = Field(
+        default="jsonl", description="CSV for spreadsheets, or JSON Lines for programs."
+    )
     rows: Annotated[int, Field(ge=1, le=MAX_EXPORT_ROWS, description="Most rows of this answer.")] = 10_000
     cursor: Annotated[str, Field(min_length=1, max_length=512)] | None = None
 
@@ -53,28 +95,63 @@ class AuditExportQuery(AuditFilters):
         return Position.of(self.cursor)
 
 
+class AuditActionResource(Resource):
+    """An action that the audit names."""
+
+    action: str = Field(description="Name of the action.", json_schema_extra=_listed(ACTIONS))
+    meaning: str = Field(description="What happened, in words.")
+
+
+class AuditActions(Resource):
+    """All actions and kinds of resources that the audit names."""
+
+    items: list[AuditActionResource] = Field(description="Actions in the order of their names.")
+    resource_types: list[str] = Field(description="Kinds of resources, as filters take them.")
+
+
+class FieldChange(Resource):
+    """One field that changed."""
+
+    field: str = Field(description="Name of the field.")
+    before: Held = Field(description="What it held before; null if it was not there.")
+    after: Held = Field(description="What it holds since; null if it is not there any more.")
+
+
 class AuditEntryResource(Resource):
     """One change. Personal values are readable as long as the person's key exists, then "[erased]"."""
 
     id: UUID
     occurred_at: datetime
     actor: str
-    on_behalf_of: UUID | None
-    action: str
-    resource_type: str
+    user_id: UUID | None
+    action: str = Field(
+        description="What was done; `GET /api/v1/audit/actions` says what each means.",
+        json_schema_extra=_listed(ACTIONS),
+    )
+    resource_type: str = Field(
+        description="Kind of the resource that it was done to.", json_schema_extra=_listed(RESOURCE_TYPES)
+    )
     resource_id: str
-    outcome: str
+    appointment_id: UUID | None = Field(
+        description="Id of the appointment that it was done to; null if it was done to none."
+    )
+    outcome: Literal["success", "failure"]
     correlation_id: str
     parent_correlation_id: str | None
     source_ip: str | None
-    changes: dict[str, Any]
+    changes: list[FieldChange] = Field(description="The fields that changed, with what they held.")
+    details: dict[str, Any] = Field(description="What else there is to say, by the action.")
 
 
 class AuditVerificationQuery(Input):
     """A known end of the chain, kept from an earlier verification: is it still part of it?"""
 
-    position: Annotated[int, Field(ge=1, le=2**63 - 1)] | None = None
-    hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    position: Annotated[int, Field(ge=1, le=2**63 - 1)] | None = Field(
+        default=None, description="Position of the known end, with its hash."
+    )
+    hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = Field(
+        default=None, description="Hash at that position, as an earlier verification told it."
+    )
 
     @model_validator(mode="after")
     def _both(self) -> Self:
@@ -93,7 +170,9 @@ class AuditBreak(Resource):
 
     position: int
     audit_id: UUID | None
-    fault: Literal["missing_position", "broken_link", "missing_row", "changed_row", "known_end", "kept_end"]
+    reason_code: Literal[
+        "missing_position", "broken_link", "missing_row", "changed_row", "known_end", "kept_end"
+    ]
 
 
 class AuditVerification(Resource):
@@ -105,4 +184,4 @@ class AuditVerification(Resource):
     broken: AuditBreak | None
     unsealed: int = Field(description="Rows that wait for the sealer, which comes every minute.")
     oldest_unsealed_at: datetime | None
-    verified_at: datetime
+    checked_at: datetime

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from shared.database.models.verifications import Backfill
     from shared.domain.backfill import BackfillProgress
 
-type BackfillStateName = Literal["waiting", "running", "paused", "completed"]
+type BackfillStatusName = Literal["waiting", "running", "paused", "completed"]
 
 
 class BackfillStart(Input):
@@ -27,9 +27,9 @@ class BackfillResource(Resource):
 
     configuration_id: UUID
     user_id: UUID
-    state: BackfillStateName
-    range_start: datetime
-    range_end: datetime
+    status: BackfillStatusName
+    window_start: datetime
+    window_end: datetime
     done_until: datetime
     months_done: int
     months_total: int
@@ -44,15 +44,15 @@ class BackfillResource(Resource):
 
     @classmethod
     def of(
-        cls, backfill: "Backfill", job: "Job", progress: "BackfillProgress", state: BackfillStateName
+        cls, backfill: "Backfill", job: "Job", progress: "BackfillProgress", state: BackfillStatusName
     ) -> Self:
         """The resource of a backfill, its job and how far it is."""
         return cls(
             configuration_id=backfill.configuration_id,
             user_id=backfill.owner_id,
-            state=state,
-            range_start=backfill.range_start,
-            range_end=backfill.range_end,
+            status=state,
+            window_start=backfill.range_start,
+            window_end=backfill.range_end,
             done_until=backfill.done_until,
             months_done=progress.months_done,
             months_total=progress.months_total,

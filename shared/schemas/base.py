@@ -22,6 +22,8 @@ LINE_LENGTH = 500
 #: Joiners that Persian and emoji need; every other formatting character is refused.
 _JOINERS = "\u200c\u200d"
 _STARTS_AS_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+#: Where the public name of a column is not its own.
+_COLUMNS = {"status": "state", "user_id": "owner_id"}
 _FIRST_YEAR, _LAST_YEAR = 1900, 2200
 
 
@@ -41,7 +43,9 @@ def _not_a_number(value: object) -> object:
     """pydantic reads a number, also in a string, as seconds since 1970; nobody who writes one means that."""
     if isinstance(value, date) or (isinstance(value, str) and _STARTS_AS_DATE.match(value)):
         return value
-    raise PydanticCustomError("date_format", "must be an ISO 8601 date or date-time")
+    raise PydanticCustomError(
+        "date_format", "must be a date or a date and time, such as 2026-11-01T00:00:00Z"
+    )
 
 
 def _calendar_years[T: date](value: T) -> T:
@@ -122,3 +126,20 @@ class AnyQuery(Input):
 
 class NoBody(Input):
     """The body of an operation that takes none."""
+
+
+def columns_of(row: object, model: type[Resource], *beside: str, **named: str) -> dict[str, Any]:
+    """The fields of ``model`` from a row, but for ``beside``; ``named`` says from which column.
+
+    ``status`` is the column ``state`` and ``user_id`` the column ``owner_id``, where a row has them.
+    """
+    return {
+        name: getattr(row, named.get(name) or _column(row, name))
+        for name in model.model_fields
+        if name not in beside
+    }
+
+
+def _column(row: object, name: str) -> str:
+    column = _COLUMNS.get(name, name)
+    return column if hasattr(row, column) else name

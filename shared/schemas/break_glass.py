@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from shared.schemas.base import Input, Line, Resource
+from shared.schemas.base import Input, Line, Resource, columns_of
 
 if TYPE_CHECKING:
     from shared.database.models.break_glass import BreakGlassAccess
@@ -38,7 +38,7 @@ class BreakGlassResource(Resource):
     admin_id: UUID
     reason: str
     opened_at: datetime
-    ends_at: datetime
+    expires_at: datetime
     closed_at: datetime | None
     closed_by: str | None
     version: int
@@ -46,5 +46,4 @@ class BreakGlassResource(Resource):
     @classmethod
     def of(cls, access: "BreakGlassAccess") -> Self:
         """The resource of a row."""
-        shared = {name: getattr(access, name) for name in cls.model_fields if name != "user_id"}
-        return cls(user_id=access.owner_id, **shared)
+        return cls(**columns_of(access, cls, expires_at="ends_at"))

@@ -9,7 +9,7 @@ from pydantic import Field
 from shared.schemas.base import Changes, Input, Line, Resource, absent
 from shared.schemas.paging import PageQuery
 
-type StoreName = Literal["msgraph", "local"]
+type StoreName = Literal["outlook", "local"]
 type CalendarName = Annotated[Line, Field(max_length=255, examples=["Archive"])]
 
 

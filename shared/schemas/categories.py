@@ -30,10 +30,10 @@ _KEPT = 120
 
 
 class IssueResource(Resource):
-    """What is wrong with a category, with its text; none: there is no category (domain.md 3.4)."""
+    """What is wrong with a category, in words; none: there is no category (domain.md 3.4)."""
 
     kind: IssueKind
-    text: str
+    reason: str
 
 
 #: Begins the cursors of this list, so that none of another one is taken for its.

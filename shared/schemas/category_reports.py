@@ -28,26 +28,28 @@ class RangeFields(Input):
     Events belong where they start, an all-day event to its local date (domain.md 2.2).
     """
 
-    start: Instant | None = Field(default=None, examples=["2026-01-01T00:00:00Z"])
-    end: Instant | None = Field(default=None, examples=["2026-02-01T00:00:00Z"])
-    first_day: Day | None = Field(default=None, description="Instead of start and end: the first local day.")
+    window_start: Instant | None = Field(default=None, examples=["2026-01-01T00:00:00Z"])
+    window_end: Instant | None = Field(default=None, examples=["2026-02-01T00:00:00Z"])
+    first_day: Day | None = Field(
+        default=None, description="Instead of window_start and window_end: the first local day."
+    )
     last_day: Day | None = Field(default=None, description="The last local day, included.")
     configuration_id: UUID | None = None
 
     def check_range(self) -> None:
         """Raise a validation error naming the field, unless one of both ways is taken."""
         if self.first_day is None and self.last_day is None:
-            first: date | None = self.start
-            last: date | None = self.end
-            names = ("start", "end")
+            first: date | None = self.window_start
+            last: date | None = self.window_end
+            names = ("window_start", "window_end")
         else:
             first, last, names = self.first_day, self.last_day, ("first_day", "last_day")
-            if self.start is not None or self.end is not None:
+            if self.window_start is not None or self.window_end is not None:
                 raise _blamed("first_day", "range_twice", "name instants or days, not both")
         for value, name in ((first, names[0]), (last, names[1])):
             if value is None:
-                raise _blamed(name, "missing", "Field required")
-        if first is None or last is None or last < first or (last == first and names[0] == "start"):
+                raise _blamed(name, "missing", "is required")
+        if first is None or last is None or last < first or (last == first and names[0] == "window_start"):
             raise _blamed(names[1], "range_order", f"must be after {names[0]}")
 
 
@@ -59,7 +61,9 @@ class EventRange(RangeFields):
     """A range of events."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"start": "2026-01-01T00:00:00Z", "end": "2026-02-01T00:00:00Z"}]}
+        json_schema_extra={
+            "examples": [{"window_start": "2026-01-01T00:00:00Z", "window_end": "2026-02-01T00:00:00Z"}]
+        }
     )
 
     @model_validator(mode="after")
@@ -77,7 +81,7 @@ class ReportQuery(EventRange):
 class ValidationQuery(ReportQuery, PageQuery):
     """Parameters of the report."""
 
-    state: Literal["personal", "invalid", "ambiguous", "without_hours"] | None = Field(
+    category_status: Literal["personal", "invalid", "ambiguous", "without_hours"] | None = Field(
         default=None,
         description="Only events of this state. without_hours: a valid category, but no hours.",
     )
@@ -133,13 +137,13 @@ class CategoryFinding(Resource):
     end: datetime
     is_all_day: bool
     categories: list[str]
-    state: CategoryState | None = Field(
+    category_status: CategoryState | None = Field(
         description="What its categories say. Null for what is private to another person."
     )
     counts: bool | None = Field(
         description="Whether it counts as time. Null for what is private to another person."
     )
-    why_not: WhyNot | None = Field(
+    reason_code: WhyNot | None = Field(
         description="Why it counts as no time: all_day or free; null if it counts."
     )
     issues: list[IssueResource]
@@ -211,7 +215,7 @@ class StatisticsTotals(Resource):
     personal: TallyResource
     invalid: TallyResource
     special: TallyResource = Field(description="Admin and break time; part of the lines.")
-    uncategorised: TallyResource = Field(description="Personal and invalid together.")
+    without_category: TallyResource = Field(description="Personal and invalid together.")
     private: TallyResource = Field(
         description="Another person's private events. Their categories are theirs alone, so they are in no "
         "other number."
@@ -237,7 +241,7 @@ class StatisticsPeriod(StatisticsTotals):
 class NotCounted(Resource):
     """How many events count as no time for one reason."""
 
-    why_not: WhyNot
+    reason_code: WhyNot
     count: int
 
 
@@ -292,7 +296,7 @@ class SuggestedEvent(Resource):
     is_all_day: bool
     series_id: str | None = Field(description="What a rule for the series has to match.")
     categories: list[str]
-    state: CategoryState | None
+    category_status: CategoryState | None
     issues: list[IssueResource]
     suggestions: list[SuggestionResource]
 
@@ -378,7 +382,7 @@ class AppliedCategory(Resource):
     ``unchanged``: it had it. ``has_category``: its owner gave it another one meanwhile; it keeps that.
     ``gone``: the calendar has no such event any more. ``not_found``: the archive has none, or not for the
     caller.
-    ``changed_meanwhile``: somebody changed the event at that moment. ``failed``: ``code`` is Graph's.
+    ``changed_meanwhile``: somebody changed the event at that moment. ``failed``: ``reason_code`` is Graph's.
     """
 
     appointment_id: UUID | None
@@ -386,7 +390,7 @@ class AppliedCategory(Resource):
     category: str
     rule_id: UUID | None
     outcome: ApplyOutcome
-    code: str
+    reason_code: str
 
 
 class AppliedCategories(Resource):

@@ -16,12 +16,12 @@ class Live(Resource):
 
 
 class Check(Resource):
-    """One dependency; ``detail`` names the reason of a failure without secrets."""
+    """One dependency; ``reason`` says why it failed, of a failure without secrets."""
 
     name: str
     ok: bool
     milliseconds: float
-    detail: str | None = None
+    reason: str | None = None
 
 
 class Ready(Resource):

@@ -1,15 +1,18 @@
 """Invitations, and what a caller learns of himself."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 from uuid import UUID
 
 from pydantic import Field
 
-from shared.schemas.base import Input, Line, Resource
+from shared.schemas.base import Input, Line, Resource, columns_of
 from shared.schemas.mailbox_approvals import OwnMailboxResource
 from shared.schemas.paging import PageQuery
 from shared.schemas.users import UserResource
+
+if TYPE_CHECKING:
+    from shared.database.models.system import Invitation
 
 
 class InvitationCreate(Input):
@@ -31,7 +34,7 @@ class InvitationCreate(Input):
 class InvitationListQuery(PageQuery):
     """Parameters of the list."""
 
-    state: Literal["open", "accepted", "revoked"] | None = None
+    status: Literal["open", "accepted", "revoked"] | None = None
 
 
 class InvitationResource(Resource):
@@ -39,12 +42,17 @@ class InvitationResource(Resource):
 
     id: UUID
     address: str
-    invited_by: str
-    state: Literal["open", "accepted", "revoked"]
+    created_by: str
+    status: Literal["open", "accepted", "revoked"]
     user_id: UUID | None
     expires_at: datetime
     created_at: datetime
     closed_at: datetime | None
+
+    @classmethod
+    def of(cls, invitation: "Invitation") -> Self:
+        """The resource of a row."""
+        return cls(**columns_of(invitation, cls, created_by="invited_by", user_id="user_id"))
 
 
 class MeDefaults(Resource):

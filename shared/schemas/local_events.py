@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from shared.schemas.base import Changes, Input, Instant, Line, Resource, absent, plain
+from shared.schemas.event_values import BodyType, Importance, Sensitivity, ShowAs
 from shared.schemas.paging import PageQuery
 
 #: Longest body, in characters.
@@ -53,15 +54,15 @@ _ALL_DAY = "For an all-day event midnight UTC of its date, whatever its zone."
 
 
 class LocalEventListQuery(PageQuery):
-    """Which events: those that intersect ``[start, end)``."""
+    """Which events: those that intersect ``[window_start, window_end)``."""
 
-    start: Instant = Field(examples=["2026-01-01T00:00:00Z"])
-    end: Instant = Field(examples=["2026-02-01T00:00:00Z"])
+    window_start: Instant = Field(examples=["2026-01-01T00:00:00Z"])
+    window_end: Instant = Field(examples=["2026-02-01T00:00:00Z"])
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        if self.end <= self.start:
-            raise PydanticCustomError("range_order", "must be after start", {"field": "end"})
+        if self.window_end <= self.window_start:
+            raise PydanticCustomError("range_order", "must be after window_start", {"field": "window_end"})
         return self
 
 
@@ -114,9 +115,9 @@ class LocalEventSummary(Resource):
     is_all_day: bool
     location: str
     categories: list[str]
-    show_as: str
-    importance: str
-    sensitivity: str
+    show_as: ShowAs
+    importance: Importance
+    sensitivity: Sensitivity
     is_archived_copy: bool
     version: int
 
@@ -125,6 +126,6 @@ class LocalEventResource(LocalEventSummary):
     """One event with its body."""
 
     body: str
-    body_type: str
+    body_type: BodyType
     created_at: datetime
     updated_at: datetime

@@ -7,13 +7,13 @@ from uuid import UUID
 from pydantic import Field
 
 from shared.domain.mailbox_approval import DEFAULT_DAYS, MOST_DAYS
-from shared.schemas.base import Input, Line, Resource
+from shared.schemas.base import Input, Line, Resource, columns_of
 from shared.schemas.paging import PageQuery
 
 if TYPE_CHECKING:
     from shared.database.models.mailbox_approvals import MailboxApproval
 
-type ApprovalStateName = Literal[
+type ApprovalStatusName = Literal[
     "requested", "approved", "objected", "refused", "withdrawn", "lapsed", "ended"
 ]
 type Days = Annotated[int, Field(ge=1, le=MOST_DAYS, description="For how many days it holds.")]
@@ -66,7 +66,7 @@ class AssistantName(Input):
 class ApprovalListQuery(PageQuery):
     """Which approvals."""
 
-    state: ApprovalStateName | None = None
+    status: ApprovalStatusName | None = None
 
 
 class MailboxApprovalResource(Resource):
@@ -87,12 +87,12 @@ class MailboxApprovalResource(Resource):
     archive_calendar_id: str
     purpose: Literal["general", "timesheet"]
     days: int
-    state: ApprovalStateName
+    status: ApprovalStatusName
     requested_by: str
     starts_at: datetime | None
     decided_by: str | None
     decided_at: datetime | None
-    ends_at: datetime | None
+    expires_at: datetime | None
     reason: str | None
     details_agreed_at: datetime | None
     objected_by: str | None
@@ -103,8 +103,7 @@ class MailboxApprovalResource(Resource):
     @classmethod
     def of(cls, approval: "MailboxApproval") -> Self:
         """The resource of a row."""
-        columns = {name: getattr(approval, name) for name in cls.model_fields if name != "user_id"}
-        return cls(**columns, user_id=approval.owner_id)
+        return cls(**columns_of(approval, cls, expires_at="ends_at"))
 
 
 class OwnMailboxResource(Resource):

@@ -14,6 +14,7 @@ from shared.domain.overlap_rules import Verdict
 from shared.domain.overlap_status import OverlapStatus
 from shared.schemas.base import Input, Line, Resource
 from shared.schemas.category_reports import TallyResource
+from shared.schemas.event_values import Importance, ShowAs
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 #: Monday first, as ``date.weekday`` counts.
@@ -94,11 +95,11 @@ class MonthAttention(Resource):
     kind: AttentionKind
     name: str = Field(description="What it is about: a subject, a category, the events of an overlap.")
     reason: str = Field(description="What is wrong, in words.")
-    action: str = Field(description="What to do, in words.")
+    remedy: str = Field(description="What to do, in words.")
     hours: float = Field(description="The hours at stake.")
     count: int = Field(description="How many events it is about.")
-    first: datetime
-    last: datetime
+    first_start: datetime
+    last_start: datetime
     suggestion: str | None = Field(description="The category that was likely meant.")
     appointment_ids: list[UUID]
     overlap_id: UUID | None
@@ -108,24 +109,24 @@ class MonthAttention(Resource):
 class MonthOverlapMember(Resource):
     """An event of an overlap; of another person's private one only the times are told."""
 
-    key: str
+    source_key: str
     appointment_id: UUID | None
     subject: str
     start: datetime
     end: datetime
     categories: list[str]
-    show_as: str | None
-    importance: str | None
+    show_as: ShowAs | None
+    importance: Importance | None
     verdict: Verdict | None
     kept: bool | None
     counts: bool
 
 
 class MonthProposal(Resource):
-    """What the automatic rules would do with an overlap; ``keep`` and ``drop`` are keys of its members."""
+    """What the automatic rules would do with an overlap; ``kept`` and ``dropped`` are keys of its members."""
 
-    keep: list[str]
-    drop: list[str]
+    kept: list[str]
+    dropped: list[str]
     reason: str
 
 
@@ -145,15 +146,15 @@ class MonthOverlapResource(Resource):
 
 
 class MonthModification(Resource):
-    """A small event beside a meeting that changed its times. Those planned are the source's."""
+    """A small event beside a meeting that changed its times."""
 
     kind: ModificationKind
     appointment_id: UUID | None
     subject: str = Field(description="The meeting's.")
     start: datetime
     end: datetime
-    planned_start: datetime
-    planned_end: datetime
+    source_start: datetime
+    source_end: datetime
     text: str = Field(description="What it changed, in words.")
 
 
@@ -179,12 +180,12 @@ class MonthEventResource(Resource):
     day: date = Field(description="The local day it belongs to.")
     is_all_day: bool
     categories: list[str]
-    state: CategoryState | None
+    category_status: CategoryState | None
     customer: str | None
     billing_type: BillingType | None
     hours: float = Field(description="What it counts, gross.")
     counts: bool
-    why_not: WhyNot | None
+    reason_code: WhyNot | None
     source_deleted: bool
     unresolved: bool
     overlaps: bool = Field(description="Whether it counts at the same time as another event of the month.")
@@ -193,7 +194,7 @@ class MonthEventResource(Resource):
 class MonthNotCounted(Resource):
     """How many events count as no time for one reason."""
 
-    why_not: WhyNot
+    reason_code: WhyNot
     count: int
     reason: str = Field(description="The reason in words.")
 
@@ -202,7 +203,7 @@ class MonthResource(MonthFigures):
     """A person's month, out of the archive. Only what counts as time is added up."""
 
     user_id: UUID | None
-    person: str
+    display_name: str
     month: str = Field(examples=["2026-03"])
     first_day: date
     last_day: date

@@ -1,10 +1,10 @@
 """Notifications: what people are told (domain.md 10)."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Self
 from uuid import UUID
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from shared.domain.notification import (
     Audience,
@@ -12,7 +12,7 @@ from shared.domain.notification import (
     NotificationState,
     NotificationSubject,
 )
-from shared.schemas.base import Changes, Input, Instant, Resource, absent
+from shared.schemas.base import Changes, Input, Instant, Resource, absent, columns_of
 from shared.schemas.paging import Page, PageQuery
 
 if TYPE_CHECKING:
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 class NotificationListQuery(PageQuery):
-    """Which notifications: read or not, of one class."""
+    """Which notifications: read or not, of one kind."""
 
     unread: bool | None = Field(default=None, description="true: those nobody has read; false: the others.")
-    class_: Annotated[NotificationClass, Field(strict=False)] | None = Field(default=None, alias="class")
+    kind: Annotated[NotificationClass, Field(strict=False)] | None = None
 
 
 class NotificationUpdate(Changes):
@@ -52,16 +52,15 @@ class NotificationResource(Resource):
     number of things it is about, ``resource_type`` and ``resource_id`` what to look at.
     """
 
-    model_config = ConfigDict(serialize_by_alias=True)
     id: UUID
     user_id: UUID
     audience: Audience
-    class_: NotificationClass = Field(alias="class")
+    kind: NotificationClass
     transaction_id: str
-    state: NotificationState
+    status: NotificationState
     title: str
     text: str
-    percent: int | None = Field(description="How far it is, where its state is progress.", ge=0, le=100)
+    progress: int | None = Field(description="How far it is, where its status is progress.", ge=0, le=100)
     count: int
     resource_type: NotificationSubject
     resource_id: UUID
@@ -74,17 +73,11 @@ class NotificationResource(Resource):
     @classmethod
     def of(cls, row: "Notification") -> Self:
         """The resource of a row."""
-        named: dict[str, Any] = {
-            "user_id": row.owner_id,
-            "class": row.class_,
-            "read": row.read_at is not None,
-        }
-        columns = cls.model_fields.keys() - {"user_id", "class_", "read"}
-        return cls(**named, **{name: getattr(row, name) for name in columns})
+        named = columns_of(row, cls, "read", kind="class_", progress="percent")
+        return cls(**named, read=row.read_at is not None)
 
 
 class NotificationPage(Page[NotificationResource]):
     """One page, newest first; ``unread`` counts all that nobody has read, whatever was asked for."""
 
-    model_config = ConfigDict(serialize_by_alias=True)
     unread: int

@@ -7,20 +7,37 @@ from uuid import UUID
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
+from shared.domain.overlap_rules import OverlapRule, Verdict
 from shared.domain.overlap_status import OverlapStatus
 from shared.schemas.base import Input, Resource, plain
-from shared.schemas.paging import PageQuery
+from shared.schemas.event_values import Importance, Sensitivity, ShowAs
+from shared.schemas.problems import FieldProblem
+from shared.schemas.window import DatedPageQuery
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from shared.database.models.overlaps import OverlapGroup
 
-_COLUMNS = ("id", "configuration_id", "status", "member_count", "opened_at", "expires_at", "settled_at")
+_COLUMNS = (
+    "id",
+    "configuration_id",
+    "status",
+    "member_count",
+    "opened_at",
+    "expires_at",
+    "settled_at",
+    "version",
+)
+type ResolutionAction = Literal["keep", "keep_all"]
 #: Most events that one resolution names.
 MAX_MEMBERS = 1000
+#: Most groups that one request decides.
+MAX_CHOICES = 100
 
 
-class OverlapListQuery(PageQuery):
-    """Which groups: of one person, of a configuration, of one status."""
+class OverlapListQuery(DatedPageQuery):
+    """Which groups: of one person, of a configuration, of one status, of a range."""
 
     user_id: UUID | None = Field(default=None, description="Whose; the caller's own if not given.")
     configuration_id: UUID | None = None
@@ -39,7 +56,7 @@ class OverlapResolution(Input):
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"action": "keep", "kept": ["s:AAMkAGI2-workshop"]}]}
     )
-    action: Literal["keep", "keep_all"]
+    action: ResolutionAction
     kept: list[Annotated[str, StringConstraints(min_length=3, max_length=1000), AfterValidator(plain)]] = (
         Field(
             default=[],
@@ -57,25 +74,82 @@ class OverlapResolution(Input):
         return self
 
 
+class OverlapChoice(OverlapResolution):
+    """What is decided about one of several groups."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"id": "6f1e5c0e-1111-4111-8111-111111111111", "action": "keep_all"}]}
+    )
+    id: UUID = Field(description="Id of the overlap.")
+    if_match: Annotated[str, StringConstraints(pattern=r'^"[0-9]{1,18}"$')] | None = Field(
+        default=None,
+        description="ETag of the overlap as it was read; if given and it changed since, it is not decided.",
+        examples=['"3"'],
+    )
+
+
+class OverlapChoices(Input):
+    """What is decided about several groups; each stands or fails by itself."""
+
+    items: list[OverlapChoice] = Field(
+        min_length=1, max_length=MAX_CHOICES, description="The decisions, each about another overlap."
+    )
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        if len({each.id for each in self.items}) < len(self.items):
+            message = "names an overlap more than once"
+            raise PydanticCustomError("repeated", "{message}", {"field": "items", "message": message})
+        return self
+
+
+class OverlapOutcome(Resource):
+    """What became of one decision."""
+
+    id: UUID = Field(description="Id of the overlap.")
+    outcome: Literal["decided", "unchanged", "failed"] = Field(
+        description="decided: as was asked. unchanged: it was decided so before. failed: nothing was changed."
+    )
+    status: OverlapStatus | None = Field(description="What became of the overlap; null where it failed.")
+    etag: str | None = Field(description="Its ETag from now on; null where it failed.", examples=['"4"'])
+    run_id: UUID | None = Field(
+        description="The run that carries it out; null where none is needed, or one will be queued soon."
+    )
+    reason_code: str | None = Field(
+        description="Why it failed: the code of the problem that deciding it alone would answer with."
+    )
+    reason: str | None = Field(description="Why it failed, in words.")
+    errors: list[FieldProblem] = Field(description="The fields that are wrong, below this item.")
+
+
+class OverlapOutcomes(Resource):
+    """What became of each decision, in the order of the request."""
+
+    outcomes: dict[str, int] = Field(
+        description="How many decisions came to each end.", examples=[{"decided": 2, "failed": 1}]
+    )
+    items: list[OverlapOutcome] = Field(description="One for each decision, in their order.")
+
+
 class OverlapMemberResource(Resource):
     """An event of a group, with its times after modifications; what it is about is null if unknown.
 
     ``verdict`` is what the policy said (kept, dropped, flagged), ``kept`` what was decided since. Of another
-    person's private event only times and key are told (6.3).
+    person's private event only times and ``source_key`` are told (6.3).
     """
 
-    key: str
+    source_key: str
     appointment_id: UUID | None
     start: datetime
     end: datetime
-    verdict: str | None
+    verdict: Verdict | None
     kept: bool | None
     subject: str | None
     location: str | None
     categories: list[str]
-    show_as: str | None
-    importance: str | None
-    sensitivity: str | None
+    show_as: ShowAs | None
+    importance: Importance | None
+    sensitivity: Sensitivity | None
     organizer: str | None
 
 
@@ -85,13 +159,14 @@ class OverlapSummary(Resource):
     id: UUID
     user_id: UUID
     configuration_id: UUID
-    status: str
+    status: OverlapStatus
     member_count: int
     start: datetime
     end: datetime
     opened_at: datetime
     expires_at: datetime | None
     settled_at: datetime | None
+    version: int = Field(description="Rises with each change; in quotes it is the ETag.")
 
     @classmethod
     def fields_of(cls, group: "OverlapGroup") -> dict[str, Any]:
@@ -109,6 +184,43 @@ class ResolvedOverlap(OverlapSummary):
     run_id: UUID | None
 
 
+class OverlapDecision(Resource):
+    """What was decided about a group, by its owner or because nobody did in time."""
+
+    action: ResolutionAction | None = Field(description="What its owner chose; null if nobody did.")
+    status: OverlapStatus = Field(description="What became of the group.")
+    kept: list[str] = Field(description="Source keys of the events that are kept; all others are left out.")
+
+    @classmethod
+    def of(cls, stored: "Mapping[str, Any] | None") -> Self | None:
+        """The decision as it is stored; None where there is none."""
+        if stored is None:
+            return None
+        return cls(action=stored.get("action"), status=stored["status"], kept=stored.get("kept", []))
+
+
+class OverlapLogEntry(Resource):
+    """One thing that a rule, a run or a person did about a group."""
+
+    at: datetime = Field(description="When, UTC.")
+    by: str = Field(
+        description="Who: `rule`, `plan`, `user:` or `app:` with an object id at Entra, or `system:`."
+    )
+    rule: OverlapRule | None = Field(description="The rule that decided; null if none did.")
+    source_key: str | None = Field(description="Source key of the event that a rule dropped; else null.")
+    because_of: str | None = Field(description="Source key of the event it had to give way to; else null.")
+    action: ResolutionAction | None = Field(description="What its owner chose; null if nobody did.")
+    status: OverlapStatus | None = Field(description="What became of the group; null if it stayed open.")
+    kept: list[str] | None = Field(description="Source keys of the events that are kept; else null.")
+    reason: str | None = Field(description="Why, in words; null if a person decided.")
+
+    @classmethod
+    def of(cls, stored: "Mapping[str, Any]") -> Self:
+        """An entry as it is stored."""
+        named: dict[str, Any] = {name: stored.get(name) for name in cls.model_fields}
+        return cls(**named | {"source_key": stored.get("key")})
+
+
 class OverlapResource(OverlapSummary):
     """One group with its events and all that rules and people did about it.
 
@@ -116,6 +228,6 @@ class OverlapResource(OverlapSummary):
     """
 
     members: list[OverlapMemberResource]
-    log: list[dict[str, Any]]
-    resolution: dict[str, Any] | None
-    proposal: dict[str, Any] | None
+    log: list[OverlapLogEntry]
+    resolution: OverlapDecision | None
+    proposal: OverlapDecision | None

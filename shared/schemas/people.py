@@ -1,14 +1,15 @@
 """People in bulk, legal holds, offboarding, exports and erasures (domain.md 15)."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 from uuid import UUID
 
 from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from shared.domain.people import ALONE_AFTER
-from shared.schemas.base import Input, Line, Resource
+from shared.domain.people import ALONE_AFTER, ErasureState, ErasureStep
+from shared.schemas.base import Input, Line, Resource, columns_of
+from shared.schemas.paging import PageQuery
 
 if TYPE_CHECKING:
     from shared.database.models.people import UserErasure, UserExport
@@ -34,7 +35,7 @@ class BulkAdd(Input):
 
 
 class BulkEntry(Resource):
-    """What became, or would become, of one entry; ``code`` says why one failed."""
+    """What became, or would become, of one entry; ``reason_code`` says why one failed."""
 
     address: str
     display_name: str
@@ -54,15 +55,20 @@ class BulkEntry(Resource):
         "duplicate",
         "failed",
     ]
-    code: str | None
+    reason_code: str | None
+
+    @classmethod
+    def of(cls, entry: object) -> Self:
+        """The resource of an entry."""
+        return cls(**columns_of(entry, cls, reason_code="code"))
 
 
 class BulkResultResource(Resource):
     """Every entry in the order of the request, or of the group; how many came to which end."""
 
     dry_run: bool
-    counts: dict[str, int]
-    entries: list[BulkEntry]
+    outcomes: dict[str, int]
+    items: list[BulkEntry]
 
 
 class OffboardingResource(Resource):
@@ -95,7 +101,7 @@ class LegalHoldResource(Resource):
 
     user_id: UUID
     reason: str
-    since: datetime
+    created_at: datetime
 
 
 class ExportWish(Input):
@@ -113,7 +119,7 @@ class UserExportResource(Resource):
 
     id: UUID
     user_id: UUID
-    state: Literal["queued", "running", "ready", "failed"]
+    status: Literal["queued", "running", "ready", "failed"]
     requested_by: str
     break_glass_id: UUID | None = Field(
         description="The emergency access by which an Admin's export holds the person's private events."
@@ -123,7 +129,7 @@ class UserExportResource(Resource):
     rows: int
     size_bytes: int | None
     sha256: str | None
-    failure: str | None
+    reason: str | None
     created_at: datetime
     finished_at: datetime | None
     expires_at: datetime | None
@@ -131,14 +137,29 @@ class UserExportResource(Resource):
     @classmethod
     def of(cls, export: "UserExport") -> Self:
         """The resource of a row."""
-        shared = {name: getattr(export, name) for name in cls.model_fields if name != "user_id"}
-        return cls(user_id=export.owner_id, **shared)
+        return cls(**columns_of(export, cls, reason="failure"))
 
 
 class UserExportContentQuery(Input):
     """Which part of the file."""
 
     offset: int = Field(default=0, ge=0, le=2**50, description="Where the part begins, in bytes.")
+
+
+class ErasureListQuery(PageQuery):
+    """Which erasures of the tenant."""
+
+    user_id: UUID | None = Field(
+        default=None, description="Only those of this person, who may be gone by now."
+    )
+    status: Annotated[ErasureState, Field(strict=False)] | None = Field(
+        default=None, description="requested: those that nobody confirmed yet."
+    )
+    confirmable: bool | None = Field(
+        default=None,
+        description="true: only those that the caller may confirm now. An Admin may not confirm what they "
+        "asked for themself, until 7 days have passed.",
+    )
 
 
 class ErasureWish(Input):
@@ -155,17 +176,17 @@ class UserErasureResource(Resource):
 
     id: UUID
     user_id: UUID
-    state: Literal["requested", "withdrawn", "erasing", "failed", "completed"]
-    step: str
+    status: Literal["requested", "withdrawn", "erasing", "failed", "completed"]
+    step: ErasureStep
     remove_copies: bool
     requested_by: str
     confirmed_by: str | None
     confirmable_alone_at: datetime = Field(
         description="From then on he who asked for it may confirm it himself."
     )
-    preview: dict[str, Any]
-    report: dict[str, Any]
-    failure: str | None
+    preview: dict[str, int | dict[str, int]]
+    report: dict[str, int | dict[str, int]]
+    reason: str | None
     created_at: datetime
     confirmed_at: datetime | None
     finished_at: datetime | None
@@ -173,7 +194,7 @@ class UserErasureResource(Resource):
     @classmethod
     def of(cls, erasure: "UserErasure") -> Self:
         """The resource of a row."""
-        given: dict[str, Any] = {name: getattr(erasure, name, None) for name in cls.model_fields}
         alone_at = erasure.created_at + ALONE_AFTER
         report = {key: value for key, value in erasure.report.items() if not key.endswith("_place")}
-        return cls(**(given | {"confirmable_alone_at": alone_at, "report": report}))
+        given = columns_of(erasure, cls, "confirmable_alone_at", "report", reason="failure")
+        return cls(**given, confirmable_alone_at=alone_at, report=report)

@@ -12,16 +12,16 @@ class FieldProblem(Resource):
 
 
 class ReachedLimit(Resource):
-    """A limit of one person: the system setting and the value in force (domain.md 6.6)."""
+    """A limit that was reached, and the value in force (domain.md 6.6)."""
 
     name: str
-    value: int
+    value: int | float
 
 
 class Problem(Resource):
     """``type``, ``title``, ``status``, ``detail`` and ``instance`` as in RFC 9457; the rest is ours.
 
-    ``limit`` stands where ``code`` is ``limit_reached``.
+    ``limit`` stands where ``code`` is ``limit_reached`` or ``rate_limited``.
     """
 
     type: str
@@ -33,3 +33,4 @@ class Problem(Resource):
     correlation_id: str
     errors: tuple[FieldProblem, ...] = ()
     limit: ReachedLimit | None = None
+    resource_id: str | None = None

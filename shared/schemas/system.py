@@ -11,7 +11,7 @@ from shared.schemas.base import Changes, Line, Resource
 from shared.settings import MOST_CATEGORY_RULES
 
 type FirstSignInPolicy = Literal["off", "invitation", "automatic"]
-type ComponentState = Literal["healthy", "degraded", "failing", "not_configured"]
+type ComponentStatus = Literal["healthy", "degraded", "failing", "not_configured"]
 
 _MOST_WORDS = 100
 
@@ -114,11 +114,11 @@ class Component(Resource):
         "mail",
         "archive_runs",
     ]
-    state: ComponentState
+    status: ComponentStatus
     milliseconds: float = Field(description="How long the answer took.")
-    detail: str | None = Field(description="Why it is not healthy.")
+    reason: str | None = Field(description="Why it is not healthy.")
     measures: dict[str, float] = Field(description="Counts, and ages in seconds.")
-    last_success: datetime | None = Field(description="Of this instance, UTC.")
+    last_success_at: datetime | None = Field(description="Of this instance, UTC.")
     last_error: str | None = Field(description="Class of the newest failure of this instance.")
     last_error_at: datetime | None
 
@@ -126,7 +126,7 @@ class Component(Resource):
 class SystemHealth(Resource):
     """The whole system at a glance. Counts are the caller's tenant's."""
 
-    state: Literal["healthy", "degraded", "failing"]
+    status: Literal["healthy", "degraded", "failing"]
     checked_at: datetime
     version: str
     commit: str | None
@@ -148,7 +148,7 @@ class DoctorCheck(Resource):
         "durable",
         "webhook",
     ]
-    state: Literal["ok", "wrong", "unknown", "not_configured"]
+    status: Literal["ok", "wrong", "unknown", "not_configured"]
     detail: str = Field(description="What was found; nothing secret.")
     remedy: str | None = Field(description="What an administrator does; null where nothing is wrong.")
 

@@ -1,11 +1,15 @@
 """Further tenants whose people may use the app."""
 
 from datetime import datetime
+from typing import TYPE_CHECKING, Self
 from uuid import UUID
 
 from pydantic import Field
 
-from shared.schemas.base import Changes, Input, Line, Resource, absent
+from shared.schemas.base import Changes, Input, Line, Resource, absent, columns_of
+
+if TYPE_CHECKING:
+    from shared.database.models.system import Tenant
 
 
 class TenantCreate(Input):
@@ -30,7 +34,12 @@ class TenantResource(Resource):
     id: UUID
     name: str
     active: bool
-    added_by: str
+    created_by: str
     version: int
     created_at: datetime
     updated_at: datetime
+
+    @classmethod
+    def of(cls, tenant: "Tenant") -> Self:
+        """The resource of a row."""
+        return cls(**columns_of(tenant, cls, created_by="added_by"))

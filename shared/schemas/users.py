@@ -38,6 +38,12 @@ class UserListQuery(PageQuery):
     """Parameters of the list."""
 
     address: Line | None = Field(default=None, description="Only the user with this mailbox address.")
+    name: Annotated[Line, Field(max_length=100)] | None = Field(
+        default=None,
+        description="Only users whose name or address holds this text; case does not matter.",
+        examples=["ada"],
+    )
+    active: bool | None = Field(default=None, description="Only users who are active, or who are not.")
 
 
 class UserResource(Resource):

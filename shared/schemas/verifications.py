@@ -7,12 +7,17 @@ from uuid import UUID
 
 from pydantic import Field
 
-from shared.schemas.base import Resource
+from shared.domain.disclosure import PRIVATE
+from shared.domain.verification import FindingReason
+from shared.schemas.base import Resource, columns_of
 from shared.schemas.paging import PageQuery
 from shared.schemas.window import WindowWish
 
 if TYPE_CHECKING:
     from shared.database.models.verifications import Verification, VerificationFinding
+
+#: What is not read from the row of a finding as it is.
+_BESIDE = ("fields", "copy_ids", "appointment_id", "subject")
 
 type FindingKindName = Literal["missing", "doubled", "edited", "unknown", "source_changed"]
 
@@ -82,7 +87,7 @@ class VerificationResource(Resource):
     user_id: UUID
     window_start: datetime
     window_end: datetime
-    state: Literal["queued", "running", "completed", "failed"]
+    status: Literal["queued", "running", "completed", "failed"]
     progress: int = Field(description="Percent; it never goes down.", ge=0, le=100)
     source_events: int = Field(description="Source events compared so far.")
     records: int = Field(description="Records compared so far.")
@@ -101,13 +106,11 @@ class VerificationResource(Resource):
     @classmethod
     def of(cls, verification: "Verification", *, own: bool) -> Self:
         """The resource of a row; ``own``: the reader is the person whose events were compared."""
-        told_apart = ("user_id", "found", "explained")
-        columns = {name: getattr(verification, name) for name in cls.model_fields if name not in told_apart}
+        columns = columns_of(verification, cls, "found", "explained")
         explained = verification.explained
         counts = verification.counts
         return cls(
             **columns,
-            user_id=verification.owner_id,
             explained=None if explained is None else VerificationBalance.of(explained, own=own),
             found=None if counts is None else FindingCounts(**counts),
         )
@@ -128,27 +131,42 @@ class FindingResource(Resource):
     id: UUID
     verification_id: UUID
     kind: FindingKindName | None
-    reason: str | None = Field(examples=["copy_gone"])
-    archived_event_id: UUID | None
+    reason_code: FindingReason | None
+    appointment_id: UUID | None
+    subject: str | None = Field(
+        description="Subject of the event; “Private” for another person's private event, null if unknown."
+    )
     source_key: str | None
     copy_id: str | None
-    starts_at: datetime
+    start: datetime
     fields: list[str] = Field(description="What an edited copy says differently.", examples=[["subject"]])
-    copies: list[str] = Field(description="All copies of a doubled one.")
-    state: Literal["open", "putting_back", "put_back", "adopted"]
+    copy_ids: list[str] = Field(description="All copies of a doubled one.")
+    status: Literal["open", "putting_back", "put_back", "adopted"]
     run_id: UUID | None = Field(description="The run that puts it back.")
-    found_at: datetime
+    created_at: datetime
     resolved_at: datetime | None
     resolved_by: str | None
 
     @classmethod
-    def of(cls, finding: "VerificationFinding", *, shown: bool) -> Self:
-        """The resource of a row; not ``shown`` to whom its event is another person's private one."""
+    def of(
+        cls, finding: "VerificationFinding", *, shown: bool, about: tuple[UUID, str] | None = None
+    ) -> Self:
+        """The resource of a row; not ``shown`` to whom its event is another person's private one.
+
+        ``about`` are the appointment and the subject of what it is about, as far as they are recorded.
+        """
         detail: dict[str, Any] = finding.detail
-        columns = {
-            name: getattr(finding, name) for name in cls.model_fields if name not in ("fields", "copies")
-        }
+        columns = columns_of(
+            finding, cls, *_BESIDE, reason_code="reason", start="starts_at", created_at="found_at"
+        )
         if not shown:
-            columns |= dict.fromkeys(("kind", "reason", "archived_event_id", "source_key", "copy_id"))
-            return cls(**columns, fields=[], copies=[])
-        return cls(**columns, fields=detail.get("fields", []), copies=detail.get("copies", []))
+            columns |= dict.fromkeys(("kind", "reason_code", "source_key", "copy_id"))
+            return cls(**columns, fields=[], copy_ids=[], appointment_id=None, subject=PRIVATE)
+        appointment_id, subject = about or (None, None)
+        return cls(
+            **columns,
+            fields=detail.get("fields", []),
+            copy_ids=detail.get("copies", []),
+            appointment_id=appointment_id,
+            subject=subject,
+        )

@@ -1,11 +1,13 @@
 """A window that a caller may name, wholly or not at all (domain.md 1)."""
 
+from datetime import datetime
 from typing import Self
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from shared.schemas.base import Input, Instant
+from shared.schemas.paging import PageQuery
 
 
 class WindowWish(Input):
@@ -22,3 +24,25 @@ class WindowWish(Input):
         if self.window_start and self.window_end and self.window_end <= self.window_start:
             raise PydanticCustomError("window_order", "must be after window_start", {"field": "window_end"})
         return self
+
+
+class DatedPageQuery(PageQuery, WindowWish):
+    """A list of what has a place in the calendar: all of it, or what begins in a half-open window."""
+
+    window_start: Instant | None = Field(
+        default=None,
+        description="Only what begins at this instant or later; with window_end.",
+        examples=["2026-01-01T00:00:00Z"],
+    )
+    window_end: Instant | None = Field(
+        default=None,
+        description="Only what begins before this instant; with window_start.",
+        examples=["2026-02-01T00:00:00Z"],
+    )
+
+    @property
+    def begins_in(self) -> tuple[datetime, datetime] | None:
+        """The range in which it begins, its end excluded; None: anywhere."""
+        if self.window_start is None or self.window_end is None:
+            return None
+        return self.window_start, self.window_end

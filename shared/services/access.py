@@ -1,5 +1,6 @@
 """What a caller may reach, judged inside the transaction (domain.md 1; design.md, Who may)."""
 
+from collections.abc import Collection
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -95,6 +96,22 @@ async def reads_own(session: AsyncSession, access: Access, configuration_id: UUI
     if facts.closed and owns:
         raise NotFound("there is no such archive")
     return facts.origin_id == caller.person or (facts.agreed and owns)
+
+
+async def reads_own_of(
+    session: AsyncSession, access: Access, configuration_ids: Collection[UUID]
+) -> frozenset[UUID]:
+    """Of which configurations the caller sees all that they read; those that are closed are not judged."""
+    from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
+
+    caller = access.caller
+    found = await ArchiveConfigurationRepository(session).readings_of(caller.tenant_id, configuration_ids)
+    return frozenset(
+        key
+        for key, facts in found.items()
+        if facts.origin_id == caller.person
+        or (facts.agreed and access.own is not None and access.own.id == facts.owner_id)
+    )
 
 
 async def viewing_as(session: AsyncSession, access: Access, configuration_id: UUID) -> UUID | None:

@@ -20,6 +20,7 @@ from shared.errors import FieldError, NotFound, ValidationFailed
 from shared.schemas.action_items import (
     ActionItemEventResource,
     ActionItemListQuery,
+    ActionItemLogEntry,
     ActionItemResource,
     ActionItemSummary,
 )
@@ -56,7 +57,9 @@ class ActionItemService:
             if owner is None:
                 return Slice((), None)
             opened = frozenset(await access.opened(session))
-            wanted = ItemFilter(caller.person, query.status, query.kind, query.configuration_id, opened)
+            wanted = ItemFilter(
+                caller.person, query.status, query.kind, query.configuration_id, opened, query.begins_in
+            )
             rows = await ActionItemRepository(session).list(owner.id, wanted, after, query.limit + 1)
         found = Slice.cut(rows, query.limit, _place)
         return Slice(
@@ -92,7 +95,7 @@ def _resource_of(
         **ActionItemSummary.fields_of(item),
         archived=sides[Side.ARCHIVED],
         new=sides[Side.NEW],
-        log=list(item.log),
+        log=[ActionItemLogEntry.of(each) for each in item.log],
     )
 
 
@@ -109,9 +112,11 @@ def _event(content: ItemContent, *, shown: bool) -> ActionItemEventResource:
     if event and not shown:
         line = uniform_line(start, end, is_all_day=event["is_all_day"])
         told = {name: line[name] for name in ActionItemEventResource.model_fields if name in line}
-        return ActionItemEventResource(key=content.source_key, appointment_id=None, organizer=None, **told)
+        return ActionItemEventResource(
+            source_key=content.source_key, appointment_id=None, organizer=None, **told
+        )
     return ActionItemEventResource(
-        key=content.source_key,
+        source_key=content.source_key,
         appointment_id=content.appointment_id,
         start=start,
         end=end,

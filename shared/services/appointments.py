@@ -48,12 +48,12 @@ class AppointmentService:
         """Appointments of one person that lie in the range, wholly or in part, in order of their start.
 
         Raises NotFound for a person or configuration the caller may not know of, and ValidationFailed naming
-        ``end`` (the range is too long), ``user_id`` (nobody is named) or ``cursor``.
+        ``window_end`` (the range is too long), ``user_id`` (nobody is named) or ``cursor``.
         """
         longest = timedelta(days=self._settings.max_window_days)
-        if query.end - query.start > longest:
+        if query.window_end - query.window_start > longest:
             message = f"the range must not be longer than {longest.days} days"
-            raise ValidationFailed([FieldError("end", message, "range_too_long")])
+            raise ValidationFailed([FieldError("window_end", message, "range_too_long")])
         after = query.after
         if _asks_for_own(caller, query):
             return await self._list_own(caller, query)
@@ -129,7 +129,7 @@ class AppointmentService:
         self, caller: Caller, query: AppointmentListQuery
     ) -> Slice[Rendered[AppointmentSummary]]:
         after = (query.after.instant, query.after.id) if query.after else None
-        own = await self._own.list(caller, query.start, query.end, after, query.limit + 1)
+        own = await self._own.list(caller, query.window_start, query.window_end, after, query.limit + 1)
         require_active(own.active)
         found = Slice.cut(own.rows, query.limit, lambda row: Position(row["start"], row["id"]))
         return Slice([Rendered(row["summary"].encode()) for row in found.rows], found.next)
@@ -152,7 +152,7 @@ def _asks_for_own(caller: Caller, query: AppointmentListQuery) -> bool:
     """Nothing but a range of the caller's own appointments in their usual order."""
     filters = (
         *(query.user_id, query.configuration_id, query.category, query.status, query.text),
-        *(query.counts, query.why_not, query.source_deleted, query.unresolved),
+        *(query.counts, query.reason_code, query.source_deleted, query.unresolved),
     )
     unfiltered = all(each is None for each in filters)
     return _sees_own_only(caller) and unfiltered and query.order == "start"
@@ -187,14 +187,14 @@ def _filter(query: AppointmentListQuery, viewer: UUID | None, opened: frozenset[
     from shared.database.repositories.appointments import AppointmentFilter
 
     return AppointmentFilter(
-        query.start,
-        query.end,
+        query.window_start,
+        query.window_end,
         configuration_id=query.configuration_id,
         category=query.category,
         status=query.status,
         text=query.text,
         counts=query.counts,
-        why_not=query.why_not,
+        why_not=query.reason_code,
         source_deleted=query.source_deleted,
         unresolved=query.unresolved,
         viewer=viewer,
@@ -217,7 +217,7 @@ def _summary(judged: "JudgedAppointment", shown: bool) -> dict[str, Any]:
             "source_deleted": False,
             "unresolved": None,
             "counts": None,
-            "why_not": None,
+            "reason_code": None,
         }
     return {
         **identity,
@@ -239,7 +239,7 @@ def _summary(judged: "JudgedAppointment", shown: bool) -> dict[str, Any]:
         "source_deleted": row.source_deleted_at is not None,
         "unresolved": row.unresolved,
         "counts": judged.why_not is None,
-        "why_not": judged.why_not,
+        "reason_code": judged.why_not,
     }
 
 

@@ -1,4 +1,4 @@
-"""Archive configurations: checked against Graph when they are saved (domain.md 1, 2.2, 2.14, 8.1)."""
+"""Archive configurations: checked against the mailboxes when they are saved (domain.md 1, 2.2, 2.14, 8.1)."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -31,12 +31,12 @@ from shared.services.audit import AuditWriter
 from shared.services.backfill_ranges import fit_backfill
 from shared.services.calendar_persons import person_of
 from shared.services.calendar_resolution import (
-    CalendarDirectories,
     CalendarResolver,
     NamedCalendar,
     ResolvedCalendar,
     read_reference,
 )
+from shared.services.calendar_store import BothCalendars
 from shared.services.local_calendars import hold_local_calendars
 from shared.services.person_limits import refuse_configuration
 from shared.services.system_settings import SystemSettings, TenantSettings
@@ -52,7 +52,7 @@ class ScheduledConfiguration:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a request asks for, as far as it can be judged without Graph."""
+    """What a request asks for, as far as it can be judged without asking a mailbox."""
 
     source: CalendarReference
     archive: CalendarReference
@@ -66,7 +66,7 @@ class ArchiveConfigurationService:
     """Adding and reading archive configurations."""
 
     def __init__(
-        self, database: Database, calendars: CalendarDirectories, clock: Clock, settings: SystemSettings
+        self, database: Database, calendars: BothCalendars, clock: Clock, settings: SystemSettings
     ) -> None:
         self._database = database
         self._calendars = calendars
@@ -134,7 +134,9 @@ class ArchiveConfigurationService:
         in_force: TenantSettings,
     ) -> tuple[ResolvedCalendar, ResolvedCalendar]:
         """The two calendars; the archive calendar is created last, when everything else is known to fit."""
-        resolver = CalendarResolver(self._calendars, owner, any_mailbox=caller.is_admin)
+        resolver = CalendarResolver(
+            self._calendars.in_tenant(caller.tenant_id), owner, any_mailbox=caller.is_admin
+        )
         source = await resolver.find("source", plan.source)
         archive = await resolver.find("archive", plan.archive, may_create=wanted.create_archive_calendar)
         _check_pair(source, archive)
@@ -146,9 +148,11 @@ class ArchiveConfigurationService:
     async def _person(self, caller: Caller, owner: User, calendar: ResolvedCalendar) -> UUID:
         """Whose a calendar is (domain.md 6.5).
 
-        A mailbox that Graph calls shared is its recipient's own if an Admin gave it who is somebody else.
+        A shared mailbox is its recipient's own if an Admin gave it who is somebody else.
         """
-        store = self._calendars.of(read_reference("calendar", calendar.reference).store)
+        store = self._calendars.in_tenant(caller.tenant_id).of(
+            read_reference("calendar", calendar.reference).store
+        )
         names = (owner.address,) if calendar.mailbox_id == owner.object_id else ()
         person = await person_of(store, calendar.mailbox_id, calendar.calendar, *names)
         if person == owner.object_id or person != calendar.mailbox_id:
@@ -284,7 +288,7 @@ async def _add(configurations: ArchiveConfigurationRepository, configuration: Ar
 
 
 def read_plan(wanted: ArchiveConfigurationCreate, now: datetime, defaults: TenantSettings) -> Plan:
-    """Check what needs no Graph, all of it, so that the caller learns every error at once.
+    """Check what needs no mailbox, all of it, so that the caller learns every error at once.
 
     Raises ValidationFailed naming each wrong field.
     """

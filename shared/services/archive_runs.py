@@ -10,14 +10,20 @@ from shared.database.models.runs import ArchiveRun
 from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
 from shared.database.repositories.archive_operations import ArchiveOperationRepository
 from shared.database.repositories.archive_runs import ArchiveRunRepository
+from shared.database.repositories.run_search import RunFilter, RunSearchRepository
 from shared.domain.archive_run import RunState
 from shared.domain.caller import Caller
 from shared.domain.outcome import RunReport
 from shared.errors import Conflict, NotFound
-from shared.schemas.archive_runs import ArchiveOperationListQuery, ArchiveOperationResource
+from shared.schemas.archive_runs import (
+    ArchiveOperationListQuery,
+    ArchiveOperationResource,
+    ArchiveRunListQuery,
+)
 from shared.schemas.paging import Place, Position, Slice
-from shared.services.access import Access, reads_own
+from shared.services.access import Access, reads_own, reads_own_of
 from shared.services.audit import AuditWriter
+from shared.services.ownership import readable_owner_of
 
 
 class ArchiveRunService:
@@ -49,6 +55,32 @@ class ArchiveRunService:
             )
         return Slice.cut(rows, limit, lambda run: Position(run.created_at, run.id)), own
 
+    async def search(
+        self, caller: Caller, query: ArchiveRunListQuery
+    ) -> tuple[Slice[ArchiveRun], frozenset[UUID]]:
+        """Runs of one person, or of all of the tenant for those who read them, newest first.
+
+        With the configurations whose events are the caller's own. Raises NotFound for a person or
+        configuration the caller may not know of, and ValidationFailed naming ``cursor``.
+        """
+        after = query.after
+        async with self._database.session() as session:
+            access = await Access.of(session, caller)
+            wanted = RunFilter(
+                reader=access.own.id if access.own is not None else None,
+                owner_id=await _owner(session, access, query),
+                configuration_id=query.configuration_id,
+                state=query.status,
+                troubled=query.troubled,
+                created_from=query.created_from,
+                created_before=query.created_before,
+            )
+            rows = await RunSearchRepository(session).page(
+                caller.tenant_id, wanted, (after.instant, after.id) if after else None, query.limit + 1
+            )
+            own = await reads_own_of(session, access, {row.configuration_id for row in rows})
+        return Slice.cut(rows, query.limit, lambda run: Position(run.created_at, run.id)), own
+
     async def operations(
         self, caller: Caller, run_id: UUID, query: ArchiveOperationListQuery
     ) -> Slice[ArchiveOperationResource, Place]:
@@ -62,14 +94,14 @@ class ArchiveRunService:
             own = await reads_own(session, access, run.configuration_id)
             rows = await ArchiveOperationRepository(session, run.owner_id, run.configuration_id).of_run(
                 run_id,
-                query.state,
+                query.status,
                 (after.number, after.id) if after else None,
                 query.limit + 1,
                 # That an event is written at all may tell of its words, as in a timesheet (6.3).
                 private=None if own else False,
             )
         found = Slice.cut(rows, query.limit, lambda row: Place(row["position"], row["id"]))
-        return Slice([ArchiveOperationResource.model_validate(dict(row)) for row in found.rows], found.next)
+        return Slice([ArchiveOperationResource.of(row) for row in found.rows], found.next)
 
     async def cancel(self, caller: Caller, run_id: UUID) -> ArchiveRun:
         """Ask a run to stop before its next batch; one that has not begun is over at once.
@@ -105,3 +137,13 @@ class ArchiveRunService:
             changes={"after": {"cancel_requested": True, "state": str(run.state)}},
             on_behalf_of=run.owner_id,
         )
+
+
+async def _owner(session: AsyncSession, access: Access, query: ArchiveRunListQuery) -> UUID | None:
+    """Whose runs are meant; None is everybody's of the tenant."""
+    if query.configuration_id is not None:
+        owner = await readable_owner_of(session, access, query.user_id, query.configuration_id)
+        return access.readable_owner if owner is None else owner.id
+    if query.user_id is not None:
+        return (await access.readable_user(query.user_id)).id
+    return access.readable_owner

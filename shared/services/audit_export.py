@@ -12,8 +12,16 @@ import orjson
 from shared.schemas.audit import AuditEntryResource
 
 COLUMNS: Final = (
-    *("id", "occurred_at", "actor", "on_behalf_of", "action", "resource_type", "resource_id", "outcome"),
-    *("correlation_id", "parent_correlation_id", "source_ip", "changes"),
+    *("id", "occurred_at", "actor", "user_id", "action", "resource_type", "resource_id"),
+    *(
+        "appointment_id",
+        "outcome",
+        "correlation_id",
+        "parent_correlation_id",
+        "source_ip",
+        "changes",
+        "details",
+    ),
 )
 #: A file that has grown to this many bytes gets no further page.
 MOST_BYTES = 32 * 1024 * 1024

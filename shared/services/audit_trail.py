@@ -1,12 +1,17 @@
 """Reading the audit: search and export, decrypted for those who may read it (domain.md 6.3, 7.4)."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.engine import Database
 from shared.database.models.audit import AuditEntry
 from shared.database.repositories.audit import AuditFilter, AuditRepository
+from shared.database.repositories.audit_subjects import AuditSubjectRepository
+from shared.domain.audit_difference import difference
 from shared.domain.audit_values import (
     ERASED,
     UNREADABLE,
@@ -18,7 +23,13 @@ from shared.domain.audit_values import (
 )
 from shared.domain.caller import Caller
 from shared.errors import NotFound
-from shared.schemas.audit import AuditEntryResource, AuditExportQuery, AuditFilters, AuditListQuery
+from shared.schemas.audit import (
+    AuditEntryResource,
+    AuditExportQuery,
+    AuditFilters,
+    AuditListQuery,
+    FieldChange,
+)
 from shared.schemas.paging import Position, Slice
 from shared.services.access import Access
 from shared.services.audit import value_context
@@ -73,9 +84,17 @@ class AuditTrail:
         owner = access.readable_owner
         if owner is not None and query.user_id not in (None, owner):
             raise NotFound("there is no such user")
+        trace = None
+        if query.appointment_id is not None:
+            async with self._database.session() as session:
+                subjects = AuditSubjectRepository(session)
+                trace = await subjects.trace_of(caller.tenant_id, query.appointment_id, owner)
+            if trace is None:
+                raise NotFound("there is no such appointment")
         filters = AuditFilter(
-            start=query.start,
-            end=query.end,
+            trace=trace,
+            start=query.window_start,
+            end=query.window_end,
             actor=query.actor,
             on_behalf_of=owner or query.user_id,
             action=query.action,
@@ -92,10 +111,15 @@ class AuditTrail:
         place = (after.instant, after.id) if after else None
         async with self._database.session() as session:
             rows = await AuditRepository(session).search(caller.tenant_id, filters, place, limit + 1)
+            appointments = await _appointments(session, caller.tenant_id, rows)
+        if filters.trace is not None:
+            appointments |= dict.fromkeys(filters.trace.runs, filters.trace.appointment_id)
         found = Slice.cut(rows, limit, lambda row: Position(row.occurred_at, row.id))
         shown = [(row, _shown(row, own)) for row in found.rows]
         keys = await self._keys_of(shown)
-        return Slice([_resource(row, changes, keys, caller) for row, changes in shown], found.next)
+        return Slice(
+            [_resource(row, changes, keys, caller, appointments) for row, changes in shown], found.next
+        )
 
     async def _keys_of(self, rows: Sequence[tuple[AuditEntry, dict[str, Any]]]) -> Keys:
         persons = {
@@ -116,7 +140,30 @@ def _shown(row: AuditEntry, own: UUID | None) -> dict[str, Any]:
     return shown
 
 
-def _resource(row: AuditEntry, changes: dict[str, Any], keys: Keys, caller: Caller) -> AuditEntryResource:
+async def _appointments(
+    session: AsyncSession, tenant_id: UUID, rows: Sequence[AuditEntry]
+) -> dict[str, UUID]:
+    """The appointment that each row is about, by the id that it names."""
+    named: dict[str, list[UUID]] = {
+        kind: [] for kind in ("appointment", "archived_event", "archive_operation")
+    }
+    for row in rows:
+        if row.resource_type in named:
+            with suppress(ValueError):
+                named[row.resource_type].append(UUID(row.resource_id))
+    own = {str(each): each for each in named["appointment"]}
+    return own | await AuditSubjectRepository(session).appointments_of(
+        tenant_id, named["archived_event"], named["archive_operation"]
+    )
+
+
+def _resource(
+    row: AuditEntry,
+    changes: dict[str, Any],
+    keys: Keys,
+    caller: Caller,
+    appointments: Mapping[str, UUID],
+) -> AuditEntryResource:
     def opened(path: str, ciphertext: str | None) -> Any:
         if ciphertext is None:
             return WITHHELD
@@ -130,18 +177,21 @@ def _resource(row: AuditEntry, changes: dict[str, Any], keys: Keys, caller: Call
         except ValueError:
             return UNREADABLE
 
+    changed, details = difference(restore(changes, opened))
     return AuditEntryResource(
         id=row.id,
         occurred_at=row.occurred_at,
         actor=row.actor,
-        on_behalf_of=row.on_behalf_of,
+        user_id=row.on_behalf_of,
         action=row.action,
         resource_type=row.resource_type,
         resource_id=row.resource_id,
-        outcome=row.outcome,
+        outcome="success" if row.outcome == "success" else "failure",
         correlation_id=row.correlation_id,
         parent_correlation_id=row.parent_correlation_id,
         # Where an admin sat when he did something is no business of those he did it for.
         source_ip=row.source_ip if caller.reads_tenant or row.actor == caller.actor else None,
-        changes=restore(changes, opened),
+        appointment_id=appointments.get(row.resource_id),
+        changes=[FieldChange(**each._asdict()) for each in changed],
+        details=details,
     )

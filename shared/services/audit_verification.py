@@ -40,11 +40,11 @@ class AuditVerifier:
             if broken is None and query.position is not None:
                 known = await seals.hash_at(tenant_id, query.position)
                 if known != query.hash:
-                    broken = AuditBreak(position=query.position, audit_id=None, fault="known_end")
+                    broken = AuditBreak(position=query.position, audit_id=None, reason_code="known_end")
             if broken is None and anchor is not None:
                 kept = await seals.hash_at(tenant_id, anchor.position)
                 if kept != anchor.hash:
-                    broken = AuditBreak(position=anchor.position, audit_id=None, fault="kept_end")
+                    broken = AuditBreak(position=anchor.position, audit_id=None, reason_code="kept_end")
         return AuditVerification(
             intact=broken is None,
             sealed=check.last.position if check.last else 0,
@@ -52,7 +52,7 @@ class AuditVerifier:
             broken=broken,
             unsealed=tail.rows,
             oldest_unsealed_at=tail.oldest,
-            verified_at=self._clock.now(),
+            checked_at=self._clock.now(),
         )
 
     async def _follow(self, caller: Caller, check: ChainCheck) -> Break | None:
@@ -71,4 +71,4 @@ class AuditVerifier:
 def _break(found: Break | None) -> AuditBreak | None:
     if found is None:
         return None
-    return AuditBreak(position=found.position, audit_id=found.audit_id, fault=found.fault.value)
+    return AuditBreak(position=found.position, audit_id=found.audit_id, reason_code=found.fault.value)

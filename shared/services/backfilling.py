@@ -311,7 +311,7 @@ class BackfillService:
         backfill = await BackfillRepository(session).get(owner, configuration.id)
         job = await JobRepository(session).get(owner, configuration.id, kind=JobKind.BACKFILL)
         if backfill is None or job is None:
-            raise NotFound("the configuration has no backfill", code="no_backfill")
+            raise NotFound("there is no such backfill", code="no_backfill")
         run = await self._run_of(session, backfill)
         progress = months.progress(
             backfill.range_start,

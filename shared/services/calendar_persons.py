@@ -1,14 +1,13 @@
-"""Whose a calendar is: its owner's at Graph, wherever it is shared (domain.md 6.5)."""
+"""Whose a calendar is: its owner's, wherever it is shared (domain.md 6.5)."""
 
 from uuid import NAMESPACE_URL, UUID, uuid5
 
+from shared.domain.calendar_port import Calendar, CalendarDirectory
 from shared.domain.local_calendar import is_local
-from shared.graph.records import GraphCalendar
-from shared.services.calendar_store import CalendarDirectory
 
 
 async def person_of(
-    directory: CalendarDirectory, mailbox_id: UUID, calendar: GraphCalendar, *known_as: str
+    directory: CalendarDirectory, mailbox_id: UUID, calendar: Calendar, *known_as: str
 ) -> UUID:
     """The object id of the calendar's owner.
 

@@ -7,15 +7,14 @@ from uuid import UUID
 
 from shared.database.models.users import User
 from shared.domain import calendar_reference
+from shared.domain.calendar_port import Calendar, CalendarDirectory
 from shared.domain.calendar_reference import (
     CalendarCandidate,
     CalendarNotResolved,
     CalendarReference,
     Store,
 )
-from shared.errors import Conflict, FieldError, GraphRefused, LimitReached, NotFound, ValidationFailed
-from shared.graph.records import GraphCalendar
-from shared.services.calendar_store import CalendarDirectory
+from shared.errors import Conflict, FieldError, LimitReached, NotFound, StoreRefused, ValidationFailed
 
 
 class CalendarDirectories(Protocol):
@@ -34,7 +33,7 @@ class ResolvedCalendar:
     mailbox_id: UUID
     calendar_id: str
     name: str
-    calendar: GraphCalendar
+    calendar: Calendar
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +43,10 @@ class NamedCalendar:
     field: str
     reference: CalendarReference
     mailbox_id: UUID
-    chosen: GraphCalendar | None
+    chosen: Calendar | None
 
     @property
-    def existing(self) -> GraphCalendar:
+    def existing(self) -> Calendar:
         """The calendar; only for one that exists."""
         if self.chosen is None:
             raise RuntimeError("the calendar does not exist yet")
@@ -75,7 +74,7 @@ class CalendarResolver:
         self._directories = directories
         self._owner = owner
         self._any_mailbox = any_mailbox
-        self._calendars: dict[tuple[Store, UUID], list[GraphCalendar]] = {}
+        self._calendars: dict[tuple[Store, UUID], list[Calendar]] = {}
 
     async def find(
         self, field: str, reference: CalendarReference, *, may_create: bool = False
@@ -99,7 +98,7 @@ class CalendarResolver:
         chosen = next(each for each in calendars if each.id == found.id)
         return NamedCalendar(field, reference, mailbox_id, chosen)
 
-    async def calendars(self, named: NamedCalendar) -> list[GraphCalendar]:
+    async def calendars(self, named: NamedCalendar) -> list[Calendar]:
         """Every calendar of the store among which the reference names one."""
         return await self._calendars_of(named.field, named.reference.store, named.mailbox_id)
 
@@ -108,7 +107,7 @@ class CalendarResolver:
         directory = self._directories.of(named.reference.store)
         try:
             calendar = await directory.create_calendar(str(named.mailbox_id), named.reference.calendar or "")
-        except GraphRefused as refusal:
+        except StoreRefused as refusal:
             raise _refused(named.field, refusal) from refusal
         except Conflict as conflict:
             raise _invalid(named.field, conflict.detail, conflict.code) from conflict
@@ -124,7 +123,7 @@ class CalendarResolver:
             return self._owner.object_id
         try:
             found = await self._directories.of(reference.store).get_mailbox(reference.mailbox)
-        except GraphRefused as refusal:
+        except StoreRefused as refusal:
             raise _refused(field, refusal) if self._any_mailbox else NotFound(_NO_MAILBOX) from refusal
         mailbox_id = UUID(found.id) if found else None
         if mailbox_id is not None and (self._any_mailbox or mailbox_id == self._owner.object_id):
@@ -139,19 +138,19 @@ class CalendarResolver:
             return
         try:
             purpose = await self._directories.of(store).get_mailbox_purpose(str(mailbox_id))
-        except GraphRefused as refusal:
+        except StoreRefused as refusal:
             raise _refused(field, refusal) from refusal
         if purpose in _NOBODYS:
             raise _invalid(
                 field, f"is the mailbox of {_NOBODYS[purpose]}, which is not archived", "no_person"
             )
 
-    async def _calendars_of(self, field: str, store: Store, mailbox_id: UUID) -> list[GraphCalendar]:
+    async def _calendars_of(self, field: str, store: Store, mailbox_id: UUID) -> list[Calendar]:
         place = store, mailbox_id
         if place not in self._calendars:
             try:
                 found = await self._directories.of(store).list_calendars(str(mailbox_id))
-            except GraphRefused as refusal:
+            except StoreRefused as refusal:
                 raise _refused(field, refusal) from refusal
             except NotFound:
                 raise _invalid(field, "this account has no mailbox", "mailbox_unknown") from None
@@ -159,7 +158,7 @@ class CalendarResolver:
         return self._calendars[place]
 
 
-#: Graph's words for mailboxes that belong to no person.
+#: What mailboxes are for that belong to no person.
 _NOBODYS = {"room": "a room", "equipment": "a piece of equipment", "group": "a group"}
 _NO_MAILBOX = "there is no such mailbox"
 
@@ -175,7 +174,7 @@ def is_new(name: str | None, candidates: Sequence[CalendarCandidate]) -> bool:
 
 
 def canonical_reference(
-    store: Store, mailbox: str, calendar: GraphCalendar, calendars: Sequence[GraphCalendar]
+    store: Store, mailbox: str, calendar: Calendar, calendars: Sequence[Calendar]
 ) -> CalendarReference:
     """How a calendar of a mailbox is best referred to."""
     candidates = [CalendarCandidate(each.id, each.name, each.is_default) for each in calendars]
@@ -187,5 +186,5 @@ def _invalid(field: str, message: str, code: str) -> ValidationFailed:
     return ValidationFailed([FieldError(field, message, code)])
 
 
-def _refused(field: str, refusal: GraphRefused) -> ValidationFailed:
-    return _invalid(field, f"Microsoft Graph refuses it: {refusal.graph_code}", "mailbox_refused")
+def _refused(field: str, refusal: StoreRefused) -> ValidationFailed:
+    return _invalid(field, f"the mailbox service refuses it: {refusal.reason}", "mailbox_refused")

@@ -1,155 +1,48 @@
-"""What archiving and resolving references need of a calendar store, whichever one it is (domain.md 1).
-
-There are two: Microsoft Graph (``shared.graph.calendar_adapter``) and our own database
-(``shared.services.local_calendar_store``). ``CalendarStores`` is both: it asks the one that a calendar or an
-event belongs to, told by its id.
-"""
+"""Both stores of calendars behind the port of one (domain.md 1): an id tells of which store it is."""
 
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from datetime import datetime
-from typing import Protocol
+from uuid import UUID
 
+from shared.domain.calendar_copy import Copy
+from shared.domain.calendar_port import Answer, Calendar, Calendars, CalendarStore, Mailbox, Write
 from shared.domain.calendar_reference import Store
 from shared.domain.local_calendar import is_local
 from shared.domain.source_event import SourceEvent
 from shared.domain.unread import UnreadEvents
-from shared.graph.copy_codec import Copy
-from shared.graph.records import Answer, GraphCalendar, Mailbox, Write
-
-
-class CalendarDirectory(Protocol):
-    """Mailboxes and their calendars."""
-
-    async def get_mailbox(self, mailbox: str) -> Mailbox | None:
-        """The owner of an address or object id; None if there is none."""
-        ...
-
-    async def get_mailbox_purpose(self, mailbox: str) -> str | None:
-        """What the mailbox is for, in Graph's words: user, shared, room, equipment, …; None if unknown."""
-        ...
-
-    async def list_calendars(self, mailbox: str) -> list[GraphCalendar]:
-        """Every calendar of a mailbox."""
-        ...
-
-    async def create_calendar(self, mailbox: str, name: str) -> GraphCalendar:
-        """Make a calendar; raises GraphRefused or Conflict if one of that name exists."""
-        ...
-
-
-class CalendarStore(CalendarDirectory, Protocol):
-    """Calendars and the events in them; ``mailbox`` is the owner's Entra object id everywhere."""
-
-    async def get_calendar(self, mailbox: str, calendar_id: str) -> GraphCalendar | None:
-        """One calendar; None if the mailbox has none of that id."""
-        ...
-
-    async def is_empty(self, mailbox: str, calendar_id: str) -> bool:
-        """Whether nothing stands in the calendar, at any time."""
-        ...
-
-    def read_window(
-        self,
-        mailbox: str,
-        calendar_id: str,
-        start: datetime,
-        end: datetime,
-        unread: UnreadEvents | None = None,
-    ) -> AsyncGenerator[list[SourceEvent]]:
-        """Pages of the events that intersect ``[start, end)``, by start, occurrences expanded.
-
-        What cannot be read is noted in ``unread`` (domain.md 2.12); without it the reading fails.
-        """
-        ...
-
-    async def get_events(
-        self, mailbox: str, calendar_id: str | None, ids: Sequence[str], unread: UnreadEvents | None = None
-    ) -> dict[str, SourceEvent | None]:
-        """Events by id, None for each that is gone; in ``calendar_id``, or anywhere if None.
-
-        Those that cannot be read are left out and noted in ``unread``; without it the reading fails.
-        """
-        ...
-
-    async def calendars_of(self, mailbox: str, ids: Sequence[str]) -> dict[str, str | None]:
-        """The calendar that each event lies in; None for one that is in none."""
-        ...
-
-    async def series_goes_on(self, mailbox: str, series_id: str, start: datetime, end: datetime) -> bool:
-        """Whether a series exists and has an occurrence in ``[start, end)``."""
-        ...
-
-    async def count_attachments(self, mailbox: str, ids: Sequence[str]) -> dict[str, int]:
-        """How many attachments each event has; 0 for an event that is gone."""
-        ...
-
-    async def find_copies(self, mailbox: str, calendar_id: str, archive_key: str) -> list[Copy]:
-        """The copies that carry an ``ArchiveKey``, oldest first (domain.md 2.6)."""
-        ...
-
-    async def get_copy(self, mailbox: str, copy_id: str) -> Copy | None:
-        """A copy by its id; None if it is gone."""
-        ...
-
-    def read_copies(
-        self,
-        mailbox: str,
-        calendar_id: str,
-        start: datetime,
-        end: datetime,
-        unread: UnreadEvents | None = None,
-    ) -> AsyncGenerator[list[Copy]]:
-        """Pages of what stands in an archive calendar in ``[start, end)``, by start (domain.md 2.15)."""
-        ...
-
-    async def get_copies(
-        self, mailbox: str, calendar_id: str, ids: Sequence[str], unread: UnreadEvents | None = None
-    ) -> dict[str, Copy | None]:
-        """Events of the archive calendar by id, None for each that is not in it (any more)."""
-        ...
-
-    async def send(
-        self,
-        mailbox: str,
-        calendar_id: str,
-        writes: Sequence[Write],
-        timeout: float,  # noqa: ASYNC109
-    ) -> list[Answer]:
-        """Make 1 to 20 writes, once; the answers in the order of the writes (design.md, Answers)."""
-        ...
 
 
 class CalendarStores:
     """Both stores behind the protocol of one."""
 
-    def __init__(self, graph: CalendarStore, local: CalendarStore) -> None:
-        self._graph = graph
+    def __init__(self, remote: CalendarStore, local: CalendarStore) -> None:
+        self._remote = remote
         self._local = local
 
     def of(self, store: Store) -> CalendarStore:
         """The store that a reference names."""
-        return self._local if store == "local" else self._graph
+        return self._local if store == "local" else self._remote
 
     async def get_mailbox(self, mailbox: str) -> Mailbox | None:
         """As the directory knows it."""
-        return await self._graph.get_mailbox(mailbox)
+        return await self._remote.get_mailbox(mailbox)
 
     async def get_mailbox_purpose(self, mailbox: str) -> str | None:
-        """As Graph knows it."""
-        return await self._graph.get_mailbox_purpose(mailbox)
+        """As the directory knows it."""
+        return await self._remote.get_mailbox_purpose(mailbox)
 
-    async def list_calendars(self, mailbox: str) -> list[GraphCalendar]:
-        """The calendars of both stores, Graph's first."""
+    async def list_calendars(self, mailbox: str) -> list[Calendar]:
+        """The calendars of both stores, the mailbox' own first."""
         return [
-            *await self._graph.list_calendars(mailbox),
+            *await self._remote.list_calendars(mailbox),
             *await self._local.list_calendars(mailbox),
         ]
 
-    async def create_calendar(self, mailbox: str, name: str, store: Store = "msgraph") -> GraphCalendar:
+    async def create_calendar(self, mailbox: str, name: str, store: Store = "outlook") -> Calendar:
         """Make a calendar in one of the stores."""
         return await self.of(store).create_calendar(mailbox, name)
 
-    async def get_calendar(self, mailbox: str, calendar_id: str) -> GraphCalendar | None:
+    async def get_calendar(self, mailbox: str, calendar_id: str) -> Calendar | None:
         """From the store whose id it is."""
         return await self._holding(calendar_id).get_calendar(mailbox, calendar_id)
 
@@ -239,13 +132,25 @@ class CalendarStores:
         return await self._holding(calendar_id).send(mailbox, calendar_id, writes, timeout)
 
     def _holding(self, some_id: str) -> CalendarStore:
-        return self._local if is_local(some_id) else self._graph
+        return self._local if is_local(some_id) else self._remote
 
     def _divided(self, ids: Sequence[str]) -> Iterable[tuple[CalendarStore, list[str]]]:
         """Only the stores that have any of the ids: without local calendars nothing more is asked."""
-        graph = [each for each in ids if not is_local(each)]
+        remote = [each for each in ids if not is_local(each)]
         local = [each for each in ids if is_local(each)]
-        if graph:
-            yield self._graph, graph
+        if remote:
+            yield self._remote, remote
         if local:
             yield self._local, local
+
+
+class BothCalendars:
+    """Both stores of each tenant."""
+
+    def __init__(self, remote: Calendars, local: Calendars) -> None:
+        self._remote = remote
+        self._local = local
+
+    def in_tenant(self, tenant_id: UUID) -> CalendarStores:
+        """Both stores of one tenant."""
+        return CalendarStores(self._remote.in_tenant(tenant_id), self._local.in_tenant(tenant_id))

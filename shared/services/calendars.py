@@ -8,11 +8,11 @@ from shared.database.engine import Database
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.users import User
 from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
+from shared.domain.calendar_port import Calendar, Calendars, CalendarStore
 from shared.domain.calendar_reference import Store, folded_name
 from shared.domain.caller import Caller
 from shared.domain.local_calendar import local_row
-from shared.errors import Conflict, GraphRefused
-from shared.graph.records import GraphCalendar
+from shared.errors import Conflict, StoreRefused
 from shared.schemas.calendars import (
     CalendarCreate,
     CalendarListQuery,
@@ -23,11 +23,11 @@ from shared.schemas.paging import Place, Slice
 from shared.services.access import NOBODY, Access
 from shared.services.audit import AuditWriter
 from shared.services.calendar_resolution import CalendarResolver, canonical_reference, read_reference
-from shared.services.calendar_store import CalendarStore, CalendarStores
+from shared.services.calendar_store import CalendarStores
 
-_STORES: tuple[Store, ...] = ("msgraph", "local")
-#: Graph for a mailbox (object id), with the permission that the request has there.
-type GraphFor = Callable[[UUID], CalendarStore]
+_STORES: tuple[Store, ...] = ("outlook", "local")
+#: The store of a mailbox (object id), with the permission that the request has there.
+type StoreOf = Callable[[UUID], CalendarStore]
 #: What calendars are for, by their ids.
 type Uses = dict[str, list[CalendarUse]]
 
@@ -35,15 +35,15 @@ type Uses = dict[str, list[CalendarUse]]
 class CalendarService:
     """The calendars of one person; only he and the Admins of his tenant make or resolve any."""
 
-    def __init__(self, database: Database, local: CalendarStore, audit: AuditWriter) -> None:
+    def __init__(self, database: Database, local: Calendars, audit: AuditWriter) -> None:
         self._database = database
         self._local = local
         self._audit = audit
 
     async def list(
-        self, caller: Caller, user_id: UUID, query: CalendarListQuery, graph: GraphFor
+        self, caller: Caller, user_id: UUID, query: CalendarListQuery, mailboxes: StoreOf
     ) -> Slice[CalendarResource, Place]:
-        """A page of the person's calendars: Graph's before ours, the primary one first, then by name.
+        """A page of the person's calendars: the mailbox' before ours, the primary one first, then by name.
 
         Raises NotFound for a person the caller may not know of, and for one without a mailbox
         (``mailbox_not_found``); ValidationFailed naming ``cursor``.
@@ -51,7 +51,7 @@ class CalendarService:
         after = Place.of(query.cursor)
         async with self._database.session() as session:
             owner = await (await Access.of(session, caller)).readable_user(user_id)
-        stores = CalendarStores(graph(owner.object_id), self._local)
+        stores = CalendarStores(mailboxes(owner.object_id), self._local.in_tenant(caller.tenant_id))
         found = [
             (store, each, calendars)
             for store in (_STORES if query.store is None else (query.store,))
@@ -70,7 +70,7 @@ class CalendarService:
         return Slice(resources, more)
 
     async def create(
-        self, caller: Caller, user_id: UUID, wanted: CalendarCreate, graph: GraphFor
+        self, caller: Caller, user_id: UUID, wanted: CalendarCreate, mailboxes: StoreOf
     ) -> CalendarResource:
         """Make a calendar in the person's mailbox or in our database.
 
@@ -81,23 +81,25 @@ class CalendarService:
             owner = await (await Access.of(session, caller)).writable_user(user_id)
         if not owner.active:
             raise Conflict("this user is deactivated", code="user_deactivated")
-        store = CalendarStores(graph(owner.object_id), self._local).of(wanted.store)
+        store = CalendarStores(mailboxes(owner.object_id), self._local.in_tenant(caller.tenant_id)).of(
+            wanted.store
+        )
         calendars = await store.list_calendars(str(owner.object_id))
         if any(folded_name(each.name) == folded_name(wanted.name) for each in calendars):
             raise _name_taken()
         try:
             made = await store.create_calendar(str(owner.object_id), wanted.name)
-        except GraphRefused as refusal:
-            if refusal.graph_status == 409:
+        except StoreRefused as refusal:
+            if refusal.taken:
                 raise _name_taken() from refusal
             raise
-        if wanted.store == "msgraph":
+        if wanted.store == "outlook":
             await self._record(owner, "calendar.created", made.id, {"after": {"name": made.name}})
         calendars = [*calendars, made]
         return _resource(owner, owner.object_id, owner.address, wanted.store, made, calendars, {})
 
     async def resolve(
-        self, caller: Caller, user_id: UUID, reference: str, graph: GraphFor
+        self, caller: Caller, user_id: UUID, reference: str, mailboxes: StoreOf
     ) -> CalendarResource:
         """The calendar that a reference means for the person. Whoever resolves another's is audited.
 
@@ -109,7 +111,9 @@ class CalendarService:
         read = read_reference("reference", reference)
         # On behalf of a person only his own mailbox is looked into.
         own = folded_name(read.mailbox) in (folded_name(owner.address), str(owner.object_id))
-        stores = CalendarStores(graph(owner.object_id if own else NOBODY), self._local)
+        stores = CalendarStores(
+            mailboxes(owner.object_id if own else NOBODY), self._local.in_tenant(caller.tenant_id)
+        )
         resolver = CalendarResolver(stores, owner, any_mailbox=caller.is_admin)
         named = await resolver.find("reference", read)
         calendar = named.existing
@@ -141,7 +145,7 @@ class CalendarService:
             )
 
 
-def _sorted(calendars: Sequence[GraphCalendar]) -> list[GraphCalendar]:
+def _sorted(calendars: Sequence[Calendar]) -> list[Calendar]:
     return sorted(calendars, key=lambda each: (not each.is_default, folded_name(each.name), each.id))
 
 
@@ -177,8 +181,8 @@ def _resource(
     mailbox_id: UUID,
     mailbox: str,
     store: Store,
-    calendar: GraphCalendar,
-    calendars: Sequence[GraphCalendar],
+    calendar: Calendar,
+    calendars: Sequence[Calendar],
     uses: Uses,
 ) -> CalendarResource:
     return CalendarResource(

@@ -8,12 +8,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, Literal, Protocol
+from uuid import UUID
 
 import orjson
 
 from shared.clock import Clock
 from shared.database.engine import Database
 from shared.database.repositories.schema import ConnectedRole, SchemaRepository
+from shared.domain.calendar_port import Calendars
 from shared.domain.caller import Caller
 from shared.errors import AdminAssistantError, Forbidden, NotFound
 from shared.schemas.system import DoctorCheck, DoctorReport
@@ -42,11 +44,11 @@ class GraphTokens(Protocol):
         ...
 
 
-class Calendars(Protocol):
-    """Reads a mailbox as the app."""
+class Tokens(Protocol):
+    """The app's tokens of each tenant."""
 
-    async def list_calendars(self, mailbox: str) -> Any:
-        """Raises what Graph says."""
+    def in_tenant(self, tenant_id: UUID) -> GraphTokens:
+        """Those of one tenant."""
         ...
 
 
@@ -80,7 +82,7 @@ class Doctor:
         clock: Clock,
         settings: Settings,
         *,
-        graph: GraphTokens,
+        graph: Tokens,
         calendars: Calendars,
         health: Health,
     ) -> None:
@@ -99,7 +101,7 @@ class Doctor:
             )
         await self._require_active(caller)
         examinations: dict[str, tuple[Examine, str]] = {
-            "graph_consent": (self._consent, _CONSENT),
+            "graph_consent": (lambda: self._consent(caller), _CONSENT),
             "mailbox_scope": (lambda: self._scope(caller), _SCOPE),
             "clock": (self._time, _DATABASE),
             "database_role": (self._role, _DATABASE),
@@ -110,13 +112,13 @@ class Doctor:
         }
         checks = await asyncio.gather(*(_examined(name, *each) for name, each in examinations.items()))
         return DoctorReport(
-            ok=all(check.state in ("ok", "not_configured") for check in checks),
+            ok=all(check.status in ("ok", "not_configured") for check in checks),
             checked_at=self._clock.now(),
             checks=tuple(checks),
         )
 
-    async def _consent(self) -> Finding:
-        roles = _roles_of(await self._graph.token())
+    async def _consent(self, caller: Caller) -> Finding:
+        roles = _roles_of(await self._graph.in_tenant(caller.tenant_id).token())
         wanted = set(_DIRECTORY_ROLES)
         if self._settings.mail_sender:
             wanted.add("Mail.Send")
@@ -133,7 +135,7 @@ class Doctor:
         if caller.object_id is None or caller.app_only:
             return Finding("unknown", "an app has no mailbox to try", "Ask as a person with a mailbox.")
         try:
-            await self._calendars.list_calendars(str(caller.object_id))
+            await self._calendars.in_tenant(caller.tenant_id).list_calendars(str(caller.object_id))
         except NotFound:
             return Finding("unknown", "the caller has no mailbox to try", "Ask as a person with a mailbox.")
         return Finding("ok", "the caller's own mailbox can be read")
@@ -218,7 +220,7 @@ async def _examined(name: Any, examine: Examine, remedy: str) -> DoctorCheck:
         # A library's error may name hosts and accounts: the answer tells its kind, the log all of it.
         _log.warning("an examination failed", extra={"examination": name}, exc_info=error)
         found = Finding("wrong", type(error).__name__, remedy)
-    return DoctorCheck(name=name, state=found.state, detail=found.detail, remedy=found.remedy)
+    return DoctorCheck(name=name, status=found.state, detail=found.detail, remedy=found.remedy)
 
 
 def _roles_of(token: str) -> set[str]:

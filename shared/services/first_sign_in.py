@@ -1,6 +1,5 @@
 """A person's first sign-in: who becomes a user by it (design.md, Who may)."""
 
-from typing import Protocol
 from uuid import UUID, uuid4
 
 from shared.clock import Clock
@@ -10,10 +9,10 @@ from shared.database.models.system import Invitation
 from shared.database.models.users import User
 from shared.database.repositories.invitations import InvitationRepository
 from shared.database.repositories.users import UserRepository
+from shared.domain.calendar_port import CalendarDirectory, Mailbox
 from shared.domain.caller import Caller, Role
 from shared.domain.first_sign_in import FirstSignIn, InvitationState, invited_addresses
 from shared.errors import Conflict, Forbidden
-from shared.graph.records import Mailbox
 from shared.services.access import Access
 from shared.services.audit import AuditWriter
 from shared.services.system_settings import settings_in_force
@@ -30,14 +29,6 @@ class NotProvisioned(Forbidden):
     title = "Not a user"
 
 
-class OwnEntry(Protocol):
-    """The caller's own entry in the directory."""
-
-    async def get_mailbox(self, mailbox: str) -> Mailbox | None:
-        """The entry of an object id; None if there is none."""
-        ...
-
-
 class FirstSignInService:
     """Finds the caller's user, or makes it as the policy of his tenant says."""
 
@@ -48,7 +39,7 @@ class FirstSignInService:
         self._audit = audit
 
     async def user_of(
-        self, caller: Caller, directory: OwnEntry, *, read_by_others: bool = False
+        self, caller: Caller, directory: CalendarDirectory, *, read_by_others: bool = False
     ) -> User | None:
         """The caller's user; None for applications, and for Admins and Auditors who are none.
 

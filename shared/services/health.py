@@ -75,4 +75,4 @@ async def _check(name: str, ask: Callable[[], Awaitable[None]]) -> Check:
         # The text of a library's error may name hosts and accounts: its kind is enough here.
         detail = type(error).__name__
     milliseconds = round((time.perf_counter() - started) * 1000, 1)
-    return Check(name=name, ok=detail is None, milliseconds=milliseconds, detail=detail)
+    return Check(name=name, ok=detail is None, milliseconds=milliseconds, reason=detail)

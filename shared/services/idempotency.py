@@ -194,7 +194,7 @@ class IdempotencyService:
                 [FieldError("Idempotency-Key", "came with another request before", "key_reused")]
             )
         if not caller.roles.issuperset(kept.roles):
-            raise NotFound("the earlier answer was given to a role that you do not have any more")
+            raise NotFound("there is no such answer: it was given to a role that you do not have any more")
         return _answer(kept)
 
     async def _keep(self, claimed: UUID, answer: Answer) -> None:

@@ -1,12 +1,12 @@
-"""Calendars of our own database as archiving sees them: they read and answer as Graph's do (domain.md 1)."""
+"""Calendars of our own database behind the port of calendars (domain.md 1)."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from shared import telemetry
 from shared.clock import Clock
 from shared.database.engine import Database
 from shared.database.models.local_calendars import LocalCalendar, LocalEvent
@@ -14,45 +14,55 @@ from shared.database.models.users import User
 from shared.database.repositories.local_calendars import LocalCalendarRepository
 from shared.database.repositories.local_events import LocalEventRepository
 from shared.database.repositories.users import UserRepository
+from shared.domain.calendar_copy import Copy
+from shared.domain.calendar_port import MOST_WRITES, Answer, Calendar, Mailbox, Verdict, Write, same_for_all
 from shared.domain.local_calendar import local_id, local_row, name_key
 from shared.domain.source_event import SourceEvent
 from shared.domain.unread import UnreadEvents
 from shared.domain.window import EARLIEST, LATEST
 from shared.errors import NotFound, Unavailable
-from shared.graph.batch import MAX_REQUESTS, same_for_all
-from shared.graph.copy_codec import Copy
-from shared.graph.records import Answer, GraphCalendar, Mailbox, Verdict, Write
 from shared.services.audit import AuditWriter
 from shared.services.local_event_codec import copy_of, source_event_of
 from shared.services.local_writes import LocalWrites
 from shared.services.person_limits import refuse_local_calendar
 from shared.services.system_settings import SystemSettings
 
-#: As many events as Graph gives at a time (graph.md, calendarView).
+#: Events of one page.
 PAGE_SIZE = 1000
 
 
+@dataclass(frozen=True, slots=True)
 class LocalCalendars:
-    """A calendar store in which everything can be read.
+    """The calendars that we keep, of each tenant."""
 
-    Whoever acts (``telemetry.current_caller``) decides the tenant that is looked into.
+    database: Database
+    clock: Clock
+    audit: AuditWriter
+    settings: SystemSettings
 
-    Raises NotFound with code ``mailbox_not_found`` for a mailbox that is no user's of the tenant,
-    Unavailable when the database is away, and RuntimeError where nobody acts.
+    def in_tenant(self, tenant_id: UUID) -> "LocalCalendarStore":
+        """Those of one tenant."""
+        return LocalCalendarStore(self, tenant_id)
+
+
+class LocalCalendarStore:
+    """A calendar store of one tenant in which everything can be read.
+
+    Raises NotFound with code ``mailbox_not_found`` for a mailbox that is no user's of the tenant, and
+    Unavailable when the database is away.
     """
 
-    def __init__(
-        self, database: Database, clock: Clock, audit: AuditWriter, settings: SystemSettings
-    ) -> None:
-        self._database = database
-        self._clock = clock
-        self._audit = audit
-        self._settings = settings
+    def __init__(self, ports: LocalCalendars, tenant_id: UUID) -> None:
+        self._database = ports.database
+        self._clock = ports.clock
+        self._audit = ports.audit
+        self._settings = ports.settings
+        self._tenant = tenant_id
 
     async def get_mailbox(self, mailbox: str) -> Mailbox | None:
         """The user of the tenant whose object id or address it is; None if there is none."""
         async with self._database.session() as session:
-            user = await _user(UserRepository(session), mailbox)
+            user = await self._user(UserRepository(session), mailbox)
         if user is None:
             return None
         return Mailbox(str(user.object_id), user.address, user.address, user.display_name)
@@ -61,35 +71,35 @@ class LocalCalendars:
         """Local calendars are kept for people only."""
         return "user"
 
-    async def list_calendars(self, mailbox: str) -> list[GraphCalendar]:
+    async def list_calendars(self, mailbox: str) -> list[Calendar]:
         """The local calendars of the mailbox, by name; none of them is the default one."""
         mailbox_id = _mailbox_id(mailbox)
         if mailbox_id is None:
             return []
         async with self._database.session() as session:
-            rows = await LocalCalendarRepository(session).of_mailbox(_tenant(), mailbox_id)
+            rows = await LocalCalendarRepository(session).of_mailbox(self._tenant, mailbox_id)
         return [calendar_of(row) for row in rows]
 
-    async def get_calendar(self, mailbox: str, calendar_id: str) -> GraphCalendar | None:
+    async def get_calendar(self, mailbox: str, calendar_id: str) -> Calendar | None:
         """One calendar; None if the mailbox has none of that id."""
         mailbox_id, row_id = _mailbox_id(mailbox), local_row(calendar_id)
         if mailbox_id is None or row_id is None:
             return None
         async with self._database.session() as session:
-            row = await LocalCalendarRepository(session).get(_tenant(), row_id)
+            row = await LocalCalendarRepository(session).get(self._tenant, row_id)
         return calendar_of(row) if row is not None and row.mailbox_id == mailbox_id else None
 
-    async def create_calendar(self, mailbox: str, name: str) -> GraphCalendar:
+    async def create_calendar(self, mailbox: str, name: str) -> Calendar:
         """Make a calendar; raises AlreadyExists (409) if its owner has a local one of that name.
 
         Raises LimitReached where the owner has as many as the tenant allows.
         """
         now = self._clock.now()
-        in_force = await self._settings.of(_tenant())
+        in_force = await self._settings.of(self._tenant)
         async with self._database.session() as session:
-            owner = await _user(UserRepository(session), mailbox)
+            owner = await self._user(UserRepository(session), mailbox)
             if owner is None:
-                raise NotFound("nobody of the tenant has this mailbox", code="mailbox_not_found")
+                raise NotFound("there is no such mailbox in the tenant", code="mailbox_not_found")
             await refuse_local_calendar(session, owner.id, in_force)
             row = await LocalCalendarRepository(session).add(
                 LocalCalendar(
@@ -130,7 +140,7 @@ class LocalCalendars:
     ) -> AsyncGenerator[list[SourceEvent]]:
         """Pages of the events that intersect ``[start, end)``, by start.
 
-        Raises NotFound, as for Graph's, for a calendar that the mailbox does not have.
+        Raises NotFound for a calendar that the mailbox does not have.
         """
         async with aclosing(self._pages(mailbox, calendar_id, start, end)) as pages:
             async for rows in pages:
@@ -164,7 +174,7 @@ class LocalCalendars:
             return []
         async with self._database.session() as session:
             rows = await LocalEventRepository(session).by_archive_key(
-                _tenant(), mailbox_id, row_id, archive_key
+                self._tenant, mailbox_id, row_id, archive_key
             )
         return [copy_of(row) for row in rows]
 
@@ -208,16 +218,16 @@ class LocalCalendars:
         of them are UNKNOWN, and where nothing was committed NOT_SENT. ``timeout`` is in seconds. Raises
         ValueError for a malformed batch.
         """
-        if not 0 < len(writes) <= MAX_REQUESTS:
-            raise ValueError(f"a batch holds 1 to {MAX_REQUESTS} requests, not {len(writes)}")
+        if not 0 < len(writes) <= MOST_WRITES:
+            raise ValueError(f"a batch holds 1 to {MOST_WRITES} requests, not {len(writes)}")
         mailbox_id, row_id = _mailbox_id(mailbox), local_row(calendar_id)
         if mailbox_id is None or row_id is None:
-            return same_for_all(writes, Verdict.NOT_FOUND, "ErrorItemNotFound")
+            return same_for_all(writes, Verdict.GONE, "gone")
         committing = False
         try:
             async with asyncio.timeout(timeout), self._database.session() as session:
                 answers = await LocalWrites(session, self._clock.now()).make(
-                    _tenant(), mailbox_id, row_id, writes
+                    self._tenant, mailbox_id, row_id, writes
                 )
                 committing = True
         except TimeoutError:
@@ -234,7 +244,7 @@ class LocalCalendars:
         """Each page in a transaction of its own: no connection is held while the caller works on one."""
         row_id = local_row(calendar_id)
         if row_id is None or await self.get_calendar(mailbox, calendar_id) is None:
-            raise NotFound("the calendar does not exist any more")
+            raise NotFound("there is no such calendar any more")
         after: tuple[datetime, UUID] | None = None
         while True:
             async with self._database.session() as session:
@@ -251,21 +261,18 @@ class LocalCalendars:
         if mailbox_id is None or not rows or (calendar_id is not None and within is None):
             return []
         async with self._database.session() as session:
-            return await LocalEventRepository(session).of_mailbox(_tenant(), mailbox_id, rows, within)
+            return await LocalEventRepository(session).of_mailbox(self._tenant, mailbox_id, rows, within)
+
+    async def _user(self, users: UserRepository, mailbox: str) -> User | None:
+        mailbox_id = _mailbox_id(mailbox)
+        if mailbox_id is None:
+            return await users.get_by_address(self._tenant, mailbox)
+        return await users.get_by_object_id(self._tenant, mailbox_id)
 
 
-def calendar_of(row: LocalCalendar) -> GraphCalendar:
+def calendar_of(row: LocalCalendar) -> Calendar:
     """A local calendar as the stores describe one; its owner may always write it."""
-    return GraphCalendar(
-        id=local_id(row.id), name=row.name, is_default=False, can_edit=True, owner_address=""
-    )
-
-
-def _tenant() -> UUID:
-    caller = telemetry.current_caller.get()
-    if caller is None:
-        raise RuntimeError("local calendars: no caller is bound")
-    return caller.tenant_id
+    return Calendar(id=local_id(row.id), name=row.name, is_default=False, can_edit=True, owner_address="")
 
 
 def _mailbox_id(mailbox: str) -> UUID | None:
@@ -273,10 +280,3 @@ def _mailbox_id(mailbox: str) -> UUID | None:
         return UUID(mailbox)
     except ValueError:
         return None
-
-
-async def _user(users: UserRepository, mailbox: str) -> User | None:
-    mailbox_id = _mailbox_id(mailbox)
-    if mailbox_id is None:
-        return await users.get_by_address(_tenant(), mailbox)
-    return await users.get_by_object_id(_tenant(), mailbox_id)

@@ -123,7 +123,7 @@ async def hold_local_calendars(session: AsyncSession, configuration: ArchiveConf
     ):
         row_id = local_row(calendar_id)
         if row_id is not None and not await calendars.keep(configuration.tenant_id, mailbox_id, row_id):
-            message = "the calendar does not exist any more"
+            message = "there is no such calendar any more"
             raise ValidationFailed([FieldError(field, message, "calendar_not_resolved")])
 
 

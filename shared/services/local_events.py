@@ -12,9 +12,10 @@ from shared.database.engine import Database
 from shared.database.models.local_calendars import LocalCalendar, LocalEvent
 from shared.database.models.users import User
 from shared.database.repositories.local_calendars import LocalCalendarRepository
-from shared.database.repositories.local_events import CONTENT_COLUMNS, LocalEventRepository
+from shared.database.repositories.local_events import LocalEventRepository
 from shared.domain.caller import Caller
 from shared.domain.disclosure import is_disclosed, uniform_line
+from shared.domain.event_content import CONTENT_COLUMNS
 from shared.domain.expected_version import ExpectedVersion
 from shared.domain.zones import find_zone
 from shared.errors import FieldError, Forbidden, NotFound, ValidationFailed
@@ -61,18 +62,20 @@ class LocalEventService:
     ) -> Slice[LocalEventSummary]:
         """The events of a calendar that lie in the range, wholly or in part, in order of their start.
 
-        Raises NotFound, and ValidationFailed naming ``end`` (the range is too long) or ``cursor``.
+        Raises NotFound, and ValidationFailed naming ``window_end`` (the range is too long) or ``cursor``.
         """
         longest = timedelta(days=self._settings.max_window_days)
-        if query.end - query.start > longest:
-            raise _invalid("end", f"the range must not be longer than {longest.days} days", "range_too_long")
+        if query.window_end - query.window_start > longest:
+            raise _invalid(
+                "window_end", f"the range must not be longer than {longest.days} days", "range_too_long"
+            )
         after = query.after
         async with self._database.session() as session:
             calendar = await _readable(session, caller, calendar_id)
             rows = await LocalEventRepository(session).window(
                 calendar.id,
-                query.start,
-                query.end,
+                query.window_start,
+                query.window_end,
                 (after.instant, after.id) if after else None,
                 query.limit + 1,
             )

@@ -9,16 +9,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.repositories.local_calendars import LocalCalendarRepository
 from shared.database.repositories.local_events import LocalEventRepository
+from shared.domain.calendar_port import Answer, Verdict, Write, same_for_all
+from shared.domain.copy_body import columns_to_create, columns_to_update, parsed
 from shared.domain.local_calendar import etag, local_id, local_row, version_of
-from shared.graph.batch import same_for_all
-from shared.graph.records import Answer, Verdict, Write
-from shared.services.local_event_codec import columns_to_create, columns_to_update, parsed
 
-_GONE = "ErrorItemNotFound"
+_GONE = "gone"
 
 
 class LocalWrites:
-    """Makes creates and updates; each is judged by itself, as the requests of a ``$batch`` are."""
+    """Makes creates and updates; each is judged by itself, as the port asks."""
 
     def __init__(self, session: AsyncSession, now: datetime) -> None:
         self._calendars = LocalCalendarRepository(session)
@@ -31,7 +30,7 @@ class LocalWrites:
         """The answers in the order of the writes; all creates are one statement, all updates another."""
         calendar = await self._calendars.keep(tenant_id, mailbox_id, calendar_id)
         if calendar is None:
-            return same_for_all(writes, Verdict.NOT_FOUND, _GONE)
+            return same_for_all(writes, Verdict.GONE, _GONE)
         answers: dict[UUID, Answer] = {}
         creates: dict[UUID, dict[str, Any]] = {}
         updates: dict[UUID, dict[str, Any]] = {}
@@ -42,8 +41,8 @@ class LocalWrites:
                 answers[write.operation_id] = Answer(
                     write.operation_id,
                     Verdict.REFUSED,
-                    code="ErrorInvalidRequest",
-                    detail=f"400 {type(error).__name__}",
+                    code="invalid_write",
+                    detail=type(error).__name__,
                 )
                 continue
             (creates if write.kind == "create" else updates)[write.operation_id] = row
@@ -73,7 +72,7 @@ class LocalWrites:
             answers[operation] = Answer(
                 operation,
                 Verdict.DUPLICATE,
-                code="ErrorDuplicateTransactionId",
+                code="already_made",
                 existing_event_id=local_id(existing) if existing else None,
             )
         return answers
@@ -97,9 +96,9 @@ class LocalWrites:
                     operation, Verdict.DONE, local_id(event_id), etag(changed[event_id])
                 )
             elif event_id is not None and event_id in there:
-                answers[operation] = Answer(operation, Verdict.STALE, code="ErrorIrresolvableConflict")
+                answers[operation] = Answer(operation, Verdict.STALE, code="changed_meanwhile")
             else:
-                answers[operation] = Answer(operation, Verdict.NOT_FOUND, code=_GONE)
+                answers[operation] = Answer(operation, Verdict.GONE, code=_GONE)
         return answers
 
 

@@ -1,4 +1,4 @@
-"""Graph's Retry-After for a mailbox, shared by every process through the mailbox's gate."""
+"""A mailbox's wish to be left alone (Retry-After), shared by every process through its gate."""
 
 from datetime import datetime
 from uuid import UUID
@@ -25,7 +25,7 @@ class MailboxPauses:
         """Let nothing be sent to the mailbox before ``until``; a later pause stays."""
         mailbox_id = _mailbox_id(mailbox)
         if mailbox_id is not None:
-            # Graph's word holds whatever becomes of the change that ran into it.
+            # A mailbox's word holds whatever becomes of the change that ran into it.
             async with self._database.session(apart=True) as session:
                 await MailboxGateRepository(session).close_until(mailbox_id, until)
 

@@ -22,7 +22,7 @@ from shared.domain.expected_version import ANY_VERSION, ExpectedVersion
 from shared.domain.overlap_status import OverlapStatus
 from shared.domain.overlaps import Interval, overlap_groups
 from shared.domain.window import Window
-from shared.errors import Conflict, FieldError, NotFound, ValidationFailed
+from shared.errors import AdminAssistantError, Conflict, FieldError, NotFound, ValidationFailed
 from shared.services.access import Access
 from shared.services.acting import acting_as
 from shared.services.approvals.guard import permit
@@ -41,6 +41,18 @@ class SettledOverlap:
 
     group: OverlapGroup
     run_id: UUID | None
+    #: False where it was decided so before.
+    changed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A decision about one of several groups; ``kept`` None is all of its events."""
+
+    group_id: UUID
+    action: str
+    kept: Collection[str] | None
+    expected: ExpectedVersion = ANY_VERSION
 
 
 class OverlapSettling:
@@ -57,16 +69,21 @@ class OverlapSettling:
         *,
         resolution: dict[str, Any] | None = None,
         expected: ExpectedVersion = ANY_VERSION,
+        once: bool = False,
     ) -> SettledOverlap:
         """Keep the events of these source keys, or all (None), and leave the others of the group out.
 
         What is archived already stays; left out, it counts as time no more. ``resolution`` says more of the
-        decision, for the log. Raises NotFound, PreconditionFailed, Conflict for a group that is over, and
-        ValidationFailed (``kept``) for unknown keys or where what is kept still overlaps (domain.md 5.5).
+        decision, for the log. With ``once`` a group that was decided so before stays as it is.
+
+        Raises NotFound, PreconditionFailed, Conflict for a group that is over, and ValidationFailed
+        (``kept``) for unknown keys or where what is kept still overlaps (domain.md 5.5).
         """
         async with self._ports.database.session() as session:
             groups = OverlapGroupRepository(session)
             group = await self._group(session, caller, group_id)
+            if once and await _decided_so(groups, group, kept, resolution):
+                return SettledOverlap(group, None, changed=False)
             expected.check(group.version)
             configuration = await ArchiveConfigurationRepository(session).get(
                 group.tenant_id, group.configuration_id
@@ -79,6 +96,36 @@ class OverlapSettling:
             chosen = _checked(members, kept)
             run_id = await self._decide(session, group, OverlapStatus.SETTLED, chosen, caller, resolution)
         return SettledOverlap(group, run_id)
+
+    async def settle_each(
+        self, caller: Caller, choices: Sequence[Choice]
+    ) -> list[SettledOverlap | AdminAssistantError]:
+        """Decide several groups, one transaction each; what went wrong with one stands in its place.
+
+        A group that was decided so before stays as it is, so that the same request may be sent again.
+        Raises Forbidden for a deactivated person, and NotFound where the caller may know of none of them.
+        """
+        async with self._ports.database.session() as session:
+            await Access.of(session, caller)
+        found = [await self._settled_or_why_not(caller, each) for each in choices]
+        if all(isinstance(each, NotFound) for each in found):
+            raise NotFound("there are no such overlaps")
+        return found
+
+    async def _settled_or_why_not(
+        self, caller: Caller, choice: Choice
+    ) -> SettledOverlap | AdminAssistantError:
+        try:
+            return await self.settle(
+                caller,
+                choice.group_id,
+                choice.kept,
+                resolution={"action": choice.action},
+                expected=choice.expected,
+                once=True,
+            )
+        except AdminAssistantError as error:
+            return error
 
     async def expire_due(self) -> list[UUID]:
         """Groups that nobody decided in time are kept whole, marked unresolved; the runs queued (5.8)."""
@@ -163,6 +210,20 @@ class OverlapSettling:
             # The run of this window ended this moment: the group stays due, the timer asks again.
             return None
         return started.run.id
+
+
+async def _decided_so(
+    groups: OverlapGroupRepository,
+    group: OverlapGroup,
+    kept: Collection[str] | None,
+    resolution: dict[str, Any] | None,
+) -> bool:
+    if group.status != OverlapStatus.SETTLED or group.resolution is None:
+        return False
+    members = await groups.members(group.owner_id, group.id)
+    chosen = {member.source_key for member in members} if kept is None else set(kept)
+    same = set(group.resolution.get("kept", ())) == chosen
+    return same and all(group.resolution.get(name) == value for name, value in (resolution or {}).items())
 
 
 def _checked(members: Sequence[OverlapMember], kept: Collection[str] | None) -> list[str]:

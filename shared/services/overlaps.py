@@ -9,9 +9,12 @@ from shared.database.models.overlaps import OverlapGroup
 from shared.database.repositories.overlap_groups import MemberContent, OverlapGroupRepository
 from shared.domain.caller import Caller
 from shared.domain.disclosure import MASKED_SENSITIVITY, PRIVATE, is_disclosed
+from shared.domain.overlap_rules import Verdict
 from shared.errors import NotFound
 from shared.schemas.overlaps import (
+    OverlapDecision,
     OverlapListQuery,
+    OverlapLogEntry,
     OverlapMemberResource,
     OverlapResource,
     OverlapSummary,
@@ -50,6 +53,7 @@ class OverlapService:
                 configuration_id=query.configuration_id,
                 viewer=caller.person,
                 opened=await access.opened(session),
+                begins_in=query.begins_in,
             )
         found = Slice.cut(rows, query.limit, lambda row: Position(row.opened_at, row.id))
         return Slice([OverlapSummary(**OverlapSummary.fields_of(row)) for row in found.rows], found.next)
@@ -86,9 +90,9 @@ def resource_of(
         **OverlapSummary.fields_of(group),
         members=[_member(member, shown=shown[member.source_key]) for member in members],
         # What rules and people did with the others is also about the one that is not shown.
-        log=list(group.log) if whole else [],
-        resolution=group.resolution if whole else None,
-        proposal=group.proposal if whole else None,
+        log=[OverlapLogEntry.of(each) for each in group.log] if whole else [],
+        resolution=OverlapDecision.of(group.resolution) if whole else None,
+        proposal=OverlapDecision.of(group.proposal) if whole else None,
     )
 
 
@@ -101,7 +105,7 @@ def _member(member: MemberContent, *, shown: bool) -> OverlapMemberResource:
     event: Mapping[str, Any] = member.event or {}
     if not shown:
         return OverlapMemberResource(
-            key=member.source_key,
+            source_key=member.source_key,
             appointment_id=None,
             start=member.start_at,
             end=member.end_at,
@@ -117,11 +121,11 @@ def _member(member: MemberContent, *, shown: bool) -> OverlapMemberResource:
         )
     organizer = event.get("organizer") or {}
     return OverlapMemberResource(
-        key=member.source_key,
+        source_key=member.source_key,
         appointment_id=member.appointment_id,
         start=member.start_at,
         end=member.end_at,
-        verdict=member.verdict,
+        verdict=Verdict(member.verdict),
         kept=member.kept,
         subject=event.get("subject"),
         location=event.get("location"),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
     from azure.storage.blob.aio import ContainerClient
 
-    from shared.graph.credential import Credential
+    from shared.credential import Credential
 
 _DESTROYED: Final = b"destroyed"
 _ANSWER_SECONDS = 10.0
@@ -210,7 +210,7 @@ class BlobKeyStore:
 def _connect(settings: Settings) -> "tuple[ContainerClient, Credential]":
     from azure.storage.blob.aio import ContainerClient, ExponentialRetry
 
-    from shared.graph.credential import make_credential
+    from shared.credential import make_credential
 
     credential = make_credential(settings)
     retry = ExponentialRetry(initial_backoff=1, increment_base=1, retry_total=2, random_jitter_range=1)

@@ -39,7 +39,10 @@ class RateLimit:
         bucket.filled_at = now
         if bucket.tokens < 1:
             raise RateLimited(
-                "too many requests of this caller", retry_after=(1 - bucket.tokens) / self._per_second
+                f"this caller may send {self._per_second:g} requests a second, {self._burst:g} at once",
+                limit="requests_per_second",
+                value=self._per_second,
+                retry_after=(1 - bucket.tokens) / self._per_second,
             )
         bucket.tokens -= 1
 

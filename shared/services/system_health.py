@@ -14,6 +14,7 @@ from shared.database.engine import Database
 from shared.database.repositories.mail_outbox import MailOutboxRepository
 from shared.database.repositories.schema import SchemaRepository
 from shared.database.repositories.system_state import SystemStateRepository
+from shared.domain.calendar_port import Calendars
 from shared.domain.caller import Caller
 from shared.errors import AdminAssistantError, NotFound
 from shared.schemas.system import Component, SystemHealth
@@ -36,14 +37,6 @@ _MOST_TENANTS: Final = 100
 
 type State = Literal["healthy", "degraded", "failing", "not_configured"]
 type Probe = Callable[[], Awaitable["Found"]]
-
-
-class Directory(Protocol):
-    """Asks Graph the cheapest question there is."""
-
-    async def get_mailbox(self, mailbox: str) -> Any:
-        """The entry of an object id; None if there is none."""
-        ...
 
 
 class TokenService(Protocol):
@@ -90,14 +83,14 @@ class SystemHealthService:
         settings: Settings,
         *,
         tokens: TokenService,
-        directory: Directory,
+        mailboxes: Calendars,
         stores: Sequence[Callable[[], Awaitable[object]]] = (),
     ) -> None:
         self._database = database
         self._clock = clock
         self._settings = settings
         self._tokens = tokens
-        self._directory = directory
+        self._mailboxes = mailboxes
         self._stores = tuple(stores)
         self._memory: dict[tuple[UUID, str], _Memory] = {}
         self._kept: OrderedDict[UUID, SystemHealth] = OrderedDict()
@@ -149,9 +142,9 @@ class SystemHealthService:
         components = await asyncio.gather(
             *(self._component(caller.tenant_id, name, probe) for name, probe in probes.items())
         )
-        states = {component.state for component in components}
+        states = {component.status for component in components}
         report = SystemHealth(
-            state="failing" if "failing" in states else "degraded" if "degraded" in states else "healthy",
+            status="failing" if "failing" in states else "degraded" if "degraded" in states else "healthy",
             checked_at=self._clock.now(),
             version=self._settings.version,
             commit=self._settings.commit or None,
@@ -187,11 +180,11 @@ class SystemHealthService:
             memory.last_success = now
         return Component(
             name=name,
-            state=found.state,
+            status=found.state,
             milliseconds=round((time.perf_counter() - started) * 1000, 1),
-            detail=found.detail,
+            reason=found.detail,
             measures=dict(found.measures),
-            last_success=memory.last_success,
+            last_success_at=memory.last_success,
             last_error=memory.last_error,
             last_error_at=memory.last_error_at,
         )
@@ -206,7 +199,7 @@ class SystemHealthService:
         return Found()
 
     async def _ask_graph(self, caller: Caller) -> Found:
-        await self._directory.get_mailbox(str(caller.object_id))
+        await self._mailboxes.in_tenant(caller.tenant_id).get_mailbox(str(caller.object_id))
         return Found()
 
     async def _ask_token_service(self) -> Found:

@@ -59,14 +59,14 @@ async def test_health_tells_what_fails(stack: Stack, acceptance_point: Acceptanc
     finally:
         await stack.simulator("DELETE", "faults")
     failing = [
-        each["name"] for each in ill["components"] if each["state"] not in ("healthy", "not_configured")
+        each["name"] for each in ill["components"] if each["status"] not in ("healthy", "not_configured")
     ]
     acceptance_point(
-        measured=f"{well['state']} of {len(well['components'])} parts, then {failing}",
+        measured=f"{well['status']} of {len(well['components'])} parts, then {failing}",
         bound="healthy of 7 parts, then ['graph']",
     )
     assert {each["name"] for each in well["components"]} == COMPONENTS
-    assert well["state"] == "healthy", well
+    assert well["status"] == "healthy", well
     assert failing == ["graph"]
     # A database may be newer than the app, while the next version is deployed.
     assert well["schema_revision"] >= well["schema_expected"]

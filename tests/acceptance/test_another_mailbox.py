@@ -87,7 +87,7 @@ async def test_who_is_no_user_is_told_by_mail(stack: Stack, acceptance_point: Ac
         while len(subjects) < 2:
             await asyncio.sleep(1)
             subjects = await inbox()
-    objected = (await own.request("POST", f"mailbox-approvals/{asked['id']}/object")).json()["state"]
+    objected = (await own.request("POST", f"mailbox-approvals/{asked['id']}/object")).json()["status"]
     acceptance_point(measured=f"{subjects}, {objected}", bound="both told once, objected")
     assert subjects == ["Your calendar is archived", "Your calendar is to be archived"]
     assert objected == "objected"

@@ -81,7 +81,7 @@ async def test_flagged_overlap_waits_for_its_owner(stack: Stack, acceptance_poin
     own = await person.own_api()
     (group,) = [item async for item in own.items("overlaps", status="flagged")]
     members = (await own.request("GET", f"overlaps/{group['id']}")).json()["members"]
-    kept = next(member["key"] for member in members if member["subject"] == "Workshop")
+    kept = next(member["source_key"] for member in members if member["subject"] == "Workshop")
     resolution = {"action": "keep", "kept": [kept]}
     resolved = (await own.request("POST", f"overlaps/{group['id']}/resolution", resolution)).json()
     run = await person.over(f"archive-runs/{resolved['run_id']}")
@@ -91,7 +91,7 @@ async def test_flagged_overlap_waits_for_its_owner(stack: Stack, acceptance_poin
         bound="2 flagged, 1 then 2 copies",
     )
     assert (waiting["flagged"], before) == (2, ["Alone"])
-    assert (run["state"], after) == ("completed", ["Alone", "Workshop"])
+    assert (run["status"], after) == ("completed", ["Alone", "Workshop"])
     again = await person.archive(archived)
     assert (again["unchanged"], again["left_out"], again["flagged"]) == (2, 1, 0)
 
@@ -105,7 +105,7 @@ async def test_people_are_told_what_needs_them(stack: Stack, acceptance_point: A
     own = await person.own_api()
 
     async def told() -> list[Json]:
-        return [item async for item in own.items("notifications", **{"class": "overlap_needs_you"})]
+        return [item async for item in own.items("notifications", kind="overlap_needs_you")]
 
     first = await told()
     async with administrator(stack.owner_database_url) as connection:
@@ -329,7 +329,7 @@ async def test_owner_edits_what_is_archived(stack: Stack, acceptance_point: Acce
         measured=f"{copies}, source {source}, then {written(after)} written, stale {stale.status_code}",
         bound="['Other', 'Topic'], source ['Other', 'Typo'], then 0 written, stale 412",
     )
-    assert run["state"] == "completed"
+    assert run["status"] == "completed"
     assert (copies, source, written(after)) == (["Other", "Topic"], ["Other", "Typo"], 0)
     assert (by_category, stale.status_code) == (["Topic"], 412)
 

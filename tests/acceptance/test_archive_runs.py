@@ -89,11 +89,11 @@ async def test_backfill_is_paused_and_resumed(stack: Stack, acceptance_point: Ac
         f"{len(copies)} of {len(events)}, at most {max(copies.values())} each",
         bound="fewer than 6, 100 %, all, 1 each",
     )
-    assert (started.status_code, paused["state"], standing["state"]) == (202, "paused", "paused")
+    assert (started.status_code, paused["status"], standing["status"]) == (202, "paused", "paused")
     assert standing["months_done"] < 6
     assert copies_then < len(events)
     assert told == sorted(told)
-    assert (done["state"], done["months_done"], done["progress"]) == ("completed", 6, 100)
+    assert (done["status"], done["months_done"], done["progress"]) == ("completed", 6, 100)
     assert (len(copies), max(copies.values())) == (len(events), 1)
 
 
@@ -120,12 +120,12 @@ async def test_cancelled_run_keeps_what_it_wrote(stack: Stack, acceptance_point:
     again = await person.over(await person.post(f"archive-runs/{run['id']}/retry"))
     copies = Counter(await person.subjects())
     acceptance_point(
-        measured=f"{run['state']} with {kept} of {len(events)}, retry wrote {again['report']['archived']}",
+        measured=f"{run['status']} with {kept} of {len(events)}, retry wrote {again['report']['archived']}",
         bound="cancelled with some, the rest by retry, none twice",
     )
-    assert run["state"] == "cancelled"
+    assert run["status"] == "cancelled"
     assert 0 < kept < len(events)
-    assert (again["state"], again["report"]["archived"]) == ("completed", len(events) - kept)
+    assert (again["status"], again["report"]["archived"]) == ("completed", len(events) - kept)
     assert (len(copies), max(copies.values())) == (len(events), 1)
 
 
@@ -173,7 +173,7 @@ async def _killed(stack: Stack, name: str, moment: float) -> list[str]:
     # 9:00 to 10:30 meets 10:00 to 10:30 every day; nothing tells the rules which of both it is.
     expected = {"Timesheet": (15, 10), "Flagged": (15, 10), "Kept": (25, 0)}
     wrong = [
-        f"after {moment} s {kind}: {runs[kind]['state']}, {told[kind]}"
+        f"after {moment} s {kind}: {runs[kind]['status']}, {told[kind]}"
         for kind, counts in expected.items()
         if (told[kind]["archived"], told[kind]["flagged"]) != counts or not accounted(told[kind])
     ]
@@ -288,7 +288,7 @@ async def test_deleted_archive_calendar_is_rebuilt(stack: Stack, acceptance_poin
     assert paused["archive_gone_since"] is not None
     assert (paused["next_run_at"], resumed["archive_gone_since"]) == (None, None)
     assert resumed["next_run_at"] is not None
-    assert (rebuilt["state"], rebuilt["report"]["archived"]) == ("completed", 30)
+    assert (rebuilt["status"], rebuilt["report"]["archived"]) == ("completed", 30)
     assert (after, again) == (before, 0)
     # Nothing but what was known before: the source of that one is gone.
     assert found == []
@@ -309,7 +309,7 @@ async def test_one_pair(stack: Stack, acceptance_point: AcceptancePoint) -> None
         {"source": f"{calendars}/{quote(first['source_calendar_id'], safe='')}", "purpose": "timesheet"},
     ]
     refused = [await refusal(person, name=f"Second {n}", **wish) for n, wish in enumerate(named)]
-    wish = {"store": "msgraph", "name": "Other"}
+    wish = {"store": "outlook", "name": "Other"}
     await person.api.request("POST", f"users/{person.user_id}/calendars", wish)
     at_once = await asyncio.gather(*(refusal(person, "Other", name=f"Race {n}") for n in range(3)))
     again = written(await person.archive(archived))
@@ -374,7 +374,7 @@ async def verified(person: Person, archived: Archived) -> list[dict[str, Any]]:
     window = {"window_start": at(0).isoformat(), "window_end": at(0, 7).isoformat()}
     url = await person.post(f"{archived.path}/verifications", window)
     done = await person.over(url)
-    assert done["state"] == "completed", done
+    assert done["status"] == "completed", done
     return await person.items(f"verifications/{done['id']}/findings")
 
 

@@ -130,7 +130,7 @@ async def test_a_deployment_in_the_middle_of_a_night_and_its_rollbacks(
         await deployment.run(second, target)
         state = ""
         for _ in range(240):
-            state = (await api.request("GET", run)).json()["state"]
+            state = (await api.request("GET", run)).json()["status"]
             if state in ("completed", "completed_with_errors", "failed"):
                 break
             await asyncio.sleep(0.5)

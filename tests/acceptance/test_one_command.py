@@ -91,7 +91,7 @@ def test_demonstration_shows_every_outcome(tmp_path: Path, acceptance_point: Acc
     lines = [line for line in text.splitlines() if " events: " in line]
     acceptance_point(
         measured=f"exit {status}, {len(report['configurations'])} configurations, {seen}, "
-        f"{[backfill['state'] for backfill in backfills]}",
+        f"{[backfill['status'] for backfill in backfills]}",
         bound="exit 0, 6 configurations, each outcome seen, ['completed']",
     )
     assert status == 0, told
@@ -101,7 +101,7 @@ def test_demonstration_shows_every_outcome(tmp_path: Path, acceptance_point: Acc
     assert rows["timesheet", "auto", "msgra"]["overlaps_resolved"] > 0
     assert rows["general", "flag", "msgra"]["flagged"] > 0
     assert rows["general", "keep_all", "local"]["archived"] > 60
-    assert [(each["state"], each["progress"]) for each in backfills] == [("completed", 100)]
+    assert [(each["status"], each["progress"]) for each in backfills] == [("completed", 100)]
     # Each configuration of the three, and what waits for one of them.
     assert len(lines) == 6
     assert "overlaps need Marcus" in text
@@ -201,8 +201,8 @@ async def test_trouble_with_graph_converges(
             )
             run, _ = await system.archive(archive)
             copies = await system.copies(archive)
-            if run["state"] != "completed" or len(copies) != EVENTS or set(copies.values()) != {1}:
-                wrong.append(f"{place} {trouble}: {run['state']}, {len(copies)} copies")
+            if run["status"] != "completed" or len(copies) != EVENTS or set(copies.values()) != {1}:
+                wrong.append(f"{place} {trouble}: {run['status']}, {len(copies)} copies")
         counters = await system.counters()
     impatient = counters["requests_while_told_to_wait"]
     acceptance_point(

@@ -106,10 +106,10 @@ async def test_an_export_holds_everything(stack: Stack, acceptance_point: Accept
         calendars = [name for name in file.namelist() if name.endswith(".ics")]
         found = sum(file.read(name).decode().count(BEGIN) for name in calendars)
     acceptance_point(
-        measured=f"{export['state']}, {len(rows)} appointments, {found} in {calendars}",
+        measured=f"{export['status']}, {len(rows)} appointments, {found} in {calendars}",
         bound=f"ready, {len(events)} appointments, {len(events)} in a calendar",
     )
-    assert export["state"] == "ready"
+    assert export["status"] == "ready"
     assert len(whole) == export["size_bytes"]
     assert sorted(row["subject"] for row in rows) == [f"Meeting {number}" for number in range(6)]
     assert found == len(events)
@@ -134,13 +134,13 @@ async def test_erasure_leaves_no_trace(stack: Stack, acceptance_point: Acceptanc
     await person.fire("dispatch")
     verified = await person.get("audit/verification")
     acceptance_point(
-        measured=f"{len(before)} traces, alone {alone.status_code}, {report['state']}, {len(after)} traces, "
+        measured=f"{len(before)} traces, alone {alone.status_code}, {report['status']}, {len(after)} traces, "
         f"audit intact: {verified['intact']}",
         bound="3 traces, alone 409, completed, 0 traces, audit intact: True",
     )
     assert sorted(before) == sorted(secrets)
     assert alone.json()["code"] == "second_admin_needed"
-    assert (report["state"], report["report"]["rows"]["appointments"]) == ("completed", 2)
+    assert (report["status"], report["report"]["rows"]["appointments"]) == ("completed", 2)
     assert after == []
     assert verified["intact"], verified
 

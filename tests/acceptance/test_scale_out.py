@@ -163,7 +163,7 @@ class Nights:
         except TimeoutError:
             return f"not over after {_NIGHT_SECONDS} s"
         self._finished.append(datetime.fromisoformat(run["finished_at"]))
-        return "" if run["state"] == "completed" else f"{run['state']}: {run['report']}"
+        return "" if run["status"] == "completed" else f"{run['status']}: {run['report']}"
 
     async def found_wrong(self, nights: int) -> list[str]:
         """Counts what stands in the archive calendars, event by event, after so many nights."""

@@ -42,7 +42,7 @@ async def test_what_counts(stack: Stack, acceptance_point: AcceptancePoint) -> N
     extended = await hours()
     (group,) = [each async for each in own.items("overlaps", configuration_id=first.id)]
     members = (await own.request("GET", f"overlaps/{group['id']}")).json()["members"]
-    kept = [member["key"] for member in members if member["subject"] == "Workshop"]
+    kept = [member["source_key"] for member in members if member["subject"] == "Workshop"]
     await own.request("POST", f"overlaps/{group['id']}/resolution", {"action": "keep", "kept": kept})
     resolved = await hours(group_by="day")
     (line,) = resolved["lines"]
@@ -58,10 +58,10 @@ async def test_what_counts(stack: Stack, acceptance_point: AcceptancePoint) -> N
     assert (resolved["ambiguous"]["count"], resolved["ambiguous"]["hours"]) == (1, 9.0)
     assert by_day == [1.5, 2.0, 9.0, 1.0, 0.0, 0.0, 0.0]
     assert resolved["source_deleted"]["hours"] == 1.0
-    reasons = {each["why_not"]: each["count"] for each in resolved["not_counted"]}
+    reasons = {each["reason_code"]: each["count"] for each in resolved["not_counted"]}
     assert reasons == {"consumed": 1, "left_out_by_resolution": 1, "all_day": 1, "free": 1}
     listed = [each async for each in own.items("appointments", configuration_id=first.id, **week())]
-    told = {each["subject"]: each["why_not"] for each in listed}
+    told = {each["subject"]: each["reason_code"] for each in listed}
     assert told == {
         "Extended": "consumed",
         "Meeting": None,

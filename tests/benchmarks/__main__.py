@@ -2,13 +2,14 @@
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from tests.benchmarks import api, archive, cold, database, jobs, plan, read, scale, sweep
+from tests.benchmarks import api, archive, cold, database, jobs, plan, prepared, read, scale, sweep
 
 type Rows = list[dict[str, Any]]
 
@@ -26,6 +27,7 @@ def _benchmarks(options: argparse.Namespace) -> dict[str, Callable[[], Awaitable
         "jobs": jobs.measure,
         "memory": plan.measure_memory,
         "plan": plan.measure,
+        "prepared": prepared.measure,
         "read": read.measure,
         "scale": scale.measure,
         "sweep": sweep.measure,
@@ -38,6 +40,8 @@ async def _measured(benchmark: Callable[[], Awaitable[Rows]]) -> Rows:
 
 def main() -> None:
     """Run one benchmark, or all, and print what was measured."""
+    # As function_app.py sets it.
+    gc.set_threshold(200_000, 10, 10)
     parser = argparse.ArgumentParser(prog="./dev bench")
     names = ", ".join(_benchmarks(argparse.Namespace(latency_ms=None, mailboxes=None, events=None)))
     parser.add_argument("what", nargs="?", help=f"{names}; default: all")

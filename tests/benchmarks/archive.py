@@ -71,7 +71,7 @@ async def _ours(system: System, archives: list[Archive], events: int, latency: f
     first = await system.counters()
     for (run, _), archive in zip(runs, archives, strict=True):
         copies = await system.copies(archive)
-        assert run["state"] == "completed", run
+        assert run["status"] == "completed", run
         assert len(copies) == events, (len(copies), events)
         assert set(copies.values()) == {1}
     await system.reset_counters()

@@ -10,7 +10,7 @@ import statistics
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from shared.database.engine import Database
 from shared.database.models.archived_events import ArchivedEvent
 from shared.database.models.runs import ArchiveOperation
-from shared.database.repositories.archive_operations import ArchiveOperationRepository
+from shared.database.repositories.archive_operations import ArchiveOperationRepository, OperationRow
 from shared.database.repositories.archived_events import ArchivedEventRepository
 from shared.domain.source_event import archive_key
 from shared.settings import Settings
@@ -68,7 +68,7 @@ async def _ours(url: str, rows: int) -> Told:
             events = ArchivedEventRepository(session, owner, configuration)
             await events.add([_plain(event) for event, _ in page])
             operations = ArchiveOperationRepository(session, owner, configuration)
-            await operations.add(run, [operation for _, operation in page])
+            await operations.add(run, [cast("OperationRow", operation) for _, operation in page])
 
     try:
         return await _written(_pages(scope, rows), write)

@@ -11,11 +11,11 @@ from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.runs import ArchiveRun
 from shared.database.models.users import User
 from shared.domain.archive_run import RunKind
+from shared.domain.calendar_port import Calendar
 from shared.domain.caller import Caller
 from shared.domain.source_event import EventType, SourceEvent
 from shared.domain.unread import UnreadEvents
 from shared.graph.calendar_adapter import CalendarAdapter
-from shared.graph.records import GraphCalendar
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.planning import RunPlanner
 from shared.settings import Settings
@@ -32,9 +32,9 @@ class GeneratedCalendars:
         self._events = events
         self._body_bytes = body_bytes
 
-    async def get_calendar(self, mailbox: str, calendar_id: str) -> GraphCalendar:
+    async def get_calendar(self, mailbox: str, calendar_id: str) -> Calendar:
         """Any calendar is there."""
-        return GraphCalendar(calendar_id, "Archive", False, True, "someone@example.com")
+        return Calendar(calendar_id, "Archive", False, True, "someone@example.com")
 
     async def read_window(
         self, mailbox: str, calendar_id: str, start: datetime, end: datetime, unread: UnreadEvents

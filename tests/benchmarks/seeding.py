@@ -14,7 +14,7 @@ from shared.database.models.archived_events import ArchivedEvent
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.local_calendars import LocalCalendar, LocalEvent
 from shared.database.models.users import User
-from shared.database.repositories.local_events import CONTENT_COLUMNS
+from shared.domain.event_content import CONTENT_COLUMNS
 from shared.domain.local_calendar import name_key
 from shared.domain.source_event import archive_key
 from shared.settings import Settings

@@ -62,13 +62,12 @@ def of_local_event(world: "World", body: Any = None) -> Wish:
 def of_finding(world: "World", name: str) -> Wish:
     """Something about a finding of Ada's archive."""
     things = world.things
-    ids = {"verification_id": things["verification"], "finding_id": things[name]}
-    return Wish(world.configuration, ids=ids)
+    return Wish(things["verification"], ids={"finding_id": things[name]})
 
 
-RANGE = {"start": "2026-03-01T00:00:00Z", "end": "2026-04-01T00:00:00Z"}
+RANGE = {"window_start": "2026-03-01T00:00:00Z", "window_end": "2026-04-01T00:00:00Z"}
 _RULE = {"relation": "subject", "match": "Weekly", "category": "Acme - billable"}
-WINDOW = {f"window_{edge}": instant for edge, instant in RANGE.items()}
+WINDOW = RANGE
 #: Nothing that this world made up for the archive lies there: a plan asks Graph for what it knows.
 _LATER = {"window_start": "2026-05-01T00:00:00Z", "window_end": "2026-06-01T00:00:00Z"}
 REQUESTS: dict[str, Callable[[World], Wish]] = {
@@ -96,12 +95,15 @@ REQUESTS: dict[str, Callable[[World], Wish]] = {
     "lift_legal_hold": lambda w: Wish(w.things["held"]),
     "request_user_export": lambda w: Wish(w.ada.id),
     "get_user_export": lambda w: Wish(w.things["export"]),
+    "list_user_exports": lambda w: Wish(w.ada.id),
     "get_user_export_content": lambda w: Wish(w.things["export"]),
     "open_break_glass_access": lambda w: Wish(w.ada.id, {"reason": "The police ask for it."}),
     "list_break_glass_accesses": lambda w: Wish(),
     "get_break_glass_access": lambda w: Wish(w.things["break_glass"]),
     "close_break_glass_access": lambda w: Wish(w.things["break_glass"]),
     "request_user_erasure": lambda w: Wish(w.ada.id),
+    "list_user_erasures": lambda w: Wish(w.ada.id),
+    "search_user_erasures": lambda w: Wish(query={"user_id": str(w.ada.id)}),
     "get_user_erasure": lambda w: Wish(w.things["erasure"]),
     "confirm_user_erasure": lambda w: Wish(w.things["erasure"]),
     "withdraw_user_erasure": lambda w: Wish(w.things["erasure"]),
@@ -112,7 +114,10 @@ REQUESTS: dict[str, Callable[[World], Wish]] = {
     "rename_local_calendar": lambda w: Wish(w.things["local_calendar"], {"name": "Renamed"}),
     "delete_local_calendar": lambda w: Wish(w.things["local_calendar"]),
     "list_local_events": lambda w: Wish(w.things["local_calendar"], query=RANGE),
-    "create_local_event": lambda w: Wish(w.things["local_calendar"], RANGE | {"subject": "March"}),
+    "create_local_event": lambda w: Wish(
+        w.things["local_calendar"],
+        {"subject": "March", "start": RANGE["window_start"], "end": RANGE["window_end"]},
+    ),
     "get_local_event": of_local_event,
     "update_local_event": lambda w: of_local_event(w, {"subject": "Changed"}),
     "delete_local_event": of_local_event,
@@ -133,6 +138,7 @@ REQUESTS: dict[str, Callable[[World], Wish]] = {
     "preview_archive_run": lambda w: Wish(w.configuration, query=_LATER),
     "start_archive_run": lambda w: Wish(w.configuration),
     "list_archive_runs": lambda w: Wish(w.configuration),
+    "search_archive_runs": lambda w: Wish(query={"user_id": str(w.ada.id)}),
     "get_archive_run": lambda w: Wish(w.run),
     "cancel_archive_run": lambda w: Wish(w.run),
     "retry_archive_run": lambda w: Wish(w.run),
@@ -160,13 +166,14 @@ REQUESTS: dict[str, Callable[[World], Wish]] = {
     "list_overlaps": lambda w: Wish(query={"user_id": str(w.ada.id)}),
     "get_overlap": lambda w: Wish(w.overlap),
     "resolve_overlap": lambda w: Wish(w.overlap, {"action": "keep_all"}),
+    "resolve_overlaps": lambda w: Wish(body={"items": [{"id": str(w.overlap), "action": "keep_all"}]}),
     "list_action_items": lambda w: Wish(query={"user_id": str(w.ada.id)}),
     "get_action_item": lambda w: Wish(w.things["action_item"]),
     "answer_action_item": lambda w: Wish(w.things["action_item"], {"answer": "two_meetings"}),
     "list_notifications": lambda w: Wish(),
     "get_notification": lambda w: Wish(w.things["notification"]),
     "update_notification": lambda w: Wish(w.things["notification"], {"read": True}),
-    "read_notifications": lambda w: Wish(body={"until": RANGE["end"]}),
+    "read_notifications": lambda w: Wish(body={"until": RANGE["window_end"]}),
     "list_categories": lambda w: Wish(query={"user_id": str(w.ada.id)}),
     "create_category": lambda w: Wish(
         body={"user_id": str(w.ada.id), "store": "local", "name": "New - billable"}
@@ -177,6 +184,7 @@ REQUESTS: dict[str, Callable[[World], Wish]] = {
     "delete_category": lambda w: Wish(w.things["category"]),
     "validate_categories": lambda w: Wish(query=RANGE | {"user_id": str(w.ada.id)}),
     "get_month": lambda w: Wish(query={"user_id": str(w.ada.id)}, texts={"month": "2026-03"}),
+    "list_needs_attention": lambda w: Wish(query={"user_id": str(w.ada.id)}),
     "get_category_statistics": lambda w: Wish(query=RANGE | {"user_id": str(w.ada.id)}),
     "suggest_categories": lambda w: Wish(query=RANGE | {"user_id": str(w.ada.id)}),
     "apply_category_suggestions": lambda w: Wish(body={"user_id": str(w.ada.id), "rules": RANGE}),
@@ -185,6 +193,7 @@ REQUESTS: dict[str, Callable[[World], Wish]] = {
     "get_category_rule": lambda w: Wish(w.things["category_rule"]),
     "update_category_rule": lambda w: Wish(w.things["category_rule"], {"auto_apply": True}),
     "delete_category_rule": lambda w: Wish(w.things["category_rule"]),
+    "list_audit_actions": lambda w: Wish(),
     "search_audit": lambda w: Wish(query={"user_id": str(w.ada.id)}),
     "export_audit": lambda w: Wish(query={"user_id": str(w.ada.id)}),
     "verify_audit": lambda w: Wish(),

@@ -16,7 +16,7 @@ from schemathesis.generation.meta import TestPhase
 
 _SEED: dict[str, Any] = json.loads(os.environ.get("CONTRACT_SEED", "{}"))
 _STRANGERS: Iterator[str] = itertools.cycle(_SEED.get("strangers", ["nobody@example.com"]))
-_ENTITY_TAGS = re.compile(r'\*|"[0-9]{1,9}"(, "[0-9]{1,9}")*')
+_ENTITY_TAGS = re.compile(r'\*|"[0-9]{1,18}"(, "[0-9]{1,18}")*')
 _KINDS = (
     ("/users/", "user"),
     ("/archive-configurations/", "configuration"),
@@ -65,8 +65,6 @@ def _path(case: Any) -> None:
     for prefix, name in _KINDS:
         if f"{prefix}{{id}}" in case.path:
             case.path_parameters["id"] = _SEED[name]
-    if "{verification_id}" in case.path:
-        case.path_parameters["verification_id"] = _SEED["verification"]
     if "{event_id}" in case.path:
         case.path_parameters["event_id"] = _SEED["local_event"]
     if case.query and "user_id" in case.query:

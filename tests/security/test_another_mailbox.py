@@ -114,7 +114,7 @@ REACHES_IN = [
     "put_back_finding",
     "adopt_finding",
 ]
-WHOLE: dict[str, Any] = {"start": "2026-01-01T00:00:00Z", "end": "2026-06-01T00:00:00Z"}
+WHOLE: dict[str, Any] = {"window_start": "2026-01-01T00:00:00Z", "window_end": "2026-06-01T00:00:00Z"}
 
 
 async def answers(api: Caller, database: Database, carl: World, token: str) -> dict[str, tuple[int, str]]:

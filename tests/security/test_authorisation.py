@@ -212,7 +212,7 @@ async def test_who_may_is_served(
     for name in asked:
         async with taken_back(database):
             if name == "cancel_archive_run":
-                assert (await ask(api, name, REQUESTS[name](world), token)).json["state"] == "cancelled"
+                assert (await ask(api, name, REQUESTS[name](world), token)).json["status"] == "cancelled"
             trips = api.simulator.counters.total.round_trips
             response = await ask(api, name, REQUESTS[name](world), token)
             reached = api.simulator.counters.total.round_trips > trips

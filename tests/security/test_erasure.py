@@ -24,7 +24,7 @@ ADDRESS = "augusta.king@example.com"
 NAME = "Augusta Ada King"
 SUBJECTS = ("Analytical engine review", "Note G, Bernoulli numbers")
 SECRETS = (ADDRESS, "augusta", NAME, *SUBJECTS, "Lovelace v. Babbage")
-WINDOW = {"start": "2026-03-01T00:00:00Z", "end": "2026-04-01T00:00:00Z"}
+WINDOW = {"window_start": "2026-03-01T00:00:00Z", "window_end": "2026-04-01T00:00:00Z"}
 
 
 async def test_nothing_of_an_erased_person_is_left_in_the_whole_system(tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ async def test_nothing_of_an_erased_person_is_left_in_the_whole_system(tmp_path:
         await second.request("POST", f"user-erasures/{erasure['id']}/confirm")
         report = await ended(admin, f"user-erasures/{erasure['id']}")
 
-        assert report["state"] == "completed", report
+        assert report["status"] == "completed", report
         assert report["report"]["rows"]["appointments"] == len(SUBJECTS)
         assert report["report"]["histories"] >= 1
         after = await dump(stack)
@@ -99,13 +99,13 @@ async def work(stack: Stack, admin: Api, user: Any) -> str:
     started = await admin.request(
         "POST",
         f"archive-configurations/{configuration.json()['id']}/runs",
-        {"window_start": WINDOW["start"], "window_end": WINDOW["end"]},
+        WINDOW,
     )
     run = await ended(admin, f"archive-runs/{started.json()['id']}")
-    assert run["state"] == "completed", run
+    assert run["status"] == "completed", run
     asked = await admin.request("POST", f"users/{user['id']}/exports")
     export = await ended(admin, f"user-exports/{asked.json()['id']}")
-    assert export["state"] == "ready", export
+    assert export["status"] == "ready", export
     content = await admin.request("GET", f"user-exports/{export['id']}/content")
     with zipfile.ZipFile(io.BytesIO(content.content)) as file:
         assert SUBJECTS[0] in file.read("appointments.jsonl").decode()
@@ -129,7 +129,7 @@ async def ended(api: Api, path: str) -> Any:
     """The resource when it is over; the test's own limit of time ends a wait for ever."""
     while True:
         found = (await api.request("GET", path)).json()
-        if found["finished_at"] or found["state"] == "failed":
+        if found["finished_at"] or found["status"] == "failed":
             return found
         await asyncio.sleep(0.1)
 

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 CALLERS = 20
 REQUESTS = 200
-RANGE = {"start": "2026-03-01T00:00:00Z", "end": "2026-04-01T00:00:00Z"}
+RANGE = {"window_start": "2026-03-01T00:00:00Z", "window_end": "2026-04-01T00:00:00Z"}
 
 
 @pytest.fixture

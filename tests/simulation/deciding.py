@@ -9,9 +9,9 @@ from uuid import UUID
 from shared.domain.caller import Caller
 from shared.domain.revision import revision
 from shared.errors import AdminAssistantError
-from shared.graph.event_codec import decode_event
 from tests.simulation.host import Host
 from tests.simulation.rules import Settled, Told
+from tests.support.graph_events import decode_event
 
 type Row = dict[str, Any]
 
@@ -24,7 +24,7 @@ async def decide(
     ours = [row for row in members if row["group_id"] == group["id"] and not row["departed"]]
     kept = rng.choice((None, [], _apart(rng, ours), _apart(rng, ours)))
     with suppress(AdminAssistantError):
-        return (await host.settling.settle(owner, group["id"], kept)).run_id
+        return (await host.app.overlap_settling.settle(owner, group["id"], kept)).run_id
     return None
 
 

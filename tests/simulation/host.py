@@ -1,4 +1,4 @@
-"""One process of ours: its clock, its connections, its services; it can die at any moment."""
+"""One process of ours: its clock, its connections, the application; it can die at any moment."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -6,27 +6,14 @@ from typing import Any
 
 import httpx
 
-from shared.clock import Clock
-from shared.graph.calendar_adapter import CalendarAdapter
+from shared.application import Application
 from shared.graph.client import GraphClient
-from shared.graph.throttle import Throttle
-from shared.services.answering import ActionItemAnswering
-from shared.services.archive_runs import ArchiveRunService
-from shared.services.archiving.context import ArchivingPorts
-from shared.services.archiving.service import ArchivingService
-from shared.services.audit import AuditWriter
-from shared.services.calendar_store import CalendarStores
-from shared.services.local_calendar_store import LocalCalendars
-from shared.services.local_events import LocalEventService
-from shared.services.mailbox_pauses import MailboxPauses
-from shared.services.overlap_settling import OverlapSettling
-from shared.services.period_locking import PeriodLocking
-from shared.services.system_settings import SystemSettings
 from shared.settings import Settings
 from tests.simulation.epoch import EPOCH
 from tests.simulation.graph_world import GraphTransport, GraphWorld
 from tests.simulation.postgres_wire import PostgresWire
 from tests.simulation.warm_database import WarmDatabase
+from tests.support.period_locking import PeriodLocking
 
 
 class HostClock:
@@ -84,6 +71,20 @@ class SimulatedGraphClient(GraphClient):
         return httpx.Timeout(3600.0)
 
 
+class SimulatedApplication(Application):
+    """The application on a simulated clock and network."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: HostClock,
+        database: WarmDatabase,
+        transport: httpx.AsyncBaseTransport,
+    ) -> None:
+        super().__init__(settings, clock=clock, database=database)
+        self.graph = SimulatedGraphClient(settings, transport)
+
+
 class Host:
     """A worker process. After ``die`` nothing it still tries has any effect."""
 
@@ -98,22 +99,9 @@ class Host:
         self._wire = wire
         self._transport = GraphTransport(graph, name, self._told)
         self.database = WarmDatabase(settings, application_name=name)
-        self._client = SimulatedGraphClient(settings, self._transport)
-        typed: Clock = clock
-        throttle = Throttle(MailboxPauses(self.database), typed)
-        audit = AuditWriter(typed)
-        system_settings = SystemSettings(self.database, typed, settings, audit)
-        calendars = CalendarStores(
-            CalendarAdapter(self._client, throttle),
-            LocalCalendars(self.database, typed, audit, system_settings),
-        )
-        ports = ArchivingPorts(self.database, calendars, typed, settings)
-        self.archiving = ArchivingService(ports)
-        self.locking = PeriodLocking(typed, AuditWriter(typed))
-        self.settling = OverlapSettling(ports)
-        self.answering = ActionItemAnswering(ports)
-        self.local_events = LocalEventService(self.database, typed, settings, audit, system_settings)
-        self.runs = ArchiveRunService(self.database, typed, AuditWriter(typed))
+        #: The product, whole; only what reaches the outside is simulated.
+        self.app = SimulatedApplication(settings, clock, self.database, self._transport)
+        self.locking = PeriodLocking(clock, self.app.audit_writer)
         self.activities: set[asyncio.Task[Any]] = set()
 
     def die(self, *, calls_arrive: bool) -> None:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import date
 from enum import Enum
 from typing import Any
 from uuid import UUID
@@ -98,16 +99,33 @@ class Judge:
         (items,) = await self._rows("action_items ORDER BY opened_at, id")
         return items
 
+    async def archived(self) -> list[Row]:
+        """The rows that have an appointment, with its id."""
+        rows, appointments = await self._rows("archived_events ORDER BY source_key", "appointments")
+        ids = {each["archived_event_id"]: each["id"] for each in appointments}
+        return [row | {"appointment_id": ids[row["id"]]} for row in rows if row["id"] in ids]
+
+    async def missing(self) -> list[Row]:
+        """What verifications found missing and nobody put back."""
+        (findings,) = await self._rows("verification_findings ORDER BY found_at, subject")
+        return [each for each in findings if each["kind"] == "missing" and each["state"] == "open"]
+
+    async def archive_from(self) -> date:
+        """Where the archive begins."""
+        (configurations,) = await self._rows("archive_configurations")
+        first: date = next(c["archive_from"] for c in configurations if c["id"] == self._configuration)
+        return first
+
     async def locked(self) -> bool:
         """Whether a period is locked, whoever was told so."""
         (locks,) = await self._rows("period_locks")
         return bool(locks)
 
-    async def open_runs(self) -> int:
-        """How many runs are not over."""
-        (rows,) = await self._rows("archive_runs")
+    async def open_work(self) -> int:
+        """How many runs and verifications are not over."""
+        rows, verifications = await self._rows("archive_runs", "verifications")
         self._keep_snapshots(rows)
-        return sum(row["state"] in ("queued", "running") for row in rows)
+        return sum(row["state"] in ("queued", "running") for row in (*rows, *verifications))
 
     async def note_copies(self) -> list[Json]:
         """What stands in the archive now: it may not be gone later."""
@@ -224,6 +242,30 @@ class Judge:
             self.verdict.problems.append(f"archiving again, unchanged, wrote {len(again)} times")
         self._tell(operations, {operation["archived_event_id"] for operation in again})
         self.verdict.rules = rule_counts.fired(*await self._rows(*rule_counts.TABLES))
+
+    async def verified(self, verification_id: UUID | None) -> None:
+        """A verification of everything that came to rest finds what its owner did by hand, nothing else."""
+        verifications, findings, rows = await self._rows(
+            "verifications", "verification_findings ORDER BY starts_at, subject", "archived_events"
+        )
+        found = next((each for each in verifications if each["id"] == verification_id), None)
+        if found is None or found["state"] != "completed":
+            said = None if found is None else (found["state"], found["reason"])
+            self.verdict.problems.append(f"the last verification did not complete: {said}")
+            return
+        by_id = {row["id"]: row for row in rows}
+        for each in findings:
+            if each["verification_id"] != verification_id:
+                continue
+            row = by_id.get(each["archived_event_id"], {})
+            if row.get("archive_key") in self._person.touched:
+                continue
+            if self.frozen is not None and each["reason"] in ("not_written", "revision_differs"):
+                # A locked period takes nothing late and nothing changed (domain.md 2.8).
+                continue
+            what = f"{each['kind']} ({each['reason']}) at {each['starts_at']:%m-%d %H:%M}"
+            where = f"{row.get('state')} row {(each['source_key'] or '')[-24:]}"
+            self.verdict.problems.append(f"verified: {what}, {where}")
 
     async def _rows(self, *tables: str) -> list[list[Row]]:
         return await accounts.rows_once_answered(self._observer, *tables)

@@ -166,6 +166,9 @@ class Minutes:
                 continue
             if copy_id not in now:
                 problems.append(f"the copy {copy['subject']!r} of meeting {number} stood and is gone")
+            elif modifies(copy["subject"]):
+                # Its meeting appeared, and takes its time (domain.md 4.6).
+                continue
             elif _counts(copy) and not _counts(now[copy_id]) and number not in free | self._past.superseded:
                 problems.append(f"the copy {copy['subject']!r} of meeting {number} counts no more")
         return problems

@@ -192,7 +192,8 @@ class Facts:
         if row["state"] != "consumed" or row["merged_into"] in final:
             return False
         meeting = rows.get(row["merged_into"])
-        return meeting is not None and meeting["state"] == "source_deleted"
+        # Of what was never archived nobody says that its source is gone.
+        return meeting is not None and meeting["state"] in ("source_deleted", "left_out")
 
     def _is_locked(self, row: Mapping[str, Any], item: Json | None, by_key: Mapping[str, Json]) -> bool:
         """Whether an event's source or its copy lies in the locked period."""
@@ -208,6 +209,8 @@ class Facts:
         """Of duplicates one is archived, more only where more were before they became duplicates (2.9)."""
         # A day that a changed series invents in the past is archived by nobody (2.17).
         standing = [row for row in rows if row["state"] != "merged" and row["left_out"] != "series_changed"]
+        # One that its owner is asked about waits, whatever is beside it (2.16).
+        standing = [row for row in standing if row["source_key"] not in self.waiting]
         fresh = [row for row in standing if not self._had_copy(row) and row["state"] != "removed_by_owner"]
         if len(standing) > 1 and fresh:
             what = name(final[fresh[0]["source_key"]])

@@ -4,7 +4,7 @@ import asyncio
 import inspect
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass
@@ -15,7 +15,8 @@ from uuid import UUID
 from durabletask.internal.orchestrator_service_pb2 import TaskFailureDetails
 from durabletask.task import TaskFailedError
 
-from shared.triggers import archive_workflow
+from shared.services.dispatching import Work
+from shared.triggers import archive_workflow, verification_workflow
 from tests.simulation.epoch import EPOCH
 from tests.simulation.fault_sites import FaultSites
 from tests.simulation.host import Host
@@ -44,7 +45,11 @@ def _generator_of(builder: Any) -> Any:
     raise LookupError("no generator inside the orchestrator")
 
 
-_ORCHESTRATOR = _generator_of(archive_workflow.archive_calendar)
+#: By kind of work: the product's orchestrator, and what its input calls the work.
+_ORCHESTRATORS = {
+    Work.ARCHIVE_RUN: (_generator_of(archive_workflow.archive_calendar), "run_id"),
+    Work.VERIFICATION: (_generator_of(verification_workflow.verify_archive), "verification_id"),
+}
 
 
 @dataclass(slots=True)
@@ -121,44 +126,44 @@ class Durable:
             self.trouble.wear()
             self.sites.strike(f"activity: {name}", mishap)
 
-    def alive(self, run_id: UUID) -> bool:
-        """Whether an instance of the run is at work."""
-        return any(not task.done() for task in self._instances.get(run_id, ()))
+    def alive(self, work_id: UUID) -> bool:
+        """Whether an instance of the run, or of the verification, is at work."""
+        return any(not task.done() for task in self._instances.get(work_id, ()))
 
     @property
     def busy(self) -> bool:
         """Whether any instance is at work."""
         return any(self.alive(run_id) for run_id in list(self._instances))
 
-    def start(self, run_id: UUID) -> None:
+    def start(self, work_id: UUID, work: Work = Work.ARCHIVE_RUN) -> None:
         """Start an instance, now and then twice."""
         count = 2 if self._rng.random() < self.trouble.double_start else 1
         if count == 2:
             self.mishaps[Mishap.DOUBLE_START] += 1
-        if self.alive(run_id):
+        if self.alive(work_id):
             count -= 1
         for _ in range(count):
-            task = asyncio.get_running_loop().create_task(self._run(run_id))
-            self._instances.setdefault(run_id, []).append(task)
+            task = asyncio.get_running_loop().create_task(self._run(work, work_id))
+            self._instances.setdefault(work_id, []).append(task)
 
     async def settle_strays(self) -> None:
         """Wait for executions nobody waits for any more."""
         while self.strays:
             await asyncio.wait(set(self.strays))
 
-    async def _run(self, run_id: UUID) -> None:
-        following: dict[str, Any] | None = {"run_id": str(run_id)}
+    async def _run(self, work: Work, work_id: UUID) -> None:
+        orchestrator, id_name = _ORCHESTRATORS[work]
+        following: dict[str, Any] | None = {id_name: str(work_id)}
         while following is not None:
             context = _Context(asyncio.get_running_loop())
             try:
-                await self._generation(run_id, context, following)
+                await self._generation(work_id, context, orchestrator(context, following))
             except TaskFailedError as failure:
-                self.failures.append(f"{run_id}: {failure}")
+                self.failures.append(f"{work_id}: {failure}")
                 return
             following = context.next_input
 
-    async def _generation(self, run_id: UUID, context: _Context, given: dict[str, Any]) -> None:
-        steps = _ORCHESTRATOR(context, given)
+    async def _generation(self, work_id: UUID, context: _Context, steps: Generator[Any, Any, Any]) -> None:
         result: Any = None
         failure: TaskFailedError | None = None
         while True:
@@ -171,15 +176,15 @@ class Durable:
                 await asyncio.sleep(step[1].total_seconds())
                 continue
             try:
-                result = await self._activity(run_id, *step[1:])
+                result = await self._activity(work_id, *step[1:])
             except TaskFailedError as error:
                 failure = error
 
-    async def _activity(self, run_id: UUID, name: str, given: Any, retry: Any) -> Any:
+    async def _activity(self, work_id: UUID, name: str, given: Any, retry: Any) -> Any:
         wait = retry.first_retry_interval.total_seconds()
         for attempt in range(retry.max_number_of_attempts):
             try:
-                return await self._at_least_once(run_id, name, given)
+                return await self._at_least_once(work_id, name, given)
             except Exception as error:
                 if isinstance(error, AssertionError):
                     raise
@@ -192,12 +197,12 @@ class Durable:
         told = TaskFailureDetails(errorType=f"{kind.__module__}.{kind.__qualname__}", errorMessage=str(last))
         raise TaskFailedError(f"{name}: {kind.__name__}: {last}", told)
 
-    async def _at_least_once(self, run_id: UUID, name: str, given: Any) -> Any:
+    async def _at_least_once(self, work_id: UUID, name: str, given: Any) -> Any:
         for _ in range(_REDISPATCHES):
-            executions = [self._execute(run_id, name, given)]
+            executions = [self._execute(work_id, name, given)]
             if self._rng.random() < self.trouble.twin:
                 delay = self._rng.choice((0.0, self._rng.uniform(0, 2), self._rng.uniform(0, 60)))
-                executions.append(self._later(delay, run_id, name, given))
+                executions.append(self._later(delay, work_id, name, given))
                 self._befall(name, Mishap.TWIN)
             done, pending = await asyncio.wait(executions, return_when=asyncio.FIRST_COMPLETED)
             self._befall(name, Mishap.ZOMBIE, len(pending))
@@ -216,22 +221,22 @@ class Durable:
         if not stray.cancelled():
             stray.exception()
 
-    def _later(self, delay: float, run_id: UUID, name: str, given: Any) -> asyncio.Task[Any]:
+    def _later(self, delay: float, work_id: UUID, name: str, given: Any) -> asyncio.Task[Any]:
         async def twin() -> Any:
             await asyncio.sleep(delay)
-            return await self._execute(run_id, name, given)
+            return await self._execute(work_id, name, given)
 
         return asyncio.get_running_loop().create_task(twin())
 
-    def _execute(self, run_id: UUID, name: str, given: Any) -> asyncio.Task[Any]:
-        return asyncio.get_running_loop().create_task(self._supervised(run_id, name, given))
+    def _execute(self, work_id: UUID, name: str, given: Any) -> asyncio.Task[Any]:
+        return asyncio.get_running_loop().create_task(self._supervised(work_id, name, given))
 
-    async def _supervised(self, run_id: UUID, name: str, given: Any) -> Any:
+    async def _supervised(self, work_id: UUID, name: str, given: Any) -> Any:
         host = self._hosts.any()
         self._executions += 1
-        current_activity.set((run_id, name, self._executions))
+        current_activity.set((work_id, name, self._executions))
         loop = asyncio.get_running_loop()
-        work = loop.create_task(self._call(host, run_id, name, given))
+        work = loop.create_task(self._call(host, work_id, name, given))
         host.activities.add(work)
         work.add_done_callback(host.activities.discard)
         self.sites.passed[f"activity: {name}"] += 1
@@ -266,27 +271,32 @@ class Durable:
             self._befall(name, Mishap.CANCELLED)
         return timers
 
-    async def _call(self, host: Host, run_id: UUID, name: str, given: Any) -> Any:
-        """The activities of archive_workflow, on one host's services."""
-        archiving = host.archiving
-        if name == "begin_archive_run":
-            return asdict(await archiving.begin(run_id))
-        async with archiving.acting_for(run_id):
+    async def _call(self, host: Host, work_id: UUID, name: str, given: Any) -> Any:
+        """The activities of archive_workflow and verification_workflow, on one host's services."""
+        driver, verifications = host.app.run_driver, host.app.verifications
+        match name:
+            case "begin_archive_run":
+                return asdict(await driver.begin(work_id))
+            case "settle_archive_run":
+                return _told(await driver.settle(work_id, given["attempt"]))
+            case "plan_archive_run":
+                return asdict(await driver.plan(work_id))
+            case "apply_archive_run":
+                return _told(await driver.apply(work_id))
+            case "finish_archive_run":
+                end = await driver.finish(work_id, given["reason"])
+                if end.following is not None:
+                    self.start(end.following)
+                    await host.app.archiving.mark_dispatched(end.following)
+                return {"state": str(end.state)}
+            case "begin_verification":
+                return asdict(await verifications.begin(work_id))
+        async with verifications.acting_for(work_id):
             match name:
-                case "settle_archive_run":
-                    settled = await archiving.settle(run_id, given["attempt"])
-                    return {"open": settled.open, "resume_at": _iso(settled.resume_at)}
-                case "plan_archive_run":
-                    return asdict(await archiving.plan(run_id))
-                case "apply_archive_run":
-                    applied = await archiving.apply(run_id)
-                    return asdict(applied) | {"resume_at": _iso(applied.resume_at)}
-                case "finish_archive_run":
-                    finished = await archiving.finish(run_id, given["reason"])
-                    if finished.next_run_id is not None:
-                        self.start(finished.next_run_id)
-                        await archiving.mark_dispatched(finished.next_run_id)
-                    return {"state": str(finished.state)}
+                case "compare_verification":
+                    return _told(await verifications.compare(work_id, given["idle"]))
+                case "finish_verification":
+                    return str(await verifications.finish(work_id, given["reason"], gone=given["gone"]))
         raise LookupError(name)
 
 
@@ -346,5 +356,28 @@ class Fleet:
         self._doomed.clear()
 
 
-def _iso(instant: datetime | None) -> str | None:
-    return None if instant is None else instant.isoformat()
+def _told(progress: Any) -> dict[str, Any]:
+    """A step's progress as its activity answers it."""
+    resume_at = progress.resume_at
+    return asdict(progress) | {"resume_at": None if resume_at is None else resume_at.isoformat()}
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedOrchestrations:
+    """The orchestrations of the dispatcher's work, as one host sees them."""
+
+    durable: Durable
+    host: Host
+
+    async def start(self, work: Work, ids: Sequence[UUID]) -> None:
+        """Start each, and note that it was."""
+        for each in ids:
+            self.durable.start(each, work)
+        await self._service(work).mark_dispatched(*ids)
+
+    async def look_after(self, work: Work, ids: Sequence[UUID]) -> None:
+        """Start those again that are not at work."""
+        await self.start(work, [each for each in ids if not self.durable.alive(each)])
+
+    def _service(self, work: Work) -> Any:
+        return self.host.app.verifications if work is Work.VERIFICATION else self.host.app.archiving

@@ -6,7 +6,7 @@ seed that fails; ``--without all`` takes each rule in turn. A rule that nobody m
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from copy import replace
 from typing import Any
 from unittest.mock import patch
 

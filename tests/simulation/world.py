@@ -16,7 +16,6 @@ from shared.domain.caller import Caller, Role
 from shared.domain.locked_periods import EVERY_CUSTOMER, LockedPeriod
 from shared.errors import AdminAssistantError
 from shared.settings import Settings
-from tests.simulation import answering, deciding
 from tests.simulation.acting import Acting
 from tests.simulation.archives import Archive, GraphArchive, LocalArchive
 from tests.simulation.database_faults import DatabaseFaults
@@ -31,8 +30,9 @@ from tests.simulation.limits import Limits
 from tests.simulation.locking import freeze
 from tests.simulation.mailbox import Person
 from tests.simulation.mishaps import Mishap
-from tests.simulation.orchestration import Durable, Fleet, Trouble
+from tests.simulation.orchestration import Durable, Fleet, SimulatedOrchestrations, Trouble
 from tests.simulation.postgres_wire import PostgresWire
+from tests.simulation.requesting import Requests
 from tests.simulation.rules import Policies
 from tests.simulation.statistics import LOCAL_ARCHIVE
 from tests.simulation.virtual_loop import VirtualLoop
@@ -112,8 +112,11 @@ class World:
         self.graph.on_page = self.judge.page
         self._requested: UUID | None = None
         self._owner_id = uuid4()
-        self.decisions = 0
-        self.answers = 0
+        owner = Caller.user(self._tenant, self._oid, [Role.USER])
+        self.requests = Requests(
+            *(self.rng, owner, self._configuration, self.person, self.archive, self.judge),
+            *(self.durable, self.fleet, {}),
+        )
         self._admin = Caller.user(self._tenant, uuid4(), [Role.ADMIN])
 
     def complain(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -134,11 +137,11 @@ class World:
                 await self.acting.act(self.archive.touch)
             await self._request(*self._window(), self.rng.choice((RunMode.NORMAL,) * 7 + (RunMode.REPLACE,)))
             if self.rng.random() < 0.3:
-                await self._decide()
+                await self.requests.decide()
             if self._pairs:
                 await self._enter_pair()
             if self.rng.random() < 0.5:
-                await self._answer()
+                await self.requests.answer()
             if self.rng.random() < 0.2:
                 await self._request(*self._window())
             await self._rest(_LONGEST_STORM)
@@ -155,8 +158,7 @@ class World:
             "database faults": dict(self.database_faults.struck),
             "mishaps": {str(kind): count for kind, count in self.durable.mishaps.items()},
             "killed": self.fleet.killed,
-            "overlaps decided": self.decisions,
-            "items answered": self.answers,
+            "requests": self.requests.made,
             "periods locked": int(self.judge.frozen is not None),
             "calls": self._wire.calls,
             "virtual hours": round(self.loop.time() / 3600, 1),
@@ -193,6 +195,9 @@ class World:
         await self._request(*everything)
         await self._rest(_LONGEST_CALM)
         await self.judge.nothing_more_written(self._requested)
+        verification_id = await self.requests.verify(*everything)
+        await self._rest(_LONGEST_CALM)
+        await self.judge.verified(verification_id)
 
     async def _enter(self) -> None:
         async with self.observer.session() as session:
@@ -267,13 +272,13 @@ class World:
             host = self.fleet.any()
             try:
                 with telemetry.bind(caller=self._admin, correlation="request"):
-                    started = await host.archiving.start_run(
+                    started = await host.app.archiving.start_run(
                         self._admin, self._configuration, start, end, mode
                     )
                 self._requested = started.run.id
                 if self.rng.random() < 0.9:
                     self.durable.start(started.run.id)
-                    await host.archiving.mark_dispatched(started.run.id)
+                    await host.app.archiving.mark_dispatched(started.run.id)
             except AdminAssistantError:
                 await asyncio.sleep(self.rng.uniform(0.1, 5.0))
                 continue
@@ -288,34 +293,10 @@ class World:
                 session.add(self._configured(configuration, self._owner_id, "Second"))
             self.verdict.facts["pairs entered"] = 1
         with suppress(AdminAssistantError), telemetry.bind(caller=owner, correlation="pair"):
-            started = await host.archiving.start_run(
+            started = await host.app.archiving.start_run(
                 owner, configuration, FIRST_DAY, FIRST_DAY + timedelta(days=DAYS)
             )
             self.durable.start(started.run.id)
-
-    async def _decide(self) -> None:
-        """The owner decides what overlaps, and the run for it is started."""
-        groups, members = await self.judge.overlaps()
-        if groups:
-            owner = Caller.user(self._tenant, self._oid, [Role.USER])
-            host = self.fleet.any()
-            with telemetry.bind(caller=owner, correlation="decide"):
-                run_id = await deciding.decide(host, owner, self.rng, groups, members)
-            self.decisions += 1
-            if run_id is not None:
-                self.durable.start(run_id)
-
-    async def _answer(self) -> None:
-        """The owner answers a question about what was archived, and the runs for it are started."""
-        items = answering.open_items(await self.judge.items())
-        if items:
-            owner = Caller.user(self._tenant, self._oid, [Role.USER])
-            host = self.fleet.any()
-            with telemetry.bind(caller=owner, correlation="answer"):
-                runs = await answering.answer(host, owner, self.rng, items)
-            self.answers += 1
-            for run_id in runs:
-                self.durable.start(run_id)
 
     async def _lock(self) -> None:
         """A timesheet is finalised: some days are locked, unless something is being written there."""
@@ -333,7 +314,7 @@ class World:
         host = self.fleet.any()
         with suppress(AdminAssistantError), telemetry.bind(caller=self._admin, correlation="cancel"):
             if self._requested is not None:
-                await host.runs.cancel(self._admin, self._requested)
+                await host.app.archive_runs.cancel(self._admin, self._requested)
 
     async def _rest(self, longest: float) -> None:
         """Until no run is open and no instance at work; the dispatcher ticks."""
@@ -344,24 +325,16 @@ class World:
                 if not self.durable.busy:
                     break
                 await asyncio.sleep(_TICK / 60)
-            if not self.durable.busy and not await self.judge.open_runs():
+            if not self.durable.busy and not await self.judge.open_work():
                 return
         self.verdict.problems.append(f"not at rest after {longest / 3600:.0f} hours")
 
     async def _tick(self) -> None:
         host = self.fleet.any()
         try:
-            decided = await host.settling.expire_due() + await host.settling.carry_out_due()
-            decided += await host.answering.expire_due() + await host.answering.carry_out_due()
-            for run_id in decided + await host.archiving.claim_due_jobs():
-                self.durable.start(run_id)
-                await host.archiving.mark_dispatched(run_id)
-            runs = await host.archiving.to_drive()
-            for run_id in runs:
-                if not self.durable.alive(run_id):
-                    self.durable.start(run_id)
-                    await host.archiving.mark_dispatched(run_id)
-        except AdminAssistantError:
+            await host.app.dispatcher.tick(SimulatedOrchestrations(self.durable, host))
+        except (AdminAssistantError, ExceptionGroup):
+            # The host does not repeat a timer: the next tick does what this one could not.
             await asyncio.sleep(5.0)
             return
         await asyncio.sleep(30.0)
@@ -379,10 +352,8 @@ class World:
                 self._jump()
             elif cancels and self.rng.random() < 0.1:
                 await self._cancel()
-            elif self.rng.random() < 0.1:
-                await self._decide()
-            elif self.rng.random() < 0.1:
-                await self._answer()
+            elif self.rng.random() < 0.25:
+                await self.requests.any()
             elif self.rng.random() < 0.1:
                 self.fleet.any().clock.offset = self.rng.uniform(-_LARGEST_SKEW, _LARGEST_SKEW)
                 self.durable.mishaps[Mishap.CLOCK_STEP] += 1

@@ -17,11 +17,11 @@ from shared.database.models.overlaps import OverlapGroup, OverlapMember
 from shared.database.models.runs import ArchiveOperation, ArchiveRun, MailboxGate
 from shared.database.models.users import User
 from shared.database.models.verifications import Backfill, Verification, VerificationFinding
-from shared.database.repositories.local_events import CONTENT_COLUMNS
 from shared.domain.action_items import ActionItemStatus, Question, Side, about, kind_of
 from shared.domain.archive_run import OperationAction, OperationState, RunKind
 from shared.domain.archived_event import ArchivedEventState
 from shared.domain.category_suggestions import Relation
+from shared.domain.event_content import CONTENT_COLUMNS
 from shared.domain.job import JobKind
 from shared.domain.local_calendar import name_key
 from shared.domain.mailbox_approval import ApprovalState

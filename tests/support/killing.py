@@ -146,11 +146,11 @@ async def _outcome(system: System, archive: Archive, status_url: str) -> list[st
     try:
         run = await system.finished(status_url, _FINISH_SECONDS)
     except TimeoutError:
-        run = {"state": f"not over after {_FINISH_SECONDS:.0f} s", "report": None}
+        run = {"status": f"not over after {_FINISH_SECONDS:.0f} s", "report": None}
     copies = await system.copies(archive)
     wrong = []
-    if run["state"] != "completed" or run["report"]["archived"] != EVENTS:
-        wrong.append(f"{run['state']}, {run['report']}")
+    if run["status"] != "completed" or run["report"]["archived"] != EVENTS:
+        wrong.append(f"{run['status']}, {run['report']}")
     if len(copies) != EVENTS:
         wrong.append(f"{EVENTS - len(copies)} missing")
     if doubled := [key for key, count in copies.items() if count > 1]:

@@ -116,7 +116,7 @@ class Person:
     ) -> Json:
         """A resource once it is over. Raises TimeoutError."""
         async with asyncio.timeout(seconds):
-            while (found := await self.get(url))["state"] not in _OVER:
+            while (found := await self.get(url))["status"] not in _OVER:
                 if meanwhile is not None:
                     await meanwhile(found)
                 await asyncio.sleep(0.1)
@@ -130,10 +130,10 @@ class Person:
     async def archive(self, archived: Archived, first: int = 0, days: int = 7, **wish: Any) -> Json:
         """The report of such a run, with its ``state``."""
         url = await self.start(archived, first, days, **wish)
-        state = (await self.over(url))["state"]
+        state = (await self.over(url))["status"]
         # An administrator is told of private events as one number; their owner of all.
         run = (await (await self.own_api()).request("GET", url)).json()
-        return {**run["report"], "state": state}
+        return {**run["report"], "status": state}
 
     async def events(self, calendar: str = "Calendar") -> list[Json]:
         """What stands in a calendar, as the simulator has it."""
@@ -199,7 +199,7 @@ def overlapping() -> list[Json]:
 
 def accounted(report: Json) -> bool:
     """Whether each source event is in exactly one outcome."""
-    return bool(sum(report[name] for name in OUTCOMES) == report["source"])
+    return bool(sum(report[name] for name in OUTCOMES) == report["source_events"])
 
 
 def written(report: Json) -> int:
@@ -209,4 +209,4 @@ def written(report: Json) -> int:
 
 def week() -> Json:
     """The first week as a query."""
-    return {"start": at(0).isoformat(), "end": at(0, 7).isoformat()}
+    return {"window_start": at(0).isoformat(), "window_end": at(0, 7).isoformat()}

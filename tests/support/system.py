@@ -101,7 +101,7 @@ class System:
             while True:
                 answer = await self.api.request("GET", status_url)
                 run: dict[str, Any] = answer.json()
-                if run["state"] in _TERMINAL:
+                if run["status"] in _TERMINAL:
                     return run
                 await asyncio.sleep(float(answer.headers["Retry-After"]) if poll is None else poll)
 

@@ -16,8 +16,8 @@ class DemoArchive:
 
     name: str
     calendar: str
-    #: ``msgraph``, or ``local`` for a calendar kept in our database (domain.md 1).
-    store: str = "msgraph"
+    #: ``outlook``, or ``local`` for a calendar kept in our database (domain.md 1).
+    store: str = "outlook"
     purpose: str = "general"
     overlap_policy: str | None = None
     backfill_from: date | None = None

@@ -136,7 +136,7 @@ class Deployment:
 
         async def ended() -> str:
             nonlocal state
-            state = (await api.request("GET", where)).json()["state"]
+            state = (await api.request("GET", where)).json()["status"]
             return "" if state in _ENDED else f"it is {state}"
 
         await self._until(ended, self._patience.run, "the test run")

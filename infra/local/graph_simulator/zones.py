@@ -3,7 +3,7 @@
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from tzlocal.windows_tz import tz_win, win_tz
+from tzlocal.windows_tz import win_tz
 
 CUSTOM_ZONE = "tzone://Microsoft/Custom"
 _WINDOWS: dict[str, str] = {name.casefold(): zone for name, zone in win_tz.items()}
@@ -31,8 +31,3 @@ def find_zone(name: str) -> ZoneInfo | None:
 @lru_cache(maxsize=1)
 def _iana_names() -> frozenset[str]:
     return frozenset(available_timezones())
-
-
-def windows_name(iana: str) -> str | None:
-    """The Windows name of an IANA zone, if it has one."""
-    return tz_win.get(iana)

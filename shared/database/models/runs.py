@@ -72,6 +72,7 @@ class ArchiveRun(Base):
         ),
         Index("ix_archive_runs_configuration_id_created_at_id", "configuration_id", "created_at", "id"),
         Index("ix_archive_runs_owner_id_created_at_id", "owner_id", "created_at", "id"),
+        Index("ix_archive_runs_tenant_id_created_at_id", "tenant_id", "created_at", "id"),
         Index(
             "ix_archive_runs_unread",
             "configuration_id",

@@ -6,7 +6,7 @@ from sqlalchemy import bindparam, select
 
 from shared.database.engine import Database
 from shared.database.models.mailbox_approvals import AdminSighting
-from shared.database.prepared_reads import PreparedRead
+from shared.database.prepared import PreparedRead
 
 _SIGHTING = AdminSighting.__table__.c
 _KNOWN = PreparedRead(

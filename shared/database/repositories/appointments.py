@@ -32,21 +32,16 @@ from shared.database.repositories.base import Keyset, Repository, page
 from shared.database.repositories.disclosure import disclosed, open_to_readers
 from shared.domain.appointment_status import AppointmentStatus
 from shared.domain.counting import WhyNot
+from shared.domain.event_content import CONTENT_COLUMNS
 from shared.domain.overlap_status import Exclusion
 from shared.domain.purpose import Purpose
 
 #: The columns that an operation's ``record`` fills; named alike in both.
 RECORD_COLUMNS = (
-    *("subject", "body", "body_type", "start_at", "end_at", "start_zone", "end_zone", "is_all_day"),
-    *("location", "categories", "show_as", "importance", "sensitivity", "is_cancelled", "is_declined"),
-    *("organizer", "attendees", "attachment_count", "ical_uid", "revision"),
+    *CONTENT_COLUMNS,
+    *("is_cancelled", "is_declined", "organizer", "attendees", "attachment_count", "ical_uid", "revision"),
     *("modifications", "source_sensitivity", "source_show_as"),
     *("source_start_at", "source_end_at", "source_type"),
-)
-#: What an owner can change of a copy.
-ADOPTED_COLUMNS = (
-    *("subject", "body", "body_type", "start_at", "end_at", "start_zone", "end_zone", "is_all_day"),
-    *("location", "categories", "show_as", "importance", "sensitivity"),
 )
 _ONE = select(Appointment).where(
     Appointment.owner_id == bindparam("owner"), Appointment.id == bindparam("id")
@@ -63,7 +58,7 @@ _STATUS: dict[AppointmentStatus, ColumnElement[bool]] = {
 }
 _ADOPT = text(f"""
     UPDATE appointments a SET updated_at = :at,
-           {", ".join(f"{column} = r.{column}" for column in ADOPTED_COLUMNS)}
+           {", ".join(f"{column} = r.{column}" for column in CONTENT_COLUMNS)}
       FROM jsonb_populate_record(NULL::appointments, CAST(:record AS jsonb)) AS r
      WHERE a.owner_id = :owner AND a.archived_event_id = :event
 """)  # noqa: S608

@@ -89,15 +89,21 @@ class ArchiveConfigurationRepository(Repository):
 
     async def reading_of(self, tenant_id: UUID, configuration_id: UUID) -> ReadingFacts | None:
         """Whose events a configuration reads, and whether it is open to its owner; deleted ones, too."""
+        return (await self.readings_of(tenant_id, [configuration_id])).get(configuration_id)
+
+    async def readings_of(
+        self, tenant_id: UUID, configuration_ids: Collection[UUID]
+    ) -> dict[UUID, ReadingFacts]:
+        """The same of several configurations, by id."""
         closed = func.coalesce(ArchiveConfiguration.open_until <= func.now(), False)
         statement = select(
+            ArchiveConfiguration.id,
             func.coalesce(ArchiveConfiguration.source_person_id, ArchiveConfiguration.source_mailbox_id),
             ArchiveConfiguration.owner_id,
             closed,
             ArchiveConfiguration.details_agreed_at.is_not(None),
-        ).where(ArchiveConfiguration.tenant_id == tenant_id, ArchiveConfiguration.id == configuration_id)
-        row = (await self._session.execute(statement)).one_or_none()
-        return None if row is None else ReadingFacts(*row)
+        ).where(ArchiveConfiguration.tenant_id == tenant_id, ArchiveConfiguration.id.in_(configuration_ids))
+        return {row[0]: ReadingFacts(*row[1:]) for row in await self._session.execute(statement)}
 
     async def lock(
         self, tenant_id: UUID, configuration_id: UUID, *, shared: bool = False

@@ -3,14 +3,15 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NotRequired, TypedDict
 from uuid import UUID
 
 import orjson
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.prepared_writes import PreparedWrite
+from shared.database.operation_queries import OF_RUN, PROBLEMS
+from shared.database.prepared import PreparedWrite
 from shared.domain.archive_run import OperationAction, OperationState
 
 _CLAIMED = """o.id, o.run_id, o.archived_event_id, o.source_key, o.action, o.payload::text AS payload,
@@ -160,23 +161,6 @@ _REMAINING = text("""
     SELECT count(*) FROM archive_operations
      WHERE run_id = :run AND owner_id = :owner AND state = :state
 """)
-_OF_RUN = text("""
-    SELECT id, position, source_key, action, state, error_code, error_detail, first_sent_at, last_sent_at,
-           finished_at
-      FROM archive_operations
-     WHERE run_id = :run AND owner_id = :owner AND state <> 'draft'
-       AND (CAST(:state AS text) IS NULL OR state = :state)
-       AND (CAST(:private AS boolean) IS NULL OR is_private = :private)
-       AND (CAST(:position AS bigint) IS NULL OR (position, id) > (:position, CAST(:id AS uuid)))
-     ORDER BY position, id LIMIT :limit
-""")
-_PROBLEMS = text("""
-    SELECT id, source_key, action, state, error_code, error_detail FROM archive_operations
-     WHERE run_id = :run AND owner_id = :owner
-       AND (CAST(:private AS boolean) IS NULL OR is_private = :private)
-       AND (state IN ('failed', 'conflict', 'locked', 'sent') OR error_code IS NOT NULL)
-     ORDER BY position, id LIMIT :limit
-""")
 
 
 class ClaimedOperation(NamedTuple):
@@ -203,6 +187,25 @@ class ClaimedOperation(NamedTuple):
         return as_read._replace(action=OperationAction(as_read.action))
 
 
+class DraftRow(TypedDict):
+    """What a write says: the body to send, what our record will say, and the revision of both."""
+
+    source_key: str
+    payload: Mapping[str, Any]
+    record: Mapping[str, Any]
+    revision: str
+
+
+class OperationRow(DraftRow):
+    """A write that is planned, by the columns of its table."""
+
+    id: str
+    position: int
+    action: str
+    state: str
+    margin: NotRequired[bool]
+
+
 class ArchiveOperationRepository:
     """The ``archive_operations`` table of one configuration of one owner."""
 
@@ -219,8 +222,8 @@ class ArchiveOperationRepository:
         result = await self._session.execute(_OPEN_KEYS, self._scope | {"run": run_id})
         return frozenset(result.scalars())
 
-    async def add(self, run_id: UUID, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Insert operations by id, position, source_key, action, margin, state, payload, record, revision.
+    async def add(self, run_id: UUID, rows: Sequence[OperationRow]) -> None:
+        """Insert operations.
 
         The row of the map gives the archived event, the revision replaced and the etag to match.
         """
@@ -241,8 +244,8 @@ class ArchiveOperationRepository:
         result = await self._session.execute(_DRAFTS_OF_RUN, self._scope | {"run": run_id})
         return {row["source_key"]: row for row in result.mappings()}
 
-    async def rewrite(self, run_id: UUID, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Give drafts another payload, record and revision, by source_key."""
+    async def rewrite(self, run_id: UUID, rows: Sequence[DraftRow]) -> None:
+        """Give drafts another payload, record and revision."""
         if rows:
             await self._session.execute(
                 _REWRITE, self._scope | {"run": run_id, "rows": orjson.dumps(rows).decode()}
@@ -378,7 +381,7 @@ class ArchiveOperationRepository:
             "id": operation_id,
             "limit": limit,
         }
-        result = await self._session.execute(_OF_RUN, self._scope | parameters)
+        result = await self._session.execute(OF_RUN, self._scope | parameters)
         return list(result.mappings())
 
     async def problems(
@@ -386,6 +389,6 @@ class ArchiveOperationRepository:
     ) -> list[dict[str, Any]]:
         """What needs a look: not written and why, or found doubled; in the order of the calendar (2.12)."""
         result = await self._session.execute(
-            _PROBLEMS, self._scope | {"run": run_id, "limit": limit, "private": private}
+            PROBLEMS, self._scope | {"run": run_id, "limit": limit, "private": private}
         )
         return [dict(row) for row in result.mappings()]

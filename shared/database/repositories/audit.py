@@ -7,12 +7,15 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, Text, cast, or_, select
 
 from shared.database.models.audit import AuditEntry
-from shared.database.prepared_writes import PreparedWrite
+from shared.database.prepared import PreparedWrite
+from shared.database.repositories.audit_subjects import AppointmentTrace
 from shared.database.repositories.base import Keyset, Repository, page
 
+#: The action of a row that lists the writes of a batch by their ids.
+_BATCH = "archive_run.batch"
 _COLUMNS = {
     "id": "uuid",
     "tenant_id": "uuid",
@@ -49,6 +52,7 @@ class AuditFilter:
     resource_id: str | None = None
     correlation_id: str | None = None
     outcome: str | None = None
+    trace: AppointmentTrace | None = None
 
 
 class AuditRepository(Repository):
@@ -84,4 +88,19 @@ def _conditions(filters: AuditFilter) -> list[ColumnElement[bool]]:
         conditions.append(AuditEntry.occurred_at >= filters.start)
     if filters.end is not None:
         conditions.append(AuditEntry.occurred_at < filters.end)
+    if filters.trace is not None:
+        conditions.append(_about(filters.trace))
     return conditions
+
+
+def _about(trace: AppointmentTrace) -> ColumnElement[bool]:
+    """Rows that name the appointment, its archived event or a write of it, and batches with such a write."""
+    named = AuditEntry.resource_id.in_(trace.resource_ids)
+    if not trace.operations:
+        return named
+    batches = (
+        (AuditEntry.action == _BATCH)
+        & AuditEntry.resource_id.in_(trace.runs)
+        & or_(*(cast(AuditEntry.changes, Text).contains(each) for each in sorted(trace.operations)))
+    )
+    return named | batches

@@ -11,13 +11,9 @@ from sqlalchemy import ColumnElement, and_, delete, func, or_, select, text
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.local_calendars import LocalCalendar, LocalEvent
 from shared.database.repositories.base import Keyset, Repository, page
+from shared.domain.event_content import CONTENT_COLUMNS
 from shared.domain.local_calendar import LOCAL_PREFIX
 
-#: What an event says; the names of its columns.
-CONTENT_COLUMNS = (
-    *("subject", "body", "body_type", "start_at", "end_at", "start_zone", "end_zone", "is_all_day"),
-    *("location", "categories", "show_as", "importance", "sensitivity"),
-)
 _ARCHIVE_COLUMNS = ("archive_key", "archive_revision", "archive_source")
 _CREATED = ("id", "transaction_id", *_ARCHIVE_COLUMNS, *CONTENT_COLUMNS)
 _CREATE = text(f"""

@@ -171,6 +171,7 @@ class OverlapGroupRepository(Repository):
         *,
         viewer: UUID | None,
         opened: Collection[UUID] = (),
+        begins_in: tuple[datetime, datetime] | None = None,
     ) -> list[OverlapGroup]:
         """The owner's groups in the order they were opened; of some statuses, or of all.
 
@@ -182,6 +183,9 @@ class OverlapGroupRepository(Repository):
             statement = statement.where(OverlapGroup.configuration_id == configuration_id)
         if statuses:
             statement = statement.where(OverlapGroup.status.in_([str(status) for status in statuses]))
+        if begins_in is not None:
+            start, end = begins_in
+            statement = statement.where(OverlapGroup.start_at >= start, OverlapGroup.start_at < end)
         return await self._all(page(statement, (OverlapGroup.opened_at, OverlapGroup.id), after, limit))
 
     async def members(self, owner_id: UUID, group_id: UUID) -> Sequence[OverlapMember]:

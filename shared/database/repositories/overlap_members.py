@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict
 from uuid import UUID
 
 import orjson
@@ -191,6 +191,36 @@ class Membership:
     kept: bool
 
 
+class GroupRow(TypedDict):
+    """A group as it is now; ``log`` is what its log gains; times ISO 8601."""
+
+    id: str
+    status: str
+    member_count: int
+    start_at: str
+    end_at: str
+    log: list[dict[str, Any]]
+
+
+class MemberRow(TypedDict):
+    """A member of a group; times ISO 8601."""
+
+    group_id: str
+    source_key: str
+    revision: str
+    start_at: str
+    end_at: str
+    verdict: str
+
+
+class StatusRow(TypedDict):
+    """Another status of a group that is at ``version``."""
+
+    id: str
+    status: str
+    version: int
+
+
 class OverlapMemberRepository:
     """``overlap_groups`` and ``overlap_members`` of one configuration of one owner, for its plans."""
 
@@ -209,16 +239,15 @@ class OverlapMemberRepository:
     async def store(
         self,
         tenant_id: UUID,
-        groups: Sequence[Mapping[str, Any]],
-        members: Sequence[Mapping[str, Any]],
+        groups: Sequence[GroupRow],
+        members: Sequence[MemberRow],
         complete: Sequence[UUID],
         now: datetime,
         waits: Waits,
     ) -> None:
         """Insert or change groups and put the members in; of ``complete`` ones the others depart.
 
-        Groups are given by id, status, member_count, start_at, end_at and what their log gains; members by
-        group_id, source_key, revision, start_at, end_at and verdict. A group that was settled or expired
+        A group that was settled or expired
         keeps its resolution as proposal (domain.md 5.9).
         """
         if not groups:
@@ -236,8 +265,8 @@ class OverlapMemberRepository:
         await self._session.execute(_LEAVE_OTHERS, self._scope | rows)
         await self._session.execute(_DEPART, self._scope | rows | {"groups": list(complete)})
 
-    async def rename_status(self, groups: Sequence[Mapping[str, Any]], now: datetime, waits: Waits) -> int:
-        """Another policy makes something else of unchanged groups, given by id, status and version.
+    async def rename_status(self, groups: Sequence[StatusRow], now: datetime, waits: Waits) -> int:
+        """Another policy makes something else of unchanged groups.
 
         Returns how many of them are flagged now.
         """

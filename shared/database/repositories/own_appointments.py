@@ -1,6 +1,7 @@
 """A person's own appointments with what decides that he may read them: one statement each.
 
-Nearly all requests are these two, so they pass by the ORM. Everything else asks
+Nearly all requests are these two, so they pass by the ORM: a list of fifty takes 1.3 times as long through it
+(``./dev bench prepared``). Everything else asks
 :class:`~shared.database.repositories.appointments.AppointmentRepository`.
 """
 
@@ -32,7 +33,7 @@ from shared.database.models.appointments import Appointment, intersects
 from shared.database.models.archived_events import ArchivedEvent
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.users import User
-from shared.database.prepared_reads import PreparedRead
+from shared.database.prepared import PreparedRead
 from shared.database.repositories.base import Keyset
 from shared.database.repositories.disclosure import disclosed
 from shared.domain.caller import Caller
@@ -104,7 +105,7 @@ def _told_verdict(columns: Sequence[ColumnElement[Any]]) -> tuple[ColumnElement[
     *others, verdict = columns
     kept = verdict.element if isinstance(verdict, Label) else verdict
     counts, reason = kept == _NONE, func.nullif(kept, _NONE)
-    return (*others, counts.label("counts"), reason.label("why_not"))
+    return (*others, counts.label("counts"), reason.label("reason_code"))
 
 
 _DETAIL: tuple[ColumnElement[Any], ...] = tuple(
@@ -126,7 +127,7 @@ _CLOSED = (
     .exists()
 )
 _CALLER = (_PERSON.tenant_id == bindparam("tenant"), _PERSON.object_id == bindparam("object"))
-_ONE = PreparedRead(
+ONE = PreparedRead(
     select(_PERSON.active.label(_ACTIVE), *_told_verdict(_JUDGED), *_DETAIL)
     .select_from(_USERS)
     .outerjoin(_APPOINTMENTS, (_EVENT.owner_id == _PERSON.id) & (_EVENT.id == bindparam("id")) & ~_CLOSED)
@@ -150,7 +151,7 @@ class OwnAppointments:
 
     async def get(self, caller: Caller, appointment_id: UUID) -> Own:
         """One appointment with body and people."""
-        own = await self._read(_ONE, caller, {"id": appointment_id})
+        own = await self._read(ONE, caller, {"id": appointment_id})
         rows = [dict(row) for row in own.rows]
         for row in rows:
             del row[_ACTIVE]

@@ -1,10 +1,11 @@
 """Exports, erasures and legal holds of persons, and what stops when one leaves (domain.md 15)."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import and_, func, not_, or_, select, update
 
 from shared.database.models.archived_events import ArchivedEvent
 from shared.database.models.configurations import ArchiveConfiguration, Job
@@ -14,7 +15,7 @@ from shared.database.models.period_locks import PeriodLock
 from shared.database.models.runs import ArchiveRun
 from shared.database.models.users import User
 from shared.database.models.verifications import Verification
-from shared.database.repositories.base import Repository
+from shared.database.repositories.base import Keyset, Repository, page
 from shared.domain.archive_run import RunState
 from shared.domain.overlap_status import OverlapStatus
 from shared.domain.people import ErasureState, ExportState
@@ -23,6 +24,22 @@ from shared.domain.verification import VerificationState
 _OPEN_RUNS = (RunState.QUEUED, RunState.RUNNING)
 _OPEN_EXPORTS = (ExportState.QUEUED, ExportState.RUNNING)
 _OPEN_ERASURES = (ErasureState.REQUESTED, ErasureState.ERASING, ErasureState.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class ErasureFilter:
+    """Which erasures; None is any.
+
+    ``confirmable`` are those that ``confirmer`` (an actor, and their user id where they are one) may confirm:
+    asked for by somebody else, or by themself until ``alone_if_asked_until``, and about another person.
+    """
+
+    confirmer: str
+    confirmer_id: UUID | None
+    alone_if_asked_until: datetime
+    user_id: UUID | None = None
+    state: ErasureState | None = None
+    confirmable: bool | None = None
 
 
 class UserExportRepository(Repository):
@@ -44,6 +61,18 @@ class UserExportRepository(Repository):
         """The export by id alone, for the workflow that prepares it."""
         statement = select(UserExport).where(UserExport.id == export_id)
         return await self._one(statement.with_for_update() if lock else statement)
+
+    async def of_person(
+        self, tenant_id: UUID, owner_id: UUID, now: datetime, after: Keyset | None, limit: int
+    ) -> list[UserExport]:
+        """The exports of a person that have not expired, newest first."""
+        statement = select(UserExport).where(
+            UserExport.tenant_id == tenant_id,
+            UserExport.owner_id == owner_id,
+            or_(UserExport.expires_at.is_(None), UserExport.expires_at > now),
+        )
+        key = (UserExport.created_at, UserExport.id)
+        return await self._all(page(statement, key, after, limit, newest_first=True))
 
     async def open_of(self, owner_id: UUID) -> UserExport | None:
         """The one that is being prepared."""
@@ -117,6 +146,28 @@ class UserErasureRepository(Repository):
         """The erasure by id alone, for the workflow that does it."""
         statement = select(UserErasure).where(UserErasure.id == erasure_id)
         return await self._one(statement.with_for_update() if lock else statement)
+
+    async def search(
+        self, tenant_id: UUID, wanted: ErasureFilter, after: Keyset | None, limit: int
+    ) -> list[UserErasure]:
+        """Erasures of the tenant, newest first."""
+        statement = select(UserErasure).where(UserErasure.tenant_id == tenant_id)
+        if wanted.user_id is not None:
+            statement = statement.where(UserErasure.user_id == wanted.user_id)
+        if wanted.state is not None:
+            statement = statement.where(UserErasure.state == wanted.state)
+        if wanted.confirmable is not None:
+            condition = and_(
+                UserErasure.state == ErasureState.REQUESTED,
+                or_(
+                    UserErasure.requested_by != wanted.confirmer,
+                    UserErasure.created_at <= wanted.alone_if_asked_until,
+                ),
+                UserErasure.user_id.is_distinct_from(wanted.confirmer_id),
+            )
+            statement = statement.where(condition if wanted.confirmable else not_(condition))
+        key = (UserErasure.created_at, UserErasure.id)
+        return await self._all(page(statement, key, after, limit, newest_first=True))
 
     async def open_of(self, user_id: UUID) -> UserErasure | None:
         """The person's open one."""

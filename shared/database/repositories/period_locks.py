@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 from uuid import UUID
 
 from sqlalchemy import select, text, update
@@ -55,6 +55,26 @@ _NEWLY_LOCKED = text("""
 """)
 
 
+class WriteTimes(TypedDict):
+    """Times and categories that a write says, and as ``old_…`` what is recorded; times may be ISO 8601."""
+
+    start_at: datetime | str | None
+    end_at: datetime | str | None
+    is_all_day: bool
+    categories: Sequence[str] | None
+    old_start: datetime | str | None
+    old_end: datetime | str | None
+    old_all_day: bool
+    old_categories: Sequence[str] | None
+
+
+class NextWrite(WriteTimes):
+    """A write of an owner, with the zone of its configuration where it is asked for."""
+
+    id: NotRequired[UUID]
+    time_zone: NotRequired[str]
+
+
 class PeriodLockRepository(Repository):
     """The ``period_locks`` table, always of one owner."""
 
@@ -72,14 +92,14 @@ class PeriodLockRepository(Repository):
         )
         return [_period(row.customer_key, row.period) for row in rows]
 
-    async def next_writes(self, owner_id: UUID, run_id: UUID, count: int) -> list[dict[str, Any]]:
-        """Times and categories, to be written and as recorded, of what the run sends next.
+    async def next_writes(self, owner_id: UUID, run_id: UUID, count: int) -> list[NextWrite]:
+        """What the run sends next.
 
         Nothing of a run that puts copies back or rebuilds an archive: it restores what a locked period holds.
         """
         parameters = {"owner": owner_id, "run": run_id, "count": count}
         found = (await self._session.execute(_NEXT_WRITES, parameters)).mappings()
-        return [dict(row) for row in found]
+        return [NextWrite(**row) for row in found]  # type: ignore[typeddict-item]
 
     async def lock_out(self, owner_id: UUID, operation_ids: Sequence[UUID], now: datetime) -> None:
         """These planned writes are not made: a locked period forbids them."""
@@ -90,14 +110,11 @@ class PeriodLockRepository(Repository):
         result = await self._session.execute(_NEWLY_LOCKED, {"owner": owner_id, "run": run_id})
         return int(result.scalar_one())
 
-    async def lock_turn(self, owner_id: UUID) -> list[dict[str, Any]]:
-        """Keep everyone from sending until the transaction ends; the writes of the owner that are sent now.
-
-        Each with the times, the categories and the zone of what is written and of what is recorded.
-        """
+    async def lock_turn(self, owner_id: UUID) -> list[NextWrite]:
+        """Keep everyone from sending until the transaction ends; what is sent of the owner now."""
         await self._session.execute(_EXCLUSIVE, {"owner": str(owner_id)})
         found = (await self._session.execute(_SENT, {"owner": owner_id})).mappings()
-        return [dict(row) for row in found]
+        return [NextWrite(**row) for row in found]  # type: ignore[typeddict-item]
 
     async def add(
         self, tenant_id: UUID, owner_id: UUID, period: LockedPeriod, by: str, now: datetime

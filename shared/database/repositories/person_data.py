@@ -68,7 +68,7 @@ _T: Final = METADATA.tables
 _APPOINTMENTS, _ENTRIES = _T["appointments"], _T["archived_events"]
 _ENTRY_OF_APPOINTMENT = _ENTRIES.c.id == _APPOINTMENTS.c.archived_event_id
 _WHY_NOT: ColumnElement[str | None] = literal_column(why_not_sql("appointments", "archived_events"), Text)
-_VERDICT: Final = (_WHY_NOT.is_(None).label("counts"), _WHY_NOT.label("why_not"))
+_VERDICT: Final = (_WHY_NOT.is_(None).label("counts"), _WHY_NOT.label("reason_code"))
 
 
 def _register() -> dict[str, Holding]:

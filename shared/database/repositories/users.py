@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, func, or_, select
 
 from shared.database.models.users import User
 from shared.database.repositories.base import Keyset, Repository, page
@@ -47,10 +47,33 @@ class UserRepository(Repository):
         )
 
     async def list(
-        self, tenant_id: UUID, after: Keyset | None, limit: int, address: str | None = None
+        self,
+        tenant_id: UUID,
+        after: Keyset | None,
+        limit: int,
+        address: str | None = None,
+        *,
+        name: str | None = None,
+        active: bool | None = None,
+        user_id: UUID | None = None,
     ) -> list[User]:
-        """Users of the tenant in the order they were added; with ``address`` only the one who has it."""
+        """Users of the tenant in the order they were added; with ``address`` only the one who has it.
+
+        ``name`` is part of a name or an address, in any case. ``user_id`` leaves that user alone.
+        """
         statement = select(User).where(User.tenant_id == tenant_id)
+        if user_id is not None:
+            statement = statement.where(User.id == user_id)
         if address is not None:
             statement = statement.where(func.lower(User.address) == func.lower(address.strip()))
+        if name is not None:
+            part = func.lower(name)
+            statement = statement.where(
+                or_(
+                    func.strpos(func.lower(User.display_name), part) > 0,
+                    func.strpos(func.lower(User.address), part) > 0,
+                )
+            )
+        if active is not None:
+            statement = statement.where(User.active == active)
         return await self._all(page(statement, (User.created_at, User.id), after, limit))

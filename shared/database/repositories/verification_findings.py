@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict
 from uuid import UUID, uuid4
 
 import orjson
@@ -136,7 +136,7 @@ _EDITED_BEFORE = text("""
 _FIRST_ID = UUID(int=0)
 
 
-def _shown_to(viewer: UUID | None) -> ColumnElement[bool]:
+def finding_shown_to(viewer: UUID | None) -> ColumnElement[bool]:
     """False for those about another's private event, or about one of which nothing is known."""
     hidden = (
         select(Appointment.id)
@@ -152,6 +152,29 @@ def _shown_to(viewer: UUID | None) -> ColumnElement[bool]:
     return not_(or_(hidden, unknown))
 
 
+class ItemRow(TypedDict):
+    """Something read of a calendar, kept until its stretch is compared; ``starts_at`` is ISO 8601."""
+
+    key: str
+    reference: str
+    revision: str
+    starts_at: str
+    owned: bool
+
+
+class FindingRow(TypedDict):
+    """A difference that is told; ``starts_at`` is ISO 8601."""
+
+    kind: str
+    reason: str
+    subject: str
+    archived_event_id: str | None
+    source_key: str | None
+    copy_id: str | None
+    starts_at: str
+    detail: dict[str, Any]
+
+
 class VerificationFindingRepository(Repository):
     """Items and findings of verifications; reads of people's findings take the owner's scope."""
 
@@ -164,13 +187,11 @@ class VerificationFindingRepository(Repository):
         """The stretch is compared: what was read of it is not needed any more."""
         await self._session.execute(_CLEAR_ITEMS, {"verification": verification_id})
 
-    async def add_items(self, verification_id: UUID, side: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Keep what was read by key, reference, revision, starts_at and owned."""
+    async def add_items(self, verification_id: UUID, side: str, rows: Sequence[ItemRow]) -> None:
+        """Keep what was read."""
         if rows:
-            await self._session.execute(
-                _ADD_ITEMS,
-                {"verification": verification_id, "side": side, "rows": orjson.dumps(rows).decode()},
-            )
+            added = {"verification": verification_id, "side": side, "rows": orjson.dumps(rows).decode()}
+            await self._session.execute(_ADD_ITEMS, added)
 
     async def add(
         self,
@@ -178,7 +199,7 @@ class VerificationFindingRepository(Repository):
         owner_id: UUID,
         configuration_id: UUID,
         stretch: datetime,
-        findings: Sequence[Mapping[str, Any]],
+        findings: Sequence[FindingRow],
         now: datetime,
     ) -> None:
         """Keep findings, given by the names of their columns."""
@@ -310,16 +331,29 @@ class VerificationFindingRepository(Repository):
         """
         statement = select(VerificationFinding).where(VerificationFinding.verification_id == verification_id)
         if kind is not None:
-            statement = statement.where(VerificationFinding.kind == kind, _shown_to(viewer))
+            statement = statement.where(VerificationFinding.kind == kind, finding_shown_to(viewer))
         key = (VerificationFinding.starts_at, VerificationFinding.id)
         return await self._all(page(statement, key, after, limit))
 
     async def shown_to(self, viewer: UUID | None, finding_ids: Collection[UUID]) -> set[UUID]:
         """Of which findings the viewer (object id) sees more than the time."""
         statement = select(VerificationFinding.id).where(
-            VerificationFinding.id.in_(finding_ids), _shown_to(viewer)
+            VerificationFinding.id.in_(finding_ids), finding_shown_to(viewer)
         )
         return set((await self._session.execute(statement)).scalars())
+
+    async def subjects_of(self, finding_ids: Collection[UUID]) -> dict[UUID, tuple[UUID, str]]:
+        """The appointment and the subject that each finding is about, as far as one is recorded.
+
+        The caller has found out with ``shown_to`` who may see them (domain.md 6.3).
+        """
+        statement = (
+            select(VerificationFinding.id, Appointment.id, Appointment.subject)
+            .join(Appointment, Appointment.archived_event_id == VerificationFinding.archived_event_id)
+            .where(VerificationFinding.id.in_(finding_ids))
+        )
+        found = await self._session.execute(statement)
+        return {finding: (appointment, subject) for finding, appointment, subject in found.all()}
 
     async def get(
         self, verification_id: UUID, finding_id: UUID, *, lock: bool = False

@@ -1,14 +1,14 @@
 """What writes to the archive calendar led to: operation, map and record change in one statement."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import TypedDict
 from uuid import UUID
 
 import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.prepared_writes import PreparedWrite
+from shared.database.prepared import PreparedWrite
 from shared.database.repositories.appointments import RECORD_COLUMNS
 from shared.database.repositories.archive_runs import ADD_WRITTEN, WRITTEN_SHARE
 
@@ -98,6 +98,23 @@ _RECORD = PreparedWrite(f"""
 """)  # noqa: S608
 
 
+class ResultRow(TypedDict):
+    """What became of an operation.
+
+    ``known`` is what the map learns of the copy (``done``, ``failed``, ``conflict`` or ``removed``; None:
+    nothing). ``revision`` is that of the copy where it is another one than the operation meant.
+    """
+
+    id: str
+    state: str
+    code: str | None
+    detail: str | None
+    known: str | None
+    copy_id: str | None
+    etag: str | None
+    revision: str | None
+
+
 class WriteResultRepository:
     """The results of one configuration's operations, of one owner, in all the tables that they change."""
 
@@ -106,13 +123,11 @@ class WriteResultRepository:
         self._scope = {"owner": owner_id, "configuration": configuration_id}
 
     async def record(
-        self, run_id: UUID, rows: Sequence[Mapping[str, Any]], now: datetime, *, written: int = 0
+        self, run_id: UUID, rows: Sequence[ResultRow], now: datetime, *, written: int = 0
     ) -> int:
         """Take over what the operations' writes led to; returns how many of them were still open.
 
-        Rows name the operation's id and its new state, code and detail. ``known`` is what the map learns of
-        the copy (``done``, ``failed``, ``conflict`` or ``removed``; absent: nothing), with copy_id, etag and,
-        where the copy holds another revision than the operation meant, revision. What is done is recorded
+        What is done is recorded
         as an appointment from the operation's ``record``, if it has one (domain.md 2.6); a source that is
         there again is not deleted any more. ``written`` of them reached their end, for the run's progress.
         """

@@ -178,7 +178,7 @@ class ApprovalDecisions:
         """
         person = caller.person
         if person is None:
-            raise NotFound("an application has no mailbox")
+            raise NotFound("there is no such mailbox: an application has none")
         if assistant_id == person:
             raise Conflict("nobody is their own assistant", code="own_assistant")
         async with self._database.session() as session:

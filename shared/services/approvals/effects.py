@@ -168,7 +168,7 @@ class ApprovalEffects:
             approval.tenant_id, approval.configuration_id
         )
         if found is None:
-            raise NotFound("its archive configuration is deleted")
+            raise NotFound("there is no such archive configuration any more")
         return found
 
     async def _owner(self, approval: MailboxApproval) -> User:

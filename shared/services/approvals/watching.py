@@ -10,15 +10,14 @@ from shared.database.models.mailbox_approvals import MailboxApproval
 from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
 from shared.database.repositories.mailbox_approvals import MailboxApprovalRepository
 from shared.database.repositories.users import UserRepository
+from shared.domain.calendar_port import Calendars
 from shared.domain.caller import Caller
 from shared.domain.mailbox_approval import ROLE_HOLDS_FOR, ApprovalState, names_another
-from shared.errors import AdminAssistantError, GraphRefused, NotFound
-from shared.graph.records import GraphCalendar
+from shared.errors import AdminAssistantError, NotFound, StoreRefused
 from shared.services.approvals.effects import ApprovalEffects
 from shared.services.approvals.requesting import ask, has_other_admin
 from shared.services.audit import AuditWriter
 from shared.services.calendar_persons import person_of
-from shared.services.calendar_store import CalendarStore
 
 _AT_ONCE = 100
 _ACTOR = "watch_mailbox_approvals"
@@ -28,9 +27,7 @@ _log = logging.getLogger(__name__)
 class ApprovalWatch:
     """What a timer does each minute."""
 
-    def __init__(
-        self, database: Database, clock: Clock, audit: AuditWriter, calendars: CalendarStore
-    ) -> None:
+    def __init__(self, database: Database, clock: Clock, audit: AuditWriter, calendars: Calendars) -> None:
         self._database = database
         self._clock = clock
         self._audit = audit
@@ -90,7 +87,7 @@ class ApprovalWatch:
                     correlation=telemetry.new_correlation_id(),
                 ):
                     await self._learn(configuration)
-            except (NotFound, GraphRefused) as error:
+            except (NotFound, StoreRefused) as error:
                 # A mailbox or calendar that is gone is read no more: asking every minute is no use.
                 _log.info("whose the calendars of %s are cannot be known: %s", configuration.id, error)
                 await self._give_up(configuration)
@@ -107,10 +104,15 @@ class ApprovalWatch:
                 held.persons_known_at = self._clock.now()
 
     async def _learn(self, configuration: ArchiveConfiguration) -> None:
-        source = await self._calendar(configuration.source_mailbox_id, configuration.source_calendar_id)
-        archive = await self._calendar(configuration.archive_mailbox_id, configuration.archive_calendar_id)
+        calendars = self._calendars.in_tenant(configuration.tenant_id)
+        source = await calendars.get_calendar(
+            str(configuration.source_mailbox_id), configuration.source_calendar_id
+        )
+        archive = await calendars.get_calendar(
+            str(configuration.archive_mailbox_id), configuration.archive_calendar_id
+        )
         persons = [
-            mailbox if calendar is None else await person_of(self._calendars, mailbox, calendar)
+            mailbox if calendar is None else await person_of(calendars, mailbox, calendar)
             for mailbox, calendar in (
                 (configuration.source_mailbox_id, source),
                 (configuration.archive_mailbox_id, archive),
@@ -133,9 +135,6 @@ class ApprovalWatch:
                 effects = ApprovalEffects(session, self._audit, self._clock.now())
                 await effects.close(held.id, held.tenant_id, ApprovalState.REQUESTED)
                 await ask(effects, Caller.system(held.tenant_id, _ACTOR), held, owner)
-
-    async def _calendar(self, mailbox: object, calendar_id: str) -> GraphCalendar | None:
-        return await self._calendars.get_calendar(str(mailbox), calendar_id)
 
 
 def _acting(approval: MailboxApproval) -> telemetry.bind:

@@ -27,7 +27,7 @@ FRUITLESS_BATCHES_IN_A_ROW = 2
 
 @dataclass(frozen=True, slots=True)
 class ApplyProgress:
-    """How far one ``apply`` came. ``resume_at`` is set when Graph or another holder wants us to wait."""
+    """How far one ``apply`` came. ``resume_at`` is set when the mailbox or a holder wants us to wait."""
 
     done: int
     failed: int

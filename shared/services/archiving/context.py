@@ -22,17 +22,17 @@ from shared.database.repositories.source_identity import SourceIdentityRepositor
 from shared.database.repositories.write_results import WriteResultRepository
 from shared.domain.archive_run import RunKind, RunMode, RunState
 from shared.domain.calendar_permission import Objection
+from shared.domain.calendar_port import Calendars
 from shared.domain.overlap_rules import OverlapPolicy
 from shared.domain.plan_policies import PlanPolicies
 from shared.domain.purpose import Purpose
 from shared.domain.source_event import SourceEvent
 from shared.domain.window import Window, local_day_start
 from shared.errors import NotFound
-from shared.graph.usage import track_usage
 from shared.services.audit import AuditWriter
-from shared.services.calendar_store import CalendarStore
 from shared.services.person_keys import PersonKeys
 from shared.settings import Settings
+from shared.usage import track_usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class ArchivingPorts:
     """What archiving works with."""
 
     database: Database
-    calendars: CalendarStore
+    calendars: Calendars
     clock: Clock
     settings: Settings
     person_keys: PersonKeys | None = None
@@ -90,7 +90,7 @@ class RunContext:
 
     @property
     def archive_mailbox(self) -> str:
-        """The archive's mailbox as Graph's path names it."""
+        """The archive's mailbox as the stores name it."""
         return str(self.archive_mailbox_id)
 
     def operations(self, session: AsyncSession) -> ArchiveOperationRepository:
@@ -124,10 +124,10 @@ async def load_context(session: AsyncSession, run_id: UUID) -> RunContext:
     """The context of a run. Raises NotFound when run or configuration are gone."""
     run = await ArchiveRunRepository(session).get_unscoped(run_id)
     if run is None:
-        raise NotFound(f"archive run {run_id} does not exist")
+        raise NotFound("there is no such archive run")
     configuration = await ArchiveConfigurationRepository(session).get(run.tenant_id, run.configuration_id)
     if configuration is None:
-        raise NotFound(f"archive configuration {run.configuration_id} does not exist")
+        raise NotFound("there is no such archive configuration")
     return context_of(run, configuration)
 
 
@@ -171,7 +171,7 @@ def context_of(run: ArchiveRun, configuration: ArchiveConfiguration) -> RunConte
 
 @asynccontextmanager
 async def accounted(ports: ArchivingPorts, context: RunContext) -> AsyncIterator[None]:
-    """Add the Graph requests made inside the block to the run's account (domain.md 2.13)."""
+    """Add the requests made inside the block to the run's account (domain.md 2.13)."""
     with track_usage() as usage:
         try:
             yield

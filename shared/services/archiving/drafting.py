@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from shared.database.repositories.archive_operations import DraftRow, OperationRow
 from shared.database.repositories.archived_events import MapRow
 from shared.domain.archive_copy import (
     CopyPayload,
@@ -74,7 +75,9 @@ class OperationDrafter:
         ids = [event.id for event in events if event.has_attachments]
         if not ids:
             return {}
-        return await self._ports.calendars.count_attachments(self._context.source_mailbox, ids)
+        return await self._ports.calendars.in_tenant(self._context.tenant_id).count_attachments(
+            self._context.source_mailbox, ids
+        )
 
     async def add_map_rows(
         self, session: AsyncSession, events: Mapping[str, SourceEvent]
@@ -137,7 +140,7 @@ class OperationDrafter:
         self, session: AsyncSession, records: Mapping[str, Mapping[str, Any]], rows: Mapping[str, MapRow]
     ) -> None:
         """Plan copies of events whose source is gone, from what was kept of them (domain.md 5.8)."""
-        planned: list[dict[str, Any]] = []
+        planned: list[OperationRow] = []
         for key, record in records.items():
             row, content = rows[key], record["revision"]
             superseded = row.state is ArchivedEventState.SUPERSEDED
@@ -158,7 +161,7 @@ class OperationDrafter:
         become ``superseded`` when that is written, and count no time. No event of the run is meant by it: it
         is counted beside the report.
         """
-        planned: list[dict[str, Any]] = []
+        planned: list[OperationRow] = []
         for key, (row, recorded) in superseded.items():
             content = superseded_revision(row.revision)
             times = {name: _iso(recorded[name]) for name in _TIMES}
@@ -167,7 +170,8 @@ class OperationDrafter:
             payload = self._payload(event, key, row, content, create=False, superseded=True)
             self.zones_reported += payload.zone_reported
             operation = self._operation(key, Action.UPDATE, Body(payload, record, content), margin=True)
-            planned.append(operation | {"action": str(OperationAction.SUPERSEDE)})
+            operation["action"] = str(OperationAction.SUPERSEDE)
+            planned.append(operation)
         await self._add(session, OperationState.PLANNED, planned)
 
     async def retime(self, session: AsyncSession, decisions: Sequence[Decision]) -> None:
@@ -175,7 +179,7 @@ class OperationDrafter:
         operations = self._context.operations(session)
         wanted = {decision.source_key: decision for decision in decisions if decision.start is not None}
         drafts = await operations.drafts(self._context.run_id, list(wanted))
-        rows: list[dict[str, Any]] = []
+        rows: list[DraftRow] = []
         for key, draft in drafts.items():
             decision = wanted[key]
             assert decision.start is not None and decision.end is not None  # noqa: S101, PT018
@@ -237,11 +241,10 @@ class OperationDrafter:
             "owning_start": self._context.owning_start(event).isoformat(),
         }
 
-    async def _add(
-        self, session: AsyncSession, state: OperationState, rows: Sequence[dict[str, Any]]
-    ) -> None:
-        stated = [row | {"state": str(state)} for row in rows]
-        await self._context.operations(session).add(self._context.run_id, stated)
+    async def _add(self, session: AsyncSession, state: OperationState, rows: Sequence[OperationRow]) -> None:
+        for row in rows:
+            row["state"] = str(state)
+        await self._context.operations(session).add(self._context.run_id, rows)
 
     def _row(
         self,
@@ -249,7 +252,7 @@ class OperationDrafter:
         event: SourceEvent,
         row: MapRow | None,
         attachments: Mapping[str, int],
-    ) -> dict[str, Any]:
+    ) -> OperationRow:
         key = decision.source_key
         shown = self._shown(decision, event)
         create = decision.action is Action.CREATE
@@ -280,7 +283,7 @@ class OperationDrafter:
             superseded=superseded,
         )
 
-    def _operation(self, key: str, action: Action, body: Body, *, margin: bool) -> dict[str, Any]:
+    def _operation(self, key: str, action: Action, body: Body, *, margin: bool) -> OperationRow:
         self._position += 1
         create = action is Action.CREATE
         return {
@@ -289,6 +292,7 @@ class OperationDrafter:
             "source_key": key,
             "action": str(OperationAction.CREATE if create else OperationAction.UPDATE),
             "margin": margin,
+            "state": str(OperationState.DRAFT),
             "payload": body.payload.body,
             "record": body.record,
             "revision": body.revision,

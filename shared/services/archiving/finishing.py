@@ -95,10 +95,10 @@ class Finisher:
         # What it was to read could not be read, or never was.
         blind = plan.refused is not None or (run.planned_at is None and reason is not None)
         state = _state(report, cancelled=_stopped(run, report), broken=broken, blind=blind)
-        # An event that Graph cannot read is no failure of the job: everything else goes on (2.12).
+        # An event that cannot be read is no failure of the job: everything else goes on (2.12).
         unread_alone = 0 < report.failed == plan.unreadable and not broken
         if state is RunState.FAILED:
-            # Graph's code comes first; what follows may name what is in the mailbox.
+            # The store's code comes first; what follows may name what is in the mailbox.
             said = (why or "").partition(":")[0]
             _log.warning("archive run %s failed: %s (%s)", run.id, plan.code or "not_planned", said)
         details = report.to_json() | _details(plan) | _beside(margins) | {"reason": why}

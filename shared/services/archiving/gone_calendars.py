@@ -14,18 +14,18 @@ from shared.services.archiving.context import ArchivingPorts
 ARCHIVE_CALENDAR_GONE: Final = "archive_calendar_gone"
 
 
-async def is_gone(ports: ArchivingPorts, mailbox: str, calendar_id: str) -> bool:
+async def is_gone(ports: ArchivingPorts, tenant_id: UUID, mailbox: str, calendar_id: str) -> bool:
     """Whether the mailbox, which answers, has no such calendar.
 
-    Raises NotFound for a mailbox that is gone itself, GraphRefused and GraphUnavailable.
+    Raises NotFound for a mailbox that is gone itself, StoreRefused and StoreUnavailable.
     """
-    return await ports.calendars.get_calendar(mailbox, calendar_id) is None
+    return await ports.calendars.in_tenant(tenant_id).get_calendar(mailbox, calendar_id) is None
 
 
-async def seems_gone(ports: ArchivingPorts, mailbox: str, calendar_id: str) -> bool:
+async def seems_gone(ports: ArchivingPorts, tenant_id: UUID, mailbox: str, calendar_id: str) -> bool:
     """The same, where it can be found out now."""
     try:
-        return await is_gone(ports, mailbox, calendar_id)
+        return await is_gone(ports, tenant_id, mailbox, calendar_id)
     except AdminAssistantError:
         return False
 

@@ -1,6 +1,6 @@
 """Judging at every run whether its configuration may still name its calendars (domain.md 1).
 
-By what is stored alone: it costs one statement and asks Graph nothing.
+By what is stored alone: it costs one statement and asks no store anything.
 """
 
 from uuid import UUID

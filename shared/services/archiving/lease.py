@@ -74,7 +74,7 @@ class HeldLease:
         return None
 
     async def close_mailbox_until(self, until: datetime) -> None:
-        """Bind every process to Graph's Retry-After."""
+        """Bind every process to the mailbox's Retry-After."""
         async with self._ports.database.session() as session:
             await MailboxGateRepository(session).close_until(self._lease.mailbox_id, until)
         self.not_before = until if self.not_before is None else max(self.not_before, until)
@@ -84,7 +84,7 @@ class HeldLease:
 async def mailbox_lease(ports: ArchivingPorts, mailbox_id: UUID) -> AsyncIterator[HeldLease | None]:
     """The mailbox's lease, released at the end; None while another holder has it.
 
-    After a cancellation it is not released but left to expire: a request may still be alive at Graph.
+    After a cancellation it is not released but left to expire: a request may still be alive at the store.
     """
     now = ports.clock.now()
     until = now + timedelta(seconds=ports.settings.mailbox_lease_seconds)

@@ -1,13 +1,12 @@
 """Keeping runs out of periods that finalised timesheets locked (domain.md 2.8)."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.repositories.period_locks import PeriodLockRepository
+from shared.database.repositories.period_locks import PeriodLockRepository, WriteTimes
 from shared.domain.categories import classify
 from shared.domain.locked_periods import LockedPeriod, local_days, locking_period
 from shared.services.archiving.context import RunContext
@@ -15,12 +14,10 @@ from shared.services.archiving.context import RunContext
 _ALL = 1_000_000
 
 
-def is_locked(write: Mapping[str, Any], periods: Sequence[LockedPeriod], zone: ZoneInfo) -> bool:
+def is_locked(write: WriteTimes, periods: Sequence[LockedPeriod], zone: ZoneInfo) -> bool:
     """Whether a write touches a locked period: by what it writes, or by what is recorded now.
 
-    ``write`` is a row of ``next_writes``: ``start_at``, ``end_at`` (datetimes or ISO 8601), ``is_all_day``
-    and ``categories`` of what is written, and the same as ``old_…`` of what is recorded. A change must
-    neither take hours from a finalised timesheet nor add any.
+    A change must neither take hours from a finalised timesheet nor add any.
     """
     customers = set(_customers(write["categories"])) | set(_customers(write["old_categories"]))
     return any(
@@ -38,7 +35,7 @@ async def lock_out_all(session: AsyncSession, context: RunContext, now: datetime
         await locks.lock_out(context.owner_id, locked, now)
 
 
-def _days(write: Mapping[str, Any], zone: ZoneInfo) -> Iterator[tuple[date, date]]:
+def _days(write: WriteTimes, zone: ZoneInfo) -> Iterator[tuple[date, date]]:
     for start, end, all_day in (
         (write["start_at"], write["end_at"], write["is_all_day"]),
         (write["old_start"], write["old_end"], write["old_all_day"]),

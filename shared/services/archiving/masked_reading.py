@@ -5,16 +5,16 @@ What is masked when it is read cannot come out anywhere: not in a plan, a record
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
+from shared.domain.calendar_port import Calendar, Calendars, CalendarStore
 from shared.domain.disclosure import masked_event
 from shared.domain.source_event import SourceEvent
 from shared.domain.unread import UnreadEvents
-from shared.graph.records import GraphCalendar
 from shared.services.archiving.context import ArchivingPorts, RunContext
-from shared.services.calendar_store import CalendarStore, CalendarStores
+from shared.services.calendar_store import CalendarStores
 
 
 class MaskedCalendars(CalendarStores):
@@ -24,7 +24,7 @@ class MaskedCalendars(CalendarStores):
         super().__init__(inner, inner)
         self._inner = inner
 
-    async def list_calendars(self, mailbox: str) -> list[GraphCalendar]:
+    async def list_calendars(self, mailbox: str) -> list[Calendar]:
         """Every calendar of a mailbox."""
         return await self._inner.list_calendars(mailbox)
 
@@ -49,9 +49,20 @@ class MaskedCalendars(CalendarStores):
         return {key: None if event is None else masked_event(event) for key, event in found.items()}
 
 
+@dataclass(frozen=True, slots=True)
+class MaskedTenants:
+    """Calendars of each tenant, masked."""
+
+    inner: Calendars
+
+    def in_tenant(self, tenant_id: UUID) -> MaskedCalendars:
+        """Those of one tenant."""
+        return MaskedCalendars(self.inner.in_tenant(tenant_id))
+
+
 def masked(ports: ArchivingPorts) -> ArchivingPorts:
     """The ports of work that may not read private events."""
-    return replace(ports, calendars=MaskedCalendars(ports.calendars))
+    return replace(ports, calendars=MaskedTenants(ports.calendars))
 
 
 def reading_for(ports: ArchivingPorts, context: RunContext) -> ArchivingPorts:

@@ -339,7 +339,7 @@ class SourceMatcher:
             if each.facts.key not in asked or each.facts.series is None:
                 continue
             begins: datetime = rows[each.facts.key].original_start
-            if not await self._ports.calendars.series_goes_on(
+            if not await self._ports.calendars.in_tenant(self._context.tenant_id).series_goes_on(
                 self._context.source_mailbox, each.facts.series, begins, begins + _FAR
             ):
                 ended.add(each.facts.key)

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.repositories.notifications import NotificationRepository
-from shared.database.repositories.overlap_members import Membership, Waits
+from shared.database.repositories.overlap_members import GroupRow, MemberRow, Membership, StatusRow, Waits
 from shared.domain.archive_plan import KnownOverlap, OverlapGroup
 from shared.domain.notification import Recipient
 from shared.domain.notification_texts import overlaps_opened, overlaps_opened_id
@@ -99,9 +99,9 @@ class OverlapKeeper:
         self._written.add(group_id)
         return group_id
 
-    def _renamed(self, groups: Sequence[OverlapGroup]) -> list[dict[str, Any]]:
+    def _renamed(self, groups: Sequence[OverlapGroup]) -> list[StatusRow]:
         """Unchanged groups of which a changed configuration makes something else."""
-        rows: list[dict[str, Any]] = []
+        rows: list[StatusRow] = []
         for group in groups:
             if group.changed or group.stored_id is None or group.status is GroupStatus.SETTLED:
                 continue
@@ -149,7 +149,7 @@ def _known_overlap(membership: Membership) -> KnownOverlap:
     )
 
 
-def _group_row(group_id: UUID, group: OverlapGroup, now: datetime) -> dict[str, Any]:
+def _group_row(group_id: UUID, group: OverlapGroup, now: datetime) -> GroupRow:
     log: list[dict[str, Any]] = []
     if group.reopened:
         log.append({"at": now.isoformat(), "by": "plan", "reason": "its members changed: reopened"})
@@ -164,7 +164,7 @@ def _group_row(group_id: UUID, group: OverlapGroup, now: datetime) -> dict[str, 
     }
 
 
-def _member_rows(group_id: UUID, group: OverlapGroup) -> list[dict[str, Any]]:
+def _member_rows(group_id: UUID, group: OverlapGroup) -> list[MemberRow]:
     return [
         {
             "group_id": str(group_id),

@@ -12,10 +12,10 @@ from shared.database.models.appointments import Appointment
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.repositories.appointments import AppointmentRepository
 from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
-from shared.database.repositories.archive_operations import ArchiveOperationRepository
+from shared.database.repositories.archive_operations import ArchiveOperationRepository, DraftRow, OperationRow
 from shared.database.repositories.archive_runs import ArchiveRunRepository
 from shared.database.repositories.archived_events import ArchivedEventRepository, MapRow
-from shared.database.repositories.period_locks import PeriodLockRepository
+from shared.database.repositories.period_locks import PeriodLockRepository, WriteTimes
 from shared.domain.archive_copy import copy_payload, recorded_event
 from shared.domain.archive_run import OperationAction, OperationState, RunKind, RunMode
 from shared.domain.archived_event import ArchivedEventState
@@ -104,7 +104,7 @@ class OwnerEdits:
         drafts = await operations.drafts_of_run(context.run_id)
         waiting = await operations.open_keys(context.run_id)
         rows = await context.archived_events(session).by_keys(list(drafts))
-        rewritten: list[dict[str, Any]] = []
+        rewritten: list[DraftRow] = []
         for key, draft in drafts.items():
             row = rows.get(key)
             if row is None or row.copy_id is None or key in waiting or row.state not in _EDITABLE:
@@ -160,7 +160,11 @@ async def refuse_locked(
     The transaction takes its turn with finalising.
     """
     periods = await PeriodLockRepository(session).write_turn(configuration.owner_id)
-    write = {name: after[name] for name in ("start_at", "end_at", "is_all_day", "categories")} | {
+    write: WriteTimes = {
+        "start_at": after["start_at"],
+        "end_at": after["end_at"],
+        "is_all_day": after["is_all_day"],
+        "categories": after["categories"],
         "old_start": before["start_at"],
         "old_end": before["end_at"],
         "old_all_day": before["is_all_day"],
@@ -182,7 +186,7 @@ def _edited(record: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
     return edited
 
 
-def _draft(row: MapRow, changes: Mapping[str, Any]) -> dict[str, Any]:
+def _draft(row: MapRow, changes: Mapping[str, Any]) -> OperationRow:
     """The edit as it waits for its run: the changes alone, since the rest may change until then."""
     return {
         "id": str(uuid4()),
@@ -196,7 +200,7 @@ def _draft(row: MapRow, changes: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _write(context: RunContext, row: MapRow, record: Mapping[str, Any]) -> dict[str, Any]:
+def _write(context: RunContext, row: MapRow, record: Mapping[str, Any]) -> DraftRow:
     # The source's own and the edit's: the edit is no change of the source, so no run undoes it for being one.
     revision = edited_revision(row.revision, str(context.run_id))
     payload = copy_payload(

@@ -18,7 +18,7 @@ from shared.domain.archived_event import ArchivedEventState
 from shared.domain.read_event import ReadEvent
 from shared.domain.run_progress import RunStep, planning_percent
 from shared.domain.source_event import SourceEvent
-from shared.errors import GraphRefused
+from shared.errors import StoreRefused
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.decisions import DecisionWriter, Material, PlanWatch
 from shared.services.archiving.drafting import OperationDrafter, applied_revision, needs_body
@@ -75,7 +75,7 @@ class PlanMaking:
         """Pages first, then what no page showed: heirs, vanished, failed before, kept though gone.
 
         None where rows were handed to new events: then the pages are to be read once more, by another one,
-        unless this is the ``last``. Raises GraphRefused, NotFound and GraphUnavailable where source or
+        unless this is the ``last``. Raises StoreRefused, NotFound and StoreUnavailable where source or
         archive cannot be read.
         """
         backfill = self._context.kind is RunKind.BACKFILL
@@ -116,7 +116,7 @@ class PlanMaking:
         return bool(new)
 
     async def _read_pages(self, *, check: bool) -> None:
-        pages = self._ports.calendars.read_window(
+        pages = self._ports.calendars.in_tenant(self._context.tenant_id).read_window(
             self._context.source_mailbox,
             self._context.source_calendar_id,
             *self._context.window.read_range,
@@ -172,14 +172,14 @@ class PlanMaking:
 
     async def _check_archive_calendar(self) -> None:
         self._archive_checked = True
-        calendar = await self._ports.calendars.get_calendar(
+        calendar = await self._ports.calendars.in_tenant(self._context.tenant_id).get_calendar(
             self._context.archive_mailbox, self._context.archive_calendar_id
         )
         if calendar is None:
-            raise GraphRefused(
+            raise StoreRefused(
                 "the archive calendar does not exist any more",
-                graph_status=404,
-                graph_code="ErrorItemNotFound",
+                answered=404,
+                reason="calendar_gone",
             )
 
     async def _page(self, page: list[SourceEvent]) -> None:

@@ -8,7 +8,7 @@ from shared.database.models.runs import ArchiveRun
 from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
 from shared.database.repositories.archive_runs import ArchiveRunRepository
 from shared.domain.archive_run import RunKind, RunState
-from shared.errors import GraphRefused, NotFound, Unavailable
+from shared.errors import NotFound, StoreRefused, Unavailable
 from shared.services.archiving.action_item_keeping import ActionItemKeeper
 from shared.services.archiving.context import ArchivingPorts, RunContext, accounted, load_context
 from shared.services.archiving.doubting import MeetingDoubts
@@ -42,7 +42,7 @@ class RunPlanner:
         """Read the window, decide for every event, keep the writes as operations.
 
         A source or archive calendar that is gone or refused ends the plan with ``refused``: nothing is
-        written then, and of an archive calendar that is gone it is noted. Raises GraphUnavailable when
+        written then, and of an archive calendar that is gone it is noted. Raises StoreUnavailable when
         reading failed in a way that passes, and NotFound.
         """
         began = self._ports.clock.now()
@@ -75,11 +75,13 @@ class RunPlanner:
         try:
             ports = reading_for(self._ports, context)
             return await self._make(ports, turn, context, open_keys, expiry)
-        except GraphRefused as refused:
-            reason, gone = f"{refused.graph_code}: {refused.detail}", refused.graph_status == 404
+        except StoreRefused as refused:
+            reason, gone = f"{refused.reason}: {refused.detail}", refused.gone
         except NotFound as missing:
             reason, gone = missing.detail, True
-        lost = gone and await seems_gone(self._ports, context.archive_mailbox, context.archive_calendar_id)
+        lost = gone and await seems_gone(
+            self._ports, context.tenant_id, context.archive_mailbox, context.archive_calendar_id
+        )
         code = ARCHIVE_CALENDAR_GONE if lost else CALENDAR_NOT_FOUND if gone else CALENDAR_REFUSED
         return PlanCounts(refused=reason, gone=gone, code=code)
 

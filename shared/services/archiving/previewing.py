@@ -3,7 +3,8 @@
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, replace
+from copy import replace
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -95,7 +96,7 @@ class Previewer:
     ) -> Preview:
         """Plan ``[start, end)``, or what the next night would archive, with at most ``limit`` events named.
 
-        What only writing tells is not foreseen: copies that their owner edited, and writes that Graph
+        What only writing tells is not foreseen: copies that their owner edited, and writes that the store
         refuses. Raises NotFound, ValidationFailed naming the window, RunInProgress while a run is under way,
         Conflict where a run would be refused its calendars, and what reading the calendar raises.
         """

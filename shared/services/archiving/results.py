@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.database.repositories.appointments import AppointmentRepository
 from shared.database.repositories.archive_operations import ClaimedOperation
 from shared.database.repositories.archive_runs import ArchiveRunRepository
+from shared.database.repositories.write_results import ResultRow
 from shared.domain.archive_copy import recreated_copy
 from shared.domain.archive_run import OperationAction, OperationState
 from shared.domain.revision import is_edited
@@ -40,7 +41,7 @@ class Result(NamedTuple):
     recreate: bool = False
     replaced: dict[str, Any] | None = None
 
-    def row(self) -> dict[str, Any]:
+    def row(self) -> ResultRow:
         """For the tables that the result changes; ``known`` only where something of the copy became known."""
         known = "removed" if self.removed else str(self.state)
         told = (self.removed or self.state in _KNOWN_TO_THE_MAP) and not _failed_edit(self)

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-import orjson
-
 from shared.database.repositories.appointments import AppointmentRepository
 from shared.database.repositories.archive_operations import ClaimedOperation
 from shared.domain.archive_run import OperationAction, OperationState, RunMode
-from shared.errors import GraphUnavailable
-from shared.graph.copy_codec import Copy, same_content
-from shared.graph.records import Answer, Verdict, Write
+from shared.domain.calendar_copy import Copy, same_content
+from shared.domain.calendar_port import Answer, Verdict, Write
+from shared.domain.copy_body import columns_to_update, parsed
+from shared.errors import StoreUnavailable
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.lease import HeldLease
 from shared.services.archiving.results import Result
@@ -39,10 +38,11 @@ class BatchSender:
 
     def __init__(self, ports: ArchivingPorts, context: RunContext) -> None:
         self._ports = ports
+        self._calendars = ports.calendars.in_tenant(context.tenant_id)
         self._context = context
 
     async def send(self, lease: HeldLease, operations: Sequence[ClaimedOperation]) -> BatchOutcome:
-        """One ``$batch``, or several smaller ones where Graph finds the whole one unacceptable.
+        """One ``$batch``, or several smaller ones where the store finds the whole one unacceptable.
 
         With ``look_before_create`` what has a copy already is adopted, and not created.
         """
@@ -56,7 +56,7 @@ class BatchSender:
     async def _there_already(self, lease: HeldLease, operations: Sequence[ClaimedOperation]) -> list[Result]:
         """Creates whose copy is in the calendar although no row tells of it: the database was restored.
 
-        Where Graph does not answer, the create stays planned: nothing was sent.
+        Where the store does not answer, the create stays planned: nothing was sent.
         """
         if not self._ports.settings.look_before_create:
             return []
@@ -66,7 +66,7 @@ class BatchSender:
             await lease.cover_one_batch()
             try:
                 copies = await self.find_copies(operation)
-            except GraphUnavailable:
+            except StoreUnavailable:
                 return results + [Result(each, OperationState.PLANNED) for each in creates[number:]]
             if copies:
                 results.append(adopted(operation, copies))
@@ -74,7 +74,7 @@ class BatchSender:
 
     async def _send(self, lease: HeldLease, operations: Sequence[ClaimedOperation]) -> BatchOutcome:
         await lease.cover_one_batch()
-        answers = await self._ports.calendars.send(
+        answers = await self._calendars.send(
             self._context.archive_mailbox,
             self._context.archive_calendar_id,
             [_write(operation) for operation in operations],
@@ -108,7 +108,7 @@ class BatchSender:
         )
 
     async def _pause(self, lease: HeldLease, answers: Sequence[Answer]) -> None:
-        """Graph's wish for a pause binds every process; without a figure it is a jittered default."""
+        """A mailbox's wish for a pause binds every process; without a figure it is a jittered default."""
         waits = [
             answer.retry_after
             if answer.retry_after is not None
@@ -126,14 +126,14 @@ class BatchSender:
     async def answer_questions(self, lease: HeldLease, outcome: BatchOutcome) -> None:
         """Look at the mailbox for every open question; call it while no batch is in flight.
 
-        Where Graph does not answer, the rest stays open: what is known already is worth recording. Raises
+        Where the store does not answer, the rest stays open: what is known already is worth recording. Raises
         LeaseLost.
         """
         for number, (operation, answer) in enumerate(outcome.questions):
             await lease.cover_one_batch()
             try:
                 outcome.results.append(await self._ask(operation, answer))
-            except GraphUnavailable:
+            except StoreUnavailable:
                 outcome.unknown += len(outcome.questions) - number
                 break
         outcome.questions.clear()
@@ -141,16 +141,14 @@ class BatchSender:
     async def _ask(self, operation: ClaimedOperation, answer: Answer) -> Result:
         if answer.verdict is Verdict.DUPLICATE:
             return await self._created_before(operation, answer)
-        if answer.verdict is Verdict.NOT_FOUND:
+        if answer.verdict is Verdict.GONE:
             return await self.look_up(operation)
         return await self._stale(operation)
 
     async def _created_before(self, operation: ClaimedOperation, answer: Answer) -> Result:
-        """Graph knows the transactionId: the copy exists; adopt it only if it carries our key."""
+        """The store knows the transactionId: the copy exists; adopt it only if it carries our key."""
         if answer.existing_event_id:
-            copy = await self._ports.calendars.get_copy(
-                self._context.archive_mailbox, answer.existing_event_id
-            )
+            copy = await self._calendars.get_copy(self._context.archive_mailbox, answer.existing_event_id)
             if copy is not None and copy.archive_key == operation.archive_key:
                 return adopted(operation, [copy])
         return await self.look_up(operation)
@@ -181,12 +179,12 @@ class BatchSender:
         """The copies carrying the operation's archive key: the one in our map first, then the oldest."""
         copies: list[Copy] = []
         if operation.copy_id is not None:
-            known = await self._ports.calendars.get_copy(self._context.archive_mailbox, operation.copy_id)
+            known = await self._calendars.get_copy(self._context.archive_mailbox, operation.copy_id)
             if known is not None and known.archive_key == operation.archive_key:
                 copies.append(known)
         if copies:
             return copies
-        found = await self._ports.calendars.find_copies(
+        found = await self._calendars.find_copies(
             self._context.archive_mailbox, self._context.archive_calendar_id, operation.archive_key
         )
         return sorted(found, key=lambda copy: (copy.created, copy.id))
@@ -210,7 +208,7 @@ class BatchSender:
         ):
             return Result(operation, OperationState.PLANNED, etag=copy.etag)
         if self._context.mode is RunMode.REPLACE:
-            return Result(operation, OperationState.PLANNED, etag=copy.etag, replaced=copy.fields)
+            return Result(operation, OperationState.PLANNED, etag=copy.etag, replaced=copy.content)
         return Result(
             operation,
             OperationState.CONFLICT,
@@ -223,7 +221,7 @@ class BatchSender:
         if copy.revision != operation.revision:
             return False
         return self._context.mode is not RunMode.REPLACE or same_content(
-            copy, orjson.loads(operation.payload)
+            copy, columns_to_update(parsed(operation.payload.encode()))
         )
 
     def _compared(self, operation: ClaimedOperation, copies: Sequence[Copy]) -> Result:
@@ -276,7 +274,7 @@ def _sort(outcome: BatchOutcome, operation: ClaimedOperation, answer: Answer) ->
             outcome.results.append(Result(operation, OperationState.PLANNED))
         case Verdict.DUPLICATE | Verdict.STALE:
             outcome.questions.append((operation, answer))
-        case Verdict.NOT_FOUND if operation.action is not OperationAction.CREATE:
+        case Verdict.GONE if operation.action is not OperationAction.CREATE:
             outcome.questions.append((operation, answer))
         case _:
             outcome.results.append(_failed(operation, answer))

@@ -134,7 +134,7 @@ class ArchivingService:
             access = await Access.of(session, caller)
             run = await ArchiveRunRepository(session).get(caller.tenant_id, run_id, access.writable_owner)
             if run is None:
-                raise NotFound(f"archive run {run_id} does not exist")
+                raise NotFound("there is no such archive run")
             if not RunState(run.state).terminal:
                 raise RunInProgress("the run is not over yet")
             if run.state == RunState.COMPLETED:
@@ -159,7 +159,7 @@ class ArchivingService:
             access = await Access.of(session, caller)
             run = await ArchiveRunRepository(session).get(caller.tenant_id, run_id, access.readable_owner)
             if run is None:
-                raise NotFound(f"archive run {run_id} does not exist")
+                raise NotFound("there is no such archive run")
             operations = ArchiveOperationRepository(session, run.owner_id, run.configuration_id)
             own = await reads_own(session, access, run.configuration_id)
             # Of another's private events not even their number is told while it may still grow (6.3).
@@ -199,7 +199,7 @@ class ArchivingService:
         async with self._ports.database.reading() as session:
             run = await ArchiveRunRepository(session).get_unscoped(run_id)
             if run is None:
-                raise NotFound(f"archive run {run_id} does not exist")
+                raise NotFound("there is no such archive run")
             configuration = await ArchiveConfigurationRepository(session).get(
                 run.tenant_id, run.configuration_id
             )
@@ -295,7 +295,7 @@ class ArchivingService:
         # Held until the run is queued: a configuration with an open run is not deleted.
         held = found and await configurations.lock(caller.tenant_id, configuration_id, shared=True)
         if held is None:
-            raise NotFound(f"archive configuration {configuration_id} does not exist")
+            raise NotFound("there is no such archive configuration")
         if not (await access.writable_user(held.owner_id)).active:
             raise Conflict("its owner is deactivated", code="user_deactivated")
         await refuse_paused_pair(session, access, held, self._ports.audit)

@@ -1,6 +1,6 @@
 """Settle: finding out what became of writes whose answer was lost (design.md, Settle).
 
-While Graph still remembers a transactionId, the identical write is sent again; later the copy is looked up
+While the store remembers a transactionId, the identical write is sent again; later the copy is looked up
 by its archive key, once search has had time to see it.
 """
 
@@ -42,7 +42,7 @@ class Settler:
         """Resend or look up each open operation once. ``attempt`` counts from 0 and spaces the next one.
 
         A run whose calendars may not be named any more writes nothing, not even again what was sent.
-        Raises NotFound for an unknown run and GraphUnavailable when a lookup fails for good.
+        Raises NotFound for an unknown run and StoreUnavailable when a lookup fails for good.
         """
         async with self._ports.database.session() as session:
             context = await load_context(session, run_id)

@@ -34,17 +34,18 @@ async def read_places(
     met: Collection[str] = (),
 ) -> tuple[dict[str, SourceEvent], dict[str, str | None]]:
     """The same, with the calendar of each event that no page showed."""
-    found = await ports.calendars.get_events(context.source_mailbox, None, ids, unread)
+    calendars = ports.calendars.in_tenant(context.tenant_id)
+    found = await calendars.get_events(context.source_mailbox, None, ids, unread)
     events = {key: event for key, event in found.items() if event is not None and not is_gone(event)}
     unmet = [key for key in events if key not in met]
-    places = await ports.calendars.calendars_of(context.source_mailbox, unmet) if unmet else {}
+    places = await calendars.calendars_of(context.source_mailbox, unmet) if unmet else {}
     return {key: event for key, event in events.items() if places.get(key, key) is not None}, places
 
 
 def should_have_shown(context: RunContext, event: SourceEvent, place: str | None) -> bool:
     """Whether a page of the window, or of its margins, shows the event where both were read at one moment.
 
-    Graph may answer a read with what was there a minute ago (domain.md 2.16). Where two reads
+    A store may answer a read with what was there a minute ago (domain.md 2.16). Where two reads
     disagree, one of them is stale, and nobody knows which.
     """
     start, end = context.window.read_range

@@ -59,7 +59,9 @@ class TakingOver:
         async with self._ports.database.session() as session:
             if not await self._shared(session).readers():
                 return {}
-        places = await self._ports.calendars.calendars_of(self._context.source_mailbox, unmet)
+        places = await self._ports.calendars.in_tenant(self._context.tenant_id).calendars_of(
+            self._context.source_mailbox, unmet
+        )
         return {key: place for key, place in places.items() if place is not None}
 
     async def _hand_over(self, session: AsyncSession, rows: Collection[UUID], into: UUID) -> set[UUID]:

@@ -16,6 +16,7 @@ from shared.database.models.users import User
 from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
 from shared.database.repositories.base import Keyset
 from shared.database.repositories.category_facts import CategorisedEvent, CategoryFactsRepository
+from shared.domain.calendar_port import Calendars
 from shared.domain.caller import Caller
 from shared.domain.categories import CategoryState
 from shared.domain.category_suggestions import automatic_rule
@@ -31,7 +32,6 @@ from shared.schemas.paging import Position
 from shared.services.access import Access
 from shared.services.approvals.guard import permit
 from shared.services.audit import AuditWriter
-from shared.services.calendar_store import CalendarStore
 from shared.services.categories.attention import UNRANKED
 from shared.services.categories.naming import checked_category
 from shared.services.categories.reports import labels_of
@@ -50,7 +50,7 @@ class CategoryApplying:
     """Decides which events get which category; ``SourceWriting`` writes them."""
 
     def __init__(
-        self, database: Database, calendars: CalendarStore, settings: Settings, audit: AuditWriter
+        self, database: Database, calendars: Calendars, settings: Settings, audit: AuditWriter
     ) -> None:
         self._database = database
         self._settings = settings
@@ -60,7 +60,7 @@ class CategoryApplying:
         """Apply the choices, then the ``auto_apply`` rules in their range; at most 100 of each.
 
         Each event tells its own outcome. Raises NotFound (person), ValidationFailed naming each wrong field,
-        Conflict for a deactivated person, and GraphUnavailable or GraphRefused if a calendar cannot be read.
+        Conflict for a deactivated person, and StoreUnavailable or StoreRefused if a calendar cannot be read.
         """
         categories = _checked(wanted.choices)
         after = Position.of(wanted.cursor)

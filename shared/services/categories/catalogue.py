@@ -1,11 +1,11 @@
 """The categories a person may choose from: Outlook's list in his mailbox, and those kept here.
 
-Graph needs ``MailboxSettings.ReadWrite``; who asks, the person himself or the application, is decided by
-``reach``. Deleting or recolouring a category touches no event.
+Outlook's need the permission ``MailboxSettings.ReadWrite``; ``OutlookOf`` decides who asks, the person or
+the application. Deleting or recolouring a category touches no event.
 """
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 from uuid import UUID, uuid4
@@ -18,11 +18,11 @@ from shared.database.models.categories import LocalCategory
 from shared.database.models.users import User
 from shared.database.repositories.categories import LocalCategoryRepository, touched
 from shared.database.repositories.category_facts import CategoryFactsRepository
+from shared.domain.calendar_port import MasterCategory
 from shared.domain.caller import Caller
 from shared.domain.categories import Category, parse_category
 from shared.domain.expected_version import ExpectedVersion
 from shared.errors import Conflict, FieldError, NotFound, ValidationFailed
-from shared.graph.master_categories import MasterCategory
 from shared.schemas.categories import (
     CategoryCreate,
     CategoryListQuery,
@@ -37,7 +37,7 @@ from shared.services.categories.naming import checked_name, name_key
 from shared.services.categories.scope import writable_person
 from shared.services.ownership import readable_person
 
-#: Categories that one request adds to Outlook's list: each is a request to Graph.
+#: Categories that one request adds to Outlook's list: each is a request of its own.
 MOST_CREATED: Final = 50
 _MOST_USED: Final = 5_000
 _OUTLOOK: Final = "outlook"
@@ -61,6 +61,10 @@ class OutlookCategories(Protocol):
     async def delete(self, mailbox: str, category_id: UUID) -> None:
         """Take a category out of the list."""
         ...
+
+
+#: The list of a mailbox (object id): of its owner on his own behalf, of another's by the app.
+type OutlookOf = Callable[[UUID], OutlookCategories]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,20 +117,18 @@ class CreatedCategories:
 class CategoryCatalogue:
     """Categories of both stores; each change leaves one audit row."""
 
-    def __init__(
-        self, database: Database, outlook: OutlookCategories, clock: Clock, audit: AuditWriter
-    ) -> None:
+    def __init__(self, database: Database, outlook: OutlookOf, clock: Clock, audit: AuditWriter) -> None:
         self._database = database
         self._outlook = outlook
         self._clock = clock
         self._audit = audit
 
-    def reaching(self, outlook: OutlookCategories) -> "CategoryCatalogue":
-        """The same, with Outlook reached in another way: as one request may."""
+    def reaching(self, outlook: OutlookOf) -> "CategoryCatalogue":
+        """The same, with Outlook reached as one request may."""
         return CategoryCatalogue(self._database, outlook, self._clock, self._audit)
 
     async def list(self, caller: Caller, query: CategoryListQuery) -> CategoryList:
-        """Categories of one person by name; raises as ``readable_person`` does, and Graph's errors."""
+        """Categories of one person by name; raises as ``readable_person`` does, and StoreRefused."""
         after = CategoryPlace.of(query.cursor)
         owner = await self._reader(caller, query.user_id)
         if owner is None:
@@ -233,7 +235,9 @@ class CategoryCatalogue:
             raise ValidationFailed([FieldError("name", message, "immutable")])
         if given.get("color", before.color) == before.color:
             return before
-        changed = await self._outlook.recolour(str(owner.object_id), category_id, given["color"])
+        changed = await self._outlook(owner.object_id).recolour(
+            str(owner.object_id), category_id, given["color"]
+        )
         after = KnownCategory.of_outlook(owner, changed)
         async with self._database.session() as session:
             changes = {"before": _audited(before), "after": _audited(after)}
@@ -255,7 +259,7 @@ class CategoryCatalogue:
         owner = await self._writer_of_one(caller, user_id)
         known = await self._one_of_outlook(owner, category_id)
         expected.check(known.version)
-        await self._outlook.delete(str(owner.object_id), category_id)
+        await self._outlook(owner.object_id).delete(str(owner.object_id), category_id)
         async with self._database.session() as session:
             await self._record(session, known, "deleted", {"before": _audited(known)})
 
@@ -285,7 +289,7 @@ class CategoryCatalogue:
         return row if row is not None and user_id in (None, row.owner_id) else None
 
     async def _create_in_outlook(self, owner: User, name: str, color: str) -> KnownCategory:
-        created = await self._outlook.create(str(owner.object_id), name, color)
+        created = await self._outlook(owner.object_id).create(str(owner.object_id), name, color)
         known = KnownCategory.of_outlook(owner, created)
         # It stands in Outlook now, whatever becomes of the rest of the request.
         async with self._database.session(apart=True) as session:
@@ -293,7 +297,7 @@ class CategoryCatalogue:
         return known
 
     async def _of_outlook(self, owner: User) -> Sequence[KnownCategory]:
-        found = await self._outlook.list(str(owner.object_id))
+        found = await self._outlook(owner.object_id).list(str(owner.object_id))
         return [KnownCategory.of_outlook(owner, each) for each in found]
 
     async def _one_of_outlook(self, owner: User, category_id: UUID) -> KnownCategory:

@@ -76,7 +76,9 @@ class CategoryHours:
             **_totals(found, tally(counted.doubtful), tally(counted.private), customer=query.customer),
             user_id=None if scope is None else scope.owner.id,
             time_zone=(zone or UTC_ZONE).key if scope is None else scope.zone.key,
-            not_counted=[NotCounted(why_not=each, count=reasons[each]) for each in WhyNot if reasons[each]],
+            not_counted=[
+                NotCounted(reason_code=each, count=reasons[each]) for each in WhyNot if reasons[each]
+            ],
             without_hours=sum(reasons[each] for each in WITHOUT_HOURS),
             not_taken_place=sum(reasons[each] for each in NOT_TAKEN_PLACE),
             periods=None
@@ -176,7 +178,7 @@ def _totals(
         personal=tally_resource(found.personal),
         invalid=tally_resource(found.invalid),
         special=tally_resource(found.special),
-        uncategorised=tally_resource(found.uncategorised),
+        without_category=tally_resource(found.uncategorised),
         private=tally_resource(private),
         source_deleted=tally_resource(found.source_deleted),
         total=tally_resource(found.total),

@@ -52,13 +52,13 @@ class CategoryReports:
             groups = await facts.groups(scope.view)
             rows = await facts.page(
                 scope.view,
-                labels_of(groups, _listed(query.state)),
+                labels_of(groups, _listed(query.category_status)),
                 after,
                 query.limit + 1,
-                hidden=query.state is None,
+                hidden=query.category_status is None,
                 first=labels_of(groups, AMBIGUOUS_FIRST),
                 idle=labels_of(groups, (CategoryState.VALID,))
-                if query.state in (None, _WITHOUT_HOURS)
+                if query.category_status in (None, _WITHOUT_HOURS)
                 else (),
             )
         found = Slice.cut(rows, query.limit, place_of)
@@ -75,7 +75,7 @@ def labels_of(groups: Iterable[EventGroup], states: Sequence[CategoryState]) -> 
 
 def issue_resources(status: CategoryStatus) -> list[IssueResource]:
     """The issues of an event."""
-    return [IssueResource(kind=issue.kind, text=issue.text) for issue in status.issues]
+    return [IssueResource(kind=issue.kind, reason=issue.text) for issue in status.issues]
 
 
 def _listed(state: str | None) -> Sequence[CategoryState]:
@@ -96,9 +96,9 @@ def _finding(row: CategorisedEvent) -> CategoryFinding:
         end=row.end_at,
         is_all_day=row.is_all_day,
         categories=[] if row.hidden else list(row.categories),
-        state=None if row.hidden else status.state,
+        category_status=None if row.hidden else status.state,
         counts=None if row.hidden else row.why_not is None,
-        why_not=None if row.hidden else row.why_not,
+        reason_code=None if row.hidden else row.why_not,
         issues=[] if row.hidden else issue_resources(status),
     )
 

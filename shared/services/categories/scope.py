@@ -88,11 +88,11 @@ async def scope_of(
 
 def check_length(wanted: RangeFields, max_days: int) -> None:
     """Raise ValidationFailed naming the end of a range of more than ``max_days`` days."""
-    longest, field, length = timedelta(days=max_days), "end", timedelta()
+    longest, field, length = timedelta(days=max_days), "window_end", timedelta()
     if wanted.first_day is not None and wanted.last_day is not None:
         field, length = "last_day", wanted.last_day - wanted.first_day + timedelta(days=1)
-    elif wanted.start is not None and wanted.end is not None:
-        length = wanted.end - wanted.start
+    elif wanted.window_start is not None and wanted.window_end is not None:
+        length = wanted.window_end - wanted.window_start
     if length > longest:
         message = f"the range must not be longer than {longest.days} days"
         raise ValidationFailed([FieldError(field, message, "range_too_long")])
@@ -102,6 +102,8 @@ def _range(configuration_id: UUID, zone: ZoneInfo, wanted: RangeFields) -> Confi
     if wanted.first_day is not None and wanted.last_day is not None:
         end = local_day_start(wanted.last_day + timedelta(days=1), zone)
         return ConfigurationRange(configuration_id, local_day_start(wanted.first_day, zone), end)
-    if wanted.start is None or wanted.end is None:
+    if wanted.window_start is None or wanted.window_end is None:
         raise RuntimeError("a range has a start and an end")
-    return ConfigurationRange(configuration_id, wanted.start.astimezone(UTC), wanted.end.astimezone(UTC))
+    return ConfigurationRange(
+        configuration_id, wanted.window_start.astimezone(UTC), wanted.window_end.astimezone(UTC)
+    )

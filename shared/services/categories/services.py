@@ -5,10 +5,10 @@ from typing import Self
 
 from shared.clock import Clock
 from shared.database.engine import Database
+from shared.domain.calendar_port import Calendars
 from shared.services.audit import AuditWriter
-from shared.services.calendar_store import CalendarStore
 from shared.services.categories.applying import CategoryApplying
-from shared.services.categories.catalogue import CategoryCatalogue, OutlookCategories
+from shared.services.categories.catalogue import CategoryCatalogue, OutlookOf
 from shared.services.categories.hours import CategoryHours
 from shared.services.categories.reports import CategoryReports
 from shared.services.categories.rules import CategoryRules
@@ -34,8 +34,8 @@ class CategoryServices:
     def create(
         cls,
         database: Database,
-        calendars: CalendarStore,
-        outlook: OutlookCategories,
+        calendars: Calendars,
+        outlook: OutlookOf,
         clock: Clock,
         settings: Settings,
         audit: AuditWriter,

@@ -11,24 +11,20 @@ from shared.database.engine import Database
 from shared.database.models.users import User
 from shared.database.repositories.category_facts import CategorisedEvent
 from shared.database.repositories.users import UserRepository
+from shared.domain.calendar_port import MOST_WRITES, Answer, Calendars, CalendarStore, Verdict, Write
 from shared.domain.categories import CategoryState, classify
 from shared.domain.category_suggestions import with_category
 from shared.domain.disclosure import is_disclosed
 from shared.domain.source_event import EventType, SourceEvent
-from shared.errors import FieldError, GraphRefused, ValidationFailed
-from shared.graph.batch import MAX_REQUESTS
-from shared.graph.records import Answer, Verdict, Write
+from shared.errors import FieldError, StoreRefused, ValidationFailed
 from shared.schemas.category_reports import AppliedCategory, ApplyOutcome
 from shared.services.audit import AuditWriter
-from shared.services.calendar_store import CalendarStore
 
 _OUTCOMES: Final[dict[Verdict, ApplyOutcome]] = {
     Verdict.DONE: "applied",
     Verdict.STALE: "changed_meanwhile",
-    Verdict.NOT_FOUND: "gone",
+    Verdict.GONE: "gone",
 }
-#: What a text that names no event is answered with (graph.md, Errors).
-_NO_ID: Final = frozenset({"ErrorInvalidIdMalformed", "ErrorInvalidRequest", "BadRequest"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +72,7 @@ class Task:
             category=self.category,
             rule_id=self.rule_id,
             outcome=self.outcome,
-            code=self.code,
+            reason_code=self.code,
         )
 
     def judge(self, source: SourceEvent | None, *, viewer: UUID | None) -> bool:
@@ -113,9 +109,7 @@ class Task:
 class SourceWriting:
     """Batches for each calendar; an answer that is lost is made good by looking at the event."""
 
-    def __init__(
-        self, database: Database, calendars: CalendarStore, audit: AuditWriter, timeout: float
-    ) -> None:
+    def __init__(self, database: Database, calendars: Calendars, audit: AuditWriter, timeout: float) -> None:
         self._database = database
         self._calendars = calendars
         self._audit = audit
@@ -124,9 +118,10 @@ class SourceWriting:
     async def write(self, owner: User, tasks: Sequence[Task], *, viewer: UUID | None) -> None:
         """Set the outcome of every task; ``viewer`` is the object id of the person who asks.
 
-        Raises ValidationFailed for an event id that is none, GraphUnavailable and GraphRefused if the events
+        Raises ValidationFailed for an event id that is none, StoreUnavailable and StoreRefused if the events
         cannot be read.
         """
+        calendars = self._calendars.in_tenant(owner.tenant_id)
         groups: dict[tuple[str, str | None], list[Task]] = {}
         for task in tasks:
             if task.target is not None:
@@ -134,24 +129,13 @@ class SourceWriting:
                 groups.setdefault((task.target.mailbox, within), []).append(task)
         due: list[Task] = []
         for (mailbox, within), group in groups.items():
-            sources = await self._sources(mailbox, within, group)
+            sources = await _sources(calendars, mailbox, within, group)
             due += [task for task in group if task.judge(sources.get(_source_id(task)), viewer=viewer)]
         for batch in _batches(due):
-            await self._send(batch)
+            await self._send(calendars, batch)
             await self._record(owner, batch)
 
-    async def _sources(
-        self, mailbox: str, within: str | None, tasks: Sequence[Task]
-    ) -> dict[str, SourceEvent | None]:
-        try:
-            return await self._calendars.get_events(mailbox, within, [_source_id(task) for task in tasks])
-        except GraphRefused as refusal:
-            if within is None or refusal.graph_code not in _NO_ID:
-                raise
-            message = "names an event_id that is none"
-            raise ValidationFailed([FieldError("choices", message, "event_id_invalid")]) from refusal
-
-    async def _send(self, batch: Sequence[Task]) -> None:
+    async def _send(self, calendars: CalendarStore, batch: Sequence[Task]) -> None:
         mailbox, calendar_id = _calendar_of(batch[0])
         writes = [
             Write(
@@ -163,14 +147,14 @@ class SourceWriting:
             )
             for task in batch
         ]
-        answers = await self._calendars.send(mailbox, calendar_id, writes, self._timeout)
+        answers = await calendars.send(mailbox, calendar_id, writes, self._timeout)
         unknown: list[Task] = []
         for task, answer in zip(batch, answers, strict=True):
             task.outcome, task.code = _OUTCOMES.get(answer.verdict, "failed"), _code(answer)
             if answer.verdict is Verdict.UNKNOWN:
                 unknown.append(task)
         if unknown:
-            found = await self._calendars.get_events(mailbox, None, [_source_id(task) for task in unknown])
+            found = await calendars.get_events(mailbox, None, [_source_id(task) for task in unknown])
             for task in unknown:
                 source = found.get(_source_id(task))
                 if source is not None and source.categories == task.after:
@@ -210,7 +194,7 @@ def _batches(tasks: Sequence[Task]) -> Iterator[list[Task]]:
         rest: list[Task] = []
         for task in waiting:
             master = (task.source.series_master_id if task.source else None) or _source_id(task)
-            if _calendar_of(task) != calendar or master in series or len(batch) == MAX_REQUESTS:
+            if _calendar_of(task) != calendar or master in series or len(batch) == MOST_WRITES:
                 rest.append(task)
                 continue
             series.add(master)
@@ -240,3 +224,15 @@ def _etag(source: SourceEvent | None) -> str | None:
 
 def _code(answer: Answer) -> str:
     return "" if answer.verdict is Verdict.DONE else answer.code or answer.verdict.value
+
+
+async def _sources(
+    calendars: CalendarStore, mailbox: str, within: str | None, tasks: Sequence[Task]
+) -> dict[str, SourceEvent | None]:
+    try:
+        return await calendars.get_events(mailbox, within, [_source_id(task) for task in tasks])
+    except StoreRefused as refusal:
+        if within is None or not refusal.malformed_id:
+            raise
+        message = "names an event_id that is none"
+        raise ValidationFailed([FieldError("choices", message, "event_id_invalid")]) from refusal

@@ -179,7 +179,7 @@ def _resource(
         is_all_day=event.is_all_day,
         series_id=None if event.hidden else traits.series or None,
         categories=[] if event.hidden else list(event.categories),
-        state=None if event.hidden else status.state,
+        category_status=None if event.hidden else status.state,
         issues=[] if event.hidden else issue_resources(status),
         suggestions=[_suggestion(each, automatic) for each in candidates],
     )

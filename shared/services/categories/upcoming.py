@@ -16,6 +16,7 @@ from shared.database.repositories.archive_configurations import ArchiveConfigura
 from shared.database.repositories.archived_events import ArchivedEventRepository
 from shared.database.repositories.category_facts import CategorisedEvent
 from shared.domain.archived_event import ArchivedEventState
+from shared.domain.calendar_port import Calendars
 from shared.domain.caller import Caller
 from shared.domain.categories import CategoryState, classify
 from shared.domain.disclosure import is_disclosed
@@ -28,7 +29,6 @@ from shared.errors import FieldError, NotFound, ValidationFailed
 from shared.schemas.category_reports import SuggestedEvents, SuggestionQuery
 from shared.schemas.paging import Slice
 from shared.services.archiving.judging import refuse_unpermitted
-from shared.services.calendar_store import CalendarStore
 from shared.services.categories.attention import AMBIGUOUS_FIRST, UNRANKED, after_of, place_of
 from shared.services.categories.scope import Scope, check_length, read_scope
 from shared.services.categories.suggestions import suggested
@@ -42,7 +42,7 @@ _NOT_ARCHIVED: Final = frozenset({ArchivedEventState.LEFT_OUT, ArchivedEventStat
 class UpcomingSuggestions:
     """Only ever suggests, as ``CategorySuggestions`` does."""
 
-    def __init__(self, database: Database, calendars: CalendarStore) -> None:
+    def __init__(self, database: Database, calendars: Calendars) -> None:
         self._database = database
         self._calendars = calendars
 
@@ -51,7 +51,7 @@ class UpcomingSuggestions:
 
         Ambiguous events come before the others, then they stand by start.
         Raises NotFound (configuration, or a mailbox that is gone), ValidationFailed (no configuration is
-        named, or the range is longer than 62 days), GraphUnavailable and GraphRefused.
+        named, or the range is longer than 62 days), StoreUnavailable and StoreRefused.
         """
         if query.configuration_id is None:
             message = "name the configuration whose source calendar is read"
@@ -84,7 +84,7 @@ class UpcomingSuggestions:
         zone = find_zone(configuration.time_zone) or ZoneInfo("UTC")
         window = Window(covered.start, covered.end, zone)
         origin = configuration.origin_id
-        pages = self._calendars.read_window(
+        pages = self._calendars.in_tenant(configuration.tenant_id).read_window(
             str(configuration.source_mailbox_id),
             configuration.source_calendar_id,
             window.start - READ_MARGIN,

@@ -124,11 +124,11 @@ def _hours_of(start: datetime, end: datetime, day: date, zone: ZoneInfo) -> tupl
 def _kind(event: MonthEventResource) -> str:
     if not event.counts:
         return "open"
-    if event.state is None:
+    if event.category_status is None:
         return "private"
     if event.billing_type is not None:
         return event.billing_type.replace("-", "_")
-    return "ambiguous" if event.state is CategoryState.AMBIGUOUS else "without_category"
+    return "ambiguous" if event.category_status is CategoryState.AMBIGUOUS else "without_category"
 
 
 def _title(event: MonthEventResource, zone: ZoneInfo) -> str:

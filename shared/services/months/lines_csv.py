@@ -10,7 +10,7 @@ from shared.services.audit_export import ExportFile, csv_line, safe_cell
 
 COLUMNS: Final = (
     *("day", "start", "end", "hours", "customer", "billing_type", "subject", "categories"),
-    *("state", "counts", "why_not"),
+    *("category_status", "counts", "reason_code"),
 )
 
 
@@ -35,9 +35,9 @@ def _cells(event: MonthEventResource, zone: ZoneInfo) -> Iterator[str]:
     yield event.billing_type or ""
     yield event.subject
     yield "; ".join(event.categories)
-    yield event.state or ""
+    yield event.category_status or ""
     yield "yes" if event.counts else "no"
-    yield event.why_not or ""
+    yield event.reason_code or ""
 
 
 def _time(instant: datetime, zone: ZoneInfo) -> str:

@@ -175,10 +175,10 @@ def _attention(each: MonthAttention, zone: ZoneInfo) -> dict[str, str]:
     return {
         "name": each.name,
         "reason": each.reason,
-        "action": each.action,
+        "action": each.remedy,
         "hours": f"{_hours(each.hours)} h",
         "count": f"{each.count} events" if each.count > 1 else "",
-        "when": _span(each.first.astimezone(zone).date(), each.last.astimezone(zone).date()),
+        "when": _span(each.first_start.astimezone(zone).date(), each.last_start.astimezone(zone).date()),
     }
 
 
@@ -216,7 +216,7 @@ def _calendar(month: MonthResource, zone: ZoneInfo) -> dict[str, Any]:
 def _day(
     day: MonthDay, events: Sequence[MonthEventResource], scale: DayScale, zone: ZoneInfo
 ) -> dict[str, Any]:
-    shown = [event for event in events if event.counts or event.why_not == "free"]
+    shown = [event for event in events if event.counts or event.reason_code == "free"]
     return {
         "number": day.day.day,
         "workday": day.workday,
@@ -232,7 +232,7 @@ def _overlap(overlap: MonthOverlapResource, zone: ZoneInfo) -> dict[str, Any]:
     proposal = overlap.proposal
     note = overlap.note
     if proposal is not None and (overlap.hours_waiting or overlap.hours_twice):
-        kept = [each.subject for each in overlap.members if each.key in proposal.keep]
+        kept = [each.subject for each in overlap.members if each.source_key in proposal.kept]
         note += f"; the rule would keep {', '.join(kept)}: {proposal.reason}"
     return {
         "when": _day_of(overlap.start, zone),

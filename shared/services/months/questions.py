@@ -14,8 +14,6 @@ from shared.domain.category_statistics import CountedEvent, tally
 from shared.domain.disclosure import PRIVATE, is_disclosed
 from shared.domain.month_attention import NO_SUBJECT, Attention, AttentionKind
 
-#: Most open items of a month that are shown.
-_MOST: Final = 200
 _WORDS: Final = {
     Question.LIKELY_SAME: (
         "its event is gone, and a new one may be the same meeting",
@@ -40,6 +38,7 @@ async def open_questions(
     configuration_id: UUID | None,
     *,
     viewer: UUID | None,
+    limit: int,
 ) -> list[Attention]:
     """The owner's open items that begin in ``[start, end)``; subjects of hidden events are masked (6.3)."""
     items = ActionItemRepository(session)
@@ -49,7 +48,7 @@ async def open_questions(
         configuration_id=configuration_id,
         begins_in=(start, end),
     )
-    found = await items.list(owner_id, wanted, None, _MOST)
+    found = await items.list(owner_id, wanted, None, limit)
     return [_attention(item, await items.contents(owner_id, item.id), viewer) for item in found]
 
 

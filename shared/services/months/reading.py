@@ -1,7 +1,6 @@
 """The month of a person, out of the archive (domain.md 2.20)."""
 
 from collections import Counter
-from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Final
 from uuid import UUID
@@ -10,41 +9,25 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.clock import Clock
 from shared.database.engine import Database
-from shared.database.models.users import User
 from shared.database.repositories.archive_runs import ArchiveRunRepository
-from shared.database.repositories.category_facts import CategoryFactsRepository
 from shared.database.repositories.month_facts import MonthFactsRepository
 from shared.domain.caller import Caller
-from shared.domain.categories import CategoryState
-from shared.domain.category_suggestions import Relation
-from shared.domain.month import MonthEvent, WorkingTime, month_of
-from shared.domain.month_attention import (
-    Attention,
-    LikelyCategory,
-    attention_of,
-    unapplied_modifications,
-)
+from shared.domain.month import WorkingTime, month_of
+from shared.domain.month_attention import unapplied_modifications
 from shared.domain.month_overlaps import distinct
 from shared.domain.periods import local_day
 from shared.errors import FieldError, ValidationFailed
-from shared.schemas.category_reports import EventRange, SuggestedEvent
+from shared.schemas.category_reports import EventRange
 from shared.schemas.months import WEEKDAYS, MonthQuery, MonthResource
 from shared.services.categories.hours import zone_of
 from shared.services.categories.scope import Scope, read_scope, scope_of
-from shared.services.categories.suggestions import suggested
-from shared.services.months.questions import open_questions
+from shared.services.months.attention import attention
 from shared.services.months.resources import MonthParts, empty_month, month_resource
 from shared.settings import Settings
 
 _DAY: Final = timedelta(days=1)
 # The month before is read, too, and dates begin with 1900.
 _FIRST_YEAR, _LAST_YEAR = 1901, 2199
-_WORDS: Final = {
-    Relation.SERIES: "of the same series",
-    Relation.SUBJECT: "of the same name",
-    Relation.DOMAIN: "with the same company",
-    Relation.LOCATION: "at the same place",
-}
 
 
 class MonthService:
@@ -92,13 +75,7 @@ class MonthService:
         earlier = await facts.events(before.view)
         overlaps = distinct(await facts.overlaps(scope.view, query.configuration_id, events))
         unapplied = unapplied_modifications(events)
-        attention = attention_of(
-            events,
-            overlaps,
-            unapplied,
-            await _likely(session, scope.owner, events, scope.view.viewer),
-            await self._questions(session, scope, query.configuration_id),
-        )
+        needed = await attention(session, scope, query.configuration_id, events, overlaps, unapplied)
         working = await self._working(session, scope, query)
         return MonthParts(
             owner=scope.owner,
@@ -107,7 +84,7 @@ class MonthService:
             events=events,
             overlaps=overlaps,
             unapplied=unapplied,
-            attention=attention,
+            attention=needed,
             reasons=Counter(
                 event.why_not for event in events if event.why_not is not None and not event.hidden
             ),
@@ -123,17 +100,6 @@ class MonthService:
         first = min((local_day(begins, scope.zone) for begins, _ in planned.values()), default=today)
         until = max((local_day(ends, scope.zone) for _, ends in planned.values()), default=today)
         return WorkingTime(days, timedelta(hours=query.workday_hours), first, min(until, today))
-
-    async def _questions(
-        self, session: AsyncSession, scope: Scope, configuration_id: UUID | None
-    ) -> list[Attention]:
-        if not scope.view.ranges:
-            return []
-        start = min(each.start for each in scope.view.ranges)
-        end = max(each.end for each in scope.view.ranges)
-        return await open_questions(
-            session, scope.owner.id, start, end, configuration_id, viewer=scope.view.viewer
-        )
 
 
 def first_day_of_month(name: str) -> date:
@@ -156,37 +122,3 @@ def _month_before(first_day: date) -> date:
 def _range(first_day: date, configuration_id: UUID | None) -> EventRange:
     following = (first_day + 31 * _DAY).replace(day=1)
     return EventRange(first_day=first_day, last_day=following - _DAY, configuration_id=configuration_id)
-
-
-async def _likely(
-    session: AsyncSession, owner: User, events: Sequence[MonthEvent], viewer: UUID | None
-) -> dict[UUID, LikelyCategory]:
-    """The best suggestion for each event that counts without one valid category."""
-    wanted = [
-        event.id
-        for event in events
-        if event.id is not None
-        and event.counts
-        and not event.hidden
-        and event.status.state in (CategoryState.PERSONAL, CategoryState.INVALID)
-    ]
-    if not wanted:
-        return {}
-    rows = await CategoryFactsRepository(session).get(owner.id, wanted, viewer=viewer)
-    return {
-        each.appointment_id: found
-        for each in await suggested(session, owner, rows, viewer=viewer)
-        if each.appointment_id is not None and (found := _best(each)) is not None
-    }
-
-
-def _best(event: SuggestedEvent) -> LikelyCategory | None:
-    if not event.suggestions:
-        return None
-    best = event.suggestions[0]
-    if not best.evidence:
-        return LikelyCategory(best.category, "a rule of yours says so")
-    evidence = best.evidence[0]
-    meetings = "meeting" if evidence.count == 1 else "meetings"
-    has = "has" if evidence.count == 1 else "have"
-    return LikelyCategory(best.category, f"{evidence.count} {meetings} {_WORDS[evidence.relation]} {has} it")

@@ -66,7 +66,7 @@ def month_resource(parts: MonthParts) -> MonthResource:
     return MonthResource(
         **_figures(month.figures),
         user_id=parts.owner.id if parts.owner is not None else None,
-        person=parts.owner.display_name if parts.owner is not None else "",
+        display_name=parts.owner.display_name if parts.owner is not None else "",
         month=f"{month.first_day:%Y-%m}",
         first_day=month.first_day,
         last_day=month.last_day,
@@ -82,7 +82,7 @@ def month_resource(parts: MonthParts) -> MonthResource:
         missing_hours=_hours(month.missing),
         workday_hours=parts.workday_hours,
         not_counted=[
-            months.MonthNotCounted(why_not=each, count=parts.reasons[each], reason=WHY_NOT_WORDS[each])
+            months.MonthNotCounted(reason_code=each, count=parts.reasons[each], reason=WHY_NOT_WORDS[each])
             for each in WhyNot
             if parts.reasons[each]
         ],
@@ -133,11 +133,11 @@ def _attention(each: Attention) -> months.MonthAttention:
         kind=each.kind,
         name=each.name,
         reason=each.reason,
-        action=each.action,
+        remedy=each.action,
         hours=_hours(each.time),
         count=each.count,
-        first=each.first,
-        last=each.last,
+        first_start=each.first,
+        last_start=each.last,
         suggestion=each.suggestion,
         appointment_ids=list(each.appointments),
         overlap_id=each.about if each.kind is AttentionKind.OVERLAP else None,
@@ -159,13 +159,15 @@ def _overlap(overlap: MonthOverlap) -> months.MonthOverlapResource:
         members=[_member(each) for each in overlap.members],
         proposal=None
         if proposal is None
-        else months.MonthProposal(keep=list(proposal.keep), drop=list(proposal.drop), reason=proposal.reason),
+        else months.MonthProposal(
+            kept=list(proposal.keep), dropped=list(proposal.drop), reason=proposal.reason
+        ),
     )
 
 
 def _member(member: MonthOverlapMember) -> months.MonthOverlapMember:
     return months.MonthOverlapMember(
-        key=member.key,
+        source_key=member.key,
         appointment_id=member.appointment_id,
         subject=member.subject,
         start=member.start,
@@ -187,8 +189,8 @@ def _modifications(event: MonthEvent, zone: ZoneInfo) -> list[months.MonthModifi
             subject=event.subject,
             start=event.start,
             end=event.end,
-            planned_start=event.source_start or event.start,
-            planned_end=event.source_end or event.end,
+            source_start=event.source_start or event.start,
+            source_end=event.source_end or event.end,
             text=modification_text(each, event.start, event.end, zone),
         )
         for each in event.modifications
@@ -217,12 +219,12 @@ def _event(event: MonthEvent, zone: ZoneInfo, shared_time: frozenset[UUID]) -> m
         day=event.day(zone),
         is_all_day=event.is_all_day,
         categories=list(event.categories),
-        state=state_of(event),
+        category_status=state_of(event),
         customer=category.customer if category is not None else None,
         billing_type=billing_of(event),
         hours=_hours(event.end - event.start) if event.counts else 0.0,
         counts=event.counts,
-        why_not=None if event.hidden else event.why_not,
+        reason_code=None if event.hidden else event.why_not,
         source_deleted=event.source_deleted,
         unresolved=event.unresolved,
         overlaps=event.id in shared_time,

@@ -4,6 +4,7 @@ import logging
 import random
 from datetime import timedelta
 from typing import Final, Protocol
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -15,17 +16,15 @@ from shared.database.repositories.mail_outbox import MailOutboxRepository
 from shared.database.repositories.users import UserRepository
 from shared.domain.caller import Caller
 from shared.domain.mail_texts import letter
-from shared.domain.outgoing_mail import MOST_ATTEMPTS, message_id, wait_before
-from shared.graph.errors import GraphCallError
-from shared.graph.mail import may_pass, surely_unsent
+from shared.domain.outgoing_mail import MOST_ATTEMPTS, MailFailed, message_id, wait_before
 from shared.services.audit import AuditWriter
 from shared.services.mail_senders import MailSenders
 
-#: Graph lets a mailbox send 30 messages a minute (graph.md, Mail and categories); two ticks come in it.
+#: A mailbox may send 30 messages a minute (graph.md, Mail and categories); two ticks come in it.
 _AT_ONCE: Final = 10
 #: Who took a mail has so long; then somebody else may look whether it was sent.
 _HOLD: Final = timedelta(minutes=5)
-#: A tick takes no longer, whatever Graph does: what it took and did not try waits for its next turn.
+#: A tick takes no longer: what it took and did not try waits for its next turn.
 _TICK: Final = timedelta(seconds=15)
 #: Sent Items show a mail a while after it was sent.
 _LOOK_AFTER: Final = 60.0
@@ -34,7 +33,7 @@ _log = logging.getLogger(__name__)
 
 
 class Post(Protocol):
-    """Sends mail; raises GraphCallError."""
+    """Sends mail; raises MailFailed."""
 
     async def address_of(self, person: str) -> str | None:
         """The address of a person by object id."""
@@ -49,16 +48,24 @@ class Post(Protocol):
         ...
 
 
+class PostOffice(Protocol):
+    """The post of each tenant."""
+
+    def in_tenant(self, tenant_id: UUID) -> Post:
+        """That of one tenant."""
+        ...
+
+
 class MailSending:
     """What the dispatcher does at each tick."""
 
     def __init__(
-        self, database: Database, clock: Clock, audit: AuditWriter, post: Post, senders: MailSenders
+        self, database: Database, clock: Clock, audit: AuditWriter, posts: PostOffice, senders: MailSenders
     ) -> None:
         self._database = database
         self._clock = clock
         self._audit = audit
-        self._post = post
+        self._posts = posts
         self._senders = senders
 
     async def send_due(self) -> None:
@@ -81,9 +88,10 @@ class MailSending:
     async def _try(self, mail: OutgoingMail) -> None:
         sender = self._senders.of(mail.tenant_id)
         assert sender is not None  # noqa: S101 - only tenants with one were asked for
+        post = self._posts.in_tenant(mail.tenant_id)
         try:
-            recipient = await self._post.address_of(str(mail.person_id))
-        except GraphCallError as failure:
+            recipient = await post.address_of(str(mail.person_id))
+        except MailFailed as failure:
             # Nothing was tried yet: what was uncertain stays so, and nothing else becomes it.
             await self._failed(mail, failure, uncertain=mail.uncertain)
             return
@@ -92,23 +100,13 @@ class MailSending:
             return
         identity = message_id(mail.id)
         try:
-            if not mail.uncertain or not await self._found(sender, identity):
+            if not mail.uncertain or not await _found(post, sender, identity):
                 text = letter(mail.body, mail.resource_id, self._senders.api_url)
-                await self._post.send(sender, recipient, mail.subject, text, identity)
-        except GraphCallError as failure:
-            await self._failed(mail, failure, uncertain=mail.uncertain or not surely_unsent(failure))
+                await post.send(sender, recipient, mail.subject, text, identity)
+        except MailFailed as failure:
+            await self._failed(mail, failure, uncertain=mail.uncertain or not failure.surely_unsent)
             return
         await self._sent(mail)
-
-    async def _found(self, sender: str, identity: str) -> bool:
-        """Whether a lost try did send it. Without the right to look, it is sent once more."""
-        try:
-            return await self._post.was_sent(sender, identity)
-        except GraphCallError as failure:
-            if failure.status != 403:
-                raise
-            _log.warning("sent mail cannot be looked up: %s", failure)
-            return False
 
     async def _sent(self, mail: OutgoingMail) -> None:
         now = self._clock.now()
@@ -116,8 +114,8 @@ class MailSending:
             if await MailOutboxRepository(session).sent(mail, now):
                 await self._record(session, mail, "sent", {"attempts": mail.attempts})
 
-    async def _failed(self, mail: OutgoingMail, failure: GraphCallError, *, uncertain: bool) -> None:
-        if not may_pass(failure) or mail.attempts >= MOST_ATTEMPTS:
+    async def _failed(self, mail: OutgoingMail, failure: MailFailed, *, uncertain: bool) -> None:
+        if not failure.may_pass or mail.attempts >= MOST_ATTEMPTS:
             await self._give_up(mail, failure.code)
             return
         now = self._clock.now()
@@ -158,3 +156,14 @@ class MailSending:
             changes={"after": told},
             on_behalf_of=person.id if person is not None else mail.person_id,
         )
+
+
+async def _found(post: Post, sender: str, identity: str) -> bool:
+    """Whether a lost try did send it. Without the right to look, it is sent once more."""
+    try:
+        return await post.was_sent(sender, identity)
+    except MailFailed as failure:
+        if not failure.refused:
+            raise
+        _log.warning("sent mail cannot be looked up: %s", failure)
+        return False

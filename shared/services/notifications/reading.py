@@ -42,7 +42,7 @@ class NotificationService:
             addressee = await _addressee(session, caller)
             notifications = NotificationRepository(session)
             place = (after.instant, after.id) if after else None
-            rows = await notifications.list(addressee, place, query.limit + 1, query.unread, query.class_)
+            rows = await notifications.list(addressee, place, query.limit + 1, query.unread, query.kind)
             unread = await notifications.unread(addressee)
         return Told(Slice.cut(rows, query.limit, lambda row: Position(row.created_at, row.id)), unread)
 

@@ -15,9 +15,9 @@ from shared.database.models.users import User
 from shared.database.repositories.people import LeavingRepository
 from shared.database.repositories.users import UserRepository
 from shared.domain.caller import Caller
+from shared.domain.directory import Directories, Directory, DirectoryUser, MailboxState
 from shared.domain.people import BulkOutcome
 from shared.errors import AdminAssistantError, Conflict, FieldError, NotFound, ValidationFailed
-from shared.graph.directory import Directory, DirectoryUser, MailboxState
 from shared.services.access import Access
 from shared.services.audit import AuditWriter
 from shared.services.people.users import refuse_erased
@@ -58,9 +58,11 @@ class BulkResult:
 class BulkAddService:
     """Looks everyone up first; what it would do is what it then does, entry by entry."""
 
-    def __init__(self, database: Database, directory: Directory, clock: Clock, audit: AuditWriter) -> None:
+    def __init__(
+        self, database: Database, directories: Directories, clock: Clock, audit: AuditWriter
+    ) -> None:
         self._database = database
-        self._directory = directory
+        self._directories = directories
         self._clock = clock
         self._audit = audit
 
@@ -77,16 +79,17 @@ class BulkAddService:
 
         Who is there already stays as he is, so that the same request may be sent again; who was deactivated
         is reactivated only where ``reactivate`` says so. Raises ValidationFailed naming ``group_id`` for a
-        group that is not there or too large, GraphUnavailable and GraphRefused.
+        group that is not there or too large, StoreUnavailable and StoreRefused.
         """
         async with self._database.session() as session:
             await Access.of(session, caller)
+        directory = self._directories.in_tenant(caller.tenant_id)
         if addresses is not None:
-            entries, people = await self._listed(addresses)
+            entries, people = await self._listed(directory, addresses)
         else:
-            entries, people = await self._members(group_id)
+            entries, people = await self._members(directory, group_id)
         entries = await self._known(caller, entries)
-        entries = await self._with_mailboxes(entries)
+        entries = await _with_mailboxes(directory, entries)
         if not dry_run:
             entries = [
                 await self._done(caller, entry, people.get(entry.object_id), reactivate=reactivate)
@@ -94,9 +97,11 @@ class BulkAddService:
             ]
         return BulkResult(tuple(entries))
 
-    async def _listed(self, addresses: Sequence[str]) -> tuple[list[Entry], dict[UUID | None, DirectoryUser]]:
+    async def _listed(
+        self, directory: Directory, addresses: Sequence[str]
+    ) -> tuple[list[Entry], dict[UUID | None, DirectoryUser]]:
         wanted = list(dict.fromkeys(each.lower() for each in addresses if _ADDRESS.fullmatch(each)))
-        found = await self._directory.find_users(wanted)
+        found = await directory.find_users(wanted)
         seen: set[str | UUID] = set()
         entries = []
         for address in addresses:
@@ -112,11 +117,13 @@ class BulkAddService:
             entries.append(_entry(address, outcome, user))
         return entries, {user.id: user for user in found.values() if user is not None}
 
-    async def _members(self, group_id: UUID | None) -> tuple[list[Entry], dict[UUID | None, DirectoryUser]]:
+    async def _members(
+        self, directory: Directory, group_id: UUID | None
+    ) -> tuple[list[Entry], dict[UUID | None, DirectoryUser]]:
         if group_id is None:
             raise ValidationFailed([FieldError("addresses", "name addresses or a group", "missing")])
         try:
-            members = await self._directory.group_users(group_id, MOST)
+            members = await directory.group_users(group_id, MOST)
         except NotFound as error:
             raise ValidationFailed(
                 [FieldError("group_id", "there is no such group", "group_unknown")]
@@ -142,18 +149,6 @@ class BulkAddService:
         return [
             _as_known(entry, by_id, by_address) if entry.outcome is BulkOutcome.WOULD_ADD else entry
             for entry in given
-        ]
-
-    async def _with_mailboxes(self, entries: Sequence[Entry]) -> list[Entry]:
-        """Whether those to be added, or active again, have a mailbox."""
-        asked = (BulkOutcome.WOULD_ADD, BulkOutcome.REACTIVATABLE)
-        wanted = [entry.object_id for entry in entries if entry.outcome in asked and entry.object_id]
-        states = await self._directory.mailbox_states(wanted)
-        return [
-            replace(entry, outcome=_MAILBOX.get(states[entry.object_id], entry.outcome))
-            if entry.outcome in asked and entry.object_id in states
-            else entry
-            for entry in entries
         ]
 
     async def _done(
@@ -243,3 +238,16 @@ def _as_known(entry: Entry, by_id: dict[UUID, User], by_address: dict[str, User]
         # The address belonged to somebody else, who is still here under it.
         return replace(entry, outcome=BulkOutcome.FAILED, code="address_taken")
     return entry
+
+
+async def _with_mailboxes(directory: Directory, entries: Sequence[Entry]) -> list[Entry]:
+    """Whether those to be added, or active again, have a mailbox."""
+    asked = (BulkOutcome.WOULD_ADD, BulkOutcome.REACTIVATABLE)
+    wanted = [entry.object_id for entry in entries if entry.outcome in asked and entry.object_id]
+    states = await directory.mailbox_states(wanted)
+    return [
+        replace(entry, outcome=_MAILBOX.get(states[entry.object_id], entry.outcome))
+        if entry.outcome in asked and entry.object_id in states
+        else entry
+        for entry in entries
+    ]

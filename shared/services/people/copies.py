@@ -1,17 +1,25 @@
 """The copies in a person's calendars, removed where an erasure asks for it (domain.md 15.3)."""
 
 from collections import defaultdict
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, Protocol
 from uuid import UUID
 
 from shared.database.engine import Database
 from shared.database.repositories.archives_of_others import ArchivesOfOthers
 from shared.database.repositories.people import LeavingRepository
 from shared.database.repositories.person_data import Person
-from shared.graph.copy_removal import CopyRemoval
 
 #: Copies deleted before it is noted that they are: five batches.
 _AT_ONCE: Final = 100
+
+
+class CopyRemoval(Protocol):
+    """Deletes copies from mailboxes."""
+
+    async def remove(self, tenant_id: UUID, mailbox_id: UUID, copy_ids: Sequence[str]) -> int:
+        """Delete the copies in a mailbox of the tenant; how many of them were there."""
+        ...
 
 
 class CopiesOfPerson:
@@ -21,10 +29,10 @@ class CopiesOfPerson:
         self._database = database
         self._removal = removal
 
-    async def remove_some(self, owner_id: UUID) -> int | None:
+    async def remove_some(self, tenant_id: UUID, owner_id: UUID) -> int | None:
         """Remove at most 100; how many of them were there, None when the map names no more.
 
-        Copies in calendars of our own go with their rows. Raises GraphUnavailable and GraphRefused.
+        Copies in calendars of our own go with their rows. Raises StoreUnavailable and StoreRefused.
         """
         async with self._database.session() as session:
             leaving = LeavingRepository(session)
@@ -39,7 +47,7 @@ class CopiesOfPerson:
                 by_mailbox[mailbox].append(event.copy_id)
         removed = 0
         for mailbox, copy_ids in by_mailbox.items():
-            removed += await self._removal.remove(mailbox, copy_ids)
+            removed += await self._removal.remove(tenant_id, mailbox, copy_ids)
         async with self._database.session() as session:
             await LeavingRepository(session).forget_copies(owner_id, [event.id for event in events])
         return removed
@@ -58,7 +66,7 @@ class CopiesOfPerson:
             by_mailbox[mailboxes[event.configuration_id]].append(event.copy_id or "")
         removed = 0
         for mailbox, copy_ids in by_mailbox.items():
-            removed += await self._removal.remove(mailbox, copy_ids)
+            removed += await self._removal.remove(person.tenant_id, mailbox, copy_ids)
         async with self._database.session() as session:
             await ArchivesOfOthers(session).forget_copies([event.id for event in events])
         return removed

@@ -23,11 +23,10 @@ from shared.database.repositories.users import UserRepository
 from shared.domain.caller import Caller
 from shared.domain.people import ErasureState, ErasureStep
 from shared.errors import NotFound
-from shared.graph.copy_removal import CopyRemoval
 from shared.services.approvals.effects import close_archives_of
 from shared.services.audit import AuditWriter
 from shared.services.driving import LOOKED_AFTER_EVERY
-from shared.services.people.copies import CopiesOfPerson
+from shared.services.people.copies import CopiesOfPerson, CopyRemoval
 from shared.services.people.erasure_requests import person_of, refuse_blocked
 from shared.services.people.export_files import folders_of
 from shared.services.people.histories import Histories, InstanceHistory
@@ -106,7 +105,7 @@ class Eraser:
     async def advance(self, erasure_id: UUID, history: InstanceHistory) -> Progress:
         """Work for about a minute, or until something has to be waited for.
 
-        Raises Unavailable, GraphUnavailable and GraphRefused, KeyNotDestroyed, and Conflict for what blocks
+        Raises Unavailable, StoreUnavailable and StoreRefused, KeyNotDestroyed, and Conflict for what blocks
         it; it goes on from the same step when it is called again.
         """
         until = self._clock.now() + BUDGET
@@ -176,7 +175,7 @@ class Eraser:
     async def _remove_copies(self, task: "_Task") -> Progress | None:
         if not task.erasure.remove_copies:
             return None
-        while (removed := await self._copies.remove_some(task.user.id)) is not None:
+        while (removed := await self._copies.remove_some(task.user.tenant_id, task.user.id)) is not None:
             await self._count(task, "copies", removed)
             if self._clock.now() >= task.until:
                 return Progress(over=False, step=str(task.step))

@@ -10,12 +10,14 @@ from shared.database.engine import Database
 from shared.database.models.people import UserErasure
 from shared.database.models.users import User
 from shared.database.repositories.archives_of_others import ArchivesOfOthers
-from shared.database.repositories.people import LeavingRepository, UserErasureRepository
+from shared.database.repositories.people import ErasureFilter, LeavingRepository, UserErasureRepository
 from shared.database.repositories.person_data import Person, PersonDataRepository, holdings
 from shared.database.repositories.users import UserRepository
 from shared.domain.caller import Caller
 from shared.domain.people import ALONE_AFTER, ErasureState, ErasureStep
 from shared.errors import Conflict, NotFound
+from shared.schemas.paging import PageQuery, Position, Slice
+from shared.schemas.people import ErasureListQuery
 from shared.services.access import Access
 from shared.services.audit import AuditWriter
 from shared.services.people.export_files import folders_of
@@ -72,6 +74,34 @@ class UserErasureService:
         async with self._database.session() as session:
             await Access.of(session, caller)
             return await _found(session, caller, erasure_id)
+
+    async def search(self, caller: Caller, query: ErasureListQuery) -> Slice[UserErasure]:
+        """Erasures of the tenant, newest first. Raises ValidationFailed naming ``cursor``."""
+        after = query.after
+        async with self._database.session() as session:
+            access = await Access.of(session, caller)
+            wanted = ErasureFilter(
+                confirmer=caller.actor,
+                confirmer_id=access.own.id if access.own is not None else None,
+                alone_if_asked_until=self._clock.now() - ALONE_AFTER,
+                user_id=query.user_id,
+                state=query.status,
+                confirmable=query.confirmable,
+            )
+            rows = await UserErasureRepository(session).search(
+                caller.tenant_id, wanted, (after.instant, after.id) if after else None, query.limit + 1
+            )
+        return Slice.cut(rows, query.limit, lambda row: Position(row.created_at, row.id))
+
+    async def of_person(self, caller: Caller, user_id: UUID, query: PageQuery) -> Slice[UserErasure]:
+        """Those of one person, who may be gone by now. Raises NotFound for a person who never was here."""
+        found = await self.search(
+            caller, ErasureListQuery(limit=query.limit, cursor=query.cursor, user_id=user_id)
+        )
+        if not found.rows and query.cursor is None:
+            async with self._database.session() as session:
+                await (await Access.of(session, caller)).readable_user(user_id)
+        return found
 
     async def confirm(self, caller: Caller, erasure_id: UUID) -> UserErasure:
         """Let it begin: at once nobody is served in his name any more. Confirming again goes on with it.

@@ -124,9 +124,9 @@ def event(row: Mapping[str, Any]) -> bytes:
     found.add("transp", "TRANSPARENT" if row["show_as"] == "free" else "OPAQUE")
     if row["is_cancelled"]:
         found.add("status", "CANCELLED")
-    if row["why_not"] is not None:
+    if row["reason_code"] is not None:
         # The event counts as no time, for this reason (domain.md 2.18).
-        found.add("x-admin-assistant-why-not", row["why_not"])
+        found.add("x-admin-assistant-reason-code", row["reason_code"])
     if row["organizer"]:
         _person(found, "organizer", row["organizer"])
     for attendee in row["attendees"]:

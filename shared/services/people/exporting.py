@@ -19,6 +19,7 @@ from shared.database.repositories.users import UserRepository
 from shared.domain.caller import Caller
 from shared.domain.people import ExportState
 from shared.errors import Conflict, Forbidden, NotFound, Unavailable
+from shared.schemas.paging import PageQuery, Position, Slice
 from shared.services.access import NOBODY, Access
 from shared.services.audit import AuditWriter
 from shared.services.driving import LOOKED_AFTER_EVERY
@@ -134,6 +135,21 @@ class UserExportService:
         if export is None or (export.expires_at is not None and export.expires_at <= self._clock.now()):
             raise NotFound("there is no such export")
         return export
+
+    async def of_person(self, caller: Caller, user_id: UUID, query: PageQuery) -> Slice[UserExport]:
+        """A person's exports, newest first. Raises NotFound, and ValidationFailed naming ``cursor``."""
+        after = query.after
+        async with self._database.session() as session:
+            access = await Access.of(session, caller)
+            owner = await access.writable_user(user_id)
+            rows = await UserExportRepository(session).of_person(
+                caller.tenant_id,
+                owner.id,
+                self._clock.now(),
+                (after.instant, after.id) if after else None,
+                query.limit + 1,
+            )
+        return Slice.cut(rows, query.limit, lambda row: Position(row.created_at, row.id))
 
     async def content(self, caller: Caller, export_id: UUID, offset: int) -> Part:
         """A part of the file; the first one is audited.

@@ -34,7 +34,7 @@ class Leaving:
     async def stop(self, session: AsyncSession, user: User) -> Stopped:
         """Ask his runs to end, pause his jobs, deactivate him. ``user`` is locked by the transaction.
 
-        What a run has sent to Graph is still settled by it (design.md, Archive).
+        What a run has sent is still settled by it (design.md, Archive).
         """
         leaving = LeavingRepository(session)
         cancelled, ending = await self._stop_runs(session, leaving, user)

@@ -30,7 +30,7 @@ class LegalHoldService:
             access = await Access.of(session, caller)
             user = await access.writable_user(user_id)
         if not user.legal_hold:
-            raise NotFound("there is no legal hold on this user")
+            raise NotFound("there is no such legal hold")
         return user
 
     async def set(self, caller: Caller, user_id: UUID, reason: str, expected: ExpectedVersion) -> User:
@@ -49,7 +49,7 @@ class LegalHoldService:
         async with self._database.session() as session:
             user = await self._locked(session, caller, user_id, expected)
             if not user.legal_hold:
-                raise NotFound("there is no legal hold on this user")
+                raise NotFound("there is no such legal hold")
             reason, user.legal_hold_reason, user.legal_hold_since = user.legal_hold_reason, None, None
             await self._changed(session, user, "user.legal_hold_lifted", reason)
 

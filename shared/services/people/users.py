@@ -1,7 +1,5 @@
 """The people whose mailboxes are worked on (domain.md 1)."""
 
-from collections.abc import Sequence
-from typing import Protocol
 from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,45 +9,37 @@ from shared.database.engine import Database
 from shared.database.models.users import User
 from shared.database.repositories.people import UserErasureRepository
 from shared.database.repositories.users import UserRepository
+from shared.domain.calendar_port import Calendars, Mailbox
 from shared.domain.caller import Caller
 from shared.domain.expected_version import ExpectedVersion
 from shared.domain.people import ErasureState
-from shared.errors import Conflict, FieldError, GraphRefused, NotFound, ValidationFailed
-from shared.graph.records import Mailbox
+from shared.errors import Conflict, FieldError, NotFound, StoreRefused, ValidationFailed
 from shared.schemas.paging import Position, Slice
-from shared.schemas.users import UserCreate, UserUpdate
+from shared.schemas.users import UserCreate, UserListQuery, UserUpdate
 from shared.services.access import Access
 from shared.services.audit import AuditWriter
-
-
-class Directory(Protocol):
-    """Finds whose a mailbox is."""
-
-    async def get_mailbox(self, mailbox: str) -> Mailbox | None:
-        """The owner of an address or object id; None if there is none."""
-        ...
 
 
 class UserService:
     """Adding and reading users."""
 
     def __init__(
-        self, database: Database, directory: Directory, clock: Clock, audit: AuditWriter | None = None
+        self, database: Database, mailboxes: Calendars, clock: Clock, audit: AuditWriter | None = None
     ) -> None:
         self._database = database
-        self._directory = directory
+        self._mailboxes = mailboxes
         self._clock = clock
         self._audit = audit or AuditWriter(clock)
 
     async def create(self, caller: Caller, wanted: UserCreate) -> User:
-        """Add a person of the caller's tenant, after looking the mailbox up in Graph.
+        """Add a person of the caller's tenant, after looking the mailbox up in the directory.
 
         Raises ValidationFailed naming ``address`` (no such mailbox) or ``object_id`` (another person's), and
         Conflict if the person or the address is there already.
         """
         async with self._database.session() as session:
             await Access.of(session, caller)
-        mailbox = await self._mailbox(wanted)
+        mailbox = await self._mailbox(caller, wanted)
         now = self._clock.now()
         user = User(
             id=uuid4(),
@@ -64,8 +54,14 @@ class UserService:
         )
         async with self._database.session() as session:
             users = UserRepository(session)
-            if await users.get_by_object_id(caller.tenant_id, user.object_id) is not None:
-                raise Conflict("this person is a user already", code="already_exists")
+            known = await users.get_by_object_id(caller.tenant_id, user.object_id)
+            if known is not None:
+                message = f"this person is a user already: {known.id}"
+                raise Conflict(message, code="already_exists", resource_id=str(known.id))
+            taken = await users.get_by_address(caller.tenant_id, user.address)
+            if taken is not None:
+                message = f"the user {taken.id} has this address already"
+                raise Conflict(message, code="already_exists", resource_id=str(taken.id))
             await users.add(user)
             # Name and address stay out: personal values do not enter the audit unencrypted (domain.md 7.1).
             await self._audit.record(
@@ -123,33 +119,33 @@ class UserService:
                 )
         return user
 
-    async def list(
-        self, caller: Caller, after: Position | None, limit: int, address: str | None = None
-    ) -> Slice[User]:
+    async def list(self, caller: Caller, query: UserListQuery) -> Slice[User]:
         """Users in the order they were added: the tenant's for Admin and Auditor, else the caller alone.
 
-        With ``address`` only the one who has it; upper and lower case are the same.
+        Raises ValidationFailed naming ``cursor``.
         """
+        after = query.after
         async with self._database.session() as session:
             access = await Access.of(session, caller)
-            rows: Sequence[User]
-            if access.readable_owner is not None:
-                rows = [access.own] if access.own is not None and after is None else []
-                if address is not None:
-                    rows = [row for row in rows if row.address.lower() == address.lower()]
-            else:
-                place = (after.instant, after.id) if after else None
-                rows = await UserRepository(session).list(caller.tenant_id, place, limit + 1, address)
-        return Slice.cut(rows, limit, lambda user: Position(user.created_at, user.id))
+            rows = await UserRepository(session).list(
+                caller.tenant_id,
+                (after.instant, after.id) if after else None,
+                query.limit + 1,
+                query.address,
+                name=query.name,
+                active=query.active,
+                user_id=access.readable_owner,
+            )
+        return Slice.cut(rows, query.limit, lambda user: Position(user.created_at, user.id))
 
-    async def _mailbox(self, wanted: UserCreate) -> Mailbox:
+    async def _mailbox(self, caller: Caller, wanted: UserCreate) -> Mailbox:
         try:
-            mailbox = await self._directory.get_mailbox(wanted.address)
-        except GraphRefused as refusal:
+            mailbox = await self._mailboxes.in_tenant(caller.tenant_id).get_mailbox(wanted.address)
+        except StoreRefused as refusal:
             raise ValidationFailed(
                 [
                     FieldError(
-                        "address", f"Microsoft Graph refuses it: {refusal.graph_code}", "mailbox_refused"
+                        "address", f"the mailbox service refuses it: {refusal.reason}", "mailbox_refused"
                     )
                 ]
             ) from refusal

@@ -22,13 +22,13 @@ from shared.database.repositories.lost_copies import LostCopies, LostCopyReposit
 from shared.database.repositories.mailbox_approvals import MailboxApprovalRepository
 from shared.domain import calendar_reference
 from shared.domain.archive_run import RunKind, RunMode
+from shared.domain.calendar_port import Calendar
 from shared.domain.calendar_reference import CalendarReference, folded_name
 from shared.domain.caller import Caller
 from shared.domain.expected_version import ExpectedVersion
 from shared.domain.local_calendar import local_row
 from shared.domain.window import Window, local_day_start
-from shared.errors import Conflict, GraphRefused, NotFound, RunInProgress
-from shared.graph.records import GraphCalendar
+from shared.errors import Conflict, NotFound, RunInProgress, StoreRefused
 from shared.services.access import Access
 from shared.services.approvals.guard import permit
 from shared.services.archive_pairs import refuse_pair
@@ -37,7 +37,7 @@ from shared.services.archiving.gone_calendars import is_gone
 from shared.services.archiving.judging import refuse_unpermitted
 from shared.services.archiving.queueing import StartedRun, queue_run
 from shared.services.calendar_resolution import canonical_reference
-from shared.services.calendar_store import CalendarStores
+from shared.services.calendar_store import BothCalendars
 
 _INSTANT = timedelta(microseconds=1)
 
@@ -77,7 +77,7 @@ class _Former:
 class RebuildRequests:
     """Rebuilds archive calendars that are gone, on the word of their owner or an Admin."""
 
-    def __init__(self, ports: ArchivingPorts, stores: CalendarStores) -> None:
+    def __init__(self, ports: ArchivingPorts, stores: BothCalendars) -> None:
         self._ports = ports
         self._stores = stores
 
@@ -97,9 +97,13 @@ class RebuildRequests:
             if under_way is not None:
                 return under_way
             former = _Former.of(configuration)
-        if not await is_gone(self._ports, former.mailbox, former.calendar_id):
+        if not await is_gone(self._ports, caller.tenant_id, former.mailbox, former.calendar_id):
             return await self._rest(caller, configuration_id, former)
-        calendars = await self._stores.of(former.reference.store).list_calendars(former.mailbox)
+        calendars = (
+            await self._stores.in_tenant(caller.tenant_id)
+            .of(former.reference.store)
+            .list_calendars(former.mailbox)
+        )
         if any(each.id == former.calendar_id for each in calendars):
             return await self._rest(caller, configuration_id, former)
         calendar = await self._same_name(caller, configuration_id, former, calendars)
@@ -145,8 +149,8 @@ class RebuildRequests:
             return await self._queue(session, caller, configuration, lost)
 
     async def _same_name(
-        self, caller: Caller, configuration_id: UUID, former: _Former, calendars: list[GraphCalendar]
-    ) -> GraphCalendar | None:
+        self, caller: Caller, configuration_id: UUID, former: _Former, calendars: list[Calendar]
+    ) -> Calendar | None:
         """A calendar of the former name that may take its place; None where there is none of that name.
 
         It is one that an earlier attempt made, nothing being in it yet, or one that another configuration
@@ -155,7 +159,9 @@ class RebuildRequests:
         found = next((each for each in calendars if folded_name(each.name) == folded_name(former.name)), None)
         if found is None:
             return None
-        if former.wanted and await self._ports.calendars.is_empty(former.mailbox, found.id):
+        if former.wanted and await self._ports.calendars.in_tenant(caller.tenant_id).is_empty(
+            former.mailbox, found.id
+        ):
             return found
         async with self._ports.database.session() as session:
             if await ArchiveConfigurationRepository(session).uses_calendar_as_archive(
@@ -178,11 +184,11 @@ class RebuildRequests:
             changes = {"before": {"archive_calendar_id": former.calendar_id}}
             await self._audit(session, configuration, "archive_rebuild_began", changes)
 
-    async def _make(self, caller: Caller, configuration_id: UUID, former: _Former) -> GraphCalendar:
-        store = self._stores.of(former.reference.store)
+    async def _make(self, caller: Caller, configuration_id: UUID, former: _Former) -> Calendar:
+        store = self._stores.in_tenant(caller.tenant_id).of(former.reference.store)
         try:
             return await store.create_calendar(former.mailbox, former.name)
-        except (GraphRefused, Conflict):
+        except (StoreRefused, Conflict):
             # Somebody was faster: another request of the same, or the owner.
             calendars = await store.list_calendars(former.mailbox)
             made = _Former(former.mailbox_id, former.calendar_id, former.reference, former.name, wanted=True)
@@ -196,8 +202,8 @@ class RebuildRequests:
         caller: Caller,
         configuration_id: UUID,
         former: _Former,
-        calendar: GraphCalendar,
-        calendars: list[GraphCalendar],
+        calendar: Calendar,
+        calendars: list[Calendar],
     ) -> StartedRun:
         """From now on the configuration archives into ``calendar``; every copy of the former one is lost."""
         async with self._ports.database.session() as session:
@@ -272,7 +278,7 @@ class RebuildRequests:
             raise RunInProgress("a run is at work; wait for its end or cancel it", retry_after=5)
 
     async def _hold_calendar(
-        self, session: AsyncSession, configuration: ArchiveConfiguration, calendar: GraphCalendar
+        self, session: AsyncSession, configuration: ArchiveConfiguration, calendar: Calendar
     ) -> None:
         """No calendar has two roles (domain.md 1), and a local one is not deleted meanwhile."""
         place = configuration.tenant_id, configuration.archive_mailbox_id

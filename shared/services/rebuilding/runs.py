@@ -9,7 +9,7 @@ from shared.database.repositories.archive_runs import ArchiveRunRepository
 from shared.database.repositories.lost_copies import LostCopy, LostCopyRepository
 from shared.domain.archive_run import RunMode, RunState
 from shared.domain.run_progress import RunStep, planning_percent
-from shared.errors import Conflict, GraphRefused, NotFound
+from shared.errors import Conflict, NotFound, StoreRefused
 from shared.services.archiving.context import ArchivingPorts, RunContext, accounted, load_context
 from shared.services.archiving.drafting import OperationDrafter
 from shared.services.archiving.gone_calendars import ARCHIVE_CALENDAR_GONE, is_gone, note_found, note_gone
@@ -32,7 +32,7 @@ class RebuildRuns:
 
         What its owner had removed stays removed. Copies of a locked period come back like the others: they
         change nothing of what the record says (2.8). Planning again what is planned returns the stored
-        counts. Raises NotFound, GraphUnavailable when the archive calendar cannot be looked for now, and
+        counts. Raises NotFound, StoreUnavailable when the archive calendar cannot be looked for now, and
         Conflict while another attempt is at it.
         """
         async with self._ports.database.session() as session:
@@ -78,11 +78,13 @@ class RebuildRuns:
     async def _refusal(self, context: RunContext) -> PlanCounts | None:
         """Why nothing can be written: the calendar was deleted again, or is refused; None where it can."""
         try:
-            if not await is_gone(self._ports, context.archive_mailbox, context.archive_calendar_id):
+            if not await is_gone(
+                self._ports, context.tenant_id, context.archive_mailbox, context.archive_calendar_id
+            ):
                 return None
-        except GraphRefused as refused:
-            reason = f"{refused.graph_code}: {refused.detail}"
-            return PlanCounts(refused=reason, gone=refused.graph_status == 404)
+        except StoreRefused as refused:
+            reason = f"{refused.reason}: {refused.detail}"
+            return PlanCounts(refused=reason, gone=refused.gone)
         except NotFound as missing:
             return PlanCounts(refused=missing.detail, gone=True)
         reason = "the archive calendar does not exist any more"

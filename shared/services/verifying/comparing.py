@@ -12,9 +12,14 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.repositories.source_identity import SourceIdentityRepository
-from shared.database.repositories.verification_findings import VerificationFindingRepository
+from shared.database.repositories.verification_findings import (
+    FindingRow,
+    ItemRow,
+    VerificationFindingRepository,
+)
 from shared.database.repositories.verifications import VerificationRepository
 from shared.domain.archived_event import ArchivedEventState
+from shared.domain.calendar_copy import Copy, differing_fields
 from shared.domain.read_event import ReadEvent
 from shared.domain.recorded_copy import RecordedCopy
 from shared.domain.revision import revision, source_revision
@@ -22,7 +27,6 @@ from shared.domain.source_event import SourceEvent, source_key
 from shared.domain.unread import NO_ORIGINAL_START, Unread, UnreadEvents
 from shared.domain.verification import FindingKind, FindingReason, Stretch, percent
 from shared.domain.window import Window, local_day_start
-from shared.graph.copy_codec import Copy, differing_fields
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.source_following import SourceFollowing
 from shared.services.archiving.source_lookup import is_gone
@@ -30,7 +34,6 @@ from shared.services.verifying.balance import Balance, Seen, added
 from shared.services.verifying.context import VerificationContext
 from shared.services.verifying.doubled import Writers, doubled
 from shared.services.verifying.findings import (
-    Finding,
     about_record,
     not_archived,
     owning_start,
@@ -53,6 +56,7 @@ class StretchComparison:
         self, ports: ArchivingPorts, context: VerificationContext, attempt: int, stretch: Stretch
     ) -> None:
         self._ports = ports
+        self._calendars = ports.calendars.in_tenant(context.tenant_id)
         self._context = context
         self._attempt = attempt
         self._stretch = stretch
@@ -106,7 +110,7 @@ class StretchComparison:
         return VerificationFindingRepository(session)
 
     async def _read_source(self) -> None:
-        pages = self._ports.calendars.read_window(
+        pages = self._calendars.read_window(
             self._context.source_mailbox,
             self._context.source_calendar_id,
             *self._window.read_range,
@@ -116,7 +120,7 @@ class StretchComparison:
             async for page in pages:
                 async with self._session() as session:
                     followed = await self._followed(session, page)
-                    rows = [
+                    rows: list[ItemRow] = [
                         {
                             "key": read.key,
                             "reference": read.event.id,
@@ -148,7 +152,7 @@ class StretchComparison:
         return await SourceFollowing(owner, configuration).followed(session, events, rows)
 
     async def _read_archive(self) -> None:
-        pages = self._ports.calendars.read_copies(
+        pages = self._calendars.read_copies(
             self._context.archive_mailbox,
             self._context.archive_calendar_id,
             *self._window.read_range,
@@ -167,7 +171,8 @@ class StretchComparison:
                 sorted({copy.archive_key for copy in page if copy.archive_key}),
             )
             writers = await Writers.of(session, context, page, recorded.values())
-        rows, origins, found, suspects = [], list[Finding](), list[Finding](), list[UUID]()
+        rows, origins = list[ItemRow](), list[ItemRow]()
+        found, suspects = list[FindingRow](), list[UUID]()
         for copy in page:
             start = owning_start(copy, context)
             owned = self._stretch.start <= start < self._stretch.end
@@ -243,13 +248,13 @@ class StretchComparison:
             )
         wanted = {row.copy_id for row in rows if row.copy_id}
         wanted |= {copy_id for row in rows for copy_id in seen.get(row.archive_key, ())}
-        alive = await self._ports.calendars.get_copies(
+        alive = await self._calendars.get_copies(
             self._context.archive_mailbox,
             self._context.archive_calendar_id,
             sorted(wanted),
             self._unread_archive,
         )
-        found: list[Finding] = []
+        found: list[FindingRow] = []
         for row in rows:
             own = alive.get(row.copy_id) if row.copy_id else None
             others = [
@@ -270,12 +275,12 @@ class StretchComparison:
             return
         async with self._session() as session:
             rows = await self._recorded(session, ids)
-        events = await self._ports.calendars.get_events(
+        events = await self._calendars.get_events(
             self._context.source_mailbox, None, [row.source_id for row in rows], self._unread_source
         )
         for row in rows:
             self._unread_source.locate(row.source_id, row.start_at)
-        found: list[Finding] = []
+        found: list[FindingRow] = []
         alive = [event for event in events.values() if event is not None and not is_gone(event)]
         async with self._session() as session:
             followed = await self._followed(session, alive)
@@ -325,7 +330,7 @@ class StretchComparison:
             if not shared:
                 return
             wanted = sorted({copy_id for _, ids in shared for copy_id in ids})
-            alive = await self._ports.calendars.get_copies(
+            alive = await self._calendars.get_copies(
                 context.archive_mailbox, context.archive_calendar_id, wanted, self._unread_archive
             )
             groups = [[copy for each in ids if (copy := alive.get(each)) is not None] for _, ids in shared]
@@ -336,7 +341,7 @@ class StretchComparison:
                 return
             after = shared[-1][0]
 
-    async def _keep(self, found: Sequence[Finding]) -> None:
+    async def _keep(self, found: Sequence[FindingRow]) -> None:
         """Write findings down; an edit that was not known yet is recorded as the owner's."""
         if not found:
             return

@@ -37,12 +37,12 @@ async def load_context(session: AsyncSession, verification_id: UUID) -> Verifica
     """The context of a verification. Raises NotFound when it or its configuration are gone."""
     verification = await VerificationRepository(session).get_unscoped(verification_id)
     if verification is None:
-        raise NotFound(f"verification {verification_id} does not exist")
+        raise NotFound("there is no such verification")
     configuration = await ArchiveConfigurationRepository(session).get(
         verification.tenant_id, verification.configuration_id
     )
     if configuration is None:
-        raise NotFound(f"archive configuration {verification.configuration_id} does not exist")
+        raise NotFound("there is no such archive configuration")
     return _context(verification, configuration)
 
 

@@ -14,13 +14,12 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
-from shared.database.repositories.verification_findings import VerificationFindingRepository
+from shared.database.repositories.verification_findings import FindingRow, VerificationFindingRepository
+from shared.domain.calendar_copy import Copy
 from shared.domain.recorded_copy import RecordedCopy
 from shared.domain.verification import FindingKind, FindingReason
-from shared.graph.copy_codec import Copy
-from shared.graph.event_codec import moment
 from shared.services.verifying.context import VerificationContext
-from shared.services.verifying.findings import Finding, about_copies, about_record, owning_start
+from shared.services.verifying.findings import about_copies, about_record, owning_start
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +61,7 @@ class Writers:
             return []
         mailbox = self.mailboxes.get(writer) if writer is not None else None
         event = f"{mailbox or self.context.source_mailbox}|{source}"
-        starts = moment(copy.fields["start"]).astimezone(UTC)
-        found = [f"{event}|at {starts.isoformat()}"]
+        found = [f"{event}|at {copy.start.isoformat()}"]
         if original is not None:
             found.append(f"{event}|of {original.astimezone(UTC).date().isoformat()}")
         return found
@@ -71,7 +69,7 @@ class Writers:
 
 async def doubled(
     session: AsyncSession, context: VerificationContext, groups: Sequence[Sequence[Copy]]
-) -> list[Finding]:
+) -> list[FindingRow]:
     """What is to be said of copies that share their origin, each group read again just now."""
     keys = sorted({copy.archive_key for group in groups for copy in group if copy.archive_key})
     recorded = await VerificationFindingRepository(session).recorded_by_archive_keys(
@@ -97,7 +95,7 @@ def _same(writers: Writers, group: Sequence[Copy], recorded: Mapping[str, Record
     ]
 
 
-def _finding(context: VerificationContext, group: Sequence[Copy], rows: Sequence[RecordedCopy]) -> Finding:
+def _finding(context: VerificationContext, group: Sequence[Copy], rows: Sequence[RecordedCopy]) -> FindingRow:
     ids = [copy.id for copy in group]
     own = next((row for row in rows if row.configuration_id == context.configuration_id), None)
     if own is not None:

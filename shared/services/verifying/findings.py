@@ -1,22 +1,20 @@
 """How a difference is told: the rows of findings (domain.md 2.15)."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+from shared.database.repositories.verification_findings import FindingRow
+from shared.domain.calendar_copy import Copy
 from shared.domain.recorded_copy import RecordedCopy
 from shared.domain.verification import FindingKind, FindingReason
 from shared.domain.window import local_day_start
-from shared.graph.copy_codec import Copy
-from shared.graph.event_codec import moment
 from shared.services.verifying.context import VerificationContext
-
-type Finding = dict[str, Any]
 
 
 def about_record(
     row: RecordedCopy, kind: FindingKind, reason: FindingReason, *, copy_id: str | None = None, **detail: Any
-) -> Finding:
+) -> FindingRow:
     """A finding about an archived event."""
     return {
         "kind": str(kind),
@@ -30,7 +28,7 @@ def about_record(
     }
 
 
-def edited(row: RecordedCopy, copy: Copy, reason: FindingReason, fields: Sequence[str]) -> Finding:
+def edited(row: RecordedCopy, copy: Copy, reason: FindingReason, fields: Sequence[str]) -> FindingRow:
     """A copy that says something else than we wrote; which fields, and a hash of what they say."""
     return about_record(
         row,
@@ -44,7 +42,7 @@ def edited(row: RecordedCopy, copy: Copy, reason: FindingReason, fields: Sequenc
 
 def about_copies(
     subject: str, kind: FindingKind, reason: FindingReason, starts_at: datetime, **detail: Any
-) -> Finding:
+) -> FindingRow:
     """A finding about copies of which none is this configuration's; ``subject`` is the id of one of them."""
     return {
         "kind": str(kind),
@@ -58,13 +56,13 @@ def about_copies(
     }
 
 
-def unknown(copy: Copy, start: datetime) -> Finding:
+def unknown(copy: Copy, start: datetime) -> FindingRow:
     """An event of the archive calendar that is nobody's copy."""
     reason = FindingReason.KEY_NOT_IN_RECORD if copy.archive_key else FindingReason.FOREIGN
     return about_copies(copy.id, FindingKind.UNKNOWN, reason, start)
 
 
-def not_archived(key: str, start: datetime) -> Finding:
+def not_archived(key: str, start: datetime) -> FindingRow:
     """A source event of archived time that the record does not know."""
     return {
         "kind": str(FindingKind.MISSING),
@@ -80,7 +78,4 @@ def not_archived(key: str, start: datetime) -> Finding:
 
 def owning_start(copy: Copy, context: VerificationContext) -> datetime:
     """The instant that says to which stretch a copy belongs, UTC; of an all-day one its local day's."""
-    start = moment(copy.fields["start"]).astimezone(UTC)
-    if copy.fields.get("isAllDay") is True:
-        return local_day_start(start.date(), context.zone)
-    return start
+    return local_day_start(copy.start.date(), context.zone) if copy.is_all_day else copy.start

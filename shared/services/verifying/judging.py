@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
+from shared.database.repositories.verification_findings import FindingRow, ItemRow
 from shared.domain.archived_event import ArchivedEventState
+from shared.domain.calendar_copy import Copy, differing_fields
 from shared.domain.modifications import Modification
 from shared.domain.recorded_copy import RecordedCopy
 from shared.domain.revision import modified_revision
 from shared.domain.verification import FindingKind, FindingReason
-from shared.graph.copy_codec import Copy, differing_fields
-from shared.services.verifying.findings import Finding, about_record, edited
+from shared.services.verifying.findings import about_record, edited
 
 _WITH_COPY = (
     ArchivedEventState.PRESENT,
@@ -19,7 +19,7 @@ _WITH_COPY = (
 )
 
 
-def item(key: str, copy: Copy, start: datetime, *, owned: bool) -> dict[str, Any]:
+def item(key: str, copy: Copy, start: datetime, *, owned: bool) -> ItemRow:
     """A copy as it is kept until the stretch is compared."""
     return {
         "key": key,
@@ -35,9 +35,9 @@ def needs_copy(row: RecordedCopy) -> bool:
     return not row.busy and row.state in (*_WITH_COPY, ArchivedEventState.CREATING)
 
 
-def judged(row: RecordedCopy, own: Copy | None, others: Sequence[Copy]) -> list[Finding]:
+def judged(row: RecordedCopy, own: Copy | None, others: Sequence[Copy]) -> list[FindingRow]:
     """What is to be said of a record, its own copy and further ones with the same key."""
-    found: list[Finding] = []
+    found: list[FindingRow] = []
     if len(others) + (own is not None) > 1:
         copies = [copy.id for copy in ([own] if own is not None else []) + list(others)]
         found.append(about_record(row, FindingKind.DOUBLED, FindingReason.SEVERAL_COPIES, copies=copies))
@@ -48,11 +48,16 @@ def judged(row: RecordedCopy, own: Copy | None, others: Sequence[Copy]) -> list[
     elif others:
         fields = differing_fields(others[0], row.record) if row.record is not None else []
         found.append(edited(row, others[0], FindingReason.COPY_REPLACED, fields))
-    elif row.state in _WITH_COPY:
+    elif row.state in _WITH_COPY and not _never_archived(row):
         found.append(about_record(row, FindingKind.MISSING, FindingReason.COPY_GONE))
     elif row.state is ArchivedEventState.CREATING:
         found.append(about_record(row, FindingKind.MISSING, FindingReason.NOT_WRITTEN))
     return found
+
+
+def _never_archived(row: RecordedCopy) -> bool:
+    """Whether its source vanished before it had a copy, or its copy went to a duplicate (2.9)."""
+    return row.state is ArchivedEventState.SOURCE_DELETED and row.copy_id is None and row.record is None
 
 
 def expected(row: RecordedCopy, own: str | None) -> str | None:

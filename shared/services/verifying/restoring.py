@@ -17,13 +17,12 @@ from shared.database.repositories.verification_findings import VerificationFindi
 from shared.database.repositories.verifications import VerificationRepository
 from shared.domain.archive_run import RunKind, RunMode, RunState
 from shared.domain.archived_event import ArchivedEventState
+from shared.domain.calendar_copy import CONTENT, Copy, differing_fields
 from shared.domain.caller import Caller
 from shared.domain.recorded_copy import RecordedCopy
 from shared.domain.verification import FindingKind, FindingReason, FindingState
 from shared.domain.window import Window, local_day_start
-from shared.errors import Conflict, Forbidden, GraphRefused, NotFound
-from shared.graph.copy_codec import Copy, differing_fields
-from shared.graph.event_codec import decode_event
+from shared.errors import Conflict, Forbidden, NotFound, StoreRefused
 from shared.services.access import Access
 from shared.services.approvals.guard import permit
 from shared.services.archive_pairs import refuse_paused_pair
@@ -35,18 +34,8 @@ from shared.services.archiving.plan_turn import PlanCancelled, PlanSuperseded, P
 from shared.services.archiving.queueing import StartedRun, queue_run
 from shared.services.archiving.recorded_copies import restored
 
-_COLUMNS = {
-    "subject": ("subject",),
-    "body": ("body", "body_type"),
-    "start": ("start_at", "start_zone"),
-    "end": ("end_at", "end_zone"),
-    "isAllDay": ("is_all_day",),
-    "location": ("location",),
-    "categories": ("categories",),
-    "showAs": ("show_as",),
-    "importance": ("importance",),
-    "sensitivity": ("sensitivity",),
-}
+#: Columns that change with another one that is compared.
+_ALONG = {"body": "body_type", "start_at": "start_zone", "end_at": "end_zone"}
 
 
 class CopyRestoring:
@@ -55,9 +44,7 @@ class CopyRestoring:
     def __init__(self, ports: ArchivingPorts) -> None:
         self._ports = ports
 
-    async def put_back(
-        self, caller: Caller, configuration_id: UUID, verification_id: UUID, finding_id: UUID
-    ) -> StartedRun:
+    async def put_back(self, caller: Caller, verification_id: UUID, finding_id: UUID) -> StartedRun:
         """Queue the run that puts a missing copy back; asked again, the run that is to do it already.
 
         Raises NotFound, ArchiveInUse for the newer of a pair (domain.md 2.19), and Conflict for any other
@@ -65,9 +52,7 @@ class CopyRestoring:
         work already.
         """
         async with self._ports.database.session() as session:
-            configuration, finding = await self._finding(
-                session, caller, configuration_id, verification_id, finding_id
-            )
+            configuration, finding = await self._finding(session, caller, verification_id, finding_id)
             if finding.kind != FindingKind.MISSING:
                 raise Conflict("only what is missing can be put back", code="not_missing")
             runs = ArchiveRunRepository(session)
@@ -100,7 +85,7 @@ class CopyRestoring:
 
         Copies of a locked period come back, too: they say what the record says already (2.8).
 
-        Planning again what is planned returns the stored counts. Raises NotFound, GraphUnavailable when the
+        Planning again what is planned returns the stored counts. Raises NotFound, StoreUnavailable when the
         archive calendar cannot be read now, and Conflict while another attempt is at it.
         """
         async with self._ports.database.session() as session:
@@ -116,7 +101,7 @@ class CopyRestoring:
             async with accounted(self._ports, context):
                 there = await self._there(context, rows)
             return await self._complete(turn, context, rows, there)
-        except GraphRefused as refused:
+        except StoreRefused as refused:
             return await self._refuse(turn, context, refused)
         except PlanCancelled:
             return PlanCounts()
@@ -153,16 +138,14 @@ class CopyRestoring:
                 on_behalf_of=first.owner_id,
             )
 
-    async def adopt(
-        self, caller: Caller, configuration_id: UUID, verification_id: UUID, finding_id: UUID
-    ) -> VerificationFinding:
+    async def adopt(self, caller: Caller, verification_id: UUID, finding_id: UUID) -> VerificationFinding:
         """Let the record say what the owner made of the copy. Later changes of the source still count (2.4).
 
         Raises NotFound, and Conflict for any other kind of finding, a copy that is gone meanwhile, a period
         that is locked (2.8), or while a write of this copy is under way. Raises Forbidden where the event is
         another person's private one (6.3).
         """
-        wanted = configuration_id, verification_id, finding_id
+        wanted = verification_id, finding_id
         async with self._ports.database.session() as session:
             configuration, finding = await self._finding(session, caller, *wanted)
             if not await VerificationFindingRepository(session).shown_to(caller.person, [finding.id]):
@@ -173,7 +156,8 @@ class CopyRestoring:
                 return finding
             copy_id = finding.copy_id or ""
         mailbox, calendar = str(configuration.archive_mailbox_id), configuration.archive_calendar_id
-        copy = (await self._ports.calendars.get_copies(mailbox, calendar, [copy_id])).get(copy_id)
+        calendars = self._ports.calendars.in_tenant(caller.tenant_id)
+        copy = (await calendars.get_copies(mailbox, calendar, [copy_id])).get(copy_id)
         if copy is None:
             raise Conflict("the copy is not in the archive calendar any more", code="copy_gone")
         async with self._ports.database.session() as session:
@@ -219,21 +203,19 @@ class CopyRestoring:
         self,
         session: AsyncSession,
         caller: Caller,
-        configuration_id: UUID,
         verification_id: UUID,
         finding_id: UUID,
     ) -> tuple[ArchiveConfiguration, VerificationFinding]:
         """The configuration, held, and the finding, locked. Raises NotFound, Forbidden and Conflict (6.5)."""
         access = await Access.of(session, caller)
-        configurations = ArchiveConfigurationRepository(session)
-        owned = await configurations.get(caller.tenant_id, configuration_id, access.writable_owner)
-        verification = None
-        if owned is not None:
-            verifications = VerificationRepository(session)
-            verification = await verifications.get(caller.tenant_id, verification_id, owned.owner_id)
-        if verification is None or verification.configuration_id != configuration_id:
+        verification = await VerificationRepository(session).get(
+            caller.tenant_id, verification_id, access.writable_owner
+        )
+        if verification is None:
             raise NotFound("there is no such verification")
-        configuration = await configurations.lock(caller.tenant_id, configuration_id, shared=True)
+        configuration = await ArchiveConfigurationRepository(session).lock(
+            caller.tenant_id, verification.configuration_id, shared=True
+        )
         finding = await VerificationFindingRepository(session).get(verification_id, finding_id, lock=True)
         if configuration is None or finding is None:
             raise NotFound("there is no such finding")
@@ -266,7 +248,8 @@ class CopyRestoring:
 
     async def _there(self, context: RunContext, rows: Sequence[RecordedCopy]) -> dict[UUID, Copy]:
         """Copies that stand in the archive calendar after all, by archived event."""
-        calendars, mailbox = self._ports.calendars, context.archive_mailbox
+        calendars = self._ports.calendars.in_tenant(context.tenant_id)
+        mailbox = context.archive_mailbox
         calendar = context.archive_calendar_id
         known = await calendars.get_copies(mailbox, calendar, [row.copy_id for row in rows if row.copy_id])
         there: dict[UUID, Copy] = {}
@@ -308,10 +291,8 @@ class CopyRestoring:
         records = {row.source_key: restored(row.record or {}, row.start_at) for row in rows}
         await OperationDrafter(self._ports, context).add_recorded(session, records, entries)
 
-    async def _refuse(self, turn: PlanTurn, context: RunContext, refused: GraphRefused) -> PlanCounts:
-        counts = PlanCounts(
-            refused=f"{refused.graph_code}: {refused.detail}", gone=refused.graph_status == 404
-        )
+    async def _refuse(self, turn: PlanTurn, context: RunContext, refused: StoreRefused) -> PlanCounts:
+        counts = PlanCounts(refused=f"{refused.reason}: {refused.detail}", gone=refused.gone)
         async with turn.session() as session:
             await record_plan(session, self._ports, context, counts)
         return counts
@@ -345,21 +326,7 @@ def _day_of(instant: datetime, zone: ZoneInfo) -> Window:
 
 def _taken_over(copy: Copy, record: Mapping[str, Any]) -> dict[str, Any]:
     """The columns of the record that the owner's copy says differently; times ISO 8601."""
-    event = decode_event(copy.fields)
-    values = {
-        "subject": event.subject,
-        "body": event.body,
-        "body_type": event.body_type,
-        "start_at": event.start.isoformat(),
-        "end_at": event.end.isoformat(),
-        "start_zone": event.start_zone,
-        "end_zone": event.end_zone,
-        "is_all_day": event.is_all_day,
-        "location": event.location,
-        "categories": list(event.categories),
-        "show_as": event.show_as,
-        "importance": event.importance,
-        "sensitivity": event.sensitivity,
-    }
-    changed = [column for field in differing_fields(copy, record) for column in _COLUMNS[field]]
-    return {column: values[column] for column in changed}
+    changed = [CONTENT[field] for field in differing_fields(copy, record)]
+    changed += [_ALONG[column] for column in changed if column in _ALONG]
+    content = copy.content
+    return {column: content[column] for column in changed}

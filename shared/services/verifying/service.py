@@ -26,8 +26,7 @@ from shared.domain.notification import Recipient
 from shared.domain.notification_texts import verification_over
 from shared.domain.verification import Stretch, VerificationState, next_stretch
 from shared.domain.window import Window, validate_window
-from shared.errors import Conflict, FieldError, GraphRefused, GraphUnavailable, NotFound, ValidationFailed
-from shared.graph.usage import track_usage
+from shared.errors import Conflict, FieldError, NotFound, StoreRefused, StoreUnavailable, ValidationFailed
 from shared.schemas.paging import Position, Slice
 from shared.services.access import Access, reads_own, viewing_as
 from shared.services.approvals.guard import permit, person_read_id
@@ -45,6 +44,7 @@ from shared.services.verifying.queueing import (
     draft_verification,
     queue_drafts,
 )
+from shared.usage import track_usage
 
 DRIVEN_PER_TICK = 200
 # Waits between attempts at a calendar that does not answer (domain.md 8.3): doubled each time.
@@ -70,6 +70,15 @@ class CompareProgress:
     resume_at: datetime | None = None
     refused: str | None = None
     gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FoundDifferences:
+    """A page of findings, which of them the caller sees, and the appointment and subject of those."""
+
+    page: Slice[VerificationFinding]
+    shown: set[UUID]
+    subjects: dict[UUID, tuple[UUID, str]]
 
 
 class VerificationService:
@@ -118,7 +127,7 @@ class VerificationService:
 
     async def findings(
         self, caller: Caller, verification_id: UUID, kind: str | None, after: Position | None, limit: int
-    ) -> tuple[Slice[VerificationFinding], set[UUID]]:
+    ) -> FoundDifferences:
         """What a verification found, in the order of the calendar, and which of it is shown (domain.md 6.3).
 
         Raises NotFound.
@@ -131,7 +140,9 @@ class VerificationService:
             findings = VerificationFindingRepository(session)
             rows = await findings.of_verification(verification_id, kind, place, limit + 1, viewer=viewer)
             shown = await findings.shown_to(viewer, [row.id for row in rows])
-        return Slice.cut(rows, limit, lambda row: Position(row.starts_at, row.id)), shown
+            subjects = await findings.subjects_of(shown)
+        cut = Slice.cut(rows, limit, lambda row: Position(row.starts_at, row.id))
+        return FoundDifferences(cut, shown, subjects)
 
     async def begin(self, verification_id: UUID) -> BegunVerification:
         """Start it, or go on with it; not ``mine`` when it is over or unknown."""
@@ -175,18 +186,18 @@ class VerificationService:
                     break
         except Superseded:
             return await self._progress(verification_id, self._ports.clock.now() + self._ports.busy_pause)
-        except GraphUnavailable as away:
+        except StoreUnavailable as away:
             wait = min(FIRST_WAIT * 2 ** min(idle, 10), LONGEST_WAIT)
             wait = max(wait, timedelta(seconds=away.retry_after or 0))
             return await self._progress(verification_id, self._ports.clock.now() + wait)
-        except GraphRefused as refused:
-            reason, gone = f"{refused.graph_code}: {refused.detail}", refused.graph_status == 404
+        except StoreRefused as refused:
+            reason, gone = f"{refused.reason}: {refused.detail}", refused.gone
         except NotFound as missing:
             reason, gone = missing.detail, True
         else:
             return await self._progress(verification_id, None)
         archive = context.archive_mailbox, context.archive_calendar_id
-        if gone and await seems_gone(self._ports, *archive):
+        if gone and await seems_gone(self._ports, context.tenant_id, *archive):
             async with self._ports.database.session() as session:
                 await note_gone(session, self._ports, context.owner_id, context.configuration_id, archive[1])
         return CompareProgress(0, False, refused=reason, gone=gone)

@@ -18,6 +18,7 @@ blueprint = new_blueprint()
     roles=EVERYONE,
     ownership=Ownership.OWN,
     errors=(404,),
+    order=("kind", "opened_at", "id"),
 )
 async def list_action_items(
     request: Request[base.NoBody, action_items.ActionItemListQuery],

@@ -20,6 +20,7 @@ blueprint = new_blueprint()
     roles=EVERYONE,
     ownership=Ownership.OWN,
     errors=(404,),
+    order=("start", "id"),
 )
 async def list_appointments(
     request: Request[base.NoBody, appointments.AppointmentListQuery],

@@ -71,6 +71,7 @@ async def get_archive_configuration(
     roles=EVERYONE,
     ownership=Ownership.OWN,
     errors=(404,),
+    order=("created_at", "id"),
 )
 async def list_archive_configurations(
     request: Request[base.NoBody, archive_configurations.ArchiveConfigurationListQuery],

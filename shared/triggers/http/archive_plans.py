@@ -43,10 +43,10 @@ def _plan(preview: Preview) -> archive_plans.ArchivePlan:
     return archive_plans.ArchivePlan(
         window_start=preview.window.start,
         window_end=preview.window.end,
-        source=findings.source,
+        source_events=findings.source,
         outcomes={str(outcome): count for outcome, count in preview.outcomes.items()},
         unreadable=findings.unreadable,
-        counts={str(action): count for action, count in sorted(preview.counts.items())},
+        actions={str(action): count for action, count in sorted(preview.counts.items())},
         private=preview.private,
         modifications_applied=findings.modifications_applied,
         orphan_modifications=findings.orphan_modifications,
@@ -56,10 +56,10 @@ def _plan(preview: Preview) -> archive_plans.ArchivePlan:
         superseded=preview.superseded,
         overlaps=[
             archive_plans.PlannedOverlap(
-                status=str(group.status),
+                status=group.status,
                 start=min(member.interval.start for member in group.members),
                 end=max(member.interval.end for member in group.members),
-                keys=[member.source_key for member in group.members],
+                source_keys=[member.source_key for member in group.members],
             )
             for group in preview.groups
         ],
@@ -72,7 +72,7 @@ def _event(event: PreviewedEvent) -> archive_plans.PlannedEvent:
     decision = event.decision
     if decision is None:
         return archive_plans.PlannedEvent(
-            key=None,
+            source_key=None,
             action=None,
             subject=event.subject,
             start=event.start,
@@ -80,16 +80,16 @@ def _event(event: PreviewedEvent) -> archive_plans.PlannedEvent:
             archived_start=None,
             archived_end=None,
             merged_into=None,
-            reason=None,
+            reason_code=None,
         )
     return archive_plans.PlannedEvent(
-        key=decision.source_key,
-        action=str(decision.action),
+        source_key=decision.source_key,
+        action=decision.action,
         subject=event.subject,
         start=event.start,
         end=event.end,
         archived_start=decision.start,
         archived_end=decision.end,
         merged_into=decision.representative,
-        reason=None if decision.reason is None else str(decision.reason),
+        reason_code=decision.reason,
     )

@@ -60,7 +60,7 @@ async def get_archive_run(
     resource = archive_runs.ArchiveRunResource.of(
         view.run,
         own=view.own,
-        writes_planned=view.planned,
+        writes_total=view.planned,
         writes_done=view.done,
         problems=view.problems,
     )
@@ -75,6 +75,7 @@ async def get_archive_run(
     roles=EVERYONE,
     ownership=Ownership.OWN,
     errors=(404,),
+    order=("-created_at", "-id"),
 )
 async def list_archive_runs(
     request: Request[base.NoBody, paging.PageQuery],
@@ -89,11 +90,33 @@ async def list_archive_runs(
 @endpoint(
     blueprint,
     "GET",
+    "v1/archive-runs",
+    summary="List archive runs of a person, or of the whole tenant, newest first",
+    roles=EVERYONE,
+    ownership=Ownership.OWN,
+    errors=(404,),
+    order=("-created_at", "-id"),
+)
+async def search_archive_runs(
+    request: Request[base.NoBody, archive_runs.ArchiveRunListQuery],
+) -> Reply[paging.Page[archive_runs.ArchiveRunSummary]]:
+    """What failed last night: ``troubled=true`` with ``created_from``."""
+    found, own = await request.app.archive_runs.search(request.caller, request.query)
+    runs = [
+        archive_runs.ArchiveRunSummary.summary_of(run, own=run.configuration_id in own) for run in found.rows
+    ]
+    return Reply(paging.Page[archive_runs.ArchiveRunSummary](items=runs, next=found.next_cursor))
+
+
+@endpoint(
+    blueprint,
+    "GET",
     "v1/archive-runs/{id}/operations",
     summary="List the writes of a run, in the order of the calendar",
     roles=EVERYONE,
     ownership=Ownership.OWN,
     errors=(404,),
+    order=("position", "id"),
 )
 async def list_archive_operations(
     request: Request[base.NoBody, archive_runs.ArchiveOperationListQuery],

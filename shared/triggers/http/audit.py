@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from shared.domain.audit_actions import ACTIONS, RESOURCE_TYPES
 from shared.domain.caller import Role
 from shared.schemas import audit, base, paging
 from shared.triggers.http.continuation import CONTINUED, continued_at
@@ -23,13 +24,35 @@ READERS_OF_ALL: Final = frozenset({Role.ADMIN, Role.AUDITOR})
     roles=EVERYONE,
     ownership=Ownership.OWN,
     errors=(404, 503),
+    order=("-occurred_at", "-id"),
 )
 async def search_audit(
     request: Request[base.NoBody, audit.AuditListQuery],
 ) -> Reply[paging.Page[audit.AuditEntryResource]]:
-    """A User sees what was done on his behalf; another's private event shows its times only (6.3)."""
+    """A User sees what was done to their data. Another person's private event shows its times only."""
     found = await request.app.audit.search(request.caller, request.query)
     return Reply(paging.Page[audit.AuditEntryResource](items=list(found.rows), next=found.next_cursor))
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "v1/audit/actions",
+    summary="List every action that the audit names, with its meaning",
+    roles=EVERYONE,
+    ownership=Ownership.OWN,
+)
+async def list_audit_actions(request: Request[base.NoBody, base.NoQuery]) -> Reply[audit.AuditActions]:
+    """The same for everybody: names and meanings, no data."""
+    return Reply(
+        audit.AuditActions(
+            items=[
+                audit.AuditActionResource(action=action, meaning=meaning)
+                for action, meaning in sorted(ACTIONS.items())
+            ],
+            resource_types=list(RESOURCE_TYPES),
+        )
+    )
 
 
 @endpoint(

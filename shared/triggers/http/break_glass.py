@@ -43,6 +43,7 @@ async def open_break_glass_access(
     summary="List emergency accesses, in the order they were opened",
     roles=EVERYONE,
     ownership=Ownership.OWN,
+    order=("opened_at", "id"),
 )
 async def list_break_glass_accesses(
     request: Request[base.NoBody, paging.PageQuery],

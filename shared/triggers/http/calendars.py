@@ -18,6 +18,7 @@ blueprint = new_blueprint()
     ownership=Ownership.OWN,
     errors=(404, 502),
     graph=GraphAccess.ON_BEHALF_OF,
+    order=("-store", "-is_default", "name"),
 )
 async def list_calendars(
     request: Request[base.NoBody, calendars.CalendarListQuery],

@@ -27,6 +27,7 @@ blueprint = new_blueprint()
     ownership=Ownership.OWN,
     errors=(404, 502, 503),
     graph=GraphAccess.ON_BEHALF_OF,
+    order=("name",),
 )
 async def list_categories(
     request: Request[base.NoBody, categories.CategoryListQuery],
@@ -64,6 +65,7 @@ async def create_category(
     roles=EVERYONE,
     ownership=Ownership.OWN,
     errors=(404,),
+    order=("category_status", "start"),
 )
 async def validate_categories(
     request: Request[base.NoBody, category_reports.ValidationQuery],
@@ -117,6 +119,7 @@ async def get_category_statistics(
     ownership=Ownership.OWN,
     errors=(404, 502, 503),
     graph=GraphAccess.APPLICATION,
+    order=("category_status", "start"),
 )
 async def suggest_categories(
     request: Request[base.NoBody, category_reports.SuggestionQuery],
@@ -225,9 +228,7 @@ async def delete_category(request: Request[base.NoBody, categories.CategoryQuery
 
 def _catalogue(request: Request[Any, Any]) -> CategoryCatalogue:
     """The categories, Outlook's with the permission that the operation declares."""
-    from shared.services.categories.reach import OutlookByMailbox
-
-    return request.app.categories.catalogue.reaching(OutlookByMailbox(request.categories_of))
+    return request.app.categories.catalogue.reaching(request.categories_of)
 
 
 def _resource(category: KnownCategory) -> categories.CategoryResource:
@@ -245,7 +246,7 @@ def _resource(category: KnownCategory) -> categories.CategoryResource:
         customer=named.customer if named else None,
         billing_type=named.billing_type if named else None,
         special=special,
-        issue=categories.IssueResource(kind=found.kind, text=found.text)
+        issue=categories.IssueResource(kind=found.kind, reason=found.text)
         if isinstance(found, CategoryIssue)
         else None,
         version=category.version,

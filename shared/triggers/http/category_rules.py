@@ -22,6 +22,7 @@ blueprint = new_blueprint()
     roles=EVERYONE,
     ownership=Ownership.OWN,
     errors=(404,),
+    order=("created_at", "id"),
 )
 async def list_category_rules(
     request: Request[base.NoBody, categories.CategoryRuleListQuery],

@@ -7,6 +7,8 @@ from typing import Any, Final
 _CITATION: Final = re.compile(
     r" ?\((?:\w[\w-]{0,40}\.md )?\d+(?:\.\d+)?(?:(?:, | to | and | )(?:\d+(?:\.\d+)?|[a-e]))*\)"
 )
+#: The code's way to write a name; a client reads Markdown.
+_CODE: Final = re.compile(r"``([^`]+)``")
 _TEXTS: Final = ("description", "summary")
 
 
@@ -14,7 +16,7 @@ def without_citations(described: Any) -> Any:
     """A part of the OpenAPI document whose texts cite no section of our documents."""
     if isinstance(described, dict):
         return {
-            name: _CITATION.sub("", value)
+            name: _CODE.sub(r"`\1`", _CITATION.sub("", value))
             if name in _TEXTS and isinstance(value, str)
             else without_citations(value)
             for name, value in described.items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from shared.errors import NotFound
 from shared.schemas import base
 from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
-from shared.triggers.http.registry import OPERATIONS, PREFIX, Ownership
+from shared.triggers.http.registry import OPERATIONS, Ownership
 
 if TYPE_CHECKING:
     from shared.settings import Settings
@@ -40,6 +41,39 @@ _PAGE: Final = """<!doctype html>
 <div id="swagger-ui"></div>
 <script src="docs/swagger-ui-bundle.js"></script>
 <script src="docs/start.js"></script>
+</body>
+</html>
+"""
+_HTML: Final = {"Content-Type": "text/html; charset=utf-8"}
+_ERRORS_PAGE: Final = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Admin Assistant API: errors</title>
+<link rel="icon" type="image/png" href="favicon-32x32.png">
+<style>
+body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; }
+table { border-collapse: collapse; width: 100%; }
+th, td { border-bottom: 1px solid #ccc; padding: .4rem .8rem .4rem 0; text-align: left; vertical-align: top; }
+tr:target { background: #fff3c4; }
+@media (prefers-color-scheme: dark) {
+  body { background: #16181d; color: #e6e6e6; }
+  a { color: #8ab4f8; }
+  tr:target { background: #4a3d00; }
+}
+</style>
+</head>
+<body>
+<h1>Errors of the API</h1>
+<p>Every answer that is no success is a problem document (RFC 9457). Its <code>type</code> leads to a line
+below, its <code>code</code> is for programs, and <code>detail</code> says what is wrong with this request.
+Where fields break a rule, <code>errors</code> names each. <a href="../docs">All operations</a></p>
+<table>
+<thead><tr><th>Code</th><th>Status</th><th>Cause</th><th>What to do</th></tr></thead>
+<tbody>
+ROWS</tbody>
+</table>
 </body>
 </html>
 """
@@ -93,13 +127,15 @@ async def docs_page(request: Request[base.NoBody, base.NoQuery]) -> Reply[None]:
     errors=(404,),
 )
 async def docs_file(request: Request[base.NoBody, base.NoQuery]) -> Reply[None]:
-    """Swagger UI's files by name, and the script that starts it."""
+    """Swagger UI's files by name, the script that starts it, and the list of errors."""
     name = request.relative_path.removeprefix("docs/")
     settings = request.app.settings
     if name == "start.js":
         return Reply(None, headers={"Content-Type": "text/javascript"}, content=_start(settings))
+    if name == "errors":
+        return Reply(None, headers=_HTML | _policy(settings), content=errors_page())
     if name not in _FILES:
-        raise NotFound("nothing is at this path")
+        raise NotFound("there is no such path")
     headers = {"Content-Type": _FILES[name], "Cache-Control": "public, max-age=86400"}
     return Reply(None, headers=headers | _policy(settings), content=_file(name))
 
@@ -115,6 +151,26 @@ def described(settings: Settings) -> bytes:
 
     document = Description(OPERATIONS.values(), settings).document()
     return orjson.dumps(without_citations(document))
+
+
+@lru_cache(maxsize=1)
+def errors_page() -> bytes:
+    """The page of errors, each code with an anchor of its name."""
+    from html import escape
+
+    from shared.triggers.http.error_texts import ERRORS
+
+    rows = "".join(
+        f'<tr id="{code}"><td><a href="#{code}"><code>{code}</code></a></td><td>{text.status}</td>'
+        f"<td>{_code(escape(text.cause))}</td><td>{_code(escape(text.remedy))}</td></tr>\n"
+        for code, text in ERRORS.items()
+    )
+    return _ERRORS_PAGE.replace("ROWS", rows).encode()
+
+
+def _code(text: str) -> str:
+    """Names of fields as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", text)
 
 
 def _policy(settings: Settings) -> dict[str, str]:
@@ -151,4 +207,4 @@ def _file(name: str) -> bytes:
         path = Path(str(distribution(_PACKAGE).locate_file(f"{_FOLDER}/{name}")))
         return path.read_bytes()
     except (PackageNotFoundError, OSError):
-        raise NotFound(f"{name} is not installed under /{PREFIX}/docs") from None
+        raise NotFound(f"there is no such file: {name} is not installed") from None

@@ -35,6 +35,7 @@ def endpoint[Served: Handler[Any, Any, Any]](
     media_type: str = "application/json",
     other_media_types: tuple[str, ...] = (),
     graph: GraphAccess = GraphAccess.NONE,
+    order: tuple[str, ...] = (),
     response_headers: Mapping[str, str] | None = None,
     texts: Mapping[str, str] | None = None,
 ) -> Callable[[Served], Served]:
@@ -45,9 +46,10 @@ def endpoint[Served: Handler[Any, Any, Any]](
     that has a constraint of its own is text, too, and not described. ``roles`` None asks for no token.
     ``errors`` are the statuses the operation itself may answer, for the description of the API. ``also`` are
     further methods of the same function (GET always has HEAD). ``graph`` says with whose permission it
-    reaches Microsoft Graph. The models of body, query and answer are those of the handler's annotations,
-    ``Request[Body, Query]`` and ``Reply[Model]``. The function validates the token, parses strictly, calls,
-    serialises, and answers every error as problem+json. A change takes Idempotency-Key.
+    reaches Microsoft Graph. ``order`` is that of a list. The models of body, query and answer are those of
+    the handler's annotations, ``Request[Body, Query]`` and ``Reply[Model]``. The function validates the
+    token, parses strictly, calls, serialises, and answers every error as problem+json. A change takes
+    Idempotency-Key.
     """
 
     def declare(handler: Served) -> Served:
@@ -77,6 +79,7 @@ def endpoint[Served: Handler[Any, Any, Any]](
             media_type=media_type,
             other_media_types=other_media_types,
             graph=graph,
+            order=order,
             texts=texts or {},
             response_headers=response_headers or {},
             handler=handler,

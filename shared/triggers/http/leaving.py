@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from shared.schemas import base, people
+from shared.schemas import base, paging, people
 from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
 from shared.triggers.http.registry import ADMINS, PREFIX, WRITERS, GraphAccess, Ownership
 from shared.triggers.people_workflow import start_user_erasure as start_erasing
@@ -14,6 +14,7 @@ from shared.triggers.people_workflow import start_user_export as start_exporting
 
 if TYPE_CHECKING:
     from shared.database.models.people import UserErasure
+    from shared.schemas.paging import Slice
 
 blueprint = new_blueprint()
 
@@ -56,6 +57,25 @@ async def request_user_export(
         owner_id=export.owner_id,
         then=partial(start_exporting, request.durable_client, export.id) if requested.created else None,
     )
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "v1/users/{id}/exports",
+    summary="List a person's exports, newest first",
+    roles=WRITERS,
+    ownership=Ownership.OWN_OR_ADMIN,
+    errors=(404,),
+    order=("-created_at", "-id"),
+)
+async def list_user_exports(
+    request: Request[base.NoBody, paging.PageQuery],
+) -> Reply[paging.Page[people.UserExportResource]]:
+    """Those that have not expired."""
+    found = await request.app.user_exports.of_person(request.caller, request.id, request.query)
+    items = [people.UserExportResource.of(each) for each in found.rows]
+    return Reply(paging.Page[people.UserExportResource](items=items, next=found.next_cursor))
 
 
 @endpoint(
@@ -123,6 +143,39 @@ async def request_user_erasure(
 @endpoint(
     blueprint,
     "GET",
+    "v1/users/{id}/erasures",
+    summary="List a person's erasures, newest first",
+    roles=ADMINS,
+    ownership=Ownership.TENANT,
+    errors=(404,),
+    order=("-created_at", "-id"),
+)
+async def list_user_erasures(
+    request: Request[base.NoBody, paging.PageQuery],
+) -> Reply[paging.Page[people.UserErasureResource]]:
+    """Also of a person who is gone: what is told of them are counts alone."""
+    return _page(await request.app.user_erasures.of_person(request.caller, request.id, request.query))
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "v1/user-erasures",
+    summary="List the erasures of the tenant, newest first",
+    roles=ADMINS,
+    ownership=Ownership.TENANT,
+    order=("-created_at", "-id"),
+)
+async def search_user_erasures(
+    request: Request[base.NoBody, people.ErasureListQuery],
+) -> Reply[paging.Page[people.UserErasureResource]]:
+    """What waits for a second Admin: ``confirmable=true`` has what the caller may confirm."""
+    return _page(await request.app.user_erasures.search(request.caller, request.query))
+
+
+@endpoint(
+    blueprint,
+    "GET",
     "v1/user-erasures/{id}",
     summary="Get how far an erasure is",
     roles=ADMINS,
@@ -168,6 +221,11 @@ async def withdraw_user_erasure(
 ) -> Reply[people.UserErasureResource]:
     """Once it has begun it cannot be taken back."""
     return _reply(await request.app.user_erasures.withdraw(request.caller, request.id))
+
+
+def _page(found: Slice[UserErasure]) -> Reply[paging.Page[people.UserErasureResource]]:
+    items = [people.UserErasureResource.of(each) for each in found.rows]
+    return Reply(paging.Page[people.UserErasureResource](items=items, next=found.next_cursor))
 
 
 def _reply(

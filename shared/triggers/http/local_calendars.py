@@ -76,6 +76,7 @@ async def delete_local_calendar(request: Request[base.NoBody, base.NoQuery]) -> 
     roles=EVERYONE,
     ownership=Ownership.OWN,
     errors=(404,),
+    order=("start", "id"),
 )
 async def list_local_events(
     request: Request[base.NoBody, local_events.LocalEventListQuery],

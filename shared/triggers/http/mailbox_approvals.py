@@ -60,13 +60,14 @@ async def request_mailbox_approval(
     summary="List approvals to archive another's mailbox, in the order they were asked for",
     roles=EVERYONE,
     ownership=Ownership.CONCERNED,
+    order=("created_at", "id"),
 )
 async def list_mailbox_approvals(
     request: Request[base.NoBody, mailbox_approvals.ApprovalListQuery],
 ) -> Reply[paging.Page[mailbox_approvals.MailboxApprovalResource]]:
     """For Admins and Auditors the tenant's; for others those of their archives and about their mailbox."""
     query = request.query
-    found = await request.app.approval_reading.list(request.caller, query.after, query.limit, query.state)
+    found = await request.app.approval_reading.list(request.caller, query.after, query.limit, query.status)
     items = [mailbox_approvals.MailboxApprovalResource.of(each) for each in found.rows]
     return Reply(paging.Page[mailbox_approvals.MailboxApprovalResource](items=items, next=found.next_cursor))
 

@@ -65,9 +65,7 @@ async def create_invitation(
 ) -> Reply[invitations.InvitationResource]:
     """Nothing is sent; the person becomes a user when he signs in, if the policy is ``invitation``."""
     invitation = await request.app.invitations.create(request.caller, request.body)
-    return Reply(
-        invitations.InvitationResource.model_validate(invitation), location=f"v1/invitations/{invitation.id}"
-    )
+    return Reply(invitations.InvitationResource.of(invitation), location=f"v1/invitations/{invitation.id}")
 
 
 @endpoint(
@@ -77,14 +75,15 @@ async def create_invitation(
     summary="List invitations, in the order they were made",
     roles=ADMINS,
     ownership=Ownership.TENANT,
+    order=("created_at", "id"),
 )
 async def list_invitations(
     request: Request[base.NoBody, invitations.InvitationListQuery],
 ) -> Reply[paging.Page[invitations.InvitationResource]]:
     """Open ones, accepted ones and those that were taken back."""
     query = request.query
-    found = await request.app.invitations.list(request.caller, query.after, query.limit, query.state)
-    items = [invitations.InvitationResource.model_validate(each) for each in found.rows]
+    found = await request.app.invitations.list(request.caller, query.after, query.limit, query.status)
+    items = [invitations.InvitationResource.of(each) for each in found.rows]
     return Reply(paging.Page[invitations.InvitationResource](items=items, next=found.next_cursor))
 
 
@@ -102,7 +101,7 @@ async def get_invitation(
 ) -> Reply[invitations.InvitationResource]:
     """One of the tenant's."""
     invitation = await request.app.invitations.get(request.caller, request.id)
-    return Reply(invitations.InvitationResource.model_validate(invitation))
+    return Reply(invitations.InvitationResource.of(invitation))
 
 
 @endpoint(

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from shared.application import Application
-    from shared.graph.calendar_adapter import CalendarAdapter
-    from shared.graph.master_categories import MasterCategories
-    from shared.graph.on_behalf import SignedIn
+    from shared.domain.calendar_port import CalendarStore
+    from shared.domain.caller import SignedIn
+    from shared.services.categories.catalogue import OutlookCategories
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,22 +43,20 @@ class Request[Body: base.Input, Query: base.Input]:
     #: What stands in the place of the route's texts, as it was sent.
     texts: Mapping[str, str] = field(default_factory=dict)
 
-    def calendars_of(self, mailbox: UUID) -> "CalendarAdapter":
+    def calendars_of(self, mailbox: UUID) -> "CalendarStore":
         """Graph for the mailbox of this object id, with the permission that the operation declares.
 
         On behalf of the caller only where it is his own mailbox and he signed in himself; an Admin reaches
         another's with the application's permission. Raises RuntimeError in an operation that declares none.
         """
         person = self._acting_person(mailbox)
-        return self.app.calendars if person is None else self.app.calendars_for(person)
+        if person is None:
+            return self.app.calendars.in_tenant(self.caller.tenant_id)
+        return self.app.calendars_for(person)
 
-    def categories_of(self, mailbox: UUID) -> "MasterCategories":
+    def categories_of(self, mailbox: UUID) -> "OutlookCategories":
         """Outlook's categories of the mailbox of this object id, with the permission as ``calendars_of``."""
-        from shared.graph.master_categories import MasterCategories
-
-        person = self._acting_person(mailbox)
-        client = self.app.graph if person is None else self.app.graph_for(person)
-        return MasterCategories(client, self.app.throttle)
+        return self.app.outlook_categories(self.caller.tenant_id, self._acting_person(mailbox))
 
     def _acting_person(self, mailbox: UUID) -> "SignedIn | None":
         """The person whose own permission serves for the mailbox; None is the application's."""

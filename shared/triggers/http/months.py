@@ -1,8 +1,8 @@
-"""The month of a person over HTTP: JSON, a page, or lines."""
+"""The month of a person over HTTP (JSON, a page, or lines), and all that needs them."""
 
 from __future__ import annotations
 
-from shared.schemas import base, months, rendered
+from shared.schemas import attention, base, months, paging, rendered
 from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
 from shared.triggers.http.negotiation import wanted_form
 from shared.triggers.http.registry import EVERYONE, Ownership
@@ -47,3 +47,26 @@ async def get_month(
 
     headers = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": POLICY}
     return Reply(rendered.Rendered(month_page(found)), headers=headers)
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "v1/needs-attention",
+    summary="List all that needs a person, the most hours at stake first",
+    roles=EVERYONE,
+    ownership=Ownership.OWN,
+    errors=(404,),
+    order=("-hours", "first_start", "id"),
+)
+async def list_needs_attention(
+    request: Request[base.NoBody, attention.AttentionListQuery],
+) -> Reply[paging.Page[attention.AttentionResource]]:
+    """Overlaps, questions about archived meetings, categories, modifications that changed nothing, and
+    findings of verifications, each with what to do and where. A month tells the same of its days.
+
+    Another person's private events need nothing of the caller. Of questions and of findings it has 500 at
+    most.
+    """
+    found = await request.app.needs_attention.page(request.caller, request.query)
+    return Reply(paging.Page[attention.AttentionResource](items=list(found.rows), next=found.next_cursor))

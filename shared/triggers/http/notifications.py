@@ -16,6 +16,7 @@ blueprint = new_blueprint()
     summary="List what the caller was told, newest first",
     roles=EVERYONE,
     ownership=Ownership.ADDRESSED,
+    order=("-created_at", "-id"),
 )
 async def list_notifications(
     request: Request[base.NoBody, notifications.NotificationListQuery],

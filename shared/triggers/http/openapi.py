@@ -1,8 +1,10 @@
 """The OpenAPI 3.1 description of the API, out of what the operations declare (https://spec.openapis.org)."""
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from pydantic.json_schema import models_json_schema
@@ -12,6 +14,8 @@ from shared.domain.caller import Role
 from shared.schemas.base import Input
 from shared.schemas.problems import Problem
 from shared.triggers.http import problem
+from shared.triggers.http.field_descriptions import describe_fields
+from shared.triggers.http.model_field_texts import PARAMETERS, TAGS
 from shared.triggers.http.registry import PREFIX, IfMatch, Operation
 from shared.triggers.http.samples import Samples
 
@@ -20,6 +24,8 @@ if TYPE_CHECKING:
 
     from shared.settings import Settings
 
+#: Answers of the demonstration tenant, by the name of their model (``infra/local/api_examples.py``).
+_EXAMPLES: Final = Path(__file__).with_name("examples.json")
 _REFERENCE: Final = "#/components/schemas/{model}"
 _GENERIC: Final = re.compile(r"Page_(\w+)_")
 _DESCRIPTION: Final = (
@@ -51,8 +57,18 @@ _KINDS: Final = {
         *(errors.AdminAssistantError, errors.InvalidRequest, errors.ValidationFailed),
         *(errors.Unauthenticated, errors.Forbidden, errors.NotFound, errors.MethodNotAllowed),
         *(errors.Conflict, errors.PreconditionFailed, errors.PayloadTooLarge, errors.PreconditionRequired),
-        *(errors.RateLimited, errors.Unavailable, errors.GraphRefused),
+        *(errors.RateLimited, errors.Unavailable, errors.StoreRefused),
     )
+}
+#: What lies below another resource and has a tag of its own.
+_TAGS_OF_PARTS: Final = {
+    "runs": "archive-runs",
+    "verifications": "verifications",
+    "approval": "mailbox-approvals",
+    "break-glass-accesses": "break-glass-accesses",
+    "calendars": "calendars",
+    "erasures": "user-erasures",
+    "exports": "user-exports",
 }
 _WITH_RETRY_AFTER: Final = (202, 409, 429, 503)
 
@@ -70,10 +86,13 @@ class Description:
     def document(self) -> dict[str, Any]:
         """The whole document, ready to be written as JSON."""
         self._read_models()
+        for name, schema in (self._schemas | self._queries).items():
+            describe_fields(name.removeprefix(_REFERENCE.format(model="")), schema)
         samples = Samples(self._schemas)
-        for schema in self._schemas.values():
+        taken = json.loads(_EXAMPLES.read_text(encoding="utf-8"))
+        for name, schema in self._schemas.items():
             if "properties" in schema:
-                schema.setdefault("examples", [samples.of(schema)])
+                schema.setdefault("examples", [taken[name] if name in taken else samples.of(schema)])
         paths: dict[str, dict[str, Any]] = {}
         for operation in self._operations:
             path = paths.setdefault(f"/{PREFIX}/{operation.route}", {})
@@ -87,6 +106,7 @@ class Description:
                 "license": {"name": "MIT", "identifier": "MIT"},
             },
             "servers": [{"url": "/"}],
+            "tags": [{"name": name, "description": TAGS.get(name, "")} for name in self._tags()],
             "paths": dict(sorted(paths.items())),
             "components": {
                 "schemas": dict(sorted(self._schemas.items())),
@@ -95,6 +115,9 @@ class Description:
                 "securitySchemes": self._security_schemes(),
             },
         }
+
+    def _tags(self) -> list[str]:
+        return sorted({_tag(each) for each in self._operations})
 
     def _read_models(self) -> None:
         wanted: dict[tuple[type[BaseModel], Any], None] = {(Problem, "serialization"): None}
@@ -142,15 +165,16 @@ class Description:
             described["x-roles"] = [role.value for role in Role if role in operation.roles]
         described["x-ownership"] = operation.ownership.value
         described["x-graph-access"] = operation.graph.value
+        if operation.order:
+            described["x-order"] = list(operation.order)
         return described
 
     def _parameters(self, operation: Operation) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = [
-            {"name": name, "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
-            for name in operation.parameters
+            _in_path(name, {"type": "string", "format": "uuid"}) for name in operation.parameters
         ]
         found += [
-            {"name": name, "in": "path", "required": True, "schema": {"type": "string", "pattern": pattern}}
+            _in_path(name, {"type": "string", "pattern": pattern})
             for name, pattern in operation.texts.items()
         ]
         if operation.query is not None:
@@ -176,8 +200,9 @@ class Description:
             }
             if name in required:
                 parameter["example"] = samples.of(described, name)
-            if "description" in inner:
-                parameter["description"] = described.pop("description")
+            told = described.pop("description", None) or PARAMETERS.get(name)
+            if told:
+                parameter["description"] = told
             found.append(parameter)
         return found
 
@@ -296,6 +321,11 @@ class Description:
         return schemes
 
 
+def _in_path(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    described = {"name": name, "in": "path", "required": True, "schema": schema}
+    return described | ({"description": PARAMETERS[name]} if name in PARAMETERS else {})
+
+
 def user_scope(settings: "Settings") -> str:
     """The scope that a person's token carries, as it is asked for."""
     audience = settings.api_audience.partition(",")[0].strip()
@@ -344,8 +374,8 @@ def _resource_of(operation: Operation) -> "tuple[type[BaseModel] | None, str]":
 
 
 def _tag(operation: Operation) -> str:
-    first = operation.route.removeprefix("v1/").partition("/")[0]
-    return "runs" if "/runs" in operation.route else first.removesuffix(".json")
+    first, _, below = operation.route.removeprefix("v1/").partition("/")
+    return _TAGS_OF_PARTS.get(below.removeprefix("{id}/").partition("/")[0], first.removesuffix(".json"))
 
 
 def _named(status: int) -> str:
@@ -356,7 +386,7 @@ def _example(status: int) -> dict[str, Any]:
     fields = [{"field": "address", "message": "there is no such mailbox", "code": "mailbox_unknown"}]
     code, title = _KINDS.get(status, ("unsupported_media_type", "Unsupported media type"))
     return {
-        "type": f"urn:admin-assistant:problem:{code}",
+        "type": f"{problem.ERRORS_PAGE}#{code}",
         "title": title,
         "status": status,
         "detail": _MEANINGS[status],
@@ -370,9 +400,8 @@ def _example(status: int) -> dict[str, Any]:
 _IF_MATCH: Final[dict[str, Any]] = {
     "name": "If-Match",
     "in": "header",
-    "description": "The ETag of the resource as it was read, or `*`.",
-    "schema": {"type": "string", "pattern": r'^(\*|"[0-9]{1,9}"(, "[0-9]{1,9}")*)$'},
-    "example": "*",
+    "description": "The ETag of the resource as it was read. `*` means whatever its version is.",
+    "schema": {"type": "string", "pattern": r'^(\*|"[0-9]{1,18}"(, "[0-9]{1,18}")*)$'},
 }
 _IDEMPOTENCY_KEY: Final[dict[str, Any]] = {
     "name": "Idempotency-Key",
@@ -387,7 +416,10 @@ _HEADERS: Final[dict[str, Any]] = {
         "schema": {"type": "string"},
     },
     "traceparent": {"description": "W3C Trace Context.", "schema": {"type": "string"}},
-    "ETag": {"description": "The version of the resource, for If-Match.", "schema": {"type": "string"}},
+    "ETag": {
+        "description": "The version of the resource, for If-Match.",
+        "schema": {"type": "string", "pattern": r'^"[0-9]{1,18}"$'},
+    },
     "Location": {"description": "Path of the resource.", "schema": {"type": "string"}},
     "Retry-After": {"description": "Seconds.", "schema": {"type": "string", "pattern": "^[0-9]+$"}},
     "WWW-Authenticate": {"description": "RFC 6750.", "schema": {"type": "string"}},

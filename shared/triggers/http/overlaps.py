@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import partial
+from typing import TYPE_CHECKING
 
-from shared.schemas import base, overlaps, paging
+from shared.domain.expected_version import ANY_VERSION, ExpectedVersion
+from shared.domain.overlap_status import OverlapStatus
+from shared.errors import AdminAssistantError, ValidationFailed
+from shared.schemas import base, overlaps, paging, problems
 from shared.triggers.archive_workflow import start_archive_run as start_run
 from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
 from shared.triggers.http.registry import EVERYONE, WRITERS, IfMatch, Ownership
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from shared.services.overlap_settling import SettledOverlap
 
 blueprint = new_blueprint()
 
@@ -20,6 +30,7 @@ blueprint = new_blueprint()
     roles=EVERYONE,
     ownership=Ownership.OWN,
     errors=(404,),
+    order=("opened_at", "id"),
 )
 async def list_overlaps(
     request: Request[base.NoBody, overlaps.OverlapListQuery],
@@ -42,6 +53,54 @@ async def get_overlap(request: Request[base.NoBody, base.NoQuery]) -> Reply[over
     """Another person's private events show their times only (domain.md 6.3)."""
     found, version = await request.app.overlaps.get(request.caller, request.id)
     return Reply(found, version=version)
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "v1/overlaps/resolutions",
+    summary="Decide many groups of overlapping events",
+    roles=WRITERS,
+    ownership=Ownership.OWN_OR_ADMIN,
+    errors=(404,),
+    durable=True,
+)
+async def resolve_overlaps(
+    request: Request[overlaps.OverlapChoices, base.NoQuery],
+) -> Reply[overlaps.OverlapOutcomes]:
+    """Each decision stands or fails by itself, in the order of the request, and the answer says which.
+
+    One that the caller may not make fails as if its overlap did not exist; where that is so of all, the
+    answer is 404. Sent again, what was decided stays
+    as it is.
+    """
+    from shared.services.overlap_settling import Choice, SettledOverlap
+
+    choices = [
+        Choice(
+            each.id,
+            each.action,
+            each.kept if each.action == "keep" else None,
+            ANY_VERSION if each.if_match is None else ExpectedVersion.of([each.if_match.strip('"')]),
+        )
+        for each in request.body.items
+    ]
+    found = await request.app.overlap_settling.settle_each(request.caller, choices)
+    items = [_outcome(choice.group_id, each) for choice, each in zip(choices, found, strict=True)]
+    settled = [each for each in found if isinstance(each, SettledOverlap)]
+    owners = {each.group.owner_id for each in settled}
+    runs = dict.fromkeys(each.run_id for each in settled if each.run_id is not None)
+
+    async def start() -> None:
+        for run_id in runs:
+            await start_run(request.durable_client, run_id)
+
+    return Reply(
+        overlaps.OverlapOutcomes(outcomes=Counter(each.outcome for each in items), items=items),
+        # Of several people's it holds ids alone.
+        owner_id=owners.pop() if len(owners) == 1 else None,
+        then=start if runs else None,
+    )
 
 
 @endpoint(
@@ -73,4 +132,29 @@ async def resolve_overlap(
         version=group.version,
         owner_id=group.owner_id,
         then=None if run_id is None else partial(start_run, request.durable_client, run_id),
+    )
+
+
+def _outcome(group_id: UUID, found: SettledOverlap | AdminAssistantError) -> overlaps.OverlapOutcome:
+    if isinstance(found, AdminAssistantError):
+        errors = found.errors if isinstance(found, ValidationFailed) else ()
+        return overlaps.OverlapOutcome(
+            id=group_id,
+            outcome="failed",
+            status=None,
+            etag=None,
+            run_id=None,
+            reason_code=found.code,
+            reason=found.detail,
+            errors=[problems.FieldProblem(field=e.field, message=e.message, code=e.code) for e in errors],
+        )
+    return overlaps.OverlapOutcome(
+        id=group_id,
+        outcome="decided" if found.changed else "unchanged",
+        status=OverlapStatus(found.group.status),
+        etag=f'"{found.group.version}"',
+        run_id=found.run_id,
+        reason_code=None,
+        reason=None,
+        errors=[],
     )

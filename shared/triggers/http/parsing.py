@@ -108,7 +108,7 @@ def read_query[Model: "Input"](parameters: Mapping[str, str], model: type[Model]
     try:
         return model.model_validate_strings(dict(parameters))
     except ValidationError as error:
-        raise ValidationFailed(field_errors(error, dict(parameters))) from None
+        raise ValidationFailed(field_errors(error, dict(parameters), in_query=True)) from None
 
 
 def is_id(text: str) -> bool:
@@ -120,7 +120,12 @@ def read_path(parameters: Mapping[str, str], names: Sequence[str]) -> dict[str, 
     """The ids of the path; raises ValidationFailed (422) naming the parameter that is no UUID."""
     broken = [name for name in names if not is_id(parameters.get(name, ""))]
     if broken:
-        raise ValidationFailed([FieldError(name, "must be a UUID", "uuid_parsing") for name in broken])
+        raise ValidationFailed(
+            [
+                FieldError(name, "must be an id such as 6f9619ff-8b86-4d01-b42d-00cf4fc964ff", "uuid_parsing")
+                for name in broken
+            ]
+        )
     return {name: UUID(parameters[name]) for name in names}
 
 
@@ -161,13 +166,15 @@ def _unrepeated(pairs: Sequence[tuple[str, Any]]) -> None:
         names.add(name)
 
 
-def field_errors(error: "ValidationError", given: Any) -> list[FieldError]:
+def field_errors(error: "ValidationError", given: Any, *, in_query: bool = False) -> list[FieldError]:
     """pydantic's findings as ours: dotted paths as the caller wrote them, without the values."""
-    found = error.errors(include_url=False, include_input=False)[:_MOST_ERRORS]
+    from shared.triggers.http.field_messages import message_of
+
+    found = error.errors(include_url=False)[:_MOST_ERRORS]
     return [
         FieldError(
             _path([*each["loc"], *_field_of(each.get("ctx"))], given),
-            each["msg"].removeprefix("Value error, "),
+            message_of(each, in_query=in_query),
             each["type"],
         )
         for each in found

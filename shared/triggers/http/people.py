@@ -38,8 +38,8 @@ async def add_users_in_bulk(
         dry_run=body.dry_run,
         reactivate=body.reactivate,
     )
-    entries = [people.BulkEntry.model_validate(entry) for entry in result.entries]
-    return Reply(people.BulkResultResource(dry_run=body.dry_run, counts=result.counts, entries=entries))
+    entries = [people.BulkEntry.of(entry) for entry in result.entries]
+    return Reply(people.BulkResultResource(dry_run=body.dry_run, outcomes=result.counts, items=entries))
 
 
 @endpoint(
@@ -121,6 +121,6 @@ def _hold(user: User) -> Reply[people.LegalHoldResource]:
     hold = people.LegalHoldResource(
         user_id=user.id,
         reason=user.legal_hold_reason or "",
-        since=user.legal_hold_since or datetime.now(UTC),
+        created_at=user.legal_hold_since or datetime.now(UTC),
     )
     return Reply(hold, version=user.version, owner_id=user.id)

@@ -28,7 +28,7 @@ async def preflight(request: Request[base.NoBody, base.AnyQuery]) -> Reply[None]
     """Whether the asking origin may read the answer is decided by the CORS headers of every answer."""
     methods = methods_of(request.relative_path)
     if not methods:
-        raise NotFound("nothing is at this path")
+        raise NotFound("there is no such path")
     return Reply(None, headers=preflight_headers(methods))
 
 
@@ -49,5 +49,5 @@ async def z_unserved(request: Request[base.NoBody, base.AnyQuery]) -> Reply[None
     """
     methods = methods_of(request.relative_path)
     if not methods:
-        raise NotFound("nothing is at this path")
+        raise NotFound("there is no such path")
     raise MethodNotAllowed("the path does not have this method", methods=[*methods, "OPTIONS"])

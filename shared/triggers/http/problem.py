@@ -10,6 +10,7 @@ from shared.errors import (
     InteractionRequired,
     LimitReached,
     MethodNotAllowed,
+    RateLimited,
     Unauthenticated,
     Unavailable,
     ValidationFailed,
@@ -17,7 +18,8 @@ from shared.errors import (
 from shared.schemas import problems
 
 MEDIA_TYPE = "application/problem+json"
-_TYPE_PREFIX = "urn:admin-assistant:problem:"
+#: Where each code has its cause and remedy (RFC 9457, 3.1.1: a reference that resolves).
+ERRORS_PAGE = "/api/docs/errors"
 _MOST_ERRORS = 100
 
 
@@ -26,11 +28,11 @@ def describe(error: AdminAssistantError, *, instance: str, correlation_id: str) 
     fields = error.errors[:_MOST_ERRORS] if isinstance(error, ValidationFailed) else ()
     limit = (
         problems.ReachedLimit(name=error.limit, value=error.value)
-        if isinstance(error, LimitReached)
+        if isinstance(error, LimitReached | RateLimited)
         else None
     )
     return problems.Problem(
-        type=f"{_TYPE_PREFIX}{error.code}",
+        type=f"{ERRORS_PAGE}#{error.code}",
         title=error.title,
         status=error.status,
         detail=error.detail,
@@ -39,6 +41,7 @@ def describe(error: AdminAssistantError, *, instance: str, correlation_id: str) 
         correlation_id=correlation_id,
         errors=tuple(problems.FieldProblem(field=e.field, message=e.message, code=e.code) for e in fields),
         limit=limit,
+        resource_id=error.resource_id,
     )
 
 

@@ -79,6 +79,8 @@ class Operation:
     #: What else a success may be, where ``Content-Type`` says so.
     other_media_types: tuple[str, ...]
     graph: GraphAccess
+    #: Of a list: by which properties of its items it is in order, the first counting most; ``-`` is falling.
+    order: tuple[str, ...]
     #: The route's parameters that are no ids, each with the regular expression of its values.
     texts: "Mapping[str, str]"
     #: Headers of a success beside those of every answer, with what they say.

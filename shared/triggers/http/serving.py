@@ -24,9 +24,8 @@ from shared.triggers.http.registry import LAST, PREFIX, GraphAccess, Operation, 
 
 if TYPE_CHECKING:
     from shared.application import Application
-    from shared.domain.caller import Caller
+    from shared.domain.caller import Caller, SignedIn
     from shared.errors import AdminAssistantError
-    from shared.graph.on_behalf import SignedIn
     from shared.services.idempotency import Answer
 
 _LOG = logging.getLogger(__name__)
@@ -156,7 +155,7 @@ def _signed_in(operation: Operation, authenticated: Authenticated) -> "SignedIn 
     caller = authenticated.caller
     if operation.graph is not GraphAccess.ON_BEHALF_OF or caller.app_only or caller.object_id is None:
         return None
-    from shared.graph.on_behalf import SignedIn
+    from shared.domain.caller import SignedIn
 
     return SignedIn(caller.tenant_id, caller.object_id, authenticated.token)
 

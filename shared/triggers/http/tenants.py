@@ -23,7 +23,7 @@ async def add_tenant(request: Request[tenants.TenantCreate, base.NoQuery]) -> Re
     """Its people's tokens are accepted from now on; its administrator must consent to the app at Entra."""
     tenant = await request.app.tenants.add(request.caller, request.body)
     return Reply(
-        tenants.TenantResource.model_validate(tenant),
+        tenants.TenantResource.of(tenant),
         location=f"v1/tenants/{tenant.id}",
         version=tenant.version,
     )
@@ -36,13 +36,14 @@ async def add_tenant(request: Request[tenants.TenantCreate, base.NoQuery]) -> Re
     summary="List further tenants, in the order they were added",
     roles=ADMINS,
     ownership=Ownership.HOME,
+    order=("created_at", "id"),
 )
 async def list_tenants(
     request: Request[base.NoBody, paging.PageQuery],
 ) -> Reply[paging.Page[tenants.TenantResource]]:
     """The home tenant is not among them; it is always let in."""
     found = await request.app.tenants.list(request.caller, request.query.after, request.query.limit)
-    items = [tenants.TenantResource.model_validate(tenant) for tenant in found.rows]
+    items = [tenants.TenantResource.of(tenant) for tenant in found.rows]
     return Reply(paging.Page[tenants.TenantResource](items=items, next=found.next_cursor))
 
 
@@ -58,7 +59,7 @@ async def list_tenants(
 async def get_tenant(request: Request[base.NoBody, base.NoQuery]) -> Reply[tenants.TenantResource]:
     """By its tenant id at Entra."""
     tenant = await request.app.tenants.get(request.caller, request.id)
-    return Reply(tenants.TenantResource.model_validate(tenant), version=tenant.version)
+    return Reply(tenants.TenantResource.of(tenant), version=tenant.version)
 
 
 @endpoint(
@@ -76,4 +77,4 @@ async def update_tenant(
 ) -> Reply[tenants.TenantResource]:
     """The people of an inactive one are refused from their next request on; nothing of theirs is deleted."""
     tenant = await request.app.tenants.update(request.caller, request.id, request.body, request.expected)
-    return Reply(tenants.TenantResource.model_validate(tenant), version=tenant.version)
+    return Reply(tenants.TenantResource.of(tenant), version=tenant.version)

@@ -69,12 +69,12 @@ async def update_user(request: Request[users.UserUpdate, base.NoQuery]) -> Reply
     summary="List the people of the tenant, in the order they were added",
     roles=EVERYONE,
     ownership=Ownership.OWN,
+    order=("created_at", "id"),
 )
 async def list_users(
     request: Request[base.NoBody, users.UserListQuery],
 ) -> Reply[paging.Page[users.UserResource]]:
     """A User sees himself only."""
-    query = request.query
-    found = await request.app.users.list(request.caller, query.after, query.limit, query.address)
+    found = await request.app.users.list(request.caller, request.query)
     resources = [users.UserResource.model_validate(user) for user in found.rows]
     return Reply(paging.Page[users.UserResource](items=resources, next=found.next_cursor))

@@ -12,7 +12,7 @@ from shared.triggers.verification_workflow import start_verification as start_or
 
 blueprint = new_blueprint()
 
-_FINDING = "v1/archive-configurations/{id}/verifications/{verification_id}/findings/{finding_id}"
+_FINDING = "v1/verifications/{id}/findings/{finding_id}"
 
 
 @endpoint(
@@ -54,6 +54,7 @@ async def start_verification(
     roles=EVERYONE,
     ownership=Ownership.OWN,
     errors=(404,),
+    order=("-created_at", "-id"),
 )
 async def list_verifications(
     request: Request[base.NoBody, paging.PageQuery],
@@ -93,17 +94,23 @@ async def get_verification(
     roles=EVERYONE,
     ownership=Ownership.OWN,
     errors=(404,),
+    order=("start", "id"),
 )
 async def list_verification_findings(
     request: Request[base.NoBody, verifications.FindingListQuery],
 ) -> Reply[paging.Page[verifications.FindingResource]]:
-    """What differs and where; contents are not shown."""
+    """What differs and where, with the subject of the event and its appointment."""
     query = request.query
-    found, shown = await request.app.verifications.findings(
+    found = await request.app.verifications.findings(
         request.caller, request.id, query.kind, query.after, query.limit
     )
-    items = [verifications.FindingResource.of(each, shown=each.id in shown) for each in found.rows]
-    return Reply(paging.Page[verifications.FindingResource](items=items, next=found.next_cursor))
+    items = [
+        verifications.FindingResource.of(
+            each, shown=each.id in found.shown, about=found.subjects.get(each.id)
+        )
+        for each in found.page.rows
+    ]
+    return Reply(paging.Page[verifications.FindingResource](items=items, next=found.page.next_cursor))
 
 
 @endpoint(
@@ -122,7 +129,7 @@ async def put_back_finding(
 ) -> Reply[archive_runs.ArchiveRunSummary]:
     """An archive run does it, once, and is at ``Location``; the finding tells when it is done."""
     started = await request.app.copy_restoring.put_back(
-        request.caller, request.id, request.path["verification_id"], request.path["finding_id"]
+        request.caller, request.id, request.path["finding_id"]
     )
     run = started.run
     return Reply(
@@ -145,7 +152,5 @@ async def put_back_finding(
 )
 async def adopt_finding(request: Request[base.NoBody, base.NoQuery]) -> Reply[verifications.FindingResource]:
     """The copy is read again; what differs is taken over, both versions are in the audit."""
-    finding = await request.app.copy_restoring.adopt(
-        request.caller, request.id, request.path["verification_id"], request.path["finding_id"]
-    )
+    finding = await request.app.copy_restoring.adopt(request.caller, request.id, request.path["finding_id"])
     return Reply(verifications.FindingResource.of(finding, shown=True), owner_id=finding.owner_id)

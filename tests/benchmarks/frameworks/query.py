@@ -13,7 +13,7 @@ from shared.schemas.appointments import AppointmentResource, AppointmentSummary
 START, END = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC)
 PAGE = 25
 #: What ours is asked.
-MONTH = f"start={START:%Y-%m-%dT00:00:00Z}&end={END:%Y-%m-%dT00:00:00Z}&limit={PAGE}"
+MONTH = f"window_start={START:%Y-%m-%dT00:00:00Z}&window_end={END:%Y-%m-%dT00:00:00Z}&limit={PAGE}"
 #: Who calls: these servers believe it, ours has it from a token it validates.
 CALLER = "x-caller"
 

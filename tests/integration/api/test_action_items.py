@@ -227,7 +227,7 @@ async def test_what_waits_reminds_its_owner_once_per_archive(
     assert await api.app.item_reminders.send_due() == 2
     assert await api.app.item_reminders.send_due() == 0
     told = (await api("GET", "v1/notifications", token=people.ada.token)).json["items"]
-    assert sorted(each["count"] for each in told if each["class"] == "meeting_needs_you") == [1, 2]
+    assert sorted(each["count"] for each in told if each["kind"] == "meeting_needs_you") == [1, 2]
     assert all("Surgeon" not in str(each) for each in told)
 
 

@@ -235,7 +235,8 @@ class TestRateLimit:
         for _ in range(3):
             problem(await stranger("GET", "v1/users", token=ada, limit="x"), 422)
         refused = await stranger("GET", "v1/users", token=ada, limit="x")
-        problem(refused, 429, "rate_limited")
+        told = problem(refused, 429, "rate_limited")
+        assert told["limit"] == {"name": "requests_per_second", "value": 2}
         assert refused.headers["retry-after"] in ("1", "2")
         problem(await stranger("GET", "v1/users", token=bob, limit="x"), 422)
         clock.step(0.5)

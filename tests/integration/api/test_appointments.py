@@ -18,7 +18,7 @@ from tests.integration.api.conftest import People
 from tests.support.factories import START, Factory
 
 DAY = timedelta(days=1)
-RANGE: dict[str, Any] = {"start": "2026-03-01T00:00:00Z", "end": "2026-04-01T00:00:00Z"}
+RANGE: dict[str, Any] = {"window_start": "2026-03-01T00:00:00Z", "window_end": "2026-04-01T00:00:00Z"}
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ async def test_a_stranger_with_a_valid_token_has_none(api: Caller) -> None:
 
 
 async def test_pages_follow_the_start(api: Caller, people: People, recorded: dict[str, UUID]) -> None:
-    long: dict[str, Any] = {"start": "2026-03-01T00:00:00Z", "end": "2026-06-01T00:00:00Z"}
+    long: dict[str, Any] = {"window_start": "2026-03-01T00:00:00Z", "window_end": "2026-06-01T00:00:00Z"}
     subjects: list[str] = []
     cursor: dict[str, Any] = {}
     for _ in range(3):
@@ -237,15 +237,15 @@ async def test_an_appointment_tells_whether_it_counts_and_why_not(
     for wanted, found in (
         ({"counts": "true"}, ["Surgeon", "Gone"]),
         ({"counts": "false"}, ["Planning"]),
-        ({"why_not": "left_out_by_resolution"}, ["Planning"]),
-        ({"why_not": "consumed"}, []),
+        ({"reason_code": "left_out_by_resolution"}, ["Planning"]),
+        ({"reason_code": "consumed"}, []),
         ({"source_deleted": "true"}, ["Gone"]),
         ({"source_deleted": "false"}, ["Planning", "Surgeon"]),
         ({"unresolved": "true"}, ["Planning"]),
     ):
         assert await subjects(people.ada.token, **wanted) == found, wanted
     shown = [
-        (item["counts"], item["why_not"], item["source_deleted"], item["unresolved"])
+        (item["counts"], item["reason_code"], item["source_deleted"], item["unresolved"])
         for item in (await api("GET", "v1/appointments", token=people.ada.token, **RANGE)).json["items"]
     ]
     assert shown == [
@@ -254,12 +254,12 @@ async def test_an_appointment_tells_whether_it_counts_and_why_not(
         (True, None, True, False),
     ]
     one = await api("GET", f"v1/appointments/{recorded['ordinary']}", token=people.admin)
-    assert (one.json["counts"], one.json["why_not"]) == (False, "left_out_by_resolution")
+    assert (one.json["counts"], one.json["reason_code"]) == (False, "left_out_by_resolution")
     # Of another's private one nothing but its times is told, nor found by a filter (6.3).
     private = await api("GET", f"v1/appointments/{recorded['private']}", token=people.admin)
-    assert [private.json[name] for name in ("counts", "why_not", "unresolved")] == [None] * 3
+    assert [private.json[name] for name in ("counts", "reason_code", "unresolved")] == [None] * 3
     assert await subjects(people.admin, user_id=people.ada.id, counts="true") == ["Gone"]
-    for name, value in (("why_not", "bored"), ("counts", "perhaps")):
+    for name, value in (("reason_code", "bored"), ("counts", "perhaps")):
         query: dict[str, Any] = {**RANGE, name: value}
         refused = await api("GET", "v1/appointments", token=people.ada.token, **query)
         assert (refused.status, refused.fields) == (422, [name])

@@ -51,7 +51,7 @@ async def test_a_run_is_accepted_and_found_at_its_location(
     assert response.headers["location"] == f"/api/v1/archive-runs/{run['id']}"
     assert response.headers["retry-after"] == "1"
     assert (run["window_start"], run["window_end"]) == ("2026-01-31T23:00:00Z", "2026-02-28T23:00:00Z")
-    assert (run["state"], run["kind"], run["correlation_id"]) == ("queued", "manual", "run-it")
+    assert (run["status"], run["kind"], run["correlation_id"]) == ("queued", "manual", "run-it")
     assert started == [UUID(run["id"])]
     read = await api("GET", f"v1/archive-runs/{run['id']}", token=people.ada.token)
     assert read.json == run

@@ -43,8 +43,8 @@ async def test_an_old_beginning_is_left_to_a_backfill_behind_the_first_night(
     found = (await api("GET", path, token=people.auditor)).json
     nights = first_of_previous_month(datetime.now(UTC).date())
     months = (nights.year - 2024) * 12 + nights.month - 5
-    assert (found["state"], found["months_total"], found["progress"]) == ("waiting", months, 0)
-    assert (found["range_start"], found["range_end"]) == ("2024-05-15T00:00:00Z", f"{nights}T00:00:00Z")
+    assert (found["status"], found["months_total"], found["progress"]) == ("waiting", months, 0)
+    assert (found["window_start"], found["window_end"]) == ("2024-05-15T00:00:00Z", f"{nights}T00:00:00Z")
     async with database.session() as session:
         jobs = {job.kind: job for job in (await session.execute(select(Job))).scalars()}
     assert jobs["backfill"].next_run_at == jobs["archive"].next_run_at
@@ -78,9 +78,9 @@ async def test_it_is_started_from_a_day_paused_and_resumed(
     )
     for _ in range(2):
         paused = await api("POST", f"{path}/pause", token=people.ada.token)
-        assert (paused.status, paused.json["state"]) == (200, "paused")
+        assert (paused.status, paused.json["status"]) == (200, "paused")
     resumed = await api("POST", f"{path}/resume", token=people.ada.token)
-    assert (resumed.status, resumed.json["state"]) == (202, "waiting")
+    assert (resumed.status, resumed.json["status"]) == (202, "waiting")
     # The month under way is the one that goes on.
     assert len(started) == 1
     async with database.session() as session:
@@ -98,11 +98,11 @@ async def test_an_earlier_beginning_before_the_first_night_moves_the_backfill(
     change = {"archive_from": "2023-05-15"}
     assert (await api("PATCH", configuration, change, token=people.ada.token, headers=headers)).status == 200
     found = (await api("GET", path, token=people.ada.token)).json
-    assert found["range_start"] == "2023-05-15T00:00:00Z"
+    assert found["window_start"] == "2023-05-15T00:00:00Z"
     later = {"archive_from": datetime.now(UTC).date().isoformat()}
     assert (await api("PATCH", configuration, later, token=people.ada.token, headers=headers)).status == 200
     found = (await api("GET", path, token=people.ada.token)).json
-    assert (found["state"], found["progress"]) == ("completed", 100)
+    assert (found["status"], found["progress"]) == ("completed", 100)
     async with database.session() as session:
         await session.execute(update(ArchiveConfiguration).values(archived_until=datetime.now(UTC)))
     response = await api("PATCH", configuration, change, token=people.ada.token, headers=headers)

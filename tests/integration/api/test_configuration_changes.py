@@ -217,7 +217,7 @@ class TestRuns:
         for _ in range(2):
             response = await api("POST", path, None, token=people.ada.token)
             assert (response.status, response.json["cancel_requested"]) == (202, True)
-            assert response.json["state"] == "running"
+            assert response.json["status"] == "running"
         assert response.headers["location"] == f"/api/v1/archive-runs/{runs['running']}"
         assert len(await audited(database, "archive_run.cancel_requested")) == 1
 
@@ -226,7 +226,7 @@ class TestRuns:
     ) -> None:
         path = f"v1/archive-runs/{runs['queued']}/cancel"
         response = await api("POST", path, None, token=people.ada.token)
-        assert (response.status, response.json["state"]) == (202, "cancelled")
+        assert (response.status, response.json["status"]) == (202, "cancelled")
         assert "retry-after" not in response.headers
         assert not (await api.app.archiving.begin(runs["queued"])).mine
         assert (await api("POST", path, None, token=people.ada.token)).json == response.json
@@ -299,10 +299,33 @@ class TestRuns:
             cursor = {"cursor": page["next"]}
         assert {each["id"] for each in seen} == {str(row.id) for row in rows}
         assert [each["position"] for each in seen] == [0, 0, 1, 1, 2]
-        failed = (await api("GET", path, token=token, state="failed")).json["items"]
-        assert [(each["id"], each["error_code"]) for each in failed] == [
+        failed = (await api("GET", path, token=token, status="failed")).json["items"]
+        assert [(each["id"], each["reason_code"]) for each in failed] == [
             (str(rows[3].id), "ErrorItemNotFound")
         ]
-        assert "Weekly" not in str(seen)
-        problem(await api("GET", path, token=token, state="draft"), 422)
+        assert {each["subject"] for each in seen} == {"Weekly"}
+        assert all(each["start"] for each in seen)
+        problem(await api("GET", path, token=token, status="draft"), 422)
         problem(await api("GET", path, token=people.bob.token), 404)
+
+    async def test_a_write_names_its_event_to_those_who_may_see_it(
+        self, api: Caller, people: People, runs: dict[str, UUID], database: Database
+    ) -> None:
+        async with database.session() as session:
+            make = Factory(session)
+            run = await session.get_one(ArchiveRun, runs["running"])
+            configuration = await session.get_one(ArchiveConfiguration, run.configuration_id)
+            event = await make.archived_event(configuration)
+            # It became private after the write was planned.
+            appointment = await make.appointment(event, subject="Surgeon", sensitivity="private")
+            done = {"state": OperationState.FAILED, "error_code": "Code", "payload": None, "record": None}
+            await make.operation(run, event, **done)
+        path = f"v1/archive-runs/{runs['running']}"
+        for found in (path, f"{path}/operations"):
+            own = (await api("GET", found, token=people.ada.token)).json
+            (mine,) = own["items"] if "items" in own else own["problems"]
+            assert (mine["subject"], mine["appointment_id"]) == ("Surgeon", str(appointment.id))
+            others = (await api("GET", found, token=people.admin)).json
+            (theirs,) = others["items"] if "items" in others else others["problems"]
+            assert (theirs["subject"], theirs["appointment_id"]) == ("Private", None)
+            assert theirs["start"] == mine["start"]

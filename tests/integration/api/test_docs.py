@@ -132,6 +132,16 @@ async def test_the_page_and_its_files_come_from_here_alone(stranger: Caller) -> 
     assert "usePkceWithAuthorizationCodeGrant" in start
 
 
+async def test_each_problem_leads_to_its_cause_and_remedy(stranger: Caller) -> None:
+    page = await stranger("GET", "docs/errors")
+    assert (page.status, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    refused = await stranger("GET", "v1/users")
+    where, _, anchor = refused.json["type"].partition("#")
+    assert (where, anchor) == ("/api/docs/errors", refused.json["code"])
+    line = next(line for line in page.body.decode().splitlines() if f'<tr id="{anchor}">' in line)
+    assert "Sign in and send it as a bearer token." in line
+
+
 @pytest.mark.parametrize(
     "name", ["nothing", "../openapi.py", "%2e%2e/settings.py", "swagger-ui.css/..", "LICENSE", "x" * 41]
 )

@@ -20,14 +20,14 @@ class Durable:
 async def examined(api: Caller, token: str) -> tuple[bool, dict[str, dict[str, Any]]]:
     response = await api("GET", PATH, token=token)
     assert response.status == 200, response.json
-    assert all((check["remedy"] is None) == (check["state"] == "ok") for check in response.json["checks"])
+    assert all((check["remedy"] is None) == (check["status"] == "ok") for check in response.json["checks"])
     return response.json["ok"], {check["name"]: check for check in response.json["checks"]}
 
 
 async def test_a_whole_installation_needs_nothing(api: Caller, people: People) -> None:
     api.durable = Durable()
     ok, checks = await examined(api, api.person(people.ada.oid, "Admin"))
-    states = {name: check["state"] for name, check in checks.items()}
+    states = {name: check["status"] for name, check in checks.items()}
     assert ok, checks
     assert states.pop("webhook") == "not_configured"
     assert set(states.values()) == {"ok"}
@@ -54,7 +54,7 @@ async def test_each_fault_is_told_with_its_remedy(
     monkeypatch.setattr(doctor, "_expected_revision", lambda: "9999")
     ok, checks = await examined(api, people.admin)
     assert not ok
-    wrong = {name for name, check in checks.items() if check["state"] == "wrong"}
+    wrong = {name for name, check in checks.items() if check["status"] == "wrong"}
     assert {"graph_consent", "storage", "durable", "database_schema"} <= wrong
     assert "GroupMember.Read.All" in checks["graph_consent"]["detail"]
     assert "consent" in checks["graph_consent"]["remedy"]
@@ -65,4 +65,4 @@ async def test_each_fault_is_told_with_its_remedy(
 async def test_an_app_without_a_mailbox_is_told_so(api: Caller) -> None:
     api.durable = Durable()
     ok, checks = await examined(api, api.token("Admin", app_only=True))
-    assert (ok, checks["mailbox_scope"]["state"]) == (False, "unknown")
+    assert (ok, checks["mailbox_scope"]["status"]) == (False, "unknown")

@@ -132,7 +132,7 @@ class TestInvitation:
         assert {answer.json["user"]["id"] for answer in answers} == {answers[0].json["user"]["id"]}
         path = f"v1/invitations/{invited.json['id']}"
         found = (await api("GET", path, token=admin)).json
-        assert (found["state"], found["user_id"]) == ("accepted", answers[0].json["user"]["id"])
+        assert (found["status"], found["user_id"]) == ("accepted", answers[0].json["user"]["id"])
         problem(await api("DELETE", path, token=admin), 409, "already_accepted")
 
     async def test_what_was_taken_back_or_ran_out_lets_nobody_in(
@@ -153,8 +153,8 @@ class TestInvitation:
         # One that ran out is in nobody's way.
         assert (await api("POST", "v1/invitations", address, token=admin)).status == 201
         listed = (await api("GET", "v1/invitations", token=admin)).json["items"]
-        assert [item["state"] for item in listed] == ["revoked", "revoked", "open"]
-        opened = (await api("GET", "v1/invitations", token=admin, state="open")).json["items"]
+        assert [item["status"] for item in listed] == ["revoked", "revoked", "open"]
+        opened = (await api("GET", "v1/invitations", token=admin, status="open")).json["items"]
         assert len(opened) == 1
         assert (await me(api, grace)).status == 200
 

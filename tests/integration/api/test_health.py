@@ -18,7 +18,7 @@ async def test_a_process_without_anything_behind_it_is_live_but_not_ready(strang
     assert ready["status"] == "not_ready"
     found = {check["name"]: check["ok"] for check in ready["checks"]}
     assert found == {"database": False, "schema": False, "token_service": True}
-    assert all(check["detail"] for check in ready["checks"] if not check["ok"])
+    assert all(check["reason"] for check in ready["checks"] if not check["ok"])
 
 
 async def test_a_whole_system_is_ready(api: Caller) -> None:

@@ -12,7 +12,7 @@ from shared.database.engine import Database
 from shared.database.models.audit import AuditEntry
 from shared.database.models.idempotency import IdempotencyKey
 from shared.database.models.users import User
-from shared.errors import Conflict, FieldError, GraphUnavailable, ValidationFailed
+from shared.errors import Conflict, FieldError, StoreUnavailable, ValidationFailed
 from shared.services import idempotency
 from shared.triggers.http import archive_runs
 from tests.integration.api.caller import Caller, Response, problem
@@ -122,7 +122,7 @@ async def test_a_refusal_is_kept_too(api: Caller, database: Database) -> None:
 
 @pytest.mark.parametrize(
     "failure",
-    [GraphUnavailable("away", retry_after=3), RuntimeError("defect"), Conflict("in a moment", retry_after=1)],
+    [StoreUnavailable("away", retry_after=3), RuntimeError("defect"), Conflict("in a moment", retry_after=1)],
 )
 async def test_what_may_pass_is_not_kept(
     api: Caller, database: Database, monkeypatch: pytest.MonkeyPatch, failure: Exception

@@ -65,21 +65,21 @@ async def test_a_person_sees_what_he_was_told_newest_first(api: Caller, people: 
     assert await listed(api, token) == (expected, 2)
     assert await listed(api, token, unread="true") == ([expected[0], expected[2]], 2)
     assert await listed(api, token, unread="false") == ([expected[1]], 2)
-    assert await listed(api, token, **{"class": "run_failed"}) == ([expected[2]], 2)
+    assert await listed(api, token, kind="run_failed") == ([expected[2]], 2)
     first = (await api("GET", LIST, token=token, limit=2)).json
     assert [item["id"] for item in first["items"]] == expected[:2]
     assert await listed(api, token, cursor=first["next"]) == (expected[2:], 2)
-    query: dict[str, Any] = {"class": "gossip"}
+    query: dict[str, Any] = {"kind": "gossip"}
     response = await api("GET", LIST, token=token, **query)
     problem(response, 422, "validation_failed")
-    assert response.fields == ["class"]
+    assert response.fields == ["kind"]
 
 
 async def test_one_is_told_whole(api: Caller, people: People, told: Told) -> None:
     response = await api("GET", f"{LIST}/{told.backfill}", token=people.ada.token)
     assert (response.status, response.headers["etag"]) == (200, '"1"')
     one = response.json
-    assert (one["class"], one["state"], one["percent"]) == ("run_finished", "progress", 40)
+    assert (one["kind"], one["status"], one["progress"]) == ("run_finished", "progress", 40)
     assert (one["user_id"], one["audience"], one["resource_type"]) == (
         str(people.ada.id),
         "owner",

@@ -9,9 +9,10 @@ from uuid import UUID
 
 import pytest
 
-from shared.errors import ConsentRequired, GraphUnavailable, InteractionRequired, Unavailable
+from shared.domain.caller import SignedIn
+from shared.errors import ConsentRequired, InteractionRequired, StoreUnavailable, Unavailable
 from shared.graph import on_behalf
-from shared.graph.on_behalf import OnBehalfTokens, SignedIn
+from shared.graph.on_behalf import OnBehalfTokens
 from shared.settings import Settings
 from shared.triggers.http.messages import Request
 from shared.triggers.http.registry import OPERATIONS, GraphAccess
@@ -130,7 +131,7 @@ async def test_without_the_token_service_or_a_registration_it_is_a_503(
     await stranger.app.on_behalf.of(signed_in).value()
     stranger.app.on_behalf.forget(signed_in)
     await stranger.simulator.stop()
-    with pytest.raises(GraphUnavailable):
+    with pytest.raises(StoreUnavailable):
         await stranger.app.on_behalf.of(signed_in).value()
     monkeypatch.delenv("IDENTITY_ENDPOINT")
     monkeypatch.delenv("AZURE_CLIENT_CERTIFICATE_PATH", raising=False)
@@ -208,10 +209,10 @@ class TestWhosePermission:
             request_of(api, ada, GraphAccess.NONE).calendars_of(ada)
 
     async def test_a_persons_permission_reaches_no_other_mailbox(self, api: Caller, people: People) -> None:
-        from shared.errors import GraphRefused
+        from shared.errors import StoreRefused
 
         adas = request_of(api, people.ada.oid, GraphAccess.ON_BEHALF_OF).calendars_of(people.ada.oid)
-        with pytest.raises(GraphRefused):
+        with pytest.raises(StoreRefused):
             await adas.list_calendars(str(people.bob.oid))
 
 

@@ -6,8 +6,11 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import select
 
 from shared.database.engine import Database
+from shared.database.models.audit import AuditEntry
+from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.overlaps import OverlapMember
 from shared.database.models.users import User
 from shared.domain.archived_event import ArchivedEventState
@@ -67,13 +70,13 @@ async def test_a_person_sees_what_waits_for_him(api: Caller, people: People, ove
     ]
     one = (await api("GET", f"v1/overlaps/{overlaps.flagged}", token=token)).json
     first, second = one["members"]
-    assert (first["key"], first["subject"], first["categories"]) == (
+    assert (first["source_key"], first["subject"], first["categories"]) == (
         overlaps.archived_key,
         "Workshop",
         ["Acme - billable"],
     )
     assert first["appointment_id"] is not None
-    assert (second["key"], second["subject"], second["appointment_id"]) == (
+    assert (second["source_key"], second["subject"], second["appointment_id"]) == (
         overlaps.waiting_key,
         "Surgeon",
         None,
@@ -147,4 +150,84 @@ async def test_a_decision_that_cannot_be_is_refused_by_field(
     problem(await api("POST", path, {"action": "keep_all"}, token=people.bob.token), 404, "not_found")
     over = f"v1/overlaps/{overlaps.closed}/resolution"
     problem(await api("POST", over, {"action": "keep_all"}, token=token), 409, "overlap_over")
+    assert started == []
+
+
+async def test_many_are_decided_in_one_request_each_by_itself(
+    api: Caller, people: People, overlaps: Overlaps, started: list[UUID], database: Database
+) -> None:
+    async with database.session() as session:
+        make = Factory(session)
+        configuration = await session.get_one(ArchiveConfiguration, overlaps.configuration)
+        pair = [await make.archived_event(configuration, start_at=START + timedelta(days=3)) for _ in "ab"]
+        second = await make.overlap_group(*pair)
+        third = await make.overlap_group(*pair)
+        others = await make.overlap_group(await make.archived_event())
+    both = {"action": "keep", "kept": [overlaps.archived_key, overlaps.waiting_key]}
+    wishes: list[dict[str, Any]] = [
+        {"id": str(second.id), "action": "keep", "kept": [pair[0].source_key], "if_match": '"1"'},
+        {"id": str(third.id), "action": "keep_all", "if_match": '"7"'},
+        {"id": str(overlaps.flagged)} | both,
+        {"id": str(overlaps.closed), "action": "keep_all"},
+        {"id": str(others.id), "action": "keep_all"},
+    ]
+    answer = await api("POST", "v1/overlaps/resolutions", {"items": wishes}, token=people.ada.token)
+    assert answer.status == 200, answer.body
+    assert answer.json["outcomes"] == {"decided": 1, "failed": 4}
+    first, *failed = answer.json["items"]
+    assert (first["outcome"], first["status"], first["etag"]) == ("decided", "settled", '"2"')
+    assert [str(run) for run in started] == [first["run_id"]]
+    assert [each["id"] for each in failed] == [wish["id"] for wish in wishes[1:]]
+    assert [each["reason_code"] for each in failed] == [
+        *("precondition_failed", "validation_failed", "overlap_over", "not_found")
+    ]
+    assert failed[1]["errors"][0]["field"] == "kept"
+    async with database.session() as session:
+        members = await session.get_one(OverlapMember, (second.id, pair[1].source_key))
+        assert members.kept is False
+        entries = (
+            await session.execute(select(AuditEntry).where(AuditEntry.action == "overlap.settled"))
+        ).all()
+        assert len(entries) == 1
+    again = await api("POST", "v1/overlaps/resolutions", {"items": wishes[:1]}, token=people.ada.token)
+    (same,) = again.json["items"]
+    assert (same["outcome"], same["etag"], same["run_id"]) == ("unchanged", '"2"', None)
+    assert len(started) == 1
+
+
+async def test_a_repeated_key_answers_the_same_and_another_decision_replaces_the_first(
+    api: Caller, people: People, overlaps: Overlaps, started: list[UUID]
+) -> None:
+    path, key = "v1/overlaps/resolutions", {"idempotency-key": "decide-once"}
+    wish = {"items": [{"id": str(overlaps.flagged), "action": "keep_all"}]}
+    one = await api("POST", path, wish, token=people.ada.token, headers=key)
+    two = await api("POST", path, wish, token=people.ada.token, headers=key)
+    assert (one.json, one.json["items"][0]["outcome"]) == (two.json, "decided")
+    assert len(started) == 1
+    other = {"id": str(overlaps.flagged), "action": "keep", "kept": [overlaps.waiting_key]}
+    replaced = await api("POST", path, {"items": [other]}, token=people.admin)
+    assert replaced.json["outcomes"] == {"decided": 1}
+    shown = (await api("GET", f"v1/overlaps/{overlaps.flagged}", token=people.ada.token)).json
+    assert shown["resolution"]["kept"] == [overlaps.waiting_key]
+    assert f'"{shown["version"]}"' == replaced.json["items"][0]["etag"]
+
+
+async def test_a_request_for_many_that_is_wrong_decides_none(
+    api: Caller, people: People, overlaps: Overlaps, started: list[UUID]
+) -> None:
+    good = {"id": str(overlaps.flagged), "action": "keep_all"}
+    for items, field in (
+        ([], "items"),
+        ([good, good], "items"),
+        ([good, {"id": str(overlaps.closed), "action": "keep"}], "items.1.kept"),
+        ([good | {"if_match": "3"}], "items.0.if_match"),
+        ([good] * 101, "items"),
+    ):
+        refused = await api("POST", "v1/overlaps/resolutions", {"items": items}, token=people.ada.token)
+        problem(refused, 422, "validation_failed")
+        assert refused.fields == [field], items
+    strangers = await api("POST", "v1/overlaps/resolutions", {"items": [good]}, token=people.bob.token)
+    problem(strangers, 404, "not_found")
+    assert str(overlaps.flagged) not in strangers.body.decode()
+    problem(await api("POST", "v1/overlaps/resolutions", {"items": [good]}, token=people.auditor), 403)
     assert started == []

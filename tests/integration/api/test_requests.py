@@ -146,7 +146,7 @@ async def test_a_wrong_parameter_of_a_list_is_422_naming_it(stranger: Caller, op
     wrong += [("offset", "7"), ("sort", "name;drop")]
     fields = operation.query.model_fields
     wrong = [each for each in wrong if each[0] in fields or each[0] != "limit"]
-    range_of = {"start": "2026-01-01T00:00:00Z", "end": "2026-02-01T00:00:00Z"}
+    range_of = {"window_start": "2026-01-01T00:00:00Z", "window_end": "2026-02-01T00:00:00Z"}
     needed = range_of if range_of.keys() <= fields.keys() else {}
     for name, value in wrong:
         query: dict[str, Any] = {**needed, name: value}
@@ -157,13 +157,19 @@ async def test_a_wrong_parameter_of_a_list_is_422_naming_it(stranger: Caller, op
 
 
 RANGES: list[tuple[dict[str, Any], list[str]]] = [
-    ({}, ["start", "end"]),
-    ({"start": "2026-01-01", "end": "2026-02-01"}, ["start", "end"]),
-    ({"start": "1700000000", "end": "1700000001"}, ["start", "end"]),
-    ({"start": "0001-01-01T00:00:00+14:00", "end": "9999-12-31T23:59:59-14:00"}, ["start", "end"]),
-    ({"start": "2026-02-01T00:00:00Z", "end": "2026-01-01T00:00:00Z"}, ["end"]),
-    ({"start": "2026-01-01T00:00:00Z", "end": "2027-03-01T00:00:00Z"}, ["end"]),
-    ({"start": "2026-01-01T00:00:00Z", "end": "2026-02-01T00:00:00Z", "user_id": "me"}, ["user_id"]),
+    ({}, ["window_start", "window_end"]),
+    ({"window_start": "2026-01-01", "window_end": "2026-02-01"}, ["window_start", "window_end"]),
+    ({"window_start": "1700000000", "window_end": "1700000001"}, ["window_start", "window_end"]),
+    (
+        {"window_start": "0001-01-01T00:00:00+14:00", "window_end": "9999-12-31T23:59:59-14:00"},
+        ["window_start", "window_end"],
+    ),
+    ({"window_start": "2026-02-01T00:00:00Z", "window_end": "2026-01-01T00:00:00Z"}, ["window_end"]),
+    ({"window_start": "2026-01-01T00:00:00Z", "window_end": "2027-03-01T00:00:00Z"}, ["window_end"]),
+    (
+        {"window_start": "2026-01-01T00:00:00Z", "window_end": "2026-02-01T00:00:00Z", "user_id": "me"},
+        ["user_id"],
+    ),
 ]
 
 

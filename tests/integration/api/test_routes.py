@@ -188,9 +188,9 @@ async def test_who_may_not_call_learns_that_first(stranger: Caller) -> None:
 
 
 async def test_only_the_ids_that_are_none_are_named(stranger: Caller) -> None:
-    path = f"v1/archive-configurations/{ID}/verifications/nonsense/findings/{ID}/adopt"
+    path = f"v1/verifications/nonsense/findings/{ID}/adopt"
 
     response = await stranger("POST", path, token=stranger.token("Admin"))
 
     problem(response, 422)
-    assert response.fields == ["verification_id"]
+    assert response.fields == ["id"]

@@ -27,8 +27,8 @@ from tests.integration.api.conftest import People, on_simulator
 from tests.integration.api.test_archive_configurations import create
 
 SETTINGS = "v1/system/settings"
-RANGE: dict[str, Any] = {"start": "2026-03-01T00:00:00Z", "end": "2026-04-01T00:00:00Z"}
-WINDOW = {"window_start": RANGE["start"], "window_end": RANGE["end"]}
+RANGE: dict[str, Any] = {"window_start": "2026-03-01T00:00:00Z", "window_end": "2026-04-01T00:00:00Z"}
+WINDOW = {"window_start": RANGE["window_start"], "window_end": RANGE["window_end"]}
 
 
 class StandingClock(SystemClock):
@@ -217,7 +217,7 @@ class TestApprovals:
                 pass
             await archiving.finish(run)
         report = (await instances[2]("GET", f"v1/archive-runs/{run}", token=people.admin)).json
-        assert (report["state"], report["report"]["archived"]) == ("cancelled", 0)
+        assert (report["status"], report["report"]["archived"]) == ("cancelled", 0)
         for at in instances:
             problem(await self.start(at, over_ada, boss), 409, "mailbox_not_permitted")
             assert await self.seen(at, boss) == []
@@ -227,7 +227,7 @@ class TestApprovals:
     ) -> None:
         # The first instance saw the role just now; without it Bob shows up at the second one.
         await instances[1]("GET", "v1/appointments", token=people.bob.token, **RANGE)
-        assert (await self.newest(instances[2], people))["state"] == "lapsed"
+        assert (await self.newest(instances[2], people))["status"] == "lapsed"
         # The role is back at the first one: the new approval rests on a sighting, and lapses again.
         for wait in (timedelta(seconds=1), ASKED_EVERY):
             clock.advance(wait)
@@ -237,10 +237,10 @@ class TestApprovals:
             assert asked.status == 202, asked.json
             await self.approve(instances[2], people)
             await instances[2].app.approval_watch.run()
-            assert (await self.newest(instances[2], people))["state"] == "approved"
+            assert (await self.newest(instances[2], people))["status"] == "approved"
             clock.advance(ASKED_EVERY)
             await instances[1]("GET", "v1/appointments", token=people.bob.token, **RANGE)
-            assert (await self.newest(instances[2], people))["state"] == "lapsed"
+            assert (await self.newest(instances[2], people))["status"] == "lapsed"
 
 
 async def test_a_further_tenant_is_let_in_soon_and_shut_out_at_once(

@@ -16,7 +16,7 @@ from shared.triggers.http.registry import OPERATIONS
 from tests.integration.api.caller import Caller
 from tests.support.factories import Factory
 
-RANGE = {"start": "2026-03-01T00:00:00Z", "end": "2026-04-01T00:00:00Z"}
+RANGE = {"window_start": "2026-03-01T00:00:00Z", "window_end": "2026-04-01T00:00:00Z"}
 LISTS = [
     "list_users",
     "list_archive_configurations",

@@ -64,12 +64,12 @@ def parts(report: dict[str, Any]) -> dict[str, dict[str, Any]]:
 async def test_a_whole_system_is_healthy(api: Caller, clock: SteppedClock, people: People) -> None:
     for token in (people.admin, people.auditor, api.token("Auditor", app_only=True)):
         report = await look(api, token)
-        assert report["state"] == "healthy", report
+        assert report["status"] == "healthy", report
     found = parts(report)
     assert set(found) == NAMES
     for part in found.values():
-        assert part["state"] == "healthy"
-        assert part["last_success"] is not None
+        assert part["status"] == "healthy"
+        assert part["last_success_at"] is not None
         assert part["last_error"] is None
     assert report["schema_revision"] == report["schema_expected"]
     assert report["version"] == "0.1.0"
@@ -89,7 +89,7 @@ async def test_a_store_that_is_away_is_told_and_none_at_all_is_no_fault(
     clock.time += timedelta(seconds=6)
     health._stores = ()
     report = await look(api)
-    assert (report["state"], parts(report)["storage"]["state"]) == ("healthy", "not_configured")
+    assert (report["status"], parts(report)["storage"]["status"]) == ("healthy", "not_configured")
 
 
 async def test_it_is_asked_once_for_a_crowd_and_again_after_seconds(api: Caller, clock: SteppedClock) -> None:
@@ -116,11 +116,11 @@ async def test_what_fails_is_told_apart_and_remembered(api: Caller, clock: Stepp
     token = api.token("Admin")
     await api.simulator.stop()
     report = await look(api, token)
-    assert report["state"] == "failing"
+    assert report["status"] == "failing"
     found = parts(report)
-    assert {name for name, part in found.items() if part["state"] == "failing"} == {"graph", "token_service"}
-    assert found["graph"]["last_error"] == "GraphUnavailable"
-    assert datetime.fromisoformat(found["graph"]["last_success"]) == before
+    assert {name for name, part in found.items() if part["status"] == "failing"} == {"graph", "token_service"}
+    assert found["graph"]["last_error"] == "StoreUnavailable"
+    assert datetime.fromisoformat(found["graph"]["last_success_at"]) == before
     assert datetime.fromisoformat(found["graph"]["last_error_at"]) == clock.time
     assert "127.0.0.1" not in str(report)
 
@@ -137,7 +137,7 @@ async def test_a_part_that_hangs_holds_nothing_up(
     api.durable = Hanging()
     found = parts(await look(api))
     assert found["durable"]["last_error"] == "TimeoutError"
-    assert found["database"]["state"] == "healthy"
+    assert found["database"]["status"] == "healthy"
 
 
 async def test_without_a_database_it_still_answers_and_names_no_address(stranger: Caller) -> None:
@@ -148,10 +148,10 @@ async def test_without_a_database_it_still_answers_and_names_no_address(stranger
     await database.close()
     assert response.status == 200
     found = parts(response.json)
-    assert response.json["state"] == "failing"
+    assert response.json["status"] == "failing"
     assert found["database"]["last_error"] == "Unavailable"
     assert found["durable"]["last_error"] == "AttributeError"
-    assert found["token_service"]["state"] == "healthy"
+    assert found["token_service"]["status"] == "healthy"
     assert b"hunter2" not in response.body
     assert b"127.0.0.1" not in response.body
 
@@ -170,14 +170,14 @@ async def test_work_that_waits_too_long_is_told(api: Caller, clock: SteppedClock
         await make.run(other, created_at=now - timedelta(days=3))
         await make.job(other, next_run_at=now - timedelta(days=3))
     report = await look(api)
-    assert report["state"] == "degraded"
+    assert report["status"] == "degraded"
     found = parts(report)
     backlog, late = found["durable_backlog"], found["job_lateness"]
-    assert (backlog["state"], late["state"]) == ("degraded", "degraded")
+    assert (backlog["status"], late["status"]) == ("degraded", "degraded")
     assert backlog["measures"] == {"waiting": 1, "running": 1, "oldest_seconds": 1200}
     assert late["measures"] == {"due": 1, "oldest_seconds": 7200, "failing": 1, "paused_by_failures": 0}
     clock.time += timedelta(hours=23)
-    assert {part["state"] for part in parts(await look(api)).values()} >= {"failing"}
+    assert {part["status"] for part in parts(await look(api)).values()} >= {"failing"}
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ async def test_a_run_that_ended_with_trouble_is_told_for_a_day(
         configuration = await make.configuration()
         await make.run(configuration, state=state, finished_at=clock.now() - timedelta(hours=hours))
     report = await look(api)
-    assert (report["state"], parts(report)["archive_runs"]["state"]) == (told, told)
+    assert (report["status"], parts(report)["archive_runs"]["status"]) == (told, told)
 
 
 async def test_late_work_of_every_tenant_is_counted_in_one_warning(

@@ -79,11 +79,11 @@ async def test_changes_are_audited_with_before_and_after(api: Caller, people: Pe
     await patch(api, people.admin, {"default_lookback_days": 4, "nightly_at": "03:30"})
     audit = await api("GET", "v1/audit", token=people.admin, action="system_settings.updated")
     assert [entry["changes"] for entry in audit.json["items"]] == [
-        {
-            "before": {"default_lookback_days": 3, "nightly_at": None},
-            "after": {"default_lookback_days": 4, "nightly_at": "03:30"},
-        },
-        {"before": {"default_lookback_days": None}, "after": {"default_lookback_days": 3}},
+        [
+            {"field": "default_lookback_days", "before": 3, "after": 4},
+            {"field": "nightly_at", "before": None, "after": "03:30"},
+        ],
+        [{"field": "default_lookback_days", "before": None, "after": 3}],
     ]
 
 

@@ -60,7 +60,11 @@ async def test_the_same_person_twice_is_409_also_at_once(api: Caller) -> None:
         *(api("POST", "v1/users", {"address": "ada@example.com"}, token=admin) for _ in range(5))
     )
     assert sorted(response.status for response in responses) == [201, 409, 409, 409, 409]
-    problem(max(responses, key=lambda response: response.status), 409, "already_exists")
+    told = problem(max(responses, key=lambda response: response.status), 409, "already_exists")
+    (made,) = [response.json["id"] for response in responses if response.status == 201]
+    assert told["resource_id"] in (made, None)
+    again = problem(await api("POST", "v1/users", {"address": "ada@example.com"}, token=admin), 409)
+    assert again["resource_id"] == made
 
 
 async def test_a_mailbox_that_graph_refuses_is_422(api: Caller) -> None:

@@ -56,7 +56,7 @@ async def test_it_is_accepted_found_at_its_location_and_not_started_twice(
     asked = await api("POST", path, token=people.ada.token)
     assert asked.status == 202, asked.json
     assert asked.headers["location"] == f"/api/v1/verifications/{asked.json['id']}"
-    assert (asked.json["state"], asked.json["found"]) == ("queued", None)
+    assert (asked.json["status"], asked.json["found"]) == ("queued", None)
     again = await api("POST", path, token=people.ada.token)
     assert again.json["id"] == asked.json["id"]
     assert started == [UUID(asked.json["id"])]
@@ -91,7 +91,9 @@ async def test_findings_are_paged_and_told_by_kind(
         for _ in range(4):
             await make.finding(verified, await make.archived_event(row))
         edit = {"kind": "edited", "reason": "content_differs", "detail": {"fields": ["subject"]}}
-        await make.finding(verified, await make.archived_event(row), **edit)
+        event = await make.archived_event(row)
+        appointment = await make.appointment(event, subject="Surgeon", sensitivity="private")
+        await make.finding(verified, event, **edit)
     found = (await api("GET", f"v1/verifications/{verified.id}", token=people.ada.token)).json["found"]
     assert found == {"missing": 4, "edited": 1, "doubled": 0, "unknown": 0, "source_changed": 0}
     path, seen, cursor = f"v1/verifications/{verified.id}/findings", list[str](), None
@@ -103,12 +105,17 @@ async def test_findings_are_paged_and_told_by_kind(
             break
     assert len(seen) == len(set(seen)) == 5
     (only,) = (await api("GET", path, token=people.ada.token, kind="edited")).json["items"]
-    assert (only["fields"], only["state"]) == (["subject"], "open")
+    assert (only["fields"], only["status"]) == (["subject"], "open")
+    assert (only["subject"], only["appointment_id"]) == ("Surgeon", str(appointment.id))
+    others = (await api("GET", path, token=people.admin)).json["items"]
+    (hidden,) = [each for each in others if each["id"] == only["id"]]
+    assert (hidden["subject"], hidden["appointment_id"], hidden["kind"]) == ("Private", None, None)
+    assert hidden["start"] == only["start"]
     problem(await api("GET", path, token=people.ada.token, kind="whatever"), 422)
     problem(await api("GET", path, token=people.bob.token), 404)
 
 
-async def test_a_finding_is_reached_through_its_own_configuration_alone(
+async def test_a_finding_is_acted_on_where_it_is_read(
     api: Caller, people: People, started: list[UUID], configuration: UUID, database: Database
 ) -> None:
     async with database.session() as session:
@@ -117,15 +124,12 @@ async def test_a_finding_is_reached_through_its_own_configuration_alone(
         event = await make.archived_event(row, start_at=START)
         await make.appointment(event)
         finding = await make.finding(verified, event)
-    below = f"verifications/{verified.id}/findings/{finding.id}"
-    for elsewhere in (
-        f"{PATH}/{uuid4()}/{below}",
-        f"{PATH}/{configuration}/verifications/{verified.id}/findings/{uuid4()}",
-    ):
+    below = f"v1/verifications/{verified.id}/findings"
+    for elsewhere in (f"v1/verifications/{uuid4()}/findings/{finding.id}", f"{below}/{uuid4()}"):
         problem(await api("POST", f"{elsewhere}/put-back", token=people.ada.token), 404)
-    problem(await api("POST", f"{PATH}/{configuration}/{below}/put-back", token=people.bob.token), 404)
-    problem(await api("POST", f"{PATH}/{configuration}/{below}/adopt", token=people.ada.token), 409)
-    response = await api("POST", f"{PATH}/{configuration}/{below}/put-back", token=people.ada.token)
+    problem(await api("POST", f"{below}/{finding.id}/put-back", token=people.bob.token), 404)
+    problem(await api("POST", f"{below}/{finding.id}/adopt", token=people.ada.token), 409)
+    response = await api("POST", f"{below}/{finding.id}/put-back", token=people.ada.token)
     assert response.status == 202, response.json
     assert (response.json["mode"], started) == ("put_back", [UUID(response.json["id"])])
     assert response.headers["location"] == f"/api/v1/archive-runs/{response.json['id']}"

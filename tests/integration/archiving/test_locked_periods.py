@@ -12,10 +12,10 @@ from shared.database.repositories.period_locks import PeriodLockRepository
 from shared.domain.locked_periods import EVERY_CUSTOMER, LockedPeriod
 from shared.errors import Conflict
 from shared.services.audit import AuditWriter
-from shared.services.period_locking import PeriodLocking
 from tests.integration.archiving.simulated_mailbox import event
 from tests.integration.archiving.test_overlaps import adds_up
 from tests.integration.archiving.world import DAY, World
+from tests.support.period_locking import PeriodLocking
 
 HOUR = timedelta(hours=1)
 NINE = DAY + 9 * HOUR

@@ -139,5 +139,5 @@ async def test_the_audit_names_what_rules_decided(world: World) -> None:
     await world.archive()
     trail = AuditTrail(world.database, world.person_keys)
     (entry,) = (await trail.search(world.admin, AuditListQuery(action="overlap.planned"))).rows
-    (group,) = entry.changes["groups"].values()
+    (group,) = entry.details["groups"].values()
     assert (group["status"], group["members"]) == ("flagged", 2)

@@ -91,7 +91,7 @@ async def test_tampering_is_found_at_its_first_position(
     found = await sealed.verify()
     assert not found.intact
     assert found.broken is not None
-    assert (found.broken.position, found.broken.fault) == (position, fault.value)
+    assert (found.broken.position, found.broken.reason_code) == (position, fault.value)
     assert found.sealed == position - 1
 
 
@@ -109,7 +109,7 @@ async def test_a_chain_whose_end_was_cut_off_is_found_by_a_known_end(
     assert (await sealed.verify()).intact
     found = await sealed.verify(position=6, hash=end)
     assert found.broken is not None
-    assert (found.intact, found.broken.position, found.broken.fault) == (False, 6, "known_end")
+    assert (found.intact, found.broken.position, found.broken.reason_code) == (False, 6, "known_end")
 
 
 async def test_the_unsealed_tail_is_reported(sealed: Audit) -> None:
@@ -166,7 +166,7 @@ class TestKeptEnd:
         found = await sealed.verify()
         assert (found.intact, found.sealed) == (False, 4)
         assert found.broken is not None
-        assert (found.broken.position, found.broken.fault) == (6, "kept_end")
+        assert (found.broken.position, found.broken.reason_code) == (6, "kept_end")
 
     async def test_a_chain_that_grows_again_hides_nothing(
         self, sealed: Audit, owner: asyncpg.Connection, caplog: pytest.LogCaptureFixture
@@ -177,7 +177,7 @@ class TestKeptEnd:
         assert "does not hold position 6" in caplog.text
         found = await sealed.verify()
         assert found.broken is not None
-        assert (found.broken.position, found.broken.fault) == (6, "kept_end")
+        assert (found.broken.position, found.broken.reason_code) == (6, "kept_end")
 
     async def test_each_seal_moves_it_on(self, sealed: Audit, owner: asyncpg.Connection) -> None:
         await sealed.write(rows=2)
@@ -195,7 +195,7 @@ class TestKeptEnd:
             assert await sealed.sealer.seal() == 1
             found = await sealed.verify()
             assert found.broken is not None
-            assert found.broken.fault == "kept_end"
+            assert found.broken.reason_code == "kept_end"
 
     async def test_storage_that_is_away_keeps_no_row_unsealed(
         self, sealed: Audit, monkeypatch: pytest.MonkeyPatch

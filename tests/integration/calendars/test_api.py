@@ -49,9 +49,9 @@ async def test_both_stores_are_listed_and_each_reference_leads_back_to_its_calen
     assert (await make(api, people.bob, "local", "Bob's own")).status == 201
     whole = await listed(api, people.ada)
     assert [(each["store"], each["name"]) for each in whole] == [
-        ("msgraph", "Calendar"),
-        ("msgraph", "Archive"),
-        ("msgraph", "Team"),
+        ("outlook", "Calendar"),
+        ("outlook", "Archive"),
+        ("outlook", "Team"),
         ("local", "50 % off / maybe?"),
         ("local", "Diary"),
     ]
@@ -79,7 +79,7 @@ async def test_a_list_says_which_configuration_uses_a_calendar(api: Caller, peop
     assert uses["Archive"] == uses["Team"] == []
 
 
-@pytest.mark.parametrize("store", ["msgraph", "local"])
+@pytest.mark.parametrize("store", ["outlook", "local"])
 async def test_a_calendar_is_made_once(api: Caller, people: People, store: str, database: Database) -> None:
     key = {"idempotency-key": "one"}
     made = await make(api, people.ada, store, "Project Ü", headers=key)
@@ -88,7 +88,7 @@ async def test_a_calendar_is_made_once(api: Caller, people: People, store: str, 
     assert (again.status, again.json) == (201, made.json)
     problem(await make(api, people.ada, store, "project ü"), 409, "already_exists")
     # Each store has names of its own, and so has each person.
-    other = {"msgraph": "local", "local": "msgraph"}[store]
+    other = {"outlook": "local", "local": "outlook"}[store]
     assert (await make(api, people.ada, other, "Project Ü")).status == 201
     assert (await make(api, people.bob, store, "Project Ü")).status == 201
     names = [each["name"] for each in await listed(api, people.ada, store=store)]
@@ -152,15 +152,16 @@ async def test_what_does_not_match_lists_what_there_is(api: Caller, people: Peop
     assert problem(wrong, 422)["errors"][0]["code"] == "calendar_reference"
 
 
-@pytest.mark.parametrize("store", ["msgraph", "local"])
+@pytest.mark.parametrize("store", ["outlook", "local"])
 async def test_only_an_admin_names_anothers_mailbox_and_that_is_audited(
     api: Caller, people: People, database: Database, store: str
 ) -> None:
     await make(api, people.bob, "local", "Team")
-    reference = f"{store}://{people.bob.address}/calendars/Team"
+    scheme = {"outlook": "msgraph", "local": "local"}[store]
+    reference = f"{scheme}://{people.bob.address}/calendars/Team"
     refused = await resolve(api, people.ada, reference)
     problem(refused, 404)
-    absent = await resolve(api, people.ada, f"{store}://nobody@example.com/calendars/Team")
+    absent = await resolve(api, people.ada, f"{scheme}://nobody@example.com/calendars/Team")
     assert problem(absent, 404)["detail"] == refused.json["detail"]
     found = await resolve(api, people.ada, reference, people.admin)
     assert (found.status, found.json["mailbox_id"]) == (200, str(people.bob.oid))

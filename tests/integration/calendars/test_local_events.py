@@ -12,7 +12,7 @@ from tests.integration.api.caller import Caller, Response, problem
 from tests.integration.api.conftest import People
 from tests.integration.calendars.test_api import make
 
-MARCH: dict[str, Any] = {"start": "2026-03-01T00:00:00Z", "end": "2026-04-01T00:00:00Z"}
+MARCH: dict[str, Any] = {"window_start": "2026-03-01T00:00:00Z", "window_end": "2026-04-01T00:00:00Z"}
 ANY = {"if-match": "*"}
 EVENT = {
     "subject": "Review",

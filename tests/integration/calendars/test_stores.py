@@ -10,9 +10,10 @@ import pytest
 
 from shared import telemetry
 from shared.domain.archive_copy import ARCHIVE_KEY_PROPERTY, ARCHIVE_REVISION_PROPERTY
+from shared.domain.calendar_port import Verdict, Write
 from shared.domain.caller import Caller
 from shared.errors import NotFound
-from shared.graph.records import Verdict, Write
+from shared.services.local_calendar_store import LocalCalendarStore
 from tests.integration.archiving.world import DAY
 from tests.integration.calendars.world import LocalWorld
 
@@ -78,9 +79,9 @@ async def test_each_write_of_a_batch_is_answered_by_itself_and_in_its_place(open
     assert [answer.verdict for answer in answers] == [
         Verdict.STALE,
         Verdict.REFUSED,
-        Verdict.NOT_FOUND,
+        Verdict.GONE,
         Verdict.DONE,
-        Verdict.NOT_FOUND,
+        Verdict.GONE,
         Verdict.REFUSED,
         Verdict.DUPLICATE,
         Verdict.REFUSED,
@@ -96,7 +97,7 @@ async def test_a_calendar_that_is_gone_takes_nothing(opened: LocalWorld) -> None
     mailbox = str(opened.person_id)
     for calendar in (f"local:{uuid4()}", "local:nonsense"):
         (answer,) = await opened.local.send(mailbox, calendar, [create("Lost")], 5)
-        assert answer.verdict is Verdict.NOT_FOUND
+        assert answer.verdict is Verdict.GONE
         with pytest.raises(NotFound):
             _ = [page async for page in opened.stores.read_window(mailbox, calendar, DAY, DAY + HOUR)]
     with pytest.raises(ValueError, match="1 to 20"):
@@ -111,8 +112,7 @@ async def test_nothing_of_one_mailbox_or_tenant_is_there_for_another(opened: Loc
     )
     copy_id = made.copy_id or ""
 
-    async def reached(mailbox: str) -> list[object]:
-        store = opened.local
+    async def reached(store: LocalCalendarStore, mailbox: str) -> list[object]:
         writes = [create("Theirs", "t9"), update(copy_id, "Theirs")]
         answers = await store.send(mailbox, calendar, writes, 5)
         return [
@@ -122,15 +122,14 @@ async def test_nothing_of_one_mailbox_or_tenant_is_there_for_another(opened: Loc
             (await store.get_copies(mailbox, calendar, [copy_id]))[copy_id],
             await store.get_copy(mailbox, copy_id),
             await store.find_copies(mailbox, calendar, "k1"),
-            *(None for answer in answers if answer.verdict is Verdict.NOT_FOUND),
+            *(None for answer in answers if answer.verdict is Verdict.GONE),
         ]
 
     nothing: list[object] = [[], None, None, None, None, [], None, None]
-    assert await reached(str(uuid4())) == nothing
-    stranger = Caller.user(uuid4(), opened.person_id)
-    with telemetry.bind(caller=stranger, correlation="test"):
-        assert await reached(mailbox) == nothing
-        assert await opened.local.get_mailbox(mailbox) is None
+    assert await reached(opened.local, str(uuid4())) == nothing
+    elsewhere = opened.plain_local.in_tenant(uuid4())
+    assert await reached(elsewhere, mailbox) == nothing
+    assert await elsewhere.get_mailbox(mailbox) is None
     assert [each.id for each in await opened.local.find_copies(mailbox, calendar, "k1")] == [copy_id]
 
 
@@ -178,10 +177,13 @@ async def test_ids_of_both_stores_may_be_asked_for_together(opened: LocalWorld) 
     assert names == ["Calendar", "Archive", "Diary", "Record"]
 
 
-async def test_whoever_reads_or_writes_is_known(world: LocalWorld) -> None:
+async def test_the_tenant_asked_for_decides_and_not_whoever_acts(world: LocalWorld) -> None:
     await world.open_with("local", "local")
-    with pytest.raises(RuntimeError, match="no caller is bound"):
-        await world.local.list_calendars(str(world.person_id))
+    mailbox = str(world.person_id)
+    with telemetry.bind(caller=Caller.user(uuid4(), world.person_id), correlation="test"):
+        own = await world.local.list_calendars(mailbox)
+        others = await world.plain_local.in_tenant(uuid4()).list_calendars(mailbox)
+    assert ([each.name for each in own], others) == (["Diary", "Record"], [])
 
 
 async def test_a_calendar_of_either_store_is_empty_until_something_stands_in_it_at_any_time(

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, cast
 from uuid import UUID
@@ -14,17 +14,17 @@ from shared import telemetry
 from shared.database.engine import Database
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.local_calendars import LocalCalendar, LocalEvent
+from shared.domain.calendar_port import Answer, Write
 from shared.domain.caller import Caller
 from shared.domain.expected_version import ANY_VERSION
 from shared.domain.local_calendar import local_row
 from shared.errors import Unavailable
-from shared.graph.records import Answer, Write
 from shared.schemas.local_events import LocalEventCreate, LocalEventUpdate
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.service import ArchivingService
 from shared.services.audit import AuditWriter
-from shared.services.calendar_store import CalendarStores
-from shared.services.local_calendar_store import LocalCalendars
+from shared.services.calendar_store import BothCalendars, CalendarStores
+from shared.services.local_calendar_store import LocalCalendars, LocalCalendarStore
 from shared.services.local_events import LocalEventService
 from shared.services.system_settings import SystemSettings
 from tests.integration.archiving.simulated_mailbox import ADDRESS
@@ -57,12 +57,12 @@ class Connection:
             raise Unavailable("The connection to the database broke.", retry_after=0.05)
 
 
-class BreakableCalendars(LocalCalendars):
+class BreakableCalendars(LocalCalendarStore):
     """Local calendars of which the next ``send`` goes wrong; ``sent`` counts the writes."""
 
-    def __init__(self, database: Database, clock: Any, audit: AuditWriter, settings: SystemSettings) -> None:
-        self._connection = Connection(database)
-        super().__init__(cast("Database", self._connection), clock, audit, settings)
+    def __init__(self, ports: LocalCalendars, tenant_id: UUID) -> None:
+        self._connection = Connection(ports.database)
+        super().__init__(replace(ports, database=cast("Database", self._connection)), tenant_id)
         self.next_fault: Fault | None = None
         self.sent = 0
 
@@ -81,6 +81,19 @@ class BreakableCalendars(LocalCalendars):
         if fault == "killed":
             raise HostKilledError
         return answers
+
+
+@dataclass(frozen=True)
+class BreakableTenants:
+    """The breakable calendars of one tenant, the plain ones of every other."""
+
+    plain: LocalCalendars
+    tenant_id: UUID
+    breakable: BreakableCalendars
+
+    def in_tenant(self, tenant_id: UUID) -> LocalCalendarStore:
+        """Those of one tenant."""
+        return self.breakable if tenant_id == self.tenant_id else self.plain.in_tenant(tenant_id)
 
 
 @dataclass
@@ -117,8 +130,13 @@ class LocalWorld(World):
     def local(self) -> BreakableCalendars:
         """Our own calendars."""
         if self._local is None:
-            self._local = BreakableCalendars(self.database, self.clock, self.audit, self.system_settings)
+            self._local = BreakableCalendars(self.plain_local, self.tenant_id)
         return self._local
+
+    @property
+    def plain_local(self) -> LocalCalendars:
+        """Our own calendars of every tenant."""
+        return LocalCalendars(self.database, self.clock, self.audit, self.system_settings)
 
     @property
     def audit(self) -> AuditWriter:
@@ -133,7 +151,13 @@ class LocalWorld(World):
     def service(self) -> ArchivingService:
         """Another worker's archiving service over both stores."""
         return ArchivingService(
-            ArchivingPorts(self.database, self.stores, self.clock, self.settings, self.person_keys)
+            ArchivingPorts(
+                self.database,
+                BothCalendars(self.calendars, BreakableTenants(self.plain_local, self.tenant_id, self.local)),
+                self.clock,
+                self.settings,
+                self.person_keys,
+            )
         )
 
     async def write(self, subject: str, start: datetime, minutes: int = 60, **fields: Any) -> UUID:

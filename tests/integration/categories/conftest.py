@@ -17,7 +17,7 @@ from tests.support.factories import START, Factory
 
 __all__ = ["api", "people", "simulator"]
 
-RANGE: dict[str, Any] = {"start": "2026-03-01T00:00:00Z", "end": "2026-04-01T00:00:00Z"}
+RANGE: dict[str, Any] = {"window_start": "2026-03-01T00:00:00Z", "window_end": "2026-04-01T00:00:00Z"}
 
 type Record = Callable[..., Awaitable[UUID]]
 

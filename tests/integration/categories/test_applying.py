@@ -137,7 +137,7 @@ async def test_a_lost_answer_is_looked_up_and_a_busy_mailbox_told(
     assert outcomes(await apply(api, people, (first, ACME))) == ["applied"]
     api.simulator.faults.add({"kind": "status", "status": 429, "retry_after": 1, **fault})
     response = await apply(api, people, (second, ACME))
-    assert [(item["outcome"], item["code"]) for item in response.json["items"]] == [
+    assert [(item["outcome"], item["reason_code"]) for item in response.json["items"]] == [
         ("failed", "ApplicationThrottled")
     ]
     assert other.fields["categories"] == []
@@ -206,8 +206,8 @@ async def test_what_cannot_be_applied_is_refused(api: Caller, people: People, re
         ({"choices": [{"appointment_id": str(meeting), "category": "Red"}]}, "choices.0.category"),
         ({"choices": [{"appointment_id": str(meeting), "category": "Online"}]}, "choices.0.category"),
         ({"choices": [{"appointment_id": str(meeting), "category": ACME}] * 2}, "choices"),
-        ({"rules": {"start": RANGE["start"]}}, "rules.end"),
-        ({"rules": RANGE | {"end": "2030-01-01T00:00:00Z"}}, "end"),
+        ({"rules": {"window_start": RANGE["window_start"]}}, "rules.window_end"),
+        ({"rules": RANGE | {"window_end": "2030-01-01T00:00:00Z"}}, "window_end"),
         ({"rules": RANGE, "cursor": "x"}, "cursor"),
     ):
         response = await api("POST", PATH, body, token=people.ada.token)

@@ -45,7 +45,7 @@ async def test_both_stores_are_listed_together_with_what_their_names_say(api: Ca
         ("Red category", "outlook", None, None),
     ]
     assert [item["special"] for item in items] == [None, None, "online", None]
-    assert items[3]["issue"] == {"kind": "missing_separator", "text": "Red category"}
+    assert items[3]["issue"] == {"kind": "missing_separator", "reason": "Red category"}
     assert [(entry["displayName"], entry["color"]) for entry in of_ada(api, people)] == [
         ("Red category", "preset0"),
         ("Acme - billable", "preset4"),

@@ -67,7 +67,7 @@ async def test_only_what_counts_is_added_up(statistics: Any, record: Record) -> 
     assert (line["count"], line["hours"], line["net_hours"]) == (2, 2.5, 2.0)
     assert found["total"] == tally(2, 2.5, 2.0)
     assert found["source_deleted"] == tally(1, 1.0)
-    assert {each["why_not"]: each["count"] for each in found["not_counted"]} == {
+    assert {each["reason_code"]: each["count"] for each in found["not_counted"]} == {
         "removed_by_owner": 1,
         "consumed": 2,
         "left_out_by_resolution": 1,
@@ -93,7 +93,7 @@ async def test_what_has_no_copy_is_told_by_its_reason(
         ):
             await make.archived_event(configuration, state=state, left_out=left_out, copy_id=None)
     found = await statistics()
-    assert [each["why_not"] for each in found["not_counted"]] == [
+    assert [each["reason_code"] for each in found["not_counted"]] == [
         "merged",
         "left_out_by_resolution",
         "waiting",
@@ -117,7 +117,7 @@ async def test_hours_of_an_event_with_two_customers_are_nobodys(
     acme = await statistics(customer="acme")
     assert (acme["total"], acme["ambiguous"]) == (tally(1, 1.0), tally(2, 11.0))
     report = (await api("GET", "v1/categories/validation", token=people.ada.token, **RANGE)).json
-    assert [item["state"] for item in report["items"]] == ["ambiguous", "ambiguous", "personal"]
+    assert [item["category_status"] for item in report["items"]] == ["ambiguous", "ambiguous", "personal"]
     assert report["items"][0]["appointment_id"] == str(event)
     pages: list[str] = []
     query: dict[str, Any] = {}
@@ -133,10 +133,12 @@ async def test_a_valid_category_without_hours_is_listed(api: Caller, people: Peo
     await record(ACME, subject="Fair", start=START + DAY, is_all_day=True)
     await record(ACME, subject="Focus", start=START + 2 * DAY, show_as="free")
     await record(ACME, subject="Gone", start=START + 3 * DAY, is_cancelled=True)
-    queries: tuple[dict[str, Any], ...] = ({}, {"state": "without_hours"})
+    queries: tuple[dict[str, Any], ...] = ({}, {"category_status": "without_hours"})
     for query in queries:
         report = (await api("GET", "v1/categories/validation", token=people.ada.token, **RANGE, **query)).json
-        assert [(each["subject"], each["state"], each["why_not"]) for each in report["items"]] == [
+        assert [
+            (each["subject"], each["category_status"], each["reason_code"]) for each in report["items"]
+        ] == [
             ("Fair", "valid", "all_day"),
             ("Focus", "valid", "free"),
         ]
@@ -172,7 +174,7 @@ async def test_an_event_in_two_archives_counts_once_as_its_owner_decided(
     await twice(6, {"hours": 0.5}, {"hours": 0.5, "is_cancelled": True})
     found = await statistics()
     assert found["total"] == tally(5, 1 + 1.5 + 3 + 0.25 + 0.5)
-    reasons = {each["why_not"]: each["count"] for each in found["not_counted"]}
+    reasons = {each["reason_code"]: each["count"] for each in found["not_counted"]}
     assert reasons == {"left_out_by_resolution": 1, "consumed": 1}
     assert (await statistics(configuration_id=second.id))["total"] == tally(5, 1 + 1.5 + 3 + 0.25 + 1)
     assert (await statistics(configuration_id=configuration.id))["total"] == tally(5, 1 + 1 + 1 + 4 + 0.5)

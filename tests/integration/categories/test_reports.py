@@ -26,13 +26,13 @@ async def test_findings_tell_each_issue_with_its_text(api: Caller, people: Peopl
     await record("Acme - billable", "Beta - billable", start=START + 3 * HOUR)
     await record("Red", start=START + 4 * HOUR, is_cancelled=True)
     report = (await api("GET", "v1/categories/validation", token=people.ada.token, **RANGE)).json
-    assert [(item["subject"], item["state"]) for item in report["items"]] == [
+    assert [(item["subject"], item["category_status"]) for item in report["items"]] == [
         ("Something", "ambiguous"),
         ("Dentist", "personal"),
         ("Something", "invalid"),
     ]
     assert report["items"][2]["appointment_id"] == str(bad)
-    assert [(issue["kind"], issue["text"]) for issue in report["items"][2]["issues"]] == [
+    assert [(issue["kind"], issue["reason"]) for issue in report["items"][2]["issues"]] == [
         ("unknown_billing_type", "Acme - paid"),
         ("missing_separator", "Red"),
     ]
@@ -67,7 +67,9 @@ async def test_findings_come_in_pages_and_by_state(api: Caller, people: People, 
         assert page.json["totals"]["events"] == 5
         cursor = {"cursor": page.json["next"]}
     assert (seen, cursor) == (["0", "1", "2", "3", "4"], {"cursor": None})
-    invalid = await api("GET", "v1/categories/validation", token=people.ada.token, state="invalid", **RANGE)
+    invalid = await api(
+        "GET", "v1/categories/validation", token=people.ada.token, category_status="invalid", **RANGE
+    )
     assert [item["subject"] for item in invalid.json["items"]] == ["1", "3"]
 
 
@@ -80,7 +82,9 @@ async def test_anothers_private_events_are_times_whatever_their_category(
     for token in (people.admin, people.auditor):
         response = await api("GET", "v1/categories/validation", token=token, user_id=people.ada.id, **RANGE)
         report = response.json
-        assert [(item["subject"], item["state"], item["issues"]) for item in report["items"][:2]] == [
+        assert [
+            (item["subject"], item["category_status"], item["issues"]) for item in report["items"][:2]
+        ] == [
             ("Private", None, []),
             ("Private", None, []),
         ]
@@ -117,7 +121,7 @@ async def test_hours_by_customer_and_billing_type(api: Caller, people: People, r
     ]
     assert found["personal"] == tally(1, 4.0)
     assert found["invalid"] == tally(1, 1.0)
-    assert found["uncategorised"] == tally(2, 5.0)
+    assert found["without_category"] == tally(2, 5.0)
     assert found["total"] == tally(6, 9.33)
     assert (found["without_hours"], found["not_taken_place"]) == (1, 1)
     acme = await api("GET", "v1/categories/statistics", token=people.ada.token, customer=" ACME ", **RANGE)
@@ -171,13 +175,13 @@ async def test_an_event_that_two_configurations_archive_counts_once(
 
 async def test_a_range_is_named_once_and_not_too_long(api: Caller, people: People) -> None:
     for query, field in (
-        ({}, "start"),
-        ({"start": RANGE["start"]}, "end"),
-        ({"start": RANGE["end"], "end": RANGE["start"]}, "end"),
+        ({}, "window_start"),
+        ({"window_start": RANGE["window_start"]}, "window_end"),
+        ({"window_start": RANGE["window_end"], "window_end": RANGE["window_start"]}, "window_end"),
         ({"first_day": "2026-03-01"}, "last_day"),
         ({"first_day": "2026-03-02", "last_day": "2026-03-01"}, "last_day"),
         (RANGE | {"first_day": "2026-03-01", "last_day": "2026-03-02"}, "first_day"),
-        (RANGE | {"end": "2028-01-01T00:00:00Z"}, "end"),
+        (RANGE | {"window_end": "2028-01-01T00:00:00Z"}, "window_end"),
         ({"first_day": "2026-03-01", "last_day": "2028-03-02"}, "last_day"),
     ):
         for report in ("validation", "statistics", "suggestions"):

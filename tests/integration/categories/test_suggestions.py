@@ -44,8 +44,12 @@ async def test_candidates_are_ranked_with_their_evidence(api: Caller, people: Pe
     )
     found = (await api("GET", PATH, token=people.ada.token, **RANGE)).json
     (item,) = found["items"]
-    assert (item["appointment_id"], item["series_id"], item["state"]) == (str(meeting), "master", "invalid")
-    assert item["issues"] == [{"kind": "missing_separator", "text": "Red"}]
+    assert (item["appointment_id"], item["series_id"], item["category_status"]) == (
+        str(meeting),
+        "master",
+        "invalid",
+    )
+    assert item["issues"] == [{"kind": "missing_separator", "reason": "Red"}]
     assert [
         (each["category"], [(e["relation"], e["match"], e["count"]) for e in each["evidence"]])
         for each in item["suggestions"]
@@ -65,7 +69,7 @@ async def test_an_event_with_a_valid_category_needs_none(api: Caller, people: Pe
     await record(start=START + 2 * DAY, is_cancelled=True)
     assert (await api("GET", PATH, token=people.ada.token, **RANGE)).json["items"] == []
     one = (await api("GET", PATH, token=people.ada.token, appointment_id=valid)).json["items"][0]
-    assert (one["state"], one["suggestions"]) == ("valid", [])
+    assert (one["category_status"], one["suggestions"]) == ("valid", [])
 
 
 async def test_an_ambiguous_event_comes_first_with_its_own_categories_as_candidates(
@@ -83,7 +87,7 @@ async def test_an_ambiguous_event_comes_first_with_its_own_categories_as_candida
         page = (await api("GET", PATH, token=people.ada.token, limit=1, **RANGE, **query)).json
         items += page["items"]
         query = {"cursor": page["next"]}
-    assert [(item["subject"], item["state"]) for item in items] == [
+    assert [(item["subject"], item["category_status"]) for item in items] == [
         ("Weekly", "ambiguous"),
         ("Other", "ambiguous"),
         ("Lunch", "personal"),
@@ -136,7 +140,7 @@ async def test_a_private_past_says_nothing_to_others(api: Caller, people: People
             (str(meeting), [])
         ]
         one = (await api("GET", PATH, token=token, appointment_id=hidden)).json["items"][0]
-        assert (one["subject"], one["state"], one["suggestions"]) == ("Private", None, [])
+        assert (one["subject"], one["category_status"], one["suggestions"]) == ("Private", None, [])
 
 
 async def test_a_rule_comes_first_and_says_whether_it_decides(

@@ -140,6 +140,6 @@ async def test_a_calendar_is_named_and_the_range_is_short(
 ) -> None:
     unnamed = await api("GET", PATH, token=people.ada.token, source="calendar", **RANGE)
     assert unnamed.fields == ["configuration_id"]
-    long = query(configuration, end="2026-06-01T00:00:00Z")
-    assert (await api("GET", PATH, token=people.ada.token, **long)).fields == ["end"]
+    long = query(configuration, window_end="2026-06-01T00:00:00Z")
+    assert (await api("GET", PATH, token=people.ada.token, **long)).fields == ["window_end"]
     problem(await api("GET", PATH, token=people.bob.token, **query(configuration)), 404)

@@ -1,7 +1,7 @@
 """ArchiveOperationRepository while a run is planned."""
 
 import uuid
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import select
@@ -12,7 +12,7 @@ from shared.database.engine import Database
 from shared.database.models.archived_events import ArchivedEvent
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.runs import ArchiveOperation, ArchiveRun
-from shared.database.repositories.archive_operations import ArchiveOperationRepository
+from shared.database.repositories.archive_operations import ArchiveOperationRepository, OperationRow
 from tests.support.factories import START, Factory, record
 
 
@@ -26,7 +26,7 @@ def operations(session: AsyncSession, run: ArchiveRun) -> ArchiveOperationReposi
     return ArchiveOperationRepository(session, run.owner_id, run.configuration_id)
 
 
-def _row(key: str, position: int = 1, state: str = "planned", **columns: Any) -> dict[str, Any]:
+def _row(key: str, position: int = 1, state: str = "planned", **columns: Any) -> OperationRow:
     defaults = {
         "id": str(uuid.uuid4()),
         "position": position,
@@ -37,7 +37,7 @@ def _row(key: str, position: int = 1, state: str = "planned", **columns: Any) ->
         "record": record(subject=key),
         "revision": f"revision of {key}",
     }
-    return defaults | columns
+    return cast("OperationRow", defaults | columns)
 
 
 async def _event(make: Factory, session: AsyncSession, run: ArchiveRun, key: str) -> ArchivedEvent:

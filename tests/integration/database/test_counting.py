@@ -98,5 +98,5 @@ async def test_a_filtered_list_holds_what_the_domain_says(database: Database) ->
         Caller.user(ada.tenant_id, ada.object_id), *RANGE, None, len(verdicts) + 1
     )
     told = {row["id"]: json.loads(row["summary"]) for row in own.rows}
-    assert {row: each["why_not"] for row, each in told.items()} == verdicts
-    assert all(each["counts"] == (each["why_not"] is None) for each in told.values())
+    assert {row: each["reason_code"] for row, each in told.items()} == verdicts
+    assert all(each["counts"] == (each["reason_code"] is None) for each in told.values())

@@ -10,7 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.archived_events import ArchivedEvent
 from shared.database.models.overlaps import OverlapGroup, OverlapMember
-from shared.database.repositories.overlap_members import OverlapMemberRepository, Waits
+from shared.database.repositories.overlap_members import (
+    GroupRow,
+    MemberRow,
+    OverlapMemberRepository,
+    StatusRow,
+    Waits,
+)
 from shared.domain.archived_event import ArchivedEventState
 from shared.domain.overlap_status import OverlapStatus
 from tests.support.factories import START, Factory, record
@@ -36,15 +42,21 @@ def overlaps(session: AsyncSession, events: list[ArchivedEvent]) -> OverlapMembe
     return OverlapMemberRepository(session, events[0].owner_id, events[0].configuration_id)
 
 
-def _group(group_id: uuid.UUID, status: str = "flagged", count: int = 2) -> dict[str, Any]:
-    times = {"start_at": START.isoformat(), "end_at": (START + HOUR).isoformat()}
-    return {"id": str(group_id), "status": status, "member_count": count, "log": [], **times}
+def _group(group_id: uuid.UUID, status: str = "flagged", count: int = 2) -> GroupRow:
+    start, end = START.isoformat(), (START + HOUR).isoformat()
+    return GroupRow(id=str(group_id), status=status, member_count=count, log=[], start_at=start, end_at=end)
 
 
-def _member(group_id: uuid.UUID, key: str, revision: str = "one") -> dict[str, Any]:
-    times = {"start_at": START.isoformat(), "end_at": (START + HOUR).isoformat()}
-    where = {"group_id": str(group_id), "source_key": key, "verdict": "flagged"}
-    return {**where, "revision": revision, **times}
+def _member(group_id: uuid.UUID, key: str, revision: str = "one") -> MemberRow:
+    start, end = START.isoformat(), (START + HOUR).isoformat()
+    return MemberRow(
+        group_id=str(group_id),
+        source_key=key,
+        verdict="flagged",
+        revision=revision,
+        start_at=start,
+        end_at=end,
+    )
 
 
 async def _store(
@@ -214,10 +226,9 @@ async def test_an_unchanged_group_gets_another_status_only_at_the_version_seen(
 ) -> None:
     group_id = uuid.uuid4()
     await _store(overlaps, group_id, "s:0", "s:1")
-    wanted = {"id": str(group_id), "status": "recorded"}
-    await overlaps.rename_status([wanted | {"version": 7}], START, WAITS)
+    await overlaps.rename_status([StatusRow(id=str(group_id), status="recorded", version=7)], START, WAITS)
     assert (await _stored(session, group_id)).status == "flagged"
-    await overlaps.rename_status([wanted | {"version": 1}], START, WAITS)
+    await overlaps.rename_status([StatusRow(id=str(group_id), status="recorded", version=1)], START, WAITS)
     group = await _stored(session, group_id)
     assert (group.status, group.expires_at, group.version) == ("recorded", None, 2)
 

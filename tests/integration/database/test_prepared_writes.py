@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import text
 
 from shared.database.engine import Database
-from shared.database.prepared_writes import PreparedWrite
+from shared.database.prepared import PreparedWrite
 from shared.errors import Unavailable
 
 _TENANT = PreparedWrite("""

@@ -8,7 +8,7 @@ from sqlalchemy import Float, bindparam, event, func, select, text
 from shared.database import pool_checks
 from shared.database.engine import Database
 from shared.database.models.users import User
-from shared.database.prepared_reads import PreparedRead
+from shared.database.prepared import PreparedRead
 from shared.errors import Unavailable
 from shared.settings import Settings
 from tests.support.factories import Factory

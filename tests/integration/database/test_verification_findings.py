@@ -1,13 +1,12 @@
 """VerificationFindingRepository."""
 
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.repositories.verification_findings import VerificationFindingRepository
+from shared.database.repositories.verification_findings import FindingRow, VerificationFindingRepository
 from tests.support.factories import START, TENANT, Factory
 
 NOW = datetime(2026, 3, 9, tzinfo=UTC)
@@ -22,7 +21,7 @@ async def test_the_same_finding_again_adds_nothing_and_a_restart_forgets(
     findings: VerificationFindingRepository, make: Factory
 ) -> None:
     verification = await make.verification()
-    found: dict[str, Any] = {
+    found: FindingRow = {
         "kind": "unknown",
         "reason": "foreign",
         "subject": "copy",

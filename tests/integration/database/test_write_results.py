@@ -2,7 +2,7 @@
 
 import uuid
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,7 +12,7 @@ from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.runs import ArchiveOperation, ArchiveRun
 from shared.database.repositories.appointments import RECORD_COLUMNS, AppointmentFilter, AppointmentRepository
 from shared.database.repositories.archived_events import ArchivedEventRepository, MapRow
-from shared.database.repositories.write_results import WriteResultRepository
+from shared.database.repositories.write_results import ResultRow, WriteResultRepository
 from shared.domain.archived_event import ArchivedEventState
 from tests.support.factories import START, Factory, record
 
@@ -48,9 +48,9 @@ def appointments(session: AsyncSession) -> AppointmentRepository:
     return AppointmentRepository(session)
 
 
-def _result(operation: ArchiveOperation, state: str = "done", **more: Any) -> dict[str, Any]:
+def _result(operation: ArchiveOperation, state: str = "done", **more: Any) -> ResultRow:
     """As the services tell one; what the map learns is the state, unless named."""
-    return {"id": str(operation.id), "state": state, "known": state} | more
+    return cast("ResultRow", {"id": str(operation.id), "state": state, "known": state} | more)
 
 
 async def _row(events: ArchivedEventRepository, key: str) -> MapRow:

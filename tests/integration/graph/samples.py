@@ -6,9 +6,9 @@ from uuid import UUID, uuid4
 import orjson
 
 from shared.domain.archive_copy import copy_payload
+from shared.domain.calendar_port import Write
 from shared.domain.revision import revision
 from shared.domain.source_event import SourceEvent, archive_key, source_key
-from shared.graph.records import Write
 
 CONFIGURATION = UUID("c0000000-0000-4000-8000-000000000001")
 

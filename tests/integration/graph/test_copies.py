@@ -3,15 +3,15 @@
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
 import pytest
 
 from shared.domain.archive_copy import appointment_record
+from shared.domain.calendar_copy import Copy, same_content
+from shared.domain.copy_body import columns_to_update, parsed
 from shared.domain.revision import revision
 from shared.domain.source_event import SourceEvent, archive_key, source_key
-from shared.errors import GraphRefused
+from shared.errors import StoreRefused
 from shared.graph.calendar_adapter import CalendarAdapter
-from shared.graph.copy_codec import Copy, same_content
 from tests.integration.graph.conftest import Tenant
 from tests.integration.graph.samples import CONFIGURATION, archived, create, event
 
@@ -67,7 +67,7 @@ async def test_an_untouched_copy_says_what_was_written_and_recorded(
     found, copy = await copied(adapter, tenant, source)
     assert copy.revision == revision(found)
     assert same_content(copy, appointment_record(found, 0))
-    assert same_content(copy, orjson.loads(archived(found).payload))
+    assert same_content(copy, columns_to_update(parsed(archived(found).payload)))
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ async def test_where_a_named_calendar_cannot_be_searched_the_mailbox_is(
 
 async def test_a_refused_search_is_an_error(adapter: CalendarAdapter, tenant: Tenant) -> None:
     tenant.fault("status", status=403)
-    with pytest.raises(GraphRefused):
+    with pytest.raises(StoreRefused):
         await adapter.find_copies(tenant.mailbox, tenant.archive, "ab")
 
 

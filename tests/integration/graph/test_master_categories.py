@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from shared.errors import Conflict, GraphRefused, GraphUnavailable, NotFound
+from shared.errors import Conflict, NotFound, StoreRefused, StoreUnavailable
 from shared.graph.client import GraphClient
 from shared.graph.master_categories import MasterCategories
 from tests.integration.graph.conftest import QUICK, Tenant
@@ -55,7 +55,7 @@ async def test_trouble_that_passes_is_waited_for_and_never_creates_twice(
     tenant.fault("status", {"method": "GET"}, status=503, times=2)
     assert await categories.list(tenant.mailbox) == []
     tenant.fault("status", {"method": "POST"}, status=503)
-    with pytest.raises(GraphUnavailable):
+    with pytest.raises(StoreUnavailable):
         await categories.create(tenant.mailbox, ACME, "none")
     assert await categories.list(tenant.mailbox) == []
     made = await categories.create(tenant.mailbox, ACME, "none")
@@ -67,7 +67,7 @@ async def test_trouble_that_passes_is_waited_for_and_never_creates_twice(
 
 
 async def test_what_graph_refuses_is_told(tenant: Tenant, categories: MasterCategories) -> None:
-    with pytest.raises(GraphRefused, match="RequestBodyRead"):
+    with pytest.raises(StoreRefused, match="RequestBodyRead"):
         await categories.create(tenant.mailbox, ACME, "preset25")
     found = tenant.simulator.state.find_mailbox(tenant.mailbox)
     assert found is not None

@@ -10,10 +10,10 @@ import pytest
 from aiohttp import web
 from azure.core.credentials import AccessToken
 
-from shared.errors import GraphRefused, GraphUnavailable
+from shared.credential import TokenCache
+from shared.errors import StoreRefused, StoreUnavailable
 from shared.graph.calendar_adapter import CalendarAdapter
 from shared.graph.client import GraphClient
-from shared.graph.credential import TokenCache
 from tests.integration.graph.conftest import QUICK
 from tests.integration.graph.samples import create
 
@@ -95,17 +95,17 @@ async def test_an_empty_page_with_a_link_is_no_end(adapter: CalendarAdapter, stu
 
 async def test_a_link_to_another_host_is_not_followed(adapter: CalendarAdapter, stub: Stub) -> None:
     stub.answers({"value": [], "@odata.nextLink": stub.base.replace("127.0.0.1", "localhost") + "/next"})
-    with pytest.raises(GraphRefused) as caught:
+    with pytest.raises(StoreRefused) as caught:
         await names(adapter)
-    assert caught.value.graph_code == "foreign_next_link"
+    assert caught.value.reason == "foreign_next_link"
     assert len(stub.requests) == 1
 
 
 async def test_links_that_go_round_in_circles_end(adapter: CalendarAdapter, stub: Stub) -> None:
     stub.answers({"value": [], "@odata.nextLink": f"{stub.base}/again"})
-    with pytest.raises(GraphRefused) as caught:
+    with pytest.raises(StoreRefused) as caught:
         await names(adapter)
-    assert caught.value.graph_code == "next_link_repeats"
+    assert caught.value.reason == "next_link_repeats"
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ async def test_a_gateways_answer_is_no_answer(
     stub.answers(odd, {"value": [{"id": "1", "name": "A"}]})
     assert await names(adapter) == ["A"]
     stub.answers(odd)
-    with pytest.raises(GraphUnavailable):
+    with pytest.raises(StoreUnavailable):
         await names(adapter)
     (answer,) = await adapter.send("user", "calendar", [create()], 5)
     assert answer.verdict == "unknown"
@@ -148,11 +148,11 @@ async def test_ids_are_quoted_in_every_path(adapter: CalendarAdapter, stub: Stub
 
 async def test_an_event_that_cannot_be_read_is_named(adapter: CalendarAdapter, stub: Stub) -> None:
     stub.answers({"value": [{"id": "broken", "subject": "Secret"}]})
-    with pytest.raises(GraphRefused) as caught:
+    with pytest.raises(StoreRefused) as caught:
         await anext(
             adapter.read_window("u", "c", datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC))
         )
-    assert caught.value.graph_code == "undecodable_event"
+    assert caught.value.reason == "undecodable_event"
     assert "broken" in caught.value.detail
     assert "Secret" not in caught.value.detail
 

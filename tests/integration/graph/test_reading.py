@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import pytest
 
 from shared.domain.source_event import EventType, SourceEvent
-from shared.errors import GraphRefused, NotFound
+from shared.errors import NotFound, StoreRefused
 from shared.graph.calendar_adapter import CalendarAdapter
-from shared.graph.usage import track_usage
+from shared.usage import track_usage
 from tests.integration.graph.conftest import ADDRESS, Tenant
 from tests.integration.graph.samples import event, in_june
 
@@ -265,9 +265,9 @@ async def test_a_mailbox_out_of_scope_is_refused_with_graphs_code(
     adapter: CalendarAdapter, tenant: Tenant
 ) -> None:
     tenant.simulator.settings.allowed_mailboxes = []
-    with pytest.raises(GraphRefused) as caught:
+    with pytest.raises(StoreRefused) as caught:
         await adapter.list_calendars(tenant.mailbox)
-    assert (caught.value.graph_status, caught.value.graph_code) == (403, "ErrorAccessDenied")
+    assert (caught.value.answered, caught.value.reason) == (403, "ErrorAccessDenied")
     assert tenant.counts.round_trips == 1
 
 

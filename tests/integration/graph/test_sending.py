@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
+from shared.domain.calendar_port import Verdict
 from shared.graph.calendar_adapter import CalendarAdapter
 from shared.graph.client import GraphClient
-from shared.graph.records import Verdict
 from shared.graph.throttle import Throttle
-from shared.graph.usage import track_usage
+from shared.usage import track_usage
 from tests.integration.graph.conftest import QUICK, Tenant
 from tests.integration.graph.samples import create, event, update
 
@@ -52,7 +52,7 @@ async def test_an_update_of_a_copy_that_is_gone(adapter: CalendarAdapter, tenant
     (answer,) = await adapter.send(
         tenant.mailbox, tenant.archive, [update(made.copy_id or "", made.etag, subject="New")], 5
     )
-    assert (answer.verdict, answer.code) == (Verdict.NOT_FOUND, "ErrorItemNotFound")
+    assert (answer.verdict, answer.code) == (Verdict.GONE, "ErrorItemNotFound")
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ async def test_an_update_of_a_copy_that_is_gone(adapter: CalendarAdapter, tenant
         ({"kind": "status", "status": 401}, Verdict.UNAUTHORIZED, 1),
         ({"kind": "status", "status": 400}, Verdict.REFUSED, 1),
         ({"kind": "status", "status": 403}, Verdict.REFUSED, 1),
-        ({"kind": "status", "status": 404}, Verdict.NOT_FOUND, 1),
+        ({"kind": "status", "status": 404}, Verdict.GONE, 1),
         ({"kind": "status", "status": 409}, Verdict.STALE, 1),
         ({"kind": "status", "status": 409, "code": "ErrorFolderExists"}, Verdict.REFUSED, 1),
         ({"kind": "status", "status": 412}, Verdict.STALE, 1),

@@ -11,11 +11,12 @@ import pytest
 from shared.domain.source_event import SourceEvent
 from shared.domain.unread import Unread, UnreadEvents
 from shared.domain.window import Window
-from shared.errors import GraphUnavailable
+from shared.errors import StoreUnavailable
 from shared.graph.calendar_adapter import CalendarAdapter
 from shared.graph.window_reading import BY_ID, reached_by
 from tests.integration.graph.conftest import QUICK, Tenant
 from tests.integration.graph.samples import event
+from tests.support.graph_events import decode_event
 
 JUNE = datetime(2026, 6, 1, tzinfo=UTC)
 JULY = datetime(2026, 7, 1, tzinfo=UTC)
@@ -120,10 +121,10 @@ async def test_an_all_day_event_of_another_zone_is_not_lost(adapter: CalendarAda
 
 def test_an_all_day_event_says_nothing_of_how_far_a_page_came() -> None:
     """In Kiritimati the eleventh of June begins at ten in the morning of the tenth, UTC."""
-    timed = event("Review", "2026-06-10T09:00:00", "2026-06-10T10:00:00")
-    fair = event("Fair", "2026-06-11T00:00:00", "2026-06-12T00:00:00", isAllDay=True)
-    assert reached_by(JUNE, [timed, fair]) == datetime(2026, 6, 10, 9, tzinfo=UTC)
-    assert reached_by(JUNE, [fair]) == JUNE
+    timed = {"id": "t"} | event("Review", "2026-06-10T09:00:00", "2026-06-10T10:00:00")
+    fair = {"id": "f"} | event("Fair", "2026-06-11T00:00:00", "2026-06-12T00:00:00", isAllDay=True)
+    assert reached_by(JUNE, [decode_event(timed), decode_event(fair)]) == datetime(2026, 6, 10, 9, tzinfo=UTC)
+    assert reached_by(JUNE, [decode_event(fair)]) == JUNE
 
 
 async def test_what_cannot_be_listed_either_leaves_a_quarter_of_an_hour_open(
@@ -153,7 +154,7 @@ async def test_a_range_that_takes_too_long_is_read_in_smaller_ones(
 async def test_an_outage_is_none_of_an_event(adapter: CalendarAdapter, tenant: Tenant, status: int) -> None:
     tenant.load(*half_hours(40))
     tenant.fault("status", status=status, times=None)
-    with pytest.raises(GraphUnavailable):
+    with pytest.raises(StoreUnavailable):
         await read(adapter, tenant)
     assert tenant.counts.requests <= 2 * QUICK.attempts + 1
 
@@ -182,5 +183,5 @@ async def test_by_id_only_what_cannot_be_read_is_missing(adapter: CalendarAdapte
     found = await adapter.get_events(tenant.mailbox, None, [each.id for each in events], unread)
     assert set(found) == {each.id for each in events if each.subject != "Event 3"}
     assert list(unread.ids) == [events[3].id]
-    with pytest.raises(GraphUnavailable):
+    with pytest.raises(StoreUnavailable):
         await adapter.get_events(tenant.mailbox, None, [events[3].id])

@@ -39,7 +39,7 @@ async def test_a_night_survives_instances_that_die_come_and_are_replaced(stack: 
 
     for archive, (status_url, _) in zip(archives, started, strict=True):
         run = await system.finished(status_url)
-        assert (run["state"], run["report"]["archived"]) == ("completed", _EVENTS), run
+        assert (run["status"], run["report"]["archived"]) == ("completed", _EVENTS), run
         copies = await system.copies(archive)
         assert (len(copies), max(copies.values())) == (_EVENTS, 1)
     assert (await system.counters())["requests_while_told_to_wait"] == 0

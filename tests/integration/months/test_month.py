@@ -70,7 +70,7 @@ async def test_a_month_tells_weeks_days_customers_and_the_month_before(
         for each in found["customers"]
     ] == [("Acme", 4.0, 5.0), ("Beta", 2.0, 0.0)]
     assert (found["before"]["month"], found["before"]["billable"]) == ("2026-02", tally(1, 5.0))
-    assert [(each["why_not"], each["count"]) for each in found["not_counted"]] == [("cancelled", 1)]
+    assert [(each["reason_code"], each["count"]) for each in found["not_counted"]] == [("cancelled", 1)]
     statistics = await api(
         "GET",
         "v1/categories/statistics",
@@ -103,9 +103,9 @@ async def test_what_needs_its_owner_stands_in_the_order_of_hours_with_reason_and
     ]
     cobalt, weekly, extended = (found["attention"][number] for number in (1, 2, 4))
     assert cobalt["reason"] == "a space is missing before the hyphen"
-    assert cobalt["action"] == "Change it to “Cobalt - billable”."
+    assert cobalt["remedy"] == "Change it to “Cobalt - billable”."
     assert weekly["suggestion"] == "Acme - billable"
-    assert weekly["action"] == "Perhaps “Acme - billable”: 2 meetings of the same name have it."
+    assert weekly["remedy"] == "Perhaps “Acme - billable”: 2 meetings of the same name have it."
     assert extended["reason"] == "it changes no meeting: no meeting ends near it"
 
 
@@ -122,12 +122,12 @@ async def test_an_overlap_shows_both_events_what_it_costs_and_what_the_rules_wou
     (overlap,) = (found := await month())["overlaps"]
     assert (overlap["hours_twice"], overlap["hours_waiting"]) == (0.5, 0.0)
     assert [each["subject"] for each in overlap["members"]] == ["Audit", "Maybe lunch"]
-    assert [each["subject"] for each in overlap["members"] if each["key"] in overlap["proposal"]["keep"]] == [
-        "Audit"
-    ]
+    assert [
+        each["subject"] for each in overlap["members"] if each["source_key"] in overlap["proposal"]["kept"]
+    ] == ["Audit"]
     (item,) = found["attention"]
     assert (item["kind"], item["overlap_id"], item["hours"]) == ("overlap", overlap["id"], 0.5)
-    assert item["action"] == "The rule would keep “Audit”: tentative gives way to confirmed."
+    assert item["remedy"] == "The rule would keep “Audit”: tentative gives way to confirmed."
     assert [event["overlaps"] for event in found["events"]] == [True, True]
 
 
@@ -148,7 +148,7 @@ async def test_what_waits_for_its_owner_counts_nothing_and_its_hours_are_at_stak
     assert found["overlaps"][0]["hours_waiting"] == 1.5
     (item,) = found["attention"]
     assert (item["hours"], item["reason"]) == (1.5, "they overlap, and nothing of it counts until you decide")
-    assert [(each["why_not"], each["count"]) for each in found["not_counted"]] == [("waiting", 2)]
+    assert [(each["reason_code"], each["count"]) for each in found["not_counted"]] == [("waiting", 2)]
 
 
 async def test_working_hours_that_nothing_covers_are_told_of_archived_days_that_are_over(
@@ -203,7 +203,7 @@ async def test_the_lines_are_every_event_and_add_up(
     assert answer.headers["content-type"].startswith("text/csv")
     assert 'filename="lines-2026-03.csv"' in answer.headers["content-disposition"]
     lines = list(csv.DictReader(io.StringIO(answer.body.decode())))
-    assert [(line["hours"], line["counts"], line["why_not"]) for line in lines] == [
+    assert [(line["hours"], line["counts"], line["reason_code"]) for line in lines] == [
         ("3.25", "yes", ""),
         ("0.00", "no", "declined"),
     ]

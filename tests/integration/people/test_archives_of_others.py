@@ -81,11 +81,11 @@ async def test_it_goes_with_the_person_and_nothing_is_read_any_more(
     await api("POST", f"v1/user-erasures/{erasure['id']}/confirm", token=second(api))
     await api.durable.erase()
     done = (await api("GET", f"v1/user-erasures/{erasure['id']}", token=people.admin)).json
-    assert done["state"] == "completed", done
+    assert done["status"] == "completed", done
     assert set((await amounts(database, configuration)).values()) == {0}
     assert done["report"]["rows"]["local_events"] >= 1
     (approval,) = (await api("GET", "v1/mailbox-approvals", token=people.admin)).json["items"]
-    assert (approval["state"], approval["reason"]) == ("ended", "the person is erased")
+    assert (approval["status"], approval["reason"]) == ("ended", "the person is erased")
     boss = api.person(people.bob.oid, "Admin")
     path = f"v1/archive-configurations/{configuration}"
     problem(await api("POST", f"{path}/runs", token=boss), 409, "person_erased")
@@ -104,7 +104,7 @@ async def test_a_run_under_way_is_stopped_first(api: Caller, people: People, dat
     await api("POST", f"v1/user-erasures/{erasure['id']}/confirm", token=second(api))
     await api.durable.erase()
     waiting = (await api("GET", f"v1/user-erasures/{erasure['id']}", token=people.admin)).json
-    assert waiting["state"] == "erasing"
+    assert waiting["status"] == "erasing"
     async with database.session() as session:
         await session.refresh(await session.merge(run))
         stopped = text("UPDATE archive_runs SET state = 'cancelled' WHERE cancel_requested RETURNING id")

@@ -34,7 +34,7 @@ async def bulk(api: Caller, **body: Any) -> Any:
 
 
 def outcomes(answer: Any) -> dict[str, str]:
-    return {entry["address"]: entry["outcome"] for entry in answer["entries"]}
+    return {entry["address"]: entry["outcome"] for entry in answer["items"]}
 
 
 async def test_a_dry_run_says_of_each_entry_what_would_become_of_it_and_changes_nothing(
@@ -60,10 +60,10 @@ async def test_a_dry_run_says_of_each_entry_what_would_become_of_it_and_changes_
         "no address": "invalid_address",
         "CAROL@example.com": "duplicate",
     }
-    first = answer["entries"][0]
+    first = answer["items"][0]
     assert (first["object_id"], first["display_name"]) == (str(carol), "Carol")
-    assert answer["entries"][1]["user_id"] == str(people.ada.id)
-    assert answer["counts"]["would_add"] == 1
+    assert answer["items"][1]["user_id"] == str(people.ada.id)
+    assert answer["outcomes"]["would_add"] == 1
     async with database.session() as session:
         assert len((await session.execute(select(User))).all()) == 2
 
@@ -80,7 +80,7 @@ async def test_the_same_request_then_does_it_and_again_changes_nothing(
     assert list(outcomes(answer).values()) == ["added", "unknown_mailbox", "reactivatable", "added"]
     again = await bulk(api, addresses=addresses, reactivate=True)
     assert list(outcomes(again).values()) == ["exists", "unknown_mailbox", "reactivated", "exists"]
-    assert [e["user_id"] for e in again["entries"]] == [e["user_id"] for e in answer["entries"]]
+    assert [e["user_id"] for e in again["items"]] == [e["user_id"] for e in answer["items"]]
     async with database.session() as session:
         users = (await session.execute(select(User.address, User.active))).all()
         rows = (await session.execute(select(AuditEntry.action, AuditEntry.changes))).all()
@@ -103,11 +103,11 @@ async def test_a_group_is_taken_with_the_groups_within_it(api: Caller) -> None:
     group(api, "Inner", *inner, "p0@example.com", "Outer")
     api.simulator.counters.reset()
     answer = await bulk(api, group_id=outer, dry_run=True)
-    assert answer["counts"] == {"would_add": 25}
+    assert answer["outcomes"] == {"would_add": 25}
     # A page of the group, and the mailboxes twenty to a round trip.
     assert api.simulator.counters.as_dict()["round_trips"] == 3
-    assert (await bulk(api, group_id=outer))["counts"] == {"added": 25}
-    assert (await bulk(api, group_id=outer))["counts"] == {"exists": 25}
+    assert (await bulk(api, group_id=outer))["outcomes"] == {"added": 25}
+    assert (await bulk(api, group_id=outer))["outcomes"] == {"exists": 25}
 
 
 async def test_an_unknown_group_and_one_without_permission_are_said(api: Caller) -> None:
@@ -152,7 +152,7 @@ async def test_who_has_anothers_former_address_fails_alone(
         (await session.get_one(User, people.ada.id)).object_id = uuid4()
     answer = await bulk(api, addresses=["ada@example.com", "carol@example.com"])
     assert list(outcomes(answer).values()) == ["failed", "added"]
-    assert answer["entries"][0]["code"] == "address_taken"
+    assert answer["items"][0]["reason_code"] == "address_taken"
 
 
 @pytest.mark.parametrize("body", [{}, {"addresses": ["a@b.c"], "group_id": str(uuid4())}, {"addresses": []}])

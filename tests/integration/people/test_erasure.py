@@ -75,7 +75,7 @@ class TestBefore:
     ) -> None:
         await everything.fill(database, await ada(database, people))
         erasure = await asked(api, people)
-        assert erasure["state"] == "requested"
+        assert erasure["status"] == "requested"
         assert erasure["preview"]["rows"]["appointments"] == 1
         assert erasure["preview"]["rows"]["users"] == 1
         assert erasure["preview"]["copies"] == 1
@@ -92,7 +92,7 @@ class TestBefore:
         clock.advance(days=6, hours=23)
         problem(await api("POST", path, token=people.admin), 409, "second_admin_needed")
         clock.advance(hours=2)
-        assert (await api("POST", path, token=people.admin)).json["state"] == "erasing"
+        assert (await api("POST", path, token=people.admin)).json["status"] == "erasing"
         problem(await api("GET", "v1/users", token=people.ada.token), 403, "user_deactivated")
 
     async def test_a_hold_and_finalised_periods_block_it_and_are_named(
@@ -132,7 +132,7 @@ class TestBefore:
         again = await api("POST", f"v1/users/{people.ada.id}/erasures", token=people.admin)
         assert erasure["id"] in problem(again, 409, "erasure_open")["detail"]
         path = f"v1/user-erasures/{erasure['id']}"
-        assert (await api("POST", f"{path}/withdraw", token=people.admin)).json["state"] == "withdrawn"
+        assert (await api("POST", f"{path}/withdraw", token=people.admin)).json["status"] == "withdrawn"
         problem(await api("POST", f"{path}/confirm", token=second(api)), 409, "erasure_over")
         begun = await confirmed(api, people)
         late = await api("POST", f"v1/user-erasures/{begun['id']}/withdraw", token=people.admin)
@@ -141,8 +141,8 @@ class TestBefore:
         refused = await api("PATCH", user, back, token=people.admin, headers={"if-match": "*"})
         problem(refused, 409, "erasure_begun")
         bulk = {"addresses": [people.ada.address], "reactivate": True}
-        again = (await api("POST", "v1/users/bulk", bulk, token=people.admin)).json["entries"][0]
-        assert (again["outcome"], again["code"]) == ("failed", "erasure_begun")
+        again = (await api("POST", "v1/users/bulk", bulk, token=people.admin)).json["items"][0]
+        assert (again["outcome"], again["reason_code"]) == ("failed", "erasure_begun")
 
 
 async def test_nothing_of_him_can_be_read_and_the_chain_is_whole(
@@ -174,7 +174,7 @@ async def test_nothing_of_him_can_be_read_and_the_chain_is_whole(
 
     report = await erased(api, people)
 
-    assert (report["state"], report["failure"]) == ("completed", None)
+    assert (report["status"], report["reason"]) == ("completed", None)
     assert report["report"]["rows"]["appointments"] == 1
     assert report["report"]["files"] == 1
     after = await everything.dump(database)
@@ -196,7 +196,8 @@ async def test_nothing_of_him_can_be_read_and_the_chain_is_whole(
     assert verified.intact
     audit = await api("GET", "v1/audit", token=people.auditor, user_id=str(people.ada.id), limit=200)
     shown = next(row for row in audit.json["items"] if row["action"] == "user.updated")
-    assert shown["changes"]["after"]["display_name"] == "[erased]"
+    (name,) = [each for each in shown["changes"] if each["field"] == "display_name"]
+    assert (name["before"], name["after"]) == ("[erased]", "[erased]")
     assert any(row["action"] == "user.erased" for row in audit.json["items"])
 
 
@@ -273,7 +274,7 @@ async def test_it_waits_for_runs_and_purges_their_histories(
     await api.durable.advance(erasure)
     assert {instance, f"archive-{done}"} <= set(api.durable.purged)
     report = (await api("GET", f"v1/user-erasures/{erasure}", token=people.admin)).json
-    assert (report["state"], report["report"]["histories"]) == ("completed", 2)
+    assert (report["status"], report["report"]["histories"]) == ("completed", 2)
 
 
 async def test_it_goes_on_where_it_was_interrupted(
@@ -314,14 +315,14 @@ async def test_a_failed_one_is_told_and_goes_on_when_it_is_confirmed_again(
 ) -> None:
     erasure = (await confirmed(api, people))["id"]
     async with api.app.eraser.acting_for(UUID(erasure)):
-        await api.app.eraser.fail(UUID(erasure), "GraphRefused: no permission")
+        await api.app.eraser.fail(UUID(erasure), "StoreRefused: no permission")
     path = f"v1/user-erasures/{erasure}"
     told = (await api("GET", path, token=people.admin)).json
-    assert (told["state"], told["failure"]) == ("failed", "GraphRefused: no permission")
+    assert (told["status"], told["reason"]) == ("failed", "StoreRefused: no permission")
     api.durable.started.clear()
     assert (await api("POST", f"{path}/confirm", token=people.admin)).status == 202
     await api.durable.erase()
-    assert (await api("GET", path, token=people.admin)).json["state"] == "completed"
+    assert (await api("GET", path, token=people.admin)).json["status"] == "completed"
 
 
 async def test_copies_in_the_mailbox_go_only_if_asked(

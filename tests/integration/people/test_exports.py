@@ -29,7 +29,7 @@ async def exported(api: Caller, people: People, token: str) -> Any:
     """Ask for Ada's export and let it be prepared; its resource."""
     asked = await api("POST", f"v1/users/{people.ada.id}/exports", token=token)
     assert asked.status == 202, asked.json
-    assert asked.json["state"] == "queued"
+    assert asked.json["status"] == "queued"
     await api.durable.prepare_export()
     return (await api("GET", f"v1/user-exports/{asked.json['id']}", token=token)).json
 
@@ -73,7 +73,7 @@ async def test_the_export_holds_his_rows_of_every_table(
         make = Factory(session)
         await make.appointment(await make.archived_event(await make.configuration(bob)), subject="Bob's own")
     export = await exported(api, people, people.ada.token)
-    assert export["state"] == "ready"
+    assert export["status"] == "ready"
     archive = await content(api, export["id"], people.ada.token)
     assert archive.testzip() is None
     for holding in holdings():
@@ -112,13 +112,13 @@ async def test_appointments_are_a_calendar_too(api: Caller, people: People, data
     calendar = icalendar.Calendar.from_ical(archive.read("appointments.ics"))
     events: dict[str, Any] = {str(event["summary"]): event for event in calendar.walk("VEVENT")}
     assert events.keys() == {"Review; a, b\nc", "Holiday", "Extended"}
-    told = {row["subject"]: (row["counts"], row["why_not"]) for row in rows(archive, "appointments")}
+    told = {row["subject"]: (row["counts"], row["reason_code"]) for row in rows(archive, "appointments")}
     assert told == {
         "Review; a, b\nc": (True, None),
         "Holiday": (False, "all_day"),
         "Extended": (False, "consumed"),
     }
-    reasons = {subject: each.get("x-admin-assistant-why-not") for subject, each in events.items()}
+    reasons = {subject: each.get("x-admin-assistant-reason-code") for subject, each in events.items()}
     assert reasons == {subject: reason for subject, (_, reason) in told.items()}
     assert events["Holiday"]["dtstart"].dt.isoformat() == "2026-03-02"
     assert str(events["Review; a, b\nc"]["attendee"]) == "mailto:bob@example.com"

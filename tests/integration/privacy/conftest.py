@@ -13,8 +13,8 @@ from tests.integration.api.conftest import Person, api, people, simulator
 
 __all__ = ["api", "people", "simulator"]
 
-RANGE: dict[str, Any] = {"start": "2026-03-01T00:00:00Z", "end": "2026-04-01T00:00:00Z"}
-WINDOW = {"window_start": RANGE["start"], "window_end": RANGE["end"]}
+RANGE: dict[str, Any] = {"window_start": "2026-03-01T00:00:00Z", "window_end": "2026-04-01T00:00:00Z"}
+WINDOW = {"window_start": RANGE["window_start"], "window_end": RANGE["window_end"]}
 
 type Drive = Callable[[str], Awaitable[None]]
 type Enter = Callable[..., None]

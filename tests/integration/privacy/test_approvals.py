@@ -72,11 +72,11 @@ async def test_nothing_runs_until_an_admin_who_gains_nothing_approved_it(
     plan = f"v1/archive-configurations/{over_ada}/plan"
     problem(await api("GET", plan, token=boss, **WINDOW), 409, "mailbox_not_permitted")
     asked = await approval_of(api, people, over_ada)
-    assert (asked["state"], asked["days"], asked["person_id"]) == ("requested", 90, str(people.ada.oid))
+    assert (asked["status"], asked["days"], asked["person_id"]) == ("requested", 90, str(people.ada.oid))
     problem(await say(api, "approve", asked["id"], boss), 403, "own_approval")
     given = (await say(api, "approve", asked["id"], people.admin)).json
-    assert given["state"] == "approved"
-    assert datetime.fromisoformat(given["ends_at"]) > datetime.now(UTC) + timedelta(days=89)
+    assert given["status"] == "approved"
+    assert datetime.fromisoformat(given["expires_at"]) > datetime.now(UTC) + timedelta(days=89)
     await archive(api, over_ada, boss, drive)
     assert await seen(api, people.bob, boss) == ["Private", "Steering"]
 
@@ -127,7 +127,7 @@ async def test_the_person_may_agree_to_more_than_the_times_and_take_it_back(
     shown = [(await api("GET", operations, token=token)).json["items"] for token in (boss, people.admin)]
     assert [len(each) for each in shown] == [1, 0]
     report = (await api("GET", f"v1/archive-runs/{run}", token=boss)).json["report"]
-    assert (report["archived"], "private" in report) == (1, False)
+    assert (report["archived"], report["private"]) == (1, None)
     # To every other Admin it is still Ada's private event.
     assert await seen(api, people.bob, people.admin) == ["Private", "Private", "Steering"]
     await say(api, "agree", approval, people.ada.token, details=False)
@@ -141,20 +141,20 @@ async def test_the_person_read_is_told_sees_it_and_stops_it(
     api: Caller, people: People, boss: str, over_ada: str, drive: Drive
 ) -> None:
     told = (await api("GET", "v1/notifications", token=people.ada.token)).json["items"]
-    assert [each["class"] for each in told] == ["mailbox_read"]
+    assert [each["kind"] for each in told] == ["mailbox_read"]
     approval = await approve(api, people, over_ada)
     await archive(api, over_ada, boss, drive)
     (mine,) = (await api("GET", "v1/me", token=people.ada.token)).json["mailbox"]["read_by"]
-    assert (mine["id"], mine["state"]) == (approval, "approved")
+    assert (mine["id"], mine["status"]) == (approval, "approved")
     problem(await say(api, "object", approval, boss), 403, "person_read_needed")
-    assert (await say(api, "object", approval, people.ada.token)).json["state"] == "objected"
+    assert (await say(api, "object", approval, people.ada.token)).json["status"] == "objected"
     problem(await start(api, over_ada, boss), 409, "mailbox_not_permitted")
     assert await seen(api, people.bob, boss) == []
     verdict = {"reason": "the case needs it", "goes_on": True}
     problem(await say(api, "objection/decide", approval, people.admin, **verdict), 403, "own_decision")
     other = api.token("Admin", oid="aaaaaaaa-0000-4000-8000-000000000009")
     decided = await say(api, "objection/decide", approval, other, **verdict)
-    assert decided.json["state"] == "approved"
+    assert decided.json["status"] == "approved"
     texts = [
         each["text"] for each in (await api("GET", "v1/notifications", token=people.ada.token)).json["items"]
     ]
@@ -170,7 +170,7 @@ async def test_it_lapses_with_the_role(
     # Without the role: nothing of hers is his any more, whatever he asks first.
     assert (await api("GET", "v1/appointments", token=people.bob.token, **RANGE)).json["items"] == []
     problem(await start(api, over_ada, people.bob.token), 403, "admin_needed")
-    assert (await approval_of(api, people, over_ada))["state"] == "lapsed"
+    assert (await approval_of(api, people, over_ada))["status"] == "lapsed"
     # Nor when the role is back.
     problem(await start(api, over_ada, boss), 409, "mailbox_not_permitted")
     assert await seen(api, people.bob, boss) == []
@@ -181,13 +181,13 @@ async def test_it_lapses_when_its_owner_was_not_seen_as_an_admin_for_30_days(
 ) -> None:
     await approve(api, people, over_ada)
     await api.app.approval_watch.run()
-    assert (await approval_of(api, people, over_ada))["state"] == "approved"
+    assert (await approval_of(api, people, over_ada))["status"] == "approved"
     async with database.session() as session:
         long_ago = datetime.now(UTC) - timedelta(days=31)
         bob = AdminSighting.object_id == people.bob.oid
         await session.execute(update(AdminSighting).where(bob).values(seen_at=long_ago))
     await api.app.approval_watch.run()
-    assert (await approval_of(api, people, over_ada))["state"] == "lapsed"
+    assert (await approval_of(api, people, over_ada))["status"] == "lapsed"
 
 
 async def test_after_its_end_nothing_runs_and_its_rows_are_closed(
@@ -211,10 +211,10 @@ async def test_after_its_end_nothing_runs_and_its_rows_are_closed(
         refused = await api("POST", f"v1/archive-configurations/{over_ada}/{what}", WINDOW, token=boss)
         problem(refused, 409, "mailbox_not_permitted")
     await api.app.approval_watch.run()
-    assert (await approval_of(api, people, over_ada))["state"] == "ended"
+    assert (await approval_of(api, people, over_ada))["status"] == "ended"
     # A renewal needs another Admin's word again, and Ada is told.
     asked = await api("POST", f"v1/archive-configurations/{over_ada}/approval", {"days": 30}, token=boss)
-    assert asked.json["state"] == "requested"
+    assert asked.json["status"] == "requested"
     problem(await say(api, "approve", asked.json["id"], boss), 403, "own_approval")
     await say(api, "approve", asked.json["id"], people.admin)
     assert await seen(api, people.bob, boss) == ["Private", "Steering"]
@@ -235,7 +235,7 @@ async def test_where_there_is_no_other_admin_it_starts_after_seven_days_unless_t
     async with database.session() as session:
         await session.execute(update(MailboxApproval).values(starts_at=datetime.now(UTC)))
     await api.app.approval_watch.run()
-    assert (await approval_of_own(api, boss))["state"] == "approved"
+    assert (await approval_of_own(api, boss))["status"] == "approved"
     assert made.status == 201
 
 
@@ -253,7 +253,7 @@ async def test_the_person_may_agree_themself_where_there_is_no_other_admin(
         api, people.bob, token=boss, time_zone="UTC", source=f"msgraph://{people.ada.address}/calendar"
     )
     (asked,) = (await api("GET", "v1/me", token=people.ada.token)).json["mailbox"]["read_by"]
-    assert (await say(api, "agree", asked["id"], people.ada.token)).json["state"] == "approved"
+    assert (await say(api, "agree", asked["id"], people.ada.token)).json["status"] == "approved"
 
 
 async def test_an_assistant_acts_for_the_person_read(api: Caller, people: People, over_ada: str) -> None:
@@ -266,7 +266,7 @@ async def test_an_assistant_acts_for_the_person_read(api: Caller, people: People
     assert (await say(api, "object", approval, token)).status == 200
     problem(await say(api, "approve", approval, people.admin), 422)
     given = await say(api, "approve", approval, people.admin, reason="a court order")
-    assert given.json["state"] == "approved"
+    assert given.json["status"] == "approved"
 
 
 async def test_a_calendar_that_is_shared_into_a_mailbox_is_its_owners(api: Caller, people: People) -> None:
@@ -281,7 +281,7 @@ async def test_a_calendar_that_is_shared_into_a_mailbox_is_its_owners(api: Calle
         source=f"msgraph://{people.bob.address}/calendars/Team",
     )
     asked = await approval_of(api, people, made.json["id"])
-    assert (asked["person_id"], asked["state"]) == (str(people.ada.oid), "requested")
+    assert (asked["person_id"], asked["status"]) == (str(people.ada.oid), "requested")
     problem(await start(api, made.json["id"], people.bob.token), 403, "admin_needed")
 
 
@@ -305,7 +305,7 @@ async def test_a_deleted_archive_takes_its_approval_with_it(
     path = f"v1/archive-configurations/{over_ada}"
     gone = await api("DELETE", path, token=boss, headers={"if-match": "*"})
     assert gone.status == 204, gone.json
-    assert (await approval_of(api, people, over_ada))["state"] == "ended"
+    assert (await approval_of(api, people, over_ada))["status"] == "ended"
     assert await seen(api, people.bob, boss) == []
 
 
@@ -331,7 +331,7 @@ async def test_a_shared_mailbox_that_another_admin_gave_is_its_recipients_own(
         source=source,
         archive=f"msgraph://{people.bob.address}/calendars/Team",
     )
-    assert (await approval_of(api, people, taken.json["id"]))["state"] == "requested"
+    assert (await approval_of(api, people, taken.json["id"]))["status"] == "requested"
 
 
 async def test_archives_made_before_learn_whose_their_calendars_are(
@@ -351,7 +351,7 @@ async def test_archives_made_before_learn_whose_their_calendars_are(
     ).owner_address = people.ada.address
     await api.app.approval_watch.run()
     asked = await approval_of(api, people, made["id"])
-    assert (asked["state"], asked["person_id"]) == ("requested", str(people.ada.oid))
+    assert (asked["status"], asked["person_id"]) == ("requested", str(people.ada.oid))
     problem(await start(api, made["id"], api.person(people.bob.oid, "Admin")), 409, "mailbox_not_permitted")
     async with database.session() as session:
         rows = list((await session.execute(select(ArchiveConfiguration))).scalars())

@@ -19,7 +19,7 @@ from tests.integration.api.conftest import People
 from tests.integration.api.test_archive_configurations import create
 from tests.integration.privacy.conftest import RANGE, Drive, Enter, archive
 
-DATA_ACCESS: dict[str, Any] = {"class": "data_access"}
+DATA_ACCESS: dict[str, Any] = {"kind": "data_access"}
 
 SECRET = "Surgeon"
 REASON = "Ada is missing and the police ask where she was."
@@ -65,7 +65,7 @@ async def test_it_opens_the_events_to_who_opened_it_alone_and_ends_by_itself(
     assert await subjects(api, people, people.admin) == ["Private", "Steering"]
     opened = await open_access(api, people, people.admin, minutes=30)
     assert opened.status == 201, opened.json
-    ends = datetime.fromisoformat(opened.json["ends_at"]) - datetime.now(UTC)
+    ends = datetime.fromisoformat(opened.json["expires_at"]) - datetime.now(UTC)
     assert timedelta(minutes=29) < ends <= timedelta(minutes=30)
     assert await subjects(api, people, people.admin) == ["Steering", SECRET]
     assert await in_overlap(api, people, people.admin) == ["Steering", SECRET]

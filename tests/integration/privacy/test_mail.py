@@ -108,7 +108,7 @@ async def test_she_signs_in_without_being_a_user_sees_it_and_objects(
     me = await api("GET", "v1/me", token=token)
     assert (me.status, me.json["user"]) == (200, None)
     assert [each["id"] for each in me.json["mailbox"]["read_by"]] == [asked]
-    assert (await say(api, "object", asked, token)).json["state"] == "objected"
+    assert (await say(api, "object", asked, token)).json["status"] == "objected"
     decided = await say(
         api, "objection/decide", asked, api.token("Admin"), goes_on=False, reason="Right you are"
     )
@@ -175,13 +175,13 @@ async def test_throttled_it_waits_as_long_as_graph_says(api: Caller, asked: str,
 async def test_what_cannot_be_sent_is_given_up_shown_and_keeps_the_approval_away(
     api: Caller, people: People, asked: str, database: Database
 ) -> None:
-    assert (await mail_health(api, people))["state"] == "healthy"
+    assert (await mail_health(api, people))["status"] == "healthy"
     api.simulator.faults.add({"kind": "status", "status": 400, "match": POST, "times": 1})
     await api.app.mail_sending.send_due()
     (row,) = await rows(database)
     assert (row.state, row.body) == ("dead", "")
     shown = await mail_health(api, people)
-    assert (shown["state"], shown["measures"]["dead"]) == ("degraded", 1)
+    assert (shown["status"], shown["measures"]["dead"]) == ("degraded", 1)
     problem(await say(api, "approve", asked, people.admin), 409, "person_cannot_be_told")
 
 
@@ -209,7 +209,7 @@ async def test_without_a_mailbox_to_send_from_nothing_is_approved_and_the_reques
     problem(await say(api, "approve", asked, people.admin), 409, "person_cannot_be_told")
     # The person of whom it is may agree all the same: they know.
     approval = await api("GET", f"v1/mailbox-approvals/{asked}", token=people.admin)
-    assert approval.json["state"] == "requested"
+    assert approval.json["status"] == "requested"
 
 
 async def test_unopposed_it_starts_seven_days_after_they_were_told(
@@ -227,7 +227,7 @@ async def test_unopposed_it_starts_seven_days_after_they_were_told(
         async with database.session() as session:
             await session.execute(update(MailboxApproval).values(starts_at=datetime.now(UTC)))
         await api.app.approval_watch.run()
-        return str((await api("GET", "v1/mailbox-approvals", token=boss)).json["items"][0]["state"])
+        return str((await api("GET", "v1/mailbox-approvals", token=boss)).json["items"][0]["status"])
 
     # The mail could not be sent for a week: nobody told her yet.
     assert await after_a_week() == "requested"

@@ -12,7 +12,7 @@ from tests.integration.privacy.conftest import RANGE, WINDOW, Drive, Enter, arch
 #: One that tells nothing of the private events, and one that every private subject holds.
 WORDS = (["rail"], ["surgeon"])
 #: What differs between two people, and the place of a write, which the order of ids decides.
-_OF_EACH = {"requested_by", "keys", "position"}
+_OF_EACH = {"requested_by", "source_keys", "position"}
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ async def test_the_plan_for_others_is_the_same_whatever_the_words(
     assert len(private) == 4
     told = [{key: value for key, value in event.items() if key not in ("start", "end")} for event in private]
     assert told == [dict.fromkeys(told[0]) | {"subject": "Private"}] * 4
-    assert sum(plan["counts"].values()) == 3
+    assert sum(plan["actions"].values()) == 3
     # An Admin's words are tried on no private event, whoever reads the plan.
     assert own[0] == own[1]
     assert own[0]["private"] == 0
@@ -89,12 +89,14 @@ async def test_a_run_and_its_record_tell_others_the_same_whatever_the_words(
         )
         audit = (await api("GET", "v1/audit", token=people.admin, resource_id=run)).json["items"]
         assert "urgeon" not in str((got, operations, listed.json, audit))
-        report = {name: got["report"].get(name) for name in ("private", "source", "left_out", "failed")}
+        report = {
+            name: got["report"].get(name) for name in ("private", "source_events", "left_out", "failed")
+        }
         answers.append(
-            (report, got["writes_planned"] + got["report"]["unchanged"], listed.json, statistics.json)
+            (report, got["writes_total"] + got["report"]["unchanged"], listed.json, statistics.json)
         )
     assert answers[0] == answers[1]
-    assert answers[0][0] == {"private": 4, "source": 7, "left_out": 1, "failed": 0}
+    assert answers[0][0] == {"private": 4, "source_events": 7, "left_out": 1, "failed": 0}
     assert {each["subject"] for each in answers[0][2]["items"]} == {"Steering", "Board"}
     # An Admin's words are tried on no private event: nothing of it is archived for Ada herself either.
     own = await api("GET", "v1/appointments", token=people.ada.token, **RANGE)

@@ -50,6 +50,17 @@ async def test_what_has_no_copy_of_its_own_is_explained(world: World, verifier: 
     assert (verified.records, verified.copies) == (13, 6)
 
 
+async def test_what_vanished_before_it_was_archived_misses_no_copy(world: World, verifier: Verifier) -> None:
+    await world.open([event("Early", DAY + 9 * HOUR), event("Late", DAY + 9 * HOUR)], overlap_policy="flag")
+    await world.archive()
+    for subject in ("Early", "Late"):
+        await world.delete((await world.source(subject))["id"])
+    assert (await world.archive())["source_deleted"] == 2
+    verified = await verifier.verify(DAY, WEEK_END)
+    assert balanced(verified)["records_without_copy"] == {"source_deleted": 2}
+    assert await verifier.findings(verified) == []
+
+
 async def test_each_difference_is_explained(world: World, verifier: Verifier) -> None:
     await world.open(meetings(9))
     refused = {"kind": "status", "status": 403, "match": {"method": "POST", "in_batch": True}}

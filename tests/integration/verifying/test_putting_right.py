@@ -49,7 +49,7 @@ class TestPutBack:
 
     async def test_asking_twice_makes_one_copy(self, world: World, verifier: Verifier) -> None:
         verified, finding = await verifier.missing()
-        wanted = world.admin, world.configuration_id, verified.id, finding.id
+        wanted = world.admin, verified.id, finding.id
         with telemetry.bind(caller=world.admin, correlation="twice"):
             first = await verifier.app.copy_restoring.put_back(*wanted)
             second = await verifier.app.copy_restoring.put_back(*wanted)
@@ -63,7 +63,7 @@ class TestPutBack:
         self, world: World, verifier: Verifier
     ) -> None:
         verified, finding = await verifier.missing()
-        wanted = world.admin, world.configuration_id, verified.id, finding.id
+        wanted = world.admin, verified.id, finding.id
         with telemetry.bind(caller=world.admin, correlation="cancel"):
             first = await verifier.app.copy_restoring.put_back(*wanted)
             await verifier.app.archive_runs.cancel(world.admin, first.run.id)
@@ -82,9 +82,7 @@ class TestPutBack:
         runs = set()
         with telemetry.bind(caller=world.admin, correlation="both"):
             for finding in await verifier.findings(verified):
-                started = await verifier.app.copy_restoring.put_back(
-                    world.admin, world.configuration_id, verified.id, finding.id
-                )
+                started = await verifier.app.copy_restoring.put_back(world.admin, verified.id, finding.id)
                 runs.add(started.run.id)
         (run_id,) = runs
         await verifier.run(run_id)

@@ -23,7 +23,7 @@ async def until_over(
         while True:
             found = await look()
             told.append(found["progress"])
-            if found["state"] in ("completed", "completed_with_errors", "cancelled", "failed"):
+            if found["status"] in ("completed", "completed_with_errors", "cancelled", "failed"):
                 return found, told
             if on_the_way is not None:
                 await on_the_way(found["progress"])
@@ -72,13 +72,13 @@ async def cancelled_while_writing(customer: Customer) -> None:
 
     run, told = await until_over(lambda: customer.get(url), cancel)
     written = len(await customer.copies())
-    assert run["state"] == "cancelled", run
+    assert run["status"] == "cancelled", run
     assert told == sorted(told)
     assert (told[-1], run["step"]) == (100, "finished")
     assert 0 < written < EVENTS
     again, told = await customer.follow(await customer.post(f"archive-runs/{run['id']}/retry"))
     assert told == sorted(told)
-    assert (again["state"], again["report"]["archived"]) == ("completed", EVENTS - written)
+    assert (again["status"], again["report"]["archived"]) == ("completed", EVENTS - written)
 
 
 async def cancelled_at_once(customer: Customer) -> None:
@@ -86,7 +86,7 @@ async def cancelled_at_once(customer: Customer) -> None:
     url, _ = await customer.system.start_run(customer.archive)
     await customer.api.request("POST", f"{url.split('/v1/')[-1]}/cancel")
     run, _ = await customer.follow(url)
-    assert run["state"] == "cancelled", run
+    assert run["status"] == "cancelled", run
     assert len(await customer.copies()) < EVENTS
 
 
@@ -96,13 +96,13 @@ async def verified_and_put_back(customer: Customer) -> None:
     where = f"mailboxes/{customer.archive.address}/events/{copy['id']}"
     await customer.system.stack.simulator("DELETE", where)
     verification, told = await customer.follow(await customer.post(f"{customer.path}/verifications"))
-    assert (verification["state"], verification["found"]["missing"]) == ("completed", 1), verification
+    assert (verification["status"], verification["found"]["missing"]) == ("completed", 1), verification
     assert told == sorted(told)
     found = await customer.get(f"verifications/{verification['id']}/findings?kind=missing")
     (finding,) = found["items"]
-    put_back = f"{customer.path}/verifications/{verification['id']}/findings/{finding['id']}/put-back"
+    put_back = f"verifications/{verification['id']}/findings/{finding['id']}/put-back"
     run, _ = await customer.follow(await customer.post(put_back))
-    assert (run["state"], run["report"]["archived"]) == ("completed", 1)
+    assert (run["status"], run["report"]["archived"]) == ("completed", 1)
     again, _ = await customer.follow(await customer.post(f"{customer.path}/verifications"))
     assert sum(again["found"].values()) == 0
     assert set((await customer.system.copies(customer.archive)).values()) == {1}
@@ -120,7 +120,7 @@ async def backfilled(customer: Customer) -> None:
         while (await customer.get(url))["next_attempt_at"] or not await customer.idle():
             await asyncio.sleep(0.1)
     backfill = await customer.get(url)
-    assert (backfill["state"], backfill["months_done"] < backfill["months_total"]) == ("paused", True)
+    assert (backfill["status"], backfill["months_done"] < backfill["months_total"]) == ("paused", True)
     assert told == sorted(told)
     assert len(await customer.copies()) == before
 

@@ -288,9 +288,8 @@ async def other_calendar(world: World, configuration_id: UUID) -> str:
 async def test_a_calendar_of_our_own_is_rebuilt_like_one_at_graph(world: World, verifier: Verifier) -> None:
     await world.open(meetings(25))
     with telemetry.bind(caller=world.admin, correlation="local"):
-        calendar = await verifier.app.calendar_stores.create_calendar(
-            str(world.person_id), "Own archive", "local"
-        )
+        stores = verifier.app.calendar_stores.in_tenant(world.tenant_id)
+        calendar = await stores.create_calendar(str(world.person_id), "Own archive", "local")
     await world.configure(
         archive_calendar_id=calendar.id,
         archive_reference=f"local://{ADDRESS}/calendars/Own%20archive",

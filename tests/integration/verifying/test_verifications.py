@@ -208,7 +208,7 @@ async def test_an_edit_is_recorded_as_the_owners_once(world: World, verifier: Ve
 async def test_an_archive_of_our_own_is_verified_like_one_at_graph(world: World, verifier: Verifier) -> None:
     await world.open(meetings(3))
     with telemetry.bind(caller=world.admin, correlation="local"):
-        stores = verifier.app.calendar_stores
+        stores = verifier.app.calendar_stores.in_tenant(world.tenant_id)
         calendar = await stores.create_calendar(str(world.person_id), "Own archive", "local")
         async with world.database.session() as session:
             await session.execute(update(ArchiveConfiguration).values(archive_calendar_id=calendar.id))

@@ -81,7 +81,8 @@ class Verifier:
 
     async def findings(self, verification: Verification) -> list[VerificationFinding]:
         """All it found."""
-        found, _ = await self.app.verifications.findings(self.world.admin, verification.id, None, None, 1000)
+        told = await self.app.verifications.findings(self.world.admin, verification.id, None, None, 1000)
+        found = told.page
         return list(found.rows)
 
     async def found(self, verification: Verification) -> list[tuple[str, str]]:
@@ -91,18 +92,14 @@ class Verifier:
     async def put_back(self, verification: Verification, finding: VerificationFinding) -> ArchiveRun:
         """Ask for it, and let the run do it."""
         with telemetry.bind(caller=self.world.admin, correlation="put back"):
-            started = await self.app.copy_restoring.put_back(
-                self.world.admin, self.world.configuration_id, verification.id, finding.id
-            )
+            started = await self.app.copy_restoring.put_back(self.world.admin, verification.id, finding.id)
         await self.run(started.run.id)
         return (await self.world.view(started.run.id)).run
 
     async def adopt(self, verification: Verification, finding: VerificationFinding) -> VerificationFinding:
         """Take an edit over."""
         with telemetry.bind(caller=self.world.admin, correlation="adopt"):
-            return await self.app.copy_restoring.adopt(
-                self.world.admin, self.world.configuration_id, verification.id, finding.id
-            )
+            return await self.app.copy_restoring.adopt(self.world.admin, verification.id, finding.id)
 
     async def run(self, run_id: UUID) -> list[str]:
         """Drive an archive run through its activities; the instances that it started in the end."""

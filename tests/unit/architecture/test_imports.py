@@ -1,6 +1,7 @@
 """Imports run downward only (design.md): the way through the house is one way."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +18,7 @@ FLOORS = [
     ("shared.services",),
     ("shared.schemas",),
     ("shared.database", "shared.graph", "shared.storage"),
-    ("shared.clock", "shared.telemetry"),
+    ("shared.clock", "shared.telemetry", "shared.credential", "shared.local_authority", "shared.usage"),
     ("shared.settings",),
     ("shared.domain",),
     ("shared.errors",),
@@ -143,3 +144,29 @@ def test_the_product_and_the_local_system_do_not_import_each_other() -> None:
             or (isinstance(node, ast.Import) and any(a.name.split(".")[0] == "shared" for a in node.names))
         ]
         assert not found, path
+
+
+#: They examine the connection to Microsoft Graph itself, and tell an operator of it by its name.
+_EXAMINE_GRAPH = {"shared.services.doctor", "shared.services.system_health"}
+
+
+def test_above_the_port_of_calendars_nobody_knows_graph() -> None:
+    for name, path in modules():
+        if name.startswith(("shared.graph", "shared.composition")):
+            continue
+        assert not [i for i in imports_of(path) if i.startswith("shared.graph")], name
+        if name.startswith(("shared.services", "shared.domain")) and name not in _EXAMINE_GRAPH:
+            named = [line for line in path.read_text().splitlines() if "Graph" in line]
+            assert not named, f"{name}: {named}"
+
+
+def test_no_store_speaks_in_the_words_of_another() -> None:
+    for name, path in modules():
+        if name.startswith("shared.services"):
+            texts = {
+                node.value
+                for node in ast.walk(ast.parse(path.read_text()))
+                if isinstance(node, ast.Constant) and isinstance(node.value, str)
+            }
+            forged = {text for text in texts if re.fullmatch(r"Error[A-Z][A-Za-z]+", text)}
+            assert not forged, f"{name}: {forged}"

@@ -1,7 +1,8 @@
 """A model of the map for planner tests: what a run without failures does with its decisions."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from copy import replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from shared.domain.archive_plan import Action, Decision, KnownEvent, KnownOverlap, PlanFindings, Planner

@@ -1,6 +1,6 @@
 """Source events for tests: one builder, and hypothesis strategies that make calendars."""
 
-from dataclasses import replace
+from copy import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 

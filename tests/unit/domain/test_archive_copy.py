@@ -1,7 +1,7 @@
 """What is written to the archive calendar and to our record (domain.md 2.6)."""
 
 import uuid
-from dataclasses import replace
+from copy import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 

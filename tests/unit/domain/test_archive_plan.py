@@ -1,6 +1,6 @@
 """What a run decides for each event (domain.md 2.3, 2.4, 2.9, 2.10)."""
 
-from dataclasses import replace
+from copy import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 

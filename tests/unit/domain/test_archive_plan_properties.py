@@ -1,7 +1,7 @@
 """What holds for every calendar, every map and every cut into pages (domain.md 2.3, 2.9)."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from copy import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 

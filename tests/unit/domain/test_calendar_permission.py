@@ -1,6 +1,6 @@
 """Whether a configuration may name its calendars (domain.md 1, 6.5)."""
 
-from dataclasses import replace
+from copy import replace
 from typing import Any
 from uuid import uuid4
 

@@ -26,16 +26,16 @@ CANDIDATES = (WORK, ARCHIVE, RUSSIAN)
 @pytest.mark.parametrize(
     ("text", "reference"),
     [
-        (f"msgraph://{ANNA}/calendar", CalendarReference("msgraph", ANNA, None)),
-        (f"msgraph://{ANNA}/calendars/Archive", CalendarReference("msgraph", ANNA, "Archive")),
-        (f" MSGRAPH://{ANNA}/calendars/My%20Work ", CalendarReference("msgraph", ANNA, "My Work")),
-        (f"msgraph://{ANNA}/calendars/My Work", CalendarReference("msgraph", ANNA, "My Work")),
-        (f"msgraph://{ANNA}/calendars/a%2Fb%3F%23", CalendarReference("msgraph", ANNA, "a/b?#")),
-        ("msgraph://anna%40contoso.example/calendar", CalendarReference("msgraph", ANNA, None)),
+        (f"msgraph://{ANNA}/calendar", CalendarReference("outlook", ANNA, None)),
+        (f"msgraph://{ANNA}/calendars/Archive", CalendarReference("outlook", ANNA, "Archive")),
+        (f" MSGRAPH://{ANNA}/calendars/My%20Work ", CalendarReference("outlook", ANNA, "My Work")),
+        (f"msgraph://{ANNA}/calendars/My Work", CalendarReference("outlook", ANNA, "My Work")),
+        (f"msgraph://{ANNA}/calendars/a%2Fb%3F%23", CalendarReference("outlook", ANNA, "a/b?#")),
+        ("msgraph://anna%40contoso.example/calendar", CalendarReference("outlook", ANNA, None)),
         (f"local://{ANNA}/calendars/kalender", CalendarReference("local", ANNA, "kalender")),
         (
             "msgraph://3f2504e0-4f89-41d3-9a0c-0305e82c3301/calendar",
-            CalendarReference("msgraph", "3f2504e0-4f89-41d3-9a0c-0305e82c3301", None),
+            CalendarReference("outlook", "3f2504e0-4f89-41d3-9a0c-0305e82c3301", None),
         ),
     ],
 )
@@ -82,7 +82,7 @@ NAMES = (
 
 @settings(deadline=None, max_examples=150)
 @given(
-    store=st.sampled_from(["msgraph", "local"]),
+    store=st.sampled_from(["outlook", "local"]),
     mailbox=st.from_regex(r"[a-z0-9._+#']{1,12}@[a-z0-9.]{1,12}", fullmatch=True),
     name=NAMES,
 )
@@ -115,13 +115,13 @@ def test_any_text_is_read_or_refused_cleanly(text: str) -> None:
     ],
 )
 def test_a_calendar_is_found_by_id_name_or_slug(typed: str | None, meant: CalendarCandidate) -> None:
-    assert resolve(CalendarReference("msgraph", ANNA, typed), CANDIDATES) is meant
+    assert resolve(CalendarReference("outlook", ANNA, typed), CANDIDATES) is meant
 
 
 @pytest.mark.parametrize("typed", ["aamkarchive", "Archive", "archive_2026", "Work  Calendar!", "-"])
 def test_what_does_not_match_is_never_used_as_it_is(typed: str) -> None:
     with pytest.raises(CalendarNotResolved) as refused:
-        resolve(CalendarReference("msgraph", ANNA, typed), CANDIDATES)
+        resolve(CalendarReference("outlook", ANNA, typed), CANDIDATES)
     assert refused.value.candidates == CANDIDATES
     assert "“Archive 2026” (id AAMkArchive)" in str(refused.value)
 
@@ -129,25 +129,25 @@ def test_what_does_not_match_is_never_used_as_it_is(typed: str) -> None:
 def test_two_calendars_of_one_name_are_an_error_that_lists_just_them() -> None:
     twin = CalendarCandidate("AAMkTwin", "archive 2026", False)
     with pytest.raises(CalendarNotResolved) as refused:
-        resolve(CalendarReference("msgraph", ANNA, "Archive 2026"), (*CANDIDATES, twin))
+        resolve(CalendarReference("outlook", ANNA, "Archive 2026"), (*CANDIDATES, twin))
     assert refused.value.candidates == (ARCHIVE, twin)
-    assert resolve(CalendarReference("msgraph", ANNA, "AAMkTwin"), (*CANDIDATES, twin)) is twin
+    assert resolve(CalendarReference("outlook", ANNA, "AAMkTwin"), (*CANDIDATES, twin)) is twin
 
 
 def test_an_exact_name_wins_over_another_calendars_slug() -> None:
     named = CalendarCandidate("AAMkSlug", "archive-2026", False)
-    assert resolve(CalendarReference("msgraph", ANNA, "Archive-2026"), (*CANDIDATES, named)) is named
+    assert resolve(CalendarReference("outlook", ANNA, "Archive-2026"), (*CANDIDATES, named)) is named
 
 
 def test_a_mailbox_without_calendars_says_so() -> None:
     with pytest.raises(CalendarNotResolved, match="no calendars"):
-        resolve(CalendarReference("msgraph", ANNA, None), ())
+        resolve(CalendarReference("outlook", ANNA, None), ())
 
 
 def test_a_long_list_of_candidates_is_cut() -> None:
     many = [CalendarCandidate(f"id{n}", f"Calendar {n}", False) for n in range(25)]
     with pytest.raises(CalendarNotResolved, match="and 5 more"):
-        resolve(CalendarReference("msgraph", ANNA, "Nowhere"), many)
+        resolve(CalendarReference("outlook", ANNA, "Nowhere"), many)
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_order_never_matters_and_an_answer_is_always_one_of_the_calendars(
 
 @pytest.mark.slow
 @settings(deadline=None, max_examples=200)
-@given(calendars=CALENDARS, store=st.sampled_from(["msgraph", "local"]))
+@given(calendars=CALENDARS, store=st.sampled_from(["outlook", "local"]))
 def test_the_reference_of_every_calendar_leads_back_to_it(
     calendars: list[CalendarCandidate], store: Store
 ) -> None:

@@ -13,10 +13,10 @@ from shared.domain.modifications import (
     Modification,
     ModificationKind,
     ModificationSweep,
-    apply_modifications,
     modification_kind,
     modified,
 )
+from tests.support.modifications import apply_modifications
 
 DAY = datetime(2026, 2, 3, tzinfo=UTC)
 

@@ -1,7 +1,7 @@
 """What a plan makes of overlaps (domain.md 5)."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from copy import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 

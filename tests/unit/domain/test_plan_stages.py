@@ -1,7 +1,7 @@
 """What a plan makes of modifications, purposes and privacy (domain.md 2.7, 4, 6)."""
 
 import json
-from dataclasses import replace
+from copy import replace
 from datetime import timedelta
 
 from shared.domain.archive_plan import Action, Decision, Planner

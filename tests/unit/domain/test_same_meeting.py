@@ -1,6 +1,6 @@
 """Which new events are meetings that have a copy already (domain.md 2.16)."""
 
-from dataclasses import replace
+from copy import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo

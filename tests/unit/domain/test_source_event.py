@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from dataclasses import replace
+from copy import replace
 from datetime import date, timedelta
 from typing import Any
 

@@ -1,7 +1,7 @@
 """What becomes of a person's events tells nobody a word of their private ones (domain.md 6.3)."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from copy import replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 

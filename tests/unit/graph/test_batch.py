@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.domain.calendar_port import Verdict, Write
 from shared.graph.batch import answers_to_outer, decode_responses, encode_reads, encode_writes
-from shared.graph.records import Verdict, Write
 
 
 def write(payload: bytes = b"{}", copy_id: str | None = None, if_match: str | None = None) -> Write:

@@ -7,9 +7,9 @@ from uuid import uuid4
 
 import pytest
 
+from shared.domain.calendar_port import Write
 from shared.graph.calendar_adapter import CalendarAdapter
 from shared.graph.client import GraphClient
-from shared.graph.records import Write
 from shared.graph.throttle import Throttle
 from shared.settings import longest_turn_wait
 from tests.support.settings import make_settings

@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.archive_copy import ARCHIVE_KEY_PROPERTY, ARCHIVE_SOURCE_PROPERTY
-from shared.graph.copy_codec import decode_copy, same_content, text_of
+from shared.domain.calendar_copy import Copy, same_content, text_of
+from shared.domain.copy_body import columns_to_update
+from shared.graph.copy_codec import COPIES
 
 WRITTEN: dict[str, Any] = {
     "subject": "Review",
@@ -38,8 +40,14 @@ STORED: dict[str, Any] = {
 }
 
 
+def decode_copy(item: dict[str, Any]) -> Copy:
+    copy = COPIES.item(item)
+    assert isinstance(copy, Copy)
+    return copy
+
+
 def test_what_exchange_rewrites_is_no_edit() -> None:
-    assert same_content(decode_copy(STORED), WRITTEN)
+    assert same_content(decode_copy(STORED), columns_to_update(WRITTEN))
 
 
 @pytest.mark.parametrize(
@@ -59,12 +67,12 @@ def test_what_exchange_rewrites_is_no_edit() -> None:
 )
 def test_every_field_counts(change: dict[str, Any]) -> None:
     changed = decode_copy({**STORED, **change})
-    assert not same_content(changed, WRITTEN)
+    assert not same_content(changed, columns_to_update(WRITTEN))
     assert changed.content_hash != decode_copy(STORED).content_hash
 
 
 def test_only_what_is_expected_is_compared() -> None:
-    assert same_content(decode_copy({**STORED, "subject": "Other"}), {"showAs": "busy"})
+    assert same_content(decode_copy({**STORED, "subject": "Other"}), {"show_as": "busy"})
 
 
 def test_all_day_copies_compare_by_date_in_any_zone() -> None:
@@ -84,7 +92,7 @@ def test_all_day_copies_compare_by_date_in_any_zone() -> None:
         "start_at": "2026-06-10T00:00:00+00:00",
         "end_at": "2026-06-11T00:00:00+00:00",
     }
-    assert same_content(decode_copy(stored), written)
+    assert same_content(decode_copy(stored), columns_to_update(written))
     assert same_content(decode_copy(stored), recorded)
     assert not same_content(decode_copy(stored), {**recorded, "end_at": "2026-06-12T00:00:00+00:00"})
 

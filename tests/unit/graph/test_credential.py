@@ -9,14 +9,14 @@ import pytest
 from azure.core.credentials import AccessToken
 
 from shared import telemetry
-from shared.domain.caller import Caller
-from shared.graph.credential import (
+from shared.credential import (
     TenantTokens,
     TokenCache,
     authority_options,
     make_credential,
     registration_id,
 )
+from shared.domain.caller import Caller
 from shared.settings import Settings
 from tests.support.settings import make_settings
 
@@ -226,14 +226,13 @@ async def test_each_tenant_has_tokens_of_its_own() -> None:
 
     home = UUID(int=1)
     tokens = TenantTokens(home, make)
-    assert await tokens.value()
-    for tenant in (home, FURTHER, FURTHER):
-        with telemetry.bind(caller=Caller.system(tenant, "test")):
-            value = await tokens.value()
-    assert {tenant: issuer.issued for tenant, issuer in issuers.items()} == {None: 1, FURTHER: 1}
-    with telemetry.bind(caller=Caller.system(home, "test")):
-        await tokens.invalidate()
     with telemetry.bind(caller=Caller.system(FURTHER, "test")):
-        assert await tokens.value() == value
+        assert await tokens.of(home).value()
+    with telemetry.bind(caller=Caller.system(home, "test")):
+        value = await tokens.of(FURTHER).value()
+        assert await tokens.of(FURTHER).value() == value
+    assert {tenant: issuer.issued for tenant, issuer in issuers.items()} == {None: 1, FURTHER: 1}
+    await tokens.of(home).invalidate()
+    assert await tokens.of(FURTHER).value() == value
     await tokens.close()
     assert {issuer.closed for issuer in issuers.values()} == {1}

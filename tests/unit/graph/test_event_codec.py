@@ -9,13 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.source_event import EventType, source_key
-from shared.graph.event_codec import EVENT_FIELDS, UndecodableEventError, decode_event, decode_events, moment
+from shared.domain.unread import Unread
+from shared.graph.errors import GraphCallError
+from shared.graph.event_codec import EVENT_FIELDS, EVENTS
+from tests.support.graph_events import UndecodableEventError, decode_event
 
 MINIMAL = {
     "id": "AAA=",
     "start": {"dateTime": "2026-02-01T08:00:00.0000000", "timeZone": "UTC"},
     "end": {"dateTime": "2026-02-01T09:00:00.0000000", "timeZone": "UTC"},
 }
+HOUR = datetime(2026, 2, 1, 8, tzinfo=UTC), datetime(2026, 2, 1, 9, tzinfo=UTC)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 INSTANTS = st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1))  # noqa: DTZ001 - made aware below
 
@@ -100,7 +104,41 @@ def test_nonsense_is_read_or_refused_never_something_else(nonsense: Any, field: 
 def test_an_event_without_id_or_times_is_refused(missing: str) -> None:
     item = {name: value for name, value in MINIMAL.items() if name != missing}
     with pytest.raises(UndecodableEventError):
-        decode_events([MINIMAL, item])
+        decode_event(item)
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        ({"end": None}, Unread("event_without_times", "BBB=", datetime(2026, 2, 1, 8, tzinfo=UTC))),
+        ({"id": ""}, Unread("event_without_id", None, *HOUR)),
+        ({"id": 7, "start": None}, Unread("event_without_id")),
+        ({"type": "dinner"}, Unread("undecodable_event", "BBB=", *HOUR)),
+        ({"subject": {"text": "no"}, "isAllDay": True}, Unread("undecodable_event", "BBB=", *HOUR, True)),
+        (
+            {"start": {"dateTime": "2026-02-01T08:00:00", "timeZone": "Nowhere"}},
+            Unread("event_without_times", "BBB=", None, datetime(2026, 2, 1, 9, tzinfo=UTC)),
+        ),
+        ({"start": {"dateTime": "yesterday"}, "end": []}, Unread("event_without_times", "BBB=")),
+    ],
+)
+def test_of_a_page_only_what_is_damaged_is_unread(damage: dict[str, Any], told: Unread) -> None:
+    items = [MINIMAL, {**MINIMAL, "id": "BBB=", **damage}, {**MINIMAL, "id": "CCC="}]
+    page = EVENTS.page(orjson.dumps({"value": items, "@odata.nextLink": "https://graph/next"}))
+    first, second, third = page.items
+    assert (first, third) == (decode_event(MINIMAL), decode_event({**MINIMAL, "id": "CCC="}))
+    assert second == told
+    assert page.next_link == "https://graph/next"
+
+
+@pytest.mark.parametrize("raw", [b"", b"[]", b"<html>", b'{"value": 3}', b'{"value": [', b'"\xff"'])
+def test_what_is_no_page_is_an_unreadable_answer(raw: bytes) -> None:
+    with pytest.raises(GraphCallError, match="unreadable_answer"):
+        EVENTS.page(raw)
+
+
+def test_a_page_without_events_is_empty() -> None:
+    assert EVENTS.page(b"{}") == EVENTS.page(b'{"value": null}') == ([], None)
 
 
 def test_an_exception_keeps_its_slot() -> None:
@@ -135,9 +173,11 @@ def test_a_single_event_has_no_slot_even_if_graph_names_one() -> None:
     ],
 )
 def test_times_become_instants(wall: str, zone: str, instant: datetime) -> None:
-    assert moment({"dateTime": wall, "timeZone": zone}) == instant
+    times = {"dateTime": wall, "timeZone": zone}
+    assert decode_event({**MINIMAL, "start": times, "end": times}).start == instant
 
 
 def test_a_time_in_an_unknown_zone_is_refused() -> None:
-    with pytest.raises(ValueError, match="unknown zone"):
-        moment({"dateTime": "2026-07-01T08:00:00", "timeZone": "tzone://Microsoft/Custom"})
+    times = {"dateTime": "2026-07-01T08:00:00", "timeZone": "tzone://Microsoft/Custom"}
+    with pytest.raises(UndecodableEventError, match="event_without_times"):
+        decode_event({**MINIMAL, "start": times})

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from shared.graph.usage import count_call, track_usage
+from shared.usage import count_call, track_usage
 
 
 async def test_tasks_count_for_the_scope_that_started_them() -> None:

@@ -145,8 +145,8 @@ def test_each_person_has_a_second_archive_of_another_sort_and_one_an_older_month
         (wish.store, wish.purpose, wish.overlap_policy) for box in mailboxes for wish in box.archives[1:]
     }
     assert sorts == {
-        ("msgraph", "timesheet", "auto"),
-        ("msgraph", "general", "flag"),
+        ("outlook", "timesheet", "auto"),
+        ("outlook", "general", "flag"),
         ("local", "general", None),
     }
     (box,) = [box for box in mailboxes if any(wish.backfill_from for wish in box.archives)]

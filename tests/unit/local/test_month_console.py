@@ -35,7 +35,7 @@ def figures(
 
 def member(subject: str, *, counts: bool = True) -> dict[str, Any]:
     times = {"start": "2026-03-03T09:00:00Z", "end": "2026-03-03T10:15:00Z"}
-    return {"key": subject, "subject": subject, "counts": counts, **times}
+    return {"source_key": subject, "subject": subject, "counts": counts, **times}
 
 
 def month(**others: Any) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def month(**others: Any) -> dict[str, Any]:
     days = [date(2026, 3, 1) + timedelta(days=number) for number in range(31)]
     return {
         **figures(41.25, 30.5, 8.0, 2.75),
-        "person": "Kim",
+        "display_name": "Kim",
         "month": "2026-03",
         "first_day": "2026-03-01",
         "last_day": "2026-03-31",
@@ -70,11 +70,11 @@ def month(**others: Any) -> dict[str, Any]:
                 "kind": "invalid_category",
                 "name": "Cobalt- billable",
                 "reason": "a space is missing before the hyphen",
-                "action": "Change it to “Cobalt - billable”.",
+                "remedy": "Change it to “Cobalt - billable”.",
                 "hours": 2.75,
                 "count": 3,
-                "first": "2026-03-03T09:00:00Z",
-                "last": "2026-03-05T09:00:00Z",
+                "first_start": "2026-03-03T09:00:00Z",
+                "last_start": "2026-03-05T09:00:00Z",
             }
         ],
         "overlaps": [
@@ -84,7 +84,7 @@ def month(**others: Any) -> dict[str, Any]:
                 "hours_twice": 0.5,
                 "hours_waiting": 0.0,
                 "members": [member("Audit"), member("Lunch\x1b[31m evil\u202e")],
-                "proposal": {"keep": ["Audit"], "drop": ["Lunch"], "reason": "tentative gives way"},
+                "proposal": {"kept": ["Audit"], "dropped": ["Lunch"], "reason": "tentative gives way"},
             }
         ],
         "modifications": [],

@@ -26,10 +26,10 @@ TOLD: dict[str, int | float] = dict.fromkeys((*OUTCOMES, *BESIDE), 0) | {
 }
 
 BACKFILL: Json = {
-    "state": "completed",
+    "status": "completed",
     "reason": None,
-    "range_start": "2026-09-01T00:00:00Z",
-    "range_end": "2026-10-01T00:00:00Z",
+    "window_start": "2026-09-01T00:00:00Z",
+    "window_end": "2026-10-01T00:00:00Z",
     "months_done": 1,
     "months_total": 1,
     "progress": 100,
@@ -51,12 +51,12 @@ def test_missing_doubled_and_failed_are_problems() -> None:
 
 
 def test_a_run_that_ended_badly_is_a_problem() -> None:
-    cancelled = {"id": 1, "state": "cancelled"}
+    cancelled = {"id": 1, "status": "cancelled"}
     assert outcome(source=8, runs=[cancelled]).problems == ("run 1 ended cancelled",)
 
 
 def test_a_backfill_that_does_not_end_is_a_problem() -> None:
-    told = outcome(source=8, backfill=BACKFILL | {"state": "waiting", "reason": "calendar gone"})
+    told = outcome(source=8, backfill=BACKFILL | {"status": "waiting", "reason": "calendar gone"})
     assert told.problems == ("the backfill is waiting: calendar gone",)
 
 

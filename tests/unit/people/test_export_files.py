@@ -56,7 +56,7 @@ ROW = st.fixed_dictionaries(
         "show_as": st.sampled_from(["free", "busy"]),
         "organizer": st.none() | PERSON,
         "attendees": st.lists(PERSON, max_size=3),
-        "why_not": st.none() | st.just("left_out"),
+        "reason_code": st.none() | st.just("left_out"),
     }
 )
 SAMPLE: dict[str, Any] = {
@@ -74,7 +74,7 @@ SAMPLE: dict[str, Any] = {
     "show_as": "busy",
     "organizer": None,
     "attendees": [],
-    "why_not": None,
+    "reason_code": None,
 }
 
 

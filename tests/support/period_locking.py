@@ -1,4 +1,4 @@
-"""Locking a period, so that no run writes into it any more (domain.md 2.8; design.md, Database)."""
+"""Locking a period as finalising a timesheet will do (domain.md 2.8; design.md, Database)."""
 
 from uuid import UUID
 from zoneinfo import ZoneInfo

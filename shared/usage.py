@@ -1,4 +1,4 @@
-"""What a piece of work cost at Graph: counted per context, so that a run adds up its own calls."""
+"""What a piece of work asked of mailboxes: counted per context, so that a run adds up its own calls."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 
 @dataclass(slots=True)
-class GraphUsage:
-    """Counts as Graph's quotas do: each sub-request of a $batch is a request, the batch around it none.
+class CallUsage:
+    """Counts as quotas do: each sub-request of a $batch is a request, the batch around it none.
 
     ``round_trips`` are HTTP requests; ``requests`` is the sum of ``reads`` and ``writes``.
     """
@@ -19,13 +19,13 @@ class GraphUsage:
     writes: int = 0
 
 
-_scopes: ContextVar[tuple[GraphUsage, ...]] = ContextVar("graph_usage", default=())
+_scopes: ContextVar[tuple[CallUsage, ...]] = ContextVar("usage", default=())
 
 
 @contextmanager
-def track_usage() -> Iterator[GraphUsage]:
-    """Count every Graph call of the block and of the tasks started in it; an outer block counts them too."""
-    usage = GraphUsage()
+def track_usage() -> Iterator[CallUsage]:
+    """Count every call of the block and of the tasks started in it; an outer block counts them too."""
+    usage = CallUsage()
     token = _scopes.set((*_scopes.get(), usage))
     try:
         yield usage

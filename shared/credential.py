@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from shared import telemetry
 from shared.settings import Settings
 
 if TYPE_CHECKING:
@@ -148,40 +147,24 @@ class TokenCache:
 
 
 class TenantTokens:
-    """A token cache for each tenant: whose turn it is, the bound caller says; without one it is the home's.
-
-    So a call made for one tenant can never carry another tenant's token, whatever mailbox it names.
-    """
+    """A token cache for each tenant: a call made for one can never carry another's token."""
 
     def __init__(self, home: UUID | None, make: Callable[[UUID | None], TokenCache]) -> None:
         self._home = home
         self._make = make
         self._tenants: dict[UUID | None, TokenCache] = {}
 
-    async def get_token(self, *scopes: str, claims: str | None = None, **options: Any) -> "AccessToken":
-        """The caller's tenant's token, see TokenCache."""
-        return await self._current().get_token(*scopes, claims=claims, **options)
-
-    async def value(self) -> str:
-        """The caller's tenant's token, see TokenCache."""
-        return await self._current().value()
-
-    async def invalidate(self, value: str | None = None) -> None:
-        """Drop the caller's tenant's token, see TokenCache."""
-        await self._current().invalidate(value)
+    def of(self, tenant_id: UUID | None) -> TokenCache:
+        """The tenant's tokens. An installation without a home tenant has one credential for all."""
+        further = tenant_id if self._home is not None and tenant_id != self._home else None
+        if further not in self._tenants:
+            self._tenants[further] = self._make(further)
+        return self._tenants[further]
 
     async def close(self) -> None:
         """Close every tenant's credential."""
         tenants, self._tenants = list(self._tenants.values()), {}
         await asyncio.gather(*(tokens.close() for tokens in tenants))
-
-    def _current(self) -> TokenCache:
-        caller = telemetry.current_caller.get()
-        further = caller is not None and self._home is not None and caller.tenant_id != self._home
-        tenant = caller.tenant_id if caller is not None and further else None
-        if tenant not in self._tenants:
-            self._tenants[tenant] = self._make(tenant)
-        return self._tenants[tenant]
 
 
 class FederatedCredential:
@@ -291,7 +274,7 @@ def authority_options(settings: Settings) -> dict[str, Any]:
     }
     parts = urlsplit(settings.authority)
     if parts.scheme == "http" and parts.hostname in _LOCAL_HOSTS:
-        from shared.graph.local_authority import loopback_transport
+        from shared.local_authority import loopback_transport
 
         # azure-identity refuses plain http, which nobody listens to on the way to this very machine.
         options |= {"authority": f"https://{parts.netloc}", "transport": loopback_transport()}

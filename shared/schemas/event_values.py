@@ -1,0 +1,34 @@
+"""Values of an event that come from its calendar.
+
+Outlook chooses them, so an answer takes whatever is stored; the description names those that are known.
+"""
+
+from typing import Annotated
+
+from pydantic import Field
+
+
+def _known(*values: str) -> dict[str, list[str]]:
+    return {"enum": list(values)}
+
+
+type ShowAs = Annotated[
+    str,
+    Field(json_schema_extra=_known("free", "tentative", "busy", "oof", "workingElsewhere", "unknown")),
+]
+type Importance = Annotated[str, Field(json_schema_extra=_known("low", "normal", "high"))]
+type Sensitivity = Annotated[
+    str, Field(json_schema_extra=_known("normal", "personal", "private", "confidential"))
+]
+type BodyType = Annotated[str, Field(json_schema_extra=_known("text", "html"))]
+type AttendeeKind = Annotated[
+    str, Field(json_schema_extra=_known("required", "optional", "resource", "organizer"))
+]
+type AttendeeResponse = Annotated[
+    str,
+    Field(
+        json_schema_extra=_known(
+            "none", "organizer", "tentativelyAccepted", "accepted", "declined", "notResponded"
+        )
+    ),
+]

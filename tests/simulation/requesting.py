@@ -1,0 +1,113 @@
+"""What the owner asks of the product beside runs, through its services: each may be refused or lost."""
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from shared import telemetry
+from shared.domain.caller import Caller
+from shared.domain.expected_version import ANY_VERSION
+from shared.errors import AdminAssistantError
+from shared.services.dispatching import Work
+from tests.simulation import answering, deciding
+from tests.simulation.archives import Archive
+from tests.simulation.judging import Judge
+from tests.simulation.mailbox import Person
+from tests.simulation.orchestration import Durable, Fleet
+from tests.simulation.source_keys import archive_key_of
+
+type Row = dict[str, Any]
+type Deed = Callable[[], Any]
+
+
+@dataclass(slots=True)
+class Requests:
+    """Draws what is asked, and starts what is to be done for it."""
+
+    rng: random.Random
+    owner: Caller
+    configuration: UUID
+    person: Person
+    archive: Archive
+    judge: Judge
+    durable: Durable
+    fleet: Fleet
+    #: How often each kind of request was made.
+    made: dict[str, int]
+
+    async def any(self) -> None:
+        """One of them."""
+        deeds = (self.decide, self.answer, self.edit, self.verify, self.put_back, self.backfill)
+        await self.rng.choices(deeds, weights=(6, 6, 3, 2, 3, 1))[0]()
+
+    async def decide(self) -> None:
+        """The owner decides what overlaps."""
+        groups, members = await self.judge.overlaps()
+        if groups:
+            with self._as_owner("decide"):
+                run_id = await deciding.decide(self.fleet.any(), self.owner, self.rng, groups, members)
+                self._start([run_id] if run_id is not None else [])
+
+    async def answer(self) -> None:
+        """The owner answers a question about what was archived."""
+        items = answering.open_items(await self.judge.items())
+        if items:
+            with self._as_owner("answer"):
+                self._start(await answering.answer(self.fleet.any(), self.owner, self.rng, items))
+
+    async def edit(self) -> None:
+        """The owner edits what is archived, through the API (domain.md 2.5)."""
+        copies = {archive_key_of(copy): copy for copy in await self.archive.copies()}
+        rows = [row for row in await self.judge.archived() if row["archive_key"] in copies]
+        if not rows:
+            return
+        row = self.rng.choice(rows)
+        self.person.touch_copy(copies[row["archive_key"]])
+        wanted = {"subject": f"By hand {self.rng.randrange(1000)}"}
+        with self._as_owner("edit"):
+            edits = self.fleet.any().app.owner_edits
+            started = await edits.edit(self.owner, row["appointment_id"], wanted, ANY_VERSION)
+            self._start([started.run.id])
+
+    async def verify(self, start: datetime | None = None, end: datetime | None = None) -> UUID | None:
+        """Source, record and archive are to be compared, by default what was archived last (2.15)."""
+        found: UUID | None = None
+        with self._as_owner("verify"):
+            verifications = self.fleet.any().app.verifications
+            started = await verifications.request(self.owner, self.configuration, start, end)
+            found = started.verification.id
+            if self.rng.random() < 0.9:
+                self.durable.start(found, Work.VERIFICATION)
+        return found
+
+    async def put_back(self) -> None:
+        """A copy that a verification misses is to be put back (2.15)."""
+        missing = await self.judge.missing()
+        if missing:
+            found = self.rng.choice(missing)
+            with self._as_owner("put back"):
+                restoring = self.fleet.any().app.copy_restoring
+                started = await restoring.put_back(self.owner, found["verification_id"], found["id"])
+                self._start([started.run.id])
+
+    async def backfill(self) -> None:
+        """What lies before the nightly runs is to be archived month by month (2.14)."""
+        first = (await self.judge.archive_from()) - timedelta(days=self.rng.randrange(0, 70))
+        with self._as_owner("backfill"):
+            _, run_id = await self.fleet.any().app.backfills.start(self.owner, self.configuration, first)
+            self._start([run_id] if run_id is not None else [])
+
+    def _start(self, runs: Sequence[UUID]) -> None:
+        for run_id in runs:
+            self.durable.start(run_id)
+
+    @contextmanager
+    def _as_owner(self, what: str) -> Iterator[None]:
+        """What is refused, or lost on the way, is not done."""
+        with suppress(AdminAssistantError), telemetry.bind(caller=self.owner, correlation=what):
+            self.made[f"asked to {what}"] = self.made.get(f"asked to {what}", 0) + 1
+            yield
