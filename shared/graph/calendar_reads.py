@@ -108,4 +108,4 @@ class CalendarReads:
 
 def mailbox_gone(code: str) -> NotFound:
     """A 404 that says the mailbox is away."""
-    return NotFound(f"Microsoft Graph has no such mailbox: {code}", code="mailbox_not_found")
+    return NotFound(f"there is no such mailbox; Microsoft Graph says {code}", code="mailbox_not_found")

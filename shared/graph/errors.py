@@ -53,7 +53,7 @@ def as_product_error(failure: GraphCallError, what: str) -> AdminAssistantError:
             f"Microsoft Graph did not answer {what}: {failure.code}", retry_after=failure.retry_after
         )
     if failure.status == 404:
-        return NotFound(f"Microsoft Graph found nothing {what}: {failure.code}")
+        return NotFound(f"there is no such thing {what}; Microsoft Graph says {failure.code}")
     return StoreRefused(
         f"Microsoft Graph refused {what}: {failure.code}",
         answered=failure.status or 0,

@@ -148,5 +148,7 @@ def _lost(failure: GraphCallError) -> bool:
 
 def _told(failure: GraphCallError, what: str) -> AdminAssistantError:
     if failure.status == 404 and failure.code in MAILBOX_GONE_CODES:
-        return NotFound(f"Microsoft Graph has no such mailbox: {failure.code}", code="mailbox_not_found")
+        return NotFound(
+            f"there is no such mailbox; Microsoft Graph says {failure.code}", code="mailbox_not_found"
+        )
     return as_product_error(failure, what)

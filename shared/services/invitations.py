@@ -77,7 +77,7 @@ class InvitationService:
             rows = await InvitationRepository(session).list(caller.tenant_id, place, limit + 1, wanted)
         return Slice.cut(rows, limit, lambda invitation: Position(invitation.created_at, invitation.id))
 
-    async def revoke(self, caller: Caller, invitation_id: UUID) -> None:
+    async def revoke(self, caller: Caller, invitation_id: UUID) -> Invitation:
         """Take an open invitation back; raises NotFound, and Conflict for one that was accepted."""
         async with self._database.session() as session:
             await Access.of(session, caller)
@@ -87,7 +87,7 @@ class InvitationService:
             if invitation.state == InvitationState.ACCEPTED:
                 raise Conflict("the invitation was accepted; deactivate the user", code="already_accepted")
             if invitation.state == InvitationState.REVOKED:
-                return
+                return invitation
             invitation.state, invitation.closed_at = InvitationState.REVOKED, self._clock.now()
             await self._audit.record(
                 session,
@@ -97,3 +97,4 @@ class InvitationService:
                 outcome="success",
                 changes={"before": {"state": "open"}, "after": {"state": "revoked"}},
             )
+        return invitation

@@ -146,7 +146,7 @@ class Eraser:
                 return None
             user = await UserRepository(session).get(erasure.tenant_id, erasure.user_id)
         if user is None:
-            raise NotFound("the person of the erasure is gone, but not by it")
+            raise NotFound("there is no such erasure: its person is gone")
         return _Task(erasure, user, history, until)
 
     async def _next_step(self, task: "_Task") -> None:

@@ -130,4 +130,4 @@ class ExportWriter:
         async with self._database.session() as session:
             wanted = await UserExportRepository(session).set_progress(self._export_id, done, self.rows)
         if not wanted:
-            raise NotFound("nobody wants the export any more")
+            raise NotFound("there is no such export any more")

@@ -63,7 +63,7 @@ async def get_me(request: Request[base.NoBody, base.NoQuery]) -> Reply[invitatio
 async def create_invitation(
     request: Request[invitations.InvitationCreate, base.NoQuery],
 ) -> Reply[invitations.InvitationResource]:
-    """Nothing is sent; the person becomes a user when he signs in, if the policy is ``invitation``."""
+    """Nothing is sent; the person becomes a user at their first sign-in, if the policy is ``invitation``."""
     invitation = await request.app.invitations.create(request.caller, request.body)
     return Reply(invitations.InvitationResource.of(invitation), location=f"v1/invitations/{invitation.id}")
 
@@ -106,15 +106,16 @@ async def get_invitation(
 
 @endpoint(
     blueprint,
-    "DELETE",
-    "v1/invitations/{id}",
+    "POST",
+    "v1/invitations/{id}/revoke",
     summary="Take an invitation back",
     roles=ADMINS,
     ownership=Ownership.TENANT,
-    status=204,
-    errors=(404,),
+    errors=(404, 409),
 )
-async def revoke_invitation(request: Request[base.NoBody, base.NoQuery]) -> Reply[None]:
-    """Its address is not let in any more; one that was accepted is a 409."""
-    await request.app.invitations.revoke(request.caller, request.id)
-    return Reply(None)
+async def revoke_invitation(
+    request: Request[base.NoBody, base.NoQuery],
+) -> Reply[invitations.InvitationResource]:
+    """Its address is not let in any more; one that was accepted is a 409. Once more changes nothing."""
+    invitation = await request.app.invitations.revoke(request.caller, request.id)
+    return Reply(invitations.InvitationResource.of(invitation))

@@ -133,7 +133,7 @@ class TestInvitation:
         path = f"v1/invitations/{invited.json['id']}"
         found = (await api("GET", path, token=admin)).json
         assert (found["status"], found["user_id"]) == ("accepted", answers[0].json["user"]["id"])
-        problem(await api("DELETE", path, token=admin), 409, "already_accepted")
+        problem(await api("POST", f"{path}/revoke", token=admin), 409, "already_accepted")
 
     async def test_what_was_taken_back_or_ran_out_lets_nobody_in(
         self, api: Caller, grace: UUID, admin: str, database: Database
@@ -143,7 +143,8 @@ class TestInvitation:
         first = (await api("POST", "v1/invitations", address, token=admin)).json
         problem(await api("POST", "v1/invitations", address, token=admin), 409, "already_exists")
         for _ in range(2):
-            assert (await api("DELETE", f"v1/invitations/{first['id']}", token=admin)).status == 204
+            revoked = await api("POST", f"v1/invitations/{first['id']}/revoke", token=admin)
+            assert (revoked.status, revoked.json["status"]) == (200, "revoked")
         problem(await me(api, grace), 403, "not_provisioned")
         second = (await api("POST", "v1/invitations", address, token=admin)).json
         async with database.session() as session:
@@ -166,7 +167,7 @@ class TestInvitation:
         tenant = (await api("GET", "v1/tenants", token=admin)).json["items"][0]["id"]
         foreign = api.token("Admin", tenant=tenant)
         problem(await api("GET", f"v1/invitations/{made['id']}", token=foreign), 404)
-        problem(await api("DELETE", f"v1/invitations/{made['id']}", token=foreign), 404)
+        problem(await api("POST", f"v1/invitations/{made['id']}/revoke", token=foreign), 404)
         audit = await api("GET", "v1/audit", token=admin, resource_type="invitation")
         assert audit.json["items"]
         assert b"grace@example.com" not in audit.body
