@@ -232,3 +232,8 @@ class MeetingDoubts:
         return ItemEvent(
             Side.NEW, key, event.id, revision(event), start, max(start, event.end), record=record
         )
+
+
+def waits_for_nothing(row: MapRow, overlaps: Collection[str]) -> bool:
+    """Whether the event waited for a row's write alone: it is in no group of overlapping events."""
+    return row.state is ArchivedEventState.FLAGGED and row.source_key not in overlaps

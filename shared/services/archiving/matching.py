@@ -29,7 +29,7 @@ from shared.domain.same_meeting import (
 from shared.domain.source_event import SourceEvent, is_detached
 from shared.domain.unread import UnreadEvents
 from shared.services.archiving.context import ArchivingPorts, RunContext
-from shared.services.archiving.doubting import MeetingDoubts
+from shared.services.archiving.doubting import MeetingDoubts, waits_for_nothing
 from shared.services.archiving.dragging import DraggedMeetings
 from shared.services.archiving.inheriting import hand_to_heir, inherited_from
 from shared.services.archiving.plan_turn import PlanTurn
@@ -96,6 +96,7 @@ class SourceMatcher:
         self._context = context
         self._open_keys = open_keys
         self._new: dict[str, tuple[str, MeetingFacts]] = {}
+        self._matched: set[str] = set()
         self._inherited: set[str] = set()
         self.released: set[str] = set()
         self.doubts = doubts
@@ -140,23 +141,28 @@ class SourceMatcher:
 
     def note(
         self,
-        reads: Mapping[str, ReadEvent],
+        reads: dict[str, ReadEvent],
         rows: Mapping[str, MapRow],
         overlaps: Collection[str],
         reader: SourceReader,
     ) -> None:
-        """Remember the new events of a page: those of which the map says nothing."""
-        self.doubts.note(reads)
-        for key, read in reads.items():
-            if key not in rows or reader.is_bare(rows[key]) or waits_for_nothing(rows[key], overlaps):
+        """Remember the new events of a page. One that a former run held back waits until it is matched."""
+        for key, read in list(reads.items()):
+            held = key in rows and waits_for_nothing(rows[key], overlaps)
+            if held and key not in self._matched:
+                self.doubts.waiting.add(key)
+                reads[key] = replace(read, waits=True)
+            if held or key not in rows or reader.is_bare(rows[key]):
                 facts = meeting_facts(read.event, key, self._context.window.zone)
                 self._new[key] = read.event.id, facts
             elif (former := inherited_from(rows[key], read)) is not None:
                 self._inherited.add(former)
+        self.doubts.note(reads)
 
     async def match(self, reader: SourceReader) -> bool:
         """Match what is new with what is gone; whether the pages have to be read once more."""
         new, self._new = self._new, {}
+        self._matched |= new.keys()
         elsewhere, busy = await self._elsewhere(new)
         new = {key: each for key, each in new.items() if key not in elsewhere and key not in busy}
         rows = await self._unmet(reader) if new or self.doubts.rows else {}
@@ -392,8 +398,3 @@ class SourceMatcher:
         """The next duplicate gets the copy of its vanished representative (domain.md 2.9)."""
         async with self._turn.session() as session:
             await hand_to_heir(session, self._ports, self._context, former, heir)
-
-
-def waits_for_nothing(row: MapRow, overlaps: Collection[str]) -> bool:
-    """Whether the event waited for a row's write alone: it is in no group of overlapping events."""
-    return row.state is ArchivedEventState.FLAGGED and row.source_key not in overlaps
