@@ -202,11 +202,12 @@ def recorded_source(
 
     ``slot`` is its original start, UTC, ``series`` the id of its series. Where an earlier version did not
     record the source's own times and type, they are taken for those of the copy, and an occurrence that lies
-    outside its slot for an exception.
+    outside its slot for an exception. Without a series it is single, whatever the record says: an occurrence
+    may have become a single event since.
     """
     start, end = record["source_start_at"] or record["start_at"], record["source_end_at"] or record["end_at"]
     kind = EventType.SINGLE_INSTANCE if series is None else EventType.OCCURRENCE
-    if record["source_type"]:
+    if record["source_type"] and series is not None:
         kind = EventType(record["source_type"])
     elif series is not None and not record["is_all_day"] and start != slot:
         kind = EventType.EXCEPTION

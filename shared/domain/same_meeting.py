@@ -308,15 +308,18 @@ def _in_its_place(left: "_Left") -> list[tuple[GoneRow, MeetingFacts]]:
 
 
 def _within_a_day(left: "_Left") -> list[tuple[GoneRow, MeetingFacts]]:
-    """Copies that count, with what was entered late a day off at most, under the same subject (2.16 d)."""
+    """Copies that count, with what was entered late a day off at most, under the same subject (2.16 d).
+
+    Single events alone: what a series shows on other days is judged by 2.17.
+    """
     named: dict[Hashable, list[GoneRow]] = defaultdict(list)
     for row in left.rows:
-        if row.known and row.counts and row.facts.timed and row.facts.title:
+        if row.known and row.counts and row.facts.timed and row.facts.title and row.facts.series is None:
             named[row.facts.title, row.facts.organizer].append(row)
     return left.take(
         (row, event)
         for event in left.events
-        if event.late and event.timed
+        if event.late and event.timed and event.series is None
         for row in named[event.title, event.organizer]
         if abs(event.start - row.facts.start) <= _A_DAY
     )

@@ -16,13 +16,17 @@ from shared.domain.archive_copy import (
     CopyPayload,
     appointment_record,
     copy_payload,
+    recorded_source,
     retimed_copy,
     transaction_id,
 )
-from shared.domain.source_event import SourceEvent
+from shared.domain.source_event import EventType, SourceEvent
 from tests.unit.domain.source_events import NOON, make_all_day, make_event, make_occurrence
 
 CONFIGURATION = uuid.UUID("7d9f1c1e-8f0c-4a43-8a0e-0a3b8f6f2b10")
+
+
+_INSTANTS = ("start_at", "end_at", "source_start_at", "source_end_at")
 
 
 def payload(event: SourceEvent, *, create: bool = True, generation: int = 0) -> CopyPayload:
@@ -218,6 +222,14 @@ def test_a_draft_with_new_times_is_the_draft_of_the_event_with_these_times(zone:
 def comparable(copy: CopyPayload) -> tuple[dict[str, Any], bool]:
     kept = [p for p in copy.body["singleValueExtendedProperties"] if p["id"] != ARCHIVE_SOURCE_PROPERTY]
     return {**copy.body, "singleValueExtendedProperties": kept}, copy.zone_reported
+
+
+def test_a_recorded_occurrence_that_is_single_now_is_a_single_event() -> None:
+    record = appointment_record(make_occurrence("M1", NOON), 0)
+    times = {name: datetime.fromisoformat(record[name]) for name in _INSTANTS if record[name]}
+    single = recorded_source(record | times, "id", NOON, None)
+    assert (single.type, single.original_start) == (EventType.SINGLE_INSTANCE, None)
+    assert recorded_source(record | times, "id", NOON, "M1").type is EventType.OCCURRENCE
 
 
 def test_a_draft_with_new_times_gets_the_new_revision() -> None:

@@ -111,6 +111,9 @@ def test_what_was_entered_late_within_a_day_is_a_doubt_under_the_same_subject() 
     assert match_meetings([row], [replace(late, start=NOON + 25 * HOUR)], ()).empty
     assert match_meetings([row], [replace(late, title="other")], ()).empty
     assert match_meetings([gone(facts("old"), counts=False)], [late], ()).empty
+    # A series that moved by a day is asked about as a series.
+    moved = replace(occurrence("new", "M1", NOON + 24 * HOUR), late=True)
+    assert match_meetings([gone(occurrence("old", "M1"))], [moved], ()).empty
 
 
 def waiting(found: MeetingFacts) -> GoneRow:
