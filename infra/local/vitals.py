@@ -13,7 +13,7 @@ from sqlalchemy import make_url
 from infra.local import disks
 from infra.local.stack import Stack
 
-#: One look follows the other after this time. With the patience below, trouble is told within 10 s.
+#: Seconds between two checks. Together with the patience below, trouble is reported within 10 s.
 LOOK_SECONDS = 2.0
 PATIENCE_SECONDS = 4.0
 

@@ -78,8 +78,8 @@ def same_content(copy: Copy, expected: Mapping[str, Any]) -> bool:
     """Whether the copy still says what we last wrote; only what ``expected`` names is compared.
 
     ``expected`` are columns of our record (``start_at``, ``show_as``, …; times as datetimes or ISO 8601).
-    Bodies are compared as text without white space, since Exchange rewrites HTML; times to the second;
-    categories in any order; ``showAs`` unknown counts as busy, as it is written.
+    Exchange rewrites HTML, so bodies are compared as text without white space. Times are compared to the
+    second, categories in any order. ``showAs`` unknown equals busy, since the copy is written as busy.
     """
     return not differing_fields(copy, expected)
 

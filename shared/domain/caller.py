@@ -70,7 +70,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """Who called, with the access token for our API that he called with."""
+    """Who called, and the access token for our API that the request carried."""
 
     tenant_id: UUID
     object_id: UUID

@@ -166,5 +166,5 @@ _new = tuple.__new__
 
 
 EVENTS = EventCodec(source_event)
-#: Of an event its id and its times alone, by which it is told of if it cannot be read.
+#: Reads only the id and the times of an event. They identify an event that cannot be read whole.
 LISTED: EventCodec[Unread] = EventCodec(lambda item: unread_item(msgspec.to_builtins(item)))

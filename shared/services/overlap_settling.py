@@ -103,7 +103,7 @@ class OverlapSettling:
         """Decide several groups, one transaction each; what went wrong with one stands in its place.
 
         A group that was decided so before stays as it is, so that the same request may be sent again.
-        Raises Forbidden for a deactivated person, and NotFound where the caller may know of none of them.
+        Raises Forbidden for a deactivated caller. Raises NotFound if the caller may see none of the groups.
         """
         async with self._ports.database.session() as session:
             await Access.of(session, caller)

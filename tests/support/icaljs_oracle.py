@@ -19,8 +19,8 @@ _PATIENCE = 60
 _OLDEST_NODE = 18
 #: How far an occurrence may be from the date that its rule gives it.
 _MARGIN = timedelta(days=5)
-#: For each zone its VTIMEZONE components: kind, first onset, offset before, offset after, yearly rule. They
-#: agree with IANA in the years of random calendars.
+#: The VTIMEZONE components of each zone: kind, first onset, offset before, offset after, yearly rule. They
+#: agree with the IANA database in the years that random calendars use.
 _ZONES: dict[str, tuple[tuple[str, str, str, str, str], ...]] = {
     "Europe/Berlin": (
         ("STANDARD", "19961027T030000", "+0200", "+0100", "BYMONTH=10;BYDAY=-1SU"),

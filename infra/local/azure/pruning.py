@@ -21,8 +21,8 @@ _MODELS = {
 _SUFFIXES = {".pyx", ".pxd", ".pxi", ".c", ".cc", ".h", ".cpp", ".hpp", ".pyi", ".pyc"}
 _FOLDERS = {"__pycache__", "tests", "test"}
 #: What the app never loads: data, and parts of packages that are not searched for it (reachability.py).
-#: Flask is a dependency of flask-swagger-ui, of which the app needs the static files alone. Of cffi it needs
-#: the extension module, which cryptography loads, not what makes such modules.
+#: flask-swagger-ui depends on Flask, but the app uses only its static files. cryptography loads the extension
+#: module of cffi; the rest of cffi only builds such modules.
 _UNUSED = (
     *("sqlalchemy/testing", "sqlalchemy/dialects/mssql", "sqlalchemy/dialects/mysql"),
     *("sqlalchemy/dialects/oracle", "sqlalchemy/dialects/sqlite", "sqlalchemy/ext/mypy"),

@@ -27,7 +27,7 @@ from infra.local.functions_host.serving import HEADER_LIMIT, LINE_LIMIT, Server,
 _HOP_BY_HOP = frozenset(
     {"connection", "keep-alive", "transfer-encoding", "upgrade", "te", "proxy-connection"}
 )
-# The instances have the real limit; the front holds a body in memory until it is passed on.
+# The instances enforce the real limit. The front only buffers a body in memory before it forwards it.
 _BODY_LIMIT = 2**31
 _CONNECT_SECONDS = 5.0
 

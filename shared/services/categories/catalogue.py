@@ -63,7 +63,7 @@ class OutlookCategories(Protocol):
         ...
 
 
-#: The list of a mailbox (object id): of its owner on his own behalf, of another's by the app.
+#: The list of a mailbox (object id): read on behalf of its owner, or by the app for another person.
 type OutlookOf = Callable[[UUID], OutlookCategories]
 
 
