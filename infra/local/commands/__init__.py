@@ -9,7 +9,7 @@ from pathlib import Path
 from infra.local import interrupts
 from infra.local.errors import LocalError
 
-#: The text of ``./dev help``. The ``dev`` script prints it without Python, so that help needs no installation.
+#: The text of ``./dev help``. The ``dev`` script prints it itself: help needs no installation.
 USAGE = Path(__file__).with_name("usage.txt")
 
 #: Command and the module that has its ``run(arguments) -> exit status``, imported only when asked for.

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 
 from pydantic.json_schema import models_json_schema
 
-from shared import errors
 from shared.domain.caller import Role
 from shared.schemas.base import Input
 from shared.schemas.problems import Problem
-from shared.triggers.http import problem
+from shared.triggers.http import problem_responses
 from shared.triggers.http.field_descriptions import describe_fields
 from shared.triggers.http.model_field_texts import PARAMETERS, TAGS
 from shared.triggers.http.registry import PREFIX, IfMatch, Operation
@@ -33,33 +32,6 @@ _DESCRIPTION: Final = (
     "by cursor. A change takes `Idempotency-Key`: repeated within 24 hours it happens once and is answered "
     "the same. An update says in `If-Match` which version it is meant for."
 )
-_MEANINGS: Final = {
-    400: "The request cannot be read.",
-    401: "No acceptable access token.",
-    403: "The caller's role does not allow it, or the caller is deactivated.",
-    404: "There is no such resource, or none the caller may know of.",
-    405: "The path does not have this method.",
-    409: "The state of the resource does not allow it, or the same request is being worked on.",
-    412: "The resource was changed since it was read.",
-    413: "The body is too large.",
-    415: "The body is not JSON.",
-    422: "Fields break a rule; `errors` names each. `limit` says which limit of a person is reached.",
-    428: "If-Match is missing.",
-    429: "Too many requests of this caller; `Retry-After` says when to come back.",
-    500: "Something went wrong on our side.",
-    502: "Microsoft Graph refused.",
-    503: "A system that the answer needs is away; `Retry-After` says when to come back.",
-}
-#: Code and title that each status mostly carries.
-_KINDS: Final = {
-    kind.status: (kind.code, kind.title)
-    for kind in (
-        *(errors.AdminAssistantError, errors.InvalidRequest, errors.ValidationFailed),
-        *(errors.Unauthenticated, errors.Forbidden, errors.NotFound, errors.MethodNotAllowed),
-        *(errors.Conflict, errors.PreconditionFailed, errors.PayloadTooLarge, errors.PreconditionRequired),
-        *(errors.RateLimited, errors.Unavailable, errors.StoreRefused),
-    )
-}
 #: What lies below another resource and has a tag of its own.
 _TAGS_OF_PARTS: Final = {
     "runs": "archive-runs",
@@ -70,7 +42,6 @@ _TAGS_OF_PARTS: Final = {
     "erasures": "user-erasures",
     "exports": "user-exports",
 }
-_WITH_RETRY_AFTER: Final = (202, 409, 429, 503)
 
 
 class Description:
@@ -93,6 +64,7 @@ class Description:
         for name, schema in self._schemas.items():
             if "properties" in schema:
                 schema.setdefault("examples", [taken[name] if name in taken else samples.of(schema)])
+        schema_of_problems = self._references[Problem, "serialization"]
         paths: dict[str, dict[str, Any]] = {}
         for operation in self._operations:
             path = paths.setdefault(f"/{PREFIX}/{operation.route}", {})
@@ -110,7 +82,12 @@ class Description:
             "paths": dict(sorted(paths.items())),
             "components": {
                 "schemas": dict(sorted(self._schemas.items())),
-                "responses": {_named(status): self._problem(status) for status in _MEANINGS},
+                "responses": {
+                    problem_responses.component_name(status): problem_responses.response(
+                        status, schema_of_problems
+                    )
+                    for status in problem_responses.MEANINGS
+                },
                 "headers": _HEADERS,
                 "securitySchemes": self._security_schemes(),
             },
@@ -209,7 +186,9 @@ class Description:
     def _responses(self, operation: Operation) -> dict[str, Any]:
         responses = {str(operation.status): self._success(operation)}
         for status in sorted(self._errors(operation)):
-            responses[str(status)] = {"$ref": f"#/components/responses/{_named(status)}"}
+            responses[str(status)] = {
+                "$ref": f"#/components/responses/{problem_responses.component_name(status)}"
+            }
         return responses | self._other_successes(operation)
 
     def _other_successes(self, operation: Operation) -> dict[str, Any]:
@@ -220,7 +199,7 @@ class Description:
 
     def _success(self, operation: Operation) -> dict[str, Any]:
         names = ["x-correlation-id", "traceparent"]
-        if operation.status in _WITH_RETRY_AFTER:
+        if operation.status in problem_responses.WITH_RETRY_AFTER:
             names.append("Retry-After")
         if operation.status in (201, 202):
             names.append("Location")
@@ -281,21 +260,6 @@ class Description:
         if operation.if_match is IfMatch.REQUIRED:
             found.add(428)
         return found
-
-    def _problem(self, status: int) -> dict[str, Any]:
-        names = ["x-correlation-id", "traceparent"]
-        names += ["Retry-After"] if status in _WITH_RETRY_AFTER else []
-        names += ["WWW-Authenticate"] if status == HTTPStatus.UNAUTHORIZED else []
-        return {
-            "description": _MEANINGS[status],
-            "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in names},
-            "content": {
-                problem.MEDIA_TYPE: {
-                    "schema": self._references[Problem, "serialization"],
-                    "example": _example(status),
-                }
-            },
-        }
 
     def _security_schemes(self) -> dict[str, Any]:
         schemes: dict[str, Any] = {
@@ -376,25 +340,6 @@ def _resource_of(operation: Operation) -> "tuple[type[BaseModel] | None, str]":
 def _tag(operation: Operation) -> str:
     first, _, below = operation.route.removeprefix("v1/").partition("/")
     return _TAGS_OF_PARTS.get(below.removeprefix("{id}/").partition("/")[0], first.removesuffix(".json"))
-
-
-def _named(status: int) -> str:
-    return "".join(word.capitalize() for word in re.findall(r"\w+", HTTPStatus(status).phrase.lower()))
-
-
-def _example(status: int) -> dict[str, Any]:
-    fields = [{"field": "address", "message": "there is no such mailbox", "code": "mailbox_unknown"}]
-    code, title = _KINDS.get(status, ("unsupported_media_type", "Unsupported media type"))
-    return {
-        "type": f"{problem.ERRORS_PAGE}#{code}",
-        "title": title,
-        "status": status,
-        "detail": _MEANINGS[status],
-        "instance": "/api/v1/users",
-        "code": code,
-        "correlation_id": "8f14e45f-ceea-467f-a0e6-0d4b0a5f1c55",
-        "errors": fields if status == HTTPStatus.UNPROCESSABLE_ENTITY else [],
-    }
 
 
 _IF_MATCH: Final[dict[str, Any]] = {
