@@ -1,6 +1,5 @@
 """What needs a person, in one list (domain.md 2.20)."""
 
-from datetime import datetime
 from typing import Annotated, Self
 from uuid import UUID
 
@@ -8,7 +7,8 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from shared.domain.month_attention import AttentionKind
-from shared.schemas.base import Day, Resource
+from shared.schemas.base import Day
+from shared.schemas.months import MonthAttention
 from shared.schemas.paging import PageQuery
 
 
@@ -40,26 +40,10 @@ class AttentionListQuery(PageQuery):
         return self
 
 
-class AttentionResource(Resource):
+class AttentionResource(MonthAttention):
     """Something that needs its owner. Subjects of another person's private events are never in it (6.3)."""
 
     id: UUID = Field(description="Names the entry in this list as long as it is about the same events.")
-    kind: AttentionKind = Field(description="What is wrong.")
-    name: str = Field(description="What it is about: a subject, a category, the events of an overlap.")
-    reason: str = Field(description="What is wrong, in words.")
-    remedy: str = Field(description="What to do, in words.")
-    hours: float = Field(description="The hours at stake.", examples=[1.5])
-    count: int = Field(description="How many events it is about.")
-    first_start: datetime = Field(description="When the first of its events starts, UTC.")
-    last_start: datetime = Field(description="When the last of its events starts, UTC.")
-    suggestion: str | None = Field(description="The category that was likely meant; null if none is likely.")
-    appointment_ids: list[UUID] = Field(description="Ids of the appointments that it is about.")
-    overlap_id: UUID | None = Field(description="Id of the overlap that it is about; null if it is none.")
-    action_item_id: UUID | None = Field(description="Id of the question that it is; null if it is none.")
-    verification_id: UUID | None = Field(
-        description="Id of the verification that found it; null if it is no finding."
-    )
-    finding_id: UUID | None = Field(description="Id of the finding that it is about; null if it is none.")
     urls: list[str] = Field(
         description="Where it is read and settled: the overlap, the question, the finding's verification, or "
         "each appointment.",

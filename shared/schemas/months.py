@@ -92,7 +92,7 @@ class MonthBefore(MonthFigures):
 class MonthAttention(Resource):
     """Something that needs its owner. The list has the most hours at stake first."""
 
-    kind: AttentionKind
+    kind: AttentionKind = Field(description="What sort of thing needs the person.")
     name: str = Field(description="What it is about: a subject, a category, the events of an overlap.")
     reason: str = Field(description="What is wrong, in words.")
     remedy: str = Field(description="What to do, in words.")
@@ -104,6 +104,10 @@ class MonthAttention(Resource):
     appointment_ids: list[UUID]
     overlap_id: UUID | None
     action_item_id: UUID | None
+    verification_id: UUID | None = Field(
+        description="Id of the verification that found it; null if it is no finding."
+    )
+    finding_id: UUID | None = Field(description="Id of the finding that it is about; null if it is none.")
 
 
 class MonthOverlapMember(Resource):

@@ -11,7 +11,6 @@ from shared.clock import Clock
 from shared.database.engine import Database
 from shared.database.repositories.month_facts import MonthFactsRepository
 from shared.domain.caller import Caller
-from shared.domain.category_statistics import CountedEvent, tally
 from shared.domain.month_attention import Attention, AttentionKind, unapplied_modifications
 from shared.domain.month_overlaps import distinct
 from shared.schemas.attention import AttentionListQuery, AttentionResource
@@ -19,6 +18,7 @@ from shared.schemas.category_reports import EventRange
 from shared.schemas.paging import Place, Slice
 from shared.services.categories.scope import Scope, read_scope
 from shared.services.months.attention import attention
+from shared.services.months.resources import attention_fields
 from shared.settings import Settings
 
 #: Most questions, and most findings, that a list holds: the first ones by its owner's calendar.
@@ -109,24 +109,7 @@ def _id(each: Attention) -> UUID:
 
 
 def _resource(each: Attention, name: UUID) -> AttentionResource:
-    return AttentionResource(
-        id=name,
-        kind=each.kind,
-        name=each.name,
-        reason=each.reason,
-        remedy=each.action,
-        hours=float(tally([CountedEvent(_EPOCH, _EPOCH + each.time)]).hours),
-        count=each.count,
-        first_start=each.first,
-        last_start=each.last,
-        suggestion=each.suggestion,
-        appointment_ids=list(each.appointments),
-        overlap_id=each.about if each.kind is AttentionKind.OVERLAP else None,
-        action_item_id=each.about if each.kind is AttentionKind.QUESTION else None,
-        verification_id=each.found_by,
-        finding_id=each.about if each.kind is AttentionKind.FINDING else None,
-        urls=_urls(each),
-    )
+    return AttentionResource(id=name, urls=_urls(each), **attention_fields(each))
 
 
 def _urls(each: Attention) -> list[str]:

@@ -75,7 +75,7 @@ def month_resource(parts: MonthParts) -> MonthResource:
         days=[_day(each) for each in month.days],
         customers=[_customer(each) for each in month.customers],
         before=months.MonthBefore(**_figures(month.before), month=before.name),
-        attention=[_attention(each) for each in parts.attention],
+        attention=[months.MonthAttention(**attention_fields(each)) for each in parts.attention],
         overlaps=[_overlap(each) for each in parts.overlaps],
         modifications=[each for event in parts.events for each in _modifications(event, parts.zone)],
         unapplied_modifications=[_unapplied(each) for each in parts.unapplied],
@@ -128,21 +128,24 @@ def _customer(customer: Customer) -> months.MonthCustomer:
     )
 
 
-def _attention(each: Attention) -> months.MonthAttention:
-    return months.MonthAttention(
-        kind=each.kind,
-        name=each.name,
-        reason=each.reason,
-        remedy=each.action,
-        hours=_hours(each.time),
-        count=each.count,
-        first_start=each.first,
-        last_start=each.last,
-        suggestion=each.suggestion,
-        appointment_ids=list(each.appointments),
-        overlap_id=each.about if each.kind is AttentionKind.OVERLAP else None,
-        action_item_id=each.about if each.kind is AttentionKind.QUESTION else None,
-    )
+def attention_fields(each: Attention) -> dict[str, Any]:
+    """What the month and the list of all that needs a person tell of an entry, by field."""
+    return {
+        "kind": each.kind,
+        "name": each.name,
+        "reason": each.reason,
+        "remedy": each.action,
+        "hours": _hours(each.time),
+        "count": each.count,
+        "first_start": each.first,
+        "last_start": each.last,
+        "suggestion": each.suggestion,
+        "appointment_ids": list(each.appointments),
+        "overlap_id": each.about if each.kind is AttentionKind.OVERLAP else None,
+        "action_item_id": each.about if each.kind is AttentionKind.QUESTION else None,
+        "verification_id": each.found_by,
+        "finding_id": each.about if each.kind is AttentionKind.FINDING else None,
+    }
 
 
 def _overlap(overlap: MonthOverlap) -> months.MonthOverlapResource:

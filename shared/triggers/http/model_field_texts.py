@@ -91,7 +91,6 @@ MODEL_FIELDS: Final[dict[str, dict[str, str]]] = {
         "created": "The categories that were added.",
         "present": "How many valid categories of the archive Outlook had already.",
     },
-    "MonthAttention": {"kind": "What sort of thing needs the person."},
     "MonthCustomer": {
         "net_hours_before": "Net hours of the customer in the month before.",
         "total": "All hours of the customer.",

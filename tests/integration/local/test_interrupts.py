@@ -6,14 +6,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from infra.local.processes import leftovers
 from infra.local.stack import _MODULES, ROOT
-from infra.local.state_folder import delete_state
 
 _FINGERPRINT = (
     '{ cat requirements.txt pyproject.toml && printf "%s\\n" '
@@ -38,13 +36,6 @@ def checkout(tmp_path: Path) -> Path:
     stamp = subprocess.run(["sh", "-c", _FINGERPRINT], cwd=folder, capture_output=True, text=True, check=True)
     (folder / ".venv" / ".stamp").write_text(stamp.stdout)
     return folder
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "state"
-    yield folder
-    delete_state(folder)
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.02, 0.04, 0.06, 0.1, 0.15, 0.25, 0.4])
