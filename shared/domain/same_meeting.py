@@ -291,16 +291,16 @@ def _same_day(facts: MeetingFacts) -> Hashable | None:
 
 def _in_its_place(left: "_Left") -> list[tuple[GoneRow, MeetingFacts]]:
     """Rows of which nothing was archived, with what takes their place: certain enough then (2.16)."""
-    waiting = [row for row in left.rows if row.known and row.waits]
+    by_series: dict[str, list[MeetingFacts]] = defaultdict(list)
+    for event in left.events:
+        if event.timed and event.series is not None:
+            by_series[event.series].append(event)
     found = left.take(
         (row, event)
-        for row in waiting
-        for event in left.events
-        if row.facts.timed
-        and event.timed
-        and event.series is not None
-        and event.series == row.facts.series
-        and abs(event.start - row.facts.start) <= _SERIES_MOVES
+        for row in left.rows
+        if row.known and row.waits and row.facts.timed and row.facts.series in by_series
+        for event in by_series[row.facts.series]
+        if abs(event.start - row.facts.start) <= _SERIES_MOVES
     )
     timed = [event for event in left.events if event.timed and event.start < event.end]
     waiting = [row for row in left.rows if row.known and row.waits and row.copy_start < row.copy_end]

@@ -8,6 +8,8 @@ from typing import Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
+from sqlalchemy.exc import DBAPIError
+
 from shared import telemetry
 from shared.database.models.configurations import ArchiveConfiguration, Job
 from shared.database.models.users import User
@@ -333,11 +335,11 @@ class World:
         host = self.fleet.any()
         try:
             await host.app.dispatcher.tick(SimulatedOrchestrations(self.durable, host))
-        except (AdminAssistantError, ExceptionGroup):
+        except* (AdminAssistantError, DBAPIError):
             # The host does not repeat a timer: the next tick does what this one could not.
             await asyncio.sleep(5.0)
-            return
-        await asyncio.sleep(30.0)
+        else:
+            await asyncio.sleep(30.0)
 
     async def _disturb(self) -> None:
         """The owner works, clocks are set, Graph is away, while runs run."""
