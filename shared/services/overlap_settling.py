@@ -22,7 +22,7 @@ from shared.domain.expected_version import ANY_VERSION, ExpectedVersion
 from shared.domain.overlap_status import OverlapStatus
 from shared.domain.overlaps import Interval, overlap_groups
 from shared.domain.window import Window
-from shared.errors import AdminAssistantError, Conflict, FieldError, NotFound, ValidationFailed
+from shared.errors import AdminAssistantError, Conflict, FieldError, NotFound, Unavailable, ValidationFailed
 from shared.services.access import Access
 from shared.services.acting import acting_as
 from shared.services.approvals.guard import permit
@@ -103,7 +103,8 @@ class OverlapSettling:
         """Decide several groups, one transaction each; what went wrong with one stands in its place.
 
         A group that was decided so before stays as it is, so that the same request may be sent again.
-        Raises Forbidden for a deactivated caller. Raises NotFound if the caller may see none of the groups.
+        Raises Forbidden for a deactivated caller, NotFound if the caller may see none of the groups, and
+        Unavailable while the database is away; what was decided by then stands.
         """
         async with self._ports.database.session() as session:
             await Access.of(session, caller)
@@ -124,6 +125,9 @@ class OverlapSettling:
                 expected=choice.expected,
                 once=True,
             )
+        except Unavailable:
+            # What passes is no answer to keep: the whole request is sent again.
+            raise
         except AdminAssistantError as error:
             return error
 

@@ -70,9 +70,8 @@ async def resolve_overlaps(
 ) -> Reply[overlaps.OverlapOutcomes]:
     """Each decision stands or fails by itself, in the order of the request, and the answer says which.
 
-    One that the caller may not make fails as if its overlap did not exist; where that is so of all, the
-    answer is 404. Sent again, what was decided stays
-    as it is.
+    A decision that the caller may not make fails as if its overlap did not exist. If all fail so, the answer
+    is 404. What was decided stays as it is when the request is sent again.
     """
     from shared.services.overlap_settling import Choice, SettledOverlap
 

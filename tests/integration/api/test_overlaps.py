@@ -15,6 +15,8 @@ from shared.database.models.overlaps import OverlapMember
 from shared.database.models.users import User
 from shared.domain.archived_event import ArchivedEventState
 from shared.domain.overlap_status import OverlapStatus
+from shared.errors import Unavailable
+from shared.services.overlap_settling import OverlapSettling
 from shared.triggers.http import overlaps as overlap_endpoints
 from tests.integration.api.caller import Caller, problem
 from tests.integration.api.conftest import People
@@ -210,6 +212,23 @@ async def test_a_repeated_key_answers_the_same_and_another_decision_replaces_the
     shown = (await api("GET", f"v1/overlaps/{overlaps.flagged}", token=people.ada.token)).json
     assert shown["resolution"]["kept"] == [overlaps.waiting_key]
     assert f'"{shown["version"]}"' == replaced.json["items"][0]["etag"]
+
+
+async def test_what_passes_is_no_answer_that_is_kept(
+    api: Caller, people: People, overlaps: Overlaps, started: list[UUID], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, key = "v1/overlaps/resolutions", {"idempotency-key": "decide-once"}
+    wish = {"items": [{"id": str(overlaps.flagged), "action": "keep_all"}]}
+
+    async def away(*_: object, **__: object) -> None:
+        raise Unavailable("the database is away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(OverlapSettling, "settle", away)
+        problem(await api("POST", path, wish, token=people.ada.token, headers=key), 503)
+    again = await api("POST", path, wish, token=people.ada.token, headers=key)
+    assert (again.status, again.json["outcomes"]) == (200, {"decided": 1})
+    assert len(started) == 1
 
 
 async def test_a_request_for_many_that_is_wrong_decides_none(
