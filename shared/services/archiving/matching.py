@@ -126,15 +126,6 @@ class SourceMatcher:
         found = await read_sources(self._ports, self._context, ids, self.unread)
         return {row.source_key for row in rows if row.source_id not in found and not self.is_open(row)}
 
-    async def has_left(self, row: MapRow, reader: SourceReader) -> bool:
-        """Whether the row's event was dragged to a later time and left its copy behind (domain.md 2.4)."""
-        found = await read_sources(self._ports, self._context, [row.source_id], self.unread)
-        if row.source_id not in found:
-            return False
-        async with self._turn.session() as session:
-            events = {row.source_key: found[row.source_id]}
-            return bool(await reader.moved_on(session, events, {row.source_key: row}))
-
     def is_open(self, row: MapRow) -> bool:
         """Whether the row's event, or the time where it was last seen, could not be read."""
         return row.source_id in self.unread.ids or self.unread.holds(row.start_at)

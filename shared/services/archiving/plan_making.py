@@ -275,7 +275,7 @@ class PlanMaking:
                     # It may be there still, and stand for this one.
                     self._writer.keep_merged(decided)
                     continue
-                if former_key in gone or await self._matcher.has_left(former, self._reader):
+                if former_key in gone or await self._reader.has_left(self._turn, former):
                     await self._matcher.take_over(former, heir)
             async with self._turn.session() as session:
                 await self._context.archived_events(session).separate([heir_key], self._ports.clock.now())

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.repositories.archived_events import MapRow
+from shared.database.repositories.shared_archives import SharedArchiveRepository
 from shared.domain.archive_run import RunMode
 from shared.domain.archived_event import ArchivedEventState
 from shared.domain.purpose import LeftOut
@@ -25,8 +26,10 @@ from shared.domain.unread import NO_ORIGINAL_START, Unread, UnreadEvents
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.dragging import DraggedMeetings
 from shared.services.archiving.inheriting import hand_to_heir
+from shared.services.archiving.plan_turn import PlanTurn
 from shared.services.archiving.series_resets import SeriesResets
 from shared.services.archiving.source_following import SourceFollowing
+from shared.services.archiving.source_lookup import read_places
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +138,23 @@ class SourceReader:
                         rows |= await self._context.identities(session).by_keys([heir.source_key])
             left |= moved
         return left
+
+    async def has_left(self, turn: PlanTurn, row: MapRow) -> bool:
+        """Whether the row's event left its duplicates and its copy behind (domain.md 2.9).
+
+        It was dragged to a later time (2.4), or lies in a calendar that nobody archives into the same place.
+        """
+        found, places = await read_places(self._ports, self._context, [row.source_id], self.unread)
+        event, place = found.get(row.source_id), places.get(row.source_id)
+        if event is None:
+            return False
+        async with turn.session() as session:
+            if place is not None and place != self._context.source_calendar_id:
+                owner_id, configuration_id = self._context.owner_id, self._context.configuration_id
+                return (
+                    place not in await SharedArchiveRepository(session, owner_id, configuration_id).readers()
+                )
+            return bool(await self.moved_on(session, {row.source_key: event}, {row.source_key: row}))
 
     async def moved_on(
         self, session: AsyncSession, events: Mapping[str, SourceEvent], rows: Mapping[str, MapRow]

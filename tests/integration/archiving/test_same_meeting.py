@@ -302,6 +302,25 @@ async def test_a_duplicate_keeps_the_copy_of_its_representative_that_is_dragged_
     assert len(await world.copies()) == 2
 
 
+async def test_a_duplicate_keeps_the_copy_of_its_representative_that_went_to_another_calendar(
+    world: World,
+) -> None:
+    await world.open([event("Review", NINE), event("Review", NINE)])
+    await world.archive()
+    keys = await world.copies_by_key()
+    (representative,) = await world.rows("SELECT source_id FROM archived_events WHERE copy_id IS NOT NULL")
+    await world.move(representative["source_id"], "Archive")
+    report = await world.archive()
+    assert (report["source"], report["archived"]) == (1, 0)
+    assert {key: n for key, n in (await world.copies_by_key()).items() if key} == keys
+    # It comes back, and is a duplicate again.
+    await world.move(representative["source_id"], "Calendar")
+    report = await world.archive()
+    assert (report["merged"], report["archived"], len(await world.copies())) == (1, 0, 1)
+    assert await world.copies_by_key() == keys
+    await nothing_more(world)
+
+
 async def test_the_id_of_a_row_that_was_left_behind_is_asked_of_nobody(world: World) -> None:
     await world.open([event("Review", NINE)])
     source = await world.source("Review")
