@@ -218,7 +218,10 @@ async def test_rewind_reaches_the_failed_child(hub: EngineUnderTest) -> None:
     await hub.client.rewind_orchestration(failed.instance_id)
     await hub.restart()
 
-    assert (await hub.end_of(failed.instance_id)).get_output() == {"child": ["hello before", "done at 2"]}
+    # The restart may come while the activity is in flight: then it runs once more.
+    (greeted, done) = (await hub.end_of(failed.instance_id)).get_output()["child"]
+    assert (greeted, done in ("done at 2", "done at 3")) == ("hello before", True)
+    assert hub.app.calls.count(("activity", "greet")) == 1
 
 
 async def test_only_a_failed_instance_can_be_rewound(hub: EngineUnderTest) -> None:
