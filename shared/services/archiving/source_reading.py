@@ -9,20 +9,20 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.repositories.archived_events import MapRow
-from shared.database.repositories.shared_archives import SharedArchiveRepository
-from shared.domain.archive_run import RunMode
-from shared.domain.archived_event import ArchivedEventState
-from shared.domain.purpose import LeftOut
-from shared.domain.read_event import ReadEvent
-from shared.domain.source_event import (
+from shared.database.repositories.archiving.archived_events import MapRow
+from shared.database.repositories.archiving.shared_archives import SharedArchiveRepository
+from shared.domain.events.source_event import (
     EventType,
     SourceEvent,
     former_source_key,
     second_source_key,
     source_key,
 )
-from shared.domain.unread import NO_ORIGINAL_START, Unread, UnreadEvents
+from shared.domain.planning.purpose import LeftOut
+from shared.domain.planning.read_event import ReadEvent
+from shared.domain.runs.archive_run import RunMode
+from shared.domain.runs.archived_event import ArchivedEventState
+from shared.domain.runs.unread import NO_ORIGINAL_START, Unread, UnreadEvents
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.dragging import DraggedMeetings
 from shared.services.archiving.inheriting import hand_to_heir
