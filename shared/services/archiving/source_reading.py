@@ -6,6 +6,7 @@ Of a changed series, what its copies follow (2.17).
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -43,6 +44,10 @@ class ReadPage:
     def events(self) -> dict[str, SourceEvent]:
         """What the copies follow."""
         return {key: read.event for key, read in self.reads.items()}
+
+
+#: A reading shows the calendar as it was at most so long ago (design.md, Archive).
+STALE_FOR = timedelta(minutes=1)
 
 
 class SourceReader:
@@ -296,9 +301,7 @@ class SourceReader:
             [key for key in plain if key in rows and self.is_bare(rows[key])]
         )
         fresh = {
-            key: event
-            for key, event in plain.items()
-            if key not in stay and (key not in rows or key in bare)
+            key: event for key, event in plain.items() if key not in stay and (key not in rows or key in bare)
         }
         series = {event.series_master_id for event in fresh.values() if event.series_master_id}
         known = await identities.series_known(series)
@@ -310,9 +313,20 @@ class SourceReader:
         planned = await self._following.last_planned(session, set(asked.values()))
         for key, start in asked.items():
             event, last = fresh[key], planned.get(start)
-            if last is not None and last >= max(event.end, known[event.series_master_id or ""]):
+            since = known[event.series_master_id or ""]
+            if last is not None and last >= max(event.end, since, self._shown_from(event, since)):
                 stay.add(key)
         return stay
+
+    @staticmethod
+    def _shown_from(event: SourceEvent, since: datetime) -> datetime:
+        """From when on each reading shows a series; ``since`` a plan knows rows of it.
+
+        A plan that reads soon after a series was entered may be shown parts of the calendar as they were
+        before. A successor takes over rows that are older than itself.
+        """
+        entered = event.entered_at
+        return since if entered is None or entered > since else entered + STALE_FOR
 
     def is_bare(self, row: MapRow) -> bool:
         """Whether the row says no more than that a plan met its event: nothing is written or decided."""
