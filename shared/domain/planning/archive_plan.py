@@ -32,7 +32,7 @@ __all__ = [
     "Planner",
 ]
 
-SETTLED_AFTER = timedelta(hours=26)
+DECIDED_AFTER = timedelta(hours=26)
 """How far behind the latest start events are final.
 
 Exchange sorts an all-day event by midnight of a zone it does not tell, from UTC-12 to UTC+14, while its
@@ -58,14 +58,14 @@ class Planner:
         self._policies = policies
         self._pipeline = PlanPipeline(window, mode, policies, released, self._met)
         # Where all-day events take part in overlaps they are sorted by their local day, not by their date.
-        self._lag = SETTLED_AFTER + (_EASTERNMOST if policies.all_day_counts else timedelta())
+        self._lag = DECIDED_AFTER + (_EASTERNMOST if policies.all_day_counts else timedelta())
         self._waiting: dict[str, tuple[datetime, Candidate]] = {}
         self._by_start: list[tuple[datetime, str]] = []
         self._undecided: set[str] = set()
         self._seen: set[bytes] = set()
         self._passed: dict[bytes, tuple[str, Decision | None]] = {}
         self._latest = datetime.min.replace(tzinfo=UTC)
-        self._settled_to = self._latest
+        self._decided_to = self._latest
 
     def feed(
         self,
@@ -86,13 +86,13 @@ class Planner:
             read = event if isinstance(event, ReadEvent) else ReadEvent.of(event)
             if read.place > self._latest:
                 self._latest = read.place
-                decisions += self._settle(read.place - self._lag)
+                decisions += self._decide_until(read.place - self._lag)
             decisions += self._take(read, known, overlaps or {})
         return decisions
 
     def close(self) -> list[Decision]:
         """Return the decisions that were still open: nothing more comes."""
-        return list(self._settle(_END_OF_TIME))
+        return list(self._decide_until(_END_OF_TIME))
 
     def decide_single(self, event: SourceEvent | ReadEvent, known: KnownEvent | None) -> Decision:
         """Decide for an event read by its id: moved out of the window, or retried (domain.md 2.4, 2.12).
@@ -159,7 +159,7 @@ class Planner:
             self._undecided.add(key)
         order = facts.start if self._policies.all_day_counts else read.event.start
         candidate = Candidate(facts, known.get(key), owned, overlaps.get(key), read.left_out, read.waits)
-        if order < self._settled_to:
+        if order < self._decided_to:
             # Archived far before the place that its series gives it now: what it was among is decided.
             self._note_margins([candidate])
             yield from self._own([self._pipeline.alone(candidate)])
@@ -172,9 +172,9 @@ class Planner:
         digest = _digest(key)
         return key in self._waiting or digest in self._seen or digest in self._passed
 
-    def _settle(self, before: datetime) -> Iterator[Decision]:
+    def _decide_until(self, before: datetime) -> Iterator[Decision]:
         """Send what starts before the instant, now final, through the stages."""
-        self._settled_to = max(self._settled_to, before)
+        self._decided_to = max(self._decided_to, before)
         while self._by_start and self._by_start[0][0] < before:
             start = self._by_start[0][0]
             batch: list[Candidate] = []

@@ -98,7 +98,7 @@ class ActionItemKeeper:
         if done:
             await self.record(session, "action_item.carried_out", {"items": sorted(map(str, done))})
 
-    async def settle(self, session: AsyncSession) -> None:
+    async def mark_carried_out(self, session: AsyncSession) -> None:
         """At the end of a run, mark the answers that are now in the archive calendar as carried out."""
         start, end = self._context.window.read_range
         items = self._items(session)

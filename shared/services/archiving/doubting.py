@@ -34,7 +34,7 @@ _ASKED = (Question.LIKELY_SAME,)
 
 
 @dataclass(slots=True)
-class Settled:
+class AnsweredDoubts:
     """What the answers mean for one plan."""
 
     #: Keys of rows that are decided and take part in no matching.
@@ -83,15 +83,15 @@ class MeetingDoubts:
         watched = self.waiting | {event.key for item in self._items for event in item.new}
         self._held |= {key: reads[key].event for key in watched & reads.keys()}
 
-    def settle(
+    def answered(
         self,
         gone: Mapping[str, GoneRow],
         rows: Mapping[str, MapRow],
         new: Mapping[str, tuple[str, MeetingFacts]],
         met: Callable[[str], bool],
-    ) -> Settled:
+    ) -> AnsweredDoubts:
         """Check the answers against what this reading showed. Answers that no longer fit are asked again."""
-        settled = Settled()
+        answered = AnsweredDoubts()
         self._reopened, self._superseded, self.whole = [], set(), set()
         for item in self._items:
             if item.is_open or not self._judged(item):
@@ -102,10 +102,10 @@ class MeetingDoubts:
                 # The row was re-pointed, and the write is not done yet.
                 self.whole |= {event.key for event in item.new}
             elif self._stands(item, gone, rows, new, met):
-                self._carry_out(item, rows, new, settled)
+                self._carry_out(item, rows, new, answered)
             else:
                 self._reopened.append(item.id)
-        return settled
+        return answered
 
     def repointed(self, pairs: Sequence[Pair]) -> None:
         """Replace the rows' keys after they were re-pointed to other events."""
@@ -202,14 +202,14 @@ class MeetingDoubts:
         item: StoredItem,
         rows: Mapping[str, MapRow],
         new: Mapping[str, tuple[str, MeetingFacts]],
-        settled: Settled,
+        answered: AnsweredDoubts,
     ) -> None:
-        settled.rows |= {row.key for row in item.archived}
-        settled.events |= {event.key for event in item.new}
+        answered.rows |= {row.key for row in item.archived}
+        answered.events |= {event.key for event in item.new}
         if item.answer is Answer.ONE_MEETING:
             events = [(event.key, new[event.key][1].start) for event in item.new if event.key in new]
             for row, event in closest([(row.key, row.start) for row in item.archived], events).items():
-                settled.pairs.append(Pair(row, event, Step.ONE_MEETING))
+                answered.pairs.append(Pair(row, event, Step.ONE_MEETING))
                 self.whole.add(event)
         elif item.answer is Answer.NEW_ONE_ONLY:
             self._superseded |= {row.key for row in item.archived if row.key in rows}

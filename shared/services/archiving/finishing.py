@@ -106,7 +106,7 @@ class Finisher:
         # Only a timesheet reveals something by whether a private event is written (domain.md 6.3).
         details["cost_tells"] = context.policies.purpose is Purpose.TIMESHEET
         await ArchiveRunRepository(session).finish(run.id, state, details, now)
-        await ActionItemKeeper(self._ports, context).settle(session)
+        await ActionItemKeeper(self._ports, context).mark_carried_out(session)
         job = JobJudgement()
         # A restore or an edit that a person requested is no work of a job.
         if state is not RunState.CANCELLED and context.mode in (RunMode.NORMAL, RunMode.REPLACE):

@@ -161,11 +161,11 @@ class SourceMatcher:
         events = await self._facts_of(new) if rows else []
         found, unsure = await self._gone_rows(rows, events) if rows else ([], [])
         gone = {each.facts.key: each for each in found}
-        settled = self.doubts.settle(gone, rows, new, reader.has_met)
-        left = [each for key, each in gone.items() if key not in settled.rows]
-        events = [each for each in events if each.key not in settled.events]
+        answered = self.doubts.answered(gone, rows, new, reader.has_met)
+        left = [each for key, each in gone.items() if key not in answered.rows]
+        events = [each for each in events if each.key not in answered.events]
         matching = await self._matching([*left, *unsure], rows, events) if left or unsure else Matching()
-        decided = [*settled.pairs, *matching.pairs]
+        decided = [*answered.pairs, *matching.pairs]
         # A row with a write in flight is reconciled first, and its event waits until then. The next run reads
         # again a row whose time could not be read, or about which two reads disagree.
         disputed = {each.facts.key for each in unsure}

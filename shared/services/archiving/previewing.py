@@ -38,7 +38,7 @@ from shared.services.archiving.windows import requested
 from shared.services.identity.access import Access
 from shared.services.operation.system_settings import settings_in_force
 
-_SETTLED_AT_ONCE = 500
+_WRITES_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +176,7 @@ class _Rehearsal:
         async with self._ports.database.session() as session:
             session.add(run)
             await session.flush()
-            await self._suppose_settled(session)
+            await self._treat_open_writes_as_done(session)
             open_keys = await context.operations(session).open_keys(run.id)
         turn = _RehearsalTurn(self._ports, run.id)
         doubts = MeetingDoubts(context, ActionItemKeeper(self._ports, context, self._expiry))
@@ -193,12 +193,12 @@ class _Rehearsal:
                 return await self._preview(counts, making.unseen)
         raise AssertionError("the last reading ends in a plan")
 
-    async def _suppose_settled(self, session: AsyncSession) -> None:
+    async def _treat_open_writes_as_done(self, session: AsyncSession) -> None:
         """Treat open writes as done. A real run reconciles them first."""
         operations = self._context.operations(session)
         recorder = ResultRecorder(self._ports, self._context)
         tomorrow = self._ports.clock.now() + timedelta(days=1)
-        while sent := await operations.forgotten(tomorrow, _SETTLED_AT_ONCE):
+        while sent := await operations.forgotten(tomorrow, _WRITES_AT_ONCE):
             done = [
                 Result(each, OperationState.DONE, each.copy_id or f"supposed:{each.id}", "supposed")
                 for each in sent

@@ -13,8 +13,8 @@ from uuid import UUID
 from shared.domain.runs.archive_run import RunMode, RunState
 from shared.services.archiving.applying import ApplyProgress
 from shared.services.archiving.plan_counts import PlanCounts
+from shared.services.archiving.reconciling import ReconcileProgress
 from shared.services.archiving.service import ArchivingService, BegunRun
-from shared.services.archiving.settling import SettleProgress
 
 logger = logging.getLogger(__name__)
 
@@ -71,11 +71,11 @@ class RunDriver:
         """See ArchivingService.begin."""
         return await self._archiving.begin(run_id)
 
-    async def settle(self, run_id: UUID, attempt: int) -> SettleProgress:
+    async def reconcile(self, run_id: UUID, attempt: int) -> ReconcileProgress:
         """See Reconciler.reconcile. Raises NotFound, as do the steps below."""
         async with self._archiving.acting_for(run_id):
-            progress = await self._archiving.settle(run_id, attempt)
-            _log("settled", run_id, open=progress.open)
+            progress = await self._archiving.reconcile(run_id, attempt)
+            _log("reconciled", run_id, open=progress.open)
         return progress
 
     async def plan(self, run_id: UUID) -> PlanCounts:

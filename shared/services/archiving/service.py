@@ -32,7 +32,7 @@ from shared.services.archiving.judging import bar_unpermitted
 from shared.services.archiving.pairs import refuse_paused_pair
 from shared.services.archiving.planning import PlanCounts, RunPlanner
 from shared.services.archiving.queueing import RunDraft, StartedRun, draft_run, queue_drafts, queue_run
-from shared.services.archiving.settling import SettleProgress, Settler
+from shared.services.archiving.reconciling import ReconcileProgress, Reconciler
 from shared.services.archiving.unread_events import beyond, windows_to_read_again
 from shared.services.archiving.windows import nightly, requested
 from shared.services.identity.access import Access, reads_own
@@ -93,7 +93,7 @@ class ArchivingService:
     def __init__(self, ports: ArchivingPorts) -> None:
         self._ports = ports
         self._applier = Applier(ports)
-        self._settler = Settler(ports)
+        self._reconciler = Reconciler(ports)
         self._planner = RunPlanner(ports)
         self._finisher = Finisher(ports)
 
@@ -209,9 +209,9 @@ class ArchivingService:
         with telemetry.bind(caller=caller, correlation=run.correlation_id, acting=acting):
             yield RunMode(run.mode)
 
-    async def settle(self, run_id: UUID, attempt: int) -> SettleProgress:
+    async def reconcile(self, run_id: UUID, attempt: int) -> ReconcileProgress:
         """See Reconciler.reconcile."""
-        return await self._settler.settle(run_id, attempt)
+        return await self._reconciler.reconcile(run_id, attempt)
 
     async def plan(self, run_id: UUID) -> PlanCounts:
         """See RunPlanner.plan."""

@@ -57,7 +57,7 @@ async def windows_to_read_again(
     days: dict[UUID, set[date]] = {}
     for each in noted:
         since = each.event.get("since")
-        if each.settled or (since is not None and datetime.fromisoformat(since) < now - KEEP_TRYING):
+        if each.read_again or (since is not None and datetime.fromisoformat(since) < now - KEEP_TRYING):
             continue
         days.setdefault(each.configuration_id, set()).update(_days(each, zones[each.configuration_id]))
     return {key: _windows(sorted(found), zones[key])[:MOST_WINDOWS] for key, found in days.items()}

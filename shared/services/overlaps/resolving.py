@@ -36,7 +36,7 @@ _INSTANT = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
-class SettledOverlap:
+class OverlapResult:
     """A decided group and the run that archives what is kept; None where the timer will queue one."""
 
     group: OverlapGroup
@@ -55,13 +55,13 @@ class Choice:
     expected: ExpectedVersion = ANY_VERSION
 
 
-class OverlapSettling:
+class OverlapResolving:
     """Decisions about groups of overlapping events."""
 
     def __init__(self, ports: ArchivingPorts) -> None:
         self._ports = ports
 
-    async def settle(
+    async def resolve(
         self,
         caller: Caller,
         group_id: UUID,
@@ -70,7 +70,7 @@ class OverlapSettling:
         resolution: dict[str, Any] | None = None,
         expected: ExpectedVersion = ANY_VERSION,
         once: bool = False,
-    ) -> SettledOverlap:
+    ) -> OverlapResult:
         """Keep the events of these source keys, or all (None), and leave the others of the group out.
 
         What is archived already stays; left out, it counts as time no more. ``resolution`` says more of the
@@ -83,7 +83,7 @@ class OverlapSettling:
             groups = OverlapGroupRepository(session)
             group = await self._group(session, caller, group_id)
             if once and await _decided_so(groups, group, kept, resolution):
-                return SettledOverlap(group, None, changed=False)
+                return OverlapResult(group, None, changed=False)
             expected.check(group.version)
             configuration = await ArchiveConfigurationRepository(session).get(
                 group.tenant_id, group.configuration_id
@@ -95,11 +95,11 @@ class OverlapSettling:
             members = await groups.members(group.owner_id, group_id)
             chosen = _checked(members, kept)
             run_id = await self._decide(session, group, OverlapStatus.SETTLED, chosen, caller, resolution)
-        return SettledOverlap(group, run_id)
+        return OverlapResult(group, run_id)
 
-    async def settle_each(
+    async def resolve_each(
         self, caller: Caller, choices: Sequence[Choice]
-    ) -> list[SettledOverlap | AdminAssistantError]:
+    ) -> list[OverlapResult | AdminAssistantError]:
         """Decide several groups, one transaction each; what went wrong with one stands in its place.
 
         A group that was decided so before stays as it is, so that the same request may be sent again.
@@ -108,16 +108,14 @@ class OverlapSettling:
         """
         async with self._ports.database.session() as session:
             await Access.of(session, caller)
-        found = [await self._settled_or_why_not(caller, each) for each in choices]
+        found = [await self._resolved_or_error(caller, each) for each in choices]
         if all(isinstance(each, NotFound) for each in found):
             raise NotFound("there are no such overlaps")
         return found
 
-    async def _settled_or_why_not(
-        self, caller: Caller, choice: Choice
-    ) -> SettledOverlap | AdminAssistantError:
+    async def _resolved_or_error(self, caller: Caller, choice: Choice) -> OverlapResult | AdminAssistantError:
         try:
-            return await self.settle(
+            return await self.resolve(
                 caller,
                 choice.group_id,
                 choice.kept,

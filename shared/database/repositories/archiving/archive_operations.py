@@ -282,7 +282,7 @@ class ArchiveOperationRepository:
     async def claim_resend(
         self, now: datetime, remembered_since: datetime, before: datetime, count: int, max_bytes: int
     ) -> list[ClaimedOperation]:
-        """Mark open operations that Graph still remembers for an identical resend (design.md, Settle)."""
+        """Mark open operations that Graph still remembers for an identical resend (design.md, Reconcile)."""
         return await self._claim(
             _CLAIM_RESEND,
             now=now,

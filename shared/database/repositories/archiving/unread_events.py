@@ -20,7 +20,7 @@ _NOTED = text("""
                               r.window_start)
                       AND later.window_end >= COALESCE(
                               LEAST(CAST(noted.value ->> 'end' AS timestamptz), r.window_end),
-                              CAST(noted.value ->> 'start' AS timestamptz), r.window_end)) AS settled
+                              CAST(noted.value ->> 'start' AS timestamptz), r.window_end)) AS read_again
       FROM archive_runs r CROSS JOIN jsonb_array_elements(r.plan -> 'unreadable_events') AS noted(value)
      WHERE r.configuration_id = ANY(CAST(:configurations AS uuid[])) AND r.planned_at > :since
        AND CAST(r.plan ->> 'unreadable' AS integer) > 0
@@ -54,14 +54,14 @@ class Partner(NamedTuple):
 
 
 class NotedEvent(NamedTuple):
-    """What one run could not read. ``settled``: a later plan was made of its time."""
+    """What one run could not read. ``read_again``: a later plan covered its time."""
 
     configuration_id: UUID
     window_start: datetime
     window_end: datetime
     planned_at: datetime
     event: dict[str, Any]
-    settled: bool
+    read_again: bool
 
 
 class UnreadEventRepository(Repository):

@@ -25,7 +25,7 @@ _LOOK_UPS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class SettleProgress:
+class ReconcileProgress:
     """How many writes are still open."""
 
     #: Operations whose effect is still unknown.
@@ -34,13 +34,13 @@ class SettleProgress:
     resume_at: datetime | None
 
 
-class Settler:
+class Reconciler:
     """Reconciles every open operation of a run's configuration, from whichever run."""
 
     def __init__(self, ports: ArchivingPorts) -> None:
         self._ports = ports
 
-    async def settle(self, run_id: UUID, attempt: int) -> SettleProgress:
+    async def reconcile(self, run_id: UUID, attempt: int) -> ReconcileProgress:
         """Resend or look up each open operation once. ``attempt`` counts from 0 and spaces the next attempt.
 
         A run whose calendars may no longer be named writes nothing and resends nothing. Raises NotFound for
@@ -49,21 +49,21 @@ class Settler:
         async with self._ports.database.session() as session:
             context = await load_context(session, run_id)
             if context.barred or not await context.operations(session).sent():
-                return SettleProgress(0, None)
+                return ReconcileProgress(0, None)
         async with accounted(self._ports, context):
             try:
                 async with mailbox_lease(self._ports, context.archive_mailbox_id) as lease:
                     if lease is not None:
-                        return await _Settlement(self._ports, context, lease, attempt).run()
+                        return await _Reconciliation(self._ports, context, lease, attempt).run()
             except LeaseLost:
                 pass
         async with self._ports.database.session() as session:
             left = await context.operations(session).sent()
         resume_at = self._ports.clock.now() + self._ports.busy_pause
-        return SettleProgress(left, resume_at if left else None)
+        return ReconcileProgress(left, resume_at if left else None)
 
 
-class _Settlement:
+class _Reconciliation:
     """One ``reconcile`` under a held lease."""
 
     def __init__(self, ports: ArchivingPorts, context: RunContext, lease: HeldLease, attempt: int) -> None:
@@ -76,7 +76,7 @@ class _Settlement:
         self._began = ports.clock.now()
         self._resume_at: list[datetime] = []
 
-    async def run(self) -> SettleProgress:
+    async def run(self) -> ReconcileProgress:
         """Look up first the writes that must not be repeated blindly, then resend the others."""
         paused = await self._lease.wait_out_pause()
         if paused is None:
@@ -84,7 +84,7 @@ class _Settlement:
             await self._resend_remembered()
         async with self._ports.database.session() as session:
             left = await self._context.operations(session).sent()
-        return SettleProgress(left, self._next_attempt(paused) if left else None)
+        return ReconcileProgress(left, self._next_attempt(paused) if left else None)
 
     @property
     def _remembered_since(self) -> datetime:
@@ -100,9 +100,9 @@ class _Settlement:
                 self._resume_at.append(due)
                 continue
             await self._lease.cover_one_batch()
-            await self._settle_by_lookup(operation)
+            await self._reconcile_by_lookup(operation)
 
-    async def _settle_by_lookup(self, operation: ClaimedOperation) -> None:
+    async def _reconcile_by_lookup(self, operation: ClaimedOperation) -> None:
         copies = await self._sender.find_copies(operation)
         create = operation.action is OperationAction.CREATE
         if copies and (create or self._sender.has_effect(operation, copies[0])):
