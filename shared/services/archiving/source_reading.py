@@ -287,13 +287,18 @@ class SourceReader:
         """Occurrences on days that the known series did not have when it was archived (2.17)."""
         plain = {key: event for key, event in events.items() if event.type is EventType.OCCURRENCE}
         stay = {key for key in plain if key in rows and rows[key].left_out is LeftOut.SERIES_CHANGED}
+        identities = self._context.identities(session)
+        # A row that a plan entered and finished is of an event that was seen on its day: it was not invented.
+        bare = await identities.of_broken_plans(
+            [key for key in plain if key in rows and self.is_bare(rows[key])]
+        )
         fresh = {
             key: event
             for key, event in plain.items()
-            if key not in stay and (key not in rows or self.is_bare(rows[key]))
+            if key not in stay and (key not in rows or key in bare)
         }
         series = {event.series_master_id for event in fresh.values() if event.series_master_id}
-        known = await self._context.identities(session).series_known(series)
+        known = await identities.series_known(series)
         asked = {
             key: self._context.owning_start(event)
             for key, event in fresh.items()
