@@ -149,7 +149,7 @@ def _known_overlap(membership: Membership) -> KnownOverlap:
         opened_at=membership.opened_at,
         member_count=membership.member_count,
         revision=membership.revision,
-        settled=membership.status.decided,
+        decided=membership.status.decided,
         kept=membership.kept,
         waiting=membership.status is OverlapStatus.FLAGGED,
     )

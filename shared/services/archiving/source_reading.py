@@ -293,9 +293,7 @@ class SourceReader:
             [key for key in plain if key in rows and self.is_bare(rows[key])]
         )
         fresh = {
-            key: event
-            for key, event in plain.items()
-            if key not in stay and (key not in rows or key in bare)
+            key: event for key, event in plain.items() if key not in stay and (key not in rows or key in bare)
         }
         series = {event.series_master_id for event in fresh.values() if event.series_master_id}
         known = await identities.series_known(series)
