@@ -71,6 +71,8 @@ class SourceEvent(NamedTuple):
     masked: bool = False
     #: The date of the slot in the zone of the series, if known (``occurrenceId``).
     original_date: date | None = None
+    #: When an occurrence's series was entered. None for other events, or if it is not known.
+    entered_at: datetime | None = None
 
 
 def source_key(event: SourceEvent) -> str:

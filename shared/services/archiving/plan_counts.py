@@ -55,6 +55,8 @@ class PlanCounts:
     gone: bool = False
     #: The reason code of ``refused``.
     code: str | None = None
+    #: When reading the pages of this plan began (ISO 8601, UTC).
+    read_at: str | None = None
 
 
 _PLANNED_OUTCOMES = {

@@ -77,6 +77,7 @@ class PlanMaking:
         cannot be read.
         """
         backfill = self._context.kind is RunKind.BACKFILL
+        read_at = self._ports.clock.now()
         async with self._turn.session() as session:
             await self._questions.begin(session)
         await self._read_pages(check=not backfill)
@@ -101,7 +102,7 @@ class PlanMaking:
             await self._keeper.finish(session, self._planner.vanished_groups - held)
             await self._kept_though_gone(session)
             await self._questions.keep(session)
-        return self._counted()
+        return self._counted(read_at)
 
     async def _hold_partners(self) -> bool:
         """Leave events that overlap an unreadable one as they were decided (2.12). Whether any is new."""
@@ -129,7 +130,7 @@ class PlanMaking:
                 await self._page(page)
                 page = await anext(pages, None)
 
-    def _counted(self) -> PlanCounts:
+    def _counted(self, read_at: datetime) -> PlanCounts:
         findings = self._planner.findings
         counts: dict[str, Any] = dict(self._writer.counts)
         return PlanCounts(
@@ -149,6 +150,7 @@ class PlanMaking:
             if self._turn.first
             else findings.category_issues,
             private=dict(self._writer.private_counts),
+            read_at=read_at.isoformat(),
             **(counts | named(self._reader.unread, self._context.window, counts)),
         )
 

@@ -6,6 +6,7 @@ Events of a changed series are reduced to the changes that their copies take (2.
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -43,6 +44,10 @@ class ReadPage:
     def events(self) -> dict[str, SourceEvent]:
         """The events as their copies follow them."""
         return {key: read.event for key, read in self.reads.items()}
+
+
+#: A read may be stale by at most this time (design.md, Archive).
+STALE_FOR = timedelta(minutes=1)
 
 
 class SourceReader:
@@ -305,9 +310,20 @@ class SourceReader:
         planned = await self._following.last_planned(session, set(asked.values()))
         for key, start in asked.items():
             event, last = fresh[key], planned.get(start)
-            if last is not None and last >= max(event.end, known[event.series_master_id or ""]):
+            since = known[event.series_master_id or ""]
+            if last is not None and last >= max(event.end, since, self._shown_from(event, since)):
                 stay.add(key)
         return stay
+
+    @staticmethod
+    def _shown_from(event: SourceEvent, since: datetime) -> datetime:
+        """The time from which each reading shows a series. A plan knows rows of it since ``since``.
+
+        A plan that reads soon after a series was entered may be shown parts of the calendar as they were
+        before. A successor takes over rows that are older than itself.
+        """
+        entered = event.entered_at
+        return since if entered is None or entered > since else entered + STALE_FOR
 
     def is_bare(self, row: MapRow) -> bool:
         """Whether the row says only that a plan met its event: nothing is written or decided."""
