@@ -274,6 +274,7 @@ class Description:
             base = f"{self._settings.authority}/{self._settings.tenant_id}/oauth2/v2.0"
             schemes["entra"] = {
                 "type": "oauth2",
+                "description": "Sign in as yourself: leave client_secret empty, keep the scope chosen.",
                 "flows": {
                     "authorizationCode": {
                         "authorizationUrl": f"{base}/authorize",
