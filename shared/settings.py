@@ -24,7 +24,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from shared.domain.travel import DEFAULT_TRAVEL_WORDS
+from shared.domain.planning.travel import DEFAULT_TRAVEL_WORDS
 
 PREFIX = "ADMIN_ASSISTANT_"
 #: Suggestions compare each event with every rule of its owner: no tenant may allow more.

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import orjson
 
-from shared.domain.caller import Caller
+from shared.domain.identity.caller import Caller
 
 current_caller: ContextVar[Caller | None] = ContextVar("current_caller", default=None)
 correlation_id: ContextVar[str] = ContextVar("correlation_id", default="")

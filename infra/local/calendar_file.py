@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from infra.local import calendar_reading_report, identities
 from infra.local.errors import LocalError
-from infra.local.graph_simulator.calendar_sources import holds_calendar
+from infra.local.graph_simulator.loading.sources import holds_calendar
 from infra.local.seeding import Person
 from infra.local.stack import Stack
 

@@ -12,8 +12,8 @@ from contextlib import closing
 from pathlib import Path
 
 from infra.local.errors import LocalError
-from infra.local.graph_simulator.persistence import DamagedFile
-from infra.local.graph_simulator.persistence import check as check_mailboxes
+from infra.local.graph_simulator.state.persistence import DamagedFile
+from infra.local.graph_simulator.state.persistence import check as check_mailboxes
 
 #: What a system has made, written when it is ready.
 _REGISTER = "made.json"

@@ -6,31 +6,31 @@ from typing import TYPE_CHECKING
 from shared.composition.foundations import Foundations
 
 if TYPE_CHECKING:
-    from shared.services.action_items import ActionItemService
-    from shared.services.answering import ActionItemAnswering
-    from shared.services.appointments import AppointmentService
+    from shared.services.action_items.answering import ActionItemAnswering
+    from shared.services.action_items.reading import ActionItemService
+    from shared.services.appointments.reading import AppointmentService
     from shared.services.approvals.deciding import ApprovalDecisions
     from shared.services.approvals.reading import ApprovalReading
     from shared.services.approvals.requesting import ApprovalRequests
     from shared.services.approvals.sign_ins import AdminSignIns
     from shared.services.approvals.watching import ApprovalWatch
-    from shared.services.archive_configurations import ArchiveConfigurationService
-    from shared.services.archive_runs import ArchiveRunService
     from shared.services.archiving.context import ArchivingPorts
     from shared.services.archiving.owner_edits import OwnerEdits
     from shared.services.archiving.previewing import Previewer
+    from shared.services.archiving.run_driver import RunDriver
+    from shared.services.archiving.runs import ArchiveRunService
     from shared.services.archiving.service import ArchivingService
-    from shared.services.backfilling import BackfillService
-    from shared.services.configuration_changes import ConfigurationChanges
+    from shared.services.backfilling.service import BackfillService
+    from shared.services.configurations.changes import ConfigurationChanges
+    from shared.services.configurations.saving import ArchiveConfigurationService
     from shared.services.notifications.item_reminders import ActionItemReminders
     from shared.services.notifications.mailing import MailSending
     from shared.services.notifications.reading import NotificationService
     from shared.services.notifications.reminding import OverlapReminders
-    from shared.services.overlap_settling import OverlapSettling
-    from shared.services.overlaps import OverlapService
+    from shared.services.overlaps.reading import OverlapService
+    from shared.services.overlaps.resolving import OverlapSettling
     from shared.services.rebuilding.requests import RebuildRequests
     from shared.services.rebuilding.runs import RebuildRuns
-    from shared.services.run_driver import RunDriver
     from shared.services.verifying.restoring import CopyRestoring
     from shared.services.verifying.scheduling import VerificationSchedule
     from shared.services.verifying.service import VerificationService
@@ -58,7 +58,7 @@ class ArchivingParts(Foundations):
     @cached_property
     def archive_configurations(self) -> "ArchiveConfigurationService":
         """Archive configurations."""
-        from shared.services.archive_configurations import ArchiveConfigurationService
+        from shared.services.configurations.saving import ArchiveConfigurationService
 
         return ArchiveConfigurationService(
             self.database, self.calendar_stores, self.clock, self.system_settings
@@ -67,14 +67,14 @@ class ArchivingParts(Foundations):
     @cached_property
     def configuration_changes(self) -> "ConfigurationChanges":
         """Changes of archive configurations."""
-        from shared.services.configuration_changes import ConfigurationChanges
+        from shared.services.configurations.changes import ConfigurationChanges
 
         return ConfigurationChanges(self.database, self.clock, self.audit_writer)
 
     @cached_property
     def archive_runs(self) -> "ArchiveRunService":
         """Archive runs, looked at and cancelled."""
-        from shared.services.archive_runs import ArchiveRunService
+        from shared.services.archiving.runs import ArchiveRunService
 
         return ArchiveRunService(self.database, self.clock, self.audit_writer)
 
@@ -139,35 +139,35 @@ class ArchivingParts(Foundations):
     @cached_property
     def appointments(self) -> "AppointmentService":
         """The record of what was archived."""
-        from shared.services.appointments import AppointmentService
+        from shared.services.appointments.reading import AppointmentService
 
         return AppointmentService(self.database, self.clock, self.settings, lambda: self.audit_writer)
 
     @cached_property
     def overlaps(self) -> "OverlapService":
         """Groups of overlapping events."""
-        from shared.services.overlaps import OverlapService
+        from shared.services.overlaps.reading import OverlapService
 
         return OverlapService(self.database, self.audit_writer)
 
     @cached_property
     def overlap_settling(self) -> "OverlapSettling":
         """Decisions about overlapping events."""
-        from shared.services.overlap_settling import OverlapSettling
+        from shared.services.overlaps.resolving import OverlapSettling
 
         return OverlapSettling(self.archiving_ports)
 
     @cached_property
     def action_items(self) -> "ActionItemService":
         """Questions about archived meetings."""
-        from shared.services.action_items import ActionItemService
+        from shared.services.action_items.reading import ActionItemService
 
         return ActionItemService(self.database, self.audit_writer)
 
     @cached_property
     def answering(self) -> "ActionItemAnswering":
         """Answers to action items."""
-        from shared.services.answering import ActionItemAnswering
+        from shared.services.action_items.answering import ActionItemAnswering
 
         return ActionItemAnswering(self.archiving_ports)
 
@@ -195,7 +195,7 @@ class ArchivingParts(Foundations):
     @cached_property
     def backfills(self) -> "BackfillService":
         """What is archived month by month."""
-        from shared.services.backfilling import BackfillService
+        from shared.services.backfilling.service import BackfillService
 
         return BackfillService(self.archiving_ports)
 
@@ -237,8 +237,8 @@ class ArchivingParts(Foundations):
     @cached_property
     def run_driver(self) -> "RunDriver":
         """The steps of runs."""
-        from shared.domain.archive_run import RunMode
-        from shared.services.run_driver import Planner, RunDriver
+        from shared.domain.runs.archive_run import RunMode
+        from shared.services.archiving.run_driver import Planner, RunDriver
 
         planners: dict[RunMode, Planner] = {
             RunMode.EDIT: self.owner_edits,

@@ -7,11 +7,11 @@ from uuid import UUID
 from shared.composition.foundations import Foundations
 
 if TYPE_CHECKING:
-    from shared.services.calendars import CalendarService
+    from shared.services.calendars.listing import CalendarService
+    from shared.services.calendars.local_calendars import LocalCalendarService
+    from shared.services.calendars.local_events import LocalEventService
     from shared.services.categories.catalogue import OutlookCategories
     from shared.services.categories.services import CategoryServices
-    from shared.services.local_calendars import LocalCalendarService
-    from shared.services.local_events import LocalEventService
     from shared.services.months.needs_attention import NeedsAttentionService
     from shared.services.months.reading import MonthService
 
@@ -22,21 +22,21 @@ class CalendarParts(Foundations):
     @cached_property
     def calendar_service(self) -> "CalendarService":
         """Calendars of persons, in both stores."""
-        from shared.services.calendars import CalendarService
+        from shared.services.calendars.listing import CalendarService
 
         return CalendarService(self.database, self.local_calendars, self.audit_writer)
 
     @cached_property
     def local_calendar_service(self) -> "LocalCalendarService":
         """Calendars kept in our database."""
-        from shared.services.local_calendars import LocalCalendarService
+        from shared.services.calendars.local_calendars import LocalCalendarService
 
         return LocalCalendarService(self.database, self.clock, self.audit_writer)
 
     @cached_property
     def local_events(self) -> "LocalEventService":
         """Events of calendars kept in our database."""
-        from shared.services.local_events import LocalEventService
+        from shared.services.calendars.local_events import LocalEventService
 
         return LocalEventService(
             self.database, self.clock, self.settings, self.audit_writer, self.system_settings

@@ -10,20 +10,20 @@ from shared.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
     from shared.database.engine import Database
-    from shared.domain.caller import SignedIn
+    from shared.domain.identity.caller import SignedIn
     from shared.graph.calendar_adapter import CalendarAdapter
     from shared.graph.client import GraphClient
     from shared.graph.master_categories import MasterCategories
     from shared.graph.on_behalf import OnBehalfTokens
     from shared.graph.throttle import Throttle
-    from shared.services.audit import AuditWriter
-    from shared.services.calendar_store import BothCalendars
-    from shared.services.local_calendar_store import LocalCalendars
-    from shared.services.mail_senders import MailSenders
-    from shared.services.person_keys import PersonKeys
-    from shared.services.rate_limit import RateLimit
-    from shared.services.system_settings import SystemSettings
-    from shared.services.tokens import TokenValidator
+    from shared.services.audit.recording import AuditWriter
+    from shared.services.calendars.local_calendar_store import LocalCalendars
+    from shared.services.calendars.store import BothCalendars
+    from shared.services.identity.tokens import TokenValidator
+    from shared.services.notifications.mail_senders import MailSenders
+    from shared.services.operation.rate_limit import RateLimit
+    from shared.services.operation.system_settings import SystemSettings
+    from shared.services.person_keys.keys import PersonKeys
     from shared.settings import Settings
     from shared.storage import Storage
 
@@ -74,7 +74,7 @@ class Foundations:
     def throttle(self) -> "Throttle":
         """What Graph allows each mailbox, whoever asks."""
         from shared.graph.throttle import Throttle
-        from shared.services.mailbox_pauses import MailboxPauses
+        from shared.services.operation.mailbox_pauses import MailboxPauses
 
         return Throttle(MailboxPauses(self.database), self.clock)
 
@@ -114,14 +114,14 @@ class Foundations:
     @cached_property
     def local_calendars(self) -> "LocalCalendars":
         """Calendars kept in our database, as archiving sees them."""
-        from shared.services.local_calendar_store import LocalCalendars
+        from shared.services.calendars.local_calendar_store import LocalCalendars
 
         return LocalCalendars(self.database, self.clock, self.audit_writer, self.system_settings)
 
     @cached_property
     def calendar_stores(self) -> "BothCalendars":
         """Calendars at Graph and those kept in our database, behind one protocol."""
-        from shared.services.calendar_store import BothCalendars
+        from shared.services.calendars.store import BothCalendars
 
         return BothCalendars(self.calendars, self.local_calendars)
 
@@ -138,8 +138,8 @@ class Foundations:
     @cached_property
     def person_keys(self) -> "PersonKeys | None":
         """The keys of persons; None where no store of keys is set."""
-        from shared.services.person_key_stores import open_key_store
-        from shared.services.person_keys import PersonKeys
+        from shared.services.person_keys.keys import PersonKeys
+        from shared.services.person_keys.stores import open_key_store
 
         store = open_key_store(self.settings)
         if store is None:
@@ -151,28 +151,28 @@ class Foundations:
     @cached_property
     def audit_writer(self) -> "AuditWriter":
         """The audit of changes that the services make."""
-        from shared.services.audit import AuditWriter
+        from shared.services.audit.recording import AuditWriter
 
         return AuditWriter(self.clock, self.person_keys)
 
     @cached_property
     def system_settings(self) -> "SystemSettings":
         """Settings that each tenant makes for itself."""
-        from shared.services.system_settings import SystemSettings
+        from shared.services.operation.system_settings import SystemSettings
 
         return SystemSettings(self.database, self.clock, self.settings, self.audit_writer)
 
     @cached_property
     def mail_senders(self) -> "MailSenders":
         """From which mailbox a tenant's mail is sent."""
-        from shared.services.mail_senders import MailSenders
+        from shared.services.notifications.mail_senders import MailSenders
 
         return MailSenders(self.settings)
 
     @cached_property
     def rate_limit(self) -> "RateLimit":
         """How many requests one caller may send to this instance."""
-        from shared.services.rate_limit import RateLimit
+        from shared.services.operation.rate_limit import RateLimit
 
         settings = self.settings
         return RateLimit(settings.rate_limit_per_second, settings.rate_limit_burst, self.clock)

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 from shared.composition.people import PeopleParts
 
 if TYPE_CHECKING:
-    from shared.services.audit_anchors import AuditAnchors
-    from shared.services.audit_sealing import AuditSealer
-    from shared.services.audit_trail import AuditTrail
-    from shared.services.audit_verification import AuditVerifier
-    from shared.services.dispatching import Dispatcher
-    from shared.services.doctor import Doctor
-    from shared.services.health import HealthService
-    from shared.services.idempotency import IdempotencyService
-    from shared.services.late_work import LateWorkWatch
-    from shared.services.system_health import SystemHealthService
+    from shared.services.audit.anchors import AuditAnchors
+    from shared.services.audit.sealing import AuditSealer
+    from shared.services.audit.trail import AuditTrail
+    from shared.services.audit.verification import AuditVerifier
+    from shared.services.operation.dispatching import Dispatcher
+    from shared.services.operation.doctor import Doctor
+    from shared.services.operation.health import HealthService
+    from shared.services.operation.idempotency import IdempotencyService
+    from shared.services.operation.late_work import LateWorkWatch
+    from shared.services.operation.system_health import SystemHealthService
 
 
 class OperationParts(PeopleParts):
@@ -25,49 +25,49 @@ class OperationParts(PeopleParts):
     @cached_property
     def audit(self) -> "AuditTrail":
         """Reading the audit."""
-        from shared.services.audit_trail import AuditTrail
+        from shared.services.audit.trail import AuditTrail
 
         return AuditTrail(self.database, self.person_keys)
 
     @cached_property
     def audit_anchors(self) -> "AuditAnchors":
         """The ends of the audit's chains, kept in storage."""
-        from shared.services.audit_anchors import AuditAnchors
+        from shared.services.audit.anchors import AuditAnchors
 
         return AuditAnchors(self.storage)
 
     @cached_property
     def audit_verifier(self) -> "AuditVerifier":
         """Checking the audit's chain."""
-        from shared.services.audit_verification import AuditVerifier
+        from shared.services.audit.verification import AuditVerifier
 
         return AuditVerifier(self.database, self.clock, self.audit_anchors)
 
     @cached_property
     def audit_sealer(self) -> "AuditSealer":
         """Sealing the audit."""
-        from shared.services.audit_sealing import AuditSealer
+        from shared.services.audit.sealing import AuditSealer
 
         return AuditSealer(self.database, self.clock, self.audit_anchors)
 
     @cached_property
     def idempotency(self) -> "IdempotencyService":
         """Changes that may be asked for twice."""
-        from shared.services.idempotency import IdempotencyService
+        from shared.services.operation.idempotency import IdempotencyService
 
         return IdempotencyService(self.database, self.clock)
 
     @cached_property
     def health(self) -> "HealthService":
         """Whether the app can work."""
-        from shared.services.health import HealthService
+        from shared.services.operation.health import HealthService
 
         return HealthService(self.database, self.tokens, self.settings.version, self.settings.commit)
 
     @cached_property
     def system_health(self) -> "SystemHealthService":
         """How the whole system is."""
-        from shared.services.system_health import SystemHealthService, answers
+        from shared.services.operation.system_health import SystemHealthService, answers
 
         stores: list[Callable[[], Awaitable[object]]] = []
         keys, storage = self.person_keys, self.storage
@@ -91,7 +91,7 @@ class OperationParts(PeopleParts):
     @cached_property
     def doctor(self) -> "Doctor":
         """What says how the installation must be mended."""
-        from shared.services.doctor import Doctor
+        from shared.services.operation.doctor import Doctor
 
         return Doctor(
             self.database,
@@ -105,14 +105,14 @@ class OperationParts(PeopleParts):
     @cached_property
     def late_work(self) -> "LateWorkWatch":
         """What says that work is late."""
-        from shared.services.late_work import LateWorkWatch
+        from shared.services.operation.late_work import LateWorkWatch
 
         return LateWorkWatch(self.database, self.clock)
 
     @cached_property
     def dispatcher(self) -> "Dispatcher":
         """What does what is due."""
-        from shared.services.dispatching import Dispatcher, Work
+        from shared.services.operation.dispatching import Dispatcher, Work
 
         return Dispatcher(
             claims=[

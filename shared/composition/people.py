@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING
 from shared.composition.archiving import ArchivingParts
 
 if TYPE_CHECKING:
-    from shared.database.repositories.person_data import Person
-    from shared.services.break_glass import BreakGlass
-    from shared.services.first_sign_in import FirstSignInService
-    from shared.services.further_tenants import FurtherTenants
-    from shared.services.invitations import InvitationService
+    from shared.database.repositories.people.person_data import Person
+    from shared.services.identity.further_tenants import FurtherTenants
+    from shared.services.identity.tokens import TokenValidator
+    from shared.services.operation.tenants import TenantService
+    from shared.services.people.break_glass import BreakGlass
     from shared.services.people.bulk_add import BulkAddService
     from shared.services.people.erasing import Eraser
     from shared.services.people.erasure_requests import UserErasureService
     from shared.services.people.exporting import UserExportService
+    from shared.services.people.first_sign_in import FirstSignInService
+    from shared.services.people.invitations import InvitationService
     from shared.services.people.legal_holds import LegalHoldService
     from shared.services.people.offboarding import OffboardingService
     from shared.services.people.users import UserService
-    from shared.services.tenants import TenantService
-    from shared.services.tokens import TokenValidator
 
 
 class PeopleParts(ArchivingParts):
@@ -28,15 +28,15 @@ class PeopleParts(ArchivingParts):
     @cached_property
     def further_tenants(self) -> "FurtherTenants":
         """Who is let in beside the home tenant."""
-        from shared.services.further_tenants import FurtherTenants
+        from shared.services.identity.further_tenants import FurtherTenants
 
         return FurtherTenants(self.database, self.clock, self.settings)
 
     @cached_property
     def tokens(self) -> "TokenValidator":
         """Who presents an access token."""
-        from shared.services.signing_keys import KeyCache
-        from shared.services.tokens import TokenValidator
+        from shared.services.identity.signing_keys import KeyCache
+        from shared.services.identity.tokens import TokenValidator
 
         keys = KeyCache(self.settings.authority, self.clock)
         validator = TokenValidator(self.settings, keys, self.further_tenants)
@@ -46,7 +46,7 @@ class PeopleParts(ArchivingParts):
     @cached_property
     def tenants(self) -> "TenantService":
         """The list of further tenants."""
-        from shared.services.tenants import TenantService
+        from shared.services.operation.tenants import TenantService
 
         return TenantService(
             self.database, self.clock, self.settings, self.further_tenants, self.audit_writer
@@ -55,21 +55,21 @@ class PeopleParts(ArchivingParts):
     @cached_property
     def first_sign_in(self) -> "FirstSignInService":
         """Who becomes a user by signing in."""
-        from shared.services.first_sign_in import FirstSignInService
+        from shared.services.people.first_sign_in import FirstSignInService
 
         return FirstSignInService(self.database, self.clock, self.settings, self.audit_writer)
 
     @cached_property
     def break_glass(self) -> "BreakGlass":
         """Emergency access to private events."""
-        from shared.services.break_glass import BreakGlass
+        from shared.services.people.break_glass import BreakGlass
 
         return BreakGlass(self.database, self.clock, self.audit_writer)
 
     @cached_property
     def invitations(self) -> "InvitationService":
         """Who is invited to sign in."""
-        from shared.services.invitations import InvitationService
+        from shared.services.people.invitations import InvitationService
 
         return InvitationService(self.database, self.clock, self.audit_writer)
 
@@ -147,7 +147,7 @@ class PeopleParts(ArchivingParts):
 
     def _forget(self, person: "Person") -> None:
         """Drop what this worker keeps in memory of a person."""
-        from shared.domain.caller import SignedIn
+        from shared.domain.identity.caller import SignedIn
 
         self.rate_limit.forget(person.tenant_id, person.actor)
         if "on_behalf" in self.__dict__:

@@ -1,10 +1,10 @@
-"""What counts as time, in SQL: the rules of ``shared/domain/counting.py`` as one expression (domain.md 2.18).
+"""What counts as time, in SQL: ``shared.domain.appointments.counting`` as one expression (domain.md 2.18).
 
 Lists are filtered and paged by it, so it must say what the domain says; a test compares both over every
 combination of facts.
 """
 
-from shared.domain.counting import AS_IN_THE_SOURCE, DECIDED, MODIFIED, RULES, Fact, WhyNot
+from shared.domain.appointments.counting import AS_IN_THE_SOURCE, DECIDED, MODIFIED, RULES, Fact, WhyNot
 
 #: Columns of the map; every other fact is a column of ``appointments``.
 _OF_THE_MAP = frozenset({"state", "left_out"})

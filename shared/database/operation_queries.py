@@ -2,7 +2,7 @@
 
 from sqlalchemy import text
 
-from shared.domain.disclosure import NORMAL, PRIVATE
+from shared.domain.identity.disclosure import NORMAL, PRIVATE
 
 #: Whether it is another person's private event: the person read asks with ``:private`` NULL.
 _HIDDEN = (

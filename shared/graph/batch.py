@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from shared.domain.calendar_port import MOST_WRITES, Answer, Verdict, Write, same_for_all
+from shared.domain.calendars.calendar_port import MOST_WRITES, Answer, Verdict, Write, same_for_all
 from shared.graph.errors import THROTTLING_CODES, header, retry_after_seconds
 
 IMMUTABLE_IDS = 'IdType="ImmutableId"'

@@ -6,7 +6,7 @@ Only the failed are asked again.
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from shared.domain.calendar_port import MOST_WRITES
+from shared.domain.calendars.calendar_port import MOST_WRITES
 from shared.graph.batch import SubResponse, decode_responses, encode_deletes, encode_reads
 from shared.graph.client import GraphClient
 from shared.graph.errors import GraphCallError

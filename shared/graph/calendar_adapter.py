@@ -9,11 +9,11 @@ from uuid import UUID
 
 import orjson
 
-from shared.domain.archive_copy import ARCHIVE_KEY_PROPERTY
-from shared.domain.calendar_copy import Copy
-from shared.domain.calendar_port import Answer, Calendar, Mailbox, Verdict, Write, same_for_all
-from shared.domain.source_event import SourceEvent, is_detached
-from shared.domain.unread import UNDECODABLE, Unread, UnreadEvents
+from shared.domain.calendars.calendar_port import Answer, Calendar, Mailbox, Verdict, Write, same_for_all
+from shared.domain.copies.archive_copy import ARCHIVE_KEY_PROPERTY
+from shared.domain.copies.calendar_copy import Copy
+from shared.domain.events.source_event import SourceEvent, is_detached
+from shared.domain.runs.unread import UNDECODABLE, Unread, UnreadEvents
 from shared.errors import NotFound, StoreRefused
 from shared.graph import batch
 from shared.graph.calendar_reads import CalendarReads

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from urllib.parse import quote
 
-from shared.domain.unread import Unread, UnreadEvents
+from shared.domain.runs.unread import Unread, UnreadEvents
 from shared.errors import NotFound
 from shared.graph import batch
 from shared.graph.batch_reads import BatchReads

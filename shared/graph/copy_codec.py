@@ -2,12 +2,12 @@
 
 from datetime import UTC, datetime
 
-from shared.domain.archive_copy import (
+from shared.domain.copies.archive_copy import (
     ARCHIVE_KEY_PROPERTY,
     ARCHIVE_REVISION_PROPERTY,
     ARCHIVE_SOURCE_PROPERTY,
 )
-from shared.domain.calendar_copy import CONTENT, Copy, parsed_source
+from shared.domain.copies.calendar_copy import CONTENT, Copy, parsed_source
 from shared.graph.event_codec import EventCodec, source_event
 from shared.graph.items import EventItem
 

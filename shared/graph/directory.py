@@ -12,8 +12,8 @@ from uuid import UUID
 
 import msgspec
 
-from shared.domain.calendar_port import MOST_WRITES
-from shared.domain.directory import DirectoryUser, MailboxState
+from shared.domain.calendars.calendar_port import MOST_WRITES
+from shared.domain.identity.directory import DirectoryUser, MailboxState
 from shared.errors import NotFound
 from shared.graph.batch import IMMUTABLE_IDS, SubResponse
 from shared.graph.batch_reads import BatchReads

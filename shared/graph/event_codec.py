@@ -11,9 +11,9 @@ from typing import Any
 
 import msgspec
 
-from shared.domain.copy_body import wall_instant
-from shared.domain.source_event import EventType, Person, SourceEvent
-from shared.domain.unread import NO_ID, NO_TIMES, UNDECODABLE, Unread
+from shared.domain.copies.copy_body import wall_instant
+from shared.domain.events.source_event import EventType, Person, SourceEvent
+from shared.domain.runs.unread import NO_ID, NO_TIMES, UNDECODABLE, Unread
 from shared.graph.items import Collection, EventItem, MailItem, Page, RecipientItem, TimeItem, decoded
 
 #: The one list of what is read of a source event (graph.md, calendarView).

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from shared.domain.source_event import EventType
+from shared.domain.events.source_event import EventType
 from shared.graph.errors import GraphCallError
 
 

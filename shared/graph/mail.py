@@ -13,7 +13,7 @@ from uuid import UUID
 
 import orjson
 
-from shared.domain.outgoing_mail import MailFailed
+from shared.domain.notifications.outgoing_mail import MailFailed
 from shared.graph.client import GraphClient
 from shared.graph.errors import GraphCallError
 from shared.graph.items import IDS, USERS

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import orjson
 
-from shared.domain.calendar_port import MasterCategory
+from shared.domain.calendars.calendar_port import MasterCategory
 from shared.errors import AdminAssistantError, Conflict, NotFound, StoreRefused
 from shared.graph.client import GraphClient
 from shared.graph.errors import MAILBOX_GONE_CODES, GraphCallError, as_product_error

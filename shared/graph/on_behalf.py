@@ -27,7 +27,7 @@ from shared.credential import (
     managed_identity,
     registration_id,
 )
-from shared.domain.caller import SignedIn
+from shared.domain.identity.caller import SignedIn
 from shared.errors import ConsentRequired, InteractionRequired, StoreUnavailable, Unavailable
 from shared.settings import Settings
 

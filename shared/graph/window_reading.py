@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from shared.domain.unread import Unread, UnreadEvents
+from shared.domain.runs.unread import Unread, UnreadEvents
 from shared.graph.batch import SubResponse
 from shared.graph.errors import LASTING_STATUSES, GraphCallError
 from shared.graph.event_codec import LISTED, EventCodec

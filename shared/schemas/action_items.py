@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field
 
-from shared.domain.action_items import (
+from shared.domain.action_items.items import (
     ActionItemKind,
     ActionItemStatus,
     Answer,

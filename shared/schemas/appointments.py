@@ -7,8 +7,8 @@ from uuid import UUID
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from shared.domain.appointment_status import AppointmentStatus
-from shared.domain.counting import WhyNot
+from shared.domain.appointments.appointment_status import AppointmentStatus
+from shared.domain.appointments.counting import WhyNot
 from shared.schemas.base import Changes, Instant, Line, Resource, absent, plain
 from shared.schemas.event_values import (
     AttendeeKind,

@@ -5,9 +5,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shared.domain.plan_decision import Action
-from shared.domain.plan_overlaps import GroupStatus
-from shared.domain.purpose import LeftOut
+from shared.domain.planning.decision import Action
+from shared.domain.planning.overlaps import GroupStatus
+from shared.domain.planning.purpose import LeftOut
 from shared.schemas.base import Resource
 from shared.schemas.window import WindowWish
 

@@ -7,9 +7,9 @@ from uuid import UUID
 
 from pydantic import Field
 
-from shared.domain.archive_run import OperationAction, OperationState, RunKind, RunMode, RunState
-from shared.domain.disclosure import cost_tells
-from shared.domain.run_progress import RunStep
+from shared.domain.identity.disclosure import cost_tells
+from shared.domain.runs.archive_run import OperationAction, OperationState, RunKind, RunMode, RunState
+from shared.domain.runs.run_progress import RunStep
 from shared.schemas.base import Instant, Resource
 from shared.schemas.paging import PageQuery, Place
 from shared.schemas.run_reports import RunReport

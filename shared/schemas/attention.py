@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from shared.domain.month_attention import AttentionKind
+from shared.domain.months.attention import AttentionKind
 from shared.schemas.base import Day
 from shared.schemas.months import MonthAttention
 from shared.schemas.paging import PageQuery

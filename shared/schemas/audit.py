@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from shared.domain.audit_actions import ACTIONS, RESOURCE_TYPES
+from shared.domain.audit.actions import ACTIONS, RESOURCE_TYPES
 from shared.schemas.base import Input, Instant, Line, Resource
 from shared.schemas.paging import PageQuery, Position
 

@@ -11,7 +11,7 @@ from shared.schemas.base import Day, Input, Resource
 if TYPE_CHECKING:
     from shared.database.models.configurations import Job
     from shared.database.models.verifications import Backfill
-    from shared.domain.backfill import BackfillProgress
+    from shared.domain.backfilling.backfill import BackfillProgress
 
 type BackfillStatusName = Literal["waiting", "running", "paused", "completed"]
 

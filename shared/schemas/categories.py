@@ -7,8 +7,8 @@ from uuid import UUID
 
 from pydantic import Field
 
-from shared.domain.categories import BillingType, IssueKind, Special
-from shared.domain.category_suggestions import Relation
+from shared.domain.categories.category import BillingType, IssueKind, Special
+from shared.domain.categories.suggestions import Relation
 from shared.errors import FieldError, ValidationFailed
 from shared.schemas.base import Changes, Input, Line, Resource, absent
 from shared.schemas.paging import PageQuery

@@ -7,10 +7,10 @@ from uuid import UUID
 from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from shared.domain.categories import BillingType, CategoryState, IssueKind, Special
-from shared.domain.category_suggestions import Relation
-from shared.domain.counting import WhyNot
-from shared.domain.periods import PeriodKind
+from shared.domain.appointments.counting import WhyNot
+from shared.domain.categories.category import BillingType, CategoryState, IssueKind, Special
+from shared.domain.categories.suggestions import Relation
+from shared.domain.times.periods import PeriodKind
 from shared.schemas.base import Day, Input, Instant, Line, Resource
 from shared.schemas.categories import CategoryName, IssueResource
 from shared.schemas.paging import PageQuery

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from shared.domain.mailbox_approval import DEFAULT_DAYS, MOST_DAYS
+from shared.domain.approvals.mailbox_approval import DEFAULT_DAYS, MOST_DAYS
 from shared.schemas.base import Input, Line, Resource, columns_of
 from shared.schemas.paging import PageQuery
 

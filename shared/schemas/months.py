@@ -6,12 +6,12 @@ from uuid import UUID
 
 from pydantic import Field
 
-from shared.domain.categories import BillingType, CategoryState, Special
-from shared.domain.counting import WhyNot
-from shared.domain.modifications import ModificationKind
-from shared.domain.month_attention import AttentionKind
-from shared.domain.overlap_rules import Verdict
-from shared.domain.overlap_status import OverlapStatus
+from shared.domain.appointments.counting import WhyNot
+from shared.domain.categories.category import BillingType, CategoryState, Special
+from shared.domain.months.attention import AttentionKind
+from shared.domain.overlaps.rules import Verdict
+from shared.domain.overlaps.status import OverlapStatus
+from shared.domain.planning.modifications import ModificationKind
 from shared.schemas.base import Input, Line, Resource
 from shared.schemas.category_reports import TallyResource
 from shared.schemas.event_values import Importance, ShowAs

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from shared.domain.notification import (
+from shared.domain.notifications.notification import (
     Audience,
     NotificationClass,
     NotificationState,

@@ -7,8 +7,8 @@ from uuid import UUID
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from shared.domain.overlap_rules import OverlapRule, Verdict
-from shared.domain.overlap_status import OverlapStatus
+from shared.domain.overlaps.rules import OverlapRule, Verdict
+from shared.domain.overlaps.status import OverlapStatus
 from shared.schemas.base import Input, Resource, plain
 from shared.schemas.event_values import Importance, Sensitivity, ShowAs
 from shared.schemas.problems import FieldProblem

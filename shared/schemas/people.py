@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from shared.domain.people import ALONE_AFTER, ErasureState, ErasureStep
+from shared.domain.people.departure import ALONE_AFTER, ErasureState, ErasureStep
 from shared.schemas.base import Input, Line, Resource, columns_of
 from shared.schemas.paging import PageQuery
 

@@ -5,7 +5,7 @@ from typing import Any, Self
 
 from pydantic import Field
 
-from shared.domain.disclosure import report_for_others, report_for_owner
+from shared.domain.identity.disclosure import report_for_others, report_for_owner
 from shared.schemas.base import Resource
 
 _NOT_TOLD = " Null where it would tell others about private events."

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from pydantic import Field
 
-from shared.domain.disclosure import PRIVATE
-from shared.domain.verification import FindingReason
+from shared.domain.identity.disclosure import PRIVATE
+from shared.domain.verifying.verification import FindingReason
 from shared.schemas.base import Resource, columns_of
 from shared.schemas.paging import PageQuery
 from shared.schemas.window import WindowWish

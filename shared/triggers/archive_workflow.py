@@ -14,7 +14,7 @@ import azure.durable_functions as df
 from durabletask.task import OrchestrationContext, TaskFailedError
 
 from shared.application import get_application
-from shared.domain.run_progress import (
+from shared.domain.runs.run_progress import (
     FINISHING,
     PLANNING_BEGINS,
     applying_percent,

@@ -14,7 +14,7 @@ from shared.triggers.orchestrations import Workflow
 
 blueprint = df.Blueprint()
 
-#: By kind of work (shared.services.dispatching.Work).
+#: By kind of work (shared.services.operation.dispatching.Work).
 WORKFLOWS: Final[dict[str, Workflow]] = {
     "archive_run": archive_workflow.WORKFLOW,
     "verification": verification_workflow.WORKFLOW,

@@ -7,7 +7,7 @@ import pytest
 
 from infra.local.api import Api
 from infra.local.stack import Stack
-from shared.services.further_tenants import KNOWN_AFTER
+from shared.services.identity.further_tenants import KNOWN_AFTER
 from tests.acceptance.conftest import AcceptancePoint
 from tests.support.person import Person, at, meeting
 

@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from infra.local.graph_simulator.errors import LoadError
+from infra.local.graph_simulator.values.errors import LoadError
 from infra.local.stack import ROOT
 from infra.local.state_folder import delete_state
 from tests.acceptance.conftest import AcceptancePoint

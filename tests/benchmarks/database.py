@@ -19,9 +19,9 @@ from sqlalchemy.orm import Session
 from shared.database.engine import Database
 from shared.database.models.archived_events import ArchivedEvent
 from shared.database.models.runs import ArchiveOperation
-from shared.database.repositories.archive_operations import ArchiveOperationRepository, OperationRow
-from shared.database.repositories.archived_events import ArchivedEventRepository
-from shared.domain.source_event import archive_key
+from shared.database.repositories.archiving.archive_operations import ArchiveOperationRepository, OperationRow
+from shared.database.repositories.archiving.archived_events import ArchivedEventRepository
+from shared.domain.events.source_event import archive_key
 from shared.settings import Settings
 from tests.benchmarks.blocking import BlockingDatabase
 from tests.benchmarks.ways import Told, Way, compare, main, new_database, now

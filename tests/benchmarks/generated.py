@@ -10,11 +10,11 @@ from shared.database.engine import Database
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.runs import ArchiveRun
 from shared.database.models.users import User
-from shared.domain.archive_run import RunKind
-from shared.domain.calendar_port import Calendar
-from shared.domain.caller import Caller
-from shared.domain.source_event import EventType, SourceEvent
-from shared.domain.unread import UnreadEvents
+from shared.domain.calendars.calendar_port import Calendar
+from shared.domain.events.source_event import EventType, SourceEvent
+from shared.domain.identity.caller import Caller
+from shared.domain.runs.archive_run import RunKind
+from shared.domain.runs.unread import UnreadEvents
 from shared.graph.calendar_adapter import CalendarAdapter
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.planning import RunPlanner

@@ -15,10 +15,10 @@ from shared.clock import SystemClock
 from shared.database.engine import Database
 from shared.database.models.users import User
 from shared.database.prepared import PreparedRead, PreparedWrite
-from shared.database.repositories.own_appointments import ONE
-from shared.domain.caller import Caller, Role
+from shared.database.repositories.appointments.own_appointments import ONE
+from shared.domain.identity.caller import Caller, Role
 from shared.schemas.appointments import AppointmentListQuery
-from shared.services.appointments import AppointmentService
+from shared.services.appointments.reading import AppointmentService
 from shared.settings import Settings
 from tests.benchmarks.ways import new_database
 from tests.support.factories import START, Factory

@@ -14,9 +14,9 @@ from shared.database.models.archived_events import ArchivedEvent
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.local_calendars import LocalCalendar, LocalEvent
 from shared.database.models.users import User
-from shared.domain.event_content import CONTENT_COLUMNS
-from shared.domain.local_calendar import name_key
-from shared.domain.source_event import archive_key
+from shared.domain.calendars.local_calendar import name_key
+from shared.domain.events.event_content import CONTENT_COLUMNS
+from shared.domain.events.source_event import archive_key
 from shared.settings import Settings
 from tests.support.factories import record
 

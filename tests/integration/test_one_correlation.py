@@ -10,14 +10,14 @@ import pytest
 from sqlalchemy import select
 
 from infra.local.graph_simulator import GraphSimulator
-from infra.local.graph_simulator.loading import Loader
+from infra.local.graph_simulator.loading.mailboxes import Loader
 from shared import telemetry
 from shared.application import Application, use_application
 from shared.database.engine import Database
 from shared.database.models.audit import AuditEntry
-from shared.database.repositories.archive_runs import ArchiveRunRepository
-from shared.database.repositories.audit import AuditFilter, AuditRepository
-from shared.domain.caller import Caller as DomainCaller
+from shared.database.repositories.archiving.archive_runs import ArchiveRunRepository
+from shared.database.repositories.audit.audit import AuditFilter, AuditRepository
+from shared.domain.identity.caller import Caller as DomainCaller
 from shared.settings import Settings
 from shared.triggers import archive_workflow
 from tests.integration.api.caller import TENANT, Caller, problem

@@ -11,7 +11,7 @@ import pytest
 from shared.database.engine import Database
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.users import User
-from shared.domain.archive_run import RunState
+from shared.domain.runs.archive_run import RunState
 from shared.triggers.http import archive_configurations, archive_runs, backfills, leaving, verifications
 from tests.integration.api.caller import Caller
 from tests.integration.api.conftest import People, Person

@@ -17,7 +17,7 @@ from shared.database.models.archived_events import ArchivedEvent
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.mailbox_approvals import MailboxApproval
 from shared.database.models.users import User
-from shared.domain.mailbox_approval import ApprovalState
+from shared.domain.approvals.mailbox_approval import ApprovalState
 from shared.triggers.http.registry import OPERATIONS
 from tests.integration.api.caller import Caller
 from tests.integration.api.conftest import People, Person

@@ -11,7 +11,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from infra.local.functions_host.constraints import build
 from infra.local.functions_host.routing import Template
-from shared.domain import travel
+from shared.domain.planning import travel
 from shared.triggers.http import conditions, parsing
 from tests.security.adversaries import adversaries
 from tests.security.regular_expressions import Expression, expressions
@@ -30,12 +30,12 @@ type Reader = Callable[[Any], object]
 
 #: Expressions that only run time knows, each with one that is made as it is there.
 MADE_AT_RUN_TIME: Final[dict[str, Reader | None]] = {
-    "shared/domain/travel.py f'(?<!\\\\w)(?:{'|'.join(parts)})(?!\\\\w)'": partial(
+    "shared/domain/planning/travel.py f'(?<!\\\\w)(?:{'|'.join(parts)})(?!\\\\w)'": partial(
         travel.is_travel, categories=(), words=("a a", "drive", "a")
     ),
     # Written by who writes the app, or by who plans a fault in the simulator; not run against requests here.
     "infra/local/functions_host/constraints.py argument": None,
-    "infra/local/graph_simulator/faults.py self.path_regex": None,
+    "infra/local/graph_simulator/behaviour/faults.py self.path_regex": None,
 }
 #: Readers of headers, paths and bodies that are more than one expression.
 READERS: Final[dict[str, Reader]] = {

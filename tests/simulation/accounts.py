@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.engine import Database
-from shared.domain.outcome import Outcome
+from shared.domain.runs.outcome import Outcome
 from shared.errors import Unavailable
 from tests.simulation.source_keys import archive_key_of, property_of
 

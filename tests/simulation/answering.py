@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from shared.domain.action_items import Answer
-from shared.domain.caller import Caller
+from shared.domain.action_items.items import Answer
+from shared.domain.identity.caller import Caller
 from shared.errors import AdminAssistantError
 from tests.simulation.host import Host
 

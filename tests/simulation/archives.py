@@ -9,14 +9,14 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from infra.local.graph_simulator.model import Calendar
-from infra.local.graph_simulator.rendering import raw_json
+from infra.local.graph_simulator.graph.rendering import raw_json
+from infra.local.graph_simulator.state.model import Calendar
 from shared import telemetry
 from shared.database.engine import Database
 from shared.database.models.local_calendars import LocalCalendar
-from shared.domain.caller import Caller
+from shared.domain.calendars.local_calendar import local_id
 from shared.domain.expected_version import ANY_VERSION
-from shared.domain.local_calendar import local_id
+from shared.domain.identity.caller import Caller
 from shared.errors import AdminAssistantError
 from shared.schemas.local_events import LocalEventUpdate
 from tests.simulation import accounts

@@ -6,8 +6,8 @@ from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
-from shared.domain.caller import Caller
-from shared.domain.revision import revision
+from shared.domain.events.revision import revision
+from shared.domain.identity.caller import Caller
 from shared.errors import AdminAssistantError
 from tests.simulation.host import Host
 from tests.simulation.rules import Settled, Told

@@ -26,7 +26,7 @@ from typing import Any
 
 import asyncpg
 
-from infra.local.graph_simulator import ids
+from infra.local.graph_simulator.values import ids
 from tests.simulation.epoch import EPOCH
 from tests.simulation.virtual_loop import VirtualLoop
 

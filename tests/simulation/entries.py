@@ -4,8 +4,8 @@ import random
 from datetime import datetime, timedelta
 from typing import Any
 
-from infra.local.graph_simulator.model import Event, Item
-from infra.local.graph_simulator.rendering import raw_json
+from infra.local.graph_simulator.graph.rendering import raw_json
+from infra.local.graph_simulator.state.model import Event, Item
 
 type Json = dict[str, Any]
 

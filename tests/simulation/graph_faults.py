@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 
-from infra.local.graph_simulator.errors import GraphError, injected
-from infra.local.graph_simulator.faults import Faults, Hit
+from infra.local.graph_simulator.behaviour.faults import Faults, Hit
+from infra.local.graph_simulator.values.errors import GraphError, injected
 from tests.simulation.fault_sites import FaultSites, Grudge, graph_place
 
 LONGEST_DELAY_SECONDS = 60.0

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from infra.local.graph_simulator.model import Event, Mailbox
-from infra.local.graph_simulator.state import State
+from infra.local.graph_simulator.state.model import Event, Mailbox
+from infra.local.graph_simulator.state.state import State
 
 type Version = tuple[float, Event | None]
 

@@ -12,16 +12,16 @@ import httpx
 import orjson
 from multidict import CIMultiDict
 
-from infra.local.graph_simulator.batch import Batch, parse_json
-from infra.local.graph_simulator.calls import Answer, Call, Caller
-from infra.local.graph_simulator.counters import Counters
-from infra.local.graph_simulator.errors import GraphError
-from infra.local.graph_simulator.faults import Hit
-from infra.local.graph_simulator.loading import Loader
-from infra.local.graph_simulator.query import split_target
-from infra.local.graph_simulator.resources import Resources
-from infra.local.graph_simulator.service import Exchange, Service
-from infra.local.graph_simulator.settings import Settings
+from infra.local.graph_simulator.behaviour.counters import Counters
+from infra.local.graph_simulator.behaviour.faults import Hit
+from infra.local.graph_simulator.behaviour.settings import Settings
+from infra.local.graph_simulator.graph.batch import Batch, parse_json
+from infra.local.graph_simulator.graph.calls import Answer, Call, Caller
+from infra.local.graph_simulator.graph.query import split_target
+from infra.local.graph_simulator.graph.resources import Resources
+from infra.local.graph_simulator.graph.service import Exchange, Service
+from infra.local.graph_simulator.loading.mailboxes import Loader
+from infra.local.graph_simulator.values.errors import GraphError
 from tests.simulation.fault_sites import BATCH, graph_place
 from tests.simulation.graph_faults import GraphFaults, Kind, Outer
 from tests.simulation.graph_past import RememberingState

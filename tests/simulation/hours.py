@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from shared.domain import counting
+from shared.domain.appointments import counting
 from tests.simulation.source_keys import Json, archive_key_of
 
 type Row = Mapping[str, Any]

@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from infra.local.graph_simulator.errors import GraphError, LoadError
-from infra.local.graph_simulator.event_fields import read_event
-from infra.local.graph_simulator.model import Calendar, Event, Item
-from infra.local.graph_simulator.owner_actions import OwnerActions
-from infra.local.graph_simulator.rendering import raw_json
+from infra.local.graph_simulator.control.owner_actions import OwnerActions
+from infra.local.graph_simulator.graph.event_fields import read_event
+from infra.local.graph_simulator.graph.rendering import raw_json
+from infra.local.graph_simulator.state.model import Calendar, Event, Item
+from infra.local.graph_simulator.values.errors import GraphError, LoadError
 from tests.simulation.entries import Entries
 from tests.simulation.graph_world import GraphWorld
 from tests.simulation.source_keys import Json, archive_key_of, key_of, meeting_of

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from infra.local.graph_simulator.model import Event
-from infra.local.graph_simulator.rendering import raw_json
+from infra.local.graph_simulator.graph.rendering import raw_json
+from infra.local.graph_simulator.state.model import Event
 from tests.simulation.entries import (
     ARCHIVE_ZONES,
     CATEGORIES,

@@ -15,7 +15,7 @@ from uuid import UUID
 from durabletask.internal.orchestrator_service_pb2 import TaskFailureDetails
 from durabletask.task import TaskFailedError
 
-from shared.services.dispatching import Work
+from shared.services.operation.dispatching import Work
 from shared.triggers import archive_workflow, verification_workflow
 from tests.simulation.epoch import EPOCH
 from tests.simulation.fault_sites import FaultSites

@@ -9,10 +9,10 @@ from typing import Any
 from uuid import UUID
 
 from shared import telemetry
-from shared.domain.caller import Caller
 from shared.domain.expected_version import ANY_VERSION
+from shared.domain.identity.caller import Caller
 from shared.errors import AdminAssistantError
-from shared.services.dispatching import Work
+from shared.services.operation.dispatching import Work
 from tests.simulation import answering, deciding
 from tests.simulation.archives import Archive
 from tests.simulation.judging import Judge

@@ -4,15 +4,15 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from shared.domain.action_items import ActionItemStatus, Answer, Question
-from shared.domain.archive_run import OperationAction, OperationState, RunMode
-from shared.domain.archived_event import ArchivedEventState
-from shared.domain.modifications import ModificationKind
-from shared.domain.outcome import Outcome
-from shared.domain.overlap_rules import OverlapRule, Verdict
-from shared.domain.overlap_status import Exclusion, OverlapStatus
-from shared.domain.purpose import LeftOut
-from shared.domain.same_meeting import Step
+from shared.domain.action_items.items import ActionItemStatus, Answer, Question
+from shared.domain.overlaps.rules import OverlapRule, Verdict
+from shared.domain.overlaps.status import Exclusion, OverlapStatus
+from shared.domain.planning.modifications import ModificationKind
+from shared.domain.planning.purpose import LeftOut
+from shared.domain.planning.same_meeting import Step
+from shared.domain.runs.archive_run import OperationAction, OperationState, RunMode
+from shared.domain.runs.archived_event import ArchivedEventState
+from shared.domain.runs.outcome import Outcome
 
 type Row = dict[str, Any]
 

@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
-from infra.local.graph_simulator.model import Event, Occurrence
-from infra.local.graph_simulator.rendering import raw_json
+from infra.local.graph_simulator.graph.rendering import raw_json
+from infra.local.graph_simulator.state.model import Event, Occurrence
 from tests.simulation.entries import copied, shifted
 from tests.simulation.mailbox import Person
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from infra.local.graph_simulator.zones import find_zone
+from infra.local.graph_simulator.values.zones import find_zone
 
 type Json = dict[str, Any]
 

@@ -10,7 +10,8 @@ from copy import replace
 from typing import Any
 from unittest.mock import patch
 
-from shared.domain import counting, same_meeting, series_change
+from shared.domain.appointments import counting
+from shared.domain.planning import same_meeting, series_change
 from shared.services.archiving import source_following
 from shared.services.archiving.source_reading import SourceReader
 from tests.simulation.prober import Prober

@@ -13,9 +13,9 @@ from sqlalchemy.exc import DBAPIError
 from shared import telemetry
 from shared.database.models.configurations import ArchiveConfiguration, Job
 from shared.database.models.users import User
-from shared.domain.archive_run import RunMode
-from shared.domain.caller import Caller, Role
-from shared.domain.locked_periods import EVERY_CUSTOMER, LockedPeriod
+from shared.domain.identity.caller import Caller, Role
+from shared.domain.runs.archive_run import RunMode
+from shared.domain.runs.locked_periods import EVERY_CUSTOMER, LockedPeriod
 from shared.errors import AdminAssistantError
 from shared.settings import Settings
 from tests.simulation.acting import Acting

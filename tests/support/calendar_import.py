@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from infra.local.graph_simulator.calendar_files import import_calendar
-from infra.local.graph_simulator.loading import Loader
-from infra.local.graph_simulator.model import Item
-from infra.local.graph_simulator.rendering import raw_json
-from infra.local.graph_simulator.settings import Settings
-from infra.local.graph_simulator.state import State
-from infra.local.graph_simulator.times import microseconds, moment_of
+from infra.local.graph_simulator.behaviour.settings import Settings
+from infra.local.graph_simulator.graph.rendering import raw_json
+from infra.local.graph_simulator.loading.files import import_calendar
+from infra.local.graph_simulator.loading.mailboxes import Loader
+from infra.local.graph_simulator.state.model import Item
+from infra.local.graph_simulator.state.state import State
+from infra.local.graph_simulator.values.times import microseconds, moment_of
 
 
 @dataclass(frozen=True, slots=True)

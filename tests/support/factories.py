@@ -17,19 +17,19 @@ from shared.database.models.overlaps import OverlapGroup, OverlapMember
 from shared.database.models.runs import ArchiveOperation, ArchiveRun, MailboxGate
 from shared.database.models.users import User
 from shared.database.models.verifications import Backfill, Verification, VerificationFinding
-from shared.domain.action_items import ActionItemStatus, Question, Side, about, kind_of
-from shared.domain.archive_run import OperationAction, OperationState, RunKind
-from shared.domain.archived_event import ArchivedEventState
-from shared.domain.category_suggestions import Relation
-from shared.domain.event_content import CONTENT_COLUMNS
-from shared.domain.job import JobKind
-from shared.domain.local_calendar import name_key
-from shared.domain.mailbox_approval import ApprovalState
-from shared.domain.notification import NotificationClass, NotificationState, NotificationSubject
-from shared.domain.overlap_rules import Verdict
-from shared.domain.overlap_status import OverlapStatus
-from shared.domain.source_event import archive_key
-from shared.domain.verification import FindingKind, FindingReason, VerificationState
+from shared.domain.action_items.items import ActionItemStatus, Question, Side, about, kind_of
+from shared.domain.approvals.mailbox_approval import ApprovalState
+from shared.domain.calendars.local_calendar import name_key
+from shared.domain.categories.suggestions import Relation
+from shared.domain.events.event_content import CONTENT_COLUMNS
+from shared.domain.events.source_event import archive_key
+from shared.domain.jobs.job import JobKind
+from shared.domain.notifications.notification import NotificationClass, NotificationState, NotificationSubject
+from shared.domain.overlaps.rules import Verdict
+from shared.domain.overlaps.status import OverlapStatus
+from shared.domain.runs.archive_run import OperationAction, OperationState, RunKind
+from shared.domain.runs.archived_event import ArchivedEventState
+from shared.domain.verifying.verification import FindingKind, FindingReason, VerificationState
 from tests.support.people_factory import NUMBERS, TENANT, PeopleFactory
 from tests.support.records import START, record
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from shared.domain.source_event import SourceEvent
-from shared.domain.unread import Unread
+from shared.domain.events.source_event import SourceEvent
+from shared.domain.runs.unread import Unread
 from shared.graph.event_codec import EVENTS
 
 

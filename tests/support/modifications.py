@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 
-from shared.domain.modifications import Meeting, Modification, ModificationSweep
+from shared.domain.planning.modifications import Meeting, Modification, ModificationSweep
 
 _END_OF_TIME: Final = datetime.max.replace(tzinfo=UTC)
 

@@ -7,12 +7,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.clock import Clock
 from shared.database.models.period_locks import PeriodLock
-from shared.database.repositories.period_locks import PeriodLockRepository
-from shared.domain.caller import Caller
-from shared.domain.locked_periods import LockedPeriod
+from shared.database.repositories.archiving.period_locks import PeriodLockRepository
+from shared.domain.identity.caller import Caller
+from shared.domain.runs.locked_periods import LockedPeriod
 from shared.errors import Conflict
 from shared.services.archiving.locking import is_locked
-from shared.services.audit import AuditWriter
+from shared.services.audit.recording import AuditWriter
 
 #: A batch is answered, or its lease is over, within about this time.
 _ANSWERED_WITHIN_SECONDS = 45

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-from infra.local.graph_simulator.zones import find_zone
+from infra.local.graph_simulator.values.zones import find_zone
 from tests.support.simulator_requests import EditRefusedError, Send
 
 type Json = dict[str, Any]

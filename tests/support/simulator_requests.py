@@ -6,11 +6,11 @@ from typing import Any
 import httpx
 from multidict import CIMultiDict
 
-from infra.local.graph_simulator.admin import Admin
-from infra.local.graph_simulator.calls import Answer, Call, Caller
-from infra.local.graph_simulator.errors import GraphError
-from infra.local.graph_simulator.query import split_target
-from infra.local.graph_simulator.service import Service
+from infra.local.graph_simulator.control.admin import Admin
+from infra.local.graph_simulator.graph.calls import Answer, Call, Caller
+from infra.local.graph_simulator.graph.query import split_target
+from infra.local.graph_simulator.graph.service import Service
+from infra.local.graph_simulator.values.errors import GraphError
 
 type Json = dict[str, Any]
 #: Method, path with the version (or ``/_simulator``), body and headers -> status and JSON.

@@ -71,7 +71,7 @@ async def test_parts_are_closed_last_first_and_once(settings: Settings, monkeypa
         return close
 
     monkeypatch.setattr(Database, "close", closing("database"))
-    monkeypatch.setattr("shared.services.tokens.TokenValidator.close", closing("tokens"))
+    monkeypatch.setattr("shared.services.identity.tokens.TokenValidator.close", closing("tokens"))
     monkeypatch.setattr("shared.graph.client.GraphClient.close", closing("graph"))
     monkeypatch.setattr("shared.graph.client.GraphClient.create", lambda _: _Graph(closing("graph")))
     app = Application(settings)

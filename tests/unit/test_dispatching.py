@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from shared.errors import Unavailable
-from shared.services.dispatching import Dispatcher, Work
+from shared.services.operation.dispatching import Dispatcher, Work
 from tests.integration.archiving.world import SteppableClock
 
 RUN, LOST = uuid4(), uuid4()

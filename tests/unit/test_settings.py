@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from shared.domain.travel import DEFAULT_TRAVEL_WORDS
+from shared.domain.planning.travel import DEFAULT_TRAVEL_WORDS
 from shared.settings import PREFIX, Settings
 from tests.support.settings import make_settings
 

@@ -7,10 +7,10 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from shared.domain.caller import Caller, Role
-from shared.services import verified_tokens
-from shared.services.tokens import InvalidToken, TokenValidator
-from shared.services.verified_tokens import VerifiedToken, VerifiedTokens
+from shared.domain.identity.caller import Caller, Role
+from shared.services.identity import verified_tokens
+from shared.services.identity.tokens import InvalidToken, TokenValidator
+from shared.services.identity.verified_tokens import VerifiedToken, VerifiedTokens
 from tests.support.settings import make_settings
 
 TENANT = UUID(int=1)

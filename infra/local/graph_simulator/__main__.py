@@ -8,9 +8,9 @@ import sqlite3
 import sys
 from pathlib import Path
 
-from .persistence import DamagedFile
-from .server import GraphSimulator
-from .settings import Settings
+from infra.local.graph_simulator.behaviour.settings import Settings
+from infra.local.graph_simulator.server import GraphSimulator
+from infra.local.graph_simulator.state.persistence import DamagedFile
 
 
 def main() -> int:

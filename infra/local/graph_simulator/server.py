@@ -9,19 +9,19 @@ from urllib.parse import parse_qsl
 import orjson
 from aiohttp import web
 
-from .admin import Admin
-from .batch import Batch, parse_json
-from .calls import Answer, Call, Caller
-from .counters import Counters
-from .errors import GraphError
-from .faults import Faults, Hit
-from .identity import Identity
-from .persistence import Store
-from .query import split_target
-from .service import Exchange, Service, names_of, sleep_until
-from .settings import Settings
-from .sign_in import SignIn, preflight, readable_by_pages
-from .state import State
+from infra.local.graph_simulator.behaviour.counters import Counters
+from infra.local.graph_simulator.behaviour.faults import Faults, Hit
+from infra.local.graph_simulator.behaviour.settings import Settings
+from infra.local.graph_simulator.control.admin import Admin
+from infra.local.graph_simulator.entra.identity import Identity
+from infra.local.graph_simulator.entra.sign_in import SignIn, preflight, readable_by_pages
+from infra.local.graph_simulator.graph.batch import Batch, parse_json
+from infra.local.graph_simulator.graph.calls import Answer, Call, Caller
+from infra.local.graph_simulator.graph.query import split_target
+from infra.local.graph_simulator.graph.service import Exchange, Service, names_of, sleep_until
+from infra.local.graph_simulator.state.persistence import Store
+from infra.local.graph_simulator.state.state import State
+from infra.local.graph_simulator.values.errors import GraphError
 
 _JSON = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
 _WRITES = ("POST", "PATCH", "PUT")

@@ -8,7 +8,14 @@ from sqlalchemy import CheckConstraint, FetchedValue, ForeignKey, Index, Integer
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database.models.base import Base, one_of
-from shared.domain.action_items import ActionItemKind, ActionItemStatus, Answer, CloseReason, Question, Side
+from shared.domain.action_items.items import (
+    ActionItemKind,
+    ActionItemStatus,
+    Answer,
+    CloseReason,
+    Question,
+    Side,
+)
 
 
 class ActionItem(Base):

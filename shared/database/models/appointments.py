@@ -21,7 +21,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database.models.base import Base, one_of
 from shared.database.models.event_columns import EventColumns
-from shared.domain.overlap_status import Exclusion
+from shared.domain.overlaps.status import Exclusion
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

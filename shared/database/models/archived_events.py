@@ -8,8 +8,8 @@ from sqlalchemy import CheckConstraint, FetchedValue, ForeignKey, Index, Integer
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database.models.base import Base, one_of
-from shared.domain.archived_event import ArchivedEventState
-from shared.domain.purpose import LeftOut
+from shared.domain.planning.purpose import LeftOut
+from shared.domain.runs.archived_event import ArchivedEventState
 
 
 class ArchivedEvent(Base):

@@ -7,7 +7,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Integer, UniqueConstraint, f
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database.models.base import Base, one_of
-from shared.domain.category_suggestions import Relation
+from shared.domain.categories.suggestions import Relation
 
 
 class LocalCategory(Base):

@@ -8,9 +8,9 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, UniqueConstr
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database.models.base import Base, one_of
-from shared.domain.job import JobKind
-from shared.domain.overlap_rules import OverlapPolicy
-from shared.domain.purpose import Purpose
+from shared.domain.jobs.job import JobKind
+from shared.domain.overlaps.rules import OverlapPolicy
+from shared.domain.planning.purpose import Purpose
 
 
 class ArchiveConfiguration(Base):

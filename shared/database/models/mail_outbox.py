@@ -7,7 +7,7 @@ from sqlalchemy import CheckConstraint, Index, Integer, UniqueConstraint, func, 
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database.models.base import Base, one_of
-from shared.domain.outgoing_mail import MailState
+from shared.domain.notifications.outgoing_mail import MailState
 
 
 class OutgoingMail(Base):

@@ -7,7 +7,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database.models.base import Base, one_of
-from shared.domain.mailbox_approval import ApprovalState
+from shared.domain.approvals.mailbox_approval import ApprovalState
 
 
 class MailboxApproval(Base):

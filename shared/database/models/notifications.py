@@ -8,7 +8,7 @@ from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database.models.base import Base, one_of
-from shared.domain.notification import (
+from shared.domain.notifications.notification import (
     Audience,
     NotificationClass,
     NotificationState,

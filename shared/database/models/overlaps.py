@@ -8,8 +8,8 @@ from sqlalchemy import CheckConstraint, FetchedValue, ForeignKey, Index, Integer
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database.models.base import Base, one_of
-from shared.domain.overlap_rules import Verdict
-from shared.domain.overlap_status import OverlapStatus
+from shared.domain.overlaps.rules import Verdict
+from shared.domain.overlaps.status import OverlapStatus
 
 
 class OverlapGroup(Base):

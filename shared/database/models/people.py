@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, func, tex
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database.models.base import Base, one_of
-from shared.domain.people import ErasureState, ErasureStep, ExportState
+from shared.domain.people.departure import ErasureState, ErasureStep, ExportState
 
 
 class UserExport(Base):

@@ -18,8 +18,8 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database.models.base import Base, one_of
-from shared.domain.archive_run import OperationAction, OperationState, RunKind, RunMode, RunState
-from shared.domain.run_progress import RunStep
+from shared.domain.runs.archive_run import OperationAction, OperationState, RunKind, RunMode, RunState
+from shared.domain.runs.run_progress import RunStep
 
 
 class ArchiveRun(Base):

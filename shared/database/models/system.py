@@ -8,7 +8,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database.models.base import Base, one_of
-from shared.domain.first_sign_in import InvitationState
+from shared.domain.identity.first_sign_in import InvitationState
 
 
 class Tenant(Base):

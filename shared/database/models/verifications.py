@@ -18,8 +18,8 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.database.models.base import Base, one_of
-from shared.domain.backfill import BackfillState
-from shared.domain.verification import FindingKind, FindingReason, FindingState, VerificationState
+from shared.domain.backfilling.backfill import BackfillState
+from shared.domain.verifying.verification import FindingKind, FindingReason, FindingState, VerificationState
 
 
 class Verification(Base):

@@ -9,18 +9,18 @@ from shared.clock import Clock
 from shared.database.engine import Database
 from shared.database.models.mailbox_approvals import MailboxApproval
 from shared.database.models.users import User
-from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
-from shared.database.repositories.users import UserRepository
-from shared.domain import mailbox_approval_texts as texts
-from shared.domain.caller import Caller
+from shared.database.repositories.configurations.archive_configurations import ArchiveConfigurationRepository
+from shared.database.repositories.identity.users import UserRepository
+from shared.domain.approvals import texts
+from shared.domain.approvals.mailbox_approval import ApprovalState, Parties, may_decide
 from shared.domain.expected_version import ExpectedVersion
-from shared.domain.mailbox_approval import ApprovalState, Parties, may_decide
+from shared.domain.identity.caller import Caller
 from shared.errors import Conflict, FieldError, Forbidden, NotFound, ValidationFailed
-from shared.services.access import Access
 from shared.services.approvals.effects import ApprovalEffects
 from shared.services.approvals.requesting import has_other_admin
-from shared.services.audit import AuditWriter
-from shared.services.mail_senders import MailSenders
+from shared.services.audit.recording import AuditWriter
+from shared.services.identity.access import Access
+from shared.services.notifications.mail_senders import MailSenders
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,22 +9,27 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.mailbox_approvals import MailboxApproval
 from shared.database.models.users import User
-from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
-from shared.database.repositories.archives_of_others import ArchivesOfOthers
-from shared.database.repositories.jobs import JobRepository
-from shared.database.repositories.mail_outbox import MailOutboxRepository
-from shared.database.repositories.mailbox_approvals import MailboxApprovalRepository
-from shared.database.repositories.notifications import NotificationRepository
-from shared.database.repositories.person_data import Person
-from shared.database.repositories.users import UserRepository
-from shared.domain import mailbox_approval_texts as texts
-from shared.domain.mail_texts import mail_of_notice
-from shared.domain.mailbox_approval import ROLE_HOLDS_FOR, ApprovalState, ends_at, starts_after_telling
-from shared.domain.notification import Notice, Recipient
-from shared.domain.outgoing_mail import MailState
+from shared.database.repositories.approvals.mailbox_approvals import MailboxApprovalRepository
+from shared.database.repositories.archiving.archives_of_others import ArchivesOfOthers
+from shared.database.repositories.configurations.archive_configurations import ArchiveConfigurationRepository
+from shared.database.repositories.identity.users import UserRepository
+from shared.database.repositories.jobs.jobs import JobRepository
+from shared.database.repositories.notifications.mail_outbox import MailOutboxRepository
+from shared.database.repositories.notifications.notifications import NotificationRepository
+from shared.database.repositories.people.person_data import Person
+from shared.domain.approvals import texts
+from shared.domain.approvals.mailbox_approval import (
+    ROLE_HOLDS_FOR,
+    ApprovalState,
+    ends_at,
+    starts_after_telling,
+)
+from shared.domain.notifications.mail_texts import mail_of_notice
+from shared.domain.notifications.notification import Notice, Recipient
+from shared.domain.notifications.outgoing_mail import MailState
 from shared.errors import Conflict, NotFound
-from shared.services.audit import AuditWriter
-from shared.services.mail_senders import MailSenders
+from shared.services.audit.recording import AuditWriter
+from shared.services.notifications.mail_senders import MailSenders
 
 _WHY_OVER = {
     ApprovalState.WITHDRAWN: "was withdrawn by an Admin",

@@ -7,10 +7,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import telemetry
 from shared.database.models.configurations import ArchiveConfiguration
-from shared.database.repositories.users import UserRepository
-from shared.domain.caller import Caller
+from shared.database.repositories.identity.users import UserRepository
+from shared.domain.identity.caller import Caller
 from shared.errors import Forbidden
-from shared.services.archiving.judging import refuse_unpermitted
+from shared.services.approvals.objections import refuse_unpermitted
 
 
 async def permit(session: AsyncSession, caller: Caller, configuration: ArchiveConfiguration) -> None:

@@ -6,11 +6,11 @@ from uuid import UUID
 
 from shared.database.engine import Database
 from shared.database.models.mailbox_approvals import MailboxApproval
-from shared.database.repositories.mailbox_approvals import MailboxApprovalRepository
-from shared.domain.caller import Caller
+from shared.database.repositories.approvals.mailbox_approvals import MailboxApprovalRepository
+from shared.domain.identity.caller import Caller
 from shared.errors import NotFound
 from shared.schemas.paging import Position, Slice
-from shared.services.access import NOBODY, Access
+from shared.services.identity.access import NOBODY, Access
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,19 @@ from shared.database.engine import Database
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.mailbox_approvals import MailboxApproval
 from shared.database.models.users import User
-from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
-from shared.domain import mailbox_approval_texts as texts
-from shared.domain.caller import Caller
-from shared.domain.mailbox_approval import DEFAULT_DAYS, ROLE_HOLDS_FOR, ApprovalState, starts_unopposed
+from shared.database.repositories.configurations.archive_configurations import ArchiveConfigurationRepository
+from shared.domain.approvals import texts
+from shared.domain.approvals.mailbox_approval import (
+    DEFAULT_DAYS,
+    ROLE_HOLDS_FOR,
+    ApprovalState,
+    starts_unopposed,
+)
+from shared.domain.identity.caller import Caller
 from shared.errors import Conflict, NotFound
-from shared.services.access import Access
 from shared.services.approvals.effects import ApprovalEffects
-from shared.services.audit import AuditWriter
+from shared.services.audit.recording import AuditWriter
+from shared.services.identity.access import Access
 
 
 class ApprovalRequests:

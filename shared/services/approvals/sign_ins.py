@@ -10,9 +10,9 @@ from uuid import UUID
 
 from shared.clock import Clock
 from shared.database.engine import Database
-from shared.database.repositories.admin_sightings import AdminSightings
-from shared.domain.caller import Caller
-from shared.services.audit import AuditWriter
+from shared.database.repositories.approvals.admin_sightings import AdminSightings
+from shared.domain.identity.caller import Caller
+from shared.services.audit.recording import AuditWriter
 
 #: The database is asked about a caller this often. So another instance's sighting is known after this time.
 ASKED_EVERY: Final = timedelta(minutes=1)
@@ -62,14 +62,14 @@ class AdminSignIns:
         self._noted[place] = _Noted(caller.is_admin, now + ASKED_EVERY, written_until)
 
     async def _saw_admin(self, tenant_id: UUID, person: UUID, now: datetime) -> None:
-        from shared.database.repositories.mailbox_approvals import MailboxApprovalRepository
+        from shared.database.repositories.approvals.mailbox_approvals import MailboxApprovalRepository
 
         async with self._database.session() as session:
             await MailboxApprovalRepository(session).saw_admin(tenant_id, person, now)
 
     async def _lapse(self, caller: Caller, person: UUID, now: datetime) -> None:
-        from shared.database.repositories.mailbox_approvals import MailboxApprovalRepository
-        from shared.domain.mailbox_approval import ApprovalState
+        from shared.database.repositories.approvals.mailbox_approvals import MailboxApprovalRepository
+        from shared.domain.approvals.mailbox_approval import ApprovalState
         from shared.services.approvals.effects import ApprovalEffects
 
         async with self._database.session() as session:

@@ -7,17 +7,17 @@ from shared.clock import Clock
 from shared.database.engine import Database
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.mailbox_approvals import MailboxApproval
-from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
-from shared.database.repositories.mailbox_approvals import MailboxApprovalRepository
-from shared.database.repositories.users import UserRepository
-from shared.domain.calendar_port import Calendars
-from shared.domain.caller import Caller
-from shared.domain.mailbox_approval import ROLE_HOLDS_FOR, ApprovalState, names_another
+from shared.database.repositories.approvals.mailbox_approvals import MailboxApprovalRepository
+from shared.database.repositories.configurations.archive_configurations import ArchiveConfigurationRepository
+from shared.database.repositories.identity.users import UserRepository
+from shared.domain.approvals.mailbox_approval import ROLE_HOLDS_FOR, ApprovalState, names_another
+from shared.domain.calendars.calendar_port import Calendars
+from shared.domain.identity.caller import Caller
 from shared.errors import AdminAssistantError, NotFound, StoreRefused
 from shared.services.approvals.effects import ApprovalEffects
 from shared.services.approvals.requesting import ask, has_other_admin
-from shared.services.audit import AuditWriter
-from shared.services.calendar_persons import person_of
+from shared.services.audit.recording import AuditWriter
+from shared.services.calendars.persons import person_of
 
 _AT_ONCE = 100
 _ACTOR = "watch_mailbox_approvals"

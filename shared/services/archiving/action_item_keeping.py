@@ -13,13 +13,13 @@ from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.repositories.action_items import ActionItemRepository
-from shared.database.repositories.notifications import NotificationRepository
-from shared.database.repositories.plan_items import AskedItem, PlanItemRepository, StoredItem
-from shared.domain.action_item_texts import items_opened, items_opened_id
-from shared.domain.action_items import ActionItemStatus, CloseReason, Question, default_answer
-from shared.domain.notification import Recipient
-from shared.domain.overlap_reminders import REMIND_AFTER
+from shared.database.repositories.action_items.action_items import ActionItemRepository
+from shared.database.repositories.action_items.plan_items import AskedItem, PlanItemRepository, StoredItem
+from shared.database.repositories.notifications.notifications import NotificationRepository
+from shared.domain.action_items.items import ActionItemStatus, CloseReason, Question, default_answer
+from shared.domain.action_items.texts import items_opened, items_opened_id
+from shared.domain.notifications.notification import Recipient
+from shared.domain.overlaps.reminders import REMIND_AFTER
 from shared.services.archiving.context import ArchivingPorts, RunContext
 
 #: What an item does not keep of a new event: it is shown beside a copy, and read again to be archived.

@@ -8,11 +8,11 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.repositories.archive_operations import ClaimedOperation
-from shared.database.repositories.archive_runs import ArchiveRunRepository
-from shared.database.repositories.mailbox_gates import WriteTurn
-from shared.database.repositories.period_locks import PeriodLockRepository
-from shared.domain.archive_run import OperationState
+from shared.database.repositories.archiving.archive_operations import ClaimedOperation
+from shared.database.repositories.archiving.archive_runs import ArchiveRunRepository
+from shared.database.repositories.archiving.mailbox_gates import WriteTurn
+from shared.database.repositories.archiving.period_locks import PeriodLockRepository
+from shared.domain.runs.archive_run import OperationState
 from shared.services.archiving.context import ArchivingPorts, RunContext, accounted, load_context
 from shared.services.archiving.lease import HeldLease, LeaseLost, mailbox_lease
 from shared.services.archiving.locking import is_locked

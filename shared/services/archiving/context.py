@@ -13,24 +13,24 @@ from shared.clock import Clock
 from shared.database.engine import Database
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.runs import ArchiveRun
-from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
-from shared.database.repositories.archive_operations import ArchiveOperationRepository
-from shared.database.repositories.archive_runs import ArchiveRunRepository
-from shared.database.repositories.archived_events import ArchivedEventRepository
-from shared.database.repositories.overlap_members import OverlapMemberRepository
-from shared.database.repositories.source_identity import SourceIdentityRepository
-from shared.database.repositories.write_results import WriteResultRepository
-from shared.domain.archive_run import RunKind, RunMode, RunState
-from shared.domain.calendar_permission import Objection
-from shared.domain.calendar_port import Calendars
-from shared.domain.overlap_rules import OverlapPolicy
-from shared.domain.plan_policies import PlanPolicies
-from shared.domain.purpose import Purpose
-from shared.domain.source_event import SourceEvent
-from shared.domain.window import Window, local_day_start
+from shared.database.repositories.archiving.archive_operations import ArchiveOperationRepository
+from shared.database.repositories.archiving.archive_runs import ArchiveRunRepository
+from shared.database.repositories.archiving.archived_events import ArchivedEventRepository
+from shared.database.repositories.archiving.source_identity import SourceIdentityRepository
+from shared.database.repositories.archiving.write_results import WriteResultRepository
+from shared.database.repositories.configurations.archive_configurations import ArchiveConfigurationRepository
+from shared.database.repositories.overlaps.overlap_members import OverlapMemberRepository
+from shared.domain.calendars.calendar_permission import Objection
+from shared.domain.calendars.calendar_port import Calendars
+from shared.domain.events.source_event import SourceEvent
+from shared.domain.overlaps.rules import OverlapPolicy
+from shared.domain.planning.policies import PlanPolicies
+from shared.domain.planning.purpose import Purpose
+from shared.domain.runs.archive_run import RunKind, RunMode, RunState
+from shared.domain.runs.window import Window, local_day_start
 from shared.errors import NotFound
-from shared.services.audit import AuditWriter
-from shared.services.person_keys import PersonKeys
+from shared.services.audit.recording import AuditWriter
+from shared.services.person_keys.keys import PersonKeys
 from shared.settings import Settings
 from shared.usage import track_usage
 

@@ -7,12 +7,12 @@ from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.repositories.appointments import AppointmentRepository
-from shared.database.repositories.archived_events import MapRow, SetAside
-from shared.domain.archive_plan import Action, Decision, OverlapGroup
-from shared.domain.archived_event import ArchivedEventState
-from shared.domain.disclosure import NORMAL
-from shared.domain.source_event import SourceEvent
+from shared.database.repositories.appointments.appointments import AppointmentRepository
+from shared.database.repositories.archiving.archived_events import MapRow, SetAside
+from shared.domain.events.source_event import SourceEvent
+from shared.domain.identity.disclosure import NORMAL
+from shared.domain.planning.archive_plan import Action, Decision, OverlapGroup
+from shared.domain.runs.archived_event import ArchivedEventState
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.drafting import OperationDrafter
 from shared.services.archiving.overlap_keeping import OverlapKeeper

@@ -13,16 +13,16 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.repositories.archived_events import MapRow
-from shared.database.repositories.plan_items import AskedItem, ItemEvent, StoredItem
-from shared.domain.action_items import ActionItemStatus, Answer, Question, Side, about
-from shared.domain.archive_copy import appointment_record
-from shared.domain.archived_event import ArchivedEventState
-from shared.domain.read_event import ReadEvent
-from shared.domain.revision import revision
-from shared.domain.same_meeting import Doubt, GoneRow, MeetingFacts, Pair, Step, closest
-from shared.domain.source_event import SourceEvent
-from shared.domain.unread import UnreadEvents
+from shared.database.repositories.action_items.plan_items import AskedItem, ItemEvent, StoredItem
+from shared.database.repositories.archiving.archived_events import MapRow
+from shared.domain.action_items.items import ActionItemStatus, Answer, Question, Side, about
+from shared.domain.copies.archive_copy import appointment_record
+from shared.domain.events.revision import revision
+from shared.domain.events.source_event import SourceEvent
+from shared.domain.planning.read_event import ReadEvent
+from shared.domain.planning.same_meeting import Doubt, GoneRow, MeetingFacts, Pair, Step, closest
+from shared.domain.runs.archived_event import ArchivedEventState
+from shared.domain.runs.unread import UnreadEvents
 from shared.services.archiving.action_item_keeping import NOT_SHOWN, ActionItemKeeper
 from shared.services.archiving.context import RunContext
 from shared.services.archiving.superseding import supersede

@@ -8,25 +8,25 @@ from uuid import uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.repositories.archive_operations import DraftRow, OperationRow
-from shared.database.repositories.archived_events import MapRow
-from shared.domain.archive_copy import (
+from shared.database.repositories.archiving.archive_operations import DraftRow, OperationRow
+from shared.database.repositories.archiving.archived_events import MapRow
+from shared.domain.copies.archive_copy import (
     CopyPayload,
     appointment_record,
     copy_payload,
     recorded_event,
     retimed_copy,
 )
-from shared.domain.archive_plan import Action, Decision, KnownEvent, Planner
-from shared.domain.archive_run import OperationAction, OperationState, RunMode
-from shared.domain.archived_event import ArchivedEventState
-from shared.domain.event_facts import automated
-from shared.domain.modifications import Modification
-from shared.domain.plan_decision import as_decided, compare_again, own_row
-from shared.domain.purpose import LeftOut
-from shared.domain.read_event import ReadEvent
-from shared.domain.revision import modified_revision, revision, superseded_revision
-from shared.domain.source_event import SourceEvent, archive_key
+from shared.domain.events.revision import modified_revision, revision, superseded_revision
+from shared.domain.events.source_event import SourceEvent, archive_key
+from shared.domain.planning.archive_plan import Action, Decision, KnownEvent, Planner
+from shared.domain.planning.decision import as_decided, compare_again, own_row
+from shared.domain.planning.event_facts import automated
+from shared.domain.planning.modifications import Modification
+from shared.domain.planning.purpose import LeftOut
+from shared.domain.planning.read_event import ReadEvent
+from shared.domain.runs.archive_run import OperationAction, OperationState, RunMode
+from shared.domain.runs.archived_event import ArchivedEventState
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.matching import known_event
 

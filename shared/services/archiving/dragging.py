@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.repositories.archived_events import MapRow
-from shared.database.repositories.plan_items import AskedItem, ItemEvent, StoredItem
-from shared.domain.action_items import Answer, CloseReason, Question, Side, about
-from shared.domain.archive_copy import appointment_record
-from shared.domain.archived_event import ArchivedEventState
-from shared.domain.revision import revision
-from shared.domain.source_event import SourceEvent, is_detached
+from shared.database.repositories.action_items.plan_items import AskedItem, ItemEvent, StoredItem
+from shared.database.repositories.archiving.archived_events import MapRow
+from shared.domain.action_items.items import Answer, CloseReason, Question, Side, about
+from shared.domain.copies.archive_copy import appointment_record
+from shared.domain.events.revision import revision
+from shared.domain.events.source_event import SourceEvent, is_detached
+from shared.domain.runs.archived_event import ArchivedEventState
 from shared.services.archiving.action_item_keeping import NOT_SHOWN, ActionItemKeeper
 from shared.services.archiving.context import RunContext
 from shared.services.archiving.superseding import supersede

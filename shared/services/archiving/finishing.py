@@ -10,24 +10,24 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.runs import ArchiveRun
-from shared.database.repositories.archive_operations import ArchiveOperationRepository
-from shared.database.repositories.archive_runs import ArchiveRunRepository
-from shared.database.repositories.jobs import JobRepository
-from shared.database.repositories.notifications import NotificationRepository
-from shared.database.repositories.period_locks import PeriodLockRepository
-from shared.database.repositories.users import UserRepository
-from shared.domain.archive_run import OperationAction, OperationState, RunKind, RunMode, RunState
-from shared.domain.disclosure import report_for_others
-from shared.domain.job import JobKind
-from shared.domain.notification import Recipient
-from shared.domain.notification_texts import run_failed
-from shared.domain.outcome import Outcome, RunReport
-from shared.domain.purpose import Purpose
+from shared.database.repositories.archiving.archive_operations import ArchiveOperationRepository
+from shared.database.repositories.archiving.archive_runs import ArchiveRunRepository
+from shared.database.repositories.archiving.period_locks import PeriodLockRepository
+from shared.database.repositories.identity.users import UserRepository
+from shared.database.repositories.jobs.jobs import JobRepository
+from shared.database.repositories.notifications.notifications import NotificationRepository
+from shared.domain.identity.disclosure import report_for_others
+from shared.domain.jobs.job import JobKind
+from shared.domain.notifications.notification import Recipient
+from shared.domain.notifications.notification_texts import run_failed
+from shared.domain.planning.purpose import Purpose
+from shared.domain.runs.archive_run import OperationAction, OperationState, RunKind, RunMode, RunState
+from shared.domain.runs.outcome import Outcome, RunReport
 from shared.services.archiving.action_item_keeping import ActionItemKeeper
 from shared.services.archiving.context import ArchivingPorts, RunContext, load_context
 from shared.services.archiving.plan_counts import PlanCounts, planned_outcomes
 from shared.services.archiving.run_notices import EndedRun, notices_of
-from shared.services.job_outcomes import JobJudgement, WorkEnded, judge_job
+from shared.services.jobs.outcomes import JobJudgement, WorkEnded, judge_job
 
 MAX_PROBLEMS = 1000
 _log = logging.getLogger(__name__)

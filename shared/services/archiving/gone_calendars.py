@@ -5,8 +5,8 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
-from shared.database.repositories.jobs import JobRepository
+from shared.database.repositories.configurations.archive_configurations import ArchiveConfigurationRepository
+from shared.database.repositories.jobs.jobs import JobRepository
 from shared.errors import AdminAssistantError
 from shared.services.archiving.context import ArchivingPorts
 

@@ -2,11 +2,11 @@
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.repositories.appointments import AppointmentRepository
-from shared.database.repositories.archived_events import MapRow
-from shared.domain.archived_event import ArchivedEventState
-from shared.domain.read_event import ReadEvent
-from shared.domain.revision import revision, source_revision
+from shared.database.repositories.appointments.appointments import AppointmentRepository
+from shared.database.repositories.archiving.archived_events import MapRow
+from shared.domain.events.revision import revision, source_revision
+from shared.domain.planning.read_event import ReadEvent
+from shared.domain.runs.archived_event import ArchivedEventState
 from shared.services.archiving.context import ArchivingPorts, RunContext
 
 

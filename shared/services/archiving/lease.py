@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.repositories.mailbox_gates import Lease, MailboxGateRepository, WriteTurn
+from shared.database.repositories.archiving.mailbox_gates import Lease, MailboxGateRepository, WriteTurn
 from shared.services.archiving.context import ArchivingPorts
 
 LONGEST_WAIT_SECONDS = 20.0

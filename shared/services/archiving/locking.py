@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.repositories.period_locks import PeriodLockRepository, WriteTimes
-from shared.domain.categories import classify
-from shared.domain.locked_periods import LockedPeriod, local_days, locking_period
+from shared.database.repositories.archiving.period_locks import PeriodLockRepository, WriteTimes
+from shared.domain.categories.category import classify
+from shared.domain.runs.locked_periods import LockedPeriod, local_days, locking_period
 from shared.services.archiving.context import RunContext
 
 _ALL = 1_000_000

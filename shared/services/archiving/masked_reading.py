@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from shared.domain.calendar_port import Calendar, Calendars, CalendarStore
-from shared.domain.disclosure import masked_event
-from shared.domain.source_event import SourceEvent
-from shared.domain.unread import UnreadEvents
+from shared.domain.calendars.calendar_port import Calendar, Calendars, CalendarStore
+from shared.domain.events.source_event import SourceEvent
+from shared.domain.identity.disclosure import masked_event
+from shared.domain.runs.unread import UnreadEvents
 from shared.services.archiving.context import ArchivingPorts, RunContext
-from shared.services.calendar_store import CalendarStores
+from shared.services.calendars.store import CalendarStores
 
 
 class MaskedCalendars(CalendarStores):

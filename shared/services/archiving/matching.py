@@ -8,16 +8,16 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.repositories.appointments import AppointmentRepository
-from shared.database.repositories.archived_events import MapRow
-from shared.database.repositories.shared_archives import SharedArchiveRepository
-from shared.domain.archive_copy import recorded_source
-from shared.domain.archive_plan import KnownEvent
-from shared.domain.archived_event import ArchivedEventState
-from shared.domain.disclosure import NORMAL
-from shared.domain.read_event import ReadEvent
-from shared.domain.revision import is_superseded, source_revision
-from shared.domain.same_meeting import (
+from shared.database.repositories.appointments.appointments import AppointmentRepository
+from shared.database.repositories.archiving.archived_events import MapRow
+from shared.database.repositories.archiving.shared_archives import SharedArchiveRepository
+from shared.domain.copies.archive_copy import recorded_source
+from shared.domain.events.revision import is_superseded, source_revision
+from shared.domain.events.source_event import SourceEvent, is_detached
+from shared.domain.identity.disclosure import NORMAL
+from shared.domain.planning.archive_plan import KnownEvent
+from shared.domain.planning.read_event import ReadEvent
+from shared.domain.planning.same_meeting import (
     GoneRow,
     Matching,
     MeetingFacts,
@@ -26,8 +26,8 @@ from shared.domain.same_meeting import (
     meeting_facts,
     possible_predecessors,
 )
-from shared.domain.source_event import SourceEvent, is_detached
-from shared.domain.unread import UnreadEvents
+from shared.domain.runs.archived_event import ArchivedEventState
+from shared.domain.runs.unread import UnreadEvents
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.doubting import MeetingDoubts, waits_for_nothing
 from shared.services.archiving.dragging import DraggedMeetings

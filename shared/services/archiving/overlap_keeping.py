@@ -8,14 +8,20 @@ from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.repositories.notifications import NotificationRepository
-from shared.database.repositories.overlap_members import GroupRow, MemberRow, Membership, StatusRow, Waits
-from shared.domain.archive_plan import KnownOverlap, OverlapGroup
-from shared.domain.notification import Recipient
-from shared.domain.notification_texts import overlaps_opened, overlaps_opened_id
-from shared.domain.overlap_reminders import REMIND_AFTER
-from shared.domain.overlap_status import OverlapStatus
-from shared.domain.plan_overlaps import GroupStatus
+from shared.database.repositories.notifications.notifications import NotificationRepository
+from shared.database.repositories.overlaps.overlap_members import (
+    GroupRow,
+    MemberRow,
+    Membership,
+    StatusRow,
+    Waits,
+)
+from shared.domain.notifications.notification import Recipient
+from shared.domain.notifications.notification_texts import overlaps_opened, overlaps_opened_id
+from shared.domain.overlaps.reminders import REMIND_AFTER
+from shared.domain.overlaps.status import OverlapStatus
+from shared.domain.planning.archive_plan import KnownOverlap, OverlapGroup
+from shared.domain.planning.overlaps import GroupStatus
 from shared.services.archiving.context import ArchivingPorts, RunContext
 
 _GROUPS_AT_ONCE = 1000

@@ -10,28 +10,32 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.appointments import Appointment
 from shared.database.models.configurations import ArchiveConfiguration
-from shared.database.repositories.appointments import AppointmentRepository
-from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
-from shared.database.repositories.archive_operations import ArchiveOperationRepository, DraftRow, OperationRow
-from shared.database.repositories.archive_runs import ArchiveRunRepository
-from shared.database.repositories.archived_events import ArchivedEventRepository, MapRow
-from shared.database.repositories.period_locks import PeriodLockRepository, WriteTimes
-from shared.domain.archive_copy import copy_payload, recorded_event
-from shared.domain.archive_run import OperationAction, OperationState, RunKind, RunMode
-from shared.domain.archived_event import ArchivedEventState
-from shared.domain.caller import Caller
-from shared.domain.disclosure import is_disclosed
+from shared.database.repositories.appointments.appointments import AppointmentRepository
+from shared.database.repositories.archiving.archive_operations import (
+    ArchiveOperationRepository,
+    DraftRow,
+    OperationRow,
+)
+from shared.database.repositories.archiving.archive_runs import ArchiveRunRepository
+from shared.database.repositories.archiving.archived_events import ArchivedEventRepository, MapRow
+from shared.database.repositories.archiving.period_locks import PeriodLockRepository, WriteTimes
+from shared.database.repositories.configurations.archive_configurations import ArchiveConfigurationRepository
+from shared.domain.copies.archive_copy import copy_payload, recorded_event
+from shared.domain.events.revision import edited_revision
 from shared.domain.expected_version import ExpectedVersion
-from shared.domain.revision import edited_revision
-from shared.domain.window import Window
+from shared.domain.identity.caller import Caller
+from shared.domain.identity.disclosure import is_disclosed
+from shared.domain.runs.archive_run import OperationAction, OperationState, RunKind, RunMode
+from shared.domain.runs.archived_event import ArchivedEventState
+from shared.domain.runs.window import Window
 from shared.errors import Conflict, FieldError, Forbidden, NotFound, ValidationFailed
-from shared.services.access import Access
 from shared.services.approvals.guard import permit
 from shared.services.archiving.context import ArchivingPorts, RunContext, load_context
 from shared.services.archiving.locking import is_locked
 from shared.services.archiving.plan_counts import PlanCounts
 from shared.services.archiving.plan_turn import PlanCancelled, PlanSuperseded, PlanTurn, record_plan
 from shared.services.archiving.queueing import StartedRun, queue_run
+from shared.services.identity.access import Access
 
 _EDITABLE = (ArchivedEventState.PRESENT, ArchivedEventState.SOURCE_DELETED)
 

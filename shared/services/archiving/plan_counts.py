@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.domain.outcome import Outcome
+from shared.domain.runs.outcome import Outcome
 
 CALENDAR_NOT_FOUND = "calendar_not_found"
 CALENDAR_REFUSED = "calendar_refused"

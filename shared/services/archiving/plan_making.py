@@ -9,15 +9,15 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.repositories.appointments import AppointmentRepository
-from shared.database.repositories.archive_runs import ArchiveRunRepository
-from shared.database.repositories.archived_events import MapRow
-from shared.domain.archive_plan import Action, Decision, KnownEvent, Planner
-from shared.domain.archive_run import RunKind
-from shared.domain.archived_event import ArchivedEventState
-from shared.domain.read_event import ReadEvent
-from shared.domain.run_progress import RunStep, planning_percent
-from shared.domain.source_event import SourceEvent
+from shared.database.repositories.appointments.appointments import AppointmentRepository
+from shared.database.repositories.archiving.archive_runs import ArchiveRunRepository
+from shared.database.repositories.archiving.archived_events import MapRow
+from shared.domain.events.source_event import SourceEvent
+from shared.domain.planning.archive_plan import Action, Decision, KnownEvent, Planner
+from shared.domain.planning.read_event import ReadEvent
+from shared.domain.runs.archive_run import RunKind
+from shared.domain.runs.archived_event import ArchivedEventState
+from shared.domain.runs.run_progress import RunStep, planning_percent
 from shared.errors import StoreRefused
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.decisions import DecisionWriter, Material, PlanWatch

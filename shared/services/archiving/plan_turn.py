@@ -7,8 +7,8 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.repositories.archive_runs import ArchiveRunRepository
-from shared.domain.disclosure import plan_for_others
+from shared.database.repositories.archiving.archive_runs import ArchiveRunRepository
+from shared.domain.identity.disclosure import plan_for_others
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.plan_counts import PlanCounts
 

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from shared.database.models.runs import ArchiveRun
-from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
-from shared.database.repositories.archive_runs import ArchiveRunRepository
-from shared.domain.archive_run import RunKind, RunState
+from shared.database.repositories.archiving.archive_runs import ArchiveRunRepository
+from shared.database.repositories.configurations.archive_configurations import ArchiveConfigurationRepository
+from shared.domain.runs.archive_run import RunKind, RunState
 from shared.errors import NotFound, StoreRefused, Unavailable
 from shared.services.archiving.action_item_keeping import ActionItemKeeper
 from shared.services.archiving.context import ArchivingPorts, RunContext, accounted, load_context
@@ -24,7 +24,7 @@ from shared.services.archiving.plan_counts import CALENDAR_NOT_FOUND, CALENDAR_R
 from shared.services.archiving.plan_making import PlanMaking
 from shared.services.archiving.plan_turn import PlanCancelled, PlanSuperseded, PlanTurn, record_plan
 from shared.services.archiving.unread_events import dated
-from shared.services.system_settings import settings_in_force
+from shared.services.operation.system_settings import settings_in_force
 
 __all__ = ["PlanCounts", "RunPlanner"]
 

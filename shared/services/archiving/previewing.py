@@ -13,20 +13,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared import telemetry
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.runs import ArchiveRun
-from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
-from shared.database.repositories.archive_runs import ArchiveRunRepository
-from shared.domain.archive_plan import Action, Decision, OverlapGroup
-from shared.domain.archive_run import OperationAction, OperationState, RunKind, RunMode, RunState
-from shared.domain.caller import Caller
-from shared.domain.outcome import Outcome
-from shared.domain.source_event import SourceEvent
-from shared.domain.window import Window
+from shared.database.repositories.archiving.archive_runs import ArchiveRunRepository
+from shared.database.repositories.configurations.archive_configurations import ArchiveConfigurationRepository
+from shared.domain.events.source_event import SourceEvent
+from shared.domain.identity.caller import Caller
+from shared.domain.planning.archive_plan import Action, Decision, OverlapGroup
+from shared.domain.runs.archive_run import OperationAction, OperationState, RunKind, RunMode, RunState
+from shared.domain.runs.outcome import Outcome
+from shared.domain.runs.window import Window
 from shared.errors import NotFound, RunInProgress
-from shared.services.access import Access
+from shared.services.approvals.objections import refuse_unpermitted
 from shared.services.archiving.action_item_keeping import ActionItemKeeper
 from shared.services.archiving.context import ArchivingPorts, RunContext, context_of
 from shared.services.archiving.doubting import MeetingDoubts
-from shared.services.archiving.judging import refuse_unpermitted
 from shared.services.archiving.locking import lock_out_all
 from shared.services.archiving.masked_reading import previewing_for
 from shared.services.archiving.matching import SourceMatcher
@@ -36,7 +35,8 @@ from shared.services.archiving.plan_turn import PlanTurn
 from shared.services.archiving.planning import READINGS
 from shared.services.archiving.results import Result, ResultRecorder
 from shared.services.archiving.windows import requested
-from shared.services.system_settings import settings_in_force
+from shared.services.identity.access import Access
+from shared.services.operation.system_settings import settings_in_force
 
 _SETTLED_AT_ONCE = 500
 

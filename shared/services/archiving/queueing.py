@@ -9,11 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.runs import ArchiveRun
-from shared.database.repositories.archive_runs import ArchiveRunRepository
-from shared.domain.archive_run import RunKind, RunMode, RunState
-from shared.domain.window import Window
+from shared.database.repositories.archiving.archive_runs import ArchiveRunRepository
+from shared.domain.runs.archive_run import RunKind, RunMode, RunState
+from shared.domain.runs.window import Window
 from shared.services.archiving.context import ArchivingPorts
-from shared.services.queueing import Draft, draft, drafted, queue
+from shared.services.jobs.queueing import Draft, draft, drafted, queue
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from shared.database.repositories.appointments import RECORD_COLUMNS
+from shared.database.repositories.appointments.appointments import RECORD_COLUMNS
 
 
 def restored(record: Mapping[str, Any], owning_start: datetime) -> dict[str, Any]:

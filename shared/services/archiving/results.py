@@ -8,16 +8,16 @@ from uuid import UUID
 import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.repositories.appointments import AppointmentRepository
-from shared.database.repositories.archive_operations import ClaimedOperation
-from shared.database.repositories.archive_runs import ArchiveRunRepository
-from shared.database.repositories.write_results import ResultRow
-from shared.domain.archive_copy import recreated_copy
-from shared.domain.archive_run import OperationAction, OperationState
-from shared.domain.revision import is_edited
+from shared.database.repositories.appointments.appointments import AppointmentRepository
+from shared.database.repositories.archiving.archive_operations import ClaimedOperation
+from shared.database.repositories.archiving.archive_runs import ArchiveRunRepository
+from shared.database.repositories.archiving.write_results import ResultRow
+from shared.domain.copies.archive_copy import recreated_copy
+from shared.domain.events.revision import is_edited
+from shared.domain.runs.archive_run import OperationAction, OperationState
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.lease import HeldLease, LeaseLost
-from shared.services.audit import AuditFact, Outcome
+from shared.services.audit.recording import AuditFact, Outcome
 
 _KNOWN_TO_THE_MAP = (OperationState.DONE, OperationState.FAILED, OperationState.CONFLICT)
 

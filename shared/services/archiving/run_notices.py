@@ -2,17 +2,17 @@
 
 from dataclasses import dataclass
 
-from shared.domain.archive_run import RunKind, RunMode, RunState
-from shared.domain.notification import Notice
-from shared.domain.notification_texts import (
+from shared.domain.notifications.notification import Notice
+from shared.domain.notifications.notification_texts import (
     category_issues,
     locked_period_change,
     run_failed,
     run_finished,
 )
-from shared.domain.outcome import RunReport
+from shared.domain.runs.archive_run import RunKind, RunMode, RunState
+from shared.domain.runs.outcome import RunReport
 from shared.services.archiving.context import RunContext
-from shared.services.job_outcomes import JobJudgement
+from shared.services.jobs.outcomes import JobJudgement
 
 _BY_HAND = (RunKind.MANUAL, RunKind.RETRY)
 _WHOLE_WINDOW = (RunMode.NORMAL, RunMode.REPLACE)

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from shared.database.repositories.appointments import AppointmentRepository
-from shared.database.repositories.archive_operations import ClaimedOperation
-from shared.domain.archive_run import OperationAction, OperationState, RunMode
-from shared.domain.calendar_copy import Copy, same_content
-from shared.domain.calendar_port import Answer, Verdict, Write
-from shared.domain.copy_body import columns_to_update, parsed
+from shared.database.repositories.appointments.appointments import AppointmentRepository
+from shared.database.repositories.archiving.archive_operations import ClaimedOperation
+from shared.domain.calendars.calendar_port import Answer, Verdict, Write
+from shared.domain.copies.calendar_copy import Copy, same_content
+from shared.domain.copies.copy_body import columns_to_update, parsed
+from shared.domain.runs.archive_run import OperationAction, OperationState, RunMode
 from shared.errors import StoreUnavailable
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.lease import HeldLease

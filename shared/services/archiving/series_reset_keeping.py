@@ -12,18 +12,19 @@ from uuid import uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.repositories.plan_items import AskedItem, ItemEvent
-from shared.database.repositories.series_items import (
+from shared.database.repositories.action_items.plan_items import AskedItem, ItemEvent
+from shared.database.repositories.action_items.series_items import (
     SeriesItemRepository,
     SeriesRow,
     ShownReset,
     StoredReset,
 )
-from shared.domain.action_items import CloseReason, Question, Side
-from shared.domain.archive_copy import appointment_record
-from shared.domain.overlap_reminders import REMIND_AFTER
-from shared.domain.revision import revision
-from shared.domain.series_reset import (
+from shared.domain.action_items.items import CloseReason, Question, Side
+from shared.domain.copies.archive_copy import appointment_record
+from shared.domain.events.revision import revision
+from shared.domain.events.source_event import SourceEvent
+from shared.domain.overlaps.reminders import REMIND_AFTER
+from shared.domain.planning.series_reset import (
     Dated,
     Difference,
     Judgement,
@@ -34,7 +35,6 @@ from shared.domain.series_reset import (
     of_predecessor,
     take_series,
 )
-from shared.domain.source_event import SourceEvent
 from shared.services.archiving.action_item_keeping import NOT_SHOWN, ActionItemKeeper
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.matching import SourceMatcher

@@ -3,20 +3,20 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from shared.database.repositories.archived_events import MapRow
-from shared.database.repositories.series_items import StoredReset
-from shared.domain.archive_run import RunMode
-from shared.domain.purpose import LeftOut
-from shared.domain.read_event import ReadEvent
-from shared.domain.series_change import Kept
-from shared.domain.series_reset import (
+from shared.database.repositories.action_items.series_items import StoredReset
+from shared.database.repositories.archiving.archived_events import MapRow
+from shared.domain.events.source_event import EventType, SourceEvent
+from shared.domain.planning.purpose import LeftOut
+from shared.domain.planning.read_event import ReadEvent
+from shared.domain.planning.series_change import Kept
+from shared.domain.planning.series_reset import (
     Difference,
     Occurrence,
     Standing,
     shape_of,
     takes,
 )
-from shared.domain.source_event import EventType, SourceEvent
+from shared.domain.runs.archive_run import RunMode
 from shared.services.archiving.context import RunContext
 
 

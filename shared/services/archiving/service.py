@@ -13,31 +13,31 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared import telemetry
 from shared.database.models.configurations import ArchiveConfiguration, Job
 from shared.database.models.runs import ArchiveRun
-from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
-from shared.database.repositories.archive_operations import ArchiveOperationRepository
-from shared.database.repositories.archive_runs import ArchiveRunRepository
-from shared.database.repositories.jobs import JobRepository
-from shared.domain import schedule
-from shared.domain.archive_run import OperationAction, OperationState, RunKind, RunMode, RunState
-from shared.domain.caller import Caller
-from shared.domain.job import JobKind
-from shared.domain.run_progress import ask_again_seconds
-from shared.domain.window import Window
+from shared.database.repositories.archiving.archive_operations import ArchiveOperationRepository
+from shared.database.repositories.archiving.archive_runs import ArchiveRunRepository
+from shared.database.repositories.configurations.archive_configurations import ArchiveConfigurationRepository
+from shared.database.repositories.jobs.jobs import JobRepository
+from shared.domain.identity.caller import Caller
+from shared.domain.jobs.job import JobKind
+from shared.domain.runs.archive_run import OperationAction, OperationState, RunKind, RunMode, RunState
+from shared.domain.runs.run_progress import ask_again_seconds
+from shared.domain.runs.window import Window
+from shared.domain.times import schedule
 from shared.errors import Conflict, FieldError, NotFound, RunInProgress, ValidationFailed
-from shared.services.access import Access, reads_own
 from shared.services.approvals.guard import permit, person_read_id, waits_for_approval
-from shared.services.archive_pairs import refuse_paused_pair
 from shared.services.archiving.applying import Applier, ApplyProgress
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.finishing import MAX_PROBLEMS, FinishedRun, Finisher
 from shared.services.archiving.judging import bar_unpermitted
+from shared.services.archiving.pairs import refuse_paused_pair
 from shared.services.archiving.planning import PlanCounts, RunPlanner
 from shared.services.archiving.queueing import RunDraft, StartedRun, draft_run, queue_drafts, queue_run
 from shared.services.archiving.settling import SettleProgress, Settler
 from shared.services.archiving.unread_events import beyond, windows_to_read_again
 from shared.services.archiving.windows import nightly, requested
-from shared.services.driving import LOOKED_AFTER_EVERY, PATIENCE
-from shared.services.job_claims import JobClaims
+from shared.services.identity.access import Access, reads_own
+from shared.services.jobs.claims import JobClaims
+from shared.services.operation.driving import LOOKED_AFTER_EVERY, PATIENCE
 
 __all__ = ["ArchivingService", "BegunRun", "RunView", "StartedRun"]
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from shared.database.repositories.archive_operations import ClaimedOperation
-from shared.domain.archive_run import OperationAction, OperationState
+from shared.database.repositories.archiving.archive_operations import ClaimedOperation
+from shared.domain.runs.archive_run import OperationAction, OperationState
 from shared.services.archiving.applying import (
     BATCH_BYTES,
     BATCH_OPERATIONS,

@@ -7,16 +7,16 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.repositories.appointments import AppointmentRepository
-from shared.database.repositories.archive_runs import ArchiveRunRepository
-from shared.database.repositories.archived_events import MapRow
-from shared.domain.archive_copy import recorded_source
-from shared.domain.archived_event import ArchivedEventState
-from shared.domain.read_event import ReadEvent
-from shared.domain.revision import modified_revision, revision, source_revision
-from shared.domain.same_meeting import MeetingFacts
-from shared.domain.series_change import Kept, keep_archived, keep_category
-from shared.domain.source_event import EventType, SourceEvent
+from shared.database.repositories.appointments.appointments import AppointmentRepository
+from shared.database.repositories.archiving.archive_runs import ArchiveRunRepository
+from shared.database.repositories.archiving.archived_events import MapRow
+from shared.domain.copies.archive_copy import recorded_source
+from shared.domain.events.revision import modified_revision, revision, source_revision
+from shared.domain.events.source_event import EventType, SourceEvent
+from shared.domain.planning.read_event import ReadEvent
+from shared.domain.planning.same_meeting import MeetingFacts
+from shared.domain.planning.series_change import Kept, keep_archived, keep_category
+from shared.domain.runs.archived_event import ArchivedEventState
 
 type Takes = Callable[[SourceEvent, MapRow, Kept], bool]
 """Whether a copy follows all of its changed series: the event, its row, and what would be kept of it."""

@@ -2,9 +2,9 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
-from shared.database.repositories.archived_events import MapRow
-from shared.domain.source_event import EventType, SourceEvent
-from shared.domain.unread import UnreadEvents
+from shared.database.repositories.archiving.archived_events import MapRow
+from shared.domain.events.source_event import EventType, SourceEvent
+from shared.domain.runs.unread import UnreadEvents
 from shared.services.archiving.context import ArchivingPorts, RunContext
 
 

@@ -9,20 +9,20 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.repositories.archived_events import MapRow
-from shared.database.repositories.shared_archives import SharedArchiveRepository
-from shared.domain.archive_run import RunMode
-from shared.domain.archived_event import ArchivedEventState
-from shared.domain.purpose import LeftOut
-from shared.domain.read_event import ReadEvent
-from shared.domain.source_event import (
+from shared.database.repositories.archiving.archived_events import MapRow
+from shared.database.repositories.archiving.shared_archives import SharedArchiveRepository
+from shared.domain.events.source_event import (
     EventType,
     SourceEvent,
     former_source_key,
     second_source_key,
     source_key,
 )
-from shared.domain.unread import NO_ORIGINAL_START, Unread, UnreadEvents
+from shared.domain.planning.purpose import LeftOut
+from shared.domain.planning.read_event import ReadEvent
+from shared.domain.runs.archive_run import RunMode
+from shared.domain.runs.archived_event import ArchivedEventState
+from shared.domain.runs.unread import NO_ORIGINAL_START, Unread, UnreadEvents
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.dragging import DraggedMeetings
 from shared.services.archiving.inheriting import hand_to_heir
@@ -290,13 +290,16 @@ class SourceReader:
         """Plain occurrences on days that were archived without them though their series was known (2.17)."""
         plain = {key: event for key, event in events.items() if event.type is EventType.OCCURRENCE}
         stay = {key for key in plain if key in rows and rows[key].left_out is LeftOut.SERIES_CHANGED}
+        identities = self._context.identities(session)
+        # A row that a plan entered and finished is of an event that was seen on its day: it was not invented.
+        bare = await identities.of_broken_plans(
+            [key for key in plain if key in rows and self.is_bare(rows[key])]
+        )
         fresh = {
-            key: event
-            for key, event in plain.items()
-            if key not in stay and (key not in rows or self.is_bare(rows[key]))
+            key: event for key, event in plain.items() if key not in stay and (key not in rows or key in bare)
         }
         series = {event.series_master_id for event in fresh.values() if event.series_master_id}
-        known = await self._context.identities(session).series_known(series)
+        known = await identities.series_known(series)
         asked = {
             key: self._context.owning_start(event)
             for key, event in fresh.items()

@@ -26,11 +26,11 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.repositories.appointments import AppointmentRepository
-from shared.database.repositories.archived_events import MapRow
-from shared.database.repositories.superseding import SupersedingRepository
-from shared.domain.archived_event import ArchivedEventState
-from shared.domain.revision import superseded_revision
+from shared.database.repositories.appointments.appointments import AppointmentRepository
+from shared.database.repositories.archiving.archived_events import MapRow
+from shared.database.repositories.archiving.superseding import SupersedingRepository
+from shared.domain.events.revision import superseded_revision
+from shared.domain.runs.archived_event import ArchivedEventState
 from shared.services.archiving.context import ArchivingPorts, RunContext
 
 if TYPE_CHECKING:

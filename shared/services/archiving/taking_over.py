@@ -8,9 +8,9 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.repositories.archived_events import MapRow
-from shared.database.repositories.shared_archives import SharedArchiveRepository
-from shared.domain.source_event import SourceEvent
+from shared.database.repositories.archiving.archived_events import MapRow
+from shared.database.repositories.archiving.shared_archives import SharedArchiveRepository
+from shared.domain.events.source_event import SourceEvent
 from shared.services.archiving.context import ArchivingPorts, RunContext
 
 

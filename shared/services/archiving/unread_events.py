@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.configurations import ArchiveConfiguration
-from shared.database.repositories.unread_events import NotedEvent, UnreadEventRepository
-from shared.domain.unread import UnreadEvents
-from shared.domain.window import Window, local_day_start
+from shared.database.repositories.archiving.unread_events import NotedEvent, UnreadEventRepository
+from shared.domain.runs.unread import UnreadEvents
+from shared.domain.runs.window import Window, local_day_start
 from shared.services.archiving.context import RunContext
 from shared.services.archiving.plan_counts import PlanCounts
 

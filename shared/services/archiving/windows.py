@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from shared.database.models.configurations import ArchiveConfiguration
-from shared.domain.window import Window, local_day_start, nightly_window, validate_window
+from shared.domain.runs.window import Window, local_day_start, nightly_window, validate_window
 from shared.errors import FieldError, ValidationFailed
 from shared.services.archiving.context import ArchivingPorts
 

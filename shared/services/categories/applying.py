@@ -13,13 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.engine import Database
 from shared.database.models.users import User
-from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
 from shared.database.repositories.base import Keyset
-from shared.database.repositories.category_facts import CategorisedEvent, CategoryFactsRepository
-from shared.domain.calendar_port import Calendars
-from shared.domain.caller import Caller
-from shared.domain.categories import CategoryState
-from shared.domain.category_suggestions import automatic_rule
+from shared.database.repositories.categories.category_facts import CategorisedEvent, CategoryFactsRepository
+from shared.database.repositories.configurations.archive_configurations import ArchiveConfigurationRepository
+from shared.domain.calendars.calendar_port import Calendars
+from shared.domain.categories.category import CategoryState
+from shared.domain.categories.suggestions import automatic_rule
+from shared.domain.identity.caller import Caller
 from shared.errors import FieldError, ValidationFailed
 from shared.schemas.category_reports import (
     MOST_CHOICES,
@@ -29,15 +29,15 @@ from shared.schemas.category_reports import (
     SuggestionsApply,
 )
 from shared.schemas.paging import Position
-from shared.services.access import Access
 from shared.services.approvals.guard import permit
-from shared.services.audit import AuditWriter
+from shared.services.audit.recording import AuditWriter
 from shared.services.categories.attention import UNRANKED
 from shared.services.categories.naming import checked_category
 from shared.services.categories.reports import labels_of
 from shared.services.categories.scope import check_length, scope_of, writable_person
 from shared.services.categories.source_writing import SourceWriting, Target, Task
 from shared.services.categories.suggestions import rules_of, traits_of
+from shared.services.identity.access import Access
 from shared.settings import Settings
 
 #: Rules never decide between valid categories that an event has (domain.md 3.3).

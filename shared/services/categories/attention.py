@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from shared.database.repositories.category_facts import CategorisedEvent, RankedKeyset
-from shared.domain.categories import CategoryState
+from shared.database.repositories.categories.category_facts import CategorisedEvent, RankedKeyset
+from shared.domain.categories.category import CategoryState
 from shared.errors import FieldError, ValidationFailed
 from shared.schemas.paging import Place
 

@@ -16,12 +16,12 @@ from shared.clock import Clock
 from shared.database.engine import Database
 from shared.database.models.categories import LocalCategory
 from shared.database.models.users import User
-from shared.database.repositories.categories import LocalCategoryRepository, touched
-from shared.database.repositories.category_facts import CategoryFactsRepository
-from shared.domain.calendar_port import MasterCategory
-from shared.domain.caller import Caller
-from shared.domain.categories import Category, parse_category
+from shared.database.repositories.categories.categories import LocalCategoryRepository, touched
+from shared.database.repositories.categories.category_facts import CategoryFactsRepository
+from shared.domain.calendars.calendar_port import MasterCategory
+from shared.domain.categories.category import Category, parse_category
 from shared.domain.expected_version import ExpectedVersion
+from shared.domain.identity.caller import Caller
 from shared.errors import Conflict, FieldError, NotFound, ValidationFailed
 from shared.schemas.categories import (
     CategoryCreate,
@@ -31,11 +31,11 @@ from shared.schemas.categories import (
     MissingCategoriesCreate,
     Store,
 )
-from shared.services.access import Access
-from shared.services.audit import AuditWriter
+from shared.services.audit.recording import AuditWriter
 from shared.services.categories.naming import checked_name, name_key
 from shared.services.categories.scope import writable_person
-from shared.services.ownership import readable_person
+from shared.services.identity.access import Access
+from shared.services.identity.ownership import readable_person
 
 #: Categories that one request adds to Outlook's list: each is a request of its own.
 MOST_CREATED: Final = 50

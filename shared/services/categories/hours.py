@@ -8,10 +8,10 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from shared.database.engine import Database
-from shared.database.repositories.category_facts import CategoryFactsRepository, EventGroup, View
-from shared.domain.caller import Caller
-from shared.domain.categories import CategoryStatus, classify, customer_key
-from shared.domain.category_statistics import (
+from shared.database.repositories.categories.category_facts import CategoryFactsRepository, EventGroup, View
+from shared.domain.appointments.counting import NOT_TAKEN_PLACE, WITHOUT_HOURS, WhyNot
+from shared.domain.categories.category import CategoryStatus, classify, customer_key
+from shared.domain.categories.statistics import (
     CategoryStatistics,
     CountedEvent,
     Tally,
@@ -20,9 +20,9 @@ from shared.domain.category_statistics import (
     tally,
     tally_by_period,
 )
-from shared.domain.counting import NOT_TAKEN_PLACE, WITHOUT_HOURS, WhyNot
-from shared.domain.periods import PeriodKind, first_day_of, local_day, periods_between
-from shared.domain.zones import find_zone
+from shared.domain.identity.caller import Caller
+from shared.domain.times.periods import PeriodKind, first_day_of, local_day, periods_between
+from shared.domain.times.zones import find_zone
 from shared.errors import FieldError, ValidationFailed
 from shared.schemas.category_reports import (
     CustomerLine,
@@ -50,7 +50,7 @@ class _Counted:
 
 
 class CategoryHours:
-    """Adds up what counts. What counts is decided by ``shared/domain/counting.py``."""
+    """Adds up what counts. What counts is decided by ``shared/domain/appointments/counting.py``."""
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from shared.schemas.category_reports import StatisticsResource, StatisticsTotals, TallyResource
-from shared.services.audit_export import ExportFile, csv_line, safe_cell
+from shared.services.audit.export import ExportFile, csv_line, safe_cell
 
 COLUMNS: Final = (
     *("period", "first_day", "last_day", "kind", "customer", "billing_type"),

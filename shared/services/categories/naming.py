@@ -2,7 +2,14 @@
 
 from typing import Final
 
-from shared.domain.categories import Category, CategoryIssue, IssueKind, Special, customer_key, parse_category
+from shared.domain.categories.category import (
+    Category,
+    CategoryIssue,
+    IssueKind,
+    Special,
+    customer_key,
+    parse_category,
+)
 from shared.errors import FieldError, ValidationFailed
 
 _MESSAGES: Final = {

@@ -4,15 +4,15 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from shared.database.engine import Database
-from shared.database.repositories.category_facts import (
+from shared.database.repositories.categories.category_facts import (
     CategorisedEvent,
     CategoryFactsRepository,
     EventGroup,
 )
-from shared.domain.caller import Caller
-from shared.domain.categories import CategoryState, CategoryStatus, IssueKind, classify
-from shared.domain.counting import NOT_TAKEN_PLACE
-from shared.domain.disclosure import PRIVATE
+from shared.domain.appointments.counting import NOT_TAKEN_PLACE
+from shared.domain.categories.category import CategoryState, CategoryStatus, IssueKind, classify
+from shared.domain.identity.caller import Caller
+from shared.domain.identity.disclosure import PRIVATE
 from shared.schemas.categories import IssueResource
 from shared.schemas.category_reports import (
     CategoryFinding,

@@ -8,20 +8,20 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.clock import Clock
 from shared.database.engine import Database
 from shared.database.models.categories import CategoryRuleRow
-from shared.database.repositories.categories import CategoryRuleRepository, touched
-from shared.domain.caller import Caller
-from shared.domain.category_suggestions import trait_key
+from shared.database.repositories.categories.categories import CategoryRuleRepository, touched
+from shared.domain.categories.suggestions import trait_key
 from shared.domain.expected_version import ExpectedVersion
+from shared.domain.identity.caller import Caller
 from shared.errors import FieldError, NotFound, ValidationFailed
 from shared.schemas.categories import CategoryRuleCreate, CategoryRuleListQuery, CategoryRuleUpdate
 from shared.schemas.paging import Position, Slice
-from shared.services.access import Access
-from shared.services.audit import AuditWriter
+from shared.services.audit.recording import AuditWriter
 from shared.services.categories.naming import checked_category
 from shared.services.categories.scope import writable_person
-from shared.services.ownership import readable_person
-from shared.services.person_limits import refuse_category_rule
-from shared.services.system_settings import SystemSettings
+from shared.services.identity.access import Access
+from shared.services.identity.ownership import readable_person
+from shared.services.operation.person_limits import refuse_category_rule
+from shared.services.operation.system_settings import SystemSettings
 
 
 class CategoryRules:

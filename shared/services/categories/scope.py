@@ -9,14 +9,18 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.users import User
-from shared.database.repositories.category_facts import CategoryFactsRepository, ConfigurationRange, View
-from shared.domain.caller import Caller
-from shared.domain.window import local_day_start
-from shared.domain.zones import find_zone
+from shared.database.repositories.categories.category_facts import (
+    CategoryFactsRepository,
+    ConfigurationRange,
+    View,
+)
+from shared.domain.identity.caller import Caller
+from shared.domain.runs.window import local_day_start
+from shared.domain.times.zones import find_zone
 from shared.errors import Conflict, FieldError, NotFound, ValidationFailed
 from shared.schemas.category_reports import RangeFields
-from shared.services.access import Access
-from shared.services.ownership import readable_owner_of
+from shared.services.identity.access import Access
+from shared.services.identity.ownership import readable_owner_of
 
 UTC_ZONE: Final = ZoneInfo("UTC")
 _NAME_SOMEBODY = FieldError("user_id", "name the person: the caller has no events of his own", "missing")

@@ -5,8 +5,8 @@ from typing import Self
 
 from shared.clock import Clock
 from shared.database.engine import Database
-from shared.domain.calendar_port import Calendars
-from shared.services.audit import AuditWriter
+from shared.domain.calendars.calendar_port import Calendars
+from shared.services.audit.recording import AuditWriter
 from shared.services.categories.applying import CategoryApplying
 from shared.services.categories.catalogue import CategoryCatalogue, OutlookOf
 from shared.services.categories.hours import CategoryHours
@@ -14,7 +14,7 @@ from shared.services.categories.reports import CategoryReports
 from shared.services.categories.rules import CategoryRules
 from shared.services.categories.suggestions import CategorySuggestions
 from shared.services.categories.upcoming import UpcomingSuggestions
-from shared.services.system_settings import SystemSettings
+from shared.services.operation.system_settings import SystemSettings
 from shared.settings import Settings
 
 

@@ -9,16 +9,23 @@ import orjson
 
 from shared.database.engine import Database
 from shared.database.models.users import User
-from shared.database.repositories.category_facts import CategorisedEvent
-from shared.database.repositories.users import UserRepository
-from shared.domain.calendar_port import MOST_WRITES, Answer, Calendars, CalendarStore, Verdict, Write
-from shared.domain.categories import CategoryState, classify
-from shared.domain.category_suggestions import with_category
-from shared.domain.disclosure import is_disclosed
-from shared.domain.source_event import EventType, SourceEvent
+from shared.database.repositories.categories.category_facts import CategorisedEvent
+from shared.database.repositories.identity.users import UserRepository
+from shared.domain.calendars.calendar_port import (
+    MOST_WRITES,
+    Answer,
+    Calendars,
+    CalendarStore,
+    Verdict,
+    Write,
+)
+from shared.domain.categories.category import CategoryState, classify
+from shared.domain.categories.suggestions import with_category
+from shared.domain.events.source_event import EventType, SourceEvent
+from shared.domain.identity.disclosure import is_disclosed
 from shared.errors import FieldError, StoreRefused, ValidationFailed
 from shared.schemas.category_reports import AppliedCategory, ApplyOutcome
-from shared.services.audit import AuditWriter
+from shared.services.audit.recording import AuditWriter
 
 _OUTCOMES: Final[dict[Verdict, ApplyOutcome]] = {
     Verdict.DONE: "applied",

@@ -10,16 +10,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.database.engine import Database
 from shared.database.models.categories import CategoryRuleRow
 from shared.database.models.users import User
-from shared.database.repositories.appointments import AppointmentRepository
-from shared.database.repositories.categories import CategoryRuleRepository
-from shared.database.repositories.category_facts import (
+from shared.database.repositories.appointments.appointments import AppointmentRepository
+from shared.database.repositories.categories.categories import CategoryRuleRepository
+from shared.database.repositories.categories.category_facts import (
     CategorisedEvent,
     CategoryFactsRepository,
     HistoryWish,
 )
-from shared.domain.caller import Caller
-from shared.domain.categories import CategoryState, classify
-from shared.domain.category_suggestions import (
+from shared.domain.categories.category import CategoryState, classify
+from shared.domain.categories.suggestions import (
     CategoryHistory,
     CategoryRule,
     EventTraits,
@@ -30,7 +29,8 @@ from shared.domain.category_suggestions import (
     own_categories,
     suggest,
 )
-from shared.domain.disclosure import PRIVATE
+from shared.domain.identity.caller import Caller
+from shared.domain.identity.disclosure import PRIVATE
 from shared.errors import NotFound
 from shared.schemas.category_reports import (
     EvidenceResource,
@@ -40,10 +40,10 @@ from shared.schemas.category_reports import (
     SuggestionResource,
 )
 from shared.schemas.paging import Slice
-from shared.services.access import Access
 from shared.services.categories.attention import AMBIGUOUS_FIRST, after_of, place_of
 from shared.services.categories.reports import issue_resources, labels_of
 from shared.services.categories.scope import read_scope
+from shared.services.identity.access import Access
 from shared.settings import MOST_CATEGORY_RULES, Settings
 
 #: The latest events that have anything in common with those asked for; what is older says less.

@@ -12,23 +12,23 @@ from zoneinfo import ZoneInfo
 
 from shared.database.engine import Database
 from shared.database.models.configurations import ArchiveConfiguration
-from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
-from shared.database.repositories.archived_events import ArchivedEventRepository
-from shared.database.repositories.category_facts import CategorisedEvent
-from shared.domain.archived_event import ArchivedEventState
-from shared.domain.calendar_port import Calendars
-from shared.domain.caller import Caller
-from shared.domain.categories import CategoryState, classify
-from shared.domain.disclosure import is_disclosed
-from shared.domain.modifications import modification_kind
-from shared.domain.source_event import SourceEvent, source_key
-from shared.domain.unread import UnreadEvents
-from shared.domain.window import READ_MARGIN, Window
-from shared.domain.zones import find_zone
+from shared.database.repositories.archiving.archived_events import ArchivedEventRepository
+from shared.database.repositories.categories.category_facts import CategorisedEvent
+from shared.database.repositories.configurations.archive_configurations import ArchiveConfigurationRepository
+from shared.domain.calendars.calendar_port import Calendars
+from shared.domain.categories.category import CategoryState, classify
+from shared.domain.events.source_event import SourceEvent, source_key
+from shared.domain.identity.caller import Caller
+from shared.domain.identity.disclosure import is_disclosed
+from shared.domain.planning.modifications import modification_kind
+from shared.domain.runs.archived_event import ArchivedEventState
+from shared.domain.runs.unread import UnreadEvents
+from shared.domain.runs.window import READ_MARGIN, Window
+from shared.domain.times.zones import find_zone
 from shared.errors import FieldError, NotFound, ValidationFailed
 from shared.schemas.category_reports import SuggestedEvents, SuggestionQuery
 from shared.schemas.paging import Slice
-from shared.services.archiving.judging import refuse_unpermitted
+from shared.services.approvals.objections import refuse_unpermitted
 from shared.services.categories.attention import AMBIGUOUS_FIRST, UNRANKED, after_of, place_of
 from shared.services.categories.scope import Scope, check_length, read_scope
 from shared.services.categories.suggestions import suggested

@@ -8,12 +8,12 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.users import User
-from shared.database.repositories.category_facts import CategoryFactsRepository
-from shared.domain.categories import CategoryState
-from shared.domain.category_suggestions import Relation
-from shared.domain.month import MonthEvent
-from shared.domain.month_attention import Attention, LikelyCategory, Unapplied, attention_of
-from shared.domain.month_overlaps import MonthOverlap
+from shared.database.repositories.categories.category_facts import CategoryFactsRepository
+from shared.domain.categories.category import CategoryState
+from shared.domain.categories.suggestions import Relation
+from shared.domain.months.attention import Attention, LikelyCategory, Unapplied, attention_of
+from shared.domain.months.month import MonthEvent
+from shared.domain.months.overlaps import MonthOverlap
 from shared.schemas.category_reports import SuggestedEvent
 from shared.services.categories.scope import Scope
 from shared.services.categories.suggestions import suggested

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from shared.domain.categories import CategoryState
+from shared.domain.categories.category import CategoryState
 from shared.schemas.months import MonthEventResource
 
 _FIRST, _LAST = 8, 18

@@ -7,9 +7,9 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.repositories.open_findings import OpenFinding, OpenFindingRepository
-from shared.domain.month_attention import NO_SUBJECT, Attention, AttentionKind
-from shared.domain.verification import FindingReason
+from shared.database.repositories.verifying.open_findings import OpenFinding, OpenFindingRepository
+from shared.domain.months.attention import NO_SUBJECT, Attention, AttentionKind
+from shared.domain.verifying.verification import FindingReason
 
 _PUT_BACK: Final = "Put it back, or leave it out."
 _ADOPT: Final = "Take it over into the record, or archive the window again."

@@ -6,7 +6,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from shared.schemas.months import MonthEventResource, MonthResource
-from shared.services.audit_export import ExportFile, csv_line, safe_cell
+from shared.services.audit.export import ExportFile, csv_line, safe_cell
 
 COLUMNS: Final = (
     *("day", "start", "end", "hours", "customer", "billing_type", "subject", "categories"),

@@ -9,10 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.clock import Clock
 from shared.database.engine import Database
-from shared.database.repositories.month_facts import MonthFactsRepository
-from shared.domain.caller import Caller
-from shared.domain.month_attention import Attention, AttentionKind, unapplied_modifications
-from shared.domain.month_overlaps import distinct
+from shared.database.repositories.months.month_facts import MonthFactsRepository
+from shared.domain.identity.caller import Caller
+from shared.domain.months.attention import Attention, AttentionKind, unapplied_modifications
+from shared.domain.months.overlaps import distinct
 from shared.schemas.attention import AttentionListQuery, AttentionResource
 from shared.schemas.category_reports import EventRange
 from shared.schemas.paging import Place, Slice

@@ -8,11 +8,15 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.action_items import ActionItem
-from shared.database.repositories.action_items import ActionItemRepository, ItemContent, ItemFilter
-from shared.domain.action_items import ActionItemStatus, Question
-from shared.domain.category_statistics import CountedEvent, tally
-from shared.domain.disclosure import PRIVATE, is_disclosed
-from shared.domain.month_attention import NO_SUBJECT, Attention, AttentionKind
+from shared.database.repositories.action_items.action_items import (
+    ActionItemRepository,
+    ItemContent,
+    ItemFilter,
+)
+from shared.domain.action_items.items import ActionItemStatus, Question
+from shared.domain.categories.statistics import CountedEvent, tally
+from shared.domain.identity.disclosure import PRIVATE, is_disclosed
+from shared.domain.months.attention import NO_SUBJECT, Attention, AttentionKind
 
 _WORDS: Final = {
     Question.LIKELY_SAME: (

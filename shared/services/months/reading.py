@@ -9,13 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.clock import Clock
 from shared.database.engine import Database
-from shared.database.repositories.archive_runs import ArchiveRunRepository
-from shared.database.repositories.month_facts import MonthFactsRepository
-from shared.domain.caller import Caller
-from shared.domain.month import WorkingTime, month_of
-from shared.domain.month_attention import unapplied_modifications
-from shared.domain.month_overlaps import distinct
-from shared.domain.periods import local_day
+from shared.database.repositories.archiving.archive_runs import ArchiveRunRepository
+from shared.database.repositories.months.month_facts import MonthFactsRepository
+from shared.domain.identity.caller import Caller
+from shared.domain.months.attention import unapplied_modifications
+from shared.domain.months.month import WorkingTime, month_of
+from shared.domain.months.overlaps import distinct
+from shared.domain.times.periods import local_day
 from shared.errors import FieldError, ValidationFailed
 from shared.schemas.category_reports import EventRange
 from shared.schemas.months import WEEKDAYS, MonthQuery, MonthResource

@@ -9,9 +9,10 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from shared.database.models.users import User
-from shared.domain.category_statistics import CountedEvent, tally
-from shared.domain.counting import WhyNot
-from shared.domain.month import (
+from shared.domain.appointments.counting import WhyNot
+from shared.domain.categories.statistics import CountedEvent, tally
+from shared.domain.months.attention import Attention, AttentionKind, Unapplied
+from shared.domain.months.month import (
     Customer,
     Day,
     Figures,
@@ -23,11 +24,10 @@ from shared.domain.month import (
     month_of,
     state_of,
 )
-from shared.domain.month_attention import Attention, AttentionKind, Unapplied
-from shared.domain.month_overlaps import MonthOverlap, MonthOverlapMember
-from shared.domain.month_texts import WHY_NOT_WORDS, modification_text, overlap_note
-from shared.domain.overlaps import Interval, overlap_groups
-from shared.domain.periods import PeriodKind, period
+from shared.domain.months.overlaps import MonthOverlap, MonthOverlapMember
+from shared.domain.months.texts import WHY_NOT_WORDS, modification_text, overlap_note
+from shared.domain.overlaps.groups import Interval, overlap_groups
+from shared.domain.times.periods import PeriodKind, period
 from shared.schemas import months
 from shared.schemas.months import MonthQuery, MonthResource
 from shared.services.categories.hours import tally_resource

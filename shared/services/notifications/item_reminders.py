@@ -9,14 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.clock import Clock
 from shared.database.engine import Database
-from shared.database.repositories.action_items import ActionItemRepository, WaitingItem
-from shared.database.repositories.notifications import NotificationRepository
-from shared.domain.action_item_texts import items_reminder
-from shared.domain.caller import Caller
-from shared.domain.notification import Notice, Recipient
-from shared.domain.overlap_reminders import DueReminder, due_reminder
-from shared.services.acting import acting_as
-from shared.services.audit import AuditWriter
+from shared.database.repositories.action_items.action_items import ActionItemRepository, WaitingItem
+from shared.database.repositories.notifications.notifications import NotificationRepository
+from shared.domain.action_items.texts import items_reminder
+from shared.domain.identity.caller import Caller
+from shared.domain.notifications.notification import Notice, Recipient
+from shared.domain.overlaps.reminders import DueReminder, due_reminder
+from shared.services.audit.recording import AuditWriter
+from shared.services.identity.acting import acting_as
 
 #: So many that what one run opened is told as one.
 ITEMS_PER_TICK = 5000

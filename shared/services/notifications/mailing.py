@@ -12,13 +12,13 @@ from shared import telemetry
 from shared.clock import Clock
 from shared.database.engine import Database
 from shared.database.models.mail_outbox import OutgoingMail
-from shared.database.repositories.mail_outbox import MailOutboxRepository
-from shared.database.repositories.users import UserRepository
-from shared.domain.caller import Caller
-from shared.domain.mail_texts import letter
-from shared.domain.outgoing_mail import MOST_ATTEMPTS, MailFailed, message_id, wait_before
-from shared.services.audit import AuditWriter
-from shared.services.mail_senders import MailSenders
+from shared.database.repositories.identity.users import UserRepository
+from shared.database.repositories.notifications.mail_outbox import MailOutboxRepository
+from shared.domain.identity.caller import Caller
+from shared.domain.notifications.mail_texts import letter
+from shared.domain.notifications.outgoing_mail import MOST_ATTEMPTS, MailFailed, message_id, wait_before
+from shared.services.audit.recording import AuditWriter
+from shared.services.notifications.mail_senders import MailSenders
 
 #: A mailbox may send 30 messages a minute (graph.md, Mail and categories); two ticks come in it.
 _AT_ONCE: Final = 10

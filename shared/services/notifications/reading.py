@@ -9,14 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.clock import Clock
 from shared.database.engine import Database
 from shared.database.models.notifications import Notification
-from shared.database.repositories.notifications import Addressee, NotificationRepository
-from shared.domain.caller import Caller
+from shared.database.repositories.notifications.notifications import Addressee, NotificationRepository
 from shared.domain.expected_version import ExpectedVersion
+from shared.domain.identity.caller import Caller
 from shared.errors import NotFound
 from shared.schemas.notifications import NotificationListQuery
 from shared.schemas.paging import Position, Slice
-from shared.services.access import NOBODY, Access
-from shared.services.audit import AuditWriter
+from shared.services.audit.recording import AuditWriter
+from shared.services.identity.access import NOBODY, Access
 
 
 @dataclass(frozen=True, slots=True)

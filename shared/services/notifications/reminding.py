@@ -10,13 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared import telemetry
 from shared.clock import Clock
 from shared.database.engine import Database
-from shared.database.repositories.notifications import NotificationRepository
-from shared.database.repositories.overlap_groups import OverlapGroupRepository, WaitingGroup
-from shared.domain.caller import Caller
-from shared.domain.notification import Notice, Recipient
-from shared.domain.notification_texts import overlaps_reminder
-from shared.domain.overlap_reminders import DueReminder, due_reminder
-from shared.services.audit import AuditWriter
+from shared.database.repositories.notifications.notifications import NotificationRepository
+from shared.database.repositories.overlaps.overlap_groups import OverlapGroupRepository, WaitingGroup
+from shared.domain.identity.caller import Caller
+from shared.domain.notifications.notification import Notice, Recipient
+from shared.domain.notifications.notification_texts import overlaps_reminder
+from shared.domain.overlaps.reminders import DueReminder, due_reminder
+from shared.services.audit.recording import AuditWriter
 
 #: So many that what one run opened is told as one.
 GROUPS_PER_TICK = 5000

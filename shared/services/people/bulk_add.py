@@ -12,14 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.clock import Clock
 from shared.database.engine import Database
 from shared.database.models.users import User
-from shared.database.repositories.people import LeavingRepository
-from shared.database.repositories.users import UserRepository
-from shared.domain.caller import Caller
-from shared.domain.directory import Directories, Directory, DirectoryUser, MailboxState
-from shared.domain.people import BulkOutcome
+from shared.database.repositories.identity.users import UserRepository
+from shared.database.repositories.people.people import LeavingRepository
+from shared.domain.identity.caller import Caller
+from shared.domain.identity.directory import Directories, Directory, DirectoryUser, MailboxState
+from shared.domain.people.departure import BulkOutcome
 from shared.errors import AdminAssistantError, Conflict, FieldError, NotFound, ValidationFailed
-from shared.services.access import Access
-from shared.services.audit import AuditWriter
+from shared.services.audit.recording import AuditWriter
+from shared.services.identity.access import Access
 from shared.services.people.users import refuse_erased
 
 #: People of one request, listed or members of the group.

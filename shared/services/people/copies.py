@@ -6,9 +6,9 @@ from typing import Final, Protocol
 from uuid import UUID
 
 from shared.database.engine import Database
-from shared.database.repositories.archives_of_others import ArchivesOfOthers
-from shared.database.repositories.people import LeavingRepository
-from shared.database.repositories.person_data import Person
+from shared.database.repositories.archiving.archives_of_others import ArchivesOfOthers
+from shared.database.repositories.people.people import LeavingRepository
+from shared.database.repositories.people.person_data import Person
 
 #: Copies deleted before it is noted that they are: five batches.
 _AT_ONCE: Final = 100

@@ -15,23 +15,23 @@ from shared.clock import Clock
 from shared.database.engine import Database
 from shared.database.models.people import UserErasure
 from shared.database.models.users import User
-from shared.database.repositories.archives_of_others import ArchivesOfOthers
-from shared.database.repositories.people import LeavingRepository, UserErasureRepository
-from shared.database.repositories.person_data import Person, PersonDataRepository, holdings
-from shared.database.repositories.person_mentions import PersonMentionRepository
-from shared.database.repositories.users import UserRepository
-from shared.domain.caller import Caller
-from shared.domain.people import ErasureState, ErasureStep
+from shared.database.repositories.archiving.archives_of_others import ArchivesOfOthers
+from shared.database.repositories.identity.users import UserRepository
+from shared.database.repositories.people.people import LeavingRepository, UserErasureRepository
+from shared.database.repositories.people.person_data import Person, PersonDataRepository, holdings
+from shared.database.repositories.people.person_mentions import PersonMentionRepository
+from shared.domain.identity.caller import Caller
+from shared.domain.people.departure import ErasureState, ErasureStep
 from shared.errors import NotFound
 from shared.services.approvals.effects import close_archives_of
-from shared.services.audit import AuditWriter
-from shared.services.driving import LOOKED_AFTER_EVERY
+from shared.services.audit.recording import AuditWriter
+from shared.services.operation.driving import LOOKED_AFTER_EVERY
 from shared.services.people.copies import CopiesOfPerson, CopyRemoval
 from shared.services.people.erasure_requests import person_of, refuse_blocked
 from shared.services.people.export_files import folders_of
 from shared.services.people.histories import Histories, InstanceHistory
 from shared.services.people.leaving import Leaving
-from shared.services.person_keys import PersonKeys
+from shared.services.person_keys.keys import PersonKeys
 from shared.storage import Storage
 
 #: Rows deleted in one transaction.

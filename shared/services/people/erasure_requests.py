@@ -9,17 +9,17 @@ from shared.clock import Clock
 from shared.database.engine import Database
 from shared.database.models.people import UserErasure
 from shared.database.models.users import User
-from shared.database.repositories.archives_of_others import ArchivesOfOthers
-from shared.database.repositories.people import ErasureFilter, LeavingRepository, UserErasureRepository
-from shared.database.repositories.person_data import Person, PersonDataRepository, holdings
-from shared.database.repositories.users import UserRepository
-from shared.domain.caller import Caller
-from shared.domain.people import ALONE_AFTER, ErasureState, ErasureStep
+from shared.database.repositories.archiving.archives_of_others import ArchivesOfOthers
+from shared.database.repositories.identity.users import UserRepository
+from shared.database.repositories.people.people import ErasureFilter, LeavingRepository, UserErasureRepository
+from shared.database.repositories.people.person_data import Person, PersonDataRepository, holdings
+from shared.domain.identity.caller import Caller
+from shared.domain.people.departure import ALONE_AFTER, ErasureState, ErasureStep
 from shared.errors import Conflict, NotFound
 from shared.schemas.paging import PageQuery, Position, Slice
 from shared.schemas.people import ErasureListQuery
-from shared.services.access import Access
-from shared.services.audit import AuditWriter
+from shared.services.audit.recording import AuditWriter
+from shared.services.identity.access import Access
 from shared.services.people.export_files import folders_of
 from shared.services.people.leaving import Leaving
 from shared.storage import Storage

@@ -7,14 +7,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.people import UserExport
 from shared.database.models.users import User
-from shared.database.repositories.break_glass import BreakGlassRepository
-from shared.database.repositories.notifications import NotificationRepository
-from shared.domain.break_glass_texts import exported_notice
-from shared.domain.caller import Caller
-from shared.domain.notification import Recipient
+from shared.database.repositories.identity.break_glass import BreakGlassRepository
+from shared.database.repositories.notifications.notifications import NotificationRepository
+from shared.domain.identity.caller import Caller
+from shared.domain.notifications.break_glass_texts import exported_notice
+from shared.domain.notifications.notification import Recipient
 from shared.errors import Forbidden
-from shared.services.access import Access
-from shared.services.break_glass import reader_of
+from shared.services.identity.access import Access
+from shared.services.people.break_glass import reader_of
 
 
 async def access_for_export(session: AsyncSession, caller: Caller, user: User) -> UUID | None:

@@ -10,11 +10,11 @@ from uuid import UUID
 
 import orjson
 
-from shared.domain.audit_values import UNREADABLE, WITHHELD, concerns_private_event, restore
-from shared.domain.audit_values import masked as masked_changes
-from shared.domain.disclosure import MASKED_SENSITIVITY, NORMAL, PRIVATE
-from shared.services.audit import value_context
-from shared.services.person_keys import PersonKey
+from shared.domain.audit.values import UNREADABLE, WITHHELD, concerns_private_event, restore
+from shared.domain.audit.values import masked as masked_changes
+from shared.domain.identity.disclosure import MASKED_SENSITIVITY, NORMAL, PRIVATE
+from shared.services.audit.recording import value_context
+from shared.services.person_keys.keys import PersonKey
 
 if TYPE_CHECKING:
     from icalendar import Event

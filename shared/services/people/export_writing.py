@@ -10,8 +10,8 @@ from uuid import UUID
 import orjson
 
 from shared.database.engine import Database
-from shared.database.repositories.people import UserExportRepository
-from shared.database.repositories.person_data import (
+from shared.database.repositories.people.people import UserExportRepository
+from shared.database.repositories.people.person_data import (
     Holding,
     Person,
     PersonDataRepository,
@@ -21,7 +21,7 @@ from shared.database.repositories.person_data import (
 from shared.errors import NotFound
 from shared.services.people import export_files
 from shared.services.people.zip_stream import ZipStream
-from shared.services.person_keys import PersonKey
+from shared.services.person_keys.keys import PersonKey
 
 #: Rows read in one transaction.
 PAGE_ROWS: Final = 500

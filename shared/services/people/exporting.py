@@ -13,16 +13,18 @@ from shared.clock import Clock
 from shared.database.engine import Database
 from shared.database.models.people import UserExport
 from shared.database.models.users import User
-from shared.database.repositories.people import UserExportRepository
-from shared.database.repositories.person_data import Person
-from shared.database.repositories.users import UserRepository
-from shared.domain.caller import Caller
-from shared.domain.people import ExportState
+from shared.database.repositories.identity.users import UserRepository
+from shared.database.repositories.people.people import UserExportRepository
+from shared.database.repositories.people.person_data import Person
+from shared.domain.identity.caller import Caller
+from shared.domain.people.departure import ExportState
 from shared.errors import Conflict, Forbidden, NotFound, Unavailable
 from shared.schemas.paging import PageQuery, Position, Slice
-from shared.services.access import NOBODY, Access
-from shared.services.audit import AuditWriter
-from shared.services.driving import LOOKED_AFTER_EVERY
+from shared.services.audit.recording import AuditWriter
+from shared.services.identity.access import NOBODY, Access
+from shared.services.operation.driving import LOOKED_AFTER_EVERY
+from shared.services.operation.person_limits import refuse_export
+from shared.services.operation.system_settings import SystemSettings
 from shared.services.people import export_files
 from shared.services.people.export_access import (
     access_for_export,
@@ -30,9 +32,7 @@ from shared.services.people.export_access import (
     tell_of_export,
 )
 from shared.services.people.export_writing import FILES, ExportWriter
-from shared.services.person_keys import PersonKey, PersonKeys
-from shared.services.person_limits import refuse_export
-from shared.services.system_settings import SystemSettings
+from shared.services.person_keys.keys import PersonKey, PersonKeys
 from shared.settings import Settings
 from shared.storage import Storage
 

@@ -6,7 +6,7 @@ from typing import Final, Protocol
 from uuid import UUID
 
 from shared.database.engine import Database
-from shared.database.repositories.person_data import Person, PersonDataRepository, holdings
+from shared.database.repositories.people.person_data import Person, PersonDataRepository, holdings
 
 #: Tables whose rows have an orchestration, and how the instance of a row is named.
 INSTANCES: Final = {

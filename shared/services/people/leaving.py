@@ -7,10 +7,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.clock import Clock
 from shared.database.models.runs import ArchiveRun
 from shared.database.models.users import User
-from shared.database.repositories.people import LeavingRepository
-from shared.domain.archive_run import RunState
-from shared.domain.outcome import RunReport
-from shared.services.audit import AuditWriter
+from shared.database.repositories.people.people import LeavingRepository
+from shared.domain.runs.archive_run import RunState
+from shared.domain.runs.outcome import RunReport
+from shared.services.audit.recording import AuditWriter
 
 
 @dataclass(frozen=True, slots=True)

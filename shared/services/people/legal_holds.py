@@ -7,12 +7,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.clock import Clock
 from shared.database.engine import Database
 from shared.database.models.users import User
-from shared.database.repositories.users import UserRepository
-from shared.domain.caller import Caller
+from shared.database.repositories.identity.users import UserRepository
 from shared.domain.expected_version import ExpectedVersion
+from shared.domain.identity.caller import Caller
 from shared.errors import NotFound
-from shared.services.access import Access
-from shared.services.audit import AuditWriter
+from shared.services.audit.recording import AuditWriter
+from shared.services.identity.access import Access
 from shared.services.people.users import refuse_erased
 
 

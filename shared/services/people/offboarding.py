@@ -6,15 +6,15 @@ from uuid import UUID
 from shared.clock import Clock
 from shared.database.engine import Database
 from shared.database.models.users import User
-from shared.database.repositories.action_items import ActionItemRepository
-from shared.database.repositories.people import LeavingRepository
-from shared.database.repositories.users import UserRepository
-from shared.domain.action_items import expiring_questions
-from shared.domain.caller import Caller
+from shared.database.repositories.action_items.action_items import ActionItemRepository
+from shared.database.repositories.identity.users import UserRepository
+from shared.database.repositories.people.people import LeavingRepository
+from shared.domain.action_items.items import expiring_questions
 from shared.domain.expected_version import ExpectedVersion
+from shared.domain.identity.caller import Caller
 from shared.errors import Conflict, NotFound
-from shared.services.access import Access
-from shared.services.audit import AuditWriter
+from shared.services.audit.recording import AuditWriter
+from shared.services.identity.access import Access
 from shared.services.people.leaving import Leaving, Stopped
 
 

@@ -7,17 +7,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.clock import Clock
 from shared.database.engine import Database
 from shared.database.models.users import User
-from shared.database.repositories.people import UserErasureRepository
-from shared.database.repositories.users import UserRepository
-from shared.domain.calendar_port import Calendars, Mailbox
-from shared.domain.caller import Caller
+from shared.database.repositories.identity.users import UserRepository
+from shared.database.repositories.people.people import UserErasureRepository
+from shared.domain.calendars.calendar_port import Calendars, Mailbox
 from shared.domain.expected_version import ExpectedVersion
-from shared.domain.people import ErasureState
+from shared.domain.identity.caller import Caller
+from shared.domain.people.departure import ErasureState
 from shared.errors import Conflict, FieldError, NotFound, StoreRefused, ValidationFailed
 from shared.schemas.paging import Position, Slice
 from shared.schemas.users import UserCreate, UserListQuery, UserUpdate
-from shared.services.access import Access
-from shared.services.audit import AuditWriter
+from shared.services.audit.recording import AuditWriter
+from shared.services.identity.access import Access
 
 
 class UserService:

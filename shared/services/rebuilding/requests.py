@@ -14,30 +14,30 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.configurations import ArchiveConfiguration
-from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
-from shared.database.repositories.archive_runs import ArchiveRunRepository
-from shared.database.repositories.jobs import JobRepository
-from shared.database.repositories.local_calendars import LocalCalendarRepository
-from shared.database.repositories.lost_copies import LostCopies, LostCopyRepository
-from shared.database.repositories.mailbox_approvals import MailboxApprovalRepository
-from shared.domain import calendar_reference
-from shared.domain.archive_run import RunKind, RunMode
-from shared.domain.calendar_port import Calendar
-from shared.domain.calendar_reference import CalendarReference, folded_name
-from shared.domain.caller import Caller
+from shared.database.repositories.approvals.mailbox_approvals import MailboxApprovalRepository
+from shared.database.repositories.archiving.archive_runs import ArchiveRunRepository
+from shared.database.repositories.archiving.lost_copies import LostCopies, LostCopyRepository
+from shared.database.repositories.calendars.local_calendars import LocalCalendarRepository
+from shared.database.repositories.configurations.archive_configurations import ArchiveConfigurationRepository
+from shared.database.repositories.jobs.jobs import JobRepository
+from shared.domain.calendars import calendar_reference
+from shared.domain.calendars.calendar_port import Calendar
+from shared.domain.calendars.calendar_reference import CalendarReference, folded_name
+from shared.domain.calendars.local_calendar import local_row
 from shared.domain.expected_version import ExpectedVersion
-from shared.domain.local_calendar import local_row
-from shared.domain.window import Window, local_day_start
+from shared.domain.identity.caller import Caller
+from shared.domain.runs.archive_run import RunKind, RunMode
+from shared.domain.runs.window import Window, local_day_start
 from shared.errors import Conflict, NotFound, RunInProgress, StoreRefused
-from shared.services.access import Access
 from shared.services.approvals.guard import permit
-from shared.services.archive_pairs import refuse_pair
+from shared.services.approvals.objections import refuse_unpermitted
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.gone_calendars import is_gone
-from shared.services.archiving.judging import refuse_unpermitted
+from shared.services.archiving.pairs import refuse_pair
 from shared.services.archiving.queueing import StartedRun, queue_run
-from shared.services.calendar_resolution import canonical_reference
-from shared.services.calendar_store import BothCalendars
+from shared.services.calendars.resolution import canonical_reference
+from shared.services.calendars.store import BothCalendars
+from shared.services.identity.access import Access
 
 _INSTANT = timedelta(microseconds=1)
 

@@ -5,10 +5,10 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.repositories.archive_runs import ArchiveRunRepository
-from shared.database.repositories.lost_copies import LostCopy, LostCopyRepository
-from shared.domain.archive_run import RunMode, RunState
-from shared.domain.run_progress import RunStep, planning_percent
+from shared.database.repositories.archiving.archive_runs import ArchiveRunRepository
+from shared.database.repositories.archiving.lost_copies import LostCopy, LostCopyRepository
+from shared.domain.runs.archive_run import RunMode, RunState
+from shared.domain.runs.run_progress import RunStep, planning_percent
 from shared.errors import Conflict, NotFound, StoreRefused
 from shared.services.archiving.context import ArchivingPorts, RunContext, accounted, load_context
 from shared.services.archiving.drafting import OperationDrafter

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from shared.domain.archived_event import ArchivedEventState
-from shared.domain.recorded_copy import RecordedCopy
-from shared.domain.unread import UnreadEvents
+from shared.domain.copies.recorded_copy import RecordedCopy
+from shared.domain.runs.archived_event import ArchivedEventState
+from shared.domain.runs.unread import UnreadEvents
 
 BEING_WRITTEN = "being_written"
 ELSEWHERE = "copy_elsewhere"

@@ -11,22 +11,22 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.repositories.source_identity import SourceIdentityRepository
-from shared.database.repositories.verification_findings import (
+from shared.database.repositories.archiving.source_identity import SourceIdentityRepository
+from shared.database.repositories.verifying.verification_findings import (
     FindingRow,
     ItemRow,
     VerificationFindingRepository,
 )
-from shared.database.repositories.verifications import VerificationRepository
-from shared.domain.archived_event import ArchivedEventState
-from shared.domain.calendar_copy import Copy, differing_fields
-from shared.domain.read_event import ReadEvent
-from shared.domain.recorded_copy import RecordedCopy
-from shared.domain.revision import revision, source_revision
-from shared.domain.source_event import SourceEvent, source_key
-from shared.domain.unread import NO_ORIGINAL_START, Unread, UnreadEvents
-from shared.domain.verification import FindingKind, FindingReason, Stretch, percent
-from shared.domain.window import Window, local_day_start
+from shared.database.repositories.verifying.verifications import VerificationRepository
+from shared.domain.copies.calendar_copy import Copy, differing_fields
+from shared.domain.copies.recorded_copy import RecordedCopy
+from shared.domain.events.revision import revision, source_revision
+from shared.domain.events.source_event import SourceEvent, source_key
+from shared.domain.planning.read_event import ReadEvent
+from shared.domain.runs.archived_event import ArchivedEventState
+from shared.domain.runs.unread import NO_ORIGINAL_START, Unread, UnreadEvents
+from shared.domain.runs.window import Window, local_day_start
+from shared.domain.verifying.verification import FindingKind, FindingReason, Stretch, percent
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.source_following import SourceFollowing
 from shared.services.archiving.source_lookup import is_gone

@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.verifications import Verification
-from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
-from shared.database.repositories.verifications import VerificationRepository
+from shared.database.repositories.configurations.archive_configurations import ArchiveConfigurationRepository
+from shared.database.repositories.verifying.verifications import VerificationRepository
 from shared.errors import NotFound
 
 

@@ -13,11 +13,14 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
-from shared.database.repositories.verification_findings import FindingRow, VerificationFindingRepository
-from shared.domain.calendar_copy import Copy
-from shared.domain.recorded_copy import RecordedCopy
-from shared.domain.verification import FindingKind, FindingReason
+from shared.database.repositories.configurations.archive_configurations import ArchiveConfigurationRepository
+from shared.database.repositories.verifying.verification_findings import (
+    FindingRow,
+    VerificationFindingRepository,
+)
+from shared.domain.copies.calendar_copy import Copy
+from shared.domain.copies.recorded_copy import RecordedCopy
+from shared.domain.verifying.verification import FindingKind, FindingReason
 from shared.services.verifying.context import VerificationContext
 from shared.services.verifying.findings import about_copies, about_record, owning_start
 

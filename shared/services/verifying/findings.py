@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from shared.database.repositories.verification_findings import FindingRow
-from shared.domain.calendar_copy import Copy
-from shared.domain.recorded_copy import RecordedCopy
-from shared.domain.verification import FindingKind, FindingReason
-from shared.domain.window import local_day_start
+from shared.database.repositories.verifying.verification_findings import FindingRow
+from shared.domain.copies.calendar_copy import Copy
+from shared.domain.copies.recorded_copy import RecordedCopy
+from shared.domain.runs.window import local_day_start
+from shared.domain.verifying.verification import FindingKind, FindingReason
 from shared.services.verifying.context import VerificationContext
 
 

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from shared.database.repositories.verification_findings import FindingRow, ItemRow
-from shared.domain.archived_event import ArchivedEventState
-from shared.domain.calendar_copy import Copy, differing_fields
-from shared.domain.modifications import Modification
-from shared.domain.recorded_copy import RecordedCopy
-from shared.domain.revision import modified_revision
-from shared.domain.verification import FindingKind, FindingReason
+from shared.database.repositories.verifying.verification_findings import FindingRow, ItemRow
+from shared.domain.copies.calendar_copy import Copy, differing_fields
+from shared.domain.copies.recorded_copy import RecordedCopy
+from shared.domain.events.revision import modified_revision
+from shared.domain.planning.modifications import Modification
+from shared.domain.runs.archived_event import ArchivedEventState
+from shared.domain.verifying.verification import FindingKind, FindingReason
 from shared.services.verifying.findings import about_record, edited
 
 _WITH_COPY = (

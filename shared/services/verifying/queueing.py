@@ -9,11 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.verifications import Verification
-from shared.database.repositories.archive_runs import ArchiveRunRepository
-from shared.database.repositories.verifications import VerificationRepository
-from shared.domain.verification import Stretch, VerificationState
+from shared.database.repositories.archiving.archive_runs import ArchiveRunRepository
+from shared.database.repositories.verifying.verifications import VerificationRepository
+from shared.domain.verifying.verification import Stretch, VerificationState
 from shared.services.archiving.context import ArchivingPorts
-from shared.services.queueing import Draft, draft, drafted, queue
+from shared.services.jobs.queueing import Draft, draft, drafted, queue
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,29 +10,29 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.verifications import VerificationFinding
-from shared.database.repositories.appointments import RECORD_COLUMNS, AppointmentRepository
-from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
-from shared.database.repositories.archive_runs import ArchiveRunRepository
-from shared.database.repositories.verification_findings import VerificationFindingRepository
-from shared.database.repositories.verifications import VerificationRepository
-from shared.domain.archive_run import RunKind, RunMode, RunState
-from shared.domain.archived_event import ArchivedEventState
-from shared.domain.calendar_copy import CONTENT, Copy, differing_fields
-from shared.domain.caller import Caller
-from shared.domain.recorded_copy import RecordedCopy
-from shared.domain.verification import FindingKind, FindingReason, FindingState
-from shared.domain.window import Window, local_day_start
+from shared.database.repositories.appointments.appointments import RECORD_COLUMNS, AppointmentRepository
+from shared.database.repositories.archiving.archive_runs import ArchiveRunRepository
+from shared.database.repositories.configurations.archive_configurations import ArchiveConfigurationRepository
+from shared.database.repositories.verifying.verification_findings import VerificationFindingRepository
+from shared.database.repositories.verifying.verifications import VerificationRepository
+from shared.domain.copies.calendar_copy import CONTENT, Copy, differing_fields
+from shared.domain.copies.recorded_copy import RecordedCopy
+from shared.domain.identity.caller import Caller
+from shared.domain.runs.archive_run import RunKind, RunMode, RunState
+from shared.domain.runs.archived_event import ArchivedEventState
+from shared.domain.runs.window import Window, local_day_start
+from shared.domain.verifying.verification import FindingKind, FindingReason, FindingState
 from shared.errors import Conflict, Forbidden, NotFound, StoreRefused
-from shared.services.access import Access
 from shared.services.approvals.guard import permit
-from shared.services.archive_pairs import refuse_paused_pair
 from shared.services.archiving.context import ArchivingPorts, RunContext, accounted, load_context
 from shared.services.archiving.drafting import OperationDrafter
 from shared.services.archiving.owner_edits import refuse_locked
+from shared.services.archiving.pairs import refuse_paused_pair
 from shared.services.archiving.plan_counts import PlanCounts
 from shared.services.archiving.plan_turn import PlanCancelled, PlanSuperseded, PlanTurn, record_plan
 from shared.services.archiving.queueing import StartedRun, queue_run
 from shared.services.archiving.recorded_copies import restored
+from shared.services.identity.access import Access
 
 #: Columns that change with another one that is compared.
 _ALONG = {"body": "body_type", "start_at": "start_zone", "end_at": "end_zone"}

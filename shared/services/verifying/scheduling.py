@@ -9,16 +9,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared import telemetry
 from shared.database.models.configurations import ArchiveConfiguration, Job
-from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
-from shared.database.repositories.jobs import JobRepository
-from shared.domain import schedule
-from shared.domain.caller import Caller
-from shared.domain.job import JobKind
-from shared.domain.schedule import Schedule
-from shared.domain.verification import Stretch
+from shared.database.repositories.configurations.archive_configurations import ArchiveConfigurationRepository
+from shared.database.repositories.jobs.jobs import JobRepository
+from shared.domain.identity.caller import Caller
+from shared.domain.jobs.job import JobKind
+from shared.domain.times import schedule
+from shared.domain.times.schedule import Schedule
+from shared.domain.verifying.verification import Stretch
 from shared.services.approvals.guard import waits_for_approval
 from shared.services.archiving.context import ArchivingPorts
-from shared.services.job_claims import JobClaims
+from shared.services.jobs.claims import JobClaims
 from shared.services.verifying.queueing import (
     VerificationDraft,
     default_windows,

@@ -13,29 +13,29 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared import telemetry
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.verifications import Verification, VerificationFinding
-from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
-from shared.database.repositories.archive_runs import ArchiveRunRepository
-from shared.database.repositories.jobs import JobRepository
-from shared.database.repositories.notifications import NotificationRepository
-from shared.database.repositories.verification_findings import VerificationFindingRepository
-from shared.database.repositories.verifications import VerificationRepository
-from shared.domain.calendar_permission import Objection
-from shared.domain.caller import Caller
-from shared.domain.job import JobKind
-from shared.domain.notification import Recipient
-from shared.domain.notification_texts import verification_over
-from shared.domain.verification import Stretch, VerificationState, next_stretch
-from shared.domain.window import Window, validate_window
+from shared.database.repositories.archiving.archive_runs import ArchiveRunRepository
+from shared.database.repositories.configurations.archive_configurations import ArchiveConfigurationRepository
+from shared.database.repositories.jobs.jobs import JobRepository
+from shared.database.repositories.notifications.notifications import NotificationRepository
+from shared.database.repositories.verifying.verification_findings import VerificationFindingRepository
+from shared.database.repositories.verifying.verifications import VerificationRepository
+from shared.domain.calendars.calendar_permission import Objection
+from shared.domain.identity.caller import Caller
+from shared.domain.jobs.job import JobKind
+from shared.domain.notifications.notification import Recipient
+from shared.domain.notifications.notification_texts import verification_over
+from shared.domain.runs.window import Window, validate_window
+from shared.domain.verifying.verification import Stretch, VerificationState, next_stretch
 from shared.errors import Conflict, FieldError, NotFound, StoreRefused, StoreUnavailable, ValidationFailed
 from shared.schemas.paging import Position, Slice
-from shared.services.access import Access, reads_own, viewing_as
 from shared.services.approvals.guard import permit, person_read_id
+from shared.services.approvals.objections import objection_to
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.gone_calendars import note_gone, seems_gone
-from shared.services.archiving.judging import objection_to
 from shared.services.archiving.masked_reading import masked
-from shared.services.driving import LOOKED_AFTER_EVERY, PATIENCE
-from shared.services.job_outcomes import JobJudgement, WorkEnded, judge_job
+from shared.services.identity.access import Access, reads_own, viewing_as
+from shared.services.jobs.outcomes import JobJudgement, WorkEnded, judge_job
+from shared.services.operation.driving import LOOKED_AFTER_EVERY, PATIENCE
 from shared.services.verifying.comparing import StretchComparison, Superseded
 from shared.services.verifying.context import VerificationContext, load_context
 from shared.services.verifying.queueing import (

@@ -11,7 +11,7 @@ from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprin
 from shared.triggers.http.registry import EVERYONE, WRITERS, GraphAccess, IfMatch, Ownership
 
 if TYPE_CHECKING:
-    from shared.services.archive_configurations import ScheduledConfiguration
+    from shared.services.configurations.saving import ScheduledConfiguration
 
 blueprint = new_blueprint()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from shared.domain.archive_run import RunMode
+from shared.domain.runs.archive_run import RunMode
 from shared.schemas import archive_runs, base, paging
 from shared.triggers.archive_workflow import start_archive_run as start_orchestration
 from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from shared.domain.caller import Caller, Role
+from shared.domain.identity.caller import Caller, Role
 from shared.errors import Forbidden, Unauthenticated
 
 if TYPE_CHECKING:
     from azure.functions import HttpRequest
 
-    from shared.services.tokens import TokenValidator
+    from shared.services.identity.tokens import TokenValidator
 
 #: App Service authentication puts the signed-in person's access token here (it may come by cookie).
 SIGN_IN_HEADER = "x-ms-token-aad-access-token"

@@ -12,7 +12,7 @@ from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprin
 from shared.triggers.http.registry import EVERYONE, WRITERS, Ownership
 
 if TYPE_CHECKING:
-    from shared.services.backfilling import BackfillView
+    from shared.services.backfilling.service import BackfillView
 
 blueprint = new_blueprint()
 

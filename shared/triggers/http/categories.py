@@ -232,7 +232,7 @@ def _catalogue(request: Request[Any, Any]) -> CategoryCatalogue:
 
 
 def _resource(category: KnownCategory) -> categories.CategoryResource:
-    from shared.domain.categories import Category, CategoryIssue, Special, parse_category
+    from shared.domain.categories.category import Category, CategoryIssue, Special, parse_category
 
     found = parse_category(category.name)
     named = found if isinstance(found, Category) else None

@@ -108,7 +108,7 @@ async def delete_category_rule(request: Request[base.NoBody, base.NoQuery]) -> R
 
 
 def _resource(row: CategoryRuleRow) -> categories.CategoryRuleResource:
-    from shared.domain.category_suggestions import Relation
+    from shared.domain.categories.suggestions import Relation
 
     return categories.CategoryRuleResource(
         id=row.id,

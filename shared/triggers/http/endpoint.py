@@ -5,7 +5,7 @@ from typing import Any
 
 from azure.functions import AuthLevel, Blueprint, HttpRequest, HttpResponse
 
-from shared.domain.caller import Role
+from shared.domain.identity.caller import Role
 from shared.triggers.http.messages import Handler, Reply, Request
 from shared.triggers.http.registry import GraphAccess, IfMatch, Operation, Ownership, register
 from shared.triggers.http.serving import answer

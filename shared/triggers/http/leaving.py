@@ -231,7 +231,7 @@ def _page(found: Slice[UserErasure]) -> Reply[paging.Page[people.UserErasureReso
 def _reply(
     erasure: UserErasure, then: Callable[[], Awaitable[None]] | None = None
 ) -> Reply[people.UserErasureResource]:
-    from shared.domain.people import ErasureState
+    from shared.domain.people.departure import ErasureState
 
     resource = people.UserErasureResource.of(erasure)
     under_way = erasure.state == ErasureState.ERASING

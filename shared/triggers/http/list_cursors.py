@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any, Final
 
-from shared.domain.caller import Caller
+from shared.domain.identity.caller import Caller
 from shared.errors import FieldError, ValidationFailed
 from shared.schemas import base
 

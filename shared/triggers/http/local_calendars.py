@@ -9,7 +9,7 @@ from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprin
 from shared.triggers.http.registry import EVERYONE, WRITERS, IfMatch, Ownership
 
 if TYPE_CHECKING:
-    from shared.services.local_calendars import OwnedCalendar
+    from shared.services.calendars.local_calendars import OwnedCalendar
 
 blueprint = new_blueprint()
 
@@ -169,8 +169,8 @@ async def delete_local_event(request: Request[base.NoBody, base.NoQuery]) -> Rep
 
 
 def _calendar(found: OwnedCalendar) -> Reply[calendars.LocalCalendarResource]:
-    from shared.domain.calendar_reference import CalendarReference
-    from shared.domain.local_calendar import local_id
+    from shared.domain.calendars.calendar_reference import CalendarReference
+    from shared.domain.calendars.local_calendar import local_id
 
     row, owner = found.calendar, found.owner
     return Reply(

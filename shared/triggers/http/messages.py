@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from shared.domain.caller import Caller
 from shared.domain.expected_version import ExpectedVersion
+from shared.domain.identity.caller import Caller
 from shared.schemas import base, rendered
 from shared.triggers.http.list_cursors import ListIdentity
 from shared.triggers.http.registry import GraphAccess
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from shared.application import Application
-    from shared.domain.calendar_port import CalendarStore
-    from shared.domain.caller import SignedIn
+    from shared.domain.calendars.calendar_port import CalendarStore
+    from shared.domain.identity.caller import SignedIn
     from shared.services.categories.catalogue import OutlookCategories
 
 

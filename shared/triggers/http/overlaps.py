@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from shared.domain.expected_version import ANY_VERSION, ExpectedVersion
-from shared.domain.overlap_status import OverlapStatus
+from shared.domain.overlaps.status import OverlapStatus
 from shared.errors import AdminAssistantError, ValidationFailed
 from shared.schemas import base, overlaps, paging, problems
 from shared.triggers.archive_workflow import start_archive_run as start_run
@@ -17,7 +17,7 @@ from shared.triggers.http.registry import EVERYONE, WRITERS, IfMatch, Ownership
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from shared.services.overlap_settling import SettledOverlap
+    from shared.services.overlaps.resolving import SettledOverlap
 
 blueprint = new_blueprint()
 
@@ -73,7 +73,7 @@ async def resolve_overlaps(
     A decision that the caller may not make fails as if its overlap did not exist. If all fail so, the answer
     is 404. What was decided stays as it is when the request is sent again.
     """
-    from shared.services.overlap_settling import Choice, SettledOverlap
+    from shared.services.overlaps.resolving import Choice, SettledOverlap
 
     choices = [
         Choice(

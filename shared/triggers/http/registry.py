@@ -6,7 +6,7 @@ from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args, get_type_hints
 
-from shared.domain.caller import Role
+from shared.domain.identity.caller import Role
 
 if TYPE_CHECKING:
     from azure.functions import HttpResponse

@@ -25,9 +25,9 @@ from shared.triggers.http.registry import LAST, PREFIX, GraphAccess, Operation, 
 
 if TYPE_CHECKING:
     from shared.application import Application
-    from shared.domain.caller import Caller, SignedIn
+    from shared.domain.identity.caller import Caller, SignedIn
     from shared.errors import AdminAssistantError
-    from shared.services.idempotency import Answer
+    from shared.services.operation.idempotency import Answer
 
 _LOG = logging.getLogger(__name__)
 #: Set on an answer that was given before.
@@ -166,7 +166,7 @@ def _signed_in(operation: Operation, authenticated: Authenticated) -> "SignedIn 
     caller = authenticated.caller
     if operation.graph is not GraphAccess.ON_BEHALF_OF or caller.app_only or caller.object_id is None:
         return None
-    from shared.domain.caller import SignedIn
+    from shared.domain.identity.caller import SignedIn
 
     return SignedIn(caller.tenant_id, caller.object_id, authenticated.token)
 
@@ -180,7 +180,7 @@ async def _once(
     exchange: Exchange,
 ) -> HttpResponse:
     """A change that may be repeated under its key; what follows it is done after it is committed."""
-    from shared.services.idempotency import Answer, Repeatable
+    from shared.services.operation.idempotency import Answer, Repeatable
 
     then: Callable[[], Awaitable[None]] | None = None
 
@@ -237,7 +237,7 @@ async def _see(
 
 
 def _kept(response: HttpResponse, reply: Reply[Any] | None) -> "Answer":
-    from shared.services.idempotency import Answer
+    from shared.services.operation.idempotency import Answer
 
     headers = dict(response.headers.items()) | {"Content-Type": response.mimetype}
     owner = reply.owner_id if reply is not None else None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from shared.domain.caller import Role
+from shared.domain.identity.caller import Role
 from shared.schemas import base, system
 from shared.triggers.http.endpoint import Reply, Request, endpoint, new_blueprint
 from shared.triggers.http.registry import ADMINS, GraphAccess, IfMatch, Ownership
 
 if TYPE_CHECKING:
-    from shared.services.system_settings import SettingsInForce
+    from shared.services.operation.system_settings import SettingsInForce
 
 blueprint = new_blueprint()
 

@@ -14,7 +14,7 @@ import function_app
 from infra.local.functions_host.routes import name_order
 from infra.local.functions_host.routing import Router, Template
 from infra.local.graph_simulator import GraphSimulator
-from infra.local.graph_simulator.loading import Loader
+from infra.local.graph_simulator.loading.mailboxes import Loader
 from shared.application import Application
 from shared.triggers.http.registry import OPERATIONS, PREFIX, Operation
 

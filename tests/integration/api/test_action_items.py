@@ -11,7 +11,7 @@ from sqlalchemy import select
 from shared.database.engine import Database
 from shared.database.models.action_items import ActionItem, ActionItemEvent
 from shared.database.models.users import User
-from shared.domain.action_items import ActionItemStatus, Question, about
+from shared.domain.action_items.items import ActionItemStatus, Question, about
 from shared.triggers.http import action_items as item_endpoints
 from tests.integration.api.caller import Caller, problem
 from tests.integration.api.conftest import People

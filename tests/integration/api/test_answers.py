@@ -10,10 +10,10 @@ import pytest
 
 from shared.clock import SystemClock
 from shared.database.engine import Database
-from shared.domain.caller import Caller as DomainCaller
+from shared.domain.identity.caller import Caller as DomainCaller
 from shared.errors import RateLimited
-from shared.services import rate_limit
-from shared.services.rate_limit import RateLimit
+from shared.services.operation import rate_limit
+from shared.services.operation.rate_limit import RateLimit
 from shared.settings import Settings
 from shared.triggers.http.registry import OPERATIONS, permission_table
 from tests.integration.api.caller import Caller, declared_functions, problem

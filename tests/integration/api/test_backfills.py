@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 
 from shared.database.engine import Database
 from shared.database.models.configurations import ArchiveConfiguration, Job
-from shared.domain.backfill import first_of_previous_month
+from shared.domain.backfilling.backfill import first_of_previous_month
 from shared.triggers.http import archive_runs, backfills
 from tests.integration.api.caller import Caller, problem
 from tests.integration.api.conftest import People

@@ -12,7 +12,7 @@ from shared.database.engine import Database
 from shared.database.models.configurations import ArchiveConfiguration, Job
 from shared.database.models.runs import ArchiveRun
 from shared.database.models.users import User
-from shared.domain.archive_run import OperationState, RunState
+from shared.domain.runs.archive_run import OperationState, RunState
 from shared.triggers.http import archive_runs
 from tests.integration.api.caller import Caller, problem
 from tests.integration.api.conftest import People

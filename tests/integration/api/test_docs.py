@@ -185,9 +185,8 @@ async def test_whoever_signs_in_on_the_page_may_call(stranger: Caller) -> None:
         returned = urlsplit(sent.headers["location"])
         code = parse_qs(returned.query)["code"][0]
         # Where the browser is sent back to is a page, whatever the token service added to its address.
-        landed = await stranger(
-            "GET", returned.path.removeprefix("/api/"), **dict(parse_qsl(returned.query)), session_state="1"
-        )
+        told: dict[str, Any] = dict(parse_qsl(returned.query))
+        landed = await stranger("GET", returned.path.removeprefix("/api/"), **told, session_state="1")
         assert (landed.status, landed.headers["content-type"]) == (200, "text/html; charset=utf-8")
         form = {
             "grant_type": "authorization_code",

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from shared.errors import Unavailable
-from shared.services import doctor
+from shared.services.operation import doctor
 from tests.integration.api.caller import Caller, problem
 from tests.integration.api.conftest import People
 

@@ -13,7 +13,7 @@ from shared.database.models.audit import AuditEntry
 from shared.database.models.idempotency import IdempotencyKey
 from shared.database.models.users import User
 from shared.errors import Conflict, FieldError, StoreUnavailable, ValidationFailed
-from shared.services import idempotency
+from shared.services.operation import idempotency
 from shared.triggers.http import archive_runs
 from tests.integration.api.caller import Caller, Response, problem
 from tests.integration.api.conftest import People

@@ -8,7 +8,7 @@ import pytest
 
 from shared.database.engine import Database
 from shared.database.models.users import User
-from shared.domain.archive_run import RunState
+from shared.domain.runs.archive_run import RunState
 from shared.triggers.http.registry import OPERATIONS
 from tests.integration.api.caller import TENANT, Caller, problem
 from tests.integration.api.conftest import People

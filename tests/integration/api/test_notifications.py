@@ -11,7 +11,7 @@ from sqlalchemy import select
 from shared.database.engine import Database
 from shared.database.models.audit import AuditEntry
 from shared.database.models.users import User
-from shared.domain.notification import Audience, NotificationClass, NotificationState
+from shared.domain.notifications.notification import Audience, NotificationClass, NotificationState
 from tests.integration.api.caller import Caller, Response, problem
 from tests.integration.api.conftest import People
 from tests.support.factories import START, Factory

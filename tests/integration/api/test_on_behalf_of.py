@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from shared.domain.caller import SignedIn
+from shared.domain.identity.caller import SignedIn
 from shared.errors import ConsentRequired, InteractionRequired, StoreUnavailable, Unavailable
 from shared.graph import on_behalf
 from shared.graph.on_behalf import OnBehalfTokens
@@ -159,9 +159,9 @@ async def test_elsewhere_the_registration_proves_itself_by_its_secret(
 
 
 def request_of(api: Caller, oid: UUID, graph: GraphAccess, *roles: str) -> Any:
-    from shared.domain.caller import Caller as Identity
-    from shared.domain.caller import Role
     from shared.domain.expected_version import ANY_VERSION
+    from shared.domain.identity.caller import Caller as Identity
+    from shared.domain.identity.caller import Role
     from shared.schemas.base import NoBody, NoQuery
     from shared.triggers.http.list_cursors import ListIdentity
 

@@ -11,8 +11,8 @@ from sqlalchemy import update
 from shared.database.constraint_errors import AlreadyExists
 from shared.database.engine import Database
 from shared.database.models.configurations import ArchiveConfiguration, Job
-from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
-from shared.services import archive_configurations
+from shared.database.repositories.configurations.archive_configurations import ArchiveConfigurationRepository
+from shared.services.configurations import saving as archive_configurations
 from tests.integration.api.caller import Caller, Response, problem
 from tests.integration.api.conftest import People, Person
 from tests.integration.api.test_archive_configurations import PATH, count, create

@@ -13,10 +13,10 @@ from shared.database.models.audit import AuditEntry
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.overlaps import OverlapMember
 from shared.database.models.users import User
-from shared.domain.archived_event import ArchivedEventState
-from shared.domain.overlap_status import OverlapStatus
+from shared.domain.overlaps.status import OverlapStatus
+from shared.domain.runs.archived_event import ArchivedEventState
 from shared.errors import Unavailable
-from shared.services.overlap_settling import OverlapSettling
+from shared.services.overlaps.resolving import OverlapSettling
 from shared.triggers.http import overlaps as overlap_endpoints
 from tests.integration.api.caller import Caller, problem
 from tests.integration.api.conftest import People

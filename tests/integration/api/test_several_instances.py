@@ -12,14 +12,14 @@ from uuid import UUID, uuid4
 import pytest
 
 from infra.local.graph_simulator import GraphSimulator
-from infra.local.graph_simulator.loading import Loader
+from infra.local.graph_simulator.loading.mailboxes import Loader
 from shared.application import Application, use_application
 from shared.clock import SystemClock
 from shared.database.engine import Database
 from shared.services.approvals.sign_ins import ASKED_EVERY
-from shared.services.further_tenants import KNOWN_AFTER
-from shared.services.rate_limit import RateLimit
-from shared.services.system_settings import KEPT_FOR
+from shared.services.identity.further_tenants import KNOWN_AFTER
+from shared.services.operation.rate_limit import RateLimit
+from shared.services.operation.system_settings import KEPT_FOR
 from shared.settings import Settings
 from shared.triggers.http import archive_runs
 from tests.integration.api.caller import Caller, Response, problem

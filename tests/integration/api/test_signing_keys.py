@@ -8,8 +8,8 @@ import pytest
 
 from infra.local.graph_simulator import GraphSimulator
 from shared.errors import Unavailable
-from shared.services.signing_keys import KeyCache, fetch_document, read_keys
-from shared.services.tokens import InvalidToken, TokenValidator
+from shared.services.identity.signing_keys import KeyCache, fetch_document, read_keys
+from shared.services.identity.tokens import InvalidToken, TokenValidator
 from tests.integration.api.caller import AUDIENCE, TENANT
 from tests.integration.api.conftest import on_simulator
 

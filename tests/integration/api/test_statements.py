@@ -11,7 +11,7 @@ from shared.database.engine import Database
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.runs import ArchiveRun
 from shared.database.models.users import User
-from shared.domain.notification import Audience
+from shared.domain.notifications.notification import Audience
 from shared.triggers.http.registry import OPERATIONS
 from tests.integration.api.caller import Caller
 from tests.support.factories import Factory

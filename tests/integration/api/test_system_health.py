@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from shared.database.engine import Database
-from shared.domain.archive_run import RunState
+from shared.domain.runs.archive_run import RunState
 from shared.errors import Unavailable
-from shared.services import system_health
+from shared.services.operation import system_health
 from tests.integration.api.caller import Caller, problem
 from tests.integration.api.conftest import People
 from tests.support.factories import Factory

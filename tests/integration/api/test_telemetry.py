@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared import telemetry
-from shared.domain.caller import Caller, Role
+from shared.domain.identity.caller import Caller, Role
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from shared.database.engine import Database
 from shared.database.models.configurations import ArchiveConfiguration
-from shared.domain.archive_run import RunState
+from shared.domain.runs.archive_run import RunState
 from shared.triggers.http import verifications
 from tests.integration.api.caller import Caller, problem
 from tests.integration.api.conftest import People

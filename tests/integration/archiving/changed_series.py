@@ -7,8 +7,8 @@ from sqlalchemy import RowMapping
 
 from shared import telemetry
 from shared.database.counting import why_not_sql
-from shared.domain.action_items import Answer
-from shared.services.answering import ActionItemAnswering
+from shared.domain.action_items.items import Answer
+from shared.services.action_items.answering import ActionItemAnswering
 from shared.services.archiving.context import ArchivingPorts
 from tests.integration.archiving.simulated_mailbox import event
 from tests.integration.archiving.test_same_meeting import (

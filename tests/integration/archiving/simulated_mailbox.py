@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from infra.local.graph_simulator import GraphSimulator
-from shared.domain.archive_copy import ARCHIVE_KEY_PROPERTY
+from shared.domain.copies.archive_copy import ARCHIVE_KEY_PROPERTY
 
 ADDRESS = "ada@example.test"
 

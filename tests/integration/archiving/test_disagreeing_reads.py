@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared.domain.source_event import SourceEvent
+from shared.domain.events.source_event import SourceEvent
 from shared.graph.calendar_adapter import CalendarAdapter
 from shared.services.archiving.matching import SourceMatcher
 from tests.integration.archiving.simulated_mailbox import event

@@ -10,7 +10,7 @@ from sqlalchemy import select, text, update
 
 from shared.database.models.configurations import ArchiveConfiguration, Job
 from shared.database.models.runs import ArchiveRun
-from shared.domain.job import JobKind
+from shared.domain.jobs.job import JobKind
 from shared.triggers import timers
 from shared.triggers.archive_workflow import WORKFLOW
 from tests.integration.archiving.durable import RecordingClient, function_of

@@ -14,12 +14,12 @@ from shared.database.models.audit import AuditEntry
 from shared.database.models.configurations import Job
 from shared.database.models.runs import ArchiveRun
 from shared.database.models.verifications import Verification
-from shared.domain.archive_run import RunState
-from shared.domain.job import JobKind
+from shared.domain.jobs.job import JobKind
+from shared.domain.runs.archive_run import RunState
 from shared.graph.calendar_adapter import CalendarAdapter
-from shared.services import job_claims
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.service import ArchivingService
+from shared.services.jobs import claims as job_claims
 from shared.services.verifying.scheduling import VerificationSchedule
 from shared.settings import Settings
 from tests.support.factories import START, Factory

@@ -4,7 +4,7 @@ import asyncio
 
 from sqlalchemy import text
 
-from shared.database.repositories.jobs import JobRepository
+from shared.database.repositories.jobs.jobs import JobRepository
 from tests.integration.archiving.simulated_mailbox import event
 from tests.integration.archiving.world import DAY, World
 from tests.support.locks import until_blocked

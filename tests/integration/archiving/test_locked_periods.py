@@ -7,11 +7,11 @@ from uuid import UUID
 import pytest
 
 from shared import telemetry
-from shared.database.repositories.archive_operations import ArchiveOperationRepository
-from shared.database.repositories.period_locks import PeriodLockRepository
-from shared.domain.locked_periods import EVERY_CUSTOMER, LockedPeriod
+from shared.database.repositories.archiving.archive_operations import ArchiveOperationRepository
+from shared.database.repositories.archiving.period_locks import PeriodLockRepository
+from shared.domain.runs.locked_periods import EVERY_CUSTOMER, LockedPeriod
 from shared.errors import Conflict
-from shared.services.audit import AuditWriter
+from shared.services.audit.recording import AuditWriter
 from tests.integration.archiving.simulated_mailbox import event
 from tests.integration.archiving.test_overlaps import adds_up
 from tests.integration.archiving.world import DAY, World

@@ -9,8 +9,8 @@ from sqlalchemy import RowMapping, text, update
 from sqlalchemy import event as sql_event
 
 from shared.database.models.runs import ArchiveRun
-from shared.domain.archive_run import RunKind
-from shared.services.audit import AuditWriter
+from shared.domain.runs.archive_run import RunKind
+from shared.services.audit.recording import AuditWriter
 from shared.services.notifications.reminding import OverlapReminders
 from tests.integration.archiving.simulated_mailbox import ADDRESS, event
 from tests.integration.archiving.test_locked_periods import MONDAY, lock, reopen

@@ -10,10 +10,10 @@ from sqlalchemy import select
 from shared import telemetry
 from shared.database.models.appointments import Appointment
 from shared.database.models.configurations import ArchiveConfiguration
-from shared.database.repositories.period_locks import PeriodLockRepository
-from shared.domain.archive_run import RunState
+from shared.database.repositories.archiving.period_locks import PeriodLockRepository
 from shared.domain.expected_version import ANY_VERSION, ExpectedVersion
-from shared.domain.locked_periods import EVERY_CUSTOMER, LockedPeriod
+from shared.domain.runs.archive_run import RunState
+from shared.domain.runs.locked_periods import EVERY_CUSTOMER, LockedPeriod
 from shared.errors import Conflict, PreconditionFailed, ValidationFailed
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.owner_edits import OwnerEdits

@@ -12,8 +12,8 @@ from sqlalchemy import select, update
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.mailbox_approvals import MailboxApproval
 from shared.database.models.users import User
-from shared.domain.archive_run import RunKind
-from shared.domain.window import Window
+from shared.domain.runs.archive_run import RunKind
+from shared.domain.runs.window import Window
 from shared.errors import Conflict
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.previewing import Previewer

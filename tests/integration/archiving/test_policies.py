@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from shared.domain.archive_plan import Action
+from shared.domain.planning.archive_plan import Action
 from shared.schemas.audit import AuditListQuery
-from shared.services.audit_trail import AuditTrail
+from shared.services.audit.trail import AuditTrail
 from tests.integration.archiving.simulated_mailbox import event
 from tests.integration.archiving.test_overlaps import adds_up
 from tests.integration.archiving.test_previews import preview

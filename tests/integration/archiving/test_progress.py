@@ -9,7 +9,7 @@ import pytest
 from shared import telemetry
 from shared.application import Application, use_application
 from shared.database.models.configurations import ArchiveConfiguration
-from shared.domain.run_progress import PLANNING_BEGINS, WRITING_BEGINS
+from shared.domain.runs.run_progress import PLANNING_BEGINS, WRITING_BEGINS
 from shared.graph import paths
 from shared.graph.calendar_adapter import CalendarAdapter
 from tests.integration.archiving.durable import RecordingClient

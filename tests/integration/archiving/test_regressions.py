@@ -11,15 +11,15 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.prepared import PreparedWrite
-from shared.domain.source_event import SourceEvent
+from shared.domain.events.source_event import SourceEvent
 from shared.errors import Unavailable
 from shared.graph.calendar_adapter import CalendarAdapter
 from shared.graph.retry import RetryPolicy
 from shared.graph.throttle import Throttle
 from shared.services.archiving.plan_making import PlanMaking
 from shared.services.archiving.planning import RunPlanner
-from shared.services.audit import AuditWriter
-from shared.services.mailbox_pauses import MailboxPauses
+from shared.services.audit.recording import AuditWriter
+from shared.services.operation.mailbox_pauses import MailboxPauses
 from tests.integration.archiving.simulated_mailbox import event
 from tests.integration.archiving.test_locked_periods import MONDAY, lock
 from tests.integration.archiving.world import DAY, World

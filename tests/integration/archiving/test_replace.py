@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from shared.domain.archive_run import RunMode
+from shared.domain.runs.archive_run import RunMode
 from shared.errors import ValidationFailed
 from shared.schemas.audit import AuditListQuery
-from shared.services.audit_trail import AuditTrail
+from shared.services.audit.trail import AuditTrail
 from tests.integration.archiving.simulated_mailbox import event
 from tests.integration.archiving.test_faults import INNER, OUTER, PATCHED, name
 from tests.integration.archiving.world import DAY, World

@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from shared.domain.archive_copy import (
+from shared.domain.copies.archive_copy import (
     ARCHIVE_KEY_PROPERTY,
     ARCHIVE_REVISION_PROPERTY,
     ARCHIVE_SOURCE_PROPERTY,
 )
 from shared.errors import NotFound, ValidationFailed
 from shared.schemas.audit import AuditListQuery
-from shared.services.audit_trail import AuditTrail
+from shared.services.audit.trail import AuditTrail
 from tests.integration.archiving.simulated_mailbox import event, property_of
 from tests.integration.archiving.world import DAY, World
 
@@ -304,7 +304,7 @@ async def test_a_window_that_cannot_be_archived_is_refused_by_field(world: World
 async def test_nobody_sees_or_starts_runs_of_others(world: World) -> None:
     from uuid import uuid4
 
-    from shared.domain.caller import Caller
+    from shared.domain.identity.caller import Caller
 
     await world.open(week(1))
     run = await world.request()

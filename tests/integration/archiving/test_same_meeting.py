@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from shared.domain.source_event import detached_key
+from shared.domain.events.source_event import detached_key
 from tests.integration.archiving.simulated_mailbox import event
 from tests.integration.archiving.test_overlaps import adds_up
 from tests.integration.archiving.world import DAY, World

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from shared import telemetry
-from shared.domain.archive_plan import Action
-from shared.domain.locked_periods import EVERY_CUSTOMER, LockedPeriod
+from shared.domain.planning.archive_plan import Action
+from shared.domain.runs.locked_periods import EVERY_CUSTOMER, LockedPeriod
 from shared.errors import Conflict
 from tests.integration.archiving.changed_series import (
     HOUR,

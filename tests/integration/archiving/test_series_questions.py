@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from shared.domain.action_items import Answer
+from shared.domain.action_items.items import Answer
 from tests.integration.archiving.test_likely_meetings import hours
 from tests.integration.archiving.test_overlaps import adds_up
 from tests.integration.archiving.test_same_meeting import FIVE, NINE, nothing_more, starts

@@ -8,8 +8,8 @@ import orjson
 import pytest
 
 from shared import telemetry
-from shared.domain.archive_copy import ARCHIVE_SOURCE_PROPERTY
-from shared.domain.locked_periods import EVERY_CUSTOMER, LockedPeriod
+from shared.domain.copies.archive_copy import ARCHIVE_SOURCE_PROPERTY
+from shared.domain.runs.locked_periods import EVERY_CUSTOMER, LockedPeriod
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.superseding import request_superseding
 from tests.integration.archiving.simulated_mailbox import event, property_of

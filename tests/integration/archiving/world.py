@@ -16,22 +16,22 @@ from shared.database.engine import Database
 from shared.database.models.configurations import ArchiveConfiguration, Job
 from shared.database.models.runs import ArchiveRun
 from shared.database.models.users import User
-from shared.domain.action_items import Answer
-from shared.domain.archive_run import RunMode
-from shared.domain.caller import Caller, Role
+from shared.domain.action_items.items import Answer
+from shared.domain.identity.caller import Caller, Role
+from shared.domain.runs.archive_run import RunMode
 from shared.graph.calendar_adapter import CalendarAdapter
 from shared.graph.client import GraphClient
 from shared.graph.retry import RetryPolicy
 from shared.graph.throttle import Throttle
-from shared.services.answering import ActionItemAnswering
+from shared.services.action_items.answering import ActionItemAnswering
 from shared.services.archiving.applying import ApplyProgress
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.finishing import FinishedRun
 from shared.services.archiving.planning import PlanCounts
 from shared.services.archiving.service import ArchivingService, RunView, StartedRun
-from shared.services.mailbox_pauses import MailboxPauses
-from shared.services.overlap_settling import OverlapSettling
-from shared.services.person_keys import PersonKeys
+from shared.services.operation.mailbox_pauses import MailboxPauses
+from shared.services.overlaps.resolving import OverlapSettling
+from shared.services.person_keys.keys import PersonKeys
 from shared.settings import Settings
 from tests.integration.archiving.simulated_mailbox import ADDRESS, SimulatedMailbox
 

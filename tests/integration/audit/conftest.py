@@ -14,15 +14,15 @@ from shared import telemetry
 from shared.application import Application, use_application
 from shared.clock import SystemClock
 from shared.database.engine import Database
-from shared.domain.caller import Caller, Role
+from shared.domain.identity.caller import Caller, Role
 from shared.schemas.audit import AuditEntryResource, AuditListQuery, AuditVerification, AuditVerificationQuery
-from shared.services.audit import AuditWriter
-from shared.services.audit_anchors import AuditAnchors
-from shared.services.audit_sealing import AuditSealer
-from shared.services.audit_trail import AuditTrail
-from shared.services.audit_verification import AuditVerifier
-from shared.services.person_key_stores import FolderKeyStore
-from shared.services.person_keys import PersonKeys
+from shared.services.audit.anchors import AuditAnchors
+from shared.services.audit.recording import AuditWriter
+from shared.services.audit.sealing import AuditSealer
+from shared.services.audit.trail import AuditTrail
+from shared.services.audit.verification import AuditVerifier
+from shared.services.person_keys.keys import PersonKeys
+from shared.services.person_keys.stores import FolderKeyStore
 from shared.settings import Settings
 from shared.storage import FolderStorage
 from tests.integration.api.caller import Caller as Client

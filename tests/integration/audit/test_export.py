@@ -13,8 +13,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.schemas.audit import AuditEntryResource, FieldChange
-from shared.services import audit_export, audit_trail
-from shared.services.audit_export import COLUMNS, safe_cell
+from shared.services.audit import export as audit_export
+from shared.services.audit import trail as audit_trail
+from shared.services.audit.export import COLUMNS, safe_cell
 from tests.integration.api.caller import Caller as Client
 from tests.integration.api.caller import problem
 from tests.integration.api.conftest import People

@@ -12,8 +12,14 @@ from pydantic import ValidationError
 
 from shared.clock import SystemClock
 from shared.errors import Unavailable
-from shared.services.person_key_stores import BlobKeyStore, FolderKeyStore, open_key_store
-from shared.services.person_keys import KeyDestroyed, KeyNotDestroyed, PersonKey, PersonKeys, PersonKeyStore
+from shared.services.person_keys.keys import (
+    KeyDestroyed,
+    KeyNotDestroyed,
+    PersonKey,
+    PersonKeys,
+    PersonKeyStore,
+)
+from shared.services.person_keys.stores import BlobKeyStore, FolderKeyStore, open_key_store
 from tests.integration.audit.blob_server import BlobServer
 from tests.support.settings import make_settings
 

@@ -9,10 +9,10 @@ from sqlalchemy import text
 from shared.clock import SystemClock
 from shared.errors import Unavailable
 from shared.schemas.audit import AuditEntryResource
-from shared.services.audit import AuditWriter
-from shared.services.audit_trail import AuditTrail
-from shared.services.person_key_stores import FolderKeyStore
-from shared.services.person_keys import PersonKeys
+from shared.services.audit.recording import AuditWriter
+from shared.services.audit.trail import AuditTrail
+from shared.services.person_keys.keys import PersonKeys
+from shared.services.person_keys.stores import FolderKeyStore
 from tests.integration.audit.conftest import Audit
 
 APPOINTMENT: dict[str, Any] = {

@@ -11,9 +11,9 @@ from sqlalchemy import text
 from shared import telemetry
 from shared.clock import SystemClock
 from shared.database.models.audit import AuditEntry
-from shared.domain.caller import Caller
-from shared.services import audit_sealing
-from shared.services.audit_sealing import AuditSealer
+from shared.domain.identity.caller import Caller
+from shared.services.audit import sealing as audit_sealing
+from shared.services.audit.sealing import AuditSealer
 from shared.triggers import timers
 from tests.integration.api.caller import Caller as Client
 from tests.integration.archiving.durable import RecordingClient, function_of
@@ -164,7 +164,7 @@ async def test_the_end_of_the_chain_is_told_to_the_log(
     audit: Audit, caplog: pytest.LogCaptureFixture
 ) -> None:
     await audit.write(rows=2)
-    with caplog.at_level(logging.INFO, logger="shared.services.audit_sealing"):
+    with caplog.at_level(logging.INFO, logger="shared.services.audit.sealing"):
         await audit.sealer.seal()
     (record,) = [each for each in caplog.records if "audit sealed" in each.getMessage()]
     told = (record.position, record.hash)  # type: ignore[attr-defined]

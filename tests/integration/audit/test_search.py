@@ -8,7 +8,7 @@ import pytest
 
 from shared.database.engine import Database
 from shared.database.models.users import User
-from shared.domain.caller import Caller
+from shared.domain.identity.caller import Caller
 from tests.integration.api.caller import Caller as Client
 from tests.integration.api.caller import problem
 from tests.integration.api.conftest import People

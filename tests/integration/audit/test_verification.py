@@ -7,9 +7,9 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from shared.domain.audit_chain import Fault
+from shared.domain.audit.chain import Fault
 from shared.errors import Unavailable
-from shared.services import audit_verification
+from shared.services.audit import verification as audit_verification
 from tests.integration.api.caller import Caller as Client
 from tests.integration.api.caller import problem
 from tests.integration.api.conftest import People

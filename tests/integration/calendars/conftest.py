@@ -8,8 +8,8 @@ import pytest
 from infra.local.graph_simulator import GraphSimulator
 from shared.clock import SystemClock
 from shared.database.engine import Database
-from shared.services.person_key_stores import FolderKeyStore
-from shared.services.person_keys import PersonKeys
+from shared.services.person_keys.keys import PersonKeys
+from shared.services.person_keys.stores import FolderKeyStore
 from shared.settings import Settings
 from tests.integration.api.conftest import api, people, simulator
 from tests.integration.calendars.world import LocalWorld

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 from sqlalchemy import select
 
-from infra.local.graph_simulator.loading import Loader
+from infra.local.graph_simulator.loading.mailboxes import Loader
 from shared.database.engine import Database
 from shared.database.models.audit import AuditEntry
 from tests.integration.api.caller import Caller, Response, problem

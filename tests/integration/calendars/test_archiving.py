@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
-from shared.domain.archive_copy import transaction_id
+from shared.domain.copies.archive_copy import transaction_id
 from tests.integration.archiving.world import DAY
 from tests.integration.calendars.world import Fault, HostKilledError, LocalWorld, Side
 
@@ -108,7 +108,7 @@ async def test_a_copy_keeps_everything_that_a_copy_carries(world: LocalWorld) ->
 async def test_the_window_is_half_open_and_pages_follow_each_other(
     world: LocalWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shared.services.local_calendar_store.PAGE_SIZE", 4)
+    monkeypatch.setattr("shared.services.calendars.local_calendar_store.PAGE_SIZE", 4)
     end = DAY + timedelta(days=1)
     edge = [("Ends at its start", DAY - timedelta(hours=1), 60), ("Starts at its end", end, 30)]
     same = [(f"Same moment {n}", DAY + timedelta(hours=3), 30) for n in range(9)]

@@ -9,11 +9,11 @@ import orjson
 import pytest
 
 from shared import telemetry
-from shared.domain.archive_copy import ARCHIVE_KEY_PROPERTY, ARCHIVE_REVISION_PROPERTY
-from shared.domain.calendar_port import Verdict, Write
-from shared.domain.caller import Caller
+from shared.domain.calendars.calendar_port import Verdict, Write
+from shared.domain.copies.archive_copy import ARCHIVE_KEY_PROPERTY, ARCHIVE_REVISION_PROPERTY
+from shared.domain.identity.caller import Caller
 from shared.errors import NotFound
-from shared.services.local_calendar_store import LocalCalendarStore
+from shared.services.calendars.local_calendar_store import LocalCalendarStore
 from tests.integration.archiving.world import DAY
 from tests.integration.calendars.world import LocalWorld
 

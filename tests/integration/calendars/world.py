@@ -14,19 +14,19 @@ from shared import telemetry
 from shared.database.engine import Database
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.local_calendars import LocalCalendar, LocalEvent
-from shared.domain.calendar_port import Answer, Write
-from shared.domain.caller import Caller
+from shared.domain.calendars.calendar_port import Answer, Write
+from shared.domain.calendars.local_calendar import local_row
 from shared.domain.expected_version import ANY_VERSION
-from shared.domain.local_calendar import local_row
+from shared.domain.identity.caller import Caller
 from shared.errors import Unavailable
 from shared.schemas.local_events import LocalEventCreate, LocalEventUpdate
 from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.service import ArchivingService
-from shared.services.audit import AuditWriter
-from shared.services.calendar_store import BothCalendars, CalendarStores
-from shared.services.local_calendar_store import LocalCalendars, LocalCalendarStore
-from shared.services.local_events import LocalEventService
-from shared.services.system_settings import SystemSettings
+from shared.services.audit.recording import AuditWriter
+from shared.services.calendars.local_calendar_store import LocalCalendars, LocalCalendarStore
+from shared.services.calendars.local_events import LocalEventService
+from shared.services.calendars.store import BothCalendars, CalendarStores
+from shared.services.operation.system_settings import SystemSettings
 from tests.integration.archiving.simulated_mailbox import ADDRESS
 from tests.integration.archiving.world import World
 

@@ -12,7 +12,7 @@ from shared.database.models.appointments import Appointment
 from shared.database.models.audit import AuditEntry
 from shared.database.models.local_calendars import LocalEvent
 from shared.database.models.users import User
-from shared.domain.local_calendar import local_id
+from shared.domain.calendars.local_calendar import local_id
 from tests.integration.api.caller import Caller, Response, problem
 from tests.integration.api.conftest import People
 from tests.integration.categories.conftest import RANGE, Record

@@ -12,7 +12,7 @@ import pytest
 from shared.database.engine import Database
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.users import User
-from shared.domain.source_identity import common_keys
+from shared.domain.events.source_identity import common_keys
 from tests.integration.api.caller import Caller, problem
 from tests.integration.api.conftest import People
 from tests.integration.categories.conftest import RANGE, Record

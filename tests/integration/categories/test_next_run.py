@@ -8,9 +8,9 @@ from sqlalchemy import select
 from shared import telemetry
 from shared.database.models.appointments import Appointment
 from shared.database.models.users import User
-from shared.domain.caller import Caller
+from shared.domain.identity.caller import Caller
 from shared.schemas.category_reports import Choice, StatisticsQuery, SuggestionQuery, SuggestionsApply
-from shared.services.audit import AuditWriter
+from shared.services.audit.recording import AuditWriter
 from shared.services.categories.applying import CategoryApplying
 from shared.services.categories.hours import CategoryHours
 from shared.services.categories.suggestions import CategorySuggestions

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database import migrate
 from shared.database.models.configurations import ArchiveConfiguration
-from shared.database.repositories.source_identity import SourceIdentityRepository
+from shared.database.repositories.archiving.source_identity import SourceIdentityRepository
 from tests.support.factories import Factory
 from tests.support.postgres import TestDatabase, TestServer
 from tests.support.settings import make_settings

@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.repositories.archived_events import MapRow
-from shared.database.repositories.source_identity import SourceIdentityRepository
+from shared.database.repositories.archiving.archived_events import MapRow
+from shared.database.repositories.archiving.source_identity import SourceIdentityRepository
 from tests.support.factories import START
 
 HOUR = timedelta(hours=1)

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.action_items import ActionItem
-from shared.database.repositories.action_items import ActionItemRepository, ItemFilter, ItemPlace
-from shared.domain.action_items import ActionItemStatus, Answer, Question, expiring_questions
+from shared.database.repositories.action_items.action_items import ActionItemRepository, ItemFilter, ItemPlace
+from shared.domain.action_items.items import ActionItemStatus, Answer, Question, expiring_questions
 from tests.support.factories import START, Factory
 
 NOW = datetime(2026, 3, 9, tzinfo=UTC)

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from shared.database.engine import Database
-from shared.database.repositories.admin_sightings import AdminSightings
-from shared.database.repositories.mailbox_approvals import MailboxApprovalRepository
+from shared.database.repositories.approvals.admin_sightings import AdminSightings
+from shared.database.repositories.approvals.mailbox_approvals import MailboxApprovalRepository
 
 
 async def test_an_admin_is_remembered_in_their_tenant_until_seen_without_the_role(database: Database) -> None:

@@ -8,7 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.appointments import Appointment
 from shared.database.models.configurations import ArchiveConfiguration
-from shared.database.repositories.appointments import RECORD_COLUMNS, AppointmentFilter, AppointmentRepository
+from shared.database.repositories.appointments.appointments import (
+    RECORD_COLUMNS,
+    AppointmentFilter,
+    AppointmentRepository,
+)
 from tests.support.factories import START, Factory, record
 
 HOUR = timedelta(hours=1)

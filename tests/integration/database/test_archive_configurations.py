@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.database.constraint_errors import AlreadyExists
 from shared.database.engine import Database
 from shared.database.models.configurations import ArchiveConfiguration
-from shared.database.repositories.archive_configurations import ArchiveConfigurationRepository
+from shared.database.repositories.configurations.archive_configurations import ArchiveConfigurationRepository
 from tests.support.factories import START, TENANT, Factory
 
 OTHER = uuid.uuid4()

@@ -14,8 +14,11 @@ from shared.database.engine import Database
 from shared.database.models.archived_events import ArchivedEvent
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.runs import ArchiveOperation, ArchiveRun
-from shared.database.repositories.archive_operations import ArchiveOperationRepository, ClaimedOperation
-from shared.domain.archive_run import OperationAction, OperationState, RunState
+from shared.database.repositories.archiving.archive_operations import (
+    ArchiveOperationRepository,
+    ClaimedOperation,
+)
+from shared.domain.runs.archive_run import OperationAction, OperationState, RunState
 from tests.support.factories import START, Factory
 
 SECOND = timedelta(seconds=1)

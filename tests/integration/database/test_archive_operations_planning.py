@@ -12,7 +12,7 @@ from shared.database.engine import Database
 from shared.database.models.archived_events import ArchivedEvent
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.runs import ArchiveOperation, ArchiveRun
-from shared.database.repositories.archive_operations import ArchiveOperationRepository, OperationRow
+from shared.database.repositories.archiving.archive_operations import ArchiveOperationRepository, OperationRow
 from tests.support.factories import START, Factory, record
 
 

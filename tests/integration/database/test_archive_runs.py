@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.database.engine import Database
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.runs import ArchiveRun
-from shared.database.repositories.archive_runs import ArchiveRunRepository
-from shared.database.repositories.run_search import RunFilter, RunSearchRepository
-from shared.domain.archive_run import RunKind, RunMode, RunState
+from shared.database.repositories.archiving.archive_runs import ArchiveRunRepository
+from shared.database.repositories.archiving.run_search import RunFilter, RunSearchRepository
+from shared.domain.runs.archive_run import RunKind, RunMode, RunState
 from tests.support.factories import START, TENANT, Factory
 
 MINUTE = timedelta(minutes=1)

@@ -5,9 +5,9 @@ from datetime import timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.configurations import ArchiveConfiguration
-from shared.database.repositories.source_identity import SourceIdentityRepository
-from shared.domain.archived_event import ArchivedEventState
-from shared.domain.source_event import archive_key
+from shared.database.repositories.archiving.source_identity import SourceIdentityRepository
+from shared.domain.events.source_event import archive_key
+from shared.domain.runs.archived_event import ArchivedEventState
 from tests.integration.database.map_rows import DAY, HOUR, WITHOUT_COPY, as_source, new_row, row_of
 from tests.support.factories import START, Factory
 

@@ -5,8 +5,8 @@ from uuid import uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.repositories.archives_of_others import ArchivesOfOthers
-from shared.database.repositories.person_data import Person
+from shared.database.repositories.archiving.archives_of_others import ArchivesOfOthers
+from shared.database.repositories.people.person_data import Person
 from tests.support.factories import Factory
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.engine import Database
-from shared.database.repositories.audit import AuditFilter, AuditRepository
+from shared.database.repositories.audit.audit import AuditFilter, AuditRepository
 from tests.support.factories import START, TENANT, Factory
 
 HOUR = timedelta(hours=1)

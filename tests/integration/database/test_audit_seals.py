@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.engine import Database
-from shared.database.repositories.audit_seals import AuditSealRepository, Tail
-from shared.domain.audit_chain import Link
+from shared.database.repositories.audit.audit_seals import AuditSealRepository, Tail
+from shared.domain.audit.chain import Link
 from tests.support.factories import START, TENANT, Factory
 
 SECOND = timedelta(seconds=1)

@@ -4,7 +4,7 @@ import uuid
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.repositories.audit_subjects import AuditSubjectRepository
+from shared.database.repositories.audit.audit_subjects import AuditSubjectRepository
 from tests.support.factories import TENANT, Factory
 
 

@@ -5,9 +5,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.constraint_errors import AlreadyExists
 from shared.database.models.verifications import Backfill
-from shared.database.repositories.backfills import BackfillRepository
-from shared.database.repositories.jobs import JobRepository
-from shared.domain.job import JobKind
+from shared.database.repositories.backfilling.backfills import BackfillRepository
+from shared.database.repositories.jobs.jobs import JobRepository
+from shared.domain.jobs.job import JobKind
 from tests.support.factories import START, Factory
 
 

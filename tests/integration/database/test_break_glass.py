@@ -5,7 +5,7 @@ from uuid import uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.repositories.break_glass import BreakGlassRepository
+from shared.database.repositories.identity.break_glass import BreakGlassRepository
 from tests.support.factories import TENANT, Factory
 
 

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.constraint_errors import AlreadyExists
 from shared.database.models.categories import CategoryRuleRow, LocalCategory
-from shared.database.repositories.categories import (
+from shared.database.repositories.categories.categories import (
     CategoryRuleRepository,
     LocalCategoryRepository,
     touched,

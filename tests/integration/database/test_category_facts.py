@@ -9,14 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.database.models.appointments import Appointment
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.users import User
-from shared.database.repositories.category_facts import (
+from shared.database.repositories.categories.category_facts import (
     CategoryFactsRepository,
     ConfigurationRange,
     HistoryWish,
     View,
 )
-from shared.domain.category_statistics import CountedEvent
-from shared.domain.counting import WhyNot
+from shared.domain.appointments.counting import WhyNot
+from shared.domain.categories.statistics import CountedEvent
 from tests.support.factories import START, Factory
 
 HOUR = timedelta(hours=1)

@@ -11,13 +11,13 @@ from shared.database.engine import Database
 from shared.database.models.appointments import Appointment
 from shared.database.models.archived_events import ArchivedEvent
 from shared.database.models.users import User
-from shared.database.repositories.appointments import AppointmentFilter, AppointmentRepository
-from shared.database.repositories.own_appointments import OwnAppointments
-from shared.domain.archived_event import ArchivedEventState
-from shared.domain.caller import Caller
-from shared.domain.counting import CountingFacts, WhyNot, why_not
-from shared.domain.overlap_status import Exclusion
-from shared.domain.purpose import LeftOut
+from shared.database.repositories.appointments.appointments import AppointmentFilter, AppointmentRepository
+from shared.database.repositories.appointments.own_appointments import OwnAppointments
+from shared.domain.appointments.counting import CountingFacts, WhyNot, why_not
+from shared.domain.identity.caller import Caller
+from shared.domain.overlaps.status import Exclusion
+from shared.domain.planning.purpose import LeftOut
+from shared.domain.runs.archived_event import ArchivedEventState
 from tests.support.factories import START, Factory
 from tests.support.records import record
 

@@ -9,8 +9,8 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.appointments import Appointment
-from shared.database.repositories.disclosure import disclosed, hidden_sql
-from shared.domain.disclosure import is_disclosed
+from shared.database.repositories.identity.disclosure import disclosed, hidden_sql
+from shared.domain.identity.disclosure import is_disclosed
 from tests.support.factories import Factory
 
 SENSITIVITIES = ("normal", "personal", "private", "confidential")

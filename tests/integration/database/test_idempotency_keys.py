@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.engine import Database
-from shared.database.repositories.idempotency_keys import Claim, IdempotencyKeyRepository
+from shared.database.repositories.operation.idempotency_keys import Claim, IdempotencyKeyRepository
 from shared.errors import Unavailable
 from tests.support.factories import START, TENANT, Factory
 

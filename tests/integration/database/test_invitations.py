@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.constraint_errors import AlreadyExists
 from shared.database.models.system import Invitation
-from shared.database.repositories.invitations import InvitationRepository
-from shared.domain.first_sign_in import InvitationState
+from shared.database.repositories.identity.invitations import InvitationRepository
+from shared.domain.identity.first_sign_in import InvitationState
 from tests.support.factories import TENANT, Factory
 
 NOW = datetime.now(UTC)

@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.database.constraint_errors import AlreadyExists
 from shared.database.engine import Database
 from shared.database.models.configurations import Job
-from shared.database.repositories.jobs import JobRepository
-from shared.domain.job import JobKind
+from shared.database.repositories.jobs.jobs import JobRepository
+from shared.domain.jobs.job import JobKind
 from tests.support.factories import START, TENANT, Factory
 
 HOUR = timedelta(hours=1)

@@ -8,9 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.database.constraint_errors import AlreadyExists
 from shared.database.models.local_calendars import LocalCalendar
 from shared.database.models.users import User
-from shared.database.repositories.local_calendars import LocalCalendarRepository
-from shared.database.repositories.local_events import LocalEventRepository
-from shared.domain.local_calendar import name_key
+from shared.database.repositories.calendars.local_calendars import LocalCalendarRepository
+from shared.database.repositories.calendars.local_events import LocalEventRepository
+from shared.domain.calendars.local_calendar import name_key
 from tests.support.factories import START, TENANT, Factory
 
 

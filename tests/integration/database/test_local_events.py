@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.local_calendars import LocalCalendar
 from shared.database.models.users import User
-from shared.database.repositories.local_calendars import LocalCalendarRepository
-from shared.database.repositories.local_events import LocalEventRepository
+from shared.database.repositories.calendars.local_calendars import LocalCalendarRepository
+from shared.database.repositories.calendars.local_events import LocalEventRepository
 from tests.integration.database.test_local_calendars import calendar, event_row
 from tests.support.factories import START, TENANT, Factory
 

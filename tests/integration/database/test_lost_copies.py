@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.archived_events import ArchivedEvent
 from shared.database.models.runs import ArchiveOperation
-from shared.database.repositories.lost_copies import LostCopies, LostCopyRepository
-from shared.domain.archived_event import ArchivedEventState
+from shared.database.repositories.archiving.lost_copies import LostCopies, LostCopyRepository
+from shared.domain.runs.archived_event import ArchivedEventState
 from tests.support.factories import START, Factory
 
 

@@ -5,8 +5,8 @@ from uuid import UUID, uuid4
 
 from shared.database.engine import Database
 from shared.database.models.mail_outbox import OutgoingMail
-from shared.database.repositories.mail_outbox import MailOutboxRepository, UnsentMail
-from shared.domain.outgoing_mail import Mail
+from shared.database.repositories.notifications.mail_outbox import MailOutboxRepository, UnsentMail
+from shared.domain.notifications.outgoing_mail import Mail
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 HOLD = timedelta(minutes=5)

@@ -11,8 +11,8 @@ from shared.database.constraint_errors import AlreadyExists
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.mailbox_approvals import MailboxApproval
 from shared.database.models.users import User
-from shared.database.repositories.mailbox_approvals import MailboxApprovalRepository
-from shared.domain.mailbox_approval import ApprovalState
+from shared.database.repositories.approvals.mailbox_approvals import MailboxApprovalRepository
+from shared.domain.approvals.mailbox_approval import ApprovalState
 from tests.support.factories import Factory
 
 NOW = datetime.now(UTC)

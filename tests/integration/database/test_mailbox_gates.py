@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.engine import Database
-from shared.database.repositories.mailbox_gates import Lease, MailboxGateRepository
+from shared.database.repositories.archiving.mailbox_gates import Lease, MailboxGateRepository
 from tests.support.factories import START, Factory
 
 SECOND = timedelta(seconds=1)

@@ -5,10 +5,10 @@ from datetime import timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.configurations import ArchiveConfiguration
-from shared.database.repositories.category_facts import ConfigurationRange, View
-from shared.database.repositories.month_facts import MonthFactsRepository
-from shared.domain.counting import WhyNot
-from shared.domain.overlap_status import OverlapStatus
+from shared.database.repositories.categories.category_facts import ConfigurationRange, View
+from shared.database.repositories.months.month_facts import MonthFactsRepository
+from shared.domain.appointments.counting import WhyNot
+from shared.domain.overlaps.status import OverlapStatus
 from tests.support.factories import START, Factory
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.notifications import Notification
 from shared.database.models.users import User
-from shared.database.repositories.notifications import Addressee, NotificationRepository
-from shared.domain.notification import (
+from shared.database.repositories.notifications.notifications import Addressee, NotificationRepository
+from shared.domain.notifications.notification import (
     Audience,
     Notice,
     NotificationClass,

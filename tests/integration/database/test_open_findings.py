@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.configurations import ArchiveConfiguration
-from shared.database.repositories.open_findings import OpenFindingRepository
-from shared.domain.verification import FindingReason, FindingState, VerificationState
+from shared.database.repositories.verifying.open_findings import OpenFindingRepository
+from shared.domain.verifying.verification import FindingReason, FindingState, VerificationState
 from tests.support.factories import START, Factory
 
 DAY = timedelta(days=1)

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.overlaps import OverlapGroup
-from shared.database.repositories.overlap_groups import OverlapDecision, OverlapGroupRepository
-from shared.domain.overlap_status import OverlapStatus
+from shared.database.repositories.overlaps.overlap_groups import OverlapDecision, OverlapGroupRepository
+from shared.domain.overlaps.status import OverlapStatus
 from tests.support.factories import START, Factory
 
 HOUR = timedelta(hours=1)

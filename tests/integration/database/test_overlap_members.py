@@ -10,15 +10,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.archived_events import ArchivedEvent
 from shared.database.models.overlaps import OverlapGroup, OverlapMember
-from shared.database.repositories.overlap_members import (
+from shared.database.repositories.overlaps.overlap_members import (
     GroupRow,
     MemberRow,
     OverlapMemberRepository,
     StatusRow,
     Waits,
 )
-from shared.domain.archived_event import ArchivedEventState
-from shared.domain.overlap_status import OverlapStatus
+from shared.domain.overlaps.status import OverlapStatus
+from shared.domain.runs.archived_event import ArchivedEventState
 from tests.support.factories import START, Factory, record
 
 HOUR = timedelta(hours=1)

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 from shared.database.engine import Database
 from shared.database.models.users import User
-from shared.database.repositories.appointments import AppointmentFilter, AppointmentRepository
-from shared.database.repositories.own_appointments import OwnAppointments
-from shared.domain.caller import Caller
+from shared.database.repositories.appointments.appointments import AppointmentFilter, AppointmentRepository
+from shared.database.repositories.appointments.own_appointments import OwnAppointments
+from shared.domain.identity.caller import Caller
 from tests.support.factories import START, TENANT, Factory
 
 DAY = timedelta(days=1)

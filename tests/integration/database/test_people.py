@@ -8,12 +8,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.constraint_errors import AlreadyExists
 from shared.database.models.people import UserErasure, UserExport
-from shared.database.repositories.people import (
+from shared.database.repositories.people.people import (
     LeavingRepository,
     UserErasureRepository,
     UserExportRepository,
 )
-from shared.domain.archive_run import RunState
+from shared.domain.runs.archive_run import RunState
 from tests.support.factories import START, TENANT, Factory
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)

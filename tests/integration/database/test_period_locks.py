@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.constraint_errors import AlreadyExists
 from shared.database.models.users import User
-from shared.database.repositories.period_locks import PeriodLockRepository
-from shared.domain.locked_periods import EVERY_CUSTOMER, LockedPeriod
+from shared.database.repositories.archiving.period_locks import PeriodLockRepository
+from shared.domain.runs.locked_periods import EVERY_CUSTOMER, LockedPeriod
 from tests.support.factories import START, Factory, record
 
 MARCH = LockedPeriod(EVERY_CUSTOMER, date(2026, 3, 1), date(2026, 4, 1))

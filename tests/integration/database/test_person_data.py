@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.database.models.appointments import Appointment
 from shared.database.models.overlaps import OverlapGroup
 from shared.database.models.users import User
-from shared.database.repositories.person_data import Holding, Person, PersonDataRepository, holdings
+from shared.database.repositories.people.person_data import Holding, Person, PersonDataRepository, holdings
 from tests.support.factories import Factory
 
 

@@ -7,8 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.people import UserExport
-from shared.database.repositories.person_limits import PersonLimitRepository
-from shared.domain.people import ExportState
+from shared.database.repositories.people.person_limits import PersonLimitRepository
+from shared.domain.people.departure import ExportState
 from tests.support.factories import START, Factory
 
 

@@ -5,8 +5,8 @@ from uuid import uuid4
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.idempotency import IdempotencyKey
-from shared.database.repositories.person_data import Person
-from shared.database.repositories.person_mentions import PersonMentionRepository
+from shared.database.repositories.people.person_data import Person
+from shared.database.repositories.people.person_mentions import PersonMentionRepository
 from tests.support.factories import TENANT, Factory, record
 
 HER = Person(uuid4(), TENANT, uuid4(), "Ada@example.com", "Ada King")

@@ -9,9 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.database.models.action_items import ActionItem
 from shared.database.models.archived_events import ArchivedEvent
 from shared.database.models.configurations import ArchiveConfiguration
-from shared.database.repositories.action_items import ActionItemRepository
-from shared.database.repositories.plan_items import AskedItem, ItemEvent, PlanItemRepository
-from shared.domain.action_items import ActionItemStatus, Answer, CloseReason, Question, Side
+from shared.database.repositories.action_items.action_items import ActionItemRepository
+from shared.database.repositories.action_items.plan_items import AskedItem, ItemEvent, PlanItemRepository
+from shared.domain.action_items.items import ActionItemStatus, Answer, CloseReason, Question, Side
 from tests.support.factories import START, Factory
 
 NOW = datetime(2026, 3, 9, tzinfo=UTC)

@@ -5,8 +5,8 @@ from uuid import uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.repositories.run_search import RunFilter, RunSearchRepository
-from shared.domain.archive_run import RunState
+from shared.database.repositories.archiving.run_search import RunFilter, RunSearchRepository
+from shared.domain.runs.archive_run import RunState
 from tests.support.factories import START, TENANT, Factory
 
 HOUR = timedelta(hours=1)

@@ -9,12 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.archived_events import ArchivedEvent
 from shared.database.models.configurations import ArchiveConfiguration
-from shared.database.repositories.action_items import ActionItemRepository
-from shared.database.repositories.plan_items import ItemEvent
-from shared.database.repositories.series_items import SeriesItemRepository, ShownReset
-from shared.domain.action_items import ActionItemStatus, Answer, Side
-from shared.domain.archived_event import ArchivedEventState
-from shared.domain.series_reset import Difference, Occurrence, Span, Standing
+from shared.database.repositories.action_items.action_items import ActionItemRepository
+from shared.database.repositories.action_items.plan_items import ItemEvent
+from shared.database.repositories.action_items.series_items import SeriesItemRepository, ShownReset
+from shared.domain.action_items.items import ActionItemStatus, Answer, Side
+from shared.domain.planning.series_reset import Difference, Occurrence, Span, Standing
+from shared.domain.runs.archived_event import ArchivedEventState
 from tests.support.factories import START, Factory
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.database.models.appointments import Appointment
 from shared.database.models.archived_events import ArchivedEvent
 from shared.database.models.configurations import ArchiveConfiguration
-from shared.database.repositories.shared_archives import SharedArchiveRepository
+from shared.database.repositories.archiving.shared_archives import SharedArchiveRepository
 from tests.support.factories import Factory
 
 NOW = datetime(2026, 3, 9, tzinfo=UTC)

@@ -3,8 +3,8 @@
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.configurations import ArchiveConfiguration
-from shared.database.repositories.source_identity import SourceIdentityRepository
-from shared.domain.archived_event import ArchivedEventState
+from shared.database.repositories.archiving.source_identity import SourceIdentityRepository
+from shared.domain.runs.archived_event import ArchivedEventState
 from tests.integration.database.map_rows import HOUR, WITHOUT_COPY, as_source, new_row, row_of, write_copy
 from tests.support.factories import START, Factory
 

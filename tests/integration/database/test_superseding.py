@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.configurations import ArchiveConfiguration
-from shared.database.repositories.superseding import SupersedingRepository
-from shared.domain.archived_event import ArchivedEventState
-from shared.domain.revision import superseded_revision
+from shared.database.repositories.archiving.superseding import SupersedingRepository
+from shared.domain.events.revision import superseded_revision
+from shared.domain.runs.archived_event import ArchivedEventState
 from tests.support.factories import START, Factory
 
 HOUR = timedelta(hours=1)

@@ -6,7 +6,7 @@ from uuid import uuid4
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.engine import Database
-from shared.database.repositories.system_settings import SystemSettingRepository
+from shared.database.repositories.operation.system_settings import SystemSettingRepository
 
 
 async def test_a_row_is_made_when_it_is_to_be_changed(session: AsyncSession) -> None:

@@ -5,8 +5,8 @@ from uuid import uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.repositories.system_state import PAUSING_FAILURES, SystemStateRepository
-from shared.domain.archive_run import RunState
+from shared.database.repositories.operation.system_state import PAUSING_FAILURES, SystemStateRepository
+from shared.domain.runs.archive_run import RunState
 from tests.support.factories import START, TENANT, Factory
 
 

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.constraint_errors import AlreadyExists
 from shared.database.models.system import Tenant
-from shared.database.repositories.tenants import TenantRepository
+from shared.database.repositories.identity.tenants import TenantRepository
 from tests.support.factories import Factory
 
 

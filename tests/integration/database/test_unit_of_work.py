@@ -9,7 +9,7 @@ from sqlalchemy import event, func, select
 
 from shared.database.engine import Database
 from shared.database.models.users import User
-from shared.database.repositories.users import UserRepository
+from shared.database.repositories.identity.users import UserRepository
 from shared.errors import Conflict, Unavailable
 from shared.settings import Settings
 from tests.support.factories import TENANT, Factory

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.configurations import ArchiveConfiguration
-from shared.database.repositories.unread_events import UnreadEventRepository
+from shared.database.repositories.archiving.unread_events import UnreadEventRepository
 from tests.support.factories import START, Factory
 
 DAY = timedelta(days=1)

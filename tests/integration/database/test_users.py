@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.constraint_errors import AlreadyExists
 from shared.database.models.users import User
-from shared.database.repositories.users import UserRepository
+from shared.database.repositories.identity.users import UserRepository
 from tests.support.factories import START, TENANT, Factory
 
 OTHER_TENANT = uuid.uuid4()

@@ -6,7 +6,10 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.repositories.verification_findings import FindingRow, VerificationFindingRepository
+from shared.database.repositories.verifying.verification_findings import (
+    FindingRow,
+    VerificationFindingRepository,
+)
 from tests.support.factories import START, TENANT, Factory
 
 NOW = datetime(2026, 3, 9, tzinfo=UTC)

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.verifications import Verification
-from shared.database.repositories.verifications import VerificationRepository
-from shared.domain.verification import VerificationState
+from shared.database.repositories.verifying.verifications import VerificationRepository
+from shared.domain.verifying.verification import VerificationState
 from tests.support.factories import START, TENANT, Factory
 
 NOW = datetime(2026, 3, 9, tzinfo=UTC)

@@ -10,10 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.database.models.archived_events import ArchivedEvent
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.runs import ArchiveOperation, ArchiveRun
-from shared.database.repositories.appointments import RECORD_COLUMNS, AppointmentFilter, AppointmentRepository
-from shared.database.repositories.archived_events import ArchivedEventRepository, MapRow
-from shared.database.repositories.write_results import ResultRow, WriteResultRepository
-from shared.domain.archived_event import ArchivedEventState
+from shared.database.repositories.appointments.appointments import (
+    RECORD_COLUMNS,
+    AppointmentFilter,
+    AppointmentRepository,
+)
+from shared.database.repositories.archiving.archived_events import ArchivedEventRepository, MapRow
+from shared.database.repositories.archiving.write_results import ResultRow, WriteResultRepository
+from shared.domain.runs.archived_event import ArchivedEventState
 from tests.support.factories import START, Factory, record
 
 MINUTE = timedelta(minutes=1)

@@ -10,7 +10,7 @@ import pytest
 from yarl import URL
 
 from infra.local.graph_simulator import GraphSimulator
-from infra.local.graph_simulator.loading import Loader
+from infra.local.graph_simulator.loading.mailboxes import Loader
 from shared.graph.calendar_adapter import CalendarAdapter
 from shared.graph.client import GraphClient
 from shared.graph.retry import RetryPolicy

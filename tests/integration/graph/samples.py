@@ -5,10 +5,10 @@ from uuid import UUID, uuid4
 
 import orjson
 
-from shared.domain.archive_copy import copy_payload
-from shared.domain.calendar_port import Write
-from shared.domain.revision import revision
-from shared.domain.source_event import SourceEvent, archive_key, source_key
+from shared.domain.calendars.calendar_port import Write
+from shared.domain.copies.archive_copy import copy_payload
+from shared.domain.events.revision import revision
+from shared.domain.events.source_event import SourceEvent, archive_key, source_key
 
 CONFIGURATION = UUID("c0000000-0000-4000-8000-000000000001")
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from shared.domain.archive_copy import appointment_record
-from shared.domain.calendar_copy import Copy, same_content
-from shared.domain.copy_body import columns_to_update, parsed
-from shared.domain.revision import revision
-from shared.domain.source_event import SourceEvent, archive_key, source_key
+from shared.domain.copies.archive_copy import appointment_record
+from shared.domain.copies.calendar_copy import Copy, same_content
+from shared.domain.copies.copy_body import columns_to_update, parsed
+from shared.domain.events.revision import revision
+from shared.domain.events.source_event import SourceEvent, archive_key, source_key
 from shared.errors import StoreRefused
 from shared.graph.calendar_adapter import CalendarAdapter
 from tests.integration.graph.conftest import Tenant

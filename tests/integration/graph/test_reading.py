@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from shared.domain.source_event import EventType, SourceEvent
+from shared.domain.events.source_event import EventType, SourceEvent
 from shared.errors import NotFound, StoreRefused
 from shared.graph.calendar_adapter import CalendarAdapter
 from shared.usage import track_usage

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared.domain.calendar_port import Verdict
+from shared.domain.calendars.calendar_port import Verdict
 from shared.graph.calendar_adapter import CalendarAdapter
 from shared.graph.client import GraphClient
 from shared.graph.throttle import Throttle

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from shared.domain.source_event import SourceEvent
-from shared.domain.unread import Unread, UnreadEvents
-from shared.domain.window import Window
+from shared.domain.events.source_event import SourceEvent
+from shared.domain.runs.unread import Unread, UnreadEvents
+from shared.domain.runs.window import Window
 from shared.errors import StoreUnavailable
 from shared.graph.calendar_adapter import CalendarAdapter
 from shared.graph.window_reading import BY_ID, reached_by

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from infra.local.graph_simulator import GraphSimulator
-from infra.local.graph_simulator import admin as admin_module
+from infra.local.graph_simulator.control import admin as admin_module
 from tests.integration.graph_simulator.conftest import ADDRESS
 from tests.integration.graph_simulator.sdk import NO_TLS, Graph, timed
 from tests.integration.graph_simulator.test_events import KEY, SPRING

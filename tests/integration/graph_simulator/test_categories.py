@@ -93,7 +93,7 @@ async def test_categories_survive_a_restart(tmp_path: Path) -> None:
         await simulator.start()
         try:
             if turn == 0:
-                from infra.local.graph_simulator.loading import Loader
+                from infra.local.graph_simulator.loading.mailboxes import Loader
 
                 Loader(simulator.state, simulator.settings).load_mailbox(
                     {"address": ADDRESS, "calendars": []}

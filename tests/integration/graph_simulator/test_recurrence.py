@@ -9,8 +9,8 @@ from dateutil.rrule import rrulestr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infra.local.graph_simulator.errors import GraphError
-from infra.local.graph_simulator.recurrence import DAYS, parse_recurrence
+from infra.local.graph_simulator.values.errors import GraphError
+from infra.local.graph_simulator.values.recurrence import DAYS, parse_recurrence
 
 START = date(2026, 1, 5)
 CODES = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")

@@ -10,8 +10,8 @@ import pytest
 
 from shared.database.engine import Database
 from shared.database.models.configurations import ArchiveConfiguration
-from shared.domain.overlap_rules import Verdict
-from shared.domain.overlap_status import OverlapStatus
+from shared.domain.overlaps.rules import Verdict
+from shared.domain.overlaps.status import OverlapStatus
 from tests.integration.api.caller import Caller, problem
 from tests.integration.api.conftest import People
 from tests.integration.categories.conftest import Record, api, configuration, people, record, simulator

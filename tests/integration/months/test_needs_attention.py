@@ -9,7 +9,7 @@ import pytest
 from shared.database.engine import Database
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.users import User
-from shared.domain.verification import FindingState
+from shared.domain.verifying.verification import FindingState
 from tests.integration.api.caller import Caller, problem
 from tests.integration.api.conftest import People
 from tests.integration.categories.conftest import Record, api, configuration, people, record, simulator

@@ -25,7 +25,7 @@ from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from shared.database.engine import Database
 from shared.database.models.metadata import METADATA
 from shared.database.models.users import User
-from shared.database.repositories.person_data import NOBODYS, holdings
+from shared.database.repositories.people.person_data import NOBODYS, holdings
 
 SECRET = "Lovelace's secret"
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)

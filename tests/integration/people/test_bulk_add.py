@@ -6,8 +6,8 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import select
 
-from infra.local.graph_simulator.groups import Groups
-from infra.local.graph_simulator.loading import Loader
+from infra.local.graph_simulator.graph.groups import Groups
+from infra.local.graph_simulator.loading.mailboxes import Loader
 from shared.database.engine import Database
 from shared.database.models.audit import AuditEntry
 from shared.database.models.users import User

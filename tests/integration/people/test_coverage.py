@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import Column, ForeignKey, MetaData, Table, Text
 
 from shared.database.models.metadata import METADATA
-from shared.database.repositories.person_data import holdings
+from shared.database.repositories.people.person_data import holdings
 from tests.integration.people import everything
 
 

@@ -18,9 +18,9 @@ from shared.database.models.people import UserErasure
 from shared.database.models.period_locks import PeriodLock
 from shared.database.models.runs import ArchiveRun
 from shared.database.models.users import User
-from shared.database.repositories.person_data import holdings
-from shared.domain.archive_run import RunState
-from shared.domain.people import ErasureStep
+from shared.database.repositories.people.person_data import holdings
+from shared.domain.people.departure import ErasureStep
+from shared.domain.runs.archive_run import RunState
 from shared.errors import Unavailable
 from shared.schemas.audit import AuditVerificationQuery
 from shared.services.people import erasing
@@ -206,8 +206,8 @@ def keyed() -> dict[str, str]:
 
 
 def auditor() -> Any:
-    from shared.domain.caller import Caller as Acting
-    from shared.domain.caller import Role
+    from shared.domain.identity.caller import Caller as Acting
+    from shared.domain.identity.caller import Role
 
     return Acting.user(TENANT, uuid4(), [Role.AUDITOR])
 
@@ -349,7 +349,7 @@ async def test_copies_in_the_mailbox_go_only_if_asked(
 
 async def copies(api: Caller, people: People, database: Database) -> None:
     """Two copies of ours and an event of her own in her mailbox; one copy is gone already."""
-    from infra.local.graph_simulator.loading import Loader
+    from infra.local.graph_simulator.loading.mailboxes import Loader
 
     state = api.simulator.state
     mailbox = state.mailbox(people.ada.address)

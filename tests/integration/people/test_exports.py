@@ -13,7 +13,7 @@ from sqlalchemy import select
 from shared.database.engine import Database
 from shared.database.models.people import UserExport
 from shared.database.models.users import User
-from shared.database.repositories.person_data import holdings
+from shared.database.repositories.people.person_data import holdings
 from shared.services.people import export_writing, exporting
 from shared.services.people.export_files import file_name
 from shared.triggers import timers

@@ -10,8 +10,8 @@ from shared.database.models.configurations import ArchiveConfiguration, Job
 from shared.database.models.overlaps import OverlapGroup
 from shared.database.models.runs import ArchiveRun
 from shared.database.models.users import User
-from shared.domain.archive_run import RunKind, RunState
-from shared.domain.overlap_status import OverlapStatus
+from shared.domain.overlaps.status import OverlapStatus
+from shared.domain.runs.archive_run import RunKind, RunState
 from tests.integration.api.caller import Caller, problem
 from tests.integration.api.conftest import People
 from tests.integration.api.test_archive_configurations import create

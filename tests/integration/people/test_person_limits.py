@@ -10,7 +10,7 @@ from sqlalchemy import insert, select
 
 from shared.database.engine import Database
 from shared.database.models.local_calendars import LocalCalendar, LocalEvent
-from shared.database.repositories import person_limits
+from shared.database.repositories.people import person_limits
 from tests.integration.api.caller import Caller, Response, problem
 from tests.integration.api.conftest import People
 from tests.integration.archiving.world import SteppableClock

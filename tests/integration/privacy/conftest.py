@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from infra.local.graph_simulator.loading import Loader
+from infra.local.graph_simulator.loading.mailboxes import Loader
 from shared.triggers.http import archive_runs, backfills, verifications
 from tests.integration.api.caller import Caller
 from tests.integration.api.conftest import Person, api, people, simulator

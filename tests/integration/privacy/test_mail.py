@@ -12,7 +12,7 @@ from shared.database.engine import Database
 from shared.database.models.audit import AuditEntry
 from shared.database.models.mail_outbox import OutgoingMail
 from shared.database.models.mailbox_approvals import AdminSighting, MailboxApproval
-from shared.services.mail_senders import MailSenders
+from shared.services.notifications.mail_senders import MailSenders
 from tests.integration.api.caller import Caller, problem
 from tests.integration.api.conftest import SENDER, People
 from tests.integration.api.test_archive_configurations import create

@@ -8,8 +8,8 @@ import pytest
 
 from shared import telemetry
 from shared.database.models.configurations import ArchiveConfiguration
-from shared.domain.archive_run import RunMode
 from shared.domain.expected_version import ANY_VERSION
+from shared.domain.runs.archive_run import RunMode
 from shared.errors import Conflict
 from tests.integration.archiving.simulated_mailbox import ADDRESS, event
 from tests.integration.archiving.world import DAY, World

@@ -12,9 +12,9 @@ from sqlalchemy import select, text, update
 from shared import telemetry
 from shared.database.models.configurations import ArchiveConfiguration, Job
 from shared.database.models.runs import ArchiveRun
-from shared.domain.window import local_day_start
+from shared.domain.runs.window import local_day_start
 from shared.errors import Conflict, NotFound, ValidationFailed
-from shared.services.backfilling import BackfillView
+from shared.services.backfilling.service import BackfillView
 from shared.triggers import timers
 from tests.integration.archiving.durable import RecordingClient, function_of
 from tests.integration.archiving.simulated_mailbox import event

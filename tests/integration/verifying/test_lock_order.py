@@ -5,7 +5,7 @@ import asyncio
 from sqlalchemy import text, update
 
 from shared.database.models.verifications import Verification
-from shared.database.repositories.jobs import JobRepository
+from shared.database.repositories.jobs.jobs import JobRepository
 from tests.integration.archiving.world import World
 from tests.integration.verifying.verifier import Verifier, meetings
 from tests.support.locks import until_blocked

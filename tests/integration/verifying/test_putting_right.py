@@ -10,7 +10,7 @@ from shared import telemetry
 from shared.database.models.appointments import Appointment
 from shared.database.models.archived_events import ArchivedEvent
 from shared.database.models.period_locks import PeriodLock
-from shared.domain.archive_copy import ARCHIVE_KEY_PROPERTY
+from shared.domain.copies.archive_copy import ARCHIVE_KEY_PROPERTY
 from shared.errors import Conflict
 from tests.integration.archiving.simulated_mailbox import event, property_of
 from tests.integration.archiving.world import DAY, World

@@ -14,10 +14,10 @@ from shared.database.models.configurations import ArchiveConfiguration, Job
 from shared.database.models.local_calendars import LocalCalendar, LocalEvent
 from shared.database.models.period_locks import PeriodLock
 from shared.database.models.users import User
-from shared.domain.archive_copy import ARCHIVE_KEY_PROPERTY, ARCHIVE_REVISION_PROPERTY
-from shared.domain.calendar_reference import parse
+from shared.domain.calendars.calendar_reference import parse
+from shared.domain.calendars.local_calendar import local_row
+from shared.domain.copies.archive_copy import ARCHIVE_KEY_PROPERTY, ARCHIVE_REVISION_PROPERTY
 from shared.domain.expected_version import ANY_VERSION
-from shared.domain.local_calendar import local_row
 from shared.errors import ArchiveInUse
 from tests.integration.archiving.simulated_mailbox import ADDRESS, event, property_of
 from tests.integration.archiving.test_superseding import is_superseded, supersede

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from shared.database.models.archived_events import ArchivedEvent
 from shared.database.models.configurations import ArchiveConfiguration
-from shared.domain.archive_copy import ARCHIVE_KEY_PROPERTY, ARCHIVE_SOURCE_PROPERTY
+from shared.domain.copies.archive_copy import ARCHIVE_KEY_PROPERTY, ARCHIVE_SOURCE_PROPERTY
 from tests.integration.archiving.simulated_mailbox import event, property_of
 from tests.integration.archiving.world import DAY, World
 from tests.integration.verifying.verifier import Verifier, meetings

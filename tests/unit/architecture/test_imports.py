@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -131,7 +132,7 @@ def test_the_product_and_the_local_system_do_not_import_each_other() -> None:
     for name, path in modules():
         assert not [i for i in imports_of(path) if i.startswith(("infra", "tests"))], name
     # A name of a time zone means the same zone wherever it enters (design.md, Repository).
-    common = "shared.domain.zone_names"
+    common = "shared.domain.times.zone_names"
     for path in (ROOT / "infra").rglob("*.py"):
         found = [
             node
@@ -147,7 +148,7 @@ def test_the_product_and_the_local_system_do_not_import_each_other() -> None:
 
 
 #: They examine the connection to Microsoft Graph itself, and tell an operator of it by its name.
-_EXAMINE_GRAPH = {"shared.services.doctor", "shared.services.system_health"}
+_EXAMINE_GRAPH = {"shared.services.operation.doctor", "shared.services.operation.system_health"}
 
 
 def test_above_the_port_of_calendars_nobody_knows_graph() -> None:
@@ -170,3 +171,25 @@ def test_no_store_speaks_in_the_words_of_another() -> None:
             }
             forged = {text for text in texts if re.fullmatch(r"Error[A-Z][A-Za-z]+", text)}
             assert not forged, f"{name}: {forged}"
+
+
+@pytest.mark.parametrize(
+    "floor",
+    ["shared/services", "shared/domain", "shared/database/repositories", "infra/local/graph_simulator"],
+)
+def test_the_rooms_of_a_floor_form_no_circle(floor: str) -> None:
+    below = dict(_rooms_below(floor))
+    order = TopologicalSorter(below)
+    order.prepare()  # raises CycleError with the rooms of the circle
+
+
+def _rooms_below(floor: str) -> Iterator[tuple[str, set[str]]]:
+    prefix = floor.replace("/", ".") + "."
+    for room in sorted(path.parent for path in (ROOT / floor).glob("*/__init__.py")):
+        imported = {
+            name.removeprefix(prefix).split(".")[0]
+            for path in room.glob("*.py")
+            for name in imports_of(path)
+            if name.startswith(prefix)
+        }
+        yield room.name, {name for name in imported if (ROOT / floor / name).is_dir()} - {room.name}

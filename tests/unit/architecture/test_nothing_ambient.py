@@ -28,7 +28,11 @@ after = state()
 print([each for each in before if before[each] != after[each]])
 """
 #: Who audits and queues in somebody's name; none of them chooses a tenant by it.
-_MAY_ASK_WHO_ACTS = {"shared.telemetry", "shared.services.audit", "shared.services.backfilling"}
+_MAY_ASK_WHO_ACTS = {
+    "shared.telemetry",
+    "shared.services.audit.recording",
+    "shared.services.backfilling.service",
+}
 
 
 def test_importing_the_product_changes_nothing() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 import function_app  # noqa: F401 - declares the operations
 from infra.local.commands import _COMMANDS
-from infra.local.graph_simulator.admin_index import ROUTES
+from infra.local.graph_simulator.control.admin_index import ROUTES
 from shared.triggers.http.registry import OPERATIONS
 from tests.support.pages import blocks_of
 

@@ -103,7 +103,7 @@ def _rules(names: list[str]) -> Iterator[str]:
 
 
 def test_every_repository_has_its_test_module() -> None:
-    repositories = {path.stem for path in (ROOT / "shared/database/repositories").glob("*.py")}
+    repositories = {path.stem for path in (ROOT / "shared/database/repositories").rglob("*.py")}
     modules = {path.stem for path in (ROOT / "tests/integration/database").glob("test_*.py")}
     # What the repositories share has no table; the schema's revision is a matter of the migrations.
     repositories -= {"__init__", "base", "schema"}

@@ -5,13 +5,20 @@ from copy import replace
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from shared.domain.archive_plan import Action, Decision, KnownEvent, KnownOverlap, PlanFindings, Planner
-from shared.domain.archive_run import RunMode
-from shared.domain.archived_event import ArchivedEventState
-from shared.domain.plan_overlaps import OverlapGroup
-from shared.domain.plan_policies import PlanPolicies
-from shared.domain.source_event import SourceEvent
-from shared.domain.window import Window
+from shared.domain.events.source_event import SourceEvent
+from shared.domain.planning.archive_plan import (
+    Action,
+    Decision,
+    KnownEvent,
+    KnownOverlap,
+    PlanFindings,
+    Planner,
+)
+from shared.domain.planning.overlaps import OverlapGroup
+from shared.domain.planning.policies import PlanPolicies
+from shared.domain.runs.archive_run import RunMode
+from shared.domain.runs.archived_event import ArchivedEventState
+from shared.domain.runs.window import Window
 
 type MapRows = dict[str, KnownEvent]
 type Overlaps = dict[str, KnownOverlap]

@@ -3,12 +3,12 @@
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from shared.domain.overlap_rules import OverlapPolicy
-from shared.domain.plan_policies import PlanPolicies
-from shared.domain.purpose import Purpose
-from shared.domain.revision import revision
-from shared.domain.source_event import SourceEvent
-from shared.domain.window import Window
+from shared.domain.events.revision import revision
+from shared.domain.events.source_event import SourceEvent
+from shared.domain.overlaps.rules import OverlapPolicy
+from shared.domain.planning.policies import PlanPolicies
+from shared.domain.planning.purpose import Purpose
+from shared.domain.runs.window import Window
 from tests.unit.domain.map_model import (
     MapRows,
     Overlaps,

@@ -6,8 +6,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from shared.domain.source_event import EventType, Person, SourceEvent
-from shared.domain.window import Window
+from shared.domain.events.source_event import EventType, Person, SourceEvent
+from shared.domain.runs.window import Window
 
 ANNA = Person("Anna Jansen", "anna@contoso.example")
 BOB = Person("Bob", "bob@fabrikam.example")

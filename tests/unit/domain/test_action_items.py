@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.action_items import (
+from shared.domain.action_items.items import (
     ActionItemKind,
     Answer,
     Question,

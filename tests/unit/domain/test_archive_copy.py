@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from shared.database.models.appointments import Appointment
-from shared.domain.archive_copy import (
+from shared.domain.copies.archive_copy import (
     ARCHIVE_KEY_PROPERTY,
     ARCHIVE_REVISION_PROPERTY,
     ARCHIVE_SOURCE_PROPERTY,
@@ -20,7 +20,7 @@ from shared.domain.archive_copy import (
     retimed_copy,
     transaction_id,
 )
-from shared.domain.source_event import EventType, SourceEvent
+from shared.domain.events.source_event import EventType, SourceEvent
 from tests.unit.domain.source_events import NOON, make_all_day, make_event, make_occurrence
 
 CONFIGURATION = uuid.UUID("7d9f1c1e-8f0c-4a43-8a0e-0a3b8f6f2b10")

@@ -6,12 +6,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from shared.domain.archive_plan import Action, Decision, Planner
-from shared.domain.archive_run import RunMode
-from shared.domain.archived_event import ArchivedEventState
-from shared.domain.revision import revision
-from shared.domain.source_event import SourceEvent
-from shared.domain.window import Window
+from shared.domain.events.revision import revision
+from shared.domain.events.source_event import SourceEvent
+from shared.domain.planning.archive_plan import Action, Decision, Planner
+from shared.domain.runs.archive_run import RunMode
+from shared.domain.runs.archived_event import ArchivedEventState
+from shared.domain.runs.window import Window
 from tests.unit.domain.map_model import MapRows, merged_row, plan, row
 from tests.unit.domain.source_events import NOON, make_all_day, make_event, make_occurrence
 

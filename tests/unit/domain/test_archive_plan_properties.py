@@ -8,12 +8,12 @@ from zoneinfo import ZoneInfo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.domain.archive_plan import Action, Decision, KnownEvent
-from shared.domain.archive_run import RunMode
-from shared.domain.archived_event import ArchivedEventState
-from shared.domain.revision import duplicate_hash, revision
-from shared.domain.source_event import SourceEvent, source_key
-from shared.domain.window import Window, local_day_start
+from shared.domain.events.revision import duplicate_hash, revision
+from shared.domain.events.source_event import SourceEvent, source_key
+from shared.domain.planning.archive_plan import Action, Decision, KnownEvent
+from shared.domain.runs.archive_run import RunMode
+from shared.domain.runs.archived_event import ArchivedEventState
+from shared.domain.runs.window import Window, local_day_start
 from tests.unit.domain.map_model import MapRows, apply, plan
 from tests.unit.domain.source_events import calendars
 

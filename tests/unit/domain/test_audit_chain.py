@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from shared.domain.audit_chain import GENESIS, SEALED_FIELDS, Break, ChainCheck, Fault, Link, link, seal_hash
+from shared.domain.audit.chain import GENESIS, SEALED_FIELDS, Break, ChainCheck, Fault, Link, link, seal_hash
 
 TENANT = UUID("11111111-1111-4111-8111-111111111111")
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)

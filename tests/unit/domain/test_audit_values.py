@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.audit_values import (
+from shared.domain.audit.values import (
     ENCRYPTED,
     REDACTED,
     concerns_private_event,
@@ -18,7 +18,7 @@ from shared.domain.audit_values import (
     separate,
     without_secrets,
 )
-from shared.domain.disclosure import PRIVATE
+from shared.domain.identity.disclosure import PRIVATE
 
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.backfill import months, next_month, nightly_from, progress
-from shared.domain.window import local_day_start
+from shared.domain.backfilling.backfill import months, next_month, nightly_from, progress
+from shared.domain.runs.window import local_day_start
 
 BERLIN = ZoneInfo("Europe/Berlin")
 ZONES = st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Pacific/Apia", "Asia/Kathmandu"])

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.domain.calendar_reference import (
+from shared.domain.calendars.calendar_reference import (
     CalendarCandidate,
     CalendarNotResolved,
     CalendarReference,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.domain.categories import (
+from shared.domain.categories.category import (
     BillingType,
     Category,
     CategoryIssue,

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.domain.categories import classify
-from shared.domain.category_statistics import (
+from shared.domain.categories.category import classify
+from shared.domain.categories.statistics import (
     CategoryStatistics,
     CountedEvent,
     Tally,
@@ -21,7 +21,7 @@ from shared.domain.category_statistics import (
     statistics_by_period,
     tally,
 )
-from shared.domain.periods import PeriodKind, first_day_of, local_day, period, periods_between
+from shared.domain.times.periods import PeriodKind, first_day_of, local_day, period, periods_between
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 #: Two days before the clocks change in Berlin.

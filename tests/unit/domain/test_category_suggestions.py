@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.domain.categories import Category, CategoryState, classify, parse_category
-from shared.domain.category_suggestions import (
+from shared.domain.categories.category import Category, CategoryState, classify, parse_category
+from shared.domain.categories.suggestions import (
     CategoryHistory,
     CategoryRule,
     EventTraits,

@@ -2,10 +2,10 @@
 
 import pytest
 
-from shared.domain.archived_event import ArchivedEventState
-from shared.domain.counting import RULES, CountingFacts, WhyNot, why_not
-from shared.domain.overlap_status import Exclusion
-from shared.domain.purpose import LeftOut
+from shared.domain.appointments.counting import RULES, CountingFacts, WhyNot, why_not
+from shared.domain.overlaps.status import Exclusion
+from shared.domain.planning.purpose import LeftOut
+from shared.domain.runs.archived_event import ArchivedEventState
 
 PRESENT = ArchivedEventState.PRESENT
 #: The only states in which an event that has an appointment can count.

@@ -8,7 +8,9 @@ from uuid import uuid4
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.disclosure import (
+from shared.domain.events.revision import duplicate_hash, revision
+from shared.domain.events.source_event import EventType, Person, SourceEvent
+from shared.domain.identity.disclosure import (
     is_disclosed,
     masked_event,
     plan_for_others,
@@ -16,8 +18,6 @@ from shared.domain.disclosure import (
     report_for_owner,
     uniform_line,
 )
-from shared.domain.revision import duplicate_hash, revision
-from shared.domain.source_event import EventType, Person, SourceEvent
 
 NINE, TEN = datetime(2026, 3, 2, 9, tzinfo=UTC), datetime(2026, 3, 2, 10, tzinfo=UTC)
 PRIVATES = st.sampled_from(["personal", "private", "confidential"])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.local_calendar import etag, is_local, local_id, local_row, name_key, version_of
+from shared.domain.calendars.local_calendar import etag, is_local, local_id, local_row, name_key, version_of
 
 ROW = UUID("6f1e5c0e-1111-4111-8111-111111111111")
 

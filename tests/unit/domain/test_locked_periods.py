@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from shared.domain.locked_periods import EVERY_CUSTOMER, LockedPeriod, local_days, locking_period
+from shared.domain.runs.locked_periods import EVERY_CUSTOMER, LockedPeriod, local_days, locking_period
 
 ZONE = ZoneInfo("Europe/Amsterdam")
 MARCH = LockedPeriod("acme", date(2026, 3, 1), date(2026, 4, 1))

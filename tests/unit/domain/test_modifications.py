@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.domain.modifications import (
+from shared.domain.planning.modifications import (
     Judged,
     Meeting,
     Modification,

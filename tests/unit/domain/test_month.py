@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.categories import classify
-from shared.domain.category_issue_texts import issue_words
-from shared.domain.category_statistics import CountedEvent, tally
-from shared.domain.counting import WhyNot
-from shared.domain.modifications import Meeting, Modification, ModificationKind
-from shared.domain.month import MonthEvent, WorkingTime, month_of
-from shared.domain.month_attention import AttentionKind, attention_of
-from shared.domain.orphan_modifications import NamedMeeting, why_orphan
+from shared.domain.appointments.counting import WhyNot
+from shared.domain.categories.category import classify
+from shared.domain.categories.issue_texts import issue_words
+from shared.domain.categories.statistics import CountedEvent, tally
+from shared.domain.months.attention import AttentionKind, attention_of
+from shared.domain.months.month import MonthEvent, WorkingTime, month_of
+from shared.domain.planning.modifications import Meeting, Modification, ModificationKind
+from shared.domain.planning.orphan_modifications import NamedMeeting, why_orphan
 
 BERLIN = ZoneInfo("Europe/Berlin")
 MARCH = date(2026, 3, 1)

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shared.domain.categories import customer_key
-from shared.domain.category_suggestions import Relation, trait_key
+from shared.domain.categories.category import customer_key
+from shared.domain.categories.suggestions import Relation, trait_key
 from shared.domain.normal_form import LONGEST_RUN, normal_form
-from shared.domain.travel import is_travel
+from shared.domain.planning.travel import is_travel
 
 ROOT = Path(__file__).parents[3]
 #: Marks of two classes in the order that sorting must reverse, some of which compose with a letter.

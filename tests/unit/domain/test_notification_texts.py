@@ -4,12 +4,12 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from shared.domain import notification_texts as texts
-from shared.domain.backfill import BackfillProgress
-from shared.domain.job import JobKind
-from shared.domain.notification import Audience, Notice
-from shared.domain.outcome import Outcome, RunReport
-from shared.domain.window import Window
+from shared.domain.backfilling.backfill import BackfillProgress
+from shared.domain.jobs.job import JobKind
+from shared.domain.notifications import notification_texts as texts
+from shared.domain.notifications.notification import Audience, Notice
+from shared.domain.runs.outcome import Outcome, RunReport
+from shared.domain.runs.window import Window
 
 RUN, CONFIGURATION, GROUP = (UUID(int=number) for number in (1, 2, 3))
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -1,6 +1,6 @@
 """What a run reports adds up (domain.md 2.13)."""
 
-from shared.domain.outcome import Outcome, RunReport
+from shared.domain.runs.outcome import Outcome, RunReport
 
 
 def test_a_report_adds_up_when_each_source_event_has_one_outcome() -> None:

@@ -6,9 +6,9 @@ from uuid import UUID, uuid4
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.mail_texts import letter, mail_of_notice
-from shared.domain.mailbox_approval_texts import decided_after_objection
-from shared.domain.outgoing_mail import MOST_ATTEMPTS, message_id, wait_before
+from shared.domain.approvals.texts import decided_after_objection
+from shared.domain.notifications.mail_texts import letter, mail_of_notice
+from shared.domain.notifications.outgoing_mail import MOST_ATTEMPTS, message_id, wait_before
 
 _JITTER = st.floats(0, 1, exclude_max=True)
 

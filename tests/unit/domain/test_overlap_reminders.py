@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.overlap_reminders import REMIND_AFTER, due_reminder
+from shared.domain.overlaps.reminders import REMIND_AFTER, due_reminder
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 DAY = timedelta(days=1)

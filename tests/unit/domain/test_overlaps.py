@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.domain.overlap_rules import Member, OverlapPolicy, OverlapRule, Resolution, Verdict, resolve
-from shared.domain.overlaps import Interval, OverlapSweep, may_overlap, overlap_groups
+from shared.domain.overlaps.groups import Interval, OverlapSweep, may_overlap, overlap_groups
+from shared.domain.overlaps.rules import Member, OverlapPolicy, OverlapRule, Resolution, Verdict, resolve
 
 DAY = datetime(2026, 2, 3, tzinfo=UTC)
 

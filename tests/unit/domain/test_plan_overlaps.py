@@ -7,15 +7,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from shared.domain.archive_plan import Action, KnownOverlap, Planner
-from shared.domain.archived_event import ArchivedEventState
-from shared.domain.overlap_rules import OverlapPolicy, Verdict
-from shared.domain.plan_overlaps import GroupStatus
-from shared.domain.plan_policies import PlanPolicies, default_overlap_policy
-from shared.domain.purpose import LeftOut, Purpose
-from shared.domain.revision import revision
-from shared.domain.source_event import SourceEvent
-from shared.domain.window import Window
+from shared.domain.events.revision import revision
+from shared.domain.events.source_event import SourceEvent
+from shared.domain.overlaps.rules import OverlapPolicy, Verdict
+from shared.domain.planning.archive_plan import Action, KnownOverlap, Planner
+from shared.domain.planning.overlaps import GroupStatus
+from shared.domain.planning.policies import PlanPolicies, default_overlap_policy
+from shared.domain.planning.purpose import LeftOut, Purpose
+from shared.domain.runs.archived_event import ArchivedEventState
+from shared.domain.runs.window import Window
 from tests.unit.domain.map_model import (
     OPENED,
     Overlaps,

@@ -9,18 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.domain.archive_plan import Action, Decision, KnownEvent, Planner
-from shared.domain.archived_event import ArchivedEventState
-from shared.domain.event_facts import EventFacts, event_facts
-from shared.domain.modifications import Meeting, Modification
-from shared.domain.overlap_rules import OverlapPolicy, Verdict
-from shared.domain.overlaps import Interval, may_overlap, overlap_groups
-from shared.domain.plan_policies import PlanPolicies
-from shared.domain.purpose import Purpose
-from shared.domain.read_event import ReadEvent
-from shared.domain.revision import revision
-from shared.domain.source_event import SourceEvent, source_key
-from shared.domain.window import Window, local_day_start
+from shared.domain.events.revision import revision
+from shared.domain.events.source_event import SourceEvent, source_key
+from shared.domain.overlaps.groups import Interval, may_overlap, overlap_groups
+from shared.domain.overlaps.rules import OverlapPolicy, Verdict
+from shared.domain.planning.archive_plan import Action, Decision, KnownEvent, Planner
+from shared.domain.planning.event_facts import EventFacts, event_facts
+from shared.domain.planning.modifications import Meeting, Modification
+from shared.domain.planning.policies import PlanPolicies
+from shared.domain.planning.purpose import Purpose
+from shared.domain.planning.read_event import ReadEvent
+from shared.domain.runs.archived_event import ArchivedEventState
+from shared.domain.runs.window import Window, local_day_start
 from tests.support.modifications import apply_modifications
 from tests.unit.domain.map_model import MapRows, apply, plan_all, store
 from tests.unit.domain.source_events import busy_calendars, make_event, seen_by

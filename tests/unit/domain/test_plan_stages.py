@@ -4,16 +4,16 @@ import json
 from copy import replace
 from datetime import timedelta
 
-from shared.domain.archive_plan import Action, Decision, Planner
-from shared.domain.archived_event import ArchivedEventState
-from shared.domain.event_facts import automated
-from shared.domain.modifications import Modification, ModificationKind
-from shared.domain.plan_decision import as_decided
-from shared.domain.plan_policies import PlanPolicies
-from shared.domain.purpose import LeftOut
-from shared.domain.read_event import ReadEvent
-from shared.domain.revision import revision
-from shared.domain.window import Window
+from shared.domain.events.revision import revision
+from shared.domain.planning.archive_plan import Action, Decision, Planner
+from shared.domain.planning.decision import as_decided
+from shared.domain.planning.event_facts import automated
+from shared.domain.planning.modifications import Modification, ModificationKind
+from shared.domain.planning.policies import PlanPolicies
+from shared.domain.planning.purpose import LeftOut
+from shared.domain.planning.read_event import ReadEvent
+from shared.domain.runs.archived_event import ArchivedEventState
+from shared.domain.runs.window import Window
 from tests.unit.domain.map_model import (
     apply,
     row,

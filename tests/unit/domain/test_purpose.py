@@ -2,10 +2,10 @@
 
 import pytest
 
-from shared.domain.categories import classify
-from shared.domain.privacy import archived_sensitivity, archived_show_as
-from shared.domain.purpose import LeftOut, Purpose, left_out
-from shared.domain.travel import DEFAULT_TRAVEL_WORDS, is_travel
+from shared.domain.categories.category import classify
+from shared.domain.planning.privacy import archived_sensitivity, archived_show_as
+from shared.domain.planning.purpose import LeftOut, Purpose, left_out
+from shared.domain.planning.travel import DEFAULT_TRAVEL_WORDS, is_travel
 
 
 @pytest.mark.parametrize(

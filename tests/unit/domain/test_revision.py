@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from shared.domain.revision import duplicate_hash, revision
-from shared.domain.source_event import EventType, Person, SourceEvent
+from shared.domain.events.revision import duplicate_hash, revision
+from shared.domain.events.source_event import EventType, Person, SourceEvent
 from tests.unit.domain.source_events import ANNA, BOB, NOON, make_event
 
 EVENT = make_event()

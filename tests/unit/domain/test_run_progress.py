@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.run_progress import (
+from shared.domain.runs.run_progress import (
     FINISHING,
     LONGEST_PAUSE,
     SHORTEST_PAUSE,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.same_meeting import (
+from shared.domain.planning.same_meeting import (
     Doubt,
     GoneRow,
     Matching,

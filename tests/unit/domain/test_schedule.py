@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.domain.schedule import WEEKDAYS, Schedule, ScheduleKind, next_run, parse
+from shared.domain.times.schedule import WEEKDAYS, Schedule, ScheduleKind, next_run, parse
 from shared.errors import ValidationFailed
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")

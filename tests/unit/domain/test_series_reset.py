@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.series_reset import (
+from shared.domain.planning.series_reset import (
     Dated,
     Difference,
     Judgement,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared.domain.source_event import (
+from shared.domain.events.source_event import (
     EventType,
     archive_key,
     former_source_key,

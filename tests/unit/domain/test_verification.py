@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.verification import STRETCH, Stretch, next_stretch, percent
+from shared.domain.verifying.verification import STRETCH, Stretch, next_stretch, percent
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

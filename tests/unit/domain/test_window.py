@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.domain.window import Window, local_day_start, nightly_window, validate_window
+from shared.domain.runs.window import Window, local_day_start, nightly_window, validate_window
 from shared.errors import ValidationFailed
 from tests.unit.domain.source_events import calendars, make_all_day, make_event
 

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.domain.disclosure import NORMAL
-from shared.domain.overlap_rules import OverlapPolicy
-from shared.domain.plan_policies import PlanPolicies
-from shared.domain.purpose import Purpose
-from shared.domain.source_event import SourceEvent, source_key
-from shared.domain.travel import DEFAULT_TRAVEL_WORDS
-from shared.domain.window import Window, local_day_start
+from shared.domain.events.source_event import SourceEvent, source_key
+from shared.domain.identity.disclosure import NORMAL
+from shared.domain.overlaps.rules import OverlapPolicy
+from shared.domain.planning.policies import PlanPolicies
+from shared.domain.planning.purpose import Purpose
+from shared.domain.planning.travel import DEFAULT_TRAVEL_WORDS
+from shared.domain.runs.window import Window, local_day_start
 from tests.unit.domain.map_model import Planned, plan_all
 from tests.unit.domain.source_events import busy_calendars, make_event
 

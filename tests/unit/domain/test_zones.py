@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tzlocal.windows_tz import win_tz
 
-from shared.domain.zone_names import fixed_offset
-from shared.domain.zones import find_zone, first_instant, local_wall_time
+from shared.domain.times.zone_names import fixed_offset
+from shared.domain.times.zones import find_zone, first_instant, local_wall_time
 
 ZONES = ("Europe/Amsterdam", "America/Sao_Paulo", "Pacific/Apia", "Australia/Lord_Howe", "America/St_Johns")
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.calendar_port import Verdict, Write
+from shared.domain.calendars.calendar_port import Verdict, Write
 from shared.graph.batch import answers_to_outer, decode_responses, encode_reads, encode_writes
 
 

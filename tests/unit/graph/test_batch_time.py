@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from shared.domain.calendar_port import Write
+from shared.domain.calendars.calendar_port import Write
 from shared.graph.calendar_adapter import CalendarAdapter
 from shared.graph.client import GraphClient
 from shared.graph.throttle import Throttle

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.archive_copy import ARCHIVE_KEY_PROPERTY, ARCHIVE_SOURCE_PROPERTY
-from shared.domain.calendar_copy import Copy, same_content, text_of
-from shared.domain.copy_body import columns_to_update
+from shared.domain.copies.archive_copy import ARCHIVE_KEY_PROPERTY, ARCHIVE_SOURCE_PROPERTY
+from shared.domain.copies.calendar_copy import Copy, same_content, text_of
+from shared.domain.copies.copy_body import columns_to_update
 from shared.graph.copy_codec import COPIES
 
 WRITTEN: dict[str, Any] = {

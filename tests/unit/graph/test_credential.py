@@ -16,7 +16,7 @@ from shared.credential import (
     make_credential,
     registration_id,
 )
-from shared.domain.caller import Caller
+from shared.domain.identity.caller import Caller
 from shared.settings import Settings
 from tests.support.settings import make_settings
 

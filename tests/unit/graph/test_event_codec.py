@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.source_event import EventType, source_key
-from shared.domain.unread import Unread
+from shared.domain.events.source_event import EventType, source_key
+from shared.domain.runs.unread import Unread
 from shared.graph.errors import GraphCallError
 from shared.graph.event_codec import EVENT_FIELDS, EVENTS
 from tests.support.graph_events import UndecodableEventError, decode_event

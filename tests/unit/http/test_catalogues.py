@@ -11,9 +11,11 @@ import pytest
 import function_app
 from shared import errors
 from shared.database import engine
-from shared.domain.audit_actions import ACTIONS, RESOURCE_TYPES
-from shared.domain.calendar_permission import Objection
-from shared.services import first_sign_in, person_keys, tokens
+from shared.domain.audit.actions import ACTIONS, RESOURCE_TYPES
+from shared.domain.calendars.calendar_permission import Objection
+from shared.services.identity import tokens
+from shared.services.people import first_sign_in
+from shared.services.person_keys import keys as person_keys
 from shared.triggers.http.error_texts import ERRORS
 
 _SHARED = Path(errors.__file__).parent

@@ -1,9 +1,9 @@
 """Importing a calendar file leaves nothing in the simulator's state but what the calendar holds."""
 
-from infra.local.graph_simulator.calendar_files import import_calendar
-from infra.local.graph_simulator.loading import Loader
-from infra.local.graph_simulator.settings import Settings
-from infra.local.graph_simulator.state import State
+from infra.local.graph_simulator.behaviour.settings import Settings
+from infra.local.graph_simulator.loading.files import import_calendar
+from infra.local.graph_simulator.loading.mailboxes import Loader
+from infra.local.graph_simulator.state.state import State
 
 _FILE = b"""\
 BEGIN:VCALENDAR

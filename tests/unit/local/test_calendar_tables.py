@@ -5,7 +5,7 @@ import zipfile
 
 import pytest
 
-from infra.local.graph_simulator.errors import LoadError
+from infra.local.graph_simulator.values.errors import LoadError
 from tests.support.calendar_import import load_calendar
 
 EVENT = """\

@@ -12,14 +12,14 @@ import pytest
 from infra.local.demonstration import tenant
 from infra.local.demonstration.days import first_of_month, first_of_previous_month, last_clock_change
 from infra.local.demonstration.mailbox import DemoMailbox
-from infra.local.graph_simulator.counters import Counters
-from infra.local.graph_simulator.events import EventStore
-from infra.local.graph_simulator.loading import Loader
-from infra.local.graph_simulator.rendering import raw_json
-from infra.local.graph_simulator.resources import Resources
-from infra.local.graph_simulator.settings import Settings
-from infra.local.graph_simulator.state import State
-from infra.local.graph_simulator.times import microseconds
+from infra.local.graph_simulator.behaviour.counters import Counters
+from infra.local.graph_simulator.behaviour.settings import Settings
+from infra.local.graph_simulator.graph.events import EventStore
+from infra.local.graph_simulator.graph.rendering import raw_json
+from infra.local.graph_simulator.graph.resources import Resources
+from infra.local.graph_simulator.loading.mailboxes import Loader
+from infra.local.graph_simulator.state.state import State
+from infra.local.graph_simulator.values.times import microseconds
 
 type Json = dict[str, Any]
 

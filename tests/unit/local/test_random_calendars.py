@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from infra.local.graph_simulator.errors import LoadError
+from infra.local.graph_simulator.values.errors import LoadError
 from tests.support.calendar_comparison import difference
 from tests.support.calendar_import import load_calendar
 from tests.support.mutated_calendars import mutated

@@ -1,0 +1,1 @@
+"""How the simulator behaves: settings, faults, throttling, what it counts."""

@@ -1,0 +1,1 @@
+"""Graph's resources over the wire."""

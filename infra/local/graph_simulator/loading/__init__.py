@@ -1,0 +1,1 @@
+"""Mailboxes loaded: from JSON, and from calendar files (RFC 5545)."""

@@ -1,0 +1,1 @@
+"""What the simulator keeps, and how it survives (docs/simulator.md)."""

@@ -1,0 +1,1 @@
+"""Graph's values: times, zones, series, ids, tokens, errors."""

@@ -1,0 +1,1 @@
+"""Our own record of archived events (domain.md 1)."""

@@ -1,0 +1,1 @@
+"""Runs, their writes, and the map of what was archived (domain.md 2)."""

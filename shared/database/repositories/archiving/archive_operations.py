@@ -1,0 +1,394 @@
+"""Writes to the archive calendar: planned, sent, done (design.md, Archive)."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from operator import itemgetter
+from typing import Any, NamedTuple, NotRequired, TypedDict
+from uuid import UUID
+
+import orjson
+from sqlalchemy import RowMapping, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.database.operation_queries import OF_RUN, PROBLEMS
+from shared.database.prepared import PreparedWrite
+from shared.domain.runs.archive_run import OperationAction, OperationState
+
+_CLAIMED = """o.id, o.run_id, o.archived_event_id, o.source_key, o.action, o.payload::text AS payload,
+    o.revision, o.previous_revision, o.if_match, o.first_sent_at, o.last_sent_at,
+    e.archive_key, e.copy_id"""
+_FIRST = """
+    SELECT id FROM (
+        SELECT id, sum(payload_bytes) OVER (ORDER BY position, id) AS total,
+               row_number() OVER (ORDER BY position, id) AS place
+          FROM (SELECT id, position, payload_bytes FROM archive_operations
+                 WHERE {which} ORDER BY position, id LIMIT :count) AS next) AS sized
+     WHERE total <= :bytes OR place = 1"""
+_MARK = """
+    WITH first AS ({first})
+    UPDATE archive_operations o
+       SET state = 'sent', first_sent_at = COALESCE(o.first_sent_at, :now), last_sent_at = :now
+      FROM first, archived_events e
+     WHERE o.id = first.id AND {still} AND e.id = o.archived_event_id
+    RETURNING o.position, {columns}"""
+# What locked periods forbid has to be looked for first (period_locks.py).
+_UNLOCKED = """ AND (:checked OR NOT EXISTS (SELECT 1 FROM period_locks l
+                     WHERE l.owner_id = :owner AND l.reopened_at IS NULL))"""
+_CLAIM = PreparedWrite(
+    _MARK.format(
+        first=_FIRST.format(which="run_id = :run AND owner_id = :owner AND state = 'planned'" + _UNLOCKED),
+        # Said again of the row that is changed: a claim that waited for another one must not take its rows.
+        still="o.state = 'planned'",
+        columns=_CLAIMED,
+    )
+)
+_CLAIM_RESEND = PreparedWrite(
+    _MARK.format(
+        first=_FIRST.format(
+            which="configuration_id = :configuration AND owner_id = :owner AND state = 'sent' "
+            "AND first_sent_at > :remembered_since AND last_sent_at < :before"
+        ),
+        still="o.state = 'sent' AND o.last_sent_at < :before",
+        columns=_CLAIMED,
+    )
+)
+_FORGOTTEN = text(f"""
+    SELECT {_CLAIMED} FROM archive_operations o JOIN archived_events e ON e.id = o.archived_event_id
+     WHERE o.configuration_id = :configuration AND o.owner_id = :owner AND o.state = 'sent'
+       AND o.first_sent_at <= :remembered_since
+     ORDER BY o.last_sent_at, o.id LIMIT :count
+""")  # noqa: S608
+_SENT = text("""
+    SELECT count(*) AS open, min(last_sent_at) AS oldest FROM archive_operations
+     WHERE configuration_id = :configuration AND owner_id = :owner AND state = 'sent'
+""")
+_OPEN_KEYS = text("""
+    SELECT source_key FROM archive_operations WHERE configuration_id = :configuration
+       AND owner_id = :owner AND state IN ('planned', 'sent') AND run_id <> :run
+""")
+_CLEAR = text("""
+    DELETE FROM archive_operations
+     WHERE run_id = :run AND owner_id = :owner AND first_sent_at IS NULL
+       AND state IN ('draft', 'planned', 'cancelled')
+""")
+# One index lookup for each key, as in archived_events: a join reads more the more the owner has.
+_INSERT = text("""
+    INSERT INTO archive_operations
+        (id, owner_id, run_id, configuration_id, archived_event_id, position, source_key, action, margin,
+         state, payload, payload_bytes, record, revision, previous_revision, if_match)
+    SELECT v.id, :owner, :run, :configuration, e.id, v.position, v.source_key, v.action,
+           COALESCE(v.margin, false), v.state, v.payload, octet_length(v.payload::text), v.record,
+           v.revision, e.revision, e.copy_etag
+      FROM json_to_recordset(CAST(:rows AS json)) AS v(id uuid, position bigint, source_key text,
+           action text, margin boolean, state text, payload jsonb, record jsonb, revision text)
+     CROSS JOIN LATERAL (SELECT * FROM archived_events a WHERE a.configuration_id = :configuration
+                            AND a.source_key = v.source_key OFFSET 0) AS e
+    ON CONFLICT (run_id, source_key) DO UPDATE
+       SET payload = EXCLUDED.payload, payload_bytes = EXCLUDED.payload_bytes, record = EXCLUDED.record,
+           action = EXCLUDED.action, margin = EXCLUDED.margin, state = EXCLUDED.state,
+           revision = EXCLUDED.revision
+     WHERE archive_operations.state = 'draft'
+""")
+_PROMOTE = text("""
+    UPDATE archive_operations SET state = 'planned'
+     WHERE run_id = :run AND owner_id = :owner AND state = 'draft'
+       AND source_key = ANY(CAST(:keys AS text[]))
+    RETURNING source_key
+""")
+_DRAFTS = text("""
+    SELECT source_key, payload, record FROM archive_operations
+     WHERE run_id = :run AND owner_id = :owner AND state = 'draft'
+       AND source_key = ANY(CAST(:keys AS text[]))
+""")
+_DRAFTS_OF_RUN = text("""
+    SELECT id, source_key, record FROM archive_operations
+     WHERE run_id = :run AND owner_id = :owner AND state = 'draft'
+""")
+_REWRITE = text("""
+    UPDATE archive_operations o
+       SET payload = v.payload, payload_bytes = octet_length(v.payload::text), record = v.record,
+           revision = v.revision
+      FROM json_to_recordset(CAST(:rows AS json))
+           AS v(source_key text, payload jsonb, record jsonb, revision text)
+     WHERE o.run_id = :run AND o.owner_id = :owner AND o.state = 'draft' AND o.source_key = v.source_key
+""")
+_RECREATE = text("""
+    UPDATE archive_operations
+       SET action = 'create', payload = CAST(CAST(:payload AS text) AS jsonb), if_match = NULL,
+           payload_bytes = octet_length(CAST(:payload AS text))
+     WHERE owner_id = :owner AND id = :id AND state = 'planned' AND action = 'update'
+""")
+_DISCARD = text("""
+    DELETE FROM archive_operations
+     WHERE run_id = :run AND owner_id = :owner AND state = 'draft'
+       AND source_key = ANY(CAST(:keys AS text[]))
+""")
+_DISCARD_REST = text(
+    "DELETE FROM archive_operations WHERE run_id = :run AND owner_id = :owner AND state = 'draft'"
+)
+_UNSEND = text("""
+    UPDATE archive_operations o SET state = 'planned', first_sent_at = NULL, last_sent_at = NULL
+     WHERE o.owner_id = :owner AND o.state = 'sent' AND o.id = ANY(CAST(:ids AS uuid[]))
+""")
+_FORGET_SENDING = text("""
+    UPDATE archive_operations SET first_sent_at = :now, last_sent_at = :last
+     WHERE owner_id = :owner AND id = :id AND state = 'sent'
+""")
+_CANCEL_ORPHANS = text("""
+    UPDATE archive_operations o SET state = 'cancelled', finished_at = :now, payload = NULL
+      FROM archive_runs r
+     WHERE o.owner_id = :owner AND o.id = ANY(CAST(:ids AS uuid[])) AND o.state = 'planned'
+       AND r.id = o.run_id AND r.state NOT IN ('queued', 'running')
+""")
+_KEEP_OPEN = text("""
+    UPDATE archive_operations SET state = 'sent', first_sent_at = :now, last_sent_at = :now
+     WHERE owner_id = :owner AND state = 'planned' AND id = ANY(CAST(:ids AS uuid[]))
+""")
+_REMATCH = text("""
+    UPDATE archive_operations SET if_match = :etag WHERE owner_id = :owner AND id = :id
+""")
+_CANCEL = text("""
+    UPDATE archive_operations SET state = 'cancelled', finished_at = :now, payload = NULL
+     WHERE run_id = :run AND owner_id = :owner AND state IN ('draft', 'planned')
+""")
+_COUNTS = text("""
+    SELECT action, state, count(*) AS amount FROM archive_operations
+     WHERE run_id = :run AND owner_id = :owner
+       AND (CAST(:margin AS boolean) IS NULL OR margin = :margin)
+       AND (CAST(:private AS boolean) IS NULL OR is_private = :private) GROUP BY action, state
+""")
+_REMAINING = text("""
+    SELECT count(*) FROM archive_operations
+     WHERE run_id = :run AND owner_id = :owner AND state = :state
+""")
+
+
+class ClaimedOperation(NamedTuple):
+    """An operation marked sent: ``payload`` is the exact request body as JSON text."""
+
+    id: UUID
+    run_id: UUID
+    archived_event_id: UUID
+    source_key: str
+    action: OperationAction
+    payload: str
+    revision: str
+    previous_revision: str
+    if_match: str | None
+    first_sent_at: datetime
+    last_sent_at: datetime
+    archive_key: str
+    copy_id: str | None
+
+    @classmethod
+    def of(cls, row: Sequence[Any]) -> "ClaimedOperation":
+        """The columns as read, in the order of the fields."""
+        as_read = cls._make(row)
+        return as_read._replace(action=OperationAction(as_read.action))
+
+
+class DraftRow(TypedDict):
+    """What a write says: the body to send, what our record will say, and the revision of both."""
+
+    source_key: str
+    payload: Mapping[str, Any]
+    record: Mapping[str, Any]
+    revision: str
+
+
+class OperationRow(DraftRow):
+    """A write that is planned, by the columns of its table."""
+
+    id: str
+    position: int
+    action: str
+    state: str
+    margin: NotRequired[bool]
+
+
+class ArchiveOperationRepository:
+    """The ``archive_operations`` table of one configuration of one owner."""
+
+    def __init__(self, session: AsyncSession, owner_id: UUID, configuration_id: UUID) -> None:
+        self._session = session
+        self._scope = {"owner": owner_id, "configuration": configuration_id}
+
+    async def clear_unsent(self, run_id: UUID) -> None:
+        """Forget a plan that was never finished, so that planning can start over."""
+        await self._session.execute(_CLEAR, self._scope | {"run": run_id})
+
+    async def open_keys(self, run_id: UUID) -> frozenset[str]:
+        """Source keys with an open operation of another run: nothing may be planned for them."""
+        result = await self._session.execute(_OPEN_KEYS, self._scope | {"run": run_id})
+        return frozenset(result.scalars())
+
+    async def add(self, run_id: UUID, rows: Sequence[OperationRow]) -> None:
+        """Insert operations.
+
+        The row of the map gives the archived event, the revision replaced and the etag to match.
+        """
+        if rows:
+            await self._session.execute(
+                _INSERT, self._scope | {"run": run_id, "rows": orjson.dumps(rows).decode()}
+            )
+
+    async def drafts(self, run_id: UUID, keys: Sequence[str]) -> dict[str, RowMapping]:
+        """``payload`` and ``record`` of the run's drafts for these source keys."""
+        if not keys:
+            return {}
+        result = await self._session.execute(_DRAFTS, self._scope | {"run": run_id, "keys": list(keys)})
+        return {row["source_key"]: row for row in result.mappings()}
+
+    async def drafts_of_run(self, run_id: UUID) -> dict[str, RowMapping]:
+        """``id`` and ``record`` of all drafts of the run, by source key."""
+        result = await self._session.execute(_DRAFTS_OF_RUN, self._scope | {"run": run_id})
+        return {row["source_key"]: row for row in result.mappings()}
+
+    async def rewrite(self, run_id: UUID, rows: Sequence[DraftRow]) -> None:
+        """Give drafts another payload, record and revision."""
+        if rows:
+            await self._session.execute(
+                _REWRITE, self._scope | {"run": run_id, "rows": orjson.dumps(rows).decode()}
+            )
+
+    async def promote(self, run_id: UUID, keys: Sequence[str]) -> frozenset[str]:
+        """Drafts decided on are planned; returns the keys that had one."""
+        if not keys:
+            return frozenset()
+        result = await self._session.execute(_PROMOTE, self._scope | {"run": run_id, "keys": list(keys)})
+        return frozenset(result.scalars())
+
+    async def discard(self, run_id: UUID, keys: Sequence[str]) -> None:
+        """Drafts decided against are gone."""
+        if keys:
+            await self._session.execute(_DISCARD, self._scope | {"run": run_id, "keys": list(keys)})
+
+    async def discard_rest(self, run_id: UUID) -> None:
+        """Drafts nobody decided on, because their event left the window while it was read, are gone."""
+        await self._session.execute(_DISCARD_REST, self._scope | {"run": run_id})
+
+    async def claim(
+        self, run_id: UUID, now: datetime, count: int, max_bytes: int, *, locks_checked: bool = True
+    ) -> list[ClaimedOperation]:
+        """Mark the run's next planned operations sent: at most ``count``, together ``max_bytes``.
+
+        None while the owner has any locked period, unless ``locks_checked``: the caller took out what they
+        forbid.
+        """
+        return await self._claim(
+            _CLAIM, run=run_id, now=now, count=count, bytes=max_bytes, checked=locks_checked
+        )
+
+    async def claim_resend(
+        self, now: datetime, remembered_since: datetime, before: datetime, count: int, max_bytes: int
+    ) -> list[ClaimedOperation]:
+        """Mark open operations that Graph still remembers for an identical resend (design.md, Settle)."""
+        return await self._claim(
+            _CLAIM_RESEND,
+            now=now,
+            remembered_since=remembered_since,
+            before=before,
+            count=count,
+            bytes=max_bytes,
+        )
+
+    async def recreate(self, operation_id: UUID, payload: str) -> None:
+        """A planned update whose copy is gone creates it anew, with this body (domain.md 2.10)."""
+        await self._session.execute(_RECREATE, self._scope | {"id": operation_id, "payload": payload})
+
+    async def _claim(self, statement: PreparedWrite, **parameters: Any) -> list[ClaimedOperation]:
+        rows = await statement.rows(self._session, self._scope | parameters)
+        return [ClaimedOperation.of(columns) for _, *columns in sorted(rows, key=itemgetter(0, 1))]
+
+    async def forgotten(self, remembered_since: datetime, count: int) -> list[ClaimedOperation]:
+        """Open operations so old that Graph may have forgotten their transactionId, oldest first."""
+        result = await self._session.execute(
+            _FORGOTTEN, self._scope | {"remembered_since": remembered_since, "count": count}
+        )
+        return [ClaimedOperation.of(row) for row in result]
+
+    async def sent(self) -> int:
+        """How many operations of the configuration are open with an unknown effect."""
+        return int((await self._session.execute(_SENT, self._scope)).one().open)
+
+    async def unsend(self, ids: Sequence[UUID]) -> None:
+        """Operations that were marked but verifiably not sent are planned again."""
+        if ids:
+            await self._session.execute(_UNSEND, self._scope | {"ids": list(ids)})
+
+    async def cancel_orphans(self, ids: Sequence[UUID], now: datetime) -> None:
+        """Operations planned again whose run is over would never be sent: the next plan decides afresh.
+
+        The caller holds the runs, so that none of them ends meanwhile.
+        """
+        if ids:
+            await self._session.execute(_CANCEL_ORPHANS, self._scope | {"ids": list(ids), "now": now})
+
+    async def keep_open(self, ids: Sequence[UUID], now: datetime) -> None:
+        """Operations planned again are settled instead: sent in their new form, as if for the first time."""
+        if ids:
+            await self._session.execute(_KEEP_OPEN, self._scope | {"ids": list(ids), "now": now})
+
+    async def restart_sending(self, operation_id: UUID, now: datetime, last_sent_at: datetime) -> None:
+        """A lookup proved the effect absent: the operation may be sent as if for the first time."""
+        await self._session.execute(
+            _FORGET_SENDING, self._scope | {"id": operation_id, "now": now, "last": last_sent_at}
+        )
+
+    async def rematch(self, operation_id: UUID, etag: str) -> None:
+        """The next sending of an update matches ``etag``."""
+        await self._session.execute(_REMATCH, self._scope | {"id": operation_id, "etag": etag})
+
+    async def cancel_planned(self, run_id: UUID, now: datetime) -> None:
+        """What was not sent yet will not be."""
+        await self._session.execute(_CANCEL, self._scope | {"run": run_id, "now": now})
+
+    async def remaining(self, run_id: UUID, state: OperationState) -> int:
+        """How many operations of the run are in ``state``."""
+        result = await self._session.execute(_REMAINING, self._scope | {"run": run_id, "state": str(state)})
+        return int(result.scalar_one())
+
+    async def counts(
+        self, run_id: UUID, *, margin: bool | None = None, private: bool | None = None
+    ) -> dict[tuple[OperationAction, OperationState], int]:
+        """Operations of the run by action and state: all, or those for the margins, or those that are not.
+
+        With ``private`` only those of private events, or only the others.
+        """
+        parameters = {"run": run_id, "margin": margin, "private": private}
+        result = await self._session.execute(_COUNTS, self._scope | parameters)
+        return {(OperationAction(r.action), OperationState(r.state)): int(r.amount) for r in result}
+
+    async def of_run(
+        self,
+        run_id: UUID,
+        state: str | None,
+        after: tuple[int, UUID] | None,
+        limit: int,
+        *,
+        private: bool | None = None,
+    ) -> list[RowMapping]:
+        """The run's operations without their contents, in the order of the calendar; drafts are none yet.
+
+        With ``private`` only those of private events, or only the others.
+        """
+        position, operation_id = after or (None, None)
+        parameters = {
+            "run": run_id,
+            "state": state,
+            "private": private,
+            "position": position,
+            "id": operation_id,
+            "limit": limit,
+        }
+        result = await self._session.execute(OF_RUN, self._scope | parameters)
+        return list(result.mappings())
+
+    async def problems(
+        self, run_id: UUID, limit: int, *, private: bool | None = None
+    ) -> list[dict[str, Any]]:
+        """What needs a look: not written and why, or found doubled; in the order of the calendar (2.12)."""
+        result = await self._session.execute(
+            PROBLEMS, self._scope | {"run": run_id, "limit": limit, "private": private}
+        )
+        return [dict(row) for row in result.mappings()]

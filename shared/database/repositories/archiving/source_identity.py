@@ -1,0 +1,225 @@
+"""Whose rows of the map are: found by their sources, and given to other ones (domain.md 2.3, 2.16)."""
+
+from collections.abc import Collection, Sequence
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import text
+
+from shared.database.repositories.archiving.archived_events import (
+    MAP_COLUMNS,
+    MAP_SCOPE,
+    ArchivedEventRepository,
+    MapRow,
+)
+from shared.database.repositories.base import with_instants
+from shared.domain.events.source_event import detached_key, generation_key
+
+# Former versions could give one source two rows: the living one counts.
+_BY_SOURCES = text(f"""
+    SELECT {MAP_COLUMNS} FROM unnest(CAST(:ids AS text[])) AS wanted(id_of_source)
+      JOIN LATERAL (SELECT * FROM archived_events e WHERE e.configuration_id = :configuration
+                       AND e.source_id = wanted.id_of_source
+                     ORDER BY e.state = 'source_deleted', e.source_key LIMIT 1) AS found
+        ON owner_id = :owner
+""")  # noqa: S608
+_IN_RANGE = text(f"""
+    SELECT {MAP_COLUMNS} FROM archived_events
+     WHERE {MAP_SCOPE} AND start_at < :end AND (start_at, source_key) > (:start, :after)
+       AND state <> 'superseded' AND superseding_since IS NULL
+     ORDER BY start_at, source_key LIMIT :limit
+""")  # noqa: S608
+_BEING_WRITTEN = text("""
+    SELECT source_key, record FROM archive_operations
+     WHERE configuration_id = :configuration AND owner_id = :owner AND state IN ('planned', 'sent')
+       AND source_key = ANY(CAST(:keys AS text[])) AND record IS NOT NULL
+""")
+_OF_BROKEN_PLANS = text("""
+    SELECT e.source_key FROM archived_events e JOIN archive_runs r ON r.id = e.entered_by
+     WHERE e.configuration_id = :configuration AND e.owner_id = :owner AND e.copy_id IS NULL
+       AND e.source_key = ANY(CAST(:keys AS text[])) AND r.planned_at IS NULL
+""")
+_SERIES_KNOWN = text("""
+    SELECT wanted.series, min(CASE WHEN e.entered_by IS NULL THEN timestamptz '1900-01-01 00:00+00'
+                              ELSE r.planned_at END) AS since
+      FROM unnest(CAST(:series AS text[])) AS wanted(series)
+      JOIN archived_events e ON e.configuration_id = :configuration AND e.series_id = wanted.series
+                            AND e.owner_id = :owner AND e.left_out IS DISTINCT FROM 'series_changed'
+      LEFT JOIN archive_runs r ON r.id = e.entered_by AND r.plan->>'refused' IS NULL
+     WHERE e.entered_by IS NULL OR r.planned_at IS NOT NULL
+     GROUP BY wanted.series
+""")
+_IDENTIFY = text(f"""
+    UPDATE archived_events e SET source_key = v.source_key, source_id = v.source_id,
+           series_id = v.series_id, updated_at = :now,
+           former_keys = CASE e.source_key WHEN v.source_key THEN e.former_keys
+                         ELSE array_append(e.former_keys, e.source_key) END
+      FROM json_to_recordset(CAST(:rows AS json))
+           AS v(id uuid, source_key text, source_id text, series_id text)
+     WHERE {MAP_SCOPE} AND e.id = v.id
+       AND NOT EXISTS (SELECT 1 FROM archived_events o WHERE o.configuration_id = :configuration
+                          AND o.source_key = v.source_key AND o.id <> v.id)
+    RETURNING e.id
+""")  # noqa: S608
+_DETACH = text(f"""
+    UPDATE archived_events SET source_key = :source_key, source_id = :source_id, state = 'source_deleted',
+           pending_since = NULL, updated_at = :now
+     WHERE {MAP_SCOPE} AND id = :id
+""")  # noqa: S608
+# A row that a plan entered and that no write was ever sent for: its event is as good as new.
+_DELETE_BARE = text(f"""
+    DELETE FROM archived_events e
+     WHERE {MAP_SCOPE} AND e.source_key = ANY(CAST(:keys AS text[])) AND e.copy_id IS NULL
+       AND NOT EXISTS (SELECT 1 FROM archive_operations o WHERE o.archived_event_id = e.id)
+       AND NOT EXISTS (SELECT 1 FROM appointments a WHERE a.archived_event_id = e.id)
+""")  # noqa: S608
+# Rows without a copy keep their state; where one may still be made, under a key that no copy carries (2.3).
+_REPOINT = text(f"""
+    UPDATE archived_events SET former_keys = array_append(former_keys, source_key),
+           source_key = :source_key, source_id = :source_id, ical_uid = :ical_uid,
+           original_start = :original_start, series_id = :series_id, updated_at = :now,
+           entered_by = COALESCE(CAST(:entered_by AS uuid), entered_by),
+           state = CASE WHEN copy_id IS NOT NULL AND state = 'source_deleted' THEN 'present'
+                   WHEN state = 'source_deleted' THEN 'creating' ELSE state END,
+           pending_since = CASE WHEN CAST(:write AS boolean) AND copy_id IS NOT NULL
+                                 AND state IN ('present', 'source_deleted')
+                           THEN COALESCE(pending_since, :now) ELSE pending_since END,
+           archive_key = COALESCE(CAST(:archive_key AS text), archive_key),
+           generation = COALESCE(CAST(:generation AS int), generation),
+           kept_categories = CASE WHEN copy_id IS NULL THEN kept_categories
+               ELSE COALESCE((SELECT to_jsonb(a.categories) FROM appointments a
+                               WHERE a.archived_event_id = archived_events.id), '[]') END
+     WHERE {MAP_SCOPE} AND id = :id
+""")  # noqa: S608
+_KEY_TAKEN = text("""
+    SELECT count(*) FROM (SELECT * FROM archived_events e
+                           WHERE e.archive_key = :archive_key OFFSET 0) AS taken
+     WHERE taken.configuration_id = :configuration AND taken.id <> :id
+""")
+
+
+class SourceIdentityRepository(ArchivedEventRepository):
+    """The ``archived_events`` table of one configuration of one owner, by sources and series."""
+
+    async def by_sources(self, ids: Sequence[str]) -> dict[str, MapRow]:
+        """The rows by the immutable ids of their sources (domain.md 2.3)."""
+        if not ids:
+            return {}
+        return {row.source_id: row for row in await self._map_rows(_BY_SOURCES, ids=list(ids))}
+
+    async def in_range(
+        self, start: datetime, end: datetime, limit: int, after: MapRow | None = None
+    ) -> list[MapRow]:
+        """Rows whose owning start lies in ``[start, end)``, by that and by key, behind ``after``.
+
+        Without superseded ones: they are no meeting's any more (2.16, 2.17).
+        """
+        begin, key = (start, "") if after is None else (after.start_at, after.source_key)
+        return await self._map_rows(_IN_RANGE, start=begin, after=key, end=end, limit=limit)
+
+    async def being_written(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """What is recorded of events whose write was sent or waits to be, by key; instants as datetimes."""
+        if not keys:
+            return {}
+        result = await self._session.execute(_BEING_WRITTEN, self._scope | {"keys": list(keys)})
+        return {row.source_key: with_instants(row.record) for row in result}
+
+    async def of_broken_plans(self, keys: Sequence[str]) -> set[str]:
+        """Those of the keys whose rows were entered by a plan that was never finished, and have no copy."""
+        if not keys:
+            return set()
+        result = await self._session.execute(_OF_BROKEN_PLANS, self._scope | {"keys": list(keys)})
+        return set(result.scalars())
+
+    async def series_known(self, series: Collection[str]) -> dict[str, datetime]:
+        """Since when a finished plan knows occurrences of these series; those of which none does are missing.
+
+        Of rows entered before that was noted: since 1900.
+        """
+        if not series:
+            return {}
+        result = await self._session.execute(_SERIES_KNOWN, self._scope | {"series": sorted(series)})
+        return {row.series: row.since for row in result}
+
+    async def identify(self, rows: Sequence[tuple[MapRow, MapRow]], now: datetime) -> set[UUID]:
+        """Rewrite key, source id and series of rows, given as (before, after), wherever they are pointed to.
+
+        A key that another row has is not taken. Returns the ids of the rows that were rewritten.
+        """
+        if not rows:
+            return set()
+        values = [
+            {
+                "id": str(after.id),
+                "source_key": after.source_key,
+                "source_id": after.source_id,
+                "series_id": after.series_id,
+            }
+            for _, after in rows
+        ]
+        result = await self._session.execute(
+            _IDENTIFY, self._scope | {"rows": orjson.dumps(values).decode(), "now": now}
+        )
+        changed = set(result.scalars())
+        for before, after in rows:
+            if before.id in changed and before.source_key != after.source_key:
+                await self.redirect(before.source_key, after.source_key, now)
+        return changed
+
+    async def detach(self, row: MapRow, day: date, now: datetime) -> str:
+        """Leave the row with its copy behind, under another key, which is returned (domain.md 2.4)."""
+        count = 0
+        while await self.by_keys([key := detached_key(row.source_key, day, count)]):
+            count += 1
+        source_id = key.removeprefix(row.source_key)
+        parameters = {"id": row.id, "source_key": key, "source_id": row.source_id + source_id, "now": now}
+        await self._session.execute(_DETACH, self._scope | parameters)
+        await self.redirect(row.source_key, key, now)
+        return key
+
+    async def delete_bare(self, keys: Sequence[str]) -> None:
+        """Forget rows that an unfinished plan entered, without a copy and without any write."""
+        if keys:
+            await self._session.execute(_DELETE_BARE, self._scope | {"keys": list(keys)})
+
+    async def repoint(
+        self, row: MapRow, new: MapRow, now: datetime, *, write: bool, entered_by: UUID | None = None
+    ) -> None:
+        """The row is that of another source from now on: key, source, slot and series of ``new`` (2.16).
+
+        ``write``: its copy is to say so, too. A copy's archive key stays; a row that may still get a copy is
+        given one that no copy carries. ``entered_by``: the run that knows the new source's series first.
+        """
+        archive_key, generation = None, None
+        if row.copy_id is None:
+            generation, archive_key = await self._free_key(new.source_key, row.id)
+        await self._session.execute(
+            _REPOINT,
+            self._scope
+            | {
+                "id": row.id,
+                "source_key": new.source_key,
+                "source_id": new.source_id,
+                "ical_uid": new.ical_uid,
+                "original_start": new.original_start,
+                "series_id": new.series_id,
+                "archive_key": archive_key,
+                "generation": generation,
+                "write": write,
+                "entered_by": entered_by,
+                "now": now,
+            },
+        )
+        await self.redirect(row.source_key, new.source_key, now)
+
+    async def _free_key(self, source_key: str, row_id: UUID) -> tuple[int, str]:
+        """The first generation of the key whose archive key no other row has, and that archive key."""
+        generation = 0
+        while True:
+            key = generation_key(self._scope["configuration"], source_key, generation)
+            parameters = self._scope | {"archive_key": key, "id": row_id}
+            if not (await self._session.execute(_KEY_TAKEN, parameters)).scalar_one():
+                return generation, key
+            generation += 1

@@ -1,0 +1,1 @@
+"""The audit and its chain (domain.md 7)."""

@@ -1,0 +1,1 @@
+"""Backfills (domain.md 2.14)."""

@@ -1,0 +1,1 @@
+"""Calendars kept in our own database (domain.md 1)."""

@@ -1,0 +1,1 @@
+"""Categories, and what the archive says of them (domain.md 3)."""

@@ -1,0 +1,1 @@
+"""Archive configurations (domain.md 1)."""

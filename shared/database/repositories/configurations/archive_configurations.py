@@ -1,0 +1,313 @@
+"""What is archived from where to where (domain.md 1, Archive configuration)."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, func, or_, select, text, update
+
+from shared.database.models.configurations import ArchiveConfiguration
+from shared.database.repositories.base import Keyset, Repository, page
+from shared.domain.calendars.calendar_permission import ReferenceFacts
+from shared.domain.runs.window import local_day_start
+
+_LOCK_DEFAULT = text("SELECT pg_advisory_xact_lock(hashtextextended(CAST(:owner AS text), 3))")
+_LOCK_CALENDAR_ROLES = text("SELECT pg_advisory_xact_lock(hashtextextended(CAST(:tenant AS text), 2))")
+#: The constraint that lets no two configurations have one source and one archive (domain.md 2.19).
+PAIR_TAKEN = "uq_archive_configurations_pair"
+# Two index lookups of the other role, whatever else the tenant has.
+_REFERENCE_FACTS = text("""
+    SELECT u.object_id AS owner, u.active AS owner_active,
+           COALESCE(c.source_person_id, c.source_mailbox_id) AS source_person,
+           COALESCE(c.archive_person_id, c.archive_mailbox_id) AS archive_person,
+           c.source_erased_at IS NOT NULL AS erased,
+           COALESCE(c.open_until > now(), false) AND EXISTS (SELECT 1 FROM mailbox_approvals a
+                    WHERE a.configuration_id = c.id AND a.state = 'approved' AND a.ends_at > now()
+                      AND (a.source_mailbox_id, a.source_calendar_id, a.archive_mailbox_id,
+                           a.archive_calendar_id, a.purpose)
+                        = (c.source_mailbox_id, c.source_calendar_id, c.archive_mailbox_id,
+                           c.archive_calendar_id, c.purpose)) AS approved,
+           EXISTS (SELECT 1 FROM archive_configurations o
+                    WHERE o.tenant_id = c.tenant_id AND o.deleted_at IS NULL
+                      AND o.archive_mailbox_id = c.source_mailbox_id
+                      AND o.archive_calendar_id = c.source_calendar_id)
+        OR EXISTS (SELECT 1 FROM archive_configurations o
+                    WHERE o.tenant_id = c.tenant_id AND o.deleted_at IS NULL
+                      AND o.source_mailbox_id = c.archive_mailbox_id
+                      AND o.source_calendar_id = c.archive_calendar_id) AS two_roles,
+           c.archive_in_use AND EXISTS (SELECT 1 FROM archive_configurations o
+                    WHERE o.tenant_id = c.tenant_id AND o.deleted_at IS NULL
+                      AND o.source_mailbox_id = c.source_mailbox_id
+                      AND o.source_calendar_id = c.source_calendar_id
+                      AND o.archive_mailbox_id = c.archive_mailbox_id
+                      AND o.archive_calendar_id = c.archive_calendar_id
+                      AND (o.created_at, o.id) < (c.created_at, c.id)) AS archive_in_use
+      FROM archive_configurations c JOIN users u ON u.id = c.owner_id
+     WHERE c.tenant_id = :tenant AND c.id = :configuration AND c.deleted_at IS NULL
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingFacts:
+    """The person whose events are read (object id), the owner, and whether no approval holds any more.
+
+    ``agreed``: the person lets the owner see their private events whole (domain.md 6.5).
+    """
+
+    origin_id: UUID
+    owner_id: UUID
+    closed: bool
+    agreed: bool
+
+
+class ArchiveConfigurationRepository(Repository):
+    """The ``archive_configurations`` table without what was deleted.
+
+    ``owner_id`` narrows a tenant's rows to one person's.
+    """
+
+    async def add(self, configuration: ArchiveConfiguration) -> ArchiveConfiguration:
+        """Insert it.
+
+        Raises AlreadyExists when the owner has its name, or a default and this is one too, or where another
+        one has the same source and archive (``PAIR_TAKEN``).
+        """
+        await self._insert(configuration)
+        return configuration
+
+    async def get(
+        self, tenant_id: UUID, configuration_id: UUID, owner_id: UUID | None = None
+    ) -> ArchiveConfiguration | None:
+        """The configuration in the tenant; with ``owner_id`` only if that user owns it."""
+        return await self._one(
+            select(ArchiveConfiguration).where(
+                ArchiveConfiguration.id == configuration_id, *_scope(tenant_id, owner_id)
+            )
+        )
+
+    async def reading_of(self, tenant_id: UUID, configuration_id: UUID) -> ReadingFacts | None:
+        """Whose events a configuration reads, and whether it is open to its owner; deleted ones, too."""
+        return (await self.readings_of(tenant_id, [configuration_id])).get(configuration_id)
+
+    async def readings_of(
+        self, tenant_id: UUID, configuration_ids: Collection[UUID]
+    ) -> dict[UUID, ReadingFacts]:
+        """The same of several configurations, by id."""
+        closed = func.coalesce(ArchiveConfiguration.open_until <= func.now(), False)
+        statement = select(
+            ArchiveConfiguration.id,
+            func.coalesce(ArchiveConfiguration.source_person_id, ArchiveConfiguration.source_mailbox_id),
+            ArchiveConfiguration.owner_id,
+            closed,
+            ArchiveConfiguration.details_agreed_at.is_not(None),
+        ).where(ArchiveConfiguration.tenant_id == tenant_id, ArchiveConfiguration.id.in_(configuration_ids))
+        return {row[0]: ReadingFacts(*row[1:]) for row in await self._session.execute(statement)}
+
+    async def lock(
+        self, tenant_id: UUID, configuration_id: UUID, *, shared: bool = False
+    ) -> ArchiveConfiguration | None:
+        """The configuration as it is now, held until the transaction ends.
+
+        ``shared`` lets others hold it so, too, and keeps it from being changed or deleted meanwhile.
+        """
+        return await self._one(
+            select(ArchiveConfiguration)
+            .where(ArchiveConfiguration.id == configuration_id, *_scope(tenant_id, None))
+            .with_for_update(read=shared)
+            .execution_options(populate_existing=True)
+        )
+
+    async def lock_all_unscoped(self, configuration_ids: Sequence[UUID]) -> dict[UUID, ArchiveConfiguration]:
+        """Those of several tenants that exist, by id, each held as ``lock`` does with ``shared``."""
+        found = await self._all(
+            select(ArchiveConfiguration)
+            .where(ArchiveConfiguration.id.in_(configuration_ids), ArchiveConfiguration.deleted_at.is_(None))
+            .order_by(ArchiveConfiguration.id)
+            .with_for_update(read=True)
+            .execution_options(populate_existing=True)
+        )
+        return {configuration.id: configuration for configuration in found}
+
+    async def reference_facts(self, tenant_id: UUID, configuration_id: UUID) -> ReferenceFacts | None:
+        """By what a run judges whether the configuration may name its calendars (domain.md 1)."""
+        parameters = {"tenant": tenant_id, "configuration": configuration_id}
+        row = (await self._session.execute(_REFERENCE_FACTS, parameters)).mappings().one_or_none()
+        return None if row is None else ReferenceFacts(**row)
+
+    async def set_archive_gone(
+        self, owner_id: UUID, configuration_id: UUID, calendar_id: str, since: datetime | None
+    ) -> None:
+        """Its archive calendar, this one, is known to be gone since then, or, with None, to be there.
+
+        The first time it was missed stays.
+        """
+        known = ArchiveConfiguration.archive_gone_since
+        await self._session.execute(
+            update(ArchiveConfiguration)
+            .where(
+                ArchiveConfiguration.id == configuration_id,
+                ArchiveConfiguration.owner_id == owner_id,
+                ArchiveConfiguration.archive_calendar_id == calendar_id,
+            )
+            .values(archive_gone_since=None if since is None else func.coalesce(known, since))
+        )
+
+    async def take_turn(self, owner_id: UUID) -> None:
+        """Wait until no other transaction chooses the owner's default, and keep others waiting."""
+        await self._session.execute(_LOCK_DEFAULT, {"owner": str(owner_id)})
+
+    async def resign_default(self, owner_id: UUID, configuration_id: UUID, now: datetime) -> None:
+        """The configuration is its owner's default no more."""
+        await self._session.execute(
+            update(ArchiveConfiguration)
+            .where(ArchiveConfiguration.id == configuration_id, ArchiveConfiguration.owner_id == owner_id)
+            .values(is_default=False, version=ArchiveConfiguration.version + 1, updated_at=now)
+        )
+
+    async def list(
+        self, tenant_id: UUID, after: Keyset | None, limit: int, owner_id: UUID | None = None
+    ) -> list[ArchiveConfiguration]:
+        """Configurations in the order they were added, of the tenant or of one owner."""
+        statement = select(ArchiveConfiguration).where(*_scope(tenant_id, owner_id))
+        key = (ArchiveConfiguration.created_at, ArchiveConfiguration.id)
+        return await self._all(page(statement, key, after, limit))
+
+    async def has_name(self, tenant_id: UUID, owner_id: UUID, name: str) -> bool:
+        """Whether the owner has a configuration of this name; the database has the last word."""
+        statement = select(ArchiveConfiguration.id).where(
+            *_scope(tenant_id, owner_id), ArchiveConfiguration.name == name
+        )
+        return (await self._session.execute(statement)).first() is not None
+
+    async def of_mailbox(
+        self, tenant_id: UUID, mailbox_id: UUID, owner_id: UUID | None = None
+    ) -> Sequence[ArchiveConfiguration]:
+        """Configurations that read or write a calendar of the mailbox, in the order they were added."""
+        return await self._all(
+            select(ArchiveConfiguration)
+            .where(
+                *_scope(tenant_id, owner_id),
+                or_(
+                    ArchiveConfiguration.source_mailbox_id == mailbox_id,
+                    ArchiveConfiguration.archive_mailbox_id == mailbox_id,
+                ),
+            )
+            .order_by(ArchiveConfiguration.created_at, ArchiveConfiguration.id)
+        )
+
+    async def source_mailboxes(self, tenant_id: UUID, ids: Collection[UUID]) -> dict[UUID, UUID]:
+        """The source mailboxes of the tenant's configurations, deleted ones included, of any owner."""
+        statement = select(ArchiveConfiguration.id, ArchiveConfiguration.source_mailbox_id).where(
+            ArchiveConfiguration.tenant_id == tenant_id, ArchiveConfiguration.id.in_(ids)
+        )
+        rows = await self._session.execute(statement)
+        return {row.id: row.source_mailbox_id for row in rows}
+
+    async def get_default(self, tenant_id: UUID, owner_id: UUID) -> ArchiveConfiguration | None:
+        """The owner's default configuration."""
+        return await self._one(
+            select(ArchiveConfiguration).where(ArchiveConfiguration.is_default, *_scope(tenant_id, owner_id))
+        )
+
+    async def set_archived_until(
+        self, owner_id: UUID, configuration_id: UUID, until: datetime, *, covered_from: datetime | None = None
+    ) -> bool:
+        """Advance the last archived instant (domain.md 2.2); True if it moved. It never goes back.
+
+        With ``covered_from``, the start of what was archived, it moves only when nothing is left out between
+        where it stood (at first: ``archive_from`` in the configuration's zone) and ``covered_from``.
+        """
+        configuration = (
+            await self._session.execute(
+                select(ArchiveConfiguration)
+                .where(ArchiveConfiguration.id == configuration_id, ArchiveConfiguration.owner_id == owner_id)
+                .with_for_update()
+                .execution_options(populate_existing=True)
+            )
+        ).scalar_one_or_none()
+        if configuration is None or not _advances(configuration, until, covered_from):
+            return False
+        await self._session.execute(
+            update(ArchiveConfiguration)
+            .where(ArchiveConfiguration.id == configuration_id)
+            .values(archived_until=until)
+        )
+        return True
+
+    async def uses_calendar_as_archive(
+        self, tenant_id: UUID, mailbox_id: UUID, calendar_id: str, *, except_for: UUID | None = None
+    ) -> bool:
+        """Whether a configuration of the tenant, active or not, archives into the calendar (domain.md 1).
+
+        The answer stays true until the transaction ends: another one that asks waits.
+        """
+        return await self._uses(
+            tenant_id,
+            ArchiveConfiguration.archive_mailbox_id == mailbox_id,
+            ArchiveConfiguration.archive_calendar_id == calendar_id,
+            except_for=except_for,
+        )
+
+    async def uses_calendar_as_source(
+        self, tenant_id: UUID, mailbox_id: UUID, calendar_id: str, *, except_for: UUID | None = None
+    ) -> bool:
+        """Whether a configuration of the tenant reads the calendar; holds as in uses_calendar_as_archive."""
+        return await self._uses(
+            tenant_id,
+            ArchiveConfiguration.source_mailbox_id == mailbox_id,
+            ArchiveConfiguration.source_calendar_id == calendar_id,
+            except_for=except_for,
+        )
+
+    async def of_pair(
+        self, pair: ArchiveConfiguration, *, archive_calendar_id: str | None = None, hold: bool = False
+    ) -> Sequence[ArchiveConfiguration]:
+        """The others, of any owner, with its source and archive, oldest first (domain.md 2.19).
+
+        ``archive_calendar_id``: as if it archived into that calendar of the same mailbox. With ``hold`` no
+        further one is added until the transaction ends, as in uses_calendar_as_archive.
+        """
+        if hold:
+            await self._session.execute(_LOCK_CALENDAR_ROLES, {"tenant": str(pair.tenant_id)})
+        return await self._all(
+            select(ArchiveConfiguration)
+            .where(
+                *_scope(pair.tenant_id, None),
+                ArchiveConfiguration.id != pair.id,
+                ArchiveConfiguration.source_mailbox_id == pair.source_mailbox_id,
+                ArchiveConfiguration.source_calendar_id == pair.source_calendar_id,
+                ArchiveConfiguration.archive_mailbox_id == pair.archive_mailbox_id,
+                ArchiveConfiguration.archive_calendar_id == (archive_calendar_id or pair.archive_calendar_id),
+            )
+            .order_by(ArchiveConfiguration.created_at, ArchiveConfiguration.id)
+        )
+
+    async def _uses(self, tenant_id: UUID, *what: ColumnElement[bool], except_for: UUID | None) -> bool:
+        await self._session.execute(_LOCK_CALENDAR_ROLES, {"tenant": str(tenant_id)})
+        statement = select(func.count()).where(*_scope(tenant_id, None), *what)
+        if except_for is not None:
+            statement = statement.where(ArchiveConfiguration.id != except_for)
+        return (await self._session.execute(statement)).scalar_one() > 0
+
+
+def _scope(tenant_id: UUID, owner_id: UUID | None) -> list[ColumnElement[bool]]:
+    scope: list[ColumnElement[bool]] = [
+        ArchiveConfiguration.tenant_id == tenant_id,
+        ArchiveConfiguration.deleted_at.is_(None),
+    ]
+    if owner_id is not None:
+        scope.append(ArchiveConfiguration.owner_id == owner_id)
+    return scope
+
+
+def _advances(configuration: ArchiveConfiguration, until: datetime, covered_from: datetime | None) -> bool:
+    stands = configuration.archived_until
+    if stands is None:
+        # What lies before the first night is a backfill's affair (domain.md 2.14).
+        first = configuration.nightly_from or configuration.archive_from
+        stands = local_day_start(first, ZoneInfo(configuration.time_zone))
+    if until <= stands:
+        return False
+    return covered_from is None or covered_from <= stands

@@ -1,0 +1,1 @@
+"""What runs when (domain.md 8)."""

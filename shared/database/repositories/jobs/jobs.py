@@ -1,0 +1,213 @@
+"""What runs when (domain.md 8)."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select, text, update
+
+from shared.database.models.configurations import ArchiveConfiguration, Job
+from shared.database.repositories.base import Repository
+from shared.domain.jobs.job import JobKind
+
+# What a running month is doing is its run's affair; the backfill goes on when the run is over.
+_NO_OPEN_MONTH = text("""
+    NOT EXISTS (SELECT 1 FROM backfills b JOIN archive_runs r ON r.id = b.run_id
+                 WHERE b.configuration_id = jobs.configuration_id AND r.state IN ('queued', 'running'))
+""")
+
+
+# In one order, as all who hold several jobs of a configuration take them.
+_HOLD = text("""
+    SELECT id FROM jobs WHERE owner_id = :owner AND configuration_id = :configuration ORDER BY kind FOR UPDATE
+""")
+_ADVANCE = text("""
+    UPDATE jobs SET next_run_at = v.instant
+      FROM unnest(CAST(:jobs AS uuid[]), CAST(:instants AS timestamptz[])) AS v(id, instant)
+     WHERE jobs.id = v.id
+""")
+
+
+class JobRepository(Repository):
+    """The ``jobs`` table: at most one job of each kind for an archive configuration, here the archive job."""
+
+    async def add(self, job: Job) -> Job:
+        """Insert the job; raises AlreadyExists when its configuration has one of its kind."""
+        await self._insert(job)
+        return job
+
+    async def add_all(self, jobs: Sequence[Job]) -> None:
+        """Insert several; raises AlreadyExists as ``add`` does."""
+        await self._insert(*jobs)
+
+    async def get(
+        self,
+        owner_id: UUID,
+        configuration_id: UUID,
+        *,
+        lock: bool = False,
+        kind: JobKind = JobKind.ARCHIVE,
+    ) -> Job | None:
+        """The job of a configuration of the owner; with ``lock`` nobody else changes it meanwhile."""
+        statement = select(Job).where(
+            Job.owner_id == owner_id, Job.configuration_id == configuration_id, Job.kind == kind
+        )
+        if lock:
+            statement = statement.with_for_update().execution_options(populate_existing=True)
+        return await self._one(statement)
+
+    async def hold(self, owner_id: UUID, configuration_id: UUID) -> None:
+        """Keep others from changing any job of the configuration until the transaction ends.
+
+        Whoever changes jobs holds them before the configuration, and before its runs and verifications:
+        the dispatcher enters those with a job in its hands, and waits for one of the same window to end.
+        """
+        await self._session.execute(_HOLD, {"owner": owner_id, "configuration": configuration_id})
+
+    async def of_configurations(self, tenant_id: UUID, configuration_ids: Sequence[UUID]) -> dict[UUID, Job]:
+        """The jobs of configurations of the tenant, by configuration, in one statement."""
+        if not configuration_ids:
+            return {}
+        statement = select(Job).where(
+            Job.tenant_id == tenant_id,
+            Job.configuration_id.in_(configuration_ids),
+            Job.kind == JobKind.ARCHIVE,
+        )
+        return {job.configuration_id: job for job in await self._all(statement)}
+
+    async def claim_due_unscoped(
+        self, now: datetime, limit: int, kind: JobKind = JobKind.ARCHIVE, *, only: UUID | None = None
+    ) -> list[Job]:
+        """Lock due jobs of a kind, of every tenant, until the transaction ends, longest overdue first.
+
+        Paused ones, those another transaction has claimed (domain.md 8.2) and backfills whose month is under
+        way are passed over. ``only`` asks for a single job.
+        """
+        statement = select(Job).where(Job.kind == kind, Job.paused.is_(False), Job.next_run_at <= now)
+        if only is not None:
+            statement = statement.where(Job.id == only)
+        if kind is JobKind.BACKFILL:
+            statement = statement.where(_NO_OPEN_MONTH)
+        return await self._all(
+            statement.order_by(Job.next_run_at, Job.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+            .execution_options(populate_existing=True)
+        )
+
+    async def advance(self, following: Mapping[UUID, datetime | None]) -> None:
+        """Move the next instant of claimed jobs on; None for a job that only runs by hand."""
+        parameters = {"jobs": list(following), "instants": list(following.values())}
+        await self._session.execute(_ADVANCE, parameters)
+
+    async def postpone_unscoped(self, job_id: UUID, due: datetime, until: datetime) -> None:
+        """Let a job that is due at ``due`` wait, unless somebody moved it meanwhile."""
+        await self._session.execute(
+            update(Job).where(Job.id == job_id, Job.next_run_at <= due).values(next_run_at=until)
+        )
+
+    async def without_job_unscoped(self, kind: JobKind, limit: int) -> list[ArchiveConfiguration]:
+        """Active configurations of every tenant that have no job of the kind yet."""
+        own = select(Job.id).where(Job.configuration_id == ArchiveConfiguration.id, Job.kind == kind)
+        return await self._all(
+            select(ArchiveConfiguration)
+            .where(ArchiveConfiguration.deleted_at.is_(None), ArchiveConfiguration.active, ~own.exists())
+            .order_by(ArchiveConfiguration.created_at, ArchiveConfiguration.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+
+    async def end(self, job_id: UUID) -> None:
+        """The configuration of the job is gone."""
+        await self._session.execute(update(Job).where(Job.id == job_id).values(paused=True, next_run_at=None))
+
+    async def pause(
+        self, owner_id: UUID, configuration_id: UUID, kind: JobKind | None = JobKind.ARCHIVE
+    ) -> list[JobKind]:
+        """Let the job wait until its owner resumes it, or its archive calendar is there again if it is gone.
+
+        Without a kind, all of the configuration's. Returns the kinds of those that were not paused before:
+        one that was keeps the reason it was paused for.
+        """
+        gone = (
+            select(ArchiveConfiguration.archive_gone_since.is_not(None))
+            .where(ArchiveConfiguration.id == configuration_id)
+            .scalar_subquery()
+        )
+        due = select(Job.id).where(
+            Job.owner_id == owner_id, Job.configuration_id == configuration_id, Job.paused.is_(False)
+        )
+        if kind is not None:
+            due = due.where(Job.kind == kind)
+        # In one order, as all who hold several jobs of a configuration take them.
+        result = await self._session.execute(
+            update(Job)
+            .where(Job.id.in_(due.order_by(Job.kind).with_for_update()))
+            .values(paused=True, waits_for_archive=gone)
+            .returning(Job.kind)
+            .execution_options(synchronize_session=False)
+        )
+        return sorted(JobKind(each) for each in result.scalars())
+
+    async def resume_waiting(self, owner_id: UUID, configuration_id: UUID) -> list[JobKind]:
+        """The archive calendar is there again: jobs paused for want of it go on, their failures forgotten."""
+        result = await self._session.execute(
+            update(Job)
+            .where(
+                Job.owner_id == owner_id,
+                Job.configuration_id == configuration_id,
+                Job.waits_for_archive,
+                Job.paused,
+            )
+            .values(paused=False, waits_for_archive=False, consecutive_failures=0)
+            .returning(Job.kind)
+        )
+        return sorted(JobKind(kind) for kind in result.scalars())
+
+    async def resume_pair(self, owner_id: UUID, configuration_id: UUID) -> list[JobKind]:
+        """The older configuration is deleted: jobs that were paused for its sake go on."""
+        result = await self._session.execute(
+            update(Job)
+            .where(
+                Job.owner_id == owner_id,
+                Job.configuration_id == configuration_id,
+                Job.waits_for_pair,
+                Job.paused,
+            )
+            .values(paused=False, waits_for_pair=False, consecutive_failures=0)
+            .returning(Job.kind)
+        )
+        return sorted(JobKind(kind) for kind in result.scalars())
+
+    async def resume_approved(self, owner_id: UUID, configuration_id: UUID) -> None:
+        """An approval holds: jobs that were paused while none did go on (domain.md 6.5)."""
+        await self._session.execute(
+            update(Job)
+            .where(
+                Job.owner_id == owner_id,
+                Job.configuration_id == configuration_id,
+                Job.paused,
+                Job.next_run_at.is_not(None),
+                ~Job.waits_for_archive,
+                ~Job.waits_for_pair,
+            )
+            .values(paused=False, consecutive_failures=0)
+        )
+
+    async def record_outcome(
+        self,
+        owner_id: UUID,
+        configuration_id: UUID,
+        *,
+        failed: bool,
+        kind: JobKind = JobKind.ARCHIVE,
+    ) -> int | None:
+        """Count failures in a row (domain.md 8.3): returns how many there are now, None without a job."""
+        failures = Job.consecutive_failures + 1 if failed else 0
+        result = await self._session.execute(
+            update(Job)
+            .where(Job.owner_id == owner_id, Job.configuration_id == configuration_id, Job.kind == kind)
+            .values(consecutive_failures=failures)
+            .returning(Job.consecutive_failures)
+        )
+        return result.scalar_one_or_none()

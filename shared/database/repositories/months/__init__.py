@@ -1,0 +1,1 @@
+"""What a month shows (domain.md 2.20)."""

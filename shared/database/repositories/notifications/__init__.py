@@ -1,0 +1,1 @@
+"""What people are told (domain.md 10)."""

@@ -1,0 +1,1 @@
+"""Groups of overlapping events (domain.md 5)."""

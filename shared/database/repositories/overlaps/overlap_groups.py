@@ -1,0 +1,301 @@
+"""Groups of overlapping events and what their owners decide about them (domain.md 5.5 to 5.9)."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import ColumnElement, and_, func, not_, or_, select, text, update
+from sqlalchemy.orm import aliased
+
+from shared.database.models.appointments import Appointment
+from shared.database.models.archived_events import ArchivedEvent
+from shared.database.models.configurations import ArchiveConfiguration
+from shared.database.models.overlaps import OverlapGroup, OverlapMember
+from shared.database.repositories.base import Keyset, Repository, page
+from shared.database.repositories.identity.disclosure import open_to_readers
+from shared.domain.identity.disclosure import NORMAL
+from shared.domain.overlaps.status import OverlapStatus
+from shared.domain.planning.purpose import Purpose
+
+_SPAN = text("""
+    SELECT min(e.start_at) AS first, max(e.start_at) AS last
+      FROM overlap_members m JOIN archived_events e
+        ON e.configuration_id = m.configuration_id AND e.source_key = m.source_key
+     WHERE m.group_id = :group AND e.owner_id = :owner
+""")
+_EXCLUDE = text("""
+    UPDATE appointments a SET unresolved = :unresolved, updated_at = :now,
+           excluded = CASE WHEN a.excluded = 'consumed' THEN a.excluded
+                      WHEN m.kept THEN NULL ELSE 'resolution' END
+      FROM overlap_members m JOIN archived_events e
+        ON e.configuration_id = m.configuration_id AND e.source_key = m.source_key
+     WHERE m.group_id = :group AND a.owner_id = :owner AND a.archived_event_id = e.id
+""")
+_CLAIM_REMINDERS = text("""
+    SELECT g.id, g.tenant_id, g.owner_id, g.configuration_id, g.remind_at, g.reminders_sent, g.expires_at,
+           c.time_zone
+      FROM overlap_groups g JOIN archive_configurations c ON c.id = g.configuration_id
+     WHERE g.status = 'flagged' AND g.remind_at <= :now
+     ORDER BY g.remind_at, g.id
+     LIMIT :limit
+       FOR UPDATE OF g SKIP LOCKED
+""")
+_REMINDED = text("""
+    UPDATE overlap_groups g SET reminders_sent = v.sent, remind_at = v.next
+      FROM json_to_recordset(CAST(:rows AS json)) AS v(id uuid, sent smallint, next timestamptz)
+     WHERE g.id = v.id
+""")
+_CONTENTS = text("""
+    SELECT m.source_key, m.start_at, m.end_at, m.verdict, m.kept, m.origin_mailbox_id,
+           a.id AS appointment_id,
+           COALESCE(to_jsonb(a), m.record) AS event
+      FROM overlap_members m
+      JOIN overlap_groups g ON g.id = m.group_id AND g.owner_id = :owner
+      LEFT JOIN archived_events e
+        ON e.configuration_id = m.configuration_id AND e.source_key = m.source_key
+      LEFT JOIN appointments a ON a.archived_event_id = e.id AND a.owner_id = :owner
+     WHERE m.group_id = :group AND NOT m.departed
+     ORDER BY m.start_at, m.end_at, m.source_key
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class MemberContent:
+    """A member with what its appointment holds, or would hold; None if nothing is known of it."""
+
+    source_key: str
+    start_at: datetime
+    end_at: datetime
+    verdict: str
+    kept: bool | None
+    origin_mailbox_id: UUID | None
+    appointment_id: UUID | None
+    event: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingGroup:
+    """A flagged group whose next reminder is due, and the zone of its archive."""
+
+    id: UUID
+    tenant_id: UUID
+    owner_id: UUID
+    configuration_id: UUID
+    remind_at: datetime
+    reminders_sent: int
+    expires_at: datetime | None
+    time_zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class OverlapDecision:
+    """What becomes of a group: ``kept`` names the source keys that are archived and count as time."""
+
+    status: OverlapStatus
+    kept: Collection[str]
+    by: str
+    at: datetime
+    resolution: dict[str, Any]
+
+
+class OverlapGroupRepository(Repository):
+    """The ``overlap_groups`` table with its members."""
+
+    async def get(self, owner_id: UUID, group_id: UUID, *, lock: bool = False) -> OverlapGroup | None:
+        """The owner's group; with ``lock`` nobody else changes it meanwhile."""
+        statement = select(OverlapGroup).where(OverlapGroup.owner_id == owner_id, OverlapGroup.id == group_id)
+        if lock:
+            statement = statement.with_for_update().execution_options(populate_existing=True)
+        return await self._one(statement)
+
+    async def get_in_tenant(self, tenant_id: UUID, group_id: UUID) -> OverlapGroup | None:
+        """The group of anyone in the tenant, for those who may know of everybody's."""
+        return await self._one(
+            select(OverlapGroup).where(OverlapGroup.tenant_id == tenant_id, OverlapGroup.id == group_id)
+        )
+
+    async def find(
+        self,
+        tenant_id: UUID,
+        group_id: UUID,
+        *,
+        owner_id: UUID | None,
+        viewer: UUID | None,
+        opened: Collection[UUID] = (),
+    ) -> OverlapGroup | None:
+        """The group of one owner, or with None of anyone in the tenant, if the viewer may know of it.
+
+        ``viewer`` is the object id of the person who asks; see ``list``.
+        """
+        statement = select(OverlapGroup).where(
+            OverlapGroup.tenant_id == tenant_id, OverlapGroup.id == group_id, _known_to(viewer, opened)
+        )
+        if owner_id is not None:
+            statement = statement.where(OverlapGroup.owner_id == owner_id)
+        return await self._one(statement)
+
+    async def between(
+        self,
+        owner_id: UUID,
+        start: datetime,
+        end: datetime,
+        configuration_id: UUID | None = None,
+        *,
+        viewer: UUID | None,
+    ) -> Sequence[OverlapGroup]:
+        """The owner's groups that begin in ``[start, end)`` and are not over, by start.
+
+        ``viewer``: as in ``list``.
+        """
+        statement = select(OverlapGroup).where(
+            OverlapGroup.owner_id == owner_id,
+            OverlapGroup.start_at >= start,
+            OverlapGroup.start_at < end,
+            OverlapGroup.status.not_in([str(each) for each in OverlapStatus if each.over]),
+            _known_to(viewer, ()),
+        )
+        if configuration_id is not None:
+            statement = statement.where(OverlapGroup.configuration_id == configuration_id)
+        return await self._all(statement.order_by(OverlapGroup.start_at, OverlapGroup.id))
+
+    async def list(
+        self,
+        owner_id: UUID,
+        after: Keyset | None,
+        limit: int,
+        statuses: Collection[OverlapStatus] = (),
+        configuration_id: UUID | None = None,
+        *,
+        viewer: UUID | None,
+        opened: Collection[UUID] = (),
+        begins_in: tuple[datetime, datetime] | None = None,
+    ) -> list[OverlapGroup]:
+        """The owner's groups in the order they were opened; of some statuses, or of all.
+
+        A group of a timesheet with another's private event than the ``viewer``'s (object id) is not among
+        them: that the event takes part in it tells of its words (domain.md 6.3).
+        """
+        statement = select(OverlapGroup).where(OverlapGroup.owner_id == owner_id, _known_to(viewer, opened))
+        if configuration_id is not None:
+            statement = statement.where(OverlapGroup.configuration_id == configuration_id)
+        if statuses:
+            statement = statement.where(OverlapGroup.status.in_([str(status) for status in statuses]))
+        if begins_in is not None:
+            start, end = begins_in
+            statement = statement.where(OverlapGroup.start_at >= start, OverlapGroup.start_at < end)
+        return await self._all(page(statement, (OverlapGroup.opened_at, OverlapGroup.id), after, limit))
+
+    async def members(self, owner_id: UUID, group_id: UUID) -> Sequence[OverlapMember]:
+        """The members of the owner's group, by start."""
+        return await self._all(
+            select(OverlapMember)
+            .join(OverlapGroup, OverlapGroup.id == OverlapMember.group_id)
+            .where(OverlapGroup.owner_id == owner_id, OverlapMember.group_id == group_id)
+            .order_by(OverlapMember.start_at, OverlapMember.end_at, OverlapMember.source_key)
+        )
+
+    async def contents(self, owner_id: UUID, group_id: UUID) -> Sequence[MemberContent]:
+        """The members of the owner's group with what is known of them, by start."""
+        result = await self._session.execute(_CONTENTS, {"group": group_id, "owner": owner_id})
+        return [MemberContent(**row) for row in result.mappings()]
+
+    async def span(self, owner_id: UUID, group_id: UUID) -> tuple[datetime, datetime] | None:
+        """First and last instant by which the members' windows are decided; None if no run owned any."""
+        row = (await self._session.execute(_SPAN, {"group": group_id, "owner": owner_id})).one()
+        return None if row.first is None else (row.first, row.last)
+
+    async def decide(self, group: OverlapGroup, decision: OverlapDecision) -> None:
+        """Write a decision down, to be carried out by a run; the caller holds the group.
+
+        Appointments that are there already count, or not, from now on.
+        """
+        resolution = decision.resolution
+        group.status, group.resolution = decision.status, resolution
+        group.settled_at = group.archive_due_at = group.updated_at = decision.at
+        group.settled_by, group.expires_at = decision.by, None
+        group.log = [*group.log, {"at": decision.at.isoformat(), "by": decision.by} | resolution]
+        group.version += 1
+        await self._session.execute(
+            update(OverlapMember)
+            .where(OverlapMember.group_id == group.id)
+            .values(kept=OverlapMember.source_key.in_(list(decision.kept)))
+            .execution_options(synchronize_session=False)
+        )
+        await self._session.flush()
+        await self._session.execute(
+            _EXCLUDE,
+            {
+                "group": group.id,
+                "owner": group.owner_id,
+                "unresolved": decision.status is OverlapStatus.EXPIRED,
+                "now": decision.at,
+            },
+        )
+
+    async def claim_expired_unscoped(self, now: datetime, limit: int) -> Sequence[OverlapGroup]:
+        """Lock flagged groups of every tenant whose time is over, but for those another one holds (5.8)."""
+        return await self._all(
+            select(OverlapGroup)
+            .where(OverlapGroup.status == OverlapStatus.FLAGGED, OverlapGroup.expires_at <= now)
+            .order_by(OverlapGroup.expires_at, OverlapGroup.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+            .execution_options(populate_existing=True)
+        )
+
+    async def claim_reminders_unscoped(self, now: datetime, limit: int) -> Sequence[WaitingGroup]:
+        """Lock flagged groups of every tenant that are to remind, but for those another one holds (5.8)."""
+        result = await self._session.execute(_CLAIM_REMINDERS, {"now": now, "limit": limit})
+        return [WaitingGroup(**row) for row in result.mappings()]
+
+    async def set_reminded(self, reminded: Mapping[UUID, tuple[int, datetime | None]]) -> None:
+        """How many reminders the claimed groups have sent by now, and when the next one is due."""
+        rows = [{"id": key, "sent": sent, "next": following} for key, (sent, following) in reminded.items()]
+        await self._session.execute(_REMINDED, {"rows": orjson.dumps(rows, default=str).decode()})
+
+    async def claim_due_unscoped(self, before: datetime, limit: int) -> Sequence[OverlapGroup]:
+        """Lock groups of every tenant that were decided before ``before`` and are not archived yet."""
+        return await self._all(
+            select(OverlapGroup)
+            .where(OverlapGroup.archive_due_at <= before)
+            .order_by(OverlapGroup.archive_due_at, OverlapGroup.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+            .execution_options(populate_existing=True)
+        )
+
+    async def keep_due(self, group_id: UUID, now: datetime) -> None:
+        """Look after the group again later."""
+        await self._session.execute(
+            update(OverlapGroup).where(OverlapGroup.id == group_id).values(archive_due_at=now)
+        )
+
+
+def _known_to(viewer: UUID | None, opened: Collection[UUID]) -> ColumnElement[bool]:
+    event = aliased(ArchivedEvent)
+    hidden = (
+        select(OverlapMember.group_id)
+        .outerjoin(
+            event,
+            and_(
+                event.configuration_id == OverlapMember.configuration_id,
+                event.source_key == OverlapMember.source_key,
+            ),
+        )
+        .outerjoin(Appointment, Appointment.archived_event_id == event.id)
+        .where(
+            OverlapMember.group_id == OverlapGroup.id,
+            OverlapMember.origin_mailbox_id.is_distinct_from(viewer),
+            func.coalesce(OverlapMember.origin_mailbox_id.not_in(sorted(opened)), True),
+            func.coalesce(Appointment.sensitivity, OverlapMember.record["sensitivity"].astext, "") != NORMAL,
+        )
+        .exists()
+    )
+    timesheets = select(ArchiveConfiguration.id).where(ArchiveConfiguration.purpose == Purpose.TIMESHEET)
+    return and_(
+        open_to_readers(OverlapGroup.configuration_id),
+        or_(OverlapGroup.configuration_id.not_in(timesheets), not_(hidden)),
+    )

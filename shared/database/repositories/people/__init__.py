@@ -1,0 +1,1 @@
+"""People's data, and how it leaves (domain.md 15)."""

@@ -1,0 +1,115 @@
+"""What rows of others say of a person in fields of their own is taken out of them (domain.md 15.3).
+
+What others wrote about him in their subjects and bodies is their record, and stays.
+"""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import TextClause, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.database.models.users import User
+from shared.database.repositories.people.person_data import Person
+
+#: Stands in the place of an organizer or attendee who was erased.
+_ERASED = """'{"name": "", "address": ""}'::jsonb"""
+_HIS = "lower({0}->>'address') = :address"
+
+
+def _without_him(column: str) -> str:
+    return f"""(
+        SELECT COALESCE(jsonb_agg(CASE WHEN {_HIS.format("each")} THEN each || {_ERASED} ELSE each END
+                                  ORDER BY place), '[]'::jsonb)
+          FROM jsonb_array_elements({column}) WITH ORDINALITY AS listed(each, place))
+    """  # noqa: S608 - no input of anyone is in it
+
+
+_APPOINTMENTS = text(f"""
+    UPDATE appointments
+       SET organizer = CASE WHEN {_HIS.format("organizer")} THEN organizer || {_ERASED} ELSE organizer END,
+           attendees = {_without_him("attendees")}
+     WHERE owner_id = :owner
+       AND ({_HIS.format("organizer")}
+            OR EXISTS (SELECT 1 FROM jsonb_array_elements(attendees) AS each WHERE {_HIS.format("each")}))
+""")  # noqa: S608 - no input of anyone is in it
+#: Tables with a ``record`` of an event that is not in the archive yet, and whose their rows are.
+_RECORDS = {
+    "archive_operations": "owner_id = :owner",
+    "overlap_members": "group_id IN (SELECT id FROM overlap_groups WHERE owner_id = :owner)",
+    "action_item_events": "item_id IN (SELECT id FROM action_items WHERE owner_id = :owner)",
+}
+
+
+def _clear_records(table: str, owned: str) -> TextClause:
+    organizer, attendees = "record->'organizer'", "record->'attendees'"
+    return text(f"""
+        UPDATE {table}
+           SET record = record || jsonb_build_object(
+                   'organizer', CASE WHEN {_HIS.format(organizer)}
+                                     THEN ({organizer}) || {_ERASED} ELSE {organizer} END,
+                   'attendees', {_without_him(attendees)})
+         WHERE {owned} AND jsonb_typeof({attendees}) = 'array'
+           AND ({_HIS.format(organizer)}
+                OR EXISTS (SELECT 1 FROM jsonb_array_elements({attendees}) AS each
+                            WHERE {_HIS.format("each")}))
+    """)  # noqa: S608 - no input of anyone is in it
+
+
+# A reference by object id means the same mailbox.
+_CONFIGURATIONS = text("""
+    UPDATE archive_configurations
+       SET source_reference = CASE WHEN source_mailbox_id = :mailbox
+               THEN regexp_replace(source_reference, '^(\\w+://)[^/]+', '\\1' || CAST(:mailbox AS text))
+               ELSE source_reference END,
+           archive_reference = CASE WHEN archive_mailbox_id = :mailbox
+               THEN regexp_replace(archive_reference, '^(\\w+://)[^/]+', '\\1' || CAST(:mailbox AS text))
+               ELSE archive_reference END
+     WHERE tenant_id = :tenant AND owner_id <> :person AND :mailbox IN (source_mailbox_id, archive_mailbox_id)
+""")
+# Answers to changes by others that tell of him; they are kept for a day at most.
+_ANSWERS = text("""
+    DELETE FROM idempotency_keys
+     WHERE tenant_id = :tenant
+       AND (position(convert_to(lower(:address), 'UTF8') IN body) > 0
+            OR position(convert_to(:address, 'UTF8') IN body) > 0
+            OR (length(:name) > 2 AND position(convert_to(:name, 'UTF8') IN body) > 0)
+            OR operation IN ('add_users_in_bulk', 'request_user_erasure', 'confirm_user_erasure',
+                             'set_legal_hold'))
+""")
+
+
+class PersonMentionRepository:
+    """Takes a person out of the rows of others of his tenant; doing it again changes nothing."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def others(self, person: Person, after: UUID | None, limit: int) -> Sequence[UUID]:
+        """The other users of the tenant by id, behind ``after``."""
+        statement = select(User.id).where(User.tenant_id == person.tenant_id, User.id != person.id)
+        if after is not None:
+            statement = statement.where(User.id > after)
+        return list((await self._session.execute(statement.order_by(User.id).limit(limit))).scalars())
+
+    async def clear_appointments(self, person: Person, owner_id: UUID) -> int:
+        """Take him out of organizers and attendees of one other person's record; how many rows that were."""
+        values = {"owner": owner_id, "address": person.address.lower()}
+        cleared = await self._session.execute(_APPOINTMENTS, values)
+        for table, owned in _RECORDS.items():
+            await self._session.execute(_clear_records(table, owned), values)
+        return int(getattr(cleared, "rowcount", 0))
+
+    async def clear_references(self, person: Person) -> int:
+        """Name his mailbox by its object id where others archive from or to it."""
+        values = {
+            "tenant": person.tenant_id,
+            "person": person.id,
+            "mailbox": person.object_id,
+        }
+        return int(getattr(await self._session.execute(_CONFIGURATIONS, values), "rowcount", 0))
+
+    async def forget_answers(self, person: Person) -> int:
+        """Forget answers, kept for repeated requests, in which he is named."""
+        values = {"tenant": person.tenant_id, "address": person.address, "name": person.display_name}
+        return int(getattr(await self._session.execute(_ANSWERS, values), "rowcount", 0))

@@ -1,0 +1,1 @@
+"""Verifications and their findings (domain.md 2.15)."""

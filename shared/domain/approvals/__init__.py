@@ -1,0 +1,1 @@
+"""Approvals to archive another person's mailbox (domain.md 6.5)."""

@@ -1,0 +1,36 @@
+"""What an audit row says of a change, as a difference of fields (domain.md 7.4)."""
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from shared.domain.audit.values import ERASED, REDACTED, UNREADABLE, WITHHELD
+
+_BEFORE, _AFTER = "before", "after"
+#: Values that say nothing: two of them may hide a difference.
+_SILENT: Final = (ERASED, REDACTED, UNREADABLE, WITHHELD)
+#: Where the public name of a column is not its own.
+_PUBLIC: Final = {"start_at": "start", "end_at": "end", "state": "status", "origin_mailbox_id": "mailbox_id"}
+
+
+class Changed(NamedTuple):
+    """One field that differs; what was not there is None."""
+
+    field: str
+    before: Any
+    after: Any
+
+
+def difference(changes: Mapping[str, Any]) -> tuple[list[Changed], dict[str, Any]]:
+    """The fields that differ, and what else the row says. A value that cannot be read counts as changed."""
+    before, after = changes.get(_BEFORE), changes.get(_AFTER)
+    # A row whose values are not told apart by field says all of it in its details.
+    if not all(each is None or isinstance(each, Mapping) for each in (before, after)):
+        return [], dict(changes)
+    old, new = before or {}, after or {}
+    fields = {*old, *new}
+    changed = [
+        Changed(_PUBLIC.get(name, name), old.get(name), new.get(name))
+        for name in sorted(fields)
+        if old.get(name) != new.get(name) or old.get(name) in _SILENT
+    ]
+    return changed, {name: value for name, value in changes.items() if name not in (_BEFORE, _AFTER)}

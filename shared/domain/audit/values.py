@@ -1,0 +1,183 @@
+"""Which values of an audited change are personal, secret or private, and what stands in their place.
+
+Personal values are encrypted with their person's key, secrets are redacted (domain.md 7.1); what concerns a
+private event is shown to others as times and "Private" only (domain.md 6.3).
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any, Final
+
+from shared.domain.identity.disclosure import PRIVATE
+
+#: The one key of an object that stands for an encrypted value.
+ENCRYPTED: Final = "$encrypted"
+REDACTED: Final = "[redacted]"
+#: A personal value of whom nobody knows, or for which there is no key: it was not kept.
+WITHHELD: Final = "[withheld]"
+ERASED: Final = "[erased]"
+UNREADABLE: Final = "[unreadable]"
+
+#: Fields whose whole value is personal, whatever it is.
+PERSONAL_FIELDS: Final = frozenset(
+    {
+        *("subject", "body", "body_preview", "location", "locations", "categories", "organizer", "attendees"),
+        *("ical_uid", "display_name", "given_name", "surname", "name", "address", "email", "mail", "phone"),
+        *("user_principal_name", "source_reference", "archive_reference", "customer", "title", "text"),
+        *("description", "note", "comment", "prompt"),
+    }
+)
+_EVENT_CONTENT = frozenset({"subject", "body", "body_preview", "location", "organizer", "attendees"})
+_TIMES = frozenset({"start_at", "end_at", "start", "end", "start_zone", "end_zone", "is_all_day"})
+_SECRET_WORDS = frozenset(
+    {
+        *("secret", "secrets", "token", "tokens", "password", "passwords", "passwd", "pwd", "passphrase"),
+        *("credential", "credentials", "authorization", "cookie", "cookies", "apikey", "signature"),
+    }
+)
+_SECRET_PAIRS = frozenset(
+    {("api", "key"), ("access", "key"), ("private", "key"), ("client", "state"), ("connection", "string")}
+)
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
+_SECRET_VALUE = re.compile(
+    r"\beyJ[\w-]{8,}(?:\.[\w-]*){0,2}"  # JSON web tokens
+    r"|(?i:\b(?:bearer|basic) +[\w.~+/=-]{8,})"
+    r"|(?i:\b(?:accountkey|sharedaccesskey|sharedaccesssignature|password|pwd|client_secret|sig)=[^\s;&\"']+)"
+    r"|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"  # user:password@ of a URL
+    r"|\bsk-[\w-]{16,}"
+)
+#: One of these stands in everything that ``_SECRET_VALUE`` finds.
+_SECRET_MARKS = ("eyJ", " ", "=", "://", "sk-")
+
+
+@dataclass(frozen=True, slots=True)
+class PersonalValue:
+    """A personal value taken out of a change, where it was, and the object that stands in its place."""
+
+    path: str
+    value: Any
+    place: dict[str, Any]
+
+    def fill(self, ciphertext: str) -> None:
+        """Put the encrypted value into its place."""
+        self.place[ENCRYPTED] = ciphertext
+
+
+def separate(changes: Mapping[str, Any]) -> tuple[dict[str, Any], list[PersonalValue]]:
+    """The changes without secrets and personal values, and the latter, each to be filled in.
+
+    Personal is what a personal field holds, and any text with an ``@`` in it. An empty value stays as it is.
+    """
+    found: list[PersonalValue] = []
+    return _separated_object(changes, "", found), found
+
+
+def _separated_object(given: Mapping[str, Any], path: str, found: list[PersonalValue]) -> dict[str, Any]:
+    kept: dict[str, Any] = {}
+    for key, value in given.items():
+        name = str(key)
+        where = f"{path}/{name}"
+        if value is None or value is True or value is False or value in ("", [], {}):
+            kept[name] = value
+        elif is_secret_name(name):
+            kept[name] = REDACTED
+        elif name in PERSONAL_FIELDS:
+            kept[name] = _taken_out(value, where, found)
+        else:
+            kept[name] = _separated(value, where, found)
+    return kept
+
+
+def _separated(value: Any, path: str, found: list[PersonalValue]) -> Any:
+    if isinstance(value, str):
+        value = without_secrets(value)
+        return _taken_out(value, path, found) if "@" in value else value
+    if isinstance(value, Mapping):
+        if any("@" in str(key) for key in value):
+            return _taken_out(value, path, found)
+        return _separated_object(value, path, found)
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_separated(item, f"{path}/{number}", found) for number, item in enumerate(value)]
+    return value
+
+
+def _taken_out(value: Any, path: str, found: list[PersonalValue]) -> dict[str, Any]:
+    personal = PersonalValue(path, value, {ENCRYPTED: None})
+    found.append(personal)
+    return personal.place
+
+
+@lru_cache(maxsize=4096)
+def is_secret_name(name: str) -> bool:
+    """True if a field of this name holds a secret: ``clientSecret``, ``api_key``, ``refresh-token``…"""
+    words = [word.lower() for word in _WORD.findall(name)]
+    return not _SECRET_WORDS.isdisjoint(words) or any(pair in _SECRET_PAIRS for pair in pairwise(words))
+
+
+def without_secrets(text: str) -> str:
+    """The text with everything redacted that looks like a token or a password."""
+    # Most values are ids and names: they have none of the marks, and that is found out much faster.
+    if not any(mark in text for mark in _SECRET_MARKS):
+        return text
+    return _SECRET_VALUE.sub(REDACTED, text)
+
+
+def restore(changes: Mapping[str, Any], opened: Callable[[str, str | None], Any]) -> dict[str, Any]:
+    """The changes with each encrypted value replaced by ``opened(path, ciphertext)``.
+
+    The ciphertext is None where the value was never kept.
+    """
+    return {key: _restored(value, f"/{key}", opened) for key, value in changes.items()}
+
+
+def _restored(value: Any, path: str, opened: Callable[[str, str | None], Any]) -> Any:
+    if isinstance(value, dict):
+        if value.keys() == {ENCRYPTED}:
+            return opened(path, value[ENCRYPTED])
+        return {key: _restored(item, f"{path}/{key}", opened) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_restored(item, f"{path}/{number}", opened) for number, item in enumerate(value)]
+    return value
+
+
+def has_encrypted(value: Any) -> bool:
+    """True if any value of the stored changes is encrypted and needs a key to be read."""
+    return any(each.get(ENCRYPTED) is not None for each in _objects(value))
+
+
+def concerns_private_event(changes: Any) -> bool:
+    """True if the changes tell of an event that is private, or of one of which they do not say (6.3).
+
+    A version that was not private yet counts as private too: it is the same event.
+    """
+    objects = list(_objects(changes))
+    if any(each.get("sensitivity", "normal") != "normal" for each in objects):
+        return True
+    return any("sensitivity" not in each and not _EVENT_CONTENT.isdisjoint(each) for each in objects)
+
+
+def masked(value: Any) -> Any:
+    """Stored changes of a private event as others see them: its times, and "Private" for the rest."""
+    if isinstance(value, dict):
+        if ENCRYPTED in value:
+            return PRIVATE
+        if not _EVENT_CONTENT.isdisjoint(value):
+            shown = _TIMES | {"sensitivity"}
+            return {key: item if key in shown else PRIVATE for key, item in value.items()}
+        return {key: masked(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [masked(item) for item in value]
+    return value
+
+
+def _objects(value: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(value, dict):
+        yield value
+        for item in value.values():
+            yield from _objects(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _objects(item)

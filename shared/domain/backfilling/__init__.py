@@ -1,0 +1,1 @@
+"""The months of a backfill (domain.md 2.14)."""

@@ -1,0 +1,1 @@
+"""Categories, their statistics and suggestions (domain.md 3)."""

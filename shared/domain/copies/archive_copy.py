@@ -1,0 +1,294 @@
+"""What is written for an archived event: the copy in the archive calendar and our record (domain.md 2.6)."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from shared.domain.events.event_content import content_columns, content_fields, storable
+from shared.domain.events.source_event import EventType, Person, SourceEvent
+from shared.domain.planning.modifications import Modification
+from shared.domain.times.zones import find_zone, local_wall_time
+
+# Fixed for ever: copies already written are found by these ids (graph.md, Extended property).
+_PROPERTY_SET = "{6f1d2c52-3a0e-4b7b-9a55-0d6c1f2e8b41}"
+ARCHIVE_KEY_PROPERTY = f"String {_PROPERTY_SET} Name ArchiveKey"
+ARCHIVE_REVISION_PROPERTY = f"String {_PROPERTY_SET} Name ArchiveRevision"
+ARCHIVE_SOURCE_PROPERTY = f"String {_PROPERTY_SET} Name ArchiveSource"
+
+MAX_SUBJECT_UNITS = 255
+"""Exchange stores 255 UTF-16 units of a calendar item's subject and ends a longer one with three dots."""
+
+_WRITABLE_SHOW_AS = frozenset({"free", "tentative", "busy", "oof", "workingElsewhere"})
+
+
+@dataclass(frozen=True, slots=True)
+class CopyPayload:
+    """The JSON body of the POST or PATCH, and whether a time could not be kept in its original zone."""
+
+    body: dict[str, Any]
+    zone_reported: bool
+
+
+def copy_payload(
+    event: SourceEvent,
+    *,
+    configuration_id: uuid.UUID,
+    archive_key: str,
+    source_key: str,
+    revision: str,
+    generation: int,
+    create: bool,
+    superseded: bool = False,
+) -> CopyPayload:
+    """The body that makes (``create``) or updates the copy of ``event`` (domain.md 2.6; graph.md, Event).
+
+    It never holds attendees or an online meeting, so it cannot send an invitation. A create carries
+    ``transactionId`` and all three extended properties, an update all but ``ArchiveKey``. A custom or
+    unknown zone and a wall time that occurs twice are written in UTC and reported. ``showAs`` "unknown"
+    is written as "busy", as which it counts (domain.md 5.1); our record keeps what was given.
+    """
+    start, start_kept = _time(event.start, event.start_zone, event.is_all_day)
+    # Exchange refuses an all-day event with two zones (graph.md, Event).
+    end_zone = event.start_zone if event.is_all_day else event.end_zone
+    end, end_kept = _time(event.end, end_zone, event.is_all_day)
+    body: dict[str, Any] = {
+        "subject": _graph_subject(storable(event.subject)),
+        "body": {"contentType": event.body_type, "content": storable(event.body)},
+        "start": start,
+        "end": end,
+        "isAllDay": event.is_all_day,
+        "location": {"displayName": storable(event.location)},
+        "categories": [storable(category) for category in event.categories],
+        "showAs": event.show_as if event.show_as in _WRITABLE_SHOW_AS else "busy",
+        "importance": event.importance,
+        "sensitivity": event.sensitivity,
+        "isReminderOn": False,
+    }
+    origin = archive_source(
+        configuration_id,
+        source_key,
+        event.id,
+        event.ical_uid,
+        event.original_start or event.start,
+        generation,
+        superseded=superseded,
+    )
+    properties = [
+        {"id": ARCHIVE_REVISION_PROPERTY, "value": revision},
+        {"id": ARCHIVE_SOURCE_PROPERTY, "value": origin},
+    ]
+    if create:
+        properties.append({"id": ARCHIVE_KEY_PROPERTY, "value": archive_key})
+        body["transactionId"] = transaction_id(configuration_id, source_key, generation)
+    body["singleValueExtendedProperties"] = properties
+    return CopyPayload(body, zone_reported=not (start_kept and end_kept))
+
+
+def recreated_copy(
+    body: Mapping[str, Any],
+    *,
+    configuration_id: uuid.UUID,
+    archive_key: str,
+    source_key: str,
+    source_id: str,
+    ical_uid: str,
+    original_start: datetime,
+    generation: int,
+) -> dict[str, Any]:
+    """The body that makes a copy anew of what was to update it: the copy is gone (domain.md 2.10).
+
+    ``original_start`` is UTC.
+    """
+    origin = archive_source(configuration_id, source_key, source_id, ical_uid, original_start, generation)
+    kept = [each for each in body["singleValueExtendedProperties"] if each["id"] != ARCHIVE_SOURCE_PROPERTY]
+    return {
+        **body,
+        "transactionId": transaction_id(configuration_id, source_key, generation),
+        "singleValueExtendedProperties": [
+            *kept,
+            {"id": ARCHIVE_KEY_PROPERTY, "value": archive_key},
+            {"id": ARCHIVE_SOURCE_PROPERTY, "value": origin},
+        ],
+    }
+
+
+def retimed_copy(
+    body: Mapping[str, Any],
+    record: Mapping[str, Any],
+    start: datetime,
+    end: datetime,
+    revision: str,
+    modifications: Sequence[Modification] = (),
+) -> tuple[CopyPayload, dict[str, Any]]:
+    """A drafted payload and record with the times and the revision that modifications gave (domain.md 4).
+
+    The same as drafting the event anew with these times (UTC). The original zones are those of the record.
+    """
+    new_start, start_kept = _time(start, record["start_zone"], all_day=False)
+    new_end, end_kept = _time(end, record["end_zone"], all_day=False)
+    properties = [
+        {**entry, "value": revision} if entry["id"] == ARCHIVE_REVISION_PROPERTY else entry
+        for entry in body["singleValueExtendedProperties"]
+    ]
+    changed = {"start": new_start, "end": new_end, "singleValueExtendedProperties": properties}
+    times = {
+        "start_at": start.isoformat(),
+        "end_at": end.isoformat(),
+        "modifications": [modification.to_json() for modification in modifications],
+    }
+    return CopyPayload({**body, **changed}, zone_reported=not (start_kept and end_kept)), {**record, **times}
+
+
+def transaction_id(configuration_id: uuid.UUID, source_key: str, generation: int) -> str:
+    """What makes a repeated POST of one copy harmless: UUIDv5 (design.md, Creating)."""
+    return str(uuid.uuid5(configuration_id, f"{source_key}|{generation}"))
+
+
+def appointment_record(
+    event: SourceEvent,
+    attachment_count: int,
+    *,
+    source: SourceEvent | None = None,
+    modifications: Sequence[Modification] = (),
+) -> dict[str, Any]:
+    """Our own record of an event, JSON-able, named as the columns of ``Appointment``; times ISO 8601.
+
+    It keeps what the copy omits: organizer, attendees, cancelled, declined, number of attachments, and
+    what automation and modifications changed: ``source`` is the event as it was before (domain.md 4.6, 6.2).
+    """
+    before = source or event
+    return {
+        **content_columns(event),
+        "is_cancelled": event.is_cancelled,
+        "is_declined": event.is_declined,
+        "organizer": _person(event.organizer) if event.organizer else None,
+        "attendees": [_person(attendee) for attendee in event.attendees],
+        "attachment_count": attachment_count,
+        "ical_uid": event.ical_uid,
+        "source_sensitivity": before.sensitivity,
+        "source_show_as": before.show_as,
+        "source_start_at": before.start.isoformat(),
+        "source_end_at": before.end.isoformat(),
+        "source_type": str(before.type),
+        "modifications": [modification.to_json() for modification in modifications],
+    }
+
+
+def recorded_event(record: Mapping[str, Any], source_id: str, original_start: datetime) -> SourceEvent:
+    """The event that a record is about, as its copy shows it, for want of the source (domain.md 5.8).
+
+    ``source_id`` and ``original_start`` (UTC) are those of its row in the map.
+    """
+    return SourceEvent(
+        id=source_id,
+        type=EventType.SINGLE_INSTANCE,
+        ical_uid=record["ical_uid"],
+        change_key="",
+        original_start=original_start,
+        is_cancelled=record["is_cancelled"],
+        is_declined=record["is_declined"],
+        **content_fields(record),
+    )
+
+
+def recorded_source(
+    record: Mapping[str, Any], source_id: str, slot: datetime, series: str | None
+) -> SourceEvent:
+    """The source of an archived event as it was when it was archived, from our record by column name.
+
+    ``slot`` is its original start, UTC, ``series`` the id of its series. Where an earlier version did not
+    record the source's own times and type, they are taken for those of the copy, and an occurrence that lies
+    outside its slot for an exception. Without a series it is single, whatever the record says: an occurrence
+    may have become a single event since.
+    """
+    start, end = record["source_start_at"] or record["start_at"], record["source_end_at"] or record["end_at"]
+    kind = EventType.SINGLE_INSTANCE if series is None else EventType.OCCURRENCE
+    if record["source_type"] and series is not None:
+        kind = EventType(record["source_type"])
+    elif series is not None and not record["is_all_day"] and start != slot:
+        kind = EventType.EXCEPTION
+    organizer = record["organizer"]
+    as_given = {
+        "start": start,
+        "end": end,
+        "show_as": record["source_show_as"] or record["show_as"],
+        "sensitivity": record["source_sensitivity"] or record["sensitivity"],
+    }
+    return SourceEvent(
+        id=source_id,
+        type=kind,
+        ical_uid=record["ical_uid"],
+        change_key="",
+        series_master_id=series,
+        original_start=None if series is None else slot,
+        is_cancelled=record["is_cancelled"],
+        is_declined=record["is_declined"],
+        has_attachments=record["attachment_count"] > 0,
+        organizer=Person(**organizer) if organizer else None,
+        attendees=tuple(Person(**each) for each in record["attendees"]),
+        **content_fields(record) | as_given,
+    )
+
+
+def _time(instant: datetime, zone_name: str, all_day: bool) -> tuple[dict[str, str], bool]:
+    """A dateTimeTimeZone of an instant, in the zone it had where that leads back to it."""
+    zone = find_zone(zone_name)
+    if zone is None:
+        return _date_time(instant.astimezone(UTC), "UTC"), False
+    name = "UTC" if zone.key == "UTC" else zone_name
+    if all_day:
+        # An all-day event's instants are its dates' midnights as given: never shifted (graph.md).
+        return _date_time(instant, name), True
+    wall = local_wall_time(instant, zone)
+    if wall is None:
+        return _date_time(instant.astimezone(UTC), "UTC"), False
+    return _date_time(wall, name), True
+
+
+def _date_time(wall: datetime, zone_name: str) -> dict[str, str]:
+    digits = wall.replace(tzinfo=None).isoformat(timespec="microseconds")
+    return {"dateTime": f"{digits}0", "timeZone": zone_name}
+
+
+def archive_source(
+    configuration_id: uuid.UUID,
+    source_key: str,
+    source_id: str,
+    ical_uid: str,
+    original_start: datetime,
+    generation: int,
+    *,
+    superseded: bool = False,
+) -> str:
+    """``ArchiveSource`` of a copy: whose it is, so that the mailbox alone tells the map (domain.md 2.6)."""
+    start = original_start.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds")
+    source = {
+        "configuration": str(configuration_id),
+        "key": source_key,
+        "source": source_id,
+        "iCalUId": ical_uid,
+        "originalStart": f"{start}Z",
+        "generation": generation,
+        "superseded": superseded,
+    }
+    return orjson.dumps(source, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def _graph_subject(subject: str) -> str:
+    units = subject.encode("utf-16-le")
+    if len(units) <= 2 * MAX_SUBJECT_UNITS:
+        return subject
+    return units[: 2 * (MAX_SUBJECT_UNITS - 3)].decode("utf-16-le", errors="ignore") + "..."
+
+
+def _person(person: Person) -> dict[str, str]:
+    return {
+        "name": storable(person.name),
+        "address": storable(person.address),
+        "kind": storable(person.kind),
+        "response": storable(person.response),
+    }

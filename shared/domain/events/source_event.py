@@ -1,0 +1,138 @@
+"""An event as read from a source calendar, and the facts about it that planning keeps."""
+
+import hashlib
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from functools import lru_cache
+from typing import NamedTuple
+from uuid import UUID
+
+from shared.domain.times.zones import find_zone
+
+_HALF_A_DAY = timedelta(hours=12)
+
+
+class EventType(StrEnum):
+    """The kinds of an event; reading a window never yields a series master."""
+
+    SINGLE_INSTANCE = "singleInstance"
+    OCCURRENCE = "occurrence"
+    EXCEPTION = "exception"
+    SERIES_MASTER = "seriesMaster"
+
+
+class Person(NamedTuple):
+    """Organizer or attendee; kept in our record, never written to a copy (domain.md 2.6)."""
+
+    name: str
+    address: str
+    kind: str = "required"
+    response: str = "none"
+
+
+class SourceEvent(NamedTuple):
+    """One single event, occurrence or exception. ``start`` and ``end`` are UTC instants.
+
+    It is a tuple, since a page holds a thousand: a frozen dataclass takes seven times as long to make.
+
+    An all-day event's ``start`` and ``end`` are the midnights of its dates *as given*, tagged UTC
+    (graph.md calendarView: never shifted). ``start_zone`` and ``end_zone`` are the
+    ``originalStartTimeZone`` and ``originalEndTimeZone`` as given (Windows, IANA or custom name).
+    ``original_start`` is the occurrence's slot in its series, UTC; None for a single event.
+    ``original_date`` is the date of that slot in the series' zone where it is told (``occurrenceId``).
+    Of a ``masked`` one only the times are true (``disclosure.masked_event``).
+    """
+
+    id: str
+    type: EventType
+    ical_uid: str
+    change_key: str
+    subject: str
+    body: str
+    body_type: str
+    start: datetime
+    end: datetime
+    start_zone: str
+    end_zone: str
+    is_all_day: bool
+    series_master_id: str | None = None
+    original_start: datetime | None = None
+    location: str = ""
+    categories: tuple[str, ...] = ()
+    show_as: str = "busy"
+    importance: str = "normal"
+    sensitivity: str = "normal"
+    is_cancelled: bool = False
+    is_declined: bool = False
+    has_attachments: bool = False
+    organizer: Person | None = None
+    attendees: tuple[Person, ...] = ()
+    masked: bool = False
+    original_date: date | None = None
+
+
+def source_key(event: SourceEvent) -> str:
+    """The key that an event gets at first sight; from then on its row's key counts (domain.md 2.3).
+
+    Raises ValueError for a series master or an occurrence without its master or original start.
+    """
+    if event.type is EventType.SINGLE_INSTANCE:
+        return f"s:{event.id}"
+    return f"o:{event.series_master_id}:{occurrence_date(event).isoformat()}"
+
+
+def former_source_key(event: SourceEvent) -> str | None:
+    """The key that earlier versions gave an occurrence; None for a single event."""
+    if event.type is EventType.SINGLE_INSTANCE or event.original_start is None:
+        return None
+    return f"o:{event.series_master_id}:{event.original_start:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def second_source_key(event: SourceEvent, key: str) -> str:
+    """The key of an event whose own belongs to another event of the same read (domain.md 2.3)."""
+    return f"{key}:{event.original_start or event.start:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def detached_key(key: str, day: date, count: int = 0) -> str:
+    """The key of a row whose source may be used again for another time: its copy stays as it is (2.4)."""
+    return f"{key}@{day.isoformat()}" + (f".{count}" if count else "")
+
+
+def is_detached(key: str) -> bool:
+    """Whether a row was left behind by its source. Ids of events and keys of ours hold no at sign."""
+    return "@" in key
+
+
+def occurrence_date(event: SourceEvent) -> date:
+    """The original date of an occurrence in the recurrence zone of its series (domain.md 2.3).
+
+    A calendar view tells no recurrence zone: the zone in which the event was entered stands for it. Raises
+    ValueError for a series master or an occurrence without its master or original start.
+    """
+    if event.type is EventType.SERIES_MASTER or not event.series_master_id or event.original_start is None:
+        raise ValueError(f"an event of type {event.type} without series master or original start has no key")
+    if event.original_date is not None:
+        return event.original_date
+    if event.is_all_day and event.type is EventType.OCCURRENCE:
+        return event.start.date()
+    zone = find_zone(event.start_zone)
+    local = event.original_start.astimezone(zone or UTC)
+    if event.is_all_day and local.time() != time.min:
+        # Its slot is midnight of the zone of the mailbox, told in UTC (2804, see graph.md).
+        return (event.original_start + _HALF_A_DAY).date()
+    return local.date()
+
+
+# A new event's is asked for its row in the map and for its copy.
+@lru_cache(maxsize=4096)
+def archive_key(configuration_id: UUID, key: str) -> str:
+    """``ArchiveKey`` of the copy of a source key: lower-case hex SHA-256 (domain.md 2.6)."""
+    return hashlib.sha256(f"{configuration_id}|{key}".encode()).hexdigest()
+
+
+def generation_key(configuration_id: UUID, key: str, generation: int) -> str:
+    """``ArchiveKey`` for a source key whose own is carried by another event's copy from ``generation`` 1 on.
+
+    That happens when its copy went to another event of the same meeting and it comes back (2.3, 2.9).
+    """
+    return archive_key(configuration_id, f"{key}|{generation}" if generation else key)

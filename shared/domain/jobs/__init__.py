@@ -1,0 +1,1 @@
+"""What jobs do (domain.md 8.1)."""

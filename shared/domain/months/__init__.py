@@ -1,0 +1,1 @@
+"""A person's month (domain.md 2.20)."""

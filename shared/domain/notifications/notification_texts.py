@@ -1,0 +1,269 @@
+"""What notifications say, in plain English: counts, and dates in the archive's zone, never an event (6.3)."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from shared.domain.backfilling.backfill import BackfillProgress
+from shared.domain.jobs.job import JobKind
+from shared.domain.notifications.notification import (
+    Audience,
+    Notice,
+    NotificationClass,
+    NotificationState,
+    NotificationSubject,
+)
+from shared.domain.runs.outcome import Outcome, RunReport
+from shared.domain.runs.window import Window
+from shared.domain.verifying.verification import FindingKind
+
+_OUTCOMES: Final = {
+    Outcome.ARCHIVED: "archived",
+    Outcome.UPDATED: "updated",
+    Outcome.UNCHANGED: "unchanged",
+    Outcome.MERGED: "merged with duplicates",
+    Outcome.CONSUMED: "taken as changes of meetings",
+    Outcome.LEFT_OUT: "left out",
+    Outcome.FLAGGED: "waiting for a decision",
+    Outcome.LOCKED: "in locked periods",
+    Outcome.CONFLICT: "edited in the archive",
+    Outcome.FAILED: "failed",
+}
+_FINDINGS: Final = {
+    FindingKind.MISSING: "missing",
+    FindingKind.DOUBLED: "doubled",
+    FindingKind.EDITED: "edited by hand",
+    FindingKind.UNKNOWN: "unknown",
+    FindingKind.SOURCE_CHANGED: "changed in the source",
+}
+_JOBS: Final = {
+    JobKind.ARCHIVE: "The nightly archive",
+    JobKind.BACKFILL: "The backfill",
+    JobKind.VERIFY: "The weekly verification",
+}
+_INSTANT: Final = timedelta(microseconds=1)
+
+
+def run_finished(run_id: UUID, window: Window, report: RunReport) -> Notice:
+    """A run that somebody asked for is over, and nothing of it failed."""
+    return Notice(
+        notification_class=NotificationClass.RUN_FINISHED,
+        transaction_id=f"archive_run:{run_id}",
+        state=NotificationState.INFO,
+        title="Archive run finished",
+        text=f"{_counted(report.source, 'event')} {_days(window)}{_outcomes(report)}.",
+        resource_type=NotificationSubject.ARCHIVE_RUN,
+        resource_id=run_id,
+        count=report.source,
+    )
+
+
+def run_failed(run_id: UUID, window: Window, report: RunReport) -> Notice:
+    """A run ended with failures, or could not go on (domain.md 2.12)."""
+    if report.failed:
+        what = f"{report.failed} of {_counted(report.source, 'event')} {_days(window)} failed."
+    else:
+        what = f"The run could not archive everything {_days(window)}."
+    return Notice(
+        notification_class=NotificationClass.RUN_FAILED,
+        transaction_id=f"archive_run:{run_id}",
+        state=NotificationState.FAILURE,
+        title="Archive run ended with errors",
+        text=f"{what} What succeeded stays; the run says what went wrong and can be retried.",
+        resource_type=NotificationSubject.ARCHIVE_RUN,
+        resource_id=run_id,
+        count=report.failed,
+    )
+
+
+def category_issues(run_id: UUID, window: Window, count: int) -> Notice:
+    """Events that a run saw for the first time, or changed, have no valid category (domain.md 3.3)."""
+    return Notice(
+        notification_class=NotificationClass.CATEGORY_ISSUES,
+        transaction_id=f"category_issues:{run_id}",
+        state=NotificationState.ATTENTION,
+        title="Categories need your attention",
+        text=f"{_counted(count, 'new or changed event')} {_days(window)} {_has(count)} categories of which"
+        " none, or more than one, says for whom the time is.",
+        resource_type=NotificationSubject.ARCHIVE_RUN,
+        resource_id=run_id,
+        count=count,
+    )
+
+
+def locked_period_change(run_id: UUID, window: Window, count: int) -> Notice:
+    """Changes that a run did not write, since a finalised timesheet locked their period (domain.md 2.8)."""
+    return Notice(
+        notification_class=NotificationClass.LOCKED_PERIOD_CHANGE,
+        transaction_id=f"locked_period_change:{run_id}",
+        state=NotificationState.ATTENTION,
+        title="Change in a locked period",
+        text=f"{_counted(count, 'change')} {_days(window)} {_fall(count)} into a period that a finalised"
+        " timesheet locked. Nothing was written there.",
+        resource_type=NotificationSubject.ARCHIVE_RUN,
+        resource_id=run_id,
+        count=count,
+    )
+
+
+def overlaps_opened_id(run_id: UUID) -> str:
+    """Under which the overlaps that a run opened are told, all of them as one."""
+    return f"overlap_needs_you:{run_id}"
+
+
+def overlaps_opened(
+    run_id: UUID, configuration_id: UUID, window: Window, count: int, expires_at: datetime
+) -> Notice:
+    """A run opened groups of overlapping events that wait for their owner (domain.md 5.6, 5.8)."""
+    return Notice(
+        notification_class=NotificationClass.OVERLAP_NEEDS_YOU,
+        transaction_id=overlaps_opened_id(run_id),
+        state=NotificationState.ATTENTION,
+        title="Overlapping events need your decision",
+        text=f"{_counted(count, 'group')} of overlapping events {_days(window)} {_wait(count)} for your"
+        f" decision. What is undecided on {_date(expires_at, window.zone)} is archived as it is.",
+        resource_type=NotificationSubject.ARCHIVE_CONFIGURATION,
+        resource_id=configuration_id,
+        count=count,
+    )
+
+
+def overlaps_reminder(
+    first_group: UUID,
+    number: int,
+    configuration_id: UUID,
+    zone: ZoneInfo,
+    count: int,
+    waiting_since: datetime,
+    expires_at: datetime | None,
+) -> Notice:
+    """Groups of an archive still wait, the longest since ``waiting_since`` (domain.md 5.8).
+
+    ``first_group`` and ``number`` make it the one reminder it is; ``expires_at`` is the next expiry.
+    """
+    ends = f" What is undecided is archived as it is from {_date(expires_at, zone)} on." if expires_at else ""
+    return Notice(
+        notification_class=NotificationClass.OVERLAP_NEEDS_YOU,
+        transaction_id=f"overlap_reminder:{first_group}:{number}:{waiting_since.isoformat()}",
+        state=NotificationState.ATTENTION,
+        title="Overlapping events still wait for you",
+        text=f"{_counted(count, 'group')} of overlapping events {_has(count)} been waiting for your decision"
+        f" since {_date(waiting_since, zone)}.{ends}",
+        resource_type=NotificationSubject.ARCHIVE_CONFIGURATION,
+        resource_id=configuration_id,
+        count=count,
+    )
+
+
+def job_paused(
+    cause_id: UUID, configuration_id: UUID, kind: JobKind, failures: int, *, gone: bool
+) -> tuple[Notice, ...]:
+    """Jobs were paused, told to their owner and to the Admins (domain.md 8.3, 15.1).
+
+    ``cause_id`` is the run or verification that led to it. With ``gone`` all jobs of the archive are paused:
+    its mailbox or a calendar is not there any more.
+    """
+    if gone:
+        title = "Archiving is paused: a mailbox or calendar is gone"
+        text = (
+            "The mailbox or a calendar of this archive does not exist any more, or has no licence. Its jobs"
+            " were paused at once; what is archived stays."
+        )
+    else:
+        title = f"{_JOBS[kind]} is paused"
+        text = f"{_JOBS[kind]} failed {failures} times in a row and was paused. What is archived stays."
+    return tuple(
+        Notice(
+            notification_class=NotificationClass.JOB_PAUSED,
+            transaction_id=f"job_paused:{cause_id}:{audience}",
+            state=NotificationState.FAILURE,
+            title=title,
+            text=text,
+            resource_type=NotificationSubject.ARCHIVE_CONFIGURATION,
+            resource_id=configuration_id,
+            count=failures,
+            audience=audience,
+        )
+        for audience in Audience
+    )
+
+
+def backfill_progress(
+    backfill_id: UUID, configuration_id: UUID, first: datetime, zone: ZoneInfo, progress: BackfillProgress
+) -> Notice:
+    """How far a backfill that begins at ``first`` is: one notification from its first month to its last."""
+    over = progress.months_done >= progress.months_total
+    return Notice(
+        notification_class=NotificationClass.RUN_FINISHED,
+        transaction_id=f"backfill:{backfill_id}:{first.astimezone(zone):%Y-%m-%d}",
+        state=NotificationState.INFO if over else NotificationState.PROGRESS,
+        title="Backfill finished" if over else "Backfill under way",
+        text=f"{progress.months_done} of {_counted(progress.months_total, 'month')} from"
+        f" {_date(first, zone)} on {_is(progress.months_done)} archived.",
+        resource_type=NotificationSubject.ARCHIVE_CONFIGURATION,
+        resource_id=configuration_id,
+        percent=progress.percent,
+    )
+
+
+def verification_over(
+    verification_id: UUID, window: Window, found: Mapping[str, int], *, failed: bool
+) -> Notice:
+    """What a verification came to (domain.md 2.15). ``found`` counts differences by their kind."""
+    total = sum(found.values())
+    told = NotificationClass.VERIFY_DIFFERENCE, NotificationState.ATTENTION, "Verification found differences"
+    listed = ", ".join(f"{found[kind]} {word}" for kind, word in _FINDINGS.items() if found.get(kind))
+    text = f"{_counted(total, 'difference')} {_days(window)}: {listed}."
+    if failed:
+        told = NotificationClass.RUN_FAILED, NotificationState.FAILURE, "Verification could not be completed"
+        text = f"Not everything {_days(window)} could be compared. " + (text if total else "")
+    elif not total:
+        told = NotificationClass.RUN_FINISHED, NotificationState.INFO, "Verification found no difference"
+        text = f"Source, record and archive agree {_days(window)}."
+    return Notice(
+        notification_class=told[0],
+        transaction_id=f"verification:{verification_id}",
+        state=told[1],
+        title=told[2],
+        text=text.strip(),
+        resource_type=NotificationSubject.VERIFICATION,
+        resource_id=verification_id,
+        count=total,
+    )
+
+
+def _outcomes(report: RunReport) -> str:
+    told = [f"{report.count(outcome)} {word}" for outcome, word in _OUTCOMES.items() if report.count(outcome)]
+    return f": {', '.join(told)}" if told else ""
+
+
+def _days(window: Window) -> str:
+    first, last = _date(window.start, window.zone), _date(window.end - _INSTANT, window.zone)
+    return f"on {first}" if first == last else f"from {first} to {last}"
+
+
+def _date(instant: datetime, zone: ZoneInfo) -> str:
+    day = instant.astimezone(zone)
+    return f"{day.day} {day:%B %Y}"
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+
+
+def _has(count: int) -> str:
+    return "has" if count == 1 else "have"
+
+
+def _is(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def _wait(count: int) -> str:
+    return "waits" if count == 1 else "wait"
+
+
+def _fall(count: int) -> str:
+    return "falls" if count == 1 else "fall"

@@ -1,0 +1,1 @@
+"""Overlapping events: groups, rules, their life (domain.md 5)."""

@@ -1,0 +1,1 @@
+"""People, and what happens to their data (domain.md 15)."""

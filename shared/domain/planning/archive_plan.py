@@ -1,0 +1,219 @@
+"""The plan of an archive run: what is to be done for each source event of the window (domain.md 2-6).
+
+Pure and incremental (design.md, Plan): pages go in in start order, decisions come out as soon as nothing
+that is still to come can change them. The stages follow domain.md 4.7: duplicates, modifications, purpose,
+overlaps, privacy, diff. Matching comes before them: what is fed stands under the key of its row.
+"""
+
+import hashlib
+import heapq
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+from shared.domain.events.source_event import SourceEvent
+from shared.domain.planning.decision import Action, Candidate, Decision, KnownEvent, KnownOverlap
+from shared.domain.planning.duplicates import separate_duplicates
+from shared.domain.planning.event_facts import event_facts
+from shared.domain.planning.overlaps import OverlapGroup
+from shared.domain.planning.pipeline import PlanFindings, PlanPipeline
+from shared.domain.planning.policies import PlanPolicies
+from shared.domain.planning.read_event import ReadEvent
+from shared.domain.runs.archive_run import RunMode
+from shared.domain.runs.window import Window
+
+__all__ = [
+    "Action",
+    "Decision",
+    "KnownEvent",
+    "KnownOverlap",
+    "OverlapGroup",
+    "PlanFindings",
+    "PlanPolicies",
+    "Planner",
+]
+
+SETTLED_AFTER = timedelta(hours=26)
+"""How far behind the latest start events are final.
+
+Exchange sorts an all-day event by midnight of a zone it does not tell, from UTC-12 to UTC+14, while its
+start is read as its date in UTC: it comes up to 26 hours away from its place among the timed events.
+"""
+
+_EASTERNMOST = timedelta(hours=14)
+_END_OF_TIME = datetime.max.replace(tzinfo=UTC)
+
+
+class Planner:
+    """Plans one run; the answer does not depend on how the events are cut into pages."""
+
+    def __init__(
+        self,
+        window: Window,
+        mode: RunMode = RunMode.NORMAL,
+        policies: PlanPolicies = PlanPolicies(),  # noqa: B008 - frozen
+        released: Collection[str] = (),
+    ) -> None:
+        """``released`` are modifications that no meeting holds any more though they are unchanged (4.6)."""
+        self._window = window
+        self._policies = policies
+        self._pipeline = PlanPipeline(window, mode, policies, released, self._met)
+        # Where all-day events take part in overlaps they are sorted by their local day, not by their date.
+        self._lag = SETTLED_AFTER + (_EASTERNMOST if policies.all_day_counts else timedelta())
+        self._waiting: dict[str, tuple[datetime, Candidate]] = {}
+        self._by_start: list[tuple[datetime, str]] = []
+        self._undecided: set[str] = set()
+        self._seen: set[bytes] = set()
+        self._passed: dict[bytes, tuple[str, Decision | None]] = {}
+        self._latest = datetime.min.replace(tzinfo=UTC)
+        self._settled_to = self._latest
+
+    def feed(
+        self,
+        events: Sequence[SourceEvent | ReadEvent],
+        known: Mapping[str, KnownEvent],
+        overlaps: Mapping[str, KnownOverlap] | None = None,
+    ) -> list[Decision]:
+        """Take the next events in order of place, with what is stored of them; return what is decided.
+
+        ``known`` are rows of the map, ``overlaps`` memberships in stored groups that are not closed.
+        Events of the margins create no decision, but for archived meetings that a modification of this
+        window is about (``Decision.margin``). Of a key that comes again before it is final, as happens
+        when the calendar moves during paging, the last version counts; after that it is ignored. Raises
+        ValueError for an event that has no key of its own and is not given under one.
+        """
+        decisions: list[Decision] = []
+        for event in events:
+            read = event if isinstance(event, ReadEvent) else ReadEvent.of(event)
+            if read.place > self._latest:
+                self._latest = read.place
+                decisions += self._settle(read.place - self._lag)
+            decisions += self._take(read, known, overlaps or {})
+        return decisions
+
+    def close(self) -> list[Decision]:
+        """Return the decisions that were still open: nothing more comes."""
+        return list(self._settle(_END_OF_TIME))
+
+    def decide_single(self, event: SourceEvent | ReadEvent, known: KnownEvent | None) -> Decision:
+        """Decide for an event read by its id: moved out of the window, or retried (domain.md 2.4, 2.12).
+
+        One that this plan saw in its margins is decided as seen there, any other by itself. It counts as
+        seen from now on. Raises ValueError if ``has_seen`` its key already.
+        """
+        read = event if isinstance(event, ReadEvent) else ReadEvent.of(event)
+        facts = event_facts(read, self._window.zone, self._policies.travel_words)
+        if self.has_seen(facts.key):
+            raise ValueError("the event is part of this plan already")
+        digest = _digest(facts.key)
+        self._seen.add(digest)
+        revision, decision = self._passed.get(digest, ("", None))
+        if decision is not None and revision == facts.revision:
+            return decision
+        candidate = Candidate(facts, known, owned=False, left_out=read.left_out, waits=read.waits)
+        return self._pipeline.alone(candidate)
+
+    def has_seen(self, key: str) -> bool:
+        """Whether an event of this key was fed that belongs to the window, or was decided by itself."""
+        return _digest(key) in self._seen
+
+    @property
+    def undecided(self) -> frozenset[str]:
+        """Keys of the window that were fed and whose decision is still open."""
+        return frozenset(self._undecided)
+
+    @property
+    def findings(self) -> PlanFindings:
+        """What was found beside the decisions so far."""
+        return self._pipeline.findings
+
+    def take_groups(self) -> list[OverlapGroup]:
+        """The groups of overlapping events that were completed since the last call."""
+        groups, self._pipeline.groups = self._pipeline.groups, []
+        return groups
+
+    @property
+    def presumed(self) -> dict[str, str]:
+        """Modifications that stay consumed if their meetings, which were not fed, are gone (4.6)."""
+        return self._pipeline.presumed
+
+    @property
+    def vanished_groups(self) -> frozenset[str]:
+        """After ``close``: stored groups whose events of this window overlap nothing any more (5.9)."""
+        return frozenset(self._pipeline.stored_groups - self._pipeline.claimed_groups)
+
+    def _take(
+        self, read: ReadEvent, known: Mapping[str, KnownEvent], overlaps: Mapping[str, KnownOverlap]
+    ) -> Iterator[Decision]:
+        key = read.key
+        digest = _digest(key)
+        if key in self._waiting:
+            del self._waiting[key]
+            self._seen.discard(digest)
+            self._undecided.discard(key)
+        elif digest in self._seen or digest in self._passed:
+            return
+        facts = event_facts(read, self._window.zone, self._policies.travel_words)
+        owned = self._window.owns(read.event)
+        if owned:
+            self._seen.add(digest)
+            self._undecided.add(key)
+        order = facts.start if self._policies.all_day_counts else read.event.start
+        candidate = Candidate(facts, known.get(key), owned, overlaps.get(key), read.left_out, read.waits)
+        if order < self._settled_to:
+            # Archived far before the place that its series gives it now: what it was among is decided.
+            self._note_margins([candidate])
+            yield from self._own([self._pipeline.alone(candidate)])
+            return
+        self._waiting[key] = order, candidate
+        heapq.heappush(self._by_start, (order, key))
+
+    def _met(self, key: str) -> bool:
+        """Whether an event of this key was fed, margins included."""
+        digest = _digest(key)
+        return key in self._waiting or digest in self._seen or digest in self._passed
+
+    def _settle(self, before: datetime) -> Iterator[Decision]:
+        """Send what starts before the instant, now final, through the stages."""
+        self._settled_to = max(self._settled_to, before)
+        while self._by_start and self._by_start[0][0] < before:
+            start = self._by_start[0][0]
+            batch: list[Candidate] = []
+            while self._by_start and self._by_start[0][0] == start:
+                key = heapq.heappop(self._by_start)[1]
+                if key in self._waiting and self._waiting[key][0] == start:
+                    batch.append(self._waiting.pop(key)[1])
+            yield from self._own(self._pipeline.advance(start))
+            self._note_margins(batch)
+            for candidate in batch:
+                if candidate.barred:
+                    yield from self._own([self._pipeline.alone(candidate)])
+            standing, merges = separate_duplicates([each for each in batch if not each.barred])
+            yield from self._own(merges)
+            for candidate in standing:
+                yield from self._own(self._pipeline.take(candidate))
+        yield from self._own(self._pipeline.advance(before))
+
+    def _note_margins(self, batch: Sequence[Candidate]) -> None:
+        """Remember the final events of the margins, so that none is taken twice."""
+        for candidate in batch:
+            if not candidate.owned:
+                self._passed[_digest(candidate.facts.key)] = candidate.facts.revision, None
+
+    def _own(self, decisions: Iterable[Decision]) -> Iterator[Decision]:
+        """The decisions about the window's events; those about the margins are kept aside."""
+        for decision in decisions:
+            key = decision.source_key
+            if key in self._undecided:
+                self._undecided.discard(key)
+                yield decision
+                continue
+            digest = _digest(key)
+            if decision.margin:
+                self._seen.add(digest)
+                yield decision
+            else:
+                self._passed[digest] = self._passed[digest][0], decision
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.blake2b(key.encode(), digest_size=16).digest()

@@ -1,0 +1,112 @@
+"""What planning keeps of an event: times, flags, hashes and its key, never its body (design.md, Plan)."""
+
+from copy import replace
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from shared.domain.categories.category import CategoryState, CategoryStatus, classify
+from shared.domain.events.revision import duplicate_hash, revision
+from shared.domain.events.source_event import SourceEvent
+from shared.domain.identity.disclosure import NORMAL
+from shared.domain.planning.modifications import ModificationKind, modification_kind
+from shared.domain.planning.policies import PlanPolicies
+from shared.domain.planning.privacy import archived_sensitivity, archived_show_as
+from shared.domain.planning.read_event import ReadEvent
+from shared.domain.planning.travel import DEFAULT_TRAVEL_WORDS, is_travel
+from shared.domain.runs.window import local_day_start
+
+
+@dataclass(frozen=True, slots=True)
+class EventFacts:
+    """The facts of one event. ``start`` and ``end`` are UTC instants; of an all-day event the starts of
+    its local days in the configuration's zone. ``modifies`` is set for a modification (domain.md 4).
+    """
+
+    key: str
+    start: datetime
+    end: datetime
+    is_all_day: bool
+    takes_place: bool
+    show_as: str
+    importance: str
+    sensitivity: str
+    revision: str
+    duplicate: bytes
+    modifies: ModificationKind | None
+    categories: CategoryStatus
+    travel: bool
+
+    @property
+    def may_meet(self) -> bool:
+        """Whether it has times of day that a modification can be about, or can be one itself."""
+        return self.takes_place and not self.is_all_day
+
+    @property
+    def private(self) -> bool:
+        """Whether others see its times alone (domain.md 6.3)."""
+        return self.sensitivity != NORMAL
+
+    @property
+    def personal(self) -> bool:
+        """Personal by its categories (domain.md 3.3)."""
+        return self.categories.state is CategoryState.PERSONAL
+
+    @property
+    def category_identities(self) -> frozenset[str]:
+        """What its valid categories are compared by."""
+        return frozenset(category.identity for category in self.categories.valid)
+
+
+def event_facts(read: ReadEvent, zone: ZoneInfo, travel_words: tuple[str, ...]) -> EventFacts:
+    """The facts of an event."""
+    event = read.event
+    takes_place = not (event.is_cancelled or event.is_declined)
+    start, end = event.start, event.end
+    if event.is_all_day:
+        start, end = local_day_start(start.date(), zone), local_day_start(end.date(), zone)
+    return EventFacts(
+        key=read.key,
+        start=start,
+        end=end,
+        is_all_day=event.is_all_day,
+        takes_place=takes_place,
+        show_as=event.show_as,
+        importance=event.importance,
+        sensitivity=event.sensitivity,
+        revision=read.archived_revision or revision(event),
+        duplicate=duplicate_hash(event),
+        # A day or a meeting that did not take place cannot say how long another one took.
+        modifies=modification_kind(event.subject) if takes_place and not event.is_all_day else None,
+        categories=classify(event.categories),
+        travel=_is_travel(event, travel_words),
+    )
+
+
+def automated(event: SourceEvent, policies: PlanPolicies) -> SourceEvent:
+    """The event as its copy shows it: sensitivity and ``showAs`` after automation (domain.md 6.1, 6.4)."""
+    if not policies.privacy_automation and not policies.out_of_office:
+        return event
+    takes_place = not (event.is_cancelled or event.is_declined)
+    sensitivity = archived_sensitivity(
+        event.sensitivity,
+        personal=classify(event.categories).state is CategoryState.PERSONAL,
+        travel=_is_travel(event, policies.travel_words),
+        automation=policies.privacy_automation,
+    )
+    show_as = archived_show_as(event.show_as, takes_place=takes_place, out_of_office=policies.out_of_office)
+    if (sensitivity, show_as) == (event.sensitivity, event.show_as):
+        return event
+    return replace(event, sensitivity=sensitivity, show_as=show_as)
+
+
+def _is_travel(event: SourceEvent, words: tuple[str, ...]) -> bool:
+    """Whether the event is a journey (domain.md 2.7).
+
+    Somebody else sets the words. So a private event is judged by the default ones alone, else they would
+    serve to guess what it says (6.3). The text of a masked event is ours and matches nothing.
+    """
+    if event.masked:
+        return False
+    private = event.sensitivity != NORMAL
+    return is_travel(event.subject, event.categories, DEFAULT_TRAVEL_WORDS if private else words)

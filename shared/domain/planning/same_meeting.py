@@ -1,0 +1,391 @@
+"""Which new events of a plan are meetings that have a copy already (domain.md 2.16).
+
+A value in, a value out: the rows of the map whose source is gone and the source events without a row, as
+facts; out come the pairs that are certain, and the doubts that somebody has to decide.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from shared.domain.events.source_event import EventType, SourceEvent, occurrence_date
+from shared.domain.normal_form import normal_form
+from shared.domain.planning.modifications import modification_kind
+
+_A_DAY = timedelta(days=1)
+# How far a series may move its occurrences: to another day of the week.
+_SERIES_MOVES = timedelta(days=7)
+
+
+class Step(StrEnum):
+    """Why a row and an event are the same meeting: domain.md 2.16 a, b, c, or their owner said so.
+
+    ``not_archived_yet``: nothing of the row was archived, so nobody is asked whether it is the same (2.16 d).
+    ``series_taken``: their owner takes a changed series, and both are on one date (2.17).
+    """
+
+    SAME_INVITATION = "same_invitation"
+    SUCCESSOR = "successor"
+    ENTERED_AGAIN = "entered_again"
+    NOT_ARCHIVED_YET = "not_archived_yet"
+    SERIES_TAKEN = "series_taken"
+    ONE_MEETING = "one_meeting"
+
+
+@dataclass(frozen=True, slots=True)
+class MeetingFacts:
+    """What is compared of a meeting. ``start`` and ``end`` are the source's own, UTC.
+
+    ``slot`` is the original start of an occurrence and the start of a single event, UTC; ``original_date``
+    is that of an occurrence; ``day`` the local date of the start in the configuration's zone. ``timed``: it
+    may be the same meeting at another time; all-day, ``free`` and modification events may not, nor what does
+    not take place, nor masked ones, of which nothing but the time is known. ``late``: it was entered after
+    a plan had passed its end, so that it is no ordinary meeting of its day.
+    """
+
+    key: str
+    ical_uid: str
+    slot: datetime
+    series: str | None
+    original_date: date | None
+    title: str
+    organizer: str
+    start: datetime
+    end: datetime
+    day: date
+    timed: bool
+    late: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GoneRow:
+    """A row of the map whose source is gone.
+
+    ``counts``: it has a copy that counts as time. ``waits``: it has none, since its overlap is undecided.
+    ``copy_start`` and ``copy_end`` are the copy's times, UTC, after modifications. Of a row
+    without a record only invitation and slot are known (``known`` False).
+    """
+
+    facts: MeetingFacts
+    counts: bool
+    copy_start: datetime
+    copy_end: datetime
+    known: bool = True
+    waits: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The row of key ``row`` is the meeting that the event of key ``event`` is now."""
+
+    row: str
+    event: str
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Rows and events that are likely the same meetings: one item for their owner (domain.md 2.16 d, e).
+
+    There are at most as many ``events`` as ``rows``; they wait.
+    """
+
+    rows: tuple[str, ...]
+    events: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """What was found; every row and every event is in it at most once."""
+
+    pairs: tuple[Pair, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether no new event is anything but new."""
+        return not self.pairs and not self.doubts
+
+
+def meeting_facts(event: SourceEvent, key: str, zone: ZoneInfo) -> MeetingFacts:
+    """The facts of a source event. Raises ValueError for an occurrence without series or original start."""
+    single = event.type is EventType.SINGLE_INSTANCE
+    modifies = modification_kind(event.subject) is not None
+    takes_place = not (event.is_cancelled or event.is_declined)
+    free = event.show_as == "free"
+    return MeetingFacts(
+        key=key,
+        ical_uid=event.ical_uid,
+        slot=event.start if single else event.original_start or event.start,
+        series=None if single else event.series_master_id,
+        original_date=None if single else occurrence_date(event),
+        title=title_key(event.subject),
+        # A modification entry is a note of one's own, whoever stands in it.
+        organizer=event.organizer.address.casefold() if event.organizer and not modifies else "",
+        start=event.start,
+        end=event.end,
+        day=event.start.date() if event.is_all_day else event.start.astimezone(zone).date(),
+        timed=takes_place and not (event.is_all_day or free or event.masked or modifies),
+    )
+
+
+def title_key(subject: str) -> str:
+    """What subjects are compared by: trimmed, case-folded, Unicode NFC (domain.md 2.16 b)."""
+    return normal_form("NFC", normal_form("NFD", subject.strip()).casefold())
+
+
+def possible_predecessors(rows: Iterable[GoneRow], events: Iterable[MeetingFacts]) -> set[str]:
+    """Keys of the rows that step b would pair, if their series were gone or ended before their date."""
+    wanted = {_successor(event) for event in events} - {None}
+    return {row.facts.key for row in rows if row.known and _successor(row.facts) in wanted}
+
+
+def match_meetings(
+    rows: Sequence[GoneRow],
+    events: Sequence[MeetingFacts],
+    ended: Collection[str],
+    waiting: Collection[str] = (),
+) -> Matching:
+    """Match rows with new events, step by step, each among what the steps before left (domain.md 2.16).
+
+    ``ended`` are the keys of the rows whose series is gone or ends before their original date. Events that
+    are ``waiting`` already go on waiting where others could as well. The order of the input does not matter.
+    """
+    left = _Left(rows, events)
+    steps: tuple[tuple[Step, _Key, Callable[[GoneRow], bool]], ...] = (
+        (Step.SAME_INVITATION, _invitation, lambda row: True),
+        (Step.SUCCESSOR, _successor, lambda row: row.known and row.facts.key in ended),
+        (Step.ENTERED_AGAIN, _entry, lambda row: row.known),
+    )
+    pairs: list[Pair] = []
+    for step, key, applies in steps:
+        for row, event in left.pair(key, applies):
+            pairs.append(Pair(row.facts.key, event.key, step))
+    doubts = [
+        Doubt((row.facts.key,), (event.key,))
+        for row, event in left.pair(_same_day, lambda row: row.known and row.counts)
+    ]
+    doubts += [Doubt((row.facts.key,), (event.key,)) for row, event in _within_a_day(left)]
+    undecided = left.pair(_same_day, lambda row: row.known and row.waits)
+    doubts += _meeting_in_time(left, waiting)
+    undecided += _in_its_place(left)
+    pairs += [Pair(row.facts.key, event.key, Step.NOT_ARCHIVED_YET) for row, event in undecided]
+    return Matching(tuple(pairs), _by_series(doubts, rows, events))
+
+
+def closest(rows: Sequence[tuple[str, datetime]], events: Sequence[tuple[str, datetime]]) -> dict[str, str]:
+    """Pairs, event by row, of keys with their starts: the closest in time first, then the earliest.
+
+    As many as there can be; for rows and events of which somebody said that they are the same meetings.
+    """
+    ranked = sorted((abs(start - other), start, row, event) for row, start in rows for event, other in events)
+    found: dict[str, str] = {}
+    taken: set[str] = set()
+    for _, _, row, event in ranked:
+        if row not in found and event not in taken:
+            found[row] = event
+            taken.add(event)
+    return found
+
+
+type _Key = Callable[[MeetingFacts], Hashable | None]
+
+
+def _by_series(
+    doubts: Sequence[Doubt], rows: Iterable[GoneRow], events: Iterable[MeetingFacts]
+) -> tuple[Doubt, ...]:
+    """Doubts about one series, the old one or the new one, are one: their owner is asked once."""
+    series = {each.key: each.series for each in (*(row.facts for row in rows), *events)}
+    parts = _Parts()
+    for number, doubt in enumerate(doubts):
+        parts.join(("doubt", str(number)), ("doubt", str(number)))
+        for key in (*doubt.rows, *doubt.events):
+            if series[key] is not None:
+                parts.join(("doubt", str(number)), ("series", str(series[key])))
+    together = [[doubts[int(n)] for kind, n in sorted(part) if kind == "doubt"] for part in parts.groups()]
+    merged = (
+        Doubt(
+            tuple(key for each in group for key in each.rows),
+            tuple(key for each in group for key in each.events),
+        )
+        for group in together
+    )
+    return tuple(sorted(merged, key=lambda doubt: doubt.rows))
+
+
+class _Left:
+    """The rows and events that no step took yet."""
+
+    def __init__(self, rows: Iterable[GoneRow], events: Iterable[MeetingFacts]) -> None:
+        self.rows = sorted(rows, key=lambda row: (row.facts.start, row.facts.key))
+        self.events = sorted(events, key=lambda event: (event.start, event.key))
+
+    def pair(self, key: _Key, applies: Callable[[GoneRow], bool]) -> list[tuple[GoneRow, MeetingFacts]]:
+        """Take out the pairs of equal ``key``: those are interchangeable, copies that count come first."""
+        by_key: dict[Hashable, list[MeetingFacts]] = defaultdict(list)
+        for event in self.events:
+            if (found := key(event)) is not None:
+                by_key[found].append(event)
+        rows_by_key: dict[Hashable, list[GoneRow]] = defaultdict(list)
+        for row in self.rows:
+            found = key(row.facts) if applies(row) else None
+            if found is not None and found in by_key:
+                rows_by_key[found].append(row)
+        pairs: list[tuple[GoneRow, MeetingFacts]] = []
+        for found, rows in rows_by_key.items():
+            events = by_key[found]
+            first = sorted(rows, key=lambda row: not row.counts)[: len(events)]
+            chosen = [row for row in rows if row in first]
+            pairs += zip(chosen, events, strict=False)
+        self._without({row.facts.key for row, _ in pairs}, {event.key for _, event in pairs})
+        return pairs
+
+    def take(self, likely: Iterable[tuple[GoneRow, MeetingFacts]]) -> list[tuple[GoneRow, MeetingFacts]]:
+        """Take out pairs among the ``likely`` ones: the closest in time first, then the earliest."""
+        pairs: list[tuple[GoneRow, MeetingFacts]] = []
+        rows: set[str] = set()
+        events: set[str] = set()
+        for row, event in sorted(likely, key=_closeness):
+            if row.facts.key not in rows and event.key not in events:
+                pairs.append((row, event))
+                rows.add(row.facts.key)
+                events.add(event.key)
+        self._without(rows, events)
+        return pairs
+
+    def drop(self, doubts: Iterable[Doubt]) -> None:
+        """Take out what the doubts are about."""
+        doubts = list(doubts)
+        self._without({key for each in doubts for key in each.rows}, {k for d in doubts for k in d.events})
+
+    def _without(self, rows: Collection[str], events: Collection[str]) -> None:
+        self.rows = [row for row in self.rows if row.facts.key not in rows]
+        self.events = [event for event in self.events if event.key not in events]
+
+
+def _closeness(pair: tuple[GoneRow, MeetingFacts]) -> tuple[timedelta, datetime, str, str]:
+    row, event = pair
+    return abs(row.facts.start - event.start), row.facts.start, row.facts.key, event.key
+
+
+def _invitation(facts: MeetingFacts) -> Hashable | None:
+    return (facts.ical_uid, facts.slot) if facts.ical_uid else None
+
+
+def _successor(facts: MeetingFacts) -> Hashable | None:
+    if facts.series is None or not facts.timed:
+        return None
+    return facts.title, facts.organizer, facts.original_date
+
+
+def _entry(facts: MeetingFacts) -> Hashable | None:
+    return facts.title, facts.organizer, facts.start, facts.end
+
+
+def _same_day(facts: MeetingFacts) -> Hashable | None:
+    return (facts.title, facts.organizer, facts.day) if facts.title and facts.timed else None
+
+
+def _in_its_place(left: "_Left") -> list[tuple[GoneRow, MeetingFacts]]:
+    """Rows of which nothing was archived, with what takes their place: certain enough then (2.16)."""
+    by_series: dict[str, list[MeetingFacts]] = defaultdict(list)
+    for event in left.events:
+        if event.timed and event.series is not None:
+            by_series[event.series].append(event)
+    found = left.take(
+        (row, event)
+        for row in left.rows
+        if row.known and row.waits and row.facts.timed and row.facts.series in by_series
+        for event in by_series[row.facts.series]
+        if abs(event.start - row.facts.start) <= _SERIES_MOVES
+    )
+    timed = [event for event in left.events if event.timed and event.start < event.end]
+    waiting = [row for row in left.rows if row.known and row.waits and row.copy_start < row.copy_end]
+    return [*found, *left.take(_intersecting(waiting, timed))]
+
+
+def _within_a_day(left: "_Left") -> list[tuple[GoneRow, MeetingFacts]]:
+    """Copies that count, with what was entered late a day off at most, under the same subject (2.16 d).
+
+    Single events alone: what a series shows on other days is judged by 2.17.
+    """
+    named: dict[Hashable, list[GoneRow]] = defaultdict(list)
+    for row in left.rows:
+        if row.known and row.counts and row.facts.timed and row.facts.title and row.facts.series is None:
+            named[row.facts.title, row.facts.organizer].append(row)
+    return left.take(
+        (row, event)
+        for event in left.events
+        if event.late and event.timed and event.series is None
+        for row in named[event.title, event.organizer]
+        if abs(event.start - row.facts.start) <= _A_DAY
+    )
+
+
+def _meeting_in_time(left: "_Left", waiting: Collection[str]) -> list[Doubt]:
+    """Other new events that lie in the time of a copy that counts (domain.md 2.16 e).
+
+    What hangs together is one doubt: as many events wait as there are rows, the rest are new.
+    """
+    counting = [row for row in left.rows if row.known and row.counts and row.copy_start < row.copy_end]
+    timed = [event for event in left.events if event.timed and event.start < event.end]
+    parts = _Parts()
+    for row, event in _intersecting(counting, timed):
+        parts.join(("row", row.facts.key), ("event", event.key))
+    doubts: list[Doubt] = []
+    for part in parts.groups():
+        old = [row.facts.key for row in counting if ("row", row.facts.key) in part]
+        new = [event.key for event in timed if ("event", event.key) in part]
+        new.sort(key=lambda key: key not in waiting)
+        doubts.append(Doubt(tuple(old), tuple(new[: len(old)])))
+    left.drop(doubts)
+    return doubts
+
+
+def _intersecting(
+    rows: Sequence[GoneRow], events: Sequence[MeetingFacts]
+) -> Iterable[tuple[GoneRow, MeetingFacts]]:
+    """Every row with every event that shares an instant with it, by one sweep."""
+    starts: list[tuple[datetime, int, GoneRow | MeetingFacts]] = sorted(
+        [(row.copy_start, 0, row) for row in rows] + [(event.start, 1, event) for event in events],
+        key=lambda each: each[:2],
+    )
+    open_rows: list[GoneRow] = []
+    open_events: list[MeetingFacts] = []
+    for start, _, item in starts:
+        open_rows = [row for row in open_rows if row.copy_end > start]
+        open_events = [event for event in open_events if event.end > start]
+        if isinstance(item, GoneRow):
+            yield from ((item, event) for event in open_events)
+            open_rows.append(item)
+        else:
+            yield from ((row, item) for row in open_rows)
+            open_events.append(item)
+
+
+type _Node = tuple[str, str]
+
+
+class _Parts:
+    """Connected components."""
+
+    def __init__(self) -> None:
+        self._above: dict[_Node, _Node] = {}
+
+    def join(self, one: _Node, other: _Node) -> None:
+        self._above[self._top(one)] = self._top(other)
+
+    def groups(self) -> list[set[_Node]]:
+        found: dict[_Node, set[_Node]] = defaultdict(set)
+        for node in self._above:
+            found[self._top(node)].add(node)
+        return list(found.values())
+
+    def _top(self, node: _Node) -> _Node:
+        self._above.setdefault(node, node)
+        while self._above[node] != node:
+            node = self._above[node]
+        return node

@@ -1,0 +1,85 @@
+"""A changed series does not rewrite what happened (domain.md 2.17)."""
+
+from copy import replace
+from dataclasses import dataclass
+
+from shared.domain.categories.category import classify
+from shared.domain.events.source_event import EventType, SourceEvent
+
+_STRICTNESS = {"normal": 0, "personal": 1, "private": 2, "confidential": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An occurrence as far as its copy follows it. ``unchanged``: its copy says all of that already.
+
+    ``withheld``: something that a person would see of the series' change does not follow.
+    """
+
+    event: SourceEvent
+    unchanged: bool
+    withheld: bool
+
+
+def keep_archived(event: SourceEvent, recorded: SourceEvent) -> Kept:
+    """What the copy of a plain occurrence follows, where its archived copy had ended when it was archived.
+
+    ``recorded`` is its source as it was archived, ``type`` included. Times and ``showAs`` stay as they were.
+    Of what was an exception then, nothing follows but a valid category where it had none, and a stricter
+    sensitivity.
+    """
+    # What others may not read any more does not stay because it was recorded (6.5).
+    if recorded.type is EventType.EXCEPTION and event.masked == recorded.masked:
+        return _keep_exception(event, recorded)
+    kept = replace(
+        event,
+        start=recorded.start,
+        end=recorded.end,
+        start_zone=recorded.start_zone,
+        end_zone=recorded.end_zone,
+        is_all_day=recorded.is_all_day,
+        show_as=recorded.show_as,
+    )
+    return Kept(kept, unchanged=False, withheld=looks_different(event, kept))
+
+
+def _keep_exception(event: SourceEvent, recorded: SourceEvent) -> Kept:
+    adds = not classify(recorded.categories).valid and bool(classify(event.categories).valid)
+    stricter = _strictness(event) > _strictness(recorded)
+    kept = replace(
+        recorded,
+        id=event.id,
+        ical_uid=event.ical_uid,
+        change_key=event.change_key,
+        series_master_id=event.series_master_id,
+        original_start=event.original_start,
+        original_date=event.original_date,
+        has_attachments=event.has_attachments,
+        categories=event.categories if adds else recorded.categories,
+        sensitivity=event.sensitivity if stricter else recorded.sensitivity,
+    )
+    return Kept(kept, unchanged=not adds and not stricter, withheld=looks_different(event, kept))
+
+
+def keep_category(event: SourceEvent, former: tuple[str, ...]) -> SourceEvent:
+    """The event with the categories its copy had before it was made anew, while it has no valid one."""
+    if not former or event.masked or classify(event.categories).valid:
+        return event
+    return replace(event, categories=former)
+
+
+def looks_different(event: SourceEvent, other: SourceEvent) -> bool:
+    """Whether a person who looks at both in a calendar sees a difference."""
+    return _seen(event) != _seen(other)
+
+
+def _seen(event: SourceEvent) -> tuple[object, ...]:
+    return (
+        *(event.subject, event.body, event.location, event.categories),
+        *(event.start, event.end, event.is_all_day, event.show_as),
+        *(event.importance, event.sensitivity, event.is_cancelled, event.is_declined),
+    )
+
+
+def _strictness(event: SourceEvent) -> int:
+    return _STRICTNESS.get(event.sensitivity, 0)

@@ -1,0 +1,1 @@
+"""Comparing source, record and archive calendar (domain.md 2.15)."""

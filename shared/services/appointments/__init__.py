@@ -1,0 +1,1 @@
+"""Our record of what was archived (domain.md 1)."""

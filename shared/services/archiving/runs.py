@@ -1,0 +1,168 @@
+"""Looking at archive runs, and asking for them to stop (domain.md 2.11, 2.12)."""
+
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.clock import Clock
+from shared.database.engine import Database
+from shared.database.models.runs import ArchiveRun
+from shared.database.repositories.archiving.archive_operations import ArchiveOperationRepository
+from shared.database.repositories.archiving.archive_runs import ArchiveRunRepository
+from shared.database.repositories.archiving.run_search import RunFilter, RunSearchRepository
+from shared.database.repositories.configurations.archive_configurations import ArchiveConfigurationRepository
+from shared.domain.identity.caller import Caller
+from shared.domain.runs.archive_run import RunState
+from shared.domain.runs.outcome import RunReport
+from shared.errors import Conflict, NotFound
+from shared.schemas.archive_runs import (
+    ArchiveOperationListQuery,
+    ArchiveOperationResource,
+    ArchiveRunListQuery,
+    ConfigurationRunsQuery,
+)
+from shared.schemas.paging import Place, Position, Slice
+from shared.services.audit.recording import AuditWriter
+from shared.services.identity.access import Access, reads_own, reads_own_of
+from shared.services.identity.ownership import readable_owner_of
+
+
+class ArchiveRunService:
+    """Runs as their owners see them; the workflow that carries them is ArchivingService."""
+
+    def __init__(self, database: Database, clock: Clock, audit: AuditWriter) -> None:
+        self._database = database
+        self._clock = clock
+        self._audit = audit
+
+    async def list(
+        self, caller: Caller, configuration_id: UUID, query: ConfigurationRunsQuery
+    ) -> tuple[Slice[ArchiveRun], bool]:
+        """Runs of a configuration, newest first, and whether the caller is the person whose events they read.
+
+        Raises NotFound for a configuration the caller may not know of, and ValidationFailed naming
+        ``cursor``.
+        """
+        after = query.after
+        async with self._database.session() as session:
+            access = await Access.of(session, caller)
+            configuration = await ArchiveConfigurationRepository(session).get(
+                caller.tenant_id, configuration_id, owner_id=access.readable_owner
+            )
+            if configuration is None:
+                raise NotFound("there is no such archive configuration")
+            own = await reads_own(session, access, configuration_id)
+            # Whether the caller may read them is decided above.
+            wanted = _filter(query, reader=None, configuration_id=configuration_id)
+            rows = await RunSearchRepository(session).page(
+                caller.tenant_id, wanted, (after.instant, after.id) if after else None, query.limit + 1
+            )
+        return Slice.cut(rows, query.limit, lambda run: Position(run.created_at, run.id)), own
+
+    async def search(
+        self, caller: Caller, query: ArchiveRunListQuery
+    ) -> tuple[Slice[ArchiveRun], frozenset[UUID]]:
+        """Runs of one person, or of all of the tenant for those who read them, newest first.
+
+        With the configurations whose events are the caller's own. Raises NotFound for a person or
+        configuration the caller may not know of, and ValidationFailed naming ``cursor``.
+        """
+        after = query.after
+        async with self._database.session() as session:
+            access = await Access.of(session, caller)
+            wanted = _filter(
+                query,
+                reader=access.own.id if access.own is not None else None,
+                owner_id=await _owner(session, access, query),
+                configuration_id=query.configuration_id,
+            )
+            rows = await RunSearchRepository(session).page(
+                caller.tenant_id, wanted, (after.instant, after.id) if after else None, query.limit + 1
+            )
+            own = await reads_own_of(session, access, {row.configuration_id for row in rows})
+        return Slice.cut(rows, query.limit, lambda run: Position(run.created_at, run.id)), own
+
+    async def operations(
+        self, caller: Caller, run_id: UUID, query: ArchiveOperationListQuery
+    ) -> Slice[ArchiveOperationResource, Place]:
+        """Writes of a run in the order of the calendar. Raises NotFound and ValidationFailed (``cursor``)."""
+        after = query.after_place
+        async with self._database.session() as session:
+            access = await Access.of(session, caller)
+            run = await ArchiveRunRepository(session).get(caller.tenant_id, run_id, access.readable_owner)
+            if run is None:
+                raise NotFound("there is no such archive run")
+            own = await reads_own(session, access, run.configuration_id)
+            rows = await ArchiveOperationRepository(session, run.owner_id, run.configuration_id).of_run(
+                run_id,
+                query.status,
+                (after.number, after.id) if after else None,
+                query.limit + 1,
+                # That an event is written at all may tell of its words, as in a timesheet (6.3).
+                private=None if own else False,
+            )
+        found = Slice.cut(rows, query.limit, lambda row: Place(row["position"], row["id"]))
+        return Slice([ArchiveOperationResource.of(row) for row in found.rows], found.next)
+
+    async def cancel(self, caller: Caller, run_id: UUID) -> ArchiveRun:
+        """Ask a run to stop before its next batch; one that has not begun is over at once.
+
+        What was sent is settled all the same (design.md, Archive). Asking again changes nothing. Raises
+        NotFound, and Conflict for a run that is over.
+        """
+        async with self._database.session() as session:
+            access = await Access.of(session, caller)
+            runs = ArchiveRunRepository(session)
+            run = await runs.get(caller.tenant_id, run_id, access.writable_owner, lock=True)
+            if run is None:
+                raise NotFound("there is no such archive run")
+            if run.cancel_requested or run.state == RunState.CANCELLED:
+                return run
+            if RunState(run.state).terminal:
+                raise Conflict("the run is over", code="run_over")
+            await self._cancel(session, run)
+        return run
+
+    async def _cancel(self, session: AsyncSession, run: ArchiveRun) -> None:
+        begun = run.state == RunState.RUNNING
+        run.cancel_requested = True
+        if not begun:
+            run.state, run.finished_at = RunState.CANCELLED, self._clock.now()
+            run.report = RunReport.of(0, {}).to_json() | {"reason": "cancelled before it began"}
+        await self._audit.record(
+            session,
+            action="archive_run.cancel_requested" if begun else "archive_run.cancelled",
+            resource_type="archive_run",
+            resource_id=str(run.id),
+            outcome="success",
+            changes={"after": {"cancel_requested": True, "state": str(run.state)}},
+            on_behalf_of=run.owner_id,
+        )
+
+
+def _filter(
+    query: ConfigurationRunsQuery,
+    *,
+    reader: UUID | None,
+    configuration_id: UUID | None,
+    owner_id: UUID | None = None,
+) -> RunFilter:
+    return RunFilter(
+        reader=reader,
+        owner_id=owner_id,
+        configuration_id=configuration_id,
+        state=query.status,
+        troubled=query.troubled,
+        created_from=query.created_from,
+        created_before=query.created_before,
+    )
+
+
+async def _owner(session: AsyncSession, access: Access, query: ArchiveRunListQuery) -> UUID | None:
+    """Whose runs are meant; None is everybody's of the tenant."""
+    if query.configuration_id is not None:
+        owner = await readable_owner_of(session, access, query.user_id, query.configuration_id)
+        return access.readable_owner if owner is None else owner.id
+    if query.user_id is not None:
+        return (await access.readable_user(query.user_id)).id
+    return access.readable_owner

@@ -1,0 +1,1 @@
+"""The audit: written, sealed, read and verified (domain.md 7)."""

@@ -1,0 +1,109 @@
+"""The audit: one row for every state change, in the transaction that makes it (domain.md 7.1)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+from uuid import UUID, uuid4
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared import telemetry
+from shared.clock import Clock
+from shared.database.repositories.audit.audit import AuditRepository
+from shared.domain.audit.values import separate
+from shared.services.person_keys.keys import PersonKeys
+
+type Outcome = Literal["success", "failure"]
+type AuditRow = Mapping[str, Any]
+
+
+class AuditFact(NamedTuple):
+    """One state change; ``changes`` and ``on_behalf_of`` as ``AuditWriter.record`` takes them."""
+
+    action: str
+    resource_type: str
+    resource_id: str
+    outcome: Outcome
+    changes: Mapping[str, Any]
+    on_behalf_of: UUID | None = None
+
+
+class AuditWriter:
+    """Writes who did what; actor, correlation and source address come from the context variables.
+
+    Without ``keys`` personal values are withheld: they never enter the audit unencrypted.
+    """
+
+    def __init__(self, clock: Clock, keys: PersonKeys | None = None) -> None:
+        self._clock = clock
+        self._keys = keys
+
+    async def record(
+        self,
+        session: AsyncSession,
+        *,
+        action: str,
+        resource_type: str,
+        resource_id: str,
+        outcome: Outcome,
+        changes: Mapping[str, Any],
+        on_behalf_of: UUID | None = None,
+    ) -> None:
+        """Add one row to the transaction of ``session``: it is there if, and only if, the change is.
+
+        ``on_behalf_of`` is the user (our id) whose data is changed: personal values of ``changes`` are
+        encrypted with his key, and withheld where nobody is named or his key was destroyed; secrets are
+        redacted. A task that acts for another person (``telemetry.ActingFor``) names and encrypts for them.
+        Raises RuntimeError where no caller is bound (nothing may change without an actor), and Unavailable
+        when the key is needed and the store of keys is away.
+        """
+        fact = AuditFact(action, resource_type, resource_id, outcome, changes, on_behalf_of)
+        await self.record_all(session, [fact])
+
+    async def record_all(self, session: AsyncSession, facts: Sequence[AuditFact]) -> None:
+        """As ``record``, a row for each of the facts, in one statement."""
+        await self.add(session, [await self.row(fact) for fact in facts])
+
+    async def add(self, session: AsyncSession, rows: Sequence[AuditRow]) -> None:
+        """Add rows made by ``row`` to the transaction of ``session``, in one statement."""
+        if rows:
+            await AuditRepository(session).add(rows)
+
+    async def row(self, fact: AuditFact) -> AuditRow:
+        """The row of a fact in the name of the caller who is bound now. Raises as ``record`` does."""
+        caller = telemetry.current_caller.get()
+        if caller is None:
+            raise RuntimeError(f"{fact.action}: no caller is bound")
+        entry_id = uuid4()
+        acting = telemetry.acting_for_person.get()
+        person = (acting.person if acting is not None else None) or fact.on_behalf_of
+        return {
+            "id": entry_id,
+            "tenant_id": caller.tenant_id,
+            "occurred_at": self._clock.now(),
+            "actor": caller.actor,
+            "on_behalf_of": person,
+            "action": fact.action,
+            "resource_type": fact.resource_type,
+            "resource_id": fact.resource_id,
+            "outcome": fact.outcome,
+            "correlation_id": telemetry.correlation_id.get() or telemetry.new_correlation_id(),
+            "parent_correlation_id": telemetry.parent_correlation_id.get(),
+            "source_ip": telemetry.source_ip.get(),
+            "changes": await self._protected(entry_id, fact.changes, person),
+        }
+
+    async def _protected(
+        self, entry_id: UUID, changes: Mapping[str, Any], person: UUID | None
+    ) -> dict[str, Any]:
+        kept, personal = separate(changes)
+        if personal and self._keys is not None and person is not None:
+            key = await self._keys.for_writing(person)
+            if key is not None:
+                for each in personal:
+                    each.fill(key.encrypt(each.value, value_context(entry_id, each.path)))
+        return kept
+
+
+def value_context(entry_id: UUID, path: str) -> str:
+    """To what an encrypted value is bound: its row and its place in the changes."""
+    return f"{entry_id}{path}"

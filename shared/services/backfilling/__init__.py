@@ -1,0 +1,1 @@
+"""Backfill: what lies before the nightly runs (domain.md 2.14)."""

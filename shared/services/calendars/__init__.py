@@ -1,0 +1,1 @@
+"""Calendars of both stores: found, listed, kept (domain.md 1)."""

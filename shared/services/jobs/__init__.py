@@ -1,0 +1,1 @@
+"""Jobs: queued, claimed when due, and what their end means (domain.md 8)."""

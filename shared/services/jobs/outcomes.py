@@ -1,0 +1,68 @@
+"""What the end of a run or a verification means for the jobs of its archive (domain.md 8.3, 15.1)."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.database.repositories.jobs.jobs import JobRepository
+from shared.domain.jobs.job import JobKind
+from shared.domain.notifications.notification import Notice
+from shared.domain.notifications.notification_texts import job_paused
+from shared.services.audit.recording import AuditWriter
+
+FAILURES_UNTIL_PAUSE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class WorkEnded:
+    """Work of a job's kind, whether or not a job asked for it, came to its end.
+
+    ``cause_id`` is the run or the verification. ``gone``: what it reads or writes is not there any more.
+    """
+
+    owner_id: UUID
+    configuration_id: UUID
+    kind: JobKind
+    cause_id: UUID
+    failed: bool
+    gone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class JobJudgement:
+    """``told`` is what its owner and the Admins are to be told: that jobs were paused.
+
+    ``says_gone``: it says that something is gone; ``said_gone``: that was said before (domain.md 15.1).
+    """
+
+    told: tuple[Notice, ...] = ()
+    says_gone: bool = False
+    said_gone: bool = False
+
+
+async def judge_job(session: AsyncSession, audit: AuditWriter, ended: WorkEnded) -> JobJudgement:
+    """Pause the job after five failures in a row, all jobs of its archive at once where something is gone."""
+    jobs = JobRepository(session)
+    paused: list[JobKind] = []
+    if ended.gone:
+        # Before its own row is changed: whoever holds several jobs takes them in one order.
+        paused = await jobs.pause(ended.owner_id, ended.configuration_id, None)
+    failures = await jobs.record_outcome(
+        ended.owner_id, ended.configuration_id, failed=ended.failed, kind=ended.kind
+    )
+    if failures is not None and failures >= FAILURES_UNTIL_PAUSE and not ended.gone:
+        paused = await jobs.pause(ended.owner_id, ended.configuration_id, ended.kind)
+    if not paused:
+        return JobJudgement(said_gone=ended.gone and failures is not None)
+    await audit.record(
+        session,
+        action="job.paused",
+        resource_type="archive_configuration",
+        resource_id=str(ended.configuration_id),
+        outcome="success",
+        changes={"kinds": [*map(str, paused)], "failures_in_a_row": failures or 0, "gone": ended.gone},
+        on_behalf_of=ended.owner_id,
+    )
+    notices = job_paused(ended.cause_id, ended.configuration_id, ended.kind, failures or 0, gone=ended.gone)
+    return JobJudgement(notices, says_gone=ended.gone)

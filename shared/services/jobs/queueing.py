@@ -1,0 +1,89 @@
+"""Queueing work of configurations, runs and verifications: once, with its audit (domain.md 2.11, 2.15)."""
+
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared import telemetry
+from shared.database.models.configurations import ArchiveConfiguration
+from shared.errors import Conflict
+from shared.services.audit.recording import AuditFact, AuditRow, AuditWriter
+
+
+class Work(Protocol):
+    """A row of the table of some work."""
+
+    @property
+    def id(self) -> Any:
+        """Its id, a UUID."""
+        ...
+
+
+class OpenWork[W](Protocol):
+    """The table of some work, of which a configuration has one of a kind open at most."""
+
+    async def add_all(self, rows: Sequence[W]) -> dict[UUID, W]:
+        """Insert them: by id, without those that an open one keeps out."""
+        ...
+
+    async def open_like(self, rows: Sequence[W]) -> list[W]:
+        """The open ones that keep these out."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Draft[W: Work]:
+    """Work that is not queued yet, with the audit row that goes with it."""
+
+    work: W
+    audit: AuditRow
+
+
+def drafted(configuration: ArchiveConfiguration, now: datetime) -> dict[str, Any]:
+    """What every row of work says of its configuration, and with which correlation it is asked for."""
+    return {
+        "tenant_id": configuration.tenant_id,
+        "owner_id": configuration.owner_id,
+        "configuration_id": configuration.id,
+        "correlation_id": telemetry.correlation_id.get() or telemetry.new_correlation_id(),
+        "created_at": now,
+    }
+
+
+async def draft[W: Work](
+    audit: AuditWriter, kind: str, work: W, configuration: ArchiveConfiguration, changes: Mapping[str, Any]
+) -> Draft[W]:
+    """The work in the name of the caller who is bound now; ``kind`` is its resource type."""
+    fact = AuditFact(f"{kind}.requested", kind, str(work.id), "success", changes, configuration.owner_id)
+    return Draft(work, await audit.row(fact))
+
+
+async def queue[W: Work](
+    session: AsyncSession,
+    audit: AuditWriter,
+    table: OpenWork[W],
+    drafts: Collection[Draft[W]],
+    place: Callable[[W], Hashable],
+) -> list[tuple[W, bool]]:
+    """Queue the drafts in the caller's transaction, or find the open work in their places.
+
+    In the order of the drafts, which have different places; False where the work was there. Raises Conflict
+    where open work ended at this very moment.
+    """
+    if not drafts:
+        return []
+    queued = await table.add_all([each.work for each in drafts])
+    await audit.add(session, [each.audit for each in drafts if each.work.id in queued])
+    refused = [each.work for each in drafts if each.work.id not in queued]
+    found = {place(each): each for each in await table.open_like(refused)} if refused else {}
+    started: list[tuple[W, bool]] = []
+    for each in drafts:
+        work = queued.get(each.work.id) or found.get(place(each.work))
+        if work is None:
+            raise Conflict("the work that was under way ended just now; ask again", retry_after=1)
+        started.append((work, each.work.id in queued))
+    return started

@@ -1,0 +1,1 @@
+"""What keeps the app going: the dispatcher, health, limits, settings."""

@@ -1,0 +1,165 @@
+"""Settings that each tenant's Admin makes for it; what he leaves alone is the installation's default."""
+
+from collections import OrderedDict
+from dataclasses import dataclass, fields, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.clock import Clock
+from shared.database.engine import Database
+from shared.database.models.system import SystemSetting
+from shared.database.repositories.operation.system_settings import SystemSettingRepository
+from shared.database.unit_of_work import UnitOfWork
+from shared.domain.expected_version import ExpectedVersion
+from shared.domain.identity.caller import Caller
+from shared.domain.identity.first_sign_in import FirstSignIn
+from shared.schemas.system import SystemSettingsUpdate
+from shared.services.audit.recording import AuditWriter
+from shared.services.identity.access import Access
+from shared.settings import Settings
+
+#: Another instance's change is seen after this time at the latest, one of this instance at once.
+KEPT_FOR: Final = timedelta(seconds=10)
+_MOST_TENANTS: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class TenantSettings:
+    """What is in force in one tenant."""
+
+    default_lookback_days: int
+    nightly_at: str
+    default_time_zone: str
+    travel_words: tuple[str, ...]
+    overlap_expiry_days: int
+    first_sign_in: FirstSignIn
+    max_archive_configurations: int
+    max_local_calendars: int
+    max_local_events: int
+    max_category_rules: int
+    max_exports_per_day: int
+
+    @classmethod
+    def defaults(cls, settings: Settings) -> "TenantSettings":
+        """The installation's."""
+        return cls(
+            default_lookback_days=settings.default_lookback_days,
+            nightly_at=settings.nightly_at,
+            default_time_zone=settings.default_time_zone,
+            travel_words=settings.travel_words,
+            overlap_expiry_days=settings.overlap_expiry_days,
+            first_sign_in=FirstSignIn(settings.first_sign_in),
+            max_archive_configurations=settings.max_archive_configurations,
+            max_local_calendars=settings.max_local_calendars,
+            max_local_events=settings.max_local_events,
+            max_category_rules=settings.max_category_rules,
+            max_exports_per_day=settings.max_exports_per_day,
+        )
+
+    def changed(self, chosen: dict[str, Any]) -> "TenantSettings":
+        """With what a tenant chose; names that this version does not know mean nothing."""
+        known = {name: chosen[name] for name in NAMES if name in chosen}
+        if "travel_words" in known:
+            known["travel_words"] = tuple(known["travel_words"])
+        if "first_sign_in" in known:
+            known["first_sign_in"] = FirstSignIn(known["first_sign_in"])
+        return replace(self, **known)
+
+
+async def settings_in_force(session: AsyncSession, settings: Settings, tenant_id: UUID) -> TenantSettings:
+    """What is in force in a tenant, for whoever has a session open."""
+    row = await SystemSettingRepository(session).get(tenant_id)
+    defaults = TenantSettings.defaults(settings)
+    return defaults if row is None else defaults.changed(row.chosen)
+
+
+NAMES: Final = tuple(field.name for field in fields(TenantSettings))
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsInForce:
+    """A tenant's settings, which of them it chose, and the version of the choice."""
+
+    values: TenantSettings
+    chosen: tuple[str, ...]
+    version: int
+    updated_by: str | None
+    updated_at: datetime | None
+
+
+class SystemSettings:
+    """Reading and changing the settings of tenants. For one event loop."""
+
+    def __init__(self, database: Database, clock: Clock, settings: Settings, audit: AuditWriter) -> None:
+        self._database = database
+        self._clock = clock
+        self._audit = audit
+        self._defaults = TenantSettings.defaults(settings)
+        self._kept: OrderedDict[UUID, tuple[TenantSettings, datetime]] = OrderedDict()
+
+    async def of(self, tenant_id: UUID, *, anew: bool = False) -> TenantSettings:
+        """What is in force, kept for ``KEPT_FOR`` or read anew. Not to be asked inside of an open session."""
+        now = self._clock.now()
+        kept = None if anew else self._kept.get(tenant_id)
+        if kept is not None and kept[1] > now:
+            return kept[0]
+        async with self._database.session() as session:
+            row = await SystemSettingRepository(session).get(tenant_id)
+        values = self._defaults.changed(row.chosen if row is not None else {})
+        # What a transaction under way wrote is not everybody's yet.
+        if UnitOfWork.current(self._database) is None:
+            self._kept[tenant_id] = values, now + KEPT_FOR
+            if len(self._kept) > _MOST_TENANTS:
+                self._kept.popitem(last=False)
+        return values
+
+    async def get(self, caller: Caller) -> SettingsInForce:
+        """The settings of the caller's tenant, read anew."""
+        async with self._database.session() as session:
+            await Access.of(session, caller)
+            row = await SystemSettingRepository(session).get(caller.tenant_id)
+        return self._in_force(row)
+
+    async def update(
+        self, caller: Caller, wanted: SystemSettingsUpdate, expected: ExpectedVersion
+    ) -> SettingsInForce:
+        """Set what is given, None being the default again; raises PreconditionFailed."""
+        async with self._database.session() as session:
+            await Access.of(session, caller)
+            row = await SystemSettingRepository(session).lock(caller.tenant_id)
+            expected.check(row.version)
+            given = wanted.model_dump(mode="json", include=wanted.model_fields_set)
+            chosen = {name: value for name, value in (row.chosen | given).items() if value is not None}
+            touched = [name for name in given if row.chosen.get(name) != chosen.get(name)]
+            if touched:
+                before, row.chosen = row.chosen, chosen
+                row.version += 1
+                row.updated_by = caller.actor
+                row.updated_at = self._clock.now()
+                await self._audit.record(
+                    session,
+                    action="system_settings.updated",
+                    resource_type="system_settings",
+                    resource_id=str(caller.tenant_id),
+                    outcome="success",
+                    changes={
+                        "before": {name: before.get(name) for name in touched},
+                        "after": {name: chosen.get(name) for name in touched},
+                    },
+                )
+        self.forget(caller.tenant_id)
+        return self._in_force(row)
+
+    def forget(self, tenant_id: UUID) -> None:
+        """Read the tenant's settings anew next time."""
+        self._kept.pop(tenant_id, None)
+
+    def _in_force(self, row: SystemSetting | None) -> SettingsInForce:
+        if row is None:
+            return SettingsInForce(self._defaults, (), 0, None, None)
+        chosen = tuple(name for name in NAMES if name in row.chosen)
+        at = row.updated_at if row.version else None
+        return SettingsInForce(self._defaults.changed(row.chosen), chosen, row.version, row.updated_by, at)

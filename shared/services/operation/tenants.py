@@ -1,0 +1,125 @@
+"""The list of further tenants, who are let in beside the home tenant (design.md, Who may)."""
+
+from uuid import UUID
+
+from shared.clock import Clock
+from shared.database.engine import Database
+from shared.database.models.system import Tenant
+from shared.database.repositories.identity.tenants import TenantRepository
+from shared.domain.expected_version import ExpectedVersion
+from shared.domain.identity.caller import Caller
+from shared.errors import Conflict, Forbidden, NotFound
+from shared.schemas.paging import Position, Slice
+from shared.schemas.tenants import TenantCreate, TenantUpdate
+from shared.services.audit.recording import AuditWriter
+from shared.services.identity.access import Access
+from shared.services.identity.further_tenants import FurtherTenants
+from shared.settings import Settings
+
+
+class TenantService:
+    """The list of further tenants, for Admins of the home tenant alone."""
+
+    def __init__(
+        self, database: Database, clock: Clock, settings: Settings, known: FurtherTenants, audit: AuditWriter
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._home = settings.tenant_id
+        self._known = known
+        self._audit = audit
+
+    async def add(self, caller: Caller, wanted: TenantCreate) -> Tenant:
+        """Let a tenant's people in; its administrator consents to the app at Entra.
+
+        Raises Forbidden for an Admin of a further tenant, and Conflict for one that is there.
+        """
+        self._require_home(caller)
+        if wanted.id == self._home:
+            raise Conflict("this is the home tenant", code="already_exists")
+        now = self._clock.now()
+        tenant = Tenant(
+            id=wanted.id,
+            name=wanted.name,
+            active=True,
+            added_by=caller.actor,
+            version=1,
+            created_at=now,
+            updated_at=now,
+        )
+        async with self._database.session() as session:
+            await Access.of(session, caller)
+            await TenantRepository(session).add(tenant)
+            await self._audit.record(
+                session,
+                action="tenant.added",
+                resource_type="tenant",
+                resource_id=str(tenant.id),
+                outcome="success",
+                changes={"after": {"tenant": str(tenant.id), "active": True}},
+            )
+        self._known.forget()
+        return tenant
+
+    async def get(self, caller: Caller, tenant_id: UUID) -> Tenant:
+        """One further tenant; raises Forbidden and NotFound."""
+        self._require_home(caller)
+        async with self._database.session() as session:
+            await Access.of(session, caller)
+            tenant = await TenantRepository(session).get(tenant_id)
+        if tenant is None:
+            raise NotFound("there is no such tenant")
+        return tenant
+
+    async def list(self, caller: Caller, after: Position | None, limit: int) -> Slice[Tenant]:
+        """Further tenants in the order they were added; raises Forbidden."""
+        self._require_home(caller)
+        place = (after.instant, after.id) if after else None
+        async with self._database.session() as session:
+            await Access.of(session, caller)
+            rows = await TenantRepository(session).list(place, limit + 1)
+        return Slice.cut(rows, limit, lambda tenant: Position(tenant.created_at, tenant.id))
+
+    async def update(
+        self, caller: Caller, tenant_id: UUID, wanted: TenantUpdate, expected: ExpectedVersion
+    ) -> Tenant:
+        """Rename it, or shut its people out or let them in again, from the next request on.
+
+        Raises Forbidden, NotFound and PreconditionFailed.
+        """
+        self._require_home(caller)
+        async with self._database.session() as session:
+            await Access.of(session, caller)
+            tenant = await TenantRepository(session).get(tenant_id, lock=True)
+            if tenant is None:
+                raise NotFound("there is no such tenant")
+            expected.check(tenant.version)
+            given = wanted.given()
+            before = {name: getattr(tenant, name) for name in given if getattr(tenant, name) != given[name]}
+            if before:
+                for name in before:
+                    setattr(tenant, name, given[name])
+                tenant.version += 1
+                tenant.updated_at = self._clock.now()
+                await self._audit.record(
+                    session,
+                    action="tenant.updated",
+                    resource_type="tenant",
+                    resource_id=str(tenant.id),
+                    outcome="success",
+                    changes={
+                        "before": {_audited(name): before[name] for name in before},
+                        "after": {_audited(name): given[name] for name in before},
+                    },
+                )
+        self._known.forget()
+        return tenant
+
+    def _require_home(self, caller: Caller) -> None:
+        if caller.tenant_id != self._home:
+            raise Forbidden("tenants are managed in the home tenant", code="home_tenant_only")
+
+
+def _audited(name: str) -> str:
+    """A tenant's name is no person's, so that it stands in the audit as it is."""
+    return "tenant_name" if name == "name" else name

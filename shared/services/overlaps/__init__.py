@@ -1,0 +1,1 @@
+"""Overlapping events: read and resolved by their owners (domain.md 5)."""

@@ -1,0 +1,149 @@
+"""Emergency access: an Admin sees a person's private events for a short time, who is told at once (6.3)."""
+
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.clock import Clock
+from shared.database.engine import Database
+from shared.database.models.break_glass import BreakGlassAccess
+from shared.database.repositories.identity.break_glass import BreakGlassRepository
+from shared.database.repositories.identity.users import UserRepository
+from shared.database.repositories.notifications.notifications import NotificationRepository
+from shared.domain.expected_version import ExpectedVersion
+from shared.domain.identity.caller import Caller
+from shared.domain.notifications.break_glass_texts import closed_notice, opened_notice
+from shared.domain.notifications.notification import Notice, Recipient
+from shared.errors import Conflict, Forbidden, NotFound
+from shared.schemas.paging import Position, Slice
+from shared.services.audit.recording import AuditWriter
+from shared.services.identity.access import Access
+
+
+class BreakGlass:
+    """Opens, lists and closes accesses. Each ends by itself; nobody has to do anything for it."""
+
+    def __init__(self, database: Database, clock: Clock, audit: AuditWriter) -> None:
+        self._database = database
+        self._clock = clock
+        self._audit = audit
+
+    async def open(self, caller: Caller, user_id: UUID, reason: str, minutes: int) -> BreakGlassAccess:
+        """Open an access of the caller, an Admin, to a user's private events; the user is told at once.
+
+        Raises NotFound, Forbidden for an application, and Conflict for one's own events or a second access.
+        """
+        admin = caller.person
+        if admin is None:
+            raise Forbidden("an emergency access is for a person to open", code="person_needed")
+        now = self._clock.now()
+        async with self._database.session() as session:
+            access = await Access.of(session, caller)
+            user = await access.writable_user(user_id)
+            # Two requests at once: the second one finds what the first one opened.
+            if await UserRepository(session).lock(caller.tenant_id, user.id) is None:
+                raise NotFound("there is no such user")
+            if user.object_id == admin:
+                raise Conflict("these are your own events", code="own_content")
+            accesses = BreakGlassRepository(session)
+            if await accesses.open_of(caller.tenant_id, admin, user.id) is not None:
+                raise Conflict("your access to them is open already", code="access_open")
+            opened = await accesses.add(
+                BreakGlassAccess(
+                    id=uuid4(),
+                    tenant_id=caller.tenant_id,
+                    owner_id=user.id,
+                    admin_id=admin,
+                    reason=reason,
+                    opened_at=now,
+                    ends_at=now + timedelta(minutes=minutes),
+                    version=1,
+                    created_at=now,
+                    updated_at=now,
+                )
+            )
+            await self._record(session, opened, "opened", {"reason": reason, "minutes": minutes})
+            notice = opened_notice(opened.id, reader_of(access), reason, opened.ends_at)
+            await self._tell(session, opened, notice)
+        return opened
+
+    async def list(self, caller: Caller, after: Position | None, limit: int) -> Slice[BreakGlassAccess]:
+        """Accesses in the order they were opened: the tenant's, for others those to their own events."""
+        async with self._database.session() as session:
+            access = await Access.of(session, caller)
+            place = (after.instant, after.id) if after else None
+            rows = await BreakGlassRepository(session).list(
+                caller.tenant_id, access.readable_owner, place, limit + 1
+            )
+        return Slice.cut(rows, limit, lambda row: Position(row.created_at, row.id))
+
+    async def get(self, caller: Caller, access_id: UUID) -> BreakGlassAccess:
+        """One the caller may know of. Raises NotFound."""
+        async with self._database.session() as session:
+            access = await Access.of(session, caller)
+            found = await BreakGlassRepository(session).get(
+                caller.tenant_id, access_id, access.readable_owner
+            )
+        if found is None:
+            raise NotFound("there is no such access")
+        return found
+
+    async def close(self, caller: Caller, access_id: UUID, expected: ExpectedVersion) -> BreakGlassAccess:
+        """Any Admin ends one before its time; one that is over stays as it is. Raises NotFound."""
+        now = self._clock.now()
+        async with self._database.session() as session:
+            access = await Access.of(session, caller)
+            found = await BreakGlassRepository(session).get(
+                caller.tenant_id, access_id, access.writable_owner, lock=True
+            )
+            if found is None:
+                raise NotFound("there is no such access")
+            expected.check(found.version)
+            if found.closed_at is None and found.ends_at > now:
+                found.closed_at, found.closed_by, found.updated_at = now, caller.actor, now
+                found.version += 1
+                await session.flush()
+                await self._record(session, found, "closed", {})
+                await self._tell(session, found, closed_notice(found.id))
+        return found
+
+    async def _record(
+        self, session: AsyncSession, access: BreakGlassAccess, what: str, told: dict[str, object]
+    ) -> None:
+        await self._audit.record(
+            session,
+            action=f"break_glass.{what}",
+            resource_type="break_glass_access",
+            resource_id=str(access.id),
+            outcome="success",
+            changes={"after": {"ends_at": access.ends_at.isoformat(), **told}},
+            on_behalf_of=access.owner_id,
+        )
+
+    async def _tell(self, session: AsyncSession, access: BreakGlassAccess, notice: Notice) -> None:
+        recipient = Recipient(access.tenant_id, access.owner_id)
+        await NotificationRepository(session).tell([(recipient, notice)], self._clock.now())
+
+
+def reader_of(access: Access) -> str:
+    """What a person reads in place of who looks at their data."""
+    return access.own.display_name if access.own is not None else "An Admin"
+
+
+async def note_use(
+    database: Database, audit: AuditWriter, owner_id: UUID, resource_type: str, resource_id: UUID, events: int
+) -> None:
+    """Audit that private events were shown by an emergency access, and how many."""
+    if not events:
+        return
+    async with database.session() as session:
+        await audit.record(
+            session,
+            action="break_glass.used",
+            resource_type=resource_type,
+            resource_id=str(resource_id),
+            outcome="success",
+            changes={"after": {"private_events": events}},
+            on_behalf_of=owner_id,
+        )

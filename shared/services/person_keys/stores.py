@@ -1,0 +1,220 @@
+"""Stores of personal keys: a folder on this machine, or a container of Azure Blob Storage.
+
+A key is 32 bytes under the person's id. A destroyed one leaves a mark in its place, so that no worker ever
+makes the person a second one.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, cast
+from uuid import UUID
+
+from shared.errors import Unavailable
+from shared.services.person_keys.keys import KEY_BYTES, KeyDestroyed, KeyNotDestroyed, PersonKeyStore
+from shared.settings import Settings
+
+if TYPE_CHECKING:
+    from azure.core.credentials_async import AsyncTokenCredential
+    from azure.storage.blob.aio import ContainerClient
+
+    from shared.credential import Credential
+
+_DESTROYED: Final = b"destroyed"
+_ANSWER_SECONDS = 10.0
+_log = logging.getLogger(__name__)
+
+
+def open_key_store(settings: Settings) -> PersonKeyStore | None:
+    """The store that ``person_key_store`` names: an https URL of a container, or a folder; None without."""
+    place = settings.person_key_store
+    if not place:
+        if settings.environment != "local":
+            _log.warning("person_key_store is not set: personal values are withheld from the audit")
+        return None
+    if place.startswith("https://"):
+        return BlobKeyStore.open(settings)
+    return FolderKeyStore(Path(place))
+
+
+def _key(found: bytes, person: UUID) -> bytes:
+    if found == _DESTROYED:
+        raise KeyDestroyed(person)
+    if len(found) != KEY_BYTES:
+        raise ValueError(f"the key of {person} is damaged: {len(found)} bytes")
+    return found
+
+
+class FolderKeyStore:
+    """Keys as files that only the app's account may read; the folder must not be backed up with the data."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def read(self, person: UUID) -> bytes | None:
+        """The key of the file, see PersonKeyStore."""
+        found = await self._do(self._read, person)
+        return None if found is None else _key(found, person)
+
+    async def create(self, person: UUID, key: bytes) -> bytes:
+        """Link a complete file to its name, which succeeds for one of many; see PersonKeyStore."""
+        return _key(await self._do(self._create, person, key), person)
+
+    async def destroy(self, person: UUID) -> None:
+        """Replace the key by the mark; see PersonKeyStore."""
+        await self._do(self._write, person, _DESTROYED, os.replace)
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+    def _path(self, person: UUID) -> Path:
+        return self._folder / f"{person}.key"
+
+    async def _do(self, work: Any, *arguments: Any) -> Any:
+        try:
+            return await asyncio.to_thread(work, *arguments)
+        except OSError as error:
+            raise Unavailable(
+                "the store of personal keys cannot be read or written", retry_after=5
+            ) from error
+
+    def _read(self, person: UUID) -> bytes | None:
+        try:
+            return self._path(person).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def _create(self, person: UUID, key: bytes) -> bytes:
+        with contextlib.suppress(FileExistsError):
+            self._write(person, key, os.link)
+        return self._path(person).read_bytes()
+
+    def _write(self, person: UUID, content: bytes, put: Any) -> None:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # mkstemp makes it readable for this account only.
+        handle, name = tempfile.mkstemp(dir=self._folder)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            put(name, self._path(person))
+            self._keep_names()
+        finally:
+            Path(name).unlink(missing_ok=True)
+
+    def _keep_names(self) -> None:
+        # A key that the database's rows need must be there after a power cut, too.
+        folder = os.open(self._folder, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+class BlobKeyStore:
+    """Keys as blobs of one container; its account keeps neither versions nor deleted blobs.
+
+    Conditional writes: https://learn.microsoft.com/rest/api/storageservices/specifying-conditional-headers-for-blob-service-operations
+    """
+
+    def __init__(self, connect: "Callable[[], tuple[ContainerClient, Credential | None]]") -> None:
+        self._connect = connect
+        self._connected: tuple[ContainerClient, Credential | None] | None = None
+
+    @classmethod
+    def open(cls, settings: Settings) -> "BlobKeyStore":
+        """With the app's own identity, which needs the role Storage Blob Data Contributor there."""
+        return cls(lambda: _connect(settings))
+
+    @property
+    def _container(self) -> "ContainerClient":
+        # The client loads slowly, so only when a key is asked for (cold start).
+        if self._connected is None:
+            self._connected = self._connect()
+        return self._connected[0]
+
+    async def read(self, person: UUID) -> bytes | None:
+        """The key of the blob, see PersonKeyStore."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        try:
+            found = await self._answer(self._download(person))
+        except ResourceNotFoundError:
+            return None
+        return _key(found, person)
+
+    async def create(self, person: UUID, key: bytes) -> bytes:
+        """Upload if nothing is there (``If-None-Match: *``); see PersonKeyStore."""
+        from azure.core.exceptions import ResourceExistsError
+
+        try:
+            await self._answer(self._upload(person, key, overwrite=False))
+        except ResourceExistsError:
+            found = await self.read(person)
+            if found is None:
+                raise Unavailable("the store of personal keys contradicts itself", retry_after=5) from None
+            return found
+        return key
+
+    async def destroy(self, person: UUID) -> None:
+        """Overwrite the key by the mark and see that nothing else is left of it; see PersonKeyStore."""
+        await self._answer(self._upload(person, _DESTROYED, overwrite=True))
+        if await self._answer(self._former(person)):
+            raise KeyNotDestroyed(
+                "the storage account keeps former versions of the person's key: switch versioning and soft"
+                " delete off, delete them, and erase again"
+            )
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._connected is not None:
+            container, credential = self._connected
+            await container.close()
+            if credential is not None:
+                await credential.close()
+
+    async def _download(self, person: UUID) -> bytes:
+        stream = await self._container.download_blob(f"{person}.key")
+        return await stream.readall()
+
+    async def _upload(self, person: UUID, content: bytes, *, overwrite: bool) -> None:
+        await self._container.upload_blob(f"{person}.key", content, overwrite=overwrite)
+
+    async def _former(self, person: UUID) -> int:
+        """How many deleted blobs, versions and snapshots of the key there are besides the mark."""
+        blobs = self._container.list_blobs(
+            name_starts_with=f"{person}.key", include=["snapshots", "versions", "deleted"]
+        )
+        found = [blob async for blob in blobs]
+        return sum(
+            bool(b.deleted or b.snapshot or (b.version_id and not b.is_current_version)) for b in found
+        )
+
+    async def _answer[Result](self, request: Awaitable[Result]) -> Result:
+        from azure.core.exceptions import AzureError, ResourceExistsError, ResourceNotFoundError
+
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                return await request
+        except (ResourceExistsError, ResourceNotFoundError):
+            raise
+        except (AzureError, TimeoutError) as error:
+            raise Unavailable("the store of personal keys does not answer", retry_after=5) from error
+
+
+def _connect(settings: Settings) -> "tuple[ContainerClient, Credential]":
+    from azure.storage.blob.aio import ContainerClient, ExponentialRetry
+
+    from shared.credential import make_credential
+
+    credential = make_credential(settings)
+    retry = ExponentialRetry(initial_backoff=1, increment_base=1, retry_total=2, random_jitter_range=1)
+    container = ContainerClient.from_container_url(
+        settings.person_key_store, cast("AsyncTokenCredential", credential), retry_policy=retry
+    )
+    return container, credential
