@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from shared.domain.action_items.items import (
     ActionItemKind,
@@ -44,7 +44,6 @@ class ActionItemListQuery(DatedPageQuery):
 class ActionItemAnswer(Input):
     """What its owner answers: one of the item's ``answers``."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"answer": "one_meeting"}]})
     answer: Annotated[
         Answer,
         Field(

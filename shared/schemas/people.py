@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from shared.domain.people.departure import ALONE_AFTER, ErasureState, ErasureStep
@@ -19,8 +19,6 @@ type Address = Annotated[Line, Field(max_length=254, examples=["ada@example.com"
 
 class BulkAdd(Input):
     """Whom to add: a list of addresses, or an Entra group with the groups within it."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"addresses": ["ada@example.com"]}]})
 
     addresses: Annotated[list[Address], Field(min_length=1, max_length=1000)] | None = None
     group_id: UUID | None = Field(default=None, description="Object id of an Entra group.")

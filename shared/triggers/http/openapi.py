@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from shared.settings import Settings
 
-#: Answers of the demonstration tenant, by the name of their model (``infra/local/api_examples.py``).
+#: What a demonstration tenant was asked and answered (``infra/local/api_examples.py``): ``answers`` and
+#: ``bodies`` by the name of their model, ``parameters`` by the id of the operation.
 _EXAMPLES: Final = Path(__file__).with_name("examples.json")
 _REFERENCE: Final = "#/components/schemas/{model}"
 _GENERIC: Final = re.compile(r"Page_(\w+)_")
@@ -53,6 +54,7 @@ class Description:
         self._references: dict[tuple[Any, str], dict[str, Any]] = {}
         self._schemas: dict[str, Any] = {}
         self._queries: dict[str, Any] = {}
+        self._taken: dict[str, dict[str, Any]] = json.loads(_EXAMPLES.read_text(encoding="utf-8"))
 
     def document(self) -> dict[str, Any]:
         """The whole document, ready to be written as JSON."""
@@ -60,10 +62,12 @@ class Description:
         for name, schema in (self._schemas | self._queries).items():
             describe_fields(name.removeprefix(_REFERENCE.format(model="")), schema)
         samples = Samples(self._schemas)
-        taken = json.loads(_EXAMPLES.read_text(encoding="utf-8"))
+        taken = self._taken["answers"] | self._taken["bodies"]
         for name, schema in self._schemas.items():
-            if "properties" in schema:
-                schema.setdefault("examples", [taken[name] if name in taken else samples.of(schema)])
+            if name in taken:
+                schema["examples"] = [taken[name]]
+            elif "properties" in schema:
+                schema.setdefault("examples", [samples.of(schema)])
         schema_of_problems = self._references[Problem, "serialization"]
         paths: dict[str, dict[str, Any]] = {}
         for operation in self._operations:
@@ -155,15 +159,16 @@ class Description:
             for name, pattern in operation.texts.items()
         ]
         if operation.query is not None:
-            found += self._query(operation.query)
+            found += self._query(operation)
         if operation.if_match is not IfMatch.UNUSED:
             found.append(_IF_MATCH | {"required": operation.if_match is IfMatch.REQUIRED})
         if operation.changes:
             found.append(_IDEMPOTENCY_KEY)
         return found
 
-    def _query(self, model: "type[BaseModel]") -> list[dict[str, Any]]:
-        schema = self._queries[self._references[model, "validation"]["$ref"]]
+    def _query(self, operation: Operation) -> list[dict[str, Any]]:
+        schema = self._queries[self._references[operation.query, "validation"]["$ref"]]
+        taken = self._taken["parameters"].get(operation.id, {})
         required = schema.get("required", [])
         samples = Samples(self._schemas)
         found = []
@@ -176,7 +181,7 @@ class Description:
                 "schema": described,
             }
             if name in required:
-                parameter["example"] = samples.of(described, name)
+                parameter["example"] = taken[name] if name in taken else samples.of(described, name)
             told = described.pop("description", None) or PARAMETERS.get(name)
             if told:
                 parameter["description"] = told
