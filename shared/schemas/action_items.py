@@ -123,8 +123,10 @@ class AnsweredActionItem(ActionItemSummary):
 class ActionItemLogEntry(Resource):
     """One thing that a run or a person did about an item."""
 
-    at: datetime = Field(description="When, UTC.")
-    by: str = Field(description="Who: `plan`, `user:` or `app:` with an object id at Entra, or `system:`.")
+    occurred_at: datetime
+    actor: str = Field(
+        description="Who did it: `plan`, `user:` or `app:` with an object id at Entra, or `system:`."
+    )
     status: ActionItemStatus | None = Field(description="What became of the item; null if it stayed open.")
     answer: Answer | None = Field(description="The answer; null if none was given.")
     reason: str | None = Field(description="Why, in words or as a code; null if a person answered.")
@@ -133,7 +135,7 @@ class ActionItemLogEntry(Resource):
     def of(cls, stored: "Mapping[str, Any]") -> Self:
         """An entry as it is stored."""
         named: dict[str, Any] = {name: stored.get(name) for name in cls.model_fields}
-        return cls(**named)
+        return cls(**named | {"occurred_at": stored["at"], "actor": stored["by"]})
 
 
 class ActionItemResource(ActionItemSummary):

@@ -265,7 +265,7 @@ class EvidenceResource(Resource):
 
 
 class SuggestionResource(Resource):
-    """A category for an event; by a rule of its owner, by his history, or by both."""
+    """A category for an event; by a rule of its owner, by their history, or by both."""
 
     category: str
     evidence: list[EvidenceResource]

@@ -196,9 +196,9 @@ class OverlapDecision(Resource):
 class OverlapLogEntry(Resource):
     """One thing that a rule, a run or a person did about a group."""
 
-    at: datetime = Field(description="When, UTC.")
-    by: str = Field(
-        description="Who: `rule`, `plan`, `user:` or `app:` with an object id at Entra, or `system:`."
+    occurred_at: datetime
+    actor: str = Field(
+        description="Who did it: `rule`, `plan`, `user:` or `app:` with an object id at Entra, or `system:`."
     )
     rule: OverlapRule | None = Field(description="The rule that decided; null if none did.")
     source_key: str | None = Field(description="Source key of the event that a rule dropped; else null.")
@@ -212,7 +212,8 @@ class OverlapLogEntry(Resource):
     def of(cls, stored: "Mapping[str, Any]") -> Self:
         """An entry as it is stored."""
         named: dict[str, Any] = {name: stored.get(name) for name in cls.model_fields}
-        return cls(**named | {"source_key": stored.get("key")})
+        told = {"occurred_at": stored["at"], "actor": stored["by"], "source_key": stored.get("key")}
+        return cls(**named | told)
 
 
 class OverlapResource(OverlapSummary):

@@ -30,7 +30,7 @@ class NotificationState(StrEnum):
 
 
 class Audience(StrEnum):
-    """For whom it is: the person whose archive it is about, or the Admins of his tenant together (8.3)."""
+    """For whom it is: the person whose archive it is about, or the Admins of their tenant together (8.3)."""
 
     OWNER = "owner"
     ADMINS = "admins"

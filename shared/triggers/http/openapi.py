@@ -13,7 +13,7 @@ from shared.domain.identity.caller import Role
 from shared.schemas.base import Input
 from shared.schemas.problems import Problem
 from shared.triggers.http import problem_responses
-from shared.triggers.http.field_descriptions import describe_fields
+from shared.triggers.http.field_descriptions import describe_model, describe_query, noun_of_path
 from shared.triggers.http.model_field_texts import PARAMETERS, TAGS
 from shared.triggers.http.registry import PREFIX, IfMatch, Operation
 from shared.triggers.http.samples import Samples
@@ -59,8 +59,10 @@ class Description:
     def document(self) -> dict[str, Any]:
         """The whole document, ready to be written as JSON."""
         self._read_models()
-        for name, schema in (self._schemas | self._queries).items():
-            describe_fields(name.removeprefix(_REFERENCE.format(model="")), schema)
+        for name, schema in self._schemas.items():
+            describe_model(name, schema)
+        for reference, schema in self._queries.items():
+            describe_query(reference.removeprefix(_REFERENCE.format(model="")), schema)
         samples = Samples(self._schemas)
         taken = self._taken["answers"] | self._taken["bodies"]
         for name, schema in self._schemas.items():
@@ -152,10 +154,11 @@ class Description:
 
     def _parameters(self, operation: Operation) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = [
-            _in_path(name, {"type": "string", "format": "uuid"}) for name in operation.parameters
+            _in_path(name, {"type": "string", "format": "uuid"}, _id_text(operation, name))
+            for name in operation.parameters
         ]
         found += [
-            _in_path(name, {"type": "string", "pattern": pattern})
+            _in_path(name, {"type": "string", "pattern": pattern}, PARAMETERS.get(name))
             for name, pattern in operation.texts.items()
         ]
         if operation.query is not None:
@@ -182,8 +185,7 @@ class Description:
             }
             if name in required:
                 parameter["example"] = taken[name] if name in taken else samples.of(described, name)
-            told = described.pop("description", None) or PARAMETERS.get(name)
-            if told:
+            if told := described.pop("description", None):
                 parameter["description"] = told
             found.append(parameter)
         return found
@@ -291,9 +293,17 @@ class Description:
         return schemes
 
 
-def _in_path(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+def _in_path(name: str, schema: dict[str, Any], text: str | None) -> dict[str, Any]:
     described = {"name": name, "in": "path", "required": True, "schema": schema}
-    return described | ({"description": PARAMETERS[name]} if name in PARAMETERS else {})
+    return described | ({"description": text} if text else {})
+
+
+def _id_text(operation: Operation, name: str) -> str:
+    """Whose id stands in the path: of one of the list that is named before it."""
+    nouns = [noun_of_path(part) for part in operation.route.split("/")]
+    place = operation.route.split("/").index(f"{{{name}}}")
+    within = "" if name == "id" else f" within the {nouns[place - 3]}"
+    return f"Id of the {nouns[place - 1]}{within}."
 
 
 def user_scope(settings: "Settings") -> str:
@@ -366,12 +376,24 @@ _HEADERS: Final[dict[str, Any]] = {
         "description": "Names the request in logs and audit; the caller's own if sent.",
         "schema": {"type": "string"},
     },
-    "traceparent": {"description": "W3C Trace Context.", "schema": {"type": "string"}},
+    "traceparent": {
+        "description": "Where the request stands in a distributed trace (W3C Trace Context).",
+        "schema": {"type": "string"},
+    },
     "ETag": {
         "description": "The version of the resource, for If-Match.",
         "schema": {"type": "string", "pattern": r'^"[0-9]{1,18}"$'},
     },
-    "Location": {"description": "Path of the resource.", "schema": {"type": "string"}},
-    "Retry-After": {"description": "Seconds.", "schema": {"type": "string", "pattern": "^[0-9]+$"}},
-    "WWW-Authenticate": {"description": "RFC 6750.", "schema": {"type": "string"}},
+    "Location": {
+        "description": "Path of what was made, or of what carries the request out.",
+        "schema": {"type": "string"},
+    },
+    "Retry-After": {
+        "description": "After how many seconds to ask again.",
+        "schema": {"type": "string", "pattern": "^[0-9]+$"},
+    },
+    "WWW-Authenticate": {
+        "description": "Why the access token was refused (RFC 6750).",
+        "schema": {"type": "string"},
+    },
 }

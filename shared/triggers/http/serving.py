@@ -162,7 +162,7 @@ def _texts(operation: Operation, req: HttpRequest, exchange: Exchange) -> dict[s
 
 
 def _signed_in(operation: Operation, authenticated: Authenticated) -> "SignedIn | None":
-    """The person for whom Graph is asked on his behalf; his token goes nowhere else."""
+    """The person for whom Graph is asked on their behalf; their token goes nowhere else."""
     caller = authenticated.caller
     if operation.graph is not GraphAccess.ON_BEHALF_OF or caller.app_only or caller.object_id is None:
         return None
