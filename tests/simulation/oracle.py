@@ -126,7 +126,7 @@ class Facts:
             if then:
                 shown = as_archived(item, then[-1])
         if row["kept_categories"] and not valid_categories(shown):
-            shown = shown | {"categories": row["kept_categories"]}
+            shown = shown | {"categories": row["kept_categories"], "entered": shown["categories"]}
         return shown
 
     @property
