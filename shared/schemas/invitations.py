@@ -1,4 +1,4 @@
-"""Invitations, and what a caller learns of himself."""
+"""Invitations, and information about the caller."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal, Self
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class InvitationCreate(Input):
-    """An address whose owner becomes a user at his first sign-in, where the policy is ``invitation``."""
+    """An address whose owner becomes a user at their first sign-in, if the policy is ``invitation``."""
 
     address: Annotated[
         Line,
@@ -38,7 +38,7 @@ class InvitationListQuery(PageQuery):
 
 
 class InvitationResource(Resource):
-    """An invitation; ``user_id`` is who accepted it."""
+    """An invitation. ``user_id`` is the person who accepted it."""
 
     id: UUID
     address: str
@@ -56,7 +56,7 @@ class InvitationResource(Resource):
 
 
 class MeDefaults(Resource):
-    """What a new archive configuration of the caller gets where it names nothing else."""
+    """Defaults of the caller's new archive configurations."""
 
     time_zone: str
     nightly_at: str
@@ -64,7 +64,7 @@ class MeDefaults(Resource):
 
 
 class Me(Resource):
-    """The caller as the system knows him; ``user`` is null for who is no user."""
+    """The caller. ``user`` is null for a caller who is no user."""
 
     kind: Literal["person", "application"]
     tenant_id: UUID

@@ -1,4 +1,4 @@
-"""Users: the people whose mailboxes are worked on (domain.md 1)."""
+"""Users: the people whose mailboxes we work on (domain.md 1)."""
 
 from datetime import datetime
 from typing import Annotated
@@ -11,7 +11,7 @@ from shared.schemas.paging import PageQuery
 
 
 class UserCreate(Input):
-    """A person to add. The object id and display name are Graph's if not given."""
+    """A person to add. Object id and display name come from Graph if they are not given."""
 
     address: Annotated[
         Line,
@@ -28,7 +28,7 @@ class UserCreate(Input):
 
 
 class UserUpdate(Changes):
-    """What may change of a person. Who is deactivated is refused at once, whatever his token says."""
+    """The changes of a person. A deactivated person is refused at once, whatever their token says."""
 
     display_name: Line = Field(default_factory=absent)
     active: bool = Field(default_factory=absent)
@@ -47,7 +47,7 @@ class UserListQuery(PageQuery):
 
 
 class UserResource(Resource):
-    """A user as we know him."""
+    """A user."""
 
     id: UUID
     object_id: UUID

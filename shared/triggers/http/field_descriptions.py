@@ -1,4 +1,4 @@
-"""Gives each property of the API's description its text."""
+"""Gives each property in the API's description its text."""
 
 from typing import Any, Final
 
@@ -9,9 +9,9 @@ _KIND: Final = "kind"
 
 
 def describe_fields(model: str, schema: dict[str, Any]) -> None:
-    """Describe each property of a model's schema that has no description of its own at the model.
+    """Describe each property of a model's schema that has no description at the model.
 
-    What nothing is known of stays without one, which the lint of the description refuses.
+    An unknown property stays without one, which the lint of the description refuses.
     """
     own = MODEL_FIELDS.get(model, {})
     for name, described in schema.get("properties", {}).items():

@@ -1,4 +1,4 @@
-"""What a field means in one model alone; everything else is in ``field_texts``."""
+"""Fields with a special meaning in one model. All others are in ``field_texts``."""
 
 from typing import Final
 
@@ -178,7 +178,7 @@ MODEL_FIELDS: Final[dict[str, dict[str, str]]] = {
     },
     "WeeklySchedule": {"days": "Days of the week.", "kind": "Every week."},
 }
-#: What a ``kind`` is, where only the sort of thing differs.
+#: The meaning of ``kind`` where only the sort of thing differs.
 KINDS: Final = {
     "ActionItem": "What sort of question it is.",
     "ArchiveRun": "Why the run exists.",
@@ -187,7 +187,7 @@ KINDS: Final = {
     "UnappliedModification": "What sort of modification it is.",
     "AnsweredActionItem": "What sort of question it is.",
 }
-#: What lists filter, sort and page by, and what stands in paths.
+#: Filters, sorting and paging of lists, and path parameters.
 PARAMETERS: Final = {
     "configuration_id": "Only what belongs to this archive configuration.",
     "cursor": "Where the page starts: `next` of the page before.",

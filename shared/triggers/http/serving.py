@@ -1,4 +1,4 @@
-"""Serves one request of an operation: who, what, the change or reading; answers whatever happens."""
+"""Serves one request of an operation: caller, input, and the change or read. It always answers."""
 
 import logging
 import time
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from shared.services.operation.idempotency import Answer
 
 _LOG = logging.getLogger(__name__)
-#: Set on an answer that was given before.
+#: Set on a repeated answer.
 _REPLAYED: Final = "Idempotency-Replayed"
 
 
 async def answer(operation: Operation, req: HttpRequest, client: Any) -> HttpResponse:
-    """Serve one request; answers whatever happens, except to a cancellation."""
+    """Serve one request. It always answers, except after a cancellation."""
     # The services are built at the first request, not when the worker indexes the app (cold start).
     from shared.application import get_application
 
@@ -78,7 +78,7 @@ async def _serve(
     with bind(caller=caller, acting=ActingFor()), span(operation.id):
         if caller is not None and operation.roles is not None:
             app.rate_limit.admit(caller)
-            # Whether the role suffices or not, it tells who is an Admin and who is none any more.
+            # Even if the role is not sufficient, it shows who is an Admin and who no longer is.
             await _note_role(app, caller)
             require_role(caller, operation.roles)
         path = _path(operation, req, exchange)
@@ -110,20 +110,20 @@ async def _serve(
 
 
 async def _note_role(app: "Application", caller: "Caller") -> None:
-    """What rests on the role Admin lapses where it is gone (domain.md 6.5)."""
+    """End what depends on a role Admin that the caller no longer has (domain.md 6.5)."""
     if caller.app_only or not app.settings.database_url.get_secret_value():
         return
     try:
         await app.admin_sign_ins.note(caller)
     except Unavailable:
-        # Without the database nothing is read either; the request says so by itself.
+        # Without the database nothing is read either. The request itself reports it.
         _LOG.warning("the role of a caller was not noted")
 
 
 def _meant(operation: Operation, req: HttpRequest, exchange: Exchange) -> Operation:
-    """The operation that answers: of what reaches the catch-all for its ids alone, the one that is meant.
+    """The operation that answers, also for a path that reaches the catch-all only by its ids.
 
-    An id that is no UUID keeps the host from calling the operation itself. So the caller still learns who may
+    An id that is no UUID keeps the host from calling the operation. This way the caller still learns who may
     call it and which id is wrong.
     """
     if operation.id != LAST:
@@ -136,7 +136,7 @@ def _meant(operation: Operation, req: HttpRequest, exchange: Exchange) -> Operat
 
 
 def _path(operation: Operation, req: HttpRequest, exchange: Exchange) -> dict[str, UUID]:
-    """The ids of the path; raises ValidationFailed (422) naming those that are none."""
+    """The ids of the path. Raises ValidationFailed (422) naming the invalid ones."""
     given = dict(req.route_params)
     if not given.keys() >= set(operation.parameters):
         given = operation.arguments(exchange.relative_path)
@@ -151,7 +151,7 @@ def _texts(operation: Operation, req: HttpRequest, exchange: Exchange) -> dict[s
 
 
 def _signed_in(operation: Operation, authenticated: Authenticated) -> "SignedIn | None":
-    """The person for whom Graph is asked on his behalf; his token goes nowhere else."""
+    """The person on whose behalf Graph is called. Their token is used for nothing else."""
     caller = authenticated.caller
     if operation.graph is not GraphAccess.ON_BEHALF_OF or caller.app_only or caller.object_id is None:
         return None
@@ -168,7 +168,7 @@ async def _once(
     req: HttpRequest,
     exchange: Exchange,
 ) -> HttpResponse:
-    """A change that may be repeated under its key; what follows it is done after it is committed."""
+    """Make a repeatable change under its key. What follows it runs after the commit."""
     from shared.services.operation.idempotency import Answer, Repeatable
 
     then: Callable[[], Awaitable[None]] | None = None
@@ -213,7 +213,7 @@ async def _see(
     exchange: Exchange,
     answered: "Answer",
 ) -> None:
-    """Read what a kept answer is about; raises what its GET operation raises to this caller."""
+    """Read the subject of a stored answer. Raises the errors of its GET operation for this caller."""
     if not answered.body or answered.status >= HTTPStatus.BAD_REQUEST:
         return
     path = answered.headers.get("Location", exchange.path).removeprefix(f"/{PREFIX}/")
@@ -234,7 +234,7 @@ def _kept(response: HttpResponse, reply: Reply[Any] | None) -> "Answer":
 
 
 async def _afterwards(operation: Operation, then: Callable[[], Awaitable[None]] | None) -> None:
-    """What follows a committed change. It stands whatever becomes of this, so the answer does not change."""
+    """Run what follows a committed change. Its failure does not change the answer."""
     if then is None:
         return
     try:

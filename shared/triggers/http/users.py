@@ -21,7 +21,7 @@ blueprint = new_blueprint()
     graph=GraphAccess.APPLICATION,
 )
 async def create_user(request: Request[users.UserCreate, base.NoQuery]) -> Reply[users.UserResource]:
-    """The mailbox is looked up in Graph; an unknown one is a 422 naming ``address``."""
+    """The mailbox is looked up in Graph. An unknown one is a 422 naming ``address``."""
     user = await request.app.users.create(request.caller, request.body)
     return Reply(
         users.UserResource.model_validate(user),
@@ -41,7 +41,7 @@ async def create_user(request: Request[users.UserCreate, base.NoQuery]) -> Reply
     errors=(404,),
 )
 async def get_user(request: Request[base.NoBody, base.NoQuery]) -> Reply[users.UserResource]:
-    """A User gets himself only."""
+    """A User gets only themself."""
     user = await request.app.users.get(request.caller, request.id)
     return Reply(users.UserResource.model_validate(user), version=user.version)
 
@@ -57,7 +57,7 @@ async def get_user(request: Request[base.NoBody, base.NoQuery]) -> Reply[users.U
     if_match=IfMatch.REQUIRED,
 )
 async def update_user(request: Request[users.UserUpdate, base.NoQuery]) -> Reply[users.UserResource]:
-    """Who is deactivated is refused at his next request, whatever his token says."""
+    """A deactivated person is refused at their next request, whatever their token says."""
     user = await request.app.users.update(request.caller, request.id, request.body, request.expected)
     return Reply(users.UserResource.model_validate(user), version=user.version, owner_id=user.id)
 
@@ -74,7 +74,7 @@ async def update_user(request: Request[users.UserUpdate, base.NoQuery]) -> Reply
 async def list_users(
     request: Request[base.NoBody, users.UserListQuery],
 ) -> Reply[paging.Page[users.UserResource]]:
-    """A User sees himself only."""
+    """A User sees only themself."""
     found = await request.app.users.list(request.caller, request.query)
     resources = [users.UserResource.model_validate(user) for user in found.rows]
     return Reply(paging.Page[users.UserResource](items=resources, next=found.next_cursor))
