@@ -195,10 +195,14 @@ class FederatedCredential:
 def make_credential(settings: Settings, further_tenant: UUID | None = None) -> Credential:
     """The credential that the settings select (design.md, Who may).
 
-    The order is: a managed identity (``managed_identity_client_id``, or App Service's ``IDENTITY_ENDPOINT``),
-    the app registration's secret, then what azure-identity finds in the environment, such as a certificate
-    (``AZURE_CLIENT_CERTIFICATE_PATH``). In a further tenant the app registration acts, proven by the managed
-    identity if there is one. Raises ValueError if the settings are incomplete.
+    The first one that is configured is used:
+    1. a managed identity (``managed_identity_client_id``, or App Service's ``IDENTITY_ENDPOINT``),
+    2. the app registration's secret,
+    3. what azure-identity finds in the environment, such as a certificate
+       (``AZURE_CLIENT_CERTIFICATE_PATH``).
+
+    In a further tenant the app registration acts, proven by the managed identity if there is one. Raises
+    ValueError if the settings are incomplete.
     """
     # Imported late, because it takes as long as the rest of the worker's start.
     from azure.identity.aio import ClientSecretCredential, EnvironmentCredential

@@ -113,7 +113,7 @@ class Settings(BaseSettings):
     graph_scope: str = "https://graph.microsoft.com/.default"
     graph_read_timeout: PositiveFloat = 60
 
-    # Keys of persons, for the personal values of the audit (domain.md 7.1): an absolute path of a folder, or
+    # Keys of persons, for the personal values of the audit (domain.md 7.1). The absolute path of a folder, or
     # https://<account>.blob.core.windows.net/<container>. If empty, these values are withheld from the audit.
     person_key_store: Annotated[str, Field(pattern=r"^(|/.+|[A-Za-z]:[\\/].+|https://[^/?#]+/[^/?#]+)$")] = ""
 

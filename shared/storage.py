@@ -155,7 +155,7 @@ class FolderStorage:
     def _read(self, path: Path, offset: int, length: int) -> bytes | None:
         try:
             with path.open("rb") as file:
-                # File systems refuse to seek beyond their largest possible file.
+                # File systems refuse to seek past their largest possible file.
                 if offset >= os.fstat(file.fileno()).st_size:
                     return b""
                 file.seek(offset)

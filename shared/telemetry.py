@@ -167,7 +167,7 @@ def _encoded(entry: dict[str, Any]) -> str:
     try:
         return orjson.dumps(entry, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
     except orjson.JSONEncodeError:
-        # For texts that are not Unicode, and numbers beyond 64 bits. It is slower, but nothing is lost.
+        # For texts that are not Unicode, and numbers of more than 64 bits. It is slower, but nothing is lost.
         return json.dumps(entry, default=str)
 
 

@@ -4,7 +4,7 @@ import os
 
 from infra.local import identities
 
-#: The hosting plan that the local system stands for, as Azure tells it to the host (``WEBSITE_SKU``).
+#: The hosting plan that the local system imitates, as Azure gives it to the host (``WEBSITE_SKU``).
 SKU = "FlexConsumption"
 #: Names that would lead the app out of this machine or to another database than ours.
 _LEFT_OUT = {

@@ -21,11 +21,15 @@ def as_json(
     needs: Mapping[str, Needs] | None = None,
     another: Mapping[str, Any] | None = None,
 ) -> str:
-    """One JSON object: ``mailboxes`` by address, ``configurations``, ``needs`` (what waits for each
-    person) if it was looked at, ``another_mailbox`` where somebody reads one, ``calendars`` of files.
+    """One JSON object.
 
-    The counts of a mailbox are those of its configurations added up: each archives the same calendar.
-    *doubled* is counted once for each archive calendar, whichever configurations share it.
+    - ``mailboxes`` by address, and ``configurations``.
+    - ``needs``: what waits for each person, if it was looked at.
+    - ``another_mailbox``: set if somebody reads one.
+    - ``calendars``: those of files.
+
+    The counts of a mailbox are the sum over its configurations, because each archives the same calendar.
+    *doubled* is counted once for each archive calendar, even if configurations share it.
     """
     of_mailbox: dict[str, list[ArchiveOutcome]] = {}
     for outcome in outcomes:
@@ -141,7 +145,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -
 
 
 def problems(outcomes: Sequence[ArchiveOutcome]) -> list[str]:
-    """One line for each thing that is wrong; empty if the exit status is to be 0."""
+    """One line for each problem. Empty if the exit status should be 0."""
     return [
         f"{outcome.address}, {outcome.name}: {problem}"
         for outcome in outcomes

@@ -172,7 +172,7 @@ def _outer_code(raw: bytes) -> str:
 
 
 def _existing_event(body: Mapping[str, Any]) -> str | None:
-    """The id in some answers to a used transactionId (graph.md, transactionId), wherever it is."""
+    """The id in some answers to a used transactionId (graph.md, transactionId), at any depth."""
     error = body.get("error")
     inner = error.get("innerError") if isinstance(error, dict) else None
     for place in (error, inner, body):

@@ -95,7 +95,7 @@ class Paths:
         return [self.event(mailbox, calendar_id, each) + query for each in ids]
 
     def found_event(self, mailbox: str, event_id: str, fields: Sequence[str], expand: str) -> str:
-        """One event of the mailbox, wherever it is, with expanded properties."""
+        """One event in any calendar of the mailbox, with expanded properties."""
         builder = self._user(mailbox).events.by_event_id(event_id)
         return self._with_query(builder, {"select": list(fields), "expand": [expand]})
 

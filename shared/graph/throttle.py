@@ -46,7 +46,7 @@ class Throttle:
         return 0.0
 
     async def wait(self, mailbox: str) -> float:
-        """For how many seconds the mailbox is paused, whichever process was told."""
+        """For how many seconds the mailbox is paused, by any process."""
         if self._gate is not None:
             until = await self._gate.wait_until(mailbox)
             if until is not None:

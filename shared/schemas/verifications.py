@@ -39,8 +39,8 @@ class FindingCounts(Resource):
 class VerificationBalance(Resource):
     """Why the totals differ, by reason.
 
-    ``copies`` are ``records``, less ``records_without_copy``, plus ``copies_without_record``;
-    ``source_events`` likewise. For another person's calendar, reasons that depend on events' words are one
+    ``copies`` are ``records``, less ``records_without_copy``, plus ``copies_without_record``. The same is
+    true for ``source_events``. For another person's calendar, reasons that depend on events' words are one
     number, ``set_aside`` (domain.md 6.3). ``unread`` could not be read in the ``source`` or the ``archive``.
     """
 

@@ -45,7 +45,7 @@ async def request_user_export(
     A person is notified when somebody else requests their export. It then has only the times of their private
     events.
 
-    Refused (422, `limit_reached`) after `max_exports_per_day` within 24 hours, whoever requested them.
+    Refused (422, `limit_reached`) after `max_exports_per_day` requests by anyone within 24 hours.
     """
     requested = await request.app.user_exports.request(
         request.caller, request.id, private_events=request.body.private_events
