@@ -18,7 +18,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def test_the_examples_of_the_description(stack: Stack, acceptance_point: AcceptancePoint) -> None:
-    """Taken anew, they have the fields and kinds of values of those that are described."""
+    """Taken again, they have the fields and kinds of values that are described."""
     now = datetime.now(UTC)
     boxes = demonstration.tenant(now.date())
     await load_mailboxes(stack, boxes)

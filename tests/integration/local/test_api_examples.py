@@ -14,7 +14,7 @@ def test_the_file_is_as_it_is_written() -> None:
 
 
 def test_each_example_has_the_fields_of_its_model() -> None:
-    """``python -m infra.local.api_examples`` takes them anew from a demonstration tenant."""
+    """``python -m infra.local.api_examples`` takes them again from a demonstration tenant."""
     schemas = document()["components"]["schemas"]
     taken = orjson.loads(Path(PATH).read_bytes())
     assert len(taken) > 50
