@@ -20,13 +20,12 @@ def as_json(
     calendars: Sequence[dict[str, Any]] = (),
     needs: Mapping[str, Needs] | None = None,
     another: Mapping[str, Any] | None = None,
+    changed: Mapping[str, Any] | None = None,
 ) -> str:
-    """One JSON object.
+    """One JSON object: ``mailboxes`` by address, ``configurations``, and what else there is.
 
-    - ``mailboxes`` by address, and ``configurations``.
-    - ``needs``: what waits for each person, if it was looked at.
-    - ``another_mailbox``: set if somebody reads one.
-    - ``calendars``: those of files.
+    ``needs``: what waits for each person. ``another_mailbox``: an archive of another person's mailbox.
+    ``changed_meeting``: a meeting that was changed after it was archived. ``calendars``: calendar files.
 
     The counts of a mailbox are the sum over its configurations, because each archives the same calendar.
     *doubled* is counted once for each archive calendar, even if configurations share it.
@@ -56,6 +55,8 @@ def as_json(
         report["needs"] = {address: each.as_json() for address, each in needs.items()}
     if another is not None:
         report["another_mailbox"] = dict(another)
+    if changed is not None:
+        report["changed_meeting"] = dict(changed)
     if calendars:
         report["calendars"] = list(calendars)
     return json.dumps(report, ensure_ascii=False)

@@ -21,13 +21,16 @@ from shared.database.entra import EntraPassword
 from shared.database.pool_checks import check_connections
 from shared.database.prepared import PreparedRead
 from shared.database.read_connections import ReadConnections
+from shared.database.silence import SilenceWatch
 from shared.database.unit_of_work import UnitOfWork
-from shared.errors import AdminAssistantError
+from shared.errors import AdminAssistantError, Unavailable
 from shared.settings import Settings
 
 APPLICATION_NAME = "admin-assistant"
 #: Connections are replaced after this many seconds, because load balancers silently drop idle ones.
 _RECYCLE_SECONDS = 1800
+#: After a server did not answer a connection, no other one is tried for this time (seconds).
+_SILENT_SECONDS = 2.0
 _WHO_AM_I = text("""
     SELECT current_user AS name, rolsuper AS superuser,
            EXISTS (SELECT 1 FROM pg_class WHERE oid = to_regclass('audit_entries')
@@ -60,6 +63,11 @@ class Database:
         self._role_check: asyncio.Lock | None = None
         self._role_checked = False
         self._closed = False
+        #: Time of the loop until which no connection is tried.
+        self._silent_until = 0.0
+        self._arguments: dict[str, Any] = {}
+        #: Bounds the wait of a reader where the server is frozen.
+        self.silence = SilenceWatch(self._answers)
         connections = settings.database_pool_size + settings.database_max_overflow
         self._units = asyncio.Semaphore(max(1, connections // 2))
         # The pool keeps all of them open. Extra connections would be opened and closed with every wave of
@@ -269,9 +277,10 @@ class Database:
         if settings.database_entra_auth:
             self._entra = EntraPassword.create(settings)
             arguments["password"] = self._entra
+        self._arguments = arguments
         engine = create_async_engine(
             url,
-            async_creator=lambda: _connect(arguments),
+            async_creator=self._connect,
             pool_size=settings.database_pool_size,
             max_overflow=settings.database_max_overflow,
             pool_timeout=settings.database_pool_timeout,
@@ -285,6 +294,33 @@ class Database:
         check_connections(engine.sync_engine)
         return engine
 
+    async def _connect(self) -> Any:
+        """A connection of the driver; raises Unavailable, from TimeoutError if the server said nothing.
+
+        A frozen server accepts and says nothing. One request waits for that; those after it need not.
+        """
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._silent_until:
+            silent = TimeoutError("it said nothing a moment ago")
+            raise failures.connection_failure(silent) from silent
+        try:
+            return await asyncpg.connect(**self._arguments)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            if isinstance(error, TimeoutError):
+                self._silent_until = loop.time() + _SILENT_SECONDS
+            raise failures.connection_failure(error) from error
+
+    async def _answers(self) -> bool:
+        """Whether the server lets a new connection in, or refuses it."""
+        if self._engine is None:
+            return True
+        try:
+            connection = await self._connect()
+        except Unavailable as error:
+            return not isinstance(error.__cause__, TimeoutError)
+        connection.terminate()
+        return True
+
 
 class _ReadingSession(Session):
     """Refuses to write, because a write would be committed at once, without its audit."""
@@ -292,13 +328,6 @@ class _ReadingSession(Session):
     def flush(self, objects: Sequence[Any] | None = None) -> None:
         if self.new or self.dirty or self.deleted:
             raise RuntimeError("a session for reading has nothing to write")
-
-
-async def _connect(arguments: dict[str, Any]) -> Any:
-    try:
-        return await asyncpg.connect(**arguments)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise failures.connection_failure(error) from error
 
 
 def _broken_connection(context: ExceptionContext) -> BaseException | None:

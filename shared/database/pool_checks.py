@@ -5,9 +5,12 @@ from typing import Any, Final
 
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.util import await_only
 
-#: For a connection used this recently, only the socket is checked, because a ping is three round trips.
-RESTED_SECONDS: Final = 5.0
+#: For a connection used this recently, only the socket is checked, because a ping is a round trip.
+RESTED_SECONDS: Final = 2.0
+#: How long a server may take to answer a ping. A frozen one never does, and a caller waits for it.
+PING_SECONDS: Final = 2.0
 _RETURNED: Final = "admin_assistant.returned_at"
 
 
@@ -25,12 +28,16 @@ def check_connections(engine: Engine) -> None:
         since = record.info.get(_RETURNED)
         if since is None:
             return
-        if connection.driver_connection.is_closed():
+        driver = connection.driver_connection
+        if driver.is_closed():
             raise InvalidatePoolError
         if time.monotonic() - since >= RESTED_SECONDS:
             try:
-                engine.dialect.do_ping(connection)
+                # The simple protocol, outside of a transaction: SQLAlchemy's own ping is three round trips.
+                await_only(driver.execute(";", timeout=PING_SECONDS))
             except Exception as error:
+                # At once: a farewell would wait for the server again.
+                driver.terminate()
                 raise InvalidatePoolError from error
 
     event.listen(engine, "checkin", returned)

@@ -79,7 +79,7 @@ class CategoryListQuery(PageQuery):
 
 
 class CategoryQuery(Input):
-    """Whose category: Outlook's are in that person's mailbox."""
+    """Whose category is meant: Outlook's are found in their mailbox."""
 
     user_id: UUID | None = Field(default=None, description=_WHOSE)
 

@@ -19,6 +19,7 @@ from shared.schemas.archive_runs import (
     ArchiveOperationListQuery,
     ArchiveOperationResource,
     ArchiveRunListQuery,
+    ConfigurationRunsQuery,
 )
 from shared.schemas.paging import Place, Position, Slice
 from shared.services.audit.recording import AuditWriter
@@ -35,12 +36,14 @@ class ArchiveRunService:
         self._audit = audit
 
     async def list(
-        self, caller: Caller, configuration_id: UUID, after: Position | None, limit: int
+        self, caller: Caller, configuration_id: UUID, query: ConfigurationRunsQuery
     ) -> tuple[Slice[ArchiveRun], bool]:
         """Runs of a configuration, newest first, and whether the caller is the person whose events they read.
 
-        Raises NotFound for a configuration that is not visible to the caller.
+        Raises NotFound for a configuration that is not visible to the caller, and ValidationFailed naming
+        ``cursor``.
         """
+        after = query.after
         async with self._database.session() as session:
             access = await Access.of(session, caller)
             configuration = await ArchiveConfigurationRepository(session).get(
@@ -49,11 +52,12 @@ class ArchiveRunService:
             if configuration is None:
                 raise NotFound("there is no such archive configuration")
             own = await reads_own(session, access, configuration_id)
-            place = (after.instant, after.id) if after else None
-            rows = await ArchiveRunRepository(session).of_configuration(
-                caller.tenant_id, configuration_id, place, limit + 1
+            # Whether the caller may read them is decided above.
+            wanted = _filter(query, reader=None, configuration_id=configuration_id)
+            rows = await RunSearchRepository(session).page(
+                caller.tenant_id, wanted, (after.instant, after.id) if after else None, query.limit + 1
             )
-        return Slice.cut(rows, limit, lambda run: Position(run.created_at, run.id)), own
+        return Slice.cut(rows, query.limit, lambda run: Position(run.created_at, run.id)), own
 
     async def search(
         self, caller: Caller, query: ArchiveRunListQuery
@@ -66,14 +70,11 @@ class ArchiveRunService:
         after = query.after
         async with self._database.session() as session:
             access = await Access.of(session, caller)
-            wanted = RunFilter(
+            wanted = _filter(
+                query,
                 reader=access.own.id if access.own is not None else None,
                 owner_id=await _owner(session, access, query),
                 configuration_id=query.configuration_id,
-                state=query.status,
-                troubled=query.troubled,
-                created_from=query.created_from,
-                created_before=query.created_before,
             )
             rows = await RunSearchRepository(session).page(
                 caller.tenant_id, wanted, (after.instant, after.id) if after else None, query.limit + 1
@@ -137,6 +138,24 @@ class ArchiveRunService:
             changes={"after": {"cancel_requested": True, "state": str(run.state)}},
             on_behalf_of=run.owner_id,
         )
+
+
+def _filter(
+    query: ConfigurationRunsQuery,
+    *,
+    reader: UUID | None,
+    configuration_id: UUID | None,
+    owner_id: UUID | None = None,
+) -> RunFilter:
+    return RunFilter(
+        reader=reader,
+        owner_id=owner_id,
+        configuration_id=configuration_id,
+        state=query.status,
+        troubled=query.troubled,
+        created_from=query.created_from,
+        created_before=query.created_before,
+    )
 
 
 async def _owner(session: AsyncSession, access: Access, query: ArchiveRunListQuery) -> UUID | None:

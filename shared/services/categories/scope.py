@@ -23,7 +23,7 @@ from shared.services.identity.access import Access
 from shared.services.identity.ownership import readable_owner_of
 
 UTC_ZONE: Final = ZoneInfo("UTC")
-_NAME_SOMEBODY = FieldError("user_id", "name the person: the caller has no events of his own", "missing")
+_NAME_SOMEBODY = FieldError("user_id", "name the person: the caller has no events of their own", "missing")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from shared.database.models.users import User
 from shared.errors import FieldError, NotFound, ValidationFailed
 from shared.services.identity.access import Access
 
-_NAME_SOMEBODY = FieldError("user_id", "name the person: the caller has nothing of his own", "missing")
+_NAME_SOMEBODY = FieldError("user_id", "name the person: the caller has nothing of their own", "missing")
 
 
 async def readable_person(access: Access, user_id: UUID | None) -> User | None:

@@ -119,7 +119,7 @@ class UserErasureService:
             if erasure.state == ErasureState.REQUESTED:
                 user = await self._locked(session, caller, erasure.user_id)
                 if caller.is_person(user.object_id):
-                    raise Conflict("nobody confirms his own erasure", code="own_account")
+                    raise Conflict("nobody confirms their own erasure", code="own_account")
                 self._refuse_alone(caller, erasure)
                 await refuse_blocked(session, user)
                 await self._leaving.stop(session, user)

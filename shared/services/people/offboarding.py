@@ -51,7 +51,7 @@ class OffboardingService:
                 raise NotFound("there is no such user")
             expected.check(user.version)
             if caller.is_person(user.object_id):
-                raise Conflict("nobody offboards himself", code="own_account")
+                raise Conflict("nobody offboards their own account", code="own_account")
             stopped = await self._leaving.stop(session, user)
             # The timer expires them, which archives the events that waited (domain.md 5.8).
             overlaps = await LeavingRepository(session).let_overlaps_expire(user.id, self._clock.now())

@@ -98,7 +98,7 @@ class UserService:
             expected.check(user.version)
             given = wanted.given()
             if given.get("active") is False and caller.is_person(user.object_id):
-                raise Conflict("nobody deactivates himself", code="own_account")
+                raise Conflict("nobody deactivates their own account", code="own_account")
             if given.get("active"):
                 await refuse_erased(session, user)
             before = {name: getattr(user, name) for name in given if getattr(user, name) != given[name]}

@@ -20,7 +20,7 @@ _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 @dataclass(frozen=True, slots=True)
 class Authenticated:
-    """The caller, and the token of the request."""
+    """The caller, and the token they called with."""
 
     caller: Caller
     token: str = field(repr=False)

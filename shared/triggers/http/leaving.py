@@ -236,7 +236,7 @@ def _reply(
 
     resource = people.UserErasureResource.of(erasure)
     under_way = erasure.state == ErasureState.ERASING
-    # The answer does not belong to the person: it has only counts, and they may be gone before it is stored.
+    # The answer is not the person's: it holds counts alone, and they may be gone before it is kept.
     return Reply(
         resource,
         location=f"v1/user-erasures/{erasure.id}",

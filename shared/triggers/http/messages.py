@@ -46,9 +46,8 @@ class Request[Body: base.Input, Query: base.Input]:
     def calendars_of(self, mailbox: UUID) -> "CalendarStore":
         """Graph for the mailbox of this object id, with the permission that the operation declares.
 
-        It acts on behalf of the caller only for their own mailbox and if they signed in themselves. An Admin
-        uses the application's permission for another mailbox. Raises RuntimeError in an operation that
-        declares none.
+        On behalf of the caller only where it is their own mailbox and they signed in; an Admin reaches
+        another's with the application's permission. Raises RuntimeError in an operation that declares none.
         """
         person = self._acting_person(mailbox)
         if person is None:

@@ -132,24 +132,6 @@ class ArchiveRunRepository(Repository):
         found = await self._all(select(ArchiveRun).where(ArchiveRun.id.in_(run_ids)))
         return {run.id: run for run in found}
 
-    async def of_configuration(
-        self,
-        tenant_id: UUID,
-        configuration_id: UUID,
-        after: tuple[datetime, UUID] | None,
-        limit: int,
-    ) -> list[ArchiveRun]:
-        """Runs of a configuration, newest first, after the keyset position ``after``."""
-        statement = (
-            select(ArchiveRun)
-            .where(ArchiveRun.tenant_id == tenant_id, ArchiveRun.configuration_id == configuration_id)
-            .order_by(ArchiveRun.created_at.desc(), ArchiveRun.id.desc())
-            .limit(limit)
-        )
-        if after is not None:
-            statement = statement.where(tuple_(ArchiveRun.created_at, ArchiveRun.id) < after)
-        return list((await self._session.execute(statement)).scalars())
-
     async def last_planned(
         self, owner_id: UUID, configuration_id: UUID, instants: Collection[datetime]
     ) -> dict[datetime, datetime]:

@@ -120,12 +120,12 @@ def _register() -> dict[str, Holding]:
             Holding(
                 audit,
                 lambda person: audit.c.on_behalf_of == person.id,
-                kept="the audit stays; with his key destroyed nobody can read what is personal in it",
+                kept="the audit stays; without the person's key nobody can read what is personal in it",
             ),
             Holding(
                 erasures,
                 lambda person: erasures.c.user_id == person.id,
-                kept="that he was erased, and what was deleted, is told by counts alone",
+                kept="that they were erased, and what was deleted, is told by counts alone",
             ),
         )
     }
