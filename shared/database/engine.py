@@ -29,7 +29,7 @@ from shared.settings import Settings
 APPLICATION_NAME = "admin-assistant"
 #: Connections are replaced after this many seconds, because load balancers silently drop idle ones.
 _RECYCLE_SECONDS = 1800
-#: After a server has let a connection wait in vain, nobody tries another for this time (seconds).
+#: After a server did not answer a connection, no other one is tried for this time (seconds).
 _SILENT_SECONDS = 2.0
 _WHO_AM_I = text("""
     SELECT current_user AS name, rolsuper AS superuser,

@@ -16,8 +16,8 @@ from sqlalchemy.util import greenlet_spawn
 
 from shared.database import failures
 
-#: A connection returns to the pool after this time even if reads wait, because others wait for the pool too,
-#: and the pool replaces old connections.
+#: A connection returns to the pool after this time even if reads wait. Others wait for the pool too, and it
+#: replaces old connections.
 LONGEST_LOAN: Final = 0.25
 
 

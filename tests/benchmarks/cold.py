@@ -1,9 +1,9 @@
 """Cold start of our app against a bare durable one in the same host, bytecode compiled.
 
-Indexing is the time from the start of the host process to its home page, which it serves once it has loaded
-and indexed the app; the first request is one that validates a token and reads the database (for the bare
-app: its hello). Both are taken in turn, several rounds, each in a new process; the ratios are the medians of
-the rounds. Those of the processes' CPU do not change with what else the machine does.
+Indexing is the time from the start of the host process to its home page. The host serves it once it has
+loaded and indexed the app. The first request validates a token and reads the database (for the bare app: its
+hello). Both are taken in turn, several rounds, each in a new process. The ratios are the medians of the
+rounds. Ratios of CPU do not depend on the machine's other load.
 """
 
 import statistics

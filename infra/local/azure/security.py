@@ -1,7 +1,8 @@
-"""Static checks of what could leak or be abused: bandit over our code, detect-secrets over all files.
+"""Static checks for leaks and abuse: bandit over our code, detect-secrets over all files.
 
-Every finding is mended, or explained. Those of bandit at their line (``nosec``, ruff's ``noqa``) and
-in ``[tool.bandit]`` of pyproject.toml, those of detect-secrets in ``infra/azure/explained-secrets.json``.
+Every finding is fixed or explained. Those of bandit are explained at their line (``nosec``, ruff's ``noqa``)
+and in ``[tool.bandit]`` of pyproject.toml. Those of detect-secrets are explained in
+``infra/azure/explained-secrets.json``.
 """
 
 import json

@@ -9,7 +9,7 @@ from shared.domain.times.zones import first_instant
 from shared.errors import FieldError, ValidationFailed
 
 READ_MARGIN = timedelta(days=1)
-"""How far planning reads beyond each edge (domain.md 2.2)."""
+"""How far planning reads outside each edge (domain.md 2.2)."""
 
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)

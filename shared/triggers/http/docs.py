@@ -1,4 +1,4 @@
-"""The description of the API for machines and for people; nothing of it comes from elsewhere."""
+"""The description of the API for programs and people, without resources from other sites."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 blueprint = new_blueprint()
 
-#: Carries Swagger UI's files. Its Python code, and Flask, which that needs, are never imported.
+#: Contains Swagger UI's files. Its Python code, and Flask, which that needs, are never imported.
 _PACKAGE: Final = "flask-swagger-ui"
 _FOLDER: Final = "flask_swagger_ui/dist"
 _FILES: Final = {
@@ -98,7 +98,7 @@ ui.initOAuth(SIGN_IN);
     ownership=Ownership.PUBLIC,
 )
 async def openapi_document(request: Request[base.NoBody, base.NoQuery]) -> Reply[None]:
-    """Built from what the operations declare."""
+    """Built from the declarations of the operations."""
     return Reply(None, content=described(request.app.settings))
 
 
@@ -119,7 +119,7 @@ async def docs_page(request: Request[base.NoBody, base.NoQuery]) -> Reply[None]:
 @endpoint(
     blueprint,
     "GET",
-    # Not a catch-all, which would take "docs", too.
+    # Not a catch-all, which would also match "docs".
     "docs/{file:maxlength(40)}",
     summary="A file of the page that shows the description",
     roles=None,
@@ -148,7 +148,7 @@ def described(settings: Settings) -> bytes:
     """The OpenAPI document as JSON."""
     import orjson
 
-    # Only here: nobody else needs it, and it would slow down every start.
+    # Imported here, because nothing else needs it and it would slow every start.
     from shared.triggers.http.described_texts import without_citations
     from shared.triggers.http.openapi import Description
 
@@ -177,7 +177,7 @@ def _code(text: str) -> str:
 
 
 def _policy(settings: Settings) -> dict[str, str]:
-    """What the page may load: our own files, and the token service to sign in."""
+    """What the page may load: our own files, and the token service for signing in."""
     sources = {
         "default-src": "'none'",
         "script-src": "'self'",

@@ -1,10 +1,10 @@
-"""What each error code of the API means and what a caller does about it: the page at ``/api/docs/errors``."""
+"""The meaning of each error code of the API, and its remedy (the page ``/api/docs/errors``)."""
 
 from typing import Final, NamedTuple
 
 
 class ErrorText(NamedTuple):
-    """The status that the code comes with, why it comes, and what helps."""
+    """The status of the code, its cause, and the remedy."""
 
     status: int
     cause: str

@@ -1,4 +1,4 @@
-"""What a field means in one model alone; everything else is in ``field_texts``."""
+"""Fields with a special meaning in one model. All others are in ``field_texts``."""
 
 from typing import Final
 
@@ -203,7 +203,7 @@ MODEL_FIELDS: Final[dict[str, dict[str, str]]] = {
     },
     "WeeklySchedule": {"days": "Days of the week.", "kind": "Every week."},
 }
-#: What a ``kind`` is, where only the sort of thing differs.
+#: The meaning of ``kind`` where only the sort of thing differs.
 KINDS: Final = {
     "ActionItem": "What sort of question it is.",
     "ArchiveRun": "Why the run exists.",

@@ -14,7 +14,7 @@ WEEK = timedelta(days=7)
 
 
 def recurrence(first: datetime, count: int) -> dict[str, Any]:
-    """Every day, so many times."""
+    """Every day, this many times."""
     return {
         "pattern": {"type": "daily", "interval": 1},
         "range": {
@@ -202,7 +202,7 @@ async def test_a_series_entered_late_is_archived_as_any_other(world: World) -> N
     await nothing_more(world)
 
 
-async def test_an_invitation_made_anew_keeps_the_owners_category(world: World) -> None:
+async def test_an_invitation_made_again_keeps_the_owners_category(world: World) -> None:
     await world.open([event("Review", NINE, categories=["Acme - billable"], iCalUId="one")])
     await world.archive()
     await world.delete((await world.source("Review"))["id"])
