@@ -131,7 +131,7 @@ async def delete_archive_configuration(request: Request[base.NoBody, base.NoQuer
     blueprint,
     "POST",
     "v1/archive-configurations/{id}/activate",
-    summary="Let a configuration be archived again",
+    summary="Activate a configuration, so that it is archived again",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
     errors=(404, 409),
@@ -151,7 +151,7 @@ async def activate_archive_configuration(
     blueprint,
     "POST",
     "v1/archive-configurations/{id}/deactivate",
-    summary="Archive a configuration no more until it is activated",
+    summary="Stop archiving a configuration until it is activated",
     roles=WRITERS,
     ownership=Ownership.OWN_OR_ADMIN,
     errors=(404,),
@@ -180,7 +180,7 @@ async def deactivate_archive_configuration(
 async def make_archive_configuration_default(
     request: Request[base.NoBody, base.NoQuery],
 ) -> Reply[archive_configurations.ArchiveConfigurationResource]:
-    """The one that was the default before is it no more."""
+    """The former default is a configuration like any other then."""
     changes = request.app.configuration_changes
     return _changed(await changes.make_default(request.caller, request.id, request.expected))
 
