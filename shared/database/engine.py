@@ -1,4 +1,4 @@
-"""The one engine of the process, and the one way to a session (design.md Database)."""
+"""The one engine of the process, and the only way to get a session (design.md Database)."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -27,7 +27,7 @@ from shared.errors import AdminAssistantError, Unavailable
 from shared.settings import Settings
 
 APPLICATION_NAME = "admin-assistant"
-#: A connection is replaced after this many seconds: behind a load balancer idle ones die silently.
+#: Connections are replaced after this many seconds, because load balancers silently drop idle ones.
 _RECYCLE_SECONDS = 1800
 #: After a server has let a connection wait in vain, nobody tries another for this time (seconds).
 _SILENT_SECONDS = 2.0
@@ -40,17 +40,17 @@ _WHO_AM_I = text("""
 
 
 class PrivilegedDatabaseRoleError(AdminAssistantError):
-    """The app is connected as a superuser or as the owner of the tables, so nothing protects the audit."""
+    """The app is connected as a superuser or as the owner of the tables, so the audit is not protected."""
 
     code = "privileged_database_role"
     title = "Database role has too many rights"
 
 
 class Database:
-    """Sessions on one pool of asyncpg connections, made at first use on the event loop that is running.
+    """Sessions on one pool of asyncpg connections, created on first use in the running event loop.
 
-    The first use refuses a superuser and the owner of the tables (:class:`PrivilegedDatabaseRoleError`).
-    Bound to its event loop: use from another one raises RuntimeError.
+    The first use refuses a superuser and the owner of the tables (:class:`PrivilegedDatabaseRoleError`). Use
+    from another event loop raises RuntimeError.
     """
 
     def __init__(self, settings: Settings, *, application_name: str = APPLICATION_NAME) -> None:
@@ -70,18 +70,21 @@ class Database:
         self.silence = SilenceWatch(self._answers)
         connections = settings.database_pool_size + settings.database_max_overflow
         self._units = asyncio.Semaphore(max(1, connections // 2))
-        # No more than stay open: connections beyond are opened and closed again with every wave of requests.
+        # The pool keeps all of them open. Extra connections would be opened and closed with every wave of
+        # requests.
         self._reads = ReadConnections(settings.database_pool_size, settings.database_pool_timeout)
 
     @asynccontextmanager
     async def session(self, *, apart: bool = False, savepoint: bool = True) -> AsyncIterator[AsyncSession]:
         """A session in one transaction: committed at the end, rolled back on any exception or cancellation.
 
-        Its objects stay readable after the commit. Inside of :meth:`unit_of_work` it is a savepoint of that
-        transaction, unless it is to stand ``apart``: what must hold whatever becomes of the unit. Without a
-        ``savepoint`` it takes two round trips less, for whoever ends the unit after an exception. Raises
-        Unavailable when no connection can be had, the connection breaks, or a timeout or deadlock ended the
-        transaction; Conflict (AlreadyExists) when a constraint refuses what was written.
+        - Its objects stay readable after the commit.
+        - Inside :meth:`unit_of_work` it is a savepoint of that transaction. With ``apart`` it is separate,
+          for writes that must stay whatever happens to the unit.
+        - Without ``savepoint`` it needs two round trips less, but the unit must end after an exception.
+
+        Raises Unavailable if no connection is available, the connection breaks, or a timeout or deadlock
+        ended the transaction. Raises Conflict (AlreadyExists) if a constraint refuses a write.
         """
         unit = None if apart else UnitOfWork.current(self)
         async with self._told():
@@ -89,18 +92,18 @@ class Database:
                 async with unit.session(savepoint=savepoint) as session:
                     yield session
                 return
-            # Closing rolls back what is open, shielded from a second cancellation.
+            # Closing rolls back what is open. It is shielded from a second cancellation.
             async with AsyncSession(self.engine, expire_on_commit=False) as session:
                 yield session
                 await session.commit()
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
-        """A session that only reads: half the round trips of :meth:`session`, since it opens no transaction.
+        """A session for reads only, without a transaction: half the round trips of :meth:`session`.
 
-        What its statements see is the same: each sees what is committed when it starts (READ COMMITTED).
-        Raises as :meth:`session` does, and RuntimeError for a change of its objects. Part of a unit of work
-        it is one of its sessions.
+        Each statement sees what is committed when it starts, as in a transaction (READ COMMITTED). Raises as
+        :meth:`session` does, and RuntimeError if its objects are changed. Inside a unit of work it is one of
+        the unit's sessions.
         """
         if UnitOfWork.current(self) is not None:
             async with self.session() as session:
@@ -117,9 +120,9 @@ class Database:
             yield session
 
     async def fetch(self, read: PreparedRead, parameters: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-        """The rows of one statement, read as :meth:`reading` does, at a fraction of its cost.
+        """The rows of one statement, read as by :meth:`reading` but much cheaper.
 
-        Raises as :meth:`reading` does. Part of a unit of work it sees what the unit wrote.
+        Raises as :meth:`reading` does. Inside a unit of work it sees the unit's writes.
         """
         if UnitOfWork.current(self) is not None:
             async with self.session() as session:
@@ -136,10 +139,10 @@ class Database:
 
     @asynccontextmanager
     async def unit_of_work(self) -> AsyncIterator[UnitOfWork]:
-        """One transaction that every session of this task joins: all of them are committed, or none.
+        """One transaction that every session of this task joins: all are committed, or none.
 
-        A unit may last as long as a call of Graph: at most half of the pool's connections are lent to units
-        at a time. Raises as :meth:`session` does, and RuntimeError inside of another unit.
+        A unit may last as long as a call of Graph, so units get at most half of the pool's connections.
+        Raises as :meth:`session` does, and RuntimeError inside another unit.
         """
         if UnitOfWork.current(self) is not None:
             raise RuntimeError("a unit of work is open already")
@@ -155,7 +158,7 @@ class Database:
 
     @asynccontextmanager
     async def rehearsal(self) -> AsyncIterator[None]:
-        """A unit of work of which nothing stays; inside of an open one it is a savepoint of that.
+        """A unit of work that is rolled back. Inside an open unit it is a savepoint of that.
 
         Raises as :meth:`session` does.
         """
@@ -174,7 +177,7 @@ class Database:
 
     @asynccontextmanager
     async def _turn(self, places: asyncio.Semaphore) -> AsyncIterator[None]:
-        """One of the places, in the order of asking: the pool itself lets those who just came go before."""
+        """One of the places, first come first served. The pool itself lets newcomers overtake."""
         patience = self._settings.database_pool_timeout
         try:
             async with asyncio.timeout(patience):
@@ -188,7 +191,7 @@ class Database:
 
     @asynccontextmanager
     async def _told(self) -> AsyncIterator[None]:
-        """Failures of the database as errors of the product."""
+        """Turn failures of the database into errors of the product."""
         try:
             await self.refuse_superuser()
             yield
@@ -201,7 +204,7 @@ class Database:
     def _as_ours(
         self, error: asyncpg.PostgresError | asyncpg.InterfaceError | OSError | PoolTimeout | DBAPIError
     ) -> AdminAssistantError | None:
-        """A failure of the driver or of SQLAlchemy as an error of the product; None if it is a defect."""
+        """A failure of the driver or of SQLAlchemy as an error of the product. None if it is a defect."""
         if isinstance(error, PoolTimeout):
             return failures.pool_exhausted(error, self._settings.database_pool_timeout)
         if isinstance(error, IntegrityError):
@@ -211,12 +214,12 @@ class Database:
         return failures.driver_failure(error)
 
     async def ping(self) -> None:
-        """One round trip; raises Unavailable when the database does not answer."""
+        """One round trip. Raises Unavailable if the database does not answer."""
         async with self.session() as session:
             await session.execute(text("SELECT 1"))
 
     async def revision(self) -> str | None:
-        """The migration the database is at, None before the first; raises Unavailable like ``ping``."""
+        """The migration revision of the database, None before the first. Raises Unavailable like ``ping``."""
         async with self.session() as session:
             if not (
                 await session.execute(text("SELECT to_regclass('alembic_version') IS NOT NULL"))
@@ -226,7 +229,7 @@ class Database:
             return found.scalar_one_or_none()
 
     async def refuse_superuser(self) -> None:
-        """Raise PrivilegedDatabaseRoleError for a superuser or the tables' owner; asks the server once."""
+        """Raise PrivilegedDatabaseRoleError for a superuser or the tables' owner. Asks the server once."""
         if self._role_checked:
             return
         engine = self.engine
@@ -238,7 +241,7 @@ class Database:
                 self._role_checked = True
 
     async def close(self) -> None:
-        """Close every idle connection and refuse further use; connections in use close when given back."""
+        """Close idle connections and refuse further use. Connections in use close when returned."""
         self._closed = True
         engine, self._engine, self._autocommit = self._engine, None, None
         entra, self._entra = self._entra, None
@@ -249,7 +252,7 @@ class Database:
 
     @property
     def engine(self) -> AsyncEngine:
-        """The engine of the running loop, made now if need be. Repositories take sessions, not this."""
+        """The engine of the running loop, created if needed. Repositories take sessions, not this."""
         if self._closed:
             raise RuntimeError("the database was closed")
         loop = asyncio.get_running_loop()
@@ -261,7 +264,7 @@ class Database:
 
     @property
     def _reading_engine(self) -> AsyncEngine:
-        """The same pool, without transactions; made once, since making one costs as much as a query."""
+        """The same pool without transactions. Created once, because creating it costs as much as a query."""
         engine = self.engine
         if self._autocommit is None:
             self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -320,7 +323,7 @@ class Database:
 
 
 class _ReadingSession(Session):
-    """Refuses to write: it would be committed at once, without its audit."""
+    """Refuses to write, because a write would be committed at once, without its audit."""
 
     def flush(self, objects: Sequence[Any] | None = None) -> None:
         if self.new or self.dirty or self.deleted:
@@ -328,8 +331,8 @@ class _ReadingSession(Session):
 
 
 def _broken_connection(context: ExceptionContext) -> BaseException | None:
-    # asyncpg lets errors of the socket and its own command timeout through as they are; SQLAlchemy would
-    # then put the connection back into the pool as if it were sound.
+    # asyncpg passes socket errors and its own command timeout through unchanged. SQLAlchemy would then return
+    # the broken connection to the pool.
     if not isinstance(context.original_exception, OSError):
         return None
     context.is_disconnect = True

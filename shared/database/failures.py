@@ -1,4 +1,4 @@
-"""Which failures of the database pass by themselves, and what the caller is told of them."""
+"""Which database failures are temporary, and the error for the caller."""
 
 import asyncpg
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
@@ -10,7 +10,7 @@ from shared.errors import Unavailable
 RETRY_AFTER_SECONDS = 5.0
 _BUSY_RETRY_AFTER_SECONDS = 1.0
 _LOCK_TIMEOUT = "55P03"
-#: SQLSTATE → what it means for the caller. The transaction was rolled back in every case.
+#: SQLSTATE → its meaning for the caller. The transaction was rolled back in every case.
 _PASSING = {
     "40001": "The database could not serialise the change; repeat it.",
     "40P01": "The database broke a deadlock; repeat the change.",
@@ -30,7 +30,7 @@ class LockTimeout(Unavailable):
 
 
 def connection_failure(error: BaseException) -> Unavailable:
-    """No connection could be made. The reason is in the chained error, not in what the caller sees."""
+    """No connection could be made. The reason is in the chained error, and not visible to the caller."""
     if isinstance(error, asyncpg.InvalidAuthorizationSpecificationError | asyncpg.InvalidCatalogNameError):
         return Unavailable("The database refuses this app's account.", retry_after=RETRY_AFTER_SECONDS)
     return Unavailable("The database cannot be reached.", retry_after=RETRY_AFTER_SECONDS)
@@ -42,16 +42,16 @@ def pool_exhausted(error: PoolTimeout | TimeoutError, waited: float) -> Unavaila
 
 
 def passing_failure(error: DBAPIError) -> Unavailable | None:
-    """The failure as :class:`Unavailable` when repeating may help, else None."""
+    """The failure as :class:`Unavailable` if a retry may help, else None."""
     detail = _PASSING_CLASSES["08"] if error.connection_invalidated else None
     if isinstance(error.orig, AsyncAdapt_asyncpg_dbapi.InvalidCachedStatementError):
-        # A migration changed a table under a prepared statement; SQLAlchemy has forgotten them all now.
+        # A migration changed a table under a prepared statement. SQLAlchemy has discarded them all now.
         detail = _UPGRADED
     return _passing(str(getattr(error.orig, "sqlstate", None) or ""), detail)
 
 
 def driver_failure(error: asyncpg.PostgresError | asyncpg.InterfaceError | OSError) -> Unavailable | None:
-    """As :func:`passing_failure`, of what asyncpg itself raises."""
+    """As :func:`passing_failure`, for errors that asyncpg itself raises."""
     if isinstance(error, asyncpg.InvalidCachedStatementError):
         return _passing("", _UPGRADED)
     if isinstance(error, asyncpg.PostgresError):
@@ -60,7 +60,7 @@ def driver_failure(error: asyncpg.PostgresError | asyncpg.InterfaceError | OSErr
 
 
 def _passing(state: str, otherwise: str | None) -> Unavailable | None:
-    """What a SQLSTATE means for the caller; ``otherwise`` where it says nothing."""
+    """The meaning of a SQLSTATE for the caller. ``otherwise`` if it has none."""
     if state == _LOCK_TIMEOUT:
         return LockTimeout(
             "Another change holds the rows; repeat it in a moment.", retry_after=_BUSY_RETRY_AFTER_SECONDS

@@ -1,4 +1,4 @@
-"""Whether a connection of the pool is still good when it is lent, asked of the server only after a rest."""
+"""Checks whether a connection of the pool is still good. Only a rested one costs a question to the server."""
 
 import time
 from typing import Any, Final
@@ -7,18 +7,18 @@ from sqlalchemy import Engine, event
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.util import await_only
 
-#: A connection used this recently is only asked whether its socket was closed: a ping is a round trip.
+#: For a connection used this recently, only the socket is checked, because a ping is a round trip.
 RESTED_SECONDS: Final = 2.0
-#: So long a server may take to answer a ping. One that is frozen never does, and a caller waits for it.
+#: How long a server may take to answer a ping. A frozen one never does, and a caller waits for it.
 PING_SECONDS: Final = 2.0
 _RETURNED: Final = "admin_assistant.returned_at"
 
 
 def check_connections(engine: Engine) -> None:
-    """Replace broken connections as they are lent, in place of ``pool_pre_ping`` on every loan.
+    """Replace broken connections on checkout, instead of ``pool_pre_ping`` on every checkout.
 
-    A server that ended says so at the socket, which costs nothing to look at; what dies in silence (a load
-    balancer forgetting an idle connection) is found by a ping after :data:`RESTED_SECONDS`.
+    A server that ended closed the socket, which is free to check. A silently dropped connection (an idle one
+    at a load balancer) is found by a ping after :data:`RESTED_SECONDS`.
     """
 
     def returned(_: Any, record: Any) -> None:

@@ -1,6 +1,6 @@
-"""Prepared statements for the few that are made very often: SQLAlchemy writes each once, the driver runs it.
+"""Prepared statements for the few that run very often: SQLAlchemy compiles each once, the driver runs it.
 
-Everything else goes through a session. A read takes 6.9 times as long there, one of twenty statements of a
+All other statements use a session. There, a read takes 6.9 times as long, and one of twenty statements of a
 transaction 1.8 times (``./dev bench prepared``, 32 at once).
 """
 
@@ -19,7 +19,7 @@ _BEGIN = text("SELECT 1")
 
 
 class _Prepared:
-    """A statement of named parameters (``bindparam``); compiled at its first use."""
+    """A statement with named parameters (``bindparam``), compiled on first use."""
 
     def __init__(self, clause: ClauseElement) -> None:
         self._clause = clause
@@ -31,41 +31,42 @@ class _Prepared:
 
     @cached_property
     def _compiled(self) -> tuple[str, tuple[str, ...]]:
-        """The statement as the server gets it, and the parameters in its order."""
+        """The statement for the server, and its parameters in order."""
         compiled: Any = self._clause.compile(dialect=PGDialect_asyncpg())  # type: ignore[no-untyped-call]
         return str(compiled), tuple(compiled.positiontup or ())
 
 
 class PreparedRead(_Prepared):
-    """A read that nearly every request makes."""
+    """A read that nearly every request needs."""
 
     def __init__(self, statement: Select[Any]) -> None:
         super().__init__(statement)
         self.statement = statement
 
     async def rows(self, driver: Any, parameters: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-        """What it finds on a connection of asyncpg; raises what that raises."""
+        """The rows, read on a connection of asyncpg. Raises asyncpg's errors."""
         return await self._fetch(driver, parameters)
 
 
 class PreparedWrite(_Prepared):
-    """A statement that a transaction makes very often.
+    """A statement that transactions run very often.
 
-    JSON goes in and comes out as text: nothing of SQLAlchemy's types stands between.
+    JSON is passed as text in both directions, without SQLAlchemy's types.
     """
 
     def __init__(self, sql: str) -> None:
         super().__init__(text(sql))
 
     async def rows(self, session: AsyncSession, parameters: Mapping[str, Any]) -> Sequence[asyncpg.Record]:
-        """What it returns, within the transaction of the session.
+        """The returned rows, within the session's transaction.
 
-        Raises Unavailable for what passes, as ``Database.session`` does, and what asyncpg raises otherwise.
+        Raises Unavailable for a temporary failure, as ``Database.session`` does, else asyncpg's errors.
         """
         connection = await session.connection()
         driver: Any = (await connection.get_raw_connection()).driver_connection
         if not driver.is_in_transaction():
-            # SQLAlchemy opens the transaction with its own first statement: this one would commit by itself.
+            # SQLAlchemy opens the transaction with its own first statement. Without it, this one would commit
+            # alone.
             await session.execute(_BEGIN)
         try:
             return await self._fetch(driver, parameters)

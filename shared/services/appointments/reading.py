@@ -1,4 +1,4 @@
-"""Our record of what was archived, and who may read how much of it (domain.md 1, 6.3)."""
+"""Our record of what was archived, and how much of it each caller may read (domain.md 1, 6.3)."""
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
@@ -37,7 +37,7 @@ class AppointmentService:
     def __init__(
         self, database: Database, clock: Clock, settings: Settings, audit: "Callable[[], AuditWriter]"
     ) -> None:
-        """``audit`` makes the writer when it is first needed, which for most requests is never."""
+        """``audit`` creates the writer on first use, because most requests never need it."""
         self._database = database
         self._audit = audit
         self._own = OwnAppointments(database)
@@ -45,10 +45,11 @@ class AppointmentService:
         self._settings = settings
 
     async def list(self, caller: Caller, query: AppointmentListQuery) -> Slice[Rendered[AppointmentSummary]]:
-        """Appointments of one person that lie in the range, wholly or in part, in order of their start.
+        """Appointments of one person that touch the range, in order of start.
 
-        Raises NotFound for a person or configuration the caller may not know of, and ValidationFailed naming
-        ``window_end`` (the range is too long), ``user_id`` (nobody is named) or ``cursor``.
+        Raises NotFound for a person or configuration that is not visible to the caller. Raises
+        ValidationFailed naming ``window_end`` (the range is too long), ``user_id`` (no person given) or
+        ``cursor``.
         """
         longest = timedelta(days=self._settings.max_window_days)
         if query.window_end - query.window_start > longest:
@@ -57,7 +58,7 @@ class AppointmentService:
         after = query.after
         if _asks_for_own(caller, query):
             return await self._list_own(caller, query)
-        # Others read more rarely: a first request is not to load what it does not need (cold start).
+        # Imported here because only readers of other people's data need it, and a first request must be fast.
         from shared.database.repositories.appointments.appointments import AppointmentRepository
 
         async with self._database.reading() as session:
@@ -83,7 +84,7 @@ class AppointmentService:
         )
 
     async def get(self, caller: Caller, appointment_id: UUID) -> tuple[AppointmentResource, int]:
-        """One appointment the caller may know of, and its version; raises NotFound otherwise."""
+        """One appointment visible to the caller, and its version. Raises NotFound."""
         if _sees_own_only(caller):
             return await self._get_own(caller, appointment_id)
         from shared.database.repositories.appointments.appointments import AppointmentRepository
@@ -115,7 +116,7 @@ class AppointmentService:
         opened: frozenset[UUID],
         agreed: Collection[UUID],
     ) -> None:
-        """Audit what is shown by an emergency access alone."""
+        """Audit what only an emergency access makes visible."""
         if not opened:
             return
         from shared.services.people.break_glass import note_use
@@ -144,12 +145,12 @@ class AppointmentService:
 
 
 def _sees_own_only(caller: Caller) -> bool:
-    """A signed-in person without a role that reads the tenant."""
+    """Whether the caller is a signed-in person without a role that reads the tenant."""
     return not caller.app_only and not caller.reads_tenant
 
 
 def _asks_for_own(caller: Caller, query: AppointmentListQuery) -> bool:
-    """Nothing but a range of the caller's own appointments in their usual order."""
+    """Whether the request only asks for a range of the caller's own appointments in the usual order."""
     filters = (
         *(query.user_id, query.configuration_id, query.category, query.status, query.text),
         *(query.counts, query.reason_code, query.source_deleted, query.unresolved),
@@ -164,9 +165,9 @@ def shown_to(
     agreed: Collection[UUID] = (),
     opened: Collection[UUID] = (),
 ) -> bool:
-    """Whether the caller sees more than the times (domain.md 6.3).
+    """Whether the caller may see more than the times (domain.md 6.3).
 
-    ``agreed`` are configurations whose private events the person read lets the caller see (6.5), ``opened``
+    ``agreed`` are configurations whose private events the person read shows to the caller (6.5). ``opened``
     are people whose private events an emergency access opens.
     """
     origin = row.origin_mailbox_id
@@ -259,7 +260,7 @@ def _resource(judged: "JudgedAppointment", shown: bool) -> AppointmentResource:
             ical_uid="",
             revision="",
             created_at=row.created_at,
-            # When it changed last would tell that something of it did.
+            # The time of the last change would reveal that the event changed.
             updated_at=row.created_at,
         )
     return AppointmentResource(

@@ -1,4 +1,4 @@
-"""Looking at archive runs, and asking for them to stop (domain.md 2.11, 2.12)."""
+"""Reads archive runs and cancels them (domain.md 2.11, 2.12)."""
 
 from uuid import UUID
 
@@ -28,7 +28,7 @@ from shared.services.identity.ownership import readable_owner_of
 
 
 class ArchiveRunService:
-    """Runs as their owners see them; the workflow that carries them is ArchivingService."""
+    """Runs as their owners see them. ArchivingService has the steps that the workflow calls."""
 
     def __init__(self, database: Database, clock: Clock, audit: AuditWriter) -> None:
         self._database = database
@@ -40,7 +40,7 @@ class ArchiveRunService:
     ) -> tuple[Slice[ArchiveRun], bool]:
         """Runs of a configuration, newest first, and whether the caller is the person whose events they read.
 
-        Raises NotFound for a configuration the caller may not know of, and ValidationFailed naming
+        Raises NotFound for a configuration that is not visible to the caller, and ValidationFailed naming
         ``cursor``.
         """
         after = query.after
@@ -62,10 +62,10 @@ class ArchiveRunService:
     async def search(
         self, caller: Caller, query: ArchiveRunListQuery
     ) -> tuple[Slice[ArchiveRun], frozenset[UUID]]:
-        """Runs of one person, or of all of the tenant for those who read them, newest first.
+        """Runs of one person, or of the whole tenant for Admins and Auditors, newest first.
 
-        With the configurations whose events are the caller's own. Raises NotFound for a person or
-        configuration the caller may not know of, and ValidationFailed naming ``cursor``.
+        Also returns the configurations whose events are the caller's own. Raises NotFound for a person or
+        configuration that is not visible to the caller, and ValidationFailed naming ``cursor``.
         """
         after = query.after
         async with self._database.session() as session:
@@ -98,17 +98,17 @@ class ArchiveRunService:
                 query.status,
                 (after.number, after.id) if after else None,
                 query.limit + 1,
-                # That an event is written at all may tell of its words, as in a timesheet (6.3).
+                # That an event is written at all may reveal its words, as in a timesheet (6.3).
                 private=None if own else False,
             )
         found = Slice.cut(rows, query.limit, lambda row: Place(row["position"], row["id"]))
         return Slice([ArchiveOperationResource.of(row) for row in found.rows], found.next)
 
     async def cancel(self, caller: Caller, run_id: UUID) -> ArchiveRun:
-        """Ask a run to stop before its next batch; one that has not begun is over at once.
+        """Request that a run stops before its next batch. A run that has not begun ends at once.
 
-        What was sent is settled all the same (design.md, Archive). Asking again changes nothing. Raises
-        NotFound, and Conflict for a run that is over.
+        Writes that were sent are still reconciled (design.md, Archive). A second request changes nothing.
+        Raises NotFound, and Conflict for a run that is over.
         """
         async with self._database.session() as session:
             access = await Access.of(session, caller)
@@ -159,7 +159,7 @@ def _filter(
 
 
 async def _owner(session: AsyncSession, access: Access, query: ArchiveRunListQuery) -> UUID | None:
-    """Whose runs are meant; None is everybody's of the tenant."""
+    """The owner whose runs are meant. None means everyone in the tenant."""
     if query.configuration_id is not None:
         owner = await readable_owner_of(session, access, query.user_id, query.configuration_id)
         return access.readable_owner if owner is None else owner.id

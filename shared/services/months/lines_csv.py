@@ -15,11 +15,11 @@ COLUMNS: Final = (
 
 
 def month_csv(month: MonthResource) -> ExportFile:
-    """The file. Times are those of the month's zone; an all-day event has none.
+    """The file. Times are in the month's zone. An all-day event has none.
 
-    The hours of all lines add up to the gross hours of ``total`` and ``private``, their net hours to the net
-    ones: whoever writes an invoice bills no minute twice. What counts as no time
-    has a line, too, with no hours and its reason.
+    The hours of all lines add up to the gross hours of ``total`` and ``private``, their net hours to the
+    net ones. So an invoice bills no minute twice. An event that does not count has a line with its reason
+    and no hours.
     """
     zone = ZoneInfo(month.time_zone)
     content = bytearray(csv_line(COLUMNS))

@@ -1,4 +1,4 @@
-"""A month as the API answers it."""
+"""A month in the form of the API."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -38,7 +38,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class MonthParts:
-    """What a month is made of; ``reasons`` are those of events that count as no time."""
+    """The parts of a month. ``reasons`` say why events count no time."""
 
     owner: User | None
     zone: ZoneInfo
@@ -59,7 +59,7 @@ def empty_month(first_day: date, zone: ZoneInfo | None, query: MonthQuery) -> Mo
 
 
 def month_resource(parts: MonthParts) -> MonthResource:
-    """The month as it is answered."""
+    """The month in the form of the API."""
     month = parts.month
     before = period(PeriodKind.MONTH, (month.first_day - timedelta(days=1)).replace(day=1))
     shared_time, own_time = _overlapping(parts.events), _own_time(parts.events)
@@ -131,7 +131,7 @@ def _customer(customer: Customer) -> months.MonthCustomer:
 
 
 def attention_fields(each: Attention) -> dict[str, Any]:
-    """What the month and the list of all that needs a person tell of an entry, by field."""
+    """The fields of an entry in the month and in the complete list."""
     return {
         "kind": each.kind,
         "name": each.name,

@@ -1,7 +1,7 @@
-"""A person's own appointments with what decides that he may read them: one statement each.
+"""A person's own appointments, together with the facts that permit reading: one statement each.
 
-Nearly all requests are these two, so they pass by the ORM: a list of fifty takes 1.3 times as long through it
-(``./dev bench prepared``). Everything else asks
+Nearly all requests are these two, so they bypass the ORM. It makes a list of fifty take 1.3 times as long
+(``./dev bench prepared``). All other code uses
 :class:`~shared.database.repositories.appointments.appointments.AppointmentRepository`.
 """
 
@@ -40,14 +40,14 @@ from shared.domain.identity.caller import Caller
 from shared.domain.identity.disclosure import MASKED_SENSITIVITY, PRIVATE
 
 _ACTIVE = "caller_active"
-#: As tables, not as classes: the ORM would configure all mappers before the first statement (cold start).
+#: As tables, not classes: the ORM would configure all mappers before the first statement (cold start).
 _USERS, _APPOINTMENTS, _MAP = User.__table__, Appointment.__table__, ArchivedEvent.__table__
 _PERSON, _EVENT = _USERS.c, _APPOINTMENTS.c
-#: The name of the verdict inside of a statement, and what it is in place of a reason not to count.
+#: The column name of the verdict, and its value for an event that counts.
 _KEPT = "verdict"
 _NONE: ColumnElement[str] = literal_column("'counts'", Text)
-#: Why an appointment counts as no time, else ``_NONE``. One scalar query: PostgreSQL then asks the map for
-#: the rows of the page alone, after they are sorted. A join would ask it for every row of the range.
+#: Why an appointment counts no time, else ``_NONE``. It is one scalar query, so PostgreSQL reads the map only
+#: for the rows of the page, after sorting. A join would read it for every row of the range.
 _VERDICT: ColumnElement[str] = (
     select(func.coalesce(literal_column(why_not_sql("appointments", "archived_events"), Text), _NONE))
     .where(_MAP.c.id == _EVENT.archived_event_id)
@@ -55,10 +55,10 @@ _VERDICT: ColumnElement[str] = (
     .scalar_subquery()
 )
 _CONFIGURATION = ArchiveConfiguration.__table__.c
-#: Where the public name of a column is not its own.
+#: Columns whose public name differs from the column name.
 _COLUMNS = {"user_id": "owner_id", "start": "start_at", "end": "end_at"}
 _SHOWN = disclosed(_EVENT, None) | (_EVENT.origin_mailbox_id == _PERSON.object_id)
-#: What stands in the place of another's private event (``shared.domain.identity.disclosure``).
+#: Replaces another person's private event (``shared.domain.identity.disclosure``).
 _UNIFORM: dict[str, str] = {
     **dict.fromkeys(("subject",), f"'{PRIVATE}'"),
     **dict.fromkeys(("start_zone", "end_zone"), "'UTC'"),
@@ -101,7 +101,7 @@ _JUDGED: tuple[ColumnElement[Any], ...] = (
 
 
 def _told_verdict(columns: Sequence[ColumnElement[Any]]) -> tuple[ColumnElement[Any], ...]:
-    """The columns with what the verdict among them says, in its place."""
+    """The columns, with the verdict replaced by its meaning."""
     *others, verdict = columns
     kept = verdict.element if isinstance(verdict, Label) else verdict
     counts, reason = kept == _NONE, func.nullif(kept, _NONE)
@@ -114,8 +114,8 @@ _DETAIL: tuple[ColumnElement[Any], ...] = tuple(
         *("body", "body_type", "organizer", "attendees", "ical_uid", "revision", "created_at", "updated_at"),
     )
 )
-#: Rows of an archive of another's calendar are closed when its approval holds no more. One that was given to
-#: an Admin does not hold for who asks here, without the role (domain.md 6.5).
+#: Rows of an archive of another person's calendar are closed when its approval ends. An approval that was
+#: given to an Admin is not valid here for a caller without that role (domain.md 6.5).
 _CLOSED = (
     select(_CONFIGURATION.id)
     .where(
@@ -137,14 +137,14 @@ ONE = PreparedRead(
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """Rows by the names of the public fields; ``active`` is None where the caller is nobody we know."""
+    """Rows by public field names. ``active`` is None if the caller is unknown."""
 
     active: bool | None
     rows: Sequence[Mapping[str, Any]]
 
 
 class OwnAppointments:
-    """The ``appointments`` table as a signed-in person sees his own, found by his Entra object id."""
+    """The ``appointments`` table for a signed-in person's own rows, found by their Entra object id."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -160,9 +160,9 @@ class OwnAppointments:
     async def list(
         self, caller: Caller, start: datetime, end: datetime, after: Keyset | None, limit: int
     ) -> Own:
-        """Those that intersect ``[start, end)`` by start; ``after`` is (start, id).
+        """Those that intersect ``[start, end)``, by start. ``after`` is (start, id).
 
-        Of each ``id``, ``start`` and ``summary``: its public fields but body and people, as JSON.
+        Each has ``id``, ``start`` and ``summary``: its public fields without body and people, as JSON.
         """
         parameters: dict[str, Any] = {"start": start, "end": end, "limit": limit}
         if after is not None:
@@ -174,13 +174,13 @@ class OwnAppointments:
         found = await self._database.fetch(read, parameters)
         if not found:
             return Own(None, [])
-        # A caller without appointments is one row of nothing.
+        # A caller without appointments gives one row with only NULLs.
         return Own(found[0][_ACTIVE], found if found[0]["id"] is not None else [])
 
 
 @cache
 def _page(behind: bool) -> PreparedRead:
-    """A page, the first one or one ``behind`` the end of another."""
+    """A page: the first one, or the one ``behind`` the end of another."""
     mine = (
         select(*_JUDGED)
         .select_from(_APPOINTMENTS)
@@ -194,7 +194,7 @@ def _page(behind: bool) -> PreparedRead:
         mine = mine.where(tuple_(_EVENT.start_at, _EVENT.id) > end)
     order = (_EVENT.start_at, _EVENT.id)
     page = mine.correlate(_USERS).order_by(*order).limit(bindparam("limit")).lateral("page")
-    # The driver takes longer to read the columns one by one than all the rest of the request takes.
+    # Reading the columns one by one would take the driver longer than the rest of the request.
     told = [_told(column).label(column.name) for column in _told_verdict(tuple(page.c))]
     shown = select(*told).correlate(page).lateral("shown")
     summary = cast(func.row_to_json(literal_column("shown")), Text)
@@ -209,7 +209,7 @@ def _page(behind: bool) -> PreparedRead:
 
 
 def _told(column: ColumnElement[Any]) -> ColumnElement[Any]:
-    """A value as pydantic writes it: instants in UTC with Z, with microseconds where there are any."""
+    """A value in pydantic's format: instants in UTC with Z, with microseconds if there are any."""
     if not isinstance(column.type, DateTime):
         return column
     pattern, zero, none = (
