@@ -153,7 +153,7 @@ class UnseenEvents:
         """Read events by id and decide each one alone. Only a 404 proves that an event is gone."""
         if not keys:
             return
-        rows, reads, gone = await self._read_by_id(keys)
+        rows, reads, gone = await self._read_by_id(keys, anew=heir is not None)
         decisions = [
             self._drafter.decide_heir(heir, rows[key], read, self._context.mode)
             if heir is not None
@@ -163,9 +163,12 @@ class UnseenEvents:
         await self._carry_out_by_id(decisions, reads, rows, gone)
 
     async def _read_by_id(
-        self, keys: list[str]
+        self, keys: list[str], *, anew: bool = False
     ) -> tuple[dict[str, MapRow], dict[str, ReadEvent], list[MapRow]]:
-        """The rows of these keys, their events, and the rows whose source is gone (2.4)."""
+        """The rows of these keys, their events, and the rows whose source is gone (2.4).
+
+        An event that left its row behind gets a new row with ``anew``, else when its new time is planned.
+        """
         async with self._turn.session() as session:
             rows = await self._context.archived_events(session).by_keys(keys)
         met = {row.source_id for key, row in rows.items() if self._reader.has_met(key)}
@@ -182,8 +185,11 @@ class UnseenEvents:
             for key in await self._taking_over.give(session, rows, places) if places else ():
                 del events[key], rows[key]
             # It moved to a later time and left its row behind. At the new time it is a new event.
-            for key in await self._reader.left_behind(session, events, rows):
-                del events[key]
+            left = {key: events.pop(key) for key in await self._reader.left_behind(session, events, rows)}
+            if anew and left:
+                events |= left
+                await self._drafter.add_map_rows(session, left)
+                rows |= await self._context.archived_events(session).by_keys(list(left))
             return rows, await self._reader.shown(session, events, rows), gone
 
     async def _carry_out_by_id(

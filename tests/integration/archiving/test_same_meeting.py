@@ -298,6 +298,21 @@ async def test_an_event_dragged_to_next_week_after_it_was_archived_took_place(wo
     assert (await archive_days(world, -14, 0))["archived"] == 0
 
 
+async def test_a_duplicate_that_is_used_again_while_its_representative_vanishes_is_new_there(
+    world: World,
+) -> None:
+    took_place, next_week = days_from_now(world, -2), days_from_now(world, 5)
+    await world.open([event("Review", took_place), event("Review", took_place)])
+    await archive_days(world, -3, 0)
+    (merged,) = await world.rows("SELECT source_id, merged_into FROM archived_events WHERE state = 'merged'")
+    later = event("x", next_week)
+    await world.edit(merged["source_id"], start=later["start"], end=later["end"])
+    await world.delete(merged["merged_into"].removeprefix("s:"))
+    assert (await archive_days(world, -3, 7))["archived"] == 1
+    assert await starts(world) == [f"{each:%Y-%m-%dT%H:%M}" for each in (took_place, next_week)]
+    assert (await archive_days(world, -3, 7))["archived"] == 0
+
+
 async def test_a_duplicate_keeps_the_copy_of_its_representative_that_is_dragged_on(world: World) -> None:
     took_place = days_from_now(world, -2)
     await world.open([event("Review", took_place), event("Review", took_place)])
