@@ -14,7 +14,6 @@ from shared.database.repositories.archiving.archive_operations import ArchiveOpe
 from shared.database.repositories.archiving.archive_runs import ArchiveRunRepository
 from shared.database.repositories.archiving.locked_periods import LockedPeriodRepository
 from shared.database.repositories.identity.users import UserRepository
-from shared.database.repositories.jobs.jobs import JobRepository
 from shared.database.repositories.notifications.notifications import NotificationRepository
 from shared.domain.identity.disclosure import report_for_others
 from shared.domain.jobs.job import JobKind
@@ -27,6 +26,7 @@ from shared.services.archiving.action_item_keeping import ActionItemKeeper
 from shared.services.archiving.context import ArchivingPorts, RunContext, load_context
 from shared.services.archiving.plan_counts import PlanCounts, planned_outcomes
 from shared.services.archiving.run_notices import EndedRun, notices_of
+from shared.services.jobs.archive_locks import lock_archive
 from shared.services.jobs.outcomes import JobJudgement, WorkEnded, judge_job
 
 MAX_PROBLEMS = 1000
@@ -67,7 +67,7 @@ class Finisher:
         """
         async with self._ports.database.session() as session:
             context = await load_context(session, run_id)
-            await JobRepository(session).hold(context.owner_id, context.configuration_id)
+            await lock_archive(session, context.owner_id, context.configuration_id)
             runs = ArchiveRunRepository(session)
             now = self._ports.clock.now()
             run = await runs.get_unscoped(run_id, lock=True)
