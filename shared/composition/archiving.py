@@ -238,9 +238,9 @@ class ArchivingParts(Foundations):
     def run_driver(self) -> "RunDriver":
         """The steps of runs."""
         from shared.domain.runs.archive_run import RunMode
-        from shared.services.archiving.run_driver import Planner, RunDriver
+        from shared.services.archiving.run_driver import ModePlanner, RunDriver
 
-        planners: dict[RunMode, Planner] = {
+        planners: dict[RunMode, ModePlanner] = {
             RunMode.EDIT: self.owner_edits,
             RunMode.PUT_BACK: self.copy_restoring,
             RunMode.REBUILD: self.rebuild_runs,

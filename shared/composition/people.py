@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from shared.composition.archiving import ArchivingParts
 
 if TYPE_CHECKING:
-    from shared.database.repositories.people.person_data import Person
+    from shared.database.repositories.people.person_data import DataSubject
     from shared.services.identity.further_tenants import FurtherTenants
     from shared.services.identity.tokens import TokenValidator
     from shared.services.operation.tenants import TenantService
@@ -145,7 +145,7 @@ class PeopleParts(ArchivingParts):
             )
         )
 
-    def _forget(self, person: "Person") -> None:
+    def _forget(self, person: "DataSubject") -> None:
         """Drop what this worker keeps in memory of a person."""
         from shared.domain.identity.caller import SignedIn
 

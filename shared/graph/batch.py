@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from shared.domain.calendars.calendar_port import MOST_WRITES, Answer, Verdict, Write, same_for_all
+from shared.domain.calendars.calendar_port import MOST_WRITES, Write, WriteAnswer, WriteVerdict, same_for_all
 from shared.graph.errors import THROTTLING_CODES, header, retry_after_seconds
 
 IMMUTABLE_IDS = 'IdType="ImmutableId"'
@@ -113,17 +113,19 @@ def error_code(body: Mapping[str, Any]) -> str:
     return str(error.get("code") or "") if isinstance(error, dict) else ""
 
 
-def answer_to(write: Write, response: SubResponse | None) -> Answer:
+def answer_to(write: Write, response: SubResponse | None) -> WriteAnswer:
     """What one sub-response means for its write (design.md, Answers)."""
     if response is None:
-        return Answer(write.operation_id, Verdict.UNKNOWN, code="missing_response")
+        return WriteAnswer(write.operation_id, WriteVerdict.UNKNOWN, code="missing_response")
     status = response.status
     if status in _SUCCESS:
         copy_id = response.body.get("id") or write.copy_id
         if not copy_id:
-            return Answer(write.operation_id, Verdict.UNKNOWN, code="no_id", detail=f"{status} without an id")
-        return Answer(write.operation_id, Verdict.DONE, copy_id, response.body.get("@odata.etag"))
-    return Answer(
+            return WriteAnswer(
+                write.operation_id, WriteVerdict.UNKNOWN, code="no_id", detail=f"{status} without an id"
+            )
+        return WriteAnswer(write.operation_id, WriteVerdict.DONE, copy_id, response.body.get("@odata.etag"))
+    return WriteAnswer(
         write.operation_id,
         _verdict(status, response.code),
         retry_after=response.retry_after,
@@ -135,32 +137,32 @@ def answer_to(write: Write, response: SubResponse | None) -> Answer:
 
 def answers_to_outer(
     writes: Sequence[Write], status: int, raw: bytes, retry_after: str | None
-) -> list[Answer]:
+) -> list[WriteAnswer]:
     """What the answer to the whole batch means for each of its writes, in order."""
     if status == 200:
         try:
             responses = decode_responses(raw)
         except (ValueError, TypeError, AttributeError, KeyError):
-            return same_for_all(writes, Verdict.UNKNOWN, "unreadable_answer")
+            return same_for_all(writes, WriteVerdict.UNKNOWN, "unreadable_answer")
         return [answer_to(write, responses.get(number)) for number, write in enumerate(writes)]
     code = _outer_code(raw)
     verdict = _verdict(status, code)
-    if verdict in (Verdict.REFUSED, Verdict.GONE, Verdict.STALE, Verdict.DUPLICATE):
+    if verdict in (WriteVerdict.REFUSED, WriteVerdict.GONE, WriteVerdict.STALE, WriteVerdict.DUPLICATE):
         # The batch itself was refused, so none of its requests was processed.
-        verdict = Verdict.BATCH_REFUSED
+        verdict = WriteVerdict.BATCH_REFUSED
     return same_for_all(writes, verdict, code or f"http_{status}", retry_after_seconds(retry_after))
 
 
-def _verdict(status: int, code: str) -> Verdict:
+def _verdict(status: int, code: str) -> WriteVerdict:
     if status == 429 or (status == 503 and code in THROTTLING_CODES):
-        return Verdict.THROTTLED
+        return WriteVerdict.THROTTLED
     if not 400 <= status < 500 or status == 408:
-        return Verdict.UNKNOWN
+        return WriteVerdict.UNKNOWN
     if code == "ErrorDuplicateTransactionId":
-        return Verdict.DUPLICATE
+        return WriteVerdict.DUPLICATE
     if status == 412 or (status == 409 and code == "ErrorIrresolvableConflict"):
-        return Verdict.STALE
-    return {401: Verdict.UNAUTHORIZED, 404: Verdict.GONE}.get(status, Verdict.REFUSED)
+        return WriteVerdict.STALE
+    return {401: WriteVerdict.UNAUTHORIZED, 404: WriteVerdict.GONE}.get(status, WriteVerdict.REFUSED)
 
 
 def _outer_code(raw: bytes) -> str:

@@ -9,7 +9,14 @@ from uuid import UUID
 
 import orjson
 
-from shared.domain.calendars.calendar_port import Answer, Calendar, Mailbox, Verdict, Write, same_for_all
+from shared.domain.calendars.calendar_port import (
+    Calendar,
+    Mailbox,
+    Write,
+    WriteAnswer,
+    WriteVerdict,
+    same_for_all,
+)
 from shared.domain.copies.archive_copy import ARCHIVE_KEY_PROPERTY
 from shared.domain.copies.calendar_copy import Copy
 from shared.domain.events.source_event import SourceEvent, is_detached
@@ -311,7 +318,7 @@ class CalendarAdapter:
         calendar_id: str,
         writes: Sequence[Write],
         timeout: float,  # noqa: ASYNC109
-    ) -> list[Answer]:
+    ) -> list[WriteAnswer]:
         """Send 1 to 20 writes in one ``$batch``, without retry. Answers are in the order of writes.
 
         ``timeout`` (seconds) limits the request and its answer. It starts when the batch is sent, after the
@@ -337,7 +344,7 @@ class CalendarAdapter:
 
     async def _post(
         self, mailbox: str, writes: Sequence[Write], content: bytes, seconds: float
-    ) -> list[Answer]:
+    ) -> list[WriteAnswer]:
         posted = False
         try:
             async with asyncio.timeout(longest_turn_wait(seconds)) as limit:
@@ -345,21 +352,21 @@ class CalendarAdapter:
                 async with self._throttle.slots(mailbox, len(writes)):
                     wait = self._throttle.known_wait(mailbox)
                     if wait > 0:
-                        return same_for_all(writes, Verdict.THROTTLED, TOLD_TO_WAIT, wait)
+                        return same_for_all(writes, WriteVerdict.THROTTLED, TOLD_TO_WAIT, wait)
                     limit.reschedule(asyncio.get_running_loop().time() + seconds)
                     posted = True
                     outer = await self._client.post_batch(content, token, writes=len(writes))
         except GraphCallError as failure:
-            return same_for_all(writes, Verdict.NOT_SENT, failure.code)
+            return same_for_all(writes, WriteVerdict.NOT_SENT, failure.code)
         except TimeoutError:
-            return same_for_all(writes, Verdict.UNKNOWN if posted else Verdict.NOT_SENT, "timeout")
+            return same_for_all(writes, WriteVerdict.UNKNOWN if posted else WriteVerdict.NOT_SENT, "timeout")
         except TRANSPORT_ERRORS as error:
             if never_sent(error):
-                return same_for_all(writes, Verdict.NOT_SENT, "not_connected")
+                return same_for_all(writes, WriteVerdict.NOT_SENT, "not_connected")
             _log.warning("graph batch lost: %s", type(error).__name__)
-            return same_for_all(writes, Verdict.UNKNOWN, "connection")
+            return same_for_all(writes, WriteVerdict.UNKNOWN, "connection")
         answers = batch.answers_to_outer(writes, outer.status, outer.content, outer.retry_after)
-        if any(answer.verdict is Verdict.UNAUTHORIZED for answer in answers):
+        if any(answer.verdict is WriteVerdict.UNAUTHORIZED for answer in answers):
             await self._client.tokens.invalidate(token)
         return answers
 

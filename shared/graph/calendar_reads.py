@@ -13,7 +13,7 @@ from shared.graph.batch_reads import BatchReads
 from shared.graph.client import GraphClient
 from shared.graph.errors import LASTING_STATUSES, MAILBOX_GONE_CODES, GraphCallError, as_product_error
 from shared.graph.event_codec import EventCodec
-from shared.graph.items import CALENDARS, Page
+from shared.graph.items import CALENDARS, GraphPage
 from shared.graph.pages import READ_PREFER, Pages
 from shared.graph.paths import Paths
 from shared.graph.retry import Reads
@@ -84,7 +84,7 @@ class CalendarReads:
             return None
 
     async def collected[T](
-        self, mailbox: str, path: str, decode: Callable[[bytes], Page[T]], what: str
+        self, mailbox: str, path: str, decode: Callable[[bytes], GraphPage[T]], what: str
     ) -> list[T]:
         """All items of a collection."""
         async with aclosing(self.told(self.pages.all(mailbox, path, decode), what)) as pages:

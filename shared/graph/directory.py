@@ -19,7 +19,7 @@ from shared.graph.batch import IMMUTABLE_IDS, SubResponse
 from shared.graph.batch_reads import BatchReads
 from shared.graph.client import GraphClient
 from shared.graph.errors import GraphCallError, as_product_error
-from shared.graph.items import USERS, Page, UserItem
+from shared.graph.items import USERS, GraphPage, UserItem
 from shared.graph.retry import Reads, RetryPolicy
 from shared.graph.throttle import Throttle
 
@@ -95,8 +95,8 @@ class GraphDirectory:
             url = self._client.checked_link(page.next_link) if page.next_link else ""
         return list(found.values())[: most + 1]
 
-    async def _page(self, url: str) -> Page[UserItem]:
-        async def read() -> Page[UserItem]:
+    async def _page(self, url: str) -> GraphPage[UserItem]:
+        async def read() -> GraphPage[UserItem]:
             return USERS.page(await self._client.send("GET", url, _HEADERS, reads=1))
 
         try:

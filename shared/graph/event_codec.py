@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 
 from shared.domain.copies.copy_body import wall_instant
-from shared.domain.events.source_event import EventType, Person, SourceEvent
+from shared.domain.events.source_event import EventType, Participant, SourceEvent
 from shared.domain.runs.unread import NO_ID, NO_TIMES, UNDECODABLE, Unread
-from shared.graph.items import Collection, EventItem, MailItem, Page, RecipientItem, TimeItem, decoded
+from shared.graph.items import Collection, EventItem, GraphPage, MailItem, RecipientItem, TimeItem, decoded
 
 #: The only list of the fields that are read from a source event (graph.md, calendarView).
 EVENT_FIELDS = (
@@ -37,18 +37,18 @@ class EventCodec[T]:
 
     build: Callable[[EventItem], T]
 
-    def page(self, raw: bytes) -> Page[T | Unread]:
+    def page(self, raw: bytes) -> GraphPage[T | Unread]:
         """A page of Graph in its order. Raises GraphCallError (``unreadable_answer``) for anything else."""
         try:
             page = _EVENT_PAGE.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError):
             anything = decoded(_ANY_PAGE, raw)
-            return Page([self.item(each) for each in anything.value or ()], anything.next_link)
+            return GraphPage([self.item(each) for each in anything.value or ()], anything.next_link)
         items = page.value or ()
         try:
-            return Page([self.build(each) for each in items], page.next_link)
+            return GraphPage([self.build(each) for each in items], page.next_link)
         except _UNDECODABLE_ERRORS:
-            return Page([self._built(each) for each in items], page.next_link)
+            return GraphPage([self._built(each) for each in items], page.next_link)
 
     def one(self, raw: bytes) -> T | Unread:
         """One event. Raises GraphCallError as ``page``."""
@@ -153,15 +153,15 @@ def _told_date(occurrence_id: str) -> date | None:
         return None
 
 
-def _person(item: RecipientItem) -> Person:
+def _person(item: RecipientItem) -> Participant:
     mail, status = item.email_address or _NO_MAIL, item.status
     response = (status.response or "none") if status else "none"
-    return _new(Person, (mail.name or "", mail.address or "", item.type or "required", response))
+    return _new(Participant, (mail.name or "", mail.address or "", item.type or "required", response))
 
 
-def _organizer(item: RecipientItem) -> Person:
+def _organizer(item: RecipientItem) -> Participant:
     mail = item.email_address or _NO_MAIL
-    return _new(Person, (mail.name or "", mail.address or "", "organizer", "organizer"))
+    return _new(Participant, (mail.name or "", mail.address or "", "organizer", "organizer"))
 
 
 _NO_MAIL = MailItem()

@@ -10,7 +10,7 @@ from shared.domain.events.source_event import EventType
 from shared.graph.errors import GraphCallError
 
 
-class Page[T](NamedTuple):
+class GraphPage[T](NamedTuple):
     """One page of a collection, and the link to the next one."""
 
     items: Sequence[T]
@@ -149,10 +149,10 @@ class Answers[T]:
         """One of them."""
         return decoded(self._one, raw)
 
-    def page(self, raw: bytes) -> Page[T]:
+    def page(self, raw: bytes) -> GraphPage[T]:
         """A page of them."""
         page = decoded(self._many, raw)
-        return Page(page.value or (), page.next_link)
+        return GraphPage(page.value or (), page.next_link)
 
 
 def decoded[T](decoder: msgspec.json.Decoder[T], raw: bytes) -> T:

@@ -15,7 +15,7 @@ from shared.domain.calendars.calendar_port import MasterCategory
 from shared.errors import AdminAssistantError, Conflict, NotFound, StoreRefused
 from shared.graph.client import GraphClient
 from shared.graph.errors import MAILBOX_GONE_CODES, GraphCallError, as_product_error
-from shared.graph.items import CATEGORIES, CategoryItem, Page
+from shared.graph.items import CATEGORIES, CategoryItem, GraphPage
 from shared.graph.retry import Reads, RetryPolicy
 from shared.graph.throttle import Throttle
 
@@ -100,8 +100,8 @@ class MasterCategories:
             return None
         return next((each for each in categories if each.name.casefold() == name.casefold()), None)
 
-    async def _read(self, mailbox: str, url: str, what: str) -> Page[CategoryItem]:
-        async def read() -> Page[CategoryItem]:
+    async def _read(self, mailbox: str, url: str, what: str) -> GraphPage[CategoryItem]:
+        async def read() -> GraphPage[CategoryItem]:
             return CATEGORIES.page(await self._client.send("GET", url, _READ_HEADERS, reads=1))
 
         try:

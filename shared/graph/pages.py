@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 
 from shared.graph.client import GraphClient
 from shared.graph.errors import GraphCallError
-from shared.graph.items import Page
+from shared.graph.items import GraphPage
 from shared.graph.retry import Reads
 
 #: Sent with every read and every page (graph.md, Wire): bodies stay HTML.
@@ -29,7 +29,7 @@ class Pages:
         self,
         mailbox: str,
         path: str,
-        decode: Callable[[bytes], Page[T]],
+        decode: Callable[[bytes], GraphPage[T]],
         *,
         given_up: frozenset[int] = _NOT_GIVEN_UP,
     ) -> AsyncGenerator[Sequence[T]]:
@@ -57,8 +57,8 @@ class Pages:
             await asyncio.gather(ahead, return_exceptions=True)
 
     def _fetch[T](
-        self, mailbox: str, url: str, decode: Callable[[bytes], Page[T]], given_up: frozenset[int]
-    ) -> asyncio.Task[Page[T]]:
+        self, mailbox: str, url: str, decode: Callable[[bytes], GraphPage[T]], given_up: frozenset[int]
+    ) -> asyncio.Task[GraphPage[T]]:
         ahead = asyncio.create_task(self._get(mailbox, url, decode, given_up))
         # Retrieved, so that asyncio does not complain when the reader was cancelled while this one failed.
         ahead.add_done_callback(lambda page: page.cancelled() or page.exception())

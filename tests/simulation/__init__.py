@@ -28,8 +28,8 @@ Clocks (``world``): each process has its own, wrong by seconds, set at random mo
 two minutes. If one jumps by more than a lease tolerates, two processes may briefly write to a mailbox at
 once. Only then the limit of one batch at a time is not checked. Exactly once is always checked.
 
-People (``mailbox``, ``acting``, ``archives``, ``deciding``, ``answering``, ``locking``, ``world``), between
-and during runs:
+People, between and during runs (``mailbox``, ``acting``, ``archives``, ``deciding``, ``answering``,
+``locked_periods``, ``world``):
 
 - ``meeting_edits``: enter, edit, move, cancel, decline, delete and duplicate events, and write entries beside
   meetings. Enter a meeting again at the same or another time, invite again, replace the organizer, drag an

@@ -13,7 +13,7 @@ from tests.simulation.epoch import EPOCH
 from tests.simulation.graph_world import GraphTransport, GraphWorld
 from tests.simulation.postgres_wire import PostgresWire
 from tests.simulation.warm_database import WarmDatabase
-from tests.support.period_locking import PeriodLocking
+from tests.support.locked_periods import PeriodLocker
 
 
 class HostClock:
@@ -101,7 +101,7 @@ class Host:
         self.database = WarmDatabase(settings, application_name=name)
         #: The product, whole; only what reaches the outside is simulated.
         self.app = SimulatedApplication(settings, clock, self.database, self._transport)
-        self.locking = PeriodLocking(clock, self.app.audit_writer)
+        self.period_locker = PeriodLocker(clock, self.app.audit_writer)
         self.activities: set[asyncio.Task[Any]] = set()
 
     def die(self, *, calls_arrive: bool) -> None:

@@ -16,7 +16,7 @@ from tests.simulation.epoch import EPOCH
 from tests.simulation.fault_sites import FaultSites
 from tests.simulation.graph_world import GraphWorld
 from tests.simulation.hours import check_hours
-from tests.simulation.locking import Frozen
+from tests.simulation.locked_periods import Frozen
 from tests.simulation.mailbox import Person
 from tests.simulation.minutes import Minutes, Past
 from tests.simulation.oracle import Facts, Snapshot

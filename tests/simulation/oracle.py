@@ -23,7 +23,7 @@ from tests.simulation.comparing import (
     times_told,
 )
 from tests.simulation.deciding import named
-from tests.simulation.locking import Frozen
+from tests.simulation.locked_periods import Frozen
 from tests.simulation.rules import (
     Expected,
     Policies,

@@ -9,7 +9,7 @@ from shared.domain.overlaps.rules import OverlapRule, Verdict
 from shared.domain.overlaps.status import Exclusion, OverlapStatus
 from shared.domain.planning.modifications import ModificationKind
 from shared.domain.planning.purpose import LeftOut
-from shared.domain.planning.same_meeting import Step
+from shared.domain.planning.same_meeting import MatchStep
 from shared.domain.runs.archive_run import OperationAction, OperationState, RunMode
 from shared.domain.runs.archived_event import ArchivedEventState
 from shared.domain.runs.outcome import Outcome
@@ -45,7 +45,7 @@ RULES: tuple[str, ...] = (
     *(f"overlapping event: {verdict}" for verdict in Verdict),
     *(f"modification: {kind}" for kind in ModificationKind),
     *(f"does not count: {exclusion}" for exclusion in Exclusion),
-    *(f"same meeting: {step}" for step in Step),
+    *(f"same meeting: {step}" for step in MatchStep),
     *(f"asked: {question}" for question in Question),
     *(f"answered: {answer}" for answer in Answer),
     *(f"question: {status}" for status in ActionItemStatus),

@@ -29,7 +29,7 @@ from tests.simulation.graph_world import BASE_URL, GraphWorld
 from tests.simulation.host import Host, HostClock
 from tests.simulation.judging import Judge, Rest, Verdict
 from tests.simulation.limits import Limits
-from tests.simulation.locking import freeze
+from tests.simulation.locked_periods import freeze
 from tests.simulation.mailbox import Person
 from tests.simulation.mishaps import Mishap
 from tests.simulation.orchestration import Durable, Fleet, SimulatedOrchestrations, Trouble
@@ -307,7 +307,7 @@ class World:
         period = LockedPeriod(EVERY_CUSTOMER, first, first + timedelta(days=days))
         with suppress(AdminAssistantError), telemetry.bind(caller=owner, correlation="lock"):
             async with host.database.session() as session:
-                await host.locking.lock(session, owner, self._owner_id, period)
+                await host.period_locker.lock(session, owner, self._owner_id, period)
         if await self.judge.locked():
             self.judge.frozen = freeze(first, days, self._zone, await self.archive.copies())
 

@@ -51,7 +51,7 @@ class MasterCategory:
     color: str
 
 
-class Verdict(StrEnum):
+class WriteVerdict(StrEnum):
     """What an answer means for the operation (design.md, Answers).
 
     Nothing happened after NOT_SENT, THROTTLED, UNAUTHORIZED, BATCH_REFUSED and REFUSED. After UNKNOWN, the
@@ -83,11 +83,11 @@ class Write(NamedTuple):
     if_match: str | None = None
 
 
-class Answer(NamedTuple):
+class WriteAnswer(NamedTuple):
     """The store's answer to one write."""
 
     operation_id: UUID
-    verdict: Verdict
+    verdict: WriteVerdict
     copy_id: str | None = None
     etag: str | None = None
     #: In seconds.
@@ -101,10 +101,10 @@ class Answer(NamedTuple):
 
 
 def same_for_all(
-    writes: Sequence[Write], verdict: Verdict, code: str, retry_after: float | None = None
-) -> list[Answer]:
+    writes: Sequence[Write], verdict: WriteVerdict, code: str, retry_after: float | None = None
+) -> list[WriteAnswer]:
     """The same answer for every write."""
-    return [Answer(write.operation_id, verdict, retry_after=retry_after, code=code) for write in writes]
+    return [WriteAnswer(write.operation_id, verdict, retry_after=retry_after, code=code) for write in writes]
 
 
 class CalendarDirectory(Protocol):
@@ -204,7 +204,7 @@ class CalendarStore(CalendarDirectory, Protocol):
         calendar_id: str,
         writes: Sequence[Write],
         timeout: float,  # noqa: ASYNC109
-    ) -> list[Answer]:
+    ) -> list[WriteAnswer]:
         """Send 1 to 20 writes, once. Answers are in the order of the writes (design.md, Answers)."""
         ...
 

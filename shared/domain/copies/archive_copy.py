@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from shared.domain.events.event_content import content_columns, content_fields, storable
-from shared.domain.events.source_event import EventType, Person, SourceEvent
+from shared.domain.events.source_event import EventType, Participant, SourceEvent
 from shared.domain.planning.modifications import Modification
 from shared.domain.times.zones import find_zone, local_wall_time
 
@@ -232,8 +232,8 @@ def recorded_source(
         is_cancelled=record["is_cancelled"],
         is_declined=record["is_declined"],
         has_attachments=record["attachment_count"] > 0,
-        organizer=Person(**organizer) if organizer else None,
-        attendees=tuple(Person(**each) for each in record["attendees"]),
+        organizer=Participant(**organizer) if organizer else None,
+        attendees=tuple(Participant(**each) for each in record["attendees"]),
         **content_fields(record) | as_given,
     )
 
@@ -289,7 +289,7 @@ def _graph_subject(subject: str) -> str:
     return units[: 2 * (MAX_SUBJECT_UNITS - 3)].decode("utf-16-le", errors="ignore") + "..."
 
 
-def _person(person: Person) -> dict[str, str]:
+def _person(person: Participant) -> dict[str, str]:
     return {
         "name": storable(person.name),
         "address": storable(person.address),

@@ -7,7 +7,7 @@ from datetime import datetime
 import orjson
 
 from shared.domain.events.event_content import event_content
-from shared.domain.events.source_event import Person, SourceEvent
+from shared.domain.events.source_event import Participant, SourceEvent
 
 type AppliedModification = tuple[str, datetime, datetime]
 """The source key, start and end of a modification that was applied to a meeting (domain.md 4)."""
@@ -97,7 +97,7 @@ def _source_fields(event: SourceEvent) -> dict[str, object]:
     }
 
 
-def _person(person: Person) -> tuple[str, str, str, str]:
+def _person(person: Participant) -> tuple[str, str, str, str]:
     return person.address, person.name, person.kind, person.response
 
 

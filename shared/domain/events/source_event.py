@@ -21,7 +21,7 @@ class EventType(StrEnum):
     SERIES_MASTER = "seriesMaster"
 
 
-class Person(NamedTuple):
+class Participant(NamedTuple):
     """Organizer or attendee; kept in our record, never written to a copy (domain.md 2.6)."""
 
     name: str
@@ -65,8 +65,8 @@ class SourceEvent(NamedTuple):
     is_cancelled: bool = False
     is_declined: bool = False
     has_attachments: bool = False
-    organizer: Person | None = None
-    attendees: tuple[Person, ...] = ()
+    organizer: Participant | None = None
+    attendees: tuple[Participant, ...] = ()
     #: Only the times are true (``disclosure.masked_event``).
     masked: bool = False
     #: The date of the slot in the zone of the series, if known (``occurrenceId``).

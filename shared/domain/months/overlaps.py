@@ -12,7 +12,7 @@ from shared.domain.overlaps.status import OverlapStatus
 
 
 @dataclass(frozen=True, slots=True)
-class MonthOverlapMember:
+class MonthGroupMember:
     """An event of a group, UTC. For a ``hidden`` event only the times are known (6.3)."""
 
     key: str
@@ -45,7 +45,7 @@ class MonthOverlap:
     id: UUID
     configuration_id: UUID
     status: OverlapStatus
-    members: tuple[MonthOverlapMember, ...]
+    members: tuple[MonthGroupMember, ...]
 
     @property
     def start(self) -> datetime:
@@ -98,7 +98,7 @@ class MonthOverlap:
         return Proposal(kept, dropped, "; ".join(dict.fromkeys(step.reason for step in found.log)))
 
     @staticmethod
-    def _tally(members: Iterable[MonthOverlapMember]) -> Tally:
+    def _tally(members: Iterable[MonthGroupMember]) -> Tally:
         return tally(CountedEvent(member.start, member.end) for member in members)
 
 

@@ -15,7 +15,7 @@ from shared.domain.notifications.notification import (
     NotificationState,
     NotificationSubject,
 )
-from shared.domain.runs.outcome import Outcome, RunReport
+from shared.domain.runs.outcome import Outcome, OutcomeReport
 from shared.domain.runs.window import Window
 from shared.domain.verifying.verification import FindingKind
 
@@ -46,7 +46,7 @@ _JOBS: Final = {
 _INSTANT: Final = timedelta(microseconds=1)
 
 
-def run_finished(run_id: UUID, window: Window, report: RunReport) -> Notice:
+def run_finished(run_id: UUID, window: Window, report: OutcomeReport) -> Notice:
     """A run that somebody requested is over without failures."""
     return Notice(
         notification_class=NotificationClass.RUN_FINISHED,
@@ -60,7 +60,7 @@ def run_finished(run_id: UUID, window: Window, report: RunReport) -> Notice:
     )
 
 
-def run_failed(run_id: UUID, window: Window, report: RunReport) -> Notice:
+def run_failed(run_id: UUID, window: Window, report: OutcomeReport) -> Notice:
     """A run ended with failures, or could not continue (domain.md 2.12)."""
     if report.failed:
         what = f"{report.failed} of {_counted(report.source, 'event')} {_days(window)} failed."
@@ -234,7 +234,7 @@ def verification_over(
     )
 
 
-def _outcomes(report: RunReport) -> str:
+def _outcomes(report: OutcomeReport) -> str:
     told = [f"{report.count(outcome)} {word}" for outcome, word in _OUTCOMES.items() if report.count(outcome)]
     return f": {', '.join(told)}" if told else ""
 

@@ -14,7 +14,7 @@ from shared.domain.events.source_event import SourceEvent
 from shared.domain.planning.decision import Action, Candidate, Decision, KnownEvent, KnownOverlap
 from shared.domain.planning.duplicates import separate_duplicates
 from shared.domain.planning.event_facts import event_facts
-from shared.domain.planning.overlaps import OverlapGroup
+from shared.domain.planning.overlaps import PlannedGroup
 from shared.domain.planning.pipeline import PlanFindings, PlanPipeline
 from shared.domain.planning.policies import PlanPolicies
 from shared.domain.planning.read_event import ReadEvent
@@ -26,9 +26,9 @@ __all__ = [
     "Decision",
     "KnownEvent",
     "KnownOverlap",
-    "OverlapGroup",
     "PlanFindings",
     "PlanPolicies",
+    "PlannedGroup",
     "Planner",
 ]
 
@@ -126,7 +126,7 @@ class Planner:
         """What was found beside the decisions so far."""
         return self._pipeline.findings
 
-    def take_groups(self) -> list[OverlapGroup]:
+    def take_groups(self) -> list[PlannedGroup]:
         """The groups of overlapping events completed since the last call."""
         groups, self._pipeline.groups = self._pipeline.groups, []
         return groups

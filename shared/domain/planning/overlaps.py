@@ -56,7 +56,7 @@ class GroupMember:
 
 
 @dataclass(frozen=True, slots=True)
-class OverlapGroup:
+class PlannedGroup:
     """One group as planned."""
 
     #: The id of the stored group, or the key of its first member.
@@ -82,7 +82,7 @@ class OverlapGroup:
 
 def judge(
     events: Sequence[TimedEvent], policy: OverlapPolicy, read: tuple[datetime, datetime] | None = None
-) -> OverlapGroup:
+) -> PlannedGroup:
     """Decide for one component of overlapping events, in order of start, end and key.
 
     A component that shares a member with stored groups is the oldest of them. The owner's resolution is
@@ -114,7 +114,7 @@ def judge(
             verdicts, log = resolution.verdicts, resolution.log
         waits = not complete and any(overlap is not None and overlap.waiting for overlap in known)
         status = _status(policy, set(verdicts.values()), waits=waits)
-    return OverlapGroup(
+    return PlannedGroup(
         label=stored_id or events[0].key,
         stored_id=stored_id,
         status=status,

@@ -20,7 +20,7 @@ from shared.domain.planning.decision import (
     leave_out,
 )
 from shared.domain.planning.modifications import TOLERANCE, Judged, Meeting, Modification, ModificationSweep
-from shared.domain.planning.overlaps import GroupStatus, OverlapGroup, TimedEvent, binding_drop, judge
+from shared.domain.planning.overlaps import GroupStatus, PlannedGroup, TimedEvent, binding_drop, judge
 from shared.domain.planning.policies import PlanPolicies
 from shared.domain.planning.privacy import archived_sensitivity, archived_show_as
 from shared.domain.planning.purpose import LeftOut, left_out
@@ -68,7 +68,7 @@ class PlanPipeline:
         self._overlapping: dict[str, TimedEvent] = {}
         self._read_start, self._read_end = window.read_range
         self.findings = PlanFindings()
-        self.groups: list[OverlapGroup] = []
+        self.groups: list[PlannedGroup] = []
         self.stored_groups: set[str] = set()
         self.claimed_groups: set[str] = set()
         self.presumed: dict[str, str] = {}
@@ -242,7 +242,7 @@ class PlanPipeline:
             else:
                 yield self._archive(event)
 
-    def _record(self, group: OverlapGroup) -> None:
+    def _record(self, group: PlannedGroup) -> None:
         if not any(member.owned for member in group.members):
             return
         self.groups.append(group)

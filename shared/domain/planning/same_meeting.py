@@ -20,7 +20,7 @@ _A_DAY = timedelta(days=1)
 _SERIES_MOVES = timedelta(days=7)
 
 
-class Step(StrEnum):
+class MatchStep(StrEnum):
     """Why a row and an event are the same meeting: domain.md 2.16 a, b, c, or the owner's answer.
 
     - ``not_archived_yet``: nothing of the row was archived, so nobody is asked (2.16 d).
@@ -82,7 +82,7 @@ class Pair:
 
     row: str
     event: str
-    step: Step
+    step: MatchStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +154,10 @@ def match_meetings(
     keep waiting if they could be exchanged with others. The order of the input does not matter.
     """
     left = _Left(rows, events)
-    steps: tuple[tuple[Step, _Key, Callable[[GoneRow], bool]], ...] = (
-        (Step.SAME_INVITATION, _invitation, lambda row: True),
-        (Step.SUCCESSOR, _successor, lambda row: row.known and row.facts.key in ended),
-        (Step.ENTERED_AGAIN, _entry, lambda row: row.known),
+    steps: tuple[tuple[MatchStep, _Key, Callable[[GoneRow], bool]], ...] = (
+        (MatchStep.SAME_INVITATION, _invitation, lambda row: True),
+        (MatchStep.SUCCESSOR, _successor, lambda row: row.known and row.facts.key in ended),
+        (MatchStep.ENTERED_AGAIN, _entry, lambda row: row.known),
     )
     pairs: list[Pair] = []
     for step, key, applies in steps:
@@ -176,7 +176,7 @@ def match_meetings(
     undecided += left.pair(_moment, lambda row: row.known and row.waits)
     doubts += _meeting_in_time(left, waiting)
     undecided += _in_its_place(left)
-    pairs += [Pair(row.facts.key, event.key, Step.NOT_ARCHIVED_YET) for row, event in undecided]
+    pairs += [Pair(row.facts.key, event.key, MatchStep.NOT_ARCHIVED_YET) for row, event in undecided]
     return Matching(tuple(pairs), _by_series(doubts, rows, events))
 
 

@@ -65,7 +65,7 @@ class Standing(StrEnum):
     TAKEN = "taken"
 
 
-class Step(StrEnum):
+class ResetStep(StrEnum):
     """What a plan does with the item of a series.
 
     ``extend``: more of the same change, or more of the calendar was read. Nobody is asked again.
@@ -115,7 +115,7 @@ class KnownReset:
 class Judgement:
     """What happens to the item, and its differences from now on."""
 
-    step: Step
+    step: ResetStep
     shape: str = ""
     seen: Span | None = None
     differences: tuple[Difference, ...] = ()
@@ -149,20 +149,20 @@ def judge(
     asked = [each for each in found if each.now is not None]
     if known is None:
         if not asked or shape is None:
-            return Judgement(Step.NOTHING)
-        return Judgement(Step.OPEN, shape, window, tuple(found))
+            return Judgement(ResetStep.NOTHING)
+        return Judgement(ResetStep.OPEN, shape, window, tuple(found))
     if asked and shape is not None and shape != known.shape:
-        step = Step.REFRESH if known.standing is Standing.OPEN else Step.REOPEN
+        step = ResetStep.REFRESH if known.standing is Standing.OPEN else ResetStep.REOPEN
         return Judgement(step, shape, window, tuple(found))
     seen = known.seen.joined(window)
     if known.standing is Standing.OPEN:
         return _open_still(known, seen, window, found)
     if any(_changed_again(known, each) for each in asked):
-        return Judgement(Step.REOPEN, known.shape, seen, _merged(known, window, found))
+        return Judgement(ResetStep.REOPEN, known.shape, seen, _merged(known, window, found))
     more = [each for each in found if known.get(each.key) is None and not known.seen.holds(each.start)]
     if not more and seen == known.seen:
-        return Judgement(Step.NOTHING, known.shape, known.seen, known.differences)
-    return Judgement(Step.EXTEND, known.shape, seen, _ordered([*known.differences, *more]))
+        return Judgement(ResetStep.NOTHING, known.shape, known.seen, known.differences)
+    return Judgement(ResetStep.EXTEND, known.shape, seen, _ordered([*known.differences, *more]))
 
 
 def takes(known: KnownReset, shape: str | None, difference: Difference) -> bool:
@@ -233,10 +233,10 @@ def of_predecessor(gone: Iterable[Dated], living: Collection[date]) -> list[Date
 def _open_still(known: KnownReset, seen: Span, window: Span, found: Sequence[Difference]) -> Judgement:
     differences = _merged(known, window, found)
     if all(each.now is None for each in differences):
-        return Judgement(Step.CLOSE, known.shape, seen, ())
+        return Judgement(ResetStep.CLOSE, known.shape, seen, ())
     if differences != known.differences:
-        return Judgement(Step.REFRESH, known.shape, seen, differences)
-    step = Step.EXTEND if seen != known.seen else Step.NOTHING
+        return Judgement(ResetStep.REFRESH, known.shape, seen, differences)
+    step = ResetStep.EXTEND if seen != known.seen else ResetStep.NOTHING
     return Judgement(step, known.shape, seen, differences)
 
 

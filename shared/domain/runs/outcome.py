@@ -22,7 +22,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunReport:
+class OutcomeReport:
     """The counts of one run: events by outcome, other results, and cost.
 
     ``source`` is the number of source events of the run. ``seconds`` is its duration.
@@ -48,7 +48,7 @@ class RunReport:
     seconds: float = 0.0
 
     @classmethod
-    def of(cls, source: int, outcomes: Mapping[Outcome, int], **beside: Any) -> "RunReport":
+    def of(cls, source: int, outcomes: Mapping[Outcome, int], **beside: Any) -> "OutcomeReport":
         """The report of ``source`` events with their counts by outcome. Other fields are given by name."""
         return cls(source=source, **{str(outcome): count for outcome, count in outcomes.items()}, **beside)
 

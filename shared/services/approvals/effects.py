@@ -16,7 +16,7 @@ from shared.database.repositories.identity.users import UserRepository
 from shared.database.repositories.jobs.jobs import JobRepository
 from shared.database.repositories.notifications.mail_outbox import MailOutboxRepository
 from shared.database.repositories.notifications.notifications import NotificationRepository
-from shared.database.repositories.people.person_data import Person
+from shared.database.repositories.people.person_data import DataSubject
 from shared.domain.approvals import texts
 from shared.domain.approvals.mailbox_approval import (
     ROLE_HOLDS_FOR,
@@ -190,7 +190,9 @@ class ApprovalEffects:
         await NotificationRepository(self.session).tell(told, self.now)
 
 
-async def close_archives_of(session: AsyncSession, audit: AuditWriter, person: Person, now: datetime) -> None:
+async def close_archives_of(
+    session: AsyncSession, audit: AuditWriter, person: DataSubject, now: datetime
+) -> None:
     """While a person is erased, end permanently what others may read of their mailbox (domain.md 15.3)."""
     effects = ApprovalEffects(session, audit, now)
     for approval in await effects.approvals.open_of_person(person.tenant_id, person.object_id):

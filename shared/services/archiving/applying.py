@@ -10,12 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.repositories.archiving.archive_operations import ClaimedOperation
 from shared.database.repositories.archiving.archive_runs import ArchiveRunRepository
+from shared.database.repositories.archiving.locked_periods import LockedPeriodRepository
 from shared.database.repositories.archiving.mailbox_gates import WriteTurn
-from shared.database.repositories.archiving.period_locks import PeriodLockRepository
 from shared.domain.runs.archive_run import OperationState
 from shared.services.archiving.context import ArchivingPorts, RunContext, accounted, load_context
 from shared.services.archiving.lease import HeldLease, LeaseLost, mailbox_lease
-from shared.services.archiving.locking import is_locked
+from shared.services.archiving.locked_periods import is_locked
 from shared.services.archiving.results import ResultRecorder, recordable
 from shared.services.archiving.sending import BatchOutcome, BatchSender
 
@@ -149,7 +149,7 @@ class _Application:
 
         The transaction holds the owner's lock, so no period is locked before its writes are marked sent.
         """
-        locks, owner_id = PeriodLockRepository(session), self._context.owner_id
+        locks, owner_id = LockedPeriodRepository(session), self._context.owner_id
         periods = await locks.in_force(owner_id)
         zone = self._context.window.zone
         while periods:

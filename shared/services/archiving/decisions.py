@@ -11,7 +11,7 @@ from shared.database.repositories.appointments.appointments import AppointmentRe
 from shared.database.repositories.archiving.archived_events import MapRow, SetAside
 from shared.domain.events.source_event import SourceEvent
 from shared.domain.identity.disclosure import NORMAL
-from shared.domain.planning.archive_plan import Action, Decision, OverlapGroup
+from shared.domain.planning.archive_plan import Action, Decision, PlannedGroup
 from shared.domain.runs.archived_event import ArchivedEventState
 from shared.services.archiving.context import ArchivingPorts, RunContext
 from shared.services.archiving.drafting import OperationDrafter
@@ -61,7 +61,7 @@ class PlanWatch(Protocol):
         """Called when a decision about an event of the window counts. ``by`` is -1 when it is withdrawn."""
         ...
 
-    def grouped(self, groups: Sequence[OverlapGroup]) -> None:
+    def grouped(self, groups: Sequence[PlannedGroup]) -> None:
         """Called with groups of overlapping events that are complete."""
         ...
 
@@ -111,7 +111,7 @@ class DecisionWriter:
         session: AsyncSession,
         decisions: Sequence[Decision],
         material: Material,
-        groups: Sequence[OverlapGroup] = (),
+        groups: Sequence[PlannedGroup] = (),
     ) -> None:
         """Store the decisions. Events with an operation in flight are counted and left alone."""
         self._count(decisions)

@@ -20,7 +20,7 @@ from shared.domain.copies.archive_copy import appointment_record
 from shared.domain.events.revision import revision
 from shared.domain.events.source_event import SourceEvent
 from shared.domain.planning.read_event import ReadEvent
-from shared.domain.planning.same_meeting import Doubt, GoneRow, MeetingFacts, Pair, Step, closest
+from shared.domain.planning.same_meeting import Doubt, GoneRow, MatchStep, MeetingFacts, Pair, closest
 from shared.domain.runs.archived_event import ArchivedEventState
 from shared.domain.runs.unread import UnreadEvents
 from shared.services.archiving.action_item_keeping import NOT_SHOWN, ActionItemKeeper
@@ -209,7 +209,7 @@ class MeetingDoubts:
         if item.answer is Answer.ONE_MEETING:
             events = [(event.key, new[event.key][1].start) for event in item.new if event.key in new]
             for row, event in closest([(row.key, row.start) for row in item.archived], events).items():
-                answered.pairs.append(Pair(row, event, Step.ONE_MEETING))
+                answered.pairs.append(Pair(row, event, MatchStep.ONE_MEETING))
                 self.whole.add(event)
         elif item.answer is Answer.NEW_ONE_ONLY:
             self._superseded |= {row.key for row in item.archived if row.key in rows}

@@ -12,9 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.database.models.runs import ArchiveRun
 from shared.database.repositories.archiving.archive_operations import ArchiveOperationRepository
 from shared.database.repositories.archiving.archive_runs import ArchiveRunRepository
-from shared.database.repositories.archiving.period_locks import PeriodLockRepository
+from shared.database.repositories.archiving.locked_periods import LockedPeriodRepository
 from shared.database.repositories.identity.users import UserRepository
-from shared.database.repositories.jobs.jobs import JobRepository
 from shared.database.repositories.notifications.notifications import NotificationRepository
 from shared.domain.identity.disclosure import report_for_others
 from shared.domain.jobs.job import JobKind
@@ -22,11 +21,12 @@ from shared.domain.notifications.notification import Recipient
 from shared.domain.notifications.notification_texts import run_failed
 from shared.domain.planning.purpose import Purpose
 from shared.domain.runs.archive_run import OperationAction, OperationState, RunKind, RunMode, RunState
-from shared.domain.runs.outcome import Outcome, RunReport
+from shared.domain.runs.outcome import Outcome, OutcomeReport
 from shared.services.archiving.action_item_keeping import ActionItemKeeper
 from shared.services.archiving.context import ArchivingPorts, RunContext, load_context
 from shared.services.archiving.plan_counts import PlanCounts, planned_outcomes
 from shared.services.archiving.run_notices import EndedRun, notices_of
+from shared.services.jobs.archive_locks import lock_archive
 from shared.services.jobs.outcomes import JobJudgement, WorkEnded, judge_job
 
 MAX_PROBLEMS = 1000
@@ -67,7 +67,7 @@ class Finisher:
         """
         async with self._ports.database.session() as session:
             context = await load_context(session, run_id)
-            await JobRepository(session).hold(context.owner_id, context.configuration_id)
+            await lock_archive(session, context.owner_id, context.configuration_id)
             runs = ArchiveRunRepository(session)
             now = self._ports.clock.now()
             run = await runs.get_unscoped(run_id, lock=True)
@@ -128,7 +128,7 @@ class Finisher:
             count for (_, end), count in margins.items() if end is OperationState.LOCKED
         )
         # A change that stays locked is reported once.
-        locks = PeriodLockRepository(session)
+        locks = LockedPeriodRepository(session)
         new_locked = await locks.newly_locked(context.owner_id, run.id) if locked else 0
         known = unread_alone and plan.new_unreadable == 0
         ended = EndedRun(
@@ -166,11 +166,11 @@ async def _starter(session: AsyncSession, context: RunContext, requested_by: str
 
 async def _report(
     operations: ArchiveOperationRepository, run: ArchiveRun, plan: PlanCounts, now: datetime
-) -> RunReport:
+) -> OutcomeReport:
     outcomes = planned_outcomes(asdict(plan))
     for kind, count in (await operations.counts(run.id, margin=False)).items():
         outcomes[_OUTCOMES.get(kind, Outcome.FAILED)] += count
-    return RunReport.of(
+    return OutcomeReport.of(
         plan.source,
         outcomes,
         overlaps_resolved=plan.overlaps_resolved,
@@ -212,12 +212,12 @@ def _beside(margins: Mapping[tuple[OperationAction, OperationState], int]) -> di
     return {"margin_updates": updates, "superseded": superseded}
 
 
-def _stopped(run: ArchiveRun, report: RunReport) -> bool:
+def _stopped(run: ArchiveRun, report: OutcomeReport) -> bool:
     """Whether the cancellation left anything undone."""
     return run.cancel_requested and (run.planned_at is None or report.failed > 0)
 
 
-def _state(report: RunReport, *, cancelled: bool, broken: bool, blind: bool) -> RunState:
+def _state(report: OutcomeReport, *, cancelled: bool, broken: bool, blind: bool) -> RunState:
     if cancelled:
         return RunState.CANCELLED
     if blind:

@@ -9,6 +9,7 @@ from shared.database.repositories.configurations.archive_configurations import A
 from shared.database.repositories.jobs.jobs import JobRepository
 from shared.errors import AdminAssistantError
 from shared.services.archiving.context import ArchivingPorts
+from shared.services.jobs.archive_locks import lock_archive
 
 #: The reason of a run whose archive calendar is gone. The product offers to rebuild the calendar.
 ARCHIVE_CALENDAR_GONE: Final = "archive_calendar_gone"
@@ -46,12 +47,11 @@ async def note_found(
 
     A job that paused for another reason stays paused.
     """
-    jobs = JobRepository(session)
-    await jobs.hold(owner_id, configuration_id)
+    await lock_archive(session, owner_id, configuration_id)
     await ArchiveConfigurationRepository(session).set_archive_gone(
         owner_id, configuration_id, calendar_id, None
     )
-    resumed = await jobs.resume_waiting(owner_id, configuration_id)
+    resumed = await JobRepository(session).resume_waiting(owner_id, configuration_id)
     for kind in resumed:
         await ports.audit.record(
             session,

@@ -20,8 +20,8 @@ from shared.domain.planning.read_event import ReadEvent
 from shared.domain.planning.same_meeting import (
     GoneRow,
     Matching,
+    MatchStep,
     MeetingFacts,
-    Step,
     match_meetings,
     meeting_facts,
     possible_predecessors,
@@ -351,10 +351,10 @@ class SourceMatcher:
             await self._context.identities(session).delete_bare([key for _, _, key in pairs])
             for row, event, key in pairs:
                 facts = meeting_facts(event, key, self._context.window.zone)
-                await self._repoint(session, row, Step.SERIES_TAKEN, event.id, facts)
+                await self._repoint(session, row, MatchStep.SERIES_TAKEN, event.id, facts)
 
     async def _repoint(
-        self, session: AsyncSession, row: MapRow, step: Step, source_id: str, facts: MeetingFacts
+        self, session: AsyncSession, row: MapRow, step: MatchStep, source_id: str, facts: MeetingFacts
     ) -> None:
         """Give the row and its copy to the new event (domain.md 2.16)."""
         now, window = self._ports.clock.now(), self._context.window

@@ -20,7 +20,7 @@ from shared.domain.notifications.notification import Recipient
 from shared.domain.notifications.notification_texts import overlaps_opened, overlaps_opened_id
 from shared.domain.overlaps.reminders import REMIND_AFTER
 from shared.domain.overlaps.status import OverlapStatus
-from shared.domain.planning.archive_plan import KnownOverlap, OverlapGroup
+from shared.domain.planning.archive_plan import KnownOverlap, PlannedGroup
 from shared.domain.planning.overlaps import GroupStatus
 from shared.services.archiving.context import ArchivingPorts, RunContext
 
@@ -45,7 +45,7 @@ class OverlapKeeper:
         self._memberships |= {each.group_id: each for each in memberships.values()}
         return {key: _known_overlap(each) for key, each in memberships.items()}
 
-    async def store(self, session: AsyncSession, groups: Sequence[OverlapGroup]) -> None:
+    async def store(self, session: AsyncSession, groups: Sequence[PlannedGroup]) -> None:
         """Store the groups that are new or changed. Unchanged groups cause no write.
 
         The owner is notified of groups that start to wait for them, in the same transaction. So a plan that
@@ -90,7 +90,7 @@ class OverlapKeeper:
         if closed:
             await self._record(session, "overlap.closed", {"groups": sorted(map(str, closed))})
 
-    def _opens(self, group: OverlapGroup) -> bool:
+    def _opens(self, group: PlannedGroup) -> bool:
         """Whether the group starts to wait for its owner now."""
         if group.status is not GroupStatus.FLAGGED:
             return False
@@ -98,14 +98,14 @@ class OverlapKeeper:
         known = [self._memberships.get(UUID(each)) for each in stored if each]
         return not any(each and each.status is OverlapStatus.FLAGGED for each in known)
 
-    def _id_of(self, group: OverlapGroup) -> UUID:
+    def _id_of(self, group: PlannedGroup) -> UUID:
         """The group's id. If a stored group fell apart, its first part keeps the id."""
         stored = UUID(group.stored_id) if group.stored_id else None
         group_id = uuid4() if stored is None or stored in self._written else stored
         self._written.add(group_id)
         return group_id
 
-    def _renamed(self, groups: Sequence[OverlapGroup]) -> list[StatusRow]:
+    def _renamed(self, groups: Sequence[PlannedGroup]) -> list[StatusRow]:
         """Unchanged groups whose kind changes because the configuration changed."""
         rows: list[StatusRow] = []
         for group in groups:
@@ -116,7 +116,7 @@ class OverlapKeeper:
                 rows.append({"id": group.stored_id, "status": str(group.status), "version": stored.version})
         return rows
 
-    async def _audit(self, session: AsyncSession, stored: Sequence[tuple[UUID, OverlapGroup]]) -> None:
+    async def _audit(self, session: AsyncSession, stored: Sequence[tuple[UUID, PlannedGroup]]) -> None:
         """One audit row for all groups opened or changed. Recorded groups are nobody's decision."""
         told = {
             str(group_id): {
@@ -155,7 +155,7 @@ def _known_overlap(membership: Membership) -> KnownOverlap:
     )
 
 
-def _group_row(group_id: UUID, group: OverlapGroup, now: datetime) -> GroupRow:
+def _group_row(group_id: UUID, group: PlannedGroup, now: datetime) -> GroupRow:
     log: list[dict[str, Any]] = []
     if group.reopened:
         log.append({"at": now.isoformat(), "by": "plan", "reason": "its members changed: reopened"})
@@ -170,7 +170,7 @@ def _group_row(group_id: UUID, group: OverlapGroup, now: datetime) -> GroupRow:
     }
 
 
-def _member_rows(group_id: UUID, group: OverlapGroup) -> list[MemberRow]:
+def _member_rows(group_id: UUID, group: PlannedGroup) -> list[MemberRow]:
     return [
         {
             "group_id": str(group_id),

@@ -18,7 +18,7 @@ from shared.database.repositories.archiving.archive_operations import (
 )
 from shared.database.repositories.archiving.archive_runs import ArchiveRunRepository
 from shared.database.repositories.archiving.archived_events import ArchivedEventRepository, MapRow
-from shared.database.repositories.archiving.period_locks import PeriodLockRepository, WriteTimes
+from shared.database.repositories.archiving.locked_periods import LockedPeriodRepository, WriteTimes
 from shared.database.repositories.configurations.archive_configurations import ArchiveConfigurationRepository
 from shared.domain.copies.archive_copy import copy_payload, recorded_event
 from shared.domain.events.revision import edited_revision
@@ -31,7 +31,7 @@ from shared.domain.runs.window import Window
 from shared.errors import Conflict, FieldError, Forbidden, NotFound, ValidationFailed
 from shared.services.approvals.guard import permit
 from shared.services.archiving.context import ArchivingPorts, RunContext, load_context
-from shared.services.archiving.locking import is_locked
+from shared.services.archiving.locked_periods import is_locked
 from shared.services.archiving.plan_counts import PlanCounts
 from shared.services.archiving.plan_turn import PlanCancelled, PlanSuperseded, PlanTurn, record_plan
 from shared.services.archiving.queueing import StartedRun, queue_run
@@ -164,7 +164,7 @@ async def refuse_locked(
 
     The transaction waits for a finalisation in progress.
     """
-    periods = await PeriodLockRepository(session).write_turn(configuration.owner_id)
+    periods = await LockedPeriodRepository(session).write_turn(configuration.owner_id)
     write: WriteTimes = {
         "start_at": after["start_at"],
         "end_at": after["end_at"],

@@ -12,6 +12,7 @@ from shared.database.repositories.jobs.jobs import JobRepository
 from shared.errors import ArchiveInUse
 from shared.services.audit.recording import AuditWriter
 from shared.services.identity.access import Access
+from shared.services.jobs.archive_locks import lock_archive
 
 
 async def refuse_pair(
@@ -51,8 +52,7 @@ async def release_next(session: AsyncSession, deleted: ArchiveConfiguration, aud
     if not following or not following[0].archive_in_use:
         return
     first = following[0]
-    await JobRepository(session).hold(first.owner_id, first.id)
-    held = await ArchiveConfigurationRepository(session).lock(first.tenant_id, first.id)
+    held = await lock_archive(session, first.owner_id, first.id, tenant_id=first.tenant_id)
     if held is not None and held.archive_in_use and await _older(session, held) is None:
         await _release(session, held, audit)
 

@@ -17,7 +17,7 @@ from shared.database.repositories.archiving.archive_runs import ArchiveRunReposi
 from shared.database.repositories.configurations.archive_configurations import ArchiveConfigurationRepository
 from shared.domain.events.source_event import SourceEvent
 from shared.domain.identity.caller import Caller
-from shared.domain.planning.archive_plan import Action, Decision, OverlapGroup
+from shared.domain.planning.archive_plan import Action, Decision, PlannedGroup
 from shared.domain.runs.archive_run import OperationAction, OperationState, RunKind, RunMode, RunState
 from shared.domain.runs.outcome import Outcome
 from shared.domain.runs.window import Window
@@ -26,7 +26,7 @@ from shared.services.approvals.objections import refuse_unpermitted
 from shared.services.archiving.action_item_keeping import ActionItemKeeper
 from shared.services.archiving.context import ArchivingPorts, RunContext, context_of
 from shared.services.archiving.doubting import MeetingDoubts
-from shared.services.archiving.locking import lock_out_all
+from shared.services.archiving.locked_periods import lock_out_all
 from shared.services.archiving.masked_reading import previewing_for
 from shared.services.archiving.matching import SourceMatcher
 from shared.services.archiving.plan_counts import PlanCounts, planned_outcomes
@@ -64,7 +64,7 @@ class Preview:
     #: Another person's private events. All are in ``events`` and in no other number (domain.md 6.3).
     private: int
     plan: PlanCounts
-    groups: tuple[OverlapGroup, ...]
+    groups: tuple[PlannedGroup, ...]
     #: Events that a run would change, by start.
     events: tuple[PreviewedEvent, ...]
     #: How many events are not listed in ``events``.
@@ -168,7 +168,7 @@ class _Rehearsal:
         self._events: dict[str, SourceEvent] = {}
         self._decisions: dict[str, Decision] = {}
         self._counts: Counter[Action] = Counter()
-        self._groups: list[OverlapGroup] = []
+        self._groups: list[PlannedGroup] = []
 
     async def play(self, run: ArchiveRun) -> Preview:
         """Make the plan, and mark what locked periods would forbid."""
@@ -220,7 +220,7 @@ class _Rehearsal:
         else:
             self._decisions.pop(decision.source_key, None)
 
-    def grouped(self, groups: Sequence[OverlapGroup]) -> None:
+    def grouped(self, groups: Sequence[PlannedGroup]) -> None:
         """See PlanWatch.grouped."""
         self._groups += groups
 

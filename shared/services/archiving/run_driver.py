@@ -19,7 +19,7 @@ from shared.services.archiving.service import ArchivingService, BegunRun
 logger = logging.getLogger(__name__)
 
 
-class Planner(Protocol):
+class ModePlanner(Protocol):
     """Plans the runs of one mode."""
 
     async def plan(self, run_id: UUID) -> PlanCounts:
@@ -57,7 +57,7 @@ class RunDriver:
     def __init__(
         self,
         archiving: ArchivingService,
-        planners: Mapping[RunMode, Planner],
+        planners: Mapping[RunMode, ModePlanner],
         finish_steps: Sequence[FinishStep],
         backfills: Backfills,
     ) -> None:

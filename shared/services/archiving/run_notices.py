@@ -10,7 +10,7 @@ from shared.domain.notifications.notification_texts import (
     run_finished,
 )
 from shared.domain.runs.archive_run import RunKind, RunMode, RunState
-from shared.domain.runs.outcome import RunReport
+from shared.domain.runs.outcome import OutcomeReport
 from shared.services.archiving.context import RunContext
 from shared.services.jobs.outcomes import JobJudgement
 
@@ -23,7 +23,7 @@ class EndedRun:
     """How a run ended."""
 
     state: RunState
-    report: RunReport
+    report: OutcomeReport
     requested_by: str
     #: Issues that no earlier run saw.
     new_issues: int

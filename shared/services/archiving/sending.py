@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from shared.database.repositories.appointments.appointments import AppointmentRepository
 from shared.database.repositories.archiving.archive_operations import ClaimedOperation
-from shared.domain.calendars.calendar_port import Answer, Verdict, Write
+from shared.domain.calendars.calendar_port import Write, WriteAnswer, WriteVerdict
 from shared.domain.copies.calendar_copy import Copy, same_content
 from shared.domain.copies.copy_body import columns_to_update, parsed
 from shared.domain.runs.archive_run import OperationAction, OperationState, RunMode
@@ -20,7 +20,7 @@ from shared.services.archiving.results import Result
 _log = logging.getLogger(__name__)
 
 DEFAULT_PAUSE_SECONDS = 5.0
-_UNSENT = (Verdict.THROTTLED, Verdict.NOT_SENT, Verdict.UNAUTHORIZED)
+_UNSENT = (WriteVerdict.THROTTLED, WriteVerdict.NOT_SENT, WriteVerdict.UNAUTHORIZED)
 
 
 @dataclass(slots=True)
@@ -30,7 +30,7 @@ class BatchOutcome:
     #: Results that are final for this attempt.
     results: list[Result] = field(default_factory=list)
     #: Writes whose result needs a look at the mailbox.
-    questions: list[tuple[ClaimedOperation, Answer]] = field(default_factory=list)
+    questions: list[tuple[ClaimedOperation, WriteAnswer]] = field(default_factory=list)
     unknown: int = 0
     paused: bool = False
 
@@ -82,7 +82,7 @@ class BatchSender:
             [_write(operation) for operation in operations],
             timeout=self._ports.settings.batch_timeout_seconds,
         )
-        if answers and answers[0].verdict is Verdict.BATCH_REFUSED:
+        if answers and answers[0].verdict is WriteVerdict.BATCH_REFUSED:
             return await self._bisect(lease, operations, answers[0])
         outcome = BatchOutcome()
         for operation, answer in zip(operations, answers, strict=True):
@@ -91,7 +91,7 @@ class BatchSender:
         return outcome
 
     async def _bisect(
-        self, lease: HeldLease, operations: Sequence[ClaimedOperation], answer: Answer
+        self, lease: HeldLease, operations: Sequence[ClaimedOperation], answer: WriteAnswer
     ) -> BatchOutcome:
         if len(operations) == 1:
             return BatchOutcome(results=[_failed(operations[0], answer)])
@@ -109,7 +109,7 @@ class BatchSender:
             second.paused,
         )
 
-    async def _pause(self, lease: HeldLease, answers: Sequence[Answer]) -> None:
+    async def _pause(self, lease: HeldLease, answers: Sequence[WriteAnswer]) -> None:
         """Make every process respect the mailbox's pause. Without a number, use a jittered default."""
         waits = [
             answer.retry_after
@@ -118,7 +118,7 @@ class BatchSender:
             for answer in answers
             if answer.verdict in _UNSENT
         ]
-        throttled = sum(answer.verdict is Verdict.THROTTLED for answer in answers)
+        throttled = sum(answer.verdict is WriteVerdict.THROTTLED for answer in answers)
         if throttled:
             # The alert `throttling` counts these lines. The client logs single requests.
             _log.info("graph answered 429 to %d writes of a batch", throttled)
@@ -140,14 +140,14 @@ class BatchSender:
                 break
         outcome.questions.clear()
 
-    async def _ask(self, operation: ClaimedOperation, answer: Answer) -> Result:
-        if answer.verdict is Verdict.DUPLICATE:
+    async def _ask(self, operation: ClaimedOperation, answer: WriteAnswer) -> Result:
+        if answer.verdict is WriteVerdict.DUPLICATE:
             return await self._created_before(operation, answer)
-        if answer.verdict is Verdict.GONE:
+        if answer.verdict is WriteVerdict.GONE:
             return await self.look_up(operation)
         return await self._stale(operation)
 
-    async def _created_before(self, operation: ClaimedOperation, answer: Answer) -> Result:
+    async def _created_before(self, operation: ClaimedOperation, answer: WriteAnswer) -> Result:
         """The store knows the transactionId, so the copy exists. Adopt it only if it carries our key."""
         if answer.existing_event_id:
             copy = await self._calendars.get_copy(self._context.archive_mailbox, answer.existing_event_id)
@@ -249,7 +249,7 @@ def adopted(operation: ClaimedOperation, copies: Sequence[Copy]) -> Result:
     )
 
 
-def _failed(operation: ClaimedOperation, answer: Answer) -> Result:
+def _failed(operation: ClaimedOperation, answer: WriteAnswer) -> Result:
     return Result(operation, OperationState.FAILED, code=answer.code, detail=answer.detail)
 
 
@@ -263,20 +263,20 @@ def _write(operation: ClaimedOperation) -> Write:
     )
 
 
-def _sort(outcome: BatchOutcome, operation: ClaimedOperation, answer: Answer) -> None:
+def _sort(outcome: BatchOutcome, operation: ClaimedOperation, answer: WriteAnswer) -> None:
     match answer.verdict:
-        case Verdict.DONE:
+        case WriteVerdict.DONE:
             outcome.results.append(
                 Result(operation, OperationState.DONE, copy_id=answer.copy_id, etag=answer.etag)
             )
-        case Verdict.UNKNOWN:
+        case WriteVerdict.UNKNOWN:
             outcome.unknown += 1
         case verdict if verdict in _UNSENT:
             outcome.paused = True
             outcome.results.append(Result(operation, OperationState.PLANNED))
-        case Verdict.DUPLICATE | Verdict.STALE:
+        case WriteVerdict.DUPLICATE | WriteVerdict.STALE:
             outcome.questions.append((operation, answer))
-        case Verdict.GONE if operation.action is not OperationAction.CREATE:
+        case WriteVerdict.GONE if operation.action is not OperationAction.CREATE:
             outcome.questions.append((operation, answer))
         case _:
             outcome.results.append(_failed(operation, answer))

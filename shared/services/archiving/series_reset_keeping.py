@@ -29,8 +29,8 @@ from shared.domain.planning.series_reset import (
     Difference,
     Judgement,
     Occurrence,
+    ResetStep,
     Span,
-    Step,
     judge,
     of_predecessor,
     take_series,
@@ -134,7 +134,7 @@ class SeriesResetKeeper:
             if part and key not in surplus:
                 found.setdefault(key, each)
         touched = known is not None and any(self._window.holds(each.start) for each in known.differences)
-        judgement = Judgement(Step.NOTHING)
+        judgement = Judgement(ResetStep.NOTHING)
         if found or touched or series in resets.shapes:
             wanted = [each for each in found.values() if each.archived is None or each.key in by_key]
             judgement = judge(known, resets.shapes.get(series), self._window, wanted)
@@ -147,9 +147,9 @@ class SeriesResetKeeper:
         resets: SeriesResets,
     ) -> None:
         stored, judgement, now = review.stored, review.judgement, self._ports.clock.now()
-        if judgement.step is Step.NOTHING or judgement.seen is None:
+        if judgement.step is ResetStep.NOTHING or judgement.seen is None:
             return
-        if judgement.step is Step.CLOSE:
+        if judgement.step is ResetStep.CLOSE:
             assert stored is not None  # noqa: S101 - only what is asked is closed
             reason = CloseReason.SOURCE_TAKEN if resets.replaces else CloseReason.SETTLED_ITSELF
             await self._items.close(session, [stored.item_id], reason)
@@ -163,11 +163,11 @@ class SeriesResetKeeper:
             tuple(self._events(judgement.differences, resets.events, review.rows)),
         )
         repository, expires, remind = self._repository(session), now + self._expiry, now + REMIND_AFTER[0]
-        if judgement.step is Step.EXTEND:
+        if judgement.step is ResetStep.EXTEND:
             await repository.see_more(shown, now)
-        elif judgement.step is Step.REFRESH:
+        elif judgement.step is ResetStep.REFRESH:
             await repository.show(shown, now, "its events changed")
-        elif judgement.step is Step.REOPEN:
+        elif judgement.step is ResetStep.REOPEN:
             await repository.ask_again(shown, now, expires, remind)
             await self._items.record(session, "action_item.reopened", {"items": [str(shown.item_id)]})
             await self._asked(session, 1)

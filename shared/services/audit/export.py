@@ -42,7 +42,7 @@ class ExportFile:
     name: str
 
 
-class ExportWriter:
+class AuditExportWriter:
     """Collects rows as the bytes of a file."""
 
     def __init__(self, form: Literal["csv", "jsonl"]) -> None:

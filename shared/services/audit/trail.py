@@ -31,7 +31,7 @@ from shared.schemas.audit import (
     FieldChange,
 )
 from shared.schemas.paging import Position, Slice
-from shared.services.audit.export import ExportFile, ExportWriter
+from shared.services.audit.export import AuditExportWriter, ExportFile
 from shared.services.audit.recording import value_context
 from shared.services.identity.access import Access
 from shared.services.person_keys.keys import PersonKey, PersonKeys
@@ -69,7 +69,7 @@ class AuditTrail:
         """
         after, left = query.after, query.rows
         own, filters = await self._scope(caller, query)
-        writer = ExportWriter(query.format)
+        writer = AuditExportWriter(query.format)
         while True:
             page = await self._page(caller, own, filters, after, min(left, EXPORT_PAGE_ROWS))
             writer.write(page.rows)

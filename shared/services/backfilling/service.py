@@ -38,6 +38,7 @@ from shared.services.archiving.pairs import refuse_paused_pair
 from shared.services.archiving.queueing import RunDraft, draft_run, queue_drafts
 from shared.services.backfilling.ranges import enter_backfill, first_night
 from shared.services.identity.access import Access
+from shared.services.jobs.archive_locks import lock_archive
 from shared.services.jobs.claims import FAILED_CLAIM_RETRY, JobClaims
 
 # The wait after a month that could not be planned (domain.md 8.3), doubled with each failure in a row.
@@ -289,16 +290,16 @@ class BackfillService:
     async def _writable(
         self, session: AsyncSession, caller: Caller, configuration_id: UUID, *, goes_on: bool
     ) -> ArchiveConfiguration:
-        """The configuration, locked after its jobs, in the order of the dispatcher.
+        """The configuration, locked.
 
         Raises NotFound. To continue, also ArchiveInUse for the newer of a pair (domain.md 2.19).
         """
         access = await Access.of(session, caller)
-        configurations = ArchiveConfigurationRepository(session)
-        found = await configurations.get(caller.tenant_id, configuration_id, access.writable_owner)
+        found = await ArchiveConfigurationRepository(session).get(
+            caller.tenant_id, configuration_id, access.writable_owner
+        )
         if found is not None:
-            await JobRepository(session).hold(found.owner_id, configuration_id)
-            found = await configurations.lock(caller.tenant_id, configuration_id)
+            found = await lock_archive(session, found.owner_id, found.id, tenant_id=caller.tenant_id)
         if found is None:
             raise NotFound("there is no such archive configuration")
         if goes_on:

@@ -16,11 +16,11 @@ from shared.database.repositories.calendars.local_events import LocalEventReposi
 from shared.database.repositories.identity.users import UserRepository
 from shared.domain.calendars.calendar_port import (
     MOST_WRITES,
-    Answer,
     Calendar,
     Mailbox,
-    Verdict,
     Write,
+    WriteAnswer,
+    WriteVerdict,
     same_for_all,
 )
 from shared.domain.calendars.local_calendar import local_id, local_row, name_key
@@ -218,7 +218,7 @@ class LocalCalendarStore:
         calendar_id: str,
         writes: Sequence[Write],
         timeout: float,  # noqa: ASYNC109
-    ) -> list[Answer]:
+    ) -> list[WriteAnswer]:
         """Make 1 to 20 writes in one transaction. Answers are in the order of the writes.
 
         - A known transaction id answers DUPLICATE, with the event that it created.
@@ -232,7 +232,7 @@ class LocalCalendarStore:
             raise ValueError(f"a batch holds 1 to {MOST_WRITES} requests, not {len(writes)}")
         mailbox_id, row_id = _mailbox_id(mailbox), local_row(calendar_id)
         if mailbox_id is None or row_id is None:
-            return same_for_all(writes, Verdict.GONE, "gone")
+            return same_for_all(writes, WriteVerdict.GONE, "gone")
         committing = False
         try:
             async with asyncio.timeout(timeout), self._database.session() as session:
@@ -241,11 +241,13 @@ class LocalCalendarStore:
                 )
                 committing = True
         except TimeoutError:
-            return same_for_all(writes, Verdict.UNKNOWN if committing else Verdict.NOT_SENT, "timeout")
+            return same_for_all(
+                writes, WriteVerdict.UNKNOWN if committing else WriteVerdict.NOT_SENT, "timeout"
+            )
         except Unavailable as failure:
             if committing:
-                return same_for_all(writes, Verdict.UNKNOWN, "connection")
-            return same_for_all(writes, Verdict.NOT_SENT, failure.code, failure.retry_after)
+                return same_for_all(writes, WriteVerdict.UNKNOWN, "connection")
+            return same_for_all(writes, WriteVerdict.NOT_SENT, failure.code, failure.retry_after)
         return answers
 
     async def _pages(

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.repositories.calendars.local_calendars import LocalCalendarRepository
 from shared.database.repositories.calendars.local_events import LocalEventRepository
-from shared.domain.calendars.calendar_port import Answer, Verdict, Write, same_for_all
+from shared.domain.calendars.calendar_port import Write, WriteAnswer, WriteVerdict, same_for_all
 from shared.domain.calendars.local_calendar import etag, local_id, local_row, version_of
 from shared.domain.copies.copy_body import columns_to_create, columns_to_update, parsed
 
@@ -26,21 +26,21 @@ class LocalWrites:
 
     async def make(
         self, tenant_id: UUID, mailbox_id: UUID, calendar_id: UUID, writes: Sequence[Write]
-    ) -> list[Answer]:
+    ) -> list[WriteAnswer]:
         """The answers in the order of the writes. All creates are one statement, all updates another."""
         calendar = await self._calendars.keep(tenant_id, mailbox_id, calendar_id)
         if calendar is None:
-            return same_for_all(writes, Verdict.GONE, _GONE)
-        answers: dict[UUID, Answer] = {}
+            return same_for_all(writes, WriteVerdict.GONE, _GONE)
+        answers: dict[UUID, WriteAnswer] = {}
         creates: dict[UUID, dict[str, Any]] = {}
         updates: dict[UUID, dict[str, Any]] = {}
         for write in writes:
             try:
                 row = _row(write)
             except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-                answers[write.operation_id] = Answer(
+                answers[write.operation_id] = WriteAnswer(
                     write.operation_id,
-                    Verdict.REFUSED,
+                    WriteVerdict.REFUSED,
                     code="invalid_write",
                     detail=type(error).__name__,
                 )
@@ -56,22 +56,24 @@ class LocalWrites:
 
     async def _created(
         self, calendar_id: UUID, creates: dict[UUID, dict[str, Any]], made: set[UUID]
-    ) -> dict[UUID, Answer]:
+    ) -> dict[UUID, WriteAnswer]:
         known = {
             operation: row["transaction_id"]
             for operation, row in creates.items()
             if UUID(row["id"]) not in made
         }
         before = await self._events.by_transaction(calendar_id, list(known.values()))
-        answers: dict[UUID, Answer] = {}
+        answers: dict[UUID, WriteAnswer] = {}
         for operation, row in creates.items():
             if operation not in known:
-                answers[operation] = Answer(operation, Verdict.DONE, local_id(UUID(row["id"])), etag(1))
+                answers[operation] = WriteAnswer(
+                    operation, WriteVerdict.DONE, local_id(UUID(row["id"])), etag(1)
+                )
                 continue
             existing = before.get(known[operation])
-            answers[operation] = Answer(
+            answers[operation] = WriteAnswer(
                 operation,
-                Verdict.DUPLICATE,
+                WriteVerdict.DUPLICATE,
                 code="already_made",
                 existing_event_id=local_id(existing) if existing else None,
             )
@@ -83,22 +85,22 @@ class LocalWrites:
         mailbox_id: UUID,
         updates: dict[UUID, dict[str, Any]],
         changed: dict[UUID, int],
-    ) -> dict[UUID, Answer]:
+    ) -> dict[UUID, WriteAnswer]:
         left = [UUID(row["id"]) for row in updates.values() if row["id"] and UUID(row["id"]) not in changed]
         there = (
             {row.id for row in await self._events.of_mailbox(tenant_id, mailbox_id, left)} if left else set()
         )
-        answers: dict[UUID, Answer] = {}
+        answers: dict[UUID, WriteAnswer] = {}
         for operation, row in updates.items():
             event_id = UUID(row["id"]) if row["id"] else None
             if event_id is not None and event_id in changed:
-                answers[operation] = Answer(
-                    operation, Verdict.DONE, local_id(event_id), etag(changed[event_id])
+                answers[operation] = WriteAnswer(
+                    operation, WriteVerdict.DONE, local_id(event_id), etag(changed[event_id])
                 )
             elif event_id is not None and event_id in there:
-                answers[operation] = Answer(operation, Verdict.STALE, code="changed_meanwhile")
+                answers[operation] = WriteAnswer(operation, WriteVerdict.STALE, code="changed_meanwhile")
             else:
-                answers[operation] = Answer(operation, Verdict.GONE, code=_GONE)
+                answers[operation] = WriteAnswer(operation, WriteVerdict.GONE, code=_GONE)
         return answers
 
 

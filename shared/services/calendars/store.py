@@ -4,7 +4,14 @@ from collections.abc import AsyncGenerator, Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from shared.domain.calendars.calendar_port import Answer, Calendar, Calendars, CalendarStore, Mailbox, Write
+from shared.domain.calendars.calendar_port import (
+    Calendar,
+    Calendars,
+    CalendarStore,
+    Mailbox,
+    Write,
+    WriteAnswer,
+)
 from shared.domain.calendars.calendar_reference import Store
 from shared.domain.calendars.local_calendar import is_local
 from shared.domain.copies.calendar_copy import Copy
@@ -127,7 +134,7 @@ class CalendarStores:
         calendar_id: str,
         writes: Sequence[Write],
         timeout: float,  # noqa: ASYNC109
-    ) -> list[Answer]:
+    ) -> list[WriteAnswer]:
         """To the store of the calendar's id."""
         return await self._holding(calendar_id).send(mailbox, calendar_id, writes, timeout)
 

@@ -13,11 +13,11 @@ from shared.database.repositories.categories.category_facts import CategorisedEv
 from shared.database.repositories.identity.users import UserRepository
 from shared.domain.calendars.calendar_port import (
     MOST_WRITES,
-    Answer,
     Calendars,
     CalendarStore,
-    Verdict,
     Write,
+    WriteAnswer,
+    WriteVerdict,
 )
 from shared.domain.categories.category import CategoryState, classify
 from shared.domain.categories.suggestions import with_category
@@ -27,10 +27,10 @@ from shared.errors import FieldError, StoreRefused, ValidationFailed
 from shared.schemas.category_reports import AppliedCategory, ApplyOutcome
 from shared.services.audit.recording import AuditWriter
 
-_OUTCOMES: Final[dict[Verdict, ApplyOutcome]] = {
-    Verdict.DONE: "applied",
-    Verdict.STALE: "changed_meanwhile",
-    Verdict.GONE: "gone",
+_OUTCOMES: Final[dict[WriteVerdict, ApplyOutcome]] = {
+    WriteVerdict.DONE: "applied",
+    WriteVerdict.STALE: "changed_meanwhile",
+    WriteVerdict.GONE: "gone",
 }
 
 
@@ -159,7 +159,7 @@ class SourceWriting:
         unknown: list[Task] = []
         for task, answer in zip(batch, answers, strict=True):
             task.outcome, task.code = _OUTCOMES.get(answer.verdict, "failed"), _code(answer)
-            if answer.verdict is Verdict.UNKNOWN:
+            if answer.verdict is WriteVerdict.UNKNOWN:
                 unknown.append(task)
         if unknown:
             found = await calendars.get_events(mailbox, None, [_source_id(task) for task in unknown])
@@ -230,8 +230,8 @@ def _etag(source: SourceEvent | None) -> str | None:
     return f'W/"{source.change_key}"'
 
 
-def _code(answer: Answer) -> str:
-    return "" if answer.verdict is Verdict.DONE else answer.code or answer.verdict.value
+def _code(answer: WriteAnswer) -> str:
+    return "" if answer.verdict is WriteVerdict.DONE else answer.code or answer.verdict.value
 
 
 async def _sources(

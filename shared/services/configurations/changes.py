@@ -26,6 +26,7 @@ from shared.services.audit.recording import AuditWriter
 from shared.services.backfilling.ranges import fit_backfill
 from shared.services.configurations.saving import ScheduledConfiguration, audited_policies
 from shared.services.identity.access import Access
+from shared.services.jobs.archive_locks import lock_archive
 
 _PLAIN_FIELDS = (
     *("name", "lookback_days", "archive_from"),
@@ -143,10 +144,8 @@ class ConfigurationChanges:
         )
         if configuration is None:
             raise NotFound("there is no such archive configuration")
-        # The job first, because the dispatcher also locks it before the configuration.
-        jobs = JobRepository(session)
-        await jobs.hold(configuration.owner_id, configuration_id)
-        job = await jobs.get(configuration.owner_id, configuration_id)
+        await lock_archive(session, configuration.owner_id, configuration_id)
+        job = await JobRepository(session).get(configuration.owner_id, configuration_id)
         if job is None:
             raise NotFound("there is no such archive configuration")
         return ScheduledConfiguration(configuration, job)
@@ -155,6 +154,7 @@ class ConfigurationChanges:
         self, session: AsyncSession, caller: Caller, configuration_id: UUID, expected: ExpectedVersion
     ) -> ScheduledConfiguration:
         found = await self._found(session, caller, configuration_id)
+        # The jobs are locked already. In between, make_default takes the owner's turn, which also locks rows.
         configuration = await ArchiveConfigurationRepository(session).lock(caller.tenant_id, configuration_id)
         if configuration is None:
             raise NotFound("there is no such archive configuration")

@@ -54,7 +54,7 @@ class ScheduledConfiguration:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class CheckedRequest:
     """A request, checked as far as possible without asking a mailbox."""
 
     source: CalendarReference
@@ -132,7 +132,7 @@ class ArchiveConfigurationService:
         self,
         caller: Caller,
         owner: User,
-        plan: Plan,
+        plan: CheckedRequest,
         wanted: ArchiveConfigurationCreate,
         in_force: TenantSettings,
     ) -> tuple[ResolvedCalendar, ResolvedCalendar]:
@@ -178,7 +178,7 @@ class ArchiveConfigurationService:
         caller: Caller,
         owner: User,
         wanted: ArchiveConfigurationCreate,
-        plan: Plan,
+        plan: CheckedRequest,
         source: ResolvedCalendar,
         archive: ResolvedCalendar,
         in_force: TenantSettings,
@@ -291,7 +291,7 @@ async def _add(configurations: ArchiveConfigurationRepository, configuration: Ar
         raise ArchiveInUse(message) from taken
 
 
-def read_plan(wanted: ArchiveConfigurationCreate, now: datetime, defaults: TenantSettings) -> Plan:
+def read_plan(wanted: ArchiveConfigurationCreate, now: datetime, defaults: TenantSettings) -> CheckedRequest:
     """Check everything that needs no mailbox, so that the caller gets all errors at once.
 
     Raises ValidationFailed naming each wrong field.
@@ -311,7 +311,7 @@ def read_plan(wanted: ArchiveConfigurationCreate, now: datetime, defaults: Tenan
     if errors or source is None or archive is None or zone is None or schedule is None:
         raise ValidationFailed(errors)
     lookback = wanted.lookback_days
-    return Plan(
+    return CheckedRequest(
         source=source,
         archive=archive,
         zone=zone,

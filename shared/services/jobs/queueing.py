@@ -14,7 +14,7 @@ from shared.errors import Conflict
 from shared.services.audit.recording import AuditFact, AuditRow, AuditWriter
 
 
-class Work(Protocol):
+class WorkRow(Protocol):
     """A row of a table of work."""
 
     @property
@@ -36,7 +36,7 @@ class OpenWork[W](Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Draft[W: Work]:
+class Draft[W: WorkRow]:
     """Work that is not queued yet, with its audit row."""
 
     work: W
@@ -54,7 +54,7 @@ def drafted(configuration: ArchiveConfiguration, now: datetime) -> dict[str, Any
     }
 
 
-async def draft[W: Work](
+async def draft[W: WorkRow](
     audit: AuditWriter, kind: str, work: W, configuration: ArchiveConfiguration, changes: Mapping[str, Any]
 ) -> Draft[W]:
     """Work for the current caller. ``kind`` is its resource type."""
@@ -62,7 +62,7 @@ async def draft[W: Work](
     return Draft(work, await audit.row(fact))
 
 
-async def queue[W: Work](
+async def queue[W: WorkRow](
     session: AsyncSession,
     audit: AuditWriter,
     table: OpenWork[W],

@@ -24,7 +24,7 @@ from shared.domain.months.month import (
     month_of,
     state_of,
 )
-from shared.domain.months.overlaps import MonthOverlap, MonthOverlapMember
+from shared.domain.months.overlaps import MonthGroupMember, MonthOverlap
 from shared.domain.months.texts import WHY_NOT_WORDS, modification_text, overlap_note
 from shared.domain.overlaps.groups import Interval, overlap_groups
 from shared.domain.times.periods import PeriodKind, period
@@ -170,7 +170,7 @@ def _overlap(overlap: MonthOverlap) -> months.MonthOverlapResource:
     )
 
 
-def _member(member: MonthOverlapMember) -> months.MonthOverlapMember:
+def _member(member: MonthGroupMember) -> months.MonthOverlapMember:
     return months.MonthOverlapMember(
         source_key=member.key,
         appointment_id=member.appointment_id,

@@ -45,7 +45,7 @@ class GraphTokens(Protocol):
         ...
 
 
-class Tokens(Protocol):
+class GraphTokensByTenant(Protocol):
     """The app's tokens of each tenant."""
 
     def in_tenant(self, tenant_id: UUID) -> GraphTokens:
@@ -83,7 +83,7 @@ class Doctor:
         clock: Clock,
         settings: Settings,
         *,
-        graph: Tokens,
+        graph: GraphTokensByTenant,
         calendars: Calendars,
         health: Health,
     ) -> None:

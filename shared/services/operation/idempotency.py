@@ -29,7 +29,7 @@ _NOT_KEPT = frozenset({401, 429})
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class KeptAnswer:
     """A stored answer. ``owner_id`` is the user whose data it is about."""
 
     status: int
@@ -78,10 +78,10 @@ class IdempotencyService:
         self,
         caller: Caller,
         change: Repeatable,
-        make: Callable[[], Awaitable[Answer]],
-        refusal: Callable[[AdminAssistantError], Answer],
-        look: Callable[[Answer], Awaitable[None]],
-    ) -> tuple[Answer, bool]:
+        make: Callable[[], Awaitable[KeptAnswer]],
+        refusal: Callable[[AdminAssistantError], KeptAnswer],
+        look: Callable[[KeptAnswer], Awaitable[None]],
+    ) -> tuple[KeptAnswer, bool]:
         """Make the change, or return the stored answer. The second value is True for a stored answer.
 
         The sessions that ``make`` opens join one transaction with the row of the answer: both are stored, or
@@ -114,9 +114,9 @@ class IdempotencyService:
         caller: Caller,
         claim: Claim,
         change: Repeatable,
-        answer: Answer,
-        look: Callable[[Answer], Awaitable[None]],
-    ) -> tuple[Answer, bool]:
+        answer: KeptAnswer,
+        look: Callable[[KeptAnswer], Awaitable[None]],
+    ) -> tuple[KeptAnswer, bool]:
         """Store the answer of a change whose transaction was rolled back.
 
         If a duplicate in another process was faster, its answer counts.
@@ -133,8 +133,8 @@ class IdempotencyService:
         caller: Caller,
         claim: Claim,
         change: Repeatable,
-        look: Callable[[Answer], Awaitable[None]],
-    ) -> Answer:
+        look: Callable[[KeptAnswer], Awaitable[None]],
+    ) -> KeptAnswer:
         answer = await self._repeated(caller, claim, change)
         await look(answer)
         return answer
@@ -181,7 +181,7 @@ class IdempotencyService:
         except LockTimeout as error:
             raise _under_way() from error
 
-    async def _repeated(self, caller: Caller, claim: Claim, change: Repeatable) -> Answer:
+    async def _repeated(self, caller: Caller, claim: Claim, change: Repeatable) -> KeptAnswer:
         async with self._database.session() as session:
             # A person who was deactivated since then no longer sees it.
             await Access.of(session, caller)
@@ -197,7 +197,7 @@ class IdempotencyService:
             raise NotFound("there is no such answer: it was given to a role that you do not have any more")
         return _answer(kept)
 
-    async def _keep(self, claimed: UUID, answer: Answer) -> None:
+    async def _keep(self, claimed: UUID, answer: KeptAnswer) -> None:
         async with self._database.session(savepoint=False) as session:
             await IdempotencyKeyRepository(session).complete(
                 claimed,
@@ -208,7 +208,7 @@ class IdempotencyService:
             )
 
 
-async def _made(make: Callable[[], Awaitable[Answer]]) -> Answer:
+async def _made(make: Callable[[], Awaitable[KeptAnswer]]) -> KeptAnswer:
     try:
         return await make()
     except AdminAssistantError as error:
@@ -219,10 +219,10 @@ def _under_way() -> Conflict:
     return Conflict("the same request is being worked on", code="request_under_way", retry_after=1)
 
 
-def _kept(error: AdminAssistantError, answer: Answer) -> bool:
+def _kept(error: AdminAssistantError, answer: KeptAnswer) -> bool:
     passes = error.status >= 500 or error.status in _NOT_KEPT or error.retry_after is not None
     return not passes and len(answer.body) <= LARGEST_BODY
 
 
-def _answer(kept: IdempotencyKey) -> Answer:
-    return Answer(kept.status or 200, kept.headers, kept.body or b"", kept.owner_id)
+def _answer(kept: IdempotencyKey) -> KeptAnswer:
+    return KeptAnswer(kept.status or 200, kept.headers, kept.body or b"", kept.owner_id)

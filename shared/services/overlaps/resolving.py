@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.overlaps import OverlapGroup, OverlapMember
 from shared.database.repositories.configurations.archive_configurations import ArchiveConfigurationRepository
-from shared.database.repositories.overlaps.overlap_groups import OverlapDecision, OverlapGroupRepository
+from shared.database.repositories.overlaps.overlap_groups import GroupDecision, OverlapGroupRepository
 from shared.domain.expected_version import ANY_VERSION, ExpectedVersion
 from shared.domain.identity.caller import Caller
 from shared.domain.overlaps.groups import Interval, overlap_groups
@@ -47,7 +47,7 @@ class OverlapResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class GroupChoice:
     """The choice for one of several groups. ``kept`` None keeps all of its events."""
 
     group_id: UUID
@@ -100,7 +100,7 @@ class OverlapResolving:
         return OverlapResult(group, run_id)
 
     async def resolve_each(
-        self, caller: Caller, choices: Sequence[Choice]
+        self, caller: Caller, choices: Sequence[GroupChoice]
     ) -> list[OverlapResult | AdminAssistantError]:
         """Resolve several groups, one transaction each. An error takes the place of that group's result.
 
@@ -115,7 +115,9 @@ class OverlapResolving:
             raise NotFound("there are no such overlaps")
         return found
 
-    async def _resolved_or_error(self, caller: Caller, choice: Choice) -> OverlapResult | AdminAssistantError:
+    async def _resolved_or_error(
+        self, caller: Caller, choice: GroupChoice
+    ) -> OverlapResult | AdminAssistantError:
         try:
             return await self.resolve(
                 caller,
@@ -184,7 +186,7 @@ class OverlapResolving:
         now = self._ports.clock.now()
         before = {"status": group.status, "resolution": group.resolution}
         decided = {**(resolution or {}), "status": str(status), "kept": sorted(kept)}
-        decision = OverlapDecision(status, kept, caller.actor, now, decided)
+        decision = GroupDecision(status, kept, caller.actor, now, decided)
         await OverlapGroupRepository(session).decide(group, decision)
         await self._ports.audit.record(
             session,

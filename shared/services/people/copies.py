@@ -8,7 +8,7 @@ from uuid import UUID
 from shared.database.engine import Database
 from shared.database.repositories.archiving.archives_of_others import ArchivesOfOthers
 from shared.database.repositories.people.people import LeavingRepository
-from shared.database.repositories.people.person_data import Person
+from shared.database.repositories.people.person_data import DataSubject
 
 #: Copies deleted before the deletion is recorded: five batches.
 _AT_ONCE: Final = 100
@@ -52,7 +52,7 @@ class CopiesOfPerson:
             await LeavingRepository(session).forget_copies(owner_id, [event.id for event in events])
         return removed
 
-    async def remove_some_of_others(self, person: Person) -> int | None:
+    async def remove_some_of_others(self, person: DataSubject) -> int | None:
         """As ``remove_some``, for the copies that others made from the person's calendars."""
         async with self._database.session() as session:
             archives = ArchivesOfOthers(session)

@@ -18,7 +18,7 @@ from shared.database.models.users import User
 from shared.database.repositories.archiving.archives_of_others import ArchivesOfOthers
 from shared.database.repositories.identity.users import UserRepository
 from shared.database.repositories.people.people import LeavingRepository, UserErasureRepository
-from shared.database.repositories.people.person_data import Person, PersonDataRepository, holdings
+from shared.database.repositories.people.person_data import DataSubject, PersonDataRepository, holdings
 from shared.database.repositories.people.person_mentions import PersonMentionRepository
 from shared.domain.identity.caller import Caller
 from shared.domain.people.departure import ErasureState, ErasureStep
@@ -65,7 +65,7 @@ class ErasingPorts:
     storage: Storage | None
     keys: PersonKeys | None
     #: Removes a person from this worker's memory. Other workers do so within the hour.
-    forget: Callable[[Person], None]
+    forget: Callable[[DataSubject], None]
 
 
 class Eraser:

@@ -12,7 +12,7 @@ from shared.database.models.users import User
 from shared.database.repositories.archiving.archives_of_others import ArchivesOfOthers
 from shared.database.repositories.identity.users import UserRepository
 from shared.database.repositories.people.people import ErasureFilter, LeavingRepository, UserErasureRepository
-from shared.database.repositories.people.person_data import Person, PersonDataRepository, holdings
+from shared.database.repositories.people.person_data import DataSubject, PersonDataRepository, holdings
 from shared.domain.identity.caller import Caller
 from shared.domain.people.departure import ALONE_AFTER, ErasureState, ErasureStep
 from shared.errors import Conflict, NotFound
@@ -199,9 +199,9 @@ async def refuse_blocked(session: AsyncSession, user: User) -> None:
         raise Conflict(f"blocked by {'; '.join(reasons)}", code="erasure_blocked")
 
 
-def person_of(user: User) -> Person:
+def person_of(user: User) -> DataSubject:
     """The person in a row."""
-    return Person(user.id, user.tenant_id, user.object_id, user.address, user.display_name)
+    return DataSubject(user.id, user.tenant_id, user.object_id, user.address, user.display_name)
 
 
 async def _found(

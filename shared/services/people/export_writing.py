@@ -12,8 +12,8 @@ import orjson
 from shared.database.engine import Database
 from shared.database.repositories.people.people import UserExportRepository
 from shared.database.repositories.people.person_data import (
+    DataSubject,
     Holding,
-    Person,
     PersonDataRepository,
     held_by_others,
     holdings,
@@ -30,13 +30,13 @@ _FORMAT: Final = 1
 FILES: Final = len(holdings()) + len(held_by_others()) + 1
 
 
-class ExportWriter:
+class UserExportWriter:
     """Writes the archive of one person. ``rows`` counts the rows so far."""
 
     def __init__(
         self,
         database: Database,
-        person: Person,
+        person: DataSubject,
         export_id: UUID,
         now: datetime,
         key: PersonKey | None,

@@ -15,7 +15,7 @@ from shared.database.models.people import UserExport
 from shared.database.models.users import User
 from shared.database.repositories.identity.users import UserRepository
 from shared.database.repositories.people.people import UserExportRepository
-from shared.database.repositories.people.person_data import Person
+from shared.database.repositories.people.person_data import DataSubject
 from shared.domain.identity.caller import Caller
 from shared.domain.people.departure import ExportState
 from shared.errors import Conflict, Forbidden, NotFound, Unavailable
@@ -31,7 +31,7 @@ from shared.services.people.export_access import (
     refuse_after_break_glass,
     tell_of_export,
 )
-from shared.services.people.export_writing import FILES, ExportWriter
+from shared.services.people.export_writing import FILES, UserExportWriter
 from shared.services.person_keys.keys import PersonKey, PersonKeys
 from shared.settings import Settings
 from shared.storage import Storage
@@ -207,7 +207,7 @@ class UserExportService:
         name = export_files.object_name(export.owner_id, export_id)
         own = export.requested_by == person.actor or export.break_glass_id is not None
         key = await self._key_of(person)
-        writer = ExportWriter(self._database, person, export_id, self._clock.now(), key, own=own)
+        writer = UserExportWriter(self._database, person, export_id, self._clock.now(), key, own=own)
         written = await self._storage.write(name, writer.chunks())
         async with self._database.session() as session:
             found = await UserExportRepository(session).get_unscoped(export_id, lock=True)
@@ -282,7 +282,7 @@ class UserExportService:
             raise Unavailable("no storage is set: exports cannot be prepared", code="storage_not_set")
         return self._given_storage
 
-    async def _key_of(self, person: Person) -> PersonKey | None:
+    async def _key_of(self, person: DataSubject) -> PersonKey | None:
         return (await self._keys.for_reading([person.id])).get(person.id) if self._keys else None
 
     async def _record(self, export: UserExport, session: Any, action: str, *, failed: bool = False) -> None:
@@ -297,8 +297,8 @@ class UserExportService:
         )
 
 
-def _person(user: User) -> Person:
-    return Person(user.id, user.tenant_id, user.object_id, user.address, user.display_name)
+def _person(user: User) -> DataSubject:
+    return DataSubject(user.id, user.tenant_id, user.object_id, user.address, user.display_name)
 
 
 def _id_of(name: str) -> UUID | None:

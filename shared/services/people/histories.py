@@ -6,7 +6,7 @@ from typing import Final, Protocol
 from uuid import UUID
 
 from shared.database.engine import Database
-from shared.database.repositories.people.person_data import Person, PersonDataRepository, holdings
+from shared.database.repositories.people.person_data import DataSubject, PersonDataRepository, holdings
 
 #: Tables whose rows have an orchestration, and the instance id of a row.
 INSTANCES: Final = {
@@ -41,7 +41,7 @@ class Histories:
         self._database = database
 
     async def forget_some(
-        self, person: Person, place: Sequence[str] | None, history: InstanceHistory
+        self, person: DataSubject, place: Sequence[str] | None, history: InstanceHistory
     ) -> Forgotten | None:
         """Purge the next instances after ``place`` (table and id). None if none is left."""
         tables = [holding for holding in holdings() if holding.name in INSTANCES]

@@ -92,7 +92,7 @@ class PersonKey:
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _KnownKey:
     """What the store said about a person at an instant. Without a key, it was destroyed."""
 
     key: PersonKey | None
@@ -105,7 +105,7 @@ class PersonKeys:
     def __init__(self, store: PersonKeyStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._known: OrderedDict[UUID, _Known] = OrderedDict()
+        self._known: OrderedDict[UUID, _KnownKey] = OrderedDict()
         self._asking: dict[tuple[UUID, bool], asyncio.Task[PersonKey | None]] = {}
         self._at_once = asyncio.Semaphore(_FETCHED_AT_ONCE)
 
@@ -194,11 +194,11 @@ class PersonKeys:
         if before is not None and before.key is None:
             # Destroyed while the store was asked. An older answer must not restore it.
             key = None
-        self._known[person] = _Known(key, self._clock.now())
+        self._known[person] = _KnownKey(key, self._clock.now())
         self._known.move_to_end(person)
         if len(self._known) > _MOST_KEPT:
             self._known.popitem(last=False)
         return key
 
-    def _fresh(self, known: _Known) -> bool:
+    def _fresh(self, known: _KnownKey) -> bool:
         return self._clock.now() - known.at < _KEPT_FOR

@@ -19,7 +19,6 @@ from shared.database.repositories.archiving.archive_runs import ArchiveRunReposi
 from shared.database.repositories.archiving.lost_copies import LostCopies, LostCopyRepository
 from shared.database.repositories.calendars.local_calendars import LocalCalendarRepository
 from shared.database.repositories.configurations.archive_configurations import ArchiveConfigurationRepository
-from shared.database.repositories.jobs.jobs import JobRepository
 from shared.domain.calendars import calendar_reference
 from shared.domain.calendars.calendar_port import Calendar
 from shared.domain.calendars.calendar_reference import CalendarReference, folded_name
@@ -38,6 +37,7 @@ from shared.services.archiving.queueing import StartedRun, queue_run
 from shared.services.calendars.resolution import canonical_reference
 from shared.services.calendars.store import BothCalendars
 from shared.services.identity.access import Access
+from shared.services.jobs.archive_locks import lock_archive
 
 _INSTANT = timedelta(microseconds=1)
 
@@ -265,12 +265,10 @@ class RebuildRequests:
     async def _held(
         self, session: AsyncSession, caller: Caller, configuration_id: UUID
     ) -> ArchiveConfiguration:
-        """The configuration, locked after its jobs, in the order of the dispatcher. Raises NotFound."""
-        configurations = ArchiveConfigurationRepository(session)
-        found = await configurations.get(caller.tenant_id, configuration_id)
+        """The configuration, locked. Raises NotFound."""
+        found = await ArchiveConfigurationRepository(session).get(caller.tenant_id, configuration_id)
         if found is not None:
-            await JobRepository(session).hold(found.owner_id, configuration_id)
-            found = await configurations.lock(caller.tenant_id, configuration_id)
+            found = await lock_archive(session, found.owner_id, found.id, tenant_id=caller.tenant_id)
         if found is None:
             raise NotFound("there is no such archive configuration")
         return found

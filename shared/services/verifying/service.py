@@ -15,7 +15,6 @@ from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.verifications import Verification, VerificationFinding
 from shared.database.repositories.archiving.archive_runs import ArchiveRunRepository
 from shared.database.repositories.configurations.archive_configurations import ArchiveConfigurationRepository
-from shared.database.repositories.jobs.jobs import JobRepository
 from shared.database.repositories.notifications.notifications import NotificationRepository
 from shared.database.repositories.verifying.verification_findings import VerificationFindingRepository
 from shared.database.repositories.verifying.verifications import VerificationRepository
@@ -34,6 +33,7 @@ from shared.services.archiving.context import ArchivingPorts
 from shared.services.archiving.gone_calendars import note_gone, seems_gone
 from shared.services.archiving.masked_reading import masked
 from shared.services.identity.access import Access, reads_own, viewing_as
+from shared.services.jobs.archive_locks import lock_archive
 from shared.services.jobs.outcomes import JobJudgement, WorkEnded, judge_job
 from shared.services.operation.driving import LOOKED_AFTER_EVERY, PATIENCE
 from shared.services.verifying.comparing import StretchComparison, Superseded
@@ -213,7 +213,7 @@ class VerificationService:
             verifications = VerificationRepository(session)
             # Not its context, because a verification ends even if its configuration is deleted.
             found = _there(await verifications.get_unscoped(verification_id))
-            await JobRepository(session).hold(found.owner_id, found.configuration_id)
+            await lock_archive(session, found.owner_id, found.configuration_id)
             # It may have been deleted with its owner.
             verification = _there(await verifications.get_unscoped(verification_id, lock=True))
             if VerificationState(verification.state).terminal:

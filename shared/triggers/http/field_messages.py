@@ -99,7 +99,7 @@ def message_of(error: Mapping[str, Any], *, in_query: bool) -> str:
         # Our own rules have clear messages.
         return str(error["msg"]).removeprefix("Value error, ")
     context = {name: _plain(value) for name, value in (error.get("ctx") or {}).items()}
-    return template.format_map(_Known(context))
+    return template.format_map(_Named(context))
 
 
 def code_of(error: Mapping[str, Any], *, in_query: bool) -> str:
@@ -134,7 +134,7 @@ def _plain(value: Any) -> str:
     return text.replace("' or '", "', '").replace("'", "") if text.startswith("'") else text
 
 
-class _Known(dict[str, str]):
+class _Named(dict[str, str]):
     """A context with a default for every name."""
 
     def __missing__(self, key: str) -> str:

@@ -73,10 +73,10 @@ async def resolve_overlaps(
     A resolution that the caller may not make fails as if its overlap did not exist. If all fail this way, the
     answer is 404. When the request is sent again, earlier results stay.
     """
-    from shared.services.overlaps.resolving import Choice, OverlapResult
+    from shared.services.overlaps.resolving import GroupChoice, OverlapResult
 
     choices = [
-        Choice(
+        GroupChoice(
             each.id,
             each.action,
             each.kept if each.action == "keep" else None,

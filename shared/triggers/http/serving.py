@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from shared.application import Application
     from shared.domain.identity.caller import Caller, SignedIn
     from shared.errors import AdminAssistantError
-    from shared.services.operation.idempotency import Answer
+    from shared.services.operation.idempotency import KeptAnswer
 
 _LOG = logging.getLogger(__name__)
 #: Set on a repeated answer.
@@ -180,17 +180,17 @@ async def _once(
     exchange: Exchange,
 ) -> HttpResponse:
     """Make a repeatable change under its key. What follows it runs after the commit."""
-    from shared.services.operation.idempotency import Answer, Repeatable
+    from shared.services.operation.idempotency import KeptAnswer, Repeatable
 
     then: Callable[[], Awaitable[None]] | None = None
 
-    async def make() -> Answer:
+    async def make() -> KeptAnswer:
         nonlocal then
         reply = await operation.handler(request)
         then = reply.then
         return _kept(_success(operation, reply, request.listed), reply)
 
-    def refusal(error: "AdminAssistantError") -> Answer:
+    def refusal(error: "AdminAssistantError") -> KeptAnswer:
         return _kept(_problem(error, exchange), None)
 
     change = Repeatable(
@@ -201,7 +201,7 @@ async def _once(
         body=raw_body(req, request.app.settings.max_body_bytes),
     )
 
-    async def look(answered: Answer) -> None:
+    async def look(answered: KeptAnswer) -> None:
         await _see(request, caller, exchange, answered)
 
     answered, replayed = await request.app.idempotency.once(caller, change, make, refusal, look)
@@ -222,7 +222,7 @@ async def _see(
     request: Request[Any, Any],
     caller: "Caller",
     exchange: Exchange,
-    answered: "Answer",
+    answered: "KeptAnswer",
 ) -> None:
     """Read the subject of a stored answer. Raises the errors of its GET operation for this caller."""
     if not answered.body or answered.status >= HTTPStatus.BAD_REQUEST:
@@ -236,12 +236,12 @@ async def _see(
     await reading.handler(replace(request, path=ids, query=base.NoQuery(), body=base.NoBody()))
 
 
-def _kept(response: HttpResponse, reply: Reply[Any] | None) -> "Answer":
-    from shared.services.operation.idempotency import Answer
+def _kept(response: HttpResponse, reply: Reply[Any] | None) -> "KeptAnswer":
+    from shared.services.operation.idempotency import KeptAnswer
 
     headers = dict(response.headers.items()) | {"Content-Type": response.mimetype}
     owner = reply.owner_id if reply is not None else None
-    return Answer(response.status_code, headers, response.get_body(), owner)
+    return KeptAnswer(response.status_code, headers, response.get_body(), owner)
 
 
 async def _afterwards(operation: Operation, then: Callable[[], Awaitable[None]] | None) -> None:

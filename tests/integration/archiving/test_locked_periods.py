@@ -8,14 +8,14 @@ import pytest
 
 from shared import telemetry
 from shared.database.repositories.archiving.archive_operations import ArchiveOperationRepository
-from shared.database.repositories.archiving.period_locks import PeriodLockRepository
+from shared.database.repositories.archiving.locked_periods import LockedPeriodRepository
 from shared.domain.runs.locked_periods import EVERY_CUSTOMER, LockedPeriod
 from shared.errors import Conflict
 from shared.services.audit.recording import AuditWriter
 from tests.integration.archiving.simulated_mailbox import event
 from tests.integration.archiving.test_overlaps import adds_up
 from tests.integration.archiving.world import DAY, World
-from tests.support.period_locking import PeriodLocking
+from tests.support.locked_periods import PeriodLocker
 
 HOUR = timedelta(hours=1)
 NINE = DAY + 9 * HOUR
@@ -27,7 +27,7 @@ async def lock(world: World, period: LockedPeriod) -> UUID:
     (owner,) = await world.rows("SELECT owner_id FROM archive_configurations")
     with telemetry.bind(caller=world.admin, correlation="test"):
         async with world.database.session() as session:
-            locking = PeriodLocking(world.clock, AuditWriter(world.clock, world.person_keys))
+            locking = PeriodLocker(world.clock, AuditWriter(world.clock, world.person_keys))
             return (await locking.lock(session, world.admin, owner["owner_id"], period)).id
 
 
@@ -36,7 +36,7 @@ async def reopen(world: World, lock_id: UUID) -> bool:
     (owner,) = await world.rows("SELECT owner_id FROM archive_configurations")
     with telemetry.bind(caller=world.admin, correlation="test"):
         async with world.database.session() as session:
-            locking = PeriodLocking(world.clock, AuditWriter(world.clock, world.person_keys))
+            locking = PeriodLocker(world.clock, AuditWriter(world.clock, world.person_keys))
             return await locking.reopen(session, world.admin, owner["owner_id"], lock_id)
 
 
@@ -142,7 +142,7 @@ async def test_locking_waits_for_a_batch_that_is_just_being_marked_sent(world: W
     run = await world.request()
     await world.plan(run.id)
     async with world.database.session() as session:
-        assert await PeriodLockRepository(session).write_turn(run.owner_id) == []
+        assert await LockedPeriodRepository(session).write_turn(run.owner_id) == []
         locking = asyncio.create_task(lock(world, MONDAY))
         await asyncio.sleep(0.1)
         assert not locking.done()

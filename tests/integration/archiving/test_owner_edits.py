@@ -10,7 +10,7 @@ from sqlalchemy import select
 from shared import telemetry
 from shared.database.models.appointments import Appointment
 from shared.database.models.configurations import ArchiveConfiguration
-from shared.database.repositories.archiving.period_locks import PeriodLockRepository
+from shared.database.repositories.archiving.locked_periods import LockedPeriodRepository
 from shared.domain.expected_version import ANY_VERSION, ExpectedVersion
 from shared.domain.runs.archive_run import RunState
 from shared.domain.runs.locked_periods import EVERY_CUSTOMER, LockedPeriod
@@ -135,7 +135,7 @@ async def test_what_cannot_be_edited_is_refused(world: World) -> None:
     assert (await world.view(run_id)).run.state == RunState.COMPLETED
     async with world.database.session() as session:
         configuration = await session.get_one(ArchiveConfiguration, world.configuration_id)
-        await PeriodLockRepository(session).add(
+        await LockedPeriodRepository(session).add(
             world.tenant_id,
             configuration.owner_id,
             LockedPeriod(EVERY_CUSTOMER, NOON.date(), NOON.date() + timedelta(days=1)),

@@ -153,7 +153,7 @@ def test_whatever_a_text_holds_it_stays_in_its_row(texts: list[str]) -> None:
     ]
     files = {}
     for form in ("csv", "jsonl"):
-        writer = audit_export.ExportWriter(form)
+        writer = audit_export.AuditExportWriter(form)
         writer.write(rows)
         files[form] = writer.file().content.decode()
     _, *cells = csv.reader(io.StringIO(files["csv"], newline=""))

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from shared import telemetry
-from shared.domain.calendars.calendar_port import Verdict, Write
+from shared.domain.calendars.calendar_port import Write, WriteVerdict
 from shared.domain.copies.archive_copy import ARCHIVE_KEY_PROPERTY, ARCHIVE_REVISION_PROPERTY
 from shared.domain.identity.caller import Caller
 from shared.errors import NotFound
@@ -54,14 +54,14 @@ async def test_twins_that_write_at_once_make_one_event_and_both_learn_which(open
     )
     assert len(await opened.local_events("Record")) == 20
     for one, other in zip(first, second, strict=True):
-        assert {one.verdict, other.verdict} == {Verdict.DONE, Verdict.DUPLICATE}
+        assert {one.verdict, other.verdict} == {WriteVerdict.DONE, WriteVerdict.DUPLICATE}
         assert (one.copy_id or one.existing_event_id) == (other.copy_id or other.existing_event_id)
 
 
 async def test_each_write_of_a_batch_is_answered_alone_and_in_its_place(opened: LocalWorld) -> None:
     mailbox, calendar = str(opened.person_id), opened.ids["Record"]
     (made,) = await opened.local.send(mailbox, calendar, [create("First")], 5)
-    assert (made.verdict, made.etag) == (Verdict.DONE, 'W/"1"')
+    assert (made.verdict, made.etag) == (WriteVerdict.DONE, 'W/"1"')
     gone = f"local:{uuid4()}"
     writes = [
         update(made.copy_id, "Stale", 'W/"7"'),
@@ -77,19 +77,19 @@ async def test_each_write_of_a_batch_is_answered_alone_and_in_its_place(opened: 
     answers = await opened.local.send(mailbox, calendar, writes, 5)
     assert [answer.operation_id for answer in answers] == [write.operation_id for write in writes]
     assert [answer.verdict for answer in answers] == [
-        Verdict.STALE,
-        Verdict.REFUSED,
-        Verdict.GONE,
-        Verdict.DONE,
-        Verdict.GONE,
-        Verdict.REFUSED,
-        Verdict.DUPLICATE,
-        Verdict.REFUSED,
-        Verdict.REFUSED,
+        WriteVerdict.STALE,
+        WriteVerdict.REFUSED,
+        WriteVerdict.GONE,
+        WriteVerdict.DONE,
+        WriteVerdict.GONE,
+        WriteVerdict.REFUSED,
+        WriteVerdict.DUPLICATE,
+        WriteVerdict.REFUSED,
+        WriteVerdict.REFUSED,
     ]
     assert answers[6].existing_event_id == made.copy_id
     (changed,) = await opened.local.send(mailbox, calendar, [update(made.copy_id, "Third", made.etag)], 5)
-    assert (changed.verdict, changed.etag) == (Verdict.DONE, 'W/"2"')
+    assert (changed.verdict, changed.etag) == (WriteVerdict.DONE, 'W/"2"')
     assert sorted(row.subject for row in await opened.local_events("Record")) == ["Second", "Third"]
 
 
@@ -97,7 +97,7 @@ async def test_a_calendar_that_is_gone_takes_nothing(opened: LocalWorld) -> None
     mailbox = str(opened.person_id)
     for calendar in (f"local:{uuid4()}", "local:nonsense"):
         (answer,) = await opened.local.send(mailbox, calendar, [create("Lost")], 5)
-        assert answer.verdict is Verdict.GONE
+        assert answer.verdict is WriteVerdict.GONE
         with pytest.raises(NotFound):
             _ = [page async for page in opened.stores.read_window(mailbox, calendar, DAY, DAY + HOUR)]
     with pytest.raises(ValueError, match="1 to 20"):
@@ -122,7 +122,7 @@ async def test_nothing_of_one_mailbox_or_tenant_is_there_for_another(opened: Loc
             (await store.get_copies(mailbox, calendar, [copy_id]))[copy_id],
             await store.get_copy(mailbox, copy_id),
             await store.find_copies(mailbox, calendar, "k1"),
-            *(None for answer in answers if answer.verdict is Verdict.GONE),
+            *(None for answer in answers if answer.verdict is WriteVerdict.GONE),
         ]
 
     nothing: list[object] = [[], None, None, None, None, [], None, None]
@@ -200,7 +200,7 @@ async def test_a_calendar_of_either_store_is_empty_until_something_stands_in_it_
                 for name, hour in (("start", 1), ("end", 2))
             }
             (answer,) = await world.stores.send(mailbox, each, [create("Old", **years_ago)], 5)
-            assert answer.verdict is Verdict.DONE
+            assert answer.verdict is WriteVerdict.DONE
             assert not await world.stores.is_empty(mailbox, each)
         with pytest.raises(NotFound):
             await world.stores.is_empty(mailbox, f"local:{uuid4()}")

@@ -14,7 +14,7 @@ from shared import telemetry
 from shared.database.engine import Database
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.local_calendars import LocalCalendar, LocalEvent
-from shared.domain.calendars.calendar_port import Answer, Write
+from shared.domain.calendars.calendar_port import Write, WriteAnswer
 from shared.domain.calendars.local_calendar import local_row
 from shared.domain.expected_version import ANY_VERSION
 from shared.domain.identity.caller import Caller
@@ -72,7 +72,7 @@ class BreakableCalendars(LocalCalendarStore):
         calendar_id: str,
         writes: Sequence[Write],
         timeout: float,  # noqa: ASYNC109
-    ) -> list[Answer]:
+    ) -> list[WriteAnswer]:
         """As in the product; the fault comes with the batch's own transaction."""
         fault, self.next_fault = self.next_fault, None
         self._connection.breaks = None if fault == "killed" else fault

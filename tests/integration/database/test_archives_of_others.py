@@ -6,7 +6,7 @@ from uuid import uuid4
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.repositories.archiving.archives_of_others import ArchivesOfOthers
-from shared.database.repositories.people.person_data import Person
+from shared.database.repositories.people.person_data import DataSubject
 from tests.support.factories import Factory
 
 
@@ -14,7 +14,7 @@ async def test_only_what_others_archived_of_the_person_is_theirs(
     session: AsyncSession, make: Factory
 ) -> None:
     ada, bob = await make.user(), await make.user()
-    person = Person(ada.id, ada.tenant_id, ada.object_id, ada.address, ada.display_name)
+    person = DataSubject(ada.id, ada.tenant_id, ada.object_id, ada.address, ada.display_name)
     read = await make.configuration(bob, source_mailbox_id=ada.object_id)
     shared = await make.configuration(bob, source_person_id=ada.object_id, deleted_at=datetime.now(UTC))
     own, others = await make.configuration(ada), await make.configuration(bob)
@@ -33,4 +33,4 @@ async def test_only_what_others_archived_of_the_person_is_theirs(
         deleted.append(found)
     assert deleted == [("appointments", 1)] * 2 + [("archived_events", 1)] * 2
     assert await archives.count(person) == 0
-    assert await archives.configurations(Person(uuid4(), ada.tenant_id, uuid4(), "", "")) == []
+    assert await archives.configurations(DataSubject(uuid4(), ada.tenant_id, uuid4(), "", "")) == []

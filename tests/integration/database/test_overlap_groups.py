@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.overlaps import OverlapGroup
-from shared.database.repositories.overlaps.overlap_groups import OverlapDecision, OverlapGroupRepository
+from shared.database.repositories.overlaps.overlap_groups import GroupDecision, OverlapGroupRepository
 from shared.domain.overlaps.status import OverlapStatus
 from tests.support.factories import START, Factory
 
@@ -32,8 +32,8 @@ async def group(make: Factory) -> OverlapGroup:
     return await make.overlap_group(*events, expires_at=START + timedelta(days=30))
 
 
-def _decision(*kept: str, status: OverlapStatus = OverlapStatus.SETTLED) -> OverlapDecision:
-    return OverlapDecision(status, kept, "user:ann", START, {"kept": list(kept)})
+def _decision(*kept: str, status: OverlapStatus = OverlapStatus.SETTLED) -> GroupDecision:
+    return GroupDecision(status, kept, "user:ann", START, {"kept": list(kept)})
 
 
 async def test_a_group_is_found_by_its_owner_and_within_its_tenant(

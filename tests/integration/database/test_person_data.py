@@ -6,12 +6,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.database.models.appointments import Appointment
 from shared.database.models.overlaps import OverlapGroup
 from shared.database.models.users import User
-from shared.database.repositories.people.person_data import Holding, Person, PersonDataRepository, holdings
+from shared.database.repositories.people.person_data import (
+    DataSubject,
+    Holding,
+    PersonDataRepository,
+    holdings,
+)
 from tests.support.factories import Factory
 
 
-def of(user: User) -> Person:
-    return Person(user.id, user.tenant_id, user.object_id, user.address, user.display_name)
+def of(user: User) -> DataSubject:
+    return DataSubject(user.id, user.tenant_id, user.object_id, user.address, user.display_name)
 
 
 def held(name: str) -> Holding:

@@ -5,11 +5,11 @@ from uuid import uuid4
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.idempotency import IdempotencyKey
-from shared.database.repositories.people.person_data import Person
+from shared.database.repositories.people.person_data import DataSubject
 from shared.database.repositories.people.person_mentions import PersonMentionRepository
 from tests.support.factories import TENANT, Factory, record
 
-HER = Person(uuid4(), TENANT, uuid4(), "Ada@example.com", "Ada King")
+HER = DataSubject(uuid4(), TENANT, uuid4(), "Ada@example.com", "Ada King")
 ATTENDED = {"name": "Ada King", "address": "ada@EXAMPLE.com", "response": "accepted"}
 BOB = {"name": "Bob", "address": "bob@example.com"}
 

@@ -14,8 +14,8 @@ from shared.database.engine import Database
 from shared.database.models.appointments import Appointment
 from shared.database.models.audit import AuditEntry
 from shared.database.models.configurations import ArchiveConfiguration
+from shared.database.models.locked_periods import LockedPeriodRow
 from shared.database.models.people import UserErasure
-from shared.database.models.period_locks import PeriodLock
 from shared.database.models.runs import ArchiveRun
 from shared.database.models.users import User
 from shared.database.repositories.people.person_data import holdings
@@ -107,7 +107,7 @@ class TestBefore:
         async with database.session() as session:
             january = Range(date(2026, 1, 1), date(2026, 2, 1))
             session.add(
-                PeriodLock(
+                LockedPeriodRow(
                     tenant_id=TENANT,
                     owner_id=people.ada.id,
                     customer_key="acme",
@@ -123,7 +123,7 @@ class TestBefore:
         assert (await api("DELETE", hold, token=people.admin)).status == 204
         problem(await api("POST", confirm, token=second(api)), 409, "erasure_blocked")
         async with database.session() as session:
-            (await session.execute(select(PeriodLock))).scalar_one().reopened_at = datetime.now(UTC)
+            (await session.execute(select(LockedPeriodRow))).scalar_one().reopened_at = datetime.now(UTC)
         assert (await api("POST", confirm, token=second(api))).status == 202
         problem(await api("PUT", hold, {"reason": "late"}, token=people.admin), 409, "erasure_begun")
 

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import Range
 from shared import telemetry
 from shared.database.models.appointments import Appointment
 from shared.database.models.archived_events import ArchivedEvent
-from shared.database.models.period_locks import PeriodLock
+from shared.database.models.locked_periods import LockedPeriodRow
 from shared.domain.copies.archive_copy import ARCHIVE_KEY_PROPERTY
 from shared.errors import Conflict
 from tests.integration.archiving.simulated_mailbox import event, property_of
@@ -175,7 +175,7 @@ class TestAdopt:
         verified, finding = await verifier.edited()
         async with world.database.session() as session:
             session.add(
-                PeriodLock(
+                LockedPeriodRow(
                     tenant_id=world.tenant_id,
                     owner_id=finding.owner_id,
                     period=Range(DAY.date(), WEEK_END.date()),

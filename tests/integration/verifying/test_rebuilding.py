@@ -12,7 +12,7 @@ from shared import telemetry
 from shared.database.models.archived_events import ArchivedEvent
 from shared.database.models.configurations import ArchiveConfiguration, Job
 from shared.database.models.local_calendars import LocalCalendar, LocalEvent
-from shared.database.models.period_locks import PeriodLock
+from shared.database.models.locked_periods import LockedPeriodRow
 from shared.database.models.users import User
 from shared.domain.calendars.calendar_reference import parse
 from shared.domain.calendars.local_calendar import local_row
@@ -213,7 +213,7 @@ async def lock_the_week(world: World) -> None:
     async with world.database.session() as session:
         owner = (await session.execute(select(User.id))).scalar_one()
         session.add(
-            PeriodLock(
+            LockedPeriodRow(
                 tenant_id=world.tenant_id,
                 owner_id=owner,
                 period=Range(DAY.date(), WEEK_END.date()),

@@ -14,7 +14,7 @@ from shared.domain.planning.archive_plan import (
     PlanFindings,
     Planner,
 )
-from shared.domain.planning.overlaps import OverlapGroup
+from shared.domain.planning.overlaps import PlannedGroup
 from shared.domain.planning.policies import PlanPolicies
 from shared.domain.runs.archive_run import RunMode
 from shared.domain.runs.archived_event import ArchivedEventState
@@ -32,7 +32,7 @@ class Planned:
     """All that one plan says."""
 
     decisions: list[Decision]
-    groups: list[OverlapGroup]
+    groups: list[PlannedGroup]
     findings: PlanFindings
     vanished_groups: frozenset[str]
 
@@ -54,7 +54,7 @@ def plan_all(
     """One run over these pages."""
     planner = Planner(window, mode, policies)
     decisions: list[Decision] = []
-    groups: list[OverlapGroup] = []
+    groups: list[PlannedGroup] = []
     for page in pages:
         decisions += planner.feed(page, rows or {}, overlaps)
         groups += planner.take_groups()
@@ -119,7 +119,7 @@ def apply(decisions: Iterable[Decision], rows: MapRows) -> MapRows:
     return after
 
 
-def store(groups: Iterable[OverlapGroup], overlaps: Mapping[str, KnownOverlap]) -> Overlaps:
+def store(groups: Iterable[PlannedGroup], overlaps: Mapping[str, KnownOverlap]) -> Overlaps:
     """The stored groups after these were written."""
     after = dict(overlaps)
     for group in groups:

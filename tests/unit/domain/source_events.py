@@ -6,11 +6,11 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from shared.domain.events.source_event import EventType, Person, SourceEvent
+from shared.domain.events.source_event import EventType, Participant, SourceEvent
 from shared.domain.runs.window import Window
 
-ANNA = Person("Anna Jansen", "anna@contoso.example")
-BOB = Person("Bob", "bob@fabrikam.example")
+ANNA = Participant("Anna Jansen", "anna@contoso.example")
+BOB = Participant("Bob", "bob@fabrikam.example")
 NOON = datetime(2026, 2, 3, 12, tzinfo=UTC)
 
 

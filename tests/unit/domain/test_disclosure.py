@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.events.revision import duplicate_hash, revision
-from shared.domain.events.source_event import EventType, Person, SourceEvent
+from shared.domain.events.source_event import EventType, Participant, SourceEvent
 from shared.domain.identity.disclosure import (
     is_disclosed,
     masked_event,
@@ -33,8 +33,8 @@ def private_event(subject: str, sensitivity: str, **more: Any) -> SourceEvent:
         "categories": (subject,),
         "show_as": "free",
         "importance": "high",
-        "organizer": Person(subject, "a@example.com"),
-        "attendees": (Person(subject, "b@example.com"),),
+        "organizer": Participant(subject, "a@example.com"),
+        "attendees": (Participant(subject, "b@example.com"),),
         "has_attachments": True,
         "is_cancelled": True,
     }

@@ -8,7 +8,7 @@ from shared.domain.backfilling.backfill import BackfillProgress
 from shared.domain.jobs.job import JobKind
 from shared.domain.notifications import notification_texts as texts
 from shared.domain.notifications.notification import Audience, Notice
-from shared.domain.runs.outcome import Outcome, RunReport
+from shared.domain.runs.outcome import Outcome, OutcomeReport
 from shared.domain.runs.window import Window
 
 RUN, CONFIGURATION, GROUP = (UUID(int=number) for number in (1, 2, 3))
@@ -20,21 +20,21 @@ WEEK = Window(MIDNIGHT, MIDNIGHT + timedelta(days=7), BERLIN)
 
 
 def test_a_finished_run_tells_its_outcomes_and_its_days_in_the_zone_of_the_archive() -> None:
-    report = RunReport.of(13, {Outcome.ARCHIVED: 12, Outcome.FLAGGED: 1})
+    report = OutcomeReport.of(13, {Outcome.ARCHIVED: 12, Outcome.FLAGGED: 1})
     told = texts.run_finished(RUN, WEEK, report)
     assert told.text == (
         "13 events from 2 March 2026 to 8 March 2026: 12 archived, 1 waiting for a decision."
     )
-    assert texts.run_finished(RUN, DAY, RunReport.of(0, {})).text == "0 events on 2 March 2026."
+    assert texts.run_finished(RUN, DAY, OutcomeReport.of(0, {})).text == "0 events on 2 March 2026."
     assert (told.notification_class, told.state, told.resource_id) == ("run_finished", "info", RUN)
 
 
 def test_a_failed_run_tells_how_much_failed_and_is_the_same_telling_as_a_finished_one() -> None:
-    told = texts.run_failed(RUN, DAY, RunReport.of(1, {Outcome.FAILED: 1}))
+    told = texts.run_failed(RUN, DAY, OutcomeReport.of(1, {Outcome.FAILED: 1}))
     assert told.text.startswith("1 of 1 event on 2 March 2026 failed.")
-    nothing = texts.run_failed(RUN, DAY, RunReport.of(0, {}))
+    nothing = texts.run_failed(RUN, DAY, OutcomeReport.of(0, {}))
     assert nothing.text.startswith("The run could not archive everything on 2 March 2026.")
-    assert told.transaction_id == texts.run_finished(RUN, DAY, RunReport.of(0, {})).transaction_id
+    assert told.transaction_id == texts.run_finished(RUN, DAY, OutcomeReport.of(0, {})).transaction_id
 
 
 def test_one_and_many_are_told_apart() -> None:

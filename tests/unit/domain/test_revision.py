@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shared.domain.events.revision import duplicate_hash, revision
-from shared.domain.events.source_event import EventType, Person, SourceEvent
+from shared.domain.events.source_event import EventType, Participant, SourceEvent
 from tests.unit.domain.source_events import ANNA, BOB, NOON, make_event
 
 EVENT = make_event()
@@ -99,7 +99,7 @@ def test_modifications_count_with_their_keys_and_times_in_any_order() -> None:
         {"location": "Room 5"},
         {"show_as": "tentative"},
         {"attendees": ()},
-        {"organizer": Person("A. Jansen", "ANNA@contoso.example")},
+        {"organizer": Participant("A. Jansen", "ANNA@contoso.example")},
         {"body": "<p>Agenda</p>", "categories": ("acme - Billable",)},
     ],
 )

@@ -13,9 +13,9 @@ from shared.domain.planning.same_meeting import (
     Doubt,
     GoneRow,
     Matching,
+    MatchStep,
     MeetingFacts,
     Pair,
-    Step,
     closest,
     match_meetings,
     meeting_facts,
@@ -46,7 +46,7 @@ def occurrence(key: str, series: str, start: datetime = NOON, **changes: Any) ->
 def test_the_same_invitation_at_the_same_slot_is_the_same_meeting_whatever_it_says() -> None:
     row = gone(facts("old", ical_uid="uid"))
     new = facts("new", ical_uid="uid", subject="Renamed", organizer=None)
-    assert match_meetings([row], [new], ()) == Matching((Pair("old", "new", Step.SAME_INVITATION),))
+    assert match_meetings([row], [new], ()) == Matching((Pair("old", "new", MatchStep.SAME_INVITATION),))
     moved = facts("new", ical_uid="uid", start=NOON + 30 * HOUR, subject="Renamed")
     assert match_meetings([row], [moved], ()).empty
 
@@ -55,7 +55,7 @@ def test_a_split_series_continues_in_its_successor_but_only_where_it_ended() -> 
     row = gone(occurrence("old", "M1"))
     new = occurrence("new", "M2", start=NOON, subject=" DESIGN review ")
     moved = occurrence("moved", "M2", start=NOON + HOUR)
-    assert match_meetings([row], [moved], {"old"}).pairs == (Pair("old", "moved", Step.SUCCESSOR),)
+    assert match_meetings([row], [moved], {"old"}).pairs == (Pair("old", "moved", MatchStep.SUCCESSOR),)
     assert possible_predecessors([row], [new]) == {"old"}
     assert match_meetings([row], [moved], ()).pairs == ()
     assert match_meetings([row], [moved], ()).doubts == (Doubt(("old",), ("moved",)),)
@@ -65,7 +65,7 @@ def test_a_split_series_continues_in_its_successor_but_only_where_it_ended() -> 
 def test_what_is_entered_again_by_hand_is_the_same_meeting() -> None:
     again = facts("new", ical_uid="another", body="Other", location="Elsewhere")
     assert match_meetings([gone(facts("old"))], [again], ()).pairs == (
-        Pair("old", "new", Step.ENTERED_AGAIN),
+        Pair("old", "new", MatchStep.ENTERED_AGAIN),
     )
     longer = facts("new", hours=2)
     assert match_meetings([gone(facts("old"))], [longer], ()).doubts == (Doubt(("old",), ("new",)),)
@@ -73,9 +73,9 @@ def test_what_is_entered_again_by_hand_is_the_same_meeting() -> None:
 
 def test_of_equal_rows_those_that_count_come_first_and_the_others_stay() -> None:
     rows = [gone(facts(key), counts=key == "c") for key in "abc"]
-    assert match_meetings(rows, [facts("new")], ()).pairs == (Pair("c", "new", Step.ENTERED_AGAIN),)
+    assert match_meetings(rows, [facts("new")], ()).pairs == (Pair("c", "new", MatchStep.ENTERED_AGAIN),)
     two = match_meetings(rows, [facts("x"), facts("y")], ()).pairs
-    assert two == (Pair("a", "x", Step.ENTERED_AGAIN), Pair("c", "y", Step.ENTERED_AGAIN))
+    assert two == (Pair("a", "x", MatchStep.ENTERED_AGAIN), Pair("c", "y", MatchStep.ENTERED_AGAIN))
 
 
 def test_the_same_subject_on_the_same_local_day_is_a_doubt() -> None:
@@ -96,7 +96,7 @@ def test_the_same_subject_on_the_same_local_day_is_a_doubt() -> None:
 def test_what_waits_without_a_copy_is_the_same_meeting_at_another_time_of_the_day() -> None:
     row = waiting(facts("old"))
     later = facts("new", start=NOON + 3 * HOUR)
-    assert match_meetings([row], [later], ()).pairs == (Pair("old", "new", Step.NOT_ARCHIVED_YET),)
+    assert match_meetings([row], [later], ()).pairs == (Pair("old", "new", MatchStep.NOT_ARCHIVED_YET),)
     assert match_meetings([gone(facts("old"), counts=False)], [later], ()).empty
     archived = gone(facts("archived"))
     found = match_meetings([row, archived], [later], ())
@@ -124,7 +124,7 @@ def waiting(found: MeetingFacts) -> GoneRow:
 def test_what_waits_without_a_copy_continues_in_what_takes_its_time() -> None:
     row = waiting(occurrence("old", "M1"))
     renamed = occurrence("new", "M2", subject="Renamed")
-    assert match_meetings([row], [renamed], ()).pairs == (Pair("old", "new", Step.NOT_ARCHIVED_YET),)
+    assert match_meetings([row], [renamed], ()).pairs == (Pair("old", "new", MatchStep.NOT_ARCHIVED_YET),)
     assert match_meetings([row], [occurrence("new", "M2", NOON + HOUR, subject="Renamed")], ()).empty
     archived = gone(facts("archived", subject="Other"))
     found = match_meetings([row, archived], [renamed], ())
@@ -145,7 +145,7 @@ def test_what_waits_without_a_copy_continues_where_its_series_moved_it() -> None
 def test_a_modification_entered_again_is_the_same_with_any_organizer() -> None:
     row = gone(facts("old", subject="Extended"))
     new = facts("new", subject="Extended", organizer=None)
-    assert match_meetings([row], [new], ()).pairs == (Pair("old", "new", Step.ENTERED_AGAIN),)
+    assert match_meetings([row], [new], ()).pairs == (Pair("old", "new", MatchStep.ENTERED_AGAIN),)
 
 
 def test_three_calls_of_which_two_come_again_at_other_times_are_two_doubts() -> None:
@@ -168,7 +168,7 @@ def test_another_event_in_the_time_of_a_copy_that_counts_is_a_doubt() -> None:
 def test_another_event_without_length_at_the_same_instant_is_a_doubt() -> None:
     row, other = gone(facts("old", hours=0)), facts("new", hours=0, subject="Something else")
     assert match_meetings([row], [other], ()).doubts == (Doubt(("old",), ("new",)),)
-    assert match_meetings([waiting(row.facts)], [other], ()).pairs[0].step is Step.NOT_ARCHIVED_YET
+    assert match_meetings([waiting(row.facts)], [other], ()).pairs[0].step is MatchStep.NOT_ARCHIVED_YET
     later = facts("new", start=NOON + HOUR, hours=0, subject="Something else")
     assert match_meetings([row], [later], ()).empty
     assert match_meetings([gone(facts("old"))], [other], ()).empty
@@ -229,12 +229,12 @@ def test_whatever_the_order_each_is_matched_at_most_once_and_as_the_steps_say(
     for pair in found.pairs:
         row, event = by_key[pair.row], events[pair.event]
         same_meeting = {
-            Step.SAME_INVITATION: (row.facts.ical_uid, row.facts.slot) == (event.ical_uid, event.slot),
-            Step.SUCCESSOR: pair.row in ended and row.facts.original_date == event.original_date,
-            Step.ENTERED_AGAIN: (row.facts.start, row.facts.end) == (event.start, event.end),
+            MatchStep.SAME_INVITATION: (row.facts.ical_uid, row.facts.slot) == (event.ical_uid, event.slot),
+            MatchStep.SUCCESSOR: pair.row in ended and row.facts.original_date == event.original_date,
+            MatchStep.ENTERED_AGAIN: (row.facts.start, row.facts.end) == (event.start, event.end),
         }
         assert same_meeting[pair.step]
-        assert pair.step is Step.SAME_INVITATION or (row.known and row.facts.title == event.title)
+        assert pair.step is MatchStep.SAME_INVITATION or (row.known and row.facts.title == event.title)
     for doubt in found.doubts:
         assert 0 < len(doubt.events) <= len(doubt.rows)
         assert all(by_key[key].counts and by_key[key].known for key in doubt.rows)

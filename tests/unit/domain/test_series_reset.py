@@ -11,9 +11,9 @@ from shared.domain.planning.series_reset import (
     Judgement,
     KnownReset,
     Occurrence,
+    ResetStep,
     Span,
     Standing,
-    Step,
     judge,
     of_predecessor,
     shape_of,
@@ -53,36 +53,36 @@ def asked(judgement: Judgement, standing: Standing = Standing.OPEN) -> KnownRese
 
 
 def test_nothing_that_differs_asks_nothing() -> None:
-    assert judge(None, TEN, WEEK, []).step is Step.NOTHING
-    assert judge(None, TEN, WEEK, [gone(1)]).step is Step.NOTHING
+    assert judge(None, TEN, WEEK, []).step is ResetStep.NOTHING
+    assert judge(None, TEN, WEEK, [gone(1)]).step is ResetStep.NOTHING
 
 
 def test_one_item_grows_with_the_windows_and_closes_when_the_series_is_as_before() -> None:
     first = judge(None, TEN, WEEK, [moved(2), moved(1)])
-    assert (first.step, first.differences) == (Step.OPEN, (moved(1), moved(2)))
-    assert judge(asked(first), TEN, WEEK, [moved(1), moved(2)]).step is Step.NOTHING
+    assert (first.step, first.differences) == (ResetStep.OPEN, (moved(1), moved(2)))
+    assert judge(asked(first), TEN, WEEK, [moved(1), moved(2)]).step is ResetStep.NOTHING
     second = judge(asked(first), TEN, NEXT_WEEK, [moved(8)])
-    assert (second.step, len(second.differences)) == (Step.REFRESH, 3)
+    assert (second.step, len(second.differences)) == (ResetStep.REFRESH, 3)
     third = judge(asked(second), None, WEEK, [])
-    assert (third.step, third.differences) == (Step.REFRESH, (moved(8),))
-    assert judge(asked(third), None, NEXT_WEEK, []).step is Step.CLOSE
+    assert (third.step, third.differences) == (ResetStep.REFRESH, (moved(8),))
+    assert judge(asked(third), None, NEXT_WEEK, []).step is ResetStep.CLOSE
 
 
 def test_an_open_item_shows_the_latest_change_alone() -> None:
     first = judge(None, TEN, WEEK, [moved(1), moved(2)])
     again = judge(asked(first), ELEVEN, WEEK, [moved(1, 2)])
-    assert (again.step, again.shape, again.differences) == (Step.REFRESH, ELEVEN, (moved(1, 2),))
+    assert (again.step, again.shape, again.differences) == (ResetStep.REFRESH, ELEVEN, (moved(1, 2),))
 
 
 def test_what_was_decided_is_asked_again_only_when_the_series_changes_again() -> None:
     kept = asked(judge(None, TEN, WEEK, [moved(1)]), Standing.KEPT)
-    assert judge(kept, TEN, WEEK, [moved(1)]).step is Step.NOTHING
-    assert judge(kept, None, WEEK, []).step is Step.NOTHING
-    assert judge(kept, TEN, WEEK, [moved(1), gone(3)]).step is Step.NOTHING
-    assert judge(kept, ELEVEN, WEEK, [moved(1, 2)]).step is Step.REOPEN
-    assert judge(kept, TEN, WEEK, [moved(1), invented(4)]).step is Step.REOPEN
+    assert judge(kept, TEN, WEEK, [moved(1)]).step is ResetStep.NOTHING
+    assert judge(kept, None, WEEK, []).step is ResetStep.NOTHING
+    assert judge(kept, TEN, WEEK, [moved(1), gone(3)]).step is ResetStep.NOTHING
+    assert judge(kept, ELEVEN, WEEK, [moved(1, 2)]).step is ResetStep.REOPEN
+    assert judge(kept, TEN, WEEK, [moved(1), invented(4)]).step is ResetStep.REOPEN
     more = judge(kept, TEN, NEXT_WEEK, [moved(8)])
-    assert (more.step, more.differences) == (Step.EXTEND, (moved(1), moved(8)))
+    assert (more.step, more.differences) == (ResetStep.EXTEND, (moved(1), moved(8)))
 
 
 def test_the_answer_is_about_what_was_shown_and_more_of_the_same() -> None:
@@ -158,11 +158,11 @@ def test_a_plan_that_sees_the_same_again_changes_nothing(
         shape = f"shape {hours}"
         found = [moved(day, hours) for day in days]
         judgement = judge(known, shape, WEEK, found)
-        if judgement.step is Step.CLOSE:
+        if judgement.step is ResetStep.CLOSE:
             known = None
-        elif judgement.step is not Step.NOTHING:
+        elif judgement.step is not ResetStep.NOTHING:
             known = asked(judgement, standing)
         again = judge(known, shape, WEEK, found)
-        assert again.step is Step.NOTHING
+        assert again.step is ResetStep.NOTHING
         if known is not None and known.standing is Standing.OPEN:
             assert set(known.differences) == set(found)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.calendars.calendar_port import Verdict, Write
+from shared.domain.calendars.calendar_port import Write, WriteVerdict
 from shared.graph.batch import answers_to_outer, decode_responses, encode_reads, encode_writes
 
 
@@ -22,7 +22,7 @@ def encoded(*writes: Write) -> list[dict[str, Any]]:
     return requests
 
 
-def answers(writes: list[Write], *responses: dict[str, Any]) -> list[Verdict]:
+def answers(writes: list[Write], *responses: dict[str, Any]) -> list[WriteVerdict]:
     raw = orjson.dumps({"responses": responses})
     return [answer.verdict for answer in answers_to_outer(writes, 200, raw, None)]
 
@@ -72,15 +72,15 @@ def test_answers_belong_to_their_writes_in_any_order(order: list[int]) -> None:
 
 def test_a_missing_answer_and_one_too_many() -> None:
     assert answers([write(), write()], {"id": "1", "status": 201, "body": {"id": "C"}}, {"id": "7"}) == [
-        Verdict.UNKNOWN,
-        Verdict.DONE,
+        WriteVerdict.UNKNOWN,
+        WriteVerdict.DONE,
     ]
 
 
 def test_a_created_copy_without_id_is_unknown_an_updated_one_is_done() -> None:
     assert answers(
         [write(), write(copy_id="C")], {"id": "0", "status": 201, "body": {}}, {"id": "1", "status": 204}
-    ) == [Verdict.UNKNOWN, Verdict.DONE]
+    ) == [WriteVerdict.UNKNOWN, WriteVerdict.DONE]
 
 
 @given(
@@ -91,27 +91,27 @@ def test_every_status_and_body_has_a_meaning(status: int, body: object) -> None:
     response = {"id": "0", "status": status, "headers": {"retry-after": "nonsense"}, "body": body}
     (verdict,) = answers([write()], response)
     if status >= 500:
-        assert verdict is Verdict.UNKNOWN
+        assert verdict is WriteVerdict.UNKNOWN
     elif status < 400:
-        assert verdict in (Verdict.UNKNOWN, Verdict.DONE)
+        assert verdict in (WriteVerdict.UNKNOWN, WriteVerdict.DONE)
     else:
-        assert verdict is not Verdict.DONE
+        assert verdict is not WriteVerdict.DONE
 
 
 @given(st.binary(max_size=60))
 def test_an_unreadable_answer_leaves_all_unknown(raw: bytes) -> None:
     found = answers_to_outer([write(), write()], 200, raw, None)
-    assert [answer.verdict for answer in found] == [Verdict.UNKNOWN] * 2
+    assert [answer.verdict for answer in found] == [WriteVerdict.UNKNOWN] * 2
 
 
 @given(st.integers(400, 599), st.binary(max_size=40))
 def test_a_refused_batch_never_counts_as_done(status: int, raw: bytes) -> None:
     (answer,) = answers_to_outer([write()], status, raw, "2")
     assert answer.verdict in (
-        Verdict.UNKNOWN,
-        Verdict.THROTTLED,
-        Verdict.UNAUTHORIZED,
-        Verdict.BATCH_REFUSED,
+        WriteVerdict.UNKNOWN,
+        WriteVerdict.THROTTLED,
+        WriteVerdict.UNAUTHORIZED,
+        WriteVerdict.BATCH_REFUSED,
     )
     assert answer.retry_after == 2.0
 
@@ -133,4 +133,4 @@ def test_retry_after_is_read_from_the_sub_response(headers: dict[str, Any]) -> N
 def test_the_id_of_an_existing_event_is_found_at_any_depth(error: dict[str, Any]) -> None:
     raw = orjson.dumps({"responses": [{"id": "0", "status": 409, "body": {"error": error}}]})
     (answer,) = answers_to_outer([write()], 200, raw, None)
-    assert (answer.verdict, answer.existing_event_id) == (Verdict.DUPLICATE, "E")
+    assert (answer.verdict, answer.existing_event_id) == (WriteVerdict.DUPLICATE, "E")

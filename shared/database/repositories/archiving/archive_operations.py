@@ -31,7 +31,7 @@ _MARK = """
       FROM first, archived_events e
      WHERE o.id = first.id AND {still} AND e.id = o.archived_event_id
     RETURNING o.position, {columns}"""
-# Locked periods must be checked first (period_locks.py).
+# Locked periods must be checked first (locked_periods.py).
 _UNLOCKED = """ AND (:checked OR NOT EXISTS (SELECT 1 FROM period_locks l
                      WHERE l.owner_id = :owner AND l.reopened_at IS NULL))"""
 _CLAIM = PreparedWrite(

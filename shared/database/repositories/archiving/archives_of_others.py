@@ -11,7 +11,7 @@ from shared.database.models.archived_events import ArchivedEvent
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.runs import ArchiveRun
 from shared.database.repositories.base import Repository
-from shared.database.repositories.people.person_data import Person
+from shared.database.repositories.people.person_data import DataSubject
 from shared.domain.calendars.local_calendar import LOCAL_PREFIX
 from shared.domain.runs.archive_run import RunState
 
@@ -48,7 +48,7 @@ _DELETE["local_events"] = text("""
 class ArchivesOfOthers(Repository):
     """Other people's configurations that read the person's calendars, including deleted ones."""
 
-    async def configurations(self, person: Person) -> Sequence[ArchiveConfiguration]:
+    async def configurations(self, person: DataSubject) -> Sequence[ArchiveConfiguration]:
         """Those configurations, in the order they were added."""
         read = func.coalesce(ArchiveConfiguration.source_person_id, ArchiveConfiguration.source_mailbox_id)
         return await self._all(
@@ -61,7 +61,7 @@ class ArchivesOfOthers(Repository):
             .order_by(ArchiveConfiguration.created_at, ArchiveConfiguration.id)
         )
 
-    async def close(self, person: Person, now: datetime) -> Sequence[UUID]:
+    async def close(self, person: DataSubject, now: datetime) -> Sequence[UUID]:
         """Close them permanently. Returns which ones."""
         ids = [each.id for each in await self.configurations(person)]
         await self._session.execute(
@@ -75,7 +75,7 @@ class ArchivesOfOthers(Repository):
         )
         return ids
 
-    async def any_running(self, person: Person) -> bool:
+    async def any_running(self, person: DataSubject) -> bool:
         """Whether one of their runs is in progress."""
         ids = [each.id for each in await self.configurations(person)]
         statement = select(ArchiveRun.id).where(
@@ -84,7 +84,7 @@ class ArchivesOfOthers(Repository):
         )
         return (await self._session.execute(statement.limit(1))).first() is not None
 
-    async def delete_some(self, person: Person, limit: int) -> tuple[str, int] | None:
+    async def delete_some(self, person: DataSubject, limit: int) -> tuple[str, int] | None:
         """Delete at most ``limit`` rows of one table. Returns name and number, None if nothing is left."""
         ids = [each.id for each in await self.configurations(person)]
         for table, statement in _DELETE.items():
@@ -96,7 +96,7 @@ class ArchivesOfOthers(Repository):
                 return table, deleted
         return None
 
-    async def some_copies(self, person: Person, limit: int) -> list[ArchivedEvent]:
+    async def some_copies(self, person: DataSubject, limit: int) -> list[ArchivedEvent]:
         """Mapped events in them that still name a copy at Graph."""
         ids = [each.id for each in await self.configurations(person)]
         return await self._all(
@@ -116,7 +116,7 @@ class ArchivesOfOthers(Repository):
             update(ArchivedEvent).where(ArchivedEvent.id.in_(event_ids)).values(copy_id=None, copy_etag=None)
         )
 
-    async def count(self, person: Person) -> int:
+    async def count(self, person: DataSubject) -> int:
         """How many of the person's events others have archived."""
         ids = [each.id for each in await self.configurations(person)]
         statement = select(func.count()).where(ArchivedEvent.configuration_id.in_(ids))

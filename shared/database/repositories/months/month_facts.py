@@ -15,7 +15,7 @@ from shared.database.repositories.overlaps.overlap_groups import OverlapGroupRep
 from shared.domain.appointments.counting import WhyNot
 from shared.domain.identity.disclosure import PRIVATE, is_disclosed
 from shared.domain.months.month import MonthEvent
-from shared.domain.months.overlaps import MonthOverlap, MonthOverlapMember
+from shared.domain.months.overlaps import MonthGroupMember, MonthOverlap
 from shared.domain.overlaps.rules import Verdict
 from shared.domain.overlaps.status import OverlapStatus
 from shared.domain.planning.modifications import Modification
@@ -124,7 +124,7 @@ def _overlap(
     )
 
 
-def _member(row: RowMapping, counting: dict[str, bool], viewer: UUID | None) -> MonthOverlapMember:
+def _member(row: RowMapping, counting: dict[str, bool], viewer: UUID | None) -> MonthGroupMember:
     hidden = not is_disclosed(row["sensitivity"], origin=row["origin_mailbox_id"], viewer=viewer)
     start: datetime = row["start_at"]
     facts: dict[str, Any] = {
@@ -135,7 +135,7 @@ def _member(row: RowMapping, counting: dict[str, bool], viewer: UUID | None) -> 
     }
     # An event that starts after the month counts as its group decided.
     decided = row["kept"] is not False and row["verdict"] == Verdict.KEPT
-    return MonthOverlapMember(
+    return MonthGroupMember(
         key=row["source_key"],
         appointment_id=None if hidden else row["appointment_id"],
         start=start,

@@ -91,7 +91,7 @@ class WaitingGroup:
 
 
 @dataclass(frozen=True, slots=True)
-class OverlapDecision:
+class GroupDecision:
     """The result for a group. ``kept`` are the source keys that are archived and count as time."""
 
     status: OverlapStatus
@@ -207,7 +207,7 @@ class OverlapGroupRepository(Repository):
         row = (await self._session.execute(_SPAN, {"group": group_id, "owner": owner_id})).one()
         return None if row.first is None else (row.first, row.last)
 
-    async def decide(self, group: OverlapGroup, decision: OverlapDecision) -> None:
+    async def decide(self, group: OverlapGroup, decision: GroupDecision) -> None:
         """Store a decision for a run to carry out. The caller has locked the group.
 
         Existing appointments count, or do not count, from now on.

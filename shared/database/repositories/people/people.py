@@ -9,9 +9,9 @@ from sqlalchemy import and_, func, not_, or_, select, update
 
 from shared.database.models.archived_events import ArchivedEvent
 from shared.database.models.configurations import ArchiveConfiguration, Job
+from shared.database.models.locked_periods import LockedPeriodRow
 from shared.database.models.overlaps import OverlapGroup
 from shared.database.models.people import UserErasure, UserExport
-from shared.database.models.period_locks import PeriodLock
 from shared.database.models.runs import ArchiveRun
 from shared.database.models.users import User
 from shared.database.models.verifications import Verification
@@ -247,12 +247,12 @@ class LeavingRepository(Repository):
         )
         return (await self._session.execute(statement.limit(1))).first() is not None
 
-    async def finalised_periods(self, owner_id: UUID) -> list[PeriodLock]:
+    async def finalised_periods(self, owner_id: UUID) -> list[LockedPeriodRow]:
         """Periods that finalised timesheets locked and nobody reopened (domain.md 2.8)."""
         return await self._all(
-            select(PeriodLock)
-            .where(PeriodLock.owner_id == owner_id, PeriodLock.reopened_at.is_(None))
-            .order_by(PeriodLock.locked_at, PeriodLock.id)
+            select(LockedPeriodRow)
+            .where(LockedPeriodRow.owner_id == owner_id, LockedPeriodRow.reopened_at.is_(None))
+            .order_by(LockedPeriodRow.locked_at, LockedPeriodRow.id)
         )
 
     async def some_copies(self, owner_id: UUID, limit: int) -> list[ArchivedEvent]:

@@ -31,7 +31,7 @@ from shared.database.models.metadata import METADATA
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class DataSubject:
     """The person to search for: our id, Entra's ids, and their names."""
 
     id: UUID
@@ -46,7 +46,7 @@ class Person:
         return f"user:{self.object_id}"
 
 
-type Mine = Callable[[Person], ColumnElement[bool]]
+type Mine = Callable[[DataSubject], ColumnElement[bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +78,13 @@ def _register() -> dict[str, Holding]:
     sightings, assistants = _T["admin_sightings"], _T["mailbox_assistants"]
     mail = _T["mail_outbox"]
 
-    def invited(person: Person) -> ColumnElement[bool]:
+    def invited(person: DataSubject) -> ColumnElement[bool]:
         address = func.lower(invitations.c.address) == func.lower(person.address)
         return or_(
             invitations.c.user_id == person.id, (invitations.c.tenant_id == person.tenant_id) & address
         )
 
-    def asked(person: Person) -> ColumnElement[bool]:
+    def asked(person: DataSubject) -> ColumnElement[bool]:
         caller = (keys.c.tenant_id == person.tenant_id) & (keys.c.caller == person.actor)
         return or_(keys.c.owner_id == person.id, caller)
 
@@ -140,10 +140,10 @@ def held_by_others() -> tuple[tuple[str, Holding], ...]:
     approvals = _T["mailbox_approvals"]
     events = _APPOINTMENTS.c
 
-    def archived(person: Person) -> ColumnElement[bool]:
+    def archived(person: DataSubject) -> ColumnElement[bool]:
         return (events.origin_mailbox_id == person.object_id) & (events.owner_id != person.id)
 
-    def asked(person: Person) -> ColumnElement[bool]:
+    def asked(person: DataSubject) -> ColumnElement[bool]:
         return (
             (approvals.c.tenant_id == person.tenant_id)
             & (approvals.c.person_id == person.object_id)
@@ -203,7 +203,7 @@ def _by_parent(table: Table, known: Mapping[str, Holding]) -> Holding | None:
     return None
 
 
-def _child_of(key: ForeignKeyConstraint, parent: Holding, person: Person) -> ColumnElement[bool]:
+def _child_of(key: ForeignKeyConstraint, parent: Holding, person: DataSubject) -> ColumnElement[bool]:
     referred = [element.column for element in key.elements]
     return tuple_(*key.columns).in_(select(*referred).where(parent.mine(person)))
 
@@ -214,13 +214,13 @@ class PersonDataRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def count(self, holding: Holding, person: Person) -> int:
+    async def count(self, holding: Holding, person: DataSubject) -> int:
         """How many rows of the table belong to the person."""
         statement = select(func.count()).select_from(holding.table).where(holding.mine(person))
         return int((await self._session.execute(statement)).scalar_one())
 
     async def page(
-        self, holding: Holding, person: Person, after: Sequence[Any] | None, limit: int
+        self, holding: Holding, person: DataSubject, after: Sequence[Any] | None, limit: int
     ) -> list[dict[str, Any]]:
         """The person's rows by primary key, after ``after``. An appointment says whether it counts (2.18)."""
         key = tuple(holding.table.primary_key.columns)
@@ -231,7 +231,7 @@ class PersonDataRepository:
             statement = statement.where(tuple_(*key) > tuple(after))
         return [dict(row) for row in (await self._session.execute(statement)).mappings()]
 
-    async def delete_some(self, holding: Holding, person: Person, limit: int) -> int:
+    async def delete_some(self, holding: Holding, person: DataSubject, limit: int) -> int:
         """Delete at most ``limit`` of the person's rows. Returns the number. Zero means that none is left."""
         table = holding.table
         key = tuple(table.primary_key.columns)

@@ -10,7 +10,7 @@ from sqlalchemy import TextClause, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.models.users import User
-from shared.database.repositories.people.person_data import Person
+from shared.database.repositories.people.person_data import DataSubject
 
 #: Replaces an organizer or attendee who was erased.
 _ERASED = """'{"name": "", "address": ""}'::jsonb"""
@@ -85,14 +85,14 @@ class PersonMentionRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def others(self, person: Person, after: UUID | None, limit: int) -> Sequence[UUID]:
+    async def others(self, person: DataSubject, after: UUID | None, limit: int) -> Sequence[UUID]:
         """The other users of the tenant by id, after ``after``."""
         statement = select(User.id).where(User.tenant_id == person.tenant_id, User.id != person.id)
         if after is not None:
             statement = statement.where(User.id > after)
         return list((await self._session.execute(statement.order_by(User.id).limit(limit))).scalars())
 
-    async def clear_appointments(self, person: Person, owner_id: UUID) -> int:
+    async def clear_appointments(self, person: DataSubject, owner_id: UUID) -> int:
         """Remove the person from organizers and attendees in one other person's record. Returns the rows."""
         values = {"owner": owner_id, "address": person.address.lower()}
         cleared = await self._session.execute(_APPOINTMENTS, values)
@@ -100,7 +100,7 @@ class PersonMentionRepository:
             await self._session.execute(_clear_records(table, owned), values)
         return int(getattr(cleared, "rowcount", 0))
 
-    async def clear_references(self, person: Person) -> int:
+    async def clear_references(self, person: DataSubject) -> int:
         """Name the person's mailbox by object id in others' references to it."""
         values = {
             "tenant": person.tenant_id,
@@ -109,7 +109,7 @@ class PersonMentionRepository:
         }
         return int(getattr(await self._session.execute(_CONFIGURATIONS, values), "rowcount", 0))
 
-    async def forget_answers(self, person: Person) -> int:
+    async def forget_answers(self, person: DataSubject) -> int:
         """Delete answers, stored for repeated requests, that name the person."""
         values = {"tenant": person.tenant_id, "address": person.address, "name": person.display_name}
         return int(getattr(await self._session.execute(_ANSWERS, values), "rowcount", 0))

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.database.repositories.archiving.period_locks import PeriodLockRepository, WriteTimes
+from shared.database.repositories.archiving.locked_periods import LockedPeriodRepository, WriteTimes
 from shared.domain.categories.category import classify
 from shared.domain.runs.locked_periods import LockedPeriod, local_days, locking_period
 from shared.services.archiving.context import RunContext
@@ -27,7 +27,7 @@ def is_locked(write: WriteTimes, periods: Sequence[LockedPeriod], zone: ZoneInfo
 
 async def lock_out_all(session: AsyncSession, context: RunContext, now: datetime) -> None:
     """Mark the writes of a plan that are in locked periods. Apply does the same for each batch."""
-    locks = PeriodLockRepository(session)
+    locks = LockedPeriodRepository(session)
     periods = await locks.in_force(context.owner_id)
     if periods:
         planned = await locks.next_writes(context.owner_id, context.run_id, _ALL)

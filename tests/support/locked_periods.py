@@ -6,19 +6,19 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.clock import Clock
-from shared.database.models.period_locks import PeriodLock
-from shared.database.repositories.archiving.period_locks import PeriodLockRepository
+from shared.database.models.locked_periods import LockedPeriodRow
+from shared.database.repositories.archiving.locked_periods import LockedPeriodRepository
 from shared.domain.identity.caller import Caller
 from shared.domain.runs.locked_periods import LockedPeriod
 from shared.errors import Conflict
-from shared.services.archiving.locking import is_locked
+from shared.services.archiving.locked_periods import is_locked
 from shared.services.audit.recording import AuditWriter
 
 #: A batch is answered, or its lease is over, within about this time.
 _ANSWERED_WITHIN_SECONDS = 45
 
 
-class PeriodLocking:
+class PeriodLocker:
     """Locks and reopens periods in the caller's transaction."""
 
     def __init__(self, clock: Clock, audit: AuditWriter) -> None:
@@ -27,13 +27,13 @@ class PeriodLocking:
 
     async def lock(
         self, session: AsyncSession, caller: Caller, owner_id: UUID, period: LockedPeriod
-    ) -> PeriodLock:
+    ) -> LockedPeriodRow:
         """Lock the owner's period. From now to the end of the transaction, none of their writes is sent.
 
         Raises Conflict, with Retry-After, while writes into the period are in flight. Raises AlreadyExists if
         a part of it is locked for the same customer.
         """
-        locks = PeriodLockRepository(session)
+        locks = LockedPeriodRepository(session)
         for write in await locks.lock_turn(owner_id):
             if is_locked(write, [period], ZoneInfo(write["time_zone"])):
                 raise Conflict(
@@ -56,7 +56,7 @@ class PeriodLocking:
     async def reopen(self, session: AsyncSession, caller: Caller, owner_id: UUID, lock_id: UUID) -> bool:
         """Let runs write into the period again; False if it was not locked."""
         now = self._clock.now()
-        reopened = await PeriodLockRepository(session).reopen(owner_id, lock_id, caller.actor, now)
+        reopened = await LockedPeriodRepository(session).reopen(owner_id, lock_id, caller.actor, now)
         if reopened:
             await self._audit.record(
                 session,

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from shared.database.models.base import Base
 
 
-class PeriodLock(Base):
+class LockedPeriodRow(Base):
     """Local days of one customer, or of all (``*``), that a finalised timesheet locked.
 
     A reopened one stays for the record and locks nothing.
@@ -42,4 +42,4 @@ class PeriodLock(Base):
 
 # Equality in a GiST index needs the extension. A migration creates it.
 _EXTENSION = DDL("CREATE EXTENSION IF NOT EXISTS btree_gist")  # type: ignore[no-untyped-call]
-event.listen(PeriodLock.__table__, "before_create", _EXTENSION)
+event.listen(LockedPeriodRow.__table__, "before_create", _EXTENSION)

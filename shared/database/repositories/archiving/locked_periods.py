@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import select, text, update
 from sqlalchemy.dialects.postgresql import Range
 
-from shared.database.models.period_locks import PeriodLock
+from shared.database.models.locked_periods import LockedPeriodRow
 from shared.database.repositories.base import Keyset, Repository, page
 from shared.domain.runs.locked_periods import EVERY_CUSTOMER, LockedPeriod
 
@@ -75,7 +75,7 @@ class NextWrite(WriteTimes):
     time_zone: NotRequired[str]
 
 
-class PeriodLockRepository(Repository):
+class LockedPeriodRepository(Repository):
     """The ``period_locks`` table, always of one owner."""
 
     async def write_turn(self, owner_id: UUID) -> list[LockedPeriod]:
@@ -86,8 +86,8 @@ class PeriodLockRepository(Repository):
     async def in_force(self, owner_id: UUID) -> list[LockedPeriod]:
         """The owner's locks, for a caller that already has the turn."""
         rows = await self._session.execute(
-            select(PeriodLock.customer_key, PeriodLock.period).where(
-                PeriodLock.owner_id == owner_id, PeriodLock.reopened_at.is_(None)
+            select(LockedPeriodRow.customer_key, LockedPeriodRow.period).where(
+                LockedPeriodRow.owner_id == owner_id, LockedPeriodRow.reopened_at.is_(None)
             )
         )
         return [_period(row.customer_key, row.period) for row in rows]
@@ -119,9 +119,9 @@ class PeriodLockRepository(Repository):
 
     async def add(
         self, tenant_id: UUID, owner_id: UUID, period: LockedPeriod, by: str, now: datetime
-    ) -> PeriodLock:
+    ) -> LockedPeriodRow:
         """Lock the period. Raises AlreadyExists if a part of it is locked. Call ``lock_turn`` first."""
-        lock = PeriodLock(
+        lock = LockedPeriodRow(
             tenant_id=tenant_id,
             owner_id=owner_id,
             customer_key=period.customer_key,
@@ -135,19 +135,21 @@ class PeriodLockRepository(Repository):
     async def reopen(self, owner_id: UUID, lock_id: UUID, by: str, now: datetime) -> bool:
         """Let runs write into the period again. False if it was not locked."""
         result = await self._session.execute(
-            update(PeriodLock)
+            update(LockedPeriodRow)
             .where(
-                PeriodLock.owner_id == owner_id, PeriodLock.id == lock_id, PeriodLock.reopened_at.is_(None)
+                LockedPeriodRow.owner_id == owner_id,
+                LockedPeriodRow.id == lock_id,
+                LockedPeriodRow.reopened_at.is_(None),
             )
             .values(reopened_at=now, reopened_by=by)
-            .returning(PeriodLock.id)
+            .returning(LockedPeriodRow.id)
         )
         return result.one_or_none() is not None
 
-    async def list(self, owner_id: UUID, after: Keyset | None, limit: int) -> Sequence[PeriodLock]:
+    async def list(self, owner_id: UUID, after: Keyset | None, limit: int) -> Sequence[LockedPeriodRow]:
         """The owner's locks, also reopened ones, in the order they were made."""
-        statement = select(PeriodLock).where(PeriodLock.owner_id == owner_id)
-        return await self._all(page(statement, (PeriodLock.locked_at, PeriodLock.id), after, limit))
+        statement = select(LockedPeriodRow).where(LockedPeriodRow.owner_id == owner_id)
+        return await self._all(page(statement, (LockedPeriodRow.locked_at, LockedPeriodRow.id), after, limit))
 
 
 def _period(customer_key: str, period: Any) -> LockedPeriod:
