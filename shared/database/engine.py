@@ -1,39 +1,38 @@
-"""The one engine of the process, and the one way to a session (design.md Database)."""
+"""The one way to PostgreSQL: prepared reads, and sessions (design.md Database)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
-import orjson
-from sqlalchemy import event, text
-from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
-from sqlalchemy.orm import Session
 
-from shared.database import failures
+from shared.database import failures, prepared
 from shared.database.connection_url import connect_arguments
-from shared.database.constraint_errors import constraint_error
 from shared.database.entra import EntraPassword
-from shared.database.pool_checks import check_connections
+from shared.database.lending import DriverConnections
 from shared.database.prepared import PreparedRead
 from shared.database.read_connections import ReadConnections
-from shared.database.unit_of_work import UnitOfWork
 from shared.errors import AdminAssistantError
 from shared.settings import Settings
 
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+
+    from shared.database.sessions import Sessions
+    from shared.database.unit_of_work import UnitOfWork
+
 APPLICATION_NAME = "admin-assistant"
-#: A connection is replaced after this many seconds: behind a load balancer idle ones die silently.
-_RECYCLE_SECONDS = 1800
-_WHO_AM_I = text("""
+_WHO_AM_I = PreparedRead("""
     SELECT current_user AS name, rolsuper AS superuser,
            EXISTS (SELECT 1 FROM pg_class WHERE oid = to_regclass('audit_entries')
                     AND pg_has_role(current_user, relowner, 'MEMBER')) AS owner
       FROM pg_roles WHERE rolname = current_user
 """)
+_PING = PreparedRead("SELECT 1")
+_HAS_REVISION = PreparedRead("SELECT 1 WHERE to_regclass('alembic_version') IS NOT NULL")
+_REVISION = PreparedRead("SELECT version_num FROM alembic_version")
 
 
 class PrivilegedDatabaseRoleError(AdminAssistantError):
@@ -44,29 +43,30 @@ class PrivilegedDatabaseRoleError(AdminAssistantError):
 
 
 class Database:
-    """Sessions on one pool of asyncpg connections, made at first use on the event loop that is running.
+    """Prepared reads and sessions on asyncpg connections, opened on the event loop that is running.
 
     The first use refuses a superuser and the owner of the tables (:class:`PrivilegedDatabaseRoleError`).
-    Bound to its event loop: use from another one raises RuntimeError.
+    Bound to its event loop: use from another one raises RuntimeError. SQLAlchemy is loaded, and its pool
+    made, for the first session; a worker that only makes prepared reads needs neither (cold start).
     """
 
     def __init__(self, settings: Settings, *, application_name: str = APPLICATION_NAME) -> None:
         self._settings = settings
         self._application_name = application_name
-        self._engine: AsyncEngine | None = None
-        self._autocommit: AsyncEngine | None = None
+        self._sessions: Sessions | None = None
+        self._arguments: dict[str, Any] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._entra: EntraPassword | None = None
         self._role_check: asyncio.Lock | None = None
         self._role_checked = False
         self._closed = False
-        connections = settings.database_pool_size + settings.database_max_overflow
-        self._units = asyncio.Semaphore(max(1, connections // 2))
+        self._direct = DriverConnections(self._connect)
         # No more than stay open: connections beyond are opened and closed again with every wave of requests.
         self._reads = ReadConnections(settings.database_pool_size, settings.database_pool_timeout)
 
-    @asynccontextmanager
-    async def session(self, *, apart: bool = False, savepoint: bool = True) -> AsyncIterator[AsyncSession]:
+    def session(
+        self, *, apart: bool = False, savepoint: bool = True
+    ) -> "AbstractAsyncContextManager[AsyncSession]":
         """A session in one transaction: committed at the end, rolled back on any exception or cancellation.
 
         Its objects stay readable after the commit. Inside of :meth:`unit_of_work` it is a savepoint of that
@@ -75,249 +75,146 @@ class Database:
         Unavailable when no connection can be had, the connection breaks, or a timeout or deadlock ended the
         transaction; Conflict (AlreadyExists) when a constraint refuses what was written.
         """
-        unit = None if apart else UnitOfWork.current(self)
-        async with self._told():
-            if unit is not None:
-                async with unit.session(savepoint=savepoint) as session:
-                    yield session
-                return
-            # Closing rolls back what is open, shielded from a second cancellation.
-            async with AsyncSession(self.engine, expire_on_commit=False) as session:
-                yield session
-                await session.commit()
+        return self._with_sessions.session(apart=apart, savepoint=savepoint)
 
-    @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncSession]:
+    def reading(self) -> "AbstractAsyncContextManager[AsyncSession]":
         """A session that only reads: half the round trips of :meth:`session`, since it opens no transaction.
 
         What its statements see is the same: each sees what is committed when it starts (READ COMMITTED).
         Raises as :meth:`session` does, and RuntimeError for a change of its objects. Part of a unit of work
         it is one of its sessions.
         """
-        if UnitOfWork.current(self) is not None:
-            async with self.session() as session:
-                yield session
-            return
-        async with (
-            self._told(),
-            AsyncSession(
-                self._reading_engine,
-                sync_session_class=_ReadingSession,
-                expire_on_commit=False,
-            ) as session,
-        ):
-            yield session
+        return self._with_sessions.reading()
 
     async def fetch(self, read: PreparedRead, parameters: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
         """The rows of one statement, read as :meth:`reading` does, at a fraction of its cost.
 
         Raises as :meth:`reading` does. Part of a unit of work it sees what the unit wrote.
         """
-        if UnitOfWork.current(self) is not None:
+        if self.in_unit_of_work:
+            ask = partial(read.rows, parameters=parameters)
             async with self.session() as session:
-                found = await session.execute(read.statement, dict(parameters))
-                return [dict(row) for row in found.mappings()]
-        try:
-            await self.refuse_superuser()
-            return await self._reads.run(self.engine, lambda driver: read.rows(driver, parameters))
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, PoolTimeout, DBAPIError) as error:
-            told = self._as_ours(error)
-            if told is None:
-                raise
-            raise told from error
+                return await prepared.in_transaction(session, ask)
+        await self.refuse_superuser()
+        return await self._read(read, parameters)
 
-    @asynccontextmanager
-    async def unit_of_work(self) -> AsyncIterator[UnitOfWork]:
+    def unit_of_work(self) -> "AbstractAsyncContextManager[UnitOfWork]":
         """One transaction that every session of this task joins: all of them are committed, or none.
 
         A unit may last as long as a call of Graph: at most half of the pool's connections are lent to units
         at a time. Raises as :meth:`session` does, and RuntimeError inside of another unit.
         """
-        if UnitOfWork.current(self) is not None:
-            raise RuntimeError("a unit of work is open already")
-        async with (
-            self._turn(self._units),
-            self._told(),
-            self.engine.connect() as connection,
-            connection.begin(),
-        ):
-            unit = UnitOfWork(self, connection)
-            with unit.bound():
-                yield unit
+        return self._with_sessions.unit_of_work()
 
-    @asynccontextmanager
-    async def rehearsal(self) -> AsyncIterator[None]:
+    def rehearsal(self) -> "AbstractAsyncContextManager[None]":
         """A unit of work of which nothing stays; inside of an open one it is a savepoint of that.
 
         Raises as :meth:`session` does.
         """
-        unit = UnitOfWork.current(self)
-        if unit is not None:
-            async with unit.undone():
-                yield
-            return
-        async with self._turn(self._units), self._told(), self.engine.connect() as connection:
-            begun = await connection.begin()
-            try:
-                with UnitOfWork(self, connection).bound():
-                    yield
-            finally:
-                await begun.rollback()
+        return self._with_sessions.rehearsal()
 
-    @asynccontextmanager
-    async def _turn(self, places: asyncio.Semaphore) -> AsyncIterator[None]:
-        """One of the places, in the order of asking: the pool itself lets those who just came go before."""
-        patience = self._settings.database_pool_timeout
-        try:
-            async with asyncio.timeout(patience):
-                await places.acquire()
-        except TimeoutError as error:
-            raise failures.pool_exhausted(error, patience) from error
-        try:
-            yield
-        finally:
-            places.release()
-
-    @asynccontextmanager
-    async def _told(self) -> AsyncIterator[None]:
-        """Failures of the database as errors of the product."""
-        try:
-            await self.refuse_superuser()
-            yield
-        except (PoolTimeout, DBAPIError) as error:
-            told = self._as_ours(error)
-            if told is None:
-                raise
-            raise told from error
-
-    def _as_ours(
-        self, error: asyncpg.PostgresError | asyncpg.InterfaceError | OSError | PoolTimeout | DBAPIError
-    ) -> AdminAssistantError | None:
-        """A failure of the driver or of SQLAlchemy as an error of the product; None if it is a defect."""
-        if isinstance(error, PoolTimeout):
-            return failures.pool_exhausted(error, self._settings.database_pool_timeout)
-        if isinstance(error, IntegrityError):
-            return constraint_error(error)
-        if isinstance(error, DBAPIError):
-            return failures.passing_failure(error)
-        return failures.driver_failure(error)
+    @property
+    def in_unit_of_work(self) -> bool:
+        """Whether the running task is part of an open unit of work."""
+        return self._sessions is not None and self._sessions.in_unit
 
     async def ping(self) -> None:
         """One round trip; raises Unavailable when the database does not answer."""
-        async with self.session() as session:
-            await session.execute(text("SELECT 1"))
+        await self.fetch(_PING, {})
 
     async def revision(self) -> str | None:
         """The migration the database is at, None before the first; raises Unavailable like ``ping``."""
-        async with self.session() as session:
-            if not (
-                await session.execute(text("SELECT to_regclass('alembic_version') IS NOT NULL"))
-            ).scalar():
-                return None
-            found = await session.execute(text("SELECT version_num FROM alembic_version"))
-            return found.scalar_one_or_none()
+        if not await self.fetch(_HAS_REVISION, {}):
+            return None
+        found = await self.fetch(_REVISION, {})
+        return str(found[0]["version_num"]) if found else None
 
     async def refuse_superuser(self) -> None:
         """Raise PrivilegedDatabaseRoleError for a superuser or the tables' owner; asks the server once."""
         if self._role_checked:
             return
-        engine = self.engine
+        self._on_its_loop()
         if self._role_check is None:
             self._role_check = asyncio.Lock()
         async with self._role_check:
             if not self._role_checked:
-                await _refuse_privileged_role(engine)
+                (role,) = await self._read(_WHO_AM_I, {})
+                _refuse_privileged(role)
                 self._role_checked = True
 
     async def close(self) -> None:
         """Close every idle connection and refuse further use; connections in use close when given back."""
         self._closed = True
-        engine, self._engine, self._autocommit = self._engine, None, None
+        self._direct.close()
+        sessions, self._sessions = self._sessions, None
         entra, self._entra = self._entra, None
-        if engine is not None:
-            await engine.dispose()
+        if sessions is not None:
+            await sessions.close()
         if entra is not None:
             await entra.close()
 
     @property
-    def engine(self) -> AsyncEngine:
+    def engine(self) -> "AsyncEngine":
         """The engine of the running loop, made now if need be. Repositories take sessions, not this."""
+        return self._with_sessions.engine
+
+    @property
+    def _with_sessions(self) -> "Sessions":
+        self._on_its_loop()
+        if self._sessions is None:
+            from shared.database.sessions import Sessions
+
+            self._sessions = Sessions(self._settings, self._make_engine(), self.refuse_superuser)
+            self._direct.close()
+        return self._sessions
+
+    def _make_engine(self) -> "AsyncEngine":
+        from shared.database.sessions import make_engine
+
+        return make_engine(self._settings, self._connect)
+
+    def _on_its_loop(self) -> None:
         if self._closed:
             raise RuntimeError("the database was closed")
         loop = asyncio.get_running_loop()
-        if self._engine is None:
-            self._engine, self._loop = self._make_engine(), loop
+        if self._loop is None:
+            self._loop = loop
         elif self._loop is not loop:
             raise RuntimeError("the database belongs to another event loop")
-        return self._engine
 
-    @property
-    def _reading_engine(self) -> AsyncEngine:
-        """The same pool, without transactions; made once, since making one costs as much as a query."""
-        engine = self.engine
-        if self._autocommit is None:
-            self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
-        return self._autocommit
+    async def _read(self, read: PreparedRead, parameters: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+        self._on_its_loop()
+        lender = self._direct if self._sessions is None else self._sessions
+        try:
+            return await self._reads.run(lender, lambda driver: read.rows(driver, parameters))
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            told = failures.driver_failure(error)
+            if told is None:
+                raise
+            raise told from error
 
-    def _make_engine(self) -> AsyncEngine:
-        settings = self._settings
-        url = settings.database_url.get_secret_value()
-        arguments = connect_arguments(settings, url, self._application_name)
-        if settings.database_entra_auth:
-            self._entra = EntraPassword.create(settings)
-            arguments["password"] = self._entra
-        engine = create_async_engine(
-            url,
-            async_creator=lambda: _connect(arguments),
-            pool_size=settings.database_pool_size,
-            max_overflow=settings.database_max_overflow,
-            pool_timeout=settings.database_pool_timeout,
-            pool_recycle=_RECYCLE_SECONDS,
-            pool_use_lifo=True,
-            json_serializer=_to_json,
-            json_deserializer=orjson.loads,
-            hide_parameters=True,
-        )
-        event.listen(engine.sync_engine, "handle_error", _broken_connection)
-        check_connections(engine.sync_engine)
-        return engine
+    async def _connect(self) -> Any:
+        try:
+            return await asyncpg.connect(**self._connect_arguments())
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise failures.connection_failure(error) from error
+
+    def _connect_arguments(self) -> dict[str, Any]:
+        if self._arguments is None:
+            settings = self._settings
+            url = settings.database_url.get_secret_value()
+            arguments = connect_arguments(settings, url, self._application_name)
+            if settings.database_entra_auth:
+                self._entra = EntraPassword.create(settings)
+                arguments["password"] = self._entra
+            self._arguments = arguments
+        return self._arguments
 
 
-class _ReadingSession(Session):
-    """Refuses to write: it would be committed at once, without its audit."""
-
-    def flush(self, objects: Sequence[Any] | None = None) -> None:
-        if self.new or self.dirty or self.deleted:
-            raise RuntimeError("a session for reading has nothing to write")
-
-
-async def _connect(arguments: dict[str, Any]) -> Any:
-    try:
-        return await asyncpg.connect(**arguments)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise failures.connection_failure(error) from error
-
-
-def _broken_connection(context: ExceptionContext) -> BaseException | None:
-    # asyncpg lets errors of the socket and its own command timeout through as they are; SQLAlchemy would
-    # then put the connection back into the pool as if it were sound.
-    if not isinstance(context.original_exception, OSError):
-        return None
-    context.is_disconnect = True
-    context.invalidate_pool_on_disconnect = False
-    return failures.connection_failure(context.original_exception)
-
-
-def _to_json(value: Any) -> str:
-    return orjson.dumps(value).decode()
-
-
-async def _refuse_privileged_role(engine: AsyncEngine) -> None:
-    async with engine.connect() as connection:
-        role = (await connection.execute(_WHO_AM_I)).one()
-    if role.superuser or role.owner:
-        what = "a superuser" if role.superuser else "the owner of the tables"
+def _refuse_privileged(role: Mapping[str, Any]) -> None:
+    if role["superuser"] or role["owner"]:
+        what = "a superuser" if role["superuser"] else "the owner of the tables"
         raise PrivilegedDatabaseRoleError(
-            f"The database role {role.name!r} is {what}: connect as app_user (or a member of it),"
+            f"The database role {role['name']!r} is {what}: connect as app_user (or a member of it),"
             " and name the owner in ADMIN_ASSISTANT_MIGRATION_DATABASE_URL."
         )

@@ -6,8 +6,8 @@ from typing import Any, Final
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import InvalidatePoolError
 
-#: A connection used this recently is only asked whether its socket was closed: a ping is three round trips.
-RESTED_SECONDS: Final = 5.0
+from shared.database.lending import RESTED_SECONDS
+
 _RETURNED: Final = "admin_assistant.returned_at"
 
 

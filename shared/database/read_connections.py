@@ -10,11 +10,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import asyncpg
-from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlalchemy.pool import PoolProxiedConnection
-from sqlalchemy.util import greenlet_spawn
 
 from shared.database import failures
+from shared.database.lending import Lender, Lent
 
 #: A connection goes back to the pool after this time even if reads wait: others wait for the pool too, and
 #: the pool replaces what has become old.
@@ -23,17 +21,17 @@ LONGEST_LOAN: Final = 0.25
 
 @dataclass(frozen=True, slots=True)
 class _Loan:
-    """A connection of the pool; ``until`` is a time of the loop."""
+    """A connection that is lent; ``until`` is a time of the loop."""
 
-    pooled: PoolProxiedConnection
+    lent: Lent
     driver: Any
     until: float
 
 
 class ReadConnections:
-    """At most ``places`` connections of a pool are lent at a time; for one event loop.
+    """At most ``places`` connections are lent at a time; for one event loop.
 
-    While reads wait, a connection does not go back to the pool between two of them, which would cost more
+    While reads wait, a connection does not go back to its lender between two of them, which would cost more
     than the read itself. A read that comes while others wait is served after them, so all wait alike.
     """
 
@@ -43,22 +41,21 @@ class ReadConnections:
         # Those whose turn has not come; each gets a connection, or None: a place to lend one for.
         self._waiting: deque[asyncio.Future[_Loan | None]] = deque()
 
-    async def run[Found](self, engine: AsyncEngine, read: Callable[[Any], Awaitable[Found]]) -> Found:
+    async def run[Found](self, lender: Lender, read: Callable[[Any], Awaitable[Found]]) -> Found:
         """What one ``read`` finds on a connection of the driver, outside of any transaction.
 
         Raises Unavailable after ``patience`` seconds without a turn, what lending a connection raises, and
         what the read raises. A connection on which anything but a refusal of the server went wrong, or that
         was given up waiting for, is not used again.
         """
-        loan = await self._turn() or await self._lend(engine)
+        loan = await self._turn() or await self._lend(lender)
         try:
             found = await read(loan.driver)
         except asyncpg.PostgresError:
             await self._give_back(loan)
             raise
         except BaseException:
-            # Outside of a greenlet it is cut off at once, without waiting for the server.
-            loan.pooled.invalidate()
+            loan.lent.discard()
             self._next(None)
             raise
         if not self._hands_over(loan):
@@ -88,13 +85,13 @@ class ReadConnections:
         if not turn.done():
             turn.set_exception(failures.pool_exhausted(TimeoutError(), self._patience))
 
-    async def _lend(self, engine: AsyncEngine) -> _Loan:
+    async def _lend(self, lender: Lender) -> _Loan:
         try:
-            pooled = await engine.raw_connection()
+            lent = await lender.lend()
         except BaseException:
             self._next(None)
             raise
-        return _Loan(pooled, pooled.driver_connection, asyncio.get_running_loop().time() + LONGEST_LOAN)
+        return _Loan(lent, lent.driver, asyncio.get_running_loop().time() + LONGEST_LOAN)
 
     def _hands_over(self, loan: _Loan) -> bool:
         """Whether somebody waits who takes the connection as it is."""
@@ -110,7 +107,7 @@ class ReadConnections:
 
     async def _give_back(self, loan: _Loan) -> None:
         try:
-            await greenlet_spawn(loan.pooled.close)
+            await loan.lent.give_back()
         finally:
             self._next(None)
 

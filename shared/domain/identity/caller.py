@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from uuid import UUID
 
+from shared.errors import Forbidden
+
 
 class Role(StrEnum):
     """App roles of Entra ID; their values are the role names in the token (design.md, Who may)."""
@@ -80,3 +82,9 @@ class SignedIn:
     def fingerprint(self) -> bytes:
         """What tells one assertion from another without being one."""
         return hashlib.sha256(self.assertion.encode()).digest()
+
+
+def require_active(active: bool | None) -> None:
+    """Refuse (403) a person who was deactivated, whatever the token says; None is a stranger."""
+    if active is False:
+        raise Forbidden("this user is deactivated", code="user_deactivated")

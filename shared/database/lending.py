@@ -1,0 +1,115 @@
+"""Where single reads take their connections from: SQLAlchemy's pool, or the driver while there is no pool."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+#: A connection used this recently is only asked whether its socket was closed: a ping is a round trip.
+RESTED_SECONDS: Final = 5.0
+#: A connection is replaced after this many seconds: behind a load balancer idle ones die silently.
+RECYCLE_SECONDS: Final = 1800
+
+
+class Lent(Protocol):
+    """A connection that is lent."""
+
+    @property
+    def driver(self) -> Any:
+        """The connection of asyncpg."""
+        ...
+
+    async def give_back(self) -> None:
+        """The borrower needs it no more."""
+        ...
+
+    def discard(self) -> None:
+        """Cut it off at once: nobody knows what state it is in."""
+        ...
+
+
+class Lender(Protocol):
+    """What lends connections."""
+
+    async def lend(self) -> Lent:
+        """A connection outside of any transaction. Raises Unavailable if none can be had."""
+        ...
+
+
+@dataclass(slots=True)
+class _Opened:
+    driver: Any
+    opened_at: float
+    rested_since: float = 0.0
+
+
+class DriverConnections:
+    """Connections of the driver itself, for a worker that only reads so far.
+
+    Loading SQLAlchemy is a third of a cold start. Once the pool is there, it lends, and these are closed: so
+    no more connections are open than before. The borrowers keep to their number; for one event loop.
+    """
+
+    def __init__(self, connect: Callable[[], Awaitable[Any]]) -> None:
+        """``connect`` opens one; raises Unavailable if it cannot."""
+        self._connect = connect
+        self._idle: deque[_Opened] = deque()
+        self._closed = False
+
+    async def lend(self) -> Lent:
+        """The one used last, if it is still good, else a new one. Raises Unavailable."""
+        while self._idle:
+            opened = self._idle.pop()
+            if await _is_good(opened):
+                return _LentByDriver(opened, self)
+            opened.driver.terminate()
+        driver = await self._connect()
+        return _LentByDriver(_Opened(driver, time.monotonic()), self)
+
+    def keep(self, opened: _Opened) -> None:
+        """Take one back."""
+        if self._closed:
+            opened.driver.terminate()
+        else:
+            opened.rested_since = time.monotonic()
+            self._idle.append(opened)
+
+    def close(self) -> None:
+        """Close the idle ones now, the others as they are given back."""
+        self._closed = True
+        while self._idle:
+            self._idle.pop().driver.terminate()
+
+
+@dataclass(frozen=True, slots=True)
+class _LentByDriver:
+    opened: _Opened
+    lender: DriverConnections
+
+    @property
+    def driver(self) -> Any:
+        return self.opened.driver
+
+    async def give_back(self) -> None:
+        self.lender.keep(self.opened)
+
+    def discard(self) -> None:
+        self.opened.driver.terminate()
+
+
+async def _is_good(opened: _Opened) -> bool:
+    now = time.monotonic()
+    if opened.driver.is_closed() or now - opened.opened_at >= RECYCLE_SECONDS:
+        return False
+    if now - opened.rested_since < RESTED_SECONDS:
+        return True
+    try:
+        await opened.driver.execute("SELECT 1")
+    except asyncio.CancelledError:
+        opened.driver.terminate()
+        raise
+    except Exception:
+        return False
+    return True
