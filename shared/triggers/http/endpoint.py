@@ -8,7 +8,6 @@ from azure.functions import AuthLevel, Blueprint, HttpRequest, HttpResponse
 from shared.domain.identity.caller import Role
 from shared.triggers.http.messages import Handler, Reply, Request
 from shared.triggers.http.registry import GraphAccess, IfMatch, Operation, Ownership, register
-from shared.triggers.http.serving import answer
 
 __all__ = ["Reply", "Request", "endpoint", "new_blueprint"]
 
@@ -56,10 +55,10 @@ def endpoint[Served: Handler[Any, Any, Any]](
         name: str = handler.__name__
 
         async def function(req: HttpRequest) -> HttpResponse:
-            return await answer(operation, req, None)
+            return await _answer(operation, req, None)
 
         async def durable_function(req: HttpRequest, client: Any) -> HttpResponse:
-            return await answer(operation, req, client)
+            return await _answer(operation, req, client)
 
         function.__name__ = durable_function.__name__ = name
         operation = Operation(
@@ -95,3 +94,10 @@ def endpoint[Served: Handler[Any, Any, Any]](
         return handler
 
     return declare
+
+
+async def _answer(operation: Operation, req: HttpRequest, client: Any) -> HttpResponse:
+    # Loaded at the first request, not when the worker indexes the app (cold start).
+    from shared.triggers.http.serving import answer
+
+    return await answer(operation, req, client)

@@ -189,6 +189,8 @@ def _segments(path: str) -> Sequence[str]:
 
 
 OPERATIONS: Final[dict[str, Operation]] = {}
+#: Their methods and routes.
+_PLACES: Final[set[tuple[str, str]]] = set()
 
 
 def register(operation: Operation) -> None:
@@ -196,12 +198,13 @@ def register(operation: Operation) -> None:
 
     Raises ValueError if its id, or its method and route, is taken, or if its id sorts behind ``LAST``.
     """
-    for known in OPERATIONS.values():
-        if known.id == operation.id or (known.method, known.route) == (operation.method, operation.route):
-            raise ValueError(f"{operation.id} ({operation.method} {operation.route}) is declared twice")
+    place = operation.method, operation.route
+    if operation.id in OPERATIONS or place in _PLACES:
+        raise ValueError(f"{operation.id} ({operation.method} {operation.route}) is declared twice")
     if operation.id.upper() > LAST.upper():
         raise ValueError(f"{operation.id} is never reached: its name sorts behind {LAST}")
     OPERATIONS[operation.id] = operation
+    _PLACES.add(place)
 
 
 def methods_of(path: str) -> list[str]:
