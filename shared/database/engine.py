@@ -61,6 +61,7 @@ class Database:
         self._role_checked = False
         self._closed = False
         self._direct = DriverConnections(self._connect)
+        self._handed_over: Any = None
         # No more than stay open: connections beyond are opened and closed again with every wave of requests.
         self._reads = ReadConnections(settings.database_pool_size, settings.database_pool_timeout)
 
@@ -146,6 +147,9 @@ class Database:
         """Close every idle connection and refuse further use; connections in use close when given back."""
         self._closed = True
         self._direct.close()
+        if self._handed_over is not None:
+            self._handed_over.terminate()
+            self._handed_over = None
         sessions, self._sessions = self._sessions, None
         entra, self._entra = self._entra, None
         if sessions is not None:
@@ -165,13 +169,13 @@ class Database:
             from shared.database.sessions import Sessions
 
             self._sessions = Sessions(self._settings, self._make_engine(), self.refuse_superuser)
-            self._direct.close()
+            self._handed_over = self._direct.hand_over()
         return self._sessions
 
     def _make_engine(self) -> "AsyncEngine":
         from shared.database.sessions import make_engine
 
-        return make_engine(self._settings, self._connect)
+        return make_engine(self._settings, self._connect_for_pool)
 
     def _on_its_loop(self) -> None:
         if self._closed:
@@ -192,6 +196,11 @@ class Database:
             if told is None:
                 raise
             raise told from error
+
+    async def _connect_for_pool(self) -> Any:
+        # A first request reads before it opens a session: its connection serves for both.
+        driver, self._handed_over = self._handed_over, None
+        return await self._connect() if driver is None else driver
 
     async def _connect(self) -> Any:
         try:

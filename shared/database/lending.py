@@ -48,8 +48,8 @@ class _Opened:
 class DriverConnections:
     """Connections of the driver itself, for a worker that only reads so far.
 
-    Loading SQLAlchemy is a third of a cold start. Once the pool is there, it lends, and these are closed: so
-    no more connections are open than before. The borrowers keep to their number; for one event loop.
+    Loading SQLAlchemy is a third of a cold start. Once the pool is there, it lends: it takes over one of
+    these, the others are closed. The borrowers keep to their number; for one event loop.
     """
 
     def __init__(self, connect: Callable[[], Awaitable[Any]]) -> None:
@@ -81,6 +81,18 @@ class DriverConnections:
         self._closed = True
         while self._idle:
             self._idle.pop().driver.terminate()
+
+    def hand_over(self) -> Any:
+        """Close all but the one used last, which is the caller's now; None if there is none that is new."""
+        last = self._idle.pop() if self._idle else None
+        self.close()
+        if last is None:
+            return None
+        age = time.monotonic() - last.opened_at
+        if not last.driver.is_closed() and age < RESTED_SECONDS:
+            return last.driver
+        last.driver.terminate()
+        return None
 
 
 @dataclass(frozen=True, slots=True)

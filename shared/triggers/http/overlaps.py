@@ -6,7 +6,6 @@ from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING
 
-from shared.domain.expected_version import ANY_VERSION, ExpectedVersion
 from shared.domain.overlaps.status import OverlapStatus
 from shared.errors import AdminAssistantError, ValidationFailed
 from shared.schemas import base, overlaps, paging, problems
@@ -73,6 +72,7 @@ async def resolve_overlaps(
     A decision that the caller may not make fails as if its overlap did not exist. If all fail so, the answer
     is 404. What was decided stays as it is when the request is sent again.
     """
+    from shared.domain.expected_version import ANY_VERSION, ExpectedVersion
     from shared.services.overlaps.resolving import Choice, SettledOverlap
 
     choices = [

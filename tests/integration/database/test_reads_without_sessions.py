@@ -6,6 +6,7 @@ import sys
 from collections.abc import AsyncIterator
 
 import pytest
+from sqlalchemy import text
 
 from shared.database import lending
 from shared.database.engine import Database, PrivilegedDatabaseRoleError
@@ -31,6 +32,12 @@ async def fresh(settings: Settings) -> AsyncIterator[Database]:
 
 async def _backend(database: Database) -> int:
     return int((await database.fetch(_BACKEND, {}))[0]["pid"])
+
+
+async def _write_nothing(database: Database) -> None:
+    """Open a session, so that there is a pool."""
+    async with database.session() as session:
+        await session.execute(text("SELECT 1"))
 
 
 async def _open(worker_database: TestDatabase, *pids: int) -> int:
@@ -73,13 +80,33 @@ async def test_parameters_are_told_from_literals_and_casts(fresh: Database) -> N
     assert dict(row) == {"literal": "a:b", "number": 3, "more": 4}
 
 
-async def test_a_connection_is_used_again_and_closed_when_the_pool_takes_over(
-    fresh: Database, worker_database: TestDatabase
-) -> None:
+async def test_a_connection_is_used_again_and_by_the_pool_too(fresh: Database) -> None:
     first = await _backend(fresh)
     assert await _backend(fresh) == first
-    async with fresh.session():
-        pass
+    await _write_nothing(fresh)
+    assert await _backend(fresh) == first
+
+
+async def test_the_pool_takes_over_one_connection_and_the_others_are_closed(
+    settings: Settings, worker_database: TestDatabase
+) -> None:
+    database = Database(settings.model_copy(update={"database_pool_size": 3, "database_max_overflow": 0}))
+    await asyncio.gather(*(database.fetch(_SLEEP, {"seconds": 0.1}) for _ in range(3)))
+    pids = await asyncio.gather(*(_backend(database) for _ in range(3)))
+    await _write_nothing(database)
+    kept = await _backend(database)
+    assert kept in pids
+    assert await _open(worker_database, *(pid for pid in pids if pid != kept)) == 0
+    await database.close()
+    assert await _open(worker_database, kept) == 0
+
+
+async def test_a_connection_that_is_not_new_any_more_is_not_taken_over(
+    fresh: Database, worker_database: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await _backend(fresh)
+    monkeypatch.setattr(lending, "RESTED_SECONDS", 0.0)
+    await _write_nothing(fresh)
     assert await _backend(fresh) != first
     assert await _open(worker_database, first) == 0
 
@@ -90,8 +117,7 @@ async def test_a_read_under_way_when_the_pool_takes_over_ends_and_so_does_its_co
     first = await _backend(fresh)
     reading = asyncio.create_task(fresh.fetch(_SLEEP, {"seconds": 0.2}))
     await asyncio.sleep(0.05)
-    async with fresh.session():
-        pass
+    await _write_nothing(fresh)
     assert len(await reading) == 1
     assert await _open(worker_database, first) == 0
 
