@@ -23,7 +23,7 @@ from infra.local.deployment.unpacking import environment_of
 from infra.local.stack import Stack
 from tests.benchmarks.api import APPS, host_process
 from tests.benchmarks.frameworks import query
-from tests.benchmarks.processes import cpu_seconds
+from tests.benchmarks.processes import precise_cpu_seconds
 from tests.benchmarks.seeding import add_people
 
 _ROUNDS = 7
@@ -95,10 +95,10 @@ async def _started(app: Path | None, state: Path, env: Mapping[str, str], asked:
                 except httpx.ConnectError:
                     if not host.running:
                         raise RuntimeError(host.log_tail()) from None
-            served, served_cpu = time.perf_counter() - began, cpu_seconds(host.pid)
+            served, served_cpu = time.perf_counter() - began, precise_cpu_seconds(host.pid)
             answer = await client.get(base + asked, headers={"Authorization": f"Bearer {token}"})
             answer.raise_for_status()
-            return _Start(served, time.perf_counter() - began, served_cpu, cpu_seconds(host.pid))
+            return _Start(served, time.perf_counter() - began, served_cpu, precise_cpu_seconds(host.pid))
     finally:
         await host.stop()
 

@@ -15,7 +15,8 @@ from shared.database.engine import Database
 from shared.database.models.users import User
 from shared.database.prepared import PreparedRead, PreparedWrite
 from shared.database.repositories.appointments.own_appointments import ONE
-from shared.domain.identity.caller import Caller, Role
+from shared.domain.identity.caller import Caller
+from shared.domain.identity.roles import Role
 from shared.schemas.appointments import AppointmentListQuery
 from shared.services.appointments.general_reading import GeneralReading
 from shared.services.appointments.reading import AppointmentService

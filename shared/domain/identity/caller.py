@@ -3,18 +3,10 @@
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from enum import StrEnum
 from uuid import UUID
 
+from shared.domain.identity.roles import Role
 from shared.errors import Forbidden
-
-
-class Role(StrEnum):
-    """App roles of Entra ID; their values are the role names in the token (design.md, Who may)."""
-
-    USER = "User"
-    ADMIN = "Admin"
-    AUDITOR = "Auditor"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from shared.triggers.http.registry import EVERYONE, WRITERS, Ownership
 if TYPE_CHECKING:
     from shared.services.archiving.service import StartedRun
 
-blueprint = new_blueprint()
+blueprint = new_blueprint(durable=True)
 
 
 @endpoint(

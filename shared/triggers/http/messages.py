@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from shared.triggers.http.list_cursors import ListIdentity
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Request[Body: base.Input, Query: base.Input]:
     """What a handler gets: the services, the typed request, and for durable ones the durable client."""
 
@@ -87,7 +87,7 @@ class Request[Body: base.Input, Query: base.Input]:
         return self.client
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reply[Model: BaseModel | None]:
     """A successful answer. ``location`` is a path below the prefix, ``version`` becomes the ETag.
 

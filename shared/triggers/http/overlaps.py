@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from shared.services.overlaps.resolving import SettledOverlap
 
-blueprint = new_blueprint()
+blueprint = new_blueprint(durable=True)
 
 
 @endpoint(

@@ -6,7 +6,7 @@ from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args, get_type_hints
 
-from shared.domain.identity.caller import Role
+from shared.domain.identity.roles import Role
 
 if TYPE_CHECKING:
     from azure.functions import HttpResponse
@@ -57,7 +57,7 @@ class IfMatch(StrEnum):
     REQUIRED = "required"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Operation:
     """One HTTP function. ``roles`` is None where no token is asked for; ``errors`` are its own statuses."""
 
