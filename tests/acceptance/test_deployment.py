@@ -94,7 +94,7 @@ async def test_cold_start_from_the_package(
     built: package.Package, acceptance_point: AcceptancePoint, quick: bool
 ) -> None:
     """From the package, indexing takes 1.1 times a bare app's CPU, with a first database read 1.7 times."""
-    row = (await cold.measure(3 if quick else 7, built.folder))[0]
+    row = (await cold.measure(5 if quick else 9, built.folder))[0]
     indexing, first = row["indexing_cpu_over_bare"], row["first_request_cpu_over_bare"]
     acceptance_point(
         measured=f"CPU: indexing {indexing} times, with the first request {first} times"

@@ -4,7 +4,7 @@ Indexing is the time from the start of the host process to its home page, which 
 and indexed the app; the first request is one that validates a token and reads the database (for the bare
 app: its hello). It reads the caller's own appointments, as a page does that somebody opens. What else is
 asked for opens a session, and so loads SQLAlchemy: ``session_request`` is such a first request. All are taken
-in turn, several rounds, each in a new process; the ratios are the medians of the rounds. Those of the
+in turn, several rounds, each in a new process; the ratios are those of the medians. Those of the
 processes' CPU do not change with what else the machine does.
 """
 
@@ -104,10 +104,11 @@ async def _started(app: Path | None, state: Path, env: Mapping[str, str], asked:
 
 
 def _ratio(seconds: Mapping[str, list[_Start]], app: str, name: str) -> float:
-    """The median of the rounds: both apps of a round started shortly after one another."""
-    pairs = zip(seconds[app], seconds["bare"], strict=True)
-    ratios: list[float] = [getattr(ours, name) / getattr(bare, name) for ours, bare in pairs]
-    return round(statistics.median(ratios), 2)
+    """Of the medians of the rounds: a single start is too easily disturbed to be compared with another."""
+    ours, bare = (
+        statistics.median(getattr(start, name) for start in seconds[each]) for each in (app, "bare")
+    )
+    return round(ours / bare, 2)
 
 
 def _medians(starts: list[_Start]) -> dict[str, float]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from shared.triggers.http.list_cursors import ListIdentity
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Request[Body: base.Input, Query: base.Input]:
     """What a handler gets: the services, the typed request, and for durable ones the durable client."""
 
@@ -40,7 +40,7 @@ class Request[Body: base.Input, Query: base.Input]:
     #: The header Accept, as sent.
     accept: str = ""
     #: The person with his own token; None for applications and public operations.
-    signed_in: SignedIn | None = field(default=None, repr=False)
+    signed_in: SignedIn | None = None
     #: What stands in the place of the route's texts, as it was sent.
     texts: Mapping[str, str] = field(default_factory=dict)
 
@@ -87,7 +87,7 @@ class Request[Body: base.Input, Query: base.Input]:
         return self.client
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Reply[Model: BaseModel | None]:
     """A successful answer. ``location`` is a path below the prefix, ``version`` becomes the ETag.
 

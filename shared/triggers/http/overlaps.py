@@ -6,7 +6,6 @@ from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING
 
-from shared.domain.overlaps.status import OverlapStatus
 from shared.errors import AdminAssistantError, ValidationFailed
 from shared.schemas import base, overlaps, paging, problems
 from shared.triggers.archive_workflow import start_archive_run as start_run
@@ -147,6 +146,8 @@ def _outcome(group_id: UUID, found: SettledOverlap | AdminAssistantError) -> ove
             reason=found.detail,
             errors=[problems.FieldProblem(field=e.field, message=e.message, code=e.code) for e in errors],
         )
+    from shared.domain.overlaps.status import OverlapStatus
+
     return overlaps.OverlapOutcome(
         id=group_id,
         outcome="decided" if found.changed else "unchanged",

@@ -57,7 +57,7 @@ class IfMatch(StrEnum):
     REQUIRED = "required"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Operation:
     """One HTTP function. ``roles`` is None where no token is asked for; ``errors`` are its own statuses."""
 
