@@ -21,7 +21,7 @@ EVENT_FIELDS = (
     *("id", "type", "iCalUId", "changeKey", "subject", "body", "start", "end"),
     *("originalStartTimeZone", "originalEndTimeZone", "isAllDay", "seriesMasterId", "originalStart"),
     *("location", "categories", "showAs", "importance", "sensitivity", "isCancelled"),
-    *("responseStatus", "hasAttachments", "organizer", "attendees"),
+    *("responseStatus", "hasAttachments", "organizer", "attendees", "createdDateTime"),
 )
 _UNDECODABLE_ERRORS = (msgspec.ValidationError, ValueError, OverflowError)
 #: Of a time in Graph's own form: a ``Z`` behind it makes an aware instant of it at half the cost.
@@ -94,13 +94,15 @@ def source_event(item: EventItem) -> SourceEvent:
         raise ValueError("no id")
     kind = item.type or EventType.SINGLE_INSTANCE
     start = _moment(item.start)
-    original_start = None
+    original_start = entered_at = None
     if kind is not EventType.SINGLE_INSTANCE:
         if item.original_start:
             original_start = datetime.fromisoformat(item.original_start).astimezone(UTC)
         elif kind is EventType.OCCURRENCE:
             # An occurrence that is no exception lies in its slot.
             original_start = start
+        if item.created_date_time:
+            entered_at = datetime.fromisoformat(item.created_date_time).astimezone(UTC)
     body, location, response = item.body, item.location, item.response_status
     organizer, attendees = item.organizer, item.attendees
     fields = (
@@ -130,6 +132,7 @@ def source_event(item: EventItem) -> SourceEvent:
         tuple([_person(each) for each in attendees]) if attendees else (),
         False,
         _told_date(item.occurrence_id) if item.occurrence_id else None,
+        entered_at,
     )
     # Passing parameters to ``SourceEvent(…)`` costs as much as the tuple itself.
     return _new(SourceEvent, fields)

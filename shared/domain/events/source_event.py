@@ -40,6 +40,7 @@ class SourceEvent(NamedTuple):
     ``originalStartTimeZone`` and ``originalEndTimeZone`` as given (Windows, IANA or custom name).
     ``original_start`` is the occurrence's slot in its series, UTC; None for a single event.
     ``original_date`` is the date of that slot in the series' zone where it is told (``occurrenceId``).
+    ``entered_at`` is when an occurrence's series was entered; None for other events, or where it is not told.
     Of a ``masked`` one only the times are true (``disclosure.masked_event``).
     """
 
@@ -69,6 +70,7 @@ class SourceEvent(NamedTuple):
     attendees: tuple[Person, ...] = ()
     masked: bool = False
     original_date: date | None = None
+    entered_at: datetime | None = None
 
 
 def source_key(event: SourceEvent) -> str:

@@ -22,7 +22,8 @@ class PlanCounts:
     says how many of the first counts are private events. ``unreadable`` events could not be understood; each
     of the first of them is in ``unreadable_events`` with what is known of it, its error code, and since when
     it could not be read. ``new_unreadable`` of them could be read, or were not there, before.
-    ``series_questions``: about how many changed series their owner is asked (2.17).
+    ``series_questions``: about how many changed series their owner is asked (2.17). ``read_at``: when the
+    pages that it rests on began to be read (ISO 8601, UTC).
     """
 
     source: int = 0
@@ -53,6 +54,7 @@ class PlanCounts:
     refused: str | None = None
     gone: bool = False
     code: str | None = None
+    read_at: str | None = None
 
 
 _PLANNED_OUTCOMES = {

@@ -40,10 +40,7 @@ _WAITING = (Action.CONSUME, Action.LEAVE_OUT, Action.FLAG)
 
 
 class PlanMaking:
-    """Reads, decides and writes down; everything it holds is small, whatever the window.
-
-    ``unseen`` rows of the window are shown by none of its pages.
-    """
+    """Reads, decides and writes down; ``unseen`` rows of the window are shown by none of its pages."""
 
     def __init__(
         self,
@@ -79,6 +76,7 @@ class PlanMaking:
         archive cannot be read.
         """
         backfill = self._context.kind is RunKind.BACKFILL
+        read_at = self._ports.clock.now()
         async with self._turn.session() as session:
             await self._questions.begin(session)
         await self._read_pages(check=not backfill)
@@ -103,7 +101,7 @@ class PlanMaking:
             await self._keeper.finish(session, self._planner.vanished_groups - held)
             await self._kept_though_gone(session)
             await self._questions.keep(session)
-        return self._counted()
+        return self._counted(read_at)
 
     async def _hold_partners(self) -> bool:
         """Whether more events overlap what could not be read: they stay decided as they were (2.12)."""
@@ -131,7 +129,7 @@ class PlanMaking:
                 await self._page(page)
                 page = await anext(pages, None)
 
-    def _counted(self) -> PlanCounts:
+    def _counted(self, read_at: datetime) -> PlanCounts:
         findings = self._planner.findings
         counts: dict[str, Any] = dict(self._writer.counts)
         return PlanCounts(
@@ -151,6 +149,7 @@ class PlanMaking:
             if self._turn.first
             else findings.category_issues,
             private=dict(self._writer.private_counts),
+            read_at=read_at.isoformat(),
             **(counts | named(self._reader.unread, self._context.window, counts)),
         )
 

@@ -6,6 +6,7 @@ Of a changed series, what its copies follow (2.17).
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -43,6 +44,10 @@ class ReadPage:
     def events(self) -> dict[str, SourceEvent]:
         """What the copies follow."""
         return {key: read.event for key, read in self.reads.items()}
+
+
+#: A reading shows the calendar as it was at most so long ago (design.md, Archive).
+STALE_FOR = timedelta(minutes=1)
 
 
 class SourceReader:
@@ -290,13 +295,16 @@ class SourceReader:
         """Plain occurrences on days that were archived without them though their series was known (2.17)."""
         plain = {key: event for key, event in events.items() if event.type is EventType.OCCURRENCE}
         stay = {key for key in plain if key in rows and rows[key].left_out is LeftOut.SERIES_CHANGED}
+        identities = self._context.identities(session)
+        # A row that a plan entered and finished is of an event that was seen on its day: it was not invented.
+        bare = await identities.of_broken_plans(
+            [key for key in plain if key in rows and self.is_bare(rows[key])]
+        )
         fresh = {
-            key: event
-            for key, event in plain.items()
-            if key not in stay and (key not in rows or self.is_bare(rows[key]))
+            key: event for key, event in plain.items() if key not in stay and (key not in rows or key in bare)
         }
         series = {event.series_master_id for event in fresh.values() if event.series_master_id}
-        known = await self._context.identities(session).series_known(series)
+        known = await identities.series_known(series)
         asked = {
             key: self._context.owning_start(event)
             for key, event in fresh.items()
@@ -305,9 +313,20 @@ class SourceReader:
         planned = await self._following.last_planned(session, set(asked.values()))
         for key, start in asked.items():
             event, last = fresh[key], planned.get(start)
-            if last is not None and last >= max(event.end, known[event.series_master_id or ""]):
+            since = known[event.series_master_id or ""]
+            if last is not None and last >= max(event.end, since, self._shown_from(event, since)):
                 stay.add(key)
         return stay
+
+    @staticmethod
+    def _shown_from(event: SourceEvent, since: datetime) -> datetime:
+        """From when on each reading shows a series; ``since`` a plan knows rows of it.
+
+        A plan that reads soon after a series was entered may be shown parts of the calendar as they were
+        before. A successor takes over rows that are older than itself.
+        """
+        entered = event.entered_at
+        return since if entered is None or entered > since else entered + STALE_FOR
 
     def is_bare(self, row: MapRow) -> bool:
         """Whether the row says no more than that a plan met its event: nothing is written or decided."""

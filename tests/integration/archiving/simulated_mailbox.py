@@ -21,6 +21,7 @@ def event(subject: str, start: datetime, minutes: int = 60, **fields: Any) -> di
         "body": {"contentType": "html", "content": f"<p>{subject}</p>"},
         "start": {"dateTime": start.replace(tzinfo=None).isoformat(), "timeZone": "UTC"},
         "end": {"dateTime": end.replace(tzinfo=None).isoformat(), "timeZone": "UTC"},
+        "createdDateTime": "2026-02-01T08:00:00Z",
         **fields,
     }
 

@@ -1,6 +1,7 @@
 """Meetings stay single where reads disagree, plans break off or overlaps are undecided (domain.md 2.16)."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from shared.graph.calendar_adapter import CalendarAdapter
 from shared.services.archiving.matching import SourceMatcher
 from tests.integration.archiving.simulated_mailbox import event
 from tests.integration.archiving.test_overlaps import HOUR, NINE, adds_up, pair
-from tests.integration.archiving.test_same_meeting import starts
+from tests.integration.archiving.test_same_meeting import FIVE, daily, starts
 from tests.integration.archiving.world import World
 
 
@@ -54,6 +55,51 @@ async def test_a_meeting_that_waits_for_a_decision_follows_its_source_to_another
     await world.archive()
     assert await world.subjects() == ["Alone", "Early", "Late"]
     assert await starts(world) == ["2026-03-02T09:00", "2026-03-02T12:00", "2026-03-02T14:00"]
+
+
+@pytest.mark.parametrize("entered_before", [timedelta(seconds=5), timedelta(hours=1)])
+async def test_a_series_that_a_reading_showed_in_part_is_archived_whole(
+    world: World, monkeypatch: pytest.MonkeyPatch, entered_before: timedelta
+) -> None:
+    entered = (world.clock.now() - entered_before).strftime("%Y-%m-%dT%H:%M:%SZ")
+    await world.open([daily("Standup", createdDateTime=entered)])
+    read_window = CalendarAdapter.read_window
+
+    async def stale_after_two(*arguments: Any) -> AsyncGenerator[list[SourceEvent]]:
+        async for page in read_window(*arguments):
+            yield page[:2]
+            return
+
+    with monkeypatch.context() as changed:
+        changed.setattr(CalendarAdapter, "read_window", stale_after_two)
+        assert (await world.archive())["archived"] == 2
+    await world.archive()
+    # What was entered long before is a day that the series invented; nobody sees it so late.
+    seen = 5 if entered_before < timedelta(minutes=1) else 2
+    assert await starts(world) == FIVE[:seen]
+
+
+async def test_what_a_broken_off_plan_met_is_archived_though_the_next_attempt_saw_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.open([daily("Standup")])
+    run = await world.request()
+
+    async def crash(*_: Any) -> bool:
+        raise RuntimeError("crashed")
+
+    async def stale(*_: Any) -> AsyncGenerator[list[SourceEvent]]:
+        yield []
+
+    with monkeypatch.context() as changed:
+        changed.setattr(SourceMatcher, "match", crash)
+        with pytest.raises(RuntimeError):
+            await world.plan(run.id)
+    with monkeypatch.context() as changed:
+        changed.setattr(CalendarAdapter, "read_window", stale)
+        await world.drive(run.id)
+    await world.archive()
+    assert await starts(world) == FIVE
 
 
 async def test_a_duplicate_in_an_undecided_overlap_keeps_the_copy_that_stood_for_it(world: World) -> None:

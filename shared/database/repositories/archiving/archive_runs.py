@@ -87,15 +87,17 @@ _EXTENTS = text("""
        AND plan->>'refused' IS NULL AND mode IN ('normal', 'replace')
      GROUP BY configuration_id
 """)
-_LAST_PLANNED = text("""
-    SELECT wanted.instant, max(r.planned_at) AS planned_at
+#: When what a plan rests on began to be read; of plans that did not note it, when they were finished.
+READ_AT = "COALESCE(CAST(r.plan->>'read_at' AS timestamptz), r.planned_at)"
+_LAST_PLANNED = text(f"""
+    SELECT wanted.instant, max({READ_AT}) AS read_at
       FROM unnest(CAST(:instants AS timestamptz[])) AS wanted(instant)
       JOIN archive_runs r ON r.owner_id = :owner AND r.configuration_id = :configuration
                          AND r.planned_at IS NOT NULL AND r.plan->>'refused' IS NULL
                          AND r.mode IN ('normal', 'replace')
                          AND r.window_start <= wanted.instant AND r.window_end > wanted.instant
      GROUP BY wanted.instant
-""")
+""")  # noqa: S608
 _ADD_USAGE = text("""
     UPDATE archive_runs SET graph_requests = graph_requests + :requests, round_trips = round_trips + :trips
      WHERE id = :run AND owner_id = :owner
@@ -151,14 +153,14 @@ class ArchiveRunRepository(Repository):
     async def last_planned(
         self, owner_id: UUID, configuration_id: UUID, instants: Collection[datetime]
     ) -> dict[datetime, datetime]:
-        """When the last plan was made whose window holds each instant; those that none holds are missing."""
+        """When the last plan whose window holds each instant began to read, as far as there is one."""
         if not instants:
             return {}
         rows = await self._session.execute(
             _LAST_PLANNED,
             {"owner": owner_id, "configuration": configuration_id, "instants": sorted(instants)},
         )
-        return {row.instant: row.planned_at for row in rows}
+        return {row.instant: row.read_at for row in rows}
 
     async def any_open(self, owner_id: UUID, configuration_id: UUID) -> bool:
         """Whether a run of the configuration is queued or running."""

@@ -8,6 +8,7 @@ from uuid import UUID
 import orjson
 from sqlalchemy import text
 
+from shared.database.repositories.archiving.archive_runs import READ_AT
 from shared.database.repositories.archiving.archived_events import (
     MAP_COLUMNS,
     MAP_SCOPE,
@@ -41,16 +42,16 @@ _OF_BROKEN_PLANS = text("""
      WHERE e.configuration_id = :configuration AND e.owner_id = :owner AND e.copy_id IS NULL
        AND e.source_key = ANY(CAST(:keys AS text[])) AND r.planned_at IS NULL
 """)
-_SERIES_KNOWN = text("""
+_SERIES_KNOWN = text(f"""
     SELECT wanted.series, min(CASE WHEN e.entered_by IS NULL THEN timestamptz '1900-01-01 00:00+00'
-                              ELSE r.planned_at END) AS since
+                              ELSE {READ_AT} END) AS since
       FROM unnest(CAST(:series AS text[])) AS wanted(series)
       JOIN archived_events e ON e.configuration_id = :configuration AND e.series_id = wanted.series
                             AND e.owner_id = :owner AND e.left_out IS DISTINCT FROM 'series_changed'
       LEFT JOIN archive_runs r ON r.id = e.entered_by AND r.plan->>'refused' IS NULL
      WHERE e.entered_by IS NULL OR r.planned_at IS NOT NULL
      GROUP BY wanted.series
-""")
+""")  # noqa: S608
 _IDENTIFY = text(f"""
     UPDATE archived_events e SET source_key = v.source_key, source_id = v.source_id,
            series_id = v.series_id, updated_at = :now,
