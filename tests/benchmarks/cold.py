@@ -105,9 +105,7 @@ async def _started(app: Path | None, state: Path, env: Mapping[str, str], asked:
 
 def _ratio(seconds: Mapping[str, list[_Start]], app: str, name: str) -> float:
     """Of the medians of the rounds: a single start is too easily disturbed to be compared with another."""
-    ours, bare = (
-        statistics.median(getattr(start, name) for start in seconds[each]) for each in (app, "bare")
-    )
+    ours, bare = (_medians(seconds[each])[f"{name}_ms"] for each in (app, "bare"))
     return round(ours / bare, 2)
 
 
