@@ -16,9 +16,13 @@ _TAGS = re.compile(r"<[^>]*>")
 
 
 def is_recorded(version: Json, record: Mapping[str, Any]) -> bool:
-    """Whether our record was made of this version, as far as times go."""
+    """Whether our record was made of this version, as far as times go.
+
+    An occurrence may have kept the times that its event had before it became a series.
+    """
     times = tuple(record[name] for name in ("source_start_at", "source_end_at"))
-    if None in times or record["source_type"] != version["type"]:
+    became = (version["type"], record["source_type"]) == ("singleInstance", "occurrence")
+    if None in times or not (became or record["source_type"] == version["type"]):
         return False
     said = tuple(f"{moment:%Y-%m-%dT%H:%M:%S}" for moment in times)
     found = tuple(version[name]["dateTime"][:19] for name in ("start", "end"))

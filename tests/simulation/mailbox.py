@@ -152,9 +152,17 @@ class Person:
     def made_anew(self, event: Event) -> None:
         """An event comes again under another id; after it moved by more than a day, nobody knows it again."""
         number = self.about(event)
+        if event.recurrence is not None:
+            # Of a series the days that it showed once and shows no more may have taken place, too.
+            shown = list(event.occurrences(_FAR))
+            now = {raw_json(each)["originalStart"][:10] for each in shown}
+            items = (each for moment in self.moments for each in moment.source if meeting_of(each) == number)
+            if any(_date(each) not in now for each in items):
+                self.meetings[number] += len(shown)
+            return
         items = (each for moment in self.moments for each in moment.source if meeting_of(each) == number)
         starts = [datetime.fromisoformat(each["start"]["dateTime"][:19]) for each in items]
-        if event.recurrence is None and starts and max(starts) - min(starts) > timedelta(days=1):
+        if starts and max(starts) - min(starts) > timedelta(days=1):
             self.meetings[number] += 1
 
     def enter(self, entry: Json) -> Event:
@@ -172,3 +180,8 @@ class Person:
     def about(self, item: Item) -> int:
         """The meeting that an event is about."""
         return meeting_of(raw_json(item))
+
+
+def _date(item: Json) -> str:
+    """On which day an event stands, or stood before it was made an exception."""
+    return str((item.get("originalStart") or item["start"]["dateTime"])[:10])

@@ -169,7 +169,12 @@ def match_meetings(
         for row, event in left.pair(_same_day, lambda row: row.known and row.counts)
     ]
     doubts += [Doubt((row.facts.key,), (event.key,)) for row, event in _within_a_day(left)]
+    doubts += [
+        Doubt((row.facts.key,), (event.key,))
+        for row, event in left.pair(_moment, lambda row: row.known and row.counts)
+    ]
     undecided = left.pair(_same_day, lambda row: row.known and row.waits)
+    undecided += left.pair(_moment, lambda row: row.known and row.waits)
     doubts += _meeting_in_time(left, waiting)
     undecided += _in_its_place(left)
     pairs += [Pair(row.facts.key, event.key, Step.NOT_ARCHIVED_YET) for row, event in undecided]
@@ -287,6 +292,10 @@ def _entry(facts: MeetingFacts) -> Hashable | None:
 
 def _same_day(facts: MeetingFacts) -> Hashable | None:
     return (facts.title, facts.organizer, facts.day) if facts.title and facts.timed else None
+
+
+def _moment(facts: MeetingFacts) -> Hashable | None:
+    return facts.start if facts.timed and facts.start == facts.end else None
 
 
 def _in_its_place(left: "_Left") -> list[tuple[GoneRow, MeetingFacts]]:

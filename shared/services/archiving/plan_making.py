@@ -33,7 +33,6 @@ from shared.services.archiving.unread_events import named, partners
 
 RETRY_FAILED_FOR = timedelta(days=30)
 _CHUNK = 200
-# Of the rows that no page showed the keys come first: nearly always there are none.
 _KEYS = 1000
 _FLAGGED = ArchivedEventState.FLAGGED
 _WAITING = (Action.CONSUME, Action.LEAVE_OUT, Action.FLAG)
@@ -380,13 +379,16 @@ class PlanMaking:
 
     async def _mark_deleted(self, session: AsyncSession, gone: list[MapRow]) -> None:
         """The copy stays, the record says that its source is gone (domain.md 2.4)."""
-        if not gone:
-            return
         now = self._ports.clock.now()
-        ids = [row.id for row in gone]
+        keys = [row.source_key for row in gone]
+        # An earlier reading of this run was stale, or showed what was deleted since.
+        forgotten = await self._context.identities(session).forget_entered(self._context.run_id, keys)
+        ids = [row.id for row in gone if row.id not in forgotten]
+        if not ids:
+            return
         await self._context.archived_events(session).set_state(ids, ArchivedEventState.SOURCE_DELETED, now)
         await AppointmentRepository(session).mark_source_deleted(self._context.owner_id, ids, now)
-        self._source_deleted += len(gone)
+        self._source_deleted += len(ids)
         await self._ports.audit.record(
             session,
             action="appointment.source_deleted",

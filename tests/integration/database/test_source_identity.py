@@ -89,3 +89,22 @@ async def test_a_series_is_known_since_the_first_plan_that_entered_one_of_its_oc
     known = await events.series_known({"known", "begun", "old", "unheard of"})
     assert known.keys() == {"known", "old"}
     assert known["old"] < known["known"] == START
+
+
+async def test_a_run_forgets_what_it_alone_entered_and_nobody_wrote(
+    events: SourceIdentityRepository, make: Factory, configuration: ArchiveConfiguration
+) -> None:
+    run, other = await make.run(configuration), await make.run(configuration)
+    for key, entered_by, fields in (
+        ("s:own", run.id, WITHOUT_COPY),
+        ("s:with copy", run.id, {}),
+        ("s:of another run", other.id, WITHOUT_COPY),
+        ("s:re-pointed", run.id, {**WITHOUT_COPY, "former_keys": ["s:before"]}),
+    ):
+        await make.archived_event(
+            configuration, source_key=key, entered_by=entered_by, state="flagged", **fields
+        )
+    keys = ["s:own", "s:with copy", "s:of another run", "s:re-pointed"]
+    own = (await events.by_keys(keys))["s:own"]
+    assert await events.forget_entered(run.id, keys) == {own.id}
+    assert set(await events.by_keys(keys)) == set(keys[1:])

@@ -40,6 +40,7 @@ NOT_CARRIED: dict[str, Any] = {
     "series_master_id": "m",
     "original_start": NOON,
     "original_date": NOON.date(),
+    "entered_at": NOON,
     "masked": True,
 }
 

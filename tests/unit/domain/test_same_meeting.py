@@ -165,6 +165,15 @@ def test_another_event_in_the_time_of_a_copy_that_counts_is_a_doubt() -> None:
     assert match_meetings([row], [whole_day], ()).empty
 
 
+def test_another_event_without_length_at_the_same_instant_is_a_doubt() -> None:
+    row, other = gone(facts("old", hours=0)), facts("new", hours=0, subject="Something else")
+    assert match_meetings([row], [other], ()).doubts == (Doubt(("old",), ("new",)),)
+    assert match_meetings([waiting(row.facts)], [other], ()).pairs[0].step is Step.NOT_ARCHIVED_YET
+    later = facts("new", start=NOON + HOUR, hours=0, subject="Something else")
+    assert match_meetings([row], [later], ()).empty
+    assert match_meetings([gone(facts("old"))], [other], ()).empty
+
+
 def test_of_what_hangs_together_as_many_events_wait_as_there_are_rows() -> None:
     rows = [gone(facts("r", hours=3))]
     new = [facts(f"n{n}", start=NOON + n * HOUR, subject=f"Other {n}") for n in range(3)]

@@ -76,6 +76,15 @@ _DELETE_BARE = text(f"""
        AND NOT EXISTS (SELECT 1 FROM archive_operations o WHERE o.archived_event_id = e.id)
        AND NOT EXISTS (SELECT 1 FROM appointments a WHERE a.archived_event_id = e.id)
 """)  # noqa: S608
+# What only readings of one run showed: none of it was written, and no other run knows it.
+_FORGET_ENTERED = text(f"""
+    DELETE FROM archived_events e
+     WHERE {MAP_SCOPE} AND e.source_key = ANY(CAST(:keys AS text[])) AND e.copy_id IS NULL
+       AND e.entered_by = :run AND e.former_keys = '{{}}'
+       AND NOT EXISTS (SELECT 1 FROM archive_operations o WHERE o.archived_event_id = e.id)
+       AND NOT EXISTS (SELECT 1 FROM appointments a WHERE a.archived_event_id = e.id)
+    RETURNING e.id
+""")  # noqa: S608
 # Rows without a copy keep their state; where one may still be made, under a key that no copy carries (2.3).
 _REPOINT = text(f"""
     UPDATE archived_events SET former_keys = array_append(former_keys, source_key),
@@ -184,6 +193,13 @@ class SourceIdentityRepository(ArchivedEventRepository):
         """Forget rows that an unfinished plan entered, without a copy and without any write."""
         if keys:
             await self._session.execute(_DELETE_BARE, self._scope | {"keys": list(keys)})
+
+    async def forget_entered(self, run_id: UUID, keys: Sequence[str]) -> set[UUID]:
+        """Forget rows that the run entered and that its last reading does not show; returns their ids."""
+        result = await self._session.execute(
+            _FORGET_ENTERED, self._scope | {"keys": list(keys), "run": run_id}
+        )
+        return set(result.scalars())
 
     async def repoint(
         self, row: MapRow, new: MapRow, now: datetime, *, write: bool, entered_by: UUID | None = None
