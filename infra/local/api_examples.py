@@ -1,14 +1,14 @@
 """Examples of the API's description, taken from a running demonstration tenant.
 
-``python -m infra.local.api_examples --port PORT --person ADDRESS`` writes them anew. What stands for one id
-stands for it in every example.
+``python -m infra.local.api_examples --port PORT`` writes them anew. It sends the requests of
+``example_story`` there, so their bodies are examples, too. What stands for one id stands for it everywhere.
 """
 
 import argparse
 import asyncio
 import re
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 from uuid import NAMESPACE_URL, uuid5
@@ -18,6 +18,7 @@ import orjson
 
 from infra.local import identities, running_system
 from infra.local.api import Api
+from infra.local.example_story import MARCUS, NORA, Cast, Simulator, Story
 from infra.local.stack import ROOT
 
 PATH: Final = ROOT / "shared" / "triggers" / "http" / "examples.json"
@@ -32,46 +33,80 @@ _OPAQUE: Final = {"next": "Y3Vyc29yLW9mLXRoZS1uZXh0LXBhZ2U=", "commit": None, "s
 _MEASURED: Final = {"milliseconds": 3.2, "seconds": 12.5, "graph_requests": 120, "round_trips": 24}
 
 type Json = Any
+#: Keeps a value as the example of a named model; False if it is no such model's.
+type Keep = Callable[[str, Mapping[str, Json], Mapping[str, Json]], bool]
+#: A token of a person: address and roles.
+type Tokens = Callable[[str, Sequence[str]], Awaitable[str]]
 
 
 class Examples:
-    """Collects an example for each model that an answer shows."""
+    """Collects examples: of models that answers and bodies have, and of the parameters of lists."""
 
     def __init__(self, document: Mapping[str, Json]) -> None:
         self._document = document
-        self.found: dict[str, Json] = {}
+        self.answers: dict[str, Json] = {}
+        self.bodies: dict[str, Json] = {}
+        self.parameters: dict[str, Json] = {}
         self._ids: dict[str, str] = {}
 
-    def take(self, template: str, answer: Json) -> None:
-        """An answer to the GET of a path of the description."""
-        operation = self._document["paths"][template]["get"]
-        schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
-        self._walk(schema, self._plain(answer, ""))
+    def note(self, method: str, template: str, body: Json, answer: httpx.Response) -> None:
+        """A request to a path of the description that was accepted."""
+        operation = self._document["paths"][template][method.lower()]
+        if body is not None:
+            schema = operation["requestBody"]["content"]["application/json"]["schema"]
+            self._walk(schema, self._plain(body, ""), self._keep_body)
+        content = operation["responses"][str(answer.status_code)].get("content", {})
+        if "application/json" in content:
+            schema = content["application/json"]["schema"]
+            self._walk(schema, self._plain(answer.json(), ""), self._keep_answer)
 
-    def _walk(self, schema: Mapping[str, Json], value: Json) -> None:
+    def note_parameters(self, template: str, parameters: Mapping[str, Json]) -> None:
+        """What a list was asked with."""
+        operation = self._document["paths"][template]["get"]
+        if parameters:
+            self.parameters[operation["operationId"]] = self._plain(dict(parameters), "")
+
+    def found(self) -> dict[str, dict[str, Json]]:
+        """All examples, as the file holds them."""
+        return {"answers": self.answers, "bodies": self.bodies, "parameters": self.parameters}
+
+    def _keep_answer(self, name: str, model: Mapping[str, Json], value: Mapping[str, Json]) -> bool:
+        """Of several kinds it is the one with these fields. The fullest one says most."""
+        if value.keys() != model.get("properties", {}).keys():
+            return False
+        known = self.answers.get(name)
+        if known is None or _told(value) > _told(known):
+            self.answers[name] = value
+        return True
+
+    def _keep_body(self, name: str, model: Mapping[str, Json], value: Mapping[str, Json]) -> bool:
+        """Of several kinds it is the one that may be like this. A body names what it needs."""
+        fields = model.get("properties", {})
+        told = all(
+            value[key] == fields[key]["const"] for key in fields if "const" in fields[key] if key in value
+        )
+        if not told or not set(model.get("required", ())) <= value.keys() <= fields.keys():
+            return False
+        self.bodies.setdefault(name, value)
+        return True
+
+    def _walk(self, schema: Mapping[str, Json], value: Json, keep: Keep) -> None:
         if "$ref" in schema:
             name = schema["$ref"].removeprefix(_PREFIX)
             model = self._document["components"]["schemas"][name]
-            if isinstance(value, dict):
-                if value.keys() != model.get("properties", {}).keys():
-                    # Of several kinds it is another one.
-                    return
-                # The fullest one says most.
-                known = self.found.get(name)
-                if known is None or _told(value) > _told(known):
-                    self.found[name] = value
-            self._walk(model, value)
+            if not isinstance(value, dict) or "properties" not in model or keep(name, model, value):
+                self._walk(model, value, keep)
             return
         for choice in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
             if value is not None:
-                self._walk(choice, value)
+                self._walk(choice, value, keep)
         if isinstance(value, dict):
             for name, inner in schema.get("properties", {}).items():
                 if name in value:
-                    self._walk(inner, value[name])
+                    self._walk(inner, value[name], keep)
         elif isinstance(value, list):
             for each in value:
-                self._walk(schema.get("items", {}), each)
+                self._walk(schema.get("items", {}), each, keep)
 
     def _plain(self, value: Json, name: str) -> Json:
         if isinstance(value, dict):
@@ -104,56 +139,80 @@ def _told(value: Json) -> int:
     return 0 if value is None else 1
 
 
-async def collect(client: httpx.AsyncClient, base: str, admin: str, person: str) -> dict[str, Json]:
-    """Examples by model; ``admin`` and ``person`` are tokens. Raises LocalError when the API refuses."""
-    document = (await client.get(f"{base}/api/openapi.json")).json()
-    examples = Examples(document)
-    own, tenant = (Api(client, f"{base}/api/v1/", token) for token in (person, admin))
-    async for template, api, path, params in _asked(own, tenant):
-        examples.take(f"/api/v1/{template}", (await api.request("GET", path, **params)).json())
-    return dict(sorted(examples.found.items()))
+async def collect(
+    client: httpx.AsyncClient, base: str, token: Tokens, simulator: Simulator
+) -> dict[str, dict[str, Json]]:
+    """Tell the story in a demonstration tenant and take examples of it.
+
+    ``token`` gives one of a person (address, roles). Raises LocalError when the API refuses anything.
+    """
+
+    async def caller(address: str, *roles: str) -> Api:
+        return Api(client, f"{base}/api/v1/", await token(address, roles))
+
+    examples = Examples((await client.get(f"{base}/api/openapi.json")).json())
+    cast = Cast(
+        nora=await caller(NORA, "User"),
+        marcus=await caller(MARCUS, "User"),
+        admin=await caller(identities.ADMIN_ADDRESS, "Admin"),
+        other_admin=await caller("yuki.tanaka@example.com", "Admin"),
+        chief=await caller(NORA, "Admin"),
+    )
+    story = Story(cast, simulator, examples)
+    await story.tell()
+    async for template, api, path, params in _asked(cast, story.ids):
+        answer = await api.request("GET", path, **params)
+        examples.note_parameters(f"/api/v1/{template}", params)
+        examples.note("GET", f"/api/v1/{template}", None, answer)
+    await story.end()
+    return examples.found()
 
 
-async def _asked(own: Api, tenant: Api) -> AsyncIterator[tuple[str, Api, str, dict[str, Any]]]:
-    me = (await own.request("GET", "me")).json()
+async def _asked(cast: Cast, ids: Mapping[str, str]) -> AsyncIterator[tuple[str, Api, str, dict[str, Any]]]:
+    own, tenant = cast.nora, cast.admin
+    archive, run, user = f"archive-configurations/{ids['archive']}", f"archive-runs/{ids['run']}", ids["user"]
+    window: dict[str, Any] = {"window_start": "2026-01-12T00:00:00Z", "window_end": "2026-01-19T00:00:00Z"}
     yield "me", own, "me", {}
-    user = me["user"]["id"]
-    configurations = (await own.request("GET", "archive-configurations")).json()["items"]
-    archive = configurations[0]["id"]
-    runs = (await own.request("GET", f"archive-configurations/{archive}/runs")).json()["items"]
-    window = {"window_start": runs[0]["window_start"], "window_end": runs[0]["window_end"]}
-    of_user: list[tuple[str, dict[str, Any]]] = [
-        ("archive-configurations", {}),
-        ("appointments", window | {"configuration_id": archive}),
+    # What a list shows first is what the others show, too.
+    for path, params in (
+        ("appointments", window | {"configuration_id": ids["archive"]}),
         ("overlaps", {}),
         ("action-items", {}),
-        ("needs-attention", {}),
+        ("archive-configurations", {}),
+    ):
+        yield path, own, path, params
+        for item in (await own.request("GET", path, **params)).json()["items"][:1]:
+            yield f"{path}/{{id}}", own, f"{path}/{item['id']}", {}
+    for path, params in (
+        ("needs-attention", {"first_day": "2026-01-01", "last_day": "2026-01-31"}),
         ("notifications", {}),
         ("categories", {}),
+        ("category-rules", {}),
         ("categories/validation", window),
         ("categories/statistics", window | {"group_by": "week"}),
         ("categories/suggestions", window),
-    ]
-    for path, params in of_user:
-        yield path, own, path, params
-    for name, path, params in (
-        ("appointments", "appointments", window | {"configuration_id": archive}),
-        ("overlaps", "overlaps", {}),
-        ("action-items", "action-items", {}),
-        ("archive-configurations", "archive-configurations", {}),
     ):
-        for item in (await own.request("GET", path, **params)).json()["items"][:1]:
-            yield f"{name}/{{id}}", own, f"{name}/{item['id']}", {}
-    yield "months/{month}", own, f"months/{runs[0]['window_start'][:7]}", {}
-    yield "archive-configurations/{id}/runs", own, f"archive-configurations/{archive}/runs", {}
-    yield "archive-runs/{id}", own, f"archive-runs/{runs[0]['id']}", {}
-    yield "archive-runs/{id}/operations", own, f"archive-runs/{runs[0]['id']}/operations", {}
-    yield "archive-configurations/{id}/plan", own, f"archive-configurations/{archive}/plan", {}
-    yield "users/{id}/calendars", own, f"users/{user}/calendars", {}
-    for path in ("users", "mailbox-approvals", "audit", "audit/actions", "system/settings", "system/health"):
+        yield path, own, path, params
+    yield "months/{month}", own, "months/2026-01", {}
+    for below in ("runs", "plan", "backfill", "verifications"):
+        yield f"archive-configurations/{{id}}/{below}", own, f"{archive}/{below}", {}
+    yield "archive-runs/{id}", own, run, {}
+    yield "archive-runs/{id}/operations", own, f"{run}/operations", {}
+    verification = f"verifications/{ids['verification']}"
+    yield "verifications/{id}", own, verification, {}
+    yield "verifications/{id}/findings", own, f"{verification}/findings", {}
+    for below in ("calendars", "exports"):
+        yield f"users/{{id}}/{below}", own, f"users/{user}/{below}", {}
+    local = f"local-calendars/{ids['local']}"
+    yield "local-calendars/{id}", own, local, {}
+    yield "local-calendars/{id}/events", own, f"{local}/events", window
+    for path in ("users", "mailbox-approvals", "audit", "audit/actions", "audit/verification", "tenants"):
+        yield path, tenant, path, {}
+    for path in ("invitations", "break-glass-accesses", "user-erasures"):
+        yield path, tenant, path, {}
+    for path in ("system/settings", "system/health", "system/doctor"):
         yield path, tenant, path, {}
     yield "users/{id}", tenant, f"users/{user}", {}
-    yield "audit/verification", tenant, "audit/verification", {}
 
 
 def text(examples: Mapping[str, Json]) -> str:
@@ -162,25 +221,30 @@ def text(examples: Mapping[str, Json]) -> str:
     return orjson.dumps(examples, option=options).decode()
 
 
-async def _taken(port: int, person: str) -> dict[str, Json]:
-    tokens = [
-        running_system.token(port + 1, address, roles)
-        for address, roles in ((identities.ADMIN_ADDRESS, ["Admin"]), (person, ["User"]))
-    ]
+async def _taken(port: int) -> dict[str, dict[str, Json]]:
+    async def token(address: str, roles: Sequence[str]) -> str:
+        return await asyncio.to_thread(running_system.token, port + 1, address, roles)
+
     async with httpx.AsyncClient(timeout=60) as client:
-        return await collect(client, f"http://127.0.0.1:{port}", *tokens)
+
+        async def simulator(method: str, path: str, body: Json) -> Json:
+            url = f"http://127.0.0.1:{port + 1}/_simulator/{path}"
+            answer = (await client.request(method, url, json=body)).raise_for_status()
+            return answer.json() if answer.content else None
+
+        return await collect(client, f"http://127.0.0.1:{port}", token, simulator)
 
 
 def main(arguments: Sequence[str]) -> None:
     """Write the examples anew from a running demonstration tenant."""
     parser = argparse.ArgumentParser(prog="python -m infra.local.api_examples", allow_abbrev=False)
     parser.add_argument("--port", type=int, required=True, help="of the Functions host")
-    parser.add_argument("--person", required=True, help="address of the person whose data it shows")
     parser.add_argument("--to", type=Path, default=PATH, help="the file")
     given = parser.parse_args(arguments)
-    examples = asyncio.run(_taken(given.port, given.person))
+    examples = asyncio.run(_taken(given.port))
     given.to.write_text(text(examples), encoding="utf-8")
-    print(f"{len(examples)} examples in {given.to}", file=sys.stderr)
+    counted = ", ".join(f"{len(found)} {kind}" for kind, found in examples.items())
+    print(f"examples of {counted} in {given.to}", file=sys.stderr)
 
 
 if __name__ == "__main__":

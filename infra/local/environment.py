@@ -50,16 +50,22 @@ def cleaned() -> dict[str, str]:
 
 def for_app(simulator_url: str, database_url: str) -> dict[str, str]:
     """Settings of the Functions app on this machine; ``ADMIN_ASSISTANT_…`` of our own pass through."""
-    return cleaned() | {
-        "APP_ENV": "local",
-        "WEBSITE_SKU": SKU,
-        "ADMIN_ASSISTANT_DATABASE_URL": database_url,
-        "ADMIN_ASSISTANT_GRAPH_BASE_URL": f"{simulator_url}/v1.0",
-        "ADMIN_ASSISTANT_AUTHORITY": simulator_url,
-        "ADMIN_ASSISTANT_V1_ISSUER": simulator_url,
-        "ADMIN_ASSISTANT_TENANT_ID": identities.TENANT_ID,
-        "ADMIN_ASSISTANT_API_AUDIENCE": identities.API_AUDIENCE,
-        "ADMIN_ASSISTANT_MAIL_SENDER": identities.MAIL_SENDER,
-        "IDENTITY_ENDPOINT": f"{simulator_url}/msi/token",
-        "IDENTITY_HEADER": identities.IDENTITY_HEADER,
-    }
+    # PostgreSQL is on this machine: one that takes longer is frozen, and whoever asks is told within 10 s.
+    patience = {"ADMIN_ASSISTANT_DATABASE_CONNECT_TIMEOUT": "4"}
+    return (
+        patience
+        | cleaned()
+        | {
+            "APP_ENV": "local",
+            "WEBSITE_SKU": SKU,
+            "ADMIN_ASSISTANT_DATABASE_URL": database_url,
+            "ADMIN_ASSISTANT_GRAPH_BASE_URL": f"{simulator_url}/v1.0",
+            "ADMIN_ASSISTANT_AUTHORITY": simulator_url,
+            "ADMIN_ASSISTANT_V1_ISSUER": simulator_url,
+            "ADMIN_ASSISTANT_TENANT_ID": identities.TENANT_ID,
+            "ADMIN_ASSISTANT_API_AUDIENCE": identities.API_AUDIENCE,
+            "ADMIN_ASSISTANT_MAIL_SENDER": identities.MAIL_SENDER,
+            "IDENTITY_ENDPOINT": f"{simulator_url}/msi/token",
+            "IDENTITY_HEADER": identities.IDENTITY_HEADER,
+        }
+    )

@@ -20,9 +20,12 @@ def as_json(
     calendars: Sequence[dict[str, Any]] = (),
     needs: Mapping[str, Needs] | None = None,
     another: Mapping[str, Any] | None = None,
+    changed: Mapping[str, Any] | None = None,
 ) -> str:
-    """One JSON object: ``mailboxes`` by address, ``configurations``, ``needs`` (what waits for each
-    person) if it was looked at, ``another_mailbox`` where somebody reads one, ``calendars`` of files.
+    """One JSON object: ``mailboxes`` by address, ``configurations``, and what else there is.
+
+    ``needs``: what waits for each person. ``another_mailbox``: an archive of another person's mailbox.
+    ``changed_meeting``: a meeting that was changed after it was archived. ``calendars``: calendar files.
 
     The counts of a mailbox are those of its configurations added up: each archives the same calendar.
     *doubled* is counted once for each archive calendar, whichever configurations share it.
@@ -52,6 +55,8 @@ def as_json(
         report["needs"] = {address: each.as_json() for address, each in needs.items()}
     if another is not None:
         report["another_mailbox"] = dict(another)
+    if changed is not None:
+        report["changed_meeting"] = dict(changed)
     if calendars:
         report["calendars"] = list(calendars)
     return json.dumps(report, ensure_ascii=False)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,9 +14,12 @@ from sqlalchemy import make_url
 from infra.local import disks
 from infra.local.stack import Stack
 
-#: Seconds between two checks. Together with the patience below, trouble is reported within 10 s.
+#: Seconds between two looks. Together with the patience below, trouble is reported within 10 s.
 LOOK_SECONDS = 2.0
+#: Seconds that one look waits for an answer.
 PATIENCE_SECONDS = 4.0
+#: Seconds that the end waits for a look that is under way.
+_END_SECONDS = 0.5
 
 
 def _say(text: str) -> None:
@@ -24,14 +28,24 @@ def _say(text: str) -> None:
 
 @asynccontextmanager
 async def told(stack: Stack, say: Callable[[str], None] = _say) -> AsyncIterator[None]:
-    """Tell trouble of a system when it begins and when it ends, as long as the block lasts."""
-    watches = [asyncio.create_task(watch(stack, say)) for watch in (_watch_disks, _watch_database)]
+    """Tell trouble of a system when it begins and when it ends, as long as the block lasts.
+
+    Each look has a thread of its own, which calls ``say``: it waits neither for the event loop, which reading
+    a large file blocks, nor for another look.
+    """
+    over = threading.Event()
+    watches = [
+        threading.Thread(target=watch, args=(stack, say, over), daemon=True)
+        for watch in (_watch_disks, _watch_database)
+    ]
+    for watch in watches:
+        watch.start()
     try:
         yield
     finally:
+        over.set()
         for watch in watches:
-            watch.cancel()
-        await asyncio.gather(*watches, return_exceptions=True)
+            await asyncio.to_thread(watch.join, _END_SECONDS)
 
 
 async def database_trouble(url: str) -> str | None:
@@ -51,15 +65,15 @@ async def database_trouble(url: str) -> str | None:
     return None
 
 
-async def _watch_disks(stack: Stack, say: Callable[[str], None]) -> None:
+def _watch_disks(stack: Stack, say: Callable[[str], None], over: threading.Event) -> None:
     before: dict[Path, str | None] = {}
-    while True:
+    while not over.is_set():
         for folder in _folders(stack):
-            trouble = await asyncio.to_thread(disks.trouble, folder)
-            if trouble != before.get(folder):
+            trouble = disks.trouble(folder)
+            if trouble != before.get(folder) and not over.is_set():
                 say(trouble or f"the disk of {folder} has room again")
                 before[folder] = trouble
-        await asyncio.sleep(LOOK_SECONDS)
+        over.wait(LOOK_SECONDS)
 
 
 def _folders(stack: Stack) -> Iterator[Path]:
@@ -74,14 +88,15 @@ def _folders(stack: Stack) -> Iterator[Path]:
                 yield folder
 
 
-async def _watch_database(stack: Stack, say: Callable[[str], None]) -> None:
+def _watch_database(stack: Stack, say: Callable[[str], None], over: threading.Event) -> None:
     before: str | None = None
-    while True:
+    while not over.is_set():
         # Before it is ready, and once it has ended, its supervisor tells what happened.
-        trouble = await database_trouble(stack.database_url) if stack.postgres.serving else None
-        if trouble is not None and not stack.postgres.serving:
+        trouble = asyncio.run(database_trouble(stack.database_url)) if stack.postgres.serving else None
+        serving = stack.postgres.serving and not over.is_set()
+        if not serving:
             trouble = None
-        if trouble != before and (trouble or stack.postgres.serving):
+        if trouble != before and serving:
             say(trouble or "PostgreSQL answers again")
         before = trouble
-        await asyncio.sleep(LOOK_SECONDS)
+        over.wait(LOOK_SECONDS)

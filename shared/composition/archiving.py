@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from shared.services.notifications.reading import NotificationService
     from shared.services.notifications.reminding import OverlapReminders
     from shared.services.overlaps.reading import OverlapService
-    from shared.services.overlaps.resolving import OverlapSettling
+    from shared.services.overlaps.resolving import OverlapResolving
     from shared.services.rebuilding.requests import RebuildRequests
     from shared.services.rebuilding.runs import RebuildRuns
     from shared.services.verifying.restoring import CopyRestoring
@@ -158,11 +158,11 @@ class ArchivingParts(Foundations):
         return OverlapService(self.database, self.audit_writer)
 
     @cached_property
-    def overlap_settling(self) -> "OverlapSettling":
+    def overlap_resolving(self) -> "OverlapResolving":
         """Decisions about overlapping events."""
-        from shared.services.overlaps.resolving import OverlapSettling
+        from shared.services.overlaps.resolving import OverlapResolving
 
-        return OverlapSettling(self.archiving_ports)
+        return OverlapResolving(self.archiving_ports)
 
     @cached_property
     def action_items(self) -> "ActionItemService":

@@ -118,8 +118,8 @@ class OperationParts(PeopleParts):
             claims=[
                 (Work.ARCHIVE_RUN, "nightly archives", self.archiving.claim_due_jobs),
                 (Work.ARCHIVE_RUN, "backfills", self.backfills.claim_due),
-                (Work.ARCHIVE_RUN, "decided overlaps", self.overlap_settling.carry_out_due),
-                (Work.ARCHIVE_RUN, "expired overlaps", self.overlap_settling.expire_due),
+                (Work.ARCHIVE_RUN, "decided overlaps", self.overlap_resolving.carry_out_due),
+                (Work.ARCHIVE_RUN, "expired overlaps", self.overlap_resolving.expire_due),
                 (Work.ARCHIVE_RUN, "answered action items", self.answering.carry_out_due),
                 (Work.ARCHIVE_RUN, "expired action items", self.answering.expire_due),
                 (Work.VERIFICATION, "weekly verifications", self.verification_schedule.claim_due_jobs),

@@ -1,4 +1,4 @@
-"""What asyncpg is told: address, TLS, timeouts and server settings, out of a URL and the settings."""
+"""Builds asyncpg's arguments from a URL and the settings: address, TLS, timeouts, server settings."""
 
 import re
 import ssl
@@ -10,10 +10,10 @@ from urllib.parse import parse_qsl, unquote
 from shared.settings import Settings
 
 _TLS_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
-#: libpq options that asyncpg has no use for; hosted databases put them into the URLs they hand out.
+#: libpq options that asyncpg does not support. Hosted databases put them into their URLs.
 _IGNORED = {"channel_binding", "gssencmode", "sslnegotiation"}
 _IDLE_IN_TRANSACTION_SECONDS = 120
-#: The server ends a statement first; only a server that does not answer at all is given up on our side.
+#: The server ends a statement first. Our own timeout is only for a server that does not answer at all.
 ANSWER_MARGIN_SECONDS = 10
 
 
@@ -38,15 +38,15 @@ class _Url:
 
 
 class DatabaseUrlError(ValueError):
-    """The database URL cannot be used; the message never contains the password."""
+    """The database URL cannot be used. The message never contains the password."""
 
 
 def connect_arguments(settings: Settings, url: str, application_name: str) -> dict[str, Any]:
     """Keyword arguments of ``asyncpg.connect`` for the URL, without a password provider.
 
-    TLS is what the URL's ``sslmode`` asks for, with libpq's meaning; ``verify-*`` trusts the system's
-    authorities unless ``sslrootcert`` names a file. Without it: required when an Entra token is sent
-    (verified) or in production; never asked for on this machine. Raises :class:`DatabaseUrlError`.
+    ``sslmode`` in the URL decides TLS, with libpq's meaning. ``verify-*`` trusts the system's authorities
+    unless ``sslrootcert`` names a file. Without ``sslmode``, TLS is required in production and, verified,
+    when an Entra token is sent. It is never used on this machine. Raises :class:`DatabaseUrlError`.
     """
     parsed = _parsed(url)
     query = {key: value for key, value in parsed.query.items() if key not in _IGNORED}

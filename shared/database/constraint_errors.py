@@ -1,4 +1,4 @@
-"""What a refused write means: constraint names turned into errors a person can act on."""
+"""Turns refused writes into errors for people, by the name of the constraint."""
 
 import re
 
@@ -10,7 +10,7 @@ _UNIQUE = "23505"
 _FOREIGN_KEY = "23503"
 _EXCLUSION = "23P01"
 _CONSTRAINT = re.compile(r'constraint "([^"]+)"')
-#: Unique constraint or index → what is there already.
+#: Unique constraint or index → what exists already.
 _TAKEN = {
     "uq_users_tenant_id_object_id": "A user with this object id",
     "uq_users_tenant_id_address": "A user with this address",
@@ -38,7 +38,7 @@ _TAKEN = {
 
 
 class AlreadyExists(Conflict):
-    """What was to be added collides with what is there; ``constraint`` names the rule in the database."""
+    """The new row conflicts with an existing one. ``constraint`` is the rule in the database."""
 
     code = "already_exists"
     title = "Already exists"
@@ -49,7 +49,7 @@ class AlreadyExists(Conflict):
 
 
 def constraint_name(error: IntegrityError) -> str:
-    """The violated constraint; empty when the server named none (NOT NULL)."""
+    """The violated constraint. Empty if the server named none (NOT NULL)."""
     cause = getattr(error.orig, "__cause__", None)
     name = getattr(cause, "constraint_name", None)
     if isinstance(name, str):
@@ -59,9 +59,9 @@ def constraint_name(error: IntegrityError) -> str:
 
 
 def constraint_error(error: IntegrityError) -> Conflict | None:
-    """The error to raise instead: AlreadyExists or Conflict; None when it is our own mistake.
+    """The error to raise instead: AlreadyExists or Conflict. None if it is our own mistake.
 
-    A violated CHECK or NOT NULL means that validation let something through: that stays as it is (500).
+    A violated CHECK or NOT NULL is a gap in validation, so it stays a 500.
     """
     state = str(getattr(error.orig, "sqlstate", ""))
     name = constraint_name(error)
@@ -69,7 +69,7 @@ def constraint_error(error: IntegrityError) -> Conflict | None:
         what = _TAKEN.get(name, "The same resource")
         return AlreadyExists(f"{what} exists already.", constraint=name)
     if state == _FOREIGN_KEY:
-        # Said by the server when a referenced row is deleted; otherwise the referenced row is missing.
+        # The server says this when a referenced row is deleted. Otherwise the referenced row is missing.
         if "still referenced" in str(getattr(error.orig, "detail", "") or error.orig):
             return Conflict("It is still in use.", code="in_use")
         return Conflict("It refers to something that does not exist.", code="missing_reference")

@@ -1,20 +1,20 @@
 """What counts as time, in SQL: ``shared.domain.appointments.counting`` as one expression (domain.md 2.18).
 
-Lists are filtered and paged by it, so it must say what the domain says; a test compares both over every
+Lists are filtered and paged by it, so it must agree with the domain. A test compares both for every
 combination of facts.
 """
 
 from shared.domain.appointments.counting import AS_IN_THE_SOURCE, DECIDED, MODIFIED, RULES, Fact, WhyNot
 
-#: Columns of the map; every other fact is a column of ``appointments``.
+#: Columns of the map. Every other fact is a column of ``appointments``.
 _OF_THE_MAP = frozenset({"state", "left_out"})
 
 
 def why_not_sql(appointment: str, entry: str, written: str = "true") -> str:
-    """The reason why an event counts as no time, as text; NULL if it counts.
+    """The reason why an event counts no time, as text. NULL if it counts.
 
-    ``appointment`` and ``entry`` name the rows of ``appointments`` and ``archived_events`` in the statement,
-    ``written`` is the condition that there is an appointment at all.
+    ``appointment`` and ``entry`` name the rows of ``appointments`` and ``archived_events`` in the statement.
+    ``written`` is the condition that an appointment exists.
     """
 
     def column(fact: Fact) -> str:
@@ -30,9 +30,9 @@ def why_not_sql(appointment: str, entry: str, written: str = "true") -> str:
 
 
 def precedence_sql(why_not: str, edited: str) -> str:
-    """The smaller, the more an archive's verdict on an event says than that of another archive (2.18).
+    """The rank of an archive's verdict on an event; the smallest one wins over other archives (2.18).
 
-    ``why_not`` names the verdict, ``edited`` is the condition that the owner edited the copy.
+    ``why_not`` names the verdict. ``edited`` is the condition that the owner edited the copy.
     """
     return (
         f"CASE WHEN {edited} OR {why_not} IN ({_listed(DECIDED)}) THEN 0"

@@ -1,4 +1,4 @@
-"""The one way to PostgreSQL: prepared reads, and sessions (design.md Database)."""
+"""The only way to PostgreSQL: prepared reads, and sessions (design.md Database)."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,8 @@ from shared.database.entra import EntraPassword
 from shared.database.lending import DriverConnections
 from shared.database.prepared import PreparedRead
 from shared.database.read_connections import ReadConnections
-from shared.errors import AdminAssistantError
+from shared.database.silence import SilenceWatch
+from shared.errors import AdminAssistantError, Unavailable
 from shared.settings import Settings
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from shared.database.unit_of_work import UnitOfWork
 
 APPLICATION_NAME = "admin-assistant"
+#: After a server has let a connection wait in vain, nobody tries another for this time (seconds).
+_SILENT_SECONDS = 2.0
 _WHO_AM_I = PreparedRead("""
     SELECT current_user AS name, rolsuper AS superuser,
            EXISTS (SELECT 1 FROM pg_class WHERE oid = to_regclass('audit_entries')
@@ -36,18 +39,18 @@ _REVISION = PreparedRead("SELECT version_num FROM alembic_version")
 
 
 class PrivilegedDatabaseRoleError(AdminAssistantError):
-    """The app is connected as a superuser or as the owner of the tables, so nothing protects the audit."""
+    """The app is connected as a superuser or as the owner of the tables, so the audit is not protected."""
 
     code = "privileged_database_role"
     title = "Database role has too many rights"
 
 
 class Database:
-    """Prepared reads and sessions on asyncpg connections, opened on the event loop that is running.
+    """Prepared reads and sessions on asyncpg connections, opened on first use in the running event loop.
 
-    The first use refuses a superuser and the owner of the tables (:class:`PrivilegedDatabaseRoleError`).
-    Bound to its event loop: use from another one raises RuntimeError. SQLAlchemy is loaded, and its pool
-    made, for the first session; a worker that only makes prepared reads needs neither (cold start).
+    The first use refuses a superuser and the owner of the tables (:class:`PrivilegedDatabaseRoleError`). Use
+    from another event loop raises RuntimeError. SQLAlchemy and its pool are loaded for the first session. A
+    worker that only makes prepared reads needs neither (cold start).
     """
 
     def __init__(self, settings: Settings, *, application_name: str = APPLICATION_NAME) -> None:
@@ -60,9 +63,14 @@ class Database:
         self._role_check: asyncio.Lock | None = None
         self._role_checked = False
         self._closed = False
+        #: Time of the loop until which no connection is tried.
+        self._silent_until = 0.0
+        #: Bounds the wait of a reader where the server is frozen.
+        self.silence = SilenceWatch(self._answers)
         self._direct = DriverConnections(self._connect)
         self._handed_over: Any = None
-        # No more than stay open: connections beyond are opened and closed again with every wave of requests.
+        # The pool keeps all of them open. Extra connections would be opened and closed with every wave of
+        # requests.
         self._reads = ReadConnections(settings.database_pool_size, settings.database_pool_timeout)
 
     def session(
@@ -70,27 +78,29 @@ class Database:
     ) -> "AbstractAsyncContextManager[AsyncSession]":
         """A session in one transaction: committed at the end, rolled back on any exception or cancellation.
 
-        Its objects stay readable after the commit. Inside of :meth:`unit_of_work` it is a savepoint of that
-        transaction, unless it is to stand ``apart``: what must hold whatever becomes of the unit. Without a
-        ``savepoint`` it takes two round trips less, for whoever ends the unit after an exception. Raises
-        Unavailable when no connection can be had, the connection breaks, or a timeout or deadlock ended the
-        transaction; Conflict (AlreadyExists) when a constraint refuses what was written.
+        - Its objects stay readable after the commit.
+        - Inside :meth:`unit_of_work` it is a savepoint of that transaction. With ``apart`` it is separate,
+          for writes that must stay whatever happens to the unit.
+        - Without ``savepoint`` it needs two round trips less, but the unit must end after an exception.
+
+        Raises Unavailable if no connection is available, the connection breaks, or a timeout or deadlock
+        ended the transaction. Raises Conflict (AlreadyExists) if a constraint refuses a write.
         """
         return self._with_sessions.session(apart=apart, savepoint=savepoint)
 
     def reading(self) -> "AbstractAsyncContextManager[AsyncSession]":
-        """A session that only reads: half the round trips of :meth:`session`, since it opens no transaction.
+        """A session for reads only, without a transaction: half the round trips of :meth:`session`.
 
-        What its statements see is the same: each sees what is committed when it starts (READ COMMITTED).
-        Raises as :meth:`session` does, and RuntimeError for a change of its objects. Part of a unit of work
-        it is one of its sessions.
+        Each statement sees what is committed when it starts, as in a transaction (READ COMMITTED). Raises as
+        :meth:`session` does, and RuntimeError if its objects are changed. Inside a unit of work it is one of
+        the unit's sessions.
         """
         return self._with_sessions.reading()
 
     async def fetch(self, read: PreparedRead, parameters: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-        """The rows of one statement, read as :meth:`reading` does, at a fraction of its cost.
+        """The rows of one statement, read as by :meth:`reading` but much cheaper.
 
-        Raises as :meth:`reading` does. Part of a unit of work it sees what the unit wrote.
+        Raises as :meth:`reading` does. Inside a unit of work it sees the unit's writes.
         """
         if self.in_unit_of_work:
             ask = partial(read.rows, parameters=parameters)
@@ -100,15 +110,15 @@ class Database:
         return await self._read(read, parameters)
 
     def unit_of_work(self) -> "AbstractAsyncContextManager[UnitOfWork]":
-        """One transaction that every session of this task joins: all of them are committed, or none.
+        """One transaction that every session of this task joins: all are committed, or none.
 
-        A unit may last as long as a call of Graph: at most half of the pool's connections are lent to units
-        at a time. Raises as :meth:`session` does, and RuntimeError inside of another unit.
+        A unit may last as long as a call of Graph, so units get at most half of the pool's connections.
+        Raises as :meth:`session` does, and RuntimeError inside another unit.
         """
         return self._with_sessions.unit_of_work()
 
     def rehearsal(self) -> "AbstractAsyncContextManager[None]":
-        """A unit of work of which nothing stays; inside of an open one it is a savepoint of that.
+        """A unit of work that is rolled back. Inside an open unit it is a savepoint of that.
 
         Raises as :meth:`session` does.
         """
@@ -116,22 +126,22 @@ class Database:
 
     @property
     def in_unit_of_work(self) -> bool:
-        """Whether the running task is part of an open unit of work."""
+        """Whether the running task belongs to an open unit of work."""
         return self._sessions is not None and self._sessions.in_unit
 
     async def ping(self) -> None:
-        """One round trip; raises Unavailable when the database does not answer."""
+        """One round trip. Raises Unavailable if the database does not answer."""
         await self.fetch(_PING, {})
 
     async def revision(self) -> str | None:
-        """The migration the database is at, None before the first; raises Unavailable like ``ping``."""
+        """The migration revision of the database, None before the first. Raises Unavailable like ``ping``."""
         if not await self.fetch(_HAS_REVISION, {}):
             return None
         found = await self.fetch(_REVISION, {})
         return str(found[0]["version_num"]) if found else None
 
     async def refuse_superuser(self) -> None:
-        """Raise PrivilegedDatabaseRoleError for a superuser or the tables' owner; asks the server once."""
+        """Raise PrivilegedDatabaseRoleError for a superuser or the tables' owner. Asks the server once."""
         if self._role_checked:
             return
         self._on_its_loop()
@@ -144,7 +154,7 @@ class Database:
                 self._role_checked = True
 
     async def close(self) -> None:
-        """Close every idle connection and refuse further use; connections in use close when given back."""
+        """Close idle connections and refuse further use. Connections in use close when returned."""
         self._closed = True
         self._direct.close()
         if self._handed_over is not None:
@@ -159,7 +169,7 @@ class Database:
 
     @property
     def engine(self) -> "AsyncEngine":
-        """The engine of the running loop, made now if need be. Repositories take sessions, not this."""
+        """The engine of the running loop, created if needed. Repositories take sessions, not this."""
         return self._with_sessions.engine
 
     @property
@@ -203,10 +213,31 @@ class Database:
         return await self._connect() if driver is None else driver
 
     async def _connect(self) -> Any:
+        """A connection of the driver; raises Unavailable, from TimeoutError if the server said nothing.
+
+        A frozen server accepts and says nothing. One request waits for that; those after it need not.
+        """
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._silent_until:
+            silent = TimeoutError("it said nothing a moment ago")
+            raise failures.connection_failure(silent) from silent
         try:
             return await asyncpg.connect(**self._connect_arguments())
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            if isinstance(error, TimeoutError):
+                self._silent_until = loop.time() + _SILENT_SECONDS
             raise failures.connection_failure(error) from error
+
+    async def _answers(self) -> bool:
+        """Whether the server lets a new connection in, or refuses it."""
+        if self._arguments is None:
+            return True
+        try:
+            connection = await self._connect()
+        except Unavailable as error:
+            return not isinstance(error.__cause__, TimeoutError)
+        connection.terminate()
+        return True
 
     def _connect_arguments(self) -> dict[str, Any]:
         if self._arguments is None:

@@ -10,27 +10,27 @@ SCOPE = "https://ossrdbms-aad.database.windows.net/.default"
 
 
 class TokenCredential(Protocol):
-    """What azure-identity's asynchronous credentials do."""
+    """The interface of azure-identity's asynchronous credentials."""
 
     async def get_token(self, *scopes: str) -> Any:
-        """An object whose ``token`` is the access token; cached until shortly before its expiry."""
+        """An object whose ``token`` is the access token, cached until shortly before its expiry."""
         ...
 
     async def close(self) -> None:
-        """Free its connections."""
+        """Release its connections."""
         ...
 
 
 class EntraPassword:
-    """asyncpg's password callable: asked at each new connection, so an expired token is never used."""
+    """asyncpg's password callable. It runs for each new connection, so an expired token is never used."""
 
     def __init__(self, credential: TokenCredential) -> None:
         self._credential = credential
 
     @classmethod
     def create(cls, settings: Settings) -> Self:
-        """With the app's managed identity (user-assigned if one is named)."""
-        # Loaded only here: the import is slow, and most installations log in by password.
+        """Create it with the app's managed identity (user-assigned if one is named)."""
+        # Loaded only here: the import is slow, and most installations use a password.
         from azure.identity.aio import ManagedIdentityCredential
 
         if settings.managed_identity_client_id:
@@ -38,7 +38,7 @@ class EntraPassword:
         return cls(ManagedIdentityCredential())
 
     async def __call__(self) -> str:
-        """The token; raises azure-core's ClientAuthenticationError when there is none."""
+        """The token. Raises azure-core's ClientAuthenticationError if there is none."""
         token: str = (await self._credential.get_token(SCOPE)).token
         return token
 

@@ -1,4 +1,4 @@
-"""Which failures of the database pass by themselves, and what the caller is told of them."""
+"""Which database failures are temporary, and the error for the caller."""
 
 from typing import Final
 
@@ -10,7 +10,7 @@ RETRY_AFTER_SECONDS = 5.0
 BROKEN: Final = "The connection to the database broke."
 _BUSY_RETRY_AFTER_SECONDS = 1.0
 _LOCK_TIMEOUT = "55P03"
-#: SQLSTATE → what it means for the caller. The transaction was rolled back in every case.
+#: SQLSTATE → its meaning for the caller. The transaction was rolled back in every case.
 _PASSING = {
     "40001": "The database could not serialise the change; repeat it.",
     "40P01": "The database broke a deadlock; repeat the change.",
@@ -30,7 +30,7 @@ class LockTimeout(Unavailable):
 
 
 def connection_failure(error: BaseException) -> Unavailable:
-    """No connection could be made. The reason is in the chained error, not in what the caller sees."""
+    """No connection could be made. The reason is in the chained error, and not visible to the caller."""
     if isinstance(error, asyncpg.InvalidAuthorizationSpecificationError | asyncpg.InvalidCatalogNameError):
         return Unavailable("The database refuses this app's account.", retry_after=RETRY_AFTER_SECONDS)
     return Unavailable("The database cannot be reached.", retry_after=RETRY_AFTER_SECONDS)
@@ -42,7 +42,7 @@ def pool_exhausted(error: Exception, waited: float) -> Unavailable:
 
 
 def driver_failure(error: asyncpg.PostgresError | asyncpg.InterfaceError | OSError) -> Unavailable | None:
-    """What asyncpg raised, as :class:`Unavailable` when repeating may help, else None."""
+    """An error of asyncpg as :class:`Unavailable` if a retry may help, else None."""
     if isinstance(error, asyncpg.InvalidCachedStatementError):
         return passing("", UPGRADED)
     if isinstance(error, asyncpg.PostgresError):
@@ -51,7 +51,7 @@ def driver_failure(error: asyncpg.PostgresError | asyncpg.InterfaceError | OSErr
 
 
 def passing(state: str, otherwise: str | None) -> Unavailable | None:
-    """What a SQLSTATE means for the caller; ``otherwise`` where it says nothing."""
+    """The meaning of a SQLSTATE for the caller. ``otherwise`` if it has none."""
     if state == _LOCK_TIMEOUT:
         return LockTimeout(
             "Another change holds the rows; repeat it in a moment.", retry_after=_BUSY_RETRY_AFTER_SECONDS

@@ -1,4 +1,4 @@
-"""Where single reads take their connections from: SQLAlchemy's pool, or the driver while there is no pool."""
+"""Lends connections to single reads: from SQLAlchemy's pool, or from the driver while there is no pool."""
 
 import asyncio
 import time
@@ -7,9 +7,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-#: A connection used this recently is only asked whether its socket was closed: a ping is a round trip.
-RESTED_SECONDS: Final = 5.0
-#: A connection is replaced after this many seconds: behind a load balancer idle ones die silently.
+#: For a connection used this recently, only the socket is checked, because a ping is a round trip.
+RESTED_SECONDS: Final = 2.0
+#: How long a server may take to answer a ping. A frozen one never does, and a caller waits for it.
+PING_SECONDS: Final = 2.0
+#: Connections are replaced after this many seconds, because load balancers silently drop idle ones.
 RECYCLE_SECONDS: Final = 1800
 
 
@@ -22,19 +24,19 @@ class Lent(Protocol):
         ...
 
     async def give_back(self) -> None:
-        """The borrower needs it no more."""
+        """Return it."""
         ...
 
     def discard(self) -> None:
-        """Cut it off at once: nobody knows what state it is in."""
+        """Close it at once, because its state is unknown."""
         ...
 
 
 class Lender(Protocol):
-    """What lends connections."""
+    """Lends connections."""
 
     async def lend(self) -> Lent:
-        """A connection outside of any transaction. Raises Unavailable if none can be had."""
+        """A connection outside any transaction. Raises Unavailable if none is available."""
         ...
 
 
@@ -46,14 +48,14 @@ class _Opened:
 
 
 class DriverConnections:
-    """Connections of the driver itself, for a worker that only reads so far.
+    """Connections of the driver itself, for a worker that has only read so far. For one event loop.
 
-    Loading SQLAlchemy is a third of a cold start. Once the pool is there, it lends: it takes over one of
-    these, the others are closed. The borrowers keep to their number; for one event loop.
+    Loading SQLAlchemy takes a third of a cold start. As soon as there is a pool, reads borrow from it. It
+    takes over one of these connections, and the others are closed. The borrowers limit their own number.
     """
 
     def __init__(self, connect: Callable[[], Awaitable[Any]]) -> None:
-        """``connect`` opens one; raises Unavailable if it cannot."""
+        """``connect`` opens one. It raises Unavailable if it cannot."""
         self._connect = connect
         self._idle: deque[_Opened] = deque()
         self._closed = False
@@ -83,7 +85,7 @@ class DriverConnections:
             self._idle.pop().driver.terminate()
 
     def hand_over(self) -> Any:
-        """Close all but the one used last, which is the caller's now; None if there is none that is new."""
+        """Close all but the one used last, which the caller now owns. None if there is no new one."""
         last = self._idle.pop() if self._idle else None
         self.close()
         if last is None:
@@ -118,7 +120,7 @@ async def _is_good(opened: _Opened) -> bool:
     if now - opened.rested_since < RESTED_SECONDS:
         return True
     try:
-        await opened.driver.execute("SELECT 1")
+        await opened.driver.execute(";", timeout=PING_SECONDS)
     except asyncio.CancelledError:
         opened.driver.terminate()
         raise

@@ -1,4 +1,4 @@
-"""Brings the database to the newest schema: ``python -m shared.database.migrate upgrade|current|check``.
+"""Migrates the database to the newest schema: ``python -m shared.database.migrate upgrade|current|check``.
 
 Connects as the owner of the tables: ``ADMIN_ASSISTANT_MIGRATION_DATABASE_URL`` if set, else the app's URL.
 """
@@ -28,13 +28,13 @@ from shared.database.models.metadata import METADATA
 from shared.settings import Settings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-#: Held by whoever migrates this database; any number that nothing else uses.
+#: The advisory lock of a migration. Any number that nothing else uses.
 _LOCK = 7_301_194_512
 _LOCK_TIMEOUT_SECONDS = 300
 
 
 async def upgrade(settings: Settings) -> str:
-    """Bring the database to the newest revision and return it; safe to run twice at once."""
+    """Migrate to the newest revision and return it. Two calls at once are safe."""
     return await _on_connection(settings, _upgrade)
 
 
@@ -44,12 +44,12 @@ async def current(settings: Settings) -> str | None:
 
 
 async def check(settings: Settings) -> list[str]:
-    """What is missing: migrations not yet run, and differences between models and schema."""
+    """What is missing: migrations to run, and differences between models and schema."""
     return await _on_connection(settings, _check)
 
 
 def newest_revision() -> str:
-    """The revision the code expects."""
+    """The revision that the code expects."""
     return str(ScriptDirectory.from_config(_config()).get_current_head())
 
 
@@ -117,7 +117,7 @@ async def _run(what: str, settings: Settings) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit status, 1 with one clear line when it cannot be done."""
+    """The command line. Returns the exit status: 1 with one clear line if it failed."""
     parser = argparse.ArgumentParser(prog="python -m shared.database.migrate", description=__doc__)
     parser.add_argument("what", choices=("upgrade", "current", "check"))
     what: str = parser.parse_args(arguments).what

@@ -1,16 +1,16 @@
-"""A run's writes as they are listed, each with the event that it is about."""
+"""A run's writes in the form of lists, each with its event."""
 
 from sqlalchemy import text
 
 from shared.domain.identity.disclosure import NORMAL, PRIVATE
 
-#: Whether it is another person's private event: the person read asks with ``:private`` NULL.
+#: Whether it is another person's private event. The person read asks with ``:private`` NULL.
 _HIDDEN = (
     "(CAST(:private AS boolean) IS NOT NULL"
     f" AND COALESCE(a.sensitivity, o.record->>'sensitivity') IS DISTINCT FROM '{NORMAL}')"
 )
-#: The event of a write as a person would name it. Its record is the appointment's, or what is to become it.
-#: Others than the person read get no word of a private one (domain.md 6.3).
+#: The name of a write's event. Its record is the present or future appointment. Others than the person read
+#: get no word of a private event (domain.md 6.3).
 _NAMED = f"""
            CASE WHEN {_HIDDEN} THEN '{PRIVATE}' ELSE COALESCE(a.subject, o.record->>'subject') END AS subject,
            CASE WHEN NOT {_HIDDEN} THEN a.id END AS appointment_id,

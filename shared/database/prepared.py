@@ -1,8 +1,8 @@
-"""Prepared statements for the few that are made very often: the driver runs them, nothing stands between.
+"""Prepared statements for the few that run very often: the driver runs them directly.
 
-Everything else goes through a session. A read takes 6.9 times as long there, one of twenty statements of a
-transaction 1.8 times (``./dev bench prepared``, 32 at once). A worker that only makes such reads never loads
-SQLAlchemy, which is a third of a cold start (``./dev bench cold``).
+All other statements use a session. There, a read takes 6.9 times as long, and one of twenty statements of a
+transaction 1.8 times (``./dev bench prepared``, 32 at once). A worker that only runs such reads never loads
+SQLAlchemy, which takes a third of a cold start (``./dev bench cold``).
 """
 
 import re
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 type Ask[Found] = Callable[[Any], Awaitable[Found]]
 
-#: A literal, which is passed over, or a parameter. Two colons are a cast.
+#: A literal, which is skipped, or a parameter. Two colons are a cast.
 _LITERAL_OR_PARAMETER = re.compile(r"'[^']*'|(?<![:\w]):([a-z_]\w*)")
 
 
 class _Prepared:
-    """A statement in SQL with parameters such as ``:tenant``."""
+    """A statement in SQL with named parameters such as ``:tenant``."""
 
     def __init__(self, sql: str) -> None:
         self.sql = sql
@@ -36,33 +36,32 @@ class _Prepared:
 
 
 class PreparedRead(_Prepared):
-    """A read that nearly every request makes.
+    """A read that nearly every request needs.
 
-    Its columns come as the driver reads them. JSON must be cast to text: whether it is decoded depends on the
-    connection.
+    The driver decodes its columns. JSON must be cast to text, because only some connections decode it.
     """
 
     async def rows(self, driver: Any, parameters: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-        """What it finds on a connection of asyncpg; raises what that raises."""
+        """The rows, read on a connection of asyncpg. Raises asyncpg's errors."""
         return await self._fetch(driver, parameters)
 
 
 class PreparedWrite(_Prepared):
-    """A statement that a transaction makes very often.
+    """A statement that transactions run very often.
 
-    JSON goes in and comes out as text: nothing of SQLAlchemy's types stands between.
+    JSON is passed as text in both directions, without SQLAlchemy's types.
     """
 
     async def rows(self, session: "AsyncSession", parameters: Mapping[str, Any]) -> Sequence[asyncpg.Record]:
-        """What it returns, within the transaction of the session.
+        """The returned rows, within the session's transaction.
 
-        Raises Unavailable for what passes, as ``Database.session`` does, and what asyncpg raises otherwise.
+        Raises Unavailable for a temporary failure, as ``Database.session`` does, else asyncpg's errors.
         """
         return await in_transaction(session, lambda driver: self._fetch(driver, parameters))
 
 
 async def in_transaction[Found](session: "AsyncSession", ask: Ask[Found]) -> Found:
-    """What ``ask`` gets from the driver's connection, within the transaction of the session.
+    """The result of ``ask`` on the driver's connection, within the session's transaction.
 
     Raises as :meth:`PreparedWrite.rows` does.
     """
@@ -71,7 +70,8 @@ async def in_transaction[Found](session: "AsyncSession", ask: Ask[Found]) -> Fou
     connection = await session.connection()
     driver: Any = (await connection.get_raw_connection()).driver_connection
     if not driver.is_in_transaction():
-        # SQLAlchemy opens the transaction with its own first statement: this one would commit by itself.
+        # SQLAlchemy opens the transaction with its own first statement. Without it, this one would commit
+        # alone.
         await session.execute(text("SELECT 1"))
     try:
         return await ask(driver)
@@ -85,7 +85,7 @@ async def in_transaction[Found](session: "AsyncSession", ask: Ask[Found]) -> Fou
 
 
 def _numbered(sql: str) -> tuple[str, tuple[str, ...]]:
-    """The statement with ``$1`` and so on, as the server takes it, and the parameters in that order."""
+    """The statement with ``$1`` and so on, for the server, and its parameters in order."""
     numbers: dict[str, int] = {}
 
     def number(found: re.Match[str]) -> str:

@@ -1,6 +1,6 @@
-"""Connections for single reads: taken in the order of asking, handed from one read straight to the next.
+"""Connections for single reads, first come first served, and passed from one read directly to the next.
 
-Giving the connection back to the pool each time takes 2.1 times as long (``./dev bench prepared``).
+Returning the connection to the pool each time takes 2.1 times as long (``./dev bench prepared``).
 """
 
 import asyncio
@@ -14,14 +14,14 @@ import asyncpg
 from shared.database import failures
 from shared.database.lending import Lender, Lent
 
-#: A connection goes back to the pool after this time even if reads wait: others wait for the pool too, and
-#: the pool replaces what has become old.
+#: A connection returns to the pool after this time even if reads wait, because others wait for the pool too,
+#: and the pool replaces old connections.
 LONGEST_LOAN: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class _Loan:
-    """A connection that is lent; ``until`` is a time of the loop."""
+    """A borrowed connection. ``until`` is a time of the loop."""
 
     lent: Lent
     driver: Any
@@ -29,24 +29,24 @@ class _Loan:
 
 
 class ReadConnections:
-    """At most ``places`` connections are lent at a time; for one event loop.
+    """Borrows at most ``places`` connections at a time. For one event loop.
 
-    While reads wait, a connection does not go back to its lender between two of them, which would cost more
-    than the read itself. A read that comes while others wait is served after them, so all wait alike.
+    While reads wait, a connection does not return to its lender between two of them, which would cost more
+    than the read. A new read is served after those that wait, so the waiting is fair.
     """
 
     def __init__(self, places: int, patience: float) -> None:
         self._free = places
         self._patience = patience
-        # Those whose turn has not come; each gets a connection, or None: a place to lend one for.
+        # Waiting reads. Each gets a connection, or None: a place to borrow one.
         self._waiting: deque[asyncio.Future[_Loan | None]] = deque()
 
     async def run[Found](self, lender: Lender, read: Callable[[Any], Awaitable[Found]]) -> Found:
-        """What one ``read`` finds on a connection of the driver, outside of any transaction.
+        """The result of one ``read`` on a connection of the driver, outside any transaction.
 
-        Raises Unavailable after ``patience`` seconds without a turn, what lending a connection raises, and
-        what the read raises. A connection on which anything but a refusal of the server went wrong, or that
-        was given up waiting for, is not used again.
+        Raises Unavailable after ``patience`` seconds of waiting, the errors of borrowing a connection, and
+        the errors of the read. A connection is not used again after a timeout or any error except a refusal
+        by the server.
         """
         loan = await self._turn() or await self._lend(lender)
         try:
@@ -63,7 +63,7 @@ class ReadConnections:
         return found
 
     async def _turn(self) -> _Loan | None:
-        """Wait for a place; with a connection if the one before left it."""
+        """Wait for a place. It comes with a connection if the previous read left one."""
         if self._free:
             self._free -= 1
             return None
@@ -75,7 +75,7 @@ class ReadConnections:
             return await turn
         except asyncio.CancelledError:
             if not turn.cancelled():
-                # It was this one's turn already when he was cancelled.
+                # This read already had its turn when it was cancelled.
                 await self._pass_by(turn.result())
             raise
         finally:
@@ -94,7 +94,7 @@ class ReadConnections:
         return _Loan(lent, lent.driver, asyncio.get_running_loop().time() + LONGEST_LOAN)
 
     def _hands_over(self, loan: _Loan) -> bool:
-        """Whether somebody waits who takes the connection as it is."""
+        """Whether another read waits and takes the connection."""
         if not self._waiting or loan.driver.is_closed():
             return False
         return asyncio.get_running_loop().time() < loan.until and self._next(loan)
@@ -112,7 +112,7 @@ class ReadConnections:
             self._next(None)
 
     def _next(self, loan: _Loan | None) -> bool:
-        """Give a place to the first who waits; without anybody a place without connection becomes free."""
+        """Give the place to the first waiting read. If none waits, free it without a connection."""
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():

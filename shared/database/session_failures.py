@@ -10,7 +10,7 @@ from shared.errors import AdminAssistantError, Unavailable
 
 
 def session_failure(error: PoolTimeout | DBAPIError, patience: float) -> AdminAssistantError | None:
-    """The failure as an error of the product; None if it is a defect.
+    """The failure as an error of the product. None if it is a defect.
 
     ``patience`` is how many seconds a connection of the pool was waited for.
     """
@@ -24,6 +24,6 @@ def session_failure(error: PoolTimeout | DBAPIError, patience: float) -> AdminAs
 def _passing(error: DBAPIError) -> Unavailable | None:
     detail = failures.BROKEN if error.connection_invalidated else None
     if isinstance(error.orig, AsyncAdapt_asyncpg_dbapi.InvalidCachedStatementError):
-        # A migration changed a table under a prepared statement; SQLAlchemy has forgotten them all now.
+        # A migration changed a table under a prepared statement. SQLAlchemy has discarded them all now.
         detail = failures.UPGRADED
     return failures.passing(str(getattr(error.orig, "sqlstate", None) or ""), detail)

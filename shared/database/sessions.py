@@ -34,7 +34,7 @@ class Sessions:
         self._patience = settings.database_pool_timeout
         self._before = before
         self.engine = engine
-        # The same pool, without transactions; made once, since making one costs as much as a query.
+        # The same pool without transactions. Created once, because creating it costs as much as a query.
         self._reading_engine = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         connections = settings.database_pool_size + settings.database_max_overflow
         self._units = asyncio.Semaphore(max(1, connections // 2))
@@ -58,7 +58,7 @@ class Sessions:
                 async with unit.session(savepoint=savepoint) as session:
                     yield session
                 return
-            # Closing rolls back what is open, shielded from a second cancellation.
+            # Closing rolls back what is open. It is shielded from a second cancellation.
             async with AsyncSession(self.engine, expire_on_commit=False) as session:
                 yield session
                 await session.commit()
@@ -113,7 +113,7 @@ class Sessions:
 
     @asynccontextmanager
     async def _turn(self, places: asyncio.Semaphore) -> AsyncIterator[None]:
-        """One of the places, in the order of asking: the pool itself lets those who just came go before."""
+        """One of the places, first come first served. The pool itself lets newcomers overtake."""
         try:
             async with asyncio.timeout(self._patience):
                 await places.acquire()
@@ -126,7 +126,7 @@ class Sessions:
 
     @asynccontextmanager
     async def _told(self) -> AsyncIterator[None]:
-        """Failures of the database as errors of the product."""
+        """Turn failures of the database into errors of the product."""
         await self._before()
         async with self._translated():
             yield
@@ -158,12 +158,12 @@ class _LentByPool:
         await greenlet_spawn(self.pooled.close)
 
     def discard(self) -> None:
-        # Outside of a greenlet it is cut off at once, without waiting for the server.
+        # Outside a greenlet it is closed at once, without waiting for the server.
         self.pooled.invalidate()
 
 
 class _ReadingSession(Session):
-    """Refuses to write: it would be committed at once, without its audit."""
+    """Refuses to write, because a write would be committed at once, without its audit."""
 
     def flush(self, objects: Sequence[Any] | None = None) -> None:
         if self.new or self.dirty or self.deleted:
@@ -190,8 +190,8 @@ def make_engine(settings: Settings, connect: Callable[[], Awaitable[Any]]) -> As
 
 
 def _broken_connection(context: ExceptionContext) -> BaseException | None:
-    # asyncpg lets errors of the socket and its own command timeout through as they are; SQLAlchemy would
-    # then put the connection back into the pool as if it were sound.
+    # asyncpg passes socket errors and its own command timeout through unchanged. SQLAlchemy would then return
+    # the broken connection to the pool.
     if not isinstance(context.original_exception, OSError):
         return None
     context.is_disconnect = True

@@ -1,4 +1,4 @@
-"""One transaction for several sessions, joined through a context variable: services stay as they are."""
+"""One transaction for several sessions, joined through a context variable. Services need no change."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -12,7 +12,7 @@ _current: ContextVar[Optional["UnitOfWork"]] = ContextVar("unit_of_work", defaul
 
 
 class UnitOfWork:
-    """An open transaction. Its sessions take turns: they share one connection."""
+    """An open transaction. Its sessions take turns, because they share one connection."""
 
     def __init__(self, database: object, connection: AsyncConnection) -> None:
         self._database = database
@@ -23,18 +23,18 @@ class UnitOfWork:
 
     @staticmethod
     def current(database: object) -> Optional["UnitOfWork"]:
-        """The open unit on this database that the running task is part of."""
+        """The open unit on this database to which the running task belongs."""
         unit = _current.get()
         return unit if unit is not None and unit._open and unit._database is database else None
 
     @contextmanager
     def bound(self) -> Iterator[None]:
-        """Let the sessions of this task, and of tasks it starts, join until the end of the block."""
+        """Let the sessions of this task, and of tasks that it starts, join until the end of the block."""
         token = _current.set(self)
         try:
             yield
         finally:
-            # A task that outlives the block keeps the variable: its later sessions stand on their own.
+            # A task that outlives the block keeps the variable. Its later sessions are independent.
             self._open = False
             _current.reset(token)
 
@@ -49,10 +49,10 @@ class UnitOfWork:
 
     @asynccontextmanager
     async def session(self, *, savepoint: bool = True) -> AsyncIterator[AsyncSession]:
-        """A session in a savepoint, rolled back by itself on any exception.
+        """A session in a savepoint, rolled back alone after any exception.
 
-        Without a ``savepoint`` nothing of the unit can be kept after an exception.
-        Raises RuntimeError where the same task has one open: it would wait for itself for ever.
+        Without ``savepoint``, nothing of the unit can be kept after an exception. Raises RuntimeError if the
+        same task has one open, because it would wait for itself (a deadlock).
         """
         task = asyncio.current_task()
         if self._holder is task:
@@ -72,6 +72,6 @@ class UnitOfWork:
                 self._holder = None
                 left = self._connection.get_nested_transaction()
                 if left is not None and left is not around:
-                    # A savepoint whose release was broken off is closed by nobody: the one around it would
-                    # find itself taken off the connection.
+                    # If releasing a savepoint is interrupted, nothing closes it. The surrounding one would
+                    # then fail, because it is no longer the connection's current one.
                     await left.close()

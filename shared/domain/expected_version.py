@@ -1,4 +1,4 @@
-"""The version of a resource that a change is meant for (RFC 9110, If-Match)."""
+"""The version of a resource that a change expects (RFC 9110, If-Match)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,20 +8,20 @@ from shared.errors import PreconditionFailed
 
 @dataclass(frozen=True, slots=True)
 class ExpectedVersion:
-    """The entity tags that are acceptable; None is any."""
+    """The acceptable entity tags. None accepts any version."""
 
     tags: frozenset[str] | None = None
 
     @classmethod
     def of(cls, tags: Iterable[str]) -> "ExpectedVersion":
-        """One of these and no other."""
+        """Accept only this version."""
         return cls(frozenset(tags))
 
     def check(self, version: int) -> None:
-        """Raises PreconditionFailed (412) for a resource that is at another version."""
+        """Raise PreconditionFailed (412) if the resource has another version."""
         if self.tags is not None and str(version) not in self.tags:
             raise PreconditionFailed("it was changed since it was read; read it again")
 
 
-#: Whatever version the resource is at.
+#: Accepts any version.
 ANY_VERSION = ExpectedVersion()

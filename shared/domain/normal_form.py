@@ -1,16 +1,16 @@
 """Unicode normal forms in linear time.
 
-``unicodedata.normalize`` sorts each run of combining marks, which takes time with the square of its length:
-20,000 pairs of marks took 1.3 s. No writing system comes near 30 marks on one letter. So longer runs are
-broken up as in the Stream-Safe Text Format (Unicode Standard Annex 15, section 13).
+``unicodedata.normalize`` sorts each run of combining marks in quadratic time: 20,000 pairs of marks took 1.3
+s. No writing system uses nearly 30 marks on one letter. So longer runs are broken up as in the Stream-Safe
+Text Format (Unicode Standard Annex 15, section 13).
 """
 
 import unicodedata
 from typing import Final, Literal
 
-#: The most combining marks that stand in a row (UAX 15, UAX15-D3).
+#: The largest number of combining marks in a row (UAX 15, UAX15-D3).
 LONGEST_RUN: Final = 30
-#: COMBINING GRAPHEME JOINER: cannot be seen, and marks are not sorted across it.
+#: COMBINING GRAPHEME JOINER: invisible, and marks are not sorted across it.
 _JOINER: Final = "\u034f"
 
 

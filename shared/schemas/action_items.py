@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from shared.domain.action_items.items import (
     ActionItemKind,
@@ -44,7 +44,6 @@ class ActionItemListQuery(DatedPageQuery):
 class ActionItemAnswer(Input):
     """What its owner answers: one of the item's ``answers``."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"answer": "one_meeting"}]})
     answer: Annotated[
         Answer,
         Field(
@@ -124,8 +123,10 @@ class AnsweredActionItem(ActionItemSummary):
 class ActionItemLogEntry(Resource):
     """One thing that a run or a person did about an item."""
 
-    at: datetime = Field(description="When, UTC.")
-    by: str = Field(description="Who: `plan`, `user:` or `app:` with an object id at Entra, or `system:`.")
+    occurred_at: datetime
+    actor: str = Field(
+        description="Who did it: `plan`, `user:` or `app:` with an object id at Entra, or `system:`."
+    )
     status: ActionItemStatus | None = Field(description="What became of the item; null if it stayed open.")
     answer: Answer | None = Field(description="The answer; null if none was given.")
     reason: str | None = Field(description="Why, in words or as a code; null if a person answered.")
@@ -134,7 +135,7 @@ class ActionItemLogEntry(Resource):
     def of(cls, stored: "Mapping[str, Any]") -> Self:
         """An entry as it is stored."""
         named: dict[str, Any] = {name: stored.get(name) for name in cls.model_fields}
-        return cls(**named)
+        return cls(**named | {"occurred_at": stored["at"], "actor": stored["by"]})
 
 
 class ActionItemResource(ActionItemSummary):

@@ -153,14 +153,9 @@ def _unreadable(event: Mapping[str, Any]) -> RunProblem:
     )
 
 
-class ArchiveRunListQuery(PageQuery):
-    """Which runs: of one person, of a configuration, of one status, of a time."""
+class ConfigurationRunsQuery(PageQuery):
+    """Which runs of a configuration: of one status, of a time."""
 
-    user_id: UUID | None = Field(
-        default=None,
-        description="Whose; if not given, the caller's own, or everybody's for Admins, Auditors.",
-    )
-    configuration_id: UUID | None = Field(default=None, description="Only those of this configuration.")
     status: Annotated[RunState, Field(strict=False)] | None = Field(
         default=None, description="Only those of this status."
     )
@@ -178,6 +173,16 @@ class ArchiveRunListQuery(PageQuery):
         description="Only those asked for before this instant.",
         examples=["2026-03-02T06:00:00Z"],
     )
+
+
+class ArchiveRunListQuery(ConfigurationRunsQuery):
+    """Which runs: also of one person or of one configuration."""
+
+    user_id: UUID | None = Field(
+        default=None,
+        description="Whose; if not given, the caller's own, or everybody's for Admins, Auditors.",
+    )
+    configuration_id: UUID | None = Field(default=None, description="Only those of this configuration.")
 
 
 class ArchiveOperationListQuery(PageQuery):

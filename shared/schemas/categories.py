@@ -79,7 +79,7 @@ class CategoryListQuery(PageQuery):
 
 
 class CategoryQuery(Input):
-    """Whose category is meant: Outlook's are found in his mailbox."""
+    """Whose category is meant: Outlook's are found in their mailbox."""
 
     user_id: UUID | None = Field(default=None, description=_WHOSE)
 

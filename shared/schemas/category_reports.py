@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Annotated, Literal, LiteralString, Self
 from uuid import UUID
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from shared.domain.appointments.counting import WhyNot
@@ -59,12 +59,6 @@ def _blamed(field: str, code: LiteralString, message: str) -> PydanticCustomErro
 
 class EventRange(RangeFields):
     """A range of events."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"window_start": "2026-01-01T00:00:00Z", "window_end": "2026-02-01T00:00:00Z"}]
-        }
-    )
 
     @model_validator(mode="after")
     def _one_range(self) -> Self:
@@ -271,7 +265,7 @@ class EvidenceResource(Resource):
 
 
 class SuggestionResource(Resource):
-    """A category for an event; by a rule of its owner, by his history, or by both."""
+    """A category for an event; by a rule of its owner, by their history, or by both."""
 
     category: str
     evidence: list[EvidenceResource]
@@ -314,13 +308,6 @@ class Choice(Input):
     An archived event is named by its appointment, another one by its configuration and its id in Outlook.
     """
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {"appointment_id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff", "category": "Acme - billable"}
-            ]
-        }
-    )
     appointment_id: UUID | None = None
     event_id: Line | None = None
     configuration_id: UUID | None = Field(default=None, description="In whose source calendar the event is.")
@@ -340,20 +327,6 @@ class Choice(Input):
 class SuggestionsApply(Input):
     """What to apply: chosen categories, and in a range what the owner's ``auto_apply`` rules say."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "choices": [
-                        {
-                            "appointment_id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
-                            "category": "Acme - billable",
-                        }
-                    ]
-                }
-            ]
-        }
-    )
     user_id: UUID | None = Field(default=None, description=_WHOSE)
     choices: Annotated[list[Choice], Field(max_length=MOST_CHOICES)] = Field(default_factory=list)
     rules: EventRange | None = Field(default=None, description="Apply the rules to the events of this range.")

@@ -1,4 +1,4 @@
-"""Invitations, and what a caller learns of himself."""
+"""Invitations, and what callers learn of themselves."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal, Self
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class InvitationCreate(Input):
-    """An address whose owner becomes a user at his first sign-in, where the policy is ``invitation``."""
+    """An address whose owner becomes a user at their first sign-in, where the policy is ``invitation``."""
 
     address: Annotated[
         Line,
@@ -64,7 +64,7 @@ class MeDefaults(Resource):
 
 
 class Me(Resource):
-    """The caller as the system knows him; ``user`` is null for who is no user."""
+    """The caller as the system knows them; ``user`` is null for a caller who is no user."""
 
     kind: Literal["person", "application"]
     tenant_id: UUID

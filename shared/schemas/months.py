@@ -188,6 +188,10 @@ class MonthEventResource(Resource):
     customer: str | None
     billing_type: BillingType | None
     hours: float = Field(description="What it counts, gross.")
+    net_hours: float = Field(
+        description="What it counts, net: a minute that several events cover is the one's that starts first. "
+        "All events add up to the net hours of `total`, private ones of another person to those of `private`."
+    )
     counts: bool
     reason_code: WhyNot | None
     source_deleted: bool

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from shared.domain.overlaps.rules import OverlapRule, Verdict
@@ -53,9 +53,6 @@ class OverlapResolution(Input):
     does not count as time any more.
     """
 
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"action": "keep", "kept": ["s:AAMkAGI2-workshop"]}]}
-    )
     action: ResolutionAction
     kept: list[Annotated[str, StringConstraints(min_length=3, max_length=1000), AfterValidator(plain)]] = (
         Field(
@@ -77,9 +74,6 @@ class OverlapResolution(Input):
 class OverlapChoice(OverlapResolution):
     """What is decided about one of several groups."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"id": "6f1e5c0e-1111-4111-8111-111111111111", "action": "keep_all"}]}
-    )
     id: UUID = Field(description="Id of the overlap.")
     if_match: Annotated[str, StringConstraints(pattern=r'^"[0-9]{1,18}"$')] | None = Field(
         default=None,
@@ -202,9 +196,9 @@ class OverlapDecision(Resource):
 class OverlapLogEntry(Resource):
     """One thing that a rule, a run or a person did about a group."""
 
-    at: datetime = Field(description="When, UTC.")
-    by: str = Field(
-        description="Who: `rule`, `plan`, `user:` or `app:` with an object id at Entra, or `system:`."
+    occurred_at: datetime
+    actor: str = Field(
+        description="Who did it: `rule`, `plan`, `user:` or `app:` with an object id at Entra, or `system:`."
     )
     rule: OverlapRule | None = Field(description="The rule that decided; null if none did.")
     source_key: str | None = Field(description="Source key of the event that a rule dropped; else null.")
@@ -218,7 +212,8 @@ class OverlapLogEntry(Resource):
     def of(cls, stored: "Mapping[str, Any]") -> Self:
         """An entry as it is stored."""
         named: dict[str, Any] = {name: stored.get(name) for name in cls.model_fields}
-        return cls(**named | {"source_key": stored.get("key")})
+        told = {"occurred_at": stored["at"], "actor": stored["by"], "source_key": stored.get("key")}
+        return cls(**named | told)
 
 
 class OverlapResource(OverlapSummary):

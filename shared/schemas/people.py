@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from shared.domain.people.departure import ALONE_AFTER, ErasureState, ErasureStep
@@ -19,8 +19,6 @@ type Address = Annotated[Line, Field(max_length=254, examples=["ada@example.com"
 
 class BulkAdd(Input):
     """Whom to add: a list of addresses, or an Entra group with the groups within it."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"addresses": ["ada@example.com"]}]})
 
     addresses: Annotated[list[Address], Field(min_length=1, max_length=1000)] | None = None
     group_id: UUID | None = Field(default=None, description="Object id of an Entra group.")
@@ -72,7 +70,7 @@ class BulkResultResource(Resource):
 
 
 class OffboardingResource(Resource):
-    """What was going on for a person and was stopped; his archive stays."""
+    """What was going on for a person and was stopped; their archive stays."""
 
     user_id: UUID
     offboarded_at: datetime
@@ -81,13 +79,13 @@ class OffboardingResource(Resource):
     verifications_ended: int
     jobs_paused: int
     overlaps_expiring: int = Field(
-        description="Groups that waited for his decision: all of their events are archived."
+        description="Overlaps that waited for the person's decision: all of their events are archived."
     )
     action_items_expiring: int = Field(
         description="Questions that waited for an answer and have a default: it holds from now on."
     )
-    deactivated: bool = Field(description="Whether he was active until now.")
-    export: str = Field(description="Where a last export of his data may be asked for.")
+    deactivated: bool = Field(description="Whether the person was active until now.")
+    export: str = Field(description="Path at which a last export of the person's data is asked for.")
 
 
 class LegalHoldWish(Input):
@@ -167,7 +165,7 @@ class ErasureWish(Input):
 
     remove_copies: bool = Field(
         default=False,
-        description="Also delete the copies in his archive calendars; they then lie in Deleted Items.",
+        description="Also delete the copies in the archive calendars; they then lie in Deleted Items.",
     )
 
 
@@ -182,7 +180,7 @@ class UserErasureResource(Resource):
     requested_by: str
     confirmed_by: str | None
     confirmable_alone_at: datetime = Field(
-        description="From then on he who asked for it may confirm it himself."
+        description="From then on the Admin who asked for it may confirm it, too."
     )
     preview: dict[str, int | dict[str, int]]
     report: dict[str, int | dict[str, int]]

@@ -28,7 +28,7 @@ class UserCreate(Input):
 
 
 class UserUpdate(Changes):
-    """What may change of a person. Who is deactivated is refused at once, whatever his token says."""
+    """What may change of a person. Once deactivated they are refused, whatever their token says."""
 
     display_name: Line = Field(default_factory=absent)
     active: bool = Field(default_factory=absent)
@@ -47,7 +47,7 @@ class UserListQuery(PageQuery):
 
 
 class UserResource(Resource):
-    """A user as we know him."""
+    """A user: a person of the tenant whose calendars may be archived."""
 
     id: UUID
     object_id: UUID

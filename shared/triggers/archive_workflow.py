@@ -25,7 +25,7 @@ from shared.triggers.orchestrations import RETRY
 blueprint = df.Blueprint()
 
 ROUNDS_PER_GENERATION = 25
-SETTLE_ATTEMPTS = 30
+RECONCILE_ATTEMPTS = 30
 # Rounds in a row without any progress, each after its wait: then the run ends and the next one retries.
 IDLE_ROUNDS = 60
 WORKFLOW = orchestrations.Workflow(
@@ -51,7 +51,7 @@ def archive_calendar(ctx: OrchestrationContext, input: dict[str, Any]) -> Genera
     try:
         if not input.get("planned"):
             ctx.set_custom_status({"step": "settling", "percent": 0})
-            yield from _settle(ctx, run_id)
+            yield from _reconcile(ctx, run_id)
             ctx.set_custom_status({"step": "planning", "percent": PLANNING_BEGINS})
             plan = yield ctx.call_activity("plan_archive_run", input=run_id, retry_policy=RETRY)
             done.planned = plan["planned"]
@@ -61,7 +61,7 @@ def archive_calendar(ctx: OrchestrationContext, input: dict[str, Any]) -> Genera
             following = {"writes": done.planned, "done": done.done, "failed": done.failed}
             ctx.continue_as_new({"run_id": run_id, "planned": True, "idle": idle} | following)
             return None
-        yield from _settle(ctx, run_id)
+        yield from _reconcile(ctx, run_id)
         if remaining:
             reason = f"nothing could be written in {IDLE_ROUNDS} attempts"
     except TaskFailedError as failure:
@@ -120,9 +120,9 @@ def _apply(
     return remaining, idle
 
 
-def _settle(ctx: OrchestrationContext, run_id: str) -> Generator[Any, Any]:
+def _reconcile(ctx: OrchestrationContext, run_id: str) -> Generator[Any, Any]:
     """Settle until no operation is open, or leave the rest to the next run."""
-    for attempt in range(SETTLE_ATTEMPTS):
+    for attempt in range(RECONCILE_ATTEMPTS):
         progress = yield ctx.call_activity(
             "settle_archive_run",
             input={"run_id": run_id, "attempt": attempt},
@@ -146,7 +146,7 @@ async def begin_archive_run(run: str) -> dict[str, Any]:
 @blueprint.activity_trigger(input_name="step")
 async def settle_archive_run(step: dict) -> dict[str, Any]:  # type: ignore[type-arg] # the worker takes plain types only
     """Find out what became of open operations: ``{open, resume_at}``."""
-    progress = await get_application().run_driver.settle(UUID(step["run_id"]), step["attempt"])
+    progress = await get_application().run_driver.reconcile(UUID(step["run_id"]), step["attempt"])
     return {"open": progress.open, "resume_at": _iso(progress.resume_at)}
 
 

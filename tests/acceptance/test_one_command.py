@@ -106,6 +106,10 @@ def test_demonstration_shows_every_outcome(tmp_path: Path, acceptance_point: Acc
     assert len(lines) == 6
     assert "overlaps need Marcus" in text
     assert "Try next" in text
+    # A meeting that was entered again after it was archived: its owner is asked.
+    (question,) = report["changed_meeting"]["questions"]
+    assert (question["status"], len(question["archived"]), len(question["new"])) == ("open", 1, 1)
+    assert "A changed meeting: “Steering committee”" in text
 
 
 def test_large_scale_tenant(tmp_path: Path, acceptance_point: AcceptancePoint, quick: bool) -> None:

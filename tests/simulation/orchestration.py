@@ -278,7 +278,7 @@ class Durable:
             case "begin_archive_run":
                 return asdict(await driver.begin(work_id))
             case "settle_archive_run":
-                return _told(await driver.settle(work_id, given["attempt"]))
+                return _told(await driver.reconcile(work_id, given["attempt"]))
             case "plan_archive_run":
                 return asdict(await driver.plan(work_id))
             case "apply_archive_run":

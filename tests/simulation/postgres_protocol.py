@@ -157,7 +157,9 @@ ROLLED_BACK = b"C\x00\x00\x00\x0dROLLBACK\0" + READY + b"I"
 _BEGUN_AT = b"C\x00\x00\x00\x0aBEGIN\0" + b"C\x00\x00\x00\x08SET\0" + READY + b"T"
 #: The answers to what may be sent along before a call.
 _BEFORE = (_BEGUN_AT, COMMITTED, b"C\x00\x00\x00\x0bCOMMIT\0" + _BEGUN_AT)
-PONG = b"2\x00\x00\x00\x04I\x00\x00\x00\x04" + READY + b"T"
+#: The ping of the pool, and its answer outside of a transaction.
+PING = simple_query(b";")
+PONG = b"I\x00\x00\x00\x04" + READY + b"I"
 ROLLBACK = simple_query(b"ROLLBACK")
 RAISE = simple_query(
     b"DO $$ BEGIN RAISE EXCEPTION 'could not serialize access' USING ERRCODE = '40001'; END $$"

@@ -13,6 +13,7 @@ from tests.simulation.postgres_protocol import (
     CLOSED,
     COMMIT,
     COMMITTED,
+    PING,
     PONG,
     READY,
     ROLL_BACK,
@@ -34,8 +35,7 @@ if TYPE_CHECKING:
     from tests.simulation.postgres_wire import PostgresWire
     from tests.simulation.virtual_loop import VirtualLoop
 
-_PING = b";"
-_ABORTED = ord("E")
+_ABORTED, _IDLE = ord("E"), ord("I")
 
 
 @dataclass(eq=False, slots=True)
@@ -139,12 +139,12 @@ class WireTransport(asyncio.Transport):
             self.backend = self._wire.backends.borrow(call.data)
             return self.backend.greeting or None
         match call.data[:1]:
+            case b"Q" if call.data == PING and self._status == _IDLE:
+                return PONG
             case b"Q":
                 return self._end_of_transaction(call.data)
             case b"P" if not self._aborted:
                 return self._known(call.data)
-            case b"B" if self._begin_held and self._texts.get(statements_of(call.data)[0]) == _PING:
-                return PONG
             case b"C":
                 return CLOSED + READY + bytes([self._status])
         return None
@@ -276,11 +276,13 @@ class WireTransport(asyncio.Transport):
         if not self._greeted or data[:1] == b"\0":
             return "startup"
         match data[:1]:
+            case b"Q" if data == PING:
+                return "ping"
             case b"Q":
                 return data[5:].split(b";")[0].split(b"\0")[0].split()[0].decode().lower()
             case b"B":
                 text = self._texts.get(statements_of(data)[0], b"")
-                return "ping" if text == _PING else statement_place(text)
+                return statement_place(text)
             case b"P":
                 return "parse a statement"
             case b"C":

@@ -17,6 +17,7 @@ from infra.local import (
     another_mailbox,
     app_instances,
     calendar_file,
+    changed_meeting,
     demonstration,
     identities,
     month_console,
@@ -79,6 +80,7 @@ async def _work(stack: Stack, options: _Options, tell: Progress) -> int:
             admin = Api(stack.client, stack.api, await stack.token())
             shows_another = options.demonstrated and options.scale == "small"
             another = await another_mailbox.found(stack, admin) if shows_another else None
+            changed = await changed_meeting.found(stack) if shows_another else None
         events = {outcome.address: outcome.events for outcome in reversed(outcomes)}
         if options.as_json:
             calendars = [
@@ -86,7 +88,7 @@ async def _work(stack: Stack, options: _Options, tell: Progress) -> int:
                 | month_report.as_json(found)
                 for file, found in files
             ]
-            print(report.as_json(outcomes, calendars, needs, another), flush=True)
+            print(report.as_json(outcomes, calendars, needs, another, changed), flush=True)
         else:
             _print_months(files, events)
             if options.demonstrated:
@@ -96,6 +98,8 @@ async def _work(stack: Stack, options: _Options, tell: Progress) -> int:
                 )
             if another is not None:
                 month_console.console().print("\n" + another_mailbox.as_text(another))
+            if changed is not None:
+                month_console.console().print("\n" + changed_meeting.as_text(changed))
             if options.verbose:
                 print("\n" + report.as_table(outcomes))
             print(flush=True)
@@ -170,6 +174,7 @@ async def _archive_all(
     configurations = await register(stack, api, [*people, *(file.person for file in files)], tell)
     if options.demonstrated and options.scale == "small":
         await another_mailbox.ask(stack, api)
+        await changed_meeting.make(stack, api, tell)
     own = {
         file.person.address: configurations[file.person.address, file.person.archives[0].name][0]
         for file in files

@@ -1,4 +1,4 @@
-"""Run by Alembic with the connection that ``shared.database.migrate`` holds the advisory lock on."""
+"""Run by Alembic, on the connection of ``shared.database.migrate`` that holds the advisory lock."""
 
 from alembic import context
 
@@ -6,7 +6,7 @@ from shared.database.models.metadata import METADATA
 
 
 def run_migrations() -> None:
-    """Run what was asked for, all of it in one transaction."""
+    """Run the requested migrations, all in one transaction."""
     connection = context.config.attributes.get("connection")
     if connection is None:
         raise RuntimeError("use python -m shared.database.migrate")

@@ -1,4 +1,4 @@
-"""Rights of ``app_user``, the role the app runs as; each migration grants what its new tables need."""
+"""Rights of ``app_user``, the role of the app. Each migration grants what its new tables need."""
 
 from alembic import op
 from sqlalchemy import text
@@ -10,8 +10,8 @@ READ_ONLY = "SELECT"
 
 
 def create_app_user() -> None:
-    """Make the role, without login, if it is missing and we may; a login role is then granted it."""
-    # Roles belong to the whole server: another database's migration may make it at the same moment.
+    """Create the role, without login, if it is missing and we may. A login role is then granted it."""
+    # Roles belong to the whole server, so another database's migration may create it at the same moment.
     op.execute("""
         DO $$ BEGIN
             IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'app_user')

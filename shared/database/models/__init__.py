@@ -1,5 +1,5 @@
-"""The tables, a module a subject; ``metadata`` knows them all.
+"""The tables, one module per subject. ``metadata`` knows them all.
 
-Times are ``timestamptz`` in UTC; enumerations are text with a CHECK. Who needs some tables imports their
-modules: a mapped class is dear to make, and a start does not pay for those that no request reads.
+Times are ``timestamptz`` in UTC. Enumerations are text with a CHECK. Code imports only the modules of the
+tables that it uses, because creating a mapped class is expensive and would slow every start.
 """

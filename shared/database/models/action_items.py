@@ -19,14 +19,7 @@ from shared.domain.action_items.items import (
 
 
 class ActionItem(Base):
-    """One question to the owner of an archive.
-
-    ``about`` names what is asked (``domain.action_items.about``): an archive has one open item of each.
-    ``start_at`` and ``end_at`` span its events. ``due_at``: since when a run has to carry its answer out;
-    ``carried_out_at``: when that was done. ``proposal`` is the answer it had before it was reopened.
-    ``series``: of a changed series which one, its shape, and the span compared (``SeriesItemRepository``).
-    ``remind_at``: when the reminder after the ``reminders_sent`` earlier ones is due while it is open.
-    """
+    """One question to the owner of an archive."""
 
     __tablename__ = "action_items"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
@@ -36,20 +29,26 @@ class ActionItem(Base):
     kind: Mapped[str]
     question: Mapped[str]
     status: Mapped[str]
+    #: What is asked (``domain.action_items.about``). An archive has one open item of each.
     about: Mapped[str]
     answer: Mapped[str | None]
     answered_at: Mapped[datetime | None]
     answered_by: Mapped[str | None]
+    #: The answer before the item was reopened.
     proposal: Mapped[str | None]
     closed_reason: Mapped[str | None]
+    #: ``start_at`` and ``end_at`` span its events.
     start_at: Mapped[datetime]
     end_at: Mapped[datetime]
     opened_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
+    #: Since when a run must carry its answer out.
     due_at: Mapped[datetime | None]
     carried_out_at: Mapped[datetime | None]
+    #: When the next reminder is due while it is open.
     remind_at: Mapped[datetime | None]
     reminders_sent: Mapped[int] = mapped_column(SmallInteger, default=0, server_default=text("0"))
+    #: The series, its shape, and the range that was compared (``SeriesItemRepository``).
     series: Mapped[dict[str, Any] | None]
     log: Mapped[list[Any]] = mapped_column(default=list, server_default=text("'[]'"))
     version: Mapped[int] = mapped_column(Integer, default=1, server_default=text("1"))
@@ -81,11 +80,7 @@ class ActionItem(Base):
 
 
 class ActionItemEvent(Base):
-    """A meeting that an item is about, with the revision it had when the item was last looked at.
-
-    Of the side ``archived`` the row of the map is ``archived_event_id``: its key may change meanwhile. Of a
-    new event ``record`` is what an appointment would hold of it, without its body. Times are UTC.
-    """
+    """A meeting that an item is about, with its revision when the item was last checked. Times are UTC."""
 
     __tablename__ = "action_item_events"
     item_id: Mapped[uuid.UUID] = mapped_column(
@@ -94,12 +89,14 @@ class ActionItemEvent(Base):
     source_key: Mapped[str] = mapped_column(primary_key=True)
     side: Mapped[str] = mapped_column(primary_key=True)
     configuration_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("archive_configurations.id"))
+    #: The map row of the side ``archived``, because its key may change.
     archived_event_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("archived_events.id"))
     origin_mailbox_id: Mapped[uuid.UUID | None] = mapped_column(FetchedValue())
     source_id: Mapped[str]
     revision: Mapped[str]
     start_at: Mapped[datetime]
     end_at: Mapped[datetime]
+    #: For a new event: its future appointment, without the body.
     record: Mapped[dict[str, Any] | None]
     __table_args__ = (
         Index("ix_action_item_events_configuration_id_source_key", "configuration_id", "source_key"),

@@ -26,13 +26,9 @@ from shared.domain.overlaps.status import Exclusion
 
 
 class Appointment(EventColumns, Base):
-    """Our own record of an archived event, with organizer and attendees, which the copy omits (2.6).
+    """Our record of an archived event, with organizer and attendees, which the copy omits (2.6).
 
-    Times are those after ``modifications``; ``source_sensitivity`` and ``source_show_as`` are what they
-    were before automation (domain.md 6.2). ``source_start_at`` and ``source_end_at`` are the source's own
-    times, ``source_type`` its type when it was archived. ``excluded`` says why it does not count as time;
-    ``unresolved`` came into the archive because its overlap expired (5.8). ``origin_mailbox_id``: see
-    ``ArchivedEvent``.
+    ``start_at`` and ``end_at`` are the times after ``modifications``.
     """
 
     __tablename__ = "appointments"
@@ -40,6 +36,7 @@ class Appointment(EventColumns, Base):
     owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
     configuration_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("archive_configurations.id"), index=True)
     archived_event_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("archived_events.id"), unique=True)
+    #: See ``ArchivedEvent``.
     origin_mailbox_id: Mapped[uuid.UUID | None] = mapped_column(FetchedValue(), index=True)
     is_cancelled: Mapped[bool]
     is_declined: Mapped[bool]
@@ -49,12 +46,17 @@ class Appointment(EventColumns, Base):
     ical_uid: Mapped[str]
     source_deleted_at: Mapped[datetime | None]
     modifications: Mapped[list[Any]] = mapped_column(default=list, server_default=text("'[]'"))
+    #: ``source_sensitivity`` and ``source_show_as`` are the values before automation (domain.md 6.2).
     source_sensitivity: Mapped[str | None]
     source_show_as: Mapped[str | None]
+    #: ``source_start_at`` and ``source_end_at`` are the source's own times.
     source_start_at: Mapped[datetime | None]
     source_end_at: Mapped[datetime | None]
+    #: The source's type when it was archived.
     source_type: Mapped[str | None]
+    #: Why it does not count as time.
     excluded: Mapped[str | None]
+    #: It was archived because its overlap expired (5.8).
     unresolved: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     revision: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -68,12 +70,12 @@ class Appointment(EventColumns, Base):
 
     @property
     def version(self) -> int:
-        """What a change is meant for."""
+        """The version for optimistic locking."""
         return appointment_version(self.updated_at)
 
 
 def intersects(start: Any, end: Any) -> Iterator[ColumnElement[bool]]:
-    """What lies in ``[start, end)`` (instants, or parameters for them), wholly or in part."""
+    """The condition that a row touches ``[start, end)`` (instants, or parameters for them)."""
     columns = Appointment.__table__.c
     yield columns.start_at < end
     yield or_(columns.end_at > start, and_(columns.start_at == columns.end_at, columns.start_at >= start))

@@ -13,35 +13,23 @@ from shared.domain.runs.archived_event import ArchivedEventState
 
 
 class ArchivedEvent(Base):
-    """The map from a source key to its one archived copy (domain.md 2.3); unique per configuration.
-
-    ``archive_key`` is what the copy carries: fixed when the copy was created, whatever source key the
-    row is re-pointed to later. ``former_keys`` are the source keys that the row, or the copy it took over,
-    had before; so the same event is known in another archive that still has one of them (2.18).
-    ``merged_into`` names the representative's source key of a duplicate
-    (domain.md 2.9), or the meeting of a consumed modification (4.6). ``pending_since`` is set while the last
-    write of the row failed (2.2). ``modifications`` made the times of the copy. ``conflict_revision`` is
-    the one that was not written because the owner had edited the copy. ``lost_at`` is set where the copy
-    went with its calendar and is to be made anew from the record. ``series_id`` is the immutable id of an
-    occurrence's series; ``entered_by`` the run that saw the event first. ``kept_categories`` are those that
-    the copy had when its meeting was made anew: they stay while the new event has no valid one (2.16).
-    ``superseding_since`` is set from the owner's word that another copy stands for the meeting until the
-    copy says so; then the state does (2.16, 2.17).
-
-    ``origin_mailbox_id`` is the object id of the person whose event it is (domain.md 6.3). A trigger takes it
-    from the configuration when the row is made; it never changes.
-    """
+    """The map from a source key to its one archived copy (domain.md 2.3). Unique per configuration."""
 
     __tablename__ = "archived_events"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"), index=True)
     configuration_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("archive_configurations.id"))
+    #: The object id of the event's person (domain.md 6.3). A trigger copies it from the configuration. It
+    #: never changes.
     origin_mailbox_id: Mapped[uuid.UUID | None] = mapped_column(FetchedValue(), index=True)
     source_key: Mapped[str]
+    #: The key that the copy carries. It stays the same when the row is re-pointed.
     archive_key: Mapped[str]
     source_id: Mapped[str]
     ical_uid: Mapped[str]
     original_start: Mapped[datetime]
+    #: Earlier source keys of the row, or of the copy that it took over. They identify the event in other
+    #: archives (2.18).
     former_keys: Mapped[list[str]] = mapped_column(default=list, server_default=text("'{}'"))
     state: Mapped[str] = mapped_column(default=ArchivedEventState.CREATING)
     copy_id: Mapped[str | None]
@@ -49,15 +37,26 @@ class ArchivedEvent(Base):
     generation: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
     revision: Mapped[str] = mapped_column(default="", server_default=text("''"))
     start_at: Mapped[datetime]
+    #: The source key of a duplicate's representative (domain.md 2.9), or of a consumed modification's meeting
+    #: (4.6).
     merged_into: Mapped[str | None]
     left_out: Mapped[str | None]
+    #: They made the times of the copy.
     modifications: Mapped[list[Any]] = mapped_column(default=list, server_default=text("'[]'"))
+    #: The revision that was not written because the owner had edited the copy.
     conflict_revision: Mapped[str | None]
+    #: Set while the row's last write failed (2.2).
     pending_since: Mapped[datetime | None]
+    #: Set if the copy was lost with its calendar and must be created again.
     lost_at: Mapped[datetime | None]
+    #: The immutable id of an occurrence's series.
     series_id: Mapped[str | None]
+    #: The run that saw the event first.
     entered_by: Mapped[uuid.UUID | None]
+    #: The copy's categories from before its meeting was created again. They stay while the new event has no
+    #: valid one (2.16).
     kept_categories: Mapped[list[Any]] = mapped_column(default=list, server_default=text("'[]'"))
+    #: Set from the owner's word until the copy is changed. Then the state says it (2.16, 2.17).
     superseding_since: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -37,9 +37,9 @@ class AuditEntry(Base):
 
 
 class AuditSeal(Base):
-    """One position of a tenant's chain of audit rows; append-only (domain.md 7.1).
+    """One position of a tenant's chain of audit rows. Append-only (domain.md 7.1).
 
-    No foreign key: a row that was deleted is for the verification to find.
+    It has no foreign key, because a verification must be able to find deleted rows.
     """
 
     __tablename__ = "audit_seals"

@@ -11,7 +11,7 @@ from sqlalchemy.orm import DeclarativeBase
 
 
 def one_of(column: str, values: type[StrEnum]) -> str:
-    """SQL of the CHECK that ``column`` holds one of the enumeration's values."""
+    """SQL of the CHECK that ``column`` has one of the enumeration's values."""
     return f"{column} IN ({', '.join(repr(str(v)) for v in values)})"
 
 

@@ -10,7 +10,7 @@ from shared.database.models.base import Base
 
 
 class BreakGlassAccess(Base):
-    """One access: ``admin_id`` (object id) sees the private events of ``owner_id`` (our id) until its end."""
+    """One access: ``admin_id`` (object id) sees the private events of ``owner_id`` (our id)."""
 
     __tablename__ = "break_glass_accesses"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)

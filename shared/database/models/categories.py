@@ -1,4 +1,4 @@
-"""Categories kept here beside Outlook's, and a person's rules for giving them (domain.md 3.6)."""
+"""Our own categories besides Outlook's, and a person's rules for applying them (domain.md 3.6)."""
 
 import uuid
 from datetime import datetime
@@ -11,9 +11,9 @@ from shared.domain.categories.suggestions import Relation
 
 
 class LocalCategory(Base):
-    """A category of a person that his Outlook need not know.
+    """A category of a person that Outlook need not know.
 
-    ``name_key`` is the name as it is compared (``domain.categories.customer_key``).
+    ``name_key`` is the name for comparison (``domain.categories.customer_key``).
     """
 
     __tablename__ = "local_categories"
@@ -32,7 +32,7 @@ class LocalCategory(Base):
 
 
 class CategoryRuleRow(Base):
-    """Events with this trait get this category; ``match_key`` is ``match`` as it is compared."""
+    """Events with this trait get this category. ``match_key`` is ``match`` for comparison."""
 
     __tablename__ = "category_rules"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)

@@ -16,26 +16,7 @@ from shared.domain.planning.purpose import Purpose
 class ArchiveConfiguration(Base):
     """Source calendar, archive calendar, zone, purpose and schedule of one archive (domain.md 1).
 
-    ``nightly_from`` is the first local day of the nightly runs where a backfill covers what lies before it;
-    without it they begin at ``archive_from`` (2.14).
-
-    ``source_person_id`` and ``archive_person_id`` are the object ids of those whose calendars they are: their
-    owners at Graph, wherever a calendar is shared. Until that is known (``persons_known_at``) they are None,
-    and the mailboxes stand for them. ``names_another``: owner, source and archive are not one person's (6.5).
-
-    One that names another needs an approval (``MailboxApproval``). What holds of it stands here for every
-    query: ``open_until`` when it ends (past while there is none), ``given_to_admin`` that it lapses with its
-    owner's role, ``details_agreed_at`` that the person read lets it hold their private events whole.
-    ``source_erased_at``: the person read was erased (15.3).
-
-    ``approved_mailbox_ids`` are mailboxes of others that an Admin (``mailboxes_approved_by``) let it name.
-    ``archive_gone_since`` is set while its archive calendar is known not to exist any more,
-    ``rebuilding_name`` while one of that name is being made in its place.
-
-    ``archive_in_use``: an older one had the same source and archive when pairs were first refused (2.19);
-    while that one exists this one is paused.
-
-    A deleted one stays for the sake of what it archived: runs, map and appointments refer to it.
+    A deleted one stays, because runs, map and appointments refer to it.
     """
 
     __tablename__ = "archive_configurations"
@@ -50,16 +31,26 @@ class ArchiveConfiguration(Base):
     archive_mailbox_id: Mapped[uuid.UUID]
     archive_calendar_id: Mapped[str]
     archive_calendar_name: Mapped[str | None]
+    #: Set while its archive calendar is known to be gone.
     archive_gone_since: Mapped[datetime | None]
+    #: Set while a calendar of that name is being created to replace it.
     rebuilding_name: Mapped[str | None]
+    #: The owner of the source calendar at Graph (object id). While None, the mailbox represents its person.
     source_person_id: Mapped[uuid.UUID | None]
+    #: The owner of the archive calendar; as ``source_person_id``.
     archive_person_id: Mapped[uuid.UUID | None]
     persons_known_at: Mapped[datetime | None]
+    #: Owner, source and archive belong to different people, so it needs an approval (6.5).
     names_another: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    #: When its approval ends. In the past while there is none.
     open_until: Mapped[datetime | None]
+    #: The approval ends if its owner loses the role Admin.
     given_to_admin: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    #: Since when the person read lets it hold their private events whole.
     details_agreed_at: Mapped[datetime | None]
+    #: The person read was erased (15.3).
     source_erased_at: Mapped[datetime | None]
+    #: Other people's mailboxes that an Admin (``mailboxes_approved_by``) permitted.
     approved_mailbox_ids: Mapped[list[uuid.UUID]] = mapped_column(default=list, server_default=text("'{}'"))
     mailboxes_approved_by: Mapped[str | None]
     time_zone: Mapped[str]
@@ -73,7 +64,10 @@ class ArchiveConfiguration(Base):
     is_default: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     active: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
     archive_from: Mapped[date]
+    #: The first local day of nightly runs, if a backfill covers the time before (2.14).
     nightly_from: Mapped[date | None]
+    #: An older configuration had the same source and archive when pairs were first refused (2.19). It stays
+    #: paused while that one exists.
     archive_in_use: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     archived_until: Mapped[datetime | None]
     lookback_days: Mapped[int] = mapped_column(Integer, default=7, server_default=text("7"))
@@ -89,7 +83,7 @@ class ArchiveConfiguration(Base):
 
     @property
     def masks_private_events(self) -> bool:
-        """Whether it reads private events by their times alone (domain.md 6.5)."""
+        """Whether it may read only the times of private events (domain.md 6.5)."""
         return self.names_another and self.details_agreed_at is None
 
     __table_args__ = (
@@ -119,7 +113,7 @@ class ArchiveConfiguration(Base):
         Index("ix_archive_configurations_tenant_id_created_at_id", "tenant_id", "created_at", "id"),
         Index("ix_archive_configurations_source_calendar", "source_mailbox_id", "source_calendar_id"),
         Index("ix_archive_configurations_archive_calendar", "archive_mailbox_id", "archive_calendar_id"),
-        # Lists ask of each row whether its archive is closed; few archives have an end (domain.md 6.5).
+        # Lists check for each row whether its archive is closed. Few archives have an end (domain.md 6.5).
         Index("ix_archive_configurations_open_until", "id", postgresql_where=text("open_until IS NOT NULL")),
         CheckConstraint(one_of("purpose", Purpose), name="purpose"),
         CheckConstraint(one_of("overlap_policy", OverlapPolicy), name="overlap_policy"),
@@ -132,12 +126,7 @@ class ArchiveConfiguration(Base):
 
 
 class Job(Base):
-    """A schedule: what runs when, in its own zone (domain.md 8.1).
-
-    ``waits_for_archive``: paused because the archive calendar is gone, it goes on when that is rebuilt.
-    ``waits_for_pair``: paused because an older configuration has the same source and archive (2.19), it goes
-    on when that one is deleted.
-    """
+    """A schedule: what runs when, in its own zone (domain.md 8.1)."""
 
     __tablename__ = "jobs"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
@@ -149,7 +138,10 @@ class Job(Base):
     time_zone: Mapped[str]
     next_run_at: Mapped[datetime | None]
     paused: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    #: Paused because the archive calendar is gone. It resumes after a rebuild.
     waits_for_archive: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    #: Paused because an older configuration has the same source and archive (2.19). It resumes when that is
+    #: deleted.
     waits_for_pair: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     consecutive_failures: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

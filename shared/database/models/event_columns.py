@@ -1,4 +1,4 @@
-"""What every table of events says of one (domain.md 1, Appointment)."""
+"""The content columns of every table of events (domain.md 1, Appointment)."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""Answers kept for callers that repeat a change."""
+"""Stored answers for callers that repeat a change."""
 
 import uuid
 from datetime import datetime
@@ -11,10 +11,9 @@ from shared.database.models.base import Base
 
 
 class IdempotencyKey(Base):
-    """The answer to a change that its caller may repeat; inserted before the change, in its transaction.
+    """The answer to a change that its caller may repeat. Inserted before the change, in its transaction.
 
-    Without ``status`` the change is in progress, which nobody else sees. ``owner_id`` is the person whose
-    data the answer is about: erasing them deletes the row. ``roles`` are the caller's at that time.
+    Without ``status``, the change is in progress, and nobody else sees the row.
     """
 
     __tablename__ = "idempotency_keys"
@@ -24,7 +23,9 @@ class IdempotencyKey(Base):
     operation: Mapped[str]
     key: Mapped[str]
     request_hash: Mapped[bytes]
+    #: The caller's roles at that time.
     roles: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list, server_default=text("'{}'"))
+    #: The person whose data the answer is about. Erasing them deletes the row.
     owner_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     status: Mapped[int | None] = mapped_column(Integer)
     headers: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=text("'{}'"))

@@ -1,4 +1,4 @@
-"""Calendars kept in our own database, and their events (domain.md 1, ``local://``)."""
+"""Calendars in our own database, and their events (domain.md 1, ``local://``)."""
 
 import uuid
 from datetime import datetime
@@ -13,9 +13,9 @@ _SHOW_AS = "'free', 'tentative', 'busy', 'oof', 'workingElsewhere', 'unknown'"
 
 
 class LocalCalendar(Base):
-    """A calendar of a person's mailbox that Graph knows nothing of; ``mailbox_id`` is an object id.
+    """A calendar of a person that is not at Graph. ``mailbox_id`` is an object id.
 
-    ``name_key`` is the name as it is compared (``domain.local_calendar.name_key``).
+    ``name_key`` is the name for comparison (``domain.local_calendar.name_key``).
     """
 
     __tablename__ = "local_calendars"
@@ -35,19 +35,17 @@ class LocalCalendar(Base):
 
 
 class LocalEvent(EventColumns, Base):
-    """One single event of a local calendar. Of an all-day event the times are its dates' midnights in UTC.
-
-    ``transaction_id`` makes a repeated creation harmless for ever (graph.md, transactionId); the three
-    ``archive_`` columns are the extended properties of a copy (domain.md 2.6). ``origin_mailbox_id`` is the
-    object id of the person whose event it is: of a copy that of its source (6.3), filled by a trigger.
-    """
+    """One single event of a local calendar. The times of an all-day event are its dates' midnights in UTC."""
 
     __tablename__ = "local_events"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"), index=True)
     calendar_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("local_calendars.id", ondelete="CASCADE"))
+    #: The object id of the event's person. A trigger sets it; for a copy, from its source (6.3).
     origin_mailbox_id: Mapped[uuid.UUID | None] = mapped_column(FetchedValue(), index=True)
+    #: Makes a repeated create harmless for ever (graph.md, transactionId).
     transaction_id: Mapped[str | None]
+    #: The three ``archive_`` columns are the extended properties of a copy (domain.md 2.6).
     archive_key: Mapped[str | None]
     archive_revision: Mapped[str | None]
     archive_source: Mapped[str | None]
@@ -63,7 +61,7 @@ class LocalEvent(EventColumns, Base):
             "archive_key",
             postgresql_where=text("archive_key IS NOT NULL"),
         ),
-        # What a person entered is counted at each further one (domain.md 6.6).
+        # The events that a person entered are counted before each new one (domain.md 6.6).
         Index(
             "ix_local_events_owner_id_entered",
             "owner_id",

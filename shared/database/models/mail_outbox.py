@@ -1,4 +1,4 @@
-"""Mail that is to be sent, and what became of it (domain.md 10.1)."""
+"""Mail to send, and its state (domain.md 10.1)."""
 
 import uuid
 from datetime import datetime
@@ -11,25 +11,24 @@ from shared.domain.notifications.outgoing_mail import MailState
 
 
 class OutgoingMail(Base):
-    """One mail to a person who is no user here, written in the transaction of what it tells.
-
-    ``person_id`` is their object id. ``next_attempt_at``: when it is tried, or until when who tries it holds
-    it. ``uncertain``: a try got no clear answer, so it may be sent already. The body is emptied when it is
-    sent or given up.
-    """
+    """One mail to a person who is not a user here, written in the transaction of its cause."""
 
     __tablename__ = "mail_outbox"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     tenant_id: Mapped[uuid.UUID]
+    #: An object id.
     person_id: Mapped[uuid.UUID]
     key: Mapped[str]
     resource_type: Mapped[str]
     resource_id: Mapped[uuid.UUID]
     subject: Mapped[str]
+    #: Emptied when it is sent or given up.
     body: Mapped[str]
     state: Mapped[str] = mapped_column(default=MailState.WAITING)
     attempts: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
+    #: An attempt got no clear answer, so it may be sent already.
     uncertain: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    #: The next attempt, or the end of the present sender's claim.
     next_attempt_at: Mapped[datetime]
     error_code: Mapped[str | None]
     sent_at: Mapped[datetime | None]

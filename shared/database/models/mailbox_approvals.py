@@ -11,20 +11,16 @@ from shared.domain.approvals.mailbox_approval import ApprovalState
 
 
 class MailboxApproval(Base):
-    """What one configuration may read of another's mailbox, into which archive, what for and until when.
-
-    ``person_id`` is the object id of the person read, ``archive_person_id`` of whom the archive calendar is.
-    ``starts_at``: when it starts by itself unless the person objects. ``given_to_admin``: it lapses when its
-    owner is no Admin any more. ``details_agreed_at``: since when the person lets it hold their private events
-    whole.
-    """
+    """What one configuration may read of another person's mailbox, into which archive, why and until when."""
 
     __tablename__ = "mailbox_approvals"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     tenant_id: Mapped[uuid.UUID]
     owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"), index=True)
     configuration_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("archive_configurations.id"), index=True)
+    #: The object id of the person read.
     person_id: Mapped[uuid.UUID]
+    #: The object id of the archive calendar's person.
     archive_person_id: Mapped[uuid.UUID]
     source_mailbox_id: Mapped[uuid.UUID]
     source_calendar_id: Mapped[str]
@@ -34,12 +30,15 @@ class MailboxApproval(Base):
     days: Mapped[int] = mapped_column(Integer)
     state: Mapped[str] = mapped_column(default=ApprovalState.REQUESTED)
     requested_by: Mapped[str]
+    #: When it starts automatically, unless the person objects.
     starts_at: Mapped[datetime | None]
     decided_by: Mapped[str | None]
     decided_at: Mapped[datetime | None]
     ends_at: Mapped[datetime | None]
     reason: Mapped[str | None]
+    #: It ends if its owner loses the role Admin.
     given_to_admin: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    #: Since when the person lets it hold their private events whole.
     details_agreed_at: Mapped[datetime | None]
     objected_by: Mapped[str | None]
     objected_at: Mapped[datetime | None]
@@ -68,7 +67,7 @@ class MailboxApproval(Base):
 
 
 class AdminSighting(Base):
-    """When a person last signed in with the role Admin; roles are known from tokens alone."""
+    """When a person last signed in with the role Admin. Only tokens show roles."""
 
     __tablename__ = "admin_sightings"
     tenant_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -77,7 +76,7 @@ class AdminSighting(Base):
 
 
 class MailboxAssistant(Base):
-    """Who acts for the person of a mailbox in what is asked of it; both are object ids."""
+    """The assistant who acts for the person of a mailbox. Both are object ids."""
 
     __tablename__ = "mailbox_assistants"
     tenant_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)

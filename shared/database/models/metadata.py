@@ -1,4 +1,4 @@
-"""Every table: for what looks at the schema as a whole, as migrations and erasure do."""
+"""Every table, for code that needs the whole schema, such as migrations and erasure."""
 
 from importlib import import_module
 from pkgutil import iter_modules

@@ -1,4 +1,4 @@
-"""What people are told (domain.md 10)."""
+"""Notifications (domain.md 10)."""
 
 import uuid
 from datetime import datetime
@@ -17,16 +17,14 @@ from shared.domain.notifications.notification import (
 
 
 class Notification(Base):
-    """One thing told. ``transaction_id`` is what makes telling it again a change of this row.
-
-    ``owner_id`` is whose archive it is about; with the audience ``admins`` his tenant's Admins see it, and
-    who of them reads it first reads it for all. ``count`` is the number of things it is about.
-    """
+    """One notification. A second one with its ``transaction_id`` updates this row."""
 
     __tablename__ = "notifications"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     tenant_id: Mapped[uuid.UUID]
+    #: The owner of the archive it is about.
     owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    #: With ``admins``, the tenant's Admins see it. The first one who reads it reads it for all.
     audience: Mapped[str] = mapped_column(default=Audience.OWNER)
     class_: Mapped[str] = mapped_column("class")
     transaction_id: Mapped[str]
@@ -34,6 +32,7 @@ class Notification(Base):
     text: Mapped[str]
     state: Mapped[str]
     percent: Mapped[int | None] = mapped_column(Integer)
+    #: The number of things it is about.
     count: Mapped[int] = mapped_column(Integer, default=0, server_default=sql("0"))
     resource_type: Mapped[str]
     resource_id: Mapped[uuid.UUID]

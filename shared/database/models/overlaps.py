@@ -1,4 +1,4 @@
-"""Groups of overlapping events and what was decided about them (domain.md 5)."""
+"""Groups of overlapping events, and what was decided about them (domain.md 5)."""
 
 import uuid
 from datetime import datetime
@@ -13,13 +13,7 @@ from shared.domain.overlaps.status import OverlapStatus
 
 
 class OverlapGroup(Base):
-    """A connected component of overlapping events; of a flagged one the action item (domain.md 5.2, 5.6).
-
-    ``log`` holds what rules and people did, ``resolution`` what its owner decided, ``proposal`` the
-    resolution it had before it was reopened (5.9). ``member_count`` is that of the component as last
-    planned. ``archive_due_at``: since when its decision waits to be carried out by a run. ``remind_at``: when
-    the reminder after the ``reminders_sent`` earlier ones is due while it is flagged (5.8).
-    """
+    """A connected component of overlapping events. If flagged, it is the action item (domain.md 5.2, 5.6)."""
 
     __tablename__ = "overlap_groups"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
@@ -27,6 +21,7 @@ class OverlapGroup(Base):
     owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
     configuration_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("archive_configurations.id"))
     status: Mapped[str]
+    #: That of the component in the last plan.
     member_count: Mapped[int] = mapped_column(Integer)
     start_at: Mapped[datetime]
     end_at: Mapped[datetime]
@@ -34,11 +29,16 @@ class OverlapGroup(Base):
     expires_at: Mapped[datetime | None]
     settled_at: Mapped[datetime | None]
     settled_by: Mapped[str | None]
+    #: Since when its decision waits for a run.
     archive_due_at: Mapped[datetime | None]
+    #: When the next reminder is due while it is flagged (5.8).
     remind_at: Mapped[datetime | None]
     reminders_sent: Mapped[int] = mapped_column(SmallInteger, default=0, server_default=text("0"))
+    #: What rules and people did.
     log: Mapped[list[Any]] = mapped_column(default=list, server_default=text("'[]'"))
+    #: What its owner decided.
     resolution: Mapped[dict[str, Any] | None]
+    #: The resolution before it was reopened (5.9).
     proposal: Mapped[dict[str, Any] | None]
     merged_into: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("overlap_groups.id"), index=True)
     version: Mapped[int] = mapped_column(Integer, default=1, server_default=text("1"))
@@ -62,12 +62,7 @@ class OverlapGroup(Base):
 
 
 class OverlapMember(Base):
-    """An event of a group with the times and the revision it had there, after modifications.
-
-    ``kept`` is what its owner, or the expiry, decided; ``verdict`` what the plan did. ``record`` of a
-    flagged event is all that an appointment would hold of it, so that it can be archived even if its source
-    is gone by then. ``departed`` ones overlap the others no more.
-    """
+    """An event of a group with its times and revision there, after modifications."""
 
     __tablename__ = "overlap_members"
     group_id: Mapped[uuid.UUID] = mapped_column(
@@ -79,9 +74,13 @@ class OverlapMember(Base):
     revision: Mapped[str]
     start_at: Mapped[datetime]
     end_at: Mapped[datetime]
+    #: What the plan did.
     verdict: Mapped[str]
+    #: What its owner, or the expiry, decided.
     kept: Mapped[bool | None]
+    #: It overlaps the others no more.
     departed: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    #: The future appointment of a flagged event, so that it can be archived after its source is gone.
     record: Mapped[dict[str, Any] | None]
     __table_args__ = (
         Index("ix_overlap_members_configuration_id_source_key", "configuration_id", "source_key"),

@@ -1,4 +1,4 @@
-"""What happens to a person's data when he asks for it, or leaves (domain.md 15)."""
+"""Requests about a person's data, and erasure (domain.md 15)."""
 
 import uuid
 from datetime import datetime
@@ -12,14 +12,14 @@ from shared.domain.people.departure import ErasureState, ErasureStep, ExportStat
 
 
 class UserExport(Base):
-    """Everything we hold on a person, prepared as one file in storage; gone with him (domain.md 15.2)."""
+    """Everything we store about a person, as one file in storage (domain.md 15.2)."""
 
     __tablename__ = "user_exports"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     tenant_id: Mapped[uuid.UUID]
     owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
     requested_by: Mapped[str]
-    #: The emergency access by which it holds private events, where somebody else asked for it (6.3).
+    #: The emergency access that lets it contain private events, if somebody else requested it (6.3).
     break_glass_id: Mapped[uuid.UUID | None] = mapped_column(
         ForeignKey("break_glass_accesses.id"), index=True
     )
@@ -48,9 +48,9 @@ class UserExport(Base):
 
 
 class UserErasure(Base):
-    """The erasure of a person: who asked for it, who confirmed it, and what was deleted (domain.md 15.3).
+    """The erasure of a person: who requested it, who confirmed it, and what was deleted (domain.md 15.3).
 
-    It outlives the person, so it refers to him by an id that leads nowhere any more, and holds only counts.
+    It outlives the person. So it refers to them by an id that no longer exists, and holds only counts.
     """
 
     __tablename__ = "user_erasures"

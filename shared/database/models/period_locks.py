@@ -1,4 +1,4 @@
-"""Periods that no run writes into any more (domain.md 2.8)."""
+"""Periods into which no run writes any more (domain.md 2.8)."""
 
 import uuid
 from datetime import date, datetime
@@ -13,7 +13,7 @@ from shared.database.models.base import Base
 class PeriodLock(Base):
     """Local days of one customer, or of all (``*``), that a finalised timesheet locked.
 
-    One that was reopened stays for the record and locks nothing.
+    A reopened one stays for the record and locks nothing.
     """
 
     __tablename__ = "period_locks"
@@ -40,6 +40,6 @@ class PeriodLock(Base):
     )
 
 
-# Equality in a GiST index needs the extension; a migration makes it where tables come from migrations.
+# Equality in a GiST index needs the extension. A migration creates it.
 _EXTENSION = DDL("CREATE EXTENSION IF NOT EXISTS btree_gist")  # type: ignore[no-untyped-call]
 event.listen(PeriodLock.__table__, "before_create", _EXTENSION)

@@ -95,11 +95,7 @@ class ArchiveRun(Base):
 
 
 class ArchiveOperation(Base):
-    """One write to the archive calendar. ``payload`` is the exact request body, emptied when terminal.
-
-    ``margin``: it updates a meeting of another window (domain.md 4.8), no event of the run. Triggers say
-    whose event it is (``origin_mailbox_id``), and whether it ``is_private`` by its record (6.3).
-    """
+    """One write to the archive calendar."""
 
     __tablename__ = "archive_operations"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
@@ -107,13 +103,16 @@ class ArchiveOperation(Base):
     run_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("archive_runs.id"))
     configuration_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("archive_configurations.id"))
     archived_event_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("archived_events.id"), index=True)
+    #: The event's person, set by a trigger. So is ``is_private`` (6.3).
     origin_mailbox_id: Mapped[uuid.UUID | None] = mapped_column(FetchedValue())
     is_private: Mapped[bool] = mapped_column(FetchedValue(), default=False, server_default=text("false"))
     position: Mapped[int] = mapped_column(BigInteger)
     source_key: Mapped[str]
     action: Mapped[str]
+    #: Updates a meeting of another window (domain.md 4.8). It is no event of the run.
     margin: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     state: Mapped[str] = mapped_column(default=OperationState.DRAFT)
+    #: The exact request body. Emptied in a final state.
     payload: Mapped[dict[str, Any] | None]
     payload_bytes: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
     record: Mapped[dict[str, Any] | None]
@@ -141,7 +140,7 @@ class ArchiveOperation(Base):
 
 
 class MailboxGate(Base):
-    """Who may write to a mailbox until when, and from when on Graph wants to hear from us again."""
+    """Who may write to a mailbox and until when, and when Graph accepts requests again."""
 
     __tablename__ = "mailbox_gates"
     mailbox_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)

@@ -1,4 +1,4 @@
-"""What the system knows of its tenants: who may sign in, their settings, their invitations."""
+"""Tenants: who may sign in, settings, invitations."""
 
 import uuid
 from datetime import datetime
@@ -12,7 +12,7 @@ from shared.domain.identity.first_sign_in import InvitationState
 
 
 class Tenant(Base):
-    """A further tenant whose people may use the app; the home tenant is a setting, not a row."""
+    """A further tenant whose people may use the app. The home tenant is a setting, not a row."""
 
     __tablename__ = "tenants"
     #: Entra's tenant id.
@@ -27,7 +27,7 @@ class Tenant(Base):
 
 
 class SystemSetting(Base):
-    """What a tenant's Admin chose; what is not in ``chosen`` is the installation's default."""
+    """A tenant's settings. Whatever is not in ``chosen`` is the installation's default."""
 
     __tablename__ = "system_settings"
     tenant_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -38,7 +38,7 @@ class SystemSetting(Base):
 
 
 class Invitation(Base):
-    """An address whose owner becomes a user at his first sign-in; one open at a time."""
+    """An address whose owner becomes a user at their first sign-in. Only one is open at a time."""
 
     __tablename__ = "invitations"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)

@@ -33,5 +33,5 @@ class User(Base):
 
     @property
     def legal_hold(self) -> bool:
-        """True while nothing of his may be erased (domain.md 15.3)."""
+        """True while nothing of this person may be erased (domain.md 15.3)."""
         return self.legal_hold_since is not None

@@ -23,12 +23,7 @@ from shared.domain.verifying.verification import FindingKind, FindingReason, Fin
 
 
 class Verification(Base):
-    """One comparison of one configuration over ``[window_start, window_end)``; ``counts`` by finding kind.
-
-    ``explained`` says why records, copies and source events are not equally many.
-
-    ``attempt`` is the one at work: those before it write nothing more. ``compared_until`` is how far it is.
-    """
+    """One comparison of one configuration over ``[window_start, window_end)``."""
 
     __tablename__ = "verifications"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
@@ -39,14 +34,18 @@ class Verification(Base):
     scheduled_for: Mapped[datetime | None]
     window_start: Mapped[datetime]
     window_end: Mapped[datetime]
+    #: How far it is.
     compared_until: Mapped[datetime]
     state: Mapped[str] = mapped_column(default=VerificationState.QUEUED)
     progress: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
+    #: The present attempt. Earlier ones write nothing more.
     attempt: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
     source_events: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
     records: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
     copies: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
+    #: By kind of finding.
     counts: Mapped[dict[str, Any] | None]
+    #: Why the numbers of records, copies and source events differ.
     explained: Mapped[dict[str, Any] | None]
     reason: Mapped[str | None]
     requested_by: Mapped[str]
@@ -73,10 +72,7 @@ class Verification(Base):
 
 
 class VerificationFinding(Base):
-    """One difference. ``subject`` says what it is about, so that a stretch compared again adds nothing.
-
-    It holds no content: neither of the source nor of the copy.
-    """
+    """One difference. It holds no content of the source or the copy."""
 
     __tablename__ = "verification_findings"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
@@ -87,6 +83,7 @@ class VerificationFinding(Base):
     stretch: Mapped[datetime]
     kind: Mapped[str]
     reason: Mapped[str]
+    #: What it is about, so that comparing a range again adds nothing.
     subject: Mapped[str]
     archived_event_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("archived_events.id"))
     source_key: Mapped[str | None]
@@ -111,28 +108,26 @@ class VerificationFinding(Base):
 
 
 class VerificationItem(Base):
-    """One event or copy as read of the stretch being compared; gone when the stretch is done.
-
-    ``key`` is a source key, an ArchiveKey, or (``origin``) what copies of one event share; ``reference`` is
-    the event's id. ``owned`` ones start in the stretch.
-    """
+    """One event or copy that was read in the current range. Deleted when the range is done."""
 
     __tablename__ = "verification_items"
     verification_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("verifications.id"), primary_key=True)
     side: Mapped[str] = mapped_column(primary_key=True)
+    #: A source key, an ArchiveKey, or (``origin``) what copies of one event share.
     key: Mapped[str] = mapped_column(primary_key=True)
+    #: The event's id.
     reference: Mapped[str] = mapped_column(primary_key=True)
     revision: Mapped[str]
     starts_at: Mapped[datetime]
+    #: It starts in the range.
     owned: Mapped[bool]
     __table_args__ = (CheckConstraint("side IN ('source', 'copy', 'origin')", name="side"),)
 
 
 class Backfill(Base):
-    """What of a configuration is archived month by month: ``[range_start, range_end)``, so far until
-    ``done_until``; ``run_id`` is the run of the month under way (domain.md 2.14).
+    """The months ``[range_start, range_end)`` of a configuration to archive one by one (domain.md 2.14).
 
-    Whether it is paused, when it goes on and how often it failed is said by its job.
+    Its job stores whether it is paused, when it continues and how often it failed.
     """
 
     __tablename__ = "backfills"
@@ -142,8 +137,10 @@ class Backfill(Base):
     configuration_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("archive_configurations.id"), unique=True)
     range_start: Mapped[datetime]
     range_end: Mapped[datetime]
+    #: Everything before it is done.
     done_until: Mapped[datetime]
     state: Mapped[str] = mapped_column(default=BackfillState.ACTIVE)
+    #: The run of the current month.
     run_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("archive_runs.id"), index=True)
     reason: Mapped[str | None]
     requested_by: Mapped[str]

@@ -1,4 +1,4 @@
-"""What the repositories of whole rows share."""
+"""Shared code of the repositories of whole rows."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -15,18 +15,18 @@ from shared.database.models.base import Base
 
 _INSTANTS = ("start_at", "end_at", "source_start_at", "source_end_at")
 
-#: Where a page ended: sort instant and id of its last row.
+#: The end of a page: sort instant and id of its last row.
 type Keyset = tuple[datetime, UUID]
 
 
 class Repository:
-    """Reads and writes in the session of whoever owns the transaction; never commits."""
+    """Reads and writes in its caller's session. Never commits."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
     async def _insert(self, *rows: Base) -> None:
-        """Write new rows now, so that a collision is reported here and not at some later statement."""
+        """Write new rows now, so that a conflict is reported here and not in a later statement."""
         self._session.add_all(rows)
         try:
             await self._session.flush()
@@ -37,9 +37,9 @@ class Repository:
             raise refused from error
 
     async def _insert_free[Row: Base](self, model: type[Row], rows: Sequence[Row]) -> list[Row]:
-        """Write new rows in one statement: those that collide with none that is there, in any order."""
+        """Write new rows in one statement, except those that conflict with existing ones. In any order."""
         names = [column.key for column in model.__mapper__.column_attrs]
-        # A column that is None in all of them is left to its default.
+        # A column that is None in all of them gets its default.
         named = [name for name in names if any(getattr(row, name) is not None for row in rows)]
         values = [{name: getattr(row, name) for name in named} for row in rows]
         statement = insert(model).on_conflict_do_nothing().returning(model)
@@ -62,7 +62,7 @@ def page[Row](
     *,
     newest_first: bool = False,
 ) -> Select[Row]:
-    """Order by the key (instant, id), start behind ``after`` and stop at ``limit`` rows."""
+    """Order by the key (instant, id), start after ``after`` and stop at ``limit`` rows."""
     order: list[ColumnElement[Any]] = [column.desc() if newest_first else column.asc() for column in key]
     if after is not None:
         place = tuple_(*key)
@@ -71,6 +71,6 @@ def page[Row](
 
 
 def with_instants(record: Mapping[str, Any]) -> dict[str, Any]:
-    """A record of an appointment that was kept as JSON, its instants as datetimes."""
+    """A record of an appointment that was stored as JSON, with instants as datetimes."""
     found = {name: datetime.fromisoformat(record[name]) for name in _INSTANTS if record.get(name)}
     return {**record, **found}

@@ -1,8 +1,8 @@
-"""Action items about archived meetings: what is asked, what can be answered (domain.md 2.4, 2.16, 2.17).
+"""Action items about archived meetings: questions and their possible answers (domain.md 2.4, 2.16, 2.17).
 
-An item binds to rows of the map (side ``archived``) and to source events (side ``new``). Overlaps are action
-items, too, and have a module of their own. To ask a further question: add it to ``Question`` and to
-``_QUESTIONS``; a plan opens it with ``services/archiving/action_item_keeping.py``.
+An item is bound to rows of the map (side ``archived``) and to source events (side ``new``). Overlaps are
+action items too and have their own module. To add a question, extend ``Question`` and ``_QUESTIONS``. A plan
+opens it with ``services/archiving/action_item_keeping.py``.
 """
 
 import hashlib
@@ -14,22 +14,23 @@ from typing import Final
 
 
 class ActionItemKind(StrEnum):
-    """What an item is about. They are listed in this order."""
+    """What an item is about. Lists use this order."""
 
     SAME_MEETING = "same_meeting"
     SERIES_RESET = "series_reset"
 
     @property
     def rank(self) -> int:
-        """Its place in lists, from 0."""
+        """Its position in lists, from 0."""
         return list(ActionItemKind).index(self)
 
 
 class Question(StrEnum):
-    """``likely_same``: a meeting whose source is gone and a new event may be one (2.16 d, e).
+    """What an item asks.
 
-    ``moved_on``: the source of a meeting that is over starts at a later time now (2.4).
-    ``series_changed``: a series does not show any more what is archived of it (2.17).
+    - ``likely_same``: are a meeting whose source is gone and a new event the same meeting (2.16 d, e)?
+    - ``moved_on``: the source of a past meeting now starts at a later time (2.4).
+    - ``series_changed``: a series no longer shows what is archived of it (2.17).
     """
 
     LIKELY_SAME = "likely_same"
@@ -38,11 +39,15 @@ class Question(StrEnum):
 
 
 class Answer(StrEnum):
-    """What an owner may answer; which of them fits says ``answers_to``.
+    """What an owner can answer. ``answers_to`` has the answers of each question.
 
-    ``one_meeting``: the copy takes the new content. ``two_meetings``: both count. ``new_one_only``: the old
-    copy is superseded. ``took_place``: the old copy counts. ``was_postponed``: it is superseded.
-    ``keep_archived``: nothing changes. ``take_series``: the archive becomes what the series shows.
+    - ``one_meeting``: the copy takes the new content.
+    - ``two_meetings``: both count.
+    - ``new_one_only``: the old copy is superseded.
+    - ``took_place``: the old copy counts.
+    - ``was_postponed``: the old copy is superseded.
+    - ``keep_archived``: nothing changes.
+    - ``take_series``: the archive becomes what the series shows.
     """
 
     ONE_MEETING = "one_meeting"
@@ -55,12 +60,16 @@ class Answer(StrEnum):
 
     @property
     def changes_archive(self) -> bool:
-        """Whether a run has to carry it out; else everything stays as it is."""
+        """Whether a run must carry the answer out. Else nothing changes."""
         return self not in (Answer.TOOK_PLACE, Answer.KEEP_ARCHIVED)
 
 
 class ActionItemStatus(StrEnum):
-    """``expired``: nobody answered in time, the default holds. ``closed``: there is nothing to ask now."""
+    """The state of an item.
+
+    - ``expired``: nobody answered in time, and the default applies.
+    - ``closed``: there is no question left.
+    """
 
     OPEN = "open"
     ANSWERED = "answered"
@@ -69,10 +78,10 @@ class ActionItemStatus(StrEnum):
 
 
 class CloseReason(StrEnum):
-    """Why there is nothing to ask any more.
+    """Why no question is left.
 
-    ``settled_itself``: rows and events are no such pair any more, since one of them changed, vanished or
-    came back. ``source_taken``: a run in replace mode took the source as it is (2.17).
+    - ``settled_itself``: one of the events changed, vanished or came back, so they no longer match.
+    - ``source_taken``: a run in replace mode took the source as it is (2.17).
     """
 
     SETTLED_ITSELF = "settled_itself"
@@ -80,7 +89,11 @@ class CloseReason(StrEnum):
 
 
 class Side(StrEnum):
-    """``archived``: the meeting as its copy shows it. ``new``: the event as its calendar shows it."""
+    """The two sides of an item.
+
+    - ``archived``: the meeting as its copy shows it.
+    - ``new``: the event as its calendar shows it.
+    """
 
     ARCHIVED = "archived"
     NEW = "new"
@@ -106,26 +119,26 @@ _QUESTIONS: Final = {
 
 
 def kind_of(question: Question) -> ActionItemKind:
-    """The kind of the items that ask it."""
+    """The kind of items that ask this question."""
     return _QUESTIONS[question].kind
 
 
 def answers_to(question: Question) -> tuple[Answer, ...]:
-    """What may be answered."""
+    """The possible answers."""
     return _QUESTIONS[question].answers
 
 
 def default_answer(question: Question) -> Answer | None:
-    """What holds when nobody answers in time; None: the item never expires (domain.md 2.16)."""
+    """The answer that applies if nobody answers in time. None: the item never expires (domain.md 2.16)."""
     return _QUESTIONS[question].default
 
 
 def expiring_questions() -> tuple[Question, ...]:
-    """Those that have a default answer."""
+    """The questions that have a default answer."""
     return tuple(question for question in Question if default_answer(question) is not None)
 
 
 def about(question: Question, archived: Iterable[str], new: Iterable[str] = ()) -> str:
-    """Names what is asked, by the ids of the sources: alike in every archive that asks it (2.18)."""
+    """An id made from the ids of the sources. It is equal in every archive that asks (2.18)."""
     named = json.dumps([str(question), sorted(archived), sorted(new)])
     return hashlib.sha256(named.encode()).hexdigest()

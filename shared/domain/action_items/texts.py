@@ -1,4 +1,4 @@
-"""What notifications about action items say: counts and dates, never an event (domain.md 6.3, 10.1)."""
+"""Texts of notifications about action items: counts and dates, never an event (domain.md 6.3, 10.1)."""
 
 from datetime import datetime
 from uuid import UUID
@@ -13,12 +13,12 @@ from shared.domain.notifications.notification import (
 
 
 def items_opened_id(run_id: UUID) -> str:
-    """Under which the items that a run opened are told, all of them as one."""
+    """The id of the one notification about all items that a run opened."""
     return f"meeting_needs_you:{run_id}"
 
 
 def items_opened(run_id: UUID, configuration_id: UUID, count: int) -> Notice:
-    """A run found meetings of which their owner has to say what became of them (domain.md 2.16, 2.17)."""
+    """A run found meetings about which their owner must decide (domain.md 2.16, 2.17)."""
     return Notice(
         notification_class=NotificationClass.MEETING_NEEDS_YOU,
         transaction_id=items_opened_id(run_id),
@@ -42,7 +42,7 @@ def items_reminder(
 ) -> Notice:
     """Items of an archive still wait, the longest since ``waiting_since``.
 
-    ``first_item`` and ``number`` make it the one reminder it is.
+    ``first_item`` and ``number`` identify the reminder.
     """
     day = waiting_since.astimezone(zone)
     return Notice(

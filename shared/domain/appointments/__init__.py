@@ -1,1 +1,1 @@
-"""What is known of an archived event, and whether it counts (domain.md 2.18)."""
+"""What is known about an archived event, and whether it counts (domain.md 2.18)."""

@@ -1,10 +1,10 @@
-"""What is known of an archived event beside its times."""
+"""The status of an archived event."""
 
 from enum import StrEnum
 
 
 class AppointmentStatus(StrEnum):
-    """An event is live as long as nothing is known against it (domain.md 2.1, 2.4)."""
+    """An event is live unless something is known that says otherwise (domain.md 2.1, 2.4)."""
 
     LIVE = "live"
     CANCELLED = "cancelled"

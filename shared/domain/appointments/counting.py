@@ -1,7 +1,7 @@
-"""Which events count as time, decided in one place (domain.md 2.18).
+"""Which events count as time. Only this module decides it (domain.md 2.18).
 
-Whatever shows hours asks here. The rules are data: this module applies them in Python, and
-``shared/database/counting.py`` writes the same rules as SQL, where lists are filtered and totals are read.
+Everything that shows hours asks here. The rules are data: this module applies them in Python, and
+``shared/database/counting.py`` writes the same rules as SQL for filters and totals.
 """
 
 from dataclasses import dataclass
@@ -10,15 +10,18 @@ from typing import Final, Literal
 
 
 class WhyNot(StrEnum):
-    """Why an event counts as no time. Only the first reason that applies is told, in this order.
+    """Why an event counts no time. Only the first reason that applies is given, in this order.
 
-    ``removed_by_owner``: its owner deleted the copy. ``superseded``: its owner said that another copy stands
-    for the meeting (2.16, 2.17). ``merged``: a duplicate of another event (2.9). ``consumed``: a modification
-    such as "Extended", its meeting has the time (4.6). ``left_out_by_resolution``: its owner resolved an
-    overlap without it (5.5). ``waiting``: its owner has to decide first (2.16, 5.3). ``left_out_by_rule``:
-    the purpose of the archive or a rule for overlaps leaves it out (2.7, 5.4). ``not_written``: it has no
-    copy yet. ``cancelled`` and ``declined``: it did not take place (2.1). ``all_day`` and ``free``: it takes
-    none of the day's hours.
+    - ``removed_by_owner``: the owner deleted the copy.
+    - ``superseded``: the owner said that another copy represents the meeting (2.16, 2.17).
+    - ``merged``: a duplicate of another event (2.9).
+    - ``consumed``: a modification such as "Extended"; its meeting has the time (4.6).
+    - ``left_out_by_resolution``: the owner resolved an overlap without it (5.5).
+    - ``waiting``: the owner must decide first (2.16, 5.3).
+    - ``left_out_by_rule``: the purpose of the archive or an overlap rule leaves it out (2.7, 5.4).
+    - ``not_written``: it has no copy yet.
+    - ``cancelled``, ``declined``: it did not take place (2.1).
+    - ``all_day``, ``free``: it takes no hours of the day.
     """
 
     REMOVED_BY_OWNER = "removed_by_owner"
@@ -35,12 +38,12 @@ class WhyNot(StrEnum):
     FREE = "free"
 
 
-#: The event took place and stands in the archive; it only takes no hours. Its category still matters.
+#: The event took place and is archived, but takes no hours. Its category still matters.
 WITHOUT_HOURS: Final = frozenset({WhyNot.ALL_DAY, WhyNot.FREE})
 NOT_TAKEN_PLACE: Final = frozenset({WhyNot.CANCELLED, WhyNot.DECLINED})
-#: Where one event stands in several archives, this is asked in order; None is an event that counts. What its
-#: owner decided or edited comes first of all, then that a meeting has its time, then what the source says. An
-#: archive that has no copy of it says least.
+#: If one event is in several archives, this order decides. None is an event that counts. First comes what its
+#: owner decided or edited, then that a meeting has its time, then the source's reasons. An archive without a
+#: copy comes last.
 DECIDED: Final = frozenset({WhyNot.LEFT_OUT_BY_RESOLUTION, WhyNot.SUPERSEDED})
 MODIFIED: Final = frozenset({WhyNot.CONSUMED})
 AS_IN_THE_SOURCE: Final = WITHOUT_HOURS | NOT_TAKEN_PLACE
@@ -52,16 +55,19 @@ type Fact = Literal[
 
 @dataclass(frozen=True, slots=True)
 class CountingFacts:
-    """What decides whether an event counts, as the tables hold it.
+    """The facts that decide whether an event counts, as the tables store them.
 
-    ``state`` and ``left_out`` are those of the map (``ArchivedEventState``, ``LeftOut``), ``excluded`` that
-    of the appointment (``Exclusion``). ``written``: there is an appointment. The other facts are those of the
-    appointment, so an owner's edit outranks a modification, and that outranks the source.
+    Facts without a note come from the appointment. There an owner's edit outranks a modification, which
+    outranks the source.
     """
 
+    #: The map's state (``ArchivedEventState``).
     state: str
+    #: From the map (``LeftOut``).
     left_out: str | None = None
+    #: From the appointment (``Exclusion``).
     excluded: str | None = None
+    #: There is an appointment.
     written: bool = True
     is_cancelled: bool = False
     is_declined: bool = False
@@ -71,14 +77,14 @@ class CountingFacts:
 
 @dataclass(frozen=True, slots=True)
 class CountingRule:
-    """The event counts as no time, for this reason, if the fact has one of these values."""
+    """If the fact has one of these values, the event counts no time, for this reason."""
 
     reason: WhyNot
     fact: Fact
     values: tuple[str | bool, ...]
 
 
-#: In the order of ``WhyNot``. A state that the map does not know yet matches nothing.
+#: In the order of ``WhyNot``. A state unknown to the map matches nothing.
 RULES: Final = (
     CountingRule(WhyNot.REMOVED_BY_OWNER, "state", ("removed_by_owner",)),
     CountingRule(WhyNot.SUPERSEDED, "state", ("superseded",)),
@@ -99,8 +105,9 @@ RULES: Final = (
 
 
 def why_not(facts: CountingFacts) -> WhyNot | None:
-    """Why the event counts as no time; None if it counts.
+    """Why the event counts no time. None if it counts.
 
-    An event whose source is gone (``source_deleted``) counts: the archive is the record of what was (2.4).
+    An event whose source is gone (``source_deleted``) counts, because the archive is the record of what was
+    (2.4).
     """
     return next((rule.reason for rule in RULES if getattr(facts, rule.fact) in rule.values), None)

@@ -6,5 +6,5 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def appointment_version(updated_at: datetime) -> int:
-    """The version of an appointment last changed then: that microsecond."""
+    """The version of an appointment that was last changed at this microsecond."""
     return (updated_at - _EPOCH) // timedelta(microseconds=1)

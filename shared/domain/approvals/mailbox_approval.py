@@ -1,4 +1,4 @@
-"""Archiving another person's mailbox: who approves it, and how long that holds (domain.md 6.5)."""
+"""Approvals to archive another person's mailbox: who approves, and for how long (domain.md 6.5)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ from uuid import UUID
 
 DEFAULT_DAYS: Final = 90
 MOST_DAYS: Final = 365
-#: Where there is no other Admin it starts after this time, unless the person read objects.
+#: If there is no other Admin, the approval starts after this time, unless the person objects.
 OBJECTION_PERIOD: Final = timedelta(days=7)
 _ASK_AGAIN: Final = timedelta(hours=1)
-#: Who did not sign in with the role for this long is not counted as an Admin any more.
+#: A person who did not sign in with the role for this long no longer counts as an Admin.
 ROLE_HOLDS_FOR: Final = timedelta(days=30)
 
 
 class ApprovalState(StrEnum):
-    """How an approval stands; only an ``approved`` one lets anything run."""
+    """The state of an approval. Only ``approved`` permits anything."""
 
     REQUESTED = "requested"
     APPROVED = "approved"
@@ -29,7 +29,7 @@ class ApprovalState(StrEnum):
 
     @property
     def over(self) -> bool:
-        """Whether nothing more can become of it."""
+        """Whether the state is final."""
         return self not in _OPEN
 
 
@@ -37,13 +37,13 @@ _OPEN: Final = (ApprovalState.REQUESTED, ApprovalState.APPROVED, ApprovalState.O
 
 
 def names_another(owner: UUID, persons: Iterable[UUID]) -> bool:
-    """Whether a configuration's owner, source and archive are not one person's; all are object ids."""
+    """Whether owner, source and archive of a configuration belong to different people (object ids)."""
     return any(person != owner for person in persons)
 
 
 @dataclass(frozen=True, slots=True)
 class Parties:
-    """Whose affair an approval is, by object id: the configuration's owner, who is read, who gets copies."""
+    """Whom an approval concerns, by object id: the owner, the person read, who gets copies."""
 
     owner: UUID
     read: UUID
@@ -51,24 +51,24 @@ class Parties:
 
 
 def may_decide(decider: UUID | None, parties: Parties) -> bool:
-    """Whether an Admin may approve it: a person, and nobody who gains by it. Nobody approves themself.
+    """Whether this Admin may approve it. It must be a person who gains nothing by it, so never the requester.
 
-    The person read may: it is their mailbox. An application decides nothing.
+    The person read may approve, because it is their mailbox. An application may not.
     """
     gains = {parties.owner, parties.archive} - ({parties.read} - {parties.owner})
     return decider is not None and decider not in gains
 
 
 def starts_unopposed(requested_at: datetime) -> datetime:
-    """When a request starts by itself where no other Admin is there to decide it."""
+    """When a request starts without a decision, if no other Admin exists."""
     return requested_at + OBJECTION_PERIOD
 
 
 def starts_after_telling(told_at: datetime | None, now: datetime) -> datetime:
-    """When an unopposed request starts: 7 days after its person was told; unknown yet, it is asked again."""
+    """When such a request starts: 7 days after its person was notified. If unknown, ask again later."""
     return now + _ASK_AGAIN if told_at is None else starts_unopposed(told_at)
 
 
 def ends_at(start: datetime, days: int) -> datetime:
-    """When an approval of so many days ends."""
+    """When an approval of this many days ends."""
     return start + timedelta(days=days)

@@ -1,4 +1,4 @@
-"""What people are told about the reading of a mailbox (domain.md 6.5, 10.1)."""
+"""Notifications about the reading of a mailbox (domain.md 6.5, 10.1)."""
 
 from datetime import datetime
 from uuid import UUID
@@ -13,14 +13,14 @@ from shared.domain.notifications.notification import (
 
 
 def asked_for(approval_id: UUID, reader: str, purpose: str, days: int) -> Notice:
-    """The person read: somebody asks to archive their calendar."""
+    """To the person read: somebody asks to archive their calendar."""
     asks = f"{reader} asks to archive your calendar ({_what(purpose)}) for {days} days."
     text = f"{asks} An Admin decides; you may object."
     return _notice(approval_id, "asked", NotificationState.ATTENTION, "Your calendar is to be archived", text)
 
 
 def starts_by_itself(approval_id: UUID, reader: str, purpose: str, starts_at: datetime) -> Notice:
-    """The person read: there is no other Admin, so it starts unless they object."""
+    """To the person read: there is no other Admin, so it starts unless they object."""
     text = (
         f"{reader} asks to archive your calendar ({_what(purpose)}). There is no other Admin to decide. "
         f"It starts on {starts_at:%d %B %Y} unless you object; you may agree before."
@@ -29,7 +29,7 @@ def starts_by_itself(approval_id: UUID, reader: str, purpose: str, starts_at: da
 
 
 def given(approval_id: UUID, reader: str, purpose: str, ends_at: datetime) -> Notice:
-    """The person read: it was approved, or renewed."""
+    """To the person read: it was approved, or renewed."""
     text = (
         f"{reader} archives your calendar ({_what(purpose)}) until {ends_at:%d %B %Y}. "
         "Of private events only the times are read. You may object at any time."
@@ -38,14 +38,14 @@ def given(approval_id: UUID, reader: str, purpose: str, ends_at: datetime) -> No
 
 
 def decided_after_objection(approval_id: UUID, reason: str, *, goes_on: bool) -> Notice:
-    """The person read: an Admin decided about their objection, and why."""
+    """To the person read: an Admin decided about their objection, and why."""
     what = "goes on" if goes_on else "has ended"
     text = f"An Admin decided about your objection: archiving your calendar {what}. Reason: {reason}"
     return _notice(approval_id, "objection", NotificationState.ATTENTION, "Your objection was decided", text)
 
 
 def over(approval_id: UUID, why: str) -> Notice:
-    """The owner of the configuration: nothing runs any more."""
+    """To the owner of the configuration: it no longer runs."""
     text = (
         f"The approval to archive another person's calendar {why}. Nothing runs until it is approved again."
     )
@@ -53,7 +53,7 @@ def over(approval_id: UUID, why: str) -> Notice:
 
 
 def waits_for_admin(approval_id: UUID, *, objection: bool) -> Notice:
-    """The Admins: a request, or an objection, waits for one of them."""
+    """To the Admins: a request or an objection waits for one of them."""
     what = (
         "A person objected to the archiving of their calendar"
         if objection

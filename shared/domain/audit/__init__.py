@@ -1,1 +1,1 @@
-"""The audit: its words, its chain, what it shows (domain.md 7)."""
+"""The audit: its actions, its hash chain, and what it shows (domain.md 7)."""

@@ -1,4 +1,4 @@
-"""Every action that the audit names, with its meaning, and every kind of resource (domain.md 7.1)."""
+"""Every action and every kind of resource in the audit, with its meaning (domain.md 7.1)."""
 
 from typing import Final
 

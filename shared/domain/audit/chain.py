@@ -1,8 +1,8 @@
-"""The audit's chain: each sealed row's hash covers the row as stored and the hash before it (domain.md 7.1).
+"""The audit's hash chain: each hash covers its row and the previous hash (domain.md 7.1).
 
 The hash is lower-case hex SHA-256 over canonical JSON: keys sorted at every level, no white space, UTF-8,
-instants in UTC with microseconds. Encrypted values count as they are stored, so that the chain holds when
-nobody can read them any more.
+instants in UTC with microseconds. Encrypted values are hashed as stored, so the chain is valid even when
+nobody can decrypt them.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from uuid import UUID
 
 import orjson
 
-#: What comes before the first position of a chain.
+#: The hash before the first position of a chain.
 GENESIS: Final = "0" * 64
 #: The columns of a row that its hash covers: all of them.
 SEALED_FIELDS: Final = (
@@ -26,7 +26,7 @@ SEALED_FIELDS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One sealed position of a tenant's chain; positions count from 1."""
+    """One sealed position of a tenant's chain. Positions count from 1."""
 
     position: int
     audit_id: UUID
@@ -35,7 +35,7 @@ class Link:
 
 
 class Fault(StrEnum):
-    """What is wrong with a position."""
+    """What is wrong at a position."""
 
     MISSING_POSITION = "missing_position"
     BROKEN_LINK = "broken_link"
@@ -45,7 +45,7 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """The first position of a chain that does not hold; ``audit_id`` is None where the seal is gone."""
+    """The first broken position of a chain. ``audit_id`` is None if the seal is gone."""
 
     position: int
     audit_id: UUID | None
@@ -53,27 +53,27 @@ class Break:
 
 
 def seal_hash(previous_hash: str, position: int, row: Mapping[str, Any]) -> str:
-    """The hash of a row (by column name) at a position behind ``previous_hash``."""
+    """The hash of a row (by column name) at a position that follows ``previous_hash``."""
     fields = {name: _canonical(row[name]) for name in SEALED_FIELDS}
     document = {"position": position, "previous_hash": previous_hash, "row": fields}
     return hashlib.sha256(orjson.dumps(document, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def link(previous: Link | None, row: Mapping[str, Any]) -> Link:
-    """The seal of a row behind ``previous``, None before the first."""
+    """The seal of a row that follows ``previous``. ``previous`` is None for the first row."""
     position = previous.position + 1 if previous else 1
     previous_hash = previous.hash if previous else GENESIS
     return Link(position, row["id"], previous_hash, seal_hash(previous_hash, position, row))
 
 
 class ChainCheck:
-    """Follows a chain from its first position; ``last`` is the last link that held."""
+    """Checks a chain from its first position. ``last`` is the last valid link."""
 
     def __init__(self) -> None:
         self.last: Link | None = None
 
     def follow(self, found: Link, row: Mapping[str, Any] | None) -> Break | None:
-        """What is wrong with the next link and its row (None: the row is gone); None if it holds."""
+        """What is wrong with the next link and its row (None: the row is gone). None if it is valid."""
         position = self.last.position + 1 if self.last else 1
         if found.position != position:
             return Break(position, None, Fault.MISSING_POSITION)

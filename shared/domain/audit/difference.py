@@ -1,4 +1,4 @@
-"""What an audit row says of a change, as a difference of fields (domain.md 7.4)."""
+"""The change in an audit row, as a difference of fields (domain.md 7.4)."""
 
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
@@ -6,14 +6,14 @@ from typing import Any, Final, NamedTuple
 from shared.domain.audit.values import ERASED, REDACTED, UNREADABLE, WITHHELD
 
 _BEFORE, _AFTER = "before", "after"
-#: Values that say nothing: two of them may hide a difference.
+#: Values without content: two of them may hide a difference.
 _SILENT: Final = (ERASED, REDACTED, UNREADABLE, WITHHELD)
-#: Where the public name of a column is not its own.
+#: Columns whose public name differs from the column name.
 _PUBLIC: Final = {"start_at": "start", "end_at": "end", "state": "status", "origin_mailbox_id": "mailbox_id"}
 
 
 class Changed(NamedTuple):
-    """One field that differs; what was not there is None."""
+    """One field that differs. None means that there was no value."""
 
     field: str
     before: Any
@@ -21,9 +21,9 @@ class Changed(NamedTuple):
 
 
 def difference(changes: Mapping[str, Any]) -> tuple[list[Changed], dict[str, Any]]:
-    """The fields that differ, and what else the row says. A value that cannot be read counts as changed."""
+    """The fields that differ, and the other details of the row. An unreadable value counts as changed."""
     before, after = changes.get(_BEFORE), changes.get(_AFTER)
-    # A row whose values are not told apart by field says all of it in its details.
+    # A row that does not store values by field shows everything in its details.
     if not all(each is None or isinstance(each, Mapping) for each in (before, after)):
         return [], dict(changes)
     old, new = before or {}, after or {}

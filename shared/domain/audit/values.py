@@ -1,7 +1,7 @@
-"""Which values of an audited change are personal, secret or private, and what stands in their place.
+"""Finds personal, secret and private values in an audited change, and replaces them.
 
-Personal values are encrypted with their person's key, secrets are redacted (domain.md 7.1); what concerns a
-private event is shown to others as times and "Private" only (domain.md 6.3).
+Personal values are encrypted with their person's key. Secrets are redacted (domain.md 7.1). Other people see
+only the times of a private event and the word "Private" (domain.md 6.3).
 """
 
 import re
@@ -13,15 +13,15 @@ from typing import Any, Final
 
 from shared.domain.identity.disclosure import PRIVATE
 
-#: The one key of an object that stands for an encrypted value.
+#: The only key of an object that replaces an encrypted value.
 ENCRYPTED: Final = "$encrypted"
 REDACTED: Final = "[redacted]"
-#: A personal value of whom nobody knows, or for which there is no key: it was not kept.
+#: A personal value of an unknown person, or of a person without a key. It was not stored.
 WITHHELD: Final = "[withheld]"
 ERASED: Final = "[erased]"
 UNREADABLE: Final = "[unreadable]"
 
-#: Fields whose whole value is personal, whatever it is.
+#: Fields whose whole value is always personal.
 PERSONAL_FIELDS: Final = frozenset(
     {
         *("subject", "body", "body_preview", "location", "locations", "categories", "organizer", "attendees"),
@@ -46,30 +46,30 @@ _SECRET_VALUE = re.compile(
     r"\beyJ[\w-]{8,}(?:\.[\w-]*){0,2}"  # JSON web tokens
     r"|(?i:\b(?:bearer|basic) +[\w.~+/=-]{8,})"
     r"|(?i:\b(?:accountkey|sharedaccesskey|sharedaccesssignature|password|pwd|client_secret|sig)=[^\s;&\"']+)"
-    r"|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"  # user:password@ of a URL
+    r"|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"  # user:password@ in a URL
     r"|\bsk-[\w-]{16,}"
 )
-#: One of these stands in everything that ``_SECRET_VALUE`` finds.
+#: Everything that ``_SECRET_VALUE`` matches contains one of these.
 _SECRET_MARKS = ("eyJ", " ", "=", "://", "sk-")
 
 
 @dataclass(frozen=True, slots=True)
 class PersonalValue:
-    """A personal value taken out of a change, where it was, and the object that stands in its place."""
+    """A personal value that was removed from a change, its place, and the object that replaces it."""
 
     path: str
     value: Any
     place: dict[str, Any]
 
     def fill(self, ciphertext: str) -> None:
-        """Put the encrypted value into its place."""
+        """Put the encrypted value in its place."""
         self.place[ENCRYPTED] = ciphertext
 
 
 def separate(changes: Mapping[str, Any]) -> tuple[dict[str, Any], list[PersonalValue]]:
-    """The changes without secrets and personal values, and the latter, each to be filled in.
+    """The change without secrets and personal values, and the personal values, to be filled in later.
 
-    Personal is what a personal field holds, and any text with an ``@`` in it. An empty value stays as it is.
+    A value is personal if its field is personal, or if it is a text with an ``@``. An empty value stays.
     """
     found: list[PersonalValue] = []
     return _separated_object(changes, "", found), found
@@ -119,7 +119,7 @@ def is_secret_name(name: str) -> bool:
 
 def without_secrets(text: str) -> str:
     """The text with everything redacted that looks like a token or a password."""
-    # Most values are ids and names: they have none of the marks, and that is found out much faster.
+    # Most values are ids and names without these marks. This check is much faster than the expression.
     if not any(mark in text for mark in _SECRET_MARKS):
         return text
     return _SECRET_VALUE.sub(REDACTED, text)
@@ -128,7 +128,7 @@ def without_secrets(text: str) -> str:
 def restore(changes: Mapping[str, Any], opened: Callable[[str, str | None], Any]) -> dict[str, Any]:
     """The changes with each encrypted value replaced by ``opened(path, ciphertext)``.
 
-    The ciphertext is None where the value was never kept.
+    The ciphertext is None if the value was not stored.
     """
     return {key: _restored(value, f"/{key}", opened) for key, value in changes.items()}
 
@@ -149,9 +149,9 @@ def has_encrypted(value: Any) -> bool:
 
 
 def concerns_private_event(changes: Any) -> bool:
-    """True if the changes tell of an event that is private, or of one of which they do not say (6.3).
+    """True if the changes are about a private event, or do not say which event they are about (6.3).
 
-    A version that was not private yet counts as private too: it is the same event.
+    If one of the two versions is private, the change is private, because it is the same event.
     """
     objects = list(_objects(changes))
     if any(each.get("sensitivity", "normal") != "normal" for each in objects):
@@ -160,7 +160,7 @@ def concerns_private_event(changes: Any) -> bool:
 
 
 def masked(value: Any) -> Any:
-    """Stored changes of a private event as others see them: its times, and "Private" for the rest."""
+    """The stored changes of a private event as others see them: its times, and "Private" for the rest."""
     if isinstance(value, dict):
         if ENCRYPTED in value:
             return PRIVATE

@@ -1,4 +1,4 @@
-"""Whether a configuration may name the calendars it names (domain.md 1, Calendar reference)."""
+"""Whether a configuration may use its calendars (domain.md 1, Calendar reference)."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,7 +8,7 @@ from shared.domain.approvals.mailbox_approval import names_another
 
 
 class Objection(StrEnum):
-    """Why a run must neither read nor write."""
+    """Why a run must not read or write."""
 
     MAILBOX_NOT_PERMITTED = "mailbox_not_permitted"
     CALENDAR_HAS_TWO_ROLES = "calendar_has_two_roles"
@@ -18,7 +18,7 @@ class Objection(StrEnum):
 
     @property
     def reason(self) -> str:
-        """What a person is told."""
+        """The text for people."""
         return _REASONS[self]
 
 
@@ -33,30 +33,31 @@ _REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class ReferenceFacts:
-    """What is stored of a configuration's calendars and of its owner; people are Entra object ids.
-
-    ``source_person`` and ``archive_person`` are those whose calendars they are. ``approved``: an approval of
-    these very calendars holds (domain.md 6.5). ``two_roles``: its source is another configuration's archive,
-    or its archive another one's source. ``archive_in_use``: an older one has the same source and archive.
-    ``erased``: the person read was erased (15.3).
-    """
+    """The stored facts about a configuration's calendars and owner. People are Entra object ids."""
 
     owner: UUID
     owner_active: bool
+    #: The person of the source calendar.
     source_person: UUID
+    #: The person of the archive calendar.
     archive_person: UUID
+    #: An approval of exactly these calendars is valid (domain.md 6.5).
     approved: bool
+    #: One of its calendars is an archive of one configuration and a source of another.
     two_roles: bool
+    #: An older configuration has the same source and archive.
     archive_in_use: bool = False
+    #: The person read was erased (15.3).
     erased: bool = False
 
 
 def objection(facts: ReferenceFacts) -> Objection | None:
-    """What forbids a run; None where nothing does.
+    """What forbids a run. None if nothing does.
 
-    A configuration whose owner, source and archive are not one person's needs an approval that holds (6.5);
-    no calendar may be the archive of one configuration and a source of another; of two with one source and
-    one archive only the older runs (2.19); nothing new is archived of who was deactivated (15.1).
+    - If owner, source and archive belong to different people, a valid approval is needed (6.5).
+    - No calendar may be the archive of one configuration and a source of another.
+    - Of two configurations with one source and one archive, only the older one runs (2.19).
+    - Nothing new is archived for a deactivated person (15.1).
     """
     if facts.erased:
         return Objection.PERSON_ERASED

@@ -1,8 +1,8 @@
-"""The port of calendars: what archiving needs of a store, whichever one it is (domain.md 1).
+"""The port of calendars: what archiving needs from a calendar store (domain.md 1).
 
 Its words are calendar, event, copy, write, answer and gone. Two stores implement it: the mailboxes of the
-tenants, and the calendars that we keep (``LocalCalendars``). What there is one of for each write is a tuple:
-a dataclass costs ten times as much to make.
+tenants, and our own calendars (``LocalCalendars``). Types that exist once for each write are tuples, because
+creating a dataclass takes ten times as long.
 """
 
 from collections.abc import AsyncGenerator, Sequence
@@ -16,7 +16,7 @@ from shared.domain.copies.calendar_copy import Copy
 from shared.domain.events.source_event import SourceEvent
 from shared.domain.runs.unread import UnreadEvents
 
-#: So many writes are made at once.
+#: The largest number of writes in one call.
 MOST_WRITES = 20
 
 
@@ -33,7 +33,7 @@ class Calendar:
 
 @dataclass(frozen=True, slots=True)
 class Mailbox:
-    """A mailbox' owner in the directory; ``id`` is the Entra object id."""
+    """The owner of a mailbox in the directory. ``id`` is the Entra object id."""
 
     id: str
     user_principal_name: str
@@ -47,14 +47,15 @@ class MasterCategory:
 
     id: UUID
     name: str
+    #: ``none`` or ``preset0`` to ``preset24``.
     color: str
 
 
 class Verdict(StrEnum):
-    """What an answer means for the operation that asked (design.md, Answers).
+    """What an answer means for the operation (design.md, Answers).
 
-    Nothing happened for NOT_SENT, THROTTLED, UNAUTHORIZED, BATCH_REFUSED and REFUSED; for UNKNOWN it may have
-    happened or still happen.
+    Nothing happened after NOT_SENT, THROTTLED, UNAUTHORIZED, BATCH_REFUSED and REFUSED. After UNKNOWN, the
+    effect may have happened or may still happen.
     """
 
     DONE = "done"
@@ -70,40 +71,39 @@ class Verdict(StrEnum):
 
 
 class Write(NamedTuple):
-    """One write of a copy; ``payload`` is its body (``copy_body``), byte for byte.
-
-    An update needs ``copy_id``; ``if_match`` is the etag it presumes.
-    """
+    """One write of a copy."""
 
     operation_id: UUID
     kind: Literal["create", "update"]
+    #: Its body (``copy_body``), byte for byte.
     payload: bytes
+    #: Required for an update.
     copy_id: str | None = None
+    #: The etag that the update expects.
     if_match: str | None = None
 
 
 class Answer(NamedTuple):
-    """What the store said to one write.
-
-    ``retry_after`` is in seconds; ``code`` is the store's own word for a failure (``timeout``,
-    ``connection``, ``gone``, …); ``detail`` is for people and holds nothing of the event.
-    ``existing_event_id`` comes with some DUPLICATE answers.
-    """
+    """The store's answer to one write."""
 
     operation_id: UUID
     verdict: Verdict
     copy_id: str | None = None
     etag: str | None = None
+    #: In seconds.
     retry_after: float | None = None
+    #: The store's own code of a failure (``timeout``, ``connection``, ``gone``, …).
     code: str = ""
+    #: For people. It holds nothing of the event.
     detail: str = ""
+    #: Part of some DUPLICATE answers.
     existing_event_id: str | None = None
 
 
 def same_for_all(
     writes: Sequence[Write], verdict: Verdict, code: str, retry_after: float | None = None
 ) -> list[Answer]:
-    """One answer for every write."""
+    """The same answer for every write."""
     return [Answer(write.operation_id, verdict, retry_after=retry_after, code=code) for write in writes]
 
 
@@ -115,7 +115,7 @@ class CalendarDirectory(Protocol):
         ...
 
     async def get_mailbox_purpose(self, mailbox: str) -> str | None:
-        """What the mailbox is for: user, shared, room, equipment, …; None if unknown."""
+        """The purpose of the mailbox: user, shared, room, equipment, …. None if unknown."""
         ...
 
     async def list_calendars(self, mailbox: str) -> list[Calendar]:
@@ -123,19 +123,19 @@ class CalendarDirectory(Protocol):
         ...
 
     async def create_calendar(self, mailbox: str, name: str) -> Calendar:
-        """Make a calendar; raises StoreRefused or Conflict if one of that name exists."""
+        """Create a calendar. Raises StoreRefused or Conflict if the name is taken."""
         ...
 
 
 class CalendarStore(CalendarDirectory, Protocol):
-    """Calendars and the events in them; ``mailbox`` is the owner's Entra object id everywhere."""
+    """Calendars and their events. ``mailbox`` is always the owner's Entra object id."""
 
     async def get_calendar(self, mailbox: str, calendar_id: str) -> Calendar | None:
-        """One calendar; None if the mailbox has none of that id."""
+        """One calendar. None if the mailbox has no calendar with this id."""
         ...
 
     async def is_empty(self, mailbox: str, calendar_id: str) -> bool:
-        """Whether nothing stands in the calendar, at any time."""
+        """Whether the calendar has no event at any time."""
         ...
 
     def read_window(
@@ -146,23 +146,23 @@ class CalendarStore(CalendarDirectory, Protocol):
         end: datetime,
         unread: UnreadEvents | None = None,
     ) -> AsyncGenerator[list[SourceEvent]]:
-        """Pages of the events that intersect ``[start, end)``, by start, occurrences expanded.
+        """Pages of the events that intersect ``[start, end)``, by start, with occurrences expanded.
 
-        What cannot be read is noted in ``unread`` (domain.md 2.12); without it the reading fails.
+        Unreadable events are added to ``unread`` (domain.md 2.12). Without ``unread``, the reading fails.
         """
         ...
 
     async def get_events(
         self, mailbox: str, calendar_id: str | None, ids: Sequence[str], unread: UnreadEvents | None = None
     ) -> dict[str, SourceEvent | None]:
-        """Events by id, None for each that is gone; in ``calendar_id``, or anywhere if None.
+        """Events by id, None for each one that is gone. With ``calendar_id``, only from that calendar.
 
-        Those that cannot be read are left out and noted in ``unread``; without it the reading fails.
+        Unreadable events are left out and added to ``unread``. Without ``unread``, the reading fails.
         """
         ...
 
     async def calendars_of(self, mailbox: str, ids: Sequence[str]) -> dict[str, str | None]:
-        """The calendar that each event lies in; None for one that is in none."""
+        """The calendar of each event. None for an event in no calendar."""
         ...
 
     async def series_goes_on(self, mailbox: str, series_id: str, start: datetime, end: datetime) -> bool:
@@ -170,15 +170,15 @@ class CalendarStore(CalendarDirectory, Protocol):
         ...
 
     async def count_attachments(self, mailbox: str, ids: Sequence[str]) -> dict[str, int]:
-        """How many attachments each event has; 0 for an event that is gone."""
+        """The number of attachments of each event. 0 for an event that is gone."""
         ...
 
     async def find_copies(self, mailbox: str, calendar_id: str, archive_key: str) -> list[Copy]:
-        """The copies that carry an ``ArchiveKey``, oldest first (domain.md 2.6)."""
+        """The copies with this ``ArchiveKey``, oldest first (domain.md 2.6)."""
         ...
 
     async def get_copy(self, mailbox: str, copy_id: str) -> Copy | None:
-        """A copy by its id; None if it is gone."""
+        """A copy by id. None if it is gone."""
         ...
 
     def read_copies(
@@ -189,13 +189,13 @@ class CalendarStore(CalendarDirectory, Protocol):
         end: datetime,
         unread: UnreadEvents | None = None,
     ) -> AsyncGenerator[list[Copy]]:
-        """Pages of what stands in an archive calendar in ``[start, end)``, by start (domain.md 2.15)."""
+        """Pages of the events of an archive calendar in ``[start, end)``, by start (domain.md 2.15)."""
         ...
 
     async def get_copies(
         self, mailbox: str, calendar_id: str, ids: Sequence[str], unread: UnreadEvents | None = None
     ) -> dict[str, Copy | None]:
-        """Events of the archive calendar by id, None for each that is not in it (any more)."""
+        """Events of the archive calendar by id. None for each one that is not in it."""
         ...
 
     async def send(
@@ -205,13 +205,13 @@ class CalendarStore(CalendarDirectory, Protocol):
         writes: Sequence[Write],
         timeout: float,  # noqa: ASYNC109
     ) -> list[Answer]:
-        """Make 1 to 20 writes, once; the answers in the order of the writes (design.md, Answers)."""
+        """Send 1 to 20 writes, once. Answers are in the order of the writes (design.md, Answers)."""
         ...
 
 
 class Calendars(Protocol):
-    """The calendars of each tenant: nothing is read or written without saying whose."""
+    """The calendars of each tenant. Every read and write names its tenant."""
 
     def in_tenant(self, tenant_id: UUID) -> CalendarStore:
-        """Those of one tenant."""
+        """The calendars of one tenant."""
         ...

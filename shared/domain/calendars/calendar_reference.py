@@ -1,4 +1,4 @@
-"""References to calendars as users type them and as they are stored (domain.md 1)."""
+"""References to calendars, as users type them and as we store them (domain.md 1)."""
 
 import re
 import unicodedata
@@ -12,7 +12,7 @@ from shared.domain.normal_form import normal_form
 
 type Store = Literal["outlook", "local"]
 
-#: How a reference to a calendar of Outlook begins.
+#: The start of a reference to an Outlook calendar.
 _SCHEMES: dict[Store, str] = {"outlook": "msgraph", "local": "local"}
 
 MAX_REFERENCE_LENGTH = 2048
@@ -23,11 +23,11 @@ _MAILBOX = re.compile(r"[^@\s/]+@[^@\s/]+")
 
 
 class CalendarReferenceInvalid(ValueError):
-    """The text is no calendar reference; the message says why and may be shown to the caller."""
+    """The text is no calendar reference. The message gives the reason and may be shown to the caller."""
 
 
 class CalendarNotResolved(ValueError):
-    """No calendar, or more than one, matches the reference; ``candidates`` are those to choose from."""
+    """The reference matches no calendar, or several. ``candidates`` are the possible ones."""
 
     def __init__(self, message: str, candidates: Sequence["CalendarCandidate"]) -> None:
         self.candidates = tuple(candidates)
@@ -36,7 +36,7 @@ class CalendarNotResolved(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class CalendarCandidate:
-    """A calendar of the mailbox that a reference may mean."""
+    """A calendar that a reference may mean."""
 
     id: str
     name: str
@@ -45,9 +45,9 @@ class CalendarCandidate:
 
 @dataclass(frozen=True, slots=True)
 class CalendarReference:
-    """A calendar of a mailbox (address or object id); ``calendar`` is None for the primary one.
+    """A calendar of a mailbox (address or object id). ``calendar`` is None for the primary calendar.
 
-    ``str()`` gives the canonical text, which ``parse`` reads back to an equal reference.
+    ``str()`` returns the canonical text. ``parse`` reads it back to an equal reference.
     """
 
     store: Store
@@ -63,7 +63,7 @@ class CalendarReference:
 
 
 def parse(text: str) -> CalendarReference:
-    """Read a reference. Raises CalendarReferenceInvalid, which says what is wrong with it."""
+    """Read a reference. Raises CalendarReferenceInvalid with the reason."""
     if len(text) > MAX_REFERENCE_LENGTH:
         raise CalendarReferenceInvalid(f"a calendar reference has at most {MAX_REFERENCE_LENGTH} characters")
     scheme, separator, rest = text.strip().partition("://")
@@ -83,9 +83,9 @@ def parse(text: str) -> CalendarReference:
 
 
 def resolve(reference: CalendarReference, candidates: Sequence[CalendarCandidate]) -> CalendarCandidate:
-    """The one calendar that is meant: by exact id, else by name in any letter case, else by the name's slug.
+    """The calendar that is meant: by exact id, else by name (case ignored), else by the name's slug.
 
-    Raises CalendarNotResolved where none or several match.
+    Raises CalendarNotResolved if none or several match.
     """
     if reference.calendar is None:
         return _only(reference, [c for c in candidates if c.is_default], candidates)
@@ -102,9 +102,10 @@ def resolve(reference: CalendarReference, candidates: Sequence[CalendarCandidate
 def canonical(
     store: Store, mailbox: str, meant: CalendarCandidate, candidates: Sequence[CalendarCandidate]
 ) -> CalendarReference:
-    """The reference that leads to ``meant`` and says most to a person.
+    """The reference to ``meant`` that is clearest for a person.
 
-    The primary one as such; others by name, or by id where the name leads elsewhere or cannot be written.
+    The primary calendar is named as such. Others are named by name, or by id if the name is ambiguous or
+    cannot be written.
     """
     if meant.is_default and store == "outlook":
         return CalendarReference(store, mailbox, None)
@@ -118,12 +119,12 @@ def canonical(
 
 
 def slug(name: str) -> str:
-    """The name in lower case with a hyphen for everything that is neither letter nor digit."""
+    """The name in lower case, with a hyphen for everything except letters and digits."""
     return re.sub(r"[\W_]+", "-", normal_form("NFC", folded_name(name))).strip("-")
 
 
 def folded_name(name: str) -> str:
-    """A name as it is compared: trimmed, in whatever letter case, however its letters are composed."""
+    """A name for comparison: trimmed, case-folded, Unicode-normalised."""
     return normal_form("NFC", name.strip()).casefold()
 
 

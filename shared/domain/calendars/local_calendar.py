@@ -1,27 +1,27 @@
-"""Calendars kept in our own database: how they and their events are named (domain.md 1)."""
+"""Names and ids of calendars and events in our own database (domain.md 1)."""
 
 import re
 from uuid import UUID
 
 from shared.domain.calendars.calendar_reference import folded_name
 
-#: Begins the id of a local calendar and of a local event. No id of a mailbox has a colon (base64url).
+#: The prefix of ids of local calendars and events. Mailbox ids never have a colon (base64url).
 LOCAL_PREFIX = "local:"
 _ETAG = re.compile(r'W/"([0-9]{1,9})"')
 
 
 def local_id(row_id: UUID) -> str:
-    """The id by which a local calendar or event is known wherever ids of mailboxes are."""
+    """The id of a local calendar or event, for use in place of a mailbox id."""
     return f"{LOCAL_PREFIX}{row_id}"
 
 
 def is_local(some_id: str) -> bool:
-    """Whether an id is that of a local calendar or event."""
+    """Whether an id belongs to a local calendar or event."""
     return some_id.startswith(LOCAL_PREFIX)
 
 
 def local_row(some_id: str) -> UUID | None:
-    """The row that a local id names; None for any other text."""
+    """The row of a local id. None for any other text."""
     if not is_local(some_id):
         return None
     text = some_id.removeprefix(LOCAL_PREFIX)
@@ -29,12 +29,12 @@ def local_row(some_id: str) -> UUID | None:
         row_id = UUID(text)
     except ValueError:
         return None
-    # UUID() also reads braces, capitals and missing hyphens: one row has one id.
+    # UUID() also reads braces, capitals and missing hyphens. One row must have one id.
     return row_id if str(row_id) == text else None
 
 
 def name_key(name: str) -> str:
-    """What is unique among the local calendars of a person: the name in whatever letter case."""
+    """The unique key of a local calendar's name: case is ignored."""
     return folded_name(name)
 
 
@@ -44,6 +44,6 @@ def etag(version: int) -> str:
 
 
 def version_of(tag: str) -> int | None:
-    """The version that an entity tag stands for; None for a tag that is not ours."""
+    """The version in an entity tag. None for a tag that is not ours."""
     found = _ETAG.fullmatch(tag)
     return int(found[1]) if found else None

@@ -1,4 +1,4 @@
-"""Categories: ``<customer> - <billing type>`` and what an event's categories say of it (domain.md 3)."""
+"""Categories: ``<customer> - <billing type>``, and what an event's categories mean (domain.md 3)."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from functools import lru_cache
 from shared.domain.normal_form import normal_form
 
 _SEPARATOR = " - "
-# One character for one, so that a place in the plain text is the same place in the text as typed.
+# Each character is replaced by one character, so positions in both texts are equal.
 _PLAIN = str.maketrans({"–": "-", "—": "-", "\u00a0": " ", "\t": " "})
 
 
@@ -20,7 +20,7 @@ class BillingType(StrEnum):
 
 
 class Special(StrEnum):
-    """Categories with a meaning of their own (domain.md 3.2); ``online`` only says how people met."""
+    """Categories with a special meaning (domain.md 3.2). ``online`` only says how people met."""
 
     ADMIN = "admin"
     BREAK = "break"
@@ -28,7 +28,7 @@ class Special(StrEnum):
 
 
 class IssueKind(StrEnum):
-    """What is wrong with a category; ``none``: the event has none (domain.md 3.4)."""
+    """What is wrong with a category. ``none``: the event has no category (domain.md 3.4)."""
 
     MISSING_SEPARATOR = "missing_separator"
     EMPTY_CUSTOMER = "empty_customer"
@@ -38,7 +38,7 @@ class IssueKind(StrEnum):
 
 
 class CategoryState(StrEnum):
-    """What an event's categories make of it (domain.md 3.3)."""
+    """The verdict on an event's categories (domain.md 3.3)."""
 
     PERSONAL = "personal"
     INVALID = "invalid"
@@ -48,7 +48,7 @@ class CategoryState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CategoryIssue:
-    """A finding with the text as typed; several texts are joined by semicolons."""
+    """An issue with the offending text as typed. Several texts are joined with semicolons."""
 
     kind: IssueKind
     text: str
@@ -56,10 +56,12 @@ class CategoryIssue:
 
 @dataclass(frozen=True, slots=True)
 class Category:
-    """A valid category. ``customer`` is as typed, ``key`` is what it is compared by (domain.md 3.1)."""
+    """A valid category."""
 
+    #: As typed.
     customer: str
     billing_type: BillingType
+    #: For comparison (domain.md 3.1).
     key: str
 
     @property
@@ -71,31 +73,30 @@ class Category:
 
     @property
     def text(self) -> str:
-        """The category in its standard spelling."""
+        """The category in standard spelling."""
         return f"{self.customer}{_SEPARATOR}{self.billing_type}"
 
     @property
     def identity(self) -> str:
-        """Equal for categories that mean the same."""
+        """Equal for categories with the same meaning."""
         return f"{self.key}{_SEPARATOR}{self.billing_type}"
 
 
 @dataclass(frozen=True, slots=True)
 class CategoryStatus:
-    """What the categories of one event say.
-
-    ``valid`` holds the different valid ones in Outlook's order; ``issues`` is empty for a valid event,
-    whatever other labels it carries; ``online`` tells of the modifier.
-    """
+    """The meaning of one event's categories."""
 
     state: CategoryState
+    #: The distinct valid categories, in Outlook's order.
     valid: tuple[Category, ...] = ()
+    #: Empty for a valid event, whatever other labels it has.
     issues: tuple[CategoryIssue, ...] = ()
+    #: The event has the ``Online`` modifier.
     online: bool = False
 
     @property
     def category(self) -> Category | None:
-        """The one that counts; an ambiguous event has none until someone decides (domain.md 3.3)."""
+        """The category that counts. An ambiguous event has none until someone decides (domain.md 3.3)."""
         return self.valid[0] if self.state is CategoryState.VALID else None
 
     @property
@@ -105,24 +106,24 @@ class CategoryStatus:
 
     @property
     def needs_attention(self) -> bool:
-        """Invalid or ambiguous: counted as a category issue; personal time is none (domain.md 2.13)."""
+        """Invalid or ambiguous: counts as a category issue. Personal time does not (domain.md 2.13)."""
         return self.state in (CategoryState.INVALID, CategoryState.AMBIGUOUS)
 
 
 def customer_key(customer: str) -> str:
-    """What customer names are compared by: trimmed, case-folded, Unicode-normalised (domain.md 3.1)."""
+    """The customer name for comparison: trimmed, case-folded, Unicode-normalised (domain.md 3.1)."""
     return normal_form("NFC", normal_form("NFD", customer.strip()).casefold())
 
 
 def parse_category(text: str) -> Category | Special | CategoryIssue:
-    """Read one category: a valid one, the ``Online`` modifier, or what is wrong with it (domain.md 3.1).
+    """Read one category: a valid one, the ``Online`` modifier, or an issue (domain.md 3.1).
 
-    The billing type follows the last separator or, reversed, precedes the first one. En and em dashes
-    count as hyphen; letter case does not count.
+    The billing type follows the last separator. In the reversed form it precedes the first one. En and em
+    dashes count as hyphens. Case is ignored.
     """
     if customer_key(text) == Special.ONLINE:
         return Special.ONLINE
-    # Padded, so that a separator at either end is one: an empty customer is not a missing separator.
+    # Padded, so that a separator at the edge is found: an empty customer is not a missing separator.
     typed = f" {text.strip()} "
     plain = typed.translate(_PLAIN)
     last = plain.rfind(_SEPARATOR)
@@ -145,7 +146,7 @@ def parse_category(text: str) -> Category | Special | CategoryIssue:
 def classify(categories: Sequence[str]) -> CategoryStatus:
     """Judge the categories of one event, in Outlook's order (domain.md 3.3).
 
-    ``Online`` makes an event neither billable nor invalid: with nothing beside it the event is personal.
+    ``Online`` makes an event neither billable nor invalid. An event with no other category is personal.
     """
     return _classify(tuple(categories))
 

@@ -1,4 +1,4 @@
-"""What is wrong with a category, in words, and how it should read (domain.md 3.1, 3.4)."""
+"""Explains what is wrong with a category, and how to write it (domain.md 3.1, 3.4)."""
 
 import difflib
 from dataclasses import dataclass
@@ -7,24 +7,24 @@ from typing import Final
 from shared.domain.categories.category import BillingType, Category, CategoryIssue, IssueKind, parse_category
 
 _HYPHENS: Final = "-–—"
-#: The longer one first: the other is its ending.
+#: The longer one comes first, because the other is its ending.
 _BILLING_TYPES: Final = (str(BillingType.NON_BILLABLE), str(BillingType.BILLABLE))
-#: From this likeness on a word is taken for a misspelt billing type.
+#: From this similarity on, a word counts as a misspelt billing type.
 _LIKENESS: Final = 0.75
-#: Longer texts are no misspelt billing type.
+#: A longer text is never a misspelt billing type.
 _LONGEST_WORD: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
 class IssueWords:
-    """``reason`` says what is wrong. ``mended`` is the category that was likely meant."""
+    """The reason, and the category that was probably meant."""
 
     reason: str
     mended: str | None = None
 
 
 def issue_words(issue: CategoryIssue) -> IssueWords:
-    """Why the category is not valid. ``mended`` is None where the text does not tell what was meant."""
+    """Why the category is not valid. ``mended`` is None if the intended category is unclear."""
     match issue.kind:
         case IssueKind.NONE:
             return IssueWords("it has no category")
@@ -44,7 +44,7 @@ def _of_unknown_type(text: str) -> IssueWords:
     meant = _meant(typed)
     if meant is None:
         return IssueWords(f"“{typed}” is no billing type: that is billable or non-billable")
-    # One character of the plain text stands for one of the text as typed.
+    # One character of the plain text corresponds to one character of the typed text.
     return IssueWords(f"“{typed}” is misspelt", _valid(text[: len(customer)].strip(), meant))
 
 
@@ -52,7 +52,7 @@ def _of_missing_separator(text: str) -> IssueWords:
     trimmed = text.strip()
     folded = _plain(trimmed).casefold()
     for billing_type in _BILLING_TYPES:
-        # Case folding can change the length of a text; then it holds no billing type that could be cut off.
+        # Case folding can change a text's length. Such a text has no billing type to cut off.
         if len(folded) != len(trimmed):
             break
         if folded.endswith(billing_type):
@@ -63,7 +63,7 @@ def _of_missing_separator(text: str) -> IssueWords:
 
 
 def _before_type(rest: str, billing_type: str) -> IssueWords:
-    """``rest`` is what stands before the billing type, the hyphen (if there is one) included."""
+    """``rest`` is the text before the billing type, including the hyphen if there is one."""
     head = rest.rstrip()
     if not head.strip(_HYPHENS + " "):
         return IssueWords("the customer is missing")
@@ -76,7 +76,7 @@ def _before_type(rest: str, billing_type: str) -> IssueWords:
 
 
 def _after_type(rest: str, billing_type: str) -> IssueWords:
-    """``rest`` is what stands behind the billing type of the reversed form."""
+    """``rest`` is the text after the billing type of the reversed form."""
     tail = rest.lstrip()
     if not tail.strip(_HYPHENS + " "):
         return IssueWords("the customer is missing")

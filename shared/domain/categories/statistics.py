@@ -1,9 +1,9 @@
-"""Counts and hours by customer and billing type over a range, and by day, week and month (domain.md 3.5).
+"""Counts and hours by customer and billing type, for a range and by day, week and month (domain.md 3.5).
 
-Gross hours add up the events. Net hours are the union of their intervals: a minute that several events cover
-counts once, for the event that starts first. An event belongs to the period in which it starts (2.2), so an
-event across midnight belongs to its first day with all its hours. By this rule the net hours of the days add
-up to the net hours of the whole range, and so do those of weeks and months.
+Gross hours are the sum of the events. Net hours are the union of their intervals: a minute that several
+events cover counts once, for the event that starts first. An event belongs to the period in which it starts
+(2.2), with all its hours, even if it crosses midnight. So the net hours of the days add up to the net hours
+of the range. The same is true for weeks and months.
 """
 
 from collections import Counter, defaultdict
@@ -31,7 +31,7 @@ class CountedEvent:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """A number of events, their time together (``time``) and the union of their intervals (``net``)."""
+    """The number of events, their total time (``time``) and the union of their intervals (``net``)."""
 
     count: int = 0
     time: timedelta = _NO_TIME
@@ -39,18 +39,18 @@ class Tally:
 
     @property
     def hours(self) -> Decimal:
-        """The gross hours, two places, half-even."""
+        """The gross hours, two decimals, half-even."""
         return _hours(self.time)
 
     @property
     def net_hours(self) -> Decimal:
-        """The net hours, two places, half-even."""
+        """The net hours, two decimals, half-even."""
         return _hours(self.net)
 
 
 @dataclass(frozen=True, slots=True)
 class CustomerTally:
-    """The events of one customer and billing type; ``customer`` in the spelling used most."""
+    """The events of one customer and billing type. ``customer`` has the most frequent spelling."""
 
     customer: str
     billing_type: BillingType
@@ -60,46 +60,45 @@ class CustomerTally:
 
 @dataclass(frozen=True, slots=True)
 class CategoryStatistics:
-    """Gross hours and counts of ``ambiguous``, ``lines``, ``personal`` and ``invalid`` add up to ``total``.
-
-    Ambiguous events are in no line (domain.md 3.3). ``billable`` and ``non_billable`` are the lines of all
-    customers together. ``special`` (admin and break time) is part of the lines, ``source_deleted`` of all.
-    """
+    """``ambiguous``, ``lines``, ``personal`` and ``invalid`` add up to ``total`` (gross)."""
 
     ambiguous: Tally = Tally()
+    #: Without ambiguous events (domain.md 3.3).
     lines: tuple[CustomerTally, ...] = ()
     personal: Tally = Tally()
     invalid: Tally = Tally()
+    #: Admin and break time, a part of the lines.
     special: Tally = Tally()
     uncategorised: Tally = Tally()
+    #: A part of all events.
     source_deleted: Tally = Tally()
+    #: The lines of all customers together; ``non_billable`` likewise.
     billable: Tally = Tally()
     non_billable: Tally = Tally()
     total: Tally = Tally()
 
 
 type CategoryGroup = tuple[CategoryStatus, Sequence[CountedEvent]]
-#: The first day of the period in which something that starts at this instant counts.
+#: The first day of the period to which something that starts at this instant belongs.
 type PeriodOf = Callable[[datetime], date]
 
 
 def tally(events: Iterable[CountedEvent]) -> Tally:
-    """What the events come to."""
+    """The totals of the events."""
     return _Events(list(events)).tally()
 
 
 def tally_by_period(events: Iterable[CountedEvent], period_of: PeriodOf) -> dict[date, Tally]:
-    """What the events of each period come to; a period without events is missing."""
+    """The totals of each period. A period without events is missing."""
     kept = _Events(list(events))
     periods = {period_of(event.start) for event in kept.events}
     return {period: kept.tally(period, period_of) for period in periods}
 
 
 def category_statistics(groups: Iterable[CategoryGroup]) -> CategoryStatistics:
-    """What the events of a range come to, lines sorted by customer and billing type.
+    """The statistics of a range. Lines are sorted by customer and billing type.
 
-    A group holds events whose categories say the same. Neither the order of the groups nor that of the
-    events matters.
+    A group holds events with the same categories. The order of groups and events does not matter.
     """
     return _sorted_by_category(groups).statistics(None, None)
 
@@ -107,7 +106,7 @@ def category_statistics(groups: Iterable[CategoryGroup]) -> CategoryStatistics:
 def statistics_by_period(
     groups: Iterable[CategoryGroup], period_of: PeriodOf
 ) -> dict[date, CategoryStatistics]:
-    """As ``category_statistics``, by period; a period without events is missing."""
+    """As ``category_statistics``, by period. A period without events is missing."""
     books = _sorted_by_category(groups)
     periods = {period_of(event.start) for event in books.total.events}
     return {period: books.statistics(period, period_of) for period in sorted(periods)}
@@ -125,7 +124,7 @@ class _Events:
     _tallies: dict[date | None, Tally] | None = None
 
     def tally(self, period: date | None = None, period_of: PeriodOf | None = None) -> Tally:
-        """Of all, or of those that start in the period."""
+        """The total of all events, or of those that start in the period."""
         if self._tallies is None:
             self._tallies = self._add_up(period_of)
         return self._tallies.get(period, Tally())
@@ -158,7 +157,7 @@ class _Line:
         self.spelled[category] += events
 
     def tally(self, period: date | None, period_of: PeriodOf | None) -> CustomerTally | None:
-        """None where the period has no such event."""
+        """The total, or None if the period has no such event."""
         found = self.all.tally(period, period_of)
         if not found.count:
             return None
@@ -168,7 +167,7 @@ class _Line:
 
 @dataclass(slots=True)
 class _Books:
-    """The events of a range, sorted by what their categories say."""
+    """The events of a range, sorted by the meaning of their categories."""
 
     lines: defaultdict[str, _Line] = field(default_factory=lambda: defaultdict(_Line))
     states: dict[CategoryState, _Events] = field(

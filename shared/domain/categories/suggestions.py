@@ -1,7 +1,7 @@
-"""Which category an event without a valid one may deserve, by its owner's history and rules (domain.md 3.6).
+"""Suggests categories for an event without a valid one, from its owner's history and rules (domain.md 3.6).
 
-Series before subject, subject before the domains of the people, these before the location: what the
-owner did for the same meeting says more than what he did with the same company or in the same room.
+Series ranks before subject, subject before people's domains, and these before location. What the owner chose
+for the same meeting says more than what they chose with the same company or in the same room.
 """
 
 from collections import Counter, defaultdict
@@ -18,7 +18,7 @@ MOST_SUGGESTIONS = 5
 
 
 class Relation(StrEnum):
-    """What two events have in common; in the order of what it says about their category."""
+    """What two events have in common, in the order of its weight."""
 
     SERIES = "series"
     SUBJECT = "subject"
@@ -31,19 +31,17 @@ _RANK = {relation: rank for rank, relation in enumerate(Relation)}
 
 @dataclass(frozen=True, slots=True)
 class EventTraits:
-    """What events are compared by, each as ``trait_key`` makes it; empty means that there is none.
+    """The traits by which events are compared, each made by ``trait_key``. Empty means no such trait."""
 
-    ``series`` is the series master's id; ``domains`` are those of organizer and attendees without the
-    owner's own, which everybody in the house has.
-    """
-
+    #: The id of the series master.
     series: str = ""
     subject: str = ""
+    #: Domains of organizer and attendees, without the owner's own, which all colleagues share.
     domains: frozenset[str] = frozenset()
     location: str = ""
 
     def pairs(self) -> Iterator[tuple[Relation, str]]:
-        """Every trait there is."""
+        """All traits."""
         if self.series:
             yield Relation.SERIES, self.series
         if self.subject:
@@ -56,7 +54,7 @@ class EventTraits:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """``count`` events of the past that share ``match`` had the category, the latest at ``last_used``."""
+    """``count`` past events that share ``match`` had the category, the latest at ``last_used``."""
 
     relation: Relation
     match: str
@@ -66,7 +64,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class CategoryRule:
-    """The owner's own rule: events with this trait get ``category``; unasked if ``auto_apply``."""
+    """The owner's rule: events with this trait get ``category``. With ``auto_apply``, without asking."""
 
     id: UUID
     relation: Relation
@@ -77,7 +75,7 @@ class CategoryRule:
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A category, spelled as its owner mostly does: by a rule, by their history, or one the event has."""
+    """A suggested category in the owner's usual spelling: from a rule, their history, or the event itself."""
 
     category: str
     evidence: tuple[Evidence, ...] = ()
@@ -85,9 +83,9 @@ class Suggestion:
 
 
 def trait_key(relation: Relation, text: str) -> str:
-    """What texts are compared by: ids as they are, domains without ``@``, the rest in any letter case.
+    """The comparison key of a text: ids unchanged, domains without ``@``, the rest case-folded.
 
-    Empty for a text that says nothing.
+    Empty for a text without content.
     """
     if relation is Relation.SERIES:
         return text.strip()
@@ -99,7 +97,7 @@ def trait_key(relation: Relation, text: str) -> str:
 def event_traits(
     source_key: str, subject: str, location: str, addresses: Iterable[str], own_address: str
 ) -> EventTraits:
-    """The traits of an event, out of its source key (domain.md 2.3) and what it shows."""
+    """The traits of an event, from its source key (domain.md 2.3) and its content."""
     kind, _, rest = source_key.partition(":")
     domains = {domain for address in addresses if (domain := _domain(address))}
     return EventTraits(
@@ -122,13 +120,13 @@ class _Use:
 
 @dataclass(slots=True)
 class CategoryHistory:
-    """How often each category was used with each trait; the order in which events are added never matters."""
+    """How often each category was used with each trait. The order of additions does not matter."""
 
     _uses: dict[tuple[Relation, str], dict[str, _Use]] = field(default_factory=lambda: defaultdict(dict))
     _spellings: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 
     def add(self, traits: EventTraits, categories: Sequence[str], used: datetime) -> None:
-        """Learn from an event at the instant ``used``; one whose category is not clear teaches nothing."""
+        """Learn from an event at the instant ``used``. An event without a clear category teaches nothing."""
         status = classify(categories)
         if status.state is not CategoryState.VALID or status.category is None:
             return
@@ -138,7 +136,7 @@ class CategoryHistory:
             self._uses[key].setdefault(identity, _Use()).add(used)
 
     def evidence(self, traits: EventTraits) -> dict[str, tuple[Evidence, ...]]:
-        """By category: what speaks for it, best first, one of each relation (the domain that says most)."""
+        """The evidence for each category, best first, one per relation (the strongest domain only)."""
         found: dict[str, dict[Relation, Evidence]] = defaultdict(dict)
         for relation, match in traits.pairs():
             for identity, use in self._uses.get((relation, match), {}).items():
@@ -153,7 +151,7 @@ class CategoryHistory:
         }
 
     def spelling(self, identity: str) -> str:
-        """How the owner mostly writes a category that he used."""
+        """The owner's usual spelling of a category."""
         return min(self._spellings[identity].items(), key=lambda item: (-item[1], item[0]))[0]
 
 
@@ -164,10 +162,11 @@ def suggest(
     most: int = MOST_SUGGESTIONS,
     own: Mapping[str, str] | None = None,
 ) -> tuple[Suggestion, ...]:
-    """Candidates for an event, best first: what the owner's rules say, then what they did before.
+    """Candidates for an event, best first: the owner's rules, then their history.
 
-    Of the history the closest relation counts first, then how often, then how lately. ``own`` are the valid
-    categories of an ambiguous event, identity to text: they come before all others and are never left out.
+    In the history, the closest relation ranks first, then the number of uses, then the latest use. ``own``
+    are the valid categories of an ambiguous event, from identity to text. They come first and are never left
+    out.
     """
     evidence = history.evidence(traits)
     ruled: dict[str, Suggestion] = {}
@@ -186,7 +185,7 @@ def suggest(
 
 
 def own_categories(categories: Sequence[str]) -> dict[str, str]:
-    """The valid categories of an ambiguous event, identity to text as typed; none of any other event."""
+    """The valid categories of an ambiguous event, identity to typed text. Empty for any other event."""
     status = classify(categories)
     if status.state is not CategoryState.AMBIGUOUS:
         return {}
@@ -194,14 +193,14 @@ def own_categories(categories: Sequence[str]) -> dict[str, str]:
 
 
 def matching_rules(traits: EventTraits, rules: Iterable[CategoryRule]) -> list[CategoryRule]:
-    """The rules that an event meets, the closest relation first."""
+    """The rules that match an event, the closest relation first."""
     keys = frozenset(traits.pairs())
     met = [rule for rule in rules if (rule.relation, rule.key) in keys]
     return sorted(met, key=lambda rule: (_RANK[rule.relation], rule.key, rule.id))
 
 
 def automatic_rule(traits: EventTraits, rules: Iterable[CategoryRule]) -> CategoryRule | None:
-    """The rule that decides by itself: the closest one that may; None where the closest disagree."""
+    """The closest rule with ``auto_apply``, to apply unasked. None if the closest disagree."""
     met = matching_rules(traits, (rule for rule in rules if rule.auto_apply))
     if not met:
         return None
@@ -212,10 +211,10 @@ def automatic_rule(traits: EventTraits, rules: Iterable[CategoryRule]) -> Catego
 
 
 def with_category(categories: Sequence[str], chosen: str) -> tuple[str, ...]:
-    """The categories of an event that is given ``chosen``: first of all, in place of every other valid one.
+    """The event's categories after ``chosen`` was applied: it comes first and replaces every other valid one.
 
-    Labels that are no valid category stay: people use them for other things. An event that has the chosen
-    one alone already keeps its own spelling.
+    Labels that are no valid category stay, because people use them for other things. An event whose only
+    valid category is the chosen one keeps its spelling.
     """
     wanted = parse_category(chosen)
     status = classify(categories)
@@ -243,5 +242,5 @@ def _strength(evidence: Evidence) -> tuple[int, int, float, str]:
 
 
 def _ranking(evidence: tuple[Evidence, ...]) -> tuple[tuple[int, int, float], ...]:
-    # The last entry ranks a candidate with less evidence behind one that has the same and more.
+    # The last entry ranks a candidate with less evidence after one that has the same and more.
     return (*(_strength(each)[:3] for each in evidence), (len(Relation), 0, 0.0))

@@ -1,1 +1,1 @@
-"""Copies: what is written, and what is read back (domain.md 2.6)."""
+"""Copies: what is written and what is read back (domain.md 2.6)."""

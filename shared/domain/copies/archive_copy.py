@@ -1,4 +1,4 @@
-"""What is written for an archived event: the copy in the archive calendar and our record (domain.md 2.6)."""
+"""Builds what is written for an archived event: the copy and our record (domain.md 2.6)."""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -13,21 +13,21 @@ from shared.domain.events.source_event import EventType, Person, SourceEvent
 from shared.domain.planning.modifications import Modification
 from shared.domain.times.zones import find_zone, local_wall_time
 
-# Fixed for ever: copies already written are found by these ids (graph.md, Extended property).
+# These ids never change, because existing copies are found by them (graph.md, Extended property).
 _PROPERTY_SET = "{6f1d2c52-3a0e-4b7b-9a55-0d6c1f2e8b41}"
 ARCHIVE_KEY_PROPERTY = f"String {_PROPERTY_SET} Name ArchiveKey"
 ARCHIVE_REVISION_PROPERTY = f"String {_PROPERTY_SET} Name ArchiveRevision"
 ARCHIVE_SOURCE_PROPERTY = f"String {_PROPERTY_SET} Name ArchiveSource"
 
 MAX_SUBJECT_UNITS = 255
-"""Exchange stores 255 UTF-16 units of a calendar item's subject and ends a longer one with three dots."""
+"""Exchange stores 255 UTF-16 units of a subject and ends a longer one with three dots."""
 
 _WRITABLE_SHOW_AS = frozenset({"free", "tentative", "busy", "oof", "workingElsewhere"})
 
 
 @dataclass(frozen=True, slots=True)
 class CopyPayload:
-    """The JSON body of the POST or PATCH, and whether a time could not be kept in its original zone."""
+    """The JSON body of the POST or PATCH, and whether a time could not keep its original zone."""
 
     body: dict[str, Any]
     zone_reported: bool
@@ -44,12 +44,14 @@ def copy_payload(
     create: bool,
     superseded: bool = False,
 ) -> CopyPayload:
-    """The body that makes (``create``) or updates the copy of ``event`` (domain.md 2.6; graph.md, Event).
+    """The body that creates (``create``) or updates the copy of ``event`` (domain.md 2.6; graph.md, Event).
 
-    It never holds attendees or an online meeting, so it cannot send an invitation. A create carries
-    ``transactionId`` and all three extended properties, an update all but ``ArchiveKey``. A custom or
-    unknown zone and a wall time that occurs twice are written in UTC and reported. ``showAs`` "unknown"
-    is written as "busy", as which it counts (domain.md 5.1); our record keeps what was given.
+    - It never has attendees or an online meeting, so it cannot send an invitation.
+    - A create carries ``transactionId`` and all three extended properties. An update carries all but
+      ``ArchiveKey``.
+    - A custom or unknown zone, and a wall time that occurs twice, are written in UTC and reported.
+    - ``showAs`` "unknown" is written as "busy", because it counts as busy (domain.md 5.1). Our record keeps
+      the original.
     """
     start, start_kept = _time(event.start, event.start_zone, event.is_all_day)
     # Exchange refuses an all-day event with two zones (graph.md, Event).
@@ -99,7 +101,7 @@ def recreated_copy(
     original_start: datetime,
     generation: int,
 ) -> dict[str, Any]:
-    """The body that makes a copy anew of what was to update it: the copy is gone (domain.md 2.10).
+    """The body that creates a copy again, from the body that was meant to update it (domain.md 2.10).
 
     ``original_start`` is UTC.
     """
@@ -124,9 +126,10 @@ def retimed_copy(
     revision: str,
     modifications: Sequence[Modification] = (),
 ) -> tuple[CopyPayload, dict[str, Any]]:
-    """A drafted payload and record with the times and the revision that modifications gave (domain.md 4).
+    """A drafted payload and record with the times and revision that modifications produced (domain.md 4).
 
-    The same as drafting the event anew with these times (UTC). The original zones are those of the record.
+    The result equals a new draft of the event with these times (UTC). The original zones are those of the
+    record.
     """
     new_start, start_kept = _time(start, record["start_zone"], all_day=False)
     new_end, end_kept = _time(end, record["end_zone"], all_day=False)
@@ -144,7 +147,7 @@ def retimed_copy(
 
 
 def transaction_id(configuration_id: uuid.UUID, source_key: str, generation: int) -> str:
-    """What makes a repeated POST of one copy harmless: UUIDv5 (design.md, Creating)."""
+    """Makes a repeated POST of one copy harmless: UUIDv5 (design.md, Creating)."""
     return str(uuid.uuid5(configuration_id, f"{source_key}|{generation}"))
 
 
@@ -155,10 +158,11 @@ def appointment_record(
     source: SourceEvent | None = None,
     modifications: Sequence[Modification] = (),
 ) -> dict[str, Any]:
-    """Our own record of an event, JSON-able, named as the columns of ``Appointment``; times ISO 8601.
+    """Our record of an event, JSON-able, named as the columns of ``Appointment``. Times are ISO 8601.
 
-    It keeps what the copy omits: organizer, attendees, cancelled, declined, number of attachments, and
-    what automation and modifications changed: ``source`` is the event as it was before (domain.md 4.6, 6.2).
+    It keeps what the copy omits: organizer, attendees, cancelled, declined and the number of attachments. It
+    also keeps what automation and modifications changed: ``source`` is the event before these changes
+    (domain.md 4.6, 6.2).
     """
     before = source or event
     return {
@@ -179,9 +183,9 @@ def appointment_record(
 
 
 def recorded_event(record: Mapping[str, Any], source_id: str, original_start: datetime) -> SourceEvent:
-    """The event that a record is about, as its copy shows it, for want of the source (domain.md 5.8).
+    """The event of a record, as its copy shows it, if the source is gone (domain.md 5.8).
 
-    ``source_id`` and ``original_start`` (UTC) are those of its row in the map.
+    ``source_id`` and ``original_start`` (UTC) come from its map row.
     """
     return SourceEvent(
         id=source_id,
@@ -198,12 +202,12 @@ def recorded_event(record: Mapping[str, Any], source_id: str, original_start: da
 def recorded_source(
     record: Mapping[str, Any], source_id: str, slot: datetime, series: str | None
 ) -> SourceEvent:
-    """The source of an archived event as it was when it was archived, from our record by column name.
+    """The source of an archived event as it was when archived, from our record by column name.
 
-    ``slot`` is its original start, UTC, ``series`` the id of its series. Where an earlier version did not
-    record the source's own times and type, they are taken for those of the copy, and an occurrence that lies
-    outside its slot for an exception. Without a series it is single, whatever the record says: an occurrence
-    may have become a single event since.
+    ``slot`` is its original start, UTC. ``series`` is the id of its series. Records of earlier versions lack
+    the source's own times and type. Then the times of the copy are used, and an occurrence outside its slot
+    counts as an exception. Without a series, the event is single whatever the record says, because an
+    occurrence may have become single.
     """
     start, end = record["source_start_at"] or record["start_at"], record["source_end_at"] or record["end_at"]
     kind = EventType.SINGLE_INSTANCE if series is None else EventType.OCCURRENCE
@@ -235,13 +239,13 @@ def recorded_source(
 
 
 def _time(instant: datetime, zone_name: str, all_day: bool) -> tuple[dict[str, str], bool]:
-    """A dateTimeTimeZone of an instant, in the zone it had where that leads back to it."""
+    """An instant as dateTimeTimeZone, in its original zone if that converts back exactly."""
     zone = find_zone(zone_name)
     if zone is None:
         return _date_time(instant.astimezone(UTC), "UTC"), False
     name = "UTC" if zone.key == "UTC" else zone_name
     if all_day:
-        # An all-day event's instants are its dates' midnights as given: never shifted (graph.md).
+        # The instants of an all-day event are the midnights of its dates as given, never shifted (graph.md).
         return _date_time(instant, name), True
     wall = local_wall_time(instant, zone)
     if wall is None:
@@ -264,7 +268,7 @@ def archive_source(
     *,
     superseded: bool = False,
 ) -> str:
-    """``ArchiveSource`` of a copy: whose it is, so that the mailbox alone tells the map (domain.md 2.6)."""
+    """``ArchiveSource`` of a copy. It lets the mailbox alone rebuild the map (domain.md 2.6)."""
     start = original_start.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds")
     source = {
         "configuration": str(configuration_id),

@@ -1,4 +1,4 @@
-"""Archived copies as their calendar gives them back, and whether their owner changed them (domain.md 2.6)."""
+"""Copies as read back from their calendar, and whether their owner changed them (domain.md 2.6)."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ import orjson
 from shared.domain.events.event_content import content_columns
 from shared.domain.events.source_event import SourceEvent
 
-# Beyond this many characters Exchange may have shortened a subject.
+# Exchange may have shortened a subject that is longer than this.
 _COMPARED_SUBJECT = 250
 _HIDDEN = frozenset({"head", "style", "script", "title"})
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\ufeff"))
@@ -20,53 +20,52 @@ _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\ufeff"))
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """One event of an archive calendar that carries our properties, or some of them.
-
-    ``source`` is ``ArchiveSource`` parsed, empty if absent or unreadable; ``created`` is UTC.
-    """
+    """One event of an archive calendar with all or some of our properties."""
 
     event: SourceEvent
     etag: str
     archive_key: str
     revision: str
+    #: ``ArchiveSource``, parsed. Empty if absent or unreadable.
     source: dict[str, Any]
+    #: UTC.
     created: datetime
 
     @property
     def id(self) -> str:
-        """The id of the event in its calendar."""
+        """The event's id in its calendar."""
         return self.event.id
 
     @property
     def start(self) -> datetime:
-        """When it starts, UTC; of an all-day one the midnight of its date."""
+        """Its start, UTC. For an all-day event, midnight of its date."""
         return self.event.start
 
     @property
     def is_all_day(self) -> bool:
-        """Whether it takes whole days."""
+        """Whether it is an all-day event."""
         return self.event.is_all_day
 
     @property
     def content(self) -> dict[str, Any]:
-        """What its owner can change of it, as columns of our record; times ISO 8601."""
+        """The content that its owner can change, as columns of our record. Times are ISO 8601."""
         return content_columns(self.event)
 
     @property
     def takes_time(self) -> bool:
-        """Whether it counts where it stands: not free, not all-day, not superseded (domain.md 2.18)."""
+        """Whether the calendar item counts: not free, not all-day, not superseded (domain.md 2.18)."""
         plain = self.event.show_as != "free" and not self.event.is_all_day
         return plain and not self.source.get("superseded")
 
     @property
     def content_hash(self) -> str:
-        """SHA-256 of the normalised content; equal for copies that say the same."""
+        """SHA-256 of the normalised content. Equal for copies with the same content."""
         content = _content(self.event, CONTENT, self.event.is_all_day)
         return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def parsed_source(text: str) -> dict[str, Any]:
-    """``ArchiveSource`` of a copy; empty if it is unreadable."""
+    """``ArchiveSource`` of a copy. Empty if it is unreadable."""
     try:
         value = orjson.loads(text) if text else {}
     except orjson.JSONDecodeError:
@@ -75,17 +74,17 @@ def parsed_source(text: str) -> dict[str, Any]:
 
 
 def same_content(copy: Copy, expected: Mapping[str, Any]) -> bool:
-    """Whether the copy still says what we last wrote; only what ``expected`` names is compared.
+    """Whether the copy still has what we last wrote. Only the fields in ``expected`` are compared.
 
     ``expected`` are columns of our record (``start_at``, ``show_as``, …; times as datetimes or ISO 8601).
     Exchange rewrites HTML, so bodies are compared as text without white space. Times are compared to the
-    second, categories in any order. ``showAs`` unknown equals busy, since the copy is written as busy.
+    second, categories in any order. ``showAs`` unknown equals busy, because the copy is written as busy.
     """
     return not differing_fields(copy, expected)
 
 
 def differing_fields(copy: Copy, expected: Mapping[str, Any]) -> list[str]:
-    """The fields that differ in the copy, as findings name them; compared as in ``same_content``."""
+    """The fields that differ in the copy, by their names in findings. Compared as in ``same_content``."""
     named = {name: column for name, column in CONTENT.items() if column in expected}
     all_day = expected.get("is_all_day", copy.event.is_all_day) is True
     ours = {name: _COMPARED[name](expected[column], all_day) for name, column in named.items()}
@@ -94,7 +93,7 @@ def differing_fields(copy: Copy, expected: Mapping[str, Any]) -> list[str]:
 
 
 def text_of(body: str) -> str:
-    """The text of an HTML or plain body without any white space."""
+    """The text of an HTML or plain body without white space."""
     if "<" not in body and "&" not in body:
         return _squeezed(body)
     reader = _TextReader()
@@ -103,7 +102,7 @@ def text_of(body: str) -> str:
     return _squeezed("".join(reader.parts))
 
 
-#: The content of a copy, as domain.md 2.6 lists it: the names of findings, and the columns of our record.
+#: The content of a copy (domain.md 2.6): names in findings, and columns of our record.
 CONTENT: Final = {
     "subject": "subject",
     "body": "body",
@@ -153,7 +152,7 @@ def _squeezed(text: str) -> str:
 
 
 class _TextReader(HTMLParser):
-    """Collects what a person would read."""
+    """Collects the text that a person would read."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)

@@ -1,7 +1,7 @@
-"""The body in which a copy is written, read back as columns (domain.md 2.6; graph.md, Event).
+"""Reads the body of a written copy back as columns (domain.md 2.6; graph.md, Event).
 
-``archive_copy`` makes the body, and mailboxes take it as it is. These columns serve to compare what was
-written, and to keep it in a local calendar.
+``archive_copy`` makes the body, and mailboxes take it unchanged. The columns are used to compare what was
+written, and to store it in a local calendar.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ _CHOICES: Final = {
     "importance": ("importance", ("low", "normal", "high")),
     "sensitivity": ("sensitivity", ("normal", "personal", "private", "confidential")),
 }
-#: Of an event of which a POST does not say otherwise (graph.md, Event).
+#: The defaults of an event if a POST does not name them (graph.md, Event).
 _DEFAULTS: Final = {
     "subject": "",
     "body": "",
@@ -50,7 +50,7 @@ def parsed(payload: bytes) -> dict[str, Any]:
 
 
 def columns_to_create(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns of a new event out of the body of a POST. Raises ValueError for what no calendar takes."""
+    """The columns of a new event, from the body of a POST. Raises ValueError for invalid values."""
     columns = _DEFAULTS | columns_to_update(body)
     if "start_at" not in columns or "end_at" not in columns:
         raise ValueError("start and end are needed")
@@ -60,7 +60,7 @@ def columns_to_create(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def columns_to_update(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns that the body of a PATCH names, times as ISO 8601. Raises ValueError as above."""
+    """The columns in the body of a PATCH, times as ISO 8601. Raises ValueError as above."""
     columns: dict[str, Any] = {}
     if "subject" in body:
         columns["subject"] = str(body["subject"] or "")
@@ -86,7 +86,7 @@ def columns_to_update(body: Mapping[str, Any]) -> dict[str, Any]:
 def _times(body: Mapping[str, Any]) -> dict[str, Any]:
     if "start" not in body and "end" not in body and "isAllDay" not in body:
         return {}
-    # Half of an interval cannot be judged: ours name all of it in every write (domain.md 2.6).
+    # A part of an interval cannot be checked. Our writes always name all of it (domain.md 2.6).
     start, end, all_day = body["start"], body["end"], body.get("isAllDay") is True
     start_at, end_at = _instant(start, all_day), _instant(end, all_day)
     if end_at < start_at or (all_day and end_at == start_at):
@@ -102,15 +102,15 @@ def _times(body: Mapping[str, Any]) -> dict[str, Any]:
 
 def _instant(value: Mapping[str, str], all_day: bool) -> datetime:
     if all_day:
-        # An all-day event's dates are never shifted (graph.md, calendarView).
+        # The dates of an all-day event are never shifted (graph.md, calendarView).
         return datetime.fromisoformat(value["dateTime"][:10]).replace(tzinfo=UTC)
     return wall_instant(value["dateTime"], value.get("timeZone") or "UTC")
 
 
 def wall_instant(wall_time: str, zone_name: str) -> datetime:
-    """A wall time of a zone as an instant in UTC; digits beyond microseconds are dropped.
+    """A wall time in a zone as a UTC instant. Digits beyond microseconds are dropped.
 
-    A time that names its offset is taken at its word. Raises ValueError for what is no time and no zone.
+    A time with its own offset uses that offset. Raises ValueError for an invalid time or zone.
     """
     wall = datetime.fromisoformat(wall_time)
     if wall.tzinfo is not None:

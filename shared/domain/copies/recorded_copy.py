@@ -1,4 +1,4 @@
-"""What the map and the record say of one archived event, as a comparison needs it (domain.md 2.15)."""
+"""The map row and record of one archived event, for comparison (domain.md 2.15)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,10 +11,7 @@ from shared.domain.runs.archived_event import ArchivedEventState
 
 @dataclass(frozen=True, slots=True)
 class RecordedCopy:
-    """A row of the map, and its appointment by column name where there is one.
-
-    ``busy``: a write of it is planned or sent, so that nothing can be said of it yet.
-    """
+    """A map row, and its appointment by column name if there is one."""
 
     id: UUID
     configuration_id: UUID
@@ -27,5 +24,6 @@ class RecordedCopy:
     revision: str
     start_at: datetime
     modifications: tuple[Mapping[str, Any], ...]
+    #: A write is planned or sent, so the copy cannot be judged yet.
     busy: bool
     record: Mapping[str, Any] | None = None

@@ -1,1 +1,1 @@
-"""Source events: what they say and how they are known (domain.md 2.3)."""
+"""Source events: their content and their identity (domain.md 2.3)."""

@@ -1,4 +1,4 @@
-"""What an event says, as our tables name it: one list of columns, written and read here (domain.md 1)."""
+"""The content of an event as columns of our tables. This is the only list of them (domain.md 1)."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -14,23 +14,23 @@ CONTENT_COLUMNS: Final = (
 )
 
 
-#: The same as fields of ``SourceEvent``.
+#: The same columns as fields of ``SourceEvent``.
 CONTENT_FIELDS: Final = tuple(column.removesuffix("_at") for column in CONTENT_COLUMNS)
 _content_of = attrgetter(*CONTENT_FIELDS)
 
 
 def event_content(event: SourceEvent) -> dict[str, Any]:
-    """What an event says, by field."""
+    """The content of an event, by field."""
     return dict(zip(CONTENT_FIELDS, _content_of(event), strict=True))
 
 
 def content_columns(event: SourceEvent) -> dict[str, Any]:
-    """The columns of an event, JSON-able, times ISO 8601. What PostgreSQL cannot store is left out."""
+    """The content columns, JSON-able, times ISO 8601, without characters that PostgreSQL refuses."""
     return dict(zip(CONTENT_COLUMNS, map(_written, _content_of(event)), strict=True))
 
 
 def content_fields(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a ``SourceEvent`` from columns; times as datetimes or ISO 8601."""
+    """The fields of a ``SourceEvent``, from columns. Times are datetimes or ISO 8601."""
     return {
         field: _read(column, row[column])
         for field, column in zip(CONTENT_FIELDS, CONTENT_COLUMNS, strict=True)
@@ -38,7 +38,7 @@ def content_fields(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def storable(text: str) -> str:
-    """PostgreSQL refuses U+0000 in text and jsonb: one such event would fail the whole plan."""
+    """Remove U+0000. PostgreSQL refuses it, and one such event would fail the whole plan."""
     return text.replace("\x00", "") if "\x00" in text else text
 
 

@@ -1,4 +1,4 @@
-"""Fingerprints of a source event: has it changed since it was archived, and is it a duplicate."""
+"""Hashes of a source event: did it change since it was archived, and is it a duplicate?"""
 
 import hashlib
 from collections.abc import Sequence
@@ -10,63 +10,63 @@ from shared.domain.events.event_content import event_content
 from shared.domain.events.source_event import Person, SourceEvent
 
 type AppliedModification = tuple[str, datetime, datetime]
-"""Source key, start and end of a modification that was applied to a meeting (domain.md 4)."""
+"""The source key, start and end of a modification that was applied to a meeting (domain.md 4)."""
 
 _CANONICAL = orjson.OPT_SORT_KEYS
-#: Stands in the revision of a copy that its owner edited, and in no other.
+#: Part of the revision of a copy that its owner edited, and of no other.
 EDITED = "."
 
 
 def revision(event: SourceEvent, modifications: Sequence[AppliedModification] = ()) -> str:
-    """Lower-case hex SHA-256 over what the copy and our record carry of an event (domain.md 2.4, 2.6).
+    """Lower-case hex SHA-256 over the content that copy and record carry (domain.md 2.4, 2.6).
 
-    Change keys, automation results and policies are not part of it; attendees count in any order, line
-    endings of the body in any convention. With modifications, their keys and times count as well.
+    Change keys, results of automation and policies are not part of it. Attendees count in any order, and line
+    endings of the body in any form. Keys and times of applied modifications count too.
     """
     own = hashlib.sha256(orjson.dumps(_source_fields(event), option=_CANONICAL)).hexdigest()
     return modified_revision(own, modifications)
 
 
 def modified_revision(own: str, modifications: Sequence[AppliedModification]) -> str:
-    """The revision of an event whose revision without modifications is ``own`` (domain.md 2.4)."""
+    """The revision of an event with modifications. ``own`` is its revision without them (domain.md 2.4)."""
     if not modifications:
         return own
-    # Over the digest, not the fields: the planner applies modifications when the body is long forgotten.
+    # Over the digest, not the fields, because the planner no longer has the body at this point.
     applied = {"event": own, "modifications": sorted(modifications)}
     return hashlib.sha256(orjson.dumps(applied, option=_CANONICAL)).hexdigest()
 
 
 def edited_revision(previous: str, edit_id: str) -> str:
-    """The revision of a copy that its owner edited (domain.md 2.5): the source's, and which edit."""
+    """The revision of a copy that its owner edited (domain.md 2.5): the source's revision and the edit."""
     return f"{source_revision(previous)}{EDITED}{hashlib.sha256(edit_id.encode()).hexdigest()[:16]}"
 
 
 def superseded_revision(previous: str) -> str:
-    """The revision of a copy that another one superseded on its owner's word: an edit of theirs (2.16)."""
+    """The revision of a copy that was superseded on its owner's word, which is an edit too (2.16)."""
     return edited_revision(previous, "superseded")
 
 
 def is_superseded(archived: str) -> bool:
-    """Whether the revision is that of a copy that another one superseded."""
+    """Whether this is the revision of a superseded copy."""
     return archived == superseded_revision(archived)
 
 
 def source_revision(archived: str) -> str:
-    """What a copy's revision says of its source, whatever its owner edited since."""
+    """The source's revision inside a copy's revision, without the owner's edits."""
     return archived.partition(EDITED)[0]
 
 
 def is_edited(archived: str) -> bool:
-    """Whether the revision is that of an explicit edit."""
+    """Whether the revision includes an explicit edit."""
     return EDITED in archived
 
 
 def duplicate_hash(event: SourceEvent) -> bytes:
-    """Equal for events that are duplicates of each other, by source times (domain.md 2.9); 16 bytes.
+    """Equal for duplicates, by source times (domain.md 2.9). 16 bytes.
 
-    Subject, start, end and body are the same, and so are organizer and categories, without which two
-    events are an overlap. A cancelled or declined event is no duplicate of one that takes place: merged
-    into it, time that counts would be lost (domain.md 2.1).
+    Subject, start, end, body, organizer and categories are equal. With another organizer or category the
+    events are an overlap. A cancelled or declined event is no duplicate of one that takes place, because
+    merging would lose time that counts (domain.md 2.1).
     """
     facts = (
         event.subject,
@@ -79,7 +79,7 @@ def duplicate_hash(event: SourceEvent) -> bytes:
         sorted(category.casefold() for category in event.categories),
         event.body_type,
         _plain_line_endings(event.body),
-        # Masked events look alike without being so.
+        # Masked events look alike but may differ.
         event.id if event.masked else None,
     )
     return hashlib.blake2b(orjson.dumps(facts), digest_size=16).digest()

@@ -1,4 +1,4 @@
-"""An event as read from a source calendar, and the facts about it that planning keeps."""
+"""An event as read from a source calendar, and its identity."""
 
 import hashlib
 from datetime import UTC, date, datetime, time, timedelta
@@ -13,7 +13,7 @@ _HALF_A_DAY = timedelta(hours=12)
 
 
 class EventType(StrEnum):
-    """The kinds of an event; reading a window never yields a series master."""
+    """The types of an event. Reading a window never returns a series master."""
 
     SINGLE_INSTANCE = "singleInstance"
     OCCURRENCE = "occurrence"
@@ -31,17 +31,10 @@ class Person(NamedTuple):
 
 
 class SourceEvent(NamedTuple):
-    """One single event, occurrence or exception. ``start`` and ``end`` are UTC instants.
+    """One single event, occurrence or exception.
 
-    It is a tuple, since a page holds a thousand: a frozen dataclass takes seven times as long to make.
-
-    An all-day event's ``start`` and ``end`` are the midnights of its dates *as given*, tagged UTC
-    (graph.md calendarView: never shifted). ``start_zone`` and ``end_zone`` are the
-    ``originalStartTimeZone`` and ``originalEndTimeZone`` as given (Windows, IANA or custom name).
-    ``original_start`` is the occurrence's slot in its series, UTC; None for a single event.
-    ``original_date`` is the date of that slot in the series' zone where it is told (``occurrenceId``).
-    ``entered_at`` is when an occurrence's series was entered; None for other events, or where it is not told.
-    Of a ``masked`` one only the times are true (``disclosure.masked_event``).
+    It is a tuple because a page holds a thousand of them. Creating a frozen dataclass takes seven times as
+    long.
     """
 
     id: str
@@ -51,12 +44,18 @@ class SourceEvent(NamedTuple):
     subject: str
     body: str
     body_type: str
+    #: A UTC instant. For an all-day event, midnight of its date as given, tagged UTC (graph.md,
+    #: calendarView).
     start: datetime
+    #: As ``start``.
     end: datetime
+    #: ``originalStartTimeZone`` as given (a Windows, IANA or custom name).
     start_zone: str
+    #: ``originalEndTimeZone`` as given.
     end_zone: str
     is_all_day: bool
     series_master_id: str | None = None
+    #: The slot of an occurrence in its series, UTC. None for a single event.
     original_start: datetime | None = None
     location: str = ""
     categories: tuple[str, ...] = ()
@@ -68,15 +67,18 @@ class SourceEvent(NamedTuple):
     has_attachments: bool = False
     organizer: Person | None = None
     attendees: tuple[Person, ...] = ()
+    #: Only the times are true (``disclosure.masked_event``).
     masked: bool = False
+    #: The date of the slot in the zone of the series, if known (``occurrenceId``).
     original_date: date | None = None
+    #: When an occurrence's series was entered. None for other events, or if it is not known.
     entered_at: datetime | None = None
 
 
 def source_key(event: SourceEvent) -> str:
-    """The key that an event gets at first sight; from then on its row's key counts (domain.md 2.3).
+    """The key that an event gets at first sight. Later, the key of its row counts (domain.md 2.3).
 
-    Raises ValueError for a series master or an occurrence without its master or original start.
+    Raises ValueError for a series master, and for an occurrence without its master or original start.
     """
     if event.type is EventType.SINGLE_INSTANCE:
         return f"s:{event.id}"
@@ -84,32 +86,32 @@ def source_key(event: SourceEvent) -> str:
 
 
 def former_source_key(event: SourceEvent) -> str | None:
-    """The key that earlier versions gave an occurrence; None for a single event."""
+    """The key that earlier versions gave to an occurrence. None for a single event."""
     if event.type is EventType.SINGLE_INSTANCE or event.original_start is None:
         return None
     return f"o:{event.series_master_id}:{event.original_start:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def second_source_key(event: SourceEvent, key: str) -> str:
-    """The key of an event whose own belongs to another event of the same read (domain.md 2.3)."""
+    """The key of an event if another event of the same read has its first key (domain.md 2.3)."""
     return f"{key}:{event.original_start or event.start:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def detached_key(key: str, day: date, count: int = 0) -> str:
-    """The key of a row whose source may be used again for another time: its copy stays as it is (2.4)."""
+    """The key of a row whose source may have been used again at another time. Its copy stays (2.4)."""
     return f"{key}@{day.isoformat()}" + (f".{count}" if count else "")
 
 
 def is_detached(key: str) -> bool:
-    """Whether a row was left behind by its source. Ids of events and keys of ours hold no at sign."""
+    """Whether the source left this row behind. Event ids and our keys have no at sign."""
     return "@" in key
 
 
 def occurrence_date(event: SourceEvent) -> date:
     """The original date of an occurrence in the recurrence zone of its series (domain.md 2.3).
 
-    A calendar view tells no recurrence zone: the zone in which the event was entered stands for it. Raises
-    ValueError for a series master or an occurrence without its master or original start.
+    A calendar view has no recurrence zone, so the zone in which the event was entered is used. Raises
+    ValueError for a series master, and for an occurrence without its master or original start.
     """
     if event.type is EventType.SERIES_MASTER or not event.series_master_id or event.original_start is None:
         raise ValueError(f"an event of type {event.type} without series master or original start has no key")
@@ -120,12 +122,12 @@ def occurrence_date(event: SourceEvent) -> date:
     zone = find_zone(event.start_zone)
     local = event.original_start.astimezone(zone or UTC)
     if event.is_all_day and local.time() != time.min:
-        # Its slot is midnight of the zone of the mailbox, told in UTC (2804, see graph.md).
+        # The slot is midnight in the mailbox's zone, given in UTC (2804, see graph.md).
         return (event.original_start + _HALF_A_DAY).date()
     return local.date()
 
 
-# A new event's is asked for its row in the map and for its copy.
+# A new event's key is needed twice: for its map row and for its copy.
 @lru_cache(maxsize=4096)
 def archive_key(configuration_id: UUID, key: str) -> str:
     """``ArchiveKey`` of the copy of a source key: lower-case hex SHA-256 (domain.md 2.6)."""
@@ -133,8 +135,9 @@ def archive_key(configuration_id: UUID, key: str) -> str:
 
 
 def generation_key(configuration_id: UUID, key: str, generation: int) -> str:
-    """``ArchiveKey`` for a source key whose own is carried by another event's copy from ``generation`` 1 on.
+    """``ArchiveKey`` for a source key from ``generation`` 1 on, if another event's copy carries its own.
 
-    That happens when its copy went to another event of the same meeting and it comes back (2.3, 2.9).
+    This happens if the copy went to another event of the same meeting, and the first event comes back (2.3,
+    2.9).
     """
     return archive_key(configuration_id, f"{key}|{generation}" if generation else key)

@@ -1,14 +1,14 @@
-"""Which rows of several archives stand for one source event (domain.md 2.18)."""
+"""Finds rows of several archives that belong to one source event (domain.md 2.18)."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
 
 def common_keys(chains: Iterable[Sequence[str]]) -> Mapping[str, str]:
-    """The one key that stands for each source key, the smallest of those that mean the same event.
+    """One common key for all keys of the same event: the smallest of them.
 
-    A chain names keys that mean the same: those a row had before it was re-pointed, with its own (2.16), or
-    that of a duplicate with the one it was merged into (2.9). Chains that share a key are one. A key in no
-    chain stands for itself and is not in the result.
+    A chain lists keys of the same event: the keys of a row before and after it was re-pointed (2.16), or the
+    keys of a duplicate and of its representative (2.9). Chains that share a key are joined. A key in no chain
+    is not in the result.
     """
     parents: dict[str, str] = {}
 

@@ -1,1 +1,1 @@
-"""Who acts, and who sees what (domain.md 1, 6.3)."""
+"""Who acts, and who may see what (domain.md 1, 6.3)."""

@@ -1,4 +1,4 @@
-"""Who acts: a signed-in person, another application, or the system itself (domain.md 1, 7.1)."""
+"""Who acts: a signed-in person, another application, or the system (domain.md 1, 7.1)."""
 
 import hashlib
 from collections.abc import Iterable
@@ -11,13 +11,12 @@ from shared.errors import Forbidden
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The acting identity of one request, timer or workflow.
-
-    ``name`` is ``user:<oid>``, ``app:<oid>`` or ``system:<what>``. ``object_id`` is None for the system.
-    """
+    """The identity behind one request, timer or workflow."""
 
     tenant_id: UUID
+    #: None for the system.
     object_id: UUID | None
+    #: ``user:<oid>``, ``app:<oid>`` or ``system:<what>``.
     name: str
     roles: frozenset[Role]
     app_only: bool = False
@@ -29,42 +28,42 @@ class Caller:
 
     @classmethod
     def app(cls, tenant_id: UUID, object_id: UUID, roles: Iterable[Role]) -> "Caller":
-        """Another application, acting without a person."""
+        """Another application, without a person."""
         return cls(tenant_id, object_id, f"app:{object_id}", frozenset(roles), app_only=True)
 
     @classmethod
     def system(cls, tenant_id: UUID, what: str) -> "Caller":
-        """A timer, workflow or webhook of ours; holds no role, services of the system do not ask for one."""
+        """A timer, workflow or webhook of ours. It has no role, and system services require none."""
         return cls(tenant_id, None, f"system:{what}", frozenset(), app_only=True)
 
     @property
     def actor(self) -> str:
-        """How the audit names the caller (domain.md 7.1)."""
+        """The caller's name in the audit (domain.md 7.1)."""
         return self.name
 
     @property
     def is_admin(self) -> bool:
-        """True if everything of the tenant is open to the caller."""
+        """True if the caller may see and change everything in the tenant."""
         return Role.ADMIN in self.roles
 
     @property
     def reads_tenant(self) -> bool:
-        """True if the caller may read what belongs to others of the tenant."""
+        """True if the caller may read data of other people in the tenant."""
         return Role.ADMIN in self.roles or Role.AUDITOR in self.roles
 
     @property
     def person(self) -> UUID | None:
-        """The object id of the signed-in person; None for an application, which is nobody's eyes."""
+        """The object id of the signed-in person. None for an application, which is no person."""
         return None if self.app_only else self.object_id
 
     def is_person(self, object_id: UUID) -> bool:
-        """True if the caller is this person, signed in; an application owns nothing (design.md, Who may)."""
+        """True if the caller is this person, signed in. An application owns nothing (design.md, Who may)."""
         return not self.app_only and self.object_id == object_id
 
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """Who called, and the access token for our API that the request carried."""
+    """The caller, and the access token for our API in the request."""
 
     tenant_id: UUID
     object_id: UUID
@@ -72,11 +71,11 @@ class SignedIn:
 
     @property
     def fingerprint(self) -> bytes:
-        """What tells one assertion from another without being one."""
+        """Identifies an assertion without containing it."""
         return hashlib.sha256(self.assertion.encode()).digest()
 
 
 def require_active(active: bool | None) -> None:
-    """Refuse (403) a person who was deactivated, whatever the token says; None is a stranger."""
+    """Refuse (403) a deactivated person, whatever the token says. None is a person without an account."""
     if active is False:
         raise Forbidden("this user is deactivated", code="user_deactivated")

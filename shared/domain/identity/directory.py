@@ -12,6 +12,7 @@ class DirectoryUser:
     """A person of the directory; ``address`` is the mail address, else the user principal name."""
 
     id: UUID
+    #: The mail address, or the user principal name if there is none.
     address: str
     display_name: str
     guest: bool
@@ -29,15 +30,15 @@ class Directory(Protocol):
     """The directory of one tenant."""
 
     async def find_users(self, names: Sequence[str]) -> dict[str, DirectoryUser | None]:
-        """Users by address, principal name or object id; None where there is none."""
+        """Users by address, principal name or object id. None for each one that does not exist."""
         ...
 
     async def mailbox_states(self, object_ids: Sequence[UUID]) -> dict[UUID, MailboxState]:
-        """Whether each person has a mailbox with a licence, and one that the app may reach."""
+        """Whether each person has a mailbox, a licence, and access by the app."""
         ...
 
     async def group_users(self, group_id: UUID, most: int) -> list[DirectoryUser]:
-        """The people in a group and in the groups within it, at most ``most`` and one more.
+        """The people in a group and its nested groups, at most ``most`` plus one.
 
         Raises NotFound (``group_not_found``).
         """
@@ -48,5 +49,5 @@ class Directories(Protocol):
     """The directory of each tenant."""
 
     def in_tenant(self, tenant_id: UUID) -> Directory:
-        """That of one tenant."""
+        """The directory of one tenant."""
         ...

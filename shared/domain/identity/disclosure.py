@@ -1,8 +1,8 @@
-"""Who sees what of a person's private events (domain.md 6.3). It is decided here and nowhere else.
+"""Who may see what of a person's private events (domain.md 6.3). Only this module decides it.
 
-An event is another person's by the mailbox it comes from, not by whose configuration archived it. Whoever may
-not see it gets one uniform line: its times and "Private". SQL says the same in
-``shared.database.repositories.identity.disclosure``.
+An event belongs to the person of the mailbox it comes from, not to the owner of the configuration. Everyone
+who may not see it gets one uniform line: its times and "Private".
+``shared.database.repositories.identity.disclosure`` has the same rule in SQL.
 """
 
 import hashlib
@@ -14,11 +14,11 @@ from uuid import UUID
 
 from shared.domain.events.source_event import SourceEvent
 
-#: What others read in place of anything that a private event says.
+#: Replaces all text of a private event for other people.
 PRIVATE: Final = "Private"
-#: The only sensitivity that others see more of than the times.
+#: The only sensitivity of which others see more than the times.
 NORMAL: Final = "normal"
-#: The sensitivity of every masked event, whichever it had.
+#: The sensitivity of every masked event, whatever its original one.
 MASKED_SENSITIVITY: Final = "private"
 _ZONE: Final = "UTC"
 
@@ -30,19 +30,19 @@ def is_disclosed(
     viewer: UUID | None,
     opened: Collection[UUID] = (),
 ) -> bool:
-    """Whether ``viewer`` sees more of an event than its times.
+    """Whether ``viewer`` may see more of an event than its times.
 
-    ``origin`` is the object id of the person whose event it is, ``viewer`` that of the signed-in person, None
-    for an application. ``opened`` are the people whose private events an emergency access opens to the
-    viewer. What nothing is known of is not shown.
+    ``origin`` is the object id of the event's person. ``viewer`` is the signed-in person, None for an
+    application. ``opened`` are people whose private events an emergency access opens to the viewer. If
+    nothing is known, the answer is no.
     """
     return sensitivity == NORMAL or (origin is not None and (origin == viewer or origin in opened))
 
 
 def uniform_line(start: datetime, end: datetime, *, is_all_day: bool) -> dict[str, Any]:
-    """What others get of a private event, by the public names of an event's fields.
+    """What others get of a private event, by public field names.
 
-    It depends on the times alone, so no setting and no rule can serve to guess a word of the event.
+    It depends only on the times, so no setting or rule can reveal a word of the event.
     """
     return {
         "subject": PRIVATE,
@@ -60,15 +60,15 @@ def uniform_line(start: datetime, end: datetime, *, is_all_day: bool) -> dict[st
 
 
 def masked_event(event: SourceEvent) -> SourceEvent:
-    """A private event as others read it from its calendar: its times, its identity, and "Private".
+    """A private event as others read it: its times, its identity and "Private".
 
-    A normal event stays as it is. The identity is what finds the event again (2.3); it says nothing of it.
+    A normal event stays unchanged. The identity is needed to find the event again (2.3) and reveals nothing.
     """
     if event.sensitivity == NORMAL:
         return event
     return replace(
         event,
-        # Equal still where it was equal, so that a meeting keeps its copy (2.16), and known to nobody.
+        # Still equal for equal subjects, so a meeting keeps its copy (2.16), but unreadable.
         ical_uid=hashlib.sha256(event.ical_uid.encode()).hexdigest() if event.ical_uid else "",
         subject=PRIVATE,
         body="",
@@ -89,23 +89,23 @@ def masked_event(event: SourceEvent) -> SourceEvent:
     )
 
 
-#: What a report counts that depends on the words of events, private ones among them.
+#: Counts of a report that depend on the words of events, including private ones.
 _TOLD_BY_WORDS: Final = (
     *("overlaps_resolved", "overlaps_flagged", "overlaps_recorded"),
     *("modifications_applied", "orphan_modifications", "category_issues", "new_category_issues"),
     *("repointed", "ambiguous", "superseded", "series_questions", "margin_updates"),
 )
-#: What each write costs. In a timesheet it would show which private events were written.
+#: The cost of writes. In a timesheet it would reveal which private events were written.
 COST: Final = ("graph_requests", "round_trips", "seconds")
-#: What a stored report says for these rules alone.
+#: Stored in a report only for these rules.
 _KEPT_FOR_US: Final = ("private_outcomes", "cost_tells")
 
 
 def report_for_others(report: Mapping[str, Any]) -> dict[str, Any]:
-    """A run's report as others than the person read see it: private events are one number, ``private``.
+    """A run's report for other people: private events are one number, ``private``.
 
-    They are taken out of every outcome, and ``source`` still adds up. Numbers that private events have a part
-    in, and that cannot be told apart, are left out where there are any.
+    They are subtracted from every outcome, and ``source`` still adds up. Numbers that include private events
+    and cannot be separated are left out if there are any private events.
     """
     shown = _one_number(report, "private_outcomes")
     if cost_tells(report):
@@ -114,17 +114,17 @@ def report_for_others(report: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def cost_tells(report: Mapping[str, Any]) -> bool:
-    """Whether the cost of a run would tell others which private events it wrote."""
+    """Whether the cost of a run would reveal to others which private events it wrote."""
     return bool(report.get("private_outcomes")) and bool(report.get("cost_tells", True))
 
 
 def plan_for_others(plan: Mapping[str, Any]) -> dict[str, Any]:
-    """The counts of a plan likewise; ``plan["private"]`` says how many of each are private events."""
+    """The counts of a plan for other people. ``plan["private"]`` has the private events in each count."""
     return _one_number(plan, "private")
 
 
 def report_for_owner(report: Mapping[str, Any]) -> dict[str, Any]:
-    """A run's report as the person whose events it is about sees it."""
+    """A run's report for the person whose events it is about."""
     return {name: value for name, value in report.items() if name not in _KEPT_FOR_US}
 
 

@@ -1,4 +1,4 @@
-"""What becomes of a person of the tenant who signs in and is no user yet (design.md, Who may)."""
+"""What happens when a person of the tenant without an account signs in (design.md, Who may)."""
 
 from enum import StrEnum
 
@@ -12,7 +12,7 @@ class FirstSignIn(StrEnum):
 
 
 class InvitationState(StrEnum):
-    """What became of an invitation."""
+    """The state of an invitation."""
 
     OPEN = "open"
     ACCEPTED = "accepted"
@@ -20,7 +20,7 @@ class InvitationState(StrEnum):
 
 
 def invited_addresses(*addresses: str) -> tuple[str, ...]:
-    """The addresses of a directory object as invitations name them: trimmed, in lower case, each once."""
+    """The addresses of a directory object as in invitations: trimmed, lower case, unique."""
     return tuple(dict.fromkeys(_folded(address) for address in addresses if address.strip()))
 
 

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """App roles of Entra ID; their values are the role names in the token (design.md, Who may)."""
+    """App roles of Entra ID. The values are the role names in the token (design.md, Who may)."""
 
     USER = "User"
     ADMIN = "Admin"

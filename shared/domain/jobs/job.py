@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class JobKind(StrEnum):
-    """A configuration has at most one job of each kind."""
+    """The kind of a job. A configuration has at most one job of each kind."""
 
     ARCHIVE = "archive"
     BACKFILL = "backfill"

@@ -1,4 +1,4 @@
-"""What of a month needs its owner: why, how many hours are at stake, and what to do (domain.md 2.20, 3.3)."""
+"""What needs the owner in a month: why, hours at stake, and what to do (domain.md 2.20, 3.3)."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,10 +25,12 @@ NO_SUBJECT: Final = "(no subject)"
 class AttentionKind(StrEnum):
     """What is wrong.
 
-    ``question``: a meeting that changed after it was archived. ``overlap``: events that count twice, or wait.
-    ``ambiguous_category``, ``invalid_category``, ``no_category``: see ``CategoryState``. ``without_hours``: a
-    valid category on an event that counts no time. ``unapplied_modification``: no meeting fits it.
-    ``finding``: a verification found that source, record and archive calendar differ.
+    - ``question``: a meeting changed after it was archived.
+    - ``overlap``: events count twice, or wait.
+    - ``ambiguous_category``, ``invalid_category``, ``no_category``: see ``CategoryState``.
+    - ``without_hours``: an event with a valid category counts no time.
+    - ``unapplied_modification``: no meeting fits it.
+    - ``finding``: a verification found that source, record and archive calendar differ.
     """
 
     QUESTION = "question"
@@ -43,7 +45,7 @@ class AttentionKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LikelyCategory:
-    """The best suggestion for an event, and what speaks for it in words (domain.md 3.6)."""
+    """The best suggestion for an event, and its evidence in words (domain.md 3.6)."""
 
     category: str
     because: str
@@ -51,24 +53,27 @@ class LikelyCategory:
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """One thing to decide, about one or more events that share it.
-
-    ``name`` says what it is about, ``reason`` what is wrong, ``action`` is a sentence. ``time`` is at stake.
-    ``first`` and ``last`` are starts, UTC. ``about`` is the id of an overlap, a question or a finding,
-    ``found_by`` that of the verification.
-    """
+    """One decision to make, about one or more events with the same problem."""
 
     kind: AttentionKind
+    #: What it is about.
     name: str
+    #: What is wrong.
     reason: str
+    #: What to do, as a sentence.
     action: str
+    #: The time at stake.
     time: timedelta
     count: int
+    #: The earliest start, UTC.
     first: datetime
+    #: The latest start, UTC.
     last: datetime
     suggestion: str | None = None
     appointments: tuple[UUID, ...] = ()
+    #: The id of an overlap, a question or a finding.
     about: UUID | None = None
+    #: The id of the verification that found it.
     found_by: UUID | None = None
 
 
@@ -88,9 +93,9 @@ def attention_of(
     likely: Mapping[UUID, LikelyCategory],
     asked: Iterable[Attention] = (),
 ) -> list[Attention]:
-    """What needs the owner, the most hours at stake first. Hidden events need nothing of the viewer.
+    """What needs the owner, most hours at stake first. Hidden events need nothing from the viewer.
 
-    ``asked`` are the questions and findings, which others know.
+    ``asked`` are the open questions and findings.
     """
     shown = [event for event in events if not event.hidden]
     found = [
@@ -261,7 +266,7 @@ def _without_hours(events: Iterable[MonthEvent]) -> Iterator[Attention]:
             "Show it as busy if you worked." if free else "Give it a start and an end if you worked.",
             same,
             None,
-            # An all-day event does not tell how long anybody worked.
+            # An all-day event does not say how long anybody worked.
             sum((event.end - event.start for event in same), timedelta()) if free else timedelta(),
         )
 

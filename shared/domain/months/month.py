@@ -1,7 +1,7 @@
-"""The month of a person: hours by week, day and customer, and missing working hours (domain.md 2.20).
+"""A person's month: hours by week, day and customer, and missing working hours (domain.md 2.20).
 
-What counts is decided by ``counting`` and added up by ``category_statistics``; this module sorts it into
-weeks, days and customers, and adds nothing to it.
+``counting`` decides what counts, and ``category_statistics`` adds it up. This module only groups the result
+by week, day and customer.
 """
 
 from collections import Counter
@@ -36,18 +36,15 @@ from shared.domain.times.periods import PeriodKind, first_day_of, local_day, per
 
 _DAY: Final = timedelta(days=1)
 _NOTHING: Final = Tally()
-#: All-day events that say so make a working day a day of absence.
+#: All-day events with this status turn a working day into a day of absence.
 _ABSENT: Final = "oof"
 
 
 @dataclass(frozen=True, slots=True)
 class MonthEvent:
-    """A source event as the archive holds it, UTC; ``why_not`` is None if it counts (domain.md 2.18).
+    """A source event as the archive holds it. Times are UTC (domain.md 2.18)."""
 
-    Of a ``hidden`` one nothing but its times is known (6.3). One that is not written has no ``id``.
-    ``source_start`` and ``source_end`` are the times before ``modifications``, None where they are not known.
-    """
-
+    #: None if it is not written.
     id: UUID | None
     configuration_id: UUID
     key: str
@@ -56,12 +53,16 @@ class MonthEvent:
     end: datetime
     is_all_day: bool = False
     categories: tuple[str, ...] = ()
+    #: None if it counts.
     why_not: WhyNot | None = None
+    #: Only its times are known (6.3).
     hidden: bool = False
     show_as: str = "busy"
     source_deleted: bool = False
     unresolved: bool = False
+    #: Its start before ``modifications``. None if unknown.
     source_start: datetime | None = None
+    #: Its end before ``modifications``. None if unknown.
     source_end: datetime | None = None
     modifications: tuple[Modification, ...] = ()
 
@@ -72,19 +73,20 @@ class MonthEvent:
 
     @property
     def status(self) -> CategoryStatus:
-        """What its categories say."""
+        """The meaning of its categories."""
         return classify(self.categories)
 
     def day(self, zone: ZoneInfo) -> date:
-        """The local day it belongs to; an all-day event's own date (domain.md 2.2)."""
+        """The local day to which it belongs. For an all-day event, its own date (domain.md 2.2)."""
         return self.start.date() if self.is_all_day else local_day(self.start, zone)
 
 
 @dataclass(frozen=True, slots=True)
 class WorkingTime:
-    """On which days (0 is Monday) a person works, and how long.
+    """On which days (0 is Monday) and how long a person works.
 
-    Days before ``first`` and from ``until`` on are not archived, or not over yet: they miss nothing.
+    Days before ``first`` are not archived, and days from ``until`` on are not over. They have no missing
+    hours.
     """
 
     weekdays: frozenset[int]
@@ -95,22 +97,21 @@ class WorkingTime:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What the events of a time come to. Gross, all but ``private`` add up to ``total``.
-
-    ``without_category`` are personal and invalid ones. ``private`` are another person's, in no other number.
-    """
+    """The totals of a time range."""
 
     total: Tally = _NOTHING
     billable: Tally = _NOTHING
     non_billable: Tally = _NOTHING
+    #: Personal and invalid events.
     without_category: Tally = _NOTHING
     ambiguous: Tally = _NOTHING
+    #: Another person's private events, in no other number.
     private: Tally = _NOTHING
 
 
 @dataclass(frozen=True, slots=True)
 class Week:
-    """Those days of an ISO week that lie in the month, both included."""
+    """The days of an ISO week that are in the month, both ends included."""
 
     name: str
     first_day: date
@@ -120,7 +121,7 @@ class Week:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """``missing`` is the working time of a day that is over and not covered by what counts."""
+    """A day. ``missing`` is the working time of a past day that no counted event covers."""
 
     day: date
     figures: Figures
@@ -131,7 +132,7 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """What was done for one customer, and how many net hours it was in the month before."""
+    """The work for one customer, and its net hours in the previous month."""
 
     customer: str
     special: Special | None
@@ -143,7 +144,7 @@ class Customer:
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """A month by week, day and customer (most hours first); ``before`` is the month before it."""
+    """A month by week, day and customer (most hours first). ``before`` is the previous month."""
 
     first_day: date
     last_day: date
@@ -166,9 +167,9 @@ def month_of(
     zone: ZoneInfo,
     working: WorkingTime,
 ) -> Month:
-    """The month that begins on ``first_day``, with the events that start in it and in the month ``before``.
+    """The month from ``first_day`` on, from events that start in it or in the previous month (``before``).
 
-    An event belongs to the day on which it starts in ``zone``. All its hours count on that day.
+    An event belongs to the day on which it starts in ``zone``, with all its hours.
     """
     last_day = period(PeriodKind.MONTH, first_day).last_day
     groups, private = _groups(events), _private(events)
@@ -176,7 +177,7 @@ def month_of(
 
     def by(kind: PeriodKind) -> dict[date, Figures]:
         def period_of(instant: datetime) -> date:
-            # An event whose own zone puts it into the month, and this one beside it, stays in the month.
+            # An event stays in the month if either its own zone or this zone puts it there.
             return first_day_of(kind, min(max(local_day(instant, zone), first_day), last_day))
 
         found = statistics_by_period(groups, period_of)
@@ -208,7 +209,7 @@ def month_of(
 
 
 def counted(event: MonthEvent) -> CountedEvent:
-    """The event as it is added up."""
+    """The event in the form for totals."""
     return CountedEvent(event.start, event.end, event.source_deleted)
 
 
@@ -255,14 +256,14 @@ def _is_absence(event: MonthEvent) -> bool:
 
 
 def _dates(event: MonthEvent) -> Iterable[date]:
-    """The dates of an all-day event, whose end is exclusive."""
+    """The dates of an all-day event. Its end is exclusive."""
     for number in range(max((event.end.date() - event.start.date()).days, 1)):
         yield event.start.date() + number * _DAY
 
 
 @dataclass(slots=True)
 class _Account:
-    """What is added up for one customer."""
+    """The running total of one customer."""
 
     groups: list[CategoryGroup] = field(default_factory=list)
     events: list[CountedEvent] = field(default_factory=list)
@@ -293,7 +294,7 @@ def _customer(account: _Account, special: Special | None) -> Customer:
     for status, events in account.groups:
         if status.category is not None:
             spellings[status.category.customer] += len(events)
-    # As the lines of the statistics are spelled: the way used most, of several the first by alphabet.
+    # Spelled as in the statistics: the most frequent spelling, then the first by alphabet.
     spelled = min(spellings, key=lambda each: (-spellings[each], each))
     return Customer(
         spelled,
@@ -306,11 +307,11 @@ def _customer(account: _Account, special: Special | None) -> Customer:
 
 
 def state_of(event: MonthEvent) -> CategoryState | None:
-    """What its categories say; None of a hidden one."""
+    """The verdict on its categories. None for a hidden event."""
     return None if event.hidden else event.status.state
 
 
 def billing_of(event: MonthEvent) -> BillingType | None:
-    """Its billing type, where it has one valid category."""
+    """Its billing type, if it has exactly one valid category."""
     category = None if event.hidden else event.status.category
     return category.billing_type if category is not None else None

@@ -1,4 +1,4 @@
-"""Groups of overlapping events of a month: what they cost, what the rules propose (domain.md 5.2 to 5.6)."""
+"""Groups of overlapping events in a month: their cost, and what the rules propose (domain.md 5.2 to 5.6)."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from shared.domain.overlaps.status import OverlapStatus
 
 @dataclass(frozen=True, slots=True)
 class MonthOverlapMember:
-    """An event of a group, UTC; of a ``hidden`` one nothing but its times is known (6.3)."""
+    """An event of a group, UTC. For a ``hidden`` event only the times are known (6.3)."""
 
     key: str
     appointment_id: UUID | None
@@ -31,7 +31,7 @@ class MonthOverlapMember:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What the rules would keep and drop (keys); ``reason`` is the rules' own."""
+    """The keys that the rules would keep and drop. ``reason`` comes from the rules."""
 
     keep: tuple[str, ...]
     drop: tuple[str, ...]
@@ -59,7 +59,7 @@ class MonthOverlap:
 
     @property
     def waits(self) -> bool:
-        """Whether its owner has to decide before its events are archived."""
+        """Whether its owner must decide before its events are archived."""
         return self.status is OverlapStatus.FLAGGED
 
     @property
@@ -70,7 +70,7 @@ class MonthOverlap:
 
     @property
     def waiting(self) -> timedelta:
-        """The net time of its events that count nothing until somebody decides."""
+        """The net time of its events that do not count until somebody decides."""
         if not self.waits:
             return timedelta()
         return self._tally(
@@ -78,9 +78,9 @@ class MonthOverlap:
         ).net
 
     def proposal(self) -> Proposal | None:
-        """What the automatic rules would do; None where they leave everything to the owner.
+        """What the automatic rules would do. None if they leave everything to the owner.
 
-        None, too, where a member is hidden: what is proposed would tell of it.
+        Also None if a member is hidden, because the proposal would reveal something about it.
         """
         if any(member.hidden for member in self.members):
             return None
@@ -103,9 +103,9 @@ class MonthOverlap:
 
 
 def distinct(overlaps: Sequence[MonthOverlap]) -> list[MonthOverlap]:
-    """Each group once: the same events may stand in several archives, and wait in one of them.
+    """Each group once. The same events may be in several archives and wait in one of them.
 
-    The one that waits is kept, by start.
+    The waiting group is preferred. Sorted by start.
     """
     ranked = sorted(overlaps, key=lambda each: (not each.waits, str(each.id)))
     first: dict[frozenset[str], MonthOverlap] = {}

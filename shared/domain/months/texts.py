@@ -1,4 +1,4 @@
-"""What a month says in words of its overlaps, modifications and of what does not count (domain.md 2.20)."""
+"""The texts of a month: overlaps, modifications, and why something does not count (domain.md 2.20)."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -34,7 +34,7 @@ WHY_NOT_WORDS: Final = {
 
 
 def overlap_note(overlap: MonthOverlap) -> str:
-    """What became of a group of overlapping events."""
+    """What happened to a group of overlapping events."""
     match overlap.status:
         case OverlapStatus.FLAGGED:
             return "waits for your decision"
@@ -54,7 +54,7 @@ def overlap_note(overlap: MonthOverlap) -> str:
 
 
 def modification_text(modification: Modification, start: datetime, end: datetime, zone: ZoneInfo) -> str:
-    """What a modification made of its meeting; ``start`` and ``end`` are the meeting's times now."""
+    """How a modification changed its meeting. ``start`` and ``end`` are the meeting's times now."""
     minutes = (modification.end - modification.start) // _MINUTE
     name = _KINDS[modification.kind]
     if modification.kind in (ModificationKind.EXTENDED, ModificationKind.SHORTENED):

@@ -1,1 +1,1 @@
-"""What people are told, and how (domain.md 10)."""
+"""Notifications and mail to people (domain.md 10)."""

@@ -1,4 +1,4 @@
-"""What a person is told when somebody else reads or exports their data (domain.md 6.3, 15.2)."""
+"""Notifications to a person whose data somebody else reads or exports (domain.md 6.3, 15.2)."""
 
 from datetime import datetime
 from uuid import UUID
@@ -12,7 +12,7 @@ from shared.domain.notifications.notification import (
 
 
 def opened_notice(access_id: UUID, reader: str, reason: str, ends_at: datetime) -> Notice:
-    """The person: somebody reads their private events, why and until when."""
+    """To the person: somebody reads their private events, why and until when."""
     text = (
         f"{reader} opened an emergency access to your private events until {ends_at:%d %B %Y %H:%M} UTC. "
         f"Reason: {reason}"
@@ -22,14 +22,14 @@ def opened_notice(access_id: UUID, reader: str, reason: str, ends_at: datetime) 
 
 
 def closed_notice(access_id: UUID) -> Notice:
-    """The person: it was closed before its time."""
+    """To the person: the access was closed early."""
     text = "The emergency access to your private events was closed before its time."
     subject = NotificationSubject.BREAK_GLASS_ACCESS
     return _notice(access_id, subject, "closed", "An emergency access was closed", text)
 
 
 def exported_notice(export_id: UUID, reader: str, *, private: bool) -> Notice:
-    """The person: somebody else asked for everything we hold on them (domain.md 15.2)."""
+    """To the person: somebody else requested an export of their data (domain.md 15.2)."""
     held = (
         "It holds your private events, by an emergency access."
         if private

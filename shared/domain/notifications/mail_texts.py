@@ -1,4 +1,4 @@
-"""Plain-text mail to people who are no users here (domain.md 6.5, 10.1)."""
+"""Plain-text mail to people who are not users of this product (domain.md 6.5, 10.1)."""
 
 from uuid import UUID
 
@@ -7,9 +7,9 @@ from shared.domain.notifications.outgoing_mail import Mail
 
 
 def mail_of_notice(notice: Notice, *, tenant_id: UUID, person_id: UUID, version: int) -> Mail:
-    """What a person without an account here is told of the reading of their mailbox.
+    """The mail to a person without an account about the reading of their mailbox.
 
-    ``version`` tells one event of an approval from the next.
+    ``version`` distinguishes the events of one approval.
     """
     return Mail(
         tenant_id=tenant_id,
@@ -23,9 +23,9 @@ def mail_of_notice(notice: Notice, *, tenant_id: UUID, person_id: UUID, version:
 
 
 def letter(told: str, approval_id: UUID, api_url: str) -> str:
-    """The whole text: what is told, why this person gets it, and how they object.
+    """The whole text: the notice, why this person gets it, and how they object.
 
-    ``api_url`` is where the API is, or empty.
+    ``api_url`` is the address of the API, or empty.
     """
     place = f" at {api_url}" if api_url else ""
     paragraphs = (
@@ -42,5 +42,5 @@ def letter(told: str, approval_id: UUID, api_url: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    """Names and reasons are others' words: no line of theirs may pass for one of ours."""
+    """Names and reasons are written by other people. Their line breaks must not look like our lines."""
     return " ".join(text.split())

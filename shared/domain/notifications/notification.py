@@ -1,4 +1,4 @@
-"""What people are told, and what makes two tellings the same one (domain.md 10.1)."""
+"""Notifications, and how a repeated notification is recognised (domain.md 10.1)."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -6,7 +6,7 @@ from uuid import UUID
 
 
 class NotificationClass(StrEnum):
-    """What a notification is about; people may choose by it how they are told."""
+    """The topic of a notification. People choose by topic how they are notified."""
 
     RUN_FINISHED = "run_finished"
     RUN_FAILED = "run_failed"
@@ -21,7 +21,7 @@ class NotificationClass(StrEnum):
 
 
 class NotificationState(StrEnum):
-    """How it stands. ``progress``: it goes on, and its percent says how far it is."""
+    """The state of a notification. ``progress``: it continues, and its percent gives the progress."""
 
     INFO = "info"
     ATTENTION = "attention"
@@ -30,7 +30,7 @@ class NotificationState(StrEnum):
 
 
 class Audience(StrEnum):
-    """For whom it is: the person whose archive it is about, or the Admins of his tenant together (8.3)."""
+    """Who gets it: the person whose archive it is about, or all Admins of the tenant (8.3)."""
 
     OWNER = "owner"
     ADMINS = "admins"
@@ -49,7 +49,7 @@ class NotificationSubject(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """Whose archive it is about: the user (our id) and his tenant."""
+    """The owner of the archive: their id with us, and their tenant."""
 
     tenant_id: UUID
     owner_id: UUID
@@ -57,10 +57,10 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """What is to be told. The same ``transaction_id`` told again changes what was told (domain.md 10.1).
+    """A notification. A second one with its ``transaction_id`` replaces it (domain.md 10.1).
 
-    ``count`` is the number of things it is about. Title and text hold counts and dates alone, nothing of any
-    event: so nothing private is ever among them (domain.md 6.3).
+    ``count`` is the number of things it is about. Title and text hold only counts and dates and nothing about
+    any event, so they are never private (domain.md 6.3).
     """
 
     notification_class: NotificationClass

@@ -1,4 +1,4 @@
-"""What notifications say, in plain English: counts, and dates in the archive's zone, never an event (6.3)."""
+"""The texts of notifications: counts, and dates in the archive's zone, never an event (6.3)."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -47,7 +47,7 @@ _INSTANT: Final = timedelta(microseconds=1)
 
 
 def run_finished(run_id: UUID, window: Window, report: RunReport) -> Notice:
-    """A run that somebody asked for is over, and nothing of it failed."""
+    """A run that somebody requested is over without failures."""
     return Notice(
         notification_class=NotificationClass.RUN_FINISHED,
         transaction_id=f"archive_run:{run_id}",
@@ -61,7 +61,7 @@ def run_finished(run_id: UUID, window: Window, report: RunReport) -> Notice:
 
 
 def run_failed(run_id: UUID, window: Window, report: RunReport) -> Notice:
-    """A run ended with failures, or could not go on (domain.md 2.12)."""
+    """A run ended with failures, or could not continue (domain.md 2.12)."""
     if report.failed:
         what = f"{report.failed} of {_counted(report.source, 'event')} {_days(window)} failed."
     else:
@@ -79,7 +79,7 @@ def run_failed(run_id: UUID, window: Window, report: RunReport) -> Notice:
 
 
 def category_issues(run_id: UUID, window: Window, count: int) -> Notice:
-    """Events that a run saw for the first time, or changed, have no valid category (domain.md 3.3)."""
+    """Events that are new or changed have no valid category (domain.md 3.3)."""
     return Notice(
         notification_class=NotificationClass.CATEGORY_ISSUES,
         transaction_id=f"category_issues:{run_id}",
@@ -94,7 +94,7 @@ def category_issues(run_id: UUID, window: Window, count: int) -> Notice:
 
 
 def locked_period_change(run_id: UUID, window: Window, count: int) -> Notice:
-    """Changes that a run did not write, since a finalised timesheet locked their period (domain.md 2.8)."""
+    """Changes were not written because a finalised timesheet locked their period (domain.md 2.8)."""
     return Notice(
         notification_class=NotificationClass.LOCKED_PERIOD_CHANGE,
         transaction_id=f"locked_period_change:{run_id}",
@@ -109,7 +109,7 @@ def locked_period_change(run_id: UUID, window: Window, count: int) -> Notice:
 
 
 def overlaps_opened_id(run_id: UUID) -> str:
-    """Under which the overlaps that a run opened are told, all of them as one."""
+    """The id of the one notification about all overlaps that a run opened."""
     return f"overlap_needs_you:{run_id}"
 
 
@@ -141,7 +141,7 @@ def overlaps_reminder(
 ) -> Notice:
     """Groups of an archive still wait, the longest since ``waiting_since`` (domain.md 5.8).
 
-    ``first_group`` and ``number`` make it the one reminder it is; ``expires_at`` is the next expiry.
+    ``first_group`` and ``number`` identify the reminder. ``expires_at`` is the next expiry.
     """
     ends = f" What is undecided is archived as it is from {_date(expires_at, zone)} on." if expires_at else ""
     return Notice(
@@ -160,10 +160,10 @@ def overlaps_reminder(
 def job_paused(
     cause_id: UUID, configuration_id: UUID, kind: JobKind, failures: int, *, gone: bool
 ) -> tuple[Notice, ...]:
-    """Jobs were paused, told to their owner and to the Admins (domain.md 8.3, 15.1).
+    """Jobs were paused. Sent to their owner and to the Admins (domain.md 8.3, 15.1).
 
-    ``cause_id`` is the run or verification that led to it. With ``gone`` all jobs of the archive are paused:
-    its mailbox or a calendar is not there any more.
+    ``cause_id`` is the run or verification that caused it. With ``gone``, all jobs of the archive are paused,
+    because its mailbox or a calendar does not exist any more.
     """
     if gone:
         title = "Archiving is paused: a mailbox or calendar is gone"
@@ -193,7 +193,7 @@ def job_paused(
 def backfill_progress(
     backfill_id: UUID, configuration_id: UUID, first: datetime, zone: ZoneInfo, progress: BackfillProgress
 ) -> Notice:
-    """How far a backfill that begins at ``first`` is: one notification from its first month to its last."""
+    """The progress of a backfill that begins at ``first``: one notification for all its months."""
     over = progress.months_done >= progress.months_total
     return Notice(
         notification_class=NotificationClass.RUN_FINISHED,
@@ -211,7 +211,7 @@ def backfill_progress(
 def verification_over(
     verification_id: UUID, window: Window, found: Mapping[str, int], *, failed: bool
 ) -> Notice:
-    """What a verification came to (domain.md 2.15). ``found`` counts differences by their kind."""
+    """The result of a verification (domain.md 2.15). ``found`` counts differences by kind."""
     total = sum(found.values())
     told = NotificationClass.VERIFY_DIFFERENCE, NotificationState.ATTENTION, "Verification found differences"
     listed = ", ".join(f"{found[kind]} {word}" for kind, word in _FINDINGS.items() if found.get(kind))

@@ -1,4 +1,4 @@
-"""Mail to people who are no users here: what is sent, how often it is tried, when it is given up (10.1)."""
+"""Mail to people who are not users: content, retries, and when to give up (10.1)."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -6,20 +6,16 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
-#: After so many tries a mail is dead: about a day of an outage.
+#: After this many attempts a mail is dead. That is about a day of outage.
 MOST_ATTEMPTS: Final = 14
 _FIRST_DELAY: Final = timedelta(seconds=30)
 _LONGEST_DELAY: Final = timedelta(hours=4)
-#: A longer wait that the mail service asks for is cut to this.
+#: A longer wait requested by the mail service is limited to this.
 LONGEST_RETRY_AFTER: Final = timedelta(hours=6)
 
 
 class MailFailed(Exception):
-    """One try came to nothing. ``retry_after`` is in seconds.
-
-    ``may_pass``: another try may succeed; a sender that is refused can be put right meanwhile.
-    ``surely_unsent``: nothing left. ``refused``: the app has no right to it.
-    """
+    """One attempt failed. ``retry_after`` is in seconds."""
 
     def __init__(
         self, code: str, retry_after: float | None, *, may_pass: bool, surely_unsent: bool, refused: bool
@@ -27,13 +23,20 @@ class MailFailed(Exception):
         super().__init__(code)
         self.code = code
         self.retry_after = retry_after
+        #: A retry may succeed.
         self.may_pass = may_pass
+        #: Certainly nothing was sent.
         self.surely_unsent = surely_unsent
+        #: The app has no permission.
         self.refused = refused
 
 
 class MailState(StrEnum):
-    """How a mail stands. ``sending``: somebody tries; ``dead``: it was given up, with an error code."""
+    """The state of a mail.
+
+    - ``sending``: an attempt is in progress.
+    - ``dead``: it was given up, with an error code.
+    """
 
     WAITING = "waiting"
     SENDING = "sending"
@@ -43,9 +46,9 @@ class MailState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mail:
-    """One mail to a person, by object id; the same ``key`` again is the same mail and is not sent twice.
+    """One mail to a person, by object id. A second mail with the same ``key`` is not sent.
 
-    Subject and text hold nothing of any event (domain.md 6.3).
+    Subject and text hold nothing about any event (domain.md 6.3).
     """
 
     tenant_id: UUID
@@ -58,14 +61,14 @@ class Mail:
 
 
 def message_id(mail_id: UUID) -> str:
-    """The RFC 5322 Message-ID of a mail, the same at every try: by it a sent one is found again."""
+    """The RFC 5322 Message-ID of a mail. It is the same in every attempt, so a sent mail can be found."""
     return f"<{mail_id}@mail.admin-assistant.invalid>"
 
 
 def wait_before(attempt: int, retry_after: float | None, jitter: float) -> timedelta:
-    """How long to wait after the try ``attempt`` (from 1); never less than ``retry_after`` (seconds).
+    """The wait after attempt number ``attempt`` (from 1), at least ``retry_after`` seconds.
 
-    ``jitter`` lies in ``[0, 1)``: those who were told the same instant do not come back together.
+    ``jitter`` is in ``[0, 1)``. It spreads retries that would otherwise come at the same instant.
     """
     ceiling = min(_LONGEST_DELAY, _FIRST_DELAY * 2.0 ** (attempt - 1))
     asked = min(timedelta(seconds=retry_after or 0.0), LONGEST_RETRY_AFTER)

@@ -1,1 +1,1 @@
-"""Overlapping events: groups, rules, their life (domain.md 5)."""
+"""Overlapping events: groups, rules and states (domain.md 5)."""

@@ -1,4 +1,4 @@
-"""Which events overlap, and in what groups (domain.md 5.1, 5.2)."""
+"""Which events overlap, and their groups (domain.md 5.1, 5.2)."""
 
 import heapq
 from collections.abc import Iterable, Iterator
@@ -11,14 +11,14 @@ _ALL_DAY_COUNTS_AS = frozenset({"busy", "oof", "unknown"})
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """The time an event takes up, UTC, half-open."""
+    """The time of an event, UTC, half-open."""
 
     key: str
     start: datetime
     end: datetime
 
     def overlaps(self, other: "Interval") -> bool:
-        """Whether both share an instant: touching is not overlapping (domain.md 5.1)."""
+        """Whether both share an instant. Touching is not overlapping (domain.md 5.1)."""
         return max(self.start, other.start) < min(self.end, other.end)
 
 
@@ -31,10 +31,10 @@ def may_overlap(
     takes_place: bool,
     all_day_counts: bool,
 ) -> bool:
-    """Whether an event can overlap anything at all (domain.md 5.1, 2.1).
+    """Whether an event can overlap anything (domain.md 5.1, 2.1).
 
-    Zero-length, cancelled and declined events never do; all-day ones only where they count and show
-    ``busy`` or ``oof``, as which ``unknown`` counts.
+    Events of zero length, cancelled and declined events cannot. All-day events can only if they count and
+    show ``busy`` or ``oof``. ``unknown`` counts as ``busy``.
     """
     if end <= start or not takes_place:
         return False
@@ -42,7 +42,7 @@ def may_overlap(
 
 
 def overlap_groups(intervals: Iterable[Interval]) -> list[tuple[Interval, ...]]:
-    """The connected components of two and more events, each sorted by start, end and key (domain.md 5.2)."""
+    """Connected components of two or more events, each sorted by start, end and key (domain.md 5.2)."""
     sweep = OverlapSweep()
     for interval in intervals:
         sweep.add(interval)
@@ -58,16 +58,16 @@ class OverlapSweep:
         self._end = datetime.min.replace(tzinfo=UTC)
 
     def add(self, interval: Interval) -> None:
-        """Take an interval that starts no earlier than the last ``advance`` said.
+        """Take an interval that starts no earlier than the last ``advance``.
 
-        Raises ValueError for one without length, which overlaps nothing.
+        Raises ValueError for an interval of zero length, which overlaps nothing.
         """
         if interval.end <= interval.start:
             raise ValueError("an interval without length belongs to no component")
         heapq.heappush(self._waiting, (interval.start, interval.end, interval.key, interval))
 
     def advance(self, now: datetime) -> Iterator[tuple[Interval, ...]]:
-        """Everything that starts before ``now`` was added: yield the components that are complete."""
+        """Everything that starts before ``now`` was added: yield the complete components."""
         while self._waiting and self._waiting[0][0] < now:
             interval = heapq.heappop(self._waiting)[3]
             if self._component and interval.start >= self._end:

@@ -1,16 +1,16 @@
-"""When an overlap that waits reminds its owner (domain.md 5.8)."""
+"""When to remind the owner of a waiting overlap (domain.md 5.8)."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-#: After how long a wait each reminder is due.
+#: The waiting time before each reminder.
 REMIND_AFTER: Final = (timedelta(days=1), timedelta(days=3), timedelta(days=7))
 
 
 @dataclass(frozen=True, slots=True)
 class DueReminder:
-    """A reminder that is due. ``number`` counts from 1; ``next_at`` is None after the last one."""
+    """A reminder that is due. ``number`` counts from 1. ``next_at`` is None after the last one."""
 
     number: int
     waiting_since: datetime
@@ -18,10 +18,10 @@ class DueReminder:
 
 
 def due_reminder(remind_at: datetime, sent: int, now: datetime) -> DueReminder | None:
-    """The one reminder that is due at ``now``; None before ``remind_at``. Instants are UTC.
+    """The reminder that is due at ``now``. None before ``remind_at``. Instants are UTC.
 
-    ``remind_at`` is when the one that follows the ``sent`` earlier ones is due. Those that were missed are
-    made up for by the latest of them alone.
+    ``remind_at`` is when the reminder after the ``sent`` earlier ones is due. If several were missed, only
+    the latest is sent.
     """
     if now < remind_at:
         return None

@@ -1,4 +1,4 @@
-"""Resolving a group of overlapping events by rule (domain.md 5.3, 5.4)."""
+"""Resolves a group of overlapping events by rule (domain.md 5.3, 5.4)."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class OverlapRule(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What becomes of a member of a group."""
+    """The result for a member of a group."""
 
     KEPT = "kept"
     DROPPED = "dropped"
@@ -36,7 +36,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """An event of a group. ``archived`` ones have a copy already and are never dropped (domain.md 5.9)."""
+    """An event of a group. ``archived`` members already have a copy and are never dropped (domain.md 5.9)."""
 
     interval: Interval
     show_as: str
@@ -66,18 +66,18 @@ class ResolutionStep:
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """The verdict on each member by key, and the steps that led there, in order."""
+    """The verdict on each member by key, and the steps that led to it, in order."""
 
     verdicts: dict[str, Verdict]
     log: tuple[ResolutionStep, ...]
 
 
 def resolve(members: Sequence[Member], policy: OverlapPolicy) -> Resolution:
-    """Resolve one group. Archived members are kept whatever the policy says (domain.md 5.9).
+    """Resolve one group. Archived members are kept whatever the policy is (domain.md 5.9).
 
-    ``keep_all`` keeps, ``flag`` flags all that is not archived; ``auto`` applies the rules and flags what
-    still overlaps. A rule drops what overlaps the event it prefers, no more: an event that overlapped
-    only a dropped one is kept (domain.md 5.4).
+    ``keep_all`` keeps everything. ``flag`` flags everything that is not archived. ``auto`` applies the rules
+    and flags what still overlaps. A rule drops only events that overlap the preferred event. An event that
+    overlapped only a dropped one is kept (domain.md 5.4).
     """
     if policy is OverlapPolicy.KEEP_ALL:
         return Resolution({member.key: Verdict.KEPT for member in members}, ())
@@ -107,7 +107,7 @@ def _waiting(members: Iterable[Member]) -> dict[str, Verdict]:
 
 
 def _components(members: Iterable[Member]) -> list[list[Member]]:
-    """The groups among the members, latest first, so that they are taken up in time order."""
+    """The groups among the members, latest first, so that they are processed in time order."""
     by_key = {member.key: member for member in members}
     together = overlap_groups(member.interval for member in by_key.values())
     grouped = {interval.key for group in together for interval in group}
@@ -117,9 +117,9 @@ def _components(members: Iterable[Member]) -> list[list[Member]]:
 
 
 def _next_steps(group: list[Member]) -> list[ResolutionStep]:
-    """What the first rule that applies to the group drops from it.
+    """What the first applicable rule drops from the group.
 
-    Nothing where it would have to drop what is archived: later rules would only decide around that.
+    Nothing if it would drop an archived event, because later rules would only work around that.
     """
     archived = {member.key for member in group if member.archived}
     steps = _free(group) or _tentative(group)
@@ -165,10 +165,11 @@ def _drops(
 
 
 def _overlapped(candidates: Sequence[Member], preferred: Sequence[Member]) -> dict[str, str]:
-    """For each candidate one other preferred event that it overlaps, if any.
+    """For each candidate, one other preferred event that it overlaps, if any.
 
-    Of the preferred events that start before a candidate ends, the one that ends last overlaps it if any
-    of them does: one pass over both is enough. Two are kept, since a candidate does not overlap itself.
+    Look at the preferred events that start before the candidate ends. If any of them overlaps it, the one
+    that ends last does. So one pass over both lists is enough. Two are kept, because a candidate does not
+    overlap itself.
     """
     found: dict[str, str] = {}
     opening = sorted((member.interval for member in preferred), key=lambda i: (i.start, i.key))

@@ -1,1 +1,1 @@
-"""People, and what happens to their data (domain.md 15)."""
+"""People, and what happens to their data when they leave (domain.md 15)."""

@@ -1,15 +1,15 @@
-"""States of what happens to a person's data when he leaves (domain.md 15), and what bulk add finds."""
+"""What happens to a person's data when they leave (domain.md 15), and the results of adding in bulk."""
 
 from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
-#: Who asked for an erasure may confirm it himself after this time (domain.md 15.3).
+#: After this time, the person who requested an erasure may also confirm it (domain.md 15.3).
 ALONE_AFTER: Final = timedelta(days=7)
 
 
 class ExportState(StrEnum):
-    """Where an export of a person's data is."""
+    """The state of an export of a person's data."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -18,7 +18,7 @@ class ExportState(StrEnum):
 
 
 class ErasureState(StrEnum):
-    """Where an erasure is; ``erasing`` cannot be turned back."""
+    """The state of an erasure. ``erasing`` cannot be undone."""
 
     REQUESTED = "requested"
     WITHDRAWN = "withdrawn"
@@ -28,7 +28,7 @@ class ErasureState(StrEnum):
 
 
 class ErasureStep(StrEnum):
-    """What an erasure does, in this order; each may be done again."""
+    """The steps of an erasure, in order. Each may be repeated."""
 
     STOP = "stop"
     WAIT = "wait"
@@ -42,14 +42,14 @@ class ErasureStep(StrEnum):
 
     @property
     def following(self) -> "ErasureStep | None":
-        """The next one; None after the last."""
+        """The next step. None after the last."""
         steps = list(ErasureStep)
         place = steps.index(self) + 1
         return steps[place] if place < len(steps) else None
 
 
 class BulkOutcome(StrEnum):
-    """What bulk add finds of one entry, or did with it."""
+    """The result of adding in bulk for one entry."""
 
     WOULD_ADD = "would_add"
     ADDED = "added"

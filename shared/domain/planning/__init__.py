@@ -1,1 +1,1 @@
-"""What a plan decides of the events of a window (domain.md 2 to 6)."""
+"""What a plan decides for the events of a window (domain.md 2 to 6)."""

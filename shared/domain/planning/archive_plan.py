@@ -1,8 +1,8 @@
-"""The plan of an archive run: what is to be done for each source event of the window (domain.md 2-6).
+"""Plans an archive run: decides what to do for each source event of the window (domain.md 2-6).
 
-Pure and incremental (design.md, Plan): pages go in in start order, decisions come out as soon as nothing
-that is still to come can change them. The stages follow domain.md 4.7: duplicates, modifications, purpose,
-overlaps, privacy, diff. Matching comes before them: what is fed stands under the key of its row.
+The planner is pure and incremental (design.md, Plan). Pages come in by start. A decision is returned as soon
+as no later event can change it. The stages follow domain.md 4.7: duplicates, modifications, purpose,
+overlaps, privacy, difference. Matching comes before them: each event is fed under the key of its row.
 """
 
 import hashlib
@@ -32,11 +32,11 @@ __all__ = [
     "Planner",
 ]
 
-SETTLED_AFTER = timedelta(hours=26)
-"""How far behind the latest start events are final.
+DECIDED_AFTER = timedelta(hours=26)
+"""Events this far behind the latest start are final.
 
-Exchange sorts an all-day event by midnight of a zone it does not tell, from UTC-12 to UTC+14, while its
-start is read as its date in UTC: it comes up to 26 hours away from its place among the timed events.
+Exchange sorts an all-day event by midnight of a zone that it does not name, from UTC-12 to UTC+14. Its start
+is read as its date in UTC. So it comes up to 26 hours away from its place among the timed events.
 """
 
 _EASTERNMOST = timedelta(hours=14)
@@ -44,7 +44,7 @@ _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 
 class Planner:
-    """Plans one run; the answer does not depend on how the events are cut into pages."""
+    """Plans one run. The result does not depend on how the events are divided into pages."""
 
     def __init__(
         self,
@@ -53,19 +53,19 @@ class Planner:
         policies: PlanPolicies = PlanPolicies(),  # noqa: B008 - frozen
         released: Collection[str] = (),
     ) -> None:
-        """``released`` are modifications that no meeting holds any more though they are unchanged (4.6)."""
+        """``released`` are unchanged modifications that no meeting holds any more (4.6)."""
         self._window = window
         self._policies = policies
         self._pipeline = PlanPipeline(window, mode, policies, released, self._met)
-        # Where all-day events take part in overlaps they are sorted by their local day, not by their date.
-        self._lag = SETTLED_AFTER + (_EASTERNMOST if policies.all_day_counts else timedelta())
+        # If all-day events can overlap, they are sorted by their local day, not by their date.
+        self._lag = DECIDED_AFTER + (_EASTERNMOST if policies.all_day_counts else timedelta())
         self._waiting: dict[str, tuple[datetime, Candidate]] = {}
         self._by_start: list[tuple[datetime, str]] = []
         self._undecided: set[str] = set()
         self._seen: set[bytes] = set()
         self._passed: dict[bytes, tuple[str, Decision | None]] = {}
         self._latest = datetime.min.replace(tzinfo=UTC)
-        self._settled_to = self._latest
+        self._decided_to = self._latest
 
     def feed(
         self,
@@ -73,32 +73,32 @@ class Planner:
         known: Mapping[str, KnownEvent],
         overlaps: Mapping[str, KnownOverlap] | None = None,
     ) -> list[Decision]:
-        """Take the next events in order of place, with what is stored of them; return what is decided.
+        """Take the next events in order of place, with what is stored about them. Returns the decisions made.
 
-        ``known`` are rows of the map, ``overlaps`` memberships in stored groups that are not closed.
-        Events of the margins create no decision, but for archived meetings that a modification of this
-        window is about (``Decision.margin``). Of a key that comes again before it is final, as happens
-        when the calendar moves during paging, the last version counts; after that it is ignored. Raises
-        ValueError for an event that has no key of its own and is not given under one.
+        ``known`` are rows of the map. ``overlaps`` are memberships in stored groups that are not closed.
+        Events of the margins create no decision, except for archived meetings that a modification of this
+        window changes (``Decision.margin``). If a key comes again before it is final, because the calendar
+        changed during paging, the last version counts. Later it is ignored. Raises ValueError for an event
+        without a key.
         """
         decisions: list[Decision] = []
         for event in events:
             read = event if isinstance(event, ReadEvent) else ReadEvent.of(event)
             if read.place > self._latest:
                 self._latest = read.place
-                decisions += self._settle(read.place - self._lag)
+                decisions += self._decide_until(read.place - self._lag)
             decisions += self._take(read, known, overlaps or {})
         return decisions
 
     def close(self) -> list[Decision]:
-        """Return the decisions that were still open: nothing more comes."""
-        return list(self._settle(_END_OF_TIME))
+        """Return the remaining decisions. No more events come."""
+        return list(self._decide_until(_END_OF_TIME))
 
     def decide_single(self, event: SourceEvent | ReadEvent, known: KnownEvent | None) -> Decision:
-        """Decide for an event read by its id: moved out of the window, or retried (domain.md 2.4, 2.12).
+        """Decide for an event read by id: moved out of the window, or retried (domain.md 2.4, 2.12).
 
-        One that this plan saw in its margins is decided as seen there, any other by itself. It counts as
-        seen from now on. Raises ValueError if ``has_seen`` its key already.
+        An event that this plan saw in its margins is decided as seen there, any other alone. From now on it
+        counts as seen. Raises ValueError if ``has_seen`` its key already.
         """
         read = event if isinstance(event, ReadEvent) else ReadEvent.of(event)
         facts = event_facts(read, self._window.zone, self._policies.travel_words)
@@ -113,12 +113,12 @@ class Planner:
         return self._pipeline.alone(candidate)
 
     def has_seen(self, key: str) -> bool:
-        """Whether an event of this key was fed that belongs to the window, or was decided by itself."""
+        """Whether an event of this key belongs to the window and was fed, or was decided alone."""
         return _digest(key) in self._seen
 
     @property
     def undecided(self) -> frozenset[str]:
-        """Keys of the window that were fed and whose decision is still open."""
+        """Keys of the window that were fed and are not decided yet."""
         return frozenset(self._undecided)
 
     @property
@@ -127,7 +127,7 @@ class Planner:
         return self._pipeline.findings
 
     def take_groups(self) -> list[OverlapGroup]:
-        """The groups of overlapping events that were completed since the last call."""
+        """The groups of overlapping events completed since the last call."""
         groups, self._pipeline.groups = self._pipeline.groups, []
         return groups
 
@@ -159,8 +159,8 @@ class Planner:
             self._undecided.add(key)
         order = facts.start if self._policies.all_day_counts else read.event.start
         candidate = Candidate(facts, known.get(key), owned, overlaps.get(key), read.left_out, read.waits)
-        if order < self._settled_to:
-            # Archived far before the place that its series gives it now: what it was among is decided.
+        if order < self._decided_to:
+            # Archived far before its present place in its series: its neighbours there are decided already.
             self._note_margins([candidate])
             yield from self._own([self._pipeline.alone(candidate)])
             return
@@ -168,13 +168,13 @@ class Planner:
         heapq.heappush(self._by_start, (order, key))
 
     def _met(self, key: str) -> bool:
-        """Whether an event of this key was fed, margins included."""
+        """Whether an event of this key was fed, in the window or its margins."""
         digest = _digest(key)
         return key in self._waiting or digest in self._seen or digest in self._passed
 
-    def _settle(self, before: datetime) -> Iterator[Decision]:
-        """Send what starts before the instant, now final, through the stages."""
-        self._settled_to = max(self._settled_to, before)
+    def _decide_until(self, before: datetime) -> Iterator[Decision]:
+        """Send the events before the instant, which are final now, through the stages."""
+        self._decided_to = max(self._decided_to, before)
         while self._by_start and self._by_start[0][0] < before:
             start = self._by_start[0][0]
             batch: list[Candidate] = []
@@ -200,7 +200,7 @@ class Planner:
                 self._passed[_digest(candidate.facts.key)] = candidate.facts.revision, None
 
     def _own(self, decisions: Iterable[Decision]) -> Iterator[Decision]:
-        """The decisions about the window's events; those about the margins are kept aside."""
+        """The decisions about the window's events. Decisions about the margins are kept separately."""
         for decision in decisions:
             key = decision.source_key
             if key in self._undecided:

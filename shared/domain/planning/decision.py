@@ -1,4 +1,4 @@
-"""What a plan says of an event, and what it knows of it from the map (domain.md 2.3, 2.4, 2.13)."""
+"""What a plan decides for an event, and what it knows from the map (domain.md 2.3, 2.4, 2.13)."""
 
 from copy import replace
 from dataclasses import dataclass
@@ -21,65 +21,61 @@ _MAY_HAVE_COPY = (
 
 @dataclass(frozen=True, slots=True)
 class KnownOverlap:
-    """An event's place in a stored group of overlapping events (domain.md 5.9).
-
-    ``revision`` is the one stored with the member, ``member_count`` the size of the group. ``settled``:
-    its owner resolved it or it expired, and ``kept`` says what that means for this event; a group that
-    was resolved by rule is not settled, since the rules say it again. ``waiting``: its owner is asked.
-    """
+    """An event's place in a stored group of overlapping events (domain.md 5.9)."""
 
     group_id: str
     opened_at: datetime
+    #: The size of the group.
     member_count: int
+    #: The revision stored with the member.
     revision: str
-    settled: bool = False
+    #: Its owner resolved the group, or it expired. False if rules resolved it, because they run again.
+    decided: bool = False
+    #: What that decision means for this event.
     kept: bool = False
+    #: Its owner is asked.
     waiting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class KnownEvent:
-    """One row of the map. ``pending``: its last write failed or was never done (domain.md 2.2).
-
-    ``merged_into`` is the representative of a merged event or the meeting of a consumed one. ``has_copy``
-    tells whether a copy of its own was ever made: a source may vanish before it was archived, and a
-    modification may have been archived by itself before it was consumed; then its copy is ``shown_free``.
-    ``modifications`` are those that made the times of its copy. ``conflict_revision`` was not written since
-    the owner had edited the copy: trying again would only be refused again. ``under_way``: of one that has
-    no copy yet, whether its creation may have been sent or is about to be; a plan that ended early leaves
-    rows of which none is.
-    """
+    """One row of the map."""
 
     source_key: str
     state: ArchivedEventState
     revision: str
+    #: The representative of a merged event, or the meeting of a consumed one.
     merged_into: str | None
+    #: Its last write failed or was never done (domain.md 2.2).
     pending: bool
+    #: A copy of its own was made. A source may vanish before it is archived.
     has_copy: bool = True
+    #: Its copy is shown free: it was archived alone, and then its meeting consumed it.
     shown_free: bool = False
     left_out: LeftOut | None = None
+    #: They made the times of its copy.
     modifications: tuple[Modification, ...] = ()
+    #: Not written because the owner had edited the copy. A retry would be refused again.
     conflict_revision: str | None = None
+    #: Without a copy: its creation may be sent already, or soon. False for rows of a plan that ended early.
     under_way: bool = True
 
     @property
     def archived(self) -> bool:
-        """Whether a copy of its own is in the archive calendar, as far as known."""
+        """Whether its own copy is in the archive calendar, as far as known."""
         return self.has_copy and self.state in _MAY_HAVE_COPY
 
 
 class Action(StrEnum):
-    """What is to be done for a source event.
-
-    ``removed_by_owner`` and ``edited_by_owner``: nothing, the owner deleted the copy, or changed it and
-    was left the last word.
-    """
+    """What to do for a source event."""
 
     CREATE = "create"
     UPDATE = "update"
     UNCHANGED = "unchanged"
     MERGE = "merge"
+    #: Do nothing: the owner deleted the copy.
     REMOVED_BY_OWNER = "removed_by_owner"
+    #: Do nothing: the owner's edit of the copy stays.
     EDITED_BY_OWNER = "edited_by_owner"
     CONSUME = "consume"
     LEAVE_OUT = "leave_out"
@@ -88,57 +84,55 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What is to be done for one source key, whose revision, modifications included, is ``revision`` now.
-
-    ``representative`` is the key a MERGE points to, or the meeting of a CONSUME. ``formerly`` is set on
-    the CREATE or FLAG of an event that was merged into a key which is not among its duplicates any more.
-    If that one's source is gone, this key takes over its copy (domain.md 2.9). ``changed`` is False where
-    the map already says all of it.
-
-    ``start`` and ``end`` (UTC) are set on writes and FLAGs where ``modifications`` changed the times.
-    ``sensitivity`` and ``show_as`` are set on writes where automation changes them in the copy (domain.md
-    6). ``reason`` tells why a LEAVE_OUT is one, ``group`` the label of the overlap of a FLAG or LEAVE_OUT.
-    ``margin`` marks the update of a meeting that another window owns (domain.md 4.8): no event of this run.
-    """
+    """What to do for one source key."""
 
     source_key: str
     action: Action
+    #: The present revision, with modifications.
     revision: str
+    #: The key that a MERGE points to, or the meeting of a CONSUME.
     representative: str | None = None
+    #: For a CREATE or FLAG of an event that was merged into a key which is no duplicate any more. If the
+    #: source of that key is gone, this event takes over its copy (domain.md 2.9).
     formerly: str | None = None
+    #: False if the map already has all of it.
     changed: bool = True
+    #: UTC. ``start`` and ``end`` are set on writes and FLAGs if ``modifications`` changed the times.
     start: datetime | None = None
     end: datetime | None = None
     modifications: tuple[Modification, ...] = ()
+    #: ``sensitivity`` and ``show_as`` are set on writes if automation changes them in the copy (domain.md 6).
     sensitivity: str | None = None
     show_as: str | None = None
+    #: Why a LEAVE_OUT leaves the event out.
     reason: LeftOut | None = None
+    #: The label of the overlap of a FLAG or LEAVE_OUT.
     group: str | None = None
+    #: Updates a meeting of another window (domain.md 4.8). It is no event of this run.
     margin: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An event on its way through the plan, with what is stored of it.
-
-    ``owned``: it belongs to the window (domain.md 2.2). ``left_out`` and ``waits`` as in ``ReadEvent``.
-    """
+    """An event on its way through the plan, with what is stored about it."""
 
     facts: EventFacts
     known: KnownEvent | None
+    #: It belongs to the window (domain.md 2.2).
     owned: bool
     overlap: KnownOverlap | None = None
+    #: As in ``ReadEvent``; ``waits`` too.
     left_out: LeftOut | None = None
     waits: bool = False
 
     @property
     def barred(self) -> bool:
-        """Whether it takes no part in anything: it waits, is left out before all rules, or superseded."""
+        """Whether it takes part in no rule: it waits, is left out before all rules, or is superseded."""
         return self.waits or self.left_out is not None or self.superseded
 
     @property
     def superseded(self) -> bool:
-        """Whether its copy stands for no meeting any more, on its owner's word (domain.md 2.16)."""
+        """Whether its copy represents no meeting any more, on its owner's word (domain.md 2.16)."""
         return self.known is not None and self.known.state is ArchivedEventState.SUPERSEDED
 
     @property
@@ -148,9 +142,9 @@ class Candidate:
 
 
 def as_decided(event: SourceEvent, decision: Decision) -> SourceEvent:
-    """The event as its copy and our record show it: true times, automation applied (domain.md 4, 6).
+    """The event as copy and record show it: true times, automation applied (domain.md 4, 6).
 
-    Its slot stays the source's own start: by it the copy is matched when the source is gone (2.3).
+    Its slot is still the source's own start. The copy is matched by it if the source is gone (2.3).
     """
     if decision.start is None and decision.sensitivity is None and decision.show_as is None:
         return event
@@ -165,12 +159,12 @@ def as_decided(event: SourceEvent, decision: Decision) -> SourceEvent:
 
 
 def own_row(known: KnownEvent | None) -> KnownEvent | None:
-    """The event's row where it stands for itself, wherever its copy is by now."""
+    """The event's row as if it had its own copy, wherever the copy is now."""
     return None if known is None or known.state is ArchivedEventState.MERGED else known
 
 
 def compare(key: str, revision: str, known: KnownEvent | None, mode: RunMode) -> Decision:
-    """An event that is archived by itself, against its row (domain.md 2.4, 2.10)."""
+    """Compare an event that is archived alone with its row (domain.md 2.4, 2.10)."""
     row = own_row(known)
     if row is None:
         return Decision(key, Action.CREATE, revision, formerly=known.merged_into if known else None)
@@ -178,7 +172,7 @@ def compare(key: str, revision: str, known: KnownEvent | None, mode: RunMode) ->
     if row.state is ArchivedEventState.REMOVED_BY_OWNER:
         if not replace:
             return Decision(key, Action.REMOVED_BY_OWNER, revision, changed=False)
-        # Whether the copy is really gone shows when it is written to; only then it is made anew (2.10).
+        # Only the write shows whether the copy is really gone. Only then is it created again (2.10).
         return Decision(key, Action.UPDATE if row.has_copy else Action.CREATE, revision)
     if row.state is ArchivedEventState.SUPERSEDED and not replace:
         return Decision(key, Action.UNCHANGED, revision, changed=False)
@@ -194,13 +188,13 @@ def compare(key: str, revision: str, known: KnownEvent | None, mode: RunMode) ->
 
 
 def compare_again(decided: Decision, known: KnownEvent | None, mode: RunMode) -> Decision:
-    """A write decided among the others, against its row, which changed hands since (domain.md 2.9)."""
+    """Compare a decided write with its row, which changed hands since (domain.md 2.9)."""
     now = compare(decided.source_key, decided.revision, known, mode)
     return replace(decided, action=now.action, changed=now.changed, formerly=None)
 
 
 def merge(candidate: Candidate, standing: set[str]) -> Decision:
-    """Merged into the representative it already has, else into the smallest (domain.md 2.9)."""
+    """Merge it into its present representative, or into the smallest key (domain.md 2.9)."""
     facts, known = candidate.facts, candidate.known
     into = known.merged_into if known and known.state is ArchivedEventState.MERGED else None
     if known is not None and into in standing:
@@ -235,7 +229,7 @@ def leave_out(
 
 
 def flag(key: str, revision: str, known: KnownEvent | None, group: str | None = None) -> Decision:
-    """An event that waits until its overlap is resolved, or another question is answered (2.16, 5.3)."""
+    """An event that waits for the resolution of its overlap or for another answer (2.16, 5.3)."""
     said = (
         known is not None
         and not known.pending

@@ -1,4 +1,4 @@
-"""Duplicates among events of the same start: archived once, the others merged (domain.md 2.9)."""
+"""Finds duplicates among events of one start. One is archived, the others merged (domain.md 2.9)."""
 
 from collections.abc import Sequence
 
@@ -7,10 +7,10 @@ from shared.domain.runs.archived_event import ArchivedEventState
 
 
 def separate_duplicates(batch: Sequence[Candidate]) -> tuple[list[Candidate], list[Decision]]:
-    """Those of the events that stand for themselves, and the merges of the others.
+    """The events that are archived themselves, and the merges of the others.
 
-    What is archived stands by itself; where nothing is, one stands for all: rather one the map knows,
-    then the smallest key.
+    An archived event keeps its copy. If none is archived, one represents all: a known key first, then the
+    smallest key.
     """
     if len(batch) == 1:
         return list(batch), []
@@ -28,7 +28,7 @@ def separate_duplicates(batch: Sequence[Candidate]) -> tuple[list[Candidate], li
 
 
 def _claims(candidate: Candidate) -> bool:
-    """Whether no other duplicate may take its place: its copy is there, on its way, or unwanted."""
+    """Whether no other duplicate may replace it: its copy exists, is being written, or is unwanted."""
     known = candidate.known
     if known is None or known.archived:
         return known is not None
@@ -37,7 +37,7 @@ def _claims(candidate: Candidate) -> bool:
 
 
 def _succession(candidate: Candidate) -> tuple[int, str]:
-    """Who represents a group that has no copy: first who already did, then who may take one over."""
+    """Who represents a group without a copy: the present representative, else who may take over."""
     known = candidate.known
     if known is None:
         return 2, candidate.facts.key

@@ -1,4 +1,4 @@
-"""What planning keeps of an event: times, flags, hashes and its key, never its body (design.md, Plan)."""
+"""What planning keeps about an event: times, flags, hashes and key, never its body (design.md, Plan)."""
 
 from copy import replace
 from dataclasses import dataclass
@@ -19,11 +19,10 @@ from shared.domain.runs.window import local_day_start
 
 @dataclass(frozen=True, slots=True)
 class EventFacts:
-    """The facts of one event. ``start`` and ``end`` are UTC instants; of an all-day event the starts of
-    its local days in the configuration's zone. ``modifies`` is set for a modification (domain.md 4).
-    """
+    """The facts of one event."""
 
     key: str
+    #: A UTC instant. For an all-day event, the start of its local day in the configuration's zone.
     start: datetime
     end: datetime
     is_all_day: bool
@@ -33,28 +32,29 @@ class EventFacts:
     sensitivity: str
     revision: str
     duplicate: bytes
+    #: Set for a modification (domain.md 4).
     modifies: ModificationKind | None
     categories: CategoryStatus
     travel: bool
 
     @property
     def may_meet(self) -> bool:
-        """Whether it has times of day that a modification can be about, or can be one itself."""
+        """Whether it has times of day that a modification can change, or may itself be a modification."""
         return self.takes_place and not self.is_all_day
 
     @property
     def private(self) -> bool:
-        """Whether others see its times alone (domain.md 6.3)."""
+        """Whether others see only its times (domain.md 6.3)."""
         return self.sensitivity != NORMAL
 
     @property
     def personal(self) -> bool:
-        """Personal by its categories (domain.md 3.3)."""
+        """Whether its categories make it personal (domain.md 3.3)."""
         return self.categories.state is CategoryState.PERSONAL
 
     @property
     def category_identities(self) -> frozenset[str]:
-        """What its valid categories are compared by."""
+        """The identities of its valid categories, for comparison."""
         return frozenset(category.identity for category in self.categories.valid)
 
 
@@ -76,7 +76,7 @@ def event_facts(read: ReadEvent, zone: ZoneInfo, travel_words: tuple[str, ...]) 
         sensitivity=event.sensitivity,
         revision=read.archived_revision or revision(event),
         duplicate=duplicate_hash(event),
-        # A day or a meeting that did not take place cannot say how long another one took.
+        # A whole day, or a meeting that did not take place, cannot change the length of another meeting.
         modifies=modification_kind(event.subject) if takes_place and not event.is_all_day else None,
         categories=classify(event.categories),
         travel=_is_travel(event, travel_words),
@@ -101,10 +101,10 @@ def automated(event: SourceEvent, policies: PlanPolicies) -> SourceEvent:
 
 
 def _is_travel(event: SourceEvent, words: tuple[str, ...]) -> bool:
-    """Whether the event is a journey (domain.md 2.7).
+    """Whether the event is travel (domain.md 2.7).
 
-    Somebody else sets the words. So a private event is judged by the default ones alone, else they would
-    serve to guess what it says (6.3). The text of a masked event is ours and matches nothing.
+    Other people make the setting. So a private event is judged only by the default words. Otherwise the
+    setting could be used to guess its content (6.3). The text of a masked event is ours and matches nothing.
     """
     if event.masked:
         return False

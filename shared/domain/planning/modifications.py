@@ -1,4 +1,4 @@
-"""Small events that say how a meeting really went: longer, shorter, earlier, later (domain.md 4)."""
+"""Modifications: small events that say how a meeting really went (domain.md 4)."""
 
 import heapq
 import re
@@ -9,13 +9,13 @@ from enum import StrEnum
 from typing import Any
 
 TOLERANCE = timedelta(minutes=5)
-"""How far a modification may lie from the edge of its meeting (domain.md 4.1, 4.3, 4.4)."""
+"""How far a modification may be from the edge of its meeting (domain.md 4.1, 4.3, 4.4)."""
 
 REACH = timedelta(hours=23)
-"""How far apart a meeting and its modification may start.
+"""The largest distance between the starts of a meeting and its modification.
 
-Less than the one-day margins of planning (domain.md 2.2), so that every run that plans one of the two
-sees the other, and two runs never disagree about them.
+It is less than the one-day margins of planning (domain.md 2.2). So every run that plans one of the two sees
+the other, and two runs never disagree.
 """
 
 _MINUTE = timedelta(minutes=1)
@@ -24,7 +24,7 @@ _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 
 class ModificationKind(StrEnum):
-    """What a modification says of its meeting."""
+    """What a modification says about its meeting."""
 
     EXTENDED = "extended"
     SHORTENED = "shortened"
@@ -44,7 +44,7 @@ _SHORTENED = re.compile(r"(?<!\w)shortened(?!\w)")
 
 
 def modification_kind(subject: str) -> ModificationKind | None:
-    """What an event of this subject says of a meeting beside it; None for a meeting (domain.md 4.1-4.4)."""
+    """The kind of modification in this subject. None for a meeting (domain.md 4.1-4.4)."""
     folded = " ".join(subject.casefold().split())
     kind = _WHOLE_SUBJECTS.get(folded)
     if kind is None and "shortened" in folded and _SHORTENED.search(folded):
@@ -54,7 +54,7 @@ def modification_kind(subject: str) -> ModificationKind | None:
 
 @dataclass(frozen=True, slots=True)
 class Modification:
-    """A modification event, UTC. ``categories`` are the identities of its valid ones."""
+    """A modification event, UTC. ``categories`` are the identities of its valid categories."""
 
     key: str
     kind: ModificationKind
@@ -63,7 +63,7 @@ class Modification:
     categories: frozenset[str] = frozenset()
 
     def to_json(self) -> dict[str, Any]:
-        """The form that ``from_json`` reads; times ISO 8601."""
+        """The form that ``from_json`` reads. Times are ISO 8601."""
         return {
             "key": self.key,
             "kind": self.kind.value,
@@ -74,7 +74,7 @@ class Modification:
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> "Modification":
-        """Read what ``to_json`` wrote."""
+        """Read the output of ``to_json``."""
         return cls(
             fields["key"],
             ModificationKind(fields["kind"]),
@@ -86,9 +86,9 @@ class Modification:
 
 @dataclass(frozen=True, slots=True)
 class Meeting:
-    """A meeting with its times as far as known, UTC; ``source_start`` never changes.
+    """A meeting with its times so far, UTC. ``source_start`` never changes.
 
-    ``applied`` are the modifications that made its times, in the order in which they were applied.
+    ``applied`` are the modifications that made its times, in the order of application.
     """
 
     key: str
@@ -101,17 +101,17 @@ class Meeting:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A modification and the key of the meeting that consumed it; None for an orphan."""
+    """A modification and the key of the meeting that consumed it. None for an orphan."""
 
     modification: Modification
     meeting: str | None
 
 
 def modified(meeting: Meeting, modification: Modification) -> Meeting | None:
-    """The meeting after the modification, or None where it does not fit (domain.md 4.1-4.4).
+    """The meeting after the modification, or None if it does not fit (domain.md 4.1-4.4).
 
-    It fits by its place beside the meeting, by the category where both have a valid one (4.5), and only
-    if time is left of the meeting.
+    It fits by its place beside the meeting, by the category if both have a valid one (4.5), and only if some
+    time of the meeting remains.
     """
     if _distance(meeting, modification) is None:
         return None
@@ -127,7 +127,7 @@ def modified(meeting: Meeting, modification: Modification) -> Meeting | None:
             start = modification.start
         case ModificationKind.LATE_START:
             start = min(modification.end, end - _MINUTE)
-    # A meeting of less than a minute cannot lose time: "at least one minute" would make it longer.
+    # A meeting of less than a minute cannot lose time: "at least 1 minute" would make it longer.
     shorter = modification.kind in (ModificationKind.SHORTENED, ModificationKind.LATE_START)
     if end <= start or (shorter and meeting.end - meeting.start < _MINUTE):
         return None
@@ -135,10 +135,10 @@ def modified(meeting: Meeting, modification: Modification) -> Meeting | None:
 
 
 class ModificationSweep:
-    """Applies modifications to meetings while events come in start order.
+    """Applies modifications to meetings while events come in order of start.
 
-    A meeting is let go as soon as no modification that is still to come, or still to be applied, can
-    reach it: only what runs at the moment is held.
+    A meeting is released as soon as no later or open modification can reach it. So only current meetings are
+    held.
     """
 
     def __init__(self) -> None:
@@ -149,7 +149,7 @@ class ModificationSweep:
         self._modifications: list[tuple[datetime, datetime, str, Modification]] = []
 
     def add(self, item: Meeting | Modification) -> None:
-        """Take an event that starts no earlier than the last ``advance`` said."""
+        """Take an event that starts no earlier than the last ``advance``."""
         if isinstance(item, Modification):
             heapq.heappush(self._modifications, (item.start, item.end, item.key, item))
         else:
@@ -168,7 +168,7 @@ class ModificationSweep:
                 yield meeting
 
     def earliest_start(self, now: datetime) -> datetime:
-        """No result yielded from now on starts before this instant, orphans included."""
+        """Every later result starts at or after this instant, including orphans."""
         while self._by_start:
             start, key = self._by_start[0]
             meeting = self._meetings.get(key)
@@ -209,7 +209,7 @@ class ModificationSweep:
 
 
 class _Edges:
-    """Meetings by the five minutes in which they start and end, so that nothing is searched through."""
+    """An index of meetings by the five minutes in which they start and end."""
 
     def __init__(self) -> None:
         self._starts: dict[int, set[str]] = {}
@@ -228,7 +228,7 @@ class _Edges:
                 del edges[slot]
 
     def near(self, modification: Modification) -> set[str]:
-        """Keys of the meetings with the right edge around the modification."""
+        """Keys of the meetings whose matching edge is near the modification."""
         if modification.end - modification.start >= REACH:
             return set()
         at_start = modification.kind in (ModificationKind.EARLY_START, ModificationKind.LATE_START)
@@ -242,7 +242,7 @@ def _slot(instant: datetime) -> int:
 
 
 def _distance(meeting: Meeting, modification: Modification) -> timedelta | None:
-    """How far the modification lies from the edge of the meeting it is about; None if too far."""
+    """The distance of the modification from its meeting's edge. None if it is too far."""
     if modification.end - modification.start >= REACH:
         return None
     if abs(modification.start - meeting.source_start) >= REACH:

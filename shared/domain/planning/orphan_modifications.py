@@ -1,4 +1,4 @@
-"""Why a modification was not applied to any meeting, in words (domain.md 4.1 to 4.6)."""
+"""Explains in words why a modification was not applied to any meeting (domain.md 4.1 to 4.6)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -27,7 +27,7 @@ class NamedMeeting:
 
 
 def why_orphan(modification: Modification, meetings: Iterable[NamedMeeting]) -> str:
-    """The reason, to stand behind the modification's name."""
+    """The reason, as the rest of a sentence about the modification."""
     if modification.end - modification.start >= REACH:
         return "it is longer than a day, so it cannot belong to one meeting"
     near = sorted(
@@ -64,7 +64,7 @@ def _at_start(modification: Modification) -> bool:
 
 
 def _gap(modification: Modification, meeting: Meeting) -> timedelta:
-    """How far the edges that should meet lie from each other."""
+    """The distance between the two edges that should meet."""
     match modification.kind:
         case ModificationKind.EXTENDED:
             return abs(modification.start - meeting.end)

@@ -1,4 +1,4 @@
-"""Groups of overlapping events in a plan: which stored group each is, what becomes of it (domain.md 5)."""
+"""Groups of overlapping events in a plan: which stored group each is, and its status (domain.md 5)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,21 +16,21 @@ _BY_OVERLAP = (LeftOut.OVERLAP_RULE, LeftOut.RESOLUTION)
 
 
 class GroupStatus(StrEnum):
-    """What a plan makes of a group.
+    """What a plan makes of a group."""
 
-    ``recorded``: everything is kept, offered for resolution. ``resolved``: by rule. ``flagged``: its owner
-    has to decide. ``settled``: its owner did, or it expired, and nothing changed since (domain.md 5.9).
-    """
-
+    #: Everything is kept and offered for resolution.
     RECORDED = "recorded"
+    #: Resolved by rule.
     RESOLVED = "resolved"
+    #: Its owner must decide.
     FLAGGED = "flagged"
+    #: Its owner decided, or it expired, and nothing changed since (domain.md 5.9).
     SETTLED = "settled"
 
 
 @dataclass(frozen=True, slots=True)
 class TimedEvent:
-    """An event after the modifications: the times and the revision it is archived with."""
+    """An event after modifications: the times and revision with which it is archived."""
 
     candidate: Candidate
     interval: Interval
@@ -45,7 +45,7 @@ class TimedEvent:
 
 @dataclass(frozen=True, slots=True)
 class GroupMember:
-    """An event of a group; ``owned``: it belongs to the window; times UTC, after modifications."""
+    """An event of a group. Times are UTC, after modifications. ``owned``: it belongs to the window."""
 
     source_key: str
     revision: str
@@ -57,21 +57,21 @@ class GroupMember:
 
 @dataclass(frozen=True, slots=True)
 class OverlapGroup:
-    """One group as planned. ``label`` is the stored group's id, else the key of its first member.
+    """One group as planned."""
 
-    ``absorbed`` are stored groups that became one with it. ``reopened``: it was settled, then a member
-    came, left or changed. ``changed`` is False where the stored group already says all of it. ``complete``:
-    no member can lie beyond what was read. ``owned``: its earliest start lies in the window (domain.md 5.9).
-    """
-
+    #: The id of the stored group, or the key of its first member.
     label: str
     stored_id: str | None
     status: GroupStatus
     members: tuple[GroupMember, ...]
     log: tuple[ResolutionStep, ...] = ()
+    #: Stored groups that were joined with it.
     absorbed: tuple[str, ...] = ()
+    #: It was decided, then a member came, left or changed.
     reopened: bool = False
+    #: False if the stored group already has all of it.
     changed: bool = True
+    #: No member can be outside the range that was read.
     complete: bool = True
 
     @property
@@ -85,11 +85,11 @@ def judge(
 ) -> OverlapGroup:
     """Decide for one component of overlapping events, in order of start, end and key.
 
-    A component that shares a member with a stored group is that group, of several the oldest. What its
-    owner settled binds as long as the members and their revisions are the same (domain.md 5.9). Of one that
-    reaches beyond ``read``, the range that was read, only those members are compared that were seen: an
-    event of several days holds together more than any one run sees. What rules decided where all of it was
-    seen stands then as long as what is seen is the same, and who waits beyond still waits.
+    A component that shares a member with stored groups is the oldest of them. The owner's resolution is
+    binding while members and revisions stay the same (domain.md 5.9). An event of several days can join more
+    events than one run reads. If the component reaches outside ``read`` (the range that was read), only the
+    members that were read are compared. While they stay the same, decisions that rules made when all members
+    were visible stay valid. Members outside the range keep waiting.
     """
     complete = read is None or (
         read[0] <= events[0].interval.start and max(event.interval.end for event in events) <= read[1]
@@ -99,8 +99,8 @@ def judge(
     stored_id = stored[0][1] if stored else None
     same = _is_unchanged(events, known, complete=complete)
     log: tuple[ResolutionStep, ...] = ()
-    settled = same and all(overlap is not None and overlap.settled for overlap in known)
-    if settled:
+    decided = same and all(overlap is not None and overlap.decided for overlap in known)
+    if decided:
         status = GroupStatus.SETTLED
         verdicts = {
             event.key: Verdict.KEPT if overlap and overlap.kept else Verdict.DROPPED
@@ -131,18 +131,18 @@ def judge(
         ),
         log=log,
         absorbed=tuple(group_id for _, group_id in stored[1:]),
-        reopened=not settled and any(overlap is not None and overlap.settled for overlap in known),
+        reopened=not decided and any(overlap is not None and overlap.decided for overlap in known),
         changed=not same,
         complete=complete,
     )
 
 
 def binding_drop(event: TimedEvent) -> bool:
-    """Whether its owner's resolution leaves the event out, as far as can be told from it alone."""
+    """Whether its owner's resolution leaves the event out, as far as this event alone shows."""
     overlap = event.candidate.overlap
     return (
         overlap is not None
-        and overlap.settled
+        and overlap.decided
         and not overlap.kept
         and overlap.revision == event.revision
         and not event.candidate.archived
@@ -164,9 +164,10 @@ def _is_unchanged(
 
 
 def _verdict_before(candidate: Candidate) -> Verdict:
-    """What a plan before this one decided for a member, as the map says.
+    """What an earlier plan decided for a member, from the map.
 
-    One of which it says nothing, such as one that was gone and is back, waits if the group does.
+    If the map says nothing, for example because the event was gone and came back, it waits if the group
+    waits.
     """
     known, overlap = candidate.known, candidate.overlap
     if candidate.archived:
@@ -182,7 +183,7 @@ def _verdict_before(candidate: Candidate) -> Verdict:
 
 
 def _status(policy: OverlapPolicy, verdicts: set[Verdict], *, waits: bool) -> GroupStatus:
-    """``waits``: somebody beyond what was read may wait for a decision."""
+    """``waits``: a member outside the range that was read may wait for a decision."""
     if Verdict.FLAGGED in verdicts or (waits and policy is not OverlapPolicy.KEEP_ALL):
         return GroupStatus.FLAGGED
     return GroupStatus.RESOLVED if policy is OverlapPolicy.AUTO else GroupStatus.RECORDED

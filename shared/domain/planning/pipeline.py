@@ -1,7 +1,6 @@
-"""The stages of a plan that follow the duplicates, from modifications to the diff (domain.md 4.7).
+"""The stages of a plan after the duplicates, from modifications to the difference (domain.md 4.7).
 
-Events come in order of their start and leave as soon as nothing that is still to come can change what is
-decided for them.
+Events come in order of start. They leave as soon as no later event can change their decision.
 """
 
 from collections.abc import Callable, Collection, Iterator
@@ -34,10 +33,7 @@ _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(slots=True)
 class PlanFindings:
-    """Counts beside the decisions, over the events of the window (domain.md 2.13).
-
-    ``new_category_issues`` are those of events that the map does not know as they are.
-    """
+    """Counts beside the decisions, over the events of the window (domain.md 2.13)."""
 
     overlaps_resolved: int = 0
     overlaps_flagged: int = 0
@@ -45,11 +41,12 @@ class PlanFindings:
     modifications_applied: int = 0
     orphan_modifications: int = 0
     category_issues: int = 0
+    #: Issues of events whose present form the map does not know.
     new_category_issues: int = 0
 
 
 class PlanPipeline:
-    """Takes events in start order, duplicates already merged, and decides for each."""
+    """Takes events in order of start, with duplicates merged, and decides for each."""
 
     def __init__(
         self,
@@ -59,7 +56,7 @@ class PlanPipeline:
         released: Collection[str],
         met: Callable[[str], bool],
     ) -> None:
-        """``released``: modifications that no absent meeting holds; ``met``: whether a key was fed."""
+        """``released``: modifications that no absent meeting holds. ``met``: whether a key was fed."""
         self._released = released
         self._met = met
         self._window = window
@@ -77,7 +74,7 @@ class PlanPipeline:
         self.presumed: dict[str, str] = {}
 
     def take(self, candidate: Candidate) -> Iterator[Decision]:
-        """Take an event that starts no earlier than the last ``advance`` said; yield what is decided."""
+        """Take an event that starts no earlier than the last ``advance``. Yields what is decided."""
         facts = candidate.facts
         if candidate.owned and candidate.overlap is not None:
             self.stored_groups.add(candidate.overlap.group_id)
@@ -107,7 +104,7 @@ class PlanPipeline:
             yield from self._grouped(events)
 
     def alone(self, candidate: Candidate) -> Decision:
-        """Decide for an event by itself, with the modifications its copy had if they still fit."""
+        """Decide for an event alone, with its copy's modifications if they still fit."""
         facts, known = candidate.facts, candidate.known
         if candidate.waits:
             return flag(facts.key, facts.revision, known)
@@ -130,7 +127,7 @@ class PlanPipeline:
         if known is not None and facts.start >= self._window.end and not known.archived:
             waiting = _WAITING.get(known.state)
             if waiting is not None:
-                # The run of its new window sees what it overlaps there.
+                # The run of its new window sees its overlaps there.
                 return replace(waiting, source_key=facts.key, revision=known.revision)
         return self._archive(event)
 
@@ -150,7 +147,7 @@ class PlanPipeline:
         yield consume(candidate, result.meeting)
 
     def _absent_meeting(self, candidate: Candidate) -> str | None:
-        """The meeting that an unchanged modification was consumed by, where nobody met it (domain.md 4.6)."""
+        """The meeting that consumed this unchanged modification, if no page showed it (domain.md 4.6)."""
         known, facts = candidate.known, candidate.facts
         if known is None or known.pending or known.state is not ArchivedEventState.CONSUMED:
             return None
@@ -160,13 +157,13 @@ class PlanPipeline:
         return None if facts.key in self._released or self._met(meeting) else meeting
 
     def _margin_update(self, candidate: Candidate, meeting: Meeting) -> Iterator[Decision]:
-        """A meeting of another window, already archived, that a modification of this one is about (4.8)."""
+        """A meeting of another window that is archived and changed by a modification of this window (4.8)."""
         known = candidate.known
         if candidate.owned or known is None or not known.archived:
             return
         if not any(self._owns(modification) for modification in meeting.applied):
             return
-        # Only where all its modifications were read: else two runs would write two versions in turn.
+        # Only if all its modifications were read. Otherwise two runs would alternate between two versions.
         if self._read_end - meeting.end <= TOLERANCE or meeting.source_start - self._read_start <= TOLERANCE:
             return
         event = _as_met(candidate, meeting)
@@ -177,7 +174,7 @@ class PlanPipeline:
         return self._window.start <= modification.start < self._window.end
 
     def _timed(self, candidate: Candidate, event: TimedEvent) -> Iterator[Decision]:
-        """After the modifications: purpose, then overlaps where any are possible."""
+        """After the modifications: purpose, then overlaps if any are possible."""
         facts = candidate.facts
         if candidate.owned and facts.categories.needs_attention:
             known = candidate.known
@@ -196,7 +193,7 @@ class PlanPipeline:
             yield self._archive(event)
 
     def _purpose(self, candidate: Candidate) -> LeftOut | None:
-        """Why the purpose leaves the event out; what is archived stays archived (domain.md 2.5)."""
+        """Why the purpose leaves the event out. What is archived stays archived (domain.md 2.5)."""
         if candidate.archived or _removed(candidate):
             return None
         facts = candidate.facts
@@ -207,10 +204,10 @@ class PlanPipeline:
         policies = self._policies
         if _removed(event.candidate) and self._mode is not RunMode.REPLACE:
             return False
-        # Archived once, but not what the archive is for any more: no reason to hold others back.
+        # It is archived but no longer fits the purpose, so it must not hold others back.
         if left_out(policies.purpose, facts.categories, facts.show_as, travel=facts.travel) is not None:
             return False
-        # What a setting makes of a private event's words must not show in what becomes of others (6.3).
+        # The effect of a setting on a private event must not be visible in the results of others (6.3).
         if facts.private and left_out(policies.purpose, facts.categories, facts.show_as, travel=False):
             return False
         return may_overlap(
@@ -225,7 +222,7 @@ class PlanPipeline:
     def _grouped(self, events: list[TimedEvent]) -> Iterator[Decision]:
         """A complete component of overlapping events, or one event that overlaps nothing."""
         keep_all = self._policies.overlap_policy is OverlapPolicy.KEEP_ALL
-        # Under keep_all only what a resolution may leave out waits for its group: is it still the same?
+        # Under keep_all, only an event that a resolution may leave out waits: is its group still the same?
         waiting = {event.key for event in events if not keep_all or binding_drop(event)}
         if len(events) == 1:
             if waiting:
@@ -257,7 +254,7 @@ class PlanPipeline:
             self.findings.overlaps_recorded += group.status is GroupStatus.RECORDED
 
     def _archive(self, event: TimedEvent) -> Decision:
-        """The event against its row, with what its copy shows otherwise than its source."""
+        """Compare the event with its row, including what its copy shows differently from its source."""
         decision = compare(event.key, event.revision, event.candidate.known, self._mode)
         if decision.action not in (Action.CREATE, Action.UPDATE):
             return decision

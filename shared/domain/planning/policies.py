@@ -1,4 +1,4 @@
-"""What a configuration wants of its archive, as far as planning needs it (domain.md 2.7, 5.3, 6)."""
+"""What a configuration wants from its archive, as planning needs it (domain.md 2.7, 5.3, 6)."""
 
 from dataclasses import dataclass
 
@@ -9,14 +9,12 @@ from shared.domain.planning.travel import DEFAULT_TRAVEL_WORDS
 
 @dataclass(frozen=True, slots=True)
 class PlanPolicies:
-    """The policies of one configuration; the default archives everything as it is (domain.md 5.3).
-
-    ``modifications``: whether entries such as "Extended" change the meeting beside them (domain.md 4) or
-    are archived as they are.
-    """
+    """The policies of one configuration. The default archives everything unchanged (domain.md 5.3)."""
 
     purpose: Purpose = Purpose.GENERAL
     overlap_policy: OverlapPolicy = OverlapPolicy.KEEP_ALL
+    #: Whether entries such as "Extended" change the meeting beside them (domain.md 4) or are archived
+    #: unchanged.
     modifications: bool = True
     all_day_counts: bool = False
     privacy_automation: bool = False
@@ -25,5 +23,5 @@ class PlanPolicies:
 
 
 def default_overlap_policy(purpose: Purpose) -> OverlapPolicy:
-    """The policy of a configuration that names none (domain.md 5.3)."""
+    """The default policy of a configuration (domain.md 5.3)."""
     return OverlapPolicy.AUTO if purpose is Purpose.TIMESHEET else OverlapPolicy.KEEP_ALL

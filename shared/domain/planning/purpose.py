@@ -1,4 +1,4 @@
-"""What an archive is for, and what it leaves out (domain.md 2.7)."""
+"""The purpose of an archive, and what it leaves out (domain.md 2.7)."""
 
 from enum import StrEnum
 
@@ -6,16 +6,20 @@ from shared.domain.categories.category import CategoryState, CategoryStatus
 
 
 class Purpose(StrEnum):
-    """``general`` archives everything; ``timesheet`` only billing and travel (domain.md 2.7)."""
+    """The purpose of an archive.
+
+    - ``general``: archives everything.
+    - ``timesheet``: archives only billing and travel (domain.md 2.7).
+    """
 
     GENERAL = "general"
     TIMESHEET = "timesheet"
 
 
 class LeftOut(StrEnum):
-    """Why an event is left out: the first three by the purpose, the next two by overlaps (domain.md 5).
+    """Why an event is left out: by the purpose (first three) or by overlaps (domain.md 5).
 
-    ``series_changed``: a changed series put it on a day that was archived already (2.17).
+    ``series_changed``: a changed series added it to a day that was archived already (2.17).
     """
 
     FREE = "free"
@@ -27,10 +31,10 @@ class LeftOut(StrEnum):
 
 
 def left_out(purpose: Purpose, categories: CategoryStatus, show_as: str, *, travel: bool) -> LeftOut | None:
-    """Why the purpose leaves an event out; None if it is archived.
+    """Why the purpose leaves an event out. None if it is archived.
 
-    A timesheet takes billing and travel, never ``free`` time (domain.md 2.7). It takes an ambiguous event,
-    too: its time is billing time, only whose is open. Its hours wait under *ambiguous* (3.3).
+    A timesheet takes billing and travel, never ``free`` time (domain.md 2.7). It also takes an ambiguous
+    event, because its time is billing time with an open customer. Its hours wait under *ambiguous* (3.3).
     """
     if purpose is Purpose.GENERAL:
         return None

@@ -1,4 +1,4 @@
-"""A source event as a plan takes it: under its key, as far as its copy follows it (domain.md 2.3, 2.17)."""
+"""A source event for a plan: under its key, with the changes that its copy takes (domain.md 2.3, 2.17)."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,23 +9,23 @@ from shared.domain.planning.purpose import LeftOut
 
 @dataclass(frozen=True, slots=True)
 class ReadEvent:
-    """One event of a page. ``place`` is its start in the calendar, UTC, by which pages are in order.
+    """One event of a page."""
 
-    ``event`` is what its copy follows: of a changed series its times may be those that are archived.
-    ``archived_revision`` is set where its copy says all of that already. ``left_out``: it is not to be
-    archived, whatever the purpose says. ``waits``: somebody has to decide first. ``withheld`` is the event as
-    its calendar shows it, where a person sees that its copy does not follow (2.17).
-    """
-
+    #: The content that its copy follows. For a changed series, its times may be the archived ones.
     event: SourceEvent
     key: str
+    #: Its start in the calendar, UTC. Pages are in this order.
     place: datetime
+    #: Set if its copy already has all of this.
     archived_revision: str | None = None
+    #: Not archived, whatever the purpose says.
     left_out: LeftOut | None = None
+    #: A person must decide first.
     waits: bool = False
+    #: The event as its calendar shows it, if a person can see that its copy differs (2.17).
     withheld: SourceEvent | None = None
 
     @classmethod
     def of(cls, event: SourceEvent) -> "ReadEvent":
-        """An event of which nothing is known. Raises ValueError for one without a key."""
+        """An event without stored facts. Raises ValueError for one without a key."""
         return cls(event, source_key(event), event.start)

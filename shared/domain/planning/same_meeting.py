@@ -1,7 +1,7 @@
-"""Which new events of a plan are meetings that have a copy already (domain.md 2.16).
+"""Finds new events that are meetings which already have a copy (domain.md 2.16).
 
-A value in, a value out: the rows of the map whose source is gone and the source events without a row, as
-facts; out come the pairs that are certain, and the doubts that somebody has to decide.
+This is a pure function. It takes facts: map rows whose source is gone, and source events without a row. It
+returns certain pairs, and doubts that a person must decide.
 """
 
 from collections import defaultdict
@@ -21,10 +21,10 @@ _SERIES_MOVES = timedelta(days=7)
 
 
 class Step(StrEnum):
-    """Why a row and an event are the same meeting: domain.md 2.16 a, b, c, or their owner said so.
+    """Why a row and an event are the same meeting: domain.md 2.16 a, b, c, or the owner's answer.
 
-    ``not_archived_yet``: nothing of the row was archived, so nobody is asked whether it is the same (2.16 d).
-    ``series_taken``: their owner takes a changed series, and both are on one date (2.17).
+    - ``not_archived_yet``: nothing of the row was archived, so nobody is asked (2.16 d).
+    - ``series_taken``: the owner takes a changed series, and both have the same date (2.17).
     """
 
     SAME_INVITATION = "same_invitation"
@@ -37,49 +37,48 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MeetingFacts:
-    """What is compared of a meeting. ``start`` and ``end`` are the source's own, UTC.
-
-    ``slot`` is the original start of an occurrence and the start of a single event, UTC; ``original_date``
-    is that of an occurrence; ``day`` the local date of the start in the configuration's zone. ``timed``: it
-    may be the same meeting at another time; all-day, ``free`` and modification events may not, nor what does
-    not take place, nor masked ones, of which nothing but the time is known. ``late``: it was entered after
-    a plan had passed its end, so that it is no ordinary meeting of its day.
-    """
+    """The facts of a meeting that are compared."""
 
     key: str
     ical_uid: str
+    #: The original start of an occurrence, or the start of a single event, UTC.
     slot: datetime
     series: str | None
+    #: The date of an occurrence.
     original_date: date | None
     title: str
     organizer: str
+    #: The source's own start, UTC; ``end`` likewise.
     start: datetime
     end: datetime
+    #: The local date of the start in the configuration's zone.
     day: date
+    #: It may be the same meeting at another time. False for all-day, ``free``, modification, cancelled and
+    #: masked events.
     timed: bool
+    #: It was entered after a plan had passed its end, so it is no ordinary meeting of its day.
     late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class GoneRow:
-    """A row of the map whose source is gone.
-
-    ``counts``: it has a copy that counts as time. ``waits``: it has none, since its overlap is undecided.
-    ``copy_start`` and ``copy_end`` are the copy's times, UTC, after modifications. Of a row
-    without a record only invitation and slot are known (``known`` False).
-    """
+    """A row of the map whose source is gone."""
 
     facts: MeetingFacts
+    #: It has a copy that counts as time.
     counts: bool
+    #: Start of the copy, UTC, after modifications; ``copy_end`` likewise.
     copy_start: datetime
     copy_end: datetime
+    #: False for a row without a record: only invitation and slot are known.
     known: bool = True
+    #: It has no copy because its overlap is undecided.
     waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """The row of key ``row`` is the meeting that the event of key ``event`` is now."""
+    """The row with key ``row`` is the meeting of the event with key ``event``."""
 
     row: str
     event: str
@@ -90,7 +89,7 @@ class Pair:
 class Doubt:
     """Rows and events that are likely the same meetings: one item for their owner (domain.md 2.16 d, e).
 
-    There are at most as many ``events`` as ``rows``; they wait.
+    There are at most as many ``events`` as ``rows``. The events wait.
     """
 
     rows: tuple[str, ...]
@@ -99,14 +98,14 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """What was found; every row and every event is in it at most once."""
+    """The result. Every row and every event is in it at most once."""
 
     pairs: tuple[Pair, ...] = ()
     doubts: tuple[Doubt, ...] = ()
 
     @property
     def empty(self) -> bool:
-        """Whether no new event is anything but new."""
+        """Whether every new event is simply new."""
         return not self.pairs and not self.doubts
 
 
@@ -123,7 +122,7 @@ def meeting_facts(event: SourceEvent, key: str, zone: ZoneInfo) -> MeetingFacts:
         series=None if single else event.series_master_id,
         original_date=None if single else occurrence_date(event),
         title=title_key(event.subject),
-        # A modification entry is a note of one's own, whoever stands in it.
+        # A modification is the person's own note, whoever its organizer is.
         organizer=event.organizer.address.casefold() if event.organizer and not modifies else "",
         start=event.start,
         end=event.end,
@@ -133,12 +132,12 @@ def meeting_facts(event: SourceEvent, key: str, zone: ZoneInfo) -> MeetingFacts:
 
 
 def title_key(subject: str) -> str:
-    """What subjects are compared by: trimmed, case-folded, Unicode NFC (domain.md 2.16 b)."""
+    """Subjects for comparison: trimmed, case-folded, Unicode NFC (domain.md 2.16 b)."""
     return normal_form("NFC", normal_form("NFD", subject.strip()).casefold())
 
 
 def possible_predecessors(rows: Iterable[GoneRow], events: Iterable[MeetingFacts]) -> set[str]:
-    """Keys of the rows that step b would pair, if their series were gone or ended before their date."""
+    """Keys of rows that step b would pair if their series were gone or ended before their date."""
     wanted = {_successor(event) for event in events} - {None}
     return {row.facts.key for row in rows if row.known and _successor(row.facts) in wanted}
 
@@ -149,10 +148,10 @@ def match_meetings(
     ended: Collection[str],
     waiting: Collection[str] = (),
 ) -> Matching:
-    """Match rows with new events, step by step, each among what the steps before left (domain.md 2.16).
+    """Match rows with new events, step by step, each among the rest of the steps before (domain.md 2.16).
 
-    ``ended`` are the keys of the rows whose series is gone or ends before their original date. Events that
-    are ``waiting`` already go on waiting where others could as well. The order of the input does not matter.
+    ``ended`` are the keys of rows whose series is gone or ends before their original date. ``waiting`` events
+    keep waiting if they could be exchanged with others. The order of the input does not matter.
     """
     left = _Left(rows, events)
     steps: tuple[tuple[Step, _Key, Callable[[GoneRow], bool]], ...] = (
@@ -182,9 +181,9 @@ def match_meetings(
 
 
 def closest(rows: Sequence[tuple[str, datetime]], events: Sequence[tuple[str, datetime]]) -> dict[str, str]:
-    """Pairs, event by row, of keys with their starts: the closest in time first, then the earliest.
+    """Pairs (event by row) from keys with starts: the closest in time first, then the earliest.
 
-    As many as there can be; for rows and events of which somebody said that they are the same meetings.
+    As many pairs as possible. For rows and events that a person declared to be the same meetings.
     """
     ranked = sorted((abs(start - other), start, row, event) for row, start in rows for event, other in events)
     found: dict[str, str] = {}
@@ -202,7 +201,7 @@ type _Key = Callable[[MeetingFacts], Hashable | None]
 def _by_series(
     doubts: Sequence[Doubt], rows: Iterable[GoneRow], events: Iterable[MeetingFacts]
 ) -> tuple[Doubt, ...]:
-    """Doubts about one series, the old one or the new one, are one: their owner is asked once."""
+    """Joins doubts about one series, old or new, into one, so that the owner is asked once."""
     series = {each.key: each.series for each in (*(row.facts for row in rows), *events)}
     parts = _Parts()
     for number, doubt in enumerate(doubts):
@@ -222,14 +221,14 @@ def _by_series(
 
 
 class _Left:
-    """The rows and events that no step took yet."""
+    """The rows and events that no step has taken yet."""
 
     def __init__(self, rows: Iterable[GoneRow], events: Iterable[MeetingFacts]) -> None:
         self.rows = sorted(rows, key=lambda row: (row.facts.start, row.facts.key))
         self.events = sorted(events, key=lambda event: (event.start, event.key))
 
     def pair(self, key: _Key, applies: Callable[[GoneRow], bool]) -> list[tuple[GoneRow, MeetingFacts]]:
-        """Take out the pairs of equal ``key``: those are interchangeable, copies that count come first."""
+        """Remove pairs with equal ``key``. They are interchangeable; copies that count come first."""
         by_key: dict[Hashable, list[MeetingFacts]] = defaultdict(list)
         for event in self.events:
             if (found := key(event)) is not None:
@@ -249,7 +248,7 @@ class _Left:
         return pairs
 
     def take(self, likely: Iterable[tuple[GoneRow, MeetingFacts]]) -> list[tuple[GoneRow, MeetingFacts]]:
-        """Take out pairs among the ``likely`` ones: the closest in time first, then the earliest."""
+        """Remove pairs among the ``likely`` ones: the closest in time first, then the earliest."""
         pairs: list[tuple[GoneRow, MeetingFacts]] = []
         rows: set[str] = set()
         events: set[str] = set()
@@ -262,7 +261,7 @@ class _Left:
         return pairs
 
     def drop(self, doubts: Iterable[Doubt]) -> None:
-        """Take out what the doubts are about."""
+        """Remove everything that the doubts are about."""
         doubts = list(doubts)
         self._without({key for each in doubts for key in each.rows}, {k for d in doubts for k in d.events})
 
@@ -299,7 +298,7 @@ def _moment(facts: MeetingFacts) -> Hashable | None:
 
 
 def _in_its_place(left: "_Left") -> list[tuple[GoneRow, MeetingFacts]]:
-    """Rows of which nothing was archived, with what takes their place: certain enough then (2.16)."""
+    """Rows without an archived copy, with the events that replace them. That is certain enough (2.16)."""
     by_series: dict[str, list[MeetingFacts]] = defaultdict(list)
     for event in left.events:
         if event.timed and event.series is not None:
@@ -317,9 +316,9 @@ def _in_its_place(left: "_Left") -> list[tuple[GoneRow, MeetingFacts]]:
 
 
 def _within_a_day(left: "_Left") -> list[tuple[GoneRow, MeetingFacts]]:
-    """Copies that count, with what was entered late a day off at most, under the same subject (2.16 d).
+    """Copies that count, with late events at most one day away and the same subject (2.16 d).
 
-    Single events alone: what a series shows on other days is judged by 2.17.
+    Single events only. Other days of a series follow 2.17.
     """
     named: dict[Hashable, list[GoneRow]] = defaultdict(list)
     for row in left.rows:
@@ -335,9 +334,9 @@ def _within_a_day(left: "_Left") -> list[tuple[GoneRow, MeetingFacts]]:
 
 
 def _meeting_in_time(left: "_Left", waiting: Collection[str]) -> list[Doubt]:
-    """Other new events that lie in the time of a copy that counts (domain.md 2.16 e).
+    """Other new events within the time of a copy that counts (domain.md 2.16 e).
 
-    What hangs together is one doubt: as many events wait as there are rows, the rest are new.
+    Connected ones form one doubt. As many events wait as there are rows. The rest are new.
     """
     counting = [row for row in left.rows if row.known and row.counts and row.copy_start < row.copy_end]
     timed = [event for event in left.events if event.timed and event.start < event.end]
@@ -357,7 +356,7 @@ def _meeting_in_time(left: "_Left", waiting: Collection[str]) -> list[Doubt]:
 def _intersecting(
     rows: Sequence[GoneRow], events: Sequence[MeetingFacts]
 ) -> Iterable[tuple[GoneRow, MeetingFacts]]:
-    """Every row with every event that shares an instant with it, by one sweep."""
+    """Every row with every event that shares an instant with it, in one sweep."""
     starts: list[tuple[datetime, int, GoneRow | MeetingFacts]] = sorted(
         [(row.copy_start, 0, row) for row in rows] + [(event.start, 1, event) for event in events],
         key=lambda each: each[:2],

@@ -1,4 +1,4 @@
-"""A changed series does not rewrite what happened (domain.md 2.17)."""
+"""A changed series does not rewrite the past (domain.md 2.17)."""
 
 from copy import replace
 from dataclasses import dataclass
@@ -11,24 +11,22 @@ _STRICTNESS = {"normal": 0, "personal": 1, "private": 2, "confidential": 3}
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """An occurrence as far as its copy follows it. ``unchanged``: its copy says all of that already.
-
-    ``withheld``: something that a person would see of the series' change does not follow.
-    """
+    """An occurrence, reduced to the changes that its copy takes."""
 
     event: SourceEvent
+    #: The copy already has all of this.
     unchanged: bool
+    #: A visible change of the series is not taken.
     withheld: bool
 
 
 def keep_archived(event: SourceEvent, recorded: SourceEvent) -> Kept:
-    """What the copy of a plain occurrence follows, where its archived copy had ended when it was archived.
+    """The content that the copy of a plain occurrence takes, if it had ended when it was archived.
 
-    ``recorded`` is its source as it was archived, ``type`` included. Times and ``showAs`` stay as they were.
-    Of what was an exception then, nothing follows but a valid category where it had none, and a stricter
-    sensitivity.
+    ``recorded`` is its source as archived, including ``type``. Times and ``showAs`` stay. If it was an
+    exception then, only two things follow: a valid category where it had none, and a stricter sensitivity.
     """
-    # What others may not read any more does not stay because it was recorded (6.5).
+    # Something that others may no longer read does not stay because it was recorded (6.5).
     if recorded.type is EventType.EXCEPTION and event.masked == recorded.masked:
         return _keep_exception(event, recorded)
     kept = replace(
@@ -62,14 +60,14 @@ def _keep_exception(event: SourceEvent, recorded: SourceEvent) -> Kept:
 
 
 def keep_category(event: SourceEvent, former: tuple[str, ...]) -> SourceEvent:
-    """The event with the categories its copy had before it was made anew, while it has no valid one."""
+    """The event with the categories of its earlier copy, while it has no valid category itself."""
     if not former or event.masked or classify(event.categories).valid:
         return event
     return replace(event, categories=former)
 
 
 def looks_different(event: SourceEvent, other: SourceEvent) -> bool:
-    """Whether a person who looks at both in a calendar sees a difference."""
+    """Whether a person who compares both in a calendar sees a difference."""
     return _seen(event) != _seen(other)
 
 

@@ -1,8 +1,8 @@
-"""What a changed series shows and what is archived of it: one question for the whole series (domain.md 2.17).
+"""A changed series and its archive: one question for the whole series (domain.md 2.17).
 
-A *difference* is one date on which both are not the same. The differences of a series together are one
-action item. Plans see a window each, so the item grows and shrinks window by window. ``judge`` says what
-becomes of it; ``takes`` says which differences the answer *take the series* is about.
+A *difference* is one date on which the two differ. The differences of a series form one action item. Each
+plan sees one window, so the item grows and shrinks window by window. ``judge`` decides what happens to the
+item. ``takes`` decides which differences the answer *take the series* covers.
 """
 
 from collections import defaultdict
@@ -17,7 +17,7 @@ from shared.domain.times.zones import find_zone
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """A meeting of a series on one side: as archived, or as the calendar shows it; times UTC."""
+    """A meeting of a series on one side, as archived or as the calendar shows it. Times are UTC."""
 
     key: str
     start: datetime
@@ -26,10 +26,10 @@ class Occurrence:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What is archived and what the series shows instead; at most one of them is None.
+    """The archived meeting, and what the series shows instead. At most one of them is None.
 
-    Without ``archived`` the series shows a day that was archived without it. Without ``now`` the series does
-    not show the archived meeting any more.
+    Without ``archived``, the series shows a day that was archived without it. Without ``now``, the series no
+    longer shows the archived meeting.
     """
 
     archived: Occurrence | None
@@ -37,12 +37,12 @@ class Difference:
 
     @property
     def key(self) -> str:
-        """The source key that it is about; of a meeting on both sides it is one."""
+        """The source key of the difference. Both sides have the same key."""
         return self._side.key
 
     @property
     def start(self) -> datetime:
-        """The instant that decides its window: that of the copy where there is one (domain.md 2.2)."""
+        """The instant that decides its window: that of the copy, if there is one (domain.md 2.2)."""
         return self._side.start
 
     @property
@@ -53,8 +53,11 @@ class Difference:
 
 
 class Standing(StrEnum):
-    """``open``: it waits. ``kept``: what is archived stays, on the owner's word or by expiry. ``taken``: the
-    archive becomes what the series shows.
+    """The standing of a series question.
+
+    - ``open``: it waits.
+    - ``kept``: the archive stays, on the owner's word or by expiry.
+    - ``taken``: the archive becomes what the series shows.
     """
 
     OPEN = "open"
@@ -65,7 +68,7 @@ class Standing(StrEnum):
 class Step(StrEnum):
     """What a plan does with the item of a series.
 
-    ``extend``: more of the same change, or more of the calendar seen; nobody is asked again.
+    ``extend``: more of the same change, or more of the calendar was read. Nobody is asked again.
     """
 
     NOTHING = "nothing"
@@ -84,34 +87,33 @@ class Span:
     end: datetime
 
     def holds(self, instant: datetime) -> bool:
-        """Whether the instant lies in it."""
+        """Whether the instant is inside."""
         return self.start <= instant < self.end
 
     def joined(self, other: "Span") -> "Span":
-        """The smallest span that holds both."""
+        """The smallest span that contains both."""
         return Span(min(self.start, other.start), max(self.end, other.end))
 
 
 @dataclass(frozen=True, slots=True)
 class KnownReset:
-    """The item of a series. ``shape`` is what its plain occurrences had in common when it was asked.
-
-    ``seen`` spans the windows that were compared since the series has this shape.
-    """
+    """The item of a series."""
 
     standing: Standing
+    #: What its plain occurrences had in common when the question was asked.
     shape: str
+    #: The range of the windows that were compared since the series has this shape.
     seen: Span
     differences: tuple[Difference, ...]
 
     def get(self, key: str) -> Difference | None:
-        """The difference about this key."""
+        """The difference with this key."""
         return next((each for each in self.differences if each.key == key), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What becomes of the item, and what it is about from now on."""
+    """What happens to the item, and its differences from now on."""
 
     step: Step
     shape: str = ""
@@ -120,15 +122,15 @@ class Judgement:
 
 
 def shape_of(event: SourceEvent) -> str:
-    """What all plain occurrences of a series have in common at a time: time of day, length, how it is shown.
+    """What all plain occurrences of a series share at a time: time of day, length, and how it is shown.
 
-    Two equal shapes are the same change of the series, whatever the date.
+    Equal shapes mean the same change of the series, whatever the date.
     """
     if event.is_all_day:
         time_of_day = ""
     else:
         zone = find_zone(event.start_zone)
-        # The wall time of an unknown zone is not known: what remains is compared.
+        # The wall time in an unknown zone is not known, so the rest is compared.
         time_of_day = f"{event.start.astimezone(zone):%H:%M:%S}" if zone else "?"
     length = int((event.end - event.start).total_seconds())
     return "|".join((event.start_zone, time_of_day, str(length), str(event.is_all_day), event.show_as))
@@ -137,11 +139,11 @@ def shape_of(event: SourceEvent) -> str:
 def judge(
     known: KnownReset | None, shape: str | None, window: Span, found: Sequence[Difference]
 ) -> Judgement:
-    """What a plan of ``window`` does that found these differences of the series, or none.
+    """What a plan of ``window`` does after it found these differences of the series, or none.
 
-    ``shape`` is that of the series where a plain occurrence was met. A question is asked once: what was
-    decided is asked again only where the series changed again, that is, it has another shape, or differs
-    otherwise on a day that was seen before. A meeting that vanished by itself is no change of the series.
+    ``shape`` is that of the series if a plain occurrence was read. A question is asked only once. A decided
+    question is asked again only if the series changed again: it has another shape, or differs in another way
+    on a day that was read before. A meeting that vanished alone is no change of the series.
     """
     found = sorted(found, key=_order)
     asked = [each for each in found if each.now is not None]
@@ -164,9 +166,9 @@ def judge(
 
 
 def takes(known: KnownReset, shape: str | None, difference: Difference) -> bool:
-    """Whether the answer *take the series* is about this difference: it was shown, or is more of the same.
+    """Whether *take the series* covers this difference: it was shown, or is more of the same change.
 
-    ``shape`` is that of the series now; None where no plain occurrence of it was met.
+    ``shape`` is that of the series now. None if no plain occurrence was read.
     """
     if known.standing is not Standing.TAKEN or shape not in (None, known.shape):
         return False
@@ -178,14 +180,13 @@ def takes(known: KnownReset, shape: str | None, difference: Difference) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Taking:
-    """What *take the series* does with what is on one side only.
+    """What *take the series* does with meetings that only one side has."""
 
-    ``pairs`` are (row, event) by key: the copy becomes that of the event. The copies of ``surplus_rows`` are
-    superseded; ``surplus_events`` are archived.
-    """
-
+    #: (row, event) by key: the copy becomes that of the event.
     pairs: tuple[tuple[str, str], ...] = ()
+    #: Their copies are superseded.
     surplus_rows: tuple[str, ...] = ()
+    #: They are archived.
     surplus_events: tuple[str, ...] = ()
 
 
@@ -199,9 +200,9 @@ class Dated:
 
 
 def take_series(rows: Iterable[Dated], events: Iterable[Dated]) -> Taking:
-    """Pair rows and events of one series by date; several on one date in the order of their starts.
+    """Pair rows and events of one series by date. Several on one date pair in order of start.
 
-    What has a row and an event of one key is paired already and is not asked about here.
+    A row and an event with the same key are paired already and not passed here.
     """
     rows_by_day, events_by_day = _by_day(rows), _by_day(events)
     pairs: list[tuple[str, str]] = []
@@ -220,10 +221,10 @@ def take_series(rows: Iterable[Dated], events: Iterable[Dated]) -> Taking:
 
 
 def of_predecessor(gone: Iterable[Dated], living: Collection[date]) -> list[Dated]:
-    """Rows of the series before the split that belong to its successor: behind its last date that is left.
+    """Rows of the series before a split that belong to its successor: after its last remaining date.
 
     A date that was deleted before the split stays with the old series. ``living`` are the dates of its rows
-    whose source is there.
+    whose source still exists.
     """
     last = max(living, default=None)
     return [row for row in gone if last is None or row.day > last]
@@ -247,7 +248,7 @@ def _changed_again(known: KnownReset, difference: Difference) -> bool:
 
 
 def _merged(known: KnownReset, window: Span, found: Sequence[Difference]) -> tuple[Difference, ...]:
-    """What was known outside the window, and what was found in it."""
+    """The known differences outside the window, and the new ones inside it."""
     keys = {each.key for each in found}
     outside = [each for each in known.differences if not window.holds(each.start) and each.key not in keys]
     return _ordered([*outside, *found])

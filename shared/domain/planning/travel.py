@@ -1,4 +1,4 @@
-"""Is an event a journey: a travel word in its subject or in a category (domain.md 2.7)."""
+"""Whether an event is travel: a travel word in its subject or in a category (domain.md 2.7)."""
 
 import re
 from collections.abc import Iterable
@@ -23,10 +23,10 @@ DEFAULT_TRAVEL_WORDS = (
 
 
 def is_travel(subject: str, categories: Iterable[str], words: tuple[str, ...] = DEFAULT_TRAVEL_WORDS) -> bool:
-    """Whether one of the words stands in the subject or in a category, as a whole word in any case.
+    """Whether one of the words is a whole word in the subject or a category. Case is ignored.
 
-    "Contract strip review" holds no "trip" (domain.md 14). A word of several parts matches with any
-    white space between them. No words: nothing is travel.
+    "Contract strip review" does not contain "trip" (domain.md 14). A term of several words matches any white
+    space between them. Without words, nothing is travel.
     """
     pattern = _pattern(words)
     if pattern is None:

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class RunKind(StrEnum):
-    """Why a run exists; also the order in which queued runs are promoted."""
+    """Why a run exists. Queued runs are promoted in this order."""
 
     RETRY = "retry"
     NIGHTLY = "nightly"
@@ -13,11 +13,13 @@ class RunKind(StrEnum):
 
 
 class RunMode(StrEnum):
-    """``normal`` writes what changed; ``replace`` rewrites every copy of the window (domain.md 2.10).
+    """What a run does.
 
-    ``put_back`` makes copies anew that their owner deleted and wants back (domain.md 2.15).
-    ``edit`` carries out an owner's explicit edit of one appointment (2.5). ``rebuild`` makes every copy anew
-    that went with a deleted archive calendar (1).
+    - ``normal``: writes what changed.
+    - ``replace``: rewrites every copy of the window (domain.md 2.10).
+    - ``put_back``: makes copies again that their owner deleted and wants back (domain.md 2.15).
+    - ``edit``: carries out an owner's explicit edit of one appointment (2.5).
+    - ``rebuild``: makes every copy of a deleted archive calendar again (1).
     """
 
     NORMAL = "normal"
@@ -28,7 +30,7 @@ class RunMode(StrEnum):
 
 
 class RunState(StrEnum):
-    """The life of a run. ``failed``: it could read nothing, so nothing was planned (domain.md 2.12)."""
+    """The state of a run. ``failed``: it could read nothing, so nothing was planned (domain.md 2.12)."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -39,19 +41,19 @@ class RunState(StrEnum):
 
     @property
     def terminal(self) -> bool:
-        """True when the run will not change any more."""
+        """True if the state is final."""
         return self not in (RunState.QUEUED, RunState.RUNNING)
 
     @property
     def trouble(self) -> bool:
-        """True when it ended and something of it failed."""
+        """True if it ended and something in it failed."""
         return self in (RunState.COMPLETED_WITH_ERRORS, RunState.FAILED)
 
 
 class OperationAction(StrEnum):
-    """What an operation does to the archive calendar; nothing is ever deleted.
+    """What an operation does to the archive calendar. Nothing is ever deleted.
 
-    ``supersede`` marks a copy that another one stands for (domain.md 2.16, 2.17).
+    ``supersede`` marks a copy that another one replaces (domain.md 2.16, 2.17).
     """
 
     CREATE = "create"
@@ -60,7 +62,7 @@ class OperationAction(StrEnum):
 
 
 class OperationState(StrEnum):
-    """The life of an operation: draft → planned → sent → one of the terminal states."""
+    """The state of an operation: draft → planned → sent → a final state."""
 
     DRAFT = "draft"
     PLANNED = "planned"

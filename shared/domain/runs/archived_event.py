@@ -1,14 +1,17 @@
-"""The state of an archived copy as the map knows it (design.md, Tables)."""
+"""The state of an archived copy in the map (design.md, Tables)."""
 
 from enum import StrEnum
 
 
 class ArchivedEventState(StrEnum):
-    """``merged`` rows have no copy of their own: they point to their representative (domain.md 2.9).
+    """The state of a map row.
 
-    ``consumed`` ones point to the meeting they modify (4.6), ``left_out`` ones are not for this archive
-    (2.7, 5.4), ``flagged`` ones wait for a decision (2.16, 5.3). The copy of a ``superseded`` one stays,
-    shown free, and follows nothing any more: another copy stands for the meeting (2.4, 2.16, 2.17).
+    - ``merged``: no copy of its own; it points to its representative (domain.md 2.9).
+    - ``consumed``: points to the meeting that it modifies (4.6).
+    - ``left_out``: not for this archive (2.7, 5.4).
+    - ``flagged``: waits for a decision (2.16, 5.3).
+    - ``superseded``: the copy stays, shown free, and follows nothing; another copy replaces it (2.4, 2.16,
+      2.17).
     """
 
     CREATING = "creating"

@@ -1,4 +1,4 @@
-"""Periods that a finalised timesheet locked: runs never write into them (domain.md 2.8)."""
+"""Periods that a finalised timesheet locked. Runs never write into them (domain.md 2.8)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ EVERY_CUSTOMER = "*"
 
 @dataclass(frozen=True, slots=True)
 class LockedPeriod:
-    """Local days from ``first`` up to, not including, ``after``, of one customer or of every one.
+    """Local days from ``first`` to ``after`` (exclusive), locked for one customer or for all.
 
-    ``customer_key`` is what customers are compared by (domain.md 3.1), or ``EVERY_CUSTOMER``.
+    ``customer_key`` is the comparison key of the customer (domain.md 3.1), or ``EVERY_CUSTOMER``.
     """
 
     customer_key: str
@@ -21,7 +21,7 @@ class LockedPeriod:
 
 
 def local_days(start: datetime, end: datetime, zone: ZoneInfo) -> tuple[date, date]:
-    """The local days an event touches: its first, and the one after its last. Instants UTC, half-open."""
+    """The local days of an event: its first day, and the day after its last. Instants are UTC, half-open."""
     first = start.astimezone(zone).date()
     last = max(start, end - timedelta(microseconds=1)).astimezone(zone).date()
     return first, last + timedelta(days=1)
@@ -30,10 +30,10 @@ def local_days(start: datetime, end: datetime, zone: ZoneInfo) -> tuple[date, da
 def locking_period(
     periods: Iterable[LockedPeriod], customer_keys: Iterable[str], first: date, after: date
 ) -> LockedPeriod | None:
-    """The first period that locks an event of these customers on these days; None if none does.
+    """The first period that locks an event of these customers on these days. None if none does.
 
-    The customers are those of the event as archived and as it is now: a change must neither take hours
-    from a finalised timesheet nor add any.
+    The customers are those of the archived and of the present event, because a change must neither remove
+    hours from a finalised timesheet nor add any.
     """
     keys = {EVERY_CUSTOMER, *customer_keys}
     return next(

@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Outcome(StrEnum):
-    """What became of a source event; each is in exactly one."""
+    """The result for a source event. Each event has exactly one."""
 
     ARCHIVED = "archived"
     UPDATED = "updated"
@@ -23,9 +23,9 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunReport:
-    """Counts of one run: events by outcome, then what was done beside them, then its cost.
+    """The counts of one run: events by outcome, other results, and cost.
 
-    ``source`` is the number of source events that belong to the run; ``seconds`` its duration.
+    ``source`` is the number of source events of the run. ``seconds`` is its duration.
     """
 
     source: int
@@ -49,7 +49,7 @@ class RunReport:
 
     @classmethod
     def of(cls, source: int, outcomes: Mapping[Outcome, int], **beside: Any) -> "RunReport":
-        """The report of ``source`` events with their counts by outcome; other fields by name."""
+        """The report of ``source`` events with their counts by outcome. Other fields are given by name."""
         return cls(source=source, **{str(outcome): count for outcome, count in outcomes.items()}, **beside)
 
     def count(self, outcome: Outcome) -> int:
@@ -58,7 +58,7 @@ class RunReport:
 
     @property
     def adds_up(self) -> bool:
-        """Whether every source event is in exactly one outcome, as far as counts can tell."""
+        """Whether every source event is in exactly one outcome, as far as counts can show."""
         return sum(map(self.count, Outcome)) == self.source
 
     def to_json(self) -> dict[str, Any]:

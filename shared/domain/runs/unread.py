@@ -1,4 +1,4 @@
-"""What of a calendar could not be read or understood (domain.md 2.12)."""
+"""What could not be read or understood in a calendar (domain.md 2.12)."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
@@ -16,14 +16,13 @@ NO_ORIGINAL_START = "no_original_start"
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """One event that could not be read, or a stretch of time in which something could not.
+    """One unreadable event, or a time range with something unreadable."""
 
-    ``code`` is the store's, or one of those above. Without ``event_id`` nobody knows what it is. ``start``
-    and ``end`` are UTC, None where they are not known; of an all-day event the midnights of its dates.
-    """
-
+    #: The store's code, or one of those above.
     code: str
+    #: None if the event is unknown.
     event_id: str | None = None
+    #: UTC, None if unknown. For an all-day event, midnight of its date. ``end`` likewise.
     start: datetime | None = None
     end: datetime | None = None
     is_all_day: bool = False
@@ -39,7 +38,7 @@ class Unread:
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "Unread":
-        """What ``to_json`` wrote, in this version or before it told ends."""
+        """Read the output of ``to_json``, also of versions that stored no ends."""
         start, end = value.get("start"), value.get("end")
         return cls(
             value["code"],
@@ -50,7 +49,7 @@ class Unread:
 
 
 class UnreadEvents:
-    """What one reading could not read: each event once, stretches that touch as one."""
+    """What one reading could not read. Each event is in it once. Ranges that touch are joined."""
 
     def __init__(self) -> None:
         self._events: dict[str, Unread] = {}
@@ -61,45 +60,45 @@ class UnreadEvents:
 
     @property
     def ids(self) -> Collection[str]:
-        """The events that are known by their id."""
+        """The events with a known id."""
         return self._events.keys()
 
     @property
     def slots(self) -> list[Unread]:
-        """The stretches that stay open, in order."""
+        """The ranges that stay open, in order."""
         return list(self._slots)
 
     def add(self, unread: Unread) -> None:
-        """Note an event, or a stretch."""
+        """Add an event or a range."""
         if unread.event_id is not None:
             known = self._events.get(unread.event_id)
-            # The times are told by some reads alone.
+            # Only some reads give the times.
             if known is None or (known.start is None and unread.start is not None):
                 self._events[unread.event_id] = unread
             return
         self._slots = list(_joined([*self._slots, unread]))
 
     def update(self, others: Iterable[Unread]) -> None:
-        """Note several."""
+        """Add several."""
         for each in others:
             self.add(each)
 
     def locate(self, event_id: str, start: datetime) -> None:
-        """An event that a read by its id did not tell the start of was last seen at ``start``."""
+        """Set the start at which an event was last seen, if reading it by id gave no start."""
         known = self._events.get(event_id)
         if known is not None and known.start is None:
             self._events[event_id] = replace(known, start=start)
 
     def holds(self, instant: datetime) -> bool:
-        """Whether the instant lies in a stretch that could not be read."""
+        """Whether the instant is in an unreadable range."""
         return any(
             slot.start is None or slot.end is None or slot.start <= instant < slot.end for slot in self._slots
         )
 
     def of_window(self, window: Window) -> list[Unread]:
-        """What belongs to the window or may belong to it, by the start that decides about it (2.2).
+        """What belongs or may belong to the window, by the start that decides it (2.2).
 
-        A stretch in which a known event could not be read is left out: that one is why.
+        A range is left out if a known event explains it.
         """
         events = [_placed(each, window.zone) for each in self._events.values()]
         found = [each for each in events if each.start is None or window.start <= each.start < window.end]
@@ -129,7 +128,7 @@ def _placed(each: Unread, zone: ZoneInfo) -> Unread:
 
 
 def _joined(slots: list[Unread]) -> Iterable[Unread]:
-    """Stretches in order; those that touch or overlap are one. One of unknown extent takes all others in."""
+    """Ranges in order, joined if they touch or overlap. A range of unknown extent contains all others."""
     everywhere = next((each for each in slots if each.start is None or each.end is None), None)
     if everywhere is not None:
         yield everywhere

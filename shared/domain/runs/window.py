@@ -1,4 +1,4 @@
-"""Windows of archiving: half-open UTC intervals, cut at the starts of local days (domain.md 2.2)."""
+"""Archive windows: half-open UTC intervals, cut at the starts of local days (domain.md 2.2)."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -9,16 +9,16 @@ from shared.domain.times.zones import first_instant
 from shared.errors import FieldError, ValidationFailed
 
 READ_MARGIN = timedelta(days=1)
-"""What planning reads beyond each edge (domain.md 2.2)."""
+"""How far planning reads beyond each edge (domain.md 2.2)."""
 
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)
-"""Bounds of a requested window: beyond them no calendar has events and dates run out of range."""
+"""The limits of a requested window. Outside them no calendar has events, and dates may overflow."""
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The half-open interval ``[start, end)`` of UTC instants, and the zone its local dates are read in.
+    """The half-open interval ``[start, end)`` of UTC instants, and the zone of its local dates.
 
     Raises ValueError for naive instants or an empty interval.
     """
@@ -42,12 +42,12 @@ class Window:
 
     @property
     def read_range(self) -> tuple[datetime, datetime]:
-        """What to read so that everything touching an owned event is seen (domain.md 2.2)."""
+        """The range to read, so that everything that touches an owned event is seen (domain.md 2.2)."""
         return self.start - READ_MARGIN, self.end + READ_MARGIN
 
 
 def local_day_start(day: date, zone: ZoneInfo) -> datetime:
-    """The first valid instant, UTC, of the local day; of the next one where the zone skipped the day."""
+    """The first valid instant (UTC) of the local day. If the zone skipped that day, of the next one."""
     return first_instant(datetime.combine(day, time.min), zone)
 
 
@@ -59,11 +59,11 @@ def nightly_window(
     lookback_days: int,
     nightly_from: date | None = None,
 ) -> Window | None:
-    """The window of a nightly run at ``now``: to today's start in ``zone`` (domain.md 2.2).
+    """The window of a nightly run at ``now``, up to the start of today in ``zone`` (domain.md 2.2).
 
-    It begins at the last archived instant, at first at ``nightly_from`` (where a backfill covers what lies
-    before it, 2.14) or at ``archive_from``, moved back by ``lookback_days`` local days but never before
-    ``archive_from``. None where nothing is to plan.
+    It begins at the last archived instant, moved back by ``lookback_days`` local days, but never before
+    ``archive_from``. The first one begins at ``nightly_from`` if a backfill covers the time before (2.14),
+    else at ``archive_from``. None if there is nothing to plan.
     """
     today = now.astimezone(zone).date()
     first = nightly_from or archive_from
@@ -80,9 +80,9 @@ def nightly_window(
 
 
 def validate_window(start: datetime, end: datetime, max_days: int) -> None:
-    """Raise ValidationFailed, naming ``window_start`` or ``window_end``, unless the window can be archived.
+    """Raise ValidationFailed naming ``window_start`` or ``window_end`` if the window cannot be archived.
 
-    Both instants carry an offset, the end lies after the start, and at most ``max_days`` days lie between.
+    Both instants need an offset. The end is after the start, at most ``max_days`` days later.
     """
     errors = [
         error
@@ -102,7 +102,7 @@ def validate_window(start: datetime, end: datetime, max_days: int) -> None:
 def _instant_error(field: str, instant: datetime) -> FieldError | None:
     if instant.utcoffset() is None:
         return FieldError(field, "must carry a UTC offset, for example Z", "offset_missing")
-    # Compared without the offset: converting an instant at the very edge of the calendar would overflow.
+    # Compared without the offset: converting an instant at the edge of the calendar would overflow.
     if not EARLIEST.replace(tzinfo=None) <= instant.replace(tzinfo=None) <= LATEST.replace(tzinfo=None):
         return FieldError(field, f"must lie between {EARLIEST.year} and {LATEST.year}", "out_of_range")
     return None

@@ -10,7 +10,7 @@ _DAY = timedelta(days=1)
 
 
 class PeriodKind(StrEnum):
-    """A week is that of ISO 8601: it begins on Monday."""
+    """The kind of a period. A week is an ISO 8601 week and begins on Monday."""
 
     DAY = "day"
     WEEK = "week"
@@ -19,7 +19,7 @@ class PeriodKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """Whole local days, both included. ``name`` as ISO 8601 writes it: 2026-03-02, 2026-W10, 2026-03."""
+    """Whole local days, both ends included. ``name`` follows ISO 8601: 2026-03-02, 2026-W10, 2026-03."""
 
     name: str
     first_day: date
@@ -27,7 +27,7 @@ class Period:
 
 
 def first_day_of(kind: PeriodKind, day: date) -> date:
-    """The first day of the period that holds the day."""
+    """The first day of the period that contains the day."""
     match kind:
         case PeriodKind.DAY:
             return day
@@ -51,7 +51,7 @@ def period(kind: PeriodKind, first_day: date) -> Period:
 
 
 def periods_between(kind: PeriodKind, first: date, last: date) -> Iterator[Period]:
-    """The periods that hold the days from ``first`` to ``last``, in order."""
+    """The periods that contain the days from ``first`` to ``last``, in order."""
     day = first_day_of(kind, first)
     while day <= last:
         found = period(kind, day)

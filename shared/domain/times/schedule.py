@@ -15,12 +15,12 @@ from shared.errors import FieldError, ValidationFailed
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 _AT = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
-# No schedule pauses longer: from one monthly day to the next are 31 days, and the search begins a day early.
+# No schedule pauses longer: two monthly days are at most 31 days apart, and the search begins a day early.
 _SEARCHED_DAYS = 40
 
 
 class ScheduleKind(StrEnum):
-    """How often; ``manual`` never runs by itself."""
+    """How often the job runs. ``manual`` never runs automatically."""
 
     DAILY = "daily"
     WEEKLY = "weekly"
@@ -30,15 +30,14 @@ class ScheduleKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """``at`` is the local time; ``days`` are the weekdays of a weekly one, Monday first.
-
-    ``day_of_month`` is 1 to 31; 29 to 31 mean the last day where the month is shorter. Build it with
-    ``parse``, which checks it.
-    """
+    """When a job runs. Create it with ``parse``, which validates it."""
 
     kind: ScheduleKind
+    #: The local time.
     at: time | None = None
+    #: The weekdays of a weekly schedule, Monday first.
     days: tuple[str, ...] = ()
+    #: 1 to 31. 29 to 31 mean the last day of a shorter month.
     day_of_month: int | None = None
 
     @classmethod
@@ -47,7 +46,7 @@ class Schedule:
         return parse({"kind": ScheduleKind.DAILY, "at": at})
 
     def to_json(self) -> dict[str, Any]:
-        """The form that ``parse`` reads; only the fields of its kind."""
+        """The form that ``parse`` reads, with only the fields of its kind."""
         fields: dict[str, Any] = {"kind": self.kind.value}
         if self.at is not None:
             fields["at"] = f"{self.at:%H:%M}"
@@ -68,10 +67,10 @@ class Schedule:
 
 
 def next_run(schedule: Schedule, zone: ZoneInfo, after: datetime) -> datetime | None:
-    """The first instant (UTC) later than ``after`` at which the schedule runs; None for a manual one.
+    """The first instant (UTC) after ``after`` at which the schedule runs. None for a manual one.
 
-    A local time that a day skips runs once at the next valid instant; one that a day has twice runs at
-    the first of them.
+    A local time that a day skips runs once, at the next valid instant. A local time that a day has twice runs
+    at the first one.
     """
     if schedule.at is None:
         return None
@@ -86,7 +85,7 @@ def next_run(schedule: Schedule, zone: ZoneInfo, after: datetime) -> datetime | 
 
 
 def parse(fields: Mapping[str, Any]) -> Schedule:
-    """Read ``{"kind", "at", "days", "day_of_month"}``; fields of another kind must be absent or null.
+    """Read ``{"kind", "at", "days", "day_of_month"}``. Fields of other kinds must be absent or null.
 
     Raises ValidationFailed naming each wrong field as ``schedule.…``.
     """

@@ -1,7 +1,7 @@
-"""The one normaliser of time zone names: whatever a program calls a zone, to its IANA key or its offset.
+"""Normalises time zone names from any program to an IANA key or an offset.
 
-Names come from mailboxes, people and calendar files. Windows names are those of the Unicode CLDR table
-(``tzlocal``), IANA names those of the ``tzdata`` package, so that every machine knows the same ones.
+Names come from mailboxes, people and calendar files. Windows names follow the Unicode CLDR table
+(``tzlocal``). IANA names follow the ``tzdata`` package. So every machine knows the same names.
 """
 
 import re
@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from tzlocal.windows_tz import win_tz
 
-# A mailbox spells UTC so (dateTimeTimeZone); its sibling tzone://Microsoft/Custom names no zone at all.
+# A mailbox writes UTC like this (dateTimeTimeZone). Its sibling tzone://Microsoft/Custom names no zone.
 _UTC_NAMES = frozenset({"utc", "tzone://microsoft/utc", "z", "zulu", "coordinated universal time"})
 _AREAS = ("Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
 _LONGEST = 255
@@ -22,8 +22,8 @@ _DISPLAY = re.compile(r"\((?:utc|gmt)?\s*([+-]\d{1,2}(?:[:.]?\d\d)?)?\)\s*(\S.*)
 _LOTUS = re.compile(r"\$?zn=([^$]+)")
 _MAX_OFFSET = timedelta(hours=14)
 
-#: Names that no table of a library has: display names without a city, names Windows no longer has, and
-#: names that Lotus Notes, Exchange and phones write.
+#: Names that are in no library's table: display names without a city, former Windows names, and names that
+#: Lotus Notes, Exchange and phones write.
 _OTHERS = {
     "eastern time": "America/New_York",
     "central time": "America/Chicago",
@@ -85,11 +85,12 @@ _OTHERS = {
 
 @lru_cache(maxsize=1024)
 def zone_key(name: str) -> str | None:
-    """The IANA key of a zone by any of its names, letter case ignored; None if nothing says which it is.
+    """The IANA key of a zone by any of its names, case ignored. None if the zone is unclear.
 
-    It knows IANA and Windows names, these with a number behind them or without their ``Standard Time``
-    (Lotus Notes), paths that vendors put a prefix before (``/example.org/20260101_1/Europe/Berlin``), display
-    names (``(UTC+01:00) Amsterdam, Berlin``), single cities, and offsets of whole hours (``UTC+2``).
+    - IANA and Windows names, also with a number after them or without ``Standard Time`` (Lotus Notes).
+    - Paths with a vendor's prefix (``/example.org/20260101_1/Europe/Berlin``).
+    - Display names (``(UTC+01:00) Amsterdam, Berlin``) and single cities.
+    - Offsets of whole hours (``UTC+2``).
     """
     if len(name) > _LONGEST:
         return None
@@ -150,7 +151,7 @@ def _exact(folded: str) -> str | None:
 
 
 def _displayed(folded: str) -> str | None:
-    """The zone of ``(UTC+01:00) Amsterdam, Berlin, Bern``: of its cities the one that Windows stands for."""
+    """The zone of ``(UTC+01:00) Amsterdam, Berlin, Bern``: the zone of the city that Windows uses."""
     display = _DISPLAY.fullmatch(folded)
     if display is None:
         return None
@@ -168,7 +169,7 @@ def _displayed(folded: str) -> str | None:
 
 
 def _without_number(folded: str) -> str:
-    """Without the number of up to three digits that programs put behind a name, in brackets or not."""
+    """Without the number (up to three digits) that programs add to a name, in brackets or not."""
     text = folded.removesuffix(")")
     name = text.rstrip("0123456789")
     if not 1 <= len(text) - len(name) <= 3:
@@ -177,7 +178,7 @@ def _without_number(folded: str) -> str:
 
 
 def _without_remark(text: str) -> str:
-    """Without the remark in brackets that a name ends with."""
+    """Without the remark in brackets at the end of a name."""
     name, opened, remark = text.rpartition("(")
     if not opened or not remark.endswith(")") or ")" in remark[:-1]:
         return text
@@ -189,7 +190,7 @@ def _whole_hours(folded: str) -> str | None:
     if offset is None or offset % timedelta(hours=1):
         return None
     hours = offset // timedelta(hours=1)
-    # POSIX counts westward: Etc/GMT-2 lies two hours east of Greenwich.
+    # POSIX counts westward: Etc/GMT-2 is two hours east of Greenwich.
     return "UTC" if hours == 0 else f"Etc/GMT{-hours:+d}"
 
 
@@ -222,7 +223,7 @@ def _iana_names() -> dict[str, str]:
 
 @cache
 def _cities() -> dict[str, str]:
-    """The zone of each city that only one zone is named after."""
+    """The zone of each city that names only one zone."""
     found: dict[str, str | None] = {}
     for name in _iana_names().values():
         area, _, city = name.rpartition("/")

@@ -1,4 +1,4 @@
-"""Time zones: finding one by any of its names, and going between wall time and instants."""
+"""Time zones: finding one by any of its names, and converting between wall times and instants."""
 
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
@@ -13,10 +13,10 @@ _MINUTE = timedelta(minutes=1)
 
 
 def find_zone(name: str) -> ZoneInfo | None:
-    """The zone of a name in any letter case; None for a custom or unknown name.
+    """The zone of a name, case ignored. None for a custom or unknown name.
 
-    Every name that says which zone it is will do (``zone_names.zone_key``): IANA, Windows, display names,
-    vendors' prefixes and numbers, whole hours.
+    It accepts every name that ``zone_names.zone_key`` knows: IANA, Windows, display names, vendors' prefixes
+    and numbers, and whole hours.
     """
     key = zone_key(name)
     if key is None:
@@ -25,10 +25,10 @@ def find_zone(name: str) -> ZoneInfo | None:
 
 
 def local_wall_time(instant: datetime, zone: tzinfo) -> datetime | None:
-    """The naive wall time of ``instant`` in ``zone``, or None where it would not lead back to it.
+    """The naive wall time of ``instant`` in ``zone``. None if it does not convert back to the same instant.
 
-    It does not where the clock shows the same time twice (the end of summer time), and where the
-    offset has seconds (before standard time), which mailboxes do not know.
+    That happens if the clock shows the time twice (end of summer time), or if the offset has seconds (before
+    standard time), which mailboxes do not support.
     """
     if zone is UTC_ZONE:
         return instant.astimezone(UTC).replace(tzinfo=None)
@@ -41,16 +41,16 @@ def local_wall_time(instant: datetime, zone: tzinfo) -> datetime | None:
 
 @lru_cache(maxsize=4096)
 def first_instant(wall: datetime, zone: ZoneInfo) -> datetime:
-    """The first UTC instant at which the clocks of ``zone`` show the naive ``wall`` time.
+    """The first UTC instant at which clocks in ``zone`` show the naive ``wall`` time.
 
-    Where they never show it (a gap), the first instant after the gap; where they show it twice,
-    the earlier one. Raises OverflowError at the edges of the calendar (year 1, year 9999).
+    If they never show it (a gap), the first instant after the gap. If they show it twice, the earlier one.
+    Raises OverflowError at the edges of the calendar (year 1, year 9999).
     """
     local = wall.replace(tzinfo=zone, fold=0)
     instant = local.astimezone(UTC)
     if instant.astimezone(zone).replace(tzinfo=None, fold=0) == wall:
         return instant
-    # In a gap fold=1 counts with the offset after it: that instant lies before the jump, fold=0's not.
+    # In a gap, fold=1 uses the offset after the gap: that instant is before the jump, unlike that of fold=0.
     before, after = wall.replace(tzinfo=zone, fold=1).astimezone(UTC), instant
     offset_after = after.astimezone(zone).utcoffset()
     while after - before > _SECOND:

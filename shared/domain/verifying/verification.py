@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-#: What is compared in one go: source and archive calendar are read for so long a stretch of time.
+#: Source and archive calendar are read and compared in ranges of this length.
 STRETCH = timedelta(days=31)
 
 
 class VerificationState(StrEnum):
-    """The life of a verification."""
+    """The state of a verification."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -19,17 +19,18 @@ class VerificationState(StrEnum):
 
     @property
     def terminal(self) -> bool:
-        """True when it will not change any more."""
+        """True if the state is final."""
         return self not in (VerificationState.QUEUED, VerificationState.RUNNING)
 
 
 class FindingKind(StrEnum):
     """How source, record and archive calendar differ.
 
-    ``missing``: archived time without its copy, or without a record at all. ``doubled``: several copies of
-    one event, whichever configuration wrote them. ``edited``: the copy says something else than we wrote.
-    ``unknown``: an event of the archive calendar that we did not write. ``source_changed``: the source
-    changed since it was archived.
+    - ``missing``: archived time without its copy, or without any record.
+    - ``doubled``: several copies of one event, whichever configuration wrote them.
+    - ``edited``: the copy differs from what we wrote.
+    - ``unknown``: an event of the archive calendar that we did not write.
+    - ``source_changed``: the source changed since it was archived.
     """
 
     MISSING = "missing"
@@ -40,7 +41,7 @@ class FindingKind(StrEnum):
 
 
 class FindingReason(StrEnum):
-    """What exactly was found."""
+    """The exact finding."""
 
     COPY_GONE = "copy_gone"
     NOT_ARCHIVED = "not_archived"
@@ -55,7 +56,7 @@ class FindingReason(StrEnum):
 
 
 class FindingState(StrEnum):
-    """What its owner did about it. ``putting_back``: a run is asked to, and its end will tell."""
+    """What its owner did about it. ``putting_back``: a run was requested, and its end decides."""
 
     OPEN = "open"
     PUTTING_BACK = "putting_back"
@@ -72,9 +73,9 @@ class Stretch:
 
 
 def next_stretch(covered: Sequence[Stretch], compared_until: datetime, end: datetime) -> Stretch | None:
-    """What to compare after ``compared_until``; None where nothing archived is left before ``end``.
+    """What to compare after ``compared_until``. None if no archived time is left before ``end``.
 
-    ``covered`` is what runs have planned, in order and without overlaps: nothing else can be missing.
+    ``covered`` is what runs have planned, in order and without overlaps. Nothing else can be missing.
     """
     for each in covered:
         start = max(each.start, compared_until)
@@ -85,5 +86,5 @@ def next_stretch(covered: Sequence[Stretch], compared_until: datetime, end: date
 
 
 def percent(start: datetime, compared_until: datetime, end: datetime) -> int:
-    """How much of ``[start, end)`` is compared, 0 to 99: the report is still to come."""
+    """How much of ``[start, end)`` is compared, 0 to 99. The report is still to come."""
     return min(99, int(99 * max(compared_until - start, timedelta()) / (end - start)))

@@ -1,1 +1,1 @@
-"""Action items about archived meetings: read and answered (domain.md 2.16, 2.17)."""
+"""Action items about archived meetings: reading and answering (domain.md 2.16, 2.17)."""

@@ -1,7 +1,8 @@
-"""Answering action items: by their owner, or by time, and seeing to it that the answer is carried out.
+"""Answers action items, by their owner or by expiry, and queues the runs that carry answers out.
 
 An answer is a change of rows (design.md, Durable Functions). A run over the windows of the item's events
-carries it out; the item is due until a plan did, and the timer queues another run for what stays due.
+carries it out. The item stays due until a plan did so, and the timer queues another run for items that stay
+due.
 """
 
 from dataclasses import dataclass
@@ -27,14 +28,14 @@ from shared.services.identity.access import Access
 from shared.services.identity.acting import acting_as
 
 ITEMS_PER_TICK = 200
-#: A run that was queued for an answer has this long before another one is.
+#: How long a run queued for an answer may take before another one is queued.
 LOOK_AGAIN_AFTER = timedelta(minutes=15)
 _INSTANT = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class AnsweredItem:
-    """An answered item. ``run_ids`` are the runs that carry it out, ``run_id`` that of its own archive."""
+    """An answered item. ``run_ids`` are the runs that carry it out. ``run_id`` is that of its own archive."""
 
     item: ActionItem
     run_id: UUID | None
@@ -50,10 +51,10 @@ class ActionItemAnswering:
     async def answer(
         self, caller: Caller, item_id: UUID, answer: Answer, *, expected: ExpectedVersion = ANY_VERSION
     ) -> AnsweredItem:
-        """Answer an open item; the owner's other archives that ask the same are answered with it (2.18).
+        """Answer an open item. The same question in the owner's other archives gets the same answer (2.18).
 
-        Raises NotFound, PreconditionFailed, ValidationFailed (``answer``) for one that does not fit, and
-        Conflict for an item that is not open any more.
+        Raises NotFound, PreconditionFailed, ValidationFailed (``answer``) for an answer that does not fit,
+        and Conflict for an item that is not open.
         """
         async with self._ports.database.session() as session:
             items = ActionItemRepository(session)
@@ -82,7 +83,7 @@ class ActionItemAnswering:
         return AnsweredItem(item, runs.get(item.id), tuple(runs.values()))
 
     async def expire_due(self) -> list[UUID]:
-        """Items that nobody answered in time take their default; the runs queued."""
+        """Give items that expired their default answer. Returns the queued runs."""
         runs: list[UUID] = []
         async with self._ports.database.session() as session:
             now = self._ports.clock.now()
@@ -113,14 +114,14 @@ class ActionItemAnswering:
         return runs
 
     async def _may_answer(self, session: AsyncSession, caller: Caller, item: ActionItem) -> bool:
-        """Whether the caller may act through the item's archive, too: another's is for Admins (6.5)."""
+        """Whether the caller may act through the item's archive. Only Admins act for another person (6.5)."""
         configuration = await ArchiveConfigurationRepository(session).get(
             item.tenant_id, item.configuration_id
         )
         return configuration is not None and (caller.is_admin or not configuration.names_another)
 
     async def _item(self, session: AsyncSession, caller: Caller, item_id: UUID) -> ActionItem:
-        """The item, held until the transaction ends."""
+        """The item, locked until the transaction ends."""
         access = await Access.of(session, caller)
         items = ActionItemRepository(session)
         found = await items.get_in_tenant(caller.tenant_id, item_id)
@@ -153,7 +154,7 @@ class ActionItemAnswering:
         return await self._queue(session, item, caller) if answer.changes_archive else None
 
     async def _queue(self, session: AsyncSession, item: ActionItem, caller: Caller) -> UUID | None:
-        """Queue the run that carries the answer out; None where none can be queued now."""
+        """Queue the run that carries the answer out. None if none can be queued now."""
         configuration = await ArchiveConfigurationRepository(session).lock(
             item.tenant_id, item.configuration_id, shared=True
         )
@@ -166,6 +167,6 @@ class ActionItemAnswering:
                 self._ports, session, configuration, window, RunKind.MANUAL, caller.actor
             )
         except Conflict:
-            # The run of this window ended this moment: the item stays due, the timer asks again.
+            # The run of this window has just ended. The item stays due, and the timer tries again.
             return None
         return started.run.id

@@ -32,7 +32,7 @@ from shared.services.people.break_glass import note_use
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-#: Microseconds since 1970 up to the year 2554 lie below it.
+#: Microseconds since 1970 stay below this up to the year 2554.
 _WHOLE = 1 << 54
 _OPTIONAL = ("location", "show_as", "importance", "sensitivity")
 
@@ -45,10 +45,10 @@ class ActionItemService:
         self._audit = audit
 
     async def list(self, caller: Caller, query: ActionItemListQuery) -> Slice[ActionItemSummary, Place]:
-        """Items of one person: ``same_meeting`` first, then in the order they were opened.
+        """Items of one person: ``same_meeting`` first, then in the order in which they were opened.
 
-        Raises NotFound for a person or configuration the caller may not know of, and ValidationFailed naming
-        ``user_id`` (nobody is named) or ``cursor``.
+        Raises NotFound for a person or configuration that is not visible to the caller. Raises
+        ValidationFailed naming ``user_id`` (no person given) or ``cursor``.
         """
         after = _opened(query.cursor)
         async with self._database.session() as session:

@@ -1,4 +1,4 @@
-"""Appointments as they are read in general: another person's, and one's own by a filter."""
+"""Reads appointments of any person, and the caller's own by a filter."""
 
 from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
 
 class GeneralReading:
-    """Reads what the caller may see, whoever's it is; ``AppointmentService`` tells what each method does."""
+    """Reads what the caller may see, of any person. See ``AppointmentService`` for each method."""
 
     def __init__(self, database: Database, audit: "Callable[[], AuditWriter]") -> None:
-        """``audit`` makes the writer when it is first needed, which for most requests is never."""
+        """``audit`` creates the writer on first use, because most requests never need it."""
         self._database = database
         self._audit = audit
 
@@ -94,7 +94,7 @@ class GeneralReading:
         opened: frozenset[UUID],
         agreed: Collection[UUID],
     ) -> None:
-        """Audit what is shown by an emergency access alone."""
+        """Audit what only an emergency access makes visible."""
         if not opened:
             return
         from shared.services.people.break_glass import note_use
@@ -111,9 +111,9 @@ def shown_to(
     agreed: Collection[UUID] = (),
     opened: Collection[UUID] = (),
 ) -> bool:
-    """Whether the caller sees more than the times (domain.md 6.3).
+    """Whether the caller may see more than the times (domain.md 6.3).
 
-    ``agreed`` are configurations whose private events the person read lets the caller see (6.5), ``opened``
+    ``agreed`` are configurations whose private events the person read shows to the caller (6.5). ``opened``
     are people whose private events an emergency access opens.
     """
     origin = row.origin_mailbox_id
@@ -204,7 +204,7 @@ def _resource(judged: JudgedAppointment, shown: bool) -> AppointmentResource:
             ical_uid="",
             revision="",
             created_at=row.created_at,
-            # When it changed last would tell that something of it did.
+            # The time of the last change would reveal that the event changed.
             updated_at=row.created_at,
         )
     return AppointmentResource(

@@ -1,4 +1,4 @@
-"""Our record of what was archived, and who may read how much of it (domain.md 1, 6.3)."""
+"""Our record of what was archived, and how much of it each caller may read (domain.md 1, 6.3)."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -29,16 +29,17 @@ class AppointmentService:
     def __init__(
         self, database: Database, settings: Settings, general: "Callable[[], GeneralReading]"
     ) -> None:
-        """``general`` is made when it is first needed: most requests read their caller's own (cold start)."""
+        """``general`` is created on first use, because most callers read their own (cold start)."""
         self._own = OwnAppointments(database)
         self._settings = settings
         self._general = general
 
     async def list(self, caller: Caller, query: AppointmentListQuery) -> Slice[Rendered[AppointmentSummary]]:
-        """Appointments of one person that lie in the range, wholly or in part, in order of their start.
+        """Appointments of one person that touch the range, in order of start.
 
-        Raises NotFound for a person or configuration the caller may not know of, and ValidationFailed naming
-        ``window_end`` (the range is too long), ``user_id`` (nobody is named) or ``cursor``.
+        Raises NotFound for a person or configuration that is not visible to the caller. Raises
+        ValidationFailed naming ``window_end`` (the range is too long), ``user_id`` (no person given) or
+        ``cursor``.
         """
         longest = timedelta(days=self._settings.max_window_days)
         if query.window_end - query.window_start > longest:
@@ -49,7 +50,7 @@ class AppointmentService:
         return await self._general().list(caller, query)
 
     async def get(self, caller: Caller, appointment_id: UUID) -> tuple[AppointmentResource, int]:
-        """One appointment the caller may know of, and its version; raises NotFound otherwise."""
+        """One appointment visible to the caller, and its version. Raises NotFound."""
         if _sees_own_only(caller):
             return await self._get_own(caller, appointment_id)
         return await self._general().get(caller, appointment_id)
@@ -73,12 +74,12 @@ class AppointmentService:
 
 
 def _sees_own_only(caller: Caller) -> bool:
-    """A signed-in person without a role that reads the tenant."""
+    """Whether the caller is a signed-in person without a role that reads the tenant."""
     return not caller.app_only and not caller.reads_tenant
 
 
 def _asks_for_own(caller: Caller, query: AppointmentListQuery) -> bool:
-    """Nothing but a range of the caller's own appointments in their usual order."""
+    """Whether the request only asks for a range of the caller's own appointments in the usual order."""
     filters = (
         *(query.user_id, query.configuration_id, query.category, query.status, query.text),
         *(query.counts, query.reason_code, query.source_deleted, query.unresolved),

@@ -1,4 +1,4 @@
-"""Deciding about approvals: by another Admin, and by the person read (domain.md 6.5)."""
+"""Decides about approvals: by another Admin, and by the person read (domain.md 6.5)."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -25,7 +25,7 @@ from shared.services.notifications.mail_senders import MailSenders
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """An approval held until the transaction ends, with its owner and what a change of it does."""
+    """An approval that is locked until the transaction ends, with its owner and its effects."""
 
     approval: MailboxApproval
     owner: User
@@ -33,13 +33,13 @@ class _Held:
 
     @property
     def parties(self) -> Parties:
-        """Whose affair it is."""
+        """The people whom it concerns."""
         approval = self.approval
         return Parties(self.owner.object_id, approval.person_id, approval.archive_person_id)
 
 
 class ApprovalDecisions:
-    """Each decision locks the approval, is audited for the person read, and tells whom it concerns."""
+    """Each decision locks the approval, is audited for the person read, and notifies the people concerned."""
 
     def __init__(self, database: Database, clock: Clock, audit: AuditWriter, senders: MailSenders) -> None:
         self._database = database
@@ -55,10 +55,10 @@ class ApprovalDecisions:
         reason: str | None,
         expected: ExpectedVersion,
     ) -> MailboxApproval:
-        """An Admin who gains nothing by it approves a request; against an objection with a reason.
+        """Approve a request, by an Admin who gains nothing by it. After an objection, a reason is required.
 
-        Raises NotFound, Forbidden, Conflict (also where the person read cannot be told), and ValidationFailed
-        where the reason is missing.
+        Raises NotFound, Forbidden, Conflict (also if the person read cannot be notified), and
+        ValidationFailed if the reason is missing.
         """
         async with self._held(caller, approval_id, expected) as held:
             _refuse_own(caller, held)
@@ -78,7 +78,7 @@ class ApprovalDecisions:
     async def refuse(
         self, caller: Caller, approval_id: UUID, reason: str, expected: ExpectedVersion
     ) -> MailboxApproval:
-        """An Admin refuses a request. Raises NotFound and Conflict."""
+        """Refuse a request, by an Admin. Raises NotFound and Conflict."""
         async with self._held(caller, approval_id, expected) as held:
             _require(held, ApprovalState.REQUESTED)
             await held.effects.end(held.approval, ApprovalState.REFUSED, caller.actor, reason)
@@ -87,7 +87,7 @@ class ApprovalDecisions:
     async def withdraw(
         self, caller: Caller, approval_id: UUID, reason: str, expected: ExpectedVersion
     ) -> MailboxApproval:
-        """Any Admin withdraws an approval. Raises NotFound and Conflict."""
+        """Withdraw an approval, by any Admin. Raises NotFound and Conflict."""
         async with self._held(caller, approval_id, expected) as held:
             _require(held, ApprovalState.APPROVED, ApprovalState.OBJECTED)
             await held.effects.end(held.approval, ApprovalState.WITHDRAWN, caller.actor, reason)
@@ -96,7 +96,7 @@ class ApprovalDecisions:
     async def decide_objection(
         self, caller: Caller, approval_id: UUID, reason: str, expected: ExpectedVersion, *, goes_on: bool
     ) -> MailboxApproval:
-        """Another Admin than the one who approved decides about an objection; the person is told the reason.
+        """Decide about an objection, by an Admin who did not approve. The person is told the reason.
 
         Raises NotFound, Forbidden and Conflict.
         """
@@ -124,9 +124,9 @@ class ApprovalDecisions:
         return approval
 
     async def object(self, caller: Caller, approval_id: UUID, expected: ExpectedVersion) -> MailboxApproval:
-        """The person read, or who acts for them, objects: it stops until another Admin decides.
+        """Object, by the person read or their assistant. It stops until another Admin decides.
 
-        A request that nobody has decided yet does not start by itself any more. Raises NotFound and Conflict.
+        A request that is still undecided no longer starts automatically. Raises NotFound and Conflict.
         """
         async with self._held(caller, approval_id, expected, by_person=True) as held:
             approval, effects = held.approval, held.effects
@@ -145,10 +145,10 @@ class ApprovalDecisions:
     async def agree(
         self, caller: Caller, approval_id: UUID, expected: ExpectedVersion, *, details: bool
     ) -> MailboxApproval:
-        """The person read, or who acts for them, agrees; with ``details`` to more than the times, too.
+        """Agree, by the person read or their assistant. With ``details``, also to more than the times.
 
-        Where no other Admin is there to decide, a request holds from then on. Without ``details`` an earlier
-        agreement to them is taken back. Raises NotFound and Conflict.
+        If no other Admin can decide, the request is valid from then on. Without ``details``, an earlier
+        agreement to them is withdrawn. Raises NotFound and Conflict.
         """
         async with self._held(caller, approval_id, expected, by_person=True) as held:
             approval, effects = held.approval, held.effects
@@ -172,9 +172,9 @@ class ApprovalDecisions:
         return approval
 
     async def name_assistant(self, caller: Caller, assistant_id: UUID | None) -> None:
-        """The caller names who acts for them in what is asked of their mailbox; None: nobody any more.
+        """Name the caller's assistant for requests about their mailbox. None removes the assistant.
 
-        Raises NotFound for an application, and Conflict for naming oneself.
+        Raises NotFound for an application, and Conflict if callers name themselves.
         """
         person = caller.person
         if person is None:

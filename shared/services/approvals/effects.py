@@ -1,4 +1,4 @@
-"""What a change of an approval does: to its configuration, its runs, the people concerned, and the audit."""
+"""The effects of a changed approval: on its configuration, its runs, people and the audit."""
 
 from datetime import datetime
 from typing import Any
@@ -41,7 +41,7 @@ _WHY_OVER = {
 
 
 class ApprovalEffects:
-    """Each method is part of the transaction of its caller, who holds the approval."""
+    """Each method runs in the transaction of its caller, who has locked the approval."""
 
     def __init__(self, session: AsyncSession, audit: AuditWriter, now: datetime) -> None:
         self.session = session
@@ -50,7 +50,7 @@ class ApprovalEffects:
         self.now = now
 
     async def give(self, approval: MailboxApproval, by: str, days: int) -> None:
-        """It holds from now on. The one before it ends; the person read is told."""
+        """Make it valid from now on. The previous approval ends, and the person read is notified."""
         configuration = await self._configuration(approval)
         former = await self.approvals.of_configuration(approval.configuration_id)
         if former is not None and former.id != approval.id:
@@ -73,7 +73,7 @@ class ApprovalEffects:
         )
 
     async def opened(self, configuration: ArchiveConfiguration, approval: MailboxApproval) -> None:
-        """Its configuration runs, and its rows are open, until the approval ends."""
+        """Open its configuration and rows until the approval ends."""
         configuration.open_until = approval.ends_at
         configuration.given_to_admin = approval.given_to_admin
         configuration.details_agreed_at = approval.details_agreed_at
@@ -83,7 +83,7 @@ class ApprovalEffects:
     async def end(
         self, approval: MailboxApproval, state: ApprovalState, by: str, reason: str | None = None
     ) -> None:
-        """It holds no more: nothing runs, and what was archived through it is closed to its owner."""
+        """End it: nothing runs any more, and what it archived is closed to its owner."""
         in_force = approval.state != ApprovalState.REQUESTED
         approval.state = state
         if state is not ApprovalState.OBJECTED:
@@ -105,11 +105,11 @@ class ApprovalEffects:
         await self.approvals.stop_work(configuration_id, f"the approval is {state}", self.now)
 
     async def record(self, approval: MailboxApproval, what: str, changes: dict[str, Any]) -> None:
-        """Count the version and audit, on behalf of the person read."""
+        """Count the version and audit it, on behalf of the person read."""
         await self._changed(approval, what, changes)
 
     async def tell_person(self, approval: MailboxApproval, notice: Notice) -> None:
-        """Tell the person read: in the product, or by mail if they are no user."""
+        """Notify the person read: in the product, or by mail if they are not a user."""
         person = await self._person(approval)
         if person is not None:
             await self._tell(person.id, approval.tenant_id, notice)
@@ -120,16 +120,16 @@ class ApprovalEffects:
         await MailOutboxRepository(self.session).put(mail, self.now)
 
     async def unopposed_from(self, approval: MailboxApproval) -> datetime:
-        """When a request that nobody decides may start: 7 days after the person read was told of it."""
+        """When an undecided request may start: 7 days after the person read was notified."""
         if await self._person(approval) is not None:
-            # In the product they were told as it was asked for.
+            # A user was notified in the product when the request was made.
             return approval.starts_at or self.now
         mails = await MailOutboxRepository(self.session).about(approval.tenant_id, approval.id)
         told = min((mail.sent_at for mail in mails if mail.sent_at is not None), default=None)
         return starts_after_telling(told, self.now)
 
     async def require_told(self, approval: MailboxApproval, senders: MailSenders) -> None:
-        """Raise Conflict where the person read is no user here and cannot be told by mail (domain.md 6.5)."""
+        """When an undecided request may start: 7 days after the person read was notified."""
         if await self._person(approval) is not None:
             return
         if senders.of(approval.tenant_id) is None:
@@ -141,7 +141,7 @@ class ApprovalEffects:
             raise Conflict(why, code="person_cannot_be_told")
 
     async def tell_admins(self, approval: MailboxApproval, *, objection: bool) -> None:
-        """Tell the tenant's Admins that one of them is to decide."""
+        """Notify the tenant's Admins that one of them must decide."""
         notice = texts.waits_for_admin(approval.id, objection=objection)
         await self._tell(approval.owner_id, approval.tenant_id, notice)
 
@@ -191,7 +191,7 @@ class ApprovalEffects:
 
 
 async def close_archives_of(session: AsyncSession, audit: AuditWriter, person: Person, now: datetime) -> None:
-    """A person is being erased: what others may read of their mailbox ends for good (domain.md 15.3)."""
+    """While a person is erased, end permanently what others may read of their mailbox (domain.md 15.3)."""
     effects = ApprovalEffects(session, audit, now)
     for approval in await effects.approvals.open_of_person(person.tenant_id, person.object_id):
         await effects.end(approval, ApprovalState.ENDED, "system:erase_user", "the person is erased")
@@ -206,7 +206,7 @@ async def end_approvals(
     by: str,
     now: datetime,
 ) -> None:
-    """The configuration is being deleted: its approval ends, what it archived is closed (domain.md 6.5)."""
+    """End the approval of a deleted configuration, and close what it archived (domain.md 6.5)."""
     effects = ApprovalEffects(session, audit, now)
     for requested in (True, False):
         approval = await effects.approvals.of_configuration(configuration.id, requested=requested)

@@ -1,4 +1,4 @@
-"""Acting through a configuration over another's mailbox: who may, and on whose behalf it is audited (6.5)."""
+"""Acting through a configuration on another person's mailbox: who may, and for whom it is audited (6.5)."""
 
 from datetime import datetime
 from uuid import UUID
@@ -14,9 +14,9 @@ from shared.services.approvals.objections import refuse_unpermitted
 
 
 async def permit(session: AsyncSession, caller: Caller, configuration: ArchiveConfiguration) -> None:
-    """Let a caller act through the configuration; what follows is audited on behalf of the person read.
+    """Let a caller act through the configuration. What follows is audited on behalf of the person read.
 
-    Through one over another's mailbox only Admins act, and only while an approval holds. Raises Forbidden and
+    On another person's mailbox, only Admins may act, and only under a valid approval. Raises Forbidden and
     Conflict.
     """
     if not configuration.names_another:
@@ -28,14 +28,14 @@ async def permit(session: AsyncSession, caller: Caller, configuration: ArchiveCo
 
 
 async def act_for_person_read(session: AsyncSession, configuration: ArchiveConfiguration) -> None:
-    """From here on the task is audited on behalf of the person whose calendar is read."""
+    """From here on, the task is audited on behalf of the person whose calendar is read."""
     acting = telemetry.acting_for_person.get()
     if acting is not None:
         acting.person = await person_read_id(session, configuration)
 
 
 async def person_read_id(session: AsyncSession, configuration: ArchiveConfiguration | None) -> UUID | None:
-    """The user (our id) whose calendar is read if not the owner's; of who is no user the object id."""
+    """The user (our id) whose calendar is read, if not the owner. The object id if they are not a user."""
     if configuration is None or not configuration.names_another:
         return None
     person = await UserRepository(session).get_by_object_id(configuration.tenant_id, configuration.origin_id)
@@ -43,6 +43,6 @@ async def person_read_id(session: AsyncSession, configuration: ArchiveConfigurat
 
 
 def waits_for_approval(configuration: ArchiveConfiguration, now: datetime) -> bool:
-    """Whether no scheduled work is to start, since no approval holds."""
+    """Whether scheduled work must not start, because no approval is valid."""
     until = configuration.open_until
     return configuration.names_another and (until is None or until <= now)

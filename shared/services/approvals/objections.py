@@ -1,6 +1,6 @@
-"""Whether a configuration may still name its calendars, judged at every run (domain.md 1).
+"""Whether a configuration may still use its calendars, checked in every run (domain.md 1).
 
-By what is stored alone: it costs one statement and asks no store anything.
+It uses stored facts only, so it costs one statement and no request to a store.
 """
 
 from uuid import UUID
@@ -11,14 +11,14 @@ from shared.database.repositories.configurations.archive_configurations import A
 from shared.domain.calendars.calendar_permission import Objection, objection
 from shared.errors import ArchiveInUse, Conflict
 
-# What a person left undecided is archived all the same, so that no time is lost (domain.md 5.8, 15.1).
+# Events that a person left undecided are archived anyway, so that no time is lost (domain.md 5.8, 15.1).
 _DECIDES_FOR_WHO_LEFT = ("system:expire_overlaps", "system:carry_out_overlaps")
 
 
 async def objection_to(
     session: AsyncSession, tenant_id: UUID, configuration_id: UUID, requested_by: str = ""
 ) -> Objection | None:
-    """What forbids reading and writing for the configuration; None where nothing does, or it is deleted."""
+    """What forbids reading and writing for the configuration. None if nothing does, or if it is deleted."""
     facts = await ArchiveConfigurationRepository(session).reference_facts(tenant_id, configuration_id)
     found = None if facts is None else objection(facts)
     if found is Objection.USER_DEACTIVATED and requested_by in _DECIDES_FOR_WHO_LEFT:
@@ -27,9 +27,9 @@ async def objection_to(
 
 
 async def refuse_unpermitted(session: AsyncSession, tenant_id: UUID, configuration_id: UUID) -> None:
-    """Raises Conflict, with the objection as its code, where the configuration may not name its calendars.
+    """Raise Conflict, with the objection as its code, if the configuration may not use its calendars.
 
-    Raises ArchiveInUse for the newer of two with one source and one archive.
+    Raises ArchiveInUse for the newer of two configurations with one source and one archive.
     """
     found = await objection_to(session, tenant_id, configuration_id)
     if found is Objection.ARCHIVE_IN_USE:

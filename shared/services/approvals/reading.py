@@ -1,4 +1,4 @@
-"""Approvals as those see them whom they concern (domain.md 6.5)."""
+"""Approvals, as seen by the people whom they concern (domain.md 6.5)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ from shared.services.identity.access import NOBODY, Access
 
 @dataclass(frozen=True, slots=True)
 class OwnMailbox:
-    """What is asked of a person's mailbox, and who acts for them (object id)."""
+    """Open requests about a person's mailbox, and their assistant (object id)."""
 
     approvals: Sequence[MailboxApproval]
     assistant_id: UUID | None
 
 
 class ApprovalReading:
-    """Admins and Auditors see the tenant's; others those of their archives and about their mailbox."""
+    """Admins and Auditors see the tenant's. Others see those of their archives and mailbox."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -30,7 +30,7 @@ class ApprovalReading:
     async def list(
         self, caller: Caller, after: Position | None, limit: int, state: str | None
     ) -> Slice[MailboxApproval]:
-        """Approvals in the order they were asked for."""
+        """Approvals in the order of their requests."""
         async with self._database.session() as session:
             access = await Access.of(session, caller)
             approvals = MailboxApprovalRepository(session)
@@ -60,7 +60,7 @@ class ApprovalReading:
         return found
 
     async def of_own_mailbox(self, caller: Caller) -> OwnMailbox:
-        """What is open about the caller's mailbox, and those they act for."""
+        """Open requests about the caller's mailbox and about mailboxes for which they are the assistant."""
         if caller.person is None:
             return OwnMailbox((), None)
         async with self._database.session() as session:

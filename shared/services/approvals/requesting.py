@@ -1,4 +1,4 @@
-"""Asking for an approval: when a configuration over another's mailbox is made, and to renew one (6.5)."""
+"""Requests approvals: for a new configuration on another person's mailbox, and for renewals (6.5)."""
 
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -26,7 +26,7 @@ from shared.services.identity.access import Access
 
 
 class ApprovalRequests:
-    """Requests, each open at most once for a configuration."""
+    """Requests. A configuration has at most one open request."""
 
     def __init__(self, database: Database, clock: Clock, audit: AuditWriter) -> None:
         self._database = database
@@ -34,9 +34,9 @@ class ApprovalRequests:
         self._audit = audit
 
     async def request(self, caller: Caller, configuration_id: UUID, days: int) -> MailboxApproval:
-        """Ask for an approval, or its renewal; the request that is open already is returned instead.
+        """Request an approval or its renewal. If a request is open already, it is returned.
 
-        Raises NotFound, and Conflict where none is needed, or the person read was erased.
+        Raises NotFound. Raises Conflict if no approval is needed, or the person read was erased.
         """
         async with self._database.session() as session:
             access = await Access.of(session, caller)
@@ -61,9 +61,9 @@ async def ask(
     owner: User,
     days: int = DEFAULT_DAYS,
 ) -> MailboxApproval:
-    """Ask for the approval of a configuration, tell the person read at once, and whoever is to decide.
+    """Request the approval of a configuration, and notify the person read and the Admins who may decide.
 
-    Where no other Admin is known it starts after 7 days unless the person objects.
+    If no other Admin is known, it starts after 7 days unless the person objects.
     """
     now = effects.now
     open_one = await effects.approvals.of_configuration(configuration.id, requested=True)
@@ -90,7 +90,7 @@ async def ask(
         updated_at=now,
     )
     if approval.given_to_admin:
-        # It lapses without a sighting, and another instance may have deleted theirs a moment ago.
+        # A sighting expires, and another instance may have deleted theirs a moment ago.
         await effects.approvals.saw_admin(owner.tenant_id, owner.object_id, now)
     others = await has_other_admin(effects, approval, owner)
     if not others:
@@ -109,7 +109,7 @@ async def ask(
 
 
 async def has_other_admin(effects: ApprovalEffects, approval: MailboxApproval, owner: User) -> bool:
-    """Whether somebody may decide the request as an Admin, as far as sign-ins tell."""
+    """Whether another Admin may decide the request, as far as sign-ins show."""
     gains = [each for each in (owner.object_id, approval.archive_person_id) if each != approval.person_id]
     return await effects.approvals.other_admin(
         approval.tenant_id, [*gains, owner.object_id], effects.now - ROLE_HOLDS_FOR
@@ -124,6 +124,6 @@ async def ask_for_new(
     configuration: ArchiveConfiguration,
     owner: User,
 ) -> None:
-    """Ask for the approval of a configuration that was just made, if it needs one."""
+    """Request the approval of a new configuration, if it needs one."""
     if configuration.names_another:
         await ask(ApprovalEffects(session, audit, now), caller, configuration, owner)

@@ -1,6 +1,6 @@
-"""Who signs in with the role Admin, and who does not any more (domain.md 6.5).
+"""Records who signs in with the role Admin, and who no longer does (domain.md 6.5).
 
-Roles are known from tokens alone. What is light is asked first: most requests load nothing of this.
+Only tokens show roles. Cheap checks come first, so most requests load nothing of this module.
 """
 
 from collections.abc import Callable
@@ -17,16 +17,16 @@ from shared.domain.identity.caller import Caller
 if TYPE_CHECKING:
     from shared.services.audit.recording import AuditWriter
 
-#: The database is asked about a caller this often. So another instance's sighting is known after this time.
+#: The database is queried about a caller this often. So another instance's sighting is known after this time.
 ASKED_EVERY: Final = timedelta(minutes=1)
-#: The sighting of an Admin is written this often while it stands.
+#: The sighting of an Admin is written this often.
 _WRITTEN_EVERY: Final = timedelta(hours=1)
 _MOST_KEPT: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class _Noted:
-    """How a person was seen, until when nobody asks again, and until when the sighting is new enough."""
+    """How a person was seen, until when no query is needed, until when the sighting is recent."""
 
     as_admin: bool
     until: datetime
@@ -34,7 +34,7 @@ class _Noted:
 
 
 class AdminSignIns:
-    """Remembers Admins, and lets the approvals given to one lapse who signs in without the role."""
+    """Remembers Admins, and ends the approvals given to a person who signs in without the role."""
 
     def __init__(self, database: Database, clock: Clock, audit: "Callable[[], AuditWriter]") -> None:
         """``audit`` makes the writer when it is first needed."""
@@ -45,7 +45,7 @@ class AdminSignIns:
         self._noted: dict[tuple[UUID, UUID], _Noted] = {}
 
     async def note(self, caller: Caller) -> None:
-        """A person signed in; applications have no role of a person. Raises Unavailable."""
+        """Record that a person signed in. Applications have no personal role. Raises Unavailable."""
         person = caller.person
         if person is None:
             return
@@ -55,7 +55,7 @@ class AdminSignIns:
             return
         written_until = noted.written_until if noted is not None and noted.as_admin else now
         known = await self._sightings.known(caller.tenant_id, person)
-        # Another instance may have seen them without the role meanwhile, and deleted the sighting.
+        # Another instance may have seen the person without the role and deleted the sighting.
         if caller.is_admin and (not known or now >= written_until):
             await self._saw_admin(caller.tenant_id, person, now)
             written_until = now + _WRITTEN_EVERY

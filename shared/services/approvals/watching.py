@@ -1,4 +1,4 @@
-"""Ending approvals by time and by lost roles, starting unopposed ones, learning whose calendars are (6.5)."""
+"""Ends approvals by time and lost roles, starts unopposed ones, and finds the owners of calendars (6.5)."""
 
 import logging
 
@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 
 class ApprovalWatch:
-    """What a timer does each minute."""
+    """The work of a timer each minute."""
 
     def __init__(self, database: Database, clock: Clock, audit: AuditWriter, calendars: Calendars) -> None:
         self._database = database
@@ -34,7 +34,7 @@ class ApprovalWatch:
         self._calendars = calendars
 
     async def run(self) -> None:
-        """End what is over, start what nobody opposed, learn whose calendars are."""
+        """End approvals that are over, start unopposed ones, and find the owners of calendars."""
         await self._end(ApprovalState.ENDED)
         await self._end(ApprovalState.LAPSED)
         await self._start_unopposed()
@@ -60,13 +60,13 @@ class ApprovalWatch:
                 effects = ApprovalEffects(session, self._audit, now)
                 begins = await effects.unopposed_from(approval)
                 if begins > now:
-                    # The person's seven days begin when they are told.
+                    # The person's seven days begin with the notification.
                     approval.starts_at = begins
                     continue
                 owner = await UserRepository(session).get(approval.tenant_id, approval.owner_id)
                 with _acting(approval):
                     if owner is None or await has_other_admin(effects, approval, owner):
-                        # Meanwhile somebody can decide it.
+                        # Until then somebody can decide it.
                         approval.starts_at = None
                         await effects.record(approval, "waits_for_admin", {})
                         await effects.tell_admins(approval, objection=False)
@@ -74,9 +74,9 @@ class ApprovalWatch:
                         await effects.give(approval, f"system:{_ACTOR}", approval.days)
 
     async def _learn_persons(self) -> None:
-        """Whose calendars configurations name that were made before that was asked.
+        """Find the people of calendars in configurations that are older than this question.
 
-        A calendar that another person shared into the owner's mailbox shows only here.
+        Only this shows a calendar that another person shared into the owner's mailbox.
         """
         async with self._database.session() as session:
             waiting = await MailboxApprovalRepository(session).unknown_persons_unscoped(_AT_ONCE)
@@ -88,14 +88,14 @@ class ApprovalWatch:
                 ):
                     await self._learn(configuration)
             except (NotFound, StoreRefused) as error:
-                # A mailbox or calendar that is gone is read no more: asking every minute is no use.
+                # A mailbox or calendar that is gone is not read again. Asking every minute is useless.
                 _log.info("whose the calendars of %s are cannot be known: %s", configuration.id, error)
                 await self._give_up(configuration)
             except AdminAssistantError as error:
                 _log.warning("whose the calendars of %s are is unknown yet: %s", configuration.id, error)
 
     async def _give_up(self, configuration: ArchiveConfiguration) -> None:
-        """The mailboxes go on standing for their people."""
+        """Keep the mailboxes as the identity of their people."""
         async with self._database.session() as session:
             held = await ArchiveConfigurationRepository(session).lock(
                 configuration.tenant_id, configuration.id

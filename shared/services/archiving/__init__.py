@@ -1,1 +1,1 @@
-"""Archiving: settle, plan, apply, finish (design.md, Archive)."""
+"""Archiving: reconcile, plan, apply, finish (design.md, Archive)."""

@@ -1,9 +1,9 @@
-"""Action items between one plan and the next: opened, kept true, closed, carried out (domain.md 2.16, 2.17).
+"""Keeps action items in step from one plan to the next (domain.md 2.16, 2.17).
 
-For a plan that finds something to ask: say what with ``AskedItem`` and give all that it found to ``keep``.
-What is asked already stays as it is, so an unchanged run writes nothing. What a plan could judge and does not
-ask any more is closed. ``live`` gives what is open or answered; ``carried_out`` says that an answer is done.
-A copy is superseded by ``superseding.supersede``.
+A plan describes each question as an ``AskedItem`` and passes all of them to ``keep``. Questions that are
+already stored stay as they are, so an unchanged run writes nothing. Questions that the plan could judge, and
+does not ask again, are closed. ``live`` returns items that are open or answered. ``carried_out`` records that
+an answer was applied. ``superseding.supersede`` supersedes a copy.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -22,20 +22,20 @@ from shared.domain.notifications.notification import Recipient
 from shared.domain.overlaps.reminders import REMIND_AFTER
 from shared.services.archiving.context import ArchivingPorts, RunContext
 
-#: What an item does not keep of a new event: it is shown beside a copy, and read again to be archived.
+#: Fields that an item does not store for a new event. The event is read again before it is archived.
 NOT_SHOWN: Final = {"body": "", "attendees": list[Any]()}
-#: How long after a run that could not carry an answer out the timer asks for another one.
+#: If a run could not carry an answer out, the timer asks for another run after this time.
 _AGAIN_AFTER = timedelta(hours=6)
 
 
 class ActionItemKeeper:
-    """Gives a plan the items there are and stores what it asks."""
+    """Loads the stored items for a plan and stores the items that the plan asks."""
 
     def __init__(self, ports: ArchivingPorts, context: RunContext, expiry: timedelta = timedelta()) -> None:
         self._ports = ports
         self._context = context
         self._expiry = expiry
-        # One instant for all items of a plan: their reminders come together.
+        # All items of one plan get the same instant, so their reminders come together.
         self._remind_at = ports.clock.now() + REMIND_AFTER[0]
 
     def _items(self, session: AsyncSession) -> PlanItemRepository:
@@ -53,10 +53,10 @@ class ActionItemKeeper:
         asked: Sequence[AskedItem],
         judged: Sequence[StoredItem],
     ) -> None:
-        """Make the open items those that are asked; ``judged`` are the stored ones this plan could judge.
+        """Make ``asked`` the open items. ``judged`` are the stored items that this plan could judge.
 
-        Their owner is told of new ones in the same transaction. What they answered to the same in another
-        archive is their answer here (2.18).
+        The owner is notified of new items in the same transaction. If the owner already answered the same
+        question for another archive, that answer is used here too (2.18).
         """
         now = self._ports.clock.now()
         wanted = {each.about: each for each in asked}
@@ -80,26 +80,26 @@ class ActionItemKeeper:
             await self.tell(session, unanswered, now)
 
     async def reopen(self, session: AsyncSession, ids: Collection[UUID]) -> None:
-        """Ask answered items again that are not carried out: what they are about changed."""
+        """Ask answered items again if they are not carried out and their events changed."""
         reopened = await self._items(session).reopen(ids, self._ports.clock.now(), self._remind_at)
         if reopened:
             await self.record(session, "action_item.reopened", {"items": sorted(map(str, reopened))})
 
     async def close(self, session: AsyncSession, ids: Collection[UUID], reason: CloseReason) -> None:
-        """There is nothing to ask any more."""
+        """Close items that have no question left."""
         closed = await self._items(session).close(ids, reason, self._ports.clock.now())
         if closed:
             told = {"items": sorted(map(str, closed)), "reason": str(reason)}
             await self.record(session, "action_item.closed", told)
 
     async def carried_out(self, session: AsyncSession, ids: Collection[UUID]) -> None:
-        """What was answered is done."""
+        """Record that these answers were carried out."""
         done = await self._items(session).carried_out(ids, self._ports.clock.now())
         if done:
             await self.record(session, "action_item.carried_out", {"items": sorted(map(str, done))})
 
-    async def settle(self, session: AsyncSession) -> None:
-        """The run is over: answers that are in the archive calendar now are carried out."""
+    async def mark_carried_out(self, session: AsyncSession) -> None:
+        """At the end of a run, mark the answers that are now in the archive calendar as carried out."""
         start, end = self._context.window.read_range
         items = self._items(session)
         await self.carried_out(session, await items.written(self._context.run_id, start, end))
@@ -107,7 +107,7 @@ class ActionItemKeeper:
         await items.put_off(start, end, began, self._ports.clock.now() + _AGAIN_AFTER)
 
     async def record(self, session: AsyncSession, action: str, changes: Mapping[str, Any]) -> None:
-        """One audit row for what the plan did with items together."""
+        """Write one audit row for everything that the plan did with items."""
         await self._ports.audit.record(
             session,
             action=action,
@@ -124,7 +124,7 @@ class ActionItemKeeper:
     async def answer_alike(
         self, session: AsyncSession, opened: Mapping[UUID, AskedItem], now: datetime
     ) -> int:
-        """Give new items the answer that their owner gave to the same elsewhere; how many."""
+        """Reuse the answers that the owner gave to the same questions in other archives. Returns how many."""
         abouts = {each.about: item_id for item_id, each in opened.items()}
         answered = await self._items(session).answered_alike(set(abouts))
         items = ActionItemRepository(session)
@@ -138,7 +138,7 @@ class ActionItemKeeper:
         return len(answered)
 
     async def tell(self, session: AsyncSession, opened: int, now: datetime) -> None:
-        """Tell the owner of items that this run opened, all of them as one."""
+        """Send the owner one notification about all items that this run opened."""
         if not opened:
             return
         context, told = self._context, NotificationRepository(session)

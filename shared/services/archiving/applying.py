@@ -1,4 +1,4 @@
-"""Apply: sending what was planned, one batch in flight, commits overlapping it (design.md, Apply)."""
+"""Apply: send planned operations, one batch in flight, with commits in parallel (design.md, Apply)."""
 
 import asyncio
 from dataclasses import dataclass
@@ -21,30 +21,31 @@ from shared.services.archiving.sending import BatchOutcome, BatchSender
 
 BATCH_OPERATIONS = 20
 BATCH_BYTES = 3_000_000
-# After so many batches in a row that settled nothing the trouble is bigger than a batch: come back later.
+# After this many batches in a row without any result, Apply stops and comes back later.
 FRUITLESS_BATCHES_IN_A_ROW = 2
 
 
 @dataclass(frozen=True, slots=True)
 class ApplyProgress:
-    """How far one ``apply`` came. ``resume_at`` is set when the mailbox or a holder wants us to wait."""
+    """How far one ``apply`` came."""
 
     done: int
     failed: int
     remaining: int
+    #: Set if the mailbox or another holder makes us wait.
     resume_at: datetime | None
 
 
 class Applier:
-    """Sends the planned operations of a run under its archive mailbox's lease."""
+    """Sends the planned operations of a run while it holds the lease of the archive mailbox."""
 
     def __init__(self, ports: ArchivingPorts) -> None:
         self._ports = ports
 
     async def apply(self, run_id: UUID) -> ApplyProgress:
-        """Work until nothing is planned, the budget is used, cancel is asked, or a long wait is due.
+        """Send until nothing is planned, the budget is used, cancel is requested, or a long wait is due.
 
-        Safe to call twice or from two places: only the lease's holder sends. Raises NotFound.
+        Safe to call twice or from two places, because only the holder of the lease sends. Raises NotFound.
         """
         async with self._ports.database.session() as session:
             context = await load_context(session, run_id)
@@ -78,7 +79,7 @@ class _Application:
         self._done = self._failed = self._fruitless_in_a_row = 0
 
     async def run(self) -> ApplyProgress:
-        """Batch k is in flight while k+1 is claimed and k-1 is recorded."""
+        """Send batch k while k+1 is claimed and k-1 is recorded."""
         resume_at: datetime | None = None
         previous = BatchOutcome()
         batch = await self._turn_over(previous)
@@ -98,7 +99,7 @@ class _Application:
     async def _step(
         self, batch: list[ClaimedOperation], previous: BatchOutcome
     ) -> tuple[BatchOutcome, list[ClaimedOperation]]:
-        # Both are awaited before an error is raised: no request is left behind in flight.
+        # Both are awaited before an error is raised, so that no request stays in flight.
         sent, claimed = await asyncio.gather(
             self._sender.send(self._lease, batch), self._turn_over(previous), return_exceptions=True
         )
@@ -113,7 +114,7 @@ class _Application:
         return sent, claimed
 
     async def _turn_over(self, previous: BatchOutcome, *, last: bool = False) -> list[ClaimedOperation]:
-        """Record one batch and claim another, in one transaction; after the ``last`` none is claimed."""
+        """Record one batch and claim the next in one transaction. After the ``last`` batch, claim none."""
         results = recordable(previous.results)
         in_time = self._ports.clock.now() < self._deadline
         count = min(BATCH_OPERATIONS, self._budget) if in_time and not last else 0
@@ -133,7 +134,7 @@ class _Application:
         now = self._ports.clock.now()
         operations = self._context.operations(session)
         if turn.cancel_requested:
-            # What an unfinished plan left is no decision about any event: finishing forgets it.
+            # Drafts of an unfinished plan are no decisions. Finishing deletes them.
             if self._context.planned:
                 await operations.cancel_planned(self._context.run_id, now)
             return []
@@ -144,9 +145,9 @@ class _Application:
         return claimed
 
     async def _lock(self, session: AsyncSession, count: int) -> bool:
-        """Take what locked periods forbid out of what is claimed next; False where no period is locked (2.8).
+        """Mark claimed writes in locked periods as locked. False if no period is locked (2.8).
 
-        The transaction has its turn: no period is locked before the writes it claims are marked sent.
+        The transaction holds the owner's lock, so no period is locked before its writes are marked sent.
         """
         locks, owner_id = PeriodLockRepository(session), self._context.owner_id
         periods = await locks.in_force(owner_id)
@@ -155,7 +156,7 @@ class _Application:
             following = await locks.next_writes(owner_id, self._context.run_id, count)
             locked = [write["id"] for write in following if is_locked(write, periods, zone)]
             if not locked:
-                # Of a run that restores what is recorded nothing follows that a lock could forbid.
+                # A run that restores recorded copies plans nothing else that a lock could forbid.
                 return True
             now = self._ports.clock.now()
             await locks.lock_out(owner_id, locked, now)
@@ -172,7 +173,7 @@ class _Application:
         return False
 
     async def _put_back(self, batch: list[ClaimedOperation]) -> None:
-        """What was marked sent but, verifiably, never left is planned again."""
+        """Plan operations again that were marked sent and certainly never left."""
         if batch:
             async with self._ports.database.session() as session:
                 await self._lease.hold(session)

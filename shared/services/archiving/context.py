@@ -37,7 +37,7 @@ from shared.usage import track_usage
 
 @dataclass(frozen=True, slots=True)
 class ArchivingPorts:
-    """What archiving works with."""
+    """The ports that archiving uses."""
 
     database: Database
     calendars: Calendars
@@ -52,18 +52,13 @@ class ArchivingPorts:
 
     @property
     def busy_pause(self) -> timedelta:
-        """How long to leave a mailbox alone that another holder writes to."""
+        """How long to wait when another holder has the mailbox's lease."""
         return timedelta(seconds=min(5.0, self.settings.mailbox_lease_seconds / 2))
 
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """A run and its configuration, as facts.
-
-    ``barred``: it may settle nothing, either. ``origin_id`` is the object id of the person whose events are
-    read; with ``masked`` their private events are read by their times alone (domain.md 6.5).
-    ``archive_gone``: an earlier one missed the archive calendar (domain.md 1).
-    """
+    """The facts of a run and of its configuration."""
 
     run_id: UUID
     tenant_id: UUID
@@ -75,22 +70,26 @@ class RunContext:
     state: RunState
     cancel_requested: bool
     planned: bool
+    #: The run may not reconcile its writes either.
     barred: bool
     window: Window
     created_at: datetime
     started_at: datetime | None
     source_mailbox: str
     source_calendar_id: str
+    #: The object id of the person whose events are read.
     origin_id: UUID
+    #: Only the times of this person's private events are read (domain.md 6.5).
     masked: bool
     archive_mailbox_id: UUID
     archive_calendar_id: str
+    #: An earlier run did not find the archive calendar (domain.md 1).
     archive_gone: bool
     policies: PlanPolicies
 
     @property
     def archive_mailbox(self) -> str:
-        """The archive's mailbox as the stores name it."""
+        """The archive mailbox, in the form that stores use."""
         return str(self.archive_mailbox_id)
 
     def operations(self, session: AsyncSession) -> ArchiveOperationRepository:
@@ -98,7 +97,7 @@ class RunContext:
         return ArchiveOperationRepository(session, self.owner_id, self.configuration_id)
 
     def write_results(self, session: AsyncSession) -> WriteResultRepository:
-        """Where the results of this run's configuration's operations are taken over."""
+        """Stores the results of this configuration's operations."""
         return WriteResultRepository(session, self.owner_id, self.configuration_id)
 
     def archived_events(self, session: AsyncSession) -> ArchivedEventRepository:
@@ -106,7 +105,7 @@ class RunContext:
         return ArchivedEventRepository(session, self.owner_id, self.configuration_id)
 
     def identities(self, session: AsyncSession) -> SourceIdentityRepository:
-        """Whose the rows of the map are."""
+        """Finds the map rows of this configuration's events."""
         return SourceIdentityRepository(session, self.owner_id, self.configuration_id)
 
     def overlaps(self, session: AsyncSession) -> OverlapMemberRepository:
@@ -121,7 +120,7 @@ class RunContext:
 
 
 async def load_context(session: AsyncSession, run_id: UUID) -> RunContext:
-    """The context of a run. Raises NotFound when run or configuration are gone."""
+    """Load the context of a run. Raises NotFound if the run or its configuration is gone."""
     run = await ArchiveRunRepository(session).get_unscoped(run_id)
     if run is None:
         raise NotFound("there is no such archive run")
@@ -132,7 +131,7 @@ async def load_context(session: AsyncSession, run_id: UUID) -> RunContext:
 
 
 def context_of(run: ArchiveRun, configuration: ArchiveConfiguration) -> RunContext:
-    """The facts of two rows."""
+    """The context, from its two rows."""
     return RunContext(
         run_id=run.id,
         tenant_id=run.tenant_id,
@@ -171,7 +170,7 @@ def context_of(run: ArchiveRun, configuration: ArchiveConfiguration) -> RunConte
 
 @asynccontextmanager
 async def accounted(ports: ArchivingPorts, context: RunContext) -> AsyncIterator[None]:
-    """Add the requests made inside the block to the run's account (domain.md 2.13)."""
+    """Add the requests made inside the block to the run's counters (domain.md 2.13)."""
     with track_usage() as usage:
         try:
             yield

@@ -1,4 +1,4 @@
-"""Carrying out a plan's decisions: operations, map rows and groups, page by page (design.md, Plan)."""
+"""Carries a plan's decisions out page by page: operations, map rows and groups (design.md, Plan)."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -40,36 +40,34 @@ _COUNTED_AS = {
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """What is at hand of the events decided on: by source key, attachments by event id."""
+    """What is known about the events to decide on."""
 
+    #: By source key.
     events: Mapping[str, SourceEvent] = field(default_factory=dict)
+    #: By source key.
     rows: Mapping[str, MapRow] = field(default_factory=dict)
+    #: The number of attachments, by event id.
     attachments: Mapping[str, int] = field(default_factory=dict)
 
 
 class PlanWatch(Protocol):
-    """Looks on while a plan is made."""
+    """Observes a plan while it is made."""
 
     def met(self, events: Mapping[str, SourceEvent]) -> None:
-        """Events that are decided on, by source key."""
+        """Called with the events that are decided on, by source key."""
         ...
 
     def counted(self, decision: Decision, by: int, *, unsettled: bool) -> None:
-        """A decision about an event of the window counts; with ``by`` -1 it does not hold any more."""
+        """Called when a decision about an event of the window counts. ``by`` is -1 when it is withdrawn."""
         ...
 
     def grouped(self, groups: Sequence[OverlapGroup]) -> None:
-        """Groups of overlapping events that are complete."""
+        """Called with groups of overlapping events that are complete."""
         ...
 
 
 class DecisionWriter:
-    """Turns decisions into rows; drafts of earlier pages are promoted or discarded.
-
-    ``counts`` are those of domain.md 2.13 as far as planning knows them, ``private_counts`` how many of them
-    are private events (6.3). ``heirs`` were merged into keys that are not among their duplicates any more:
-    those keys, with the decisions. ``bodiless`` ones need a body that nobody kept.
-    """
+    """Turns decisions into rows. Promotes or discards the drafts of earlier pages."""
 
     def __init__(
         self,
@@ -86,20 +84,25 @@ class DecisionWriter:
         self._keeper = keeper
         self._open_keys = open_keys
         self._watch = watch
+        #: The counts of domain.md 2.13 that planning knows.
         self.counts: Counter[str] = Counter()
+        #: How many of ``counts`` are private events (6.3).
         self.private_counts: Counter[str] = Counter()
         self._private: set[str] = set()
+        #: By key: the former representative's key and the decision. That representative is no duplicate any
+        #: more.
         self.heirs: dict[str, tuple[str, Decision]] = {}
+        #: Decisions that need a body which was not kept, by key.
         self.bodiless: dict[str, Decision] = {}
 
     def note_private(self, events: Mapping[str, SourceEvent]) -> None:
-        """Remember which of the events, by source key, are private: they are counted apart, too."""
+        """Remember which of these events (by source key) are private. They are also counted separately."""
         self._private |= {key for key, event in events.items() if event.sensitivity != NORMAL}
         if self._watch is not None:
             self._watch.met(events)
 
     def needing_bodies(self, decisions: Sequence[Decision]) -> set[str]:
-        """Keys of the decisions that write an event, or keep all of it until its overlap is resolved."""
+        """Keys of the decisions that need the event's body, to write it or to keep it for later."""
         free = self._free(decisions)
         return {d.source_key for d in free if d.action in _WRITES or d.action is Action.FLAG}
 
@@ -110,7 +113,7 @@ class DecisionWriter:
         material: Material,
         groups: Sequence[OverlapGroup] = (),
     ) -> None:
-        """Write down what was decided. Events with an operation under way are counted and left alone."""
+        """Store the decisions. Events with an operation in flight are counted and left alone."""
         self._count(decisions)
         if self._watch is not None:
             self._watch.grouped(groups)
@@ -137,7 +140,7 @@ class DecisionWriter:
         self.bodiless |= {key: d for key, d in elsewhere.items() if key not in promoted}
 
     async def _flag(self, session: AsyncSession, flags: Sequence[Decision], material: Material) -> None:
-        """Keep what an appointment would hold of flagged events: their source may vanish (domain.md 5.3)."""
+        """Store the appointment of each flagged event now, because its source may vanish (domain.md 5.3)."""
         overlaps = self._context.overlaps(session)
         wanted = set(await overlaps.unrecorded([d.source_key for d in flags]))
         here = [d for d in flags if d.source_key in wanted and d.source_key in material.events]
@@ -172,7 +175,7 @@ class DecisionWriter:
         await appointments.mark_source_present(self._context.owner_id, back)
 
     async def _show_free(self, session: AsyncSession, modifications: Sequence[SetAside]) -> None:
-        """Copies of modifications that were archived before their meetings appeared count no more (4.6)."""
+        """Show copies of modifications as free if they were archived before their meetings appeared (4.6)."""
         meetings = {each.source_key: each.merged_into for each in modifications if each.merged_into}
         rows = await self._context.archived_events(session).by_keys(sorted(meetings)) if meetings else {}
         archived = [key for key, row in rows.items() if row.copy_id is not None and row.state in _ARCHIVED]
@@ -191,16 +194,17 @@ class DecisionWriter:
         )
 
     def keep_merged(self, heir: Decision) -> None:
-        """Nobody knows whether the duplicate that it was merged into is gone: it stays merged."""
+        """Keep the event merged. It is unknown whether the duplicate that has its copy is gone."""
         self._count([replace(heir, action=Action.MERGE, formerly=None)])
 
     def take_back(self, decision: Decision) -> None:
-        """The decision does not hold any more: what it counted is not counted."""
+        """Withdraw a decision: what it counted is subtracted."""
         self._count([decision], -1)
 
     def _count(self, decisions: Sequence[Decision], by: int = 1) -> None:
         for decision in decisions:
-            # Heirs are counted when they are decided again; a margin's meeting belongs to another window.
+            # Heirs are counted when they are decided again. A meeting of the margin belongs to another
+            # window.
             if decision.formerly is not None or decision.margin:
                 continue
             self.counts["source"] += by

@@ -1,9 +1,9 @@
-"""What is likely the same meeting: asked, waiting, answered, from plan to plan (domain.md 2.16 d, e).
+"""Questions about likely the same meeting: asked, waiting, answered (domain.md 2.16 d, e).
 
-One of these goes with one plan, whatever number of times that reads its pages. A run carries an answer out:
-one meeting by re-pointing the row, two by creating the new event, the new one only by superseding the old
-copy beside that. An answer binds to what was shown: if that changed before it was carried out, it is asked
-again.
+One object serves one plan, however often the plan reads its pages. A run carries an answer out. *One meeting*
+re-points the row. *Two meetings* creates the new event. *The new one only* creates it and supersedes the old
+copy. An answer is valid only for what was shown. If that changed before the answer was carried out, the
+question is asked again.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -34,23 +34,19 @@ _ASKED = (Question.LIKELY_SAME,)
 
 
 @dataclass(slots=True)
-class Settled:
-    """What answers mean for one plan.
+class AnsweredDoubts:
+    """What the answers mean for one plan."""
 
-    ``rows`` and ``events`` are decided and take part in no matching. ``pairs`` are to be re-pointed.
-    """
-
+    #: Keys of rows that are decided and take part in no matching.
     rows: set[str] = field(default_factory=set)
+    #: Keys of events that are decided and take part in no matching.
     events: set[str] = field(default_factory=set)
+    #: Pairs to re-point.
     pairs: list[Pair] = field(default_factory=list)
 
 
 class MeetingDoubts:
-    """The items of one configuration about what is likely the same meeting.
-
-    ``waiting`` are keys of new events that the next reading holds back, ``whole`` keys of events that their
-    copies follow in all, since their owner said so. ``unread`` is what the reading under way could not read.
-    """
+    """The questions of one configuration about events that are likely the same meeting."""
 
     def __init__(self, context: RunContext, keeper: ActionItemKeeper) -> None:
         self._context = context
@@ -60,12 +56,15 @@ class MeetingDoubts:
         self._reopened: list[UUID] = []
         self._asked: list[AskedItem] = []
         self._superseded: set[str] = set()
+        #: What the current reading could not read.
         self.unread = UnreadEvents()
+        #: Keys of new events that the next reading holds back.
         self.waiting: set[str] = set()
+        #: Keys of events whose copies take every change of the source, on the owner's word.
         self.whole: set[str] = set()
 
     async def load(self, session: AsyncSession) -> None:
-        """Take in what is asked and answered already."""
+        """Load the questions that are open or answered."""
         start, end = self._context.window.read_range
         self._items = await self._keeper.live(session, start, end, _ASKED)
         for item in self._items:
@@ -76,23 +75,23 @@ class MeetingDoubts:
 
     @property
     def rows(self) -> set[UUID]:
-        """Rows of the map that answers are about."""
+        """Map rows that the answers are about."""
         return {row.row_id for item in self._items if not item.is_open for row in item.archived if row.row_id}
 
     def note(self, reads: Mapping[str, ReadEvent]) -> None:
-        """Keep the events of a page that are asked about, or may be."""
+        """Keep the events of a page that a question is about, or may be about."""
         watched = self.waiting | {event.key for item in self._items for event in item.new}
         self._held |= {key: reads[key].event for key in watched & reads.keys()}
 
-    def settle(
+    def answered(
         self,
         gone: Mapping[str, GoneRow],
         rows: Mapping[str, MapRow],
         new: Mapping[str, tuple[str, MeetingFacts]],
         met: Callable[[str], bool],
-    ) -> Settled:
-        """Judge the answers by what this reading showed; those that do not fit any more are asked again."""
-        settled = Settled()
+    ) -> AnsweredDoubts:
+        """Check the answers against what this reading showed. Answers that no longer fit are asked again."""
+        answered = AnsweredDoubts()
         self._reopened, self._superseded, self.whole = [], set(), set()
         for item in self._items:
             if item.is_open or not self._judged(item):
@@ -100,16 +99,16 @@ class MeetingDoubts:
             if item.answer is Answer.ONE_MEETING and {e.key for e in item.new} <= {
                 row.key for row in item.archived
             }:
-                # It was re-pointed, and is not written yet.
+                # The row was re-pointed, and the write is not done yet.
                 self.whole |= {event.key for event in item.new}
             elif self._stands(item, gone, rows, new, met):
-                self._carry_out(item, rows, new, settled)
+                self._carry_out(item, rows, new, answered)
             else:
                 self._reopened.append(item.id)
-        return settled
+        return answered
 
     def repointed(self, pairs: Sequence[Pair]) -> None:
-        """Rows are those of other events from now on."""
+        """Replace the rows' keys after they were re-pointed to other events."""
         keys = {pair.row: pair.event for pair in pairs}
         self._items = [
             replace(
@@ -125,13 +124,13 @@ class MeetingDoubts:
         rows: Mapping[str, MapRow],
         under_way: Collection[str],
     ) -> bool:
-        """Take the doubts of a reading; whether it held other events back than it should have.
+        """Store the doubts of a reading. Returns whether the reading held back the wrong events.
 
-        ``under_way`` are new events whose row is being written.
+        ``under_way`` are new events whose row has a write in flight.
         """
         held_back = frozenset(self.waiting)
         self.waiting = {key for doubt in doubts for key in doubt.events} | set(under_way)
-        # What this plan sees a part of alone stays as it is.
+        # An item of which this plan sees only a part stays as it is.
         beyond = {
             event.key
             for item in self._items
@@ -147,7 +146,7 @@ class MeetingDoubts:
         return held_back != self.waiting
 
     async def keep(self, session: AsyncSession) -> None:
-        """The plan is made: open, refresh and close items as the last reading says."""
+        """Open, refresh and close items after the last reading of the plan."""
         await self._keeper.reopen(session, self._reopened)
         judged = [
             replace(item, status=ActionItemStatus.OPEN) if item.id in self._reopened else item
@@ -161,11 +160,11 @@ class MeetingDoubts:
     async def supersede(
         self, session: AsyncSession, drafter: "OperationDrafter", open_keys: Collection[str]
     ) -> None:
-        """Plan that the old copies of answers *the new one only* are shown free and count no time."""
+        """Plan to supersede the old copies of answers *the new one only*: shown free, no time counted."""
         await supersede(session, self._context, drafter, self._superseded - set(open_keys))
 
     def _judged(self, item: StoredItem) -> bool:
-        """Whether this plan reads all that the item is about, and some of it belongs to its window."""
+        """Whether this plan reads all events of the item, and one of them is in its window."""
         start, end = self._context.window.read_range
         events = (*item.archived, *item.new)
         owned = any(self._context.window.start <= each.start < self._context.window.end for each in events)
@@ -185,7 +184,7 @@ class MeetingDoubts:
         new: Mapping[str, tuple[str, MeetingFacts]],
         met: Callable[[str], bool],
     ) -> bool:
-        """Whether everything is still as it was shown when it was answered, or carried out already."""
+        """Whether everything is still as it was shown with the question, or is already carried out."""
         for row in item.archived:
             if row.state is ArchivedEventState.SUPERSEDED and item.answer is Answer.NEW_ONE_ONLY:
                 continue
@@ -203,14 +202,14 @@ class MeetingDoubts:
         item: StoredItem,
         rows: Mapping[str, MapRow],
         new: Mapping[str, tuple[str, MeetingFacts]],
-        settled: Settled,
+        answered: AnsweredDoubts,
     ) -> None:
-        settled.rows |= {row.key for row in item.archived}
-        settled.events |= {event.key for event in item.new}
+        answered.rows |= {row.key for row in item.archived}
+        answered.events |= {event.key for event in item.new}
         if item.answer is Answer.ONE_MEETING:
             events = [(event.key, new[event.key][1].start) for event in item.new if event.key in new]
             for row, event in closest([(row.key, row.start) for row in item.archived], events).items():
-                settled.pairs.append(Pair(row, event, Step.ONE_MEETING))
+                answered.pairs.append(Pair(row, event, Step.ONE_MEETING))
                 self.whole.add(event)
         elif item.answer is Answer.NEW_ONE_ONLY:
             self._superseded |= {row.key for row in item.archived if row.key in rows}
@@ -235,5 +234,5 @@ class MeetingDoubts:
 
 
 def waits_for_nothing(row: MapRow, overlaps: Collection[str]) -> bool:
-    """Whether the event waited for a row's write alone: it is in no group of overlapping events."""
+    """Whether the event waited only for a row's write. It is in no group of overlapping events then."""
     return row.state is ArchivedEventState.FLAGGED and row.source_key not in overlaps

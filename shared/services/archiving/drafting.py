@@ -1,4 +1,4 @@
-"""Operations in the making: the bodies that will be written, as rows (design.md, Plan)."""
+"""Builds operations as rows, with the bodies that will be written (design.md, Plan)."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -35,9 +35,9 @@ _BY_PURPOSE = (LeftOut.FREE, LeftOut.PERSONAL, LeftOut.INVALID_CATEGORY)
 
 
 def needs_body(known: KnownEvent | None, event: SourceEvent, mode: RunMode) -> bool:
-    """Whether a decision about the event is likely to need its body: to write it, or to keep it.
+    """Whether a decision about the event will probably need its body, to write it or to keep it.
 
-    Where that is wrong, the event is read again by its id.
+    If the guess is wrong, the event is read again by id.
     """
     if known is None or known.pending or mode is RunMode.REPLACE:
         return True
@@ -48,13 +48,13 @@ def needs_body(known: KnownEvent | None, event: SourceEvent, mode: RunMode) -> b
 
 
 def applied_revision(event: SourceEvent, modifications: Sequence[Modification]) -> str:
-    """The revision of an event to which these modifications were applied (domain.md 2.4)."""
+    """The revision of an event after these modifications were applied (domain.md 2.4)."""
     return modified_revision(revision(event), [(each.key, each.start, each.end) for each in modifications])
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What an operation holds of one event, beside its place: request body, record and revision."""
+    """An operation's content for one event: request body, record and revision."""
 
     payload: CopyPayload
     record: dict[str, Any]
@@ -71,7 +71,7 @@ class OperationDrafter:
         self.zones_reported = 0
 
     async def count_attachments(self, events: Iterable[SourceEvent]) -> dict[str, int]:
-        """The number of attachments by event id, asked only where there are any (domain.md 2.6)."""
+        """The number of attachments by event id, asked only for events that have any (domain.md 2.6)."""
         ids = [event.id for event in events if event.has_attachments]
         if not ids:
             return {}
@@ -82,9 +82,9 @@ class OperationDrafter:
     async def add_map_rows(
         self, session: AsyncSession, events: Mapping[str, SourceEvent]
     ) -> dict[str, MapRow]:
-        """Enter events seen for the first time: their key and their copy's key are fixed now (2.3).
+        """Add map rows for events seen for the first time. This fixes their key and their copy's key (2.3).
 
-        Returns the rows whose copy's key is another than that of their source key.
+        Returns the rows whose copy's key differs from the key derived from their source key.
         """
         rows = [
             {
@@ -109,7 +109,7 @@ class OperationDrafter:
         rows: Mapping[str, MapRow],
         attachments: Mapping[str, int],
     ) -> None:
-        """Plan the writes decided on."""
+        """Plan the decided writes."""
         await self._add(
             session,
             OperationState.PLANNED,
@@ -139,7 +139,7 @@ class OperationDrafter:
     async def add_recorded(
         self, session: AsyncSession, records: Mapping[str, Mapping[str, Any]], rows: Mapping[str, MapRow]
     ) -> None:
-        """Plan copies of events whose source is gone, from what was kept of them (domain.md 5.8)."""
+        """Plan copies of events whose source is gone, from our record of them (domain.md 5.8)."""
         planned: list[OperationRow] = []
         for key, record in records.items():
             row, content = rows[key], record["revision"]
@@ -154,12 +154,11 @@ class OperationDrafter:
     async def add_superseding(
         self, session: AsyncSession, superseded: Mapping[str, tuple[MapRow, Mapping[str, Any]]]
     ) -> None:
-        """Plan that copies are shown free and marked superseded: others stand for their meetings (2.16).
+        """Plan to show copies as free and marked superseded, because other copies replace them (2.16).
 
-        By source key, the row and its record as ``AppointmentRepository.recorded`` gives it. Plans call it
-        through ``superseding.py``. The copies' rows
-        become ``superseded`` when that is written, and count no time. No event of the run is meant by it: it
-        is counted beside the report.
+        The argument has, by source key, the row and its record as ``AppointmentRepository.recorded`` returns
+        it. Plans call this through ``superseding.py``. When the write is done, the row becomes ``superseded``
+        and counts no time. The operation belongs to no event of the run, so it is counted beside the report.
         """
         planned: list[OperationRow] = []
         for key, (row, recorded) in superseded.items():
@@ -175,7 +174,7 @@ class OperationDrafter:
         await self._add(session, OperationState.PLANNED, planned)
 
     async def retime(self, session: AsyncSession, decisions: Sequence[Decision]) -> None:
-        """Give drafts the times that modifications gave their events since (domain.md 4)."""
+        """Update drafts with the times that modifications have given to their events since (domain.md 4)."""
         operations = self._context.operations(session)
         wanted = {decision.source_key: decision for decision in decisions if decision.start is not None}
         drafts = await operations.drafts(self._context.run_id, list(wanted))
@@ -202,15 +201,16 @@ class OperationDrafter:
         await operations.rewrite(self._context.run_id, rows)
 
     def decide_again(self, row: MapRow, event: ReadEvent, mode: RunMode) -> Decision:
-        """Decide for an event whose row changed hands after its first decision."""
+        """Decide again for an event whose row now belongs to another event."""
         planner = Planner(self._context.window, mode, self._context.policies)
         return planner.decide_single(event, known_event(row))
 
     def decide_heir(self, decided: Decision, row: MapRow, event: ReadEvent, mode: RunMode) -> Decision:
-        """What was decided among the others, modifications included, against the row as it is now.
+        """Compare the first decision, with its modifications, with the row as it is now.
 
-        What has the copy now is archived already. Without it, it waits for its overlap to be decided (5.3).
-        An event that changed since then is decided by itself; the next run sees it among the others.
+        If the heir now has the copy, it is archived already. Without a copy, it waits until its overlap is
+        resolved (5.3). If the event changed since, it is decided alone. The next run sees it together with
+        the others.
         """
         if applied_revision(event.event, decided.modifications) != decided.revision:
             return self.decide_again(row, event, mode)
@@ -221,7 +221,7 @@ class OperationDrafter:
     def record_of(
         self, decision: Decision, event: SourceEvent, attachments: Mapping[str, int]
     ) -> dict[str, Any]:
-        """What our record will say of the event, as decided; times ISO 8601."""
+        """What our record will say about the event, as decided. Times are ISO 8601."""
         return self._record(decision, event, self._shown(decision, event), attachments)
 
     def _shown(self, decision: Decision, event: SourceEvent) -> SourceEvent:
@@ -304,9 +304,9 @@ def _iso(instant: datetime | None) -> str | None:
 
 
 def _likely(key: str, event: SourceEvent, row: MapRow | None) -> Decision:
-    """What a write of the event would be, without the modifications that may still come."""
+    """The probable write for the event, without modifications that may still follow."""
     known = own_row(known_event(row)) if row is not None else None
-    # A removed copy is written to once more when it is to be replaced (domain.md 2.10).
+    # A removed copy is written once more if it is to be replaced (domain.md 2.10).
     removed = known is not None and known.state is ArchivedEventState.REMOVED_BY_OWNER and known.has_copy
     archived = known is not None and (known.archived or removed)
     return Decision(key, Action.UPDATE if archived else Action.CREATE, revision(event))

@@ -1,7 +1,7 @@
-"""Meetings whose event went on to a later time after they were archived: took place, or postponed? (2.4)
+"""Meetings whose event moved to a later time after they were archived: took place, or postponed? (2.4)
 
-The item is opened together with leaving the row behind. Whether it still stands is looked at when a plan over
-the row's window is made: a row that came back to its event, or whose copy is gone, asks nothing more.
+The question is opened in the transaction that leaves the row behind. A plan over the row's window checks
+whether it is still open. If the row's event came back, or its copy is gone, the question is closed.
 """
 
 from collections.abc import Collection
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 
 class DraggedMeetings:
-    """The items of one configuration about meetings that their events left behind."""
+    """The questions of one configuration about meetings whose event moved to a later time."""
 
     def __init__(self, context: RunContext, keeper: ActionItemKeeper) -> None:
         self._context = context
         self._keeper = keeper
 
     async def ask(self, session: AsyncSession, row: MapRow, key: str, event: SourceEvent) -> None:
-        """Ask about a row that has just been left behind under ``key``."""
+        """Ask about a row that now has the key ``key``, because its event moved on."""
         source_id = row.source_id + key.removeprefix(row.source_key)
         start = self._context.owning_start(event)
         old = ItemEvent(Side.ARCHIVED, key, source_id, row.revision, row.start_at, row.start_at, row.id)
@@ -51,7 +51,7 @@ class DraggedMeetings:
     async def keep(
         self, session: AsyncSession, drafter: "OperationDrafter", open_keys: Collection[str]
     ) -> None:
-        """Close what asks nothing more; plan that the copies of postponed meetings are superseded."""
+        """Close questions that have no subject left. Plan to supersede the copies of postponed meetings."""
         window = self._context.window
         items = await self._keeper.live(session, window.start, window.end, (Question.MOVED_ON,))
         items = [
@@ -66,7 +66,7 @@ class DraggedMeetings:
 
 
 def _stands(item: StoredItem) -> bool:
-    """Whether the copy still stands for a meeting that its event left behind."""
+    """Whether the copy still represents a meeting whose event moved on."""
     return all(
         is_detached(row.key) and row.state is ArchivedEventState.SOURCE_DELETED for row in item.archived
     )

@@ -1,4 +1,4 @@
-"""Finish: the run's report and what comes after it (design.md, Finish; domain.md 2.12, 2.13)."""
+"""Finish: write the run's report and name the next run (design.md, Finish; domain.md 2.12, 2.13)."""
 
 import logging
 from collections import Counter
@@ -41,29 +41,29 @@ _OUTCOMES = {
     (OperationAction.UPDATE, OperationState.LOCKED): Outcome.LOCKED,
 }
 
-# What a write for another window's meeting must not end in for the run to be complete.
+# If a write for a meeting of another window ends in one of these states, the run is not complete.
 _OPEN_ENDS = (OperationState.SENT, OperationState.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
 class FinishedRun:
-    """How a run ended, and the queued run of the same configuration that is next."""
+    """How a run ended, and the next queued run of the same configuration."""
 
     state: RunState
     next_run_id: UUID | None
 
 
 class Finisher:
-    """Ends runs; ending one again changes nothing."""
+    """Ends runs. Ending a run twice changes nothing."""
 
     def __init__(self, ports: ArchivingPorts) -> None:
         self._ports = ports
 
     async def finish(self, run_id: UUID, reason: str | None = None) -> FinishedRun:
-        """Write the report, end the run and name the next one. ``reason`` says why it could not go on.
+        """Write the report, end the run and name the next one. ``reason`` says why it could not continue.
 
-        Operations still sent stay open for the next run and count as failed in this report, since their
-        effect is not known yet (design.md, Finish). Raises NotFound.
+        Operations that are still sent stay open for the next run. This report counts them as failed, because
+        their effect is not known yet (design.md, Finish). Raises NotFound.
         """
         async with self._ports.database.session() as session:
             context = await load_context(session, run_id)
@@ -83,7 +83,7 @@ class Finisher:
     ) -> RunState:
         operations = context.operations(session)
         if run.planned_at is None:
-            # What an unfinished plan left is no decision about any event.
+            # Drafts of an unfinished plan are no decisions.
             await operations.clear_unsent(run.id)
         await operations.cancel_planned(run.id, now)
         plan = PlanCounts(**(run.plan or {}))
@@ -92,25 +92,25 @@ class Finisher:
         why = reason or plan.refused
         margins = await operations.counts(run.id, margin=True)
         broken = why is not None or any(state in _OPEN_ENDS for _, state in margins)
-        # What it was to read could not be read, or never was.
+        # The calendar could not be read, or was never read.
         blind = plan.refused is not None or (run.planned_at is None and reason is not None)
         state = _state(report, cancelled=_stopped(run, report), broken=broken, blind=blind)
-        # An event that cannot be read is no failure of the job: everything else goes on (2.12).
+        # An event that cannot be read does not make the job fail: everything else goes on (2.12).
         unread_alone = 0 < report.failed == plan.unreadable and not broken
         if state is RunState.FAILED:
-            # The store's code comes first; what follows may name what is in the mailbox.
+            # The store's code comes first. The text after it may name mailbox content, so it is cut.
             said = (why or "").partition(":")[0]
             _log.warning("archive run %s failed: %s (%s)", run.id, plan.code or "not_planned", said)
         details = report.to_json() | _details(plan) | _beside(margins) | {"reason": why}
         details["private_outcomes"] = {str(outcome): count for outcome, count in private.items() if count}
-        # Whether a private event is written at all tells of it in a timesheet alone (domain.md 6.3).
+        # Only a timesheet reveals something by whether a private event is written (domain.md 6.3).
         details["cost_tells"] = context.policies.purpose is Purpose.TIMESHEET
         await ArchiveRunRepository(session).finish(run.id, state, details, now)
-        await ActionItemKeeper(self._ports, context).settle(session)
+        await ActionItemKeeper(self._ports, context).mark_carried_out(session)
         job = JobJudgement()
-        # What a person wants back, or edits, is no work of a job.
+        # A restore or an edit that a person requested is no work of a job.
         if state is not RunState.CANCELLED and context.mode in (RunMode.NORMAL, RunMode.REPLACE):
-            # A backfill's month is done when it was planned; its writes are the next night's.
+            # A backfill's month is done once it is planned. The next nightly run finishes its writes.
             backfill = context.kind is RunKind.BACKFILL
             failed = why is not None if backfill else state.trouble and not unread_alone
             job = await self._judge_job(session, context, failed=failed, gone=plan.gone)
@@ -127,7 +127,7 @@ class Finisher:
         locked = report.locked + sum(
             count for (_, end), count in margins.items() if end is OperationState.LOCKED
         )
-        # A change that stays locked is told once.
+        # A change that stays locked is reported once.
         locks = PeriodLockRepository(session)
         new_locked = await locks.newly_locked(context.owner_id, run.id) if locked else 0
         known = unread_alone and plan.new_unreadable == 0
@@ -156,7 +156,7 @@ class Finisher:
 
 
 async def _starter(session: AsyncSession, context: RunContext, requested_by: str) -> UUID | None:
-    """Our id of the person who started the run for somebody else; None for anybody else."""
+    """Our id of the person who started the run for another person, else None."""
     kind, _, object_id = requested_by.partition(":")
     if kind != "user":
         return None
@@ -186,7 +186,7 @@ async def _report(
 async def _private_outcomes(
     operations: ArchiveOperationRepository, run: ArchiveRun, plan: PlanCounts
 ) -> Counter[Outcome]:
-    """How many of the report's events are private: others see them as one number (domain.md 6.3)."""
+    """How many of the report's events are private. Others see them as one number (domain.md 6.3)."""
     outcomes = planned_outcomes(plan.private)
     for kind, count in (await operations.counts(run.id, margin=False, private=True)).items():
         outcomes[_OUTCOMES.get(kind, Outcome.FAILED)] += count
@@ -206,14 +206,14 @@ def _details(plan: PlanCounts) -> dict[str, int]:
 
 
 def _beside(margins: Mapping[tuple[OperationAction, OperationState], int]) -> dict[str, int]:
-    """Writes about no event of the run: for meetings of other windows, and copies superseded (2.16, 4.8)."""
+    """Writes that belong to no event of the run: meetings of other windows, superseded copies (2.16, 4.8)."""
     superseded = margins.get((OperationAction.SUPERSEDE, OperationState.DONE), 0)
     updates = sum(count for (action, _), count in margins.items() if action is not OperationAction.SUPERSEDE)
     return {"margin_updates": updates, "superseded": superseded}
 
 
 def _stopped(run: ArchiveRun, report: RunReport) -> bool:
-    """Whether the wish to cancel the run left anything undone."""
+    """Whether the cancellation left anything undone."""
     return run.cancel_requested and (run.planned_at is None or report.failed > 0)
 
 

@@ -1,4 +1,4 @@
-"""Archive calendars that are gone, and what waits until they are there again (domain.md 1)."""
+"""Archive calendars that are gone, and the jobs that pause until they are back (domain.md 1)."""
 
 from typing import Final
 from uuid import UUID
@@ -10,20 +10,20 @@ from shared.database.repositories.jobs.jobs import JobRepository
 from shared.errors import AdminAssistantError
 from shared.services.archiving.context import ArchivingPorts
 
-#: Why a run failed that found no archive calendar: rebuilding it is offered.
+#: The reason of a run whose archive calendar is gone. The product offers to rebuild the calendar.
 ARCHIVE_CALENDAR_GONE: Final = "archive_calendar_gone"
 
 
 async def is_gone(ports: ArchivingPorts, tenant_id: UUID, mailbox: str, calendar_id: str) -> bool:
-    """Whether the mailbox, which answers, has no such calendar.
+    """Whether the mailbox answers and has no such calendar.
 
-    Raises NotFound for a mailbox that is gone itself, StoreRefused and StoreUnavailable.
+    Raises NotFound if the mailbox itself is gone, StoreRefused and StoreUnavailable.
     """
     return await ports.calendars.in_tenant(tenant_id).get_calendar(mailbox, calendar_id) is None
 
 
 async def seems_gone(ports: ArchivingPorts, tenant_id: UUID, mailbox: str, calendar_id: str) -> bool:
-    """The same, where it can be found out now."""
+    """As ``is_gone``, but False if the store cannot tell now."""
     try:
         return await is_gone(ports, tenant_id, mailbox, calendar_id)
     except AdminAssistantError:
@@ -33,7 +33,7 @@ async def seems_gone(ports: ArchivingPorts, tenant_id: UUID, mailbox: str, calen
 async def note_gone(
     session: AsyncSession, ports: ArchivingPorts, owner_id: UUID, configuration_id: UUID, calendar_id: str
 ) -> None:
-    """The archive calendar was not found: its owner is offered to rebuild it, jobs paused for it wait."""
+    """Record that the archive calendar is gone: its jobs pause, and the owner is offered to rebuild it."""
     await ArchiveConfigurationRepository(session).set_archive_gone(
         owner_id, configuration_id, calendar_id, ports.clock.now()
     )
@@ -42,9 +42,9 @@ async def note_gone(
 async def note_found(
     session: AsyncSession, ports: ArchivingPorts, owner_id: UUID, configuration_id: UUID, calendar_id: str
 ) -> None:
-    """It is there, made anew or given back by its owner: what was paused for want of it goes on, audited.
+    """Record that the archive calendar exists again: jobs that paused because it was gone resume. Audited.
 
-    A job that was paused for another reason stays paused.
+    A job that paused for another reason stays paused.
     """
     jobs = JobRepository(session)
     await jobs.hold(owner_id, configuration_id)

@@ -1,4 +1,4 @@
-"""Duplicates of which the next one takes over the copy of its representative (domain.md 2.9)."""
+"""Duplicates that take over the copy of their representative (domain.md 2.9)."""
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -13,7 +13,7 @@ from shared.services.archiving.context import ArchivingPorts, RunContext
 async def hand_to_heir(
     session: AsyncSession, ports: ArchivingPorts, context: RunContext, former: MapRow, heir: MapRow
 ) -> None:
-    """The heir gets row, copy and record of its representative, and that one's place among overlaps."""
+    """Give the heir the row, copy and record of its representative, and its place in overlap groups."""
     await context.archived_events(session).take_over(former, heir, ports.clock.now())
     await context.overlaps(session).repoint(former.source_key, heir.source_key)
     await AppointmentRepository(session).hand_over(context.owner_id, former.id, heir.id)
@@ -29,7 +29,7 @@ async def hand_to_heir(
 
 
 def inherited_from(row: MapRow, read: ReadEvent) -> str | None:
-    """The key of the event that this one is an unchanged duplicate of; None where it is none."""
+    """The key of the representative if this event is its unchanged duplicate, else None."""
     if row.state is not ArchivedEventState.MERGED or source_revision(row.revision) != revision(read.event):
         return None
     return row.merged_into

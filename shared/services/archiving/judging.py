@@ -13,9 +13,9 @@ from shared.services.archiving.plan_turn import record_plan
 
 
 async def bar_unpermitted(ports: ArchivingPorts, session: AsyncSession, run: ArchiveRun) -> None:
-    """End the run before it settles, reads or writes anything if it may not: its plan says why, audited.
+    """End a run that is not permitted before it reads or writes. Its plan records the reason. Audited.
 
-    What was planned before is left to its end.
+    A run that is already planned continues to its end.
     """
     if run.planned_at is not None:
         return
@@ -25,7 +25,7 @@ async def bar_unpermitted(ports: ArchivingPorts, session: AsyncSession, run: Arc
     context = await load_context(session, run.id)
     caller = Caller(run.tenant_id, None, run.requested_by, frozenset(), app_only=True)
     with telemetry.bind(caller=caller, correlation=run.correlation_id):
-        # Both calendars of a pair are there, and its jobs are paused already.
+        # Both calendars of a pair exist, and its jobs are paused already.
         gone = found is not Objection.ARCHIVE_IN_USE
         counts = PlanCounts(refused=f"{found}: {found.reason}", gone=gone, code=found)
         await record_plan(session, ports, context, counts)

@@ -1,4 +1,4 @@
-"""Holding a mailbox's lease: the right to send to it (design.md, Apply)."""
+"""The lease of a mailbox: the right to send to it (design.md, Apply)."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,14 +14,14 @@ LONGEST_WAIT_SECONDS = 20.0
 
 
 class LeaseLost(Exception):
-    """Another holder took the mailbox over: stop, write nothing more."""
+    """Another holder took the lease: stop and write nothing more."""
 
 
 class HeldLease:
-    """A lease held now. Every transaction that changes state calls ``renew``, ``take_turn`` or ``hold``.
+    """A held lease. Each transaction that changes state calls ``renew``, ``take_turn`` or ``hold``.
 
-    They come first and lock the gate's row until the transaction ends, so that nobody can take the lease
-    over while a change made under it is being committed.
+    These calls come first in the transaction and lock the gate's row until it ends. So nobody can take the
+    lease while a change under it is being committed.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class HeldLease:
         self.not_before = not_before
 
     async def renew(self, session: AsyncSession) -> None:
-        """Extend the lease within the caller's transaction. Raises LeaseLost."""
+        """Extend the lease in the caller's transaction. Raises LeaseLost."""
         until = self._ports.clock.now() + timedelta(seconds=self._ports.settings.mailbox_lease_seconds)
         held, not_before = await MailboxGateRepository(session).renew(self._lease, until)
         if not held:
@@ -42,7 +42,7 @@ class HeldLease:
         self.not_before = not_before
 
     async def take_turn(self, session: AsyncSession, owner_id: UUID, run_id: UUID) -> WriteTurn:
-        """As ``renew``, and until the transaction ends no period of the owner is locked. Raises LeaseLost."""
+        """As ``renew``, and no period of the owner is locked until the transaction ends. Raises LeaseLost."""
         until = self._ports.clock.now() + timedelta(seconds=self._ports.settings.mailbox_lease_seconds)
         turn = await MailboxGateRepository(session).take_turn(self._lease, until, owner_id, run_id)
         if turn is None:
@@ -52,19 +52,19 @@ class HeldLease:
         return turn
 
     async def hold(self, session: AsyncSession) -> None:
-        """Make sure, for this transaction, that the lease is still ours. Raises LeaseLost."""
+        """Check that the lease is still ours in this transaction. Raises LeaseLost."""
         if not await MailboxGateRepository(session).hold(self._lease):
             raise LeaseLost
 
     async def cover_one_batch(self) -> None:
-        """Renew when what is left of the lease would not outlast a whole batch. Raises LeaseLost."""
+        """Renew if the rest of the lease is shorter than a whole batch may take. Raises LeaseLost."""
         left = (self._until - self._ports.clock.now()).total_seconds()
         if left <= self._ports.settings.whole_batch_seconds:
             async with self._ports.database.session() as session:
                 await self.renew(session)
 
     async def wait_out_pause(self) -> datetime | None:
-        """Wait until the mailbox wants to hear from us; a long wait is returned, for a durable timer."""
+        """Wait until the mailbox's pause is over. A long wait is returned instead, for a durable timer."""
         if self.not_before is None:
             return None
         wait = (self.not_before - self._ports.clock.now()).total_seconds()
@@ -74,7 +74,7 @@ class HeldLease:
         return None
 
     async def close_mailbox_until(self, until: datetime) -> None:
-        """Bind every process to the mailbox's Retry-After."""
+        """Make every process wait for the mailbox's Retry-After."""
         async with self._ports.database.session() as session:
             await MailboxGateRepository(session).close_until(self._lease.mailbox_id, until)
         self.not_before = until if self.not_before is None else max(self.not_before, until)
@@ -82,9 +82,9 @@ class HeldLease:
 
 @asynccontextmanager
 async def mailbox_lease(ports: ArchivingPorts, mailbox_id: UUID) -> AsyncIterator[HeldLease | None]:
-    """The mailbox's lease, released at the end; None while another holder has it.
+    """The mailbox's lease, released at the end. None while another holder has it.
 
-    After a cancellation it is not released but left to expire: a request may still be alive at the store.
+    After a cancellation the lease is not released but expires, because a request may still be in flight.
     """
     now = ports.clock.now()
     until = now + timedelta(seconds=ports.settings.mailbox_lease_seconds)

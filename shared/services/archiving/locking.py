@@ -1,4 +1,4 @@
-"""Keeping runs out of periods that finalised timesheets locked (domain.md 2.8)."""
+"""Keeps runs from writing into periods that finalised timesheets locked (domain.md 2.8)."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
@@ -15,9 +15,9 @@ _ALL = 1_000_000
 
 
 def is_locked(write: WriteTimes, periods: Sequence[LockedPeriod], zone: ZoneInfo) -> bool:
-    """Whether a write touches a locked period: by what it writes, or by what is recorded now.
+    """Whether a write touches a locked period, by its new content or by what is recorded now.
 
-    A change must neither take hours from a finalised timesheet nor add any.
+    A change must neither remove hours from a finalised timesheet nor add hours to it.
     """
     customers = set(_customers(write["categories"])) | set(_customers(write["old_categories"]))
     return any(
@@ -26,7 +26,7 @@ def is_locked(write: WriteTimes, periods: Sequence[LockedPeriod], zone: ZoneInfo
 
 
 async def lock_out_all(session: AsyncSession, context: RunContext, now: datetime) -> None:
-    """Take out of a whole plan what locked periods forbid, as writing does batch by batch."""
+    """Mark the writes of a plan that are in locked periods. Apply does the same for each batch."""
     locks = PeriodLockRepository(session)
     periods = await locks.in_force(context.owner_id)
     if periods:
@@ -41,7 +41,7 @@ def _days(write: WriteTimes, zone: ZoneInfo) -> Iterator[tuple[date, date]]:
         (write["old_start"], write["old_end"], write["old_all_day"]),
     ):
         if start is not None and end is not None:
-            # An all-day event's instants are its dates as given (domain.md 2.2).
+            # The instants of an all-day event are its dates as given (domain.md 2.2).
             yield local_days(_instant(start), _instant(end), ZoneInfo("UTC") if all_day else zone)
 
 

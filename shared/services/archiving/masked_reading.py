@@ -1,6 +1,6 @@
-"""Reading a calendar as somebody else than its person may: private events by their times alone (6.3, 6.5).
+"""Reads a calendar for somebody who may see only the times of private events (6.3, 6.5).
 
-What is masked when it is read cannot come out anywhere: not in a plan, a record, an operation or a hash.
+Events are masked when they are read. So nothing private can reach a plan, a record, an operation or a hash.
 """
 
 from collections.abc import AsyncGenerator, Sequence
@@ -18,7 +18,7 @@ from shared.services.calendars.store import CalendarStores
 
 
 class MaskedCalendars(CalendarStores):
-    """A calendar store whose private events are masked; everything else goes through as it is."""
+    """A calendar store that masks private events. Everything else passes unchanged."""
 
     def __init__(self, inner: CalendarStore) -> None:
         super().__init__(inner, inner)
@@ -44,35 +44,35 @@ class MaskedCalendars(CalendarStores):
     async def get_events(
         self, mailbox: str, calendar_id: str | None, ids: Sequence[str], unread: UnreadEvents | None = None
     ) -> dict[str, SourceEvent | None]:
-        """Events by id, masked; None for each that is gone."""
+        """Events by id, masked. None for each event that is gone."""
         found = await self._inner.get_events(mailbox, calendar_id, ids, unread)
         return {key: None if event is None else masked_event(event) for key, event in found.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class MaskedTenants:
-    """Calendars of each tenant, masked."""
+    """The calendars of each tenant, masked."""
 
     inner: Calendars
 
     def in_tenant(self, tenant_id: UUID) -> MaskedCalendars:
-        """Those of one tenant."""
+        """The masked calendars of one tenant."""
         return MaskedCalendars(self.inner.in_tenant(tenant_id))
 
 
 def masked(ports: ArchivingPorts) -> ArchivingPorts:
-    """The ports of work that may not read private events."""
+    """The ports for work that may not read private events."""
     return replace(ports, calendars=MaskedTenants(ports.calendars))
 
 
 def reading_for(ports: ArchivingPorts, context: RunContext) -> ArchivingPorts:
-    """The ports by which a run of the configuration reads its source (domain.md 6.5)."""
+    """The ports that a run of the configuration reads its source with (domain.md 6.5)."""
     return masked(ports) if context.masked else ports
 
 
 def previewing_for(ports: ArchivingPorts, context: RunContext, viewer: UUID | None) -> ArchivingPorts:
-    """The ports of a dry run whose plan ``viewer`` reads: only the person whose events they are sees all.
+    """The ports of a dry run for ``viewer``. Only the person whose events are read sees them whole.
 
-    The plan is made of what the viewer may see, so no setting can be used to ask it for more (domain.md 6.3).
+    The plan is made from what the viewer may see, so no setting can reveal more (domain.md 6.3).
     """
     return ports if viewer == context.origin_id else masked(ports)

@@ -1,4 +1,4 @@
-"""Meetings whose source is gone and events that are new: are they the same (domain.md 2.4, 2.9, 2.16)?"""
+"""Matches meetings whose source is gone with new events: are they the same (domain.md 2.4, 2.9, 2.16)?"""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -39,18 +39,18 @@ from shared.services.archiving.source_reading import SourceReader
 from shared.services.archiving.taking_over import TakingOver
 
 _POINTING = (ArchivedEventState.MERGED, ArchivedEventState.CONSUMED)
-# Duplicates are handed on by themselves, before anything is matched (domain.md 2.9).
+# Duplicates are handed on separately, before anything is matched (domain.md 2.9).
 _NOT_MATCHED = (ArchivedEventState.MERGED, ArchivedEventState.CONSUMED, ArchivedEventState.SUPERSEDED)
 _CHUNK = 500
-# How far ahead a series is asked for an occurrence that would tell that it goes on.
+# How far ahead a series is searched for an occurrence that proves that it continues.
 _FAR = timedelta(days=1800)
 
 
 def known_event(row: MapRow, open_keys: Collection[str] = ()) -> KnownEvent | None:
-    """A row of the map as planning sees it; None where it says no more than that the event was there once.
+    """A map row as planning sees it. None if the row says only that the event was met once.
 
-    A duplicate that vanished, or whose copy went to its heir, and is back has no copy: it is decided afresh.
-    ``open_keys`` are those with a write that is planned or sent.
+    If a duplicate returns without a copy (it vanished, or its heir has the copy), it is decided again.
+    ``open_keys`` have a write that is planned or sent.
     """
     if row.state is ArchivedEventState.SOURCE_DELETED and row.copy_id is None:
         return None
@@ -70,13 +70,10 @@ def known_event(row: MapRow, open_keys: Collection[str] = ()) -> KnownEvent | No
 
 
 class SourceMatcher:
-    """Finds out which sources are gone, and hands their copies on.
+    """Finds out which sources are gone, and hands their copies to the right events.
 
-    It outlives one reading of the pages: what is handed on is found under its new key by the next one.
-    ``released`` are modifications whose meeting is not gone though no page shows it near them (4.6),
-    ``doubts`` what is only likely the same, and which new events wait for that. ``unread`` is what the
-    reading under way could not read: of that nothing is gone, and nothing is matched (2.12). ``held`` are
-    keys of events that overlap it, by the stored group that they are in.
+    It lives longer than one reading of the pages: the next reading finds a row that was handed on under its
+    new key.
     """
 
     def __init__(
@@ -89,7 +86,7 @@ class SourceMatcher:
         *,
         for_others: bool = False,
     ) -> None:
-        """``for_others``: others than the person read are shown what is found; private events stay so."""
+        """With ``for_others``, not the owner sees the result, so private events stay private."""
         self._for_others = for_others
         self._ports = ports
         self._turn = turn
@@ -98,15 +95,19 @@ class SourceMatcher:
         self._new: dict[str, tuple[str, MeetingFacts]] = {}
         self._matched: set[str] = set()
         self._inherited: set[str] = set()
+        #: Keys of modifications whose meeting still exists, though no page shows it near them (4.6).
         self.released: set[str] = set()
+        #: Likely matches, and the new events that wait for an answer.
         self.doubts = doubts
+        #: What this reading could not read. Nothing in it is gone or matched (2.12).
         self.unread = UnreadEvents()
+        #: Events that overlap what could not be read: the stored group, by key.
         self.held: dict[str, UUID] = {}
         self.repointed = 0
         self.ambiguous = 0
 
     def reader(self, dragged: DraggedMeetings) -> SourceReader:
-        """What reads the pages next, with what is known so far of who waits."""
+        """The reader for the next reading, with the events that are known to wait."""
         reader = SourceReader(
             self._ports,
             self._context,
@@ -127,7 +128,7 @@ class SourceMatcher:
         return {row.source_key for row in rows if row.source_id not in found and not self.is_open(row)}
 
     def is_open(self, row: MapRow) -> bool:
-        """Whether the row's event, or the time where it was last seen, could not be read."""
+        """Whether the row's event, or the time at which it was last seen, could not be read."""
         return row.source_id in self.unread.ids or self.unread.holds(row.start_at)
 
     def note(
@@ -137,7 +138,7 @@ class SourceMatcher:
         overlaps: Collection[str],
         reader: SourceReader,
     ) -> None:
-        """Remember the new events of a page. One that a former run held back waits until it is matched."""
+        """Remember new events of a page. Events that an earlier run held back wait for a match."""
         for key, read in list(reads.items()):
             held = key in rows and waits_for_nothing(rows[key], overlaps)
             if held and key not in self._matched:
@@ -151,7 +152,7 @@ class SourceMatcher:
         self.doubts.note(reads)
 
     async def match(self, reader: SourceReader) -> bool:
-        """Match what is new with what is gone; whether the pages have to be read once more."""
+        """Match new events with gone rows. Returns whether the pages must be read once more."""
         new, self._new = self._new, {}
         self._matched |= new.keys()
         elsewhere, busy = await self._elsewhere(new)
@@ -160,13 +161,13 @@ class SourceMatcher:
         events = await self._facts_of(new) if rows else []
         found, unsure = await self._gone_rows(rows, events) if rows else ([], [])
         gone = {each.facts.key: each for each in found}
-        settled = self.doubts.settle(gone, rows, new, reader.has_met)
-        left = [each for key, each in gone.items() if key not in settled.rows]
-        events = [each for each in events if each.key not in settled.events]
+        answered = self.doubts.answered(gone, rows, new, reader.has_met)
+        left = [each for key, each in gone.items() if key not in answered.rows]
+        events = [each for each in events if each.key not in answered.events]
         matching = await self._matching([*left, *unsure], rows, events) if left or unsure else Matching()
-        decided = [*settled.pairs, *matching.pairs]
-        # A row whose write is under way is settled first. One of which two reads tell different things, or
-        # whose time could not be read, is read again by the next run. Until then its event waits.
+        decided = [*answered.pairs, *matching.pairs]
+        # A row with a write in flight is reconciled first, and its event waits until then. The next run reads
+        # again a row whose time could not be read, or about which two reads disagree.
         disputed = {each.facts.key for each in unsure}
         disputed |= {key for key in gone if key in self._open_keys and rows[key].copy_id is None}
         doubts = [doubt for doubt in matching.doubts if disputed.isdisjoint(doubt.rows)]
@@ -192,7 +193,7 @@ class SourceMatcher:
     async def _elsewhere(
         self, new: Mapping[str, tuple[str, MeetingFacts]]
     ) -> tuple[dict[str, MapRow], set[str]]:
-        """Rows of others that fill this archive, by the keys of their events here; events that wait (2.4)."""
+        """Rows of other configurations with this archive, by key here, and events that wait (2.4)."""
         if not new:
             return {}, set()
         async with self._turn.session() as session:
@@ -205,7 +206,7 @@ class SourceMatcher:
         )
 
     async def release(self, presumed: Mapping[str, str], reader: SourceReader) -> bool:
-        """Let go of modifications whose absent meeting is not gone; whether to read the pages again."""
+        """Release modifications whose meeting is not gone. Returns whether the pages must be read again."""
         if not presumed:
             return False
         async with self._turn.session() as session:
@@ -226,7 +227,7 @@ class SourceMatcher:
         return bool(freed)
 
     async def _unmet(self, reader: SourceReader) -> dict[str, MapRow]:
-        """The rows of the window and its margins whose source no page showed."""
+        """Rows of the window and its margins whose source no page showed."""
         unmet: dict[str, MapRow] = {}
         after: MapRow | None = None
         start, end = self._context.window.read_range
@@ -236,7 +237,8 @@ class SourceMatcher:
             unmet |= {
                 row.source_key: row
                 for row in rows
-                # Of what an unchanged duplicate inherits nobody is asked: that comes first (domain.md 2.9).
+                # A copy that an unchanged duplicate inherits causes no question: duplicates come first
+                # (domain.md 2.9).
                 if not (reader.has_met(row.source_key) or row.source_key in self._inherited)
                 and row.source_id not in self.unread.ids
             }
@@ -247,18 +249,18 @@ class SourceMatcher:
     async def _gone_rows(
         self, rows: Mapping[str, MapRow], new: Sequence[MeetingFacts]
     ) -> tuple[list[GoneRow], list[GoneRow]]:
-        """Those of the rows whose source is gone, and those of which nobody can know.
+        """The rows whose source is gone, and the rows for which this cannot be known.
 
-        Either a page did not show the source though it is there, or its time could not be read.
+        The second kind exists but no page showed it, or its time could not be read.
         """
         async with self._turn.session() as session:
             records = await AppointmentRepository(session).recorded(
                 self._context.owner_id, [row.id for row in rows.values() if row.copy_id is not None]
             )
-            # What waits for its owner's decision has no copy, and is the same meeting all the same.
+            # An event that waits for its owner's decision has no copy, and can be the same meeting.
             bare = {row.source_key: row.id for row in rows.values() if row.copy_id is None}
             waiting = await self._context.overlaps(session).recorded(list(bare))
-            # So is what is just being written.
+            # So can an event with a write in flight.
             waiting |= await self._context.identities(session).being_written(
                 [key for key in bare if key in self._open_keys]
             )
@@ -269,7 +271,7 @@ class SourceMatcher:
         ended = {each.facts.key for each in candidates.values()}
         answered = any(row.id in self.doubts.rows for row in rows.values())
         if not answered and match_meetings(list(candidates.values()), new, ended).empty:
-            # Nothing that is new looks like any of them: nobody has to be asked whether they are gone.
+            # No new event looks like any of these rows, so it does not matter whether they are gone.
             return [], []
         unsure = {row.source_key for row in rows.values() if self.is_open(row)}
         rows = {key: row for key, row in rows.items() if key not in unsure}
@@ -310,7 +312,7 @@ class SourceMatcher:
         source = recorded_source(record, row.source_id, row.original_start, row.series_id)
         facts = meeting_facts(source, row.source_key, zone)
         if is_detached(row.source_key):
-            # Its invitation lives on at another time.
+            # Its invitation still exists, at another time.
             facts = replace(facts, ical_uid="")
         takes_place = not (record["is_cancelled"] or record["is_declined"])
         return GoneRow(
@@ -329,7 +331,7 @@ class SourceMatcher:
     async def _matching(
         self, gone: Sequence[GoneRow], rows: Mapping[str, MapRow], new: Sequence[MeetingFacts]
     ) -> Matching:
-        """Ask what is asked of series only where it matters."""
+        """Match, and look series up only where it makes a difference."""
         asked = possible_predecessors(gone, new)
         ended: set[str] = set()
         for each in gone:
@@ -343,7 +345,7 @@ class SourceMatcher:
         return match_meetings(gone, new, ended, self.doubts.waiting)
 
     async def hand_on(self, pairs: Sequence[tuple[MapRow, SourceEvent, str]]) -> None:
-        """Rows become those of events, given with their keys, of a changed series (domain.md 2.17)."""
+        """Give rows to other events, by key, after their series changed (domain.md 2.17)."""
         async with self._turn.session() as session:
             await self._context.operations(session).clear_unsent(self._context.run_id)
             await self._context.identities(session).delete_bare([key for _, _, key in pairs])
@@ -354,7 +356,7 @@ class SourceMatcher:
     async def _repoint(
         self, session: AsyncSession, row: MapRow, step: Step, source_id: str, facts: MeetingFacts
     ) -> None:
-        """The row is that of the new event from now on, its copy with it (domain.md 2.16)."""
+        """Give the row and its copy to the new event (domain.md 2.16)."""
         now, window = self._ports.clock.now(), self._context.window
         new = row._replace(
             source_key=facts.key,
@@ -363,9 +365,9 @@ class SourceMatcher:
             original_start=facts.slot,
             series_id=facts.series,
         )
-        # What belongs to another window is handed on in the map alone: its own run writes it.
+        # For an event of another window only the map changes. The run of that window writes the copy.
         write = window.start <= row.start_at < window.end
-        # A series that grew out of a single event is known from now on, not since that was archived (2.17).
+        # The series is known from now on, not since the single event was archived (2.17).
         entered_by = self._context.run_id if row.series_id is None else None
         await self._context.identities(session).repoint(row, new, now, write=write, entered_by=entered_by)
         await self._context.overlaps(session).repoint(row.source_key, facts.key)
@@ -386,6 +388,6 @@ class SourceMatcher:
         self.repointed += 1
 
     async def take_over(self, former: MapRow, heir: MapRow) -> None:
-        """The next duplicate gets the copy of its vanished representative (domain.md 2.9)."""
+        """Give the copy of a vanished representative to its next duplicate (domain.md 2.9)."""
         async with self._turn.session() as session:
             await hand_to_heir(session, self._ports, self._context, former, heir)

@@ -1,4 +1,4 @@
-"""Groups of overlapping events between one plan and the next (domain.md 5.3, 5.9)."""
+"""Keeps groups of overlapping events in step from one plan to the next (domain.md 5.3, 5.9)."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -28,7 +28,7 @@ _GROUPS_AT_ONCE = 1000
 
 
 class OverlapKeeper:
-    """Gives a plan the groups there are and stores those it found."""
+    """Loads the stored groups for a plan and stores the groups that it finds."""
 
     def __init__(self, ports: ArchivingPorts, context: RunContext, expiry: timedelta) -> None:
         self._ports = ports
@@ -36,20 +36,20 @@ class OverlapKeeper:
         self._expiry = expiry
         self._memberships: dict[UUID, Membership] = {}
         self._written: set[UUID] = set()
-        # One instant for all groups of a plan: their reminders come together.
+        # All groups of one plan get the same instant, so their reminders come together.
         self._remind_at = ports.clock.now() + REMIND_AFTER[0]
 
     async def known(self, session: AsyncSession, keys: Sequence[str]) -> dict[str, KnownOverlap]:
-        """The places of these events in stored groups."""
+        """The stored groups that these events belong to."""
         memberships = await self._context.overlaps(session).known(keys)
         self._memberships |= {each.group_id: each for each in memberships.values()}
         return {key: _known_overlap(each) for key, each in memberships.items()}
 
     async def store(self, session: AsyncSession, groups: Sequence[OverlapGroup]) -> None:
-        """Write the groups that are new or changed; those that say the same leave no trace.
+        """Store the groups that are new or changed. Unchanged groups cause no write.
 
-        Their owner is told of those that begin to wait for him, in the same transaction: a plan made again
-        finds them waiting already.
+        The owner is notified of groups that start to wait for them, in the same transaction. So a plan that
+        is repeated finds these groups waiting already and notifies nobody twice.
         """
         now = self._ports.clock.now()
         waits = Waits(now + self._expiry, self._remind_at)
@@ -82,7 +82,7 @@ class OverlapKeeper:
             await told.tell([(recipient, notice)], now)
 
     async def finish(self, session: AsyncSession, vanished: Iterable[str]) -> None:
-        """Close groups whose overlap vanished, and let go who overlaps the others no more (5.9)."""
+        """Close groups whose overlap vanished, and remove members that overlap nothing any more (5.9)."""
         overlaps = self._context.overlaps(session)
         await overlaps.sweep()
         groups = [UUID(group_id) for group_id in vanished]
@@ -91,7 +91,7 @@ class OverlapKeeper:
             await self._record(session, "overlap.closed", {"groups": sorted(map(str, closed))})
 
     def _opens(self, group: OverlapGroup) -> bool:
-        """Whether the group waits for its owner from now on, and did not before."""
+        """Whether the group starts to wait for its owner now."""
         if group.status is not GroupStatus.FLAGGED:
             return False
         stored = (group.stored_id, *group.absorbed)
@@ -99,14 +99,14 @@ class OverlapKeeper:
         return not any(each and each.status is OverlapStatus.FLAGGED for each in known)
 
     def _id_of(self, group: OverlapGroup) -> UUID:
-        """The group's id; where a stored group fell apart, its first part goes on being it."""
+        """The group's id. If a stored group fell apart, its first part keeps the id."""
         stored = UUID(group.stored_id) if group.stored_id else None
         group_id = uuid4() if stored is None or stored in self._written else stored
         self._written.add(group_id)
         return group_id
 
     def _renamed(self, groups: Sequence[OverlapGroup]) -> list[StatusRow]:
-        """Unchanged groups of which a changed configuration makes something else."""
+        """Unchanged groups whose kind changes because the configuration changed."""
         rows: list[StatusRow] = []
         for group in groups:
             if group.changed or group.stored_id is None or group.status is GroupStatus.SETTLED:
@@ -117,7 +117,7 @@ class OverlapKeeper:
         return rows
 
     async def _audit(self, session: AsyncSession, stored: Sequence[tuple[UUID, OverlapGroup]]) -> None:
-        """One row for what was opened or changed together; recorded groups are no decision of anybody."""
+        """One audit row for all groups opened or changed. Recorded groups are nobody's decision."""
         told = {
             str(group_id): {
                 "status": str(group.status),
@@ -149,7 +149,7 @@ def _known_overlap(membership: Membership) -> KnownOverlap:
         opened_at=membership.opened_at,
         member_count=membership.member_count,
         revision=membership.revision,
-        settled=membership.status.decided,
+        decided=membership.status.decided,
         kept=membership.kept,
         waiting=membership.status is OverlapStatus.FLAGGED,
     )

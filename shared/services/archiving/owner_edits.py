@@ -1,4 +1,4 @@
-"""An owner's explicit edit of an appointment (domain.md 2.5): record and copy, by a run of its own."""
+"""An owner's explicit edit of an appointment (domain.md 2.5). A run of its own writes record and copy."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -41,7 +41,7 @@ _EDITABLE = (ArchivedEventState.PRESENT, ArchivedEventState.SOURCE_DELETED)
 
 
 class OwnerEdits:
-    """Edits are written down with their run and carried out by it, exactly once like every other write."""
+    """Stores edits with their runs. A run writes the edit exactly once, like every other write."""
 
     def __init__(self, ports: ArchivingPorts) -> None:
         self._ports = ports
@@ -49,11 +49,12 @@ class OwnerEdits:
     async def edit(
         self, caller: Caller, appointment_id: UUID, changes: Mapping[str, Any], expected: ExpectedVersion
     ) -> StartedRun:
-        """Queue the run that gives record and copy the ``changes``: columns of the record, JSON-able.
+        """Queue the run that writes ``changes`` (record columns, JSON-able) to record and copy.
 
         A later change of the source still counts (2.4). Raises NotFound, Forbidden for another person's
-        private one, PreconditionFailed, ValidationFailed naming ``start`` or ``end``, and Conflict for one
-        that has no copy, an inactive configuration, a locked period (2.8), or while another edit waits.
+        private appointment, PreconditionFailed, and ValidationFailed naming ``start`` or ``end``. Raises
+        Conflict if the appointment has no copy, its configuration is inactive, its period is locked (2.8), or
+        another edit waits.
         """
         async with self._ports.database.session() as session:
             appointment, configuration = await self._found(session, caller, appointment_id)
@@ -69,7 +70,7 @@ class OwnerEdits:
                 self._ports,
                 session,
                 configuration,
-                # Of no length that matters: runs are told apart by their window.
+                # The length has no meaning. It only makes the window, by which runs are told apart.
                 Window(row.start_at, row.start_at + timedelta(microseconds=1), ZoneInfo("UTC")),
                 RunKind.MANUAL,
                 caller.actor,
@@ -82,9 +83,9 @@ class OwnerEdits:
         return started
 
     async def plan(self, run_id: UUID) -> PlanCounts:
-        """Turn the edit into a write of what the copy holds now; again, the stored counts.
+        """Plan to write the edit to what the copy holds now. Called again, it returns the stored counts.
 
-        Raises NotFound, and Conflict while another attempt is at it.
+        Raises NotFound, and Conflict while another attempt plans.
         """
         async with self._ports.database.session() as session:
             context = await load_context(session, run_id)
@@ -145,7 +146,7 @@ class OwnerEdits:
         return appointment, configuration
 
     async def _record(self, session: AsyncSession, owner_id: UUID, row: MapRow) -> dict[str, Any]:
-        """What is recorded of the event, as an operation's record holds it."""
+        """What is recorded about the event, in the form of an operation's record."""
         fields = await AppointmentRepository(session).fields_of(owner_id, row.id)
         if fields is None:
             raise Conflict("it has no record", code="not_archived")
@@ -159,9 +160,9 @@ async def refuse_locked(
     before: Mapping[str, Any],
     after: Mapping[str, Any],
 ) -> None:
-    """Raises Conflict if a finalised timesheet holds an appointment as it was or would be (2.8).
+    """Raise Conflict if a finalised timesheet contains the appointment before or after the edit (2.8).
 
-    The transaction takes its turn with finalising.
+    The transaction waits for a finalisation that is under way.
     """
     periods = await PeriodLockRepository(session).write_turn(configuration.owner_id)
     write: WriteTimes = {
@@ -179,7 +180,7 @@ async def refuse_locked(
 
 
 def _edited(record: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The record after the edit. Raises ValidationFailed naming what the times do not allow."""
+    """The record after the edit. Raises ValidationFailed naming the field with the invalid time."""
     if record["is_all_day"] and changes.keys() & {"start_at", "end_at"}:
         field = "start" if "start_at" in changes else "end"
         raise ValidationFailed([FieldError(field, "an all-day event has no times", "all_day")])
@@ -191,7 +192,7 @@ def _edited(record: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
 
 
 def _draft(row: MapRow, changes: Mapping[str, Any]) -> OperationRow:
-    """The edit as it waits for its run: the changes alone, since the rest may change until then."""
+    """A draft that holds only the changes, because the rest may change before the run."""
     return {
         "id": str(uuid4()),
         "position": 1,
@@ -205,7 +206,7 @@ def _draft(row: MapRow, changes: Mapping[str, Any]) -> OperationRow:
 
 
 def _write(context: RunContext, row: MapRow, record: Mapping[str, Any]) -> DraftRow:
-    # The source's own and the edit's: the edit is no change of the source, so no run undoes it for being one.
+    # The revision covers source and edit. An edit is no change of the source, so no run undoes it.
     revision = edited_revision(row.revision, str(context.run_id))
     payload = copy_payload(
         recorded_event(record, row.source_id, row.original_start),

@@ -1,7 +1,7 @@
-"""One source and one archive calendar belong to one configuration (domain.md 2.19).
+"""At most one configuration has a given source and archive calendar (domain.md 2.19).
 
-The database lets no second one come into being. Of pairs that were there before, the newer is paused: it
-neither runs nor is resumed while the older exists.
+The database prevents a second one. Of pairs that existed before that rule, the newer one is paused. It
+neither runs nor resumes while the older one exists.
 """
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -21,10 +21,10 @@ async def refuse_pair(
     *,
     archive_calendar_id: str | None = None,
 ) -> None:
-    """Raise ArchiveInUse where another configuration of any state but deleted has its source and archive.
+    """Raise ArchiveInUse if another configuration that is not deleted has the same source and archive.
 
-    ``archive_calendar_id``: as if it archived into that calendar. Until the transaction ends no other one
-    gets them. It names the other one only to a caller who may read it.
+    With ``archive_calendar_id``, check for that archive calendar instead. No other configuration can take the
+    pair until the transaction ends. The error names the other configuration only to a caller who may read it.
     """
     others = await ArchiveConfigurationRepository(session).of_pair(
         configuration, archive_calendar_id=archive_calendar_id, hold=True
@@ -36,7 +36,7 @@ async def refuse_pair(
 async def refuse_paused_pair(
     session: AsyncSession, access: Access, configuration: ArchiveConfiguration, audit: AuditWriter
 ) -> None:
-    """Raise ArchiveInUse for the newer of a pair; where the older is gone its jobs go on from now."""
+    """Raise ArchiveInUse for the newer of a pair. If the older one is gone, resume the newer one's jobs."""
     if not configuration.archive_in_use:
         return
     older = await _older(session, configuration)
@@ -46,7 +46,7 @@ async def refuse_paused_pair(
 
 
 async def release_next(session: AsyncSession, deleted: ArchiveConfiguration, audit: AuditWriter) -> None:
-    """The configuration is deleted: the oldest of those that were paused for its sake goes on, audited."""
+    """After the configuration is deleted, resume the oldest one that was paused because of it. Audited."""
     following = await ArchiveConfigurationRepository(session).of_pair(deleted)
     if not following or not following[0].archive_in_use:
         return
@@ -58,7 +58,7 @@ async def release_next(session: AsyncSession, deleted: ArchiveConfiguration, aud
 
 
 def archive_in_use(access: Access, other: ArchiveConfiguration) -> ArchiveInUse:
-    """The refusal; it names the other configuration where the caller may read it."""
+    """The error. It names the other configuration if the caller may read it."""
     readable = access.readable_owner in (None, other.owner_id)
     which = f"the archive configuration {other.id}" if readable else "another archive configuration"
     return ArchiveInUse(f"{which} archives the same source into this calendar")

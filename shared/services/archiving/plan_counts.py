@@ -9,24 +9,15 @@ from shared.domain.runs.outcome import Outcome
 
 CALENDAR_NOT_FOUND = "calendar_not_found"
 CALENDAR_REFUSED = "calendar_refused"
-"""Why a plan could read nothing, where nothing more can be said: what it is to read is gone, or refused."""
+"""Why a plan could read nothing, if no more is known: the calendar is gone, or access is refused."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlanCounts:
-    """What planning found. ``planned`` operations are written next; ``refused`` says why nothing could be.
-
-    ``unsettled`` events have an operation of another run under way. ``gone``: what is to be read or written
-    does not exist any more, or may not be named any more, so that trying again is no use. ``code`` names the
-    reason. ``new_category_issues`` are those of events that no earlier run saw as they are now. ``private``
-    says how many of the first counts are private events. ``unreadable`` events could not be understood; each
-    of the first of them is in ``unreadable_events`` with what is known of it, its error code, and since when
-    it could not be read. ``new_unreadable`` of them could be read, or were not there, before.
-    ``series_questions``: about how many changed series their owner is asked (2.17). ``read_at``: when the
-    pages that it rests on began to be read (ISO 8601, UTC).
-    """
+    """What planning found."""
 
     source: int = 0
+    #: Operations to write next.
     planned: int = 0
     unchanged: int = 0
     merged: int = 0
@@ -34,8 +25,11 @@ class PlanCounts:
     left_out: int = 0
     flagged: int = 0
     conflict: int = 0
+    #: Events that have an operation of another run in flight.
     unsettled: int = 0
+    #: Events that could not be understood.
     unreadable: int = 0
+    #: Unreadable events that earlier could be read, or did not exist.
     new_unreadable: int = 0
     overlaps_resolved: int = 0
     overlaps_flagged: int = 0
@@ -43,17 +37,25 @@ class PlanCounts:
     modifications_applied: int = 0
     orphan_modifications: int = 0
     category_issues: int = 0
+    #: Issues of events that no earlier run saw in their present form.
     new_category_issues: int = 0
     source_deleted: int = 0
     repointed: int = 0
     ambiguous: int = 0
     zones_reported: int = 0
+    #: The number of changed series that the owner is asked about (2.17).
     series_questions: int = 0
+    #: How many events of the counts above are private, by count name.
     private: dict[str, int] = field(default_factory=dict)
+    #: The first unreadable events: what is known, the error code, and since when.
     unreadable_events: list[dict[str, Any]] = field(default_factory=list)
+    #: Why nothing could be planned.
     refused: str | None = None
+    #: The calendar is gone or may no longer be named, so a retry is useless.
     gone: bool = False
+    #: The reason code of ``refused``.
     code: str | None = None
+    #: When reading the pages of this plan began (ISO 8601, UTC).
     read_at: str | None = None
 
 

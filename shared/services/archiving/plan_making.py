@@ -1,4 +1,4 @@
-"""One plan in the making: the pages of the window, then what no page showed (design.md, Plan)."""
+"""Makes one plan: reads the pages of the window, then what no page showed (design.md, Plan)."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -39,7 +39,7 @@ _WAITING = (Action.CONSUME, Action.LEAVE_OUT, Action.FLAG)
 
 
 class PlanMaking:
-    """Reads, decides and writes down; ``unseen`` rows of the window are shown by none of its pages."""
+    """Reads, decides and stores. Its memory stays small, however large the window is."""
 
     def __init__(
         self,
@@ -64,15 +64,16 @@ class PlanMaking:
         self._writer = DecisionWriter(ports, context, self._drafter, self._keeper, open_keys, watch)
         self._matcher = matcher
         self._source_deleted = 0
+        #: The number of rows of the window that no page shows.
         self.unseen = 0
         self._archive_checked = False
 
     async def run(self, *, last: bool) -> PlanCounts | None:
-        """Pages first, then what no page showed: heirs, vanished, failed before, kept though gone.
+        """Read the pages, then the rest: heirs, vanished and failed events, and events to keep though gone.
 
-        None where rows were handed to new events: then the pages are to be read once more, by another one,
-        unless this is the ``last``. Raises StoreRefused, NotFound and StoreUnavailable where source or
-        archive cannot be read.
+        Returns None if rows were given to new events. Then another PlanMaking must read the pages again,
+        unless this is the ``last``. Raises StoreRefused, NotFound and StoreUnavailable if source or archive
+        cannot be read.
         """
         backfill = self._context.kind is RunKind.BACKFILL
         read_at = self._ports.clock.now()
@@ -103,7 +104,7 @@ class PlanMaking:
         return self._counted(read_at)
 
     async def _hold_partners(self) -> bool:
-        """Whether more events overlap what could not be read: they stay decided as they were (2.12)."""
+        """Leave events that overlap an unreadable one as they were decided (2.12). Whether any is new."""
         if not self._reader.unread:
             return False
         async with self._turn.session() as session:
@@ -143,7 +144,7 @@ class PlanMaking:
             modifications_applied=findings.modifications_applied,
             orphan_modifications=findings.orphan_modifications,
             category_issues=findings.category_issues,
-            # An attempt before this one may have entered some of them into the map already.
+            # An earlier attempt may have added some of them to the map.
             new_category_issues=findings.new_category_issues
             if self._turn.first
             else findings.category_issues,
@@ -155,10 +156,10 @@ class PlanMaking:
     async def _first_page(
         self, pages: AsyncGenerator[list[SourceEvent]], *, check: bool
     ) -> list[SourceEvent] | None:
-        """The first page, read while the archive calendar is looked at; None where there is none."""
+        """The first page, read while the archive calendar is checked. None if that calendar is gone."""
         if not check:
             return await anext(pages, None)
-        # Both are awaited before an error is raised: nothing goes on reading behind it.
+        # Both are awaited before an error is raised, so that no read continues in the background.
         checked, page = await asyncio.gather(
             self._check_archive_calendar(), anext(pages, None), return_exceptions=True
         )
@@ -185,7 +186,7 @@ class PlanMaking:
             read = await self._reader.take(session, page)
             overlaps = await self._keeper.known(session, list(read.reads))
             flagged = [key for key in overlaps if (row := read.rows.get(key)) and row.state is _FLAGGED]
-            # What a plan flagged that was broken off before it matched anything is new still.
+            # An event stays new if it was flagged by a plan that stopped before it matched anything.
             unmatched = await self._context.identities(session).of_broken_plans(flagged)
         self._matcher.note(read.reads, read.rows, overlaps.keys() - unmatched, self._reader)
         events, rows = read.events, read.rows
@@ -202,7 +203,7 @@ class PlanMaking:
         decisions = self._planner.feed(list(read.reads.values()), known, overlaps)
         groups = self._planner.take_groups()
         for decision in decisions:
-            # Moved while pages were read, but decided as an earlier page showed it.
+            # It moved while the pages were read. It is decided as an earlier page showed it.
             event = events.get(decision.source_key) if decision.source_key in waiting else None
             if event and applied_revision(event, decision.modifications) != decision.revision:
                 del events[decision.source_key]
@@ -227,7 +228,7 @@ class PlanMaking:
     def _held(
         self, decisions: list[Decision], events: dict[str, SourceEvent], known: dict[str, KnownEvent]
     ) -> dict[str, SourceEvent]:
-        """Events of the page whose bodies a later decision is likely to need."""
+        """Events of the page whose bodies a later decision will probably need."""
         undecided = self._planner.undecided - {decision.source_key for decision in decisions}
         return {
             key: event
@@ -238,7 +239,7 @@ class PlanMaking:
         }
 
     async def _read_bodies(self) -> None:
-        """Decisions that need a body nobody kept, as when a modification came to an archived meeting."""
+        """Carry out decisions whose body was not kept, as of a modification of an archived meeting."""
         bodiless = self._writer.bodiless
         keys = sorted(bodiless)
         for start in range(0, len(keys), _CHUNK):
@@ -253,14 +254,14 @@ class PlanMaking:
         for key, read in reads.items():
             decision = decisions[key]
             as_planned = applied_revision(read.event, decision.modifications) == decision.revision
-            # Changed since its page was read: by itself, for now; the next run sees it among the others.
+            # Changed since its page was read. Decide it alone now; the next run sees it with the others.
             again = self._drafter.decide_again(rows[key], read, self._context.mode)
             keeps = as_planned or decision.action is Action.FLAG
             standing.append(decision if keeps else replace(again, margin=decision.margin))
         await self._carry_out_by_id(standing, reads, rows, gone)
 
     async def _inherit(self) -> None:
-        """Duplicates whose representative is not among them any more take over the copy that it left."""
+        """Duplicates take over the copy of a representative that is not among them any more."""
         for heir_key, (former_key, decided) in sorted(self._writer.heirs.items()):
             async with self._turn.session() as session:
                 rows = await self._context.archived_events(session).by_keys([heir_key, former_key])
@@ -270,7 +271,7 @@ class PlanMaking:
             if former is not None and former.copy_id is not None and not self._planner.has_seen(former_key):
                 gone = await self._matcher.are_gone([former])
                 if self._matcher.is_open(former):
-                    # It may be there still, and stand for this one.
+                    # The representative may still exist and stand in for this event.
                     self._writer.keep_merged(decided)
                     continue
                 if former_key in gone or await self._reader.has_left(self._turn, former):
@@ -297,7 +298,7 @@ class PlanMaking:
             after = rows[-1]
 
     async def _failed_before(self) -> None:
-        """Writes that failed in the last 30 days and that no page of this window shows (domain.md 2.2)."""
+        """Writes that failed in the last 30 days and are not in this window (domain.md 2.2)."""
         since = self._ports.clock.now() - RETRY_FAILED_FOR
         async with self._turn.session() as session:
             rows = await self._context.archived_events(session).pending_outside(
@@ -308,7 +309,7 @@ class PlanMaking:
         )
 
     async def _kept_though_gone(self, session: AsyncSession) -> None:
-        """What waited for a decision and vanished from the source meanwhile, archived as recorded (5.8)."""
+        """Archive as recorded what waited for a decision and vanished from the source (5.8)."""
         records = await self._context.overlaps(session).gone_but_kept(_CHUNK)
         records = {key: record for key, record in records.items() if key not in self._open_keys}
         if not records:
@@ -319,7 +320,7 @@ class PlanMaking:
         self._writer.counts["planned"] += len(records)
 
     async def _decide_by_id(self, keys: list[str], *, heir: Decision | None = None) -> None:
-        """Read events by id and decide for each by itself; a 404 alone says that it vanished."""
+        """Read events by id and decide each one alone. Only a 404 proves that an event is gone."""
         if not keys:
             return
         rows, reads, gone = await self._read_by_id(keys)
@@ -334,7 +335,7 @@ class PlanMaking:
     async def _read_by_id(
         self, keys: list[str]
     ) -> tuple[dict[str, MapRow], dict[str, ReadEvent], list[MapRow]]:
-        """The rows of these keys, the events that they are about, and the rows whose source is gone (2.4)."""
+        """The rows of these keys, their events, and the rows whose source is gone (2.4)."""
         async with self._turn.session() as session:
             rows = await self._context.archived_events(session).by_keys(keys)
         met = {row.source_id for key, row in rows.items() if self._reader.has_met(key)}
@@ -347,10 +348,10 @@ class PlanMaking:
         events = believed(self._context, rows, found, calendars)
         places = await self._taking_over.moved(rows, events, met)
         async with self._turn.session() as session:
-            # What was moved to where another configuration reads it is that one's now.
+            # It moved to a calendar that another configuration reads. That configuration has it now.
             for key in await self._taking_over.give(session, rows, places) if places else ():
                 del events[key], rows[key]
-            # What went on to a later time without its row is new where it is now.
+            # It moved to a later time and left its row behind. At the new time it is a new event.
             for key in await self._reader.left_behind(session, events, rows):
                 del events[key]
             return rows, await self._reader.shown(session, events, rows), gone
@@ -366,7 +367,7 @@ class PlanMaking:
         self._writer.note_private(events)
         needing = self._writer.needing_bodies(decisions)
         attachments = await self._drafter.count_attachments([events[key] for key in needing])
-        # What waits without a copy is looked for in the window that it starts in now.
+        # An event that waits without a copy belongs to the window in which it starts now.
         starts = {
             d.source_key: self._context.owning_start(events[d.source_key])
             for d in decisions
@@ -378,7 +379,7 @@ class PlanMaking:
             await self._mark_deleted(session, gone)
 
     async def _mark_deleted(self, session: AsyncSession, gone: list[MapRow]) -> None:
-        """The copy stays, the record says that its source is gone (domain.md 2.4)."""
+        """Record that the source is gone. The copy stays (domain.md 2.4)."""
         now = self._ports.clock.now()
         keys = [row.source_key for row in gone]
         # An earlier reading of this run was stale, or showed what was deleted since.

@@ -1,4 +1,4 @@
-"""What a plan asks the owner of its archive: action items beside overlaps (domain.md 2.4, 2.16, 2.17)."""
+"""The questions that a plan asks the owner of its archive (domain.md 2.4, 2.16, 2.17)."""
 
 from datetime import timedelta
 
@@ -15,7 +15,7 @@ from shared.services.archiving.superseding import Superseding
 
 
 class PlanQuestions:
-    """Likely meetings, dragged meetings and changed series of one plan, from its pages to its items."""
+    """The likely meetings, moved meetings and changed series of one plan, from its pages to its items."""
 
     def __init__(
         self,
@@ -40,15 +40,15 @@ class PlanQuestions:
         return self._series.asked
 
     async def begin(self, session: AsyncSession) -> None:
-        """Tell the reader which series their owner takes."""
+        """Tell the reader which series the owner decided to take."""
         self.reader.resets = await self._series.begin(session)
 
     async def pair(self, turn: PlanTurn) -> bool:
-        """Pair rows and dates of series that are taken; whether the pages are to be read once more."""
+        """Pair rows and dates of series that the owner takes. Whether to read the pages once more."""
         return await self._series.pair(turn, self._matcher, self.reader)
 
     async def keep(self, session: AsyncSession) -> None:
-        """Draft what the answers ask for, and keep the items of what is asked now."""
+        """Draft the writes that the answers require, and store the questions that are asked now."""
         await self._matcher.doubts.supersede(session, self._drafter, self._open_keys)
         await self._matcher.doubts.keep(session)
         await self._dragged.keep(session, self._drafter, self._open_keys)

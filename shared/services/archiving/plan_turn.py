@@ -1,4 +1,4 @@
-"""One attempt at planning a run at a time: a later one supersedes those before it (design.md, Plan)."""
+"""Only one attempt plans a run at a time. A later attempt supersedes earlier ones (design.md, Plan)."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,15 +14,15 @@ from shared.services.archiving.plan_counts import PlanCounts
 
 
 class PlanSuperseded(Exception):
-    """Another attempt plans the run, or the run is over: stop, write nothing more."""
+    """Another attempt plans the run, or the run is over: stop and write nothing more."""
 
 
 class PlanCancelled(Exception):
-    """The run was asked to stop before it was planned: nothing of the plan counts."""
+    """Cancellation was requested before the run was planned. Nothing of the plan counts."""
 
 
 class PlanTurn:
-    """The right to plan one run; every transaction of the plan runs under it."""
+    """The right to plan one run. Every transaction of the plan holds it."""
 
     def __init__(self, ports: ArchivingPorts, run_id: UUID, attempt: int) -> None:
         self._ports = ports
@@ -31,14 +31,14 @@ class PlanTurn:
 
     @property
     def first(self) -> bool:
-        """Whether nobody tried to plan the run before."""
+        """Whether this is the first attempt to plan the run."""
         return self._attempt == 1
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:
-        """A transaction that no other attempt and no end of the run can overtake.
+        """A transaction during which no other attempt can start and the run cannot end.
 
-        Raises PlanSuperseded, and PlanCancelled where the run was asked to stop.
+        Raises PlanSuperseded, and PlanCancelled if cancellation was requested.
         """
         async with self._ports.database.session() as session:
             runs = ArchiveRunRepository(session)
@@ -53,7 +53,7 @@ class PlanTurn:
 async def record_plan(
     session: AsyncSession, ports: ArchivingPorts, context: RunContext, counts: PlanCounts
 ) -> None:
-    """The plan of the run is complete: keep what it counted, and audit it."""
+    """Store the counts of the complete plan, and audit it."""
     plan = asdict(counts)
     await ArchiveRunRepository(session).set_planned(context.run_id, plan, ports.clock.now())
     await ports.audit.record(

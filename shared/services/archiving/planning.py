@@ -1,4 +1,4 @@
-"""Plan: what a run will write, decided page by page and kept as operations (design.md, Plan)."""
+"""Plan: decide page by page what a run writes, and store it as operations (design.md, Plan)."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -28,22 +28,23 @@ from shared.services.operation.system_settings import settings_in_force
 
 __all__ = ["PlanCounts", "RunPlanner"]
 
-# The second one finds what the first one handed on; the third is for a calendar that moves meanwhile.
+# The second reading finds rows that the first one handed on. The third is for a calendar that changes
+# meanwhile.
 READINGS = 3
 
 
 class RunPlanner:
-    """Plans runs; planning again what is planned returns the stored counts."""
+    """Plans runs. Planning a planned run again returns the stored counts."""
 
     def __init__(self, ports: ArchivingPorts) -> None:
         self._ports = ports
 
     async def plan(self, run_id: UUID) -> PlanCounts:
-        """Read the window, decide for every event, keep the writes as operations.
+        """Read the window, decide for every event, and store the writes as operations.
 
-        A source or archive calendar that is gone or refused ends the plan with ``refused``: nothing is
-        written then, and of an archive calendar that is gone it is noted. Raises StoreUnavailable when
-        reading failed in a way that passes, and NotFound.
+        If the source or archive calendar is gone or refused, the plan ends with ``refused`` and writes
+        nothing. An archive calendar that is gone is recorded. Raises NotFound, and StoreUnavailable for a
+        temporary failure to read.
         """
         began = self._ports.clock.now()
         async with self._ports.database.session() as session:
@@ -93,7 +94,7 @@ class RunPlanner:
         open_keys: frozenset[str],
         expiry: timedelta,
     ) -> PlanCounts:
-        """Read the pages once, and once more where what is gone and what is new were the same (2.16)."""
+        """Read the pages, and read them again if a gone row and a new event were the same meeting (2.16)."""
         doubts = MeetingDoubts(context, ActionItemKeeper(ports, context, expiry))
         async with turn.session() as session:
             await doubts.load(session)
@@ -131,7 +132,7 @@ class RunPlanner:
                 if counts.code == ARCHIVE_CALENDAR_GONE:
                     await note_gone(session, self._ports, *archive)
             else:
-                # A backfill's month without events does not ask for the archive calendar.
+                # A backfill's month without events does not read the archive calendar.
                 if context.archive_gone and context.kind is not RunKind.BACKFILL:
                     await note_found(session, self._ports, *archive)
                 await ArchiveConfigurationRepository(session).set_archived_until(

@@ -38,50 +38,47 @@ from shared.services.archiving.windows import requested
 from shared.services.identity.access import Access
 from shared.services.operation.system_settings import settings_in_force
 
-_SETTLED_AT_ONCE = 500
+_WRITES_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
 class PreviewedEvent:
-    """What would become of an event; times are the source's, UTC, those of the copy are in ``decision``.
+    """What a run would do with an event."""
 
-    Of another person's private event there is no decision to show.
-    """
-
+    #: With the times of the copy. None for another person's private event.
     decision: Decision | None
     subject: str
+    #: Start of the source event, UTC; ``end`` likewise.
     start: datetime
     end: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The plan of a window.
-
-    ``events`` are those of which something would be done, by start, ``more`` how many were left out.
-    ``private`` is the number of another person's private events: each is among ``events``, whatever would be
-    done with it, and in no other number (domain.md 6.3).
-    ``outcomes`` are what the run would report (2.13). ``plan`` says what was found beside them.
-    ``unseen``: how many were archived from the window that its calendar does not show there any more.
-    ``series_questions``: about how many changed series the owner would be asked; None where private events
-    of another person may have a part in it. ``superseded``: of how many copies others would stand (2.17).
-    """
+    """The plan of a window."""
 
     window: Window
     counts: dict[Action, int]
+    #: What the run would report (2.13).
     outcomes: dict[Outcome, int]
+    #: Another person's private events. All are in ``events`` and in no other number (domain.md 6.3).
     private: int
     plan: PlanCounts
     groups: tuple[OverlapGroup, ...]
+    #: Events that a run would change, by start.
     events: tuple[PreviewedEvent, ...]
+    #: How many events are not listed in ``events``.
     more: int
+    #: Archived events of the window that its calendar no longer shows there.
     unseen: int
+    #: Changed series to ask the owner about. None if another person's private events may be involved.
     series_questions: int | None
+    #: How many copies would be superseded (2.17).
     superseded: int
 
 
 class Previewer:
-    """Plans as a run does, in a transaction that is rolled back: its numbers are those of the run."""
+    """Plans with the planner of a run, in a transaction that is rolled back."""
 
     def __init__(self, ports: ArchivingPorts) -> None:
         self._ports = ports
@@ -94,11 +91,12 @@ class Previewer:
         end: datetime | None,
         limit: int,
     ) -> Preview:
-        """Plan ``[start, end)``, or what the next night would archive, with at most ``limit`` events named.
+        """Plan ``[start, end)``, or the next nightly window. At most ``limit`` events are named.
 
-        What only writing tells is not foreseen: copies that their owner edited, and writes that the store
-        refuses. Raises NotFound, ValidationFailed naming the window, RunInProgress while a run is under way,
-        Conflict where a run would be refused its calendars, and what reading the calendar raises.
+        It does not foresee what only writing reveals: copies that their owner edited, and writes that the
+        store refuses. Raises NotFound, ValidationFailed naming the window, and RunInProgress while a run is
+        in progress. Raises Conflict if a run would be refused its calendars, and the errors of reading the
+        calendar.
         """
         async with self._ports.database.session() as session:
             configuration = await self._configuration(session, caller, configuration_id)
@@ -122,7 +120,7 @@ class Previewer:
     async def _agreed(
         self, session: AsyncSession, caller: Caller, configuration: ArchiveConfiguration
     ) -> bool:
-        """Whether it is the caller's own and the person read lets them see private events whole (6.5)."""
+        """Whether the caller may see private events: their own, or its person permits it (6.5)."""
         access = await Access.of(session, caller)
         owns = access.own is not None and access.own.id == configuration.owner_id
         return owns and configuration.names_another and not configuration.masks_private_events
@@ -140,7 +138,7 @@ class Previewer:
 
 
 class _RehearsalTurn(PlanTurn):
-    """Nobody else makes this plan."""
+    """A plan turn without competitors: nobody else makes this plan."""
 
     def __init__(self, ports: ArchivingPorts, run_id: UUID) -> None:
         super().__init__(ports, run_id, attempt=1)
@@ -154,7 +152,7 @@ class _RehearsalTurn(PlanTurn):
 
 
 class _Rehearsal:
-    """One plan made to be looked at; what it shows of events is kept by key."""
+    """A plan that is made only to be shown. It keeps the shown events by key."""
 
     def __init__(
         self, ports: ArchivingPorts, context: RunContext, limit: int, expiry: timedelta, *, for_others: bool
@@ -173,12 +171,12 @@ class _Rehearsal:
         self._groups: list[OverlapGroup] = []
 
     async def play(self, run: ArchiveRun) -> Preview:
-        """Make the plan, and what locked periods would forbid of it."""
+        """Make the plan, and mark what locked periods would forbid."""
         context = self._context
         async with self._ports.database.session() as session:
             session.add(run)
             await session.flush()
-            await self._suppose_settled(session)
+            await self._treat_open_writes_as_done(session)
             open_keys = await context.operations(session).open_keys(run.id)
         turn = _RehearsalTurn(self._ports, run.id)
         doubts = MeetingDoubts(context, ActionItemKeeper(self._ports, context, self._expiry))
@@ -195,12 +193,12 @@ class _Rehearsal:
                 return await self._preview(counts, making.unseen)
         raise AssertionError("the last reading ends in a plan")
 
-    async def _suppose_settled(self, session: AsyncSession) -> None:
-        """Writes whose answer was lost are settled by every run first: here they are taken for done."""
+    async def _treat_open_writes_as_done(self, session: AsyncSession) -> None:
+        """Treat open writes as done. A real run reconciles them first."""
         operations = self._context.operations(session)
         recorder = ResultRecorder(self._ports, self._context)
         tomorrow = self._ports.clock.now() + timedelta(days=1)
-        while sent := await operations.forgotten(tomorrow, _SETTLED_AT_ONCE):
+        while sent := await operations.forgotten(tomorrow, _WRITES_AT_ONCE):
             done = [
                 Result(each, OperationState.DONE, each.copy_id or f"supposed:{each.id}", "supposed")
                 for each in sent
@@ -208,7 +206,7 @@ class _Rehearsal:
             await recorder.record_within(session, done)
 
     def met(self, events: Mapping[str, SourceEvent]) -> None:
-        """See PlanWatch.met; bodies are not needed."""
+        """See PlanWatch.met. Bodies are not needed."""
         self._events |= {key: replace(event, body="", attendees=()) for key, event in events.items()}
 
     def counted(self, decision: Decision, by: int, *, unsettled: bool) -> None:
@@ -257,7 +255,7 @@ class _Rehearsal:
         )
 
     def _named(self) -> list[PreviewedEvent]:
-        """Events with anything to do, and every one of another person's private events, by start."""
+        """Events that a run would change, and every private event of another person, by start."""
         named = [
             PreviewedEvent(decision, event.subject, event.start, event.end)
             for key, decision in self._decisions.items()
@@ -273,7 +271,7 @@ class _Rehearsal:
 
 
 def _imagined(configuration: ArchiveConfiguration, window: Window, now: datetime) -> ArchiveRun:
-    """The run of a rehearsal; over already, so that nobody drives it or waits for it."""
+    """The run of a dry run. It is over already, so nothing drives it or waits for it."""
     return ArchiveRun(
         id=uuid4(),
         tenant_id=configuration.tenant_id,

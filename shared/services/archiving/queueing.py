@@ -1,4 +1,4 @@
-"""Queueing runs: the one place where runs come into being (design.md, Start; domain.md 2.11)."""
+"""Queues runs. This is the only place that creates runs (design.md, Start; domain.md 2.11)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from shared.services.jobs.queueing import Draft, draft, drafted, queue
 
 @dataclass(frozen=True, slots=True)
 class StartedRun:
-    """The run a request led to; ``created`` is False where the same window was being archived already."""
+    """The run that a request led to. ``created`` is False if a run of the same window was open already."""
 
     run: ArchiveRun
     created: bool
@@ -38,7 +38,7 @@ async def draft_run(
     job: UUID | None = None,
     scheduled_for: datetime | None = None,
 ) -> RunDraft:
-    """A run in the name of the caller, and with the correlation, that are bound now."""
+    """A run for the current caller, with the current correlation id."""
     run = ArchiveRun(
         id=uuid4(),
         job_id=job,
@@ -73,7 +73,7 @@ async def queue_run(
     *,
     mode: RunMode = RunMode.NORMAL,
 ) -> StartedRun:
-    """Queue one run in the name of the caller who is bound. Raises as ``queue_drafts`` does."""
+    """Queue one run for the current caller. Raises as ``queue_drafts`` does."""
     wanted = await draft_run(ports, configuration, window, kind, requested_by, mode=mode)
     return (await queue_drafts(ports, session, [wanted]))[0]
 

@@ -1,4 +1,4 @@
-"""What is written for a copy that is made anew from our record (domain.md 1, 2.15)."""
+"""What is written for a copy that is made again from our record (domain.md 1, 2.15)."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -8,9 +8,9 @@ from shared.database.repositories.appointments.appointments import RECORD_COLUMN
 
 
 def restored(record: Mapping[str, Any], owning_start: datetime) -> dict[str, Any]:
-    """The record of the operation that makes the copy anew: what is recorded, as it is recorded.
+    """The operation's record for making the copy again, exactly as recorded.
 
-    ``record`` is the appointment by column name, JSON-able; ``owning_start`` the instant that decides its
+    ``record`` is the appointment by column name, JSON-able. ``owning_start`` is the instant that decides its
     window. A source that was gone stays gone.
     """
     return {column: record.get(column) for column in RECORD_COLUMNS} | {

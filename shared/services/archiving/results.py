@@ -1,4 +1,4 @@
-"""What became of an operation, and writing it down in one transaction."""
+"""The result of an operation, and how one transaction records it."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -23,26 +23,25 @@ _KNOWN_TO_THE_MAP = (OperationState.DONE, OperationState.FAILED, OperationState.
 
 
 class Result(NamedTuple):
-    """The new state of one operation. ``removed`` marks a copy the owner deleted (design.md, Updating).
-
-    ``revision`` is set where the copy was found to hold another revision than the operation meant.
-    ``recreate``: the copy is gone and is to be made anew; ``replaced``: what its owner had made of it and
-    is about to be overwritten, both in a run that replaces (domain.md 2.10).
-    """
+    """The new state of one operation."""
 
     operation: ClaimedOperation
     state: OperationState
     copy_id: str | None = None
     etag: str | None = None
+    #: Set if the copy holds another revision than the operation meant.
     revision: str | None = None
     code: str | None = None
     detail: str | None = None
+    #: The owner deleted the copy (design.md, Updating).
     removed: bool = False
+    #: The copy is gone and is made again (replace runs, domain.md 2.10).
     recreate: bool = False
+    #: The owner's version of the copy, which is overwritten (replace runs, domain.md 2.10).
     replaced: dict[str, Any] | None = None
 
     def row(self) -> ResultRow:
-        """For the tables that the result changes; ``known`` only where something of the copy became known."""
+        """The values for the tables that the result changes. ``known`` only if the copy became known."""
         known = "removed" if self.removed else str(self.state)
         told = (self.removed or self.state in _KNOWN_TO_THE_MAP) and not _failed_edit(self)
         return {
@@ -58,27 +57,27 @@ class Result(NamedTuple):
 
 
 def _failed_edit(result: Result) -> bool:
-    """An owner's edit that failed leaves the copy as it was: no run writes the source over it."""
+    """An owner's edit that failed leaves the copy as it was. No run writes the source over it."""
     return result.state is OperationState.FAILED and is_edited(result.operation.revision)
 
 
 def recordable(results: Sequence[Result]) -> list[Result]:
-    """The results that say anything: what is still sent stays as it is."""
+    """The results that say something. Operations that are still sent stay as they are."""
     return [result for result in results if result.state is not OperationState.SENT]
 
 
 class ResultRecorder:
-    """Writes results down: operations, map, record and audit commit together or not at all."""
+    """Records results: operations, map, record and audit commit together or not at all."""
 
     def __init__(self, ports: ArchivingPorts, context: RunContext) -> None:
         self._ports = ports
         self._context = context
 
     async def record(self, lease: HeldLease, results: Sequence[Result], *, resend: bool = False) -> None:
-        """Record ``results`` under the lease. Raises LeaseLost, and then nothing was recorded.
+        """Record ``results`` under the lease. Raises LeaseLost; then nothing was recorded.
 
-        ``resend``: what is to be sent in another form stays open instead of being planned again, since
-        settling goes on until nothing is open, while nobody may apply any more.
+        Without ``resend``, a write that needs another form is planned again. With it, the write stays open,
+        because reconciling continues until nothing is open, and no apply may run before.
         """
         if results := recordable(results):
             async with self._ports.database.session() as session:
@@ -88,7 +87,7 @@ class ResultRecorder:
     async def record_within(
         self, session: AsyncSession, results: Sequence[Result], *, resend: bool = False
     ) -> None:
-        """As ``record``, of what is ``recordable``, in a transaction that holds the lease already."""
+        """As ``record``, for ``recordable`` results, in a transaction that already holds the lease."""
         now = self._ports.clock.now()
         versions = await self._versions(session, results)
         again = [r.operation for r in results if r.state is OperationState.PLANNED]
@@ -115,7 +114,7 @@ class ResultRecorder:
         again: Sequence[ClaimedOperation],
         now: datetime,
     ) -> None:
-        """What is sent another time may have to match another etag, or make its copy anew."""
+        """Plan the write again: it may need another etag, or create its copy again."""
         operations = self._context.operations(session)
         for result in results:
             if result.state is OperationState.PLANNED and result.etag is not None:
@@ -130,7 +129,7 @@ class ResultRecorder:
     ) -> None:
         """Turn updates of copies that are gone into creates of the next generation (domain.md 2.10).
 
-        The generation is raised with the operation, so that no create of another one is ever under way.
+        The generation rises together with the operation, so no create of another generation is in flight.
         """
         archived_events = self._context.archived_events(session)
         rows = await archived_events.by_keys([operation.source_key for operation in operations])

@@ -1,7 +1,7 @@
-"""A run from its first step to its last, whatever its mode (design.md, Archive).
+"""Drives a run from its first step to its last, in every mode (design.md, Archive).
 
-The activities of the run's orchestration call these steps, and nothing else: which planner a mode has and
-what follows the end of a run is decided here alone. Each step may run twice, even at the same time.
+The activities of the orchestration call only these steps. Only this module decides which planner a mode has
+and what follows the end of a run. Each step may run twice, even at the same time.
 """
 
 import logging
@@ -13,46 +13,46 @@ from uuid import UUID
 from shared.domain.runs.archive_run import RunMode, RunState
 from shared.services.archiving.applying import ApplyProgress
 from shared.services.archiving.plan_counts import PlanCounts
+from shared.services.archiving.reconciling import ReconcileProgress
 from shared.services.archiving.service import ArchivingService, BegunRun
-from shared.services.archiving.settling import SettleProgress
 
 logger = logging.getLogger(__name__)
 
 
 class Planner(Protocol):
-    """Plans the runs of a mode."""
+    """Plans the runs of one mode."""
 
     async def plan(self, run_id: UUID) -> PlanCounts:
-        """Plan a run, or go on with its plan; returns what it counts."""
+        """Plan a run, or continue its plan. Returns the plan's counts."""
         ...
 
 
 class FinishStep(Protocol):
-    """What looks after the things that a run was asked for by, once the run is over."""
+    """Updates the things that requested a run when the run is over."""
 
     async def finished(self, run_id: UUID) -> None:
-        """Bring them up to the run's end; nothing where the run is none of theirs."""
+        """Update them after the run's end. Do nothing if the run has no such thing."""
         ...
 
 
 class Backfills(Protocol):
-    """What goes on with the next month when a month's run is over (domain.md 2.14)."""
+    """Continues a backfill with its next month when a month's run is over (domain.md 2.14)."""
 
     async def advance(self, run_id: UUID) -> UUID | None:
-        """The next month's run, to be started; None where there is none."""
+        """The next month's run, to be started. None if there is none."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class RunEnd:
-    """How a run ended, and the run whose orchestration is to be started now."""
+    """How a run ended, and the run whose orchestration starts next."""
 
     state: RunState
     following: UUID | None
 
 
 class RunDriver:
-    """The steps of every run: begin, settle, plan, apply, settle, finish."""
+    """The steps of every run: begin, reconcile, plan, apply, reconcile, finish."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class RunDriver:
         finish_steps: Sequence[FinishStep],
         backfills: Backfills,
     ) -> None:
-        """``planners`` has the modes that archiving does not plan itself."""
+        """``planners`` has the planners of modes that archiving itself does not plan."""
         self._archiving = archiving
         self._planners = planners
         self._finish_steps = finish_steps
@@ -71,15 +71,15 @@ class RunDriver:
         """See ArchivingService.begin."""
         return await self._archiving.begin(run_id)
 
-    async def settle(self, run_id: UUID, attempt: int) -> SettleProgress:
-        """See Settler.settle. Raises NotFound, as do the steps below."""
+    async def reconcile(self, run_id: UUID, attempt: int) -> ReconcileProgress:
+        """See Reconciler.reconcile. Raises NotFound, as do the steps below."""
         async with self._archiving.acting_for(run_id):
-            progress = await self._archiving.settle(run_id, attempt)
-            _log("settled", run_id, open=progress.open)
+            progress = await self._archiving.reconcile(run_id, attempt)
+            _log("reconciled", run_id, open=progress.open)
         return progress
 
     async def plan(self, run_id: UUID) -> PlanCounts:
-        """Plan the run as its mode asks; returns what the plan counts."""
+        """Plan the run as its mode requires. Returns the plan's counts."""
         async with self._archiving.acting_for(run_id) as mode:
             counts = await self._planners.get(mode, self._archiving).plan(run_id)
             _log("planned", run_id, **asdict(counts))
@@ -93,9 +93,10 @@ class RunDriver:
         return progress
 
     async def finish(self, run_id: UUID, reason: str | None = None) -> RunEnd:
-        """Write the report and look after everything that waited for the run.
+        """Write the report, and update everything that waited for the run.
 
-        The configuration's next queued run follows. A backfill's next month waits for all others (2.14).
+        The configuration's next queued run follows. A backfill's next month comes after all other runs
+        (2.14).
         """
         async with self._archiving.acting_for(run_id):
             finished = await self._archiving.finish(run_id, reason)
@@ -107,5 +108,5 @@ class RunDriver:
 
 
 def _log(what: str, run_id: UUID, **facts: object) -> None:
-    """One line a step, with the run's correlation id, which is bound while it is written."""
+    """Write one log line for a step, with the run's correlation id. The id is bound while the step runs."""
     logger.info("archive run %s", what, extra={"run_id": str(run_id), **facts})

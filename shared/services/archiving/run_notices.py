@@ -1,4 +1,4 @@
-"""What people are told when a run is over (domain.md 2.12, 10.1)."""
+"""Notifications about the end of a run (domain.md 2.12, 10.1)."""
 
 from dataclasses import dataclass
 
@@ -20,24 +20,24 @@ _WHOLE_WINDOW = (RunMode.NORMAL, RunMode.REPLACE)
 
 @dataclass(frozen=True, slots=True)
 class EndedRun:
-    """How a run ended. ``new_issues`` and ``new_locked`` were not there when an earlier run looked.
-
-    ``known_trouble``: nothing failed but reading what an earlier run could not read, either.
-    """
+    """How a run ended."""
 
     state: RunState
     report: RunReport
     requested_by: str
+    #: Issues that no earlier run saw.
     new_issues: int
+    #: Locked changes that no earlier run saw.
     new_locked: int
     job: JobJudgement
+    #: The only failures are reads that failed in an earlier run too.
     known_trouble: bool = False
 
 
 def notices_of(context: RunContext, ended: EndedRun) -> list[Notice]:
-    """What is to be told of it; nothing of a night that went well, nor of what its owner cancelled.
+    """The notifications for it. There is none for a good night or for a run that its owner cancelled.
 
-    Where a mailbox or calendar is gone, the pause of its jobs is told and nothing else, and that once
+    If a mailbox or calendar is gone, the only notification is that its jobs pause, and it is sent once
     (domain.md 15.1).
     """
     if ended.state is RunState.CANCELLED:

@@ -1,4 +1,4 @@
-"""Looking at archive runs, and asking for them to stop (domain.md 2.11, 2.12)."""
+"""Reads archive runs and cancels them (domain.md 2.11, 2.12)."""
 
 from uuid import UUID
 
@@ -19,6 +19,7 @@ from shared.schemas.archive_runs import (
     ArchiveOperationListQuery,
     ArchiveOperationResource,
     ArchiveRunListQuery,
+    ConfigurationRunsQuery,
 )
 from shared.schemas.paging import Place, Position, Slice
 from shared.services.audit.recording import AuditWriter
@@ -27,7 +28,7 @@ from shared.services.identity.ownership import readable_owner_of
 
 
 class ArchiveRunService:
-    """Runs as their owners see them; the workflow that carries them is ArchivingService."""
+    """Runs as their owners see them. ArchivingService has the steps that the workflow calls."""
 
     def __init__(self, database: Database, clock: Clock, audit: AuditWriter) -> None:
         self._database = database
@@ -35,12 +36,14 @@ class ArchiveRunService:
         self._audit = audit
 
     async def list(
-        self, caller: Caller, configuration_id: UUID, after: Position | None, limit: int
+        self, caller: Caller, configuration_id: UUID, query: ConfigurationRunsQuery
     ) -> tuple[Slice[ArchiveRun], bool]:
         """Runs of a configuration, newest first, and whether the caller is the person whose events they read.
 
-        Raises NotFound for a configuration the caller may not know of.
+        Raises NotFound for a configuration that is not visible to the caller, and ValidationFailed naming
+        ``cursor``.
         """
+        after = query.after
         async with self._database.session() as session:
             access = await Access.of(session, caller)
             configuration = await ArchiveConfigurationRepository(session).get(
@@ -49,31 +52,29 @@ class ArchiveRunService:
             if configuration is None:
                 raise NotFound("there is no such archive configuration")
             own = await reads_own(session, access, configuration_id)
-            place = (after.instant, after.id) if after else None
-            rows = await ArchiveRunRepository(session).of_configuration(
-                caller.tenant_id, configuration_id, place, limit + 1
+            # Whether the caller may read them is decided above.
+            wanted = _filter(query, reader=None, configuration_id=configuration_id)
+            rows = await RunSearchRepository(session).page(
+                caller.tenant_id, wanted, (after.instant, after.id) if after else None, query.limit + 1
             )
-        return Slice.cut(rows, limit, lambda run: Position(run.created_at, run.id)), own
+        return Slice.cut(rows, query.limit, lambda run: Position(run.created_at, run.id)), own
 
     async def search(
         self, caller: Caller, query: ArchiveRunListQuery
     ) -> tuple[Slice[ArchiveRun], frozenset[UUID]]:
-        """Runs of one person, or of all of the tenant for those who read them, newest first.
+        """Runs of one person, or of the whole tenant for Admins and Auditors, newest first.
 
-        With the configurations whose events are the caller's own. Raises NotFound for a person or
-        configuration the caller may not know of, and ValidationFailed naming ``cursor``.
+        Also returns the configurations whose events are the caller's own. Raises NotFound for a person or
+        configuration that is not visible to the caller, and ValidationFailed naming ``cursor``.
         """
         after = query.after
         async with self._database.session() as session:
             access = await Access.of(session, caller)
-            wanted = RunFilter(
+            wanted = _filter(
+                query,
                 reader=access.own.id if access.own is not None else None,
                 owner_id=await _owner(session, access, query),
                 configuration_id=query.configuration_id,
-                state=query.status,
-                troubled=query.troubled,
-                created_from=query.created_from,
-                created_before=query.created_before,
             )
             rows = await RunSearchRepository(session).page(
                 caller.tenant_id, wanted, (after.instant, after.id) if after else None, query.limit + 1
@@ -97,17 +98,17 @@ class ArchiveRunService:
                 query.status,
                 (after.number, after.id) if after else None,
                 query.limit + 1,
-                # That an event is written at all may tell of its words, as in a timesheet (6.3).
+                # That an event is written at all may reveal its words, as in a timesheet (6.3).
                 private=None if own else False,
             )
         found = Slice.cut(rows, query.limit, lambda row: Place(row["position"], row["id"]))
         return Slice([ArchiveOperationResource.of(row) for row in found.rows], found.next)
 
     async def cancel(self, caller: Caller, run_id: UUID) -> ArchiveRun:
-        """Ask a run to stop before its next batch; one that has not begun is over at once.
+        """Request that a run stops before its next batch. A run that has not begun ends at once.
 
-        What was sent is settled all the same (design.md, Archive). Asking again changes nothing. Raises
-        NotFound, and Conflict for a run that is over.
+        Writes that were sent are still reconciled (design.md, Archive). A second request changes nothing.
+        Raises NotFound, and Conflict for a run that is over.
         """
         async with self._database.session() as session:
             access = await Access.of(session, caller)
@@ -139,8 +140,26 @@ class ArchiveRunService:
         )
 
 
+def _filter(
+    query: ConfigurationRunsQuery,
+    *,
+    reader: UUID | None,
+    configuration_id: UUID | None,
+    owner_id: UUID | None = None,
+) -> RunFilter:
+    return RunFilter(
+        reader=reader,
+        owner_id=owner_id,
+        configuration_id=configuration_id,
+        state=query.status,
+        troubled=query.troubled,
+        created_from=query.created_from,
+        created_before=query.created_before,
+    )
+
+
 async def _owner(session: AsyncSession, access: Access, query: ArchiveRunListQuery) -> UUID | None:
-    """Whose runs are meant; None is everybody's of the tenant."""
+    """The owner whose runs are meant. None means everyone in the tenant."""
     if query.configuration_id is not None:
         owner = await readable_owner_of(session, access, query.user_id, query.configuration_id)
         return access.readable_owner if owner is None else owner.id

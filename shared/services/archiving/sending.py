@@ -1,4 +1,4 @@
-"""Sending one batch and finding out what became of each write (design.md, Answers, Updating)."""
+"""Sends one batch and finds out the result of each write (design.md, Answers, Updating)."""
 
 import logging
 import random
@@ -25,9 +25,11 @@ _UNSENT = (Verdict.THROTTLED, Verdict.NOT_SENT, Verdict.UNAUTHORIZED)
 
 @dataclass(slots=True)
 class BatchOutcome:
-    """``results`` are final for this attempt; ``questions`` need a look at the mailbox first."""
+    """The results of one batch."""
 
+    #: Results that are final for this attempt.
     results: list[Result] = field(default_factory=list)
+    #: Writes whose result needs a look at the mailbox.
     questions: list[tuple[ClaimedOperation, Answer]] = field(default_factory=list)
     unknown: int = 0
     paused: bool = False
@@ -42,9 +44,9 @@ class BatchSender:
         self._context = context
 
     async def send(self, lease: HeldLease, operations: Sequence[ClaimedOperation]) -> BatchOutcome:
-        """One ``$batch``, or several smaller ones where the store finds the whole one unacceptable.
+        """Send one ``$batch``, or several smaller ones if the store refuses the whole batch.
 
-        With ``look_before_create`` what has a copy already is adopted, and not created.
+        With ``look_before_create``, a create whose copy exists already adopts it instead.
         """
         looked_up = await self._there_already(lease, operations)
         known = {result.operation.id for result in looked_up}
@@ -54,9 +56,9 @@ class BatchSender:
         return outcome
 
     async def _there_already(self, lease: HeldLease, operations: Sequence[ClaimedOperation]) -> list[Result]:
-        """Creates whose copy is in the calendar although no row tells of it: the database was restored.
+        """Creates whose copy exists although no row knows it, because the database was restored.
 
-        Where the store does not answer, the create stays planned: nothing was sent.
+        If the store does not answer, the create stays planned, because nothing was sent.
         """
         if not self._ports.settings.look_before_create:
             return []
@@ -96,7 +98,7 @@ class BatchSender:
         middle = len(operations) // 2
         first = await self._send(lease, operations[:middle])
         if first.paused:
-            # The mailbox asked for a pause: the other half was not sent and is planned again.
+            # The mailbox asked for a pause. The other half was not sent and is planned again.
             first.results += [Result(operation, OperationState.PLANNED) for operation in operations[middle:]]
             return first
         second = await self._send(lease, operations[middle:])
@@ -108,7 +110,7 @@ class BatchSender:
         )
 
     async def _pause(self, lease: HeldLease, answers: Sequence[Answer]) -> None:
-        """A mailbox's wish for a pause binds every process; without a figure it is a jittered default."""
+        """Make every process respect the mailbox's pause. Without a number, use a jittered default."""
         waits = [
             answer.retry_after
             if answer.retry_after is not None
@@ -118,16 +120,16 @@ class BatchSender:
         ]
         throttled = sum(answer.verdict is Verdict.THROTTLED for answer in answers)
         if throttled:
-            # The alert `throttling` counts such lines; single requests are told by the client.
+            # The alert `throttling` counts these lines. The client logs single requests.
             _log.info("graph answered 429 to %d writes of a batch", throttled)
         if waits:
             await lease.close_mailbox_until(self._ports.clock.now() + timedelta(seconds=max(waits)))
 
     async def answer_questions(self, lease: HeldLease, outcome: BatchOutcome) -> None:
-        """Look at the mailbox for every open question; call it while no batch is in flight.
+        """Look the mailbox up for every open question. Call it only while no batch is in flight.
 
-        Where the store does not answer, the rest stays open: what is known already is worth recording. Raises
-        LeaseLost.
+        If the store does not answer, the remaining questions stay open, and known results are still recorded.
+        Raises LeaseLost.
         """
         for number, (operation, answer) in enumerate(outcome.questions):
             await lease.cover_one_batch()
@@ -146,7 +148,7 @@ class BatchSender:
         return await self._stale(operation)
 
     async def _created_before(self, operation: ClaimedOperation, answer: Answer) -> Result:
-        """The store knows the transactionId: the copy exists; adopt it only if it carries our key."""
+        """The store knows the transactionId, so the copy exists. Adopt it only if it carries our key."""
         if answer.existing_event_id:
             copy = await self._calendars.get_copy(self._context.archive_mailbox, answer.existing_event_id)
             if copy is not None and copy.archive_key == operation.archive_key:
@@ -154,9 +156,9 @@ class BatchSender:
         return await self.look_up(operation)
 
     async def look_up(self, operation: ClaimedOperation) -> Result:
-        """Search the copy by its archive key: adopt what is there, else say what is not.
+        """Search for the copy by its archive key. Adopt it, or report that it is not there.
 
-        A create without a copy stays open; an update without one means that the owner deleted it.
+        A create without a copy stays open. An update without a copy means that the owner deleted it.
         """
         copies = await self.find_copies(operation)
         if copies and operation.action is OperationAction.CREATE:
@@ -176,7 +178,7 @@ class BatchSender:
         )
 
     async def find_copies(self, operation: ClaimedOperation) -> list[Copy]:
-        """The copies carrying the operation's archive key: the one in our map first, then the oldest."""
+        """The copies with the operation's archive key: the copy in our map first, then the oldest."""
         copies: list[Copy] = []
         if operation.copy_id is not None:
             known = await self._calendars.get_copy(self._context.archive_mailbox, operation.copy_id)
@@ -190,7 +192,7 @@ class BatchSender:
         return sorted(found, key=lambda copy: (copy.created, copy.id))
 
     async def _stale(self, operation: ClaimedOperation) -> Result:
-        """The copy changed since we saw it: by us, by nobody that matters, or by its owner."""
+        """Find out who changed the copy since we saw it: we, nobody that matters, or its owner."""
         copies = await self.find_copies(operation)
         if not copies:
             return await self.look_up(operation)
@@ -217,7 +219,7 @@ class BatchSender:
         )
 
     def has_effect(self, operation: ClaimedOperation, copy: Copy) -> bool:
-        """Whether the copy says what the update meant. A replaced copy may have had its revision before."""
+        """Whether the copy holds what the update meant. A replaced copy may have had its revision before."""
         if copy.revision != operation.revision:
             return False
         return self._context.mode is not RunMode.REPLACE or same_content(
@@ -231,9 +233,9 @@ class BatchSender:
 
 
 def adopted(operation: ClaimedOperation, copies: Sequence[Copy]) -> Result:
-    """The write's effect is there; the map takes over what the first copy says of itself.
+    """The write took effect. The map takes the values of the first copy.
 
-    Further copies with the same key are reported, never deleted (design.md, Settle).
+    Further copies with the same key are reported and never deleted (design.md, Reconcile).
     """
     copy, *rest = copies
     return Result(

@@ -1,8 +1,8 @@
-"""Changed series between one plan and the next: asked about, answered, taken (domain.md 2.17).
+"""Keeps questions about changed series in step from one plan to the next (domain.md 2.17).
 
-``begin`` loads what is asked and answered. By it ``SeriesResets`` decides what each copy follows. ``pair``
-gives copies of dates that vanished to new events of the same dates. ``finish`` supersedes what is surplus and
-makes the items say what differs now.
+``begin`` loads the questions that are open or answered. ``SeriesResets`` uses them to decide what each copy
+follows. ``pair`` gives the copies of vanished dates to new events of the same dates. ``finish`` supersedes
+surplus copies and updates the items.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -46,15 +46,14 @@ from shared.services.archiving.superseding import Superseding, request_supersedi
 
 @dataclass(frozen=True, slots=True)
 class SeriesReview:
-    """What a plan does about a series: with its item, and the copies that it supersedes.
-
-    ``rows`` are its copies of the window, by key.
-    """
+    """What a plan does about one series."""
 
     series_id: str
     stored: StoredReset | None
     judgement: Judgement
+    #: Copies to supersede.
     surplus: tuple[SeriesRow, ...]
+    #: The copies of the series in the window, by key.
     rows: Mapping[str, SeriesRow]
 
 
@@ -73,12 +72,12 @@ class SeriesResetKeeper:
         self.asked = 0
 
     async def begin(self, session: AsyncSession) -> SeriesResets:
-        """What is asked and answered already. What waits to be superseded is planned."""
+        """Load what is open or answered. Plan the superseding that is still due."""
         await self._superseding.plan(session)
         return SeriesResets(self._context, await self._repository(session).stored())
 
     async def pair(self, turn: PlanTurn, matcher: SourceMatcher, reader: SourceReader) -> bool:
-        """Give rows whose date vanished to new events of that date; whether to read the pages once more."""
+        """Give rows of vanished dates to new events of these dates. Whether to read the pages once more."""
         resets = reader.resets
         new = {
             series: days
@@ -102,7 +101,7 @@ class SeriesResetKeeper:
         return bool(pairs)
 
     async def finish(self, session: AsyncSession, resets: SeriesResets) -> None:
-        """Supersede what the owner takes a series for, and ask about what differs and nobody was asked."""
+        """Supersede surplus copies of series that the owner takes, and ask about other differences."""
         reviews = await self._review(session, resets)
         for each in reviews:
             await self._carry_out(session, each, resets)
@@ -117,7 +116,7 @@ class SeriesResetKeeper:
             await self._superseding.plan(session)
 
     async def _review(self, session: AsyncSession, resets: SeriesResets) -> list[SeriesReview]:
-        """What is to be done about each series of which there is anything to say; changes nothing."""
+        """What to do about each series that needs anything. Changes nothing."""
         window = self._window
         rows = await self._repository(session).rows(resets.series, window.start, window.end)
         return [self._reviewed(resets, series, rows.get(series, ())) for series in sorted(resets.series)]
@@ -129,7 +128,7 @@ class SeriesResetKeeper:
         stored, found = resets.stored.get(series), dict(resets.found.get(series, {}))
         known = None if stored is None else stored.reset
         for key, each in vanished.items():
-            # A meeting that vanished is part of a change that is there, and no change by itself.
+            # A meeting that vanished belongs to a change of its series. It is no change alone.
             shown = known.get(key) if known is not None else None
             part = bool(resets.found.get(series)) or (shown is not None and shown.archived is not None)
             if part and key not in surplus:
@@ -189,7 +188,7 @@ class SeriesResetKeeper:
         events: Mapping[str, SourceEvent],
         rows: Mapping[str, SeriesRow],
     ) -> Iterable[ItemEvent]:
-        """The sides that this plan saw; what it did not see is stored already."""
+        """The two sides of each difference that this plan saw. The other sides are stored already."""
         for each in differences:
             row = rows.get(each.key)
             if each.archived is not None and row is not None:
@@ -217,8 +216,8 @@ class SeriesResetKeeper:
     def _gone(self, rows: Iterable[SeriesRow], resets: SeriesResets) -> list[SeriesRow]:
         """Rows whose meetings the series does not show any more.
 
-        Of a predecessor only those it had last, and those that an item shows: the split took the
-        days away that they were compared with.
+        For a predecessor series, these are only its last rows and the rows that an item shows. The split
+        removed the other days from it, so they cannot be compared.
         """
         rows = list(rows)
         former = [row for row in rows if not row.own]

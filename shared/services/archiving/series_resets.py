@@ -1,4 +1,4 @@
-"""What one reading finds of changed series, and what their owner's answers mean for it (domain.md 2.17)."""
+"""Differences of changed series that one reading finds, and the owner's answers to them (domain.md 2.17)."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -21,35 +21,37 @@ from shared.services.archiving.context import RunContext
 
 
 class SeriesResets:
-    """Notes each date on which a series and its archive differ; says which the archive takes.
+    """Records each date on which a series and its archive differ, and decides which differences are archived.
 
-    ``found`` differ and stay so, ``taken`` are written as the series shows them; both by series and key.
-    ``shapes`` are those of the series that were met in the window, ``events`` the source events of
-    differences. A run that replaces takes all.
+    A run that replaces takes all changes.
     """
 
     def __init__(self, context: RunContext, stored: Iterable[StoredReset] = ()) -> None:
         self._context = context
         self.replaces = context.mode is RunMode.REPLACE
         self.stored = {each.series_id: each for each in stored}
+        #: Differences that stay, by series and key.
         self.found: dict[str, dict[str, Difference]] = defaultdict(dict)
+        #: Differences that are archived as the series shows them, by series and key.
         self.taken: dict[str, dict[str, Difference]] = defaultdict(dict)
+        #: The shapes of the series that the window showed.
         self.shapes: dict[str, str] = {}
+        #: The source events of the differences.
         self.events: dict[str, SourceEvent] = {}
 
     def takes_change(self, event: SourceEvent, row: MapRow, kept: Kept) -> bool:
-        """Whether the copy of ``row`` follows its changed series; ``kept`` is what it would stay."""
+        """Whether the copy of ``row`` follows its changed series. Else it keeps the content ``kept``."""
         if not kept.withheld:
             return self.replaces
         archived = Occurrence(row.source_key, row.start_at, kept.event.end)
         return self._takes(event, Difference(archived, self._now(event, row.source_key)))
 
     def takes_day(self, event: SourceEvent, key: str) -> bool:
-        """Whether a day that the series shows, and that was archived without it, is archived now."""
+        """Whether to archive a day that the series shows now and that had no copy before."""
         return self._takes(event, Difference(None, self._now(event, key)))
 
     def note(self, reads: Mapping[str, ReadEvent]) -> None:
-        """Remember what differs in the window, as far as the archive does not take it."""
+        """Record the differences of the window that the archive does not take."""
         for key, read in reads.items():
             shown = read.withheld or read.event
             series = shown.series_master_id
@@ -65,10 +67,10 @@ class SeriesResets:
                 self._keep(self.found, series, Difference(None, self._now(shown, key)), shown)
 
     def supersedes(self, series: str, vanished: Difference) -> bool:
-        """Whether the copy of a meeting that the series does not show any more is superseded.
+        """Whether to supersede the copy of a meeting that the series no longer shows.
 
-        One that vanished by itself stays (domain.md 2.4): it was shown in the item, or the change that the
-        archive takes was met in the same window.
+        It is superseded if the item showed it, or if its change was met in the same window and is taken. A
+        meeting that vanished alone keeps its copy (domain.md 2.4).
         """
         stored, taken = self.stored.get(series), self.taken.get(series)
         shown = stored is not None and stored.reset.get(vanished.key) is not None
@@ -79,7 +81,7 @@ class SeriesResets:
         return shown or bool(taken)
 
     def shows(self, key: str) -> bool:
-        """Whether an item that waits or is taken shows the meeting of this key."""
+        """Whether an open item, or an item whose change is taken, shows the meeting of this key."""
         return any(
             each.reset.standing is not Standing.KEPT and each.reset.get(key) is not None
             for each in self.stored.values()
@@ -87,7 +89,7 @@ class SeriesResets:
 
     @property
     def series(self) -> set[str]:
-        """The series of which there is anything to say."""
+        """The series that have a difference or an item."""
         return self.found.keys() | self.taken.keys() | self.stored.keys()
 
     def _takes(self, event: SourceEvent, difference: Difference) -> bool:

@@ -1,4 +1,4 @@
-"""The use cases of archiving: request runs, drive them, look at them."""
+"""The use cases of archiving: request runs, drive them, read them."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -32,7 +32,7 @@ from shared.services.archiving.judging import bar_unpermitted
 from shared.services.archiving.pairs import refuse_paused_pair
 from shared.services.archiving.planning import PlanCounts, RunPlanner
 from shared.services.archiving.queueing import RunDraft, StartedRun, draft_run, queue_drafts, queue_run
-from shared.services.archiving.settling import SettleProgress, Settler
+from shared.services.archiving.reconciling import ReconcileProgress, Reconciler
 from shared.services.archiving.unread_events import beyond, windows_to_read_again
 from shared.services.archiving.windows import nightly, requested
 from shared.services.identity.access import Access, reads_own
@@ -47,17 +47,18 @@ _RETRIED_AS_THEY_ARE = (RunMode.REPLACE, RunMode.REBUILD)
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """A run with how far it is and what went wrong; ``own``: seen by the person whose events it reads."""
+    """A run with its progress and its problems."""
 
     run: ArchiveRun
     counts: dict[tuple[OperationAction, OperationState], int]
     problems: list[dict[str, Any]]
     seen_at: datetime
+    #: The person whose events the run reads is the viewer.
     own: bool = True
 
     @property
     def ask_again_seconds(self) -> int | None:
-        """When it is worth asking again; None for a run that is over."""
+        """When to ask again. None for a run that is over."""
         if self.run.finished_at is not None:
             return None
         since = self.run.started_at or self.seen_at
@@ -65,25 +66,24 @@ class RunView:
 
     @property
     def planned(self) -> int:
-        """Writes the plan asked for."""
+        """The number of writes that the plan requested."""
         return sum(count for (_, state), count in self.counts.items() if state is not OperationState.DRAFT)
 
     @property
     def done(self) -> int:
-        """Writes that reached their end, whichever."""
+        """The number of writes in a final state."""
         still = (OperationState.DRAFT, OperationState.PLANNED, OperationState.SENT)
         return sum(count for (_, state), count in self.counts.items() if state not in still)
 
 
 @dataclass(frozen=True, slots=True)
 class BegunRun:
-    """``mine`` is False where the run waits for another one or is over: its orchestration ends at once.
+    """Whether a run may start, and how."""
 
-    ``patient``: it made progress lately, so it is driven again where the database was away for a while.
-    """
-
+    #: False if the run waits for another run or is over. Its orchestration ends at once.
     mine: bool
     correlation_id: str
+    #: The run made progress lately, so it is driven again after the database was away for a while.
     patient: bool = False
 
 
@@ -93,7 +93,7 @@ class ArchivingService:
     def __init__(self, ports: ArchivingPorts) -> None:
         self._ports = ports
         self._applier = Applier(ports)
-        self._settler = Settler(ports)
+        self._reconciler = Reconciler(ports)
         self._planner = RunPlanner(ports)
         self._finisher = Finisher(ports)
 
@@ -105,12 +105,12 @@ class ArchivingService:
         window_end: datetime | None = None,
         mode: RunMode = RunMode.NORMAL,
     ) -> StartedRun:
-        """Queue a run of a window, by default of what the next nightly run would archive.
+        """Queue a run of a window. The default is the window of the next nightly run.
 
-        The same window that is queued or running already is returned instead (domain.md 2.11). One that
-        replaces names its window (2.10). Raises NotFound, ValidationFailed naming the window's fields,
-        ArchiveInUse for the newer of two with one source and one archive, and Conflict for an inactive
-        configuration, or one of a deactivated person (15.1).
+        If the same window is queued or running already, that run is returned (domain.md 2.11). A run that
+        replaces must name its window (2.10). Raises NotFound, and ValidationFailed naming the window's
+        fields. Raises ArchiveInUse for the newer of two configurations with one source and one archive.
+        Raises Conflict for an inactive configuration or a deactivated person (15.1).
         """
         if mode is RunMode.REPLACE and (window_start is None or window_end is None):
             message = "name the window whose copies are to be replaced"
@@ -127,7 +127,7 @@ class ArchivingService:
     async def retry_run(self, caller: Caller, run_id: UUID) -> StartedRun:
         """Queue a run of the same window as one that was cancelled or ended with errors (domain.md 2.12).
 
-        Raises NotFound, RunInProgress while the run itself is open, and Conflict where there is nothing to
+        Raises NotFound, and RunInProgress while that run is open. Raises Conflict if there is nothing to
         retry, or the configuration is inactive.
         """
         async with self._ports.database.session() as session:
@@ -154,7 +154,7 @@ class ArchivingService:
             )
 
     async def get_run(self, caller: Caller, run_id: UUID) -> RunView:
-        """A run the caller may see. Raises NotFound."""
+        """A run that the caller may see. Raises NotFound."""
         async with self._ports.database.reading() as session:
             access = await Access.of(session, caller)
             run = await ArchiveRunRepository(session).get(caller.tenant_id, run_id, access.readable_owner)
@@ -162,7 +162,7 @@ class ArchivingService:
                 raise NotFound("there is no such archive run")
             operations = ArchiveOperationRepository(session, run.owner_id, run.configuration_id)
             own = await reads_own(session, access, run.configuration_id)
-            # Of another's private events not even their number is told while it may still grow (6.3).
+            # Others do not see the number of private events while it may still grow (6.3).
             private = None if own else False
             return RunView(
                 run,
@@ -175,8 +175,8 @@ class ArchivingService:
     async def begin(self, run_id: UUID) -> BegunRun:
         """Make the run the running one of its configuration, if it is its turn.
 
-        One whose configuration may not name its calendars any more is barred here from everything but its
-        end (domain.md 1).
+        A run whose configuration may no longer name its calendars is barred here. It can only end (domain.md
+        1).
         """
         async with self._ports.database.session() as session:
             runs = ArchiveRunRepository(session)
@@ -192,7 +192,7 @@ class ArchivingService:
 
     @asynccontextmanager
     async def acting_for(self, run_id: UUID) -> AsyncIterator[RunMode]:
-        """Act with the correlation of the run, in the name of whoever asked for it; yields its mode.
+        """Act with the run's correlation id for the person who requested it. Yields its mode.
 
         Raises NotFound.
         """
@@ -209,9 +209,9 @@ class ArchivingService:
         with telemetry.bind(caller=caller, correlation=run.correlation_id, acting=acting):
             yield RunMode(run.mode)
 
-    async def settle(self, run_id: UUID, attempt: int) -> SettleProgress:
-        """See Settler.settle."""
-        return await self._settler.settle(run_id, attempt)
+    async def reconcile(self, run_id: UUID, attempt: int) -> ReconcileProgress:
+        """See Reconciler.reconcile."""
+        return await self._reconciler.reconcile(run_id, attempt)
 
     async def plan(self, run_id: UUID) -> PlanCounts:
         """See RunPlanner.plan."""
@@ -226,23 +226,23 @@ class ArchivingService:
         return await self._finisher.finish(run_id, reason)
 
     async def claim_due_jobs(self) -> list[UUID]:
-        """Claim due jobs: a run for each, and its next instant (8.2). See JobClaims.claim_due."""
+        """Claim due jobs: create a run for each and set its next instant (8.2). See JobClaims.claim_due."""
         ports = self._ports
         return await JobClaims(ports.database, ports.clock, JobKind.ARCHIVE, self._claim).claim_due()
 
     async def to_drive(self) -> list[UUID]:
-        """Runs that should be carried by a living orchestration, to be looked after by the dispatcher."""
+        """Runs that need a living orchestration. The dispatcher checks them."""
         async with self._ports.database.session() as session:
             before = self._ports.clock.now() - LOOKED_AFTER_EVERY
             return await ArchiveRunRepository(session).to_drive_unscoped(before, DRIVEN_RUNS_PER_TICK)
 
     async def mark_dispatched(self, *run_ids: UUID) -> None:
-        """The runs' orchestrations were started, or are alive."""
+        """Record that the runs' orchestrations were started, or are alive."""
         async with self._ports.database.session() as session:
             await ArchiveRunRepository(session).set_dispatched(run_ids, self._ports.clock.now())
 
     async def _claim(self, session: AsyncSession, jobs: Sequence[Job]) -> list[UUID]:
-        """Queue the nightly runs of the jobs, which the caller holds, and move the jobs on."""
+        """Queue the nightly runs of jobs that the caller has claimed, and set their next instants."""
         now = self._ports.clock.now()
         following = {
             job.id: schedule.next_run(schedule.parse(job.schedule), ZoneInfo(job.time_zone), now)
@@ -270,7 +270,7 @@ class ArchivingService:
     async def _draft(
         self, configuration: ArchiveConfiguration, window: Window, job: Job | None = None
     ) -> RunDraft:
-        """The run of a job, or one that only reads again what could not be read before (domain.md 2.12)."""
+        """The run of a job, or a run that only repeats a read that failed before (domain.md 2.12)."""
         with telemetry.bind(
             caller=Caller.system(configuration.tenant_id, "dispatch_due_jobs"),
             correlation=telemetry.new_correlation_id(),
@@ -292,7 +292,7 @@ class ArchivingService:
         access = await Access.of(session, caller)
         configurations = ArchiveConfigurationRepository(session)
         found = await configurations.get(caller.tenant_id, configuration_id, access.writable_owner)
-        # Held until the run is queued: a configuration with an open run is not deleted.
+        # Locked until the run is queued, because a configuration with an open run is not deleted.
         held = found and await configurations.lock(caller.tenant_id, configuration_id, shared=True)
         if held is None:
             raise NotFound("there is no such archive configuration")

@@ -1,4 +1,4 @@
-"""What copies follow of their sources: of a changed series not what happened (domain.md 2.16, 2.17)."""
+"""Which changes of their sources copies take. A changed series does not change past meetings (2.16, 2.17)."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
@@ -19,7 +19,8 @@ from shared.domain.planning.series_change import Kept, keep_archived, keep_categ
 from shared.domain.runs.archived_event import ArchivedEventState
 
 type Takes = Callable[[SourceEvent, MapRow, Kept], bool]
-"""Whether a copy follows all of its changed series: the event, its row, and what would be kept of it."""
+"""Whether a copy takes all changes of its series. Arguments: the event, its row, and what it keeps otherwise.
+"""
 
 _WITH_COPY = (
     ArchivedEventState.PRESENT,
@@ -29,7 +30,7 @@ _WITH_COPY = (
 
 
 class SourceFollowing:
-    """The events of one configuration as far as their copies follow them."""
+    """The events of one configuration, reduced to the changes that their copies take."""
 
     def __init__(self, owner_id: UUID, configuration_id: UUID) -> None:
         self._owner_id = owner_id
@@ -44,10 +45,10 @@ class SourceFollowing:
         takes: Takes | None = None,
         whole: Collection[str] = (),
     ) -> dict[str, ReadEvent]:
-        """Events by key, with the rows they have.
+        """Events by key, with their rows.
 
-        The copies of ``whole`` keys follow their sources in all; others follow a changed series where
-        ``takes`` says so.
+        Copies of ``whole`` keys take every change of their sources. Other copies take the change of a series
+        if ``takes`` says so.
         """
         reads = {
             key: ReadEvent(
@@ -69,7 +70,7 @@ class SourceFollowing:
     async def archived_after_end(
         self, session: AsyncSession, rows: Mapping[str, MapRow]
     ) -> dict[str, datetime]:
-        """When the last plan saw each row where it is; only those whose copies had ended by then."""
+        """When the last plan saw each row at its time. Only rows whose copies had ended by then."""
         records = await AppointmentRepository(session).recorded(
             self._owner_id, [row.id for row in rows.values()]
         )
@@ -85,7 +86,7 @@ class SourceFollowing:
     async def with_lateness(
         self, session: AsyncSession, events: Sequence[MeetingFacts]
     ) -> list[MeetingFacts]:
-        """The facts of new events; those are late whose end a plan of their time had passed (2.16 d)."""
+        """Add facts to new events. An event is late if a plan of its time was made after its end (2.16 d)."""
         planned = await self.last_planned(session, {each.start for each in events})
         return [
             replace(each, late=(last := planned.get(each.start)) is not None and last >= each.end)
@@ -95,7 +96,7 @@ class SourceFollowing:
     async def last_planned(
         self, session: AsyncSession, instants: Collection[datetime]
     ) -> dict[datetime, datetime]:
-        """When the last plan was made whose window holds each instant."""
+        """For each instant, when the last plan was made whose window contains it."""
         return await ArchiveRunRepository(session).last_planned(
             self._owner_id, self._configuration_id, instants
         )
@@ -103,7 +104,7 @@ class SourceFollowing:
     async def _kept(
         self, session: AsyncSession, reads: Mapping[str, ReadEvent], rows: Mapping[str, MapRow]
     ) -> dict[str, Kept]:
-        """Plain occurrences that differ from their copies, which had ended when they were archived."""
+        """Plain occurrences that differ from copies which had ended when they were archived."""
         changed = {
             row.id: read
             for key, read in reads.items()

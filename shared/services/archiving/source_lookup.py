@@ -1,4 +1,4 @@
-"""Source events looked up by id: what is gone, and what a page should have shown (domain.md 2.4)."""
+"""Looks source events up by id: which are gone, and which a page should have shown (domain.md 2.4)."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -16,10 +16,10 @@ async def read_sources(
     *,
     met: Collection[str] = (),
 ) -> dict[str, SourceEvent]:
-    """The events of these ids that are not gone, wherever in the mailbox they are (domain.md 2.4).
+    """The events of these ids that are not gone, in any calendar of the mailbox (domain.md 2.4).
 
-    Gone is what a GET by id does not find, what answers with a series, and what lies in no calendar. ``met``
-    are ids that a page of the calendar just showed. What could not be read is noted in ``unread``.
+    A source is gone if a GET by id finds nothing, returns a series master, or returns an item in no calendar.
+    ``met`` are ids that a page of the calendar just showed. What could not be read is added to ``unread``.
     """
     events, _ = await read_places(ports, context, ids, unread, met=met)
     return events
@@ -33,7 +33,7 @@ async def read_places(
     *,
     met: Collection[str] = (),
 ) -> tuple[dict[str, SourceEvent], dict[str, str | None]]:
-    """The same, with the calendar of each event that no page showed."""
+    """As ``read_sources``, with the calendar of each event that no page showed."""
     calendars = ports.calendars.in_tenant(context.tenant_id)
     found = await calendars.get_events(context.source_mailbox, None, ids, unread)
     events = {key: event for key, event in found.items() if event is not None and not is_gone(event)}
@@ -43,10 +43,10 @@ async def read_places(
 
 
 def should_have_shown(context: RunContext, event: SourceEvent, place: str | None) -> bool:
-    """Whether a page of the window, or of its margins, shows the event where both were read at one moment.
+    """Whether a page of the window or its margins shows the event, if both were read at the same moment.
 
-    A store may answer a read with what was there a minute ago (domain.md 2.16). Where two reads
-    disagree, one of them is stale, and nobody knows which.
+    A read may be stale by a minute (domain.md 2.16). If two reads disagree, one of them is stale, and it is
+    unknown which.
     """
     start, end = context.window.read_range
     return place == context.source_calendar_id and start <= context.owning_start(event) < end
@@ -58,9 +58,10 @@ def believed(
     found: Mapping[str, SourceEvent],
     calendars: Mapping[str, str | None],
 ) -> dict[str, SourceEvent]:
-    """The events of the rows, by key, but for those without a copy that a page should have shown.
+    """The events of the rows, by key. Events without a copy that a page should have shown are left out.
 
-    A stale page may have shown the same meeting under its former id. The next run tells whether they are one.
+    A stale page may have shown the same meeting under its earlier id. The next run finds out whether they are
+    the same.
     """
     return {
         key: event
@@ -71,5 +72,5 @@ def believed(
 
 
 def is_gone(event: SourceEvent | None) -> bool:
-    """Whether the answer to a GET by id says that the source is gone (domain.md 2.4)."""
+    """Whether the answer to a GET by id means that the source is gone (domain.md 2.4)."""
     return event is None or event.type is EventType.SERIES_MASTER

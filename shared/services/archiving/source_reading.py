@@ -1,6 +1,6 @@
-"""The pages of a source calendar as a plan takes them: each event under the key of its row (domain.md 2.3).
+"""Pages of a source calendar for a plan: each event under the key of its row (domain.md 2.3).
 
-Of a changed series, what its copies follow (2.17).
+Events of a changed series are reduced to the changes that their copies take (2.17).
 """
 
 import hashlib
@@ -35,31 +35,23 @@ from shared.services.archiving.source_lookup import read_places
 
 @dataclass(frozen=True, slots=True)
 class ReadPage:
-    """Events by key, in the order of the page, with the rows of the map that they have."""
+    """Events by key, in the order of the page, with their map rows."""
 
     reads: dict[str, ReadEvent]
     rows: dict[str, MapRow]
 
     @property
     def events(self) -> dict[str, SourceEvent]:
-        """What the copies follow."""
+        """The events as their copies follow them."""
         return {key: read.event for key, read in self.reads.items()}
 
 
-#: A reading shows the calendar as it was at most so long ago (design.md, Archive).
+#: A read may be stale by at most this time (design.md, Archive).
 STALE_FOR = timedelta(minutes=1)
 
 
 class SourceReader:
-    """Finds the rows of events; no two events of one reading have the same key.
-
-    ``unread`` is what could not be read, or has no row and cannot be told from others (domain.md 2.12).
-
-    ``waiting`` are keys of events that somebody has to decide about first, or whose row is being written.
-    ``whole`` are keys of events that their copies follow in all, since their owner said so.
-    ``dragged`` asks about meetings that their events left behind.
-    ``held`` overlap what could not be read: what has no copy yet stays as it was decided (2.12).
-    """
+    """Finds the rows of events. No two events of one reading have the same key."""
 
     def __init__(
         self,
@@ -73,9 +65,13 @@ class SourceReader:
         resets: SeriesResets | None = None,
         dragged: DraggedMeetings | None = None,
     ) -> None:
+        #: Keys of events that wait for a decision, or whose row has a write in flight.
         self._waiting = waiting
+        #: Asks about meetings whose event moved on.
         self._dragged = dragged
+        #: Keys of events whose copies take every change, on the owner's word.
         self._whole = whole
+        #: Keys that overlap what could not be read. Without a copy they stay decided as before (2.12).
         self._held = held
         self._following = SourceFollowing(context.owner_id, context.configuration_id)
         # Replacing takes the source as it is (domain.md 2.17).
@@ -85,14 +81,15 @@ class SourceReader:
         self._context = context
         self._open_keys = open_keys
         self._holders: dict[bytes, bytes] = {}
+        #: What could not be read, or has no row and no usable key (domain.md 2.12).
         self.unread = UnreadEvents()
 
     def has_met(self, key: str) -> bool:
-        """Whether an event of this key was read, margins included."""
+        """Whether an event of this key was read, in the window or its margins."""
         return _digest(key) in self._holders
 
     async def take(self, session: AsyncSession, page: Sequence[SourceEvent]) -> ReadPage:
-        """The events of the next page under their keys; rows of former versions are rewritten on sight."""
+        """The events of the next page under their keys. Rows of earlier versions are rewritten at once."""
         events, rows = await self._identified(session, page)
         await self.left_behind(session, events, rows)
         reads = await self.shown(session, events, rows)
@@ -102,7 +99,7 @@ class SourceReader:
     async def shown(
         self, session: AsyncSession, events: Mapping[str, SourceEvent], rows: Mapping[str, MapRow]
     ) -> dict[str, ReadEvent]:
-        """The events as far as their copies follow them (domain.md 2.16, 2.17)."""
+        """The events, reduced to the changes that their copies take (domain.md 2.16, 2.17)."""
         reads = await self._following.followed(
             session, events, rows, takes=self.resets.takes_change, whole=self._whole
         )
@@ -122,15 +119,15 @@ class SourceReader:
     async def left_behind(
         self, session: AsyncSession, events: Mapping[str, SourceEvent], rows: dict[str, MapRow]
     ) -> set[str]:
-        """Keys of events that left their rows behind: dragged to a later time after they were archived (2.4).
+        """Keys of events that moved to a later time and left their archived rows behind (2.4).
 
-        Where the copy had ended when it was archived, and its source starts later than the last run that saw
-        it there, it may have taken place and been used again. Then its event is new. A duplicate that stayed
-        takes over the copy (2.9); else the row stays with it under another key. ``rows`` loses what was left
-        and shows who took over.
+        The copy had ended when it was archived. The source now starts later than the last run that saw it
+        there. So the meeting may have taken place, and the item may have been used again. The event is new
+        then. A duplicate that stayed takes over the copy (2.9). Else the row keeps the copy under another
+        key. Left rows are removed from ``rows``, and rows of heirs are added.
         """
         left: set[str] = set()
-        # Who takes a copy over may have been dragged on itself.
+        # The heir of a copy may have moved on itself.
         while moved := await self.moved_on(session, events, rows):
             for key in sorted(moved):
                 row = rows.pop(key)
@@ -147,7 +144,7 @@ class SourceReader:
     async def has_left(self, turn: PlanTurn, row: MapRow) -> bool:
         """Whether the row's event left its duplicates and its copy behind (domain.md 2.9).
 
-        It was dragged to a later time (2.4), or lies in a calendar that nobody archives into the same place.
+        It moved to a later time (2.4), or to a calendar that nobody archives into the same archive.
         """
         found, places = await read_places(self._ports, self._context, [row.source_id], self.unread)
         event, place = found.get(row.source_id), places.get(row.source_id)
@@ -164,7 +161,7 @@ class SourceReader:
     async def moved_on(
         self, session: AsyncSession, events: Mapping[str, SourceEvent], rows: Mapping[str, MapRow]
     ) -> set[str]:
-        """Keys of events that were dragged to a later time after their copies had ended (domain.md 2.4)."""
+        """Keys of events that moved to a later time after their copies had ended (domain.md 2.4)."""
         moved = {
             key: rows[key]
             for key, event in events.items()
@@ -182,7 +179,7 @@ class SourceReader:
         return {key for key, last in seen.items() if events[key].start > last}
 
     async def _heir(self, session: AsyncSession, row: MapRow) -> MapRow | None:
-        """The duplicate that the copy stands for once its representative was dragged on (domain.md 2.9)."""
+        """The duplicate that takes the copy after its representative moved on (domain.md 2.9)."""
         start, end = self._context.window.read_range
         in_range = start <= row.start_at < end
         heirs = await self._context.archived_events(session).merged_into(row.source_key)
@@ -190,7 +187,7 @@ class SourceReader:
             (
                 heir
                 for heir in heirs
-                # What lay here and is shown no more is gone: then nothing stands for the copy.
+                # A duplicate that is no longer shown here is gone, so it cannot take the copy.
                 if heir.source_key not in self._open_keys and (self.has_met(heir.source_key) or not in_range)
             ),
             None,
@@ -241,7 +238,7 @@ class SourceReader:
         return events, rows
 
     def _has_key(self, event: SourceEvent) -> bool:
-        """Whether the event can be told from others; one that cannot fails by itself (domain.md 2.12)."""
+        """Whether the event has what a key needs. An event without it fails alone (domain.md 2.12)."""
         try:
             source_key(event)
         except ValueError:
@@ -251,14 +248,14 @@ class SourceReader:
         return True
 
     def _under_its_key(self, event: SourceEvent, by_key: Mapping[str, MapRow]) -> MapRow | None:
-        """The row of the event's key, unless it is that of another event that was read."""
+        """The row of the event's key, unless another event that was read has that row."""
         row = by_key.get(source_key(event))
         if row is None or self._holders.get(_digest(row.source_key), _digest(event.id)) != _digest(event.id):
             return None
         return row
 
     def _claim(self, event: SourceEvent, key: str) -> str:
-        """The key, or a longer one where another event of this reading has it."""
+        """The key, or a longer key if another event of this reading has it."""
         holder = _digest(event.id)
         if self._holders.setdefault(_digest(key), holder) != holder:
             key = second_source_key(event, key)
@@ -266,7 +263,7 @@ class SourceReader:
         return key
 
     def _current(self, row: MapRow, event: SourceEvent) -> MapRow:
-        """The row as this version writes it; one with a write under way keeps its key until it is settled."""
+        """The row in this version's form. While its write is in flight, it keeps its key."""
         key = row.source_key
         if key not in self._open_keys and key == former_source_key(event):
             key = source_key(event)
@@ -277,7 +274,7 @@ class SourceReader:
     async def _renew(
         self, session: AsyncSession, rows: Sequence[tuple[MapRow, MapRow]]
     ) -> list[tuple[MapRow, MapRow]]:
-        """Rewrite rows; returns those whose key is another one now."""
+        """Rewrite rows. Returns those whose key changed."""
         changed = await self._context.identities(session).identify(rows, self._ports.clock.now())
         renamed = [
             (before, after)
@@ -292,7 +289,7 @@ class SourceReader:
     async def _invented(
         self, session: AsyncSession, events: Mapping[str, SourceEvent], rows: Mapping[str, MapRow]
     ) -> set[str]:
-        """Plain occurrences on days that were archived without them though their series was known (2.17)."""
+        """Occurrences on days that the known series did not have when it was archived (2.17)."""
         plain = {key: event for key, event in events.items() if event.type is EventType.OCCURRENCE}
         stay = {key for key in plain if key in rows and rows[key].left_out is LeftOut.SERIES_CHANGED}
         identities = self._context.identities(session)
@@ -320,7 +317,7 @@ class SourceReader:
 
     @staticmethod
     def _shown_from(event: SourceEvent, since: datetime) -> datetime:
-        """From when on each reading shows a series; ``since`` a plan knows rows of it.
+        """The time from which each reading shows a series. A plan knows rows of it since ``since``.
 
         A plan that reads soon after a series was entered may be shown parts of the calendar as they were
         before. A successor takes over rows that are older than itself.
@@ -329,7 +326,7 @@ class SourceReader:
         return since if entered is None or entered > since else entered + STALE_FOR
 
     def is_bare(self, row: MapRow) -> bool:
-        """Whether the row says no more than that a plan met its event: nothing is written or decided."""
+        """Whether the row says only that a plan met its event: nothing is written or decided."""
         return (
             row.state is ArchivedEventState.CREATING
             and row.copy_id is None

@@ -1,21 +1,21 @@
-"""Superseding copies: on their owner's word another copy stands for the meeting (domain.md 2.16, 2.17).
+"""Supersedes copies: on the owner's word, another copy represents the meeting (domain.md 2.16, 2.17).
 
-``supersede`` plans one operation ``supersede`` for each copy: a PATCH that shows it free and marks it in
+``supersede`` plans one operation for each copy. It is a PATCH that shows the copy free and marks it in
 ``ArchiveSource``. The row becomes ``superseded`` when the write is done. Until then the copy counts. A plan
-calls it for what its items say.
+calls ``supersede`` for the answers of its items.
 
-Where the source key is to be free for another meeting, as of a date that a series may show again,
-``request_superseding`` notes the owner's word. The next ``Superseding.plan`` gives the row a key of its own,
-so that no source event finds it any more, and plans the write.
+Sometimes the source key must become free for another meeting, for example a date that a series may show
+again. Then ``request_superseding`` stores the owner's word. The next ``Superseding.plan`` gives the row a key
+that no source event has, and plans the write.
 
-A modification that was archived by itself and has its meeting now is shown free in the same way (4.6). Its
-row becomes ``consumed``.
+A modification that was archived alone and then finds its meeting is shown free in the same way (4.6). Its row
+becomes ``consumed``.
 
-Every run carries out what was requested in the last 30 days; after that only one whose window holds the
-row. It is a write like any other one. A copy that its owner edited is a conflict and stays, until it is asked
-again. A copy that they deleted is removed. A locked period refuses it and reports it. A lost answer is
-settled by the copy's revision. A failed write is tried again. A rebuilt calendar gets the copy as superseded
-again.
+Every run carries out requests of the last 30 days. Older ones are carried out only by a run whose window has
+the row. The write follows the rules of every write. If the owner edited the copy, it is a conflict and stays
+until requested again. If they deleted it, it is removed. A locked period refuses it and reports it. A lost
+answer is reconciled by the copy's revision. A failed write is retried. A rebuilt calendar gets the copy as
+superseded.
 """
 
 from collections.abc import Collection, Mapping
@@ -47,10 +47,10 @@ async def supersede(
     keys: Collection[str],
     consumed_by: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
-    """Plan that the copies of these source keys are shown free and count no time.
+    """Plan to show the copies of these source keys as free, so that they count no time.
 
-    ``consumed_by``: the meetings that consume modifications among them, by source key (4.6). No write of
-    them may be under way. A copy that its owner edited meanwhile is left as it is (conflict).
+    ``consumed_by`` has the meetings that consume modifications, by source key (4.6). The copies must have no
+    write in flight. A copy that its owner edited is not changed (conflict).
     """
     rows = await context.archived_events(session).by_keys(sorted(keys))
     rows = {
@@ -80,7 +80,7 @@ async def request_superseding(
     *,
     because: str,
 ) -> list[UUID]:
-    """Note that other copies stand for these archived events; returns those it concerns. Audited.
+    """Request that these archived events are superseded. Returns those that have a copy. Audited.
 
     ``because`` is the answer or rule, for the audit. The caller queues a run of the rows' windows.
     """
@@ -100,7 +100,7 @@ async def request_superseding(
 
 
 class Superseding:
-    """Plans what was requested, for one run."""
+    """Plans the requested superseding, for one run."""
 
     def __init__(
         self,
@@ -115,10 +115,10 @@ class Superseding:
         self._open_keys = open_keys
 
     async def plan(self, session: AsyncSession) -> int:
-        """Plan the writes that are due; returns how many."""
+        """Plan the writes that are due. Returns how many."""
         repository = SupersedingRepository(session, self._context.owner_id, self._context.configuration_id)
         for row in await repository.attached():
-            # A write under way is settled first: its result is that of the key it was planned for.
+            # A write in flight is reconciled first, because its result uses the key of its plan.
             if row.source_key not in self._open_keys:
                 await self._detach(session, row)
         window = self._context.window

@@ -1,6 +1,6 @@
-"""Events that were moved to another calendar of which another configuration fills the same archive (2.4).
+"""Events that moved to a calendar that another configuration archives into the same archive (2.4).
 
-That configuration takes over row and copy, whichever of the two plans first: so there is no second copy.
+That configuration takes over row and copy, whichever of the two plans first. So there is no second copy.
 """
 
 from collections.abc import Collection, Mapping
@@ -15,7 +15,7 @@ from shared.services.archiving.context import ArchivingPorts, RunContext
 
 
 class TakingOver:
-    """Rows that change hands between configurations of one owner."""
+    """Moves rows between configurations of one owner."""
 
     def __init__(self, ports: ArchivingPorts, context: RunContext) -> None:
         self._ports = ports
@@ -25,7 +25,7 @@ class TakingOver:
         return SharedArchiveRepository(session, self._context.owner_id, self._context.configuration_id)
 
     async def take(self, session: AsyncSession, rows: Mapping[str, MapRow]) -> set[str]:
-        """Take rows of other configurations for events of this one, by key; the keys of those taken."""
+        """Take rows of other configurations for events of this one, by key. Returns the keys taken."""
         if not rows:
             return set()
         await self._context.identities(session).delete_bare(list(rows))
@@ -36,9 +36,9 @@ class TakingOver:
     async def give(
         self, session: AsyncSession, rows: Mapping[str, MapRow], places: Mapping[str, str]
     ) -> set[str]:
-        """Give rows to the configurations that read the calendars their events lie in now; which were given.
+        """Give rows to the configurations that read the calendars of their events now. Returns those given.
 
-        ``places`` are those calendars, by source id.
+        ``places`` are these calendars, by source id.
         """
         readers = await self._shared(session).readers()
         given: set[str] = set()
@@ -52,7 +52,7 @@ class TakingOver:
     async def moved(
         self, rows: Mapping[str, MapRow], events: Mapping[str, SourceEvent], met: Collection[str]
     ) -> dict[str, str]:
-        """The calendars, by source id, of events that no page showed, where anybody else may read them."""
+        """The calendars, by source id, of events that no page showed and another configuration may read."""
         unmet = [rows[key].source_id for key in events if rows[key].source_id not in met]
         if not unmet:
             return {}

@@ -1,4 +1,4 @@
-"""What could not be read is tried again each night, for 30 days, and told once (domain.md 2.2, 2.12)."""
+"""Events that could not be read: retried each night for 30 days, and reported once (domain.md 2.2, 2.12)."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -17,17 +17,17 @@ from shared.services.archiving.context import RunContext
 from shared.services.archiving.plan_counts import PlanCounts
 
 KEEP_TRYING = timedelta(days=30)
-#: So many stretches of days are read again in one night.
+#: At most this many ranges of days are read again in one night.
 MOST_WINDOWS = 31
-# A failure is known as long as it is tried: each night's run names it again.
+# A failure counts as known while it is retried: each nightly run lists it again.
 _REMEMBERED = timedelta(days=32)
 _DAY = timedelta(days=1)
-# So many of what could not be read are named; what is not is found again when those are read.
+# At most this many unreadable events are listed. The others are found again when the listed ones are read.
 _NAMED = 1000
 
 
 def named(unread: UnreadEvents, window: Window, counts: Mapping[str, int]) -> dict[str, Any]:
-    """What could not be read or understood counts as failed, and is named (domain.md 2.12)."""
+    """Count events that could not be read or understood as failed, and list them (domain.md 2.12)."""
     found = unread.of_window(window)
     return {
         "source": counts.get("source", 0) + len(found),
@@ -37,7 +37,7 @@ def named(unread: UnreadEvents, window: Window, counts: Mapping[str, int]) -> di
 
 
 async def dated(session: AsyncSession, context: RunContext, counts: PlanCounts, now: datetime) -> PlanCounts:
-    """The counts with the instant since when each event could not be read, and how many are new."""
+    """The counts, with the first time that each event could not be read, and the number of new ones."""
     if not counts.unreadable_events:
         return counts
     noted = await UnreadEventRepository(session).noted_unscoped([context.configuration_id], now - _REMEMBERED)
@@ -49,7 +49,7 @@ async def dated(session: AsyncSession, context: RunContext, counts: PlanCounts, 
 async def windows_to_read_again(
     session: AsyncSession, configurations: Sequence[ArchiveConfiguration], now: datetime
 ) -> dict[UUID, list[Window]]:
-    """Local days in which something could not be read, by configuration; days in a row as one window."""
+    """Local days in which something could not be read, by configuration. Consecutive days form one window."""
     noted = await UnreadEventRepository(session).noted_unscoped(
         [each.id for each in configurations], now - _REMEMBERED
     )
@@ -57,7 +57,7 @@ async def windows_to_read_again(
     days: dict[UUID, set[date]] = {}
     for each in noted:
         since = each.event.get("since")
-        if each.settled or (since is not None and datetime.fromisoformat(since) < now - KEEP_TRYING):
+        if each.read_again or (since is not None and datetime.fromisoformat(since) < now - KEEP_TRYING):
             continue
         days.setdefault(each.configuration_id, set()).update(_days(each, zones[each.configuration_id]))
     return {key: _windows(sorted(found), zones[key])[:MOST_WINDOWS] for key, found in days.items()}
@@ -66,7 +66,7 @@ async def windows_to_read_again(
 async def partners(
     session: AsyncSession, context: RunContext, unread: UnreadEvents, met: Callable[[str], bool]
 ) -> dict[str, UUID]:
-    """Who overlaps what could not be read, by key, with the stored groups; ``met`` keys were read."""
+    """Keys of events that overlap unreadable ones, with the stored groups. ``met`` keys were read."""
     first, last = context.window.read_range
     slots = [(each.start or first, each.end or last) for each in unread.slots]
     found = await UnreadEventRepository(session).partners(
@@ -76,14 +76,14 @@ async def partners(
 
 
 def beyond(windows: Sequence[Window], planned: Window | None) -> list[Window]:
-    """Those of the windows that the planned one does not read anyway."""
+    """Those windows that the planned window does not cover."""
     if planned is None:
         return list(windows)
     return [each for each in windows if each.start < planned.start or each.end > planned.end]
 
 
 def _since(event: Mapping[str, Any], noted: Sequence[NotedEvent]) -> str | None:
-    """Since when the same is noted: the same event, or a stretch that overlaps this one."""
+    """Since when the same failure is listed: the same event, or a range that overlaps this one."""
     for each in noted:
         other = each.event
         if event["source_id"] is not None:

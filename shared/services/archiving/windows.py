@@ -1,4 +1,4 @@
-"""Which window a run is of (domain.md 2.2, 8.2)."""
+"""Decides the window of a run (domain.md 2.2, 8.2)."""
 
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -10,9 +10,9 @@ from shared.services.archiving.context import ArchivingPorts
 
 
 def nightly(ports: ArchivingPorts, configuration: ArchiveConfiguration) -> Window | None:
-    """Up to today's start, at most the longest window at once: the rest is the next night's (8.2).
+    """Up to the start of today, at most the longest window. The next night does the rest (8.2).
 
-    None where there is nothing to archive before today yet.
+    None if there is nothing to archive before today.
     """
     zone = ZoneInfo(configuration.time_zone)
     window = nightly_window(
@@ -33,7 +33,7 @@ def nightly(ports: ArchivingPorts, configuration: ArchiveConfiguration) -> Windo
 def requested(
     ports: ArchivingPorts, configuration: ArchiveConfiguration, start: datetime | None, end: datetime | None
 ) -> Window:
-    """The window ``[start, end)``, or without both what the next night would archive.
+    """The window ``[start, end)``. Without both, the window of the next nightly run.
 
     Raises ValidationFailed naming the window's fields.
     """

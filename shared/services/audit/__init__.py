@@ -1,1 +1,1 @@
-"""The audit: written, sealed, read and verified (domain.md 7)."""
+"""The audit: writing, sealing, reading and verifying (domain.md 7)."""

@@ -1,6 +1,6 @@
-"""The newest end of each tenant's audit chain, kept in storage, outside the database (domain.md 7.1).
+"""The latest end of each tenant's audit chain, stored outside the database (domain.md 7.1).
 
-Whoever cuts off the end of the chain in the database cannot cut it off here as well.
+An attacker who cuts the end of the chain in the database cannot also cut it here.
 """
 
 import logging
@@ -20,22 +20,22 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """A position of a chain and the hash there, as hexadecimal text."""
+    """A position of a chain, and its hash as hexadecimal text."""
 
     position: int
     hash: str
 
 
 class AuditAnchors:
-    """One small file for each tenant; without storage there are none."""
+    """One small file for each tenant. Without storage there are none."""
 
     def __init__(self, storage: Storage | None) -> None:
         self._storage = storage
 
     async def read(self, tenant_id: UUID) -> Anchor | None:
-        """The tenant's anchor, None if there is none. Raises Unavailable where storage does not answer.
+        """The tenant's anchor, or None. Raises Unavailable if storage does not answer.
 
-        A file that is not one of ours counts as position 1 without a hash: no chain holds it.
+        A file with invalid content counts as position 1 without a hash, which no chain matches.
         """
         if self._storage is None:
             return None
@@ -49,7 +49,7 @@ class AuditAnchors:
             return Anchor(1, "")
 
     async def write(self, tenant_id: UUID, anchor: Anchor) -> None:
-        """Replace the tenant's anchor. Raises Unavailable where storage does not answer."""
+        """Replace the tenant's anchor. Raises Unavailable if storage does not answer."""
         if self._storage is not None:
             content = orjson.dumps({"position": anchor.position, "hash": anchor.hash})
             await self._storage.write(_name(tenant_id), _whole(content))

@@ -1,4 +1,4 @@
-"""The audit as a file: CSV for spreadsheets, JSON Lines for programs (domain.md 7.4)."""
+"""Exports the audit as a file: CSV for spreadsheets, JSON Lines for programs (domain.md 7.4)."""
 
 import csv
 import io
@@ -23,19 +23,19 @@ COLUMNS: Final = (
         "details",
     ),
 )
-#: A file that has grown to this many bytes gets no further page.
+#: A file of this size (bytes) gets no further page.
 MOST_BYTES = 32 * 1024 * 1024
-#: A cell that begins with one of these is a formula to a spreadsheet; some read full-width forms, too.
+#: Spreadsheets treat a cell that begins with one of these as a formula. Some read full-width forms too.
 _FORMULA = frozenset("=+-@|%＝＋－＠")
 _WHITE = tuple("\t\r\n")
-#: Categories of characters that a spreadsheet skips at the start: control, format (U+200B, U+FEFF, U+202E)
-#: and white space.
+#: Categories of characters that spreadsheets skip at the start: control, format (U+200B, U+FEFF, U+202E) and
+#: white space.
 _INVISIBLE = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})
 
 
 @dataclass(frozen=True, slots=True)
 class ExportFile:
-    """A whole file."""
+    """A complete file."""
 
     content: bytes
     media_type: str
@@ -55,7 +55,7 @@ class ExportWriter:
         return len(self._content) >= MOST_BYTES
 
     def write(self, rows: Iterable[AuditEntryResource]) -> None:
-        """Append rows, each of them one line (in CSV one record)."""
+        """Append rows, one line each (in CSV one record)."""
         for row in rows:
             fields = row.model_dump(mode="json")
             if self._form == "csv":
@@ -73,7 +73,7 @@ class ExportWriter:
 
 
 def safe_cell(text: str) -> str:
-    """The text for a CSV cell, with an apostrophe before what a spreadsheet would run as a formula.
+    """The text for a CSV cell, with an apostrophe before anything that a spreadsheet would run as a formula.
 
     https://owasp.org/www-community/attacks/CSV_Injection
     """
@@ -89,7 +89,7 @@ def _text(value: Any) -> str:
 
 
 def csv_line(cells: Iterable[str]) -> bytes:
-    """One record of a CSV file; each cell is to be a ``safe_cell``."""
+    """One record of a CSV file. Each cell must be a ``safe_cell``."""
     # RFC 4180: lines end with CRLF, quotes are doubled.
     line = io.StringIO()
     csv.writer(line).writerow(cells)

@@ -1,4 +1,4 @@
-"""The audit: one row for every state change, in the transaction that makes it (domain.md 7.1)."""
+"""Writes the audit: one row for each state change, in the transaction of the change (domain.md 7.1)."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -17,7 +17,7 @@ type AuditRow = Mapping[str, Any]
 
 
 class AuditFact(NamedTuple):
-    """One state change; ``changes`` and ``on_behalf_of`` as ``AuditWriter.record`` takes them."""
+    """One state change. ``changes`` and ``on_behalf_of`` are as in ``AuditWriter.record``."""
 
     action: str
     resource_type: str
@@ -28,9 +28,9 @@ class AuditFact(NamedTuple):
 
 
 class AuditWriter:
-    """Writes who did what; actor, correlation and source address come from the context variables.
+    """Writes who did what. Actor, correlation id and source address come from the context variables.
 
-    Without ``keys`` personal values are withheld: they never enter the audit unencrypted.
+    Without ``keys``, personal values are withheld. They never enter the audit unencrypted.
     """
 
     def __init__(self, clock: Clock, keys: PersonKeys | None = None) -> None:
@@ -48,31 +48,31 @@ class AuditWriter:
         changes: Mapping[str, Any],
         on_behalf_of: UUID | None = None,
     ) -> None:
-        """Add one row to the transaction of ``session``: it is there if, and only if, the change is.
+        """Add one row in the transaction of ``session``, so it exists if and only if the change does.
 
-        ``on_behalf_of`` is the user (our id) whose data is changed: personal values of ``changes`` are
-        encrypted with his key, and withheld where nobody is named or his key was destroyed; secrets are
-        redacted. A task that acts for another person (``telemetry.ActingFor``) names and encrypts for them.
-        Raises RuntimeError where no caller is bound (nothing may change without an actor), and Unavailable
-        when the key is needed and the store of keys is away.
+        ``on_behalf_of`` is the user (our id) whose data is changed. Personal values of ``changes`` are
+        encrypted with that person's key. They are withheld if no person is named or the key was destroyed.
+        Secrets are redacted. A task for another person (``telemetry.ActingFor``) names and encrypts for them.
+        Raises RuntimeError if no caller is bound, because nothing may change without an actor. Raises
+        Unavailable if the key is needed and the key store is away.
         """
         fact = AuditFact(action, resource_type, resource_id, outcome, changes, on_behalf_of)
         await self.record_all(session, [fact])
 
     async def record_all(self, session: "AsyncSession", facts: Sequence[AuditFact]) -> None:
-        """As ``record``, a row for each of the facts, in one statement."""
+        """As ``record``: one row for each fact, in one statement."""
         await self.add(session, [await self.row(fact) for fact in facts])
 
     async def add(self, session: "AsyncSession", rows: Sequence[AuditRow]) -> None:
         """Add rows made by ``row`` to the transaction of ``session``, in one statement."""
         if rows:
-            # Every service has a writer, and most requests write nothing (cold start).
+            # Every service has a writer, but most requests write nothing (cold start).
             from shared.database.repositories.audit.audit import AuditRepository
 
             await AuditRepository(session).add(rows)
 
     async def row(self, fact: AuditFact) -> AuditRow:
-        """The row of a fact in the name of the caller who is bound now. Raises as ``record`` does."""
+        """The row of a fact, for the current caller. Raises as ``record`` does."""
         caller = telemetry.current_caller.get()
         if caller is None:
             raise RuntimeError(f"{fact.action}: no caller is bound")
@@ -108,5 +108,5 @@ class AuditWriter:
 
 
 def value_context(entry_id: UUID, path: str) -> str:
-    """To what an encrypted value is bound: its row and its place in the changes."""
+    """The context to which an encrypted value is bound: its row and its place in the changes."""
     return f"{entry_id}{path}"

@@ -1,7 +1,7 @@
 """Seals committed audit rows into their tenant's chain (domain.md 7.1). No mutation waits for it.
 
-The new end of a chain goes to storage, too, after it is committed. If the chain does not hold the end that
-was kept there before, somebody cut it. Then the kept end stays: it is the evidence that verification needs.
+After the commit, the new end of a chain is also written to storage. If the chain no longer contains the
+previously stored end, it was cut. Then the stored end is kept, because verification needs it as evidence.
 """
 
 import logging
@@ -16,17 +16,17 @@ from shared.errors import Unavailable
 from shared.services.audit.anchors import Anchor, AuditAnchors
 
 BATCH_ROWS = 500
-#: Batches of one tenant in one pass: the rest is for the next minute.
+#: The number of batches of one tenant in one pass. The rest follows in the next minute.
 BATCHES = 40
-#: Most passes look at rows of this time only; nothing commits later than that after its instant.
+#: Most passes read only rows of this time. Nothing commits later than this after its instant.
 _RECENT = timedelta(days=1)
-#: And for what did so all the same, one pass in this time looks at every row.
+#: For exceptions, one pass in this time reads every row.
 _EVERYTHING_EVERY = timedelta(hours=1)
 _log = logging.getLogger(__name__)
 
 
 class AuditSealer:
-    """The sealer of one worker; of several, one at a time seals a tenant."""
+    """The sealer of one worker. Only one worker at a time seals a tenant."""
 
     def __init__(self, database: Database, clock: Clock, anchors: AuditAnchors) -> None:
         self._database = database
@@ -35,9 +35,9 @@ class AuditSealer:
         self._everything_at: datetime | None = None
 
     async def seal(self) -> int:
-        """Seal what is committed and not sealed, of every tenant; returns how many rows.
+        """Seal what is committed and not sealed, for every tenant. Returns the number of rows.
 
-        A tenant that fails does not keep the others from it. Raises ExceptionGroup at the end if any failed.
+        A tenant that fails does not block the others. Raises ExceptionGroup at the end if any failed.
         """
         now = self._clock.now()
         everything = self._everything_at is None or now - self._everything_at >= _EVERYTHING_EVERY
@@ -58,9 +58,9 @@ class AuditSealer:
         return sealed
 
     async def seal_tenant(self, tenant_id: UUID, *, since: datetime | None = None) -> int:
-        """Seal the tenant's rows (since an instant, if given) in batches; returns how many.
+        """Seal the tenant's rows (since an instant, if given) in batches. Returns the number of rows.
 
-        Returns early where another worker seals this tenant.
+        Returns early if another worker seals this tenant.
         """
         sealed, after, newest = 0, None, None
         for _ in range(BATCHES):
@@ -88,7 +88,7 @@ class AuditSealer:
         return sealed
 
     async def _anchor(self, tenant_id: UUID, end: Link) -> None:
-        """Keep the new end in storage, unless the chain has lost the one that is kept there."""
+        """Store the new end, unless the chain has lost the stored one."""
         try:
             kept = await self._anchors.read(tenant_id)
             if kept is not None and not await self._holds(tenant_id, kept):
@@ -100,7 +100,7 @@ class AuditSealer:
             elif kept is None or kept.position < end.position:
                 await self._anchors.write(tenant_id, Anchor(end.position, end.hash))
         except Unavailable as away:
-            # The seal stands; the next one is kept again.
+            # The seal is valid. The next one is stored again.
             _log.warning("the audit's end cannot be kept in storage: %s", away)
 
     async def _holds(self, tenant_id: UUID, kept: Anchor) -> bool:
@@ -109,7 +109,7 @@ class AuditSealer:
 
 
 def _tell_end(tenant_id: UUID, end: Link) -> None:
-    # Kept with the logs, outside of the database: whoever cuts off the chain's end cannot cut it off there.
+    # Logged outside the database, where nobody can cut it together with the chain's end.
     _log.info(
         "audit sealed up to position %s",
         end.position,

@@ -1,4 +1,4 @@
-"""Reading the audit: search and export, decrypted for those who may read it (domain.md 6.3, 7.4)."""
+"""Reads the audit: search and export, decrypted for permitted readers (domain.md 6.3, 7.4)."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -36,15 +36,15 @@ from shared.services.audit.recording import value_context
 from shared.services.identity.access import Access
 from shared.services.person_keys.keys import PersonKey, PersonKeys
 
-#: Rows read in one transaction of an export, and made readable without a break.
+#: Rows that are read in one transaction of an export, and formatted without a break.
 EXPORT_PAGE_ROWS = 200
 type Keys = Mapping[UUID, PersonKey | None]
 
 
 class AuditTrail:
-    """The audit as its readers see it: Admin and Auditor the tenant's, a User what was done for him.
+    """The audit for its readers: Admins and Auditors see the tenant's rows, a User those about themself.
 
-    A row about another person's private event shows its times and "Private" only.
+    A row about another person's private event shows only its times and "Private".
     """
 
     def __init__(self, database: Database, keys: PersonKeys | None) -> None:
@@ -52,20 +52,20 @@ class AuditTrail:
         self._keys = keys
 
     async def search(self, caller: Caller, query: AuditListQuery) -> Slice[AuditEntryResource]:
-        """A page of the rows that meet every filter, newest first.
+        """A page of the rows that match every filter, newest first.
 
-        Raises NotFound for a person the caller may not know of, ValidationFailed naming ``cursor``, and
-        Unavailable when values are to be decrypted and the store of keys is away.
+        Raises NotFound for a person that is not visible to the caller, and ValidationFailed naming
+        ``cursor``. Raises Unavailable if values need decryption and the key store is away.
         """
         after = query.after
         own, filters = await self._scope(caller, query)
         return await self._page(caller, own, filters, after, query.limit)
 
     async def export(self, caller: Caller, query: AuditExportQuery) -> tuple[ExportFile, Position | None]:
-        """The rows that meet every filter, newest first, as a file, and where its continuation starts.
+        """The matching rows, newest first, as a file, and the cursor of its continuation.
 
-        Reads page by page, and keeps no more in memory than the file; it ends after ``rows`` rows or
-        32 MB, whichever comes first. Raises as ``search``.
+        Reads page by page and keeps only the file in memory. Ends after ``rows`` rows or 32 MB, whichever
+        comes first. Raises as ``search``.
         """
         after, left = query.after, query.rows
         own, filters = await self._scope(caller, query)
@@ -78,7 +78,7 @@ class AuditTrail:
                 return writer.file(), after
 
     async def _scope(self, caller: Caller, query: AuditFilters) -> tuple[UUID | None, AuditFilter]:
-        """The caller's own user id, and the search within his reach."""
+        """The caller's own user id, and the search limited to what the caller may see."""
         async with self._database.session() as session:
             access = await Access.of(session, caller)
         owner = access.readable_owner
@@ -127,12 +127,12 @@ class AuditTrail:
             for row, changes in rows
             if row.on_behalf_of is not None and has_encrypted(changes)
         }
-        # The transaction is over: a slow store of keys holds no connection.
+        # The transaction is over, so a slow key store holds no connection.
         return await self._keys.for_reading(persons) if persons and self._keys is not None else {}
 
 
 def _shown(row: AuditEntry, own: UUID | None) -> dict[str, Any]:
-    """The stored changes, masked before anything is decrypted if the event is another's private one."""
+    """The stored changes. If the event is another person's private one, they are masked before decryption."""
     theirs = row.on_behalf_of is None or row.on_behalf_of != own
     shown: dict[str, Any] = (
         masked(row.changes) if theirs and concerns_private_event(row.changes) else row.changes
@@ -143,7 +143,7 @@ def _shown(row: AuditEntry, own: UUID | None) -> dict[str, Any]:
 async def _appointments(
     session: AsyncSession, tenant_id: UUID, rows: Sequence[AuditEntry]
 ) -> dict[str, UUID]:
-    """The appointment that each row is about, by the id that it names."""
+    """The appointment of each row, by the id that it names."""
     named: dict[str, list[UUID]] = {
         kind: [] for kind in ("appointment", "archived_event", "archive_operation")
     }
@@ -189,7 +189,7 @@ def _resource(
         outcome="success" if row.outcome == "success" else "failure",
         correlation_id=row.correlation_id,
         parent_correlation_id=row.parent_correlation_id,
-        # Where an admin sat when he did something is no business of those he did it for.
+        # The network address of an Admin is not shown to the people for whom they acted.
         source_ip=row.source_ip if caller.reads_tenant or row.actor == caller.actor else None,
         appointment_id=appointments.get(row.resource_id),
         changes=[FieldChange(**each._asdict()) for each in changed],

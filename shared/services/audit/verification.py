@@ -9,12 +9,12 @@ from shared.schemas.audit import AuditBreak, AuditVerification, AuditVerificatio
 from shared.services.audit.anchors import AuditAnchors
 from shared.services.identity.access import Access
 
-#: Rows read in one transaction, and hashed without a break.
+#: Rows that are read in one transaction, and hashed without a break.
 BATCH_ROWS = 500
 
 
 class AuditVerifier:
-    """``audit verify``: reads the chain in bounded batches, each in a transaction of its own."""
+    """``audit verify``: reads the chain in bounded batches, each in its own transaction."""
 
     def __init__(self, database: Database, clock: Clock, anchors: AuditAnchors) -> None:
         self._database = database
@@ -22,15 +22,15 @@ class AuditVerifier:
         self._anchors = anchors
 
     async def verify(self, caller: Caller, query: AuditVerificationQuery) -> AuditVerification:
-        """Follow the chain of the caller's tenant up to its first fault; reports the unsealed tail too.
+        """Follow the chain of the caller's tenant up to its first fault. Also reports the unsealed tail.
 
-        What a chain cannot tell by itself is that its end was cut off. The end that is kept in storage tells
-        it, and the known end of ``query``. Raises Unavailable where storage does not answer.
+        A chain alone cannot show that its end was cut off. The end in storage shows it, and the known end in
+        ``query``. Raises Unavailable if storage does not answer.
         """
         async with self._database.session() as session:
             await Access.of(session, caller)
         tenant_id, check = caller.tenant_id, ChainCheck()
-        # Read before the chain is: then the chain holds at least this position.
+        # Read before the chain, so the chain must contain at least this position.
         anchor = await self._anchors.read(tenant_id)
         fault = await self._follow(caller, check)
         async with self._database.session() as session:

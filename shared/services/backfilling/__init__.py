@@ -1,1 +1,1 @@
-"""Backfill: what lies before the nightly runs (domain.md 2.14)."""
+"""Backfill: the time before the nightly runs (domain.md 2.14)."""

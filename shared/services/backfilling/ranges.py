@@ -1,4 +1,4 @@
-"""Which days a backfill covers, and entering one (domain.md 2.14)."""
+"""The days of a backfill, and its creation (domain.md 2.14)."""
 
 from datetime import date, datetime
 from uuid import uuid4
@@ -18,10 +18,10 @@ from shared.domain.runs.window import local_day_start
 async def fit_backfill(
     session: AsyncSession, configuration: ArchiveConfiguration, job: Job, actor: str, now: datetime
 ) -> None:
-    """Leave to a backfill what lies before the month that came before ``now`` (domain.md 2.14).
+    """Leave the time before the previous month to a backfill (domain.md 2.14).
 
-    For a configuration that has archived nothing yet: its nightly runs begin then, and the backfill behind
-    the first of them. ``job`` is the one of the nightly runs; the caller holds both.
+    For a configuration that has archived nothing yet: its nightly runs begin with the previous month, and the
+    backfill runs after the first of them. ``job`` is the job of the nightly runs. The caller holds both rows.
     """
     zone = ZoneInfo(configuration.time_zone)
     night = nightly_from(configuration.archive_from, now.astimezone(zone).date())
@@ -95,7 +95,7 @@ async def enter_backfill(
 
 
 def first_night(configuration: ArchiveConfiguration, today: date) -> date:
-    """Where the nightly runs begin: once they have, that stays."""
+    """Where the nightly runs begin. It does not change after their first run."""
     if configuration.nightly_from is not None:
         return configuration.nightly_from
     if configuration.archived_until is not None:

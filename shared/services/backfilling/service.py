@@ -1,8 +1,9 @@
-"""Backfill: what lies before the nightly runs' first day, month by month, oldest first (domain.md 2.14).
+"""Backfill: the time before the nightly runs, month by month, oldest first (domain.md 2.14).
 
-The backfill's row says how far it is, its job when it may go on, whether it is paused and how often it failed
-in a row (8.3). The run of a month is an ordinary run behind every other kind. Nothing is kept in memory:
-whoever finds the run of a month over, its own end or the dispatching timer, goes on to the next one.
+The backfill's row stores its progress. Its job stores when it may continue, whether it is paused, and how
+many failures it had in a row (8.3). The run of a month is an ordinary run, queued after all other kinds.
+Nothing is kept in memory. The end of a run or the dispatcher continues with the next month, whichever comes
+first.
 """
 
 from collections.abc import Sequence
@@ -40,14 +41,14 @@ from shared.services.backfilling.ranges import enter_backfill, first_night
 from shared.services.identity.access import Access
 from shared.services.jobs.claims import FAILED_CLAIM_RETRY, JobClaims
 
-# After a month that could not be planned (domain.md 8.3): doubled with each failure in a row.
+# The wait after a month that could not be planned (domain.md 8.3), doubled with each failure in a row.
 FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=5), timedelta(hours=6)
 _ACTOR = "system:backfill"
 
 
 @dataclass(frozen=True, slots=True)
 class BackfillView:
-    """A backfill, its job, the run of the month under way, and how far it is."""
+    """A backfill, its job, the run of the current month, and its progress."""
 
     backfill: Backfill
     job: Job
@@ -56,7 +57,7 @@ class BackfillView:
 
     @property
     def state(self) -> Literal["waiting", "running", "paused", "completed"]:
-        """What its owner sees; the month under way when it was paused is finished first."""
+        """The state for its owner. A month that was running when it was paused is finished first."""
         if self.backfill.state == BackfillState.COMPLETED:
             return "completed"
         if self.job.paused:
@@ -65,13 +66,13 @@ class BackfillView:
 
 
 class BackfillService:
-    """Backfills, one for a configuration at most."""
+    """Backfills. A configuration has at most one."""
 
     def __init__(self, ports: ArchivingPorts) -> None:
         self._ports = ports
 
     async def get(self, caller: Caller, configuration_id: UUID) -> BackfillView:
-        """The backfill of a configuration the caller may see. Raises NotFound for none."""
+        """The backfill of a configuration that the caller may see. Raises NotFound."""
         async with self._ports.database.session() as session:
             access = await Access.of(session, caller)
             configuration = await ArchiveConfigurationRepository(session).get(
@@ -84,11 +85,11 @@ class BackfillService:
     async def start(
         self, caller: Caller, configuration_id: UUID, archive_from: date | None
     ) -> tuple[BackfillView, UUID | None]:
-        """Start it, or start it over from ``archive_from``, by default where the archive begins.
+        """Start it, or restart it from ``archive_from``. The default is the beginning of the archive.
 
-        An earlier day than that becomes the archive's beginning. What is archived already is only read.
-        Returns the run to start, if one was queued. Raises NotFound, ValidationFailed (``archive_from``) and
-        Conflict for an inactive configuration or where the nightly runs cover all of it.
+        An earlier day becomes the archive's beginning. What is archived already is only read. Returns the
+        queued run, if any. Raises NotFound, ValidationFailed (``archive_from``), and Conflict for an inactive
+        configuration or if the nightly runs cover the whole range.
         """
         async with self._ports.database.session() as session:
             configuration = await self._writable(session, caller, configuration_id, goes_on=True)
@@ -132,17 +133,17 @@ class BackfillService:
         return caller.actor if caller is not None else _ACTOR
 
     async def pause(self, caller: Caller, configuration_id: UUID) -> BackfillView:
-        """Queue no further month; the one under way goes on. Raises NotFound and Conflict when it is over."""
+        """Queue no further month. The current one continues. Raises NotFound, and Conflict if it is over."""
         return (await self._set_paused(caller, configuration_id, paused=True))[0]
 
     async def resume(self, caller: Caller, configuration_id: UUID) -> tuple[BackfillView, UUID | None]:
-        """Go on where it stood, failures forgotten. Raises NotFound and Conflict when it is over."""
+        """Continue, with the failure count reset. Raises NotFound, and Conflict if it is over."""
         return await self._set_paused(caller, configuration_id, paused=False)
 
     async def advance(self, run_id: UUID) -> UUID | None:
-        """The run is over: if it was a backfill's month, go on to the next one; its run, if one was queued.
+        """After the end of a backfill's month, queue the next one. Returns its run, if queued.
 
-        Doing so again changes nothing.
+        Calling it again changes nothing.
         """
         async with self._ports.database.session() as session:
             run = await ArchiveRunRepository(session).get_unscoped(run_id)
@@ -157,7 +158,7 @@ class BackfillService:
             return None if job is None else next(iter(await self._go_on(session, [job])), None)
 
     async def claim_due(self) -> list[UUID]:
-        """Go on with every backfill that is due and has no run under way: the runs that were queued.
+        """Continue every backfill that is due and has no open run. Returns the queued runs.
 
         See JobClaims.claim_due.
         """
@@ -165,7 +166,7 @@ class BackfillService:
         return await JobClaims(ports.database, ports.clock, JobKind.BACKFILL, self._go_on).claim_due()
 
     async def _go_on(self, session: AsyncSession, jobs: Sequence[Job]) -> list[UUID]:
-        """Look what became of the months under way, then queue the next ones; the caller holds the jobs."""
+        """Check the current months, then queue the next ones. The caller holds the jobs."""
         ids = [job.configuration_id for job in jobs]
         configurations = await ArchiveConfigurationRepository(session).lock_all_unscoped(ids)
         backfills = await BackfillRepository(session).lock_all_unscoped(ids)
@@ -198,7 +199,7 @@ class BackfillService:
         job: Job,
         run: ArchiveRun | None,
     ) -> bool:
-        """Take in ``run``, the month under way, if it is over; whether the next one is due."""
+        """Record ``run``, the current month, if it is over. Returns whether the next one is due."""
         if run is not None:
             if not RunState(run.state).terminal:
                 return False
@@ -223,7 +224,7 @@ class BackfillService:
         await NotificationRepository(session).tell([(recipient, notice)], self._ports.clock.now())
 
     def _take_in(self, backfill: Backfill, job: Job, run: ArchiveRun) -> bool:
-        """Whether the month is done: when it was planned, whatever single writes did (domain.md 2.2)."""
+        """Whether the month is done: it was planned, whatever happened to single writes (domain.md 2.2)."""
         now, done = self._ports.clock.now(), _month_done(run)
         backfill.run_id, backfill.updated_at = None, now
         if done:
@@ -234,7 +235,7 @@ class BackfillService:
             backfill.reason = str((run.report or {}).get("reason") or run.state)
             wait = FIRST_WAIT * 2 ** min(max(job.consecutive_failures - 1, 0), 10)
             job.next_run_at = now + min(wait, LONGEST_WAIT)
-        # Its owner wanted the month to stop; going on with the next one is his word, too.
+        # Its owner cancelled the month. Only the owner decides whether the next one starts.
         if run.state == RunState.CANCELLED:
             job.paused = True
         return done
@@ -242,10 +243,10 @@ class BackfillService:
     async def _draft_month(
         self, session: AsyncSession, configuration: ArchiveConfiguration, backfill: Backfill, job: Job
     ) -> RunDraft | None:
-        """The run of the next month; None where no month is left, which completes the backfill."""
+        """The run of the next month. None if no month is left, which completes the backfill."""
         zone = ZoneInfo(configuration.time_zone)
         if configuration.nightly_from is not None:
-            # Another zone since then: no hour between the two may be left out.
+            # The zone may have changed since. No hour between the two may be lost.
             backfill.range_end = max(backfill.range_end, local_day_start(configuration.nightly_from, zone))
         window = months.next_month(backfill.done_until.astimezone(UTC), backfill.range_end, zone)
         if window is None:
@@ -257,7 +258,7 @@ class BackfillService:
         return await draft_run(self._ports, configuration, window, RunKind.BACKFILL, _ACTOR)
 
     async def _queue(self, session: AsyncSession, drafts: Sequence[tuple[Backfill, RunDraft]]) -> list[UUID]:
-        """Queue the months, each of which becomes the one under way of its backfill."""
+        """Queue the months. Each becomes the current one of its backfill."""
         started = await queue_drafts(self._ports, session, [draft for _, draft in drafts])
         for (backfill, _), month in zip(drafts, started, strict=True):
             backfill.run_id = month.run.id
@@ -289,9 +290,9 @@ class BackfillService:
     async def _writable(
         self, session: AsyncSession, caller: Caller, configuration_id: UUID, *, goes_on: bool
     ) -> ArchiveConfiguration:
-        """The configuration, locked after its jobs, as the dispatcher does.
+        """The configuration, locked after its jobs, in the order of the dispatcher.
 
-        Raises NotFound, and where it is to go on ArchiveInUse for the newer of a pair (domain.md 2.19).
+        Raises NotFound. To continue, also ArchiveInUse for the newer of a pair (domain.md 2.19).
         """
         access = await Access.of(session, caller)
         configurations = ArchiveConfigurationRepository(session)
@@ -350,7 +351,7 @@ def _month_done(run: ArchiveRun) -> bool:
 
 
 def _percent_of(run: ArchiveRun | None) -> int:
-    """How much of the month under way is done; one that is over counts whole, or not at all."""
+    """How much of the current month is done. A finished one counts fully or not at all."""
     if run is None or (RunState(run.state).terminal and not _month_done(run)):
         return 0
     return run.progress

@@ -1,1 +1,1 @@
-"""Calendars of both stores: found, listed, kept (domain.md 1)."""
+"""Calendars of both stores: resolving, listing and keeping (domain.md 1)."""

@@ -1,4 +1,4 @@
-"""Calendars of a person in both stores: listed, made, and found by a reference (domain.md 1)."""
+"""Calendars of a person in both stores: listed, created, and resolved from a reference (domain.md 1)."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -28,12 +28,12 @@ from shared.services.identity.access import NOBODY, Access
 _STORES: tuple[Store, ...] = ("outlook", "local")
 #: The store of a mailbox (object id), with the permission that the request has there.
 type StoreOf = Callable[[UUID], CalendarStore]
-#: What calendars are for, by their ids.
+#: The uses of calendars, by calendar id.
 type Uses = dict[str, list[CalendarUse]]
 
 
 class CalendarService:
-    """The calendars of one person; only he and the Admins of his tenant make or resolve any."""
+    """The calendars of one person. Only they and the tenant's Admins create or resolve them."""
 
     def __init__(self, database: Database, local: Calendars, audit: AuditWriter) -> None:
         self._database = database
@@ -43,10 +43,10 @@ class CalendarService:
     async def list(
         self, caller: Caller, user_id: UUID, query: CalendarListQuery, mailboxes: StoreOf
     ) -> Slice[CalendarResource, Place]:
-        """A page of the person's calendars: the mailbox' before ours, the primary one first, then by name.
+        """A page of the person's calendars: mailbox calendars first, the primary one first, then by name.
 
-        Raises NotFound for a person the caller may not know of, and for one without a mailbox
-        (``mailbox_not_found``); ValidationFailed naming ``cursor``.
+        Raises NotFound for a person that is not visible to the caller, and for one without a mailbox
+        (``mailbox_not_found``). Raises ValidationFailed naming ``cursor``.
         """
         after = Place.of(query.cursor)
         async with self._database.session() as session:
@@ -72,10 +72,10 @@ class CalendarService:
     async def create(
         self, caller: Caller, user_id: UUID, wanted: CalendarCreate, mailboxes: StoreOf
     ) -> CalendarResource:
-        """Make a calendar in the person's mailbox or in our database.
+        """Create a calendar in the person's mailbox or in our database.
 
-        Raises NotFound for a person the caller may not act for, and Conflict where a calendar of the store
-        has the name in whatever letter case, or the person is deactivated.
+        Raises NotFound for a person for whom the caller may not act. Raises Conflict if the store has a
+        calendar of that name (case ignored), or the person is deactivated.
         """
         async with self._database.session() as session:
             owner = await (await Access.of(session, caller)).writable_user(user_id)
@@ -101,15 +101,15 @@ class CalendarService:
     async def resolve(
         self, caller: Caller, user_id: UUID, reference: str, mailboxes: StoreOf
     ) -> CalendarResource:
-        """The calendar that a reference means for the person. Whoever resolves another's is audited.
+        """The calendar that a reference means for the person. Resolving another person's is audited.
 
-        Raises NotFound (no such person, or another's mailbox) and ValidationFailed naming ``reference``,
-        with the calendars there are where none or several match.
+        Raises NotFound (no such person, or another person's mailbox). Raises ValidationFailed naming
+        ``reference``, with the existing calendars, if none or several match.
         """
         async with self._database.session() as session:
             owner = await (await Access.of(session, caller)).writable_user(user_id)
         read = read_reference("reference", reference)
-        # On behalf of a person only his own mailbox is looked into.
+        # On behalf of a person, only their own mailbox is read.
         own = folded_name(read.mailbox) in (folded_name(owner.address), str(owner.object_id))
         stores = CalendarStores(
             mailboxes(owner.object_id if own else NOBODY), self._local.in_tenant(caller.tenant_id)
@@ -124,7 +124,7 @@ class CalendarService:
         return _resource(owner, named.mailbox_id, read.mailbox, read.store, calendar, calendars, uses)
 
     async def _uses(self, caller: Caller, mailbox_id: UUID) -> Uses:
-        """What each calendar of the mailbox is for, by its id, as far as the caller may know."""
+        """The use of each calendar of the mailbox, by id, as far as the caller may know it."""
         async with self._database.session() as session:
             access = await Access.of(session, caller)
             rows = await ArchiveConfigurationRepository(session).of_mailbox(
@@ -150,7 +150,7 @@ def _sorted(calendars: Sequence[Calendar]) -> list[Calendar]:
 
 
 def _place_after(after: Place | None, ids: Sequence[str]) -> int:
-    """Where the next page starts: behind the last one shown, or where it was if it is gone."""
+    """Where the next page starts: after the last one shown, or at its old place if it is gone."""
     if after is None:
         return 0
     for number, each in enumerate(ids):
@@ -160,7 +160,7 @@ def _place_after(after: Place | None, ids: Sequence[str]) -> int:
 
 
 def _mark(calendar_id: str) -> UUID:
-    """A calendar's id in the fixed length that a cursor has room for."""
+    """A calendar's id in a fixed length that fits in a cursor."""
     return uuid5(NAMESPACE_OID, calendar_id)
 
 

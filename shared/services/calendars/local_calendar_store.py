@@ -41,7 +41,7 @@ PAGE_SIZE = 1000
 
 @dataclass(frozen=True, slots=True)
 class LocalCalendars:
-    """The calendars that we keep, of each tenant."""
+    """The calendars in our database, for each tenant."""
 
     database: Database
     clock: Clock
@@ -49,15 +49,15 @@ class LocalCalendars:
     settings: SystemSettings
 
     def in_tenant(self, tenant_id: UUID) -> "LocalCalendarStore":
-        """Those of one tenant."""
+        """The calendars of one tenant."""
         return LocalCalendarStore(self, tenant_id)
 
 
 class LocalCalendarStore:
     """A calendar store of one tenant in which everything can be read.
 
-    Raises NotFound with code ``mailbox_not_found`` for a mailbox that is no user's of the tenant, and
-    Unavailable when the database is away.
+    Raises NotFound with code ``mailbox_not_found`` if the mailbox belongs to no user of the tenant, and
+    Unavailable if the database is away.
     """
 
     def __init__(self, ports: LocalCalendars, tenant_id: UUID) -> None:
@@ -68,7 +68,7 @@ class LocalCalendarStore:
         self._tenant = tenant_id
 
     async def get_mailbox(self, mailbox: str) -> Mailbox | None:
-        """The user of the tenant whose object id or address it is; None if there is none."""
+        """The user of the tenant with this object id or address, or None."""
         async with self._database.session() as session:
             user = await self._user(UserRepository(session), mailbox)
         if user is None:
@@ -80,7 +80,7 @@ class LocalCalendarStore:
         return "user"
 
     async def list_calendars(self, mailbox: str) -> list[Calendar]:
-        """The local calendars of the mailbox, by name; none of them is the default one."""
+        """The local calendars of the mailbox, by name. None of them is the default one."""
         mailbox_id = _mailbox_id(mailbox)
         if mailbox_id is None:
             return []
@@ -89,7 +89,7 @@ class LocalCalendarStore:
         return [calendar_of(row) for row in rows]
 
     async def get_calendar(self, mailbox: str, calendar_id: str) -> Calendar | None:
-        """One calendar; None if the mailbox has none of that id."""
+        """One calendar. None if the mailbox has no calendar with this id."""
         mailbox_id, row_id = _mailbox_id(mailbox), local_row(calendar_id)
         if mailbox_id is None or row_id is None:
             return None
@@ -98,9 +98,9 @@ class LocalCalendarStore:
         return calendar_of(row) if row is not None and row.mailbox_id == mailbox_id else None
 
     async def create_calendar(self, mailbox: str, name: str) -> Calendar:
-        """Make a calendar; raises AlreadyExists (409) if its owner has a local one of that name.
+        """Create a calendar. Raises AlreadyExists (409) if its owner has a local one of that name.
 
-        Raises LimitReached where the owner has as many as the tenant allows.
+        Raises LimitReached if the owner has as many as the tenant allows.
         """
         now = self._clock.now()
         in_force = await self._settings.of(self._tenant)
@@ -134,7 +134,7 @@ class LocalCalendarStore:
         return calendar_of(row)
 
     async def is_empty(self, mailbox: str, calendar_id: str) -> bool:
-        """Whether nothing stands in the calendar, at any time; raises NotFound for one that is gone."""
+        """Whether the calendar has no event at any time. Raises NotFound if it is gone."""
         async with aclosing(self._pages(mailbox, calendar_id, EARLIEST, LATEST)) as pages:
             return not await anext(pages)
 
@@ -157,26 +157,26 @@ class LocalCalendarStore:
     async def get_events(
         self, mailbox: str, calendar_id: str | None, ids: Sequence[str], unread: UnreadEvents | None = None
     ) -> dict[str, SourceEvent | None]:
-        """Events by id, None for each that is gone; in ``calendar_id``, or in the whole mailbox if None."""
+        """Events by id, None for each one that is gone. With ``calendar_id``, only from that calendar."""
         rows = await self._by_ids(mailbox, ids, calendar_id)
         found = {local_id(row.id): source_event_of(row) for row in rows}
         return {each: found.get(each) for each in ids}
 
     async def calendars_of(self, mailbox: str, ids: Sequence[str]) -> dict[str, str | None]:
-        """The calendar of each event that is there: a deleted one is in none."""
+        """The calendar of each existing event. A deleted event is in none."""
         rows = {local_id(row.id): local_id(row.calendar_id) for row in await self._by_ids(mailbox, ids, None)}
         return {each: rows.get(each) for each in ids}
 
     async def series_goes_on(self, mailbox: str, series_id: str, start: datetime, end: datetime) -> bool:
-        """No: there are single events alone."""
+        """Always no: local calendars have only single events."""
         return False
 
     async def count_attachments(self, mailbox: str, ids: Sequence[str]) -> dict[str, int]:
-        """None of the events has any."""
+        """Always 0: local events have no attachments."""
         return dict.fromkeys(ids, 0)
 
     async def find_copies(self, mailbox: str, calendar_id: str, archive_key: str) -> list[Copy]:
-        """The copies in the calendar that carry an ``ArchiveKey``, oldest first (domain.md 2.6)."""
+        """The copies in the calendar with this ``ArchiveKey``, oldest first (domain.md 2.6)."""
         mailbox_id, row_id = _mailbox_id(mailbox), local_row(calendar_id)
         if mailbox_id is None or row_id is None:
             return []
@@ -187,7 +187,7 @@ class LocalCalendarStore:
         return [copy_of(row) for row in rows]
 
     async def get_copy(self, mailbox: str, copy_id: str) -> Copy | None:
-        """A copy by its id; None if it is gone."""
+        """A copy by id. None if it is gone."""
         rows = await self._by_ids(mailbox, [copy_id], None)
         return copy_of(rows[0]) if rows else None
 
@@ -199,7 +199,7 @@ class LocalCalendarStore:
         end: datetime,
         unread: UnreadEvents | None = None,
     ) -> AsyncGenerator[list[Copy]]:
-        """Pages of the events that intersect ``[start, end)``, by start, copies or not; raises NotFound."""
+        """Pages of the events that intersect ``[start, end)``, by start, copies or not. Raises NotFound."""
         async with aclosing(self._pages(mailbox, calendar_id, start, end)) as pages:
             async for rows in pages:
                 yield [copy_of(row) for row in rows]
@@ -207,7 +207,7 @@ class LocalCalendarStore:
     async def get_copies(
         self, mailbox: str, calendar_id: str, ids: Sequence[str], unread: UnreadEvents | None = None
     ) -> dict[str, Copy | None]:
-        """Events of the calendar by id, None for each that is not in it (any more)."""
+        """Events of the calendar by id. None for each one that is not in it."""
         rows = await self._by_ids(mailbox, ids, calendar_id)
         found = {local_id(row.id): copy_of(row) for row in rows}
         return {each: found.get(each) for each in ids}
@@ -219,12 +219,14 @@ class LocalCalendarStore:
         writes: Sequence[Write],
         timeout: float,  # noqa: ASYNC109
     ) -> list[Answer]:
-        """Make 1 to 20 writes in one transaction; the answers in the order of the writes.
+        """Make 1 to 20 writes in one transaction. Answers are in the order of the writes.
 
-        A transaction id that the calendar knows answers DUPLICATE with the event it made, an update of
-        another version STALE, of what is gone NOT_FOUND. Where the commit may or may not have happened all
-        of them are UNKNOWN, and where nothing was committed NOT_SENT. ``timeout`` is in seconds. Raises
-        ValueError for a malformed batch.
+        - A known transaction id answers DUPLICATE, with the event that it created.
+        - An update of another version answers STALE, and of a missing event NOT_FOUND.
+        - If it is unknown whether the commit happened, all answers are UNKNOWN. If nothing was committed,
+          NOT_SENT.
+
+        ``timeout`` is in seconds. Raises ValueError for a malformed batch.
         """
         if not 0 < len(writes) <= MOST_WRITES:
             raise ValueError(f"a batch holds 1 to {MOST_WRITES} requests, not {len(writes)}")
@@ -249,7 +251,7 @@ class LocalCalendarStore:
     async def _pages(
         self, mailbox: str, calendar_id: str, start: datetime, end: datetime
     ) -> AsyncGenerator[list[LocalEvent]]:
-        """Each page in a transaction of its own: no connection is held while the caller works on one."""
+        """Read each page in its own transaction, so no connection is held while the caller works."""
         row_id = local_row(calendar_id)
         if row_id is None or await self.get_calendar(mailbox, calendar_id) is None:
             raise NotFound("there is no such calendar any more")
@@ -279,7 +281,7 @@ class LocalCalendarStore:
 
 
 def calendar_of(row: LocalCalendar) -> Calendar:
-    """A local calendar as the stores describe one; its owner may always write it."""
+    """A local calendar in the form of the port. Its owner may always write to it."""
     return Calendar(id=local_id(row.id), name=row.name, is_default=False, can_edit=True, owner_address="")
 
 

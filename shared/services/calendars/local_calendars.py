@@ -1,4 +1,4 @@
-"""Calendars kept in our database: looked at, renamed, deleted (domain.md 1)."""
+"""Calendars in our database: reading, renaming, deleting (domain.md 1)."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -23,14 +23,14 @@ from shared.services.identity.access import Access
 
 @dataclass(frozen=True, slots=True)
 class OwnedCalendar:
-    """A local calendar and the person it belongs to."""
+    """A local calendar and its owner."""
 
     calendar: LocalCalendar
     owner: User
 
 
 class LocalCalendarService:
-    """Each change locks the calendar, compares its version, and leaves one audit row."""
+    """Each change locks the calendar, compares its version, and writes one audit row."""
 
     def __init__(self, database: Database, clock: Clock, audit: AuditWriter) -> None:
         self._database = database
@@ -38,7 +38,7 @@ class LocalCalendarService:
         self._audit = audit
 
     async def get(self, caller: Caller, calendar_id: UUID) -> OwnedCalendar:
-        """A calendar the caller may know of; raises NotFound otherwise."""
+        """A calendar visible to the caller. Raises NotFound."""
         async with self._database.session() as session:
             access = await Access.of(session, caller)
             row = await LocalCalendarRepository(session).get(
@@ -51,9 +51,9 @@ class LocalCalendarService:
     async def rename(
         self, caller: Caller, calendar_id: UUID, wanted: LocalCalendarUpdate, expected: ExpectedVersion
     ) -> OwnedCalendar:
-        """Give it another name; configurations go on using it, since they hold its id.
+        """Rename it. Configurations keep using it, because they store its id.
 
-        Raises NotFound, PreconditionFailed, and Conflict where its owner has a local one of that name.
+        Raises NotFound, PreconditionFailed, and Conflict if its owner has a local calendar of that name.
         """
         async with self._database.session() as session:
             access = await Access.of(session, caller)
@@ -87,7 +87,7 @@ class LocalCalendarService:
             row = await calendars.get(caller.tenant_id, calendar_id, access.writable_owner)
             if row is None:
                 raise _absent()
-            # In this order: whoever saves a configuration holds the roles of calendars before the calendar.
+            # In this order, because saving a configuration locks the roles of calendars before the calendar.
             configurations = ArchiveConfigurationRepository(session)
             place = caller.tenant_id, row.mailbox_id, local_id(row.id)
             used = await configurations.uses_calendar_as_archive(
@@ -112,9 +112,9 @@ class LocalCalendarService:
 
 
 async def hold_local_calendars(session: AsyncSession, configuration: ArchiveConfiguration) -> None:
-    """Keep the local calendars of a configuration from being deleted until the transaction ends.
+    """Prevent deletion of a configuration's local calendars until the transaction ends.
 
-    Raises ValidationFailed naming ``source`` or ``archive`` where one was deleted since it was looked up.
+    Raises ValidationFailed naming ``source`` or ``archive`` if one was deleted since it was resolved.
     """
     calendars = LocalCalendarRepository(session)
     for field, mailbox_id, calendar_id in (

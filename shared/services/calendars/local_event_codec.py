@@ -1,4 +1,4 @@
-"""Rows of local calendars as archiving reads events and copies."""
+"""Converts rows of local calendars to the events and copies of archiving."""
 
 from datetime import UTC
 
@@ -10,7 +10,7 @@ from shared.domain.events.source_event import EventType, SourceEvent
 
 
 def source_event_of(row: LocalEvent) -> SourceEvent:
-    """The event as archiving reads it from a source."""
+    """The event in the form of a source event."""
     return SourceEvent(
         id=local_id(row.id),
         type=EventType.SINGLE_INSTANCE,
@@ -21,7 +21,7 @@ def source_event_of(row: LocalEvent) -> SourceEvent:
 
 
 def copy_of(row: LocalEvent) -> Copy:
-    """The event as archiving reads it from an archive."""
+    """The event in the form of a copy."""
     return Copy(
         event=source_event_of(row),
         etag=etag(row.version),

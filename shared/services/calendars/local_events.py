@@ -1,4 +1,4 @@
-"""Events of calendars kept in our database, as their owner keeps them (domain.md 1, 6.3)."""
+"""Events of calendars in our database, for their owners (domain.md 1, 6.3)."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -38,9 +38,9 @@ _NAMES = {column: name for name, column in _COLUMNS.items()}
 
 
 class LocalEventService:
-    """Each change locks the event, compares its version, and leaves one audit row.
+    """Each change locks the event, compares its version, and writes one audit row.
 
-    Of another person's private event nobody learns more than its times, so nobody changes it either.
+    Other people see only the times of a private event, so they cannot change it either.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class LocalEventService:
     async def list(
         self, caller: Caller, calendar_id: UUID, query: LocalEventListQuery
     ) -> Slice[LocalEventSummary]:
-        """The events of a calendar that lie in the range, wholly or in part, in order of their start.
+        """The events of a calendar that touch the range, in order of start.
 
         Raises NotFound, and ValidationFailed naming ``window_end`` (the range is too long) or ``cursor``.
         """
@@ -97,7 +97,7 @@ class LocalEventService:
     async def create(
         self, caller: Caller, calendar_id: UUID, wanted: LocalEventCreate
     ) -> tuple[LocalEventResource, UUID]:
-        """Add an event; returns it and its owner.
+        """Add an event. Returns it and its owner.
 
         Raises NotFound, ValidationFailed naming each field, and LimitReached.
         """
@@ -132,7 +132,7 @@ class LocalEventService:
         wanted: LocalEventUpdate,
         expected: ExpectedVersion,
     ) -> tuple[LocalEventResource, UUID]:
-        """Change what is given; returns the event and its owner.
+        """Change the given fields. Returns the event and its owner.
 
         Raises NotFound, PreconditionFailed, ValidationFailed naming each field, and Forbidden for another
         person's private event.
@@ -212,7 +212,7 @@ async def _writable(session: AsyncSession, caller: Caller, calendar_id: UUID) ->
 
 
 def _check(columns: Mapping[str, Any]) -> None:
-    """What must fit together; raises ValidationFailed naming each field."""
+    """Check that the fields fit together. Raises ValidationFailed naming each field."""
     errors = [
         FieldError(name, "is neither an IANA nor a Windows time zone", "time_zone_unknown")
         for name in ("start_zone", "end_zone")
@@ -238,7 +238,7 @@ def _is_midnight(instant: datetime) -> bool:
 
 
 def _shown(caller: Caller, row: LocalEvent) -> bool:
-    """Whether the caller sees more than the times (domain.md 6.3)."""
+    """Whether the caller may see more than the times (domain.md 6.3)."""
     return is_disclosed(row.sensitivity, origin=row.origin_mailbox_id, viewer=caller.person)
 
 

@@ -1,4 +1,4 @@
-"""One batch of writes to a local calendar, in the transaction of whoever asks (design.md, Answers)."""
+"""One batch of writes to a local calendar, in the caller's transaction (design.md, Answers)."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -17,7 +17,7 @@ _GONE = "gone"
 
 
 class LocalWrites:
-    """Makes creates and updates; each is judged by itself, as the port asks."""
+    """Makes creates and updates. Each is judged alone, as the port requires."""
 
     def __init__(self, session: AsyncSession, now: datetime) -> None:
         self._calendars = LocalCalendarRepository(session)
@@ -27,7 +27,7 @@ class LocalWrites:
     async def make(
         self, tenant_id: UUID, mailbox_id: UUID, calendar_id: UUID, writes: Sequence[Write]
     ) -> list[Answer]:
-        """The answers in the order of the writes; all creates are one statement, all updates another."""
+        """The answers in the order of the writes. All creates are one statement, all updates another."""
         calendar = await self._calendars.keep(tenant_id, mailbox_id, calendar_id)
         if calendar is None:
             return same_for_all(writes, Verdict.GONE, _GONE)
@@ -103,16 +103,16 @@ class LocalWrites:
 
 
 def _row(write: Write) -> dict[str, Any]:
-    """What a write asks for, as columns; raises what its body is wrong with."""
+    """The columns of a write. Raises ValueError for an invalid body."""
     body = parsed(write.payload)
     if write.kind == "create":
-        # Without one every repetition would be another event: nobody of ours writes so.
+        # Without a transaction id, every repetition would create another event. None of our callers omits it.
         if not body.get("transactionId"):
             raise ValueError("a transactionId is needed")
         return columns_to_create(body) | {"id": str(uuid4())}
     event_id = local_row(write.copy_id or "")
     row = columns_to_update(body) | {"id": str(event_id) if event_id else None}
     if write.if_match is not None:
-        # A tag that is none of ours matches no version: versions begin with 1.
+        # An invalid tag matches no version, because versions begin with 1.
         row["version"] = version_of(write.if_match) or 0
     return row

@@ -1,4 +1,4 @@
-"""Whose a calendar is: its owner's, wherever it is shared (domain.md 6.5)."""
+"""The person of a calendar: its owner, wherever it is shared (domain.md 6.5)."""
 
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -11,10 +11,9 @@ async def person_of(
 ) -> UUID:
     """The object id of the calendar's owner.
 
-    ``mailbox_id`` is the mailbox in which it is listed, ``known_as`` are names of that mailbox.
-
-    An owner whom the directory does not know, as of another organisation, gets an id made of their address:
-    they are somebody else in any case.
+    ``mailbox_id`` is the mailbox that lists it. ``known_as`` are names of that mailbox. An owner who is
+    unknown to the directory, for example in another organisation, gets an id derived from their address. It
+    differs from every other id.
     """
     address = calendar.owner_address.strip()
     if not address or is_local(calendar.id) or address.casefold() in map(str.casefold, known_as):

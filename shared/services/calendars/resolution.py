@@ -1,4 +1,4 @@
-"""From a calendar reference as a person types it to the one calendar it means (domain.md 1)."""
+"""Resolves a calendar reference that a person typed to the one calendar it means (domain.md 1)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,13 +21,13 @@ class CalendarDirectories(Protocol):
     """The directory of each store."""
 
     def of(self, store: Store) -> CalendarDirectory:
-        """The one that a reference names."""
+        """The directory for a reference."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ResolvedCalendar:
-    """What is stored of a calendar: a changed address or a renamed calendar changes nothing."""
+    """What is stored about a calendar. A changed address or a renamed calendar does not affect it."""
 
     reference: str
     mailbox_id: UUID
@@ -38,7 +38,7 @@ class ResolvedCalendar:
 
 @dataclass(frozen=True, slots=True)
 class NamedCalendar:
-    """A reference with the calendars of its mailbox; ``chosen`` is None if it is still to be created."""
+    """A reference with the calendars of its mailbox. ``chosen`` is None if it must still be created."""
 
     field: str
     reference: CalendarReference
@@ -47,20 +47,20 @@ class NamedCalendar:
 
     @property
     def existing(self) -> Calendar:
-        """The calendar; only for one that exists."""
+        """The calendar. Only if it exists."""
         if self.chosen is None:
             raise RuntimeError("the calendar does not exist yet")
         return self.chosen
 
     @property
     def resolved(self) -> ResolvedCalendar:
-        """What to store; only for a calendar that exists."""
+        """What to store. Only if the calendar exists."""
         found = self.existing
         return ResolvedCalendar(str(self.reference), self.mailbox_id, found.id, found.name, found)
 
 
 def read_reference(field: str, text: str) -> CalendarReference:
-    """Parse the text of a field; raises ValidationFailed naming it."""
+    """Parse the text of a field. Raises ValidationFailed naming it."""
     try:
         return calendar_reference.parse(text)
     except calendar_reference.CalendarReferenceInvalid as error:
@@ -68,7 +68,7 @@ def read_reference(field: str, text: str) -> CalendarReference:
 
 
 class CalendarResolver:
-    """Resolves references for one owner; ``any_mailbox`` lets an Admin name any mailbox of the tenant."""
+    """Resolves references for one owner. With ``any_mailbox``, an Admin names any mailbox."""
 
     def __init__(self, directories: CalendarDirectories, owner: User, *, any_mailbox: bool) -> None:
         self._directories = directories
@@ -79,11 +79,11 @@ class CalendarResolver:
     async def find(
         self, field: str, reference: CalendarReference, *, may_create: bool = False
     ) -> NamedCalendar:
-        """The calendar a reference means.
+        """The calendar that a reference means.
 
-        Raises NotFound where a User names another's mailbox, as if it were absent, and ValidationFailed
-        naming ``field``, with the calendars there are, where none or several match, and for the mailbox of
-        a room or a group.
+        Raises NotFound if a User names another person's mailbox, as if it did not exist. Raises
+        ValidationFailed naming ``field`` for the mailbox of a room or a group. It also does so, with the
+        existing calendars, if none or several match.
         """
         mailbox_id = await self._mailbox(field, reference)
         await self._check_purpose(field, reference.store, mailbox_id)
@@ -99,11 +99,11 @@ class CalendarResolver:
         return NamedCalendar(field, reference, mailbox_id, chosen)
 
     async def calendars(self, named: NamedCalendar) -> list[Calendar]:
-        """Every calendar of the store among which the reference names one."""
+        """Every calendar of the store that the reference can mean."""
         return await self._calendars_of(named.field, named.reference.store, named.mailbox_id)
 
     async def create(self, named: NamedCalendar) -> NamedCalendar:
-        """Make the calendar that a reference names; raises ValidationFailed if the store refuses."""
+        """Create the calendar of a reference. Raises ValidationFailed if the store refuses."""
         directory = self._directories.of(named.reference.store)
         try:
             calendar = await directory.create_calendar(str(named.mailbox_id), named.reference.calendar or "")
@@ -133,7 +133,7 @@ class CalendarResolver:
         raise NotFound(_NO_MAILBOX)
 
     async def _check_purpose(self, field: str, store: Store, mailbox_id: UUID) -> None:
-        """Calendars of rooms and groups are refused, shared mailboxes are not (domain.md 1)."""
+        """Refuse calendars of rooms and groups. Shared mailboxes are accepted (domain.md 1)."""
         if (store, mailbox_id) in self._calendars:
             return
         try:
@@ -158,13 +158,13 @@ class CalendarResolver:
         return self._calendars[place]
 
 
-#: What mailboxes are for that belong to no person.
+#: Purposes of mailboxes that belong to no person.
 _NOBODYS = {"room": "a room", "equipment": "a piece of equipment", "group": "a group"}
 _NO_MAILBOX = "there is no such mailbox"
 
 
 def is_new(name: str | None, candidates: Sequence[CalendarCandidate]) -> bool:
-    """True if no calendar answers to the name, so that creating one makes nothing ambiguous."""
+    """True if no calendar has the name, so that creating it makes nothing ambiguous."""
     return name is not None and all(
         calendar_reference.slug(each.name) != calendar_reference.slug(name)
         and calendar_reference.folded_name(each.name) != calendar_reference.folded_name(name)
@@ -176,7 +176,7 @@ def is_new(name: str | None, candidates: Sequence[CalendarCandidate]) -> bool:
 def canonical_reference(
     store: Store, mailbox: str, calendar: Calendar, calendars: Sequence[Calendar]
 ) -> CalendarReference:
-    """How a calendar of a mailbox is best referred to."""
+    """The best reference to a calendar of a mailbox."""
     candidates = [CalendarCandidate(each.id, each.name, each.is_default) for each in calendars]
     meant = next(each for each in candidates if each.id == calendar.id)
     return calendar_reference.canonical(store, mailbox, meant, candidates)

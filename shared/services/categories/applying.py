@@ -1,8 +1,8 @@
-"""Gives events categories on their owner's word: chosen ones, or by his rules (domain.md 3.6).
+"""Gives events categories on their owner's word: chosen ones, or by their rules (domain.md 3.6).
 
-The category goes to the event in its own calendar, never to the archived copy or our record: what is
-archived is changed by runs alone (domain.md 2.5), and the next run that plans the event's day takes the
-changed event over as an update with both versions audited (2.4), unless the period is locked (2.8).
+The category is written to the event in its own calendar, never to the copy or our record. Only runs change
+what is archived (domain.md 2.5). The next run that plans the event's day updates the copy and audits both
+versions (2.4), unless the period is locked (2.8).
 """
 
 from collections.abc import Sequence
@@ -40,14 +40,14 @@ from shared.services.categories.suggestions import rules_of, traits_of
 from shared.services.identity.access import Access
 from shared.settings import Settings
 
-#: Rules never decide between valid categories that an event has (domain.md 3.3).
+#: Rules never choose between valid categories that an event already has (domain.md 3.3).
 _RULED: Final = (CategoryState.PERSONAL, CategoryState.INVALID)
-#: Events of a range that are looked at with the rules at a time.
+#: Events of a range that are checked against the rules at a time.
 _PAGE: Final = 500
 
 
 class CategoryApplying:
-    """Decides which events get which category; ``SourceWriting`` writes them."""
+    """Decides which events get which category. ``SourceWriting`` writes them."""
 
     def __init__(
         self, database: Database, calendars: Calendars, settings: Settings, audit: AuditWriter
@@ -57,9 +57,9 @@ class CategoryApplying:
         self._writing = SourceWriting(database, calendars, audit, settings.batch_timeout_seconds)
 
     async def apply(self, caller: Caller, wanted: SuggestionsApply) -> AppliedCategories:
-        """Apply the choices, then the ``auto_apply`` rules in their range; at most 100 of each.
+        """Apply the choices, then the ``auto_apply`` rules in their range. At most 100 of each.
 
-        Each event tells its own outcome. Raises NotFound (person), ValidationFailed naming each wrong field,
+        Each event has its own outcome. Raises NotFound (person), ValidationFailed naming each wrong field,
         Conflict for a deactivated person, and StoreUnavailable or StoreRefused if a calendar cannot be read.
         """
         categories = _checked(wanted.choices)
@@ -84,7 +84,7 @@ class CategoryApplying:
 async def _chosen(
     session: AsyncSession, caller: Caller, owner: User, choices: Sequence[Choice], categories: Sequence[str]
 ) -> list[Task]:
-    """A task for every choice, in their order; without a target where the owner has no such event."""
+    """A task for each choice, in order. Without a target if the owner has no such event."""
     ids = [choice.appointment_id for choice in choices if choice.appointment_id is not None]
     rows = await CategoryFactsRepository(session).get(owner.id, ids, viewer=caller.person) if ids else []
     targets = {row.id: Target.of(row) for row in rows if not row.hidden and _may_write(caller, owner, row)}
@@ -94,7 +94,7 @@ async def _chosen(
         target = targets.get(choice.appointment_id) if choice.appointment_id is not None else None
         calendar = calendars.get(choice.configuration_id) if choice.configuration_id is not None else None
         if calendar is not None and choice.event_id is not None:
-            # By its id alone any event of the mailbox could be meant, the archived copies among them.
+            # An id alone could name any event of the mailbox, even an archived copy.
             target = Target(calendar[0], calendar[1], choice.event_id, calendar[2], calendar_only=True)
         tasks.append(Task(category, target, choice.appointment_id, choice.event_id))
     return tasks
@@ -123,7 +123,7 @@ async def _ruled(
     after: Keyset | None,
     known: set[UUID | None],
 ) -> tuple[list[Task], Position | None]:
-    """The archived events that a rule decides, at most 100, and where to go on; None at the end."""
+    """The archived events that a rule decides, at most 100, and where to continue. None at the end."""
     tasks: list[Task] = []
     facts, rules = CategoryFactsRepository(session), await rules_of(session, owner)
     if not any(rule.auto_apply for rule in rules):
@@ -145,7 +145,7 @@ async def _ruled(
 
 
 def _may_write(caller: Caller, owner: User, row: CategorisedEvent) -> bool:
-    """Into another person's calendar only Admins write categories (domain.md 6.5)."""
+    """Only Admins write categories to another person's calendar (domain.md 6.5)."""
     return caller.is_admin or row.origin_mailbox_id == owner.object_id
 
 

@@ -1,7 +1,7 @@
-"""The categories a person may choose from: Outlook's list in his mailbox, and those kept here.
+"""The categories that a person can choose from: Outlook's list in their mailbox, and our own.
 
-Outlook's need the permission ``MailboxSettings.ReadWrite``; ``OutlookOf`` decides who asks, the person or
-the application. Deleting or recolouring a category touches no event.
+Outlook's list needs the permission ``MailboxSettings.ReadWrite``. ``OutlookOf`` decides whether the person or
+the application asks. Deleting or recolouring a category changes no event.
 """
 
 import zlib
@@ -37,39 +37,39 @@ from shared.services.categories.scope import writable_person
 from shared.services.identity.access import Access
 from shared.services.identity.ownership import readable_person
 
-#: Categories that one request adds to Outlook's list: each is a request of its own.
+#: The number of categories that one call adds to Outlook's list. Each is a request of its own.
 MOST_CREATED: Final = 50
 _MOST_USED: Final = 5_000
 _OUTLOOK: Final = "outlook"
 
 
 class OutlookCategories(Protocol):
-    """Outlook's lists of categories; ``mailbox`` is the owner's object id."""
+    """Outlook's lists of categories. ``mailbox`` is the owner's object id."""
 
     async def list(self, mailbox: str) -> Sequence[MasterCategory]:
         """Every category of the mailbox."""
         ...
 
     async def create(self, mailbox: str, name: str, color: str) -> MasterCategory:
-        """Add a category; raises Conflict where there is one of that name."""
+        """Add a category. Raises Conflict if the name exists."""
         ...
 
     async def recolour(self, mailbox: str, category_id: UUID, color: str) -> MasterCategory:
-        """Give a category another colour."""
+        """Change the colour of a category."""
         ...
 
     async def delete(self, mailbox: str, category_id: UUID) -> None:
-        """Take a category out of the list."""
+        """Remove a category from the list."""
         ...
 
 
-#: The list of a mailbox (object id): read on behalf of its owner, or by the app for another person.
+#: The list of a mailbox (object id), read on behalf of its owner, or by the app for another person.
 type OutlookOf = Callable[[UUID], OutlookCategories]
 
 
 @dataclass(frozen=True, slots=True)
 class KnownCategory:
-    """A category of either store; Outlook counts no versions, so its version is told from its content."""
+    """A category of either store. Outlook has no versions, so the version is derived from the content."""
 
     id: UUID
     owner_id: UUID
@@ -80,19 +80,19 @@ class KnownCategory:
 
     @classmethod
     def of_outlook(cls, owner: User, category: MasterCategory) -> "KnownCategory":
-        """One of Outlook's list."""
+        """A category of Outlook's list."""
         content = f"{category.name}\n{category.color}".encode()
         version = zlib.crc32(content) % 1_000_000_000
         return cls(category.id, owner.id, "outlook", category.name, category.color, version)
 
     @classmethod
     def of_ours(cls, row: LocalCategory) -> "KnownCategory":
-        """One that is kept here."""
+        """A category of our own."""
         return cls(row.id, row.owner_id, "local", row.name, row.color, row.version)
 
     @property
     def place(self) -> CategoryPlace:
-        """Where it stands in the list."""
+        """Its position in the list."""
         return CategoryPlace.at(name_key(self.name), self.id)
 
 
@@ -106,7 +106,7 @@ class CategoryList:
 
 @dataclass(frozen=True, slots=True)
 class CreatedCategories:
-    """What was added, how many were there already, and how many are still missing."""
+    """What was added, how many existed already, and how many are still missing."""
 
     created: Sequence[KnownCategory]
     present: int
@@ -115,7 +115,7 @@ class CreatedCategories:
 
 
 class CategoryCatalogue:
-    """Categories of both stores; each change leaves one audit row."""
+    """Categories of both stores. Each change writes one audit row."""
 
     def __init__(self, database: Database, outlook: OutlookOf, clock: Clock, audit: AuditWriter) -> None:
         self._database = database
@@ -124,11 +124,11 @@ class CategoryCatalogue:
         self._audit = audit
 
     def reaching(self, outlook: OutlookOf) -> "CategoryCatalogue":
-        """The same, with Outlook reached as one request may."""
+        """The same catalogue, with the access to Outlook of one request."""
         return CategoryCatalogue(self._database, outlook, self._clock, self._audit)
 
     async def list(self, caller: Caller, query: CategoryListQuery) -> CategoryList:
-        """Categories of one person by name; raises as ``readable_person`` does, and StoreRefused."""
+        """Categories of one person by name. Raises as ``readable_person`` does, and StoreRefused."""
         after = CategoryPlace.of(query.cursor)
         owner = await self._reader(caller, query.user_id)
         if owner is None:
@@ -146,7 +146,7 @@ class CategoryCatalogue:
         return CategoryList(shown, shown[-1].place.cursor() if more else None)
 
     async def get(self, caller: Caller, category_id: UUID, user_id: UUID | None) -> KnownCategory:
-        """A category kept here, or one of the person's Outlook; raises NotFound."""
+        """A category of our own, or of the person's Outlook. Raises NotFound."""
         async with self._database.session() as session:
             access = await Access.of(session, caller)
             row = await LocalCategoryRepository(session).get(
@@ -160,7 +160,7 @@ class CategoryCatalogue:
         return await self._one_of_outlook(owner, category_id)
 
     async def create(self, caller: Caller, wanted: CategoryCreate) -> KnownCategory:
-        """Add a category; raises NotFound, ValidationFailed with the kind of issue, and Conflict."""
+        """Add a category. Raises NotFound, ValidationFailed with the kind of issue, and Conflict."""
         name = checked_name("name", wanted.name)
         owner = await self._writer(caller, wanted.user_id)
         if wanted.store == _OUTLOOK:
@@ -187,7 +187,7 @@ class CategoryCatalogue:
     async def create_missing(self, caller: Caller, wanted: MissingCategoriesCreate) -> CreatedCategories:
         """Add the valid categories of the archive that Outlook's list lacks, at most 50 at a time.
 
-        A private event's category is its owner's alone: asked by an Admin, it is not among them.
+        The category of a private event is visible only to its owner. So it is left out if an Admin asks.
         """
         owner = await self._writer(caller, wanted.user_id)
         async with self._database.session() as session:
@@ -215,10 +215,10 @@ class CategoryCatalogue:
         wanted: CategoryUpdate,
         expected: ExpectedVersion,
     ) -> KnownCategory:
-        """Change what is given.
+        """Change the given fields.
 
-        Raises NotFound, PreconditionFailed, Conflict (name taken), and ValidationFailed naming ``name``:
-        Outlook never renames a category.
+        Raises NotFound, PreconditionFailed, Conflict (name taken), and ValidationFailed naming ``name``,
+        because Outlook never renames a category.
         """
         given = wanted.given()
         if "name" in given:
@@ -247,7 +247,7 @@ class CategoryCatalogue:
     async def delete(
         self, caller: Caller, category_id: UUID, user_id: UUID | None, expected: ExpectedVersion
     ) -> None:
-        """Delete a category; events keep it. Raises NotFound and PreconditionFailed."""
+        """Delete a category. Events keep it. Raises NotFound and PreconditionFailed."""
         async with self._database.session() as session:
             row = await self._locked(session, caller, category_id, user_id)
             if row is not None:
@@ -291,7 +291,7 @@ class CategoryCatalogue:
     async def _create_in_outlook(self, owner: User, name: str, color: str) -> KnownCategory:
         created = await self._outlook(owner.object_id).create(str(owner.object_id), name, color)
         known = KnownCategory.of_outlook(owner, created)
-        # It stands in Outlook now, whatever becomes of the rest of the request.
+        # It is in Outlook now, whatever happens to the rest of the request.
         async with self._database.session(apart=True) as session:
             await self._record(session, known, "created", {"after": _audited(known)})
         return known
@@ -315,7 +315,7 @@ class CategoryCatalogue:
             return await writable_person(await Access.of(session, caller), user_id)
 
     async def _writer_of_one(self, caller: Caller, user_id: UUID | None) -> User:
-        """As ``_writer``; without a name, who has no mailbox of his own has no such category either."""
+        """As ``_writer``. A person without a mailbox has no such category either."""
         async with self._database.session() as session:
             access = await Access.of(session, caller)
             if user_id is None and access.own is None:
@@ -341,7 +341,7 @@ def _place(category: KnownCategory) -> CategoryPlace:
 
 
 def _identity(text: str) -> str:
-    """Equal for names that mean the same category."""
+    """Equal for names of the same category."""
     found = parse_category(text)
     return found.identity if isinstance(found, Category) else name_key(text)
 

@@ -42,7 +42,7 @@ _NOTHING: Final = Tally()
 
 @dataclass(frozen=True, slots=True)
 class _Counted:
-    """What counts of a range, by categories; ``doubtful`` are in no total."""
+    """What counts in a range, by categories. ``doubtful`` events are in no total."""
 
     groups: Sequence[tuple[CategoryStatus, tuple[CountedEvent, ...]]]
     doubtful: Sequence[CountedEvent]
@@ -50,14 +50,14 @@ class _Counted:
 
 
 class CategoryHours:
-    """Adds up what counts. What counts is decided by ``shared/domain/appointments/counting.py``."""
+    """Adds up what counts. ``shared/domain/appointments/counting.py`` decides what counts."""
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
         self._settings = settings
 
     async def statistics(self, caller: Caller, query: StatisticsQuery) -> StatisticsResource:
-        """Counts and hours of the range, with ``group_by`` of each period, too.
+        """Counts and hours of the range. With ``group_by``, also of each period.
 
         Raises NotFound and ValidationFailed as ``read_scope`` does, and ValidationFailed naming
         ``time_zone``.
@@ -88,7 +88,7 @@ class CategoryHours:
 
 
 def zone_of(name: str | None) -> ZoneInfo | None:
-    """The zone that a query names, None for none; raises ValidationFailed naming ``time_zone``."""
+    """The zone in a query, or None. Raises ValidationFailed naming ``time_zone``."""
     if name is None:
         return None
     found = find_zone(name)
@@ -154,7 +154,7 @@ def _periods(
 
 
 def _days(view: View, zone: ZoneInfo) -> tuple[date, date]:
-    """The first and the last local day of which the ranges hold anything."""
+    """The first and the last local day that the ranges touch."""
     first = min(each.start for each in view.ranges)
     last = max(each.end for each in view.ranges) - _INSTANT
     return local_day(first, zone), local_day(last, zone)

@@ -1,4 +1,4 @@
-"""Statistics as CSV (RFC 4180): one record for each total, of each period or of the whole range."""
+"""Statistics as CSV (RFC 4180): one record for each total of each period or of the whole range."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -10,15 +10,15 @@ COLUMNS: Final = (
     *("period", "first_day", "last_day", "kind", "customer", "billing_type"),
     *("events", "hours", "net_hours"),
 )
-#: Records that add up to ``total`` come before it; those behind it are parts of it, or in no total.
+#: Records that add up to ``total`` come before it. Records after it are parts of it, or in no total.
 _BEFORE: Final = ("ambiguous",)
 _AFTER: Final = ("personal", "invalid", "total", "special", "source_deleted", "private")
 
 
 def statistics_csv(found: StatisticsResource) -> ExportFile:
-    """The file. ``period`` is empty for records of the whole range; with periods there are none of those.
+    """The file. ``period`` is empty for the whole range. With periods, the whole range has no records.
 
-    Of one period, ``ambiguous``, ``customer``, ``personal`` and ``invalid`` add up to ``total``. ``special``
+    In each period, ``ambiguous``, ``customer``, ``personal`` and ``invalid`` add up to ``total``. ``special``
     and ``source_deleted`` are parts of it.
     """
     content = bytearray(csv_line(COLUMNS))

@@ -1,4 +1,4 @@
-"""Names of categories that are given: checked, and told what is wrong with them (domain.md 3.1, 3.4)."""
+"""Checks the names of given categories, and says what is wrong with them (domain.md 3.1, 3.4)."""
 
 from typing import Final
 
@@ -20,7 +20,7 @@ _MESSAGES: Final = {
 
 
 def checked_category(field: str, text: str) -> str:
-    """A category that makes an event valid, as typed; raises ValidationFailed with the kind of issue."""
+    """A category that makes an event valid, as typed. Raises ValidationFailed with the kind of issue."""
     found = parse_category(text)
     if isinstance(found, Category):
         return text.strip()
@@ -31,7 +31,7 @@ def checked_category(field: str, text: str) -> str:
 
 
 def checked_name(field: str, text: str) -> str:
-    """The name of a category to keep: a valid one or Online; raises ValidationFailed."""
+    """The name of a category to keep: a valid one or Online. Raises ValidationFailed."""
     found = parse_category(text)
     if isinstance(found, CategoryIssue):
         raise _invalid(field, found)
@@ -39,7 +39,7 @@ def checked_name(field: str, text: str) -> str:
 
 
 def name_key(name: str) -> str:
-    """What names of categories are compared and ordered by: Outlook tells no letter case apart."""
+    """The key for comparing and sorting category names. Outlook ignores case."""
     return " ".join(customer_key(name).split())
 
 

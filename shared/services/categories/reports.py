@@ -30,18 +30,18 @@ _WITHOUT_HOURS = "without_hours"
 
 
 class CategoryReports:
-    """Reports from the archive's record; bodies are never read."""
+    """Reports from the archive's record. Bodies are never read."""
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
         self._settings = settings
 
     async def validation(self, caller: Caller, query: ValidationQuery) -> ValidationReport:
-        """Events without one clear category, or with a valid one and no hours, and totals of the range.
+        """Events without one clear category, or with one and no hours, and the range's totals.
 
-        Ambiguous ones come first, the others by start. Another person's private events are listed by their
-        times, all of them, so that nothing can be read out of which ones are (domain.md 6.3). Raises NotFound
-        and ValidationFailed as ``read_scope`` does.
+        Ambiguous events come first, the others by start. All private events of another person are listed by
+        their times, so the selection reveals nothing (domain.md 6.3). Raises NotFound and ValidationFailed as
+        ``read_scope`` does.
         """
         after = after_of(query.cursor)
         async with self._database.session() as session:
@@ -68,7 +68,7 @@ class CategoryReports:
 
 
 def labels_of(groups: Iterable[EventGroup], states: Sequence[CategoryState]) -> list[str]:
-    """The labels of the groups of events whose categories say one of these, without hidden ones."""
+    """The labels of the groups of events with one of these states, without hidden events."""
     shown = (group for group in groups if not group.hidden and group.needs_category)
     return sorted({group.label for group in shown if classify(group.categories).state in states})
 

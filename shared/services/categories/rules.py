@@ -25,7 +25,7 @@ from shared.services.operation.system_settings import SystemSettings
 
 
 class CategoryRules:
-    """Adding, reading, changing and deleting rules; each change leaves one audit row."""
+    """Adds, reads, changes and deletes rules. Each change writes one audit row."""
 
     def __init__(
         self, database: Database, clock: Clock, audit: AuditWriter, settings: SystemSettings
@@ -36,7 +36,7 @@ class CategoryRules:
         self._settings = settings
 
     async def list(self, caller: Caller, query: CategoryRuleListQuery) -> Slice[CategoryRuleRow]:
-        """Rules of one person in the order they were added; raises as ``readable_person`` does."""
+        """Rules of one person in the order they were added. Raises as ``readable_person`` does."""
         after = query.after
         async with self._database.session() as session:
             owner = await readable_person(await Access.of(session, caller), query.user_id)
@@ -47,7 +47,7 @@ class CategoryRules:
         return Slice.cut(rows, query.limit, lambda row: Position(row.created_at, row.id))
 
     async def get(self, caller: Caller, rule_id: UUID) -> CategoryRuleRow:
-        """One rule the caller may know of; raises NotFound otherwise."""
+        """One rule visible to the caller. Raises NotFound."""
         async with self._database.session() as session:
             access = await Access.of(session, caller)
             row = await CategoryRuleRepository(session).get(caller.tenant_id, rule_id, access.readable_owner)
@@ -56,10 +56,10 @@ class CategoryRules:
         return row
 
     async def create(self, caller: Caller, wanted: CategoryRuleCreate) -> CategoryRuleRow:
-        """Add a rule; it changes nothing until its owner applies it.
+        """Add a rule. It changes nothing until its owner applies it.
 
-        Raises NotFound, ValidationFailed naming ``match`` or ``category``, LimitReached, and Conflict where
-        there is one for the same match, or for a deactivated person.
+        Raises NotFound, ValidationFailed naming ``match`` or ``category``, and LimitReached. Raises Conflict
+        if a rule for the same match exists, or the person is deactivated.
         """
         key = trait_key(wanted.relation, wanted.match)
         if not key:
@@ -90,7 +90,7 @@ class CategoryRules:
     async def update(
         self, caller: Caller, rule_id: UUID, wanted: CategoryRuleUpdate, expected: ExpectedVersion
     ) -> CategoryRuleRow:
-        """Change what is given; raises NotFound, PreconditionFailed and ValidationFailed."""
+        """Change the given fields. Raises NotFound, PreconditionFailed and ValidationFailed."""
         given = wanted.given()
         if "category" in given:
             given["category"] = checked_category("category", wanted.category)
@@ -107,7 +107,7 @@ class CategoryRules:
         return row
 
     async def delete(self, caller: Caller, rule_id: UUID, expected: ExpectedVersion) -> None:
-        """Delete a rule; raises NotFound and PreconditionFailed."""
+        """Delete a rule. Raises NotFound and PreconditionFailed."""
         async with self._database.session() as session:
             row = await self._locked(session, caller, rule_id, expected)
             await CategoryRuleRepository(session).delete(row.owner_id, row.id)
@@ -140,7 +140,7 @@ class CategoryRules:
 
 
 def _audited(row: CategoryRuleRow) -> dict[str, Any]:
-    # Under names that the audit knows as personal: a match may be a subject, a category names a customer.
+    # The audit treats these names as personal: a match may be a subject, and a category names a customer.
     return {
         "relation": row.relation,
         "text": row.match,

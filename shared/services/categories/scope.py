@@ -1,4 +1,4 @@
-"""Whose events of which range a report is about, and who may ask (domain.md 1, 2.2)."""
+"""Whose events of which range a report covers, and who may ask (domain.md 1, 2.2)."""
 
 from dataclasses import dataclass
 from datetime import UTC, timedelta
@@ -23,15 +23,14 @@ from shared.services.identity.access import Access
 from shared.services.identity.ownership import readable_owner_of
 
 UTC_ZONE: Final = ZoneInfo("UTC")
-_NAME_SOMEBODY = FieldError("user_id", "name the person: the caller has no events of his own", "missing")
+_NAME_SOMEBODY = FieldError("user_id", "name the person: the caller has no events of their own", "missing")
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """A person and the range of each of their configurations; ``view.viewer`` is who asks.
+    """A person and the range of each of their configurations. ``view.viewer`` is the person who asks.
 
-    ``zone`` is that in which days are told: the one asked for, else that of the first configuration, the
-    default one before the others.
+    ``zone`` is the zone of the days: the requested one, else that of the default or first configuration.
     """
 
     owner: User
@@ -40,7 +39,7 @@ class Scope:
 
 
 async def writable_person(access: Access, user_id: UUID | None) -> User:
-    """For whom things are changed: the one named, else the caller himself.
+    """The person for whom something is changed: the named one, or the caller.
 
     Raises NotFound, ValidationFailed naming ``user_id``, and Conflict for a deactivated person.
     """
@@ -64,11 +63,11 @@ async def read_scope(
     max_days: int,
     zone: ZoneInfo | None = None,
 ) -> Scope | None:
-    """The events that are asked for; None for a caller who has none.
+    """The requested events. None for a caller who has none.
 
-    ``zone`` stands in for those of the configurations. Raises NotFound for a person or configuration the
-    caller may not know of, and ValidationFailed naming the end of a range that is too long, or ``user_id``
-    where nobody is named.
+    ``zone`` replaces the zones of the configurations. Raises NotFound for a person or configuration that is
+    not visible to the caller. Raises ValidationFailed naming the end of a range that is too long, or
+    ``user_id`` if no person is named.
     """
     check_length(wanted, max_days)
     access = await Access.of(session, caller)
@@ -79,7 +78,7 @@ async def read_scope(
 async def scope_of(
     session: AsyncSession, caller: Caller, owner: User, wanted: RangeFields, zone: ZoneInfo | None = None
 ) -> Scope:
-    """The range of a person's events; local days are those of ``zone``, else of each configuration's zone."""
+    """The range of a person's events. Local days are in ``zone``, or in each configuration's zone."""
     facts = CategoryFactsRepository(session)
     zones = {
         configuration_id: zone or find_zone(name) or UTC_ZONE

@@ -1,4 +1,4 @@
-"""Everything about categories, put together."""
+"""All category services together."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -41,7 +41,7 @@ class CategoryServices:
         audit: AuditWriter,
         system_settings: SystemSettings,
     ) -> Self:
-        """All of them over the same ports."""
+        """Create all of them with the same ports."""
         return cls(
             CategoryCatalogue(database, outlook, clock, audit),
             CategoryReports(database, settings),

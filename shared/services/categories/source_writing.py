@@ -1,4 +1,4 @@
-"""Writes categories to events in their own calendars, and audits each one that was written."""
+"""Writes categories to events in their own calendars, and audits each write."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -36,9 +36,9 @@ _OUTCOMES: Final[dict[Verdict, ApplyOutcome]] = {
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where an event is, and whose it is (``origin``, an object id).
+    """The place of an event, and its person (``origin``, an object id).
 
-    ``calendar_only``: it is looked for in that calendar alone, not in the mailbox.
+    ``calendar_only``: look for it only in that calendar, not in the whole mailbox.
     """
 
     mailbox: str
@@ -49,7 +49,7 @@ class Target:
 
     @classmethod
     def of(cls, event: CategorisedEvent) -> "Target":
-        """An archived event; it may have been moved to another calendar since."""
+        """An archived event. It may have moved to another calendar since."""
         return cls(
             str(event.source_mailbox_id), event.source_calendar_id, event.source_id, event.origin_mailbox_id
         )
@@ -57,7 +57,7 @@ class Target:
 
 @dataclass(slots=True)
 class Task:
-    """One event that is to get a category, and what became of it; without a target there is none."""
+    """One event that should get a category, and its outcome. Without a target, there is no such event."""
 
     category: str
     target: Target | None
@@ -72,7 +72,7 @@ class Task:
     id: UUID = field(default_factory=uuid4)
 
     def result(self) -> AppliedCategory:
-        """What became of it, as it is answered."""
+        """The outcome, in the form of the API."""
         return AppliedCategory(
             appointment_id=self.appointment_id,
             event_id=self.event_id,
@@ -83,14 +83,15 @@ class Task:
         )
 
     def judge(self, source: SourceEvent | None, *, viewer: UUID | None) -> bool:
-        """Whether the event, as it is in its calendar now, is to be written; else its outcome is set."""
+        """Whether to write the event in its present state. If not, its outcome is set."""
         if source is None:
             self.outcome = "gone"
             return False
         origin = self.target.origin if self.target is not None else None
         hidden = not is_disclosed(source.sensitivity, origin=origin, viewer=viewer)
         if hidden or source.type is EventType.SERIES_MASTER:
-            # Another's private event is not there for who decides on its content (domain.md 6.3).
+            # Another person's private event does not exist for someone who chooses by its content (domain.md
+            # 6.3).
             return False
         status = classify(source.categories)
         self.source, self.before = source, source.categories
@@ -104,7 +105,7 @@ class Task:
         return True
 
     def audited(self) -> dict[str, object]:
-        """Both versions of what was changed."""
+        """Both versions of the change."""
         sensitivity = self.source.sensitivity if self.source else "private"
         return {
             "before": {"categories": list(self.before), "sensitivity": sensitivity},
@@ -114,7 +115,7 @@ class Task:
 
 
 class SourceWriting:
-    """Batches for each calendar; an answer that is lost is made good by looking at the event."""
+    """Batches for each calendar. If an answer is lost, the event is read to find out."""
 
     def __init__(self, database: Database, calendars: Calendars, audit: AuditWriter, timeout: float) -> None:
         self._database = database
@@ -123,10 +124,10 @@ class SourceWriting:
         self._timeout = timeout
 
     async def write(self, owner: User, tasks: Sequence[Task], *, viewer: UUID | None) -> None:
-        """Set the outcome of every task; ``viewer`` is the object id of the person who asks.
+        """Set the outcome of every task. ``viewer`` is the object id of the person who asks.
 
-        Raises ValidationFailed for an event id that is none, StoreUnavailable and StoreRefused if the events
-        cannot be read.
+        Raises ValidationFailed for an invalid event id. Raises StoreUnavailable and StoreRefused if the
+        events cannot be read.
         """
         calendars = self._calendars.in_tenant(owner.tenant_id)
         groups: dict[tuple[str, str | None], list[Task]] = {}
@@ -168,7 +169,7 @@ class SourceWriting:
                     task.outcome, task.code = "applied", ""
 
     async def _record(self, owner: User, batch: Sequence[Task]) -> None:
-        """Audit what stands in the calendar now, whatever becomes of the rest of the request."""
+        """Audit what is in the calendar now, whatever happens to the rest of the request."""
         applied = [task for task in batch if task.outcome == "applied"]
         if not applied:
             return
@@ -192,7 +193,7 @@ class SourceWriting:
 
 
 def _batches(tasks: Sequence[Task]) -> Iterator[list[Task]]:
-    """Batches of one calendar, at most one occurrence of a series in each: they share a stored event."""
+    """Batches of one calendar. Occurrences of a series share an event: at most one per batch."""
     waiting = list(tasks)
     while waiting:
         calendar = _calendar_of(waiting[0])
@@ -223,7 +224,7 @@ def _source_id(task: Task) -> str:
 
 
 def _etag(source: SourceEvent | None) -> str | None:
-    # An occurrence has its series' tag until it is changed itself: a change of another one makes it stale.
+    # An occurrence has its series' tag until it becomes an exception. So changing another one makes it stale.
     if source is None or source.type is EventType.OCCURRENCE or not source.change_key:
         return None
     return f'W/"{source.change_key}"'

@@ -1,4 +1,4 @@
-"""Candidates for events without a valid category, out of their owner's history and rules (domain.md 3.6)."""
+"""Suggests categories for events without a valid one, from the owner's history and rules (domain.md 3.6)."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -46,25 +46,25 @@ from shared.services.categories.scope import read_scope
 from shared.services.identity.access import Access
 from shared.settings import MOST_CATEGORY_RULES, Settings
 
-#: The latest events that have anything in common with those asked for; what is older says less.
+#: The latest events that share a trait with the requested ones. Older ones say less.
 MOST_HISTORY: Final = 20_000
-#: An ambiguous event has several valid categories, but not one.
+#: An ambiguous event has several valid categories, and no single one.
 _WITHOUT_VALID: Final = (CategoryState.AMBIGUOUS, CategoryState.PERSONAL, CategoryState.INVALID)
 
 
 class CategorySuggestions:
-    """Only ever suggests: what is applied, and on whose word, is ``CategoryApplying``'s."""
+    """Only suggests. ``CategoryApplying`` applies, on the owner's word."""
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
         self._settings = settings
 
     async def list(self, caller: Caller, query: SuggestionQuery) -> SuggestedEvents:
-        """Events of the range without one valid category, each with its candidates, the best first.
+        """Events of the range without one valid category, each with its candidates, best first.
 
-        Ambiguous events come before the others, then they stand by start. Another person's private events
-        are left out, and out of the evidence (domain.md 6.3). Raises NotFound for a person, configuration or
-        appointment the caller may not know of, and ValidationFailed.
+        Ambiguous events come first, then by start. Another person's private events are left out, also from
+        the evidence (domain.md 6.3). Raises NotFound for a person, configuration or appointment that is not
+        visible to the caller, and ValidationFailed.
         """
         if query.appointment_id is not None:
             return SuggestedEvents(items=[await self._one(caller, query)], next=None)
@@ -110,7 +110,7 @@ class CategorySuggestions:
 async def suggested(
     session: AsyncSession, owner: User, events: Sequence[CategorisedEvent], *, viewer: UUID | None
 ) -> list[SuggestedEvent]:
-    """Each event with its candidates; a hidden one, and one that has a valid category, gets none."""
+    """Each event with its candidates. Hidden events, and events with a valid category, get none."""
     if not events:
         return []
     rules = await rules_of(session, owner)
@@ -120,19 +120,19 @@ async def suggested(
 
 
 async def rules_of(session: AsyncSession, owner: User) -> list[CategoryRule]:
-    """The rules that a person made."""
+    """The person's rules."""
     return [
         as_rule(row) for row in await CategoryRuleRepository(session).all_of(owner.id, MOST_CATEGORY_RULES)
     ]
 
 
 def as_rule(row: CategoryRuleRow) -> CategoryRule:
-    """A stored rule as the domain knows it."""
+    """A stored rule in the form of the domain."""
     return CategoryRule(row.id, Relation(row.relation), row.match_key, row.category, row.auto_apply)
 
 
 def traits_of(event: CategorisedEvent, owner: User) -> EventTraits:
-    """What an event of the archive is compared by."""
+    """The traits by which an archived event is compared."""
     return event_traits(event.source_key, event.subject, event.location, event.addresses, owner.address)
 
 
@@ -166,7 +166,7 @@ def _resource(
     automatic = None
     if not event.hidden and status.state in _WITHOUT_VALID:
         candidates = suggest(traits, history, rules, own=own_categories(event.categories))
-        # A rule never decides between categories that its owner gave (3.3).
+        # A rule never chooses between categories that the owner gave (3.3).
         ambiguous = status.state is CategoryState.AMBIGUOUS
         automatic = None if ambiguous else automatic_rule(traits, rules)
     return SuggestedEvent(

@@ -1,6 +1,6 @@
-"""Suggestions for events that are not archived: today's, and what an archive left out for its category.
+"""Suggestions for events that are not archived: today's, and those that an archive left out.
 
-They are read from the source calendar of one configuration by application permission, as its runs do.
+They are read from the source calendar of one configuration with application permission, as its runs do.
 """
 
 from collections.abc import Sequence
@@ -33,14 +33,14 @@ from shared.services.categories.attention import AMBIGUOUS_FIRST, UNRANKED, afte
 from shared.services.categories.scope import Scope, check_length, read_scope
 from shared.services.categories.suggestions import suggested
 
-#: The calendar itself is read for it, bodies included.
+#: This reads the calendar itself, including bodies.
 LONGEST_DAYS: Final = 62
-#: What of the map stands for nothing in the archive, so that the event is not in its reports.
+#: States of map rows without anything in the archive, so these events are in no report.
 _NOT_ARCHIVED: Final = frozenset({ArchivedEventState.LEFT_OUT, ArchivedEventState.FLAGGED})
 
 
 class UpcomingSuggestions:
-    """Only ever suggests, as ``CategorySuggestions`` does."""
+    """Only suggests, as ``CategorySuggestions`` does."""
 
     def __init__(self, database: Database, calendars: Calendars) -> None:
         self._database = database
@@ -49,9 +49,9 @@ class UpcomingSuggestions:
     async def list(self, caller: Caller, query: SuggestionQuery) -> SuggestedEvents:
         """Events of the range without one valid category that are in the calendar and not in the archive.
 
-        Ambiguous events come before the others, then they stand by start.
-        Raises NotFound (configuration, or a mailbox that is gone), ValidationFailed (no configuration is
-        named, or the range is longer than 62 days), StoreUnavailable and StoreRefused.
+        Ambiguous events come first, then by start. Raises NotFound (configuration, or a mailbox that is
+        gone). Raises ValidationFailed if no configuration is named or the range is longer than 62 days.
+        Raises StoreUnavailable and StoreRefused.
         """
         if query.configuration_id is None:
             message = "name the configuration whose source calendar is read"
@@ -89,7 +89,7 @@ class UpcomingSuggestions:
             configuration.source_calendar_id,
             window.start - READ_MARGIN,
             window.end + READ_MARGIN,
-            # What cannot be read now may be next time: it is not suggested for meanwhile.
+            # An event that cannot be read now gets its suggestion next time.
             UnreadEvents(),
         )
         found = []
@@ -106,7 +106,7 @@ class UpcomingSuggestions:
 
 
 def unarchived_event(event: SourceEvent, configuration: ArchiveConfiguration) -> CategorisedEvent:
-    """An event of the calendar as those of the archive are; its id only tells it apart in a list."""
+    """An event of the calendar in the form of archived ones. Its id only identifies it in a list."""
     people = [*event.attendees, *([event.organizer] if event.organizer else ())]
     key = event_key(event)
     return CategorisedEvent(
@@ -132,7 +132,7 @@ def unarchived_event(event: SourceEvent, configuration: ArchiveConfiguration) ->
 
 
 def event_key(event: SourceEvent) -> str:
-    """The source key; of what has none, such as a series master, one that matches nothing."""
+    """The source key. An event without one, such as a series master, gets a key that matches nothing."""
     try:
         return source_key(event)
     except ValueError:
@@ -144,7 +144,7 @@ def _needs_category(event: SourceEvent) -> bool:
         return False
     if classify(event.categories).state is CategoryState.VALID:
         return False
-    # What says how a meeting went belongs to the meeting (domain.md 4).
+    # A modification belongs to its meeting (domain.md 4).
     return event.is_all_day or modification_kind(event.subject) is None
 
 

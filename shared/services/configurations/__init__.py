@@ -1,1 +1,1 @@
-"""Archive configurations: saved, changed, deleted (domain.md 1, 2.19)."""
+"""Archive configurations: saving, changing, deleting (domain.md 1, 2.19)."""

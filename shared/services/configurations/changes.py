@@ -1,4 +1,4 @@
-"""Changes of archive configurations: settings, activity, default, deletion (domain.md 1, 2, 8)."""
+"""Changes archive configurations: settings, activity, default, deletion (domain.md 1, 2, 8)."""
 
 from collections.abc import Mapping
 from datetime import UTC
@@ -34,7 +34,7 @@ _PLAIN_FIELDS = (
 
 
 class ConfigurationChanges:
-    """Each change locks the configuration, compares its version, and leaves one audit row."""
+    """Each change locks the configuration, compares its version, and writes one audit row."""
 
     def __init__(self, database: Database, clock: Clock, audit: AuditWriter) -> None:
         self._database = database
@@ -48,11 +48,10 @@ class ConfigurationChanges:
         wanted: ArchiveConfigurationUpdate,
         expected: ExpectedVersion,
     ) -> ScheduledConfiguration:
-        """Change what is given; the next run follows the new schedule, zone and policies.
+        """Change the given fields. The next run uses the new schedule, zone and policies.
 
-        What is archived already stays as it is (domain.md 2.5).
-
-        Raises NotFound, PreconditionFailed, Conflict (name taken), ValidationFailed naming each wrong field.
+        What is archived already stays unchanged (domain.md 2.5). Raises NotFound, PreconditionFailed,
+        Conflict (name taken), and ValidationFailed naming each wrong field.
         """
         async with self._database.session() as session:
             found = await self._locked(session, caller, configuration_id, expected)
@@ -76,10 +75,10 @@ class ConfigurationChanges:
     async def set_active(
         self, caller: Caller, configuration_id: UUID, *, active: bool, expected: ExpectedVersion
     ) -> ScheduledConfiguration:
-        """Let it be archived, or not; runs under way go on.
+        """Activate or deactivate it. Runs in progress continue.
 
-        Raises NotFound, PreconditionFailed, Conflict, and ArchiveInUse for the newer of two with one source
-        and one archive.
+        Raises NotFound, PreconditionFailed, Conflict, and ArchiveInUse for the newer of two configurations
+        with one source and one archive.
         """
         async with self._database.session() as session:
             found = await self._locked(session, caller, configuration_id, expected)
@@ -98,7 +97,7 @@ class ConfigurationChanges:
     async def make_default(
         self, caller: Caller, configuration_id: UUID, expected: ExpectedVersion
     ) -> ScheduledConfiguration:
-        """Make it its owner's default in place of the one before. Raises NotFound and PreconditionFailed."""
+        """Make it its owner's default instead of the previous one. Raises NotFound and PreconditionFailed."""
         async with self._database.session() as session:
             configurations = ArchiveConfigurationRepository(session)
             found = await self._found(session, caller, configuration_id)
@@ -117,7 +116,7 @@ class ConfigurationChanges:
         return found
 
     async def delete(self, caller: Caller, configuration_id: UUID, expected: ExpectedVersion) -> None:
-        """Delete it and end its schedule; what it archived and its runs stay (domain.md 2.4, 7.2).
+        """Delete it and end its schedule. Its archive and its runs stay (domain.md 2.4, 7.2).
 
         Raises NotFound, PreconditionFailed, and RunInProgress while a run is queued or running.
         """
@@ -144,7 +143,7 @@ class ConfigurationChanges:
         )
         if configuration is None:
             raise NotFound("there is no such archive configuration")
-        # The job first: the dispatcher, too, holds it before it looks at the configuration.
+        # The job first, because the dispatcher also locks it before the configuration.
         jobs = JobRepository(session)
         await jobs.hold(configuration.owner_id, configuration_id)
         job = await jobs.get(configuration.owner_id, configuration_id)
@@ -169,7 +168,7 @@ class ConfigurationChanges:
         return (await access.writable_user(configuration.owner_id)).active
 
     def _checked(self, configuration: ArchiveConfiguration, wanted: ArchiveConfigurationUpdate) -> ZoneInfo:
-        """The zone from now on; raises ValidationFailed naming each field that breaks a rule."""
+        """The new zone. Raises ValidationFailed naming each field that breaks a rule."""
         given, errors = wanted.given(), list[FieldError]()
         zone = find_zone(given.get("time_zone", configuration.time_zone))
         if zone is None:
@@ -198,7 +197,7 @@ class ConfigurationChanges:
         before: Mapping[str, Any],
         after: Mapping[str, Any],
     ) -> None:
-        """Count the version and audit; a change that changes nothing does neither."""
+        """Count the version and audit. An update without changes does neither."""
         changed = [name for name in before if before[name] != after.get(name)]
         if not changed:
             return

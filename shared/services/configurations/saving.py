@@ -1,4 +1,4 @@
-"""Archive configurations: checked against the mailboxes when they are saved (domain.md 1, 2.2, 2.14, 8.1)."""
+"""Archive configurations, checked against the mailboxes when saved (domain.md 1, 2.2, 2.14, 8.1)."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ class ScheduledConfiguration:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a request asks for, as far as it can be judged without asking a mailbox."""
+    """A request, checked as far as possible without asking a mailbox."""
 
     source: CalendarReference
     archive: CalendarReference
@@ -78,18 +78,18 @@ class ArchiveConfigurationService:
         self._audit = AuditWriter(clock)
 
     async def create(self, caller: Caller, wanted: ArchiveConfigurationCreate) -> ScheduledConfiguration:
-        """Add a configuration and its job, for the caller himself or, by an Admin, for anyone of the tenant.
+        """Add a configuration and its job, for the caller or, by an Admin, for anyone in the tenant.
 
-        Raises NotFound (no such user, or another's mailbox), ValidationFailed naming each wrong field,
-        ArchiveInUse where another one has the same source and archive, LimitReached, and Conflict (name
-        taken, default taken, calendar in another role, user deactivated).
+        Raises NotFound (no such user, or another person's mailbox), ValidationFailed naming each wrong field,
+        and LimitReached. Raises ArchiveInUse if another configuration has the same source and archive. Raises
+        Conflict (name taken, default taken, calendar in another role, user deactivated).
         """
         async with self._database.session() as session:
             access = await Access.of(session, caller)
             owner = await access.writable_user(wanted.user_id)
             if not owner.active:
                 raise Conflict("this user is deactivated", code="user_deactivated")
-        # Read anew: what is taken from them now stays in the configuration.
+        # Read again, because the configuration keeps what is taken from these settings now.
         defaults = await self._settings.of(caller.tenant_id, anew=True)
         plan = read_plan(wanted, self._clock.now(), defaults)
         source, archive = await self._resolve(caller, owner, plan, wanted, defaults)
@@ -97,7 +97,7 @@ class ArchiveConfigurationService:
         return await self._store(caller, owner, wanted, plan, source, archive, defaults, persons)
 
     async def get(self, caller: Caller, configuration_id: UUID) -> ScheduledConfiguration:
-        """A configuration the caller may know of; raises NotFound otherwise."""
+        """A configuration visible to the caller. Raises NotFound."""
         async with self._database.session() as session:
             access = await Access.of(session, caller)
             configuration = await ArchiveConfigurationRepository(session).get(
@@ -111,9 +111,9 @@ class ArchiveConfigurationService:
     async def list(
         self, caller: Caller, user_id: UUID | None, after: Position | None, limit: int
     ) -> Slice[ScheduledConfiguration]:
-        """Configurations in the order they were added: those the caller may see, or one user's of them.
+        """Configurations in the order they were added: all that the caller may see, or those of one user.
 
-        Raises NotFound for a user the caller may not know of.
+        Raises NotFound for a user that is not visible to the caller.
         """
         async with self._database.session() as session:
             access = await Access.of(session, caller)
@@ -136,7 +136,7 @@ class ArchiveConfigurationService:
         wanted: ArchiveConfigurationCreate,
         in_force: TenantSettings,
     ) -> tuple[ResolvedCalendar, ResolvedCalendar]:
-        """The two calendars; the archive calendar is created last, when everything else is known to fit."""
+        """The two calendars. The archive calendar is created last, when everything else is valid."""
         resolver = CalendarResolver(
             self._calendars.in_tenant(caller.tenant_id), owner, any_mailbox=caller.is_admin
         )
@@ -149,9 +149,9 @@ class ArchiveConfigurationService:
         return source.resolved, archive.resolved
 
     async def _person(self, caller: Caller, owner: User, calendar: ResolvedCalendar) -> UUID:
-        """Whose a calendar is (domain.md 6.5).
+        """The person of a calendar (domain.md 6.5).
 
-        A shared mailbox is its recipient's own if an Admin gave it who is somebody else.
+        A shared mailbox is its recipient's own if an Admin who is another person gave it.
         """
         store = self._calendars.in_tenant(caller.tenant_id).of(
             read_reference("calendar", calendar.reference).store
@@ -166,7 +166,7 @@ class ArchiveConfigurationService:
         return person
 
     async def _check_room(self, caller: Caller, owner: User, name: str, in_force: TenantSettings) -> None:
-        """No calendar is made for a configuration that would be refused."""
+        """Create no calendar for a configuration that would be refused."""
         async with self._database.session() as session:
             configurations = ArchiveConfigurationRepository(session)
             if await configurations.has_name(caller.tenant_id, owner.id, name):
@@ -186,7 +186,7 @@ class ArchiveConfigurationService:
     ) -> ScheduledConfiguration:
         now = self._clock.now()
         another = names_another(owner.object_id, persons)
-        # Kept for the version that runs while this one is rolled out; approvals took its place (6.5).
+        # Kept for the previous version during a rollout. Approvals replaced it (6.5).
         foreign = {source.mailbox_id, archive.mailbox_id} - {owner.object_id} if caller.is_admin else set()
         configuration = ArchiveConfiguration(
             id=uuid4(),
@@ -246,7 +246,8 @@ class ArchiveConfigurationService:
             await _add(configurations, configuration)
             await JobRepository(session).add(job)
             await fit_backfill(session, configuration, job, caller.actor, now)
-            # References carry the address, so they stay out of the audit (domain.md 7.1); ids say the same.
+            # References contain the address, so they stay out of the audit (domain.md 7.1). The ids say the
+            # same.
             await self._audit.record(
                 session,
                 action="archive_configuration.created",
@@ -285,13 +286,13 @@ async def _add(configurations: ArchiveConfigurationRepository, configuration: Ar
     except AlreadyExists as taken:
         if taken.constraint != PAIR_TAKEN:
             raise
-        # By an instance of the version before, which asks nobody first.
+        # Made by an instance of the previous version, which does not check first.
         message = "another archive configuration archives the same source into this calendar"
         raise ArchiveInUse(message) from taken
 
 
 def read_plan(wanted: ArchiveConfigurationCreate, now: datetime, defaults: TenantSettings) -> Plan:
-    """Check what needs no mailbox, all of it, so that the caller learns every error at once.
+    """Check everything that needs no mailbox, so that the caller gets all errors at once.
 
     Raises ValidationFailed naming each wrong field.
     """
@@ -335,7 +336,7 @@ def _schedule(wanted: ArchiveConfigurationCreate, defaults: TenantSettings) -> S
 
 
 def _check_pair(source: NamedCalendar, archive: NamedCalendar) -> None:
-    """Source and archive differ, and the archive can be written."""
+    """Check that source and archive differ, and that the archive is writable."""
     if archive.chosen is None:
         return
     if source.chosen is not None and (source.mailbox_id, source.chosen.id) == (
@@ -348,12 +349,12 @@ def _check_pair(source: NamedCalendar, archive: NamedCalendar) -> None:
 
 
 def first_of_previous_month(today: date) -> date:
-    """Where archiving begins by default (domain.md 2.14)."""
+    """The default beginning of archiving (domain.md 2.14)."""
     return (today.replace(day=1) - timedelta(days=1)).replace(day=1)
 
 
 def audited_policies(configuration: ArchiveConfiguration) -> dict[str, object]:
-    """What a configuration does with overlaps and privacy (domain.md 5.3, 6)."""
+    """The policies of a configuration for overlaps and privacy (domain.md 5.3, 6)."""
     return {
         "overlap_policy": str(configuration.overlap_policy),
         "all_day_counts": configuration.all_day_counts,
@@ -363,7 +364,7 @@ def audited_policies(configuration: ArchiveConfiguration) -> dict[str, object]:
 
 
 def audited(configuration: ArchiveConfiguration, job: Job) -> dict[str, object]:
-    """The fields of a configuration that the audit keeps: none of them is personal."""
+    """The fields of a configuration in the audit. None of them is personal."""
     return {
         "source_mailbox_id": str(configuration.source_mailbox_id),
         "source_calendar_id": configuration.source_calendar_id,

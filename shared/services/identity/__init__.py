@@ -1,1 +1,1 @@
-"""Who calls, and what they may reach (domain.md 1; design.md, Who may)."""
+"""Who calls, and what they may access (domain.md 1; design.md, Who may)."""

@@ -1,4 +1,4 @@
-"""What a caller may reach, judged inside the transaction (domain.md 1; design.md, Who may)."""
+"""What a caller may access, checked inside the transaction (domain.md 1; design.md, Who may)."""
 
 from collections.abc import Collection
 from uuid import UUID
@@ -10,12 +10,12 @@ from shared.database.repositories.identity.users import UserRepository
 from shared.domain.identity.caller import Caller, require_active
 from shared.errors import NotFound
 
-#: Owns nothing: the scope of a caller without a user row, and of an application (design.md, Who may).
+#: Owns nothing: the scope of an application or a caller without a user row (design.md, Who may).
 NOBODY = UUID(int=0)
 
 
 class Access:
-    """A caller's reach in one transaction; ``own`` is his own row, None for applications and strangers."""
+    """What a caller may access in one transaction. ``own`` is their row, None without an account."""
 
     def __init__(self, caller: Caller, own: User | None, users: UserRepository) -> None:
         self.caller = caller
@@ -34,12 +34,12 @@ class Access:
 
     @property
     def readable_owner(self) -> UUID | None:
-        """Whose rows may be read: None is everybody's of the tenant."""
+        """The owner whose rows may be read. None means everyone in the tenant."""
         return None if self.caller.reads_tenant else self._own_id
 
     @property
     def writable_owner(self) -> UUID | None:
-        """Whose rows may be changed: None is everybody's of the tenant."""
+        """The owner whose rows may be changed. None means everyone in the tenant."""
         return None if self.caller.is_admin else self._own_id
 
     async def opened(self, session: AsyncSession) -> frozenset[UUID]:
@@ -56,11 +56,11 @@ class Access:
         return self.own.id if self.own is not None else NOBODY
 
     async def readable_user(self, user_id: UUID) -> User:
-        """The user; raises NotFound if there is none, or none the caller may know of."""
+        """The user. Raises NotFound if there is none, or none visible to the caller."""
         return await self._user(user_id, self.readable_owner)
 
     async def writable_user(self, user_id: UUID) -> User:
-        """The user for whom the caller may act; raises NotFound otherwise."""
+        """The user for whom the caller may act. Raises NotFound otherwise."""
         return await self._user(user_id, self.writable_owner)
 
     async def _user(self, user_id: UUID, scope: UUID | None) -> User:
@@ -75,10 +75,10 @@ class Access:
 
 
 async def reads_own(session: AsyncSession, access: Access, configuration_id: UUID) -> bool:
-    """Whether the caller sees all that the configuration reads (domain.md 6.3).
+    """Whether the caller may see everything that the configuration reads (domain.md 6.3).
 
-    That is the person whose events they are, and its owner where that person agreed (6.5).
-    Raises NotFound where it is the caller's own and no approval holds any more.
+    This is true for the person whose events they are, and for the owner if that person agreed (6.5). Raises
+    NotFound if it is the caller's own configuration and no approval is valid any more.
     """
     from shared.database.repositories.configurations.archive_configurations import (
         ArchiveConfigurationRepository,
@@ -97,7 +97,7 @@ async def reads_own(session: AsyncSession, access: Access, configuration_id: UUI
 async def reads_own_of(
     session: AsyncSession, access: Access, configuration_ids: Collection[UUID]
 ) -> frozenset[UUID]:
-    """Of which configurations the caller sees all that they read; those that are closed are not judged."""
+    """The configurations of which the caller may see everything. Closed ones are not checked."""
     from shared.database.repositories.configurations.archive_configurations import (
         ArchiveConfigurationRepository,
     )
@@ -113,7 +113,7 @@ async def reads_own_of(
 
 
 async def viewing_as(session: AsyncSession, access: Access, configuration_id: UUID) -> UUID | None:
-    """By whose eyes (object id) the caller sees what the configuration archived; as ``reads_own``."""
+    """As which person (object id) the caller sees what the configuration archived. As ``reads_own``."""
     from shared.database.repositories.configurations.archive_configurations import (
         ArchiveConfigurationRepository,
     )

@@ -1,4 +1,4 @@
-"""Work that nobody asked for at this moment: timers act in the name of the system."""
+"""Work without a request: timers act as the system."""
 
 from contextlib import AbstractContextManager
 
@@ -7,7 +7,7 @@ from shared.domain.identity.caller import Caller
 
 
 def acting_as(caller: Caller) -> AbstractContextManager[None]:
-    """What follows is audited as the caller's, under a correlation of its own."""
+    """What follows is audited for this caller, with a new correlation id."""
     return telemetry.bind(
         caller=caller,
         correlation=telemetry.new_correlation_id(),

@@ -1,6 +1,7 @@
-"""Which further tenants are let in beside the home tenant (design.md, Who may).
+"""Which tenants besides the home tenant have access (design.md, Who may).
 
-Part of every request's way in: what only tokens of further tenants need is loaded for those (cold start).
+Every request uses this module. Code that only tokens of further tenants need is loaded for them alone (cold
+start).
 """
 
 from datetime import UTC, datetime, timedelta
@@ -12,13 +13,13 @@ if TYPE_CHECKING:
     from shared.database.engine import Database
     from shared.settings import Settings
 
-#: A tenant that was added is let in after this time by every instance, at once by the one that added it.
+#: After this time every instance accepts an added tenant. The instance that added it does so at once.
 KNOWN_AFTER: Final = timedelta(seconds=5)
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class FurtherTenants:
-    """Tells which further tenants are let in; without a database there are none. For one event loop."""
+    """Knows which further tenants have access. Without a database there are none. For one event loop."""
 
     def __init__(self, database: "Database", clock: "Clock", settings: "Settings") -> None:
         self._database = database
@@ -28,15 +29,15 @@ class FurtherTenants:
         self._read_at = _LONG_AGO
 
     async def known(self, tenant_id: UUID) -> bool:
-        """Whether it may be worth looking at a token of this tenant: true at most ``KNOWN_AFTER`` late.
+        """Whether a token of this tenant is worth checking. True at most ``KNOWN_AFTER`` late.
 
-        Asked of tokens that nobody has checked yet, so the database is asked once for any crowd of them.
+        It is asked about unchecked tokens, so many concurrent questions cause only one query.
         """
         if not self._there:
             return False
         now = self._clock.now()
         if now - self._read_at > KNOWN_AFTER:
-            # Set before the answer is there: whoever comes meanwhile is judged by the former one.
+            # Set before the answer arrives. Requests in between use the previous answer.
             before, self._read_at = self._read_at, now
             try:
                 from shared.database.repositories.identity.tenants import TenantRepository
@@ -49,12 +50,12 @@ class FurtherTenants:
         return tenant_id in self._known
 
     async def active(self, tenant_id: UUID) -> bool:
-        """Whether its people are let in right now; asked for every request of a further tenant's token."""
+        """Whether the tenant's people have access now. Asked at every request of theirs."""
         from shared.database.repositories.identity.tenants import TenantRepository
 
         async with self._database.session() as session:
             return await TenantRepository(session).is_active(tenant_id)
 
     def forget(self) -> None:
-        """Look again at the next token: a row was changed here."""
+        """Query again for the next token, because this instance changed a row."""
         self._read_at = _LONG_AGO

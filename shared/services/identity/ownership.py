@@ -1,4 +1,4 @@
-"""Whose things a list is about (domain.md 1; design.md, Who may)."""
+"""The owner of a list's items (domain.md 1; design.md, Who may)."""
 
 from uuid import UUID
 
@@ -8,14 +8,14 @@ from shared.database.models.users import User
 from shared.errors import FieldError, NotFound, ValidationFailed
 from shared.services.identity.access import Access
 
-_NAME_SOMEBODY = FieldError("user_id", "name the person: the caller has nothing of his own", "missing")
+_NAME_SOMEBODY = FieldError("user_id", "name the person: the caller has nothing of their own", "missing")
 
 
 async def readable_person(access: Access, user_id: UUID | None) -> User | None:
-    """Whose things are read: the one named, else the caller himself; None for a caller who is no user.
+    """The person whose data is read: the named one, or the caller. None if the caller is no user.
 
-    Raises NotFound for a person the caller may not know of, and ValidationFailed naming ``user_id`` for an
-    Admin or Auditor who is no user and names nobody.
+    Raises NotFound for a person that is not visible to the caller. Raises ValidationFailed naming ``user_id``
+    for an Admin or Auditor who is no user and names nobody.
     """
     if user_id is not None:
         return await access.readable_user(user_id)
@@ -27,14 +27,14 @@ async def readable_person(access: Access, user_id: UUID | None) -> User | None:
 async def readable_owner_of(
     session: AsyncSession, access: Access, user_id: UUID | None, configuration_id: UUID | None
 ) -> User | None:
-    """Whose things are read where a configuration may be named as well: it names its owner.
+    """The person whose data is read, if a configuration may be given too. It implies its owner.
 
-    Raises as ``readable_person``, and NotFound for a configuration the caller may not know of, or not of the
-    person named.
+    Raises as ``readable_person``. Raises NotFound for a configuration that is not visible to the caller, or
+    that belongs to another person than the named one.
     """
     if configuration_id is None:
         return await readable_person(access, user_id)
-    # Most lists name none, and a first request is not to load what it does not need (cold start).
+    # Imported here because most lists name no configuration, and a first request must be fast.
     from shared.database.repositories.configurations.archive_configurations import (
         ArchiveConfigurationRepository,
     )

@@ -1,4 +1,7 @@
-"""The token service's signing keys, fetched once for any crowd, kept through outages (design.md, Who may)."""
+"""Caches the token service's signing keys (design.md, Who may).
+
+Concurrent requests cause one fetch. During an outage the cached keys stay in use.
+"""
 
 import asyncio
 import logging
@@ -19,16 +22,16 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 
-#: An unknown key id makes us look for new keys: one id at most this often,
+#: An unknown key id triggers a search for new keys, for one id at most this often,
 UNKNOWN_KEY_INTERVAL = timedelta(minutes=5)
-#: and all ids together at most this often. So invented ids delay a new key by this time and no longer.
+#: and for all ids together at most this often. So invented ids delay a new key by at most this time.
 LOOK_INTERVAL = timedelta(seconds=10)
-#: Unknown ids remembered for each tenant, and the length of an id that is looked for at all.
+#: Unknown ids remembered for each tenant, and the longest id that is searched.
 _MOST_UNKNOWN = 1_000
 _LONGEST_ID = 200
-#: Keys are fetched anew after this time; Entra rolls them over with weeks of notice.
+#: Keys are fetched again after this time. Entra announces new keys weeks in advance.
 MAXIMUM_AGE = timedelta(hours=12)
-#: After a failed fetch the next one waits this long, so that an outage costs few requests their patience.
+#: The wait after a failed fetch, so that few requests are slow during an outage.
 FAILURE_INTERVAL = timedelta(seconds=5)
 #: Largest metadata or key document read, in bytes.
 DOCUMENT_LIMIT = 1_048_576
@@ -39,13 +42,13 @@ class Fetch(Protocol):
     """Reads one HTTP resource."""
 
     async def __call__(self, url: str) -> bytes:
-        """The body of a 200 answer; raises any exception otherwise."""
+        """The body of a 200 answer. Raises any exception otherwise."""
         ...
 
 
 async def fetch_document(url: str) -> bytes:
     """Read a small document with a timeout of 5 s, without following redirects."""
-    # The durable library has loaded aiohttp already; httpx would be half of what the first request loads.
+    # The durable library has already loaded aiohttp. httpx would be half of what the first request loads.
     import aiohttp
 
     timeout = aiohttp.ClientTimeout(total=5)
@@ -65,12 +68,12 @@ async def fetch_document(url: str) -> bytes:
 
 @dataclass(slots=True)
 class _Tenant:
-    """What is known of one tenant's keys."""
+    """The known keys of one tenant."""
 
     keys: Mapping[str, "RSAPublicKey"] = field(default_factory=dict)
     fetched_at: datetime | None = None
     failed_at: datetime | None = None
-    #: When each unknown key id was looked for, oldest first.
+    #: When each unknown key id was searched, oldest first.
     unknown: dict[str, datetime] = field(default_factory=dict)
     looked_at: datetime | None = None
     fetching: "asyncio.Task[None] | None" = None
@@ -86,7 +89,7 @@ class KeyCache:
         self._tenants: dict[UUID, _Tenant] = {}
 
     async def find(self, tenant_id: UUID, kid: str) -> "RSAPublicKey | None":
-        """The key, or None if the tenant has none of this id; raises Unavailable if no key was ever read."""
+        """The key. None if the tenant has no key with this id. Raises Unavailable if no key was ever read."""
         tenant = self._tenants.setdefault(tenant_id, _Tenant())
         now = self._clock.now()
         if tenant.fetched_at is None:
@@ -96,20 +99,20 @@ class KeyCache:
         elif kid not in tenant.keys and len(kid) <= _LONGEST_ID:
             await self._look_for_unknown(tenant_id, tenant, kid, now)
         elif now - tenant.fetched_at > MAXIMUM_AGE:
-            # The key at hand is good enough for this request; the next ones get the new set.
+            # The present key is good enough for this request. Later requests get the new set.
             self._start(tenant_id, tenant)
         return tenant.keys.get(kid)
 
     async def ready(self, tenant_id: UUID) -> None:
-        """Have keys at hand; raises Unavailable if none can be read."""
+        """Make keys available. Raises Unavailable if none can be read."""
         await self.find(tenant_id, "")
 
     async def probe(self, tenant_id: UUID) -> None:
-        """Read the tenant's metadata now, keep nothing; raises what goes wrong."""
+        """Read the tenant's metadata now, store nothing. Raises any error."""
         orjson.loads(await self._fetch(self._metadata_url(tenant_id)))
 
     async def close(self) -> None:
-        """Stop fetches under way."""
+        """Stop the fetches in flight."""
         running = [tenant.fetching for tenant in self._tenants.values() if tenant.fetching]
         for task in running:
             task.cancel()
@@ -130,7 +133,7 @@ class KeyCache:
         await self._refresh(tenant_id, tenant)
 
     async def _refresh(self, tenant_id: UUID, tenant: _Tenant) -> None:
-        """Wait for the one fetch under way, starting it if need be; a caller who leaves does not stop it."""
+        """Wait for the fetch in flight, or start it. Cancelling one caller does not stop it."""
         task = self._start(tenant_id, tenant)
         if task is not None:
             await asyncio.shield(task)
@@ -144,7 +147,7 @@ class KeyCache:
         return tenant.fetching
 
     async def _load(self, tenant_id: UUID, tenant: _Tenant) -> None:
-        """Replace the keys; on any failure keep the ones we have."""
+        """Replace the keys. After any failure, keep the present ones."""
         try:
             keys = await self._read(tenant_id)
         except Exception as error:
@@ -170,7 +173,7 @@ class KeyCache:
 
 
 def read_keys(document: Any) -> dict[str, "RSAPublicKey"]:
-    """The RSA signing keys of a JWK set, by key id; others, and those under 2048 bits, are left out."""
+    """The RSA signing keys of a JWK set, by key id. Other keys, and keys under 2048 bits, are left out."""
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
     from jwt import PyJWK
     from jwt.exceptions import PyJWTError

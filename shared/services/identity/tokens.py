@@ -1,4 +1,4 @@
-"""Validation of Entra access tokens for our API, exactly as design.md, Who may, and graph.md, Auth, say."""
+"""Validates Entra access tokens for our API (design.md, Who may; graph.md, Auth)."""
 
 from base64 import urlsafe_b64decode
 from collections.abc import Iterable
@@ -18,35 +18,35 @@ if TYPE_CHECKING:
     from shared.services.identity.signing_keys import KeyCache
     from shared.settings import Settings
 
-#: Scope that a signed-in person's token must carry.
+#: The scope that a signed-in person's token must contain.
 USER_SCOPE: Final = "access_as_user"
-#: Difference between our clock and the token service's that is forgiven, in seconds.
+#: The tolerated difference between our clock and that of the token service, in seconds.
 LEEWAY: Final = 60
-#: Entra's tokens stay far below this; a longer one is not read at all.
+#: Entra's tokens are far shorter. A longer one is not read at all.
 LONGEST_TOKEN: Final = 16_384
 _PERSONAL_CLAIMS: Final = ("nonce", "name", "preferred_username")
 
 
 class InvalidToken(Unauthenticated):
-    """A token was sent and is not accepted."""
+    """A token was sent and is not valid."""
 
     code = "invalid_token"
 
 
 class LetIn(Protocol):
-    """Which tenants beside the home tenant are let in."""
+    """Which tenants besides the home tenant have access."""
 
     async def known(self, tenant_id: UUID) -> bool:
-        """Whether a token of this tenant is worth looking at."""
+        """Whether a token of this tenant is worth checking."""
         ...
 
     async def active(self, tenant_id: UUID) -> bool:
-        """Whether the tenant's people are let in right now."""
+        """Whether the tenant's people have access now."""
         ...
 
 
 class TokenValidator:
-    """Turns an access token into a caller; ``further`` None lets nobody in but the home tenant's people."""
+    """Turns an access token into a caller. With ``further`` None, only the home tenant has access."""
 
     def __init__(self, settings: "Settings", keys: "KeyCache", further: LetIn | None = None) -> None:
         self._keys = keys
@@ -58,10 +58,10 @@ class TokenValidator:
         self._v1_issuer = settings.v1_issuer.rstrip("/")
 
     async def validate(self, token: str) -> Caller:
-        """Who presents the token.
+        """The caller who presents the token.
 
-        Raises InvalidToken (401) whatever is wrong with it, and Unavailable (503) while no signing key of the
-        token service was ever read.
+        Raises InvalidToken (401) for any defect, and Unavailable (503) while no signing key of the token
+        service was ever read.
         """
         if self._tenant_id is None or not self._audiences:
             raise InvalidToken("no tenant or no audience is configured, so no token is accepted")
@@ -84,28 +84,28 @@ class TokenValidator:
         return verified.caller
 
     async def ready(self) -> None:
-        """Have the signing keys at hand; raises Unavailable (503) if they cannot be read."""
+        """Make signing keys available. Raises Unavailable (503) if they cannot be read."""
         if self._tenant_id is not None:
             await self._keys.ready(self._tenant_id)
 
     async def probe(self) -> None:
-        """Ask the token service itself, whatever is at hand; raises what goes wrong."""
+        """Ask the token service itself, without the cache. Raises any error."""
         if self._tenant_id is not None:
             await self._keys.probe(self._tenant_id)
 
     async def close(self) -> None:
-        """Release what validation holds."""
+        """Release the resources."""
         await self._keys.close()
 
     def _issuers(self, tenant_id: UUID) -> dict[str, str]:
-        """A tenant's issuers with the version of their tokens (graph.md, Auth)."""
+        """A tenant's issuers, with the version of their tokens (graph.md, Auth)."""
         return {
             f"{self._authority}/{tenant_id}/v2.0": "2.0",
             f"{self._v1_issuer}/{tenant_id}/": "1.0",
         }
 
     def _claims(self, token: str, key: "RSAPublicKey", tenant_id: UUID) -> dict[str, Any]:
-        """What a token says, once signature, times, audience and issuer are right."""
+        """The claims of a token, after signature, times, audience and issuer were checked."""
         import jwt
 
         issuers = self._issuers(tenant_id)
@@ -128,7 +128,7 @@ class TokenValidator:
         return claims
 
     def _caller(self, claims: dict[str, Any]) -> Caller:
-        # The issuer that was checked is the one of this tenant.
+        # The checked issuer is the one of this tenant.
         tenant_id, object_id = _uuid(claims, "tid"), _uuid(claims, "oid")
         roles = _roles(claims)
         if "scp" in claims:
@@ -160,8 +160,8 @@ class TokenValidator:
 def accepted_audiences(configured: str) -> list[str]:
     """The ``aud`` values accepted for a setting of one or more ids or URIs, separated by commas.
 
-    A version 2 token names the API by its client id, a version 1 token by id or URI (graph.md, Auth), so a
-    client id also stands for ``api://{id}`` and the other way round.
+    A version 2 token names the API by its client id, a version 1 token by id or URI (graph.md, Auth). So a
+    client id also means ``api://{id}``, and the reverse.
     """
     named = [part.strip() for part in configured.split(",") if part.strip()]
     found: dict[str, None] = dict.fromkeys(named)
@@ -173,10 +173,10 @@ def accepted_audiences(configured: str) -> list[str]:
 
 
 def _claimed(token: str) -> tuple[str, UUID]:
-    """The key id and the tenant that an RS256 token names, before anything is fetched for it.
+    """The key id and the tenant in an RS256 token, before anything is fetched for it.
 
-    They decide what it is checked against; PyJWT then reads the whole token again, by the letter of the RFC,
-    which is why it is not asked twice: its reading costs more than the signature.
+    They select the key. PyJWT then parses the whole token again, strictly by the RFC. It is called only once,
+    because its parsing costs more than the signature.
     """
     segments = token.split(".")
     if len(segments) != 3:
@@ -216,7 +216,7 @@ def _reason(error: Exception) -> str:
 
 
 def _roles(claims: dict[str, Any]) -> frozenset[Role]:
-    """The roles we know among those of the token; the database holds none (design.md, Who may)."""
+    """The known roles among those in the token. The database holds none (design.md, Who may)."""
     named = claims.get("roles", [])
     if not isinstance(named, list):
         raise InvalidToken("the token's roles are malformed")

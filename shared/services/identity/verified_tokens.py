@@ -1,4 +1,4 @@
-"""Tokens that were verified, until they expire: a signature costs more than the rest of a small request."""
+"""Verified tokens, until they expire. A signature check costs more than the rest of a small request."""
 
 import time
 from collections import OrderedDict
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
     from shared.domain.identity.caller import Caller
 
-#: Tokens remembered; the one not presented for the longest time is forgotten first.
+#: Tokens remembered. The one unused for the longest time is removed first.
 _MOST_TOKENS: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True)
 class VerifiedToken:
-    """What verifying a token told. It counts only with the same ``key``: a withdrawn one ends it."""
+    """The result of a verified token. It is valid only with the same ``key``: a withdrawn key ends it."""
 
     kid: str
     tenant_id: UUID
@@ -28,13 +28,13 @@ class VerifiedToken:
 
 
 class VerifiedTokens:
-    """Verified tokens by their hash: the tokens themselves are not kept."""
+    """Verified tokens by their hash. The tokens themselves are not kept."""
 
     def __init__(self) -> None:
         self._tokens: OrderedDict[bytes, VerifiedToken] = OrderedDict()
 
     def find(self, token: str) -> VerifiedToken | None:
-        """What is known of a token that has not expired."""
+        """The result for a token that has not expired."""
         digest = _digest(token)
         known = self._tokens.get(digest)
         if known is None:

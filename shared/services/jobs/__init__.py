@@ -1,1 +1,1 @@
-"""Jobs: queued, claimed when due, and what their end means (domain.md 8)."""
+"""Jobs: queueing, claiming, and the effect of their end (domain.md 8)."""

@@ -1,4 +1,4 @@
-"""Claiming due jobs, many in one transaction (domain.md 8.2)."""
+"""Claims due jobs, many in one transaction (domain.md 8.2)."""
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
@@ -15,12 +15,13 @@ from shared.domain.jobs.job import JobKind
 from shared.errors import Unavailable
 
 JOBS_PER_BATCH = 200
-#: One tick of the dispatcher claims no more of a kind: the next tick goes on.
+#: One dispatcher tick claims at most this many of a kind. The next tick continues.
 BATCHES_PER_TICK = 25
 FAILED_CLAIM_RETRY = timedelta(hours=1)
 logger = logging.getLogger(__name__)
 
-#: Inserts the runs of due jobs and moves the jobs on, in the session's transaction. Returns what to start.
+#: Inserts the runs of due jobs and sets the jobs' next instants, in the session's transaction. Returns what
+#: to start.
 type ClaimJobs = Callable[[AsyncSession, Sequence[Job]], Awaitable[list[UUID]]]
 
 
@@ -34,11 +35,11 @@ class JobClaims:
         self._claim = claim
 
     async def claim_due(self) -> list[UUID]:
-        """What the due jobs are to start, longest overdue first.
+        """What the due jobs start, longest overdue first.
 
-        Where a batch fails, its jobs are claimed one by one. A job that cannot be claimed is logged and tried
-        again in an hour: it keeps no other one waiting. Raises Unavailable: that the database is away is no
-        fault of a job.
+        If a batch fails, its jobs are claimed one by one. A job that cannot be claimed is logged and retried
+        in an hour, so it blocks no other one. Raises Unavailable, because an unavailable database is no fault
+        of a job.
         """
         claimed: list[UUID] = []
         now = self._clock.now()
@@ -50,7 +51,7 @@ class JobClaims:
         return claimed
 
     async def _claim_batch(self, now: datetime) -> tuple[int, list[UUID]]:
-        """How many jobs were due, and what they are to start."""
+        """How many jobs were due, and what they start."""
         due: list[UUID] = []
         try:
             async with self._database.session() as session:
@@ -66,7 +67,7 @@ class JobClaims:
     async def _claim_alone(self, job_id: UUID, now: datetime) -> list[UUID]:
         try:
             async with self._database.session() as session:
-                # Another dispatcher may have claimed it meanwhile.
+                # Another dispatcher may have claimed it.
                 jobs = await JobRepository(session).claim_due_unscoped(now, 1, self._kind, only=job_id)
                 return await self._claim(session, jobs) if jobs else []
         except Unavailable:

@@ -1,4 +1,4 @@
-"""What the end of a run or a verification means for the jobs of its archive (domain.md 8.3, 15.1)."""
+"""The effect of an ended run or verification on the jobs of its archive (domain.md 8.3, 15.1)."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -16,9 +16,9 @@ FAILURES_UNTIL_PAUSE = 5
 
 @dataclass(frozen=True, slots=True)
 class WorkEnded:
-    """Work of a job's kind, whether or not a job asked for it, came to its end.
+    """Work of a job's kind has ended, whether or not a job started it.
 
-    ``cause_id`` is the run or the verification. ``gone``: what it reads or writes is not there any more.
+    ``cause_id`` is the run or the verification. ``gone``: what it reads or writes does not exist any more.
     """
 
     owner_id: UUID
@@ -31,9 +31,9 @@ class WorkEnded:
 
 @dataclass(frozen=True, slots=True)
 class JobJudgement:
-    """``told`` is what its owner and the Admins are to be told: that jobs were paused.
+    """``told`` is the notification for the owner and the Admins that jobs were paused.
 
-    ``says_gone``: it says that something is gone; ``said_gone``: that was said before (domain.md 15.1).
+    ``says_gone``: it says that something is gone. ``said_gone``: that was already said (domain.md 15.1).
     """
 
     told: tuple[Notice, ...] = ()
@@ -42,11 +42,11 @@ class JobJudgement:
 
 
 async def judge_job(session: AsyncSession, audit: AuditWriter, ended: WorkEnded) -> JobJudgement:
-    """Pause the job after five failures in a row, all jobs of its archive at once where something is gone."""
+    """Pause the job after five failures in a row, or all jobs of its archive if something is gone."""
     jobs = JobRepository(session)
     paused: list[JobKind] = []
     if ended.gone:
-        # Before its own row is changed: whoever holds several jobs takes them in one order.
+        # Before its own row is changed, because several jobs must be locked in one order.
         paused = await jobs.pause(ended.owner_id, ended.configuration_id, None)
     failures = await jobs.record_outcome(
         ended.owner_id, ended.configuration_id, failed=ended.failed, kind=ended.kind

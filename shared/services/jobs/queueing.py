@@ -1,4 +1,4 @@
-"""Queueing work of configurations, runs and verifications: once, with its audit (domain.md 2.11, 2.15)."""
+"""Queues runs and verifications of configurations once, with their audit rows (domain.md 2.11, 2.15)."""
 
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from shared.services.audit.recording import AuditFact, AuditRow, AuditWriter
 
 
 class Work(Protocol):
-    """A row of the table of some work."""
+    """A row of a table of work."""
 
     @property
     def id(self) -> Any:
@@ -24,27 +24,27 @@ class Work(Protocol):
 
 
 class OpenWork[W](Protocol):
-    """The table of some work, of which a configuration has one of a kind open at most."""
+    """A table of work in which a configuration has at most one open row of a kind."""
 
     async def add_all(self, rows: Sequence[W]) -> dict[UUID, W]:
-        """Insert them: by id, without those that an open one keeps out."""
+        """Insert them. Returns by id those that no open row prevented."""
         ...
 
     async def open_like(self, rows: Sequence[W]) -> list[W]:
-        """The open ones that keep these out."""
+        """The open rows that prevented these."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Draft[W: Work]:
-    """Work that is not queued yet, with the audit row that goes with it."""
+    """Work that is not queued yet, with its audit row."""
 
     work: W
     audit: AuditRow
 
 
 def drafted(configuration: ArchiveConfiguration, now: datetime) -> dict[str, Any]:
-    """What every row of work says of its configuration, and with which correlation it is asked for."""
+    """What every row of work stores about its configuration and its correlation id."""
     return {
         "tenant_id": configuration.tenant_id,
         "owner_id": configuration.owner_id,
@@ -57,7 +57,7 @@ def drafted(configuration: ArchiveConfiguration, now: datetime) -> dict[str, Any
 async def draft[W: Work](
     audit: AuditWriter, kind: str, work: W, configuration: ArchiveConfiguration, changes: Mapping[str, Any]
 ) -> Draft[W]:
-    """The work in the name of the caller who is bound now; ``kind`` is its resource type."""
+    """Work for the current caller. ``kind`` is its resource type."""
     fact = AuditFact(f"{kind}.requested", kind, str(work.id), "success", changes, configuration.owner_id)
     return Draft(work, await audit.row(fact))
 
@@ -71,8 +71,8 @@ async def queue[W: Work](
 ) -> list[tuple[W, bool]]:
     """Queue the drafts in the caller's transaction, or find the open work in their places.
 
-    In the order of the drafts, which have different places; False where the work was there. Raises Conflict
-    where open work ended at this very moment.
+    In the order of the drafts, which have different places. False if the work existed already. Raises
+    Conflict if the open work ended at this moment.
     """
     if not drafts:
         return []

@@ -1,4 +1,4 @@
-"""What needs a person: one way for the month and for the list of all of it (domain.md 2.20)."""
+"""What needs a person: one implementation for the month and for the complete list (domain.md 2.20)."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -20,7 +20,7 @@ from shared.services.categories.suggestions import suggested
 from shared.services.months.findings import open_findings
 from shared.services.months.questions import open_questions
 
-#: Most open items, and most open findings, that are shown.
+#: The largest number of open items, and of open findings, that are shown.
 MOST_ASKED: Final = 200
 _WORDS: Final = {
     Relation.SERIES: "of the same series",
@@ -40,10 +40,10 @@ async def attention(
     *,
     most: int = MOST_ASKED,
 ) -> list[Attention]:
-    """What needs the person of the scope, the most hours at stake first.
+    """What needs the person of the scope, most hours at stake first.
 
     Events, overlaps and modifications are those of the scope. At most ``most`` questions and ``most``
-    findings are among them.
+    findings are included.
     """
     span = span_of(scope)
     asked: list[Attention] = []
@@ -67,7 +67,7 @@ async def attention(
 
 
 def span_of(scope: Scope) -> tuple[datetime, datetime] | None:
-    """The whole of a scope's ranges; None for one without configurations."""
+    """The range that covers a scope. None without configurations."""
     ranges = scope.view.ranges
     return (min(each.start for each in ranges), max(each.end for each in ranges)) if ranges else None
 
@@ -75,7 +75,7 @@ def span_of(scope: Scope) -> tuple[datetime, datetime] | None:
 async def _likely(
     session: AsyncSession, owner: User, events: Sequence[MonthEvent], viewer: UUID | None
 ) -> dict[UUID, LikelyCategory]:
-    """The best suggestion for each event that counts without one valid category."""
+    """The best suggestion for each event that counts and has no single valid category."""
     wanted = [
         event.id
         for event in events

@@ -1,4 +1,4 @@
-"""Where the events of a day are drawn: side by side where they overlap. Lengths in percent."""
+"""The layout of a day's events: side by side if they overlap. Lengths are in percent."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -18,14 +18,14 @@ _THIN: Final = 1.5
 
 @dataclass(frozen=True, slots=True)
 class DayScale:
-    """The hours of a day that are drawn; events beyond them are cut off at the edge."""
+    """The hours of a day that are drawn. Events outside them are cut at the edge."""
 
     first: int
     last: int
 
     @classmethod
     def of(cls, spans: Iterable[tuple[datetime, datetime]], zone: ZoneInfo) -> "DayScale":
-        """Eight to six at least, and whatever the events need."""
+        """At least eight to six, and more if the events need it."""
         first, last = _FIRST, _LAST
         for start, end in spans:
             local, until = start.astimezone(zone), end.astimezone(zone)
@@ -39,7 +39,7 @@ class DayScale:
         return [hour for hour in _LINES if self.first < hour < self.last]
 
     def y(self, hour: float) -> float:
-        """How far down an hour lies."""
+        """The vertical position of an hour."""
         return round(100 * (min(max(hour, self.first), self.last) - self.first) / (self.last - self.first), 2)
 
 
@@ -95,7 +95,7 @@ def _lanes(component: Sequence[tuple[MonthEventResource, float, float]]) -> list
 def _twice(
     placed: Sequence[tuple[MonthEventResource, float, float]], scale: DayScale
 ) -> Iterable[dict[str, float]]:
-    """The stretches that more than one counting event covers."""
+    """The ranges that more than one counting event covers."""
     covered = begun = -1.0
     stretches: list[tuple[float, float]] = []
     for event, start, end in placed:
@@ -114,7 +114,7 @@ def _twice(
 
 
 def _hours_of(start: datetime, end: datetime, day: date, zone: ZoneInfo) -> tuple[float, float]:
-    """Wall-clock hours of the day; what ends on a later day ends with this one."""
+    """Wall-clock hours of the day. An event that ends on a later day ends with this day."""
     first, last = start.astimezone(zone), end.astimezone(zone)
     begin = 0.0 if first.date() < day else first.hour + first.minute / 60
     until = 24.0 if last.date() > day else last.hour + last.minute / 60

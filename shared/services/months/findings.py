@@ -1,4 +1,4 @@
-"""Open findings of verifications, as something that needs their owner (domain.md 2.15, 2.20)."""
+"""Open findings of verifications, as entries that need their owner (domain.md 2.15, 2.20)."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -46,7 +46,7 @@ async def open_findings(
     viewer: UUID | None,
     limit: int,
 ) -> list[Attention]:
-    """What the last verification of each time found, unless settled; hidden events are left out (6.3)."""
+    """Open findings of the last verification of each time. Hidden events are left out (6.3)."""
     rows = await OpenFindingRepository(session).open_of(
         owner_id, configuration_ids, span, viewer=viewer, limit=limit
     )

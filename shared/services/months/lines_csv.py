@@ -9,16 +9,17 @@ from shared.schemas.months import MonthEventResource, MonthResource
 from shared.services.audit.export import ExportFile, csv_line, safe_cell
 
 COLUMNS: Final = (
-    *("day", "start", "end", "hours", "customer", "billing_type", "subject", "categories"),
+    *("day", "start", "end", "hours", "net_hours", "customer", "billing_type", "subject", "categories"),
     *("category_status", "counts", "reason_code"),
 )
 
 
 def month_csv(month: MonthResource) -> ExportFile:
-    """The file. Times are those of the month's zone; an all-day event has none.
+    """The file. Times are in the month's zone. An all-day event has none.
 
-    The hours of all lines add up to the gross hours of ``total`` and ``private``. What counts as no time
-    has a line, too, with no hours and its reason.
+    The hours of all lines add up to the gross hours of ``total`` and ``private``, their net hours to the
+    net ones. So an invoice bills no minute twice. An event that does not count has a line with its reason
+    and no hours.
     """
     zone = ZoneInfo(month.time_zone)
     content = bytearray(csv_line(COLUMNS))
@@ -31,6 +32,7 @@ def _cells(event: MonthEventResource, zone: ZoneInfo) -> Iterator[str]:
     yield event.day.isoformat()
     yield from ("", "") if event.is_all_day else (_time(event.start, zone), _time(event.end, zone))
     yield f"{event.hours:.2f}"
+    yield f"{event.net_hours:.2f}"
     yield event.customer or ""
     yield event.billing_type or ""
     yield event.subject

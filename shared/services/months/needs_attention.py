@@ -1,4 +1,4 @@
-"""All that needs a person, in one list by the hours at stake (domain.md 2.20)."""
+"""Everything that needs a person, in one list by hours at stake (domain.md 2.20)."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -21,18 +21,18 @@ from shared.services.months.attention import attention
 from shared.services.months.resources import attention_fields
 from shared.settings import Settings
 
-#: Most questions, and most findings, that a list holds: the first ones by its owner's calendar.
+#: The largest number of questions, and of findings, in a list: the earliest ones in the calendar.
 _MOST_ASKED: Final = 500
 _DAY: Final = timedelta(days=1)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-# What is open stays open, however long ago it was.
+# What is open stays open, however old it is.
 _ALWAYS: Final = (datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))
 _NAMES: Final = UUID("8d0cf3a4-6a0b-4f4b-9a52-0f3d5f1f7a10")
 _MOST_SECONDS: Final = 2**31 - 1
 
 
 class NeedsAttentionService:
-    """Reads the list. Nothing is stored: it is what the archive holds now."""
+    """Reads the list. Nothing is stored: it always shows the present archive."""
 
     def __init__(self, database: Database, clock: Clock, settings: Settings) -> None:
         self._database = database
@@ -40,7 +40,7 @@ class NeedsAttentionService:
         self._settings = settings
 
     async def page(self, caller: Caller, query: AttentionListQuery) -> Slice[AttentionResource, Place]:
-        """A page of what needs a person, the most hours at stake first.
+        """A page of what needs a person, most hours at stake first.
 
         Others see nothing of the person's private events (domain.md 6.3). Raises ValidationFailed naming
         ``cursor`` or the end of a range that is too long, and as ``read_scope`` does.
@@ -90,14 +90,14 @@ class NeedsAttentionService:
 
     def _range(self, query: AttentionListQuery) -> EventRange:
         today: date = self._clock.now().date()
-        # Wherever the person is, today is over by then.
+        # By then, today is over in every zone.
         last = query.last_day or today + _DAY
         first = query.first_day or last - (self._settings.max_window_days - 1) * _DAY
         return EventRange(first_day=first, last_day=last, configuration_id=query.configuration_id)
 
 
 def _place(each: Attention, name: UUID) -> Place:
-    """Where it stands: the most hours first, then the earliest."""
+    """Its position: most hours first, then the earliest."""
     seconds = min(int(each.time.total_seconds()), _MOST_SECONDS)
     minutes = max(0, (each.first - _EPOCH) // timedelta(minutes=1))
     return Place((_MOST_SECONDS - seconds) << 32 | min(minutes, 2**32 - 1), name)

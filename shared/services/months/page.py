@@ -1,6 +1,6 @@
-"""The month as one page: HTML with its style and plots in it, no script, no other file (domain.md 2.20).
+"""The month as one HTML page with inline style and plots, no script, no other file (domain.md 2.20).
 
-Every number is one of the resource's; only places and lengths of the plots are computed here.
+Every number comes from the resource. Only positions and lengths of the plots are computed here.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ from shared.services.months.day_plot import DayScale, plotted_day
 _FOLDER: Final = Path(__file__).parent
 _STYLE: Final = (_FOLDER / "month.css").read_text(encoding="utf-8")
 _DIGEST: Final = b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-#: What the page may load: nothing but the style that stands in it.
+#: The page may load nothing except its inline style.
 POLICY: Final = (
     f"default-src 'none'; style-src 'sha256-{_DIGEST}'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"

@@ -44,7 +44,7 @@ async def open_questions(
     viewer: UUID | None,
     limit: int,
 ) -> list[Attention]:
-    """The owner's open items that begin in ``[start, end)``; subjects of hidden events are masked (6.3)."""
+    """The owner's open items that begin in ``[start, end)``. Subjects of hidden events are masked (6.3)."""
     items = ActionItemRepository(session)
     wanted = ItemFilter(
         viewer,

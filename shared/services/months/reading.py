@@ -1,4 +1,4 @@
-"""The month of a person, out of the archive (domain.md 2.20)."""
+"""The month of a person, from the archive (domain.md 2.20)."""
 
 from collections import Counter
 from datetime import date, timedelta
@@ -26,12 +26,12 @@ from shared.services.months.resources import MonthParts, empty_month, month_reso
 from shared.settings import Settings
 
 _DAY: Final = timedelta(days=1)
-# The month before is read, too, and dates begin with 1900.
+# The previous month is read too, and dates begin with 1900.
 _FIRST_YEAR, _LAST_YEAR = 1901, 2199
 
 
 class MonthService:
-    """Reads months. Nothing is stored: a month is always what the archive holds now."""
+    """Reads months. Nothing is stored: a month always shows the present archive."""
 
     def __init__(self, database: Database, clock: Clock, settings: Settings) -> None:
         self._database = database
@@ -41,8 +41,8 @@ class MonthService:
     async def month(self, caller: Caller, name: str, query: MonthQuery) -> MonthResource:
         """The month of that name, ``yyyy-mm``.
 
-        Another person's private events are times alone (domain.md 6.3). Raises ValidationFailed naming
-        ``month`` or ``time_zone``, and as ``read_scope`` does.
+        Only the times of another person's private events are shown (domain.md 6.3). Raises ValidationFailed
+        naming ``month`` or ``time_zone``, and as ``read_scope`` does.
         """
         first_day = first_day_of_month(name)
         zone = zone_of(query.time_zone)
@@ -103,7 +103,7 @@ class MonthService:
 
 
 def first_day_of_month(name: str) -> date:
-    """The first day of a month written ``yyyy-mm``; raises ValidationFailed naming ``month``."""
+    """The first day of a month written ``yyyy-mm``. Raises ValidationFailed naming ``month``."""
     year, _, month = name.partition("-")
     written = name.isascii() and len(year) == 4 and len(month) == 2 and year.isdigit() and month.isdigit()
     if not written or not 1 <= int(month) <= 12:

@@ -1,7 +1,7 @@
-"""A month as the API answers it."""
+"""A month in the form of the API."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
@@ -38,7 +38,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class MonthParts:
-    """What a month is made of; ``reasons`` are those of events that count as no time."""
+    """The parts of a month. ``reasons`` say why events count no time."""
 
     owner: User | None
     zone: ZoneInfo
@@ -59,10 +59,10 @@ def empty_month(first_day: date, zone: ZoneInfo | None, query: MonthQuery) -> Mo
 
 
 def month_resource(parts: MonthParts) -> MonthResource:
-    """The month as it is answered."""
+    """The month in the form of the API."""
     month = parts.month
     before = period(PeriodKind.MONTH, (month.first_day - timedelta(days=1)).replace(day=1))
-    shared_time = _overlapping(parts.events)
+    shared_time, own_time = _overlapping(parts.events), _own_time(parts.events)
     return MonthResource(
         **_figures(month.figures),
         user_id=parts.owner.id if parts.owner is not None else None,
@@ -86,7 +86,9 @@ def month_resource(parts: MonthParts) -> MonthResource:
             for each in WhyNot
             if parts.reasons[each]
         ],
-        events=[_event(each, parts.zone, shared_time) for each in parts.events if each.id is not None],
+        events=[
+            _event(each, parts.zone, shared_time, own_time) for each in parts.events if each.id is not None
+        ],
     )
 
 
@@ -129,7 +131,7 @@ def _customer(customer: Customer) -> months.MonthCustomer:
 
 
 def attention_fields(each: Attention) -> dict[str, Any]:
-    """What the month and the list of all that needs a person tell of an entry, by field."""
+    """The fields of an entry in the month and in the complete list."""
     return {
         "kind": each.kind,
         "name": each.name,
@@ -211,7 +213,12 @@ def _unapplied(each: Unapplied) -> months.UnappliedModification:
     )
 
 
-def _event(event: MonthEvent, zone: ZoneInfo, shared_time: frozenset[UUID]) -> months.MonthEventResource:
+def _event(
+    event: MonthEvent,
+    zone: ZoneInfo,
+    shared_time: frozenset[UUID],
+    own_time: Mapping[UUID | None, timedelta],
+) -> months.MonthEventResource:
     category = None if event.hidden else event.status.category
     return months.MonthEventResource(
         appointment_id=event.id,
@@ -226,12 +233,28 @@ def _event(event: MonthEvent, zone: ZoneInfo, shared_time: frozenset[UUID]) -> m
         customer=category.customer if category is not None else None,
         billing_type=billing_of(event),
         hours=_hours(event.end - event.start) if event.counts else 0.0,
+        net_hours=_hours(own_time.get(event.id, timedelta())),
         counts=event.counts,
         reason_code=None if event.hidden else event.why_not,
         source_deleted=event.source_deleted,
         unresolved=event.unresolved,
         overlaps=event.id in shared_time,
     )
+
+
+def _own_time(events: Sequence[MonthEvent]) -> dict[UUID | None, timedelta]:
+    """How long each event is the first that covers its minutes; private ones of another person by themselves.
+
+    Their sums are what ``tally`` calls net.
+    """
+    covered_until: dict[bool, datetime] = {}
+    own: dict[UUID | None, timedelta] = {}
+    for event in sorted(events, key=lambda each: each.start):
+        if event.counts:
+            until = covered_until.get(event.hidden, event.start)
+            own[event.id] = max(event.end - max(event.start, until), timedelta())
+            covered_until[event.hidden] = max(event.end, until)
+    return own
 
 
 def _overlapping(events: Sequence[MonthEvent]) -> frozenset[UUID]:

@@ -1,1 +1,1 @@
-"""What people are told: read by them, and reminders of what waits for them (domain.md 10)."""
+"""Notifications to people, and reminders of what waits for them (domain.md 10)."""

@@ -1,4 +1,4 @@
-"""Action items that wait remind their owner after 1, 3 and 7 days, as overlaps do (domain.md 2.16, 5.8)."""
+"""Reminds the owner of waiting action items after 1, 3 and 7 days, as for overlaps (domain.md 2.16, 5.8)."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -18,14 +18,14 @@ from shared.domain.overlaps.reminders import DueReminder, due_reminder
 from shared.services.audit.recording import AuditWriter
 from shared.services.identity.acting import acting_as
 
-#: So many that what one run opened is told as one.
+#: Enough for one notification about everything that one run opened.
 ITEMS_PER_TICK = 5000
 
 type _Due = tuple[WaitingItem, DueReminder]
 
 
 class ActionItemReminders:
-    """Sends the reminders that are due. What was sent is kept with the items: a tick missed is made up."""
+    """Sends due reminders. The items store what was sent, so a missed tick is made up for."""
 
     def __init__(self, database: Database, clock: Clock, audit: AuditWriter) -> None:
         self._database = database
@@ -33,7 +33,7 @@ class ActionItemReminders:
         self._audit = audit
 
     async def send_due(self) -> int:
-        """One notification for all items of an archive that are due for the same reminder; how many."""
+        """Send one notification per archive and due reminder, for all its items. Returns how many."""
         now = self._clock.now()
         async with self._database.session() as session:
             items = ActionItemRepository(session)

@@ -1,6 +1,6 @@
-"""From which mailbox a tenant's mail is sent, as the installation says (domain.md 6.5).
+"""The mailbox from which a tenant's mail is sent, from the installation's settings (domain.md 6.5).
 
-It is no setting of a tenant: an Admin who could take it away would keep the person read from being told.
+It is no tenant setting. Otherwise an Admin could remove it and prevent the notification of the person read.
 """
 
 from collections.abc import Mapping
@@ -22,5 +22,5 @@ class MailSenders:
         return sorted(self._mailboxes)
 
     def of(self, tenant_id: UUID) -> str | None:
-        """The mailbox, by address or object id; None where none is set."""
+        """The mailbox, by address or object id. None if none is set."""
         return self._mailboxes.get(tenant_id)

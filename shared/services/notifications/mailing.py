@@ -1,4 +1,4 @@
-"""Sending the outbox of mail (domain.md 10.1): at least once, and as a rule only once."""
+"""Sends the mail outbox (domain.md 10.1): at least once, and normally only once."""
 
 import logging
 import random
@@ -20,20 +20,20 @@ from shared.domain.notifications.outgoing_mail import MOST_ATTEMPTS, MailFailed,
 from shared.services.audit.recording import AuditWriter
 from shared.services.notifications.mail_senders import MailSenders
 
-#: A mailbox may send 30 messages a minute (graph.md, Mail and categories); two ticks come in it.
+#: A mailbox may send 30 messages a minute (graph.md, Mail and categories). Two ticks fit in a minute.
 _AT_ONCE: Final = 10
-#: Who took a mail has so long; then somebody else may look whether it was sent.
+#: How long a worker may hold a mail. After that, another worker may check whether it was sent.
 _HOLD: Final = timedelta(minutes=5)
-#: A tick takes no longer: what it took and did not try waits for its next turn.
+#: A tick takes at most this time. Mail that it took and did not try waits for its next turn.
 _TICK: Final = timedelta(seconds=15)
-#: Sent Items show a mail a while after it was sent.
+#: Sent Items show a mail only after a delay.
 _LOOK_AFTER: Final = 60.0
 _ACTOR: Final = "send_mail"
 _log = logging.getLogger(__name__)
 
 
 class Post(Protocol):
-    """Sends mail; raises MailFailed."""
+    """Sends mail. Raises MailFailed."""
 
     async def address_of(self, person: str) -> str | None:
         """The address of a person by object id."""
@@ -49,15 +49,15 @@ class Post(Protocol):
 
 
 class PostOffice(Protocol):
-    """The post of each tenant."""
+    """The mail sender of each tenant."""
 
     def in_tenant(self, tenant_id: UUID) -> Post:
-        """That of one tenant."""
+        """The mail sender of one tenant."""
         ...
 
 
 class MailSending:
-    """What the dispatcher does at each tick."""
+    """The mail work of each dispatcher tick."""
 
     def __init__(
         self, database: Database, clock: Clock, audit: AuditWriter, posts: PostOffice, senders: MailSenders
@@ -69,7 +69,7 @@ class MailSending:
         self._senders = senders
 
     async def send_due(self) -> None:
-        """Send what is due, of the tenants that have a mailbox to send from."""
+        """Send what is due, for the tenants that have a sender mailbox."""
         tenants = self._senders.tenants
         if not tenants:
             return
@@ -92,7 +92,7 @@ class MailSending:
         try:
             recipient = await post.address_of(str(mail.person_id))
         except MailFailed as failure:
-            # Nothing was tried yet: what was uncertain stays so, and nothing else becomes it.
+            # Nothing was tried yet. What was uncertain stays uncertain, and nothing else becomes so.
             await self._failed(mail, failure, uncertain=mail.uncertain)
             return
         if recipient is None:
@@ -159,7 +159,7 @@ class MailSending:
 
 
 async def _found(post: Post, sender: str, identity: str) -> bool:
-    """Whether a lost try did send it. Without the right to look, it is sent once more."""
+    """Whether a lost attempt did send it. Without permission to look, it is sent once more."""
     try:
         return await post.was_sent(sender, identity)
     except MailFailed as failure:

@@ -1,4 +1,4 @@
-"""What people were told, as they read it (domain.md 10.1)."""
+"""Notifications, as people read them (domain.md 10.1)."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,14 +21,14 @@ from shared.services.identity.access import NOBODY, Access
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A page of what somebody was told, and how much of all of it is unread."""
+    """A page of notifications, and the number of all unread ones."""
 
     page: Slice[Notification]
     unread: int
 
 
 class NotificationService:
-    """Everyone reads his own alone, whatever his role; Admins also what is for the tenant's Admins."""
+    """People read only their own, whatever their role. Admins also read those for the tenant's Admins."""
 
     def __init__(self, database: Database, clock: Clock, audit: AuditWriter) -> None:
         self._database = database
@@ -36,7 +36,7 @@ class NotificationService:
         self._audit = audit
 
     async def list(self, caller: Caller, query: NotificationListQuery) -> Told:
-        """What the caller was told, newest first. Raises ValidationFailed naming ``cursor``."""
+        """The caller's notifications, newest first. Raises ValidationFailed naming ``cursor``."""
         after = query.after
         async with self._database.session() as session:
             addressee = await _addressee(session, caller)
@@ -47,7 +47,7 @@ class NotificationService:
         return Told(Slice.cut(rows, query.limit, lambda row: Position(row.created_at, row.id)), unread)
 
     async def get(self, caller: Caller, notification_id: UUID) -> Notification:
-        """One that is addressed to the caller. Raises NotFound."""
+        """A notification addressed to the caller. Raises NotFound."""
         async with self._database.session() as session:
             addressee = await _addressee(session, caller)
             return _found(await NotificationRepository(session).get(addressee, notification_id))
@@ -55,7 +55,7 @@ class NotificationService:
     async def mark(
         self, caller: Caller, notification_id: UUID, *, read: bool, expected: ExpectedVersion
     ) -> Notification:
-        """Mark one read, or unread again; what is so already stays. Raises NotFound, PreconditionFailed."""
+        """Mark one as read or unread, also repeatedly. Raises NotFound, PreconditionFailed."""
         async with self._database.session() as session:
             addressee = await _addressee(session, caller)
             row = _found(await NotificationRepository(session).get(addressee, notification_id, lock=True))
@@ -79,9 +79,9 @@ class NotificationService:
         return row
 
     async def mark_all(self, caller: Caller, until: datetime) -> tuple[int, UUID | None]:
-        """Mark read what the caller was told up to ``until``; how many that were, and whose they are.
+        """Mark the caller's notifications up to ``until`` as read. Returns how many, and whose they are.
 
-        A caller without anything of his own, and no Admin, has none.
+        A caller who is neither a user nor an Admin has none.
         """
         async with self._database.session() as session:
             access = await Access.of(session, caller)

@@ -1,4 +1,4 @@
-"""Overlaps that wait remind their owner after 1, 3 and 7 days (domain.md 5.8)."""
+"""Reminds the owner of waiting overlaps after 1, 3 and 7 days (domain.md 5.8)."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -18,14 +18,14 @@ from shared.domain.notifications.notification_texts import overlaps_reminder
 from shared.domain.overlaps.reminders import DueReminder, due_reminder
 from shared.services.audit.recording import AuditWriter
 
-#: So many that what one run opened is told as one.
+#: Enough for one notification about everything that one run opened.
 GROUPS_PER_TICK = 5000
 
 type _Due = tuple[WaitingGroup, DueReminder]
 
 
 class OverlapReminders:
-    """Sends the reminders that are due. What was sent is kept with the groups: a tick missed is made up."""
+    """Sends due reminders. The groups store what was sent, so a missed tick is made up for."""
 
     def __init__(self, database: Database, clock: Clock, audit: AuditWriter) -> None:
         self._database = database
@@ -33,7 +33,7 @@ class OverlapReminders:
         self._audit = audit
 
     async def send_due(self) -> int:
-        """One notification for all groups of an archive that are due for the same reminder; how many."""
+        """Send one notification per archive and due reminder, for all its groups. Returns how many."""
         now = self._clock.now()
         async with self._database.session() as session:
             groups = OverlapGroupRepository(session)

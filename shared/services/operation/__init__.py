@@ -1,1 +1,1 @@
-"""What keeps the app going: the dispatcher, health, limits, settings."""
+"""Operation of the app: dispatcher, health, limits, settings."""

@@ -1,7 +1,7 @@
-"""What is due is done: the one dispatcher of the app (domain.md 8.2; design.md, Start).
+"""The one dispatcher of the app. It starts what is due (domain.md 8.2; design.md, Start).
 
-One timer calls ``tick``. Every duty may run twice, even at the same time, and a duty that fails keeps no
-other one waiting: the next tick tries it again.
+One timer calls ``tick``. Every duty may run twice, even at the same time. A duty that fails does not block
+the others. The next tick retries it.
 """
 
 import logging
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 
 class Work(StrEnum):
-    """What an orchestration carries, by kind."""
+    """The kinds of work that orchestrations carry out."""
 
     ARCHIVE_RUN = "archive_run"
     VERIFICATION = "verification"
@@ -31,10 +31,10 @@ type Duty = Callable[[], Awaitable[object]]
 
 
 class Orchestrations(Protocol):
-    """Starts the orchestrations of work, and looks whether they live."""
+    """Starts orchestrations, and checks whether they are alive."""
 
     async def start(self, work: Work, ids: Sequence[UUID]) -> None:
-        """Start an orchestration for each; one at work already is left alone."""
+        """Start an orchestration for each. One that is running already is left alone."""
         ...
 
     async def look_after(self, work: Work, ids: Sequence[UUID]) -> None:
@@ -43,7 +43,7 @@ class Orchestrations(Protocol):
 
 
 class Dispatcher:
-    """Claims what is due, drives what lost its orchestration, and does the house's duties."""
+    """Claims what is due, restarts work without an orchestration, and does the other duties."""
 
     def __init__(
         self,
@@ -53,10 +53,10 @@ class Dispatcher:
         hourly: Mapping[str, Duty],
         clock: Clock,
     ) -> None:
-        """``claims`` tell in their order what is to be started, ``driven`` what needs a living orchestration.
+        """``claims`` return in order what to start. ``driven`` returns what needs a living orchestration.
 
-        ``duties`` need no orchestration. Those of ``hourly`` cost too much for every tick: each process does
-        them once an hour, and at its first tick. Texts name a step in the log.
+        ``duties`` need no orchestration. ``hourly`` duties cost too much for every tick, so each process does
+        them once an hour and at its first tick. Texts name a step in the log.
         """
         self._claims = claims
         self._driven = driven
@@ -66,7 +66,7 @@ class Dispatcher:
         self._hour_begun: datetime | None = None
 
     async def tick(self, orchestrations: Orchestrations) -> None:
-        """Do everything that is due now. Raises the first error once all the rest is done."""
+        """Do everything that is due now. Raises the first error after all the rest is done."""
         failures: list[Exception] = []
 
         async def step(name: str, do: Duty) -> None:

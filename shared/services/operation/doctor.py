@@ -1,4 +1,4 @@
-"""Examines the installation: each thing the app needs, and for what is wrong the remedy (for Admins)."""
+"""Examines the installation: each thing that the app needs, and the remedy for each fault (for Admins)."""
 
 import asyncio
 import base64
@@ -25,11 +25,12 @@ from shared.settings import Settings
 _log = logging.getLogger(__name__)
 
 PATIENCE: Final = 10.0
-#: Tokens are refused beyond some minutes; beyond this a clock is not synchronised.
+#: A clock that differs by some minutes makes tokens invalid. From here on, it is not synchronised.
 CLOCK_MAY_DIFFER: Final = timedelta(seconds=30)
-#: Application permissions at Graph that no scope at Exchange can give (README.md).
+#: Application permissions at Graph that no scope at Exchange can replace (README.md).
 _DIRECTORY_ROLES: Final = ("User.Read.All", "GroupMember.Read.All")
-#: Given by consent for the whole tenant, or for some mailboxes by RBAC for Applications; no token tells that.
+#: Granted by consent for the whole tenant, or for some mailboxes by RBAC for Applications. No token shows
+#: which.
 _MAILBOX_ROLES: Final = ("Calendars.ReadWrite", "MailboxSettings.ReadWrite")
 
 type State = Literal["ok", "wrong", "unknown", "not_configured"]
@@ -37,10 +38,10 @@ type Examine = Callable[[], Awaitable["Finding"]]
 
 
 class GraphTokens(Protocol):
-    """Where a token for Graph comes from."""
+    """The source of a token for Graph."""
 
     async def token(self) -> str:
-        """A token as the app."""
+        """A token for the app itself."""
         ...
 
 
@@ -48,25 +49,25 @@ class Tokens(Protocol):
     """The app's tokens of each tenant."""
 
     def in_tenant(self, tenant_id: UUID) -> GraphTokens:
-        """Those of one tenant."""
+        """The tokens of one tenant."""
         ...
 
 
 class Health(Protocol):
-    """Asks stores and the Durable backend."""
+    """Checks stores and the Durable backend."""
 
     async def probe_stores(self) -> Any:
-        """What was found; raises what goes wrong."""
+        """The result. Raises any error."""
         ...
 
     async def probe_durable(self, client: Any) -> Any:
-        """What was found; raises what goes wrong."""
+        """The result. Raises any error."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one examination found."""
+    """The result of one examination."""
 
     state: State
     detail: str
@@ -74,7 +75,7 @@ class Finding:
 
 
 class Doctor:
-    """Examines everything at once. Raises only for a caller who may not ask."""
+    """Examines everything at once. Raises only for a caller without permission."""
 
     def __init__(
         self,
@@ -94,7 +95,7 @@ class Doctor:
         self._health = health
 
     async def examine(self, caller: Caller, durable: Any) -> DoctorReport:
-        """The report; takes ``PATIENCE`` seconds at most. Raises Forbidden outside of the home tenant."""
+        """The report, after at most ``PATIENCE`` seconds. Raises Forbidden outside the home tenant."""
         if caller.tenant_id != self._settings.tenant_id:
             raise Forbidden(
                 "only Admins of the home tenant examine the installation", code="home_tenant_only"
@@ -143,7 +144,7 @@ class Doctor:
     async def _time(self) -> Finding:
         before = self._clock.now()
         role = await self._connected()
-        # The answer was on its way for some of this time, so only what exceeds it is a difference.
+        # The answer was on its way for a part of this time, so only the excess is a difference.
         passed = self._clock.now() - before
         apart = max(timedelta(0), abs(role.now - before) - passed)
         if apart > CLOCK_MAY_DIFFER:
@@ -182,7 +183,7 @@ class Doctor:
         url = self._settings.public_url
         if not url:
             return Finding("not_configured", "no public address is set", _WEBHOOK)
-        # aiohttp is loaded in any case, by the durable library.
+        # The durable library has loaded aiohttp in any case.
         import aiohttp
 
         try:
@@ -195,7 +196,7 @@ class Doctor:
         return Finding("ok", "the public address answers")
 
     async def _require_active(self, caller: Caller) -> None:
-        """Raises Forbidden for a deactivated person, as far as the database can tell."""
+        """Raise Forbidden for a deactivated person, if the database can tell."""
         try:
             async with asyncio.timeout(PATIENCE), self._database.session() as session:
                 await Access.of(session, caller)
@@ -217,14 +218,14 @@ async def _examined(name: Any, examine: Examine, remedy: str) -> DoctorCheck:
     except AdminAssistantError as error:
         found = Finding("wrong", error.title, remedy)
     except Exception as error:
-        # A library's error may name hosts and accounts: the answer tells its kind, the log all of it.
+        # A library's error may name hosts and accounts. The answer has its kind, the log all of it.
         _log.warning("an examination failed", extra={"examination": name}, exc_info=error)
         found = Finding("wrong", type(error).__name__, remedy)
     return DoctorCheck(name=name, status=found.state, detail=found.detail, remedy=found.remedy)
 
 
 def _roles_of(token: str) -> set[str]:
-    """What Entra says in the token; it came from Entra itself, so its signature is not our business."""
+    """The roles that Entra put in the token. Entra itself sent it, so its signature is not checked."""
     try:
         part = token.split(".")[1]
         claims = orjson.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
@@ -234,7 +235,7 @@ def _roles_of(token: str) -> set[str]:
 
 
 def _expected_revision() -> str:
-    # Alembic is heavy and needed for this alone.
+    # Alembic is heavy and only needed here.
     from shared.database.migrate import newest_revision
 
     return newest_revision()

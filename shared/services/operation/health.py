@@ -1,4 +1,4 @@
-"""Whether the process answers, and whether it can serve."""
+"""Whether the process answers, and whether it can serve requests."""
 
 import asyncio
 import time
@@ -10,12 +10,12 @@ from shared.errors import AdminAssistantError, Unavailable
 from shared.schemas.health import Check, Live, Ready
 from shared.services.identity.tokens import TokenValidator
 
-#: Seconds that one check may take.
+#: The time limit of one check, in seconds.
 PATIENCE = 5.0
 
 
 class HealthService:
-    """Asks what an answer depends on."""
+    """Checks everything on which an answer depends."""
 
     def __init__(self, database: Database, tokens: TokenValidator, version: str, commit: str) -> None:
         self._database = database
@@ -24,11 +24,11 @@ class HealthService:
         self._newest_revision = ""
 
     def live(self) -> Live:
-        """The process answers, and says what it is."""
+        """The process answers, and identifies itself."""
         return self._live
 
     async def ready(self) -> Ready:
-        """Check database, schema revision and token service, all at once; never raises."""
+        """Check database, schema revision and token service, all at once. Never raises."""
         checks = await asyncio.gather(
             _check("database", self._database.ping),
             _check("schema", self._schema),
@@ -39,10 +39,10 @@ class HealthService:
         )
 
     async def _schema(self) -> None:
-        """Raises Unavailable while the database is older than the code expects.
+        """Raise Unavailable while the schema is older than the code requires.
 
-        A newer one is served: migrations expand first, so the version before goes on beside them and a
-        rollback finds its tables (design.md, Database). Revisions are numbers of one length.
+        A newer schema is accepted. Migrations expand first, so the previous version works beside them, and a
+        rollback finds its tables (design.md, Database). Revisions are numbers of equal length.
         """
         if not self._newest_revision:
             self._newest_revision = await asyncio.to_thread(_expected_revision)
@@ -55,7 +55,7 @@ class HealthService:
 
 
 def _expected_revision() -> str:
-    # Alembic is heavy and needed for this alone.
+    # Alembic is heavy and only needed here.
     from shared.database.migrate import newest_revision
 
     return newest_revision()
@@ -72,7 +72,7 @@ async def _check(name: str, ask: Callable[[], Awaitable[None]]) -> Check:
     except TimeoutError:
         detail = f"no answer within {PATIENCE:.0f} s"
     except Exception as error:
-        # The text of a library's error may name hosts and accounts: its kind is enough here.
+        # The text of a library's error may name hosts and accounts, so only its kind is shown.
         detail = type(error).__name__
     milliseconds = round((time.perf_counter() - started) * 1000, 1)
     return Check(name=name, ok=detail is None, milliseconds=milliseconds, reason=detail)

@@ -1,4 +1,4 @@
-"""A change that is asked for twice happens once, and is answered twice the same."""
+"""A repeated request makes its change once and gets the same answer twice."""
 
 import asyncio
 import hashlib
@@ -18,11 +18,11 @@ from shared.domain.identity.caller import Caller
 from shared.errors import AdminAssistantError, Conflict, FieldError, NotFound, ValidationFailed
 from shared.services.identity.access import Access
 
-#: How long an answer is kept.
+#: How long an answer is stored.
 MEMORY: Final = timedelta(hours=24)
-#: Seconds that a request waits for its twin.
+#: How long a request waits for its duplicate, in seconds.
 PATIENCE: Final = 2.0
-#: A larger answer is not kept. No success comes near it; an error that does had no effect.
+#: A larger answer is not stored. No success is that large, and an error that large had no effect.
 LARGEST_BODY: Final = 65_536
 _FORGOTTEN_AT_ONCE = 5_000
 _NOT_KEPT = frozenset({401, 429})
@@ -30,7 +30,7 @@ _NOT_KEPT = frozenset({401, 429})
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer as it is kept; ``owner_id`` is the user whose data it is about."""
+    """A stored answer. ``owner_id`` is the user whose data it is about."""
 
     status: int
     headers: Mapping[str, str]
@@ -40,7 +40,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Repeatable:
-    """A change with the key its caller gave it, and what the request said."""
+    """A change with the key from its caller, and the content of the request."""
 
     operation: str
     key: str
@@ -59,7 +59,7 @@ class Repeatable:
 
 
 class _Refused(Exception):
-    """The change was refused; leaves the transaction, so that nothing of the change stays."""
+    """The change was refused. Raised to roll the transaction back, so that nothing of the change stays."""
 
     def __init__(self, error: AdminAssistantError) -> None:
         super().__init__(str(error))
@@ -67,7 +67,7 @@ class _Refused(Exception):
 
 
 class IdempotencyService:
-    """Keeps answers in the transaction of the change they answer."""
+    """Stores answers in the transaction of their change."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -82,16 +82,16 @@ class IdempotencyService:
         refusal: Callable[[AdminAssistantError], Answer],
         look: Callable[[Answer], Awaitable[None]],
     ) -> tuple[Answer, bool]:
-        """Make the change, or answer as it was answered before; the second value is True for the latter.
+        """Make the change, or return the stored answer. The second value is True for a stored answer.
 
-        The sessions that ``make`` opens join one transaction with the row that keeps the answer: both are
-        there, or neither. A refusal is kept as well, made by ``refusal`` out of the error, unless it may
-        pass by itself (401, 429, 5xx, and what carries Retry-After): those are raised and leave no row.
-        A kept answer is given only to a caller who may still see it: ``look`` reads what it is about and
-        raises what reading it raises. Raises NotFound, too, where the caller lost a role since then. Raises
-        Conflict with ``retry_after`` while a twin of the request is under way for more than 2 s,
-        ValidationFailed where the key came with another request before, and Forbidden to a deactivated
-        person.
+        The sessions that ``make`` opens join one transaction with the row of the answer: both are stored, or
+        neither. A refusal is stored too, made by ``refusal`` from the error. Temporary errors (401, 429, 5xx,
+        and those with Retry-After) are raised and leave no row. A stored answer is returned only to a caller
+        who may still see it. ``look`` reads its subject and raises the errors of reading it.
+
+        Raises NotFound also if the caller lost a role since then. Raises Conflict with ``retry_after`` while
+        a duplicate request is in progress for more than 2 s. Raises ValidationFailed if the key came with
+        another request before, and Forbidden to a deactivated person.
         """
         claim = Claim(caller.tenant_id, caller.actor, change.operation, change.key)
         async with self._turn(claim):
@@ -117,9 +117,9 @@ class IdempotencyService:
         answer: Answer,
         look: Callable[[Answer], Awaitable[None]],
     ) -> tuple[Answer, bool]:
-        """Keep the answer of a change whose transaction was rolled back.
+        """Store the answer of a change whose transaction was rolled back.
 
-        A twin in another process may have come between: then its answer counts.
+        If a duplicate in another process was faster, its answer counts.
         """
         async with self._database.unit_of_work():
             claimed = await self._claim(caller, claim, change)
@@ -140,7 +140,7 @@ class IdempotencyService:
         return answer
 
     async def forget(self) -> int:
-        """Delete what is older than 24 hours; returns how many rows that were."""
+        """Delete answers older than 24 hours. Returns the number of rows."""
         until = self._clock.now() - MEMORY
         forgotten = 0
         while True:
@@ -152,7 +152,7 @@ class IdempotencyService:
 
     @asynccontextmanager
     async def _turn(self, claim: Claim) -> AsyncIterator[None]:
-        """Twins of this process wait here, without a connection; those of others at the row."""
+        """Duplicates in this process wait here without a connection, others at the row."""
         try:
             async with asyncio.timeout(PATIENCE):
                 while (other := self._under_way.get(claim)) is not None:
@@ -183,11 +183,11 @@ class IdempotencyService:
 
     async def _repeated(self, caller: Caller, claim: Claim, change: Repeatable) -> Answer:
         async with self._database.session() as session:
-            # Who was deactivated since then learns no more of it.
+            # A person who was deactivated since then no longer sees it.
             await Access.of(session, caller)
             kept = await IdempotencyKeyRepository(session).find(claim)
         if kept is None:
-            # It was forgotten between the two statements.
+            # It was deleted between the two statements.
             raise _under_way()
         if kept.request_hash != change.request_hash():
             raise ValidationFailed(

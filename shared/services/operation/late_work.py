@@ -1,4 +1,4 @@
-"""Says in the log that work is late, so that an alert can wake somebody (docs/runbook.md)."""
+"""Logs that work is late, so that an alert can notify somebody (docs/runbook.md)."""
 
 import logging
 
@@ -11,14 +11,14 @@ _log = logging.getLogger(__name__)
 
 
 class LateWorkWatch:
-    """Counts overdue jobs and waiting runs of all tenants; counts alone, no tenant is named."""
+    """Counts overdue jobs and waiting runs of all tenants. It returns only counts and names no tenant."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
 
     async def tell(self) -> None:
-        """One warning if a job is overdue by an hour or a run waits for a quarter of one; else nothing."""
+        """Log one warning if a job is an hour overdue or a run has waited a quarter of an hour."""
         now = self._clock.now()
         async with self._database.session() as session:
             late = await SystemStateRepository(session).late_work_of_all_tenants(

@@ -1,4 +1,4 @@
-"""A mailbox's wish to be left alone (Retry-After), shared by every process through its gate."""
+"""Pauses that a mailbox requested (Retry-After), shared by all processes through its gate."""
 
 from datetime import datetime
 from uuid import UUID
@@ -8,13 +8,13 @@ from shared.database.repositories.archiving.mailbox_gates import MailboxGateRepo
 
 
 class MailboxPauses:
-    """Keeps pauses in ``mailbox_gates``; a mailbox named by address is only paused in this process."""
+    """Stores pauses in ``mailbox_gates``. A mailbox named by address pauses only in this process."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def wait_until(self, mailbox: str) -> datetime | None:
-        """The instant, UTC, before which nothing may be sent to the mailbox."""
+        """The instant (UTC) before which nothing may be sent to the mailbox."""
         mailbox_id = _mailbox_id(mailbox)
         if mailbox_id is None:
             return None
@@ -22,10 +22,10 @@ class MailboxPauses:
             return await MailboxGateRepository(session).not_before(mailbox_id)
 
     async def close_until(self, mailbox: str, until: datetime) -> None:
-        """Let nothing be sent to the mailbox before ``until``; a later pause stays."""
+        """Send nothing to the mailbox before ``until``. A later pause stays."""
         mailbox_id = _mailbox_id(mailbox)
         if mailbox_id is not None:
-            # A mailbox's word holds whatever becomes of the change that ran into it.
+            # The pause is stored even if the change that caused it is rolled back.
             async with self._database.session(apart=True) as session:
                 await MailboxGateRepository(session).close_until(mailbox_id, until)
 

@@ -1,4 +1,4 @@
-"""How many requests one caller may send to this instance: coarse, in memory, cheap."""
+"""How many requests one caller may send to this instance: approximate, in memory, cheap."""
 
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from shared.clock import Clock
 from shared.domain.identity.caller import Caller
 from shared.errors import RateLimited
 
-#: Callers remembered; the one who was quiet for the longest time is forgotten first.
+#: Callers remembered. The one who was silent for the longest time is removed first.
 _MOST_CALLERS: Final = 10_000
 
 
@@ -20,7 +20,7 @@ class _Bucket:
 
 
 class RateLimit:
-    """A bucket for each caller: ``burst`` requests at once, ``per_second`` on average; 0 is no limit."""
+    """A bucket for each caller: ``burst`` requests at once, ``per_second`` on average. 0 means no limit."""
 
     def __init__(self, per_second: float, burst: int, clock: Clock) -> None:
         self._per_second = per_second
@@ -29,7 +29,7 @@ class RateLimit:
         self._buckets: OrderedDict[tuple[UUID, str], _Bucket] = OrderedDict()
 
     def admit(self, caller: Caller) -> None:
-        """Count one request; raises RateLimited (429) with ``retry_after`` in seconds."""
+        """Count one request. Raises RateLimited (429) with ``retry_after`` in seconds."""
         if self._per_second <= 0:
             return
         now = self._clock.now().timestamp()

@@ -1,4 +1,4 @@
-"""The whole system at a glance: what it needs, and how far behind its work is (for Admins and Auditors)."""
+"""The health of the whole system, and how late its work is (for Admins and Auditors)."""
 
 import asyncio
 import time
@@ -21,17 +21,17 @@ from shared.schemas.system import Component, SystemHealth
 from shared.services.identity.access import Access
 from shared.settings import Settings
 
-#: Seconds that one probe may take, whatever the others do.
+#: The time limit of one probe, in seconds. Probes do not affect each other.
 PATIENCE: Final = 5.0
-#: A report serves everyone of a tenant for this time.
+#: A report is reused for everyone in a tenant for this time.
 KEPT_FOR: Final = timedelta(seconds=5)
-#: A queued run that nobody started for so long.
+#: A queued run that nothing started for this time is late.
 BACKLOG_DEGRADED, BACKLOG_FAILING = timedelta(minutes=15), timedelta(hours=2)
-#: Mail that nobody could send for so long.
+#: Mail that could not be sent for this time is late.
 MAIL_DEGRADED: Final = timedelta(minutes=15)
-#: A job overdue for so long (domain.md 8.4).
+#: A job that is overdue for this time is late (domain.md 8.4).
 LATE_DEGRADED, LATE_FAILING = timedelta(hours=1), timedelta(hours=24)
-#: How long a run that ended with trouble is told (8.4).
+#: How long a run that ended with trouble is reported (8.4).
 TROUBLE_LASTS = timedelta(hours=24)
 _MOST_TENANTS: Final = 100
 
@@ -40,24 +40,24 @@ type Probe = Callable[[], Awaitable["Found"]]
 
 
 class TokenService(Protocol):
-    """Asks the token service something."""
+    """Probes the token service."""
 
     async def probe(self) -> None:
-        """Raises what goes wrong."""
+        """Raises any error."""
         ...
 
 
 class DurableClient(Protocol):
-    """Asks the Durable backend something."""
+    """Probes the Durable backend."""
 
     async def get_orchestration_state(self, instance_id: str, *, fetch_payloads: bool = True) -> Any:
-        """The state of an instance; None if there is none."""
+        """The state of an instance, or None."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a probe that got an answer says."""
+    """The result of a probe that got an answer."""
 
     state: State = "healthy"
     detail: str | None = None
@@ -66,7 +66,7 @@ class Found:
 
 @dataclass(slots=True)
 class _Memory:
-    """What this instance remembers of a component."""
+    """What this instance remembers about a component."""
 
     last_success: datetime | None = None
     last_error: str | None = None
@@ -74,7 +74,7 @@ class _Memory:
 
 
 class SystemHealthService:
-    """Probes everything at once; never raises but for a caller who may not ask. For one event loop."""
+    """Probes everything at once. Raises only for a caller without permission. For one event loop."""
 
     def __init__(
         self,
@@ -98,9 +98,9 @@ class SystemHealthService:
         self._expected = ""
 
     async def report(self, caller: Caller, durable: DurableClient | None) -> SystemHealth:
-        """The state of everything; at most ``KEPT_FOR`` old, asked for once for any crowd of a tenant.
+        """The state of everything, at most ``KEPT_FOR`` old. Concurrent requests of a tenant share one probe.
 
-        Raises Forbidden for a deactivated person, as far as the database can tell.
+        Raises Forbidden for a deactivated person, if the database can tell.
         """
         try:
             async with asyncio.timeout(PATIENCE), self._database.session() as session:
@@ -116,11 +116,11 @@ class SystemHealthService:
         if task is None:
             task = self._probing[tenant] = asyncio.create_task(self._probe_all(caller, durable))
             task.add_done_callback(lambda _: self._probing.pop(tenant, None))
-        # Shielded: the others still want it when one of them is cancelled.
+        # Shielded, because other callers still need it when one of them is cancelled.
         return await asyncio.shield(task)
 
     async def close(self) -> None:
-        """Stop probes under way."""
+        """Stop the probes in flight."""
         running = list(self._probing.values())
         for task in running:
             task.cancel()
@@ -171,7 +171,7 @@ class SystemHealthService:
         except TimeoutError:
             failure, found = "TimeoutError", Found("failing", f"no answer within {PATIENCE:.0f} s")
         except Exception as error:
-            # The text of a library's error may name hosts and accounts: its kind is enough here.
+            # The text of a library's error may name hosts and accounts, so only its kind is shown.
             failure, found = type(error).__name__, Found("failing", "it cannot be asked")
         now = self._clock.now()
         if failure is not None:
@@ -207,7 +207,7 @@ class SystemHealthService:
         return Found()
 
     async def probe_stores(self) -> Found:
-        """Ask every store that is set; raises what goes wrong."""
+        """Ask every configured store. Raises any error."""
         if not self._stores:
             return Found("not_configured", "no store is set")
         await asyncio.gather(*(ask() for ask in self._stores))
@@ -265,7 +265,7 @@ class SystemHealthService:
         return Found(measures=measures)
 
     async def _runs(self, tenant: UUID) -> Found:
-        """What ended with trouble of late, whoever asked for it (domain.md 2.12, 8.4)."""
+        """Runs that ended with trouble recently, whoever requested them (domain.md 2.12, 8.4)."""
         async with self._database.session() as session:
             ended = await SystemStateRepository(session).trouble(tenant, self._clock.now() - TROUBLE_LASTS)
         measures = {"failed": ended.failed, "with_errors": ended.with_errors}
@@ -276,7 +276,7 @@ class SystemHealthService:
         return Found(measures=measures)
 
     async def probe_durable(self, client: DurableClient | None) -> Found:
-        """Ask the Durable backend for an instance that is not there; raises what goes wrong."""
+        """Ask the Durable backend for an instance that does not exist. Raises any error."""
         if client is None:
             return Found("not_configured", "there is no durable client")
         await client.get_orchestration_state(f"health-{uuid4()}", fetch_payloads=False)
@@ -287,7 +287,7 @@ class SystemHealthService:
 
 
 async def answers(ask: Awaitable[object]) -> None:
-    """Asked for something that is not there, a store that says so has answered."""
+    """A store that says that something does not exist has answered."""
     try:
         await ask
     except NotFound:
@@ -295,7 +295,7 @@ async def answers(ask: Awaitable[object]) -> None:
 
 
 def _expected_revision() -> str:
-    # Alembic is heavy and needed for this alone.
+    # Alembic is heavy and only needed here.
     from shared.database.migrate import newest_revision
 
     return newest_revision()

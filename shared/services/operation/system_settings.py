@@ -1,4 +1,4 @@
-"""Settings that each tenant's Admin makes for it; what he leaves alone is the installation's default."""
+"""Settings that each tenant's Admins choose. The installation's defaults fill the rest."""
 
 from collections import OrderedDict
 from dataclasses import dataclass, fields, replace
@@ -20,14 +20,14 @@ from shared.services.audit.recording import AuditWriter
 from shared.services.identity.access import Access
 from shared.settings import Settings
 
-#: Another instance's change is seen after this time at the latest, one of this instance at once.
+#: Another instance's change is visible after this time at the latest, this instance's own at once.
 KEPT_FOR: Final = timedelta(seconds=10)
 _MOST_TENANTS: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class TenantSettings:
-    """What is in force in one tenant."""
+    """The settings in force in one tenant."""
 
     default_lookback_days: int
     nightly_at: str
@@ -43,7 +43,7 @@ class TenantSettings:
 
     @classmethod
     def defaults(cls, settings: Settings) -> "TenantSettings":
-        """The installation's."""
+        """The defaults of the installation."""
         return cls(
             default_lookback_days=settings.default_lookback_days,
             nightly_at=settings.nightly_at,
@@ -59,7 +59,7 @@ class TenantSettings:
         )
 
     def changed(self, chosen: dict[str, Any]) -> "TenantSettings":
-        """With what a tenant chose; names that this version does not know mean nothing."""
+        """The settings with a tenant's choices. Names that this version does not know are ignored."""
         known = {name: chosen[name] for name in NAMES if name in chosen}
         if "travel_words" in known:
             known["travel_words"] = tuple(known["travel_words"])
@@ -69,7 +69,7 @@ class TenantSettings:
 
 
 async def settings_in_force(session: AsyncSession, settings: Settings, tenant_id: UUID) -> TenantSettings:
-    """What is in force in a tenant, for whoever has a session open."""
+    """The settings in force in a tenant, for a caller with an open session."""
     row = await SystemSettingRepository(session).get(tenant_id)
     defaults = TenantSettings.defaults(settings)
     return defaults if row is None else defaults.changed(row.chosen)
@@ -90,7 +90,7 @@ class SettingsInForce:
 
 
 class SystemSettings:
-    """Reading and changing the settings of tenants. For one event loop."""
+    """Reads and changes the settings of tenants. For one event loop."""
 
     def __init__(self, database: Database, clock: Clock, settings: Settings, audit: AuditWriter) -> None:
         self._database = database
@@ -100,7 +100,7 @@ class SystemSettings:
         self._kept: OrderedDict[UUID, tuple[TenantSettings, datetime]] = OrderedDict()
 
     async def of(self, tenant_id: UUID, *, anew: bool = False) -> TenantSettings:
-        """What is in force, kept for ``KEPT_FOR`` or read anew. Not to be asked inside of an open session."""
+        """The settings in force, cached for ``KEPT_FOR``. Do not call it inside an open session."""
         now = self._clock.now()
         kept = None if anew else self._kept.get(tenant_id)
         if kept is not None and kept[1] > now:
@@ -108,7 +108,7 @@ class SystemSettings:
         async with self._database.session() as session:
             row = await SystemSettingRepository(session).get(tenant_id)
         values = self._defaults.changed(row.chosen if row is not None else {})
-        # What a transaction under way wrote is not everybody's yet.
+        # An open transaction's write is not visible to others yet, so it is not cached.
         if not self._database.in_unit_of_work:
             self._kept[tenant_id] = values, now + KEPT_FOR
             if len(self._kept) > _MOST_TENANTS:
@@ -116,7 +116,7 @@ class SystemSettings:
         return values
 
     async def get(self, caller: Caller) -> SettingsInForce:
-        """The settings of the caller's tenant, read anew."""
+        """The settings of the caller's tenant, read again."""
         async with self._database.session() as session:
             await Access.of(session, caller)
             row = await SystemSettingRepository(session).get(caller.tenant_id)
@@ -125,7 +125,7 @@ class SystemSettings:
     async def update(
         self, caller: Caller, wanted: SystemSettingsUpdate, expected: ExpectedVersion
     ) -> SettingsInForce:
-        """Set what is given, None being the default again; raises PreconditionFailed."""
+        """Set what is given. None restores the default. Raises PreconditionFailed."""
         async with self._database.session() as session:
             await Access.of(session, caller)
             row = await SystemSettingRepository(session).lock(caller.tenant_id)
@@ -153,7 +153,7 @@ class SystemSettings:
         return self._in_force(row)
 
     def forget(self, tenant_id: UUID) -> None:
-        """Read the tenant's settings anew next time."""
+        """Read the tenant's settings again next time."""
         self._kept.pop(tenant_id, None)
 
     def _in_force(self, row: SystemSetting | None) -> SettingsInForce:

@@ -1,4 +1,4 @@
-"""The list of further tenants, who are let in beside the home tenant (design.md, Who may)."""
+"""The list of further tenants, which have access besides the home tenant (design.md, Who may)."""
 
 from uuid import UUID
 
@@ -18,7 +18,7 @@ from shared.settings import Settings
 
 
 class TenantService:
-    """The list of further tenants, for Admins of the home tenant alone."""
+    """The list of further tenants, only for Admins of the home tenant."""
 
     def __init__(
         self, database: Database, clock: Clock, settings: Settings, known: FurtherTenants, audit: AuditWriter
@@ -30,9 +30,9 @@ class TenantService:
         self._audit = audit
 
     async def add(self, caller: Caller, wanted: TenantCreate) -> Tenant:
-        """Let a tenant's people in; its administrator consents to the app at Entra.
+        """Give a tenant's people access. Its administrator must consent to the app at Entra.
 
-        Raises Forbidden for an Admin of a further tenant, and Conflict for one that is there.
+        Raises Forbidden for an Admin of a further tenant, and Conflict if the tenant exists already.
         """
         self._require_home(caller)
         if wanted.id == self._home:
@@ -62,7 +62,7 @@ class TenantService:
         return tenant
 
     async def get(self, caller: Caller, tenant_id: UUID) -> Tenant:
-        """One further tenant; raises Forbidden and NotFound."""
+        """One further tenant. Raises Forbidden and NotFound."""
         self._require_home(caller)
         async with self._database.session() as session:
             await Access.of(session, caller)
@@ -72,7 +72,7 @@ class TenantService:
         return tenant
 
     async def list(self, caller: Caller, after: Position | None, limit: int) -> Slice[Tenant]:
-        """Further tenants in the order they were added; raises Forbidden."""
+        """Further tenants in the order they were added. Raises Forbidden."""
         self._require_home(caller)
         place = (after.instant, after.id) if after else None
         async with self._database.session() as session:
@@ -83,7 +83,7 @@ class TenantService:
     async def update(
         self, caller: Caller, tenant_id: UUID, wanted: TenantUpdate, expected: ExpectedVersion
     ) -> Tenant:
-        """Rename it, or shut its people out or let them in again, from the next request on.
+        """Rename it, or remove or restore its people's access, from the next request on.
 
         Raises Forbidden, NotFound and PreconditionFailed.
         """
@@ -121,5 +121,5 @@ class TenantService:
 
 
 def _audited(name: str) -> str:
-    """A tenant's name is no person's, so that it stands in the audit as it is."""
+    """A tenant's name belongs to no person, so the audit shows it unencrypted."""
     return "tenant_name" if name == "name" else name

@@ -1,1 +1,1 @@
-"""Overlapping events: read and resolved by their owners (domain.md 5)."""
+"""Overlapping events: reading and resolving by their owners (domain.md 5)."""

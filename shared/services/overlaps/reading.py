@@ -1,4 +1,4 @@
-"""Groups of overlapping events as their owners see them (domain.md 5, 6.3)."""
+"""Groups of overlapping events, as their owners see them (domain.md 5, 6.3)."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -27,7 +27,7 @@ from shared.services.people.break_glass import note_use
 
 
 class OverlapService:
-    """Reading groups of overlapping events."""
+    """Reads groups of overlapping events."""
 
     def __init__(self, database: Database, audit: AuditWriter) -> None:
         self._database = database
@@ -36,8 +36,8 @@ class OverlapService:
     async def list(self, caller: Caller, query: OverlapListQuery) -> Slice[OverlapSummary]:
         """Groups of one person in the order they were opened.
 
-        Raises NotFound for a person or configuration the caller may not know of, and ValidationFailed naming
-        ``user_id`` (nobody is named) or ``cursor``.
+        Raises NotFound for a person or configuration that is not visible to the caller. Raises
+        ValidationFailed naming ``user_id`` (no person given) or ``cursor``.
         """
         after = query.after
         async with self._database.session() as session:
@@ -83,13 +83,13 @@ def resource_of(
     members: Sequence[MemberContent],
     opened: Collection[UUID] = (),
 ) -> OverlapResource:
-    """The group as the caller may see it: of another's private events the times alone (domain.md 6.3)."""
+    """The group as the caller may see it: only times of others' private events (domain.md 6.3)."""
     shown = {member.source_key: _shown(caller, member, opened) for member in members}
     whole = all(shown.values())
     return OverlapResource(
         **OverlapSummary.fields_of(group),
         members=[_member(member, shown=shown[member.source_key]) for member in members],
-        # What rules and people did with the others is also about the one that is not shown.
+        # What rules and people did with the other members also reveals something about the hidden one.
         log=[OverlapLogEntry.of(each) for each in group.log] if whole else [],
         resolution=OverlapDecision.of(group.resolution) if whole else None,
         proposal=OverlapDecision.of(group.proposal) if whole else None,

@@ -1,7 +1,8 @@
-"""Deciding overlaps: by their owner, or by time, and seeing to it that the decision is archived (5.5, 5.8).
+"""Resolves overlaps, by their owner or by expiry, and queues the runs that archive the result (5.5, 5.8).
 
-A decision is a change of rows (design.md, Durable Functions). It is carried out by a run over the members'
-windows; a group is due until a plan took it in, and the timer queues another run for what stays due.
+A resolution is a change of rows (design.md, Durable Functions). A run over the members' windows carries it
+out. The group stays due until a plan used the resolution, and the timer queues another run for groups that
+stay due.
 """
 
 from collections.abc import Collection, Sequence
@@ -30,24 +31,24 @@ from shared.services.identity.access import Access
 from shared.services.identity.acting import acting_as
 
 GROUPS_PER_TICK = 200
-#: A run that was queued for a decision has this long before another one is.
+#: How long a run queued for a resolution may take before another one is queued.
 LOOK_AGAIN_AFTER = timedelta(minutes=15)
 _INSTANT = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
-class SettledOverlap:
-    """A decided group and the run that archives what is kept; None where the timer will queue one."""
+class OverlapResult:
+    """A resolved group, and the run that archives what is kept. None if the timer will queue one."""
 
     group: OverlapGroup
     run_id: UUID | None
-    #: False where it was decided so before.
+    #: False if it had the same resolution before.
     changed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A decision about one of several groups; ``kept`` None is all of its events."""
+    """The choice for one of several groups. ``kept`` None keeps all of its events."""
 
     group_id: UUID
     action: str
@@ -55,13 +56,13 @@ class Choice:
     expected: ExpectedVersion = ANY_VERSION
 
 
-class OverlapSettling:
-    """Decisions about groups of overlapping events."""
+class OverlapResolving:
+    """Resolves groups of overlapping events."""
 
     def __init__(self, ports: ArchivingPorts) -> None:
         self._ports = ports
 
-    async def settle(
+    async def resolve(
         self,
         caller: Caller,
         group_id: UUID,
@@ -70,20 +71,21 @@ class OverlapSettling:
         resolution: dict[str, Any] | None = None,
         expected: ExpectedVersion = ANY_VERSION,
         once: bool = False,
-    ) -> SettledOverlap:
-        """Keep the events of these source keys, or all (None), and leave the others of the group out.
+    ) -> OverlapResult:
+        """Keep the events of these source keys, or all (None), and leave out the other events of the group.
 
-        What is archived already stays; left out, it counts as time no more. ``resolution`` says more of the
-        decision, for the log. With ``once`` a group that was decided so before stays as it is.
+        What is archived already stays. If it is left out, it no longer counts as time. ``resolution``
+        describes the choice for the log. With ``once``, a group that has the same resolution already stays
+        unchanged.
 
-        Raises NotFound, PreconditionFailed, Conflict for a group that is over, and ValidationFailed
-        (``kept``) for unknown keys or where what is kept still overlaps (domain.md 5.5).
+        Raises NotFound, PreconditionFailed, and Conflict for a group that is over. Raises ValidationFailed
+        (``kept``) for unknown keys, or if the kept events still overlap (domain.md 5.5).
         """
         async with self._ports.database.session() as session:
             groups = OverlapGroupRepository(session)
             group = await self._group(session, caller, group_id)
             if once and await _decided_so(groups, group, kept, resolution):
-                return SettledOverlap(group, None, changed=False)
+                return OverlapResult(group, None, changed=False)
             expected.check(group.version)
             configuration = await ArchiveConfigurationRepository(session).get(
                 group.tenant_id, group.configuration_id
@@ -95,29 +97,27 @@ class OverlapSettling:
             members = await groups.members(group.owner_id, group_id)
             chosen = _checked(members, kept)
             run_id = await self._decide(session, group, OverlapStatus.SETTLED, chosen, caller, resolution)
-        return SettledOverlap(group, run_id)
+        return OverlapResult(group, run_id)
 
-    async def settle_each(
+    async def resolve_each(
         self, caller: Caller, choices: Sequence[Choice]
-    ) -> list[SettledOverlap | AdminAssistantError]:
-        """Decide several groups, one transaction each; what went wrong with one stands in its place.
+    ) -> list[OverlapResult | AdminAssistantError]:
+        """Resolve several groups, one transaction each. An error takes the place of that group's result.
 
-        A group that was decided so before stays as it is, so that the same request may be sent again.
+        A group that has the same resolution already stays unchanged, so the same request may be repeated.
         Raises Forbidden for a deactivated caller, NotFound if the caller may see none of the groups, and
-        Unavailable while the database is away; what was decided by then stands.
+        Unavailable while the database is away. Earlier results stay.
         """
         async with self._ports.database.session() as session:
             await Access.of(session, caller)
-        found = [await self._settled_or_why_not(caller, each) for each in choices]
+        found = [await self._resolved_or_error(caller, each) for each in choices]
         if all(isinstance(each, NotFound) for each in found):
             raise NotFound("there are no such overlaps")
         return found
 
-    async def _settled_or_why_not(
-        self, caller: Caller, choice: Choice
-    ) -> SettledOverlap | AdminAssistantError:
+    async def _resolved_or_error(self, caller: Caller, choice: Choice) -> OverlapResult | AdminAssistantError:
         try:
-            return await self.settle(
+            return await self.resolve(
                 caller,
                 choice.group_id,
                 choice.kept,
@@ -126,13 +126,13 @@ class OverlapSettling:
                 once=True,
             )
         except Unavailable:
-            # What passes is no answer to keep: the whole request is sent again.
+            # A temporary error is not stored as an answer. The whole request is repeated.
             raise
         except AdminAssistantError as error:
             return error
 
     async def expire_due(self) -> list[UUID]:
-        """Groups that nobody decided in time are kept whole, marked unresolved; the runs queued (5.8)."""
+        """Keep all events of groups that expired, marked unresolved. Returns the queued runs (5.8)."""
         runs: list[UUID] = []
         async with self._ports.database.session() as session:
             groups = OverlapGroupRepository(session)
@@ -148,7 +148,7 @@ class OverlapSettling:
         return runs
 
     async def carry_out_due(self) -> list[UUID]:
-        """Queue a run for each decision that no plan has taken in yet; returns the runs."""
+        """Queue a run for each resolution that no plan has used yet. Returns the runs."""
         runs: list[UUID] = []
         async with self._ports.database.session() as session:
             groups = OverlapGroupRepository(session)
@@ -198,7 +198,7 @@ class OverlapSettling:
         return await self._queue(session, group, caller)
 
     async def _queue(self, session: AsyncSession, group: OverlapGroup, caller: Caller) -> UUID | None:
-        """Queue the run that archives what was decided; None where none can be queued now."""
+        """Queue the run that archives the resolution. None if none can be queued now."""
         configuration = await ArchiveConfigurationRepository(session).lock(
             group.tenant_id, group.configuration_id, shared=True
         )
@@ -211,7 +211,7 @@ class OverlapSettling:
                 self._ports, session, configuration, window, RunKind.MANUAL, caller.actor
             )
         except Conflict:
-            # The run of this window ended this moment: the group stays due, the timer asks again.
+            # The run of this window has just ended. The group stays due, and the timer tries again.
             return None
         return started.run.id
 

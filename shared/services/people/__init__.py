@@ -1,1 +1,1 @@
-"""People: how they join, what is held on them, how they leave (domain.md 1, 15)."""
+"""People: how they join, what we store about them, and how they leave (domain.md 1, 15)."""

@@ -1,4 +1,4 @@
-"""Emergency access: an Admin sees a person's private events for a short time, who is told at once (6.3)."""
+"""Emergency access: an Admin briefly sees a person's private events, who is notified (6.3)."""
 
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -22,7 +22,7 @@ from shared.services.identity.access import Access
 
 
 class BreakGlass:
-    """Opens, lists and closes accesses. Each ends by itself; nobody has to do anything for it."""
+    """Opens, lists and closes accesses. Each ends automatically."""
 
     def __init__(self, database: Database, clock: Clock, audit: AuditWriter) -> None:
         self._database = database
@@ -30,7 +30,7 @@ class BreakGlass:
         self._audit = audit
 
     async def open(self, caller: Caller, user_id: UUID, reason: str, minutes: int) -> BreakGlassAccess:
-        """Open an access of the caller, an Admin, to a user's private events; the user is told at once.
+        """Open the calling Admin's access to a user's private events. The user is notified at once.
 
         Raises NotFound, Forbidden for an application, and Conflict for one's own events or a second access.
         """
@@ -41,7 +41,7 @@ class BreakGlass:
         async with self._database.session() as session:
             access = await Access.of(session, caller)
             user = await access.writable_user(user_id)
-            # Two requests at once: the second one finds what the first one opened.
+            # Of two concurrent requests, the second finds the access of the first.
             if await UserRepository(session).lock(caller.tenant_id, user.id) is None:
                 raise NotFound("there is no such user")
             if user.object_id == admin:
@@ -69,7 +69,7 @@ class BreakGlass:
         return opened
 
     async def list(self, caller: Caller, after: Position | None, limit: int) -> Slice[BreakGlassAccess]:
-        """Accesses in the order they were opened: the tenant's, for others those to their own events."""
+        """Accesses in the order they were opened: the tenant's, or those to the caller's events."""
         async with self._database.session() as session:
             access = await Access.of(session, caller)
             place = (after.instant, after.id) if after else None
@@ -79,7 +79,7 @@ class BreakGlass:
         return Slice.cut(rows, limit, lambda row: Position(row.created_at, row.id))
 
     async def get(self, caller: Caller, access_id: UUID) -> BreakGlassAccess:
-        """One the caller may know of. Raises NotFound."""
+        """An access visible to the caller. Raises NotFound."""
         async with self._database.session() as session:
             access = await Access.of(session, caller)
             found = await BreakGlassRepository(session).get(
@@ -90,7 +90,7 @@ class BreakGlass:
         return found
 
     async def close(self, caller: Caller, access_id: UUID, expected: ExpectedVersion) -> BreakGlassAccess:
-        """Any Admin ends one before its time; one that is over stays as it is. Raises NotFound."""
+        """End an access early, by any Admin. One that is over stays unchanged. Raises NotFound."""
         now = self._clock.now()
         async with self._database.session() as session:
             access = await Access.of(session, caller)
@@ -127,14 +127,14 @@ class BreakGlass:
 
 
 def reader_of(access: Access) -> str:
-    """What a person reads in place of who looks at their data."""
+    """The text that a person sees for somebody who reads their data."""
     return access.own.display_name if access.own is not None else "An Admin"
 
 
 async def note_use(
     database: Database, audit: AuditWriter, owner_id: UUID, resource_type: str, resource_id: UUID, events: int
 ) -> None:
-    """Audit that private events were shown by an emergency access, and how many."""
+    """Audit that an emergency access showed private events, and how many."""
     if not events:
         return
     async with database.session() as session:

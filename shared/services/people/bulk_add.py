@@ -1,4 +1,4 @@
-"""Many people added at once, from a list of addresses or an Entra group (domain.md 1)."""
+"""Adds many people at once, from a list of addresses or an Entra group (domain.md 1)."""
 
 import re
 from collections import Counter
@@ -22,7 +22,7 @@ from shared.services.audit.recording import AuditWriter
 from shared.services.identity.access import Access
 from shared.services.people.users import refuse_erased
 
-#: People of one request, listed or members of the group.
+#: The largest number of people in one request, listed or members of the group.
 MOST: Final = 1000
 _ADDRESS: Final = re.compile(r"[^@\s/\\#?%]{1,120}@[^@\s/\\#?%]{1,120}")
 _MAILBOX: Final = {
@@ -33,7 +33,7 @@ _MAILBOX: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry of a request: what was found, and which user he is; ``code`` says why it failed."""
+    """One entry of a request: what was found, and the user. ``code`` says why it failed."""
 
     address: str
     outcome: BulkOutcome
@@ -45,18 +45,18 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class BulkResult:
-    """The entries in the order of the request, and how many of each kind."""
+    """The entries in the order of the request, and the number of each kind."""
 
     entries: tuple[Entry, ...]
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many entries came to which end."""
+        """The number of entries with each outcome."""
         return dict(Counter(str(entry.outcome) for entry in self.entries))
 
 
 class BulkAddService:
-    """Looks everyone up first; what it would do is what it then does, entry by entry."""
+    """Looks everyone up first. The dry run shows exactly what the request would do, entry by entry."""
 
     def __init__(
         self, database: Database, directories: Directories, clock: Clock, audit: AuditWriter
@@ -75,11 +75,11 @@ class BulkAddService:
         dry_run: bool,
         reactivate: bool,
     ) -> BulkResult:
-        """Say of each entry what would become of it, and unless ``dry_run`` do it, one transaction each.
+        """Find out what would happen to each entry. Unless ``dry_run``, do it, one transaction each.
 
-        Who is there already stays as he is, so that the same request may be sent again; who was deactivated
-        is reactivated only where ``reactivate`` says so. Raises ValidationFailed naming ``group_id`` for a
-        group that is not there or too large, StoreUnavailable and StoreRefused.
+        Existing people stay unchanged, so the same request may be repeated. Deactivated people are
+        reactivated only with ``reactivate``. Raises ValidationFailed naming ``group_id`` for a missing or too
+        large group, StoreUnavailable and StoreRefused.
         """
         async with self._database.session() as session:
             await Access.of(session, caller)
@@ -135,7 +135,7 @@ class BulkAddService:
         return entries, {member.id: member for member in members}
 
     async def _known(self, caller: Caller, entries: Iterable[Entry]) -> list[Entry]:
-        """Who is a user already, in one statement."""
+        """The people who are users already, in one statement."""
         given = list(entries)
         candidates = [entry for entry in given if entry.outcome is BulkOutcome.WOULD_ADD]
         async with self._database.session() as session:
@@ -160,7 +160,7 @@ class BulkAddService:
             if entry.outcome is BulkOutcome.REACTIVATABLE and reactivate:
                 return await self._reactivated(caller, entry)
         except AdminAssistantError as error:
-            # The others are not held up; the caller sees which one failed, and why.
+            # The others continue. The caller sees which one failed, and why.
             return replace(entry, outcome=BulkOutcome.FAILED, code=error.code)
         return entry
 
@@ -182,7 +182,7 @@ class BulkAddService:
                 await UserRepository(session).add(user)
                 await self._audit_of(session, user, "user.created", {"object_id": str(user.object_id)})
         except Conflict:
-            # Somebody else added him since we looked.
+            # Somebody else added them since the lookup.
             async with self._database.session() as session:
                 there = await UserRepository(session).get_by_object_id(caller.tenant_id, person.id)
             if there is None:
@@ -235,13 +235,13 @@ def _as_known(entry: Entry, by_id: dict[UUID, User], by_address: dict[str, User]
         outcome = BulkOutcome.EXISTS if user.active else BulkOutcome.REACTIVATABLE
         return replace(entry, outcome=outcome, user_id=user.id)
     if entry.address.lower() in by_address:
-        # The address belonged to somebody else, who is still here under it.
+        # The address belonged to another person, who still has it here.
         return replace(entry, outcome=BulkOutcome.FAILED, code="address_taken")
     return entry
 
 
 async def _with_mailboxes(directory: Directory, entries: Sequence[Entry]) -> list[Entry]:
-    """Whether those to be added, or active again, have a mailbox."""
+    """Whether the people to add or reactivate have a mailbox."""
     asked = (BulkOutcome.WOULD_ADD, BulkOutcome.REACTIVATABLE)
     wanted = [entry.object_id for entry in entries if entry.outcome in asked and entry.object_id]
     states = await directory.mailbox_states(wanted)

@@ -1,4 +1,4 @@
-"""The copies in a person's calendars, removed where an erasure asks for it (domain.md 15.3)."""
+"""Removes the copies in a person's calendars, if an erasure requests it (domain.md 15.3)."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from shared.database.repositories.archiving.archives_of_others import ArchivesOf
 from shared.database.repositories.people.people import LeavingRepository
 from shared.database.repositories.people.person_data import Person
 
-#: Copies deleted before it is noted that they are: five batches.
+#: Copies deleted before the deletion is recorded: five batches.
 _AT_ONCE: Final = 100
 
 
@@ -18,21 +18,21 @@ class CopyRemoval(Protocol):
     """Deletes copies from mailboxes."""
 
     async def remove(self, tenant_id: UUID, mailbox_id: UUID, copy_ids: Sequence[str]) -> int:
-        """Delete the copies in a mailbox of the tenant; how many of them were there."""
+        """Delete the copies in a mailbox of the tenant. Returns how many existed."""
         ...
 
 
 class CopiesOfPerson:
-    """Removes what the map names; a copy that is gone already does no harm."""
+    """Removes the copies that the map names. A copy that is gone already causes no error."""
 
     def __init__(self, database: Database, removal: CopyRemoval) -> None:
         self._database = database
         self._removal = removal
 
     async def remove_some(self, tenant_id: UUID, owner_id: UUID) -> int | None:
-        """Remove at most 100; how many of them were there, None when the map names no more.
+        """Remove at most 100. Returns how many existed, or None if the map names no more.
 
-        Copies in calendars of our own go with their rows. Raises StoreUnavailable and StoreRefused.
+        Copies in our own calendars are deleted with their rows. Raises StoreUnavailable and StoreRefused.
         """
         async with self._database.session() as session:
             leaving = LeavingRepository(session)
@@ -53,7 +53,7 @@ class CopiesOfPerson:
         return removed
 
     async def remove_some_of_others(self, person: Person) -> int | None:
-        """Likewise the copies that others made from the person's calendars."""
+        """As ``remove_some``, for the copies that others made from the person's calendars."""
         async with self._database.session() as session:
             archives = ArchivesOfOthers(session)
             events = await archives.some_copies(person, _AT_ONCE)

@@ -1,4 +1,4 @@
-"""Erases a person, step by step; every step may be done again (domain.md 15.3)."""
+"""Erases a person step by step. Every step may be repeated (domain.md 15.3)."""
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -36,9 +36,9 @@ from shared.storage import Storage
 
 #: Rows deleted in one transaction.
 CHUNK_ROWS: Final = 2000
-#: One activity works about so long, then the next one goes on.
+#: About how long one activity works before the next one continues.
 BUDGET: Final = timedelta(seconds=60)
-#: Between two looks at what ends by itself.
+#: The interval for checking work that ends without us.
 LOOK_AGAIN: Final = timedelta(seconds=15)
 _AT_ONCE: Final = 100
 _OWNERS_AT_ONCE: Final = 50
@@ -47,7 +47,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an erasure is; ``resume_at`` is when there is something to do again, None for at once."""
+    """How far an erasure is. ``resume_at`` is when to continue, None for at once."""
 
     over: bool
     step: str
@@ -56,7 +56,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class ErasingPorts:
-    """What erasing reaches."""
+    """The ports that erasing uses."""
 
     database: Database
     clock: Clock
@@ -64,12 +64,12 @@ class ErasingPorts:
     copies: CopyRemoval
     storage: Storage | None
     keys: PersonKeys | None
-    #: Forgets what this worker keeps in memory of a person; other workers forget it within the hour.
+    #: Removes a person from this worker's memory. Other workers do so within the hour.
     forget: Callable[[Person], None]
 
 
 class Eraser:
-    """Carries erasures out; where each is stands in its row, with counts of what was deleted."""
+    """Carries erasures out. Each one's progress is in its row, with the counts of what was deleted."""
 
     def __init__(self, ports: ErasingPorts) -> None:
         self._ports = ports
@@ -92,7 +92,7 @@ class Eraser:
 
     @asynccontextmanager
     async def acting_for(self, erasure_id: UUID) -> AsyncIterator[None]:
-        """Act with the correlation of the erasure, in the name of who confirmed it. Raises NotFound."""
+        """Act with the erasure's correlation id, for the person who confirmed it. Raises NotFound."""
         async with self._database.session() as session:
             erasure = await UserErasureRepository(session).get_unscoped(erasure_id)
         if erasure is None:
@@ -103,10 +103,10 @@ class Eraser:
             yield
 
     async def advance(self, erasure_id: UUID, history: InstanceHistory) -> Progress:
-        """Work for about a minute, or until something has to be waited for.
+        """Work for about a minute, or until it must wait.
 
-        Raises Unavailable, StoreUnavailable and StoreRefused, KeyNotDestroyed, and Conflict for what blocks
-        it; it goes on from the same step when it is called again.
+        Raises Unavailable, StoreUnavailable, StoreRefused and KeyNotDestroyed, and Conflict for what blocks
+        it. The next call continues from the same step.
         """
         until = self._clock.now() + BUDGET
         while True:
@@ -121,7 +121,7 @@ class Eraser:
             await self._next_step(task)
 
     async def fail(self, erasure_id: UUID, reason: str) -> None:
-        """It cannot go on by itself; an Admin who confirms it again lets it go on."""
+        """It cannot continue automatically. An Admin who confirms it again makes it continue."""
         async with self._database.session() as session:
             erasure = await UserErasureRepository(session).get_unscoped(erasure_id, lock=True)
             if erasure is not None and erasure.state == ErasureState.ERASING:
@@ -129,13 +129,13 @@ class Eraser:
                 await self._record(session, erasure, "user_erasure.failed", failed=True)
 
     async def to_drive(self) -> list[UUID]:
-        """Erasures that should have a living orchestration."""
+        """Erasures that need a living orchestration."""
         async with self._database.session() as session:
             before = self._clock.now() - LOOKED_AFTER_EVERY
             return await UserErasureRepository(session).to_drive_unscoped(before, _AT_ONCE)
 
     async def mark_dispatched(self, *erasure_ids: UUID) -> None:
-        """The erasures' orchestrations were started, or are alive."""
+        """Record that the erasures' orchestrations were started, or are alive."""
         async with self._database.session() as session:
             await UserErasureRepository(session).set_dispatched(erasure_ids, self._clock.now())
 
@@ -152,7 +152,7 @@ class Eraser:
     async def _next_step(self, task: "_Task") -> None:
         async with self._database.session() as session:
             erasure = await UserErasureRepository(session).get_unscoped(task.erasure.id, lock=True)
-            # A twin of this activity may have gone further.
+            # A duplicate of this activity may be further.
             if erasure is not None and erasure.step == task.step and task.step.following is not None:
                 erasure.step = task.step.following
         logger.info("erasure %s done", task.step, extra={"erasure_id": str(task.erasure.id)})
@@ -166,7 +166,7 @@ class Eraser:
                 await close_archives_of(session, self._ports.audit, person_of(user), self._clock.now())
 
     async def _wait(self, task: "_Task") -> Progress | None:
-        """Until his runs have settled what they sent."""
+        """Wait until the person's runs have reconciled what they sent."""
         async with self._database.session() as session:
             busy = await LeavingRepository(session).any_open_run(task.user.id)
             busy = busy or await ArchivesOfOthers(session).any_running(person_of(task.user))
@@ -226,7 +226,7 @@ class Eraser:
         return None
 
     async def _delete_archives_of_others(self, task: "_Task") -> Progress | None:
-        """What others archived from the person's mailbox goes with it (domain.md 15.3)."""
+        """Delete what others archived from the person's mailbox (domain.md 15.3)."""
         while True:
             async with self._database.session() as session:
                 deleted = await ArchivesOfOthers(session).delete_some(person_of(task.user), CHUNK_ROWS)
@@ -263,12 +263,12 @@ class Eraser:
     async def _destroy_key(self, task: "_Task") -> None:
         if self._ports.keys is not None:
             await self._ports.keys.destroy(task.user.id)
-            # Before they were a user they were known by their object id (domain.md 6.5).
+            # Before they became a user, their object id identified them (domain.md 6.5).
             await self._ports.keys.destroy(task.user.object_id)
         self._ports.forget(person_of(task.user))
 
     async def _delete_person(self, task: "_Task") -> Progress | None:
-        """Whatever was written meanwhile, and the person himself; with him goes the last that names him."""
+        """Delete rows written since, and the person, whose row is the last that names them."""
         late = await self._delete_rows(task)
         if late is not None:
             return late
@@ -276,7 +276,7 @@ class Eraser:
             erasure = await UserErasureRepository(session).get_unscoped(task.erasure.id, lock=True)
             if erasure is None or erasure.state != ErasureState.ERASING:
                 return None
-            # Files and answers of the last moments.
+            # Files and answers written at the last moment.
             await PersonMentionRepository(session).forget_answers(person_of(task.user))
             users = next(holding for holding in holdings() if holding.name == "users")
             await PersonDataRepository(session).delete_some(users, person_of(task.user), 1)
@@ -297,7 +297,7 @@ class Eraser:
     async def _add(
         self, session: AsyncSession, task: "_Task", what: str, more: int | dict[str, int], **places: Any
     ) -> None:
-        """Add to the report in the transaction of what it tells of."""
+        """Add to the report, in the transaction that does the reported work."""
         erasure = await UserErasureRepository(session).get_unscoped(task.erasure.id, lock=True)
         if erasure is None:
             return
@@ -329,7 +329,7 @@ class Eraser:
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """One erasure at work in one activity."""
+    """The work of one activity for one erasure."""
 
     erasure: UserErasure
     user: User
@@ -338,5 +338,5 @@ class _Task:
 
     @property
     def step(self) -> ErasureStep:
-        """Where it is."""
+        """The present step."""
         return ErasureStep(self.erasure.step)

@@ -1,4 +1,4 @@
-"""An erasure is asked for, looked over, confirmed by a second Admin (domain.md 15.3)."""
+"""Erasure requests: requested, checked, and confirmed by a second Admin (domain.md 15.3)."""
 
 from uuid import UUID, uuid4
 
@@ -26,7 +26,7 @@ from shared.storage import Storage
 
 
 class UserErasureService:
-    """What Admins do about an erasure; the erasing itself is Eraser's."""
+    """The Admins' actions for an erasure. ``Eraser`` does the erasing."""
 
     def __init__(self, database: Database, clock: Clock, audit: AuditWriter, storage: Storage | None) -> None:
         self._database = database
@@ -36,9 +36,9 @@ class UserErasureService:
         self._leaving = Leaving(clock, audit)
 
     async def request(self, caller: Caller, user_id: UUID, *, remove_copies: bool) -> UserErasure:
-        """Ask for the erasure of a person; nothing is deleted yet, the preview says what would be.
+        """Request the erasure of a person. Nothing is deleted yet, and the preview shows what would be.
 
-        Raises NotFound, and Conflict: what blocks it is named (``erasure_blocked``), and an open one is
+        Raises NotFound, and Conflict naming what blocks it (``erasure_blocked``) or an open one
         (``erasure_open``).
         """
         files = await self._count_files(user_id)
@@ -76,7 +76,7 @@ class UserErasureService:
             return await _found(session, caller, erasure_id)
 
     async def search(self, caller: Caller, query: ErasureListQuery) -> Slice[UserErasure]:
-        """Erasures of the tenant, newest first. Raises ValidationFailed naming ``cursor``."""
+        """Erasures in the tenant, newest first. Raises ValidationFailed naming ``cursor``."""
         after = query.after
         async with self._database.session() as session:
             access = await Access.of(session, caller)
@@ -94,7 +94,7 @@ class UserErasureService:
         return Slice.cut(rows, query.limit, lambda row: Position(row.created_at, row.id))
 
     async def of_person(self, caller: Caller, user_id: UUID, query: PageQuery) -> Slice[UserErasure]:
-        """Those of one person, who may be gone by now. Raises NotFound for a person who never was here."""
+        """Erasures of one person, who may be gone. Raises NotFound for a person who never existed here."""
         found = await self.search(
             caller, ErasureListQuery(limit=query.limit, cursor=query.cursor, user_id=user_id)
         )
@@ -104,10 +104,10 @@ class UserErasureService:
         return found
 
     async def confirm(self, caller: Caller, erasure_id: UUID) -> UserErasure:
-        """Let it begin: at once nobody is served in his name any more. Confirming again goes on with it.
+        """Let it begin. From now on nobody acts for the person. A second confirmation continues it.
 
-        Raises NotFound, and Conflict naming why not: ``second_admin_needed`` for who asked for it, within
-        7 days; ``erasure_blocked``; ``erasure_over``; ``own_account``.
+        Raises NotFound, and Conflict with the reason: ``second_admin_needed`` for the Admin who requested it,
+        within 7 days, ``erasure_blocked``, ``erasure_over``, or ``own_account``.
         """
         async with self._database.session() as session:
             await Access.of(session, caller)
@@ -119,7 +119,7 @@ class UserErasureService:
             if erasure.state == ErasureState.REQUESTED:
                 user = await self._locked(session, caller, erasure.user_id)
                 if caller.is_person(user.object_id):
-                    raise Conflict("nobody confirms his own erasure", code="own_account")
+                    raise Conflict("nobody confirms their own erasure", code="own_account")
                 self._refuse_alone(caller, erasure)
                 await refuse_blocked(session, user)
                 await self._leaving.stop(session, user)
@@ -130,7 +130,7 @@ class UserErasureService:
         return erasure
 
     async def withdraw(self, caller: Caller, erasure_id: UUID) -> UserErasure:
-        """Take the request back. Raises NotFound, and Conflict once it has begun (``erasure_begun``)."""
+        """Withdraw the request. Raises NotFound, and Conflict once it has begun (``erasure_begun``)."""
         async with self._database.session() as session:
             await Access.of(session, caller)
             erasure = await _found(session, caller, erasure_id, lock=True)
@@ -188,7 +188,7 @@ class UserErasureService:
 
 
 async def refuse_blocked(session: AsyncSession, user: User) -> None:
-    """Raises Conflict (``erasure_blocked``) naming every legal hold and finalised period."""
+    """Raise Conflict (``erasure_blocked``) naming every legal hold and finalised period."""
     reasons = []
     if user.legal_hold_since is not None:
         reasons.append(f"a legal hold since {user.legal_hold_since:%Y-%m-%d}: {user.legal_hold_reason}")
@@ -200,7 +200,7 @@ async def refuse_blocked(session: AsyncSession, user: User) -> None:
 
 
 def person_of(user: User) -> Person:
-    """The person of a row."""
+    """The person in a row."""
     return Person(user.id, user.tenant_id, user.object_id, user.address, user.display_name)
 
 

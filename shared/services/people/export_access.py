@@ -1,4 +1,4 @@
-"""Who may have a person's private events in an export, and who is told of it (domain.md 6.3, 15.2)."""
+"""Who may export a person's private events, and who is notified (domain.md 6.3, 15.2)."""
 
 from datetime import datetime
 from uuid import UUID
@@ -18,9 +18,9 @@ from shared.services.people.break_glass import reader_of
 
 
 async def access_for_export(session: AsyncSession, caller: Caller, user: User) -> UUID | None:
-    """The emergency access by which an export may hold a person's private events; None for their own.
+    """The emergency access that lets an export contain a person's private events. None for their own.
 
-    Raises Forbidden where there is none.
+    Raises Forbidden if there is none.
     """
     if caller.is_person(user.object_id):
         return None
@@ -35,7 +35,7 @@ async def access_for_export(session: AsyncSession, caller: Caller, user: User) -
 async def refuse_after_break_glass(
     session: AsyncSession, caller: Caller, owner: User, export: UserExport
 ) -> None:
-    """Raise Forbidden unless it is the person's own, or the caller's access by which it was made is open."""
+    """Raise Forbidden unless it is the person's own export, or the caller's access for it is still open."""
     if caller.is_person(owner.object_id):
         return
     access = None
@@ -48,7 +48,7 @@ async def refuse_after_break_glass(
 async def tell_of_export(
     session: AsyncSession, access: Access, user: User, export: UserExport, now: datetime
 ) -> None:
-    """Tell the person that somebody else asked for everything we hold on them."""
+    """Notify the person that somebody else requested an export of their data."""
     if access.caller.is_person(user.object_id):
         return
     notice = exported_notice(export.id, reader_of(access), private=export.break_glass_id is not None)

@@ -19,7 +19,7 @@ from shared.services.person_keys.keys import PersonKey
 if TYPE_CHECKING:
     from icalendar import Event
 
-#: What the tables are called in the export.
+#: The names of the tables in the export.
 FILE_NAMES: Final = {
     "users": "profile",
     "archived_events": "archived-events",
@@ -46,9 +46,9 @@ _MASKED_COLUMNS: Final[Mapping[str, Any]] = {
     "modifications": [],
     "attachment_count": 0,
 }
-# No text of iCalendar may hold these (RFC 5545, 3.1 CONTROL). Readers take U+FEFF for a byte order mark.
+# iCalendar text must not contain these (RFC 5545, 3.1 CONTROL). Readers take U+FEFF for a byte order mark.
 _UNREADABLE: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufeff]")
-#: What stands for a person without an address, as Exchange writes it.
+#: The placeholder for a person without an address, as in Exchange.
 _NO_ADDRESS: Final = "invalid:nomail"
 _CLASSES: Final = {"private": "PRIVATE", "personal": "PRIVATE", "confidential": "CONFIDENTIAL"}
 
@@ -59,7 +59,7 @@ def file_name(table: str) -> str:
 
 
 def line(row: Mapping[str, Any]) -> bytes:
-    """A row as one line of JSON: times in UTC, bytes as base64, ranges as PostgreSQL writes them."""
+    """A row as one JSON line: times in UTC, bytes as base64, ranges as PostgreSQL writes them."""
     return orjson.dumps(row, default=_plain, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS)
 
 
@@ -70,9 +70,9 @@ def _plain(value: object) -> str:
 
 
 def masked(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row as anybody but the person may have it (domain.md 6.3, 15.2).
+    """A row for anybody except the person (domain.md 6.3, 15.2).
 
-    Of a private event that is its times alone; answers that were kept for the person are left out.
+    It has only the times of a private event, and no answers that were stored for the person.
     """
     shown = dict(row)
     if shown.get("sensitivity", NORMAL) != NORMAL:
@@ -105,7 +105,7 @@ def opened(row: Mapping[str, Any], key: PersonKey | None) -> dict[str, Any]:
 def event(row: Mapping[str, Any]) -> bytes:
     """An appointment as a VEVENT (RFC 5545): all-day ones as dates, the others in UTC.
 
-    Texts are as ``calendar_text`` has them; the JSON Lines keep them unchanged.
+    Texts are converted by ``calendar_text``. The JSON Lines keep them unchanged.
     """
     from icalendar import Event
 
@@ -125,7 +125,7 @@ def event(row: Mapping[str, Any]) -> bytes:
     if row["is_cancelled"]:
         found.add("status", "CANCELLED")
     if row["reason_code"] is not None:
-        # The event counts as no time, for this reason (domain.md 2.18).
+        # The reason why the event counts no time (domain.md 2.18).
         found.add("x-admin-assistant-reason-code", row["reason_code"])
     if row["organizer"]:
         _person(found, "organizer", row["organizer"])
@@ -137,7 +137,7 @@ def event(row: Mapping[str, Any]) -> bytes:
 def _times(found: "Event", row: Mapping[str, Any]) -> None:
     start, end = row["start_at"], row["end_at"]
     if row["is_all_day"]:
-        # Kept as the midnights of its dates, tagged UTC.
+        # Stored as the midnights of its dates, tagged UTC.
         start, end = start.date(), max(end.date(), start.date() + timedelta(days=1))
     found.add("dtstart", start)
     found.add("dtend", end)
@@ -153,34 +153,34 @@ def _person(found: "Event", name: str, person: Mapping[str, Any]) -> None:
 
 
 def calendar_text(text: str) -> str:
-    """The text with line feeds as its line ends and U+FFFD for each character that iCalendar cannot hold.
+    """The text with line feeds as line ends, and U+FFFD for each character that iCalendar cannot contain.
 
-    The library writes a backslash before an ``N`` as a line end, too: the JSON Lines keep it.
+    The library also writes a backslash before an ``N`` as a line end. The JSON Lines keep it.
     """
     in_lines = text.replace("\\N", "\n").replace("\r\n", "\n").replace("\r", "\n")
     return _UNREADABLE.sub("\ufffd", in_lines)
 
 
 def calendar_name(text: str) -> str:
-    """A name as a parameter (RFC 5545, 3.2): in one line; readers take a backslash for an escape."""
+    """A name as a parameter (RFC 5545, 3.2): in one line, because readers treat a backslash as an escape."""
     return " ".join(calendar_text(text).replace("\\", "/").split())
 
 
 def calendar_address(address: str) -> str:
-    """An address as a mailto URI (RFC 6068): what a URI cannot hold is percent-encoded."""
+    """An address as a mailto URI (RFC 6068). Other characters are percent-encoded."""
     return f"mailto:{quote(address, safe="@!$'*+")}" if address else _NO_ADDRESS
 
 
 def object_name(owner_id: UUID, export_id: UUID) -> str:
-    """Where the export lies in storage."""
+    """The object name of the export in storage."""
     return f"{folder_of(owner_id)}{export_id}.zip"
 
 
 def folder_of(owner_id: UUID) -> str:
-    """Where all exports of a person lie."""
+    """The folder of all exports of a person."""
     return f"exports/{owner_id}/"
 
 
 def folders_of(owner_id: UUID) -> tuple[str, ...]:
-    """Where all files of a person lie, whatever they are: an erasure deletes what is in them."""
+    """The folders of all files of a person. An erasure deletes their content."""
     return (folder_of(owner_id),)

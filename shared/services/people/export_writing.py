@@ -1,4 +1,4 @@
-"""Writing everything we hold on a person into one zip archive, page by page (domain.md 15.2)."""
+"""Writes everything we store about a person into one zip archive, page by page (domain.md 15.2)."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -23,15 +23,15 @@ from shared.services.people import export_files
 from shared.services.people.zip_stream import ZipStream
 from shared.services.person_keys.keys import PersonKey
 
-#: Rows read in one transaction.
+#: Rows that are read in one transaction.
 PAGE_ROWS: Final = 500
 _FORMAT: Final = 1
-#: The files of an export: one a table, what others hold, and the calendar.
+#: The files of an export: one per table, the data of other owners, and the calendar.
 FILES: Final = len(holdings()) + len(held_by_others()) + 1
 
 
 class ExportWriter:
-    """Writes the archive of one person; ``rows`` counts as it goes."""
+    """Writes the archive of one person. ``rows`` counts the rows so far."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class ExportWriter:
         self.rows = 0
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """The archive, piece by piece."""
+        """The archive in pieces."""
         with closing(ZipStream(self._now)) as archive:
             async for chunk in self._files(archive):
                 yield chunk
@@ -107,7 +107,7 @@ class ExportWriter:
         )
 
     def _shown(self, page: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The person's own rows: what they archived of somebody else's calendar is about that person."""
+        """The person's own rows. What they archived from another person's calendar is about that person."""
         origins = (None, self._person.object_id)
         own = [row for row in page if row.get("origin_mailbox_id") in origins]
         return own if self._own else [export_files.masked(row) for row in own]
@@ -123,7 +123,7 @@ class ExportWriter:
             if len(page) < PAGE_ROWS:
                 return
             after = [page[-1][column.name] for column in holding.table.primary_key.columns]
-            # Compressing a page takes a while: others get their turn.
+            # Compressing a page takes time, so other tasks get a turn.
             await asyncio.sleep(0)
 
     async def _progress(self, done: int) -> None:

@@ -1,4 +1,4 @@
-"""Everything we hold on a person, in one file (domain.md 15.2)."""
+"""Exports everything we store about a person, in one file (domain.md 15.2)."""
 
 import logging
 from collections.abc import AsyncIterator
@@ -36,7 +36,7 @@ from shared.services.person_keys.keys import PersonKey, PersonKeys
 from shared.settings import Settings
 from shared.storage import Storage
 
-#: The largest part of a file that one answer carries, in bytes.
+#: The largest part of a file in one answer, in bytes.
 PART_BYTES: Final = 16 * 1024 * 1024
 #: Exports that one sweep deletes, or drives again, in one transaction.
 _AT_ONCE: Final = 100
@@ -45,7 +45,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Requested:
-    """The export a request led to; ``created`` is False where one was being prepared already."""
+    """The export that a request led to. ``created`` is False if one was being prepared already."""
 
     export: UserExport
     created: bool
@@ -53,7 +53,7 @@ class Requested:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of a file from ``offset`` on; ``following`` is where the next one starts, None at the end."""
+    """A part of a file from ``offset`` on. ``following`` is the next offset, None at the end."""
 
     content: bytes
     offset: int
@@ -62,7 +62,7 @@ class Part:
 
 
 class UserExportService:
-    """Requests, prepares and hands out exports; they are deleted after ``user_export_days``."""
+    """Requests, prepares and returns exports. They are deleted after ``user_export_days``."""
 
     def __init__(
         self,
@@ -83,11 +83,11 @@ class UserExportService:
         self._system_settings = system_settings
 
     async def request(self, caller: Caller, user_id: UUID, *, private_events: bool = False) -> Requested:
-        """Ask for an export of a person's data: they themself, or an Admin; one at a time.
+        """Request an export of a person's data, by the person or an Admin. Only one at a time.
 
-        The person is told if somebody else asks (domain.md 15.2). Raises NotFound, LimitReached, Unavailable
-        where no storage is set, Forbidden (``break_glass_needed``) for ``private_events`` without an open
-        emergency access, and Conflict where another export than such a one is under way.
+        The person is notified if somebody else asks (domain.md 15.2). Raises NotFound, LimitReached, and
+        Unavailable if no storage is set. Raises Forbidden (``break_glass_needed``) for ``private_events``
+        without an open emergency access, and Conflict while another kind of export is in progress.
         """
         _ = self._storage
         in_force = await self._system_settings.of(caller.tenant_id)
@@ -95,7 +95,7 @@ class UserExportService:
         async with self._database.session() as session:
             access = await Access.of(session, caller)
             user = await access.writable_user(user_id)
-            # Two requests at once: the second waits for the first and finds its export.
+            # Of two concurrent requests, the second waits for the first and finds its export.
             if await UserRepository(session).lock(caller.tenant_id, user.id) is None:
                 raise NotFound("there is no such user")
             exports = UserExportRepository(session)
@@ -126,7 +126,7 @@ class UserExportService:
         return Requested(export, created=True)
 
     async def get(self, caller: Caller, export_id: UUID) -> UserExport:
-        """An export of the caller, or for an Admin of anyone of the tenant. Raises NotFound."""
+        """An export of the caller, or for an Admin, of anyone in the tenant. Raises NotFound."""
         async with self._database.session() as session:
             access = await Access.of(session, caller)
             export = await UserExportRepository(session).get(
@@ -152,10 +152,10 @@ class UserExportService:
         return Slice.cut(rows, query.limit, lambda row: Position(row.created_at, row.id))
 
     async def content(self, caller: Caller, export_id: UUID, offset: int) -> Part:
-        """A part of the file; the first one is audited.
+        """A part of the file. The first part is audited.
 
-        Raises NotFound, Forbidden for an export that the person asked for themself, and Conflict
-        (``export_not_ready``) while it is being prepared or after it failed.
+        Raises NotFound, Forbidden for another person's own export, and Conflict (``export_not_ready``) while
+        it is being prepared or after it failed.
         """
         export = await self.get(caller, export_id)
         await self._refuse_others(caller, export)
@@ -170,7 +170,7 @@ class UserExportService:
         return Part(part, offset, export.size_bytes, end if part and end < export.size_bytes else None)
 
     async def _refuse_others(self, caller: Caller, export: UserExport) -> None:
-        """What a person asked for holds their private events whole: it is for them alone (domain.md 6.3)."""
+        """A person's own export has their private events in full, so only they get it (domain.md 6.3)."""
         async with self._database.session() as session:
             owner = await UserRepository(session).get(export.tenant_id, export.owner_id)
             if export.break_glass_id is not None and owner is not None:
@@ -181,7 +181,7 @@ class UserExportService:
 
     @asynccontextmanager
     async def acting_for(self, export_id: UUID) -> AsyncIterator[None]:
-        """Act with the correlation of the export, in the name of who asked for it. Raises NotFound."""
+        """Act with the export's correlation id, for the person who requested it. Raises NotFound."""
         async with self._database.session() as session:
             export = await UserExportRepository(session).get_unscoped(export_id)
         if export is None:
@@ -191,7 +191,7 @@ class UserExportService:
             yield
 
     async def prepare(self, export_id: UUID) -> ExportState | None:
-        """Write the file; doing it again replaces it. None when the person or the export is gone.
+        """Write the file. A second call replaces it. None if the person or the export is gone.
 
         Each table is read page by page while the file grows in storage. Raises Unavailable.
         """
@@ -219,13 +219,13 @@ class UserExportService:
                 found.parts_done, found.rows, found.failure = found.parts_total, writer.rows, None
                 await self._record(found, session, "user_export.prepared")
         if found is None:
-            # He was erased meanwhile: nothing of him stays behind.
+            # The person was erased in between, so their file must not stay.
             await self._storage.delete(name)
             return None
         return ExportState.READY
 
     async def fail(self, export_id: UUID, reason: str) -> None:
-        """It could not be prepared; another one may be asked for."""
+        """It could not be prepared. Another one may be requested."""
         async with self._database.session() as session:
             export = await UserExportRepository(session).get_unscoped(export_id, lock=True)
             if export is not None and export.state in (ExportState.QUEUED, ExportState.RUNNING):
@@ -235,7 +235,7 @@ class UserExportService:
                 await self._record(export, session, "user_export.failed", failed=True)
 
     async def sweep(self) -> int:
-        """Delete the exports whose time is over, and files that no export belongs to; how many that were."""
+        """Delete expired exports, and files without an export. Returns how many."""
         if self._given_storage is None:
             return 0
         swept = 0
@@ -251,18 +251,18 @@ class UserExportService:
                 return swept + await self._sweep_files()
 
     async def to_drive(self) -> list[UUID]:
-        """Exports that should have a living orchestration."""
+        """Exports that need a living orchestration."""
         async with self._database.session() as session:
             before = self._clock.now() - LOOKED_AFTER_EVERY
             return await UserExportRepository(session).to_drive_unscoped(before, _AT_ONCE)
 
     async def mark_dispatched(self, *export_ids: UUID) -> None:
-        """The exports' orchestrations were started, or are alive."""
+        """Record that the exports' orchestrations were started, or are alive."""
         async with self._database.session() as session:
             await UserExportRepository(session).set_dispatched(export_ids, self._clock.now())
 
     async def _sweep_files(self) -> int:
-        """A worker that died left a file whose export is gone; a young one may still be being written."""
+        """A worker that died may leave a file without an export. A recent one may still be being written."""
         before = datetime.now(UTC) - timedelta(days=1)
         names: dict[UUID, str] = {}
         async for file in self._storage.files("exports/"):

@@ -1,4 +1,4 @@
-"""A person's first sign-in: who becomes a user by it (design.md, Who may)."""
+"""A person's first sign-in, and who becomes a user by it (design.md, Who may)."""
 
 from uuid import UUID, uuid4
 
@@ -19,19 +19,19 @@ from shared.services.identity.access import Access
 from shared.services.operation.system_settings import settings_in_force
 from shared.settings import Settings
 
-#: Marks the user principal name of a guest, who belongs to another tenant.
+#: Part of the user principal name of a guest, who belongs to another tenant.
 _GUEST = "#ext#"
 
 
 class NotProvisioned(Forbidden):
-    """The person is no user, and the tenant's policy does not make him one."""
+    """The person is not a user, and the tenant's policy does not create one."""
 
     code = "not_provisioned"
     title = "Not a user"
 
 
 class FirstSignInService:
-    """Finds the caller's user, or makes it as the policy of his tenant says."""
+    """Finds the caller's user, or creates it by the policy of the tenant."""
 
     def __init__(self, database: Database, clock: Clock, settings: Settings, audit: AuditWriter) -> None:
         self._database = database
@@ -42,19 +42,19 @@ class FirstSignInService:
     async def user_of(
         self, caller: Caller, directory: CalendarDirectory, *, read_by_others: bool = False
     ) -> User | None:
-        """The caller's user; None for applications, and for Admins and Auditors who are none.
+        """The caller's user. None for applications, and for Admins and Auditors without an account.
 
-        Whom the policy lets in becomes a user now, once, however many of his requests arrive together.
-        ``directory`` is asked for his own entry: his token's claims alone never decide. ``read_by_others``:
-        who may not come in sees all the same what is asked of their mailbox (domain.md 6.5). Raises
-        NotProvisioned (403), Forbidden for a deactivated person, and Conflict where his address is
-        another user's.
+        If the policy permits, the person becomes a user now, once, however many of their requests arrive
+        together. Their own directory entry is read through ``directory``, because token claims alone never
+        decide. With ``read_by_others``, a person without access still sees what is requested of their mailbox
+        (domain.md 6.5). Raises NotProvisioned (403), Forbidden for a deactivated person, and Conflict if
+        another user has their address.
         """
         async with self._database.session() as session:
             own = (await Access.of(session, caller)).own
             if own or caller.app_only or caller.object_id is None or Role.USER not in caller.roles:
                 return own
-            # Read, never remembered: who was just invited may sign in at any instance.
+            # Read every time, so that a person who was just invited may sign in at any instance.
             policy = (await settings_in_force(session, self._settings, caller.tenant_id)).first_sign_in
         if policy is FirstSignIn.OFF:
             if read_by_others:
@@ -87,7 +87,7 @@ class FirstSignInService:
                 addresses = invited_addresses(mailbox.user_principal_name, mailbox.mail)
                 invitation = await InvitationRepository(session).open_for(caller.tenant_id, addresses, now)
                 if invitation is None:
-                    # Whoever was let in by the same invitation a moment ago is this person himself.
+                    # The user whom the same invitation created a moment ago is this person.
                     own = await UserRepository(session).get_by_object_id(caller.tenant_id, object_id)
                     if own is not None:
                         return own

@@ -1,4 +1,4 @@
-"""What the orchestrations done for a person leave behind: their inputs, outputs and histories (15.3)."""
+"""Purges the inputs, outputs and histories of orchestrations that ran for a person (15.3)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from uuid import UUID
 from shared.database.engine import Database
 from shared.database.repositories.people.person_data import Person, PersonDataRepository, holdings
 
-#: Tables whose rows have an orchestration, and how the instance of a row is named.
+#: Tables whose rows have an orchestration, and the instance id of a row.
 INSTANCES: Final = {
     "archive_runs": "archive-{id}",
     "user_exports": "user-export-{id}",
@@ -21,13 +21,13 @@ class InstanceHistory(Protocol):
     """The histories of orchestrations."""
 
     async def forget(self, instance_id: str) -> bool:
-        """Purge an instance; False while it is not over. One that is not there is gone."""
+        """Purge an instance. False while it is not over. A missing one counts as purged."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """How many instances were looked at, where to go on, and whether one of them is not over yet."""
+    """How many instances were checked, where to continue, and whether one of them is not over yet."""
 
     count: int
     place: Sequence[str]
@@ -35,7 +35,7 @@ class Forgotten:
 
 
 class Histories:
-    """Purges instances by the rows they were for, so it comes before the rows are deleted."""
+    """Purges instances by the rows they ran for, so it must run before the rows are deleted."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -43,7 +43,7 @@ class Histories:
     async def forget_some(
         self, person: Person, place: Sequence[str] | None, history: InstanceHistory
     ) -> Forgotten | None:
-        """Forget the next instances behind ``place`` (table and id); None when there is none left."""
+        """Purge the next instances after ``place`` (table and id). None if none is left."""
         tables = [holding for holding in holdings() if holding.name in INSTANCES]
         names = [holding.name for holding in tables]
         begin = names.index(place[0]) if place else 0

@@ -1,4 +1,4 @@
-"""Invitations: who may become a user at his first sign-in (design.md, Who may)."""
+"""Invitations: who may become a user at their first sign-in (design.md, Who may)."""
 
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -18,7 +18,7 @@ from shared.services.identity.access import Access
 
 
 class InvitationService:
-    """Making, listing and taking back invitations of a tenant."""
+    """Creates, lists and revokes invitations of a tenant."""
 
     def __init__(self, database: Database, clock: Clock, audit: AuditWriter) -> None:
         self._database = database
@@ -26,7 +26,7 @@ class InvitationService:
         self._audit = audit
 
     async def create(self, caller: Caller, wanted: InvitationCreate) -> Invitation:
-        """Invite an address; raises Conflict where it is invited, or is a user's, already."""
+        """Invite an address. Raises Conflict if it is invited already, or belongs to a user."""
         now = self._clock.now()
         invitation = Invitation(
             id=uuid4(),
@@ -46,7 +46,7 @@ class InvitationService:
             invitations = InvitationRepository(session)
             await invitations.close_expired(caller.tenant_id, wanted.address, now)
             await invitations.add(invitation)
-            # The address stays out: nobody is named yet with whose key it could be encrypted (domain.md 7.1).
+            # The address is not audited: no person exists yet whose key could encrypt it (domain.md 7.1).
             await self._audit.record(
                 session,
                 action="invitation.created",
@@ -58,7 +58,7 @@ class InvitationService:
         return invitation
 
     async def get(self, caller: Caller, invitation_id: UUID) -> Invitation:
-        """An invitation of the caller's tenant; raises NotFound."""
+        """An invitation of the caller's tenant. Raises NotFound."""
         async with self._database.session() as session:
             await Access.of(session, caller)
             invitation = await InvitationRepository(session).get(caller.tenant_id, invitation_id)
@@ -69,7 +69,7 @@ class InvitationService:
     async def list(
         self, caller: Caller, after: Position | None, limit: int, state: str | None
     ) -> Slice[Invitation]:
-        """Invitations in the order they were made; with ``state`` only those in it."""
+        """Invitations in the order they were made. With ``state``, only those in that state."""
         place = (after.instant, after.id) if after else None
         wanted = InvitationState(state) if state else None
         async with self._database.session() as session:
@@ -78,7 +78,7 @@ class InvitationService:
         return Slice.cut(rows, limit, lambda invitation: Position(invitation.created_at, invitation.id))
 
     async def revoke(self, caller: Caller, invitation_id: UUID) -> Invitation:
-        """Take an open invitation back; raises NotFound, and Conflict for one that was accepted."""
+        """Revoke an open invitation. Raises NotFound, and Conflict for one that was accepted."""
         async with self._database.session() as session:
             await Access.of(session, caller)
             invitation = await InvitationRepository(session).get(caller.tenant_id, invitation_id, lock=True)

@@ -1,4 +1,4 @@
-"""What stops when a person leaves, whether he is offboarded or erased (domain.md 15.1)."""
+"""What stops when a person leaves, by offboarding or erasure (domain.md 15.1)."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from shared.services.audit.recording import AuditWriter
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """What was going on: runs that had not begun are over, those that had are asked to end."""
+    """What was stopped: waiting runs are over, and runs in progress are asked to end."""
 
     runs_cancelled: int
     runs_ending: int
@@ -25,21 +25,21 @@ class Stopped:
 
 
 class Leaving:
-    """Stops a person's work in the transaction of whoever lets him go; doing it again changes nothing."""
+    """Stops a person's work in the transaction of its caller. A second call changes nothing."""
 
     def __init__(self, clock: Clock, audit: AuditWriter) -> None:
         self._clock = clock
         self._audit = audit
 
     async def stop(self, session: AsyncSession, user: User) -> Stopped:
-        """Ask his runs to end, pause his jobs, deactivate him. ``user`` is locked by the transaction.
+        """Ask the person's runs to end, pause their jobs, and deactivate them. ``user`` is locked.
 
-        What a run has sent is still settled by it (design.md, Archive).
+        A run still reconciles what it has sent (design.md, Archive).
         """
         leaving = LeavingRepository(session)
         cancelled, ending = await self._stop_runs(session, leaving, user)
         paused = await leaving.pause_jobs(user.id)
-        # The dispatcher may have queued one more while the jobs were waited for.
+        # The dispatcher may have queued another run while this waited for the jobs.
         late = await self._stop_runs(session, leaving, user)
         reason = "its owner left"
         ended = await leaving.end_verifications(user.id, reason, self._clock.now())

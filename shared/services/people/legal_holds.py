@@ -25,7 +25,7 @@ class LegalHoldService:
         self._audit = audit
 
     async def get(self, caller: Caller, user_id: UUID) -> User:
-        """The person who is on hold. Raises NotFound for him and for a hold there is not."""
+        """The person on hold. Raises NotFound for a missing person or hold."""
         async with self._database.session() as session:
             access = await Access.of(session, caller)
             user = await access.writable_user(user_id)
@@ -34,7 +34,7 @@ class LegalHoldService:
         return user
 
     async def set(self, caller: Caller, user_id: UUID, reason: str, expected: ExpectedVersion) -> User:
-        """Set it, or change its reason. Raises NotFound, PreconditionFailed; Conflict while he is erased."""
+        """Set it, or change its reason. Raises NotFound, PreconditionFailed; Conflict in an erasure."""
         async with self._database.session() as session:
             user = await self._locked(session, caller, user_id, expected)
             await refuse_erased(session, user)
@@ -45,7 +45,7 @@ class LegalHoldService:
         return user
 
     async def lift(self, caller: Caller, user_id: UUID, expected: ExpectedVersion) -> None:
-        """Lift it. Raises NotFound for the person and for a hold there is not, and PreconditionFailed."""
+        """Lift it. Raises NotFound for a missing person or hold, and PreconditionFailed."""
         async with self._database.session() as session:
             user = await self._locked(session, caller, user_id, expected)
             if not user.legal_hold:
@@ -74,7 +74,7 @@ class LegalHoldService:
             resource_type="user",
             resource_id=str(user.id),
             outcome="success",
-            # What people write about a person is personal: it is encrypted with his key.
+            # Text about a person is personal, so it is encrypted with their key.
             changes={"note": reason},
             on_behalf_of=user.id,
         )

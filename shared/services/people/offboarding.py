@@ -1,4 +1,4 @@
-"""A person leaves: his work stops, his archive stays (domain.md 15.1)."""
+"""A person leaves: their work stops, their archive stays (domain.md 15.1)."""
 
 from dataclasses import asdict, dataclass
 from uuid import UUID
@@ -20,7 +20,7 @@ from shared.services.people.leaving import Leaving, Stopped
 
 @dataclass(frozen=True, slots=True)
 class Offboarded:
-    """The person, and what was stopped just now."""
+    """The person, and what was stopped now."""
 
     user: User
     stopped: Stopped
@@ -38,10 +38,10 @@ class OffboardingService:
         self._leaving = Leaving(clock, audit)
 
     async def offboard(self, caller: Caller, user_id: UUID, expected: ExpectedVersion) -> Offboarded:
-        """Stop everything that is done for him and deactivate him, in one transaction.
+        """Stop everything that runs for the person and deactivate them, in one transaction.
 
-        A run that has begun settles what it sent and ends before its next batch. Raises NotFound,
-        PreconditionFailed, and Conflict for an Admin who would lock himself out.
+        A run in progress reconciles what it sent and ends before its next batch. Raises NotFound,
+        PreconditionFailed, and Conflict for Admins who would lock themselves out.
         """
         async with self._database.session() as session:
             access = await Access.of(session, caller)
@@ -51,9 +51,9 @@ class OffboardingService:
                 raise NotFound("there is no such user")
             expected.check(user.version)
             if caller.is_person(user.object_id):
-                raise Conflict("nobody offboards himself", code="own_account")
+                raise Conflict("nobody offboards their own account", code="own_account")
             stopped = await self._leaving.stop(session, user)
-            # The timer expires them, which archives what waited for his decision (domain.md 5.8).
+            # The timer expires them, which archives the events that waited (domain.md 5.8).
             overlaps = await LeavingRepository(session).let_overlaps_expire(user.id, self._clock.now())
             items = await ActionItemRepository(session).let_expire(
                 user.id, expiring_questions(), self._clock.now()

@@ -1,4 +1,4 @@
-"""The people whose mailboxes are worked on (domain.md 1)."""
+"""The people whose mailboxes we work on (domain.md 1)."""
 
 from uuid import UUID, uuid4
 
@@ -21,7 +21,7 @@ from shared.services.identity.access import Access
 
 
 class UserService:
-    """Adding and reading users."""
+    """Adds and reads users."""
 
     def __init__(
         self, database: Database, mailboxes: Calendars, clock: Clock, audit: AuditWriter | None = None
@@ -32,10 +32,10 @@ class UserService:
         self._audit = audit or AuditWriter(clock)
 
     async def create(self, caller: Caller, wanted: UserCreate) -> User:
-        """Add a person of the caller's tenant, after looking the mailbox up in the directory.
+        """Add a person of the caller's tenant, after a lookup in the directory.
 
-        Raises ValidationFailed naming ``address`` (no such mailbox) or ``object_id`` (another person's), and
-        Conflict if the person or the address is there already.
+        Raises ValidationFailed naming ``address`` (no such mailbox) or ``object_id`` (another person's).
+        Raises Conflict if the person or the address exists already.
         """
         async with self._database.session() as session:
             await Access.of(session, caller)
@@ -63,7 +63,8 @@ class UserService:
                 message = f"the user {taken.id} has this address already"
                 raise Conflict(message, code="already_exists", resource_id=str(taken.id))
             await users.add(user)
-            # Name and address stay out: personal values do not enter the audit unencrypted (domain.md 7.1).
+            # Name and address are left out: personal values do not enter the audit unencrypted (domain.md
+            # 7.1).
             await self._audit.record(
                 session,
                 action="user.created",
@@ -76,7 +77,7 @@ class UserService:
         return user
 
     async def get(self, caller: Caller, user_id: UUID) -> User:
-        """A user the caller may know of; raises NotFound otherwise."""
+        """A user visible to the caller. Raises NotFound."""
         async with self._database.session() as session:
             access = await Access.of(session, caller)
             return await access.readable_user(user_id)
@@ -84,9 +85,9 @@ class UserService:
     async def update(
         self, caller: Caller, user_id: UUID, wanted: UserUpdate, expected: ExpectedVersion
     ) -> User:
-        """Change name or activity. Who is deactivated is refused at his next request.
+        """Change name or activity. A deactivated person is refused at their next request.
 
-        Raises NotFound, PreconditionFailed, and Conflict for an Admin who would lock himself out.
+        Raises NotFound, PreconditionFailed, and Conflict for Admins who would lock themselves out.
         """
         async with self._database.session() as session:
             access = await Access.of(session, caller)
@@ -97,7 +98,7 @@ class UserService:
             expected.check(user.version)
             given = wanted.given()
             if given.get("active") is False and caller.is_person(user.object_id):
-                raise Conflict("nobody deactivates himself", code="own_account")
+                raise Conflict("nobody deactivates their own account", code="own_account")
             if given.get("active"):
                 await refuse_erased(session, user)
             before = {name: getattr(user, name) for name in given if getattr(user, name) != given[name]}
@@ -120,7 +121,7 @@ class UserService:
         return user
 
     async def list(self, caller: Caller, query: UserListQuery) -> Slice[User]:
-        """Users in the order they were added: the tenant's for Admin and Auditor, else the caller alone.
+        """Users in the order they were added: the whole tenant for Admin and Auditor, else only the caller.
 
         Raises ValidationFailed naming ``cursor``.
         """
@@ -159,7 +160,7 @@ class UserService:
 
 
 async def refuse_erased(session: AsyncSession, user: User) -> None:
-    """Raises Conflict (``erasure_begun``) for a person who is being erased: he does not come back."""
+    """Raise Conflict (``erasure_begun``) for a person who is being erased and cannot return."""
     erasure = await UserErasureRepository(session).open_of(user.id)
     if erasure is not None and erasure.state != ErasureState.REQUESTED:
         raise Conflict("the erasure of this user has begun", code="erasure_begun")

@@ -1,4 +1,4 @@
-"""A zip archive written piece by piece: nothing of it is held in memory beyond the piece at hand."""
+"""Writes a zip archive in pieces. Only the current piece is in memory."""
 
 import zipfile
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ _FIRST: Final = (1980, 1, 1, 0, 0, 0)
 
 
 class _Sink:
-    """Takes what the archive's writer writes; cannot be sought, so the writer never looks back."""
+    """Takes the archive writer's output. It cannot seek, so the writer never goes back."""
 
     def __init__(self) -> None:
         self._waiting = bytearray()
@@ -24,14 +24,14 @@ class _Sink:
         return
 
     def take(self) -> bytes:
-        """What was written since the last call."""
+        """The output since the last call."""
         taken = bytes(self._waiting)
         self._waiting.clear()
         return taken
 
 
 class ZipStream:
-    """``begin`` a file, ``write`` it, ``end`` it, the next one; ``close``. ``take`` hands out what is ready.
+    """``begin``, ``write`` and ``end`` each file, then ``close``. ``take`` returns what is ready.
 
     ``instant`` is the time of every file in it.
     """
@@ -44,15 +44,15 @@ class ZipStream:
         self._open: IO[bytes] | None = None
 
     def begin(self, name: str) -> None:
-        """Start a file of the archive."""
+        """Start a file in the archive."""
         info = zipfile.ZipInfo(name, self._time)
         info.compress_type = zipfile.ZIP_DEFLATED
         info.external_attr = 0o600 << 16
-        # How large it will be nobody knows yet.
+        # Its size is not known yet.
         self._open = self._zip.open(info, "w", force_zip64=True)
 
     def write(self, data: bytes) -> None:
-        """Append to the file; raises RuntimeError outside one."""
+        """Append to the file. Raises RuntimeError if no file is open."""
         if self._open is None:
             raise RuntimeError("no file is begun")
         self._open.write(data)
@@ -64,7 +64,7 @@ class ZipStream:
             self._open = None
 
     def close(self) -> None:
-        """Write the directory of the archive; does no harm twice."""
+        """Write the directory of the archive. A second call does nothing."""
         self.end()
         self._zip.close()
 

@@ -1,1 +1,1 @@
-"""A key for each person, kept outside the database (domain.md 7.1, 15.3)."""
+"""A key for each person, stored outside the database (domain.md 7.1, 15.3)."""

@@ -1,4 +1,4 @@
-"""A key for each person, kept elsewhere than the database: destroyed with him (domain.md 7.1, 15.3)."""
+"""A key for each person, outside the database, destroyed at erasure (domain.md 7.1, 15.3)."""
 
 import asyncio
 import base64
@@ -19,7 +19,7 @@ from shared.errors import AdminAssistantError, Unavailable
 KEY_BYTES: Final = 32
 _NONCE_BYTES = 12
 _FORMAT = b"\x01"
-#: A key is asked for again after this time, so that another worker's erasure takes effect here.
+#: A key is read again after this time, so that another worker's erasure takes effect here.
 _KEPT_FOR = timedelta(minutes=5)
 _MOST_KEPT = 4096
 _FETCHED_AT_ONCE = 8
@@ -27,11 +27,11 @@ _log = logging.getLogger(__name__)
 
 
 class KeyDestroyed(Exception):
-    """The person's key was destroyed; there will never be another one for him."""
+    """The person's key was destroyed. They never get another one."""
 
 
 class KeyNotDestroyed(AdminAssistantError):
-    """The store keeps former versions of a key, so the erasure would not be one."""
+    """The store keeps former versions of a key, so destroying it would not work."""
 
     status = 500
     code = "key_not_destroyed"
@@ -39,18 +39,18 @@ class KeyNotDestroyed(AdminAssistantError):
 
 
 class PersonKeyStore(Protocol):
-    """Where the keys are. Every method raises Unavailable when the store does not answer."""
+    """Where the keys are. Every method raises Unavailable if the store does not answer."""
 
     async def read(self, person: UUID) -> bytes | None:
-        """The key; None if there never was one. Raises KeyDestroyed."""
+        """The key. None if there never was one. Raises KeyDestroyed."""
         ...
 
     async def create(self, person: UUID, key: bytes) -> bytes:
-        """Keep this key unless there is one; the one in force. Raises KeyDestroyed."""
+        """Store this key unless one exists. Returns the key in force. Raises KeyDestroyed."""
         ...
 
     async def destroy(self, person: UUID) -> None:
-        """Destroy the key and remember that it was; does no harm twice. Raises KeyNotDestroyed."""
+        """Destroy the key and leave a mark. A second call does nothing. Raises KeyNotDestroyed."""
         ...
 
     async def close(self) -> None:
@@ -59,12 +59,12 @@ class PersonKeyStore(Protocol):
 
 
 class PersonKey:
-    """Encrypts with AES-256-GCM; a value is bound to its context and cannot be moved to another place."""
+    """Encrypts with AES-256-GCM. A value is bound to its context and cannot be moved to another place."""
 
     __slots__ = ("_cipher",)
 
     def __init__(self, key: bytes) -> None:
-        # Loaded only where something personal is written or read (cold start).
+        # Loaded only when something personal is written or read (cold start).
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         if len(key) != KEY_BYTES:
@@ -78,7 +78,7 @@ class PersonKey:
         return base64.b64encode(_FORMAT + nonce + ciphertext).decode("ascii")
 
     def decrypt(self, text: str, context: str) -> Any:
-        """The value; raises ValueError if text, context or key is another one."""
+        """The value. Raises ValueError if text, context or key is wrong."""
         from cryptography.exceptions import InvalidTag
 
         try:
@@ -93,14 +93,14 @@ class PersonKey:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What the store said of a person at an instant; no key: it was destroyed."""
+    """What the store said about a person at an instant. Without a key, it was destroyed."""
 
     key: PersonKey | None
     at: datetime
 
 
 class PersonKeys:
-    """The keys of one worker, remembered for some minutes; a crowd asking for one causes one request."""
+    """The keys of one worker, cached for some minutes. Concurrent calls for one key cause one request."""
 
     def __init__(self, store: PersonKeyStore, clock: Clock) -> None:
         self._store = store
@@ -110,10 +110,10 @@ class PersonKeys:
         self._at_once = asyncio.Semaphore(_FETCHED_AT_ONCE)
 
     async def for_writing(self, person: UUID) -> PersonKey | None:
-        """The person's key, made at the first time; None if it was destroyed.
+        """The person's key, created on first use. None if it was destroyed.
 
-        While the store is away the key we remember serves on: what it encrypts is never more readable than
-        the store allows. Raises Unavailable when there is none to remember.
+        While the store is away, a cached key is used. This is safe, because the store still controls who can
+        read the result. Raises Unavailable if no key is cached.
         """
         known = self._known.get(person)
         if known is not None and self._fresh(known):
@@ -127,7 +127,7 @@ class PersonKeys:
             return known.key
 
     async def for_reading(self, persons: Iterable[UUID]) -> dict[UUID, PersonKey | None]:
-        """The keys of those who have or had one; None is a destroyed one. Raises Unavailable."""
+        """The keys of those who have or had one. None for a destroyed one. Raises Unavailable."""
 
         async def one(person: UUID) -> tuple[UUID, PersonKey | None] | None:
             known = self._known.get(person)
@@ -142,7 +142,7 @@ class PersonKeys:
         return dict(each for each in found if each is not None)
 
     async def destroy(self, person: UUID) -> None:
-        """Destroy the person's key for ever: nothing encrypted with it can be read again.
+        """Destroy the person's key permanently. Nothing encrypted with it can be read again.
 
         Other workers forget it within five minutes. Raises Unavailable and KeyNotDestroyed.
         """
@@ -150,11 +150,11 @@ class PersonKeys:
         self._remember(person, None)
 
     async def probe(self) -> None:
-        """Ask the store for the key of nobody; raises Unavailable while it does not answer."""
+        """Ask the store for a key that does not exist. Raises Unavailable if it does not answer."""
         await self._store.read(uuid4())
 
     async def close(self) -> None:
-        """Stop asking and close the store."""
+        """Stop requests and close the store."""
         asking = list(self._asking.values())
         for task in asking:
             task.cancel()
@@ -167,17 +167,17 @@ class PersonKeys:
             task = asyncio.create_task(self._fetch(person, create=create))
             self._asking[person, create] = task
             task.add_done_callback(lambda done: self._asked(done, person, create))
-        # Shielded: the others still want it when one of them is cancelled.
+        # Shielded, because other callers still need it when one of them is cancelled.
         return await asyncio.shield(task)
 
     def _asked(self, task: "asyncio.Task[PersonKey | None]", person: UUID, create: bool) -> None:
         self._asking.pop((person, create), None)
         if not task.cancelled():
-            # Looked at, so that asyncio does not complain when everyone who waited has left.
+            # Retrieved, so that asyncio does not complain when every waiting caller was cancelled.
             task.exception()
 
     async def _fetch(self, person: UUID, *, create: bool) -> PersonKey | None:
-        """Ask the store; raises KeyError for a person without a key where none is to be made."""
+        """Ask the store. Raises KeyError for a person without a key if none should be created."""
         async with self._at_once:
             try:
                 raw = await self._store.read(person)
@@ -192,7 +192,7 @@ class PersonKeys:
     def _remember(self, person: UUID, key: PersonKey | None) -> PersonKey | None:
         before = self._known.get(person)
         if before is not None and before.key is None:
-            # Destroyed while the store was being asked: an answer from before does not bring it back.
+            # Destroyed while the store was asked. An older answer must not restore it.
             key = None
         self._known[person] = _Known(key, self._clock.now())
         self._known.move_to_end(person)

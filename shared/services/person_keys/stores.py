@@ -1,7 +1,7 @@
 """Stores of personal keys: a folder on this machine, or a container of Azure Blob Storage.
 
-A key is 32 bytes under the person's id. A destroyed one leaves a mark in its place, so that no worker ever
-makes the person a second one.
+A key is 32 bytes under the person's id. A destroyed one leaves a mark in its place, so that no worker creates
+a second one.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 
 def open_key_store(settings: Settings) -> PersonKeyStore | None:
-    """The store that ``person_key_store`` names: an https URL of a container, or a folder; None without."""
+    """The store in ``person_key_store``: an https URL of a container, or a folder. None if it is not set."""
     place = settings.person_key_store
     if not place:
         if settings.environment != "local":
@@ -50,7 +50,7 @@ def _key(found: bytes, person: UUID) -> bytes:
 
 
 class FolderKeyStore:
-    """Keys as files that only the app's account may read; the folder must not be backed up with the data."""
+    """Keys as files for the app's account alone. Do not back them up together with the data."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -61,7 +61,7 @@ class FolderKeyStore:
         return None if found is None else _key(found, person)
 
     async def create(self, person: UUID, key: bytes) -> bytes:
-        """Link a complete file to its name, which succeeds for one of many; see PersonKeyStore."""
+        """Link a complete file to its name, which succeeds for only one writer. See PersonKeyStore."""
         return _key(await self._do(self._create, person, key), person)
 
     async def destroy(self, person: UUID) -> None:
@@ -69,7 +69,7 @@ class FolderKeyStore:
         await self._do(self._write, person, _DESTROYED, os.replace)
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Nothing to close."""
 
     def _path(self, person: UUID) -> Path:
         return self._folder / f"{person}.key"
@@ -95,7 +95,7 @@ class FolderKeyStore:
 
     def _write(self, person: UUID, content: bytes, put: Any) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # mkstemp makes it readable for this account only.
+        # mkstemp makes it readable only for this account.
         handle, name = tempfile.mkstemp(dir=self._folder)
         try:
             with os.fdopen(handle, "wb") as file:
@@ -108,7 +108,7 @@ class FolderKeyStore:
             Path(name).unlink(missing_ok=True)
 
     def _keep_names(self) -> None:
-        # A key that the database's rows need must be there after a power cut, too.
+        # Database rows need this key, so it must survive a power failure.
         folder = os.open(self._folder, os.O_RDONLY)
         try:
             os.fsync(folder)
@@ -117,9 +117,10 @@ class FolderKeyStore:
 
 
 class BlobKeyStore:
-    """Keys as blobs of one container; its account keeps neither versions nor deleted blobs.
+    """Keys as blobs of one container. Its account keeps neither versions nor deleted blobs.
 
-    Conditional writes: https://learn.microsoft.com/rest/api/storageservices/specifying-conditional-headers-for-blob-service-operations
+    Conditional writes:
+    https://learn.microsoft.com/rest/api/storageservices/specifying-conditional-headers-for-blob-service-operations
     """
 
     def __init__(self, connect: "Callable[[], tuple[ContainerClient, Credential | None]]") -> None:
@@ -128,12 +129,12 @@ class BlobKeyStore:
 
     @classmethod
     def open(cls, settings: Settings) -> "BlobKeyStore":
-        """With the app's own identity, which needs the role Storage Blob Data Contributor there."""
+        """Open it with the app's own identity, which needs the role Storage Blob Data Contributor there."""
         return cls(lambda: _connect(settings))
 
     @property
     def _container(self) -> "ContainerClient":
-        # The client loads slowly, so only when a key is asked for (cold start).
+        # The client loads slowly, so it is loaded when a key is first needed (cold start).
         if self._connected is None:
             self._connected = self._connect()
         return self._connected[0]
@@ -149,7 +150,7 @@ class BlobKeyStore:
         return _key(found, person)
 
     async def create(self, person: UUID, key: bytes) -> bytes:
-        """Upload if nothing is there (``If-None-Match: *``); see PersonKeyStore."""
+        """Upload if nothing exists (``If-None-Match: *``). See PersonKeyStore."""
         from azure.core.exceptions import ResourceExistsError
 
         try:
@@ -162,7 +163,7 @@ class BlobKeyStore:
         return key
 
     async def destroy(self, person: UUID) -> None:
-        """Overwrite the key by the mark and see that nothing else is left of it; see PersonKeyStore."""
+        """Overwrite the key with the mark, and check that nothing else is left. See PersonKeyStore."""
         await self._answer(self._upload(person, _DESTROYED, overwrite=True))
         if await self._answer(self._former(person)):
             raise KeyNotDestroyed(
@@ -186,7 +187,7 @@ class BlobKeyStore:
         await self._container.upload_blob(f"{person}.key", content, overwrite=overwrite)
 
     async def _former(self, person: UUID) -> int:
-        """How many deleted blobs, versions and snapshots of the key there are besides the mark."""
+        """How many deleted blobs, versions and snapshots of the key exist besides the mark."""
         blobs = self._container.list_blobs(
             name_starts_with=f"{person}.key", include=["snapshots", "versions", "deleted"]
         )

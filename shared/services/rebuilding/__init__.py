@@ -1,1 +1,1 @@
-"""Rebuilding an archive calendar that was deleted, from our record (domain.md 1)."""
+"""Rebuilds a deleted archive calendar from our record (domain.md 1)."""

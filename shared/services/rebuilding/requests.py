@@ -1,8 +1,8 @@
-"""Asking for a deleted archive calendar back: it is made, and the run that fills it queued (domain.md 1).
+"""Requests to rebuild: create the calendar and queue the run that fills it (domain.md 1).
 
-Every step may be repeated after a crash. That a calendar is wanted is written down before it is made, so that
-the one that was made is known again; naming it, giving up the copies of the former one and queueing the run
-is one transaction.
+Every step may be repeated after a crash. The wish for a calendar is stored before it is created, so that the
+created one is recognised. One transaction then names it in the configuration, gives up the copies of the
+former one, and queues the run.
 """
 
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ _INSTANT = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class _Former:
-    """The archive calendar as it is named, and the one that was wanted in its place before, if any."""
+    """The archive calendar as it is named, and the one that an earlier attempt wanted instead, if any."""
 
     mailbox_id: UUID
     calendar_id: str
@@ -54,7 +54,7 @@ class _Former:
 
     @classmethod
     def of(cls, configuration: ArchiveConfiguration) -> "_Former":
-        """What a configuration says. Raises Conflict for a primary calendar: nobody can make one."""
+        """From a configuration. Raises Conflict for a primary calendar, which nobody can create."""
         reference = calendar_reference.parse(configuration.archive_reference)
         if reference.calendar is None:
             raise Conflict("a primary calendar cannot be made anew", code="not_rebuildable")
@@ -70,26 +70,29 @@ class _Former:
 
     @property
     def mailbox(self) -> str:
-        """As the stores name it."""
+        """In the form of the stores."""
         return str(self.mailbox_id)
 
 
 class RebuildRequests:
-    """Rebuilds archive calendars that are gone, on the word of their owner or an Admin."""
+    """Rebuilds archive calendars that are gone, at the request of their owner or an Admin."""
 
     def __init__(self, ports: ArchivingPorts, stores: BothCalendars) -> None:
         self._ports = ports
         self._stores = stores
 
     async def rebuild(self, caller: Caller, configuration_id: UUID, expected: ExpectedVersion) -> StartedRun:
-        """Make the archive calendar anew under its former name and queue the run that makes its copies anew.
+        """Create the archive calendar again under its former name, and queue the run that creates its copies.
 
-        A rebuild under way is returned instead; where one ended before every copy was back, another run is
-        queued for the rest. Raises NotFound, PreconditionFailed, Conflict (``archive_calendar_exists`` where
-        the calendar is there and nothing is missing from it; ``calendar_name_taken``; ``not_rebuildable``;
-        inactive; its owner deactivated; a calendar it may not name), ArchiveInUse where another configuration
-        archives the same source into the calendar of that name, RunInProgress, and what asking the calendar
-        store raises.
+        A rebuild in progress is returned instead. If an earlier one ended before every copy was restored,
+        another run is queued for the rest. Raises NotFound, PreconditionFailed, RunInProgress, and the errors
+        of the calendar store. Raises ArchiveInUse if another configuration archives the same source into the
+        calendar of that name.
+
+        Raises Conflict with one of these causes:
+        - ``archive_calendar_exists``: the calendar exists and nothing is missing in it.
+        - ``calendar_name_taken`` or ``not_rebuildable``.
+        - The configuration is inactive, its owner is deactivated, or it may not use a calendar.
         """
         async with self._ports.database.session() as session:
             configuration = await self._found(session, caller, configuration_id, expected)
@@ -137,7 +140,7 @@ class RebuildRequests:
         return None if run is None else StartedRun(run, created=False)
 
     async def _rest(self, caller: Caller, configuration_id: UUID, former: _Former) -> StartedRun:
-        """The calendar is there: what an earlier rebuild of it left is queued, if it left anything."""
+        """The calendar exists: queue what an earlier rebuild left, if anything."""
         async with self._ports.database.session() as session:
             configuration = await self._held(session, caller, configuration_id)
             under_way = await self._under_way(session, configuration)
@@ -151,10 +154,10 @@ class RebuildRequests:
     async def _same_name(
         self, caller: Caller, configuration_id: UUID, former: _Former, calendars: list[Calendar]
     ) -> Calendar | None:
-        """A calendar of the former name that may take its place; None where there is none of that name.
+        """A calendar of the former name that may replace it. None if no calendar has that name.
 
-        It is one that an earlier attempt made, nothing being in it yet, or one that another configuration
-        archives into already. Raises Conflict for any other: it is the owner's.
+        It is one that an earlier attempt created and that is still empty, or one that another configuration
+        archives into. Raises Conflict for any other, because it belongs to the owner.
         """
         found = next((each for each in calendars if folded_name(each.name) == folded_name(former.name)), None)
         if found is None:
@@ -174,7 +177,7 @@ class RebuildRequests:
         )
 
     async def _want(self, caller: Caller, configuration_id: UUID, former: _Former) -> None:
-        """Write down that no calendar of the name was there and one is about to be made."""
+        """Record that no calendar had the name and that one will be created."""
         async with self._ports.database.session() as session:
             configuration = await self._held(session, caller, configuration_id)
             await self._refuse_running(session, configuration)
@@ -189,7 +192,7 @@ class RebuildRequests:
         try:
             return await store.create_calendar(former.mailbox, former.name)
         except (StoreRefused, Conflict):
-            # Somebody was faster: another request of the same, or the owner.
+            # Another request, or the owner, was faster.
             calendars = await store.list_calendars(former.mailbox)
             made = _Former(former.mailbox_id, former.calendar_id, former.reference, former.name, wanted=True)
             found = await self._same_name(caller, configuration_id, made, calendars)
@@ -205,7 +208,7 @@ class RebuildRequests:
         calendar: Calendar,
         calendars: list[Calendar],
     ) -> StartedRun:
-        """From now on the configuration archives into ``calendar``; every copy of the former one is lost."""
+        """From now on the configuration archives into ``calendar``. All copies of the former one are lost."""
         async with self._ports.database.session() as session:
             configuration = await self._held(session, caller, configuration_id)
             if configuration.archive_calendar_id != former.calendar_id:
@@ -218,7 +221,7 @@ class RebuildRequests:
             copies = LostCopyRepository(session, configuration.owner_id, configuration_id)
             moot = await copies.lose_all(now)
             lost = await copies.standing()
-            # Last, since it keeps everyone of the tenant from saving a configuration.
+            # Last, because it blocks everyone in the tenant who saves a configuration.
             await self._hold_calendar(session, configuration, calendar)
             access = await Access.of(session, caller)
             await refuse_pair(session, access, configuration, archive_calendar_id=calendar.id)
@@ -262,7 +265,7 @@ class RebuildRequests:
     async def _held(
         self, session: AsyncSession, caller: Caller, configuration_id: UUID
     ) -> ArchiveConfiguration:
-        """The configuration, locked after its jobs, as the dispatcher does. Raises NotFound."""
+        """The configuration, locked after its jobs, in the order of the dispatcher. Raises NotFound."""
         configurations = ArchiveConfigurationRepository(session)
         found = await configurations.get(caller.tenant_id, configuration_id)
         if found is not None:
@@ -280,7 +283,7 @@ class RebuildRequests:
     async def _hold_calendar(
         self, session: AsyncSession, configuration: ArchiveConfiguration, calendar: Calendar
     ) -> None:
-        """No calendar has two roles (domain.md 1), and a local one is not deleted meanwhile."""
+        """Ensure that no calendar has two roles (domain.md 1), and that a local one is not deleted."""
         place = configuration.tenant_id, configuration.archive_mailbox_id
         if await ArchiveConfigurationRepository(session).uses_calendar_as_source(*place, calendar.id):
             raise Conflict("another configuration reads the calendar of that name", code="is_source")

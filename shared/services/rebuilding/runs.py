@@ -1,4 +1,4 @@
-"""The run that makes the copies of a lost archive calendar anew, from our record (domain.md 1)."""
+"""The run that creates the copies of a lost archive calendar again, from our record (domain.md 1)."""
 
 from typing import Final
 from uuid import UUID
@@ -17,23 +17,23 @@ from shared.services.archiving.plan_counts import PlanCounts
 from shared.services.archiving.plan_turn import PlanCancelled, PlanSuperseded, PlanTurn, record_plan
 from shared.services.archiving.recorded_copies import restored
 
-#: Copies planned in one transaction: however large the archive, no more of it is held.
+#: Copies planned in one transaction, so that large archives need no more memory.
 CHUNK: Final = 500
 
 
 class RebuildRuns:
-    """Plans them and ends them; sending and settling is that of every run."""
+    """Plans and ends these runs. They are sent and reconciled like every other run."""
 
     def __init__(self, ports: ArchivingPorts) -> None:
         self._ports = ports
 
     async def plan(self, run_id: UUID) -> PlanCounts:
-        """Plan one create for each copy that is lost, as it is recorded, whether its source is there or not.
+        """Plan one create for each lost copy, as recorded, whether or not its source exists.
 
-        What its owner had removed stays removed. Copies of a locked period come back like the others: they
-        change nothing of what the record says (2.8). Planning again what is planned returns the stored
-        counts. Raises NotFound, StoreUnavailable when the archive calendar cannot be looked for now, and
-        Conflict while another attempt is at it.
+        Copies that their owner removed stay removed. Copies of a locked period come back too, because the
+        record does not change (2.8). Planning a planned run again returns the stored counts. Raises NotFound,
+        StoreUnavailable if the archive calendar cannot be checked now, and Conflict while another attempt
+        plans.
         """
         async with self._ports.database.session() as session:
             context = await load_context(session, run_id)
@@ -59,10 +59,10 @@ class RebuildRuns:
             raise Conflict("another attempt plans the run", retry_after=5) from None
 
     async def finished(self, run_id: UUID) -> None:
-        """The run is over: if the archive is there again, so are its jobs. Again it changes nothing.
+        """After the run, if the archive exists again, its jobs resume. A second call changes nothing.
 
-        Where it was cancelled or could not go on they wait for the next rebuild. Single copies that were
-        refused are no reason to wait: they are listed, and the next rebuild tries them again.
+        If the run was cancelled or could not continue, they wait for the next rebuild. Single refused copies
+        do not matter: they are listed, and the next rebuild tries them again.
         """
         async with self._ports.database.session() as session:
             run = await ArchiveRunRepository(session).get_unscoped(run_id)
@@ -76,7 +76,11 @@ class RebuildRuns:
                 await note_found(session, self._ports, *_archive(context))
 
     async def _refusal(self, context: RunContext) -> PlanCounts | None:
-        """Why nothing can be written: the calendar was deleted again, or is refused; None where it can."""
+        """After the run, resume the archive's jobs if it exists again. A second call changes nothing.
+
+        If the run was cancelled or could not continue, they wait for the next rebuild. Single refused copies
+        do not matter: they are listed, and the next rebuild tries them again.
+        """
         try:
             if not await is_gone(
                 self._ports, context.tenant_id, context.archive_mailbox, context.archive_calendar_id

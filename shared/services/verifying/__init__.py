@@ -1,1 +1,1 @@
-"""Comparing source, record and archive calendar, and what their owner wants done about it."""
+"""Compares source, record and archive calendar, and carries out what the owner wants."""

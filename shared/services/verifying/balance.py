@@ -32,26 +32,26 @@ _NO_COPY_OF_THEIR_OWN = (
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What was seen of the records of a chunk.
+    """What was found about the records of a chunk."""
 
-    ``owned``: how many copies that start in the stretch carry each ArchiveKey. ``around``: the keys of copies
-    in its margins, too. ``standing``: records whose copy was found by its id. ``sources``: the source keys of
-    events of the stretch. ``last_writes``: of records that were never written, what became of the last try.
-    """
-
+    #: How many copies that start in the range carry each ArchiveKey.
     owned: Mapping[str, int]
+    #: The keys of copies, also in the margins.
     around: Collection[str]
+    #: Records whose copy was found by id.
     standing: Collection[UUID]
+    #: The source keys of events in the range.
     sources: Collection[str]
+    #: For records that were never written: the result of the last attempt.
     last_writes: Mapping[UUID, str]
 
 
 @dataclass(slots=True)
 class Balance:
-    """The totals of a stretch and their differences.
+    """The totals of a range and their differences.
 
-    ``copies`` are ``records`` less those without a copy and with the copies that have no record; ``sources``
-    are ``records`` less those without a source event and with the source events that have no record.
+    ``copies`` are ``records``, less those without a copy, plus the copies without a record. ``sources`` are
+    ``records``, less those without a source event, plus the source events without a record.
     """
 
     records: int = 0
@@ -65,7 +65,7 @@ class Balance:
     _strangers: set[str] = field(default_factory=set)
 
     def add_stranger(self, copy_id: str, *, anothers: bool) -> None:
-        """A copy of the stretch that is none of this configuration's."""
+        """Count a copy in the range that does not belong to this configuration."""
         if copy_id not in self._strangers:
             self._strangers.add(copy_id)
             self.beyond_records[ANOTHER_CONFIGURATION if anothers else UNKNOWN] += 1
@@ -73,7 +73,7 @@ class Balance:
     def add_records(
         self, rows: Sequence[RecordedCopy], seen: Seen, source: UnreadEvents, archive: UnreadEvents
     ) -> None:
-        """Records of the stretch; each counts once, though its row moved while they were gone through."""
+        """Count records of the range. Each counts once, even if its row moved during the comparison."""
         for row in rows:
             if row.id in self._ids:
                 continue
@@ -91,14 +91,14 @@ class Balance:
                 self.without_source[_why_no_source(row, source)] += 1
 
     def totals(self, sources: int, own_copies: int) -> dict[str, int]:
-        """Records, copies and source events, given what was read of the stretch in all."""
+        """Records, copies and source events, from the totals of what was read."""
         if own_copies != self._copies_of_records:
             self.beyond_records[RECORDED_ELSEWHERE] += own_copies - self._copies_of_records
         copies = own_copies + len(self._strangers)
         return {"sources": sources, "records": self.records, "copies": copies}
 
     def explained(self, sources: int, unread: Mapping[str, int]) -> dict[str, Any]:
-        """What the resource tells of the differences."""
+        """The explanation in the form of the resource."""
         without_record = sources - self._sources_of_records
         known = {NOT_ARCHIVED: self.unarchived, RECORDED_ELSEWHERE: without_record - self.unarchived}
         return {
@@ -111,7 +111,7 @@ class Balance:
 
 
 def added(before: Mapping[str, Any] | None, more: Mapping[str, Any]) -> dict[str, Any]:
-    """What two stretches tell together."""
+    """The sum of two ranges."""
     before = before or {}
     return {part: dict(Counter(before.get(part) or {}) + Counter(counts)) for part, counts in more.items()}
 

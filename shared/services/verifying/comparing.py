@@ -1,7 +1,7 @@
-"""Comparing one stretch of time: source, record and archive calendar, each read by itself (domain.md 2.15).
+"""Compares one time range: source, record and archive calendar, each read separately (domain.md 2.15).
 
-What is read goes page by page into a table, where the three are matched by key: nothing holds the stretch.
-What looks different is read once more before it is said, since a run may have been at work meanwhile.
+Pages are read into a table and matched there by key, so memory stays small. Differences are read once more
+before they are reported, because a run may have been active.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -46,11 +46,11 @@ _FOLLOWS_SOURCE = (ArchivedEventState.PRESENT, ArchivedEventState.MERGED)
 
 
 class Superseded(Exception):
-    """Another attempt compares, or the verification is over: stop, write nothing more."""
+    """Another attempt compares, or the verification is over: stop and write nothing more."""
 
 
 class StretchComparison:
-    """One stretch of one verification, under one attempt."""
+    """One range of one verification, in one attempt."""
 
     def __init__(
         self, ports: ArchivingPorts, context: VerificationContext, attempt: int, stretch: Stretch
@@ -65,7 +65,7 @@ class StretchComparison:
         self._unread_source, self._unread_archive = UnreadEvents(), UnreadEvents()
 
     async def run(self) -> None:
-        """Read both calendars, match them with the record, keep what differs. Raises Superseded."""
+        """Read both calendars, match them with the record, store the differences. Raises Superseded."""
         async with self._session() as session:
             await self._findings(session).restart_stretch(self._context.verification_id, self._stretch.start)
         await self._read_source()
@@ -76,7 +76,7 @@ class StretchComparison:
         await self._complete()
 
     async def _complete(self) -> None:
-        """The stretch is compared: count, and say why the counts differ."""
+        """The range is compared: count, and explain why the counts differ."""
         context = self._context
         async with self._session() as session:
             findings, verifications = self._findings(session), VerificationRepository(session)
@@ -134,7 +134,7 @@ class StretchComparison:
                     await self._findings(session).add_items(self._context.verification_id, "source", rows)
 
     async def _followed(self, session: AsyncSession, page: Sequence[SourceEvent]) -> dict[str, ReadEvent]:
-        """Events under the keys of their rows, as far as their copies follow them (domain.md 2.3, 2.17)."""
+        """Events under the keys of their rows, as far as their copies follow (domain.md 2.3, 2.17)."""
         owner, configuration = self._context.owner_id, self._context.configuration_id
         identities = SourceIdentityRepository(session, owner, configuration)
         by_source = await identities.by_sources([event.id for event in page])
@@ -238,7 +238,7 @@ class StretchComparison:
             after = rows[-1]
 
     async def _judge_copies(self, ids: Sequence[UUID]) -> set[UUID]:
-        """Look at copies by their ids: gone, replaced, doubled or edited; the records whose copy stands."""
+        """Look copies up by id: gone, replaced, doubled or edited. Also the records whose copy exists."""
         if not ids:
             return set()
         async with self._session() as session:
@@ -270,7 +270,7 @@ class StretchComparison:
         return {row.id for row in rows if row.copy_id and alive.get(row.copy_id) is not None}
 
     async def _judge_sources(self, ids: Sequence[UUID]) -> None:
-        """Look at sources by their ids: changed, or gone."""
+        """Look sources up by id: changed, or gone."""
         if not ids:
             return
         async with self._session() as session:
@@ -298,11 +298,11 @@ class StretchComparison:
         await self._keep(found)
 
     def _is_open(self, row: RecordedCopy) -> bool:
-        """Whether the source, or the time where it was, could not be read: it is not gone (2.12)."""
+        """Whether the source, or the time at which it was, could not be read. Then it is not gone (2.12)."""
         return row.source_id in self._unread_source.ids or self._unread_source.holds(row.start_at)
 
     async def _recorded(self, session: AsyncSession, ids: Sequence[UUID]) -> list[RecordedCopy]:
-        """The rows as they are now, without those of which a write is under way."""
+        """The present rows, without those that have a write in flight."""
         rows = await self._findings(session).recorded(
             self._context.owner_id, self._context.configuration_id, ids
         )
@@ -322,7 +322,7 @@ class StretchComparison:
             after = rows[-1]["key"]
 
     async def _find_doubled(self) -> None:
-        """Copies of one event, whichever configuration wrote them (domain.md 2.19)."""
+        """Find copies of one event, whichever configuration wrote them (domain.md 2.19)."""
         context, after = self._context, ""
         while True:
             async with self._session() as session:
@@ -342,7 +342,7 @@ class StretchComparison:
             after = shared[-1][0]
 
     async def _keep(self, found: Sequence[FindingRow]) -> None:
-        """Write findings down; an edit that was not known yet is recorded as the owner's."""
+        """Store findings. A new edit is recorded as the owner's."""
         if not found:
             return
         context = self._context

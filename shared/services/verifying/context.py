@@ -16,7 +16,7 @@ from shared.errors import NotFound
 
 @dataclass(frozen=True, slots=True)
 class VerificationContext:
-    """A verification and its configuration, as facts; if ``masked`` private events are read masked (6.5)."""
+    """The facts of a verification and its configuration. If ``masked``, private events are masked (6.5)."""
 
     verification_id: UUID
     tenant_id: UUID
@@ -34,7 +34,7 @@ class VerificationContext:
 
 
 async def load_context(session: AsyncSession, verification_id: UUID) -> VerificationContext:
-    """The context of a verification. Raises NotFound when it or its configuration are gone."""
+    """Load the context. Raises NotFound if the verification or its configuration is gone."""
     verification = await VerificationRepository(session).get_unscoped(verification_id)
     if verification is None:
         raise NotFound("there is no such verification")

@@ -1,8 +1,8 @@
-"""Copies that stand in the archive calendar twice, whoever wrote them (domain.md 2.19).
+"""Copies that exist twice in the archive calendar, whoever wrote them (domain.md 2.19).
 
-Two copies are doubled where both count and both are of one source mailbox, one source id and one original
-date. Of a recorded copy, whichever configuration's, the record says so: it may have passed to another source
-since it was written. Of any other one ``ArchiveSource`` says so.
+Two copies are doubled if both count, and both have one source mailbox, one source id and one original date.
+For a recorded copy of any configuration, the record says this, because the copy may have passed to another
+source. For other copies, ``ArchiveSource`` says it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,7 +27,7 @@ from shared.services.verifying.findings import about_copies, about_record, ownin
 
 @dataclass(frozen=True, slots=True)
 class Writers:
-    """Of which mailbox the configurations are that wrote the copies of a page, deleted ones included."""
+    """The mailboxes of the configurations that wrote the copies of a page, including deleted ones."""
 
     context: VerificationContext
     mailboxes: Mapping[UUID, UUID]
@@ -47,15 +47,15 @@ class Writers:
         return cls(context, found)
 
     def is_anothers(self, copy: Copy) -> bool:
-        """Whether another configuration of the tenant wrote it: it is nothing that this one must know."""
+        """Whether another configuration of the tenant wrote it. Then it is not unknown."""
         writer = _writer(copy)
         return writer != self.context.configuration_id and writer in self.mailboxes
 
     def origins(self, copy: Copy, row: RecordedCopy | None) -> list[str]:
-        """What the copy shares with each copy of the same event; nothing where it takes no time.
+        """The keys that the copy shares with each copy of the same event. Empty if it takes no time.
 
-        ``row`` is its record, of any configuration. By the original date, and by the start: a single event
-        that moved between two first archivings has two original dates.
+        ``row`` is its record, of any configuration. Keys use the original date and the start, because a
+        single event that moved between two first archivings has two original dates.
         """
         writer = row.configuration_id if row is not None else _writer(copy)
         source = row.source_id if row is not None else copy.source.get("source")
@@ -73,7 +73,7 @@ class Writers:
 async def doubled(
     session: AsyncSession, context: VerificationContext, groups: Sequence[Sequence[Copy]]
 ) -> list[FindingRow]:
-    """What is to be said of copies that share their origin, each group read again just now."""
+    """The findings about copies that share their origin. Each group is read again first."""
     keys = sorted({copy.archive_key for group in groups for copy in group if copy.archive_key})
     recorded = await VerificationFindingRepository(session).recorded_by_archive_keys(
         context.tenant_id, context.configuration_id, keys
@@ -89,7 +89,7 @@ async def doubled(
 
 
 def _same(writers: Writers, group: Sequence[Copy], recorded: Mapping[str, RecordedCopy]) -> list[Copy]:
-    """Those of the group that still share an origin with another one."""
+    """Those of the group that still share an origin with another copy."""
     origins = [set(writers.origins(copy, recorded.get(copy.archive_key))) for copy in group]
     return [
         copy

@@ -1,4 +1,4 @@
-"""How a difference is told: the rows of findings (domain.md 2.15)."""
+"""The rows of findings (domain.md 2.15)."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -29,7 +29,7 @@ def about_record(
 
 
 def edited(row: RecordedCopy, copy: Copy, reason: FindingReason, fields: Sequence[str]) -> FindingRow:
-    """A copy that says something else than we wrote; which fields, and a hash of what they say."""
+    """A copy that differs from what we wrote: which fields, and a hash of their values."""
     return about_record(
         row,
         FindingKind.EDITED,
@@ -43,7 +43,7 @@ def edited(row: RecordedCopy, copy: Copy, reason: FindingReason, fields: Sequenc
 def about_copies(
     subject: str, kind: FindingKind, reason: FindingReason, starts_at: datetime, **detail: Any
 ) -> FindingRow:
-    """A finding about copies of which none is this configuration's; ``subject`` is the id of one of them."""
+    """A finding about copies of which none is this configuration's. ``subject`` is the id of one of them."""
     return {
         "kind": str(kind),
         "reason": str(reason),
@@ -57,13 +57,13 @@ def about_copies(
 
 
 def unknown(copy: Copy, start: datetime) -> FindingRow:
-    """An event of the archive calendar that is nobody's copy."""
+    """An event of the archive calendar that is no copy."""
     reason = FindingReason.KEY_NOT_IN_RECORD if copy.archive_key else FindingReason.FOREIGN
     return about_copies(copy.id, FindingKind.UNKNOWN, reason, start)
 
 
 def not_archived(key: str, start: datetime) -> FindingRow:
-    """A source event of archived time that the record does not know."""
+    """A source event of archived time without a record."""
     return {
         "kind": str(FindingKind.MISSING),
         "reason": str(FindingReason.NOT_ARCHIVED),
@@ -77,5 +77,5 @@ def not_archived(key: str, start: datetime) -> FindingRow:
 
 
 def owning_start(copy: Copy, context: VerificationContext) -> datetime:
-    """The instant that says to which stretch a copy belongs, UTC; of an all-day one its local day's."""
+    """The instant that decides the range of a copy, UTC. For an all-day copy, that of its local day."""
     return local_day_start(copy.start.date(), context.zone) if copy.is_all_day else copy.start

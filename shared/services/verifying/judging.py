@@ -1,4 +1,4 @@
-"""What one record, its source and its copies say together (domain.md 2.15)."""
+"""What one record, its source and its copies mean together (domain.md 2.15)."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -20,7 +20,7 @@ _WITH_COPY = (
 
 
 def item(key: str, copy: Copy, start: datetime, *, owned: bool) -> ItemRow:
-    """A copy as it is kept until the stretch is compared."""
+    """A copy in the form in which it is stored until the range is compared."""
     return {
         "key": key,
         "reference": copy.id,
@@ -31,12 +31,12 @@ def item(key: str, copy: Copy, start: datetime, *, owned: bool) -> ItemRow:
 
 
 def needs_copy(row: RecordedCopy) -> bool:
-    """Whether a copy must stand in the archive calendar."""
+    """Whether a copy must exist in the archive calendar."""
     return not row.busy and row.state in (*_WITH_COPY, ArchivedEventState.CREATING)
 
 
 def judged(row: RecordedCopy, own: Copy | None, others: Sequence[Copy]) -> list[FindingRow]:
-    """What is to be said of a record, its own copy and further ones with the same key."""
+    """The findings about a record, its own copy and further ones with the same key."""
     found: list[FindingRow] = []
     if len(others) + (own is not None) > 1:
         copies = [copy.id for copy in ([own] if own is not None else []) + list(others)]
@@ -61,7 +61,7 @@ def _never_archived(row: RecordedCopy) -> bool:
 
 
 def expected(row: RecordedCopy, own: str | None) -> str | None:
-    """The revision the map should hold while the source's own is ``own`` (domain.md 2.4)."""
+    """The revision that the map should have if the source's own is ``own`` (domain.md 2.4)."""
     if own is None or not row.modifications:
         return own
     applied = [Modification.from_json(each) for each in row.modifications]

@@ -1,4 +1,4 @@
-"""Queueing verifications, and of which window they are (domain.md 2.15)."""
+"""Queues verifications and decides their windows (domain.md 2.15)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from shared.services.jobs.queueing import Draft, draft, drafted, queue
 
 @dataclass(frozen=True, slots=True)
 class StartedVerification:
-    """The verification a request led to; ``created`` is False where one was under way already."""
+    """The verification that a request led to. ``created`` is False if one was in progress already."""
 
     verification: Verification
     created: bool
@@ -36,7 +36,7 @@ async def draft_verification(
     job: UUID | None = None,
     scheduled_for: datetime | None = None,
 ) -> VerificationDraft:
-    """A verification in the name of the caller, and with the correlation, that are bound now."""
+    """A verification for the current caller, with the current correlation id."""
     verification = Verification(
         id=uuid4(),
         job_id=job,
@@ -55,7 +55,7 @@ async def draft_verification(
 async def queue_drafts(
     ports: ArchivingPorts, session: AsyncSession, drafts: Sequence[VerificationDraft]
 ) -> list[StartedVerification]:
-    """Queue the drafts, or find those under way of the same configurations. See queueing.queue."""
+    """Queue the drafts, or find the open verifications of the same configurations. See queueing.queue."""
     table = VerificationRepository(session)
     started = await queue(session, ports.audit, table, drafts, lambda each: each.configuration_id)
     return [StartedVerification(verification, created) for verification, created in started]
@@ -64,9 +64,9 @@ async def queue_drafts(
 async def default_windows(
     ports: ArchivingPorts, session: AsyncSession, configuration_ids: Sequence[UUID]
 ) -> dict[UUID, Stretch]:
-    """What is verified where nobody names a window: the last of what is archived, by configuration.
+    """The default window for each configuration: the last part of what is archived.
 
-    Without those of which nothing is archived yet.
+    Configurations without any archived time are left out.
     """
     longest = timedelta(days=ports.settings.max_window_days)
     extents = await ArchiveRunRepository(session).extents_unscoped(configuration_ids)

@@ -1,4 +1,4 @@
-"""Copies put back, and edits taken over, on their owner's word alone (domain.md 2.15)."""
+"""Puts copies back and adopts edits, only on their owner's word (domain.md 2.15)."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -34,22 +34,22 @@ from shared.services.archiving.queueing import StartedRun, queue_run
 from shared.services.archiving.recorded_copies import restored
 from shared.services.identity.access import Access
 
-#: Columns that change with another one that is compared.
+#: Columns that change together with another one that is compared.
 _ALONG = {"body": "body_type", "start_at": "start_zone", "end_at": "end_zone"}
 
 
 class CopyRestoring:
-    """What an owner may want done about a finding."""
+    """What an owner can request about a finding."""
 
     def __init__(self, ports: ArchivingPorts) -> None:
         self._ports = ports
 
     async def put_back(self, caller: Caller, verification_id: UUID, finding_id: UUID) -> StartedRun:
-        """Queue the run that puts a missing copy back; asked again, the run that is to do it already.
+        """Queue the run that puts a missing copy back. If one is queued already, it is returned.
 
-        Raises NotFound, ArchiveInUse for the newer of a pair (domain.md 2.19), and Conflict for any other
-        kind of finding, one that was put back, an inactive configuration, or while a run of that day is at
-        work already.
+        Raises NotFound, and ArchiveInUse for the newer of a pair (domain.md 2.19). Raises Conflict for any
+        other kind of finding, one that was put back, an inactive configuration, or while a run of that day is
+        in progress.
         """
         async with self._ports.database.session() as session:
             configuration, finding = await self._finding(session, caller, verification_id, finding_id)
@@ -60,7 +60,7 @@ class CopyRestoring:
                 run = await runs.get_unscoped(finding.run_id)
                 if run is not None and not RunState(run.state).terminal:
                     return StartedRun(run, created=False)
-                # Cancelled before it began: nobody said so to the finding.
+                # Cancelled before it began, so the finding was not updated.
                 finding.state = FindingState.OPEN
             _expect_open(finding)
             if not configuration.active:
@@ -83,10 +83,9 @@ class CopyRestoring:
     async def plan(self, run_id: UUID) -> PlanCounts:
         """Plan a run that puts copies back: one create for each that is really gone, a generation later.
 
-        Copies of a locked period come back, too: they say what the record says already (2.8).
-
-        Planning again what is planned returns the stored counts. Raises NotFound, StoreUnavailable when the
-        archive calendar cannot be read now, and Conflict while another attempt is at it.
+        Copies of a locked period come back too, because the record already has them (2.8). Planning a planned
+        run again returns the stored counts. Raises NotFound, StoreUnavailable if the archive calendar cannot
+        be read now, and Conflict while another attempt plans.
         """
         async with self._ports.database.session() as session:
             context = await load_context(session, run_id)
@@ -109,7 +108,7 @@ class CopyRestoring:
             raise Conflict("another attempt plans the run", retry_after=5) from None
 
     async def finished(self, run_id: UUID) -> None:
-        """The run is over: what it put back is settled, the rest is open again. Again it changes nothing."""
+        """Mark what the run put back as resolved and reopen the rest. A second call changes nothing."""
         async with self._ports.database.session() as session:
             repository = VerificationFindingRepository(session)
             findings = await repository.of_run(run_id, lock=True)
@@ -139,11 +138,11 @@ class CopyRestoring:
             )
 
     async def adopt(self, caller: Caller, verification_id: UUID, finding_id: UUID) -> VerificationFinding:
-        """Let the record say what the owner made of the copy. Later changes of the source still count (2.4).
+        """Record the owner's version of the copy. Later changes of the source still count (2.4).
 
-        Raises NotFound, and Conflict for any other kind of finding, a copy that is gone meanwhile, a period
-        that is locked (2.8), or while a write of this copy is under way. Raises Forbidden where the event is
-        another person's private one (6.3).
+        Raises NotFound. Raises Conflict for any other kind of finding, a copy that is gone, a locked period
+        (2.8), or while this copy has a write in flight. Raises Forbidden if the event is another person's
+        private one (6.3).
         """
         wanted = verification_id, finding_id
         async with self._ports.database.session() as session:
@@ -206,7 +205,7 @@ class CopyRestoring:
         verification_id: UUID,
         finding_id: UUID,
     ) -> tuple[ArchiveConfiguration, VerificationFinding]:
-        """The configuration, held, and the finding, locked. Raises NotFound, Forbidden and Conflict (6.5)."""
+        """The configuration and the finding, both locked. Raises NotFound, Forbidden and Conflict (6.5)."""
         access = await Access.of(session, caller)
         verification = await VerificationRepository(session).get(
             caller.tenant_id, verification_id, access.writable_owner
@@ -231,7 +230,7 @@ class CopyRestoring:
     async def _rows_of(
         self, session: AsyncSession, findings: Sequence[VerificationFinding]
     ) -> dict[UUID | str | None, RecordedCopy]:
-        """What is recorded now of the findings' events, by id and by source key."""
+        """The present records of the findings' events, by id and by source key."""
         repository, first = VerificationFindingRepository(session), findings[0]
         ids = [each.archived_event_id for each in findings if each.archived_event_id is not None]
         keys = [each.source_key for each in findings if each.source_key is not None]
@@ -247,7 +246,7 @@ class CopyRestoring:
         )
 
     async def _there(self, context: RunContext, rows: Sequence[RecordedCopy]) -> dict[UUID, Copy]:
-        """Copies that stand in the archive calendar after all, by archived event."""
+        """Copies that exist in the archive calendar after all, by archived event."""
         calendars = self._ports.calendars.in_tenant(context.tenant_id)
         mailbox = context.archive_mailbox
         calendar = context.archive_calendar_id
@@ -325,7 +324,7 @@ def _day_of(instant: datetime, zone: ZoneInfo) -> Window:
 
 
 def _taken_over(copy: Copy, record: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns of the record that the owner's copy says differently; times ISO 8601."""
+    """The columns of the record that differ in the owner's copy. Times are ISO 8601."""
     changed = [CONTENT[field] for field in differing_fields(copy, record)]
     changed += [_ALONG[column] for column in changed if column in _ALONG]
     content = copy.content

@@ -1,4 +1,4 @@
-"""The weekly verification: every configuration has its job, due ones are claimed (domain.md 2.15, 8.2)."""
+"""The weekly verification: each configuration has a job, due ones are claimed (domain.md 2.15, 8.2)."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -37,9 +37,9 @@ class VerificationSchedule:
         self._ports = ports
 
     async def claim_due_jobs(self) -> list[UUID]:
-        """Claim due jobs: a verification for each, and its next instant. See JobClaims.claim_due.
+        """Claim due jobs: create a verification for each and set its next instant. See JobClaims.claim_due.
 
-        Configurations without such a job get theirs first.
+        Configurations without such a job get one first.
         """
         ports = self._ports
         now = ports.clock.now()
@@ -50,7 +50,7 @@ class VerificationSchedule:
         return await JobClaims(ports.database, ports.clock, JobKind.VERIFY, self._claim).claim_due()
 
     async def _claim(self, session: AsyncSession, jobs: Sequence[Job]) -> list[UUID]:
-        """Queue the verifications of the jobs, which the caller holds, and move the jobs on."""
+        """Queue the verifications of jobs that the caller has claimed, and set their next instants."""
         ids = [job.configuration_id for job in jobs]
         configurations = await ArchiveConfigurationRepository(session).lock_all_unscoped(ids)
         now, following = self._ports.clock.now(), dict[UUID, datetime | None]()
@@ -91,7 +91,7 @@ class VerificationSchedule:
 
 
 def _weekly(configuration: ArchiveConfiguration, now: datetime) -> Job:
-    """Sundays after the nightly runs; the minute differs, so that not all of them start at once."""
+    """Sundays after the nightly runs. The minute differs, so that they do not all start at once."""
     weekly = Schedule(
         schedule.ScheduleKind.WEEKLY,
         at=schedule.parse({"kind": "daily", "at": f"05:{configuration.id.int % 60:02d}"}).at,

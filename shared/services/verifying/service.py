@@ -1,4 +1,4 @@
-"""The use cases of verification: ask for it, drive it, look at what it found (domain.md 2.15)."""
+"""The use cases of verification: request it, drive it, read its findings (domain.md 2.15)."""
 
 import logging
 from collections.abc import AsyncIterator, Mapping
@@ -47,7 +47,7 @@ from shared.services.verifying.queueing import (
 from shared.usage import track_usage
 
 DRIVEN_PER_TICK = 200
-# Waits between attempts at a calendar that does not answer (domain.md 8.3): doubled each time.
+# Waits between attempts at a calendar that does not answer (domain.md 8.3), doubled each time.
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=30), timedelta(minutes=15)
 
 logger = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class BegunVerification:
-    """``patient``: it is young enough to be driven again where the database was away for a while."""
+    """``patient``: it is recent enough to be driven again after the database was away."""
 
     mine: bool
     patient: bool = False
@@ -63,7 +63,7 @@ class BegunVerification:
 
 @dataclass(frozen=True, slots=True)
 class CompareProgress:
-    """How far one ``compare`` came. ``refused`` says why nothing more can be compared; ``gone``: for good."""
+    """How far one ``compare`` came. ``refused`` says why it cannot continue. ``gone``: permanently."""
 
     percent: int
     remaining: bool
@@ -74,7 +74,7 @@ class CompareProgress:
 
 @dataclass(frozen=True, slots=True)
 class FoundDifferences:
-    """A page of findings, which of them the caller sees, and the appointment and subject of those."""
+    """A page of findings, which of them the caller may see, and their appointments and subjects."""
 
     page: Slice[VerificationFinding]
     shown: set[UUID]
@@ -90,10 +90,10 @@ class VerificationService:
     async def request(
         self, caller: Caller, configuration_id: UUID, start: datetime | None, end: datetime | None
     ) -> StartedVerification:
-        """Queue a verification of a window, by default of what was archived last, as long as one may be.
+        """Queue a verification of a window. The default is the last archived time, up to the longest window.
 
-        The one that is under way is returned instead where it is of the same window. Raises NotFound,
-        ValidationFailed naming the window's fields, and Conflict where another window is being verified.
+        An open verification of the same window is returned instead. Raises NotFound, ValidationFailed naming
+        the window's fields, and Conflict if another window is being verified.
         """
         async with self._ports.database.session() as session:
             access = await Access.of(session, caller)
@@ -115,7 +115,7 @@ class VerificationService:
             return started
 
     async def get(self, caller: Caller, verification_id: UUID) -> Verification:
-        """One the caller may see. Raises NotFound."""
+        """One visible to the caller. Raises NotFound."""
         async with self._ports.database.session() as session:
             return await self._readable(session, caller, verification_id)
 
@@ -128,7 +128,7 @@ class VerificationService:
     async def findings(
         self, caller: Caller, verification_id: UUID, kind: str | None, after: Position | None, limit: int
     ) -> FoundDifferences:
-        """What a verification found, in the order of the calendar, and which of it is shown (domain.md 6.3).
+        """The findings of a verification in the order of the calendar, and which are shown (domain.md 6.3).
 
         Raises NotFound.
         """
@@ -145,7 +145,7 @@ class VerificationService:
         return FoundDifferences(cut, shown, subjects)
 
     async def begin(self, verification_id: UUID) -> BegunVerification:
-        """Start it, or go on with it; not ``mine`` when it is over or unknown."""
+        """Start it, or continue it. Not ``mine`` if it is over or unknown."""
         async with self._ports.database.session() as session:
             now = self._ports.clock.now()
             began = await VerificationRepository(session).begin(verification_id, now)
@@ -153,7 +153,7 @@ class VerificationService:
 
     @asynccontextmanager
     async def acting_for(self, verification_id: UUID) -> AsyncIterator[None]:
-        """Act with its correlation, in the name of whoever asked for it. Raises NotFound."""
+        """Act with its correlation id, for the person who requested it. Raises NotFound."""
         async with self._ports.database.session() as session:
             found = _there(await VerificationRepository(session).get_unscoped(verification_id))
             configuration = await ArchiveConfigurationRepository(session).get(
@@ -166,9 +166,9 @@ class VerificationService:
             yield
 
     async def compare(self, verification_id: UUID, idle: int = 0) -> CompareProgress:
-        """Compare stretch after stretch for a while; safe to call twice or from two places.
+        """Compare range after range for a while. Safe to call twice or from two places.
 
-        ``idle`` counts the attempts before that compared nothing, and spaces the next one. Raises NotFound.
+        ``idle`` counts the previous attempts that compared nothing, and spaces the next one. Raises NotFound.
         """
         async with self._ports.database.session() as session:
             attempt = await VerificationRepository(session).begin_attempt(verification_id)
@@ -176,7 +176,7 @@ class VerificationService:
                 return CompareProgress(100, remaining=False)
             context = await load_context(session, verification_id)
             found = await objection_to(session, context.tenant_id, context.configuration_id)
-            # Comparing writes nothing: the newer of a pair may know what stands there twice (2.19).
+            # Comparing writes nothing, so the newer of a pair may also find what exists twice (2.19).
             if found not in (None, Objection.ARCHIVE_IN_USE):
                 return CompareProgress(0, False, refused=f"{found}: {found.reason}", gone=True)
         deadline = self._ports.clock.now() + timedelta(seconds=self._ports.settings.apply_time_budget_seconds)
@@ -205,16 +205,16 @@ class VerificationService:
     async def finish(
         self, verification_id: UUID, reason: str | None, *, gone: bool = False
     ) -> VerificationState:
-        """End it with its counts; ending it again changes nothing. ``reason`` says why it could not go on.
+        """End it with its counts. Ending it twice changes nothing. ``reason`` says why it could not continue.
 
         Raises NotFound.
         """
         async with self._ports.database.session() as session:
             verifications = VerificationRepository(session)
-            # Not its context: a verification ends though its configuration is deleted.
+            # Not its context, because a verification ends even if its configuration is deleted.
             found = _there(await verifications.get_unscoped(verification_id))
             await JobRepository(session).hold(found.owner_id, found.configuration_id)
-            # It may have gone with its owner meanwhile.
+            # It may have been deleted with its owner.
             verification = _there(await verifications.get_unscoped(verification_id, lock=True))
             if VerificationState(verification.state).terminal:
                 return VerificationState(verification.state)
@@ -245,13 +245,13 @@ class VerificationService:
         return state
 
     async def to_drive(self) -> list[UUID]:
-        """Verifications that should be carried by a living orchestration."""
+        """Verifications that need a living orchestration."""
         async with self._ports.database.session() as session:
             before = self._ports.clock.now() - LOOKED_AFTER_EVERY
             return await VerificationRepository(session).to_drive_unscoped(before, DRIVEN_PER_TICK)
 
     async def mark_dispatched(self, *verification_ids: UUID) -> None:
-        """Their orchestrations were started, or are alive."""
+        """Record that their orchestrations were started, or are alive."""
         async with self._ports.database.session() as session:
             await VerificationRepository(session).set_dispatched(verification_ids, self._ports.clock.now())
 
@@ -310,7 +310,7 @@ class VerificationService:
         failed: bool,
         now: datetime,
     ) -> None:
-        """What it found, or that it could not go on; nothing of a weekly one that found nothing (2.15)."""
+        """Notify about findings or a failure. A weekly one without findings is silent (2.15)."""
         told = list(job.told)
         weekly = verification.job_id is not None
         known = job.says_gone or job.said_gone

@@ -14,7 +14,7 @@ blueprint = new_blueprint(durable=True)
     blueprint,
     "GET",
     "v1/action-items",
-    summary="List questions about archived meetings, those whether it is the same meeting first",
+    summary="List questions about archived meetings, those about the same meeting first",
     roles=EVERYONE,
     ownership=Ownership.OWN,
     errors=(404,),

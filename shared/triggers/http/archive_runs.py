@@ -79,11 +79,10 @@ async def get_archive_run(
     order=("-created_at", "-id"),
 )
 async def list_archive_runs(
-    request: Request[base.NoBody, paging.PageQuery],
+    request: Request[base.NoBody, archive_runs.ConfigurationRunsQuery],
 ) -> Reply[paging.Page[archive_runs.ArchiveRunSummary]]:
     """Each with its report once it is over; what went wrong in detail is at the run itself."""
-    query = request.query
-    found, own = await request.app.archive_runs.list(request.caller, request.id, query.after, query.limit)
+    found, own = await request.app.archive_runs.list(request.caller, request.id, request.query)
     runs = [archive_runs.ArchiveRunResource.summary_of(run, own=own) for run in found.rows]
     return Reply(paging.Page[archive_runs.ArchiveRunSummary](items=runs, next=found.next_cursor))
 

@@ -21,14 +21,14 @@ _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 @dataclass(frozen=True, slots=True)
 class Authenticated:
-    """The caller, and the token he called with."""
+    """The caller, and the token they called with."""
 
     caller: Caller
     token: str = field(repr=False)
 
 
 async def authenticate(request: "HttpRequest", tokens: "TokenValidator") -> Authenticated:
-    """The caller of a request, and his token.
+    """The caller of a request, and their token.
 
     Raises Unauthenticated (401) without an acceptable token and Forbidden (403) for a mutation that
     another site's page may have sent with the person's cookie.

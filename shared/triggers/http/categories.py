@@ -1,6 +1,6 @@
 """Categories over HTTP: both stores, reports over the archive, suggestions.
 
-Outlook's list is reached on behalf of its owner where he asks himself, else by application permission.
+Outlook's list is reached on behalf of its owner where they ask, else by application permission.
 """
 
 from __future__ import annotations

@@ -126,8 +126,11 @@ async def docs_page(request: Request[base.NoBody, base.NoQuery]) -> Reply[None]:
     ownership=Ownership.PUBLIC,
     errors=(404,),
 )
-async def docs_file(request: Request[base.NoBody, base.NoQuery]) -> Reply[None]:
-    """Swagger UI's files by name, the script that starts it, and the list of errors."""
+async def docs_file(request: Request[base.NoBody, base.AnyQuery]) -> Reply[None]:
+    """Swagger UI's files by name, the script that starts it, and the list of errors.
+
+    The token service adds what it likes to the address it sends a person back to.
+    """
     name = request.relative_path.removeprefix("docs/")
     settings = request.app.settings
     if name == "start.js":

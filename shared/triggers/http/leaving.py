@@ -202,7 +202,7 @@ async def get_user_erasure(request: Request[base.NoBody, base.NoQuery]) -> Reply
 async def confirm_user_erasure(
     request: Request[base.NoBody, base.NoQuery],
 ) -> Reply[people.UserErasureResource]:
-    """By another Admin than the one who asked, or by him after 7 days. Again lets a failed one go on."""
+    """By another Admin than the one who asked, or after 7 days by the same. Again lets a failed one go on."""
     erasure = await request.app.user_erasures.confirm(request.caller, request.id)
     return _reply(erasure, then=partial(start_erasing, request.durable_client, erasure.id))
 
@@ -235,7 +235,7 @@ def _reply(
 
     resource = people.UserErasureResource.of(erasure)
     under_way = erasure.state == ErasureState.ERASING
-    # The answer is not the person's: it holds counts alone, and he may be gone before it is kept.
+    # The answer is not the person's: it holds counts alone, and they may be gone before it is kept.
     return Reply(
         resource,
         location=f"v1/user-erasures/{erasure.id}",

@@ -1,4 +1,4 @@
-"""The caller himself, and who is invited to sign in (design.md, Who may)."""
+"""The caller, and who is invited to sign in (design.md, Who may)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ blueprint = new_blueprint()
     graph=GraphAccess.ON_BEHALF_OF,
 )
 async def get_me(request: Request[base.NoBody, base.NoQuery]) -> Reply[invitations.Me]:
-    """Who is no user yet becomes one here if the tenant's policy lets him in, else it is a 403."""
+    """A person who is no user yet becomes one here where the tenant's policy allows it; else it is a 403."""
     caller, app = request.caller, request.app
     object_id = caller.object_id
     if object_id is None:

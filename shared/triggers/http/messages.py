@@ -47,7 +47,7 @@ class Request[Body: base.Input, Query: base.Input]:
     def calendars_of(self, mailbox: UUID) -> CalendarStore:
         """Graph for the mailbox of this object id, with the permission that the operation declares.
 
-        On behalf of the caller only where it is his own mailbox and he signed in himself; an Admin reaches
+        On behalf of the caller only where it is their own mailbox and they signed in; an Admin reaches
         another's with the application's permission. Raises RuntimeError in an operation that declares none.
         """
         person = self._acting_person(mailbox)

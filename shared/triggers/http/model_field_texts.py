@@ -35,6 +35,9 @@ MODEL_FIELDS: Final[dict[str, dict[str, str]]] = {
     },
     "ArchiveRunResource": {"report": "What became of the events; null until the run is over."},
     "ArchiveRunSummary": {"report": "What became of the events; null until the run is over."},
+    "ArchiveConfigurationListQuery": {
+        "user_id": "Whose; if not given, the caller's own, or everybody's for Admins and Auditors.",
+    },
     "AuditBreak": {
         "audit_id": "Id of the audit entry at that position; null if there is none.",
         "position": "The first position that does not hold.",
@@ -49,6 +52,10 @@ MODEL_FIELDS: Final[dict[str, dict[str, str]]] = {
     },
     "BackfillStart": {"archive_from": "First local date to archive."},
     "BreakGlassResource": {"admin_id": "Object id at Entra of the Admin who sees the private events."},
+    "Check": {"name": "What was asked: database, schema or token service."},
+    "Component": {"name": "Name of the component.", "status": "Whether the component works."},
+    "DoctorCheck": {"name": "What was examined.", "status": "Whether it is set up as it must be."},
+    "Live": {"status": "The process answers."},
     "BulkAdd": {"addresses": "Mailbox addresses or user principal names."},
     "BulkEntry": {
         "address": "The address as it was sent, or as the group has it.",
@@ -57,7 +64,10 @@ MODEL_FIELDS: Final[dict[str, dict[str, str]]] = {
     },
     "BulkResultResource": {"items": "Every entry, in the order of the request or of the group."},
     "CalendarResource": {"id": "Id of the calendar in its mailbox."},
-    "CalendarUse": {"role": "Whether the calendar is read or written to."},
+    "CalendarUse": {
+        "name": "Name of the archive configuration.",
+        "role": "Whether the calendar is read or written to.",
+    },
     "DailySchedule": {"kind": "Every day."},
     "DoctorReport": {"checks": "What was examined."},
     "FindingCounts": {
@@ -68,12 +78,16 @@ MODEL_FIELDS: Final[dict[str, dict[str, str]]] = {
         "unknown": "Events of the archive calendar that no run wrote.",
     },
     "FindingResource": {
+        "created_at": "When the difference was found, UTC.",
         "start": "When the event starts, UTC.",
         "reason_code": "What exactly was found; null if it is not shown.",
         "kind": "How source, record and archive differ; null if it is not shown.",
     },
     "InvitationResource": {"user_id": "Id of the user who accepted it; null while nobody did."},
-    "LegalHoldResource": {"reason": "Why nothing of the person may be erased."},
+    "LegalHoldResource": {
+        "created_at": "When the hold was set, UTC.",
+        "reason": "Why nothing of the person may be erased.",
+    },
     "LegalHoldWish": {"reason": "Why nothing of the person may be erased."},
     "LocalCalendarResource": {"calendar_id": "Id by which configurations name the calendar."},
     "MailboxApprovalResource": {
@@ -151,7 +165,7 @@ MODEL_FIELDS: Final[dict[str, dict[str, str]]] = {
         "name": "Name of the limit: a system setting, or what is rationed.",
         "value": "The limit in force.",
     },
-    "Ready": {"checks": "What was asked."},
+    "Ready": {"checks": "What was asked.", "status": "Whether requests can be served."},
     "RunProblem": {"action": "What was to be done with the event.", "status": "What became of it."},
     "SuggestionsApply": {"choices": "Events with the category that each gets."},
     "SystemHealth": {
@@ -159,6 +173,14 @@ MODEL_FIELDS: Final[dict[str, dict[str, str]]] = {
         "version": "Version of what is deployed.",
         "status": "The worst status of its parts.",
     },
+    "UserResource": {
+        "active": "Whether the person may use the app; false refuses them and deletes nothing.",
+    },
+    "UserUpdate": {
+        "active": "Whether the person may use the app; false refuses them and deletes nothing.",
+    },
+    "CategoryUpdate": {"name": "New name; only of a category that is kept here."},
+    "MonthWeek": {"name": "ISO week, YYYY-Www."},
     "UserErasureResource": {
         "report": "Counts of what was erased, by kind.",
         "step": "The step of the erasure that is done now.",
@@ -171,7 +193,10 @@ MODEL_FIELDS: Final[dict[str, dict[str, str]]] = {
         "valid": "Events with one clear valid category.",
         "without_hours": "Events with a valid category that are all-day or free.",
     },
-    "StatisticsPeriod": {"invalid": "Events whose categories are no valid ones."},
+    "StatisticsPeriod": {
+        "name": "The day, ISO week or month: 2026-03-02, 2026-W10 or 2026-03.",
+        "invalid": "Events whose categories are no valid ones.",
+    },
     "StatisticsResource": {"invalid": "Events whose categories are no valid ones."},
     "VerificationBalance": {
         "unread": "How many could not be read, in the source and in the archive calendar."
@@ -187,21 +212,93 @@ KINDS: Final = {
     "UnappliedModification": "What sort of modification it is.",
     "AnsweredActionItem": "What sort of question it is.",
 }
-#: What lists filter, sort and page by, and what stands in paths.
+#: What lists are asked with; a name that is not here means what it means in what is listed.
 PARAMETERS: Final = {
     "configuration_id": "Only what belongs to this archive configuration.",
     "cursor": "Where the page starts: `next` of the page before.",
-    "event_id": "Id of the event.",
-    "finding_id": "Id of the finding.",
-    "id": "Id of the resource.",
     "kind": "Only entries of this kind.",
     "limit": "How many entries a page has at most.",
+    "month": "The month, YYYY-MM.",
+    "source": "Only events of this calendar, named by its reference.",
+    "source_deleted": "true: only those whose event is gone from its calendar; false: only the others.",
     "status": "Only entries with this status.",
     "store": "Only what is kept there.",
+    "unresolved": "true: only those archived because nobody resolved their overlap in time; false: only the "
+    "others.",
     "user_id": "Whose; the caller's own if not given.",
     "window_end": "End of the window, exclusive, with a time zone; write + as %2B.",
     "window_start": "Start of the window, inclusive, with a time zone; write + as %2B.",
-    "month": "The month, YYYY-MM.",
+}
+#: What a model is about, where its name does not say it.
+NOUNS: Final = {
+    "AnsweredActionItem": "action item",
+    "ArchiveOperationResource": "write",
+    "BackfillStart": "backfill",
+    "BreakGlassResource": "emergency access",
+    "BreakGlassWish": "emergency access",
+    "FindingResource": "finding",
+    "LocalCalendarUpdate": "calendar",
+    "MailboxApprovalResource": "approval",
+    "MonthOverlapResource": "overlap",
+    "PersonResource": "person",
+    "PlannedOverlap": "overlap",
+    "ResolvedOverlap": "overlap",
+    "UserErasureResource": "erasure",
+    "UserExportResource": "export",
+}
+#: What a model is, or what its values mean, where its code does not say it to a client.
+MODELS: Final = {
+    "ActionName": "An action that the audit names; `GET /api/v1/audit/actions` tells what each means.",
+    "Address": "A mailbox address or user principal name.",
+    "ApplyOutcome": "What became of an event: `AppliedCategory` tells what each means.",
+    "ApprovalStatusName": "`requested`: it waits for an Admin, or for its start. `approved`: it holds, and "
+    "archives run. `objected`: the person read objected, nothing runs until an Admin decides. `refused`: an "
+    "Admin said no. `withdrawn`: it was taken back. `lapsed`: the one who approved it is no Admin any more. "
+    "`ended`: its time is over.",
+    "BodyType": "Whether the body is plain text or HTML.",
+    "AttendeeKind": "`resource`: a room or a device. `organizer`: who called the meeting.",
+    "AttendeeResponse": "What the person answered to the invitation, as Microsoft Graph says it.",
+    "BackfillStatusName": "`waiting`: for its turn, or to try again. `running`: a month is being archived. "
+    "`paused`: until somebody resumes it. `completed`: every month is archived.",
+    "CalendarName": "Name of a calendar, as Outlook shows it.",
+    "ComponentStatus": "`degraded`: it works, but late or only in part. `failing`: it does not work. "
+    "`not_configured`: this installation does without it.",
+    "Day": "A date of the local calendar, without a time.",
+    "EventBody": "Text of the event.",
+    "EventBodyType": "Whether the body is plain text or HTML.",
+    "EventCategories": "Names of the event's categories, each once.",
+    "EventCategory": "Name of a category.",
+    "EventImportance": "How important the event is to its owner.",
+    "EventLocation": "Where the event takes place.",
+    "EventSensitivity": "How private the event is. All but `normal` shows others its times only.",
+    "EventShowAs": "How the event shows in the calendar of its owner; `oof` is out of office.",
+    "EventSubject": "Subject of the event.",
+    "FindingKindName": "`missing`: archived time without its copy or without a record. `doubled`: several "
+    "copies of one event. `edited`: a copy says something else than was written. `unknown`: no run wrote it. "
+    "`source_changed`: the source changed since it was archived.",
+    "FirstSignInPolicy": "What becomes of a person who signs in and is no user yet. `off`: they are refused. "
+    "`invitation`: they become a user if an invitation names their address. `automatic`: they become a user.",
+    "Held": "What a field held, as text, number, list or object.",
+    "Importance": "How important the event is to its owner.",
+    "Instant": "A date and time with its offset, such as 2026-03-01T20:00:00Z.",
+    "Line": "One line of text, without line breaks.",
+    "LocalTime": "A time of the day, HH:MM.",
+    "OverlapPolicyName": "What becomes of overlapping events. `keep_all`: all are archived. `flag`: they "
+    "wait for their owner. `auto`: rules decide, and what they cannot decide waits.",
+    "PurposeName": "`general`: all events are archived. `timesheet`: only billable and non-billable time and "
+    "travel.",
+    "Reason": "Why, in words; the person concerned reads it.",
+    "ResolutionAction": "`keep`: only the named events count. `keep_all`: all of them do although they "
+    "overlap.",
+    "ResourceTypeName": "A kind of resource that the audit names.",
+    "Schedule": "When runs come by themselves.",
+    "Sensitivity": "How private the event is. All but `normal` shows others its times only.",
+    "ShowAs": "How the event shows in the calendar of its owner; `oof` is out of office.",
+    "Store": "Where it is kept: `outlook` in the mailbox, `local` in our database.",
+    "StoreName": "Where it is kept: `outlook` in the mailbox, `local` in our database.",
+    "TravelWord": "A whole word that makes an event a journey.",
+    "WeekDay": "A day of the week.",
+    "ZoneName": "An IANA or Windows time zone.",
 }
 #: What each group of operations is about.
 TAGS: Final = {

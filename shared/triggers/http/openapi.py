@@ -13,7 +13,7 @@ from shared.domain.identity.roles import Role
 from shared.schemas.base import Input
 from shared.schemas.problems import Problem
 from shared.triggers.http import problem_responses
-from shared.triggers.http.field_descriptions import describe_fields
+from shared.triggers.http.field_descriptions import describe_model, describe_query, noun_of_path
 from shared.triggers.http.model_field_texts import PARAMETERS, TAGS
 from shared.triggers.http.registry import PREFIX, IfMatch, Operation
 from shared.triggers.http.samples import Samples
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from shared.settings import Settings
 
-#: Answers of the demonstration tenant, by the name of their model (``infra/local/api_examples.py``).
+#: What a demonstration tenant was asked and answered (``infra/local/api_examples.py``): ``answers`` and
+#: ``bodies`` by the name of their model, ``parameters`` by the id of the operation.
 _EXAMPLES: Final = Path(__file__).with_name("examples.json")
 _REFERENCE: Final = "#/components/schemas/{model}"
 _GENERIC: Final = re.compile(r"Page_(\w+)_")
@@ -53,17 +54,22 @@ class Description:
         self._references: dict[tuple[Any, str], dict[str, Any]] = {}
         self._schemas: dict[str, Any] = {}
         self._queries: dict[str, Any] = {}
+        self._taken: dict[str, dict[str, Any]] = json.loads(_EXAMPLES.read_text(encoding="utf-8"))
 
     def document(self) -> dict[str, Any]:
         """The whole document, ready to be written as JSON."""
         self._read_models()
-        for name, schema in (self._schemas | self._queries).items():
-            describe_fields(name.removeprefix(_REFERENCE.format(model="")), schema)
-        samples = Samples(self._schemas)
-        taken = json.loads(_EXAMPLES.read_text(encoding="utf-8"))
         for name, schema in self._schemas.items():
-            if "properties" in schema:
-                schema.setdefault("examples", [taken[name] if name in taken else samples.of(schema)])
+            describe_model(name, schema)
+        for reference, schema in self._queries.items():
+            describe_query(reference.removeprefix(_REFERENCE.format(model="")), schema)
+        samples = Samples(self._schemas)
+        taken = self._taken["answers"] | self._taken["bodies"]
+        for name, schema in self._schemas.items():
+            if name in taken:
+                schema["examples"] = [taken[name]]
+            elif "properties" in schema:
+                schema.setdefault("examples", [samples.of(schema)])
         schema_of_problems = self._references[Problem, "serialization"]
         paths: dict[str, dict[str, Any]] = {}
         for operation in self._operations:
@@ -148,22 +154,24 @@ class Description:
 
     def _parameters(self, operation: Operation) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = [
-            _in_path(name, {"type": "string", "format": "uuid"}) for name in operation.parameters
+            _in_path(name, {"type": "string", "format": "uuid"}, _id_text(operation, name))
+            for name in operation.parameters
         ]
         found += [
-            _in_path(name, {"type": "string", "pattern": pattern})
+            _in_path(name, {"type": "string", "pattern": pattern}, PARAMETERS.get(name))
             for name, pattern in operation.texts.items()
         ]
         if operation.query is not None:
-            found += self._query(operation.query)
+            found += self._query(operation)
         if operation.if_match is not IfMatch.UNUSED:
             found.append(_IF_MATCH | {"required": operation.if_match is IfMatch.REQUIRED})
         if operation.changes:
             found.append(_IDEMPOTENCY_KEY)
         return found
 
-    def _query(self, model: "type[BaseModel]") -> list[dict[str, Any]]:
-        schema = self._queries[self._references[model, "validation"]["$ref"]]
+    def _query(self, operation: Operation) -> list[dict[str, Any]]:
+        schema = self._queries[self._references[operation.query, "validation"]["$ref"]]
+        taken = self._taken["parameters"].get(operation.id, {})
         required = schema.get("required", [])
         samples = Samples(self._schemas)
         found = []
@@ -176,9 +184,8 @@ class Description:
                 "schema": described,
             }
             if name in required:
-                parameter["example"] = samples.of(described, name)
-            told = described.pop("description", None) or PARAMETERS.get(name)
-            if told:
+                parameter["example"] = taken[name] if name in taken else samples.of(described, name)
+            if told := described.pop("description", None):
                 parameter["description"] = told
             found.append(parameter)
         return found
@@ -274,6 +281,7 @@ class Description:
             base = f"{self._settings.authority}/{self._settings.tenant_id}/oauth2/v2.0"
             schemes["entra"] = {
                 "type": "oauth2",
+                "description": "Sign in as yourself: leave client_secret empty, keep the scope chosen.",
                 "flows": {
                     "authorizationCode": {
                         "authorizationUrl": f"{base}/authorize",
@@ -285,9 +293,17 @@ class Description:
         return schemes
 
 
-def _in_path(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+def _in_path(name: str, schema: dict[str, Any], text: str | None) -> dict[str, Any]:
     described = {"name": name, "in": "path", "required": True, "schema": schema}
-    return described | ({"description": PARAMETERS[name]} if name in PARAMETERS else {})
+    return described | ({"description": text} if text else {})
+
+
+def _id_text(operation: Operation, name: str) -> str:
+    """Whose id stands in the path: of one of the list that is named before it."""
+    nouns = [noun_of_path(part) for part in operation.route.split("/")]
+    place = operation.route.split("/").index(f"{{{name}}}")
+    within = "" if name == "id" else f" within the {nouns[place - 3]}"
+    return f"Id of the {nouns[place - 1]}{within}."
 
 
 def user_scope(settings: "Settings") -> str:
@@ -360,12 +376,24 @@ _HEADERS: Final[dict[str, Any]] = {
         "description": "Names the request in logs and audit; the caller's own if sent.",
         "schema": {"type": "string"},
     },
-    "traceparent": {"description": "W3C Trace Context.", "schema": {"type": "string"}},
+    "traceparent": {
+        "description": "Where the request stands in a distributed trace (W3C Trace Context).",
+        "schema": {"type": "string"},
+    },
     "ETag": {
         "description": "The version of the resource, for If-Match.",
         "schema": {"type": "string", "pattern": r'^"[0-9]{1,18}"$'},
     },
-    "Location": {"description": "Path of the resource.", "schema": {"type": "string"}},
-    "Retry-After": {"description": "Seconds.", "schema": {"type": "string", "pattern": "^[0-9]+$"}},
-    "WWW-Authenticate": {"description": "RFC 6750.", "schema": {"type": "string"}},
+    "Location": {
+        "description": "Path of what was made, or of what carries the request out.",
+        "schema": {"type": "string"},
+    },
+    "Retry-After": {
+        "description": "After how many seconds to ask again.",
+        "schema": {"type": "string", "pattern": "^[0-9]+$"},
+    },
+    "WWW-Authenticate": {
+        "description": "Why the access token was refused (RFC 6750).",
+        "schema": {"type": "string"},
+    },
 }

@@ -15,7 +15,7 @@ from shared.triggers.http.registry import EVERYONE, WRITERS, IfMatch, Ownership
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from shared.services.overlaps.resolving import SettledOverlap
+    from shared.services.overlaps.resolving import OverlapResult
 
 blueprint = new_blueprint(durable=True)
 
@@ -72,7 +72,7 @@ async def resolve_overlaps(
     is 404. What was decided stays as it is when the request is sent again.
     """
     from shared.domain.expected_version import ANY_VERSION, ExpectedVersion
-    from shared.services.overlaps.resolving import Choice, SettledOverlap
+    from shared.services.overlaps.resolving import Choice, OverlapResult
 
     choices = [
         Choice(
@@ -83,11 +83,11 @@ async def resolve_overlaps(
         )
         for each in request.body.items
     ]
-    found = await request.app.overlap_settling.settle_each(request.caller, choices)
+    found = await request.app.overlap_resolving.resolve_each(request.caller, choices)
     items = [_outcome(choice.group_id, each) for choice, each in zip(choices, found, strict=True)]
-    settled = [each for each in found if isinstance(each, SettledOverlap)]
-    owners = {each.group.owner_id for each in settled}
-    runs = dict.fromkeys(each.run_id for each in settled if each.run_id is not None)
+    resolved = [each for each in found if isinstance(each, OverlapResult)]
+    owners = {each.group.owner_id for each in resolved}
+    runs = dict.fromkeys(each.run_id for each in resolved if each.run_id is not None)
 
     async def start() -> None:
         for run_id in runs:
@@ -117,14 +117,14 @@ async def resolve_overlap(
 ) -> Reply[overlaps.ResolvedOverlap]:
     """An archive run carries it out. What is archived already keeps its copy (domain.md 5.9)."""
     body = request.body
-    settled = await request.app.overlap_settling.settle(
+    resolved = await request.app.overlap_resolving.resolve(
         request.caller,
         request.id,
         body.kept if body.action == "keep" else None,
         resolution={"action": body.action},
         expected=request.expected,
     )
-    group, run_id = settled.group, settled.run_id
+    group, run_id = resolved.group, resolved.run_id
     return Reply(
         overlaps.ResolvedOverlap(**overlaps.ResolvedOverlap.fields_of(group), run_id=run_id),
         version=group.version,
@@ -133,7 +133,7 @@ async def resolve_overlap(
     )
 
 
-def _outcome(group_id: UUID, found: SettledOverlap | AdminAssistantError) -> overlaps.OverlapOutcome:
+def _outcome(group_id: UUID, found: OverlapResult | AdminAssistantError) -> overlaps.OverlapOutcome:
     if isinstance(found, AdminAssistantError):
         errors = found.errors if isinstance(found, ValidationFailed) else ()
         return overlaps.OverlapOutcome(

@@ -53,7 +53,7 @@ async def add_users_in_bulk(
     if_match=IfMatch.HONOURED,
 )
 async def offboard_user(request: Request[base.NoBody, base.NoQuery]) -> Reply[people.OffboardingResource]:
-    """Runs end cleanly, jobs pause, he is deactivated; his archive stays (domain.md 15.1)."""
+    """Runs end cleanly, jobs pause, the person is deactivated; their archive stays (domain.md 15.1)."""
     done = await request.app.offboarding.offboard(request.caller, request.id, request.expected)
     user = done.user
     resource = people.OffboardingResource(

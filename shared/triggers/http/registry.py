@@ -32,7 +32,7 @@ class Ownership(StrEnum):
     PUBLIC = "no personal data, no token"
     OWN = "User: own; Admin, Auditor: the tenant's"
     OWN_OR_ADMIN = "User: own; Admin: the tenant's"
-    SELF = "the caller himself"
+    SELF = "the caller's alone"
     ADDRESSED = "own alone; Admin: also what is for the tenant's Admins"
     CONCERNED = "own, and about the caller's mailbox; Admin, Auditor: the tenant's"
     TENANT = "the tenant's"
@@ -45,7 +45,7 @@ class GraphAccess(StrEnum):
     NONE = "none"
     #: With the application's, as the runs do that act unattended.
     APPLICATION = "application"
-    #: With the signed-in person's own on his own mailbox; an Admin on another's with the application's.
+    #: With the signed-in person's own on their mailbox; an Admin on another's with the application's.
     ON_BEHALF_OF = "on behalf of the caller"
 
 

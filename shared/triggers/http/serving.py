@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 #: Set on an answer that was given before.
 _REPLAYED: Final = "Idempotency-Replayed"
+#: They answer without the database, too, and say that it is away.
+_TELL_HEALTH: Final = frozenset({"get_system_health", "get_system_doctor"})
 
 
 async def answer(operation: Operation, req: HttpRequest, client: Any) -> HttpResponse:
@@ -45,7 +48,8 @@ async def answer(operation: Operation, req: HttpRequest, client: Any) -> HttpRes
         try:
             app = get_application()
             origins = app.settings.cors_origins
-            response = await _serve(operation, app, req, client, exchange)
+            async with _patience(operation, app):
+                response = await _serve(operation, app, req, client, exchange)
         except Exception as error:
             response = _refuse(operation, error, exchange)
         given = {name.lower() for name, _ in response.headers.items()}
@@ -60,6 +64,12 @@ async def answer(operation: Operation, req: HttpRequest, client: Any) -> HttpRes
             extra={"operation": operation.id, "status": response.status_code, "milliseconds": milliseconds},
         )
         return response
+
+
+def _patience(operation: Operation, app: "Application") -> AbstractAsyncContextManager[None]:
+    """A read ends where the database says nothing; a change waits, since what it did may count."""
+    reads = operation.method == "GET" and operation.roles is not None and operation.id not in _TELL_HEALTH
+    return app.database.silence.reading() if reads else nullcontext()
 
 
 async def _serve(
@@ -79,7 +89,8 @@ async def _serve(
         if caller is not None and operation.roles is not None:
             app.rate_limit.admit(caller)
             # Whether the role suffices or not, it tells who is an Admin and who is none any more.
-            await _note_role(app, caller)
+            if operation.id not in _TELL_HEALTH:
+                await _note_role(app, caller)
             require_role(caller, operation.roles)
         path = _path(operation, req, exchange)
         query = read_query(query_of(req), operation.query or base.NoQuery)
@@ -151,7 +162,7 @@ def _texts(operation: Operation, req: HttpRequest, exchange: Exchange) -> dict[s
 
 
 def _signed_in(operation: Operation, authenticated: Authenticated) -> "SignedIn | None":
-    """The person for whom Graph is asked on his behalf; his token goes nowhere else."""
+    """The person for whom Graph is asked on their behalf; their token goes nowhere else."""
     caller = authenticated.caller
     if operation.graph is not GraphAccess.ON_BEHALF_OF or caller.app_only or caller.object_id is None:
         return None

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import httpx
 import jsonschema_rs
@@ -182,7 +182,12 @@ async def test_whoever_signs_in_on_the_page_may_call(stranger: Caller) -> None:
     }
     async with httpx.AsyncClient() as browser:
         sent = await browser.get(flow["authorizationUrl"], params=query)
-        code = parse_qs(urlsplit(sent.headers["location"]).query)["code"][0]
+        returned = urlsplit(sent.headers["location"])
+        code = parse_qs(returned.query)["code"][0]
+        # Where the browser is sent back to is a page, whatever the token service added to its address.
+        told: dict[str, Any] = dict(parse_qsl(returned.query))
+        landed = await stranger("GET", returned.path.removeprefix("/api/"), **told, session_state="1")
+        assert (landed.status, landed.headers["content-type"]) == (200, "text/html; charset=utf-8")
         form = {
             "grant_type": "authorization_code",
             "code": code,

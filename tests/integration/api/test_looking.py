@@ -90,6 +90,39 @@ async def test_runs_of_a_tenant_tell_what_failed_last_night(
     assert {names[each["id"]] for each in calm} == {"ada completed 1", "bob completed 1"}
 
 
+async def test_runs_of_a_configuration_are_found_as_those_of_a_tenant(
+    api: Caller, people: People, database: Database
+) -> None:
+    async with database.session() as session:
+        make = Factory(session)
+        ada = await session.get_one(User, people.ada.id)
+        configuration = await make.configuration(ada, source_mailbox_id=ada.object_id)
+        for state, hours in ((RunState.FAILED, 0), (RunState.COMPLETED, 1), (RunState.FAILED, -24)):
+            await make.run(configuration, state=state, created_at=NIGHT + hours * HOUR)
+        other = await make.configuration(ada, source_mailbox_id=ada.object_id)
+        await make.run(other, state=RunState.FAILED, created_at=NIGHT)
+    of_one = f"archive-configurations/{configuration.id}/runs"
+    queries: tuple[dict[str, Any], ...] = (
+        {},
+        {"status": "failed"},
+        {"troubled": "false"},
+        {"created_from": "2026-03-02T00:00:00Z"},
+        {"created_before": "2026-03-02T00:00:00Z", "troubled": "true"},
+    )
+    for query, count in zip(queries, (3, 2, 1, 2, 1), strict=True):
+        of_tenant = await items(
+            api, people.ada.token, "archive-runs", configuration_id=configuration.id, **query
+        )
+        assert await items(api, people.ada.token, of_one, **query) == of_tenant
+        assert len(of_tenant) == count, query
+    page = await api("GET", f"v1/{of_one}", token=people.ada.token, status="failed", limit=1)
+    other_filter = await api(
+        "GET", f"v1/{of_one}", token=people.ada.token, status="completed", cursor=page.json["next"]
+    )
+    problem(other_filter, 422, "validation_failed")
+    assert other_filter.fields == ["cursor"]
+
+
 async def test_runs_show_their_owner_alone_what_the_run_cost(
     api: Caller, people: People, database: Database
 ) -> None:

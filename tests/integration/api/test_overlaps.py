@@ -16,7 +16,7 @@ from shared.database.models.users import User
 from shared.domain.overlaps.status import OverlapStatus
 from shared.domain.runs.archived_event import ArchivedEventState
 from shared.errors import Unavailable
-from shared.services.overlaps.resolving import OverlapSettling
+from shared.services.overlaps.resolving import OverlapResolving
 from shared.triggers.http import overlaps as overlap_endpoints
 from tests.integration.api.caller import Caller, problem
 from tests.integration.api.conftest import People
@@ -224,7 +224,7 @@ async def test_what_passes_is_no_answer_that_is_kept(
         raise Unavailable("the database is away")
 
     with monkeypatch.context() as patched:
-        patched.setattr(OverlapSettling, "settle", away)
+        patched.setattr(OverlapResolving, "resolve", away)
         problem(await api("POST", path, wish, token=people.ada.token, headers=key), 503)
     again = await api("POST", path, wish, token=people.ada.token, headers=key)
     assert (again.status, again.json["outcomes"]) == (200, {"decided": 1})

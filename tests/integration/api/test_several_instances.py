@@ -205,7 +205,7 @@ class TestApprovals:
         archiving = instances[1].app.archiving
         async with archiving.acting_for(run):
             await archiving.begin(run)
-            await archiving.settle(run, 0)
+            await archiving.reconcile(run, 0)
             await archiving.plan(run)
         approval = (await self.newest(instances[2], people))["id"]
         withdrawn = await instances[0](

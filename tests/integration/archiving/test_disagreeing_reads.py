@@ -112,7 +112,7 @@ async def test_a_duplicate_in_an_undecided_overlap_keeps_the_copy_that_stood_for
     report = await world.archive()
     assert (report["flagged"], report["archived"], adds_up(report)) == (1, 0, True)
     (group,) = await world.groups()
-    await world.drive(await world.settle(group["id"]))
+    await world.drive(await world.resolve(group["id"]))
     assert await world.subjects() == ["Other", "Review"]
     assert copy["id"] in {each["id"] for each in await world.copies()}
 

@@ -153,7 +153,7 @@ async def test_two_workers_on_one_run_do_not_double_anything(world: World) -> No
     run = await world.request()
     twin = world.service()
     await world.plan(run.id)
-    await asyncio.gather(world.apply(run.id), world.apply(run.id, twin), twin.settle(run.id, 0))
+    await asyncio.gather(world.apply(run.id), world.apply(run.id, twin), twin.reconcile(run.id, 0))
     await world.drive(run.id)
     await converged(world, 60)
 

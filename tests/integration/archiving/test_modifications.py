@@ -120,7 +120,7 @@ async def test_a_flagged_meeting_is_archived_with_its_modification(world: World)
     await world.delete((await world.source("Late"))["id"])
     await world.delete((await world.source("Early"))["id"])
     await world.archive()
-    await world.drive(await world.settle(group["id"], "Late"))
+    await world.drive(await world.resolve(group["id"], "Late"))
     assert clock(await world.copy("Late"), "end") == "11:00"
 
 

@@ -173,7 +173,7 @@ async def test_a_decided_overlap_that_opens_again_is_told_again(world: World) ->
     await world.open(pair(), overlap_policy="flag")
     await night(world)
     (group,) = await world.groups()
-    await world.drive(await world.settle(group["id"], "Late"))
+    await world.drive(await world.resolve(group["id"], "Late"))
     await world.edit((await world.source("Early"))["id"], subject="Early, changed")
     await night(world)
     assert (await classes(world)).count("overlap_needs_you") == 2
@@ -242,7 +242,7 @@ async def test_what_was_decided_reminds_nobody(world: World) -> None:
     await world.open(pair(), overlap_policy="flag")
     await night(world)
     (group,) = await world.groups()
-    await world.settle(group["id"], "Late")
+    await world.resolve(group["id"], "Late")
     world.clock.advance(days=8)
     assert await sweep(world) == 0
 

@@ -111,7 +111,7 @@ def test_settling_waits_and_counts_its_attempts_until_nothing_is_open() -> None:
 
 def test_what_cannot_be_settled_is_left_to_the_next_run() -> None:
     outcome = drive(FIRST, scripts(settle=lambda _, place: settled(1, 60.0 * (place + 1))))
-    assert outcome.context.names.count("settle") == 2 * archive_workflow.SETTLE_ATTEMPTS
+    assert outcome.context.names.count("settle") == 2 * archive_workflow.RECONCILE_ATTEMPTS
     assert outcome.context.names[-1] == "finish"
     assert outcome.result == "completed"
 

@@ -49,7 +49,7 @@ async def test_a_flagged_group_waits_and_is_archived_as_its_owner_says(world: Wo
     (group,) = await world.groups()
     assert (group["status"], group["version"]) == ("flagged", 1)
 
-    report = await world.drive(await world.settle(group["id"], "Late"))
+    report = await world.drive(await world.resolve(group["id"], "Late"))
     assert (report["archived"], report["left_out"]) == (1, 1)
     assert await world.subjects() == ["Alone", "Late"]
     (group,) = await world.groups()
@@ -66,29 +66,29 @@ async def test_a_decision_is_checked_and_meant_for_one_version(world: World) -> 
     await world.archive()
     (group,) = await world.groups()
     with pytest.raises(ValidationFailed, match="overlap"):
-        await world.settle(group["id"], "Early", "Late")
+        await world.resolve(group["id"], "Early", "Late")
     with pytest.raises(ValidationFailed, match="members"):
-        await world.settle(group["id"], "Alone")
+        await world.resolve(group["id"], "Alone")
     with telemetry.bind(caller=world.admin, correlation="test"):
         with pytest.raises(PreconditionFailed):
-            await world.settling.settle(world.admin, group["id"], None, expected=ExpectedVersion.of(["7"]))
+            await world.resolving.resolve(world.admin, group["id"], None, expected=ExpectedVersion.of(["7"]))
         with pytest.raises(NotFound):
-            await world.settling.settle(world.admin, world.tenant_id, None)
-    await world.drive(await world.settle(group["id"]))
+            await world.resolving.resolve(world.admin, world.tenant_id, None)
+    await world.drive(await world.resolve(group["id"]))
     assert await world.subjects() == ["Alone", "Early", "Late"]
     await world.delete((await world.source("Early"))["id"])
     await world.archive()
     with pytest.raises(Conflict):
-        await world.settle(group["id"])
+        await world.resolve(group["id"])
 
 
 async def test_an_undecided_group_expires_and_all_of_it_is_archived_marked_unresolved(world: World) -> None:
     await world.open(pair(), overlap_policy="flag")
     await world.archive()
-    assert await world.settling.expire_due() == []
+    assert await world.resolving.expire_due() == []
     world.clock.advance(days=31)
-    (run_id,) = await world.settling.expire_due()
-    assert await world.settling.expire_due() == []
+    (run_id,) = await world.resolving.expire_due()
+    assert await world.resolving.expire_due() == []
     report = await world.drive(run_id)
     assert report["archived"] == 2
     assert await world.subjects() == ["Alone", "Early", "Late"]
@@ -97,7 +97,7 @@ async def test_an_undecided_group_expires_and_all_of_it_is_archived_marked_unres
     (group,) = await world.groups()
     assert (group["status"], group["settled_by"]) == ("expired", "system:expire_overlaps")
     # Its owner may still decide; what is archived stays, and counts no more.
-    await world.drive(await world.settle(group["id"], "Early"))
+    await world.drive(await world.resolve(group["id"], "Early"))
     assert await world.subjects() == ["Alone", "Early", "Late"]
     (row,) = await world.rows("SELECT subject FROM appointments WHERE excluded = 'resolution'")
     assert row["subject"] == "Late"
@@ -116,7 +116,7 @@ async def test_what_vanished_while_it_waited_is_archived_from_what_was_kept_of_i
     report = await world.archive()
     assert report["source_deleted"] == 2
     assert (await world.groups())[0]["status"] == "flagged"
-    report = await world.drive(await world.settle(group["id"], "Early"))
+    report = await world.drive(await world.resolve(group["id"], "Early"))
     assert (report["archived"], report["state"]) == (1, "completed")
     assert await world.subjects() == ["Alone", "Early"]
     (row,) = await world.rows("SELECT attendees, source_deleted_at FROM appointments WHERE subject = 'Early'")
@@ -136,7 +136,7 @@ async def test_one_that_vanished_still_waits_when_the_other_is_archived(world: W
     (group,) = await world.groups()
     assert group["status"] == "flagged"
     world.clock.advance(days=31)
-    (run_id,) = await world.settling.expire_due()
+    (run_id,) = await world.resolving.expire_due()
     await world.drive(run_id)
     assert await world.subjects() == ["Alone", "Early", "Late"]
 
@@ -156,7 +156,7 @@ async def test_one_that_waits_and_is_entered_again_is_archived_once(
     if not looked_between:
         assert await world.subjects() == ["Alone"]
     world.clock.advance(days=31)
-    for run_id in await world.settling.expire_due():
+    for run_id in await world.resolving.expire_due():
         await world.drive(run_id)
     await world.archive()
     assert await world.subjects() == ["Alone", "Early", "Late"]
@@ -234,7 +234,7 @@ async def test_a_changed_member_reopens_a_settled_group_with_the_proposal(world:
     await world.open(pair(), overlap_policy="flag")
     await world.archive()
     (group,) = await world.groups()
-    await world.drive(await world.settle(group["id"], "Early"))
+    await world.drive(await world.resolve(group["id"], "Early"))
     await world.edit((await world.source("Late"))["id"], subject="Late, changed")
     report = await world.archive()
     assert (report["unchanged"], report["flagged"], report["left_out"]) == (2, 1, 0)
@@ -249,14 +249,14 @@ async def test_a_decision_survives_a_process_that_dies_before_its_run(world: Wor
     await world.open(pair(), overlap_policy="flag")
     await world.archive()
     (group,) = await world.groups()
-    run_id = await world.settle(group["id"], "Late")
+    run_id = await world.resolve(group["id"], "Late")
     await world.rows("DELETE FROM archive_runs WHERE id = :id RETURNING id", id=run_id)
-    assert await world.settling.carry_out_due() == []
+    assert await world.resolving.carry_out_due() == []
     world.clock.advance(minutes=20)
-    (again,) = await world.settling.carry_out_due()
+    (again,) = await world.resolving.carry_out_due()
     assert (await world.drive(again))["archived"] == 1
     world.clock.advance(minutes=20)
-    assert await world.settling.carry_out_due() == []
+    assert await world.resolving.carry_out_due() == []
 
 
 async def test_a_group_across_midnight_is_one_for_both_days(world: World) -> None:
@@ -270,7 +270,7 @@ async def test_a_group_across_midnight_is_one_for_both_days(world: World) -> Non
     (group,) = await world.groups()
     assert (group["member_count"], group["version"]) == (2, 1)
     assert (await world.archive(DAY, DAY + timedelta(days=1)))["flagged"] == 1
-    await world.drive(await world.settle(group["id"], "Tomorrow"))
+    await world.drive(await world.resolve(group["id"], "Tomorrow"))
     assert await world.subjects() == ["Tomorrow"]
 
 
@@ -282,7 +282,7 @@ async def test_an_event_of_many_days_keeps_its_decision_while_the_window_moves_o
     )
     await world.archive()
     (group,) = await world.groups()
-    await world.drive(await world.settle(group["id"]))
+    await world.drive(await world.resolve(group["id"]))
     version = (await world.groups())[0]["version"]
     for day in range(2, 5):
         report = await world.archive(DAY + timedelta(days=day), DAY + timedelta(days=7))

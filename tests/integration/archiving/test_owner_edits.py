@@ -47,10 +47,10 @@ async def carry_out(world: World, run_id: UUID) -> dict[str, Any]:
     """What the orchestration does with the run of an edit."""
     assert (await world.archiving.begin(run_id)).mine
     async with world.archiving.acting_for(run_id):
-        await world.archiving.settle(run_id, 0)
+        await world.archiving.reconcile(run_id, 0)
         await edits(world).plan(run_id)
         await world.archiving.apply(run_id)
-        await world.archiving.settle(run_id, 0)
+        await world.archiving.reconcile(run_id, 0)
         await world.archiving.finish(run_id)
     view = await world.view(run_id)
     assert view.run.report is not None

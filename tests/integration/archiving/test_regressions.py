@@ -164,7 +164,7 @@ async def test_one_unanswered_question_does_not_lose_the_other_answers(world: Wo
         }
     )
     async with impatient.acting_for(run.id):
-        assert (await impatient.settle(run.id, 0)).open == 1
+        assert (await impatient.reconcile(run.id, 0)).open == 1
     assert await states(world) == {"sent", "done"}
 
 

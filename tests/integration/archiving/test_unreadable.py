@@ -184,7 +184,7 @@ async def test_who_waits_for_a_decision_goes_on_waiting_while_the_other_cannot_b
     quick.mend()
     assert (await quick.archive())["flagged"] == 2
     # Its owner decided for one: the other stays left out, though that one cannot be read.
-    await quick.drive(await quick.settle(group["id"], "Theirs"))
+    await quick.drive(await quick.resolve(group["id"], "Theirs"))
     quick.fault("corrupt_event", "Theirs", properties=["body"])
     report = await quick.archive()
     assert (report["left_out"], report["failed"], report["archived"]) == (1, 1, 0)

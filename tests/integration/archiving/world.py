@@ -31,7 +31,7 @@ from shared.services.archiving.finishing import FinishedRun
 from shared.services.archiving.planning import PlanCounts
 from shared.services.archiving.service import ArchivingService, RunView, StartedRun
 from shared.services.operation.mailbox_pauses import MailboxPauses
-from shared.services.overlaps.resolving import OverlapSettling
+from shared.services.overlaps.resolving import OverlapResolving
 from shared.services.person_keys.keys import PersonKeys
 from shared.settings import Settings
 from tests.integration.archiving.simulated_mailbox import ADDRESS, SimulatedMailbox
@@ -172,9 +172,9 @@ class World(SimulatedMailbox):
         return await self.drive(run.id)
 
     @property
-    def settling(self) -> OverlapSettling:
+    def resolving(self) -> OverlapResolving:
         """Decisions about overlaps."""
-        return OverlapSettling(
+        return OverlapResolving(
             ArchivingPorts(self.database, self.calendars, self.clock, self.settings, self.person_keys)
         )
 
@@ -200,13 +200,13 @@ class World(SimulatedMailbox):
         """All action items, oldest first."""
         return await self.rows("SELECT * FROM action_items ORDER BY opened_at, id")
 
-    async def settle(self, group_id: UUID, *kept: str) -> UUID:
+    async def resolve(self, group_id: UUID, *kept: str) -> UUID:
         """Keep the events of these subjects, or all, as an admin; the run that was queued."""
         with telemetry.bind(caller=self.admin, correlation="test"):
             keys = [await self.key(subject) for subject in kept] or None
-            settled = await self.settling.settle(self.admin, group_id, keys)
-        assert settled.run_id is not None
-        return settled.run_id
+            resolved = await self.resolving.resolve(self.admin, group_id, keys)
+        assert resolved.run_id is not None
+        return resolved.run_id
 
     async def key(self, subject: str) -> str:
         """The source key of the one event of a subject, which may be gone by now."""
@@ -274,22 +274,22 @@ class World(SimulatedMailbox):
 
     async def _drive(self, run_id: UUID, service: ArchivingService) -> dict[str, Any]:
         assert (await service.begin(run_id)).mine
-        await self._settle(service, run_id)
+        await self._reconcile(service, run_id)
         await service.plan(run_id)
         for _ in range(200):
             progress = await service.apply(run_id)
             if not progress.remaining:
                 break
             await self._until(progress.resume_at)
-        await self._settle(service, run_id)
+        await self._reconcile(service, run_id)
         await service.finish(run_id)
         view = await self.view(run_id)
         assert view.run.report is not None
         return view.run.report | {"state": view.run.state}
 
-    async def _settle(self, service: ArchivingService, run_id: UUID) -> None:
+    async def _reconcile(self, service: ArchivingService, run_id: UUID) -> None:
         for attempt in range(30):
-            progress = await service.settle(run_id, attempt)
+            progress = await service.reconcile(run_id, attempt)
             if not progress.open:
                 return
             await self._until(progress.resume_at)

@@ -12,6 +12,7 @@ from shared.database.engine import Database
 from shared.database.models.configurations import ArchiveConfiguration
 from shared.database.models.runs import ArchiveRun
 from shared.database.repositories.archiving.archive_runs import ArchiveRunRepository
+from shared.database.repositories.archiving.run_search import RunFilter, RunSearchRepository
 from shared.domain.runs.archive_run import RunKind, RunMode, RunState
 from tests.support.factories import START, TENANT, Factory
 
@@ -79,7 +80,7 @@ async def test_a_scheduled_instant_leads_to_one_run_for_ever(
 
 
 async def test_nobody_reads_anothers_run(
-    runs: ArchiveRunRepository, configuration: ArchiveConfiguration, make: Factory
+    runs: ArchiveRunRepository, configuration: ArchiveConfiguration, make: Factory, session: AsyncSession
 ) -> None:
     run = await make.run(configuration)
     stranger = uuid.uuid4()
@@ -87,18 +88,19 @@ async def test_nobody_reads_anothers_run(
     assert await runs.get(TENANT, run.id, run.owner_id) is run
     assert await runs.get(TENANT, run.id, stranger) is None
     assert await runs.get(stranger, run.id) is None
-    assert await runs.of_configuration(stranger, configuration.id, None, 10) == []
+    wanted = RunFilter(reader=None, configuration_id=configuration.id)
+    assert await RunSearchRepository(session).page(stranger, wanted, None, 10) == []
     assert await runs.next_queued(stranger, configuration.id) is None
 
 
 async def test_runs_of_a_configuration_are_paged_newest_first(
-    runs: ArchiveRunRepository, configuration: ArchiveConfiguration, make: Factory
+    session: AsyncSession, configuration: ArchiveConfiguration, make: Factory
 ) -> None:
     ids = [(await make.run(configuration, created_at=START + n // 2 * MINUTE)).id for n in range(4)]
     await make.run()
-    first = await runs.of_configuration(TENANT, configuration.id, None, 3)
-    after = (first[-1].created_at, first[-1].id)
-    rest = await runs.of_configuration(TENANT, configuration.id, after, 3)
+    search, wanted = RunSearchRepository(session), RunFilter(reader=None, configuration_id=configuration.id)
+    first = await search.page(TENANT, wanted, None, 3)
+    rest = await search.page(TENANT, wanted, (first[-1].created_at, first[-1].id), 3)
     assert {run.id for run in first[:2]} == set(ids[2:])
     assert {run.id for run in [*first, *rest]} == set(ids)
     assert len(rest) == 1
@@ -133,7 +135,8 @@ async def test_of_two_that_begin_at_once_one_runs(database: Database) -> None:
 
     assert sorted(await asyncio.gather(*(begin(run) for run in waiting))) == [False] * 3 + [True]
     async with database.session() as session:
-        listed = await ArchiveRunRepository(session).of_configuration(TENANT, configuration.id, None, 10)
+        wanted = RunFilter(reader=None, configuration_id=configuration.id)
+        listed = await RunSearchRepository(session).page(TENANT, wanted, None, 10)
     assert sorted(run.state for run in listed) == ["queued", "queued", "queued", "running"]
 
 

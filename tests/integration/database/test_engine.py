@@ -1,5 +1,6 @@
 """Sessions: one transaction each, and what becomes of it when something goes wrong."""
 
+import asyncio
 import uuid
 from datetime import UTC, datetime
 
@@ -105,6 +106,23 @@ async def test_no_server_is_unavailable(unused_tcp_port: int) -> None:
         await database.ping()
     assert caught.value.retry_after is not None
     assert "hunter2" not in caught.value.detail
+    await database.close()
+
+
+async def test_a_server_that_says_nothing_is_not_asked_by_each_request_again() -> None:
+    asked: list[asyncio.StreamWriter] = []
+    server = await asyncio.start_server(lambda _, writer: asked.append(writer), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    database = Database(
+        make_settings(database_url=f"postgresql://me@127.0.0.1:{port}/d", database_connect_timeout=0.2)
+    )
+    for _ in range(3):
+        with pytest.raises(Unavailable, match="cannot be reached"):
+            await database.ping()
+    assert len(asked) == 1
+    for writer in asked:
+        writer.close()
+    server.close()
     await database.close()
 
 

@@ -25,13 +25,13 @@ def plan(start: datetime | None, end: datetime | None = None, source: str | None
 
 
 async def noted(session: AsyncSession, configuration: ArchiveConfiguration) -> list[bool]:
-    """Of everything that is noted: whether it is settled."""
+    """Of everything that is noted: whether it was read again."""
     rows = await UnreadEventRepository(session).noted_unscoped([configuration.id], START - 30 * DAY)
-    return [row.settled for row in rows]
+    return [row.read_again for row in rows]
 
 
 @pytest.mark.parametrize(
-    ("later", "settled"),
+    ("later", "read_again"),
     [
         ({"window_start": START, "window_end": START + DAY}, True),
         ({"window_start": START + DAY, "window_end": START + 2 * DAY}, False),
@@ -41,8 +41,8 @@ async def noted(session: AsyncSession, configuration: ArchiveConfiguration) -> l
         ({"window_start": START, "window_end": START + DAY, "planned_at": START - DAY}, False),
     ],
 )
-async def test_what_was_read_again_by_a_later_plan_is_settled(
-    make: Factory, session: AsyncSession, later: dict[str, Any], settled: bool
+async def test_what_was_read_again_by_a_later_plan_counts_as_read(
+    make: Factory, session: AsyncSession, later: dict[str, Any], read_again: bool
 ) -> None:
     configuration = await make.configuration()
     at = START + timedelta(hours=9)
@@ -50,10 +50,10 @@ async def test_what_was_read_again_by_a_later_plan_is_settled(
     await make.run(configuration, planned_at=START, plan=plan(at, at + timedelta(hours=1)), **week)
     values = {"planned_at": START + DAY, "plan": {"source": 1}} | later
     await make.run(configuration, **values)
-    assert await noted(session, configuration) == [settled]
+    assert await noted(session, configuration) == [read_again]
 
 
-async def test_a_stretch_is_settled_where_all_of_it_was_read_again(
+async def test_a_range_counts_as_read_only_if_all_of_it_was_read_again(
     make: Factory, session: AsyncSession
 ) -> None:
     configuration = await make.configuration()

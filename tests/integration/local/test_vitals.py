@@ -1,7 +1,7 @@
 """What a running system needs and loses: a disk with room, a PostgreSQL that answers."""
 
-import asyncio
 import os
+import queue
 import shutil
 import signal
 import subprocess
@@ -36,9 +36,9 @@ async def test_a_full_disk_is_told_when_it_fills_and_when_it_has_room_again(
     async with Stack(small_disk / "state", app=app, migrate=False) as stack, heard(stack) as told:
         filler = small_disk / "filler"
         fill(filler)
-        assert "is full" in await asyncio.wait_for(told.get(), 10)
+        assert "is full" in told.get(timeout=10)
         filler.unlink()
-        assert "has room again" in await asyncio.wait_for(told.get(), 10)
+        assert "has room again" in told.get(timeout=10)
 
 
 async def test_a_system_does_not_start_on_a_full_disk(small_disk: Path, app: Path) -> None:
@@ -50,6 +50,7 @@ async def test_a_system_does_not_start_on_a_full_disk(small_disk: Path, app: Pat
 async def test_a_postgresql_that_stopped_is_told_and_so_is_that_it_goes_on(
     state: Path, app: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Even while the event loop of the command does nothing else."""
     assert vitals.LOOK_SECONDS + vitals.PATIENCE_SECONDS < 10
     monkeypatch.setattr(vitals, "LOOK_SECONDS", 0.2)
     monkeypatch.setattr(vitals, "PATIENCE_SECONDS", 1.0)
@@ -57,10 +58,11 @@ async def test_a_postgresql_that_stopped_is_told_and_so_is_that_it_goes_on(
         assert stack.postgres.pid is not None
         os.kill(stack.postgres.pid, signal.SIGSTOP)
         try:
-            assert "PostgreSQL has not answered" in await asyncio.wait_for(told.get(), 10)
+            # On purpose no await: a large file is read like this.
+            assert "PostgreSQL has not answered" in told.get(timeout=10)
         finally:
             os.kill(stack.postgres.pid, signal.SIGCONT)
-        assert await asyncio.wait_for(told.get(), 10) == "PostgreSQL answers again"
+        assert told.get(timeout=10) == "PostgreSQL answers again"
         assert told.empty()
 
 
@@ -72,9 +74,9 @@ def test_a_folder_that_may_not_be_written_is_told(tmp_path: Path) -> None:
 
 
 @asynccontextmanager
-async def heard(stack: Stack) -> AsyncIterator[asyncio.Queue[str]]:
-    told: asyncio.Queue[str] = asyncio.Queue()
-    async with vitals.told(stack, told.put_nowait):
+async def heard(stack: Stack) -> AsyncIterator[queue.SimpleQueue[str]]:
+    told: queue.SimpleQueue[str] = queue.SimpleQueue()
+    async with vitals.told(stack, told.put):
         yield told
 
 

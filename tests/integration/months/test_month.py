@@ -211,6 +211,22 @@ async def test_the_lines_are_every_event_and_add_up(
     assert sum(float(line["hours"]) for line in lines) == (await month())["total"]["hours"]
 
 
+async def test_the_net_hours_of_the_lines_are_those_of_the_month(
+    api: Caller, people: People, month: Any, record: Record
+) -> None:
+    """Whoever writes an invoice from the lines bills no minute twice."""
+    await record(ACME, start=START, hours=3)
+    await record(BETA, start=START + HOUR, hours=1)
+    await record(BETA, start=START + 2 * HOUR, hours=2)
+    await record(ACME, start=START + 6 * HOUR, hours=1)
+    answer = await api("GET", PATH, token=people.ada.token, format="csv")
+    lines = list(csv.DictReader(io.StringIO(answer.body.decode())))
+    assert [float(line["net_hours"]) for line in lines] == [3, 0, 1, 1]
+    found = await month()
+    assert found["total"] == tally(4, 7.0, 5.0)
+    assert [event["net_hours"] for event in found["events"]] == [3, 0, 1, 1]
+
+
 async def test_others_see_the_times_of_private_events_alone(
     api: Caller, people: People, record: Record, month: Any, database: Database, configuration: Any
 ) -> None:

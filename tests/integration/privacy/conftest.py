@@ -60,7 +60,7 @@ def drive(api: Caller) -> Drive:
         archiving, run = api.app.archiving, UUID(run_id)
         async with archiving.acting_for(run):
             await archiving.begin(run)
-            await archiving.settle(run, 0)
+            await archiving.reconcile(run, 0)
             await archiving.plan(run)
             while (await archiving.apply(run)).remaining:
                 pass

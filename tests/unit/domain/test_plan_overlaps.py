@@ -75,19 +75,19 @@ def test_a_flagged_meeting_waits_with_the_times_of_its_modification() -> None:
 def test_a_group_that_reaches_beyond_what_was_read_is_judged_by_what_was_seen() -> None:
     long = make_event("long", WINDOW.start - timedelta(days=3), hours=24 * 4, subject="Long")
     talk = make_event("talk", subject="Talk")
-    settled = {
-        key: KnownOverlap("g", OPENED, 5, revision(event), settled=True, kept=key == "s:long")
+    decided = {
+        key: KnownOverlap("g", OPENED, 5, revision(event), decided=True, kept=key == "s:long")
         for key, event in (("s:long", long), ("s:talk", talk))
     }
-    result = planned(long, talk, overlaps=settled, policies=FLAG)
+    result = planned(long, talk, overlaps=decided, policies=FLAG)
     assert actions(result) == {"talk": "leave_out"}
     (group,) = result.groups
     assert (group.complete, group.changed, group.status) == (False, False, GroupStatus.SETTLED)
     # One that is new among those seen reopens it; one that is seen whole is compared whole.
-    again = planned(long, talk, make_event("new", subject="New"), overlaps=settled, policies=FLAG)
+    again = planned(long, talk, make_event("new", subject="New"), overlaps=decided, policies=FLAG)
     assert (again.groups[0].changed, again.groups[0].reopened) == (True, True)
     short = make_event("long", NOON, subject="Long")
-    whole = {**settled, "s:long": replace(settled["s:long"], revision=revision(short))}
+    whole = {**decided, "s:long": replace(decided["s:long"], revision=revision(short))}
     assert planned(short, talk, overlaps=whole, policies=FLAG).groups[0].reopened
 
 
@@ -175,13 +175,13 @@ def membership(event: SourceEvent, **changes: object) -> KnownOverlap:
     return replace(known, **changes)  # type: ignore[arg-type]
 
 
-def settled(events: Sequence[SourceEvent], *kept: str) -> Overlaps:
-    return {f"s:{event.id}": membership(event, settled=True, kept=event.id in kept) for event in events}
+def decided(events: Sequence[SourceEvent], *kept: str) -> Overlaps:
+    return {f"s:{event.id}": membership(event, decided=True, kept=event.id in kept) for event in events}
 
 
 @pytest.mark.parametrize("policies", [FLAG, AUTO, KEEP_ALL])
 def test_a_resolution_binds_as_long_as_the_members_are_the_same(policies: PlanPolicies) -> None:
-    overlaps = settled(twins(), "b")
+    overlaps = decided(twins(), "b")
     result = planned(*twins(), overlaps=overlaps, policies=policies)
     assert actions(result) == {"a": "leave_out", "b": "create"}
     assert result.by_key["s:a"].reason is LeftOut.RESOLUTION
@@ -189,12 +189,12 @@ def test_a_resolution_binds_as_long_as_the_members_are_the_same(policies: PlanPo
 
 
 def test_an_expired_group_is_archived_whole() -> None:
-    overlaps = settled(twins(), "a", "b")
+    overlaps = decided(twins(), "a", "b")
     assert actions(planned(*twins(), overlaps=overlaps, policies=FLAG)) == {"a": "create", "b": "create"}
 
 
 def test_a_changed_or_new_member_reopens_the_group() -> None:
-    overlaps = settled(twins(), "b")
+    overlaps = decided(twins(), "b")
     one, two = twins()
     changed = planned(one, replace(two, location="Room 9"), overlaps=overlaps, policies=FLAG)
     assert actions(changed) == {"a": "flag", "b": "flag"}
@@ -207,9 +207,9 @@ def test_a_changed_or_new_member_reopens_the_group() -> None:
 
 
 def test_where_all_is_kept_a_reopened_group_leaves_nothing_out() -> None:
-    """A drop that was settled and never carried out binds no more: once left out, once archived it was."""
+    """A drop that was decided and never carried out binds no more: once left out, once archived it was."""
     one, two = twins()
-    overlaps = settled([one, two], "b")
+    overlaps = decided([one, two], "b")
     third = make_event("c", NOON + timedelta(minutes=45), subject="Three")
     joined = planned(one, two, third, overlaps=overlaps, policies=KEEP_ALL)
     assert actions(joined) == {"a": "create", "b": "create", "c": "create"}
@@ -313,12 +313,12 @@ def test_the_policy_nobody_named_depends_on_the_purpose() -> None:
 def test_what_was_archived_stays_even_where_a_resolution_leaves_it_out() -> None:
     one, two = twins()
     rows = {"s:a": row("s:a", revision(one))}
-    result = planned(one, two, rows=rows, overlaps=settled([one, two], "b"), policies=FLAG)
+    result = planned(one, two, rows=rows, overlaps=decided([one, two], "b"), policies=FLAG)
     assert actions(result) == {"a": "unchanged", "b": "create"}
 
 
 def test_a_member_that_went_away_reopens_what_still_overlaps() -> None:
-    overlaps = {key: replace(known, member_count=3) for key, known in settled(twins(), "b").items()}
+    overlaps = {key: replace(known, member_count=3) for key, known in decided(twins(), "b").items()}
     result = planned(*twins(), overlaps=overlaps, policies=FLAG)
     assert actions(result) == {"a": "flag", "b": "flag"}
     assert result.groups[0].reopened

@@ -50,6 +50,31 @@ _FORMER: Final = frozenset(
         ),
     }
 )
+#: Everybody is "they".
+_GENDERED: Final = re.compile(r"\b(?:he|him|his|himself|she|her|hers|herself)\b", re.IGNORECASE)
+#: Words that say nothing by themselves: with the name alone they are no description.
+_EMPTY: Final = frozenset(
+    [
+        "a",
+        "an",
+        "the",
+        "of",
+        "to",
+        "for",
+        "is",
+        "it",
+        "its",
+        "this",
+        "that",
+        "or",
+        "and",
+        "if",
+        "resource",
+        "value",
+        "field",
+    ]
+)
+_WORD: Final = re.compile(r"[a-z]+")
 _PREFIX: Final = "#/components/schemas/"
 
 
@@ -62,7 +87,7 @@ def document() -> dict[str, Any]:
 
 def faults(found: dict[str, Any]) -> list[str]:
     """What is wrong with a description, one line each."""
-    return [*_of_operations(found), *_of_schemas(found), *_of_texts(found)]
+    return [*_of_operations(found), *_of_schemas(found), *_of_texts(found), *_of_repetitions(found)]
 
 
 def _of_operations(found: dict[str, Any]) -> Iterator[str]:
@@ -103,6 +128,28 @@ def _of_texts(found: dict[str, Any]) -> Iterator[str]:
     for where, text in _texts(found, ""):
         if _INSIDE.search(text):
             yield f"{where}: speaks of what a client does not have: {text[:80]}"
+        if _GENDERED.search(text):
+            yield f"{where}: everybody is they: {text[:80]}"
+
+
+def _of_repetitions(found: dict[str, Any]) -> Iterator[str]:
+    """Descriptions that say no more than the name, and lists of values that nothing explains."""
+    for model, schema in found["components"]["schemas"].items():
+        if not schema.get("description"):
+            yield f"{model}: no description"
+        for name, inner in schema.get("properties", {}).items():
+            if _repeats(name, inner.get("description", "")):
+                yield f"{model}.{name}: its description repeats its name"
+    for path, methods in found["paths"].items():
+        for method, operation in methods.items():
+            for parameter in operation["parameters"]:
+                if _repeats(parameter["name"], parameter.get("description", "")):
+                    yield f"{method.upper()} {path}, {parameter['name']}: its description repeats its name"
+
+
+def _repeats(name: str, text: str) -> bool:
+    words = set(_WORD.findall(text.lower())) - _EMPTY
+    return bool(text) and words <= {*_WORD.findall(name.lower()), *(f"{part}s" for part in name.split("_"))}
 
 
 def _texts(value: Any, where: str) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Answers to repeated changes; archive configurations are deleted without losing their record."""
+"""Answers to repeated changes. Archive configurations are deleted without losing their record."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -53,7 +53,8 @@ def _idempotency_keys() -> None:
 
 def _deleted_configurations() -> None:
     op.add_column("archive_configurations", Column("deleted_at", TIME))
-    # A deleted one's name is free again. The index keeps the constraint's name: errors are told by it.
+    # A deleted configuration's name is free again. The index keeps the constraint's name, which errors depend
+    # on.
     op.drop_constraint(op.f("uq_archive_configurations_owner_id_name"), "archive_configurations")
     op.create_index(
         op.f("uq_archive_configurations_owner_id_name"),

@@ -1,4 +1,4 @@
-"""Which attempt at planning a run is the present one."""
+"""The number of the present attempt at planning a run."""
 
 import sqlalchemy as sa
 from alembic import op

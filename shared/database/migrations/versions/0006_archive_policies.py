@@ -23,7 +23,7 @@ EMPTY_LIST = sa.text("'[]'")
 
 
 def upgrade() -> None:
-    """Add what the rules of domain.md 2 to 6 keep; the previous version of the app fills in defaults."""
+    """Add what the rules of domain.md 2 to 6 store. The previous version of the app fills in defaults."""
     _configurations()
     _archived_events()
     _appointments()

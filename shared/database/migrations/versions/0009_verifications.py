@@ -19,7 +19,7 @@ ZERO = sa.text("0")
 
 
 def upgrade() -> None:
-    """Add verifications and backfills, ``jobs.kind``, and how far a run is."""
+    """Add verifications and backfills, ``jobs.kind``, and the progress of runs."""
     _jobs()
     _runs()
     op.add_column("archive_configurations", Column("nightly_from", sa.Date()))

@@ -1,4 +1,4 @@
-"""Notifications, and when overlaps that wait remind their owner."""
+"""Notifications, and reminders of waiting overlaps."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -27,7 +27,7 @@ _CHECKS = {
 
 
 def upgrade() -> None:
-    """Add ``notifications``, and to ``overlap_groups`` the reminders of those that wait."""
+    """Add ``notifications``, and the reminders of waiting groups to ``overlap_groups``."""
     _notifications()
     grants.grant_to_app_user(grants.READ_AND_WRITE, "notifications")
     _reminders()
@@ -83,7 +83,7 @@ def _reminders() -> None:
     op.create_check_constraint(
         op.f("ck_overlap_groups_reminders_sent"), "overlap_groups", "reminders_sent BETWEEN 0 AND 3"
     )
-    # What waits already has reminded nobody yet.
+    # Waiting groups have sent no reminder yet.
     op.execute("""
         UPDATE overlap_groups SET remind_at = opened_at + interval '1 day' WHERE status = 'flagged'
     """)

@@ -1,4 +1,4 @@
-"""Who approved mailboxes of others; archive calendars that are gone and made anew."""
+"""Who approved other people's mailboxes; archive calendars that are gone and were created again."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,7 +14,7 @@ TIME = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
-    """Add what runs judge references by, and what rebuilding an archive calendar goes by."""
+    """Add the facts by which runs check references, and those of a rebuild."""
     _configurations()
     op.add_column(
         "jobs", Column("waits_for_archive", sa.Boolean(), server_default=sa.text("false"), nullable=False)
@@ -49,7 +49,7 @@ def _configurations() -> None:
     op.add_column(table, Column("archive_calendar_name", TEXT))
     op.add_column(table, Column("archive_gone_since", TIME))
     op.add_column(table, Column("rebuilding_name", TEXT))
-    # Nobody but an Admin could save another's mailbox so far; the audit knows who it was.
+    # So far only an Admin could save another person's mailbox. The audit knows who it was.
     op.execute("""
         UPDATE archive_configurations c
            SET approved_mailbox_ids = ARRAY(SELECT DISTINCT m FROM unnest(ARRAY[c.source_mailbox_id,

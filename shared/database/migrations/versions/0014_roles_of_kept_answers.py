@@ -1,4 +1,4 @@
-"""The roles in which a caller was answered, with each kept answer."""
+"""The roles of the caller, with each stored answer."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,7 +11,7 @@ branch_labels = depends_on = None
 
 
 def upgrade() -> None:
-    """Add ``idempotency_keys.roles``; answers kept so far were given to no role in particular."""
+    """Add ``idempotency_keys.roles``. Answers stored so far have no particular role."""
     op.add_column(
         "idempotency_keys",
         Column("roles", postgresql.ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False),

@@ -1,4 +1,4 @@
-"""The app's role makes no temporary tables."""
+"""Revokes temporary tables from the app's role."""
 
 from alembic import op
 
@@ -10,8 +10,9 @@ branch_labels = depends_on = None
 def upgrade() -> None:
     """Revoke TEMPORARY on this database, which PostgreSQL grants to everybody.
 
-    Nothing in the app makes a temporary table. With the right, stolen credentials could fill the disk. They
-    could also shadow our tables: a temporary table is found before the table of the same name.
+    Nothing in the app creates temporary tables. With this right, stolen credentials could fill the disk. They
+    could also shadow our tables, because PostgreSQL finds a temporary table before the table of the same
+    name.
     """
     op.execute("""
         DO $$ BEGIN

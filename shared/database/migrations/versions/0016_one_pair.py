@@ -1,4 +1,4 @@
-"""One configuration for a source and an archive calendar; of pairs that are there the newer pauses."""
+"""One configuration for a source and an archive calendar. Of existing pairs the newer one pauses."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -22,7 +22,7 @@ def upgrade() -> None:
     """Add the unique index of domain.md 2.19, after the newer of each pair was marked and paused."""
     for table, column in ((_TABLE, "archive_in_use"), ("jobs", "waits_for_pair")):
         op.add_column(table, Column(column, sa.Boolean(), server_default=sa.text("false"), nullable=False))
-    # The previous version still saves configurations. The lock lets it make no pair before the index exists.
+    # The previous version still saves configurations. The lock prevents a new pair before the index exists.
     op.execute(f"LOCK TABLE {_TABLE} IN SHARE ROW EXCLUSIVE MODE")
     _mark_the_newer()
     _pause_and_tell()
@@ -46,7 +46,7 @@ def _mark_the_newer() -> None:
 
 
 def _pause_and_tell() -> None:
-    """As the app does it: jobs paused that were not, one audit row each, its owner and the Admins told."""
+    """As the app does it: pause jobs, one audit row each, and notify the owner and the Admins."""
     op.execute(
         sa.text("""
         WITH paused AS (

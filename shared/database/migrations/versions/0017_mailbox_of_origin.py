@@ -1,4 +1,4 @@
-"""Whose calendar an event comes from, on every row that says something of it (domain.md 6.3)."""
+"""The mailbox of origin, on every row that says something about an event (domain.md 6.3)."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ revision = "0017"
 down_revision = "0016"
 branch_labels = depends_on = None
 
-#: Tables whose rows belong to a configuration, which says where their events come from.
+#: Tables whose rows belong to a configuration, which determines the origin of their events.
 _OF_CONFIGURATION = (
     "appointments",
     "archived_events",
@@ -19,9 +19,9 @@ _OF_CONFIGURATION = (
 
 
 def upgrade() -> None:
-    """Add the columns, fill them, and let the database fill them for every row to come.
+    """Add the columns, fill them, and let triggers fill them for new rows.
 
-    The version of the app that runs meanwhile does not know the columns: triggers fill them for it, too.
+    The running version of the app does not know the columns, so the triggers fill them for it too.
     """
     for role in ("source", "archive"):
         op.add_column("archive_configurations", Column(f"{role}_person_id", sa.UUID()))
@@ -86,7 +86,7 @@ def _functions() -> None:
         CREATE TRIGGER record_privacy BEFORE INSERT OR UPDATE OF record ON archive_operations
             FOR EACH ROW EXECUTE FUNCTION record_operation_privacy()
     """)
-    # A copy says in its ArchiveSource which configuration made it; anything else was entered here.
+    # ArchiveSource of a copy names the configuration that made it. Anything else was entered here.
     op.execute("""
         CREATE FUNCTION record_origin_of_local() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN

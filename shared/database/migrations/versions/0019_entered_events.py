@@ -1,4 +1,4 @@
-"""An index by which the events that a person entered are counted (domain.md 6.6)."""
+"""An index for counting the events that a person entered (domain.md 6.6)."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Rows of the map are found by the source's immutable id, and know their series and who entered them."""
+"""Rows of the map get the source's immutable id, their series, and who saw them first."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,7 +14,7 @@ TIME = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
-    """Add what meetings are recognised by; the previous version of the app leaves it empty."""
+    """Add what identifies meetings. The previous version of the app leaves it empty."""
     table = "archived_events"
     op.add_column(table, Column("series_id", TEXT))
     op.add_column(table, Column("entered_by", sa.UUID()))

@@ -1,8 +1,8 @@
 """Approvals to archive another person's mailbox (domain.md 6.5).
 
-Configurations that read or write another's mailbox, and were let so by an Admin before, need an approval from
-now on: until another Admin approves them they run no more, and what they archived is closed to their owners.
-What they hold of private events is masked here, but for the times.
+From now on, configurations that read or write another person's mailbox need an approval, even if an Admin
+permitted them before. Until another Admin approves them, they do not run, and what they archived is closed to
+their owners. What they hold of private events is masked here, except for the times.
 """
 
 import sqlalchemy as sa
@@ -23,7 +23,7 @@ _SUBJECTS = "'archive_run', 'archive_configuration', 'verification', 'mailbox_ap
 
 
 def upgrade() -> None:
-    """Make the tables, then close what nobody has approved."""
+    """Create the tables, then close what nobody has approved."""
     table = "archive_configurations"
     op.add_column(table, Column("open_until", TIME))
     op.add_column(
@@ -124,7 +124,7 @@ def _tables() -> None:
 
 
 def _close() -> None:
-    """What names another's mailbox waits for an approval; private events in it keep their times alone."""
+    """Close what names another person's mailbox. Its private events keep only their times."""
     op.execute("UPDATE archive_configurations SET open_until = now() WHERE names_another")
     op.execute("""
         INSERT INTO mailbox_approvals (id, tenant_id, owner_id, configuration_id, person_id,
@@ -156,7 +156,7 @@ def _close() -> None:
          WHERE c.id = m.configuration_id AND c.names_another
            AND COALESCE(m.record ->> 'sensitivity', 'normal') <> 'normal'
     """)
-    # What was planned and not sent is planned again, once it is approved.
+    # Planned writes that were not sent are planned again after the approval.
     op.execute("""
         UPDATE archive_operations o
            SET state = CASE WHEN o.state IN ('planned', 'draft') THEN 'cancelled' ELSE o.state END,
@@ -168,7 +168,7 @@ def _close() -> None:
 
 
 def _tell() -> None:
-    """Tell the Admins what waits for them, the owners why nothing runs, and the people read that it did."""
+    """Notify Admins about waiting approvals, owners about stopped work, and the people who were read."""
     _notify(
         "a.owner_id",
         "admins",

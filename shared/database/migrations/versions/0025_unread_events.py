@@ -1,4 +1,4 @@
-"""Find runs that could not read everything, or ended with trouble; say why a verification's totals differ."""
+"""Indexes for runs with unread events or trouble; why a verification's totals differ."""
 
 from alembic import op
 from sqlalchemy import Column, text
@@ -10,7 +10,7 @@ branch_labels = depends_on = None
 
 
 def upgrade() -> None:
-    """Two indexes over few rows, and a column that the previous version leaves empty."""
+    """Two small indexes, and a column that the previous version leaves empty."""
     op.add_column("verifications", Column("explained", JSONB()))
     op.create_index(
         "ix_archive_runs_unread",

@@ -1,4 +1,4 @@
-"""Action items about archived meetings, and copies that another one superseded (domain.md 2.16, 2.17)."""
+"""Action items about archived meetings, and superseded copies (domain.md 2.16, 2.17)."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -17,7 +17,7 @@ _ANSWERS = (
     "('one_meeting', 'two_meetings', 'new_one_only', 'took_place', 'was_postponed', "
     "'keep_archived', 'take_series')"
 )
-#: Values that a column may hold from now on, by table and column.
+#: Values that a column may have from now on, by table and column.
 _CHECKS = {
     ("archived_events", "state"): (
         "('creating', 'present', 'merged', 'removed_by_owner', 'source_deleted', 'consumed', 'left_out', "
@@ -32,7 +32,7 @@ _CHECKS = {
 
 
 def upgrade() -> None:
-    """Make the tables; allow what the previous version of the app never writes."""
+    """Create the tables. Allow values that the previous version of the app never writes."""
     _action_items()
     _events()
     grant_to_app_user(READ_AND_WRITE, "action_items", "action_item_events")

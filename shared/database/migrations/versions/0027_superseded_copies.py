@@ -1,4 +1,4 @@
-"""A copy may be superseded; an item of a changed series remembers its state (domain.md 2.16, 2.17)."""
+"""A copy may be superseded. An item of a changed series stores its state (domain.md 2.16, 2.17)."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,7 +12,7 @@ _ACTIONS = ("create", "update", "supersede")
 
 
 def upgrade() -> None:
-    """Allow the state and the operation; the previous version of the app never writes them."""
+    """Allow the state and the operation, which the previous version of the app never writes."""
     table = "archived_events"
     op.add_column(table, sa.Column("superseding_since", sa.DateTime(timezone=True)))
     op.create_index(

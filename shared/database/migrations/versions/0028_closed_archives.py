@@ -1,4 +1,4 @@
-"""An index of the archives that have an end: lists ask for each row whether its archive is closed (6.5)."""
+"""An index of archives with an end, because lists check for each row whether its archive is closed (6.5)."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,7 +9,7 @@ branch_labels = depends_on = None
 
 
 def upgrade() -> None:
-    """Few configurations have an end, so the index is small and its making short."""
+    """Few configurations have an end, so the index is small and quickly created."""
     op.create_index(
         "ix_archive_configurations_open_until",
         "archive_configurations",

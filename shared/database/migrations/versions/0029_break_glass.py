@@ -1,4 +1,4 @@
-"""Emergency access to private events, and telling people of it and of exports (domain.md 6.3, 15.2)."""
+"""Emergency access to private events, and notifications about it and about exports (domain.md 6.3, 15.2)."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -22,7 +22,7 @@ _MORE_SUBJECTS = "'break_glass_access', 'user_export'"
 
 
 def upgrade() -> None:
-    """Make the table; let notifications and exports name it."""
+    """Create the table, and let notifications and exports refer to it."""
     op.create_table(
         TABLE,
         Column("id", sa.UUID(), nullable=False),

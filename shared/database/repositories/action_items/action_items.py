@@ -1,4 +1,4 @@
-"""Action items about archived meetings as people see and answer them (domain.md 2.16, 2.17)."""
+"""Action items about archived meetings, for reading and answering (domain.md 2.16, 2.17)."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -54,7 +54,7 @@ _REMINDED = text("""
 
 
 class ItemPlace(NamedTuple):
-    """Where a page of items ended: rank of the kind, when it was opened, id."""
+    """The end of a page of items: rank of the kind, time of opening, id."""
 
     rank: int
     opened_at: datetime
@@ -63,10 +63,10 @@ class ItemPlace(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ItemFilter:
-    """Which of an owner's items; None is any. ``viewer`` is the object id of the person who asks.
+    """Selects an owner's items. None selects any. ``viewer`` is the object id of the person who asks.
 
-    ``opened`` are the people whose private events an emergency access opens to the viewer. ``begins_in``
-    is a range, its end excluded.
+    ``opened`` are people whose private events an emergency access opens to the viewer. ``begins_in`` is a
+    range with an exclusive end.
     """
 
     viewer: UUID | None
@@ -79,7 +79,7 @@ class ItemFilter:
 
 @dataclass(frozen=True, slots=True)
 class ItemContent:
-    """A meeting of an item with what is recorded of it; ``event`` is None if nothing is known any more."""
+    """A meeting of an item with its record. ``event`` is None if nothing is known any more."""
 
     side: str
     source_key: str
@@ -108,14 +108,14 @@ class ActionItemRepository(Repository):
     """The ``action_items`` table with the events of its items."""
 
     async def get(self, owner_id: UUID, item_id: UUID, *, lock: bool = False) -> ActionItem | None:
-        """The owner's item; with ``lock`` nobody else changes it meanwhile."""
+        """The owner's item. ``lock`` holds it until the transaction ends."""
         statement = select(ActionItem).where(ActionItem.owner_id == owner_id, ActionItem.id == item_id)
         if lock:
             statement = statement.with_for_update().execution_options(populate_existing=True)
         return await self._one(statement)
 
     async def get_in_tenant(self, tenant_id: UUID, item_id: UUID) -> ActionItem | None:
-        """The item of anyone in the tenant, for those who may know of everybody's."""
+        """An item of anyone in the tenant, for callers who may see everyone's."""
         return await self._one(
             select(ActionItem).where(ActionItem.tenant_id == tenant_id, ActionItem.id == item_id)
         )
@@ -129,7 +129,7 @@ class ActionItemRepository(Repository):
         viewer: UUID | None,
         opened: Collection[UUID] = (),
     ) -> ActionItem | None:
-        """The item of one owner, or with None of anyone in the tenant, if the viewer may know of it."""
+        """The item of one owner (None: anyone in the tenant), if it is visible to the viewer."""
         statement = select(ActionItem).where(
             ActionItem.tenant_id == tenant_id, ActionItem.id == item_id, _known_to(viewer, opened)
         )
@@ -140,11 +140,11 @@ class ActionItemRepository(Repository):
     async def list(
         self, owner_id: UUID, wanted: ItemFilter, after: ItemPlace | None, limit: int
     ) -> list[ActionItem]:
-        """The owner's items by kind, then in the order they were opened, behind ``after``.
+        """The owner's items by kind, then in the order of opening, after ``after``.
 
-        Of those with another's private event than the viewer's, two kinds are not among them, since that
-        they are asked tells of its words (domain.md 6.3): those of a timesheet, and those whose meetings do
-        not share an instant, since then their subjects are the same (2.16 d).
+        Two kinds of items with another person's private event are left out, because their existence reveals
+        its words (domain.md 6.3). These are items of a timesheet, and items whose meetings share no instant,
+        because then their subjects are equal (2.16 d).
         """
         known = _known_to(wanted.viewer, wanted.opened)
         statement = select(ActionItem).where(ActionItem.owner_id == owner_id, known)
@@ -163,20 +163,20 @@ class ActionItemRepository(Repository):
         return await self._all(statement.order_by(_RANK, ActionItem.opened_at, ActionItem.id).limit(limit))
 
     async def contents(self, owner_id: UUID, item_id: UUID) -> Sequence[ItemContent]:
-        """The meetings of the owner's item, the archived ones first, by start."""
+        """The meetings of the owner's item, archived ones first, by start."""
         result = await self._session.execute(_CONTENTS, {"item": item_id, "owner": owner_id})
         return [ItemContent(**row) for row in result.mappings()]
 
     async def span(self, owner_id: UUID, item_id: UUID) -> tuple[datetime, datetime] | None:
-        """First and last instant by which the windows of its events are decided.
+        """The first and last instant that decide the windows of its events.
 
-        An event that went on to another time is not among them: that day is archived when it comes.
+        An event that moved to another time is left out, because that day is archived later.
         """
         row = (await self._session.execute(_SPAN, {"item": item_id, "owner": owner_id})).one()
         return None if row.first is None else (row.first, row.last)
 
     async def lock_open_alike(self, owner_id: UUID, about: str) -> Sequence[ActionItem]:
-        """The owner's open items that ask this, in whatever archive, held until the transaction ends."""
+        """The owner's open items with this question in every archive, locked until the transaction ends."""
         return await self._all(
             select(ActionItem)
             .where(
@@ -192,7 +192,7 @@ class ActionItemRepository(Repository):
     async def answer(
         self, item: ActionItem, answer: Answer, status: ActionItemStatus, by: str, now: datetime
     ) -> None:
-        """Write an answer down; the caller holds the item. One that changes the archive is due to a run."""
+        """Store an answer. The caller has locked the item. If it changes the archive, a run becomes due."""
         item.status, item.answer = status, answer
         item.answered_at, item.answered_by, item.updated_at = now, by, now
         item.due_at, item.carried_out_at = (now, None) if answer.changes_archive else (None, now)
@@ -203,7 +203,7 @@ class ActionItemRepository(Repository):
         await self._session.flush()
 
     async def claim_expired_unscoped(self, now: datetime, limit: int) -> Sequence[ActionItem]:
-        """Lock open items of every tenant whose time is over, but for those another one holds."""
+        """Lock expired open items of every tenant, except those that others hold."""
         return await self._all(
             select(ActionItem)
             .where(ActionItem.status == ActionItemStatus.OPEN, ActionItem.expires_at <= now)
@@ -225,21 +225,21 @@ class ActionItemRepository(Repository):
         )
 
     async def keep_due(self, item_id: UUID, now: datetime) -> None:
-        """Look after the item again later."""
+        """Check the item again later."""
         await self._session.execute(update(ActionItem).where(ActionItem.id == item_id).values(due_at=now))
 
     async def claim_reminders_unscoped(self, now: datetime, limit: int) -> Sequence[WaitingItem]:
-        """Lock open items of every tenant that are to remind, but for those another one holds."""
+        """Lock open items of every tenant with a due reminder, except those that others hold."""
         result = await self._session.execute(_CLAIM_REMINDERS, {"now": now, "limit": limit})
         return [WaitingItem(**row) for row in result.mappings()]
 
     async def set_reminded(self, reminded: Mapping[UUID, tuple[int, datetime | None]]) -> None:
-        """How many reminders the claimed items have sent by now, and when the next one is due."""
+        """Store how many reminders the claimed items have sent, and when the next one is due."""
         rows = [{"id": key, "sent": sent, "next": following} for key, (sent, following) in reminded.items()]
         await self._session.execute(_REMINDED, {"rows": orjson.dumps(rows, default=str).decode()})
 
     async def let_expire(self, owner_id: UUID, questions: Collection[str], now: datetime) -> int:
-        """Let the owner's open items that have a default answer expire now; how many those are."""
+        """Expire the owner's open items that have a default answer. Returns how many."""
         expired = await self._session.execute(
             update(ActionItem)
             .where(

@@ -1,4 +1,4 @@
-"""Action items between one plan and the next: what is asked, what was answered (domain.md 2.16, 2.17)."""
+"""Keeps action items in step with plans: questions and answers (domain.md 2.16, 2.17)."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from shared.domain.action_items.items import ActionItemStatus, Answer, CloseReas
 from shared.domain.runs.archived_event import ArchivedEventState
 
 _SCOPE = "i.owner_id = :owner AND i.configuration_id = :configuration"
-# What waits for an answer, or was answered and is not carried out yet.
+# Open items, and answered items that are not carried out yet.
 _LIVE = "(i.status = 'open' OR i.due_at IS NOT NULL)"
 
 _LIVE_ITEMS = text(f"""
@@ -87,7 +87,7 @@ _CARRIED_OUT = text(f"""
      WHERE i.id = ANY(CAST(:ids AS uuid[])) AND {_SCOPE} AND i.due_at IS NOT NULL
     RETURNING i.id
 """)  # noqa: S608
-# Written, or in the end not to be: locked, edited or removed by the owner, or decided otherwise by the plan.
+# Written, or permanently not: locked, edited or removed by the owner, or decided otherwise by the plan.
 _SETTLED = """(e.state NOT IN ('creating', 'flagged') AND (e.copy_id IS NOT NULL OR e.state <> 'present')
                AND e.pending_since IS NULL
                OR EXISTS (SELECT 1 FROM archive_operations o
@@ -104,8 +104,8 @@ _OLD_SUPERSEDED = """NOT EXISTS (
        AND NOT EXISTS (SELECT 1 FROM archive_operations o
                         WHERE o.run_id = :run AND o.archived_event_id = e.id
                           AND o.state IN ('locked', 'conflict')))"""
-# The run began after the answer, and all was written. Its window held every meeting where it was or is. What
-# is on both sides is judged by its copy.
+# The run began after the answer and wrote everything, and its window contained every meeting at its old and
+# new time. A meeting on both sides is judged by its copy.
 _SERIES_TAKEN = """EXISTS (
     SELECT 1 FROM archive_runs r
      WHERE r.id = :run AND r.planned_at IS NOT NULL AND r.plan->>'refused' IS NULL
@@ -148,10 +148,10 @@ _ANSWERED_BEFORE = text("""
 
 @dataclass(frozen=True, slots=True)
 class ItemEvent:
-    """A meeting that an item binds to. ``key`` is that of its row today; ``start`` decides its window.
+    """A meeting of an item. ``key`` is its row's present key. ``start`` decides its window.
 
-    ``row_id`` is the row of the map on the side ``archived``, ``state`` what is stored of it. ``revision`` is
-    the one it was shown with.
+    ``row_id`` is the map row of the side ``archived``. ``state`` is what is stored about it. ``revision`` is
+    the revision that was shown.
     """
 
     side: Side
@@ -167,7 +167,7 @@ class ItemEvent:
 
 @dataclass(frozen=True, slots=True)
 class AskedItem:
-    """What a plan wants to be asked."""
+    """A question that a plan asks."""
 
     question: Question
     about: str
@@ -213,7 +213,7 @@ class PlanItemRepository:
         now: datetime,
         remind_at: datetime,
     ) -> set[UUID]:
-        """Open items under these ids, each with its expiry; the ids of those nobody had opened already."""
+        """Open items under these ids, each with its expiry. Returns the ids that were new."""
         if not items:
             return set()
         log = [{"at": now.isoformat(), "by": "plan", "status": "open"}]
@@ -237,7 +237,7 @@ class PlanItemRepository:
         return opened
 
     async def refresh(self, items: Mapping[UUID, AskedItem], now: datetime) -> None:
-        """Open items show other content than before: another version (domain.md 2.16)."""
+        """Store the changed content of open items as a new version (domain.md 2.16)."""
         if not items:
             return
         log = [{"at": now.isoformat(), "by": "plan", "reason": "its events changed"}]
@@ -246,37 +246,37 @@ class PlanItemRepository:
         await self._add_events({key: asked.events for key, asked in items.items()})
 
     async def reopen(self, ids: Collection[UUID], now: datetime, remind_at: datetime) -> set[UUID]:
-        """Answered items that were not carried out yet are asked again; the answer stays as a proposal."""
+        """Ask answered items again that were not carried out. The answer stays as a proposal."""
         log = [{"at": now.isoformat(), "by": "plan", "reason": "its events changed: reopened"}]
         return await self._changed(_REOPEN, ids, now=now, remind=remind_at, log=_json(log))
 
     async def close(self, ids: Collection[UUID], reason: CloseReason, now: datetime) -> set[UUID]:
-        """There is nothing to ask any more; returns the ids of those that were not over already."""
+        """Close items without a question. Returns the ids of those that were not over already."""
         log = [{"at": now.isoformat(), "by": "plan", "status": "closed", "reason": str(reason)}]
         return await self._changed(_CLOSE, ids, now=now, reason=str(reason), log=_json(log))
 
     async def carried_out(self, ids: Collection[UUID], now: datetime) -> set[UUID]:
-        """What was answered is done."""
+        """Record that the answers were carried out."""
         return await self._changed(_CARRIED_OUT, ids, now=now)
 
     async def written(self, run_id: UUID, start: datetime, end: datetime) -> set[UUID]:
-        """Items that touch ``[start, end)`` whose answers are in the archive calendar, the run being over.
+        """Items that touch ``[start, end)`` whose answers are in the archive calendar after the run.
 
-        What a locked period or an edit of the owner keeps out of it is settled, too.
+        An answer also counts as done if a locked period or an edit of the owner prevents it.
         """
         parameters = self._scope | {"run": run_id, "start": start, "end": end}
         return set((await self._session.execute(_WRITTEN, parameters)).scalars())
 
     async def put_off(self, start: datetime, end: datetime, began: datetime, later: datetime) -> None:
-        """What is still due is tried again by the nights, and by the timer from ``later`` on.
+        """Leave due items to the nightly runs, and from ``later`` on to the timer.
 
-        Only what was answered before the run ``began``: what it could not know of waits for the next one.
+        Only answers from before the run ``began``. Later ones wait for the next run.
         """
         parameters = self._scope | {"start": start, "end": end, "began": began, "later": later}
         await self._session.execute(_LATER, parameters)
 
     async def answered_alike(self, abouts: Collection[str]) -> dict[str, tuple[Answer, str]]:
-        """What the owner answered to the same in another archive, and as whom (domain.md 2.18)."""
+        """The owner's answer to the same question in another archive, and who answered (domain.md 2.18)."""
         if not abouts:
             return {}
         rows = await self._session.execute(_ANSWERED_BEFORE, self._scope | {"abouts": sorted(abouts)})

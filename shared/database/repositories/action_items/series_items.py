@@ -1,7 +1,6 @@
-"""Action items of changed series, and the rows that they are about (domain.md 2.17).
+"""Action items of changed series, and their rows (domain.md 2.17).
 
-An item remembers in ``series`` which series it is about, the shape that the series had, and the span of the
-windows that were compared since.
+``series`` of an item stores the series, its shape, and the range of the windows that were compared since.
 """
 
 from collections import defaultdict
@@ -29,7 +28,7 @@ _STORED = text(f"""
      WHERE {_SCOPE} AND i.question = '{Question.SERIES_CHANGED}' AND i.status <> 'closed'
      ORDER BY i.opened_at, i.id
 """)  # noqa: S608
-# One item for each series: two plans that find it changed at the same time open it once.
+# One item for each series. Two plans that find the change at the same time open it once.
 _OPEN = text(f"""
     INSERT INTO action_items AS i
         (id, tenant_id, owner_id, configuration_id, kind, question, status, about, start_at, end_at, series,
@@ -61,7 +60,7 @@ _FORGET_EVENTS = text("""
      WHERE m.item_id = i.id AND i.id = :id AND i.owner_id = :owner AND i.configuration_id = :configuration
        AND NOT m.side || ' ' || m.source_key = ANY(CAST(:kept AS text[]))
 """)
-# The archived side of one that was superseded since has another key; its row stays the same.
+# If the archived side was superseded since, its key changed, but its row is the same.
 _ADD_EVENTS = text("""
     INSERT INTO action_item_events AS m
         (item_id, source_key, side, configuration_id, archived_event_id, source_id, revision, start_at,
@@ -75,7 +74,7 @@ _ADD_EVENTS = text("""
        SET revision = EXCLUDED.revision, start_at = EXCLUDED.start_at, end_at = EXCLUDED.end_at,
            record = EXCLUDED.record, archived_event_id = EXCLUDED.archived_event_id
 """)
-# A series and those that it succeeded by a split: their keys are among the former ones of its rows (2.16 b).
+# A series and its predecessors before splits: their keys are among the former keys of its rows (2.16 b).
 _ROWS = text("""
     WITH wanted AS (SELECT unnest(CAST(:series AS text[])) AS series),
          members AS (
@@ -101,9 +100,9 @@ _ROWS = text("""
 
 
 class SeriesRow(NamedTuple):
-    """A copy of a series, or of one it succeeded (``own`` False); ``gone``: its source is.
+    """A copy of a series, or of its predecessor (``own`` False). ``gone``: its source is gone.
 
-    ``start`` decides its window, ``end`` is the copy's; both UTC.
+    ``start`` decides its window. ``end`` is that of the copy. Both are UTC.
     """
 
     series: str
@@ -119,7 +118,7 @@ class SeriesRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class StoredReset:
-    """The item of a series. ``due``: its answer is to be carried out."""
+    """The item of a series. ``due``: its answer must be carried out."""
 
     item_id: UUID
     series_id: str
@@ -129,9 +128,9 @@ class StoredReset:
 
 @dataclass(frozen=True, slots=True)
 class ShownReset:
-    """What an item shows from now on: of which series, and what differs.
+    """The new content of an item: its series and the differences.
 
-    ``events`` are the sides of the differences that are at hand; the others are stored already.
+    ``events`` are the sides of differences that this plan knows. The others are stored already.
     """
 
     item_id: UUID
@@ -143,7 +142,7 @@ class ShownReset:
 
     @property
     def about(self) -> str:
-        """Names the change, alike in every archive of the series (domain.md 2.18)."""
+        """An id of the change, equal in every archive of the series (domain.md 2.18)."""
         return about(Question.SERIES_CHANGED, [self.series_id], [self.shape])
 
     @property
@@ -165,7 +164,7 @@ class SeriesItemRepository:
         self._scope = {"owner": owner_id, "configuration": configuration_id}
 
     async def stored(self) -> list[StoredReset]:
-        """Items that are open or decided; one for each series."""
+        """Items that are open or decided, one for each series."""
         rows = await self._session.execute(_STORED, self._scope)
         return [_stored(row) for row in rows if row.series is not None]
 
@@ -186,7 +185,7 @@ class SeriesItemRepository:
     async def open(
         self, tenant_id: UUID, shown: ShownReset, now: datetime, expires_at: datetime, remind_at: datetime
     ) -> bool:
-        """Ask; False where another plan asks already."""
+        """Open the item. False if another plan asks already."""
         log = [{"at": now.isoformat(), "by": "plan", "status": str(ActionItemStatus.OPEN)}]
         parameters = self._parameters(shown, now, log) | {
             "tenant": tenant_id,
@@ -199,7 +198,7 @@ class SeriesItemRepository:
         return opened
 
     async def show(self, shown: ShownReset, now: datetime, reason: str) -> None:
-        """The item shows something else from now on: another version."""
+        """Store new content of the item as a new version."""
         log = [{"at": now.isoformat(), "by": "plan", "reason": reason}]
         await self._session.execute(_SHOW, self._parameters(shown, now, log))
         await self._set_events(shown)
@@ -207,13 +206,13 @@ class SeriesItemRepository:
     async def ask_again(
         self, shown: ShownReset, now: datetime, expires_at: datetime, remind_at: datetime
     ) -> None:
-        """What was decided is asked again; the decision stays as a proposal."""
+        """Ask a decided item again. The decision stays as a proposal."""
         parameters = self._scope | {"id": shown.item_id, "expires_at": expires_at, "remind_at": remind_at}
         await self._session.execute(_ASK_AGAIN, parameters)
         await self.show(shown, now, "the series changed again: reopened")
 
     async def see_more(self, shown: ShownReset, now: datetime) -> None:
-        """More of the calendar was compared: nobody is asked anything."""
+        """Record that more of the calendar was compared. Nobody is asked."""
         await self._session.execute(_SEE_MORE, self._parameters(shown, now, []))
         await self._set_events(shown)
 

@@ -36,7 +36,7 @@ from shared.domain.events.event_content import CONTENT_COLUMNS
 from shared.domain.overlaps.status import Exclusion
 from shared.domain.planning.purpose import Purpose
 
-#: The columns that an operation's ``record`` fills; named alike in both.
+#: The columns that an operation's ``record`` fills. The names are equal.
 RECORD_COLUMNS = (
     *CONTENT_COLUMNS,
     *("is_cancelled", "is_declined", "organizer", "attendees", "attachment_count", "ical_uid", "revision"),
@@ -62,7 +62,7 @@ _ADOPT = text(f"""
       FROM jsonb_populate_record(NULL::appointments, CAST(:record AS jsonb)) AS r
      WHERE a.owner_id = :owner AND a.archived_event_id = :event
 """)  # noqa: S608
-#: What a list does not show, and what would be most of its cost.
+#: Columns that lists do not show, and that would be most of the cost.
 _LEFT_OUT = [
     defer(column, raiseload=True)
     for column in (
@@ -81,14 +81,13 @@ _VERSIONS = text("""
 
 @dataclass(frozen=True, slots=True)
 class AppointmentFilter:
-    """Appointments that intersect ``[start, end)`` and meet what else is not None.
+    """Appointments that intersect ``[start, end)`` and match every field that is not None.
 
-    One that ends when the range starts does not intersect it; one of no length does where it lies within.
-    ``category`` is one of its categories, ``text`` a part of subject or location, both whatever the letter
-    case; ``counts`` and ``why_not`` are what ``shared.domain.appointments.counting`` decides. Another
-    person's private event than the ``viewer``'s (object id) is found by its times alone, as if it took
-    place (6.3); in a timesheet it is not found, since that it is there tells of its words. ``opened``: as
-    ``is_disclosed``.
+    An event that ends when the range starts does not intersect it. An event of zero length does if it is
+    inside. ``category`` is one of its categories. ``text`` is part of subject or location. Both ignore case.
+    ``counts`` and ``why_not`` follow ``shared.domain.appointments.counting``. Another person's private event
+    is found only by its times, as if it took place (6.3). In a timesheet it is not found at all, because its
+    presence reveals its words. ``viewer`` is an object id. ``opened`` is as in ``is_disclosed``.
     """
 
     start: datetime
@@ -107,7 +106,7 @@ class AppointmentFilter:
 
     @property
     def asks_for_content(self) -> bool:
-        """Whether a filter looks at more than time and status."""
+        """Whether a filter uses more than time and status."""
         filters = (
             *(self.category, self.text, self.counts, self.why_not),
             *(self.source_deleted, self.unresolved),
@@ -116,7 +115,7 @@ class AppointmentFilter:
 
 
 class JudgedAppointment(NamedTuple):
-    """An appointment and why it counts as no time; None if it counts (domain.md 2.18)."""
+    """An appointment and why it counts no time. None if it counts (domain.md 2.18)."""
 
     row: Appointment
     why_not: WhyNot | None
@@ -130,7 +129,7 @@ class AppointmentRepository(Repository):
         return await self._one(_ONE, {"owner": owner_id, "id": appointment_id})
 
     async def get_in_tenant(self, tenant_id: UUID, appointment_id: UUID) -> Appointment | None:
-        """The appointment of anyone in the tenant, for those who may read everybody's."""
+        """An appointment of anyone in the tenant, for callers who may read everyone's."""
         return await self._one(
             select(Appointment)
             .join(User, User.id == Appointment.owner_id)
@@ -146,9 +145,9 @@ class AppointmentRepository(Repository):
         viewer: UUID | None,
         opened: Collection[UUID] = (),
     ) -> JudgedAppointment | None:
-        """The appointment of one owner, or with None of anyone in the tenant, if the viewer may know of it.
+        """The appointment of one owner (None: anyone in the tenant), if it is visible to the viewer.
 
-        ``viewer`` is the object id of the person who asks; see ``AppointmentFilter``.
+        ``viewer`` is the object id of the person who asks. See ``AppointmentFilter``.
         """
         statement = (
             _judged()
@@ -163,9 +162,9 @@ class AppointmentRepository(Repository):
     async def list(
         self, owner_id: UUID, wanted: AppointmentFilter, after: Keyset | None = None, limit: int = 200
     ) -> list[JudgedAppointment]:
-        """The owner's appointments that meet every filter, by start; ``after`` is (start_at, id).
+        """The owner's appointments that match every filter, by start. ``after`` is (start_at, id).
 
-        Without bodies and people: asking a row for them raises InvalidRequestError.
+        Without bodies and people. Reading them from a row raises InvalidRequestError.
         """
         statement = (
             _judged().options(*_LEFT_OUT).where(Appointment.owner_id == owner_id, *_conditions(wanted))
@@ -177,7 +176,7 @@ class AppointmentRepository(Repository):
         return [_as_judged(row) for row in rows]
 
     async def fields_of(self, owner_id: UUID, archived_event_id: UUID) -> dict[str, Any] | None:
-        """What we recorded of an archived event, by column name (``RECORD_COLUMNS``)."""
+        """Our record of an archived event, by column name (``RECORD_COLUMNS``)."""
         row = await self._one(
             select(Appointment).where(
                 Appointment.owner_id == owner_id, Appointment.archived_event_id == archived_event_id
@@ -188,7 +187,7 @@ class AppointmentRepository(Repository):
     async def adopt(
         self, owner_id: UUID, archived_event_id: UUID, record: Mapping[str, Any], at: datetime
     ) -> None:
-        """The record says what its owner made of the copy; ``record`` as JSON holds it (domain.md 2.15)."""
+        """Record the owner's version of the copy. ``record`` is in JSON form (domain.md 2.15)."""
         await self._session.execute(
             _ADOPT,
             {
@@ -202,9 +201,9 @@ class AppointmentRepository(Repository):
     async def recorded(
         self, owner_id: UUID, archived_event_ids: Sequence[UUID]
     ) -> dict[UUID, dict[str, Any]]:
-        """What we recorded of archived events, by the ids of their rows of the map.
+        """Our records of archived events, by the ids of their map rows.
 
-        That is ``RECORD_COLUMNS``, and ``excluded``.
+        They have ``RECORD_COLUMNS`` and ``excluded``.
         """
         if not archived_event_ids:
             return {}
@@ -221,9 +220,9 @@ class AppointmentRepository(Repository):
     async def versions_of_operations(
         self, owner_id: UUID, operation_ids: Sequence[UUID]
     ) -> dict[UUID, tuple[dict[str, Any], dict[str, Any]]]:
-        """Both versions, recorded and to be recorded, of what the operations update (domain.md 2.4).
+        """Both versions, present and future, of what the operations update (domain.md 2.4).
 
-        By operation id, as JSON holds them; to be asked before the results are recorded.
+        By operation id, in JSON form. Call it before the results are recorded.
         """
         if not operation_ids:
             return {}
@@ -231,7 +230,7 @@ class AppointmentRepository(Repository):
         return {row.id: (_recorded(row.before), _recorded(row.after)) for row in rows}
 
     async def hand_over(self, owner_id: UUID, former_id: UUID, heir_id: UUID) -> None:
-        """The record of a copy follows it to the archived event that took the copy over (domain.md 2.9)."""
+        """Move the record of a copy to the archived event that took the copy over (domain.md 2.9)."""
         await self._session.execute(
             update(Appointment)
             .where(Appointment.owner_id == owner_id, Appointment.archived_event_id == former_id)
@@ -239,7 +238,7 @@ class AppointmentRepository(Repository):
         )
 
     async def mark_source_present(self, owner_id: UUID, archived_event_ids: Sequence[UUID]) -> None:
-        """Sources that were gone, or consumed by a meeting, stand for themselves again."""
+        """Record that sources which were gone or consumed have their own copies again."""
         if archived_event_ids:
             await self._session.execute(
                 update(Appointment)
@@ -252,7 +251,7 @@ class AppointmentRepository(Repository):
             )
 
     async def mark_consumed(self, owner_id: UUID, archived_event_ids: Sequence[UUID]) -> None:
-        """What was archived by itself is a modification of a meeting now: it counts no more (4.6)."""
+        """Record that events which were archived alone are now consumed, and count no more (4.6)."""
         if archived_event_ids:
             await self._session.execute(
                 update(Appointment)
@@ -265,7 +264,7 @@ class AppointmentRepository(Repository):
     async def mark_source_deleted(
         self, owner_id: UUID, archived_event_ids: Sequence[UUID], at: datetime
     ) -> int:
-        """Remember since when the sources are gone (domain.md 2.4); returns how many were marked now."""
+        """Record since when the sources are gone (domain.md 2.4). Returns how many are newly marked."""
         if not archived_event_ids:
             return 0
         marked = await self._session.execute(
@@ -296,7 +295,7 @@ def _recorded(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _known_to(viewer: UUID | None, opened: Collection[UUID] = ()) -> ColumnElement[bool]:
-    """Another's private event of a timesheet is not there for the viewer, nor is what no approval opens."""
+    """Hide other people's private events of a timesheet, and rows without a valid approval."""
     return and_(
         open_to_readers(Appointment.configuration_id),
         or_(disclosed(Appointment, viewer, opened), Appointment.configuration_id.not_in(_TIMESHEETS)),

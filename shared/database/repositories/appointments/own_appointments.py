@@ -1,7 +1,7 @@
-"""A person's own appointments with what decides that he may read them: one statement each.
+"""A person's own appointments, together with the facts that permit reading: one statement each.
 
-Nearly all requests are these two, so they pass by the ORM: a list of fifty takes 1.3 times as long through it
-(``./dev bench prepared``). Everything else asks
+Nearly all requests are these two, so they bypass the ORM. It makes a list of fifty take 1.3 times as long
+(``./dev bench prepared``). All other code uses
 :class:`~shared.database.repositories.appointments.appointments.AppointmentRepository`.
 """
 
@@ -24,11 +24,11 @@ from shared.domain.identity.disclosure import MASKED_SENSITIVITY, NORMAL, PRIVAT
 type _Keyset = tuple[datetime, UUID]
 
 _ACTIVE = "caller_active"
-#: The person asks for what is theirs: nothing is opened to them, and nothing is given to a role.
+#: People see their own events whole, and of other people's only normal ones.
 _SHOWN = f"(appointments.sensitivity = '{NORMAL}' OR appointments.origin_mailbox_id = users.object_id)"
-#: Where the public name of a column is not its own.
+#: Columns whose public name differs from the column name.
 _COLUMNS = {"user_id": "owner_id", "start": "start_at", "end": "end_at"}
-#: What stands in the place of another's private event (``shared.domain.identity.disclosure``).
+#: Replaces another person's private event (``shared.domain.identity.disclosure``).
 _UNIFORM: dict[str, str] = {
     **dict.fromkeys(("subject",), f"'{PRIVATE}'"),
     **dict.fromkeys(("start_zone", "end_zone"), "'UTC'"),
@@ -52,15 +52,15 @@ _RECORDED = (
     *("is_cancelled", "is_declined", "attachment_count", "source_deleted_at"),
 )
 _DETAIL = ("body", "body_type", *_JSON, "ical_uid", "revision", "created_at", "updated_at")
-#: What a verdict says of what counts.
+#: The verdict of an event that counts.
 _COUNTS = "'counts'"
-#: Why an appointment counts as no time, else ``_COUNTS``. One scalar query: PostgreSQL then asks the map for
-#: the rows of the page alone, after they are sorted. A join would ask it for every row of the range.
+#: Why an appointment counts no time, else ``_COUNTS``. It is one scalar query, so PostgreSQL reads the map
+#: only for the rows of the page, after sorting. A join would read it for every row of the range.
 _VERDICT = f"""
     (SELECT coalesce({why_not_sql("appointments", "archived_events")}, {_COUNTS}) FROM archived_events
       WHERE archived_events.id = appointments.archived_event_id)"""  # noqa: S608
-#: Rows of an archive of another's calendar are closed when its approval holds no more. One that was given to
-#: an Admin does not hold for who asks here, without the role (domain.md 6.5).
+#: Rows of an archive of another person's calendar are closed when its approval ends. An approval that was
+#: given to an Admin is not valid here for a caller without that role (domain.md 6.5).
 _CLOSED = """EXISTS (
     SELECT archive_configurations.id FROM archive_configurations
      WHERE archive_configurations.id = appointments.configuration_id
@@ -104,14 +104,14 @@ ONE = PreparedRead(f"""
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """Rows by the names of the public fields; ``active`` is None where the caller is nobody we know."""
+    """Rows by public field names. ``active`` is None if the caller is unknown."""
 
     active: bool | None
     rows: Sequence[Mapping[str, Any]]
 
 
 class OwnAppointments:
-    """The ``appointments`` table as a signed-in person sees his own, found by his Entra object id."""
+    """The ``appointments`` table for a signed-in person's own rows, found by their Entra object id."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -128,9 +128,9 @@ class OwnAppointments:
     async def list(
         self, caller: Caller, start: datetime, end: datetime, after: _Keyset | None, limit: int
     ) -> Own:
-        """Those that intersect ``[start, end)`` by start; ``after`` is (start, id).
+        """Those that intersect ``[start, end)``, by start. ``after`` is (start, id).
 
-        Of each ``id``, ``start`` and ``summary``: its public fields but body and people, as JSON.
+        Each has ``id``, ``start`` and ``summary``: its public fields without body and people, as JSON.
         """
         parameters: dict[str, Any] = {"start": start, "end": end, "limit": limit}
         if after is not None:
@@ -142,16 +142,16 @@ class OwnAppointments:
         found = await self._database.fetch(read, parameters)
         if not found:
             return Own(None, [])
-        # A caller without appointments is one row of nothing.
+        # A caller without appointments gives one row with only NULLs.
         return Own(found[0][_ACTIVE], found if found[0]["id"] is not None else [])
 
 
 @cache
 def _page(behind: bool) -> PreparedRead:
-    """A page, the first one or one ``behind`` the end of another."""
+    """A page: the first one, or the one ``behind`` the end of another."""
     after = "AND (appointments.start_at, appointments.id) > (:after_start, :after_id)" if behind else ""
     told = ", ".join(_told(name) for name in (*_RECORDED, "source_deleted", "unresolved"))
-    # The driver takes longer to read the columns one by one than all the rest of the request takes.
+    # Reading the columns one by one would take the driver longer than the rest of the request.
     return PreparedRead(f"""
         SELECT users.active AS {_ACTIVE}, page.id, page.start, row_to_json(shown)::text AS summary
           FROM users
@@ -173,7 +173,7 @@ def _page(behind: bool) -> PreparedRead:
 
 
 def _told(name: str) -> str:
-    """A value as pydantic writes it: instants in UTC with Z, with microseconds where there are any."""
+    """A value in pydantic's format: instants in UTC with Z, with microseconds if there are any."""
     column = f'page."{name}"'
     if name in _INSTANTS:
         pattern = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'

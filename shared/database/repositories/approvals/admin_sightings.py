@@ -1,4 +1,4 @@
-"""Whether a person was seen with the role Admin: one light statement (domain.md 6.5)."""
+"""Whether a person was seen with the role Admin, in one cheap statement (domain.md 6.5)."""
 
 from uuid import UUID
 
@@ -11,11 +11,11 @@ _KNOWN = PreparedRead(
 
 
 class AdminSightings:
-    """Reads the ``admin_sightings`` table outside of a transaction."""
+    """Reads the ``admin_sightings`` table outside a transaction."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def known(self, tenant_id: UUID, person: UUID) -> bool:
-        """Whether the person (object id) is remembered as an Admin."""
+        """Whether the person (object id) was recorded as an Admin."""
         return bool(await self._database.fetch(_KNOWN, {"tenant": tenant_id, "person": person}))

@@ -1,4 +1,4 @@
-"""Approvals to archive another person's mailbox, and what decides about them (domain.md 6.5)."""
+"""Approvals to archive another person's mailbox, and the facts that decide about them (domain.md 6.5)."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -23,15 +23,15 @@ _OPEN = (ApprovalState.REQUESTED, *_IN_FORCE)
 
 
 class MailboxApprovalRepository(Repository):
-    """The ``mailbox_approvals`` table, and with it sightings of Admins and assistants of mailboxes."""
+    """The ``mailbox_approvals`` table, with sightings of Admins and assistants of mailboxes."""
 
     async def add(self, approval: MailboxApproval) -> MailboxApproval:
-        """Insert it; raises AlreadyExists where its configuration has an open request."""
+        """Insert it. Raises AlreadyExists if its configuration has an open request."""
         await self._insert(approval)
         return approval
 
     async def get(self, tenant_id: UUID, approval_id: UUID, *, lock: bool = False) -> MailboxApproval | None:
-        """The approval in the tenant; with ``lock`` nobody else changes it meanwhile."""
+        """The approval in the tenant. ``lock`` holds it until the transaction ends."""
         statement = select(MailboxApproval).where(
             MailboxApproval.tenant_id == tenant_id, MailboxApproval.id == approval_id
         )
@@ -48,9 +48,9 @@ class MailboxApprovalRepository(Repository):
         seen_by: "tuple[UUID, Sequence[UUID]] | None",
         states: Sequence[str] = (),
     ) -> list[MailboxApproval]:
-        """Approvals in the order they were asked for.
+        """Approvals in the order of their requests.
 
-        ``seen_by``: only of configurations of this user (our id), or that read one of these mailboxes.
+        ``seen_by``: only for configurations of this user (our id), or that read one of these mailboxes.
         """
         statement = select(MailboxApproval).where(MailboxApproval.tenant_id == tenant_id)
         if seen_by is not None:
@@ -64,7 +64,7 @@ class MailboxApprovalRepository(Repository):
         return await self._all(page(statement, key, after, limit))
 
     async def of_mailboxes(self, tenant_id: UUID, mailboxes: Sequence[UUID]) -> Sequence[MailboxApproval]:
-        """Open approvals that read one of the mailboxes, in the order they were asked for."""
+        """Open approvals that read one of the mailboxes, in the order of their requests."""
         return await self._all(
             select(MailboxApproval)
             .where(
@@ -78,7 +78,7 @@ class MailboxApprovalRepository(Repository):
     async def of_configuration(
         self, configuration_id: UUID, *, requested: bool = False
     ) -> MailboxApproval | None:
-        """The approval in force, objected ones included, or with ``requested`` the open request; locked."""
+        """The approval in force, also if objected, or with ``requested`` the open request. Locked."""
         states = (ApprovalState.REQUESTED,) if requested else _IN_FORCE
         return await self._one(
             select(MailboxApproval)
@@ -118,7 +118,7 @@ class MailboxApprovalRepository(Repository):
         )
 
     async def over_unscoped(self, now: datetime, limit: int) -> Sequence[MailboxApproval]:
-        """Lock approvals of every tenant whose time is over, but for those another one holds."""
+        """Lock expired approvals of every tenant, except those that others hold."""
         return await self._all(
             select(MailboxApproval)
             .where(MailboxApproval.state.in_(_IN_FORCE), MailboxApproval.ends_at <= now)
@@ -128,7 +128,7 @@ class MailboxApprovalRepository(Repository):
         )
 
     async def unopposed_unscoped(self, now: datetime, limit: int) -> Sequence[MailboxApproval]:
-        """Lock requests of every tenant that start by themselves by now, but for those another one holds."""
+        """Lock requests of every tenant that start unopposed now, except those that others hold."""
         return await self._all(
             select(MailboxApproval)
             .where(MailboxApproval.state == ApprovalState.REQUESTED, MailboxApproval.starts_at <= now)
@@ -138,7 +138,7 @@ class MailboxApprovalRepository(Repository):
         )
 
     async def unseen_unscoped(self, before: datetime, limit: int) -> Sequence[MailboxApproval]:
-        """Lock those given to Admins who were last seen with the role before ``before``."""
+        """Lock approvals of Admins who were last seen with the role before ``before``."""
         return await self._all(
             select(MailboxApproval)
             .join(User, User.id == MailboxApproval.owner_id)
@@ -176,11 +176,11 @@ class MailboxApprovalRepository(Repository):
         )
 
     async def mask_record(self, configuration_id: UUID) -> None:
-        """What was recorded of private events while their person agreed keeps the times alone (6.5)."""
+        """Reduce private events that were recorded while their person agreed to their times (6.5)."""
         await self._session.execute(_MASK_RECORD, {"configuration": configuration_id})
 
     async def follow_archive(self, configuration_id: UUID, calendar_id: str) -> None:
-        """The archive calendar was made anew under its name in its mailbox: it is still what was approved."""
+        """The archive calendar was created again. The approval covers the new one."""
         await self._session.execute(
             update(MailboxApproval)
             .where(MailboxApproval.configuration_id == configuration_id, MailboxApproval.state.in_(_OPEN))
@@ -188,7 +188,7 @@ class MailboxApprovalRepository(Repository):
         )
 
     async def saw_admin(self, tenant_id: UUID, object_id: UUID, now: datetime) -> None:
-        """A person signed in with the role Admin."""
+        """Record that a person signed in with the role Admin."""
         sighting = insert(AdminSighting).values(tenant_id=tenant_id, object_id=object_id, seen_at=now)
         await self._session.execute(
             sighting.on_conflict_do_update(
@@ -197,7 +197,7 @@ class MailboxApprovalRepository(Repository):
         )
 
     async def saw_without_role(self, tenant_id: UUID, object_id: UUID) -> bool:
-        """A person signed in without the role Admin; True if they were known as one."""
+        """Record that a person signed in without the role Admin. True if they were recorded as one."""
         forgotten = await self._session.execute(
             delete(AdminSighting)
             .where(AdminSighting.tenant_id == tenant_id, AdminSighting.object_id == object_id)
@@ -215,7 +215,7 @@ class MailboxApprovalRepository(Repository):
         return (await self._session.execute(statement)).first() is not None
 
     async def other_admin(self, tenant_id: UUID, but: Sequence[UUID], since: datetime) -> bool:
-        """Whether anybody else than these people signed in with the role Admin since then."""
+        """Whether anybody except these people signed in with the role Admin since then."""
         statement = select(AdminSighting.object_id).where(
             AdminSighting.tenant_id == tenant_id,
             AdminSighting.object_id.not_in(but),
@@ -224,7 +224,7 @@ class MailboxApprovalRepository(Repository):
         return (await self._session.execute(statement.limit(1))).first() is not None
 
     async def assistant_of(self, tenant_id: UUID, mailbox_id: UUID) -> UUID | None:
-        """Who acts for the person of a mailbox; both are object ids."""
+        """The assistant of the person of a mailbox. Both are object ids."""
         statement = select(MailboxAssistant.assistant_id).where(
             MailboxAssistant.tenant_id == tenant_id, MailboxAssistant.mailbox_id == mailbox_id
         )
@@ -240,7 +240,7 @@ class MailboxApprovalRepository(Repository):
     async def name_assistant(
         self, tenant_id: UUID, mailbox_id: UUID, assistant_id: UUID | None, now: datetime
     ) -> None:
-        """Name who acts for the person of a mailbox, or with None nobody any more."""
+        """Name the assistant of the person of a mailbox. None removes the assistant."""
         if assistant_id is None:
             await self._session.execute(
                 delete(MailboxAssistant).where(
@@ -259,7 +259,7 @@ class MailboxApprovalRepository(Repository):
         )
 
     async def unknown_persons_unscoped(self, limit: int) -> Sequence[ArchiveConfiguration]:
-        """Configurations of every tenant of whose calendars it is not known yet whose they are."""
+        """Configurations of every tenant whose calendars' people are not known yet."""
         return await self._all(
             select(ArchiveConfiguration)
             .where(ArchiveConfiguration.persons_known_at.is_(None), ArchiveConfiguration.deleted_at.is_(None))
@@ -283,7 +283,7 @@ _AGREED = text("""
 
 
 async def details_agreed(session: Any, ids: Sequence[UUID], viewer: UUID | None) -> set[UUID]:
-    """Of these configurations the viewer's own whose private events the person read lets them see whole."""
+    """Those of these configurations that are the viewer's own and may show private events whole."""
     if not ids or viewer is None:
         return set()
     return set((await session.execute(_AGREED, {"ids": list(ids), "viewer": viewer})).scalars())

@@ -1,1 +1,1 @@
-"""Runs, their writes, and the map of what was archived (domain.md 2)."""
+"""Runs, their writes, and the map of archived events (domain.md 2)."""

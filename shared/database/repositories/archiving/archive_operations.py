@@ -31,13 +31,13 @@ _MARK = """
       FROM first, archived_events e
      WHERE o.id = first.id AND {still} AND e.id = o.archived_event_id
     RETURNING o.position, {columns}"""
-# What locked periods forbid has to be looked for first (period_locks.py).
+# Locked periods must be checked first (period_locks.py).
 _UNLOCKED = """ AND (:checked OR NOT EXISTS (SELECT 1 FROM period_locks l
                      WHERE l.owner_id = :owner AND l.reopened_at IS NULL))"""
 _CLAIM = PreparedWrite(
     _MARK.format(
         first=_FIRST.format(which="run_id = :run AND owner_id = :owner AND state = 'planned'" + _UNLOCKED),
-        # Said again of the row that is changed: a claim that waited for another one must not take its rows.
+        # Repeated for the changed row, because a claim that waited for another one must not take its rows.
         still="o.state = 'planned'",
         columns=_CLAIMED,
     )
@@ -71,7 +71,7 @@ _CLEAR = text("""
      WHERE run_id = :run AND owner_id = :owner AND first_sent_at IS NULL
        AND state IN ('draft', 'planned', 'cancelled')
 """)
-# One index lookup for each key, as in archived_events: a join reads more the more the owner has.
+# One index lookup for each key, as in archived_events. A join reads more the more the owner has.
 _INSERT = text("""
     INSERT INTO archive_operations
         (id, owner_id, run_id, configuration_id, archived_event_id, position, source_key, action, margin,
@@ -164,7 +164,7 @@ _REMAINING = text("""
 
 
 class ClaimedOperation(NamedTuple):
-    """An operation marked sent: ``payload`` is the exact request body as JSON text."""
+    """An operation marked sent. ``payload`` is the exact request body as JSON text."""
 
     id: UUID
     run_id: UUID
@@ -182,13 +182,13 @@ class ClaimedOperation(NamedTuple):
 
     @classmethod
     def of(cls, row: Sequence[Any]) -> "ClaimedOperation":
-        """The columns as read, in the order of the fields."""
+        """From the columns, in the order of the fields."""
         as_read = cls._make(row)
         return as_read._replace(action=OperationAction(as_read.action))
 
 
 class DraftRow(TypedDict):
-    """What a write says: the body to send, what our record will say, and the revision of both."""
+    """The content of a write: the body to send, our future record, and the revision of both."""
 
     source_key: str
     payload: Mapping[str, Any]
@@ -197,7 +197,7 @@ class DraftRow(TypedDict):
 
 
 class OperationRow(DraftRow):
-    """A write that is planned, by the columns of its table."""
+    """A planned write, by the columns of its table."""
 
     id: str
     position: int
@@ -214,18 +214,18 @@ class ArchiveOperationRepository:
         self._scope = {"owner": owner_id, "configuration": configuration_id}
 
     async def clear_unsent(self, run_id: UUID) -> None:
-        """Forget a plan that was never finished, so that planning can start over."""
+        """Delete an unfinished plan, so that planning can start again."""
         await self._session.execute(_CLEAR, self._scope | {"run": run_id})
 
     async def open_keys(self, run_id: UUID) -> frozenset[str]:
-        """Source keys with an open operation of another run: nothing may be planned for them."""
+        """Source keys with an open operation of another run. Nothing may be planned for them."""
         result = await self._session.execute(_OPEN_KEYS, self._scope | {"run": run_id})
         return frozenset(result.scalars())
 
     async def add(self, run_id: UUID, rows: Sequence[OperationRow]) -> None:
         """Insert operations.
 
-        The row of the map gives the archived event, the revision replaced and the etag to match.
+        The map row provides the archived event, the replaced revision and the etag to match.
         """
         if rows:
             await self._session.execute(
@@ -245,35 +245,35 @@ class ArchiveOperationRepository:
         return {row["source_key"]: row for row in result.mappings()}
 
     async def rewrite(self, run_id: UUID, rows: Sequence[DraftRow]) -> None:
-        """Give drafts another payload, record and revision."""
+        """Give drafts a new payload, record and revision."""
         if rows:
             await self._session.execute(
                 _REWRITE, self._scope | {"run": run_id, "rows": orjson.dumps(rows).decode()}
             )
 
     async def promote(self, run_id: UUID, keys: Sequence[str]) -> frozenset[str]:
-        """Drafts decided on are planned; returns the keys that had one."""
+        """Plan the drafts that were decided on. Returns the keys that had a draft."""
         if not keys:
             return frozenset()
         result = await self._session.execute(_PROMOTE, self._scope | {"run": run_id, "keys": list(keys)})
         return frozenset(result.scalars())
 
     async def discard(self, run_id: UUID, keys: Sequence[str]) -> None:
-        """Drafts decided against are gone."""
+        """Delete drafts that were decided against."""
         if keys:
             await self._session.execute(_DISCARD, self._scope | {"run": run_id, "keys": list(keys)})
 
     async def discard_rest(self, run_id: UUID) -> None:
-        """Drafts nobody decided on, because their event left the window while it was read, are gone."""
+        """Delete undecided drafts. Their events left the window while it was read."""
         await self._session.execute(_DISCARD_REST, self._scope | {"run": run_id})
 
     async def claim(
         self, run_id: UUID, now: datetime, count: int, max_bytes: int, *, locks_checked: bool = True
     ) -> list[ClaimedOperation]:
-        """Mark the run's next planned operations sent: at most ``count``, together ``max_bytes``.
+        """Mark the run's next planned operations sent: at most ``count``, together at most ``max_bytes``.
 
-        None while the owner has any locked period, unless ``locks_checked``: the caller took out what they
-        forbid.
+        None while the owner has any locked period, unless ``locks_checked``: the caller removed the forbidden
+        writes.
         """
         return await self._claim(
             _CLAIM, run=run_id, now=now, count=count, bytes=max_bytes, checked=locks_checked
@@ -282,7 +282,7 @@ class ArchiveOperationRepository:
     async def claim_resend(
         self, now: datetime, remembered_since: datetime, before: datetime, count: int, max_bytes: int
     ) -> list[ClaimedOperation]:
-        """Mark open operations that Graph still remembers for an identical resend (design.md, Settle)."""
+        """Mark open operations that Graph still remembers for an identical resend (design.md, Reconcile)."""
         return await self._claim(
             _CLAIM_RESEND,
             now=now,
@@ -293,7 +293,7 @@ class ArchiveOperationRepository:
         )
 
     async def recreate(self, operation_id: UUID, payload: str) -> None:
-        """A planned update whose copy is gone creates it anew, with this body (domain.md 2.10)."""
+        """Turn a planned update whose copy is gone into a create with this body (domain.md 2.10)."""
         await self._session.execute(_RECREATE, self._scope | {"id": operation_id, "payload": payload})
 
     async def _claim(self, statement: PreparedWrite, **parameters: Any) -> list[ClaimedOperation]:
@@ -301,46 +301,49 @@ class ArchiveOperationRepository:
         return [ClaimedOperation.of(columns) for _, *columns in sorted(rows, key=itemgetter(0, 1))]
 
     async def forgotten(self, remembered_since: datetime, count: int) -> list[ClaimedOperation]:
-        """Open operations so old that Graph may have forgotten their transactionId, oldest first."""
+        """Open operations whose transactionId Graph may have forgotten, oldest first."""
         result = await self._session.execute(
             _FORGOTTEN, self._scope | {"remembered_since": remembered_since, "count": count}
         )
         return [ClaimedOperation.of(row) for row in result]
 
     async def sent(self) -> int:
-        """How many operations of the configuration are open with an unknown effect."""
+        """How many open operations of the configuration have an unknown effect."""
         return int((await self._session.execute(_SENT, self._scope)).one().open)
 
     async def unsend(self, ids: Sequence[UUID]) -> None:
-        """Operations that were marked but verifiably not sent are planned again."""
+        """Plan operations again that were marked sent and certainly not sent."""
         if ids:
             await self._session.execute(_UNSEND, self._scope | {"ids": list(ids)})
 
     async def cancel_orphans(self, ids: Sequence[UUID], now: datetime) -> None:
-        """Operations planned again whose run is over would never be sent: the next plan decides afresh.
+        """Cancel planned operations of runs that are over. The next plan decides again.
 
-        The caller holds the runs, so that none of them ends meanwhile.
+        The caller has locked the runs, so none of them ends in between.
         """
         if ids:
             await self._session.execute(_CANCEL_ORPHANS, self._scope | {"ids": list(ids), "now": now})
 
     async def keep_open(self, ids: Sequence[UUID], now: datetime) -> None:
-        """Operations planned again are settled instead: sent in their new form, as if for the first time."""
+        """Reconcile operations that were planned again: their new form counts as sent for the first time."""
         if ids:
             await self._session.execute(_KEEP_OPEN, self._scope | {"ids": list(ids), "now": now})
 
     async def restart_sending(self, operation_id: UUID, now: datetime, last_sent_at: datetime) -> None:
-        """A lookup proved the effect absent: the operation may be sent as if for the first time."""
+        """Operations of the run by action and state: all, those for the margins, or the others.
+
+        ``private`` selects those of private events, or the others.
+        """
         await self._session.execute(
             _FORGET_SENDING, self._scope | {"id": operation_id, "now": now, "last": last_sent_at}
         )
 
     async def rematch(self, operation_id: UUID, etag: str) -> None:
-        """The next sending of an update matches ``etag``."""
+        """Let the next attempt of an update match ``etag``."""
         await self._session.execute(_REMATCH, self._scope | {"id": operation_id, "etag": etag})
 
     async def cancel_planned(self, run_id: UUID, now: datetime) -> None:
-        """What was not sent yet will not be."""
+        """Cancel what was not sent yet."""
         await self._session.execute(_CANCEL, self._scope | {"run": run_id, "now": now})
 
     async def remaining(self, run_id: UUID, state: OperationState) -> int:
@@ -351,9 +354,9 @@ class ArchiveOperationRepository:
     async def counts(
         self, run_id: UUID, *, margin: bool | None = None, private: bool | None = None
     ) -> dict[tuple[OperationAction, OperationState], int]:
-        """Operations of the run by action and state: all, or those for the margins, or those that are not.
+        """Operations of the run by action and state: all, only those for the margins, or only the others.
 
-        With ``private`` only those of private events, or only the others.
+        ``private`` selects those of private events, or the others.
         """
         parameters = {"run": run_id, "margin": margin, "private": private}
         result = await self._session.execute(_COUNTS, self._scope | parameters)
@@ -368,9 +371,9 @@ class ArchiveOperationRepository:
         *,
         private: bool | None = None,
     ) -> list[RowMapping]:
-        """The run's operations without their contents, in the order of the calendar; drafts are none yet.
+        """The run's operations without contents, in the order of the calendar, without drafts.
 
-        With ``private`` only those of private events, or only the others.
+        ``private`` selects those of private events, or the others.
         """
         position, operation_id = after or (None, None)
         parameters = {
@@ -387,7 +390,7 @@ class ArchiveOperationRepository:
     async def problems(
         self, run_id: UUID, limit: int, *, private: bool | None = None
     ) -> list[dict[str, Any]]:
-        """What needs a look: not written and why, or found doubled; in the order of the calendar (2.12)."""
+        """Writes that need attention: failed and why, or doubled. In the order of the calendar (2.12)."""
         result = await self._session.execute(
             PROBLEMS, self._scope | {"run": run_id, "limit": limit, "private": private}
         )

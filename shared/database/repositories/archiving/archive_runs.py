@@ -13,17 +13,17 @@ from shared.domain.runs.archive_run import RunKind, RunMode, RunState
 from shared.domain.runs.run_progress import PLANNING_BEGINS, WRITING_BEGINS, WRITING_ENDS, RunStep
 
 _OPEN = (RunState.QUEUED, RunState.RUNNING)
-# Until a lost archive is rebuilt, other runs would take its copies for deleted by their owner.
+# Until a lost archive is rebuilt, other runs would think that the owner deleted its copies.
 _PROMOTION = case(
     (ArchiveRun.mode == RunMode.REBUILD, -1),
     *((ArchiveRun.kind == kind, place) for place, kind in enumerate(RunKind)),
 )
-# Every step of a run begins with it: written once, since writing a statement costs as much as running it.
+# Every step of a run begins with it. Built once, because building a statement costs as much as running it.
 _BY_ID = select(ArchiveRun).where(ArchiveRun.id == bindparam("run"))
 _LOCKED_BY_ID = _BY_ID.with_for_update()
-# At most one run that has all of them in common is open (uq_archive_runs_open_window).
+# At most one open run has the same values of all of these (uq_archive_runs_open_window).
 _ONE_OPEN = ("owner_id", "configuration_id", "window_start", "window_end", "mode")
-# Claimants of one configuration take turns, each with a snapshot of its own, instead of failing on the index.
+# Claims of one configuration take turns, each with its own snapshot, instead of failing on the index.
 _TURN = text("SELECT pg_advisory_xact_lock(hashtextextended(CAST(:configuration AS text), 1))")
 _BEGIN = text("""
     UPDATE archive_runs SET state = 'running', started_at = COALESCE(started_at, :now),
@@ -58,15 +58,15 @@ _ENTER_STEP = text("""
     UPDATE archive_runs SET step = :step, progress = GREATEST(progress, :percent)
      WHERE id = :run AND state = 'running'
 """)
-#: Counts ``:written`` more writes of a run that reached their end; its progress tells how far that is.
-#: A run that writes has a living orchestration: nobody need ask Durable for it.
+#: Counts ``:written`` more finished writes of a run, and updates its progress. A run that writes has a living
+#: orchestration, so Durable is not asked about it.
 ADD_WRITTEN = """
     UPDATE archive_runs SET writes_done = writes_done + :written, dispatched_at = CAST(:now AS timestamptz),
            progress = CASE state WHEN 'running' THEN GREATEST(progress, :begins + :share
                * LEAST(writes_done + :written, CAST(plan->>'planned' AS int))
                / GREATEST(CAST(plan->>'planned' AS int), 1)) ELSE progress END
      WHERE id = :run AND owner_id = :owner AND :written > 0"""
-#: How its progress is counted.
+#: How its progress is computed.
 WRITTEN_SHARE = {"begins": WRITING_BEGINS, "share": WRITING_ENDS - WRITING_BEGINS}
 _ADD_WRITTEN = text(ADD_WRITTEN)
 _COVERED = text("""
@@ -79,7 +79,7 @@ _COVERED = text("""
            AND window_start < :end AND window_end > :start) AS parts
      ORDER BY 1
 """)
-# The ends of what ``covered`` tells.
+# The first and last instants of ``covered``.
 _EXTENTS = text("""
     SELECT configuration_id, min(window_start) AS begins, max(window_end) AS ends
       FROM archive_runs
@@ -87,7 +87,7 @@ _EXTENTS = text("""
        AND plan->>'refused' IS NULL AND mode IN ('normal', 'replace')
      GROUP BY configuration_id
 """)
-#: When what a plan rests on began to be read; of plans that did not note it, when they were finished.
+#: When a plan began to read. For plans without this information, when they were finished.
 READ_AT = "COALESCE(CAST(r.plan->>'read_at' AS timestamptz), r.planned_at)"
 _LAST_PLANNED = text(f"""
     SELECT wanted.instant, max({READ_AT}) AS read_at
@@ -108,13 +108,13 @@ class ArchiveRunRepository(Repository):
     """The ``archive_runs`` table."""
 
     async def add_all(self, runs: Sequence[ArchiveRun]) -> dict[UUID, ArchiveRun]:
-        """Insert runs in one statement: by id, without those whose window is open or instant is claimed."""
+        """Insert runs in one statement. Returns those inserted, by id: their window and instant were free."""
         return {run.id: run for run in await self._insert_free(ArchiveRun, runs)}
 
     async def get(
         self, tenant_id: UUID, run_id: UUID, owner_id: UUID | None = None, *, lock: bool = False
     ) -> ArchiveRun | None:
-        """The run in the tenant; with ``owner_id`` only if that user owns it."""
+        """The run in the tenant. With ``owner_id``, only if that user owns it."""
         statement = select(ArchiveRun).where(ArchiveRun.tenant_id == tenant_id, ArchiveRun.id == run_id)
         if owner_id is not None:
             statement = statement.where(ArchiveRun.owner_id == owner_id)
@@ -123,7 +123,7 @@ class ArchiveRunRepository(Repository):
         return (await self._session.execute(statement)).scalar_one_or_none()
 
     async def get_unscoped(self, run_id: UUID, *, lock: bool = False) -> ArchiveRun | None:
-        """The run by id alone, for the workflow that drives it."""
+        """The run by id alone, for its workflow."""
         statement = _LOCKED_BY_ID if lock else _BY_ID
         return (await self._session.execute(statement, {"run": run_id})).scalar_one_or_none()
 
@@ -132,28 +132,10 @@ class ArchiveRunRepository(Repository):
         found = await self._all(select(ArchiveRun).where(ArchiveRun.id.in_(run_ids)))
         return {run.id: run for run in found}
 
-    async def of_configuration(
-        self,
-        tenant_id: UUID,
-        configuration_id: UUID,
-        after: tuple[datetime, UUID] | None,
-        limit: int,
-    ) -> list[ArchiveRun]:
-        """Runs of a configuration, newest first, after the keyset position ``after``."""
-        statement = (
-            select(ArchiveRun)
-            .where(ArchiveRun.tenant_id == tenant_id, ArchiveRun.configuration_id == configuration_id)
-            .order_by(ArchiveRun.created_at.desc(), ArchiveRun.id.desc())
-            .limit(limit)
-        )
-        if after is not None:
-            statement = statement.where(tuple_(ArchiveRun.created_at, ArchiveRun.id) < after)
-        return list((await self._session.execute(statement)).scalars())
-
     async def last_planned(
         self, owner_id: UUID, configuration_id: UUID, instants: Collection[datetime]
     ) -> dict[datetime, datetime]:
-        """When the last plan whose window holds each instant began to read, as far as there is one."""
+        """For each instant, when the last plan whose window contains it began to read. Others are missing."""
         if not instants:
             return {}
         rows = await self._session.execute(
@@ -172,7 +154,7 @@ class ArchiveRunRepository(Repository):
         return (await self._session.execute(statement.limit(1))).first() is not None
 
     async def any_running(self, owner_id: UUID, configuration_id: UUID) -> bool:
-        """Whether a run of the configuration is under way."""
+        """Whether a run of the configuration is running."""
         statement = select(ArchiveRun.id).where(
             ArchiveRun.owner_id == owner_id,
             ArchiveRun.configuration_id == configuration_id,
@@ -192,21 +174,21 @@ class ArchiveRunRepository(Repository):
         return (await self._session.execute(ordered)).scalar_one_or_none()
 
     async def none_running(self, owner_id: UUID, configuration_id: UUID) -> bool:
-        """Whether no run of the configuration is running; until the transaction ends none begins."""
+        """Whether no run of the configuration is running. None begins until the transaction ends."""
         await self._session.execute(_TURN, {"configuration": str(configuration_id)})
         return not await self.any_running(owner_id, configuration_id)
 
     async def open_like(self, runs: Sequence[ArchiveRun]) -> list[ArchiveRun]:
-        """The queued and running runs of exactly the windows and modes of these (domain.md 2.11)."""
+        """The queued and running runs with exactly the windows and modes of these (domain.md 2.11)."""
         columns = tuple_(*(getattr(ArchiveRun, name) for name in _ONE_OPEN))
         wanted = [tuple(getattr(run, name) for name in _ONE_OPEN) for run in runs]
         statement = select(ArchiveRun).where(columns.in_(wanted), ArchiveRun.state.in_(_OPEN))
         return await self._all(statement)
 
     async def begin(self, run: ArchiveRun, now: datetime) -> bool:
-        """Make the run the running one of its configuration; False while another one runs or it is over.
+        """Make the run the running one of its configuration. False if another one runs or it is over.
 
-        It settles what is open first. While a rebuild of the archive waits, it goes first.
+        It reconciles open writes first. A waiting rebuild of the archive goes before other runs.
         """
         await self._session.execute(_TURN, {"configuration": str(run.configuration_id)})
         result = await self._session.execute(
@@ -215,11 +197,11 @@ class ArchiveRunRepository(Repository):
         return result.one_or_none() is not None
 
     async def progressed_at(self, run_id: UUID) -> datetime | None:
-        """When the run began, was planned or ended a write, whichever came last; None before it began."""
+        """When the run began, was planned or finished a write, whichever is latest. None before it began."""
         return (await self._session.execute(_PROGRESSED, {"run": run_id})).scalar_one_or_none()
 
     async def begin_plan(self, run_id: UUID) -> int | None:
-        """The number of a new attempt at planning, which supersedes all earlier ones; None if none is due.
+        """The number of a new planning attempt, which supersedes all earlier ones. None if none is due.
 
         The run is planning from now on.
         """
@@ -228,20 +210,20 @@ class ArchiveRunRepository(Repository):
         ).scalar_one_or_none()
 
     async def hold_plan(self, run_id: UUID, attempt: int) -> bool:
-        """Lock the run until the transaction ends; False when it is over or to stop, or was superseded."""
+        """Lock the run until the transaction ends. False if it is over, must stop, or was superseded."""
         result = await self._session.execute(_HOLD_PLAN, {"run": run_id, "attempt": attempt})
         return result.one_or_none() is not None
 
     async def hold_unscoped(self, run_ids: Sequence[UUID]) -> None:
-        """Let none of the runs end before the transaction does."""
+        """Prevent these runs from ending until the transaction ends."""
         await self._session.execute(_LOCK_RUNS, {"runs": list(run_ids)})
 
     async def enter_step(self, run_id: UUID, step: RunStep, percent: int) -> None:
-        """The running run is at ``step``; its progress never goes down."""
+        """Set the step of the running run. Its progress never decreases."""
         await self._session.execute(_ENTER_STEP, {"run": run_id, "step": str(step), "percent": percent})
 
     async def add_written(self, owner_id: UUID, run_id: UUID, count: int, now: datetime) -> None:
-        """Writes of the run that reached their end, in the transaction that records them."""
+        """Count finished writes of the run, in the transaction that records them."""
         await self._session.execute(
             _ADD_WRITTEN, {"run": run_id, "owner": owner_id, "written": count, "now": now} | WRITTEN_SHARE
         )
@@ -249,7 +231,7 @@ class ArchiveRunRepository(Repository):
     async def covered(
         self, owner_id: UUID, configuration_id: UUID, start: datetime, end: datetime
     ) -> list[tuple[datetime, datetime]]:
-        """What of ``[start, end)`` was planned by any run: intervals in order, without overlaps."""
+        """The part of ``[start, end)`` that any run planned: intervals in order, without overlaps."""
         rows = await self._session.execute(
             _COVERED, {"owner": owner_id, "configuration": configuration_id, "start": start, "end": end}
         )
@@ -258,12 +240,12 @@ class ArchiveRunRepository(Repository):
     async def extents_unscoped(
         self, configuration_ids: Sequence[UUID]
     ) -> dict[UUID, tuple[datetime, datetime]]:
-        """Where what was planned begins and ends, by configuration; without those of which nothing was."""
+        """The first and last planned instant of each configuration that has one."""
         rows = await self._session.execute(_EXTENTS, {"configurations": list(configuration_ids)})
         return {row.configuration_id: (row.begins, row.ends) for row in rows}
 
     async def set_planned(self, run_id: UUID, plan: dict[str, Any], now: datetime) -> None:
-        """The plan is complete: its counts are kept, and writing begins."""
+        """Store the counts of the complete plan. Writing begins."""
         await self._session.execute(
             update(ArchiveRun)
             .where(ArchiveRun.id == run_id, ArchiveRun.planned_at.is_(None))
@@ -276,7 +258,7 @@ class ArchiveRunRepository(Repository):
         )
 
     async def finish(self, run_id: UUID, state: RunState, report: dict[str, Any], now: datetime) -> bool:
-        """End a running run; False when it had ended before."""
+        """End a running run. False if it had ended already."""
         result = await self._session.execute(
             update(ArchiveRun)
             .where(ArchiveRun.id == run_id, ArchiveRun.state.in_(_OPEN))
@@ -286,7 +268,7 @@ class ArchiveRunRepository(Repository):
         return result.one_or_none() is not None
 
     async def next_queued(self, owner_id: UUID, configuration_id: UUID) -> UUID | None:
-        """The queued run to start next: rebuild, retry, nightly, manual, backfill, each oldest first."""
+        """The next queued run: rebuild, retry, nightly, manual, backfill, each oldest first."""
         statement = (
             select(ArchiveRun.id)
             .where(
@@ -300,9 +282,9 @@ class ArchiveRunRepository(Repository):
         return (await self._session.execute(statement)).scalar_one_or_none()
 
     async def to_drive_unscoped(self, before: datetime, limit: int) -> list[UUID]:
-        """Runs that should have a living orchestration and were last looked after before ``before``.
+        """Runs that need a living orchestration and were last checked before ``before``.
 
-        One for each configuration: the running one, else the queued one that is next.
+        One for each configuration: the running one, or else the next queued one.
         """
         ranked = (
             select(
@@ -333,13 +315,13 @@ class ArchiveRunRepository(Repository):
         return list((await self._session.execute(statement)).scalars())
 
     async def set_dispatched(self, run_ids: Sequence[UUID], now: datetime) -> None:
-        """Their orchestrations were started, or found alive."""
+        """Record that their orchestrations were started, or are alive."""
         await self._session.execute(
             update(ArchiveRun).where(ArchiveRun.id.in_(run_ids)).values(dispatched_at=now)
         )
 
     async def add_usage(self, owner_id: UUID, run_id: UUID, requests: int, round_trips: int) -> None:
-        """Add Graph requests to the run's account (domain.md 2.13)."""
+        """Add Graph requests to the run's counters (domain.md 2.13)."""
         if requests or round_trips:
             await self._session.execute(
                 _ADD_USAGE, {"run": run_id, "owner": owner_id, "requests": requests, "trips": round_trips}

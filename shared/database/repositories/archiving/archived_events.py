@@ -1,4 +1,4 @@
-"""The map from source keys to archived copies (design.md, Tables). All reads take the owner."""
+"""The map from source keys to archived copies (design.md, Tables). Every read names the owner."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -24,8 +24,8 @@ MAP_SCOPE = "owner_id = :owner AND configuration_id = :configuration"
 _LIVING = "state IN ('creating', 'present', 'merged', 'consumed', 'flagged')"
 _PLANNED = "state NOT IN ('removed_by_owner', 'source_deleted', 'superseded')"
 
-# One index lookup for each key, whatever the statistics say of a table that is just being filled: OFFSET 0
-# keeps the owner's index out of it, by which the planner would read everything the owner has.
+# One index lookup for each key, even while the statistics of a growing table are wrong. OFFSET 0 excludes the
+# owner's index, with which the planner would read everything of the owner.
 _BY_KEYS = text(f"""
     SELECT {MAP_COLUMNS} FROM unnest(CAST(:keys AS text[])) AS wanted(key)
       JOIN LATERAL (SELECT * FROM archived_events e WHERE e.configuration_id = :configuration
@@ -73,8 +73,8 @@ _SET_PRESENT = text(f"""
        AND copy_id IS NOT NULL
     RETURNING id
 """)  # noqa: S608
-# Only a modification is taken out of the count where it has a copy already; everything else then stays. Its
-# copy keeps saying what it said, so that is compared when the entry stands for itself again.
+# Only a modification with a copy is removed from the count. Everything else stays. The copy keeps its
+# content, which is compared if the event is archived alone again.
 _SET_ASIDE = text(f"""
     UPDATE archived_events e SET state = v.state, merged_into = v.merged_into, left_out = v.left_out,
            revision = CASE WHEN e.copy_id IS NULL THEN v.revision ELSE e.revision END,
@@ -127,9 +127,9 @@ _REDIRECT = text(f"""
 
 
 class MapRow(NamedTuple):
-    """One row of the map; ``copy_id`` is None until its copy is known to exist.
+    """One row of the map. ``copy_id`` is None until its copy is known to exist.
 
-    A tuple, since a window has thousands: it is made of a row of the result at a tenth of a dataclass's cost.
+    It is a tuple because a window has thousands. A dataclass would take ten times as long to create.
     """
 
     id: UUID
@@ -155,12 +155,12 @@ class MapRow(NamedTuple):
 
     @classmethod
     def of(cls, row: Row[Any]) -> "MapRow":
-        """The row as read, its columns in the order of the fields."""
+        """From the row, with its columns in the order of the fields."""
         return cls.of_columns(row)
 
     @classmethod
     def of_columns(cls, columns: Sequence[Any]) -> "MapRow":
-        """The row of the columns ``MAP_COLUMNS``."""
+        """From the columns ``MAP_COLUMNS``."""
         as_read: Any = cls._make(columns)
         renewed: MapRow = as_read._replace(
             state=ArchivedEventState(as_read.state),
@@ -173,9 +173,9 @@ class MapRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """An event without a copy of its own from now on: consumed by ``merged_into``, left out, or flagged.
+    """An event that has no own copy from now on: consumed by ``merged_into``, left out, or flagged.
 
-    ``start_at`` is the instant that decides its window; None where it did not change.
+    ``start_at`` is the instant that decides its window. None if unchanged.
     """
 
     source_key: str
@@ -202,7 +202,7 @@ class ArchivedEventRepository:
         return {row.source_key: row for row in await self._map_rows(_BY_KEYS, keys=list(keys))}
 
     async def merged_into(self, key: str) -> list[MapRow]:
-        """The duplicates of which the event of ``key`` is the representative, by key (domain.md 2.9)."""
+        """The duplicates whose representative is the event of ``key``, by key (domain.md 2.9)."""
         return await self._map_rows(_MERGED_INTO, key=key)
 
     async def by_id(self, row_id: UUID) -> MapRow | None:
@@ -213,7 +213,7 @@ class ArchivedEventRepository:
     async def keys_in_window(
         self, start: datetime, end: datetime, limit: int, after: tuple[datetime, str] | None = None
     ) -> list[tuple[datetime, str]]:
-        """Owning start and key of the living rows of ``[start, end)``, in that order, behind ``after``."""
+        """Owning start and key of the living rows of ``[start, end)``, in that order, after ``after``."""
         begin, key = after or (start, "")
         result = await self._session.execute(
             _IN_WINDOW, self._scope | {"start": begin, "after": key, "end": end, "limit": limit}
@@ -223,15 +223,15 @@ class ArchivedEventRepository:
     async def pending_outside(
         self, start: datetime, end: datetime, since: datetime, limit: int
     ) -> list[MapRow]:
-        """Rows whose last write failed after ``since`` and that no page of the window shows (2.2)."""
+        """Rows whose last write failed after ``since`` and that are not in the window (2.2)."""
         return await self._map_rows(_PENDING, start=start, end=end, since=since, limit=limit)
 
     async def add(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, MapRow]:
         """Insert rows by the columns of ``_INSERT`` that name the source, and state, start, run.
 
-        A source key that exists already is left as it is. One whose archive key belongs to a row that was
-        re-pointed since gets that of a later generation: no two copies carry the same. Returns the rows
-        whose archive key is not that of generation 0.
+        An existing source key stays unchanged. If its archive key belongs to a re-pointed row, the new row
+        gets that of a later generation, so that no two copies carry the same one. Returns the rows whose
+        archive key is not that of generation 0.
         """
         wanted = {row["source_key"]: row for row in rows}
         others = wanted.keys() - await self._insert(list(wanted.values()), 0)
@@ -239,7 +239,7 @@ class ArchivedEventRepository:
             return {}
         generation, left = 0, set(others)
         while True:
-            # Another plan may enter one at any moment: it is looked for anew each time.
+            # Another plan may insert one at any moment, so it is searched again each time.
             left -= (await self.by_keys(sorted(left))).keys()
             if not left:
                 break
@@ -252,7 +252,7 @@ class ArchivedEventRepository:
         }
 
     async def _insert(self, rows: Sequence[Mapping[str, Any]], generation: int) -> set[str]:
-        """The source keys of the rows that were inserted."""
+        """The source keys of the inserted rows."""
         if not rows:
             return set()
         configuration = self._scope["configuration"]
@@ -268,14 +268,14 @@ class ArchivedEventRepository:
         return set(result.scalars())
 
     async def set_state(self, ids: Sequence[UUID], state: ArchivedEventState, now: datetime) -> None:
-        """Move rows to ``state``."""
+        """Set the state of rows."""
         if ids:
             await self._session.execute(
                 _SET_STATE, self._scope | {"ids": list(ids), "state": str(state), "now": now}
             )
 
     async def set_present(self, keys: Sequence[str], now: datetime) -> list[UUID]:
-        """What was gone or consumed stands for itself again, unchanged; returns the ids of the rows."""
+        """Rows that were gone or consumed have their own copies again, unchanged. Returns their ids."""
         if not keys:
             return []
         result = await self._session.execute(_SET_PRESENT, self._scope | {"keys": list(keys), "now": now})
@@ -293,9 +293,9 @@ class ArchivedEventRepository:
             )
 
     async def set_aside(self, rows: Sequence[SetAside], now: datetime) -> list[UUID]:
-        """Note what is consumed, left out or flagged; returns the ids of the consumed (2.7, 4.6, 5.3).
+        """Record what is consumed, left out or flagged. Returns the ids of consumed rows (2.7, 4.6, 5.3).
 
-        What has a copy stays archived. A modification is consumed when its copy says so, too (4.6).
+        Rows with a copy stay archived. A modification is consumed once its copy says so (4.6).
         """
         if not rows:
             return []
@@ -306,7 +306,7 @@ class ArchivedEventRepository:
         return [row.id for row in result if row.state == ArchivedEventState.CONSUMED]
 
     async def move(self, starts: Mapping[str, datetime], now: datetime) -> None:
-        """Events that wait without a copy start elsewhere now."""
+        """Set the new start of events that wait without a copy."""
         if starts:
             rows = [{"source_key": key, "start_at": start} for key, start in starts.items()]
             await self._session.execute(
@@ -314,19 +314,19 @@ class ArchivedEventRepository:
             )
 
     async def renew_copy(self, archived_event_id: UUID, generation: int, now: datetime) -> None:
-        """The copy of this generation is gone and another one is wanted (domain.md 2.10)."""
+        """Prepare another generation, because this generation's copy is gone (domain.md 2.10)."""
         await self._session.execute(
             _RENEW_COPY, self._scope | {"id": archived_event_id, "generation": generation, "now": now}
         )
 
     async def separate(self, keys: Sequence[str], now: datetime) -> None:
-        """Former duplicates that differ now get copies of their own (domain.md 2.9)."""
+        """Give former duplicates that differ now copies of their own (domain.md 2.9)."""
         if keys:
             await self._session.execute(_SEPARATE, self._scope | {"keys": list(keys), "now": now})
 
     async def take_over(self, former: MapRow, heir: MapRow, now: datetime) -> None:
-        """The heir of a vanished representative gets its copy, archive key and all (domain.md 2.9)."""
-        # Should the former one come back, it gets a copy of its own, under a key that no copy carries yet.
+        """Give a vanished representative's copy to its heir, with the archive key (domain.md 2.9)."""
+        # If the former representative returns, it gets its own copy, under an unused key.
         again = generation_key(self._scope["configuration"], former.source_key, former.generation + 1)
         await self._session.execute(
             _RELEASE_COPY, self._scope | {"id": former.id, "archive_key": again, "now": now}
@@ -348,5 +348,5 @@ class ArchivedEventRepository:
         await self.redirect(former.source_key, heir.source_key, now)
 
     async def redirect(self, old: str, new: str, now: datetime) -> None:
-        """What points to ``old`` as its representative or its meeting points to ``new``."""
+        """Let rows that point to ``old`` (representative or meeting) point to ``new``."""
         await self._session.execute(_REDIRECT, self._scope | {"old": old, "new": new, "now": now})

@@ -1,4 +1,4 @@
-"""What others archived from a person's mailbox, taken away when they are erased (domain.md 15.3, 6.5)."""
+"""What others archived from a person's mailbox, deleted when the person is erased (domain.md 15.3, 6.5)."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,7 +15,7 @@ from shared.database.repositories.people.person_data import Person
 from shared.domain.calendars.local_calendar import LOCAL_PREFIX
 from shared.domain.runs.archive_run import RunState
 
-# A table before those its rows refer to. Groups that were merged into others go before those.
+# Tables in an order that respects references. Groups that were merged into others come first.
 _OF_CONFIGURATIONS: Final = (
     "verification_findings",
     "archive_operations",
@@ -46,7 +46,7 @@ _DELETE["local_events"] = text("""
 
 
 class ArchivesOfOthers(Repository):
-    """Configurations of other people that read the person's calendars, deleted ones too."""
+    """Other people's configurations that read the person's calendars, including deleted ones."""
 
     async def configurations(self, person: Person) -> Sequence[ArchiveConfiguration]:
         """Those configurations, in the order they were added."""
@@ -62,7 +62,7 @@ class ArchivesOfOthers(Repository):
         )
 
     async def close(self, person: Person, now: datetime) -> Sequence[UUID]:
-        """Nothing is ever read through them again; which those are."""
+        """Close them for ever. Returns which ones."""
         ids = [each.id for each in await self.configurations(person)]
         await self._session.execute(
             update(ArchiveConfiguration)
@@ -76,7 +76,7 @@ class ArchivesOfOthers(Repository):
         return ids
 
     async def any_running(self, person: Person) -> bool:
-        """Whether a run through them is still under way."""
+        """Whether one of their runs is in progress."""
         ids = [each.id for each in await self.configurations(person)]
         statement = select(ArchiveRun.id).where(
             ArchiveRun.configuration_id.in_(ids),
@@ -85,7 +85,7 @@ class ArchivesOfOthers(Repository):
         return (await self._session.execute(statement.limit(1))).first() is not None
 
     async def delete_some(self, person: Person, limit: int) -> tuple[str, int] | None:
-        """Delete at most ``limit`` rows of one table; its name and how many, None when nothing is left."""
+        """Delete at most ``limit`` rows of one table. Returns name and number, None if nothing is left."""
         ids = [each.id for each in await self.configurations(person)]
         for table, statement in _DELETE.items():
             values: dict[str, Any] = {"limit": limit, "ids": ids}
@@ -97,7 +97,7 @@ class ArchivesOfOthers(Repository):
         return None
 
     async def some_copies(self, person: Person, limit: int) -> list[ArchivedEvent]:
-        """Mapped events of theirs that still name a copy at Graph."""
+        """Mapped events in them that still name a copy at Graph."""
         ids = [each.id for each in await self.configurations(person)]
         return await self._all(
             select(ArchivedEvent)
@@ -111,13 +111,13 @@ class ArchivesOfOthers(Repository):
         )
 
     async def forget_copies(self, event_ids: Sequence[UUID]) -> None:
-        """The copies of these events are gone."""
+        """Record that the copies of these events are gone."""
         await self._session.execute(
             update(ArchivedEvent).where(ArchivedEvent.id.in_(event_ids)).values(copy_id=None, copy_etag=None)
         )
 
     async def count(self, person: Person) -> int:
-        """How many events of theirs are archived by others."""
+        """How many of the person's events others have archived."""
         ids = [each.id for each in await self.configurations(person)]
         statement = select(func.count()).where(ArchivedEvent.configuration_id.in_(ids))
         return int((await self._session.execute(statement)).scalar_one())

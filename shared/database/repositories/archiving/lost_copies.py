@@ -1,4 +1,4 @@
-"""Copies that went with a deleted archive calendar and are to be made anew (domain.md 1)."""
+"""Copies that were lost with a deleted archive calendar and must be created again (domain.md 1)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ _MOOT = text(f"""
      WHERE {_SCOPE} AND state = 'sent'
     RETURNING archived_event_id, action
 """)  # noqa: S608
-# A consumed one's copy counted no more, and a removed one stays removed: neither is made anew. A create whose
-# effect nobody knows is followed by one of the next generation, like that of a copy that was there.
+# Consumed copies counted no time, and removed ones stay removed. Neither is created again. A lost create
+# (with unknown effect) is replaced by a create of the next generation, as for a copy that existed.
 _LOSE = text("""
     UPDATE archived_events e
        SET copy_id = NULL, copy_etag = NULL, conflict_revision = NULL, updated_at = :now,
@@ -61,7 +61,7 @@ _PAGE = text(f"""
 
 @dataclass(frozen=True, slots=True)
 class LostCopies:
-    """How many copies are to be made anew, and when the first and the last of them start."""
+    """How many copies must be created again, and their first and last start."""
 
     amount: int
     first: datetime | None
@@ -70,9 +70,9 @@ class LostCopies:
 
 @dataclass(frozen=True, slots=True)
 class LostCopy:
-    """A copy to be made anew from ``record``, its appointment by column name.
+    """A copy to create again from ``record``, its appointment by column name.
 
-    ``busy``: a write of it is planned or sent already.
+    ``busy``: it has a write that is planned or sent.
     """
 
     id: UUID
@@ -83,18 +83,18 @@ class LostCopy:
 
 
 class LostCopyRepository:
-    """What of one owner's configuration went with its archive calendar."""
+    """The lost copies of one owner's configuration."""
 
     def __init__(self, session: AsyncSession, owner_id: UUID, configuration_id: UUID) -> None:
         self._session = session
         self._scope = {"owner": owner_id, "configuration": configuration_id}
 
     async def lose_all(self, now: datetime) -> int:
-        """The archive calendar is gone, and every copy with it; returns how many writes that made moot.
+        """Mark every copy as lost with the archive calendar. Returns how many writes became obsolete.
 
-        Call it in the transaction that names another calendar, while no run of the configuration is running:
-        from then on a copy that is known stands in the calendar that is named. Writes whose effect nobody
-        knows could only have had it in the former one. What they meant is tried again by the next night.
+        Call it in the transaction that names another calendar, while no run of the configuration is running.
+        From then on, every known copy is in the new calendar. Writes with an unknown effect could only affect
+        the former one. The next night retries what they meant.
         """
         moot = (await self._session.execute(_MOOT, self._scope | {"now": now})).all()
         await self._session.execute(
@@ -109,12 +109,12 @@ class LostCopyRepository:
         return len(moot)
 
     async def standing(self) -> LostCopies:
-        """What is still to be made anew."""
+        """What still has to be created again."""
         row = (await self._session.execute(_STANDING, self._scope)).one()
         return LostCopies(row.amount, row.first, row.last)
 
     async def page(self, after: LostCopy | None, limit: int) -> list[LostCopy]:
-        """What is to be made anew, by start, behind ``after``."""
+        """Copies to create again, by start, after ``after``."""
         place = {"start": after.start_at if after else None, "after": after.id if after else None}
         rows = await self._session.execute(_PAGE, self._scope | place | {"limit": limit})
         return [LostCopy(**row) for row in rows.mappings()]

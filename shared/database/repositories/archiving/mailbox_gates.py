@@ -1,4 +1,4 @@
-"""Who may write to a mailbox, and from when on Graph wants to hear from us again (design.md, Apply)."""
+"""Who may write to a mailbox, and when Graph accepts requests again (design.md, Apply)."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +20,7 @@ _RENEW = text("""
      WHERE mailbox_id = :mailbox AND fence = :fence AND holder = :holder
     RETURNING not_before
 """)
-# The turn of writers with those who lock periods is taken once the lease is known to be ours.
+# The turn of writers against period locking is taken once the lease is known to be ours.
 _TAKE_TURN = text("""
     WITH gate AS (UPDATE mailbox_gates SET lease_until = :until
                    WHERE mailbox_id = :mailbox AND fence = :fence AND holder = :holder
@@ -47,7 +47,7 @@ _NOT_BEFORE = text("SELECT not_before FROM mailbox_gates WHERE mailbox_id = :mai
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to write to one mailbox; every state change made under it names ``fence``."""
+    """The right to write to one mailbox. Every state change under it names ``fence``."""
 
     mailbox_id: UUID
     holder: UUID
@@ -63,7 +63,7 @@ class WriteTurn:
 
 
 class MailboxGateRepository:
-    """The ``mailbox_gates`` table. A gate belongs to a mailbox, not to a user: callers pass mailbox ids."""
+    """The ``mailbox_gates`` table. A gate belongs to a mailbox, so callers pass mailbox ids."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
@@ -71,7 +71,7 @@ class MailboxGateRepository:
     async def acquire(
         self, mailbox_id: UUID, holder: UUID, now: datetime, until: datetime
     ) -> tuple[Lease, datetime | None] | None:
-        """Take the lease until ``until``; None while another holder's lease runs."""
+        """Take the lease until ``until``. None while another holder's lease is valid."""
         row = (
             await self._session.execute(
                 _ACQUIRE, {"mailbox": mailbox_id, "holder": holder, "now": now, "until": until}
@@ -80,7 +80,7 @@ class MailboxGateRepository:
         return None if row is None else (Lease(mailbox_id, holder, row.fence), row.not_before)
 
     async def renew(self, lease: Lease, until: datetime) -> tuple[bool, datetime | None]:
-        """Extend the lease; ``(False, None)`` when it was lost. Otherwise also what ``not_before`` says."""
+        """Extend the lease. ``(False, None)`` if it was lost. Otherwise also returns ``not_before``."""
         row = (
             await self._session.execute(
                 _RENEW,
@@ -92,9 +92,9 @@ class MailboxGateRepository:
     async def take_turn(
         self, lease: Lease, until: datetime, owner_id: UUID, run_id: UUID
     ) -> WriteTurn | None:
-        """Extend the lease and take the owner's turn of writing, in one statement; None when it was lost.
+        """Extend the lease and take the owner's turn of writing, in one statement. None if it was lost.
 
-        Until the transaction ends no period of the owner is locked (domain.md 2.8).
+        Until the transaction ends, no period of the owner is locked (domain.md 2.8).
         """
         row = (
             await self._session.execute(
@@ -112,20 +112,20 @@ class MailboxGateRepository:
         return None if row is None else WriteTurn(row.not_before, row.cancel_requested)
 
     async def hold(self, lease: Lease) -> bool:
-        """Lock the gate until the transaction ends; False when the lease was lost."""
+        """Lock the gate until the transaction ends. False if the lease was lost."""
         row = await self._session.execute(
             _HOLD, {"mailbox": lease.mailbox_id, "fence": lease.fence, "holder": lease.holder}
         )
         return row.one_or_none() is not None
 
     async def release(self, lease: Lease) -> None:
-        """Give the lease back; nothing happens when it was lost."""
+        """Release the lease. Does nothing if it was lost."""
         await self._session.execute(
             _RELEASE, {"mailbox": lease.mailbox_id, "fence": lease.fence, "holder": lease.holder}
         )
 
     async def close_until(self, mailbox_id: UUID, until: datetime) -> None:
-        """Bind every process to Graph's Retry-After; an earlier ``until`` never shortens a later one."""
+        """Make every process respect Graph's Retry-After. An earlier ``until`` never shortens a later one."""
         await self._session.execute(_CLOSE, {"mailbox": mailbox_id, "until": until})
 
     async def not_before(self, mailbox_id: UUID) -> datetime | None:

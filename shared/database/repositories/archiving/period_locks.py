@@ -12,7 +12,7 @@ from shared.database.models.period_locks import PeriodLock
 from shared.database.repositories.base import Keyset, Repository, page
 from shared.domain.runs.locked_periods import EVERY_CUSTOMER, LockedPeriod
 
-# One number for each kind of turn people take; 1 to 3 belong to runs and configurations.
+# One number for each kind of turn. 1 to 3 belong to runs and configurations.
 _EXCLUSIVE = text("SELECT pg_advisory_xact_lock(hashtextextended(CAST(:owner AS text), 4))")
 _SHARED = text("SELECT pg_advisory_xact_lock_shared(hashtextextended(CAST(:owner AS text), 4))")
 _SENT = text("""
@@ -25,7 +25,7 @@ _SENT = text("""
      WHERE o.owner_id = :owner AND o.state = 'sent'
 """)
 
-# Copies made anew as they are recorded add no hours to a finalised timesheet and take none from it.
+# Copies that are created again as recorded do not change the hours of a finalised timesheet.
 _NEXT_WRITES = text("""
     SELECT o.id, o.record->>'start_at' AS start_at, o.record->>'end_at' AS end_at,
            COALESCE((o.record->>'is_all_day')::boolean, a.is_all_day, false) AS is_all_day,
@@ -56,7 +56,7 @@ _NEWLY_LOCKED = text("""
 
 
 class WriteTimes(TypedDict):
-    """Times and categories that a write says, and as ``old_…`` what is recorded; times may be ISO 8601."""
+    """Times and categories of a write, and as ``old_…`` the recorded ones. Times may be ISO 8601."""
 
     start_at: datetime | str | None
     end_at: datetime | str | None
@@ -69,7 +69,7 @@ class WriteTimes(TypedDict):
 
 
 class NextWrite(WriteTimes):
-    """A write of an owner, with the zone of its configuration where it is asked for."""
+    """A write of an owner, with its configuration's zone if requested."""
 
     id: NotRequired[UUID]
     time_zone: NotRequired[str]
@@ -79,12 +79,12 @@ class PeriodLockRepository(Repository):
     """The ``period_locks`` table, always of one owner."""
 
     async def write_turn(self, owner_id: UUID) -> list[LockedPeriod]:
-        """The owner's locks; until the transaction ends none is added. Writers take this turn together."""
+        """The owner's locks. None is added until the transaction ends. Writers share this turn."""
         await self._session.execute(_SHARED, {"owner": str(owner_id)})
         return await self.in_force(owner_id)
 
     async def in_force(self, owner_id: UUID) -> list[LockedPeriod]:
-        """The owner's locks, of whoever has his turn already."""
+        """The owner's locks, for a caller that already has the turn."""
         rows = await self._session.execute(
             select(PeriodLock.customer_key, PeriodLock.period).where(
                 PeriodLock.owner_id == owner_id, PeriodLock.reopened_at.is_(None)
@@ -95,23 +95,24 @@ class PeriodLockRepository(Repository):
     async def next_writes(self, owner_id: UUID, run_id: UUID, count: int) -> list[NextWrite]:
         """What the run sends next.
 
-        Nothing of a run that puts copies back or rebuilds an archive: it restores what a locked period holds.
+        Empty for a run that puts copies back or rebuilds an archive, because it restores what a locked period
+        holds.
         """
         parameters = {"owner": owner_id, "run": run_id, "count": count}
         found = (await self._session.execute(_NEXT_WRITES, parameters)).mappings()
         return [NextWrite(**row) for row in found]  # type: ignore[typeddict-item]
 
     async def lock_out(self, owner_id: UUID, operation_ids: Sequence[UUID], now: datetime) -> None:
-        """These planned writes are not made: a locked period forbids them."""
+        """Mark these planned writes as locked: a locked period forbids them."""
         await self._session.execute(_LOCK_OUT, {"owner": owner_id, "ids": list(operation_ids), "now": now})
 
     async def newly_locked(self, owner_id: UUID, run_id: UUID) -> int:
-        """How many writes a lock kept the run from that it kept no earlier run from."""
+        """How many writes a lock kept this run from that no earlier run reported."""
         result = await self._session.execute(_NEWLY_LOCKED, {"owner": owner_id, "run": run_id})
         return int(result.scalar_one())
 
     async def lock_turn(self, owner_id: UUID) -> list[NextWrite]:
-        """Keep everyone from sending until the transaction ends; what is sent of the owner now."""
+        """Block sending until the transaction ends. Returns the owner's sent writes."""
         await self._session.execute(_EXCLUSIVE, {"owner": str(owner_id)})
         found = (await self._session.execute(_SENT, {"owner": owner_id})).mappings()
         return [NextWrite(**row) for row in found]  # type: ignore[typeddict-item]
@@ -119,7 +120,7 @@ class PeriodLockRepository(Repository):
     async def add(
         self, tenant_id: UUID, owner_id: UUID, period: LockedPeriod, by: str, now: datetime
     ) -> PeriodLock:
-        """Lock the period. Raises AlreadyExists where a part of it is locked; call ``lock_turn`` before."""
+        """Lock the period. Raises AlreadyExists if a part of it is locked. Call ``lock_turn`` first."""
         lock = PeriodLock(
             tenant_id=tenant_id,
             owner_id=owner_id,
@@ -132,7 +133,7 @@ class PeriodLockRepository(Repository):
         return lock
 
     async def reopen(self, owner_id: UUID, lock_id: UUID, by: str, now: datetime) -> bool:
-        """Let runs write into the period again; False if it was not locked."""
+        """Let runs write into the period again. False if it was not locked."""
         result = await self._session.execute(
             update(PeriodLock)
             .where(
@@ -144,7 +145,7 @@ class PeriodLockRepository(Repository):
         return result.one_or_none() is not None
 
     async def list(self, owner_id: UUID, after: Keyset | None, limit: int) -> Sequence[PeriodLock]:
-        """The owner's locks, reopened ones too, in the order they were made."""
+        """The owner's locks, also reopened ones, in the order they were made."""
         statement = select(PeriodLock).where(PeriodLock.owner_id == owner_id)
         return await self._all(page(statement, (PeriodLock.locked_at, PeriodLock.id), after, limit))
 

@@ -1,4 +1,4 @@
-"""Which archive runs of a tenant somebody looks for."""
+"""Searches the archive runs of a tenant."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,9 +16,9 @@ _TROUBLE = (RunState.FAILED, RunState.COMPLETED_WITH_ERRORS)
 
 @dataclass(frozen=True, slots=True)
 class RunFilter:
-    """Which runs of a tenant; None is any. ``reader`` is the user who asks, where they are one.
+    """Selects runs of a tenant. None selects any. ``reader`` is the user who asks, if they are one.
 
-    ``troubled`` are those that failed or left something undone. The end of the time is excluded.
+    ``troubled`` runs failed or left something undone. The end of the time is exclusive.
     """
 
     reader: UUID | None
@@ -38,7 +38,7 @@ class RunSearchRepository(Repository):
     ) -> list[ArchiveRun]:
         """Runs of the tenant, newest first.
 
-        Of ``reader``, who owns them, those are left out that no approval opens any more (domain.md 6.5).
+        For ``reader``, who owns them, runs without a valid approval are left out (domain.md 6.5).
         """
         statement = select(ArchiveRun).where(
             ArchiveRun.tenant_id == tenant_id,

@@ -12,7 +12,7 @@ from shared.database.repositories.archiving.archived_events import MAP_COLUMNS, 
 
 _OPEN = """EXISTS (SELECT 1 FROM archive_operations o WHERE o.archived_event_id = e.id
                      AND o.state IN ('planned', 'sent'))"""
-# The other configuration, whose source is another calendar of the same mailbox (2.19).
+# The other configuration reads another calendar of the same mailbox (2.19).
 _SIBLING = """c.owner_id = own.owner_id AND c.id <> own.id AND c.deleted_at IS NULL
        AND (c.archive_mailbox_id, c.archive_calendar_id) = (own.archive_mailbox_id, own.archive_calendar_id)
        AND c.source_mailbox_id = own.source_mailbox_id"""
@@ -48,21 +48,21 @@ _TAKE_RECORDS = text("""
 
 
 class ElsewhereRow(NamedTuple):
-    """A row of another configuration; ``busy``: a write of it is under way."""
+    """A row of another configuration. ``busy``: it has a write in flight."""
 
     row: MapRow
     busy: bool
 
 
 class SharedArchiveRepository:
-    """The rows of those of an owner's configurations that share the archive calendar of one of them."""
+    """The rows of an owner's configurations that share the archive calendar of one of them."""
 
     def __init__(self, session: AsyncSession, owner_id: UUID, configuration_id: UUID) -> None:
         self._session = session
         self._scope = {"owner": owner_id, "configuration": configuration_id}
 
     async def elsewhere(self, source_ids: Sequence[str]) -> dict[str, ElsewhereRow]:
-        """Rows with a copy that others of the configurations have of these sources, by source id."""
+        """Rows with a copy that the other configurations have for these sources, by source id."""
         if not source_ids:
             return {}
         result = await self._session.execute(_ELSEWHERE, self._scope | {"ids": list(source_ids)})
@@ -73,14 +73,14 @@ class SharedArchiveRepository:
         return found
 
     async def readers(self) -> dict[str, UUID]:
-        """The others of the configurations that are active, by the calendar that each reads."""
+        """The other active configurations, by the calendar that each reads."""
         result = await self._session.execute(_READERS, self._scope)
         return {row.source_calendar_id: row.id for row in result}
 
     async def take_over(self, rows: Sequence[UUID], into: UUID, now: datetime) -> set[UUID]:
-        """Rows, with their copies and records, belong to the configuration ``into`` from now on.
+        """Move rows, with their copies and records, to the configuration ``into``.
 
-        Their copies are to say so. One of which a write is under way, or whose key ``into`` has, stays.
+        Their copies must then say so. A row with a write in flight, or whose key ``into`` has already, stays.
         """
         parameters = {"owner": self._scope["owner"], "into": into, "now": now}
         taken = set((await self._session.execute(_TAKE, parameters | {"ids": list(rows)})).scalars())

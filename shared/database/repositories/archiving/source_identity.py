@@ -1,4 +1,4 @@
-"""Whose rows of the map are: found by their sources, and given to other ones (domain.md 2.3, 2.16)."""
+"""Finds map rows by their sources, and gives rows to other sources (domain.md 2.3, 2.16)."""
 
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
@@ -18,7 +18,7 @@ from shared.database.repositories.archiving.archived_events import (
 from shared.database.repositories.base import with_instants
 from shared.domain.events.source_event import detached_key, generation_key
 
-# Former versions could give one source two rows: the living one counts.
+# Earlier versions could give one source two rows. The living one counts.
 _BY_SOURCES = text(f"""
     SELECT {MAP_COLUMNS} FROM unnest(CAST(:ids AS text[])) AS wanted(id_of_source)
       JOIN LATERAL (SELECT * FROM archived_events e WHERE e.configuration_id = :configuration
@@ -69,7 +69,7 @@ _DETACH = text(f"""
            pending_since = NULL, updated_at = :now
      WHERE {MAP_SCOPE} AND id = :id
 """)  # noqa: S608
-# A row that a plan entered and that no write was ever sent for: its event is as good as new.
+# A row that a plan inserted and that no write was sent for. Its event is as good as new.
 _DELETE_BARE = text(f"""
     DELETE FROM archived_events e
      WHERE {MAP_SCOPE} AND e.source_key = ANY(CAST(:keys AS text[])) AND e.copy_id IS NULL
@@ -85,7 +85,7 @@ _FORGET_ENTERED = text(f"""
        AND NOT EXISTS (SELECT 1 FROM appointments a WHERE a.archived_event_id = e.id)
     RETURNING e.id
 """)  # noqa: S608
-# Rows without a copy keep their state; where one may still be made, under a key that no copy carries (2.3).
+# Rows without a copy keep their state. A later copy uses a key that no copy carries (2.3).
 _REPOINT = text(f"""
     UPDATE archived_events SET former_keys = array_append(former_keys, source_key),
            source_key = :source_key, source_id = :source_id, ical_uid = :ical_uid,
@@ -122,31 +122,31 @@ class SourceIdentityRepository(ArchivedEventRepository):
     async def in_range(
         self, start: datetime, end: datetime, limit: int, after: MapRow | None = None
     ) -> list[MapRow]:
-        """Rows whose owning start lies in ``[start, end)``, by that and by key, behind ``after``.
+        """Rows whose owning start is in ``[start, end)``, by start and key, after ``after``.
 
-        Without superseded ones: they are no meeting's any more (2.16, 2.17).
+        Without superseded rows, because they represent no meeting (2.16, 2.17).
         """
         begin, key = (start, "") if after is None else (after.start_at, after.source_key)
         return await self._map_rows(_IN_RANGE, start=begin, after=key, end=end, limit=limit)
 
     async def being_written(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """What is recorded of events whose write was sent or waits to be, by key; instants as datetimes."""
+        """The records of events whose write is planned or sent, by key. Instants are datetimes."""
         if not keys:
             return {}
         result = await self._session.execute(_BEING_WRITTEN, self._scope | {"keys": list(keys)})
         return {row.source_key: with_instants(row.record) for row in result}
 
     async def of_broken_plans(self, keys: Sequence[str]) -> set[str]:
-        """Those of the keys whose rows were entered by a plan that was never finished, and have no copy."""
+        """Those keys whose rows were inserted by an unfinished plan and have no copy."""
         if not keys:
             return set()
         result = await self._session.execute(_OF_BROKEN_PLANS, self._scope | {"keys": list(keys)})
         return set(result.scalars())
 
     async def series_known(self, series: Collection[str]) -> dict[str, datetime]:
-        """Since when a finished plan knows occurrences of these series; those of which none does are missing.
+        """Since when a finished plan knows occurrences of these series. Unknown series are missing.
 
-        Of rows entered before that was noted: since 1900.
+        For rows older than this information: since 1900.
         """
         if not series:
             return {}
@@ -154,9 +154,9 @@ class SourceIdentityRepository(ArchivedEventRepository):
         return {row.series: row.since for row in result}
 
     async def identify(self, rows: Sequence[tuple[MapRow, MapRow]], now: datetime) -> set[UUID]:
-        """Rewrite key, source id and series of rows, given as (before, after), wherever they are pointed to.
+        """Rewrite key, source id and series of rows, given as (before, after), and all references to them.
 
-        A key that another row has is not taken. Returns the ids of the rows that were rewritten.
+        A key that another row has is not taken. Returns the ids of the rewritten rows.
         """
         if not rows:
             return set()
@@ -179,7 +179,7 @@ class SourceIdentityRepository(ArchivedEventRepository):
         return changed
 
     async def detach(self, row: MapRow, day: date, now: datetime) -> str:
-        """Leave the row with its copy behind, under another key, which is returned (domain.md 2.4)."""
+        """Leave the row with its copy behind under another key, which is returned (domain.md 2.4)."""
         count = 0
         while await self.by_keys([key := detached_key(row.source_key, day, count)]):
             count += 1
@@ -190,12 +190,14 @@ class SourceIdentityRepository(ArchivedEventRepository):
         return key
 
     async def delete_bare(self, keys: Sequence[str]) -> None:
-        """Forget rows that an unfinished plan entered, without a copy and without any write."""
+        """Delete rows that an unfinished plan inserted and that have no copy and no write."""
         if keys:
             await self._session.execute(_DELETE_BARE, self._scope | {"keys": list(keys)})
 
     async def forget_entered(self, run_id: UUID, keys: Sequence[str]) -> set[UUID]:
         """Forget rows that the run entered and that its last reading does not show; returns their ids."""
+        if not keys:
+            return set()
         result = await self._session.execute(
             _FORGET_ENTERED, self._scope | {"keys": list(keys), "run": run_id}
         )
@@ -204,10 +206,10 @@ class SourceIdentityRepository(ArchivedEventRepository):
     async def repoint(
         self, row: MapRow, new: MapRow, now: datetime, *, write: bool, entered_by: UUID | None = None
     ) -> None:
-        """The row is that of another source from now on: key, source, slot and series of ``new`` (2.16).
+        """Give the row to another source: key, source, slot and series of ``new`` (2.16).
 
-        ``write``: its copy is to say so, too. A copy's archive key stays; a row that may still get a copy is
-        given one that no copy carries. ``entered_by``: the run that knows the new source's series first.
+        ``write``: its copy must say so too. A copy's archive key stays. A row that may still get a copy is
+        given an unused one. ``entered_by``: the run that first knows the new source's series.
         """
         archive_key, generation = None, None
         if row.copy_id is None:

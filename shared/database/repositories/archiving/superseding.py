@@ -1,4 +1,4 @@
-"""Rows of the map whose copies are to be superseded (domain.md 2.16, 2.17)."""
+"""Rows of the map whose copies must be superseded (domain.md 2.16, 2.17)."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -14,10 +14,10 @@ from shared.database.repositories.archiving.archived_events import (
 )
 from shared.domain.events.revision import EDITED, superseded_revision
 
-# What the revision of a superseded copy ends with.
+# The end of a superseded copy's revision.
 _MARK = superseded_revision("")
 
-# An edit by the owner was in the way the last time: asked again, it is tried again.
+# The owner's edit prevented it last time. A new request tries again.
 _REQUEST = text(f"""
     UPDATE archived_events SET superseding_since = COALESCE(superseding_since, :now),
            conflict_revision = NULL, updated_at = :now
@@ -44,12 +44,12 @@ _DUE = text(f"""
 
 
 class SupersedingRepository(ArchivedEventRepository):
-    """The ``archived_events`` table of one configuration of one owner, as far as copies are superseded."""
+    """The ``archived_events`` table of one configuration of one owner, for superseding copies."""
 
     async def request(self, ids: Collection[UUID], now: datetime) -> list[UUID]:
-        """Note that other copies stand for these rows' meetings; returns the ids of those it concerns.
+        """Record that other copies replace those of these rows. Returns the ids that this applies to.
 
-        Rows that have no copy and get none, and those removed by their owner, stay as they are.
+        Rows that have and get no copy, and rows removed by their owner, stay unchanged.
         """
         if not ids:
             return []
@@ -57,13 +57,13 @@ class SupersedingRepository(ArchivedEventRepository):
         return list(result.scalars())
 
     async def attached(self) -> list[MapRow]:
-        """Rows to be superseded that still have the keys of their sources."""
+        """Rows to supersede that still have the keys of their sources."""
         return await self._map_rows(_ATTACHED)
 
     async def due(self, start: datetime, end: datetime, since: datetime, limit: int) -> list[MapRow]:
-        """Rows of ``[start, end)`` whose copies do not say so yet, and those requested after ``since``.
+        """Rows of ``[start, end)`` whose copies are still to be changed, and those requested after ``since``.
 
-        Each has an appointment. Without those of which a write is under way, and those that their owner
-        edited (a conflict).
+        Each has an appointment. Rows with a write in flight, and rows that their owner edited (a conflict),
+        are left out.
         """
         return await self._map_rows(_DUE, start=start, end=end, since=since, limit=limit)

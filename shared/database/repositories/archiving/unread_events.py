@@ -1,4 +1,4 @@
-"""What runs could not read, and what of it is still to be read (domain.md 2.2, 2.12)."""
+"""What runs could not read, and which of it is still open (domain.md 2.2, 2.12)."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from shared.database.repositories.base import Repository
 
-# A run's plan names what it could not read. That is open as long as no later plan was made of its time.
+# A run's plan lists what it could not read. It is open until a later plan covers its time.
 _NOTED = text("""
     SELECT r.configuration_id, r.window_start, r.window_end, r.planned_at, noted.value AS event,
            EXISTS (SELECT 1 FROM archive_runs later
@@ -20,7 +20,7 @@ _NOTED = text("""
                               r.window_start)
                       AND later.window_end >= COALESCE(
                               LEAST(CAST(noted.value ->> 'end' AS timestamptz), r.window_end),
-                              CAST(noted.value ->> 'start' AS timestamptz), r.window_end)) AS settled
+                              CAST(noted.value ->> 'start' AS timestamptz), r.window_end)) AS read_again
       FROM archive_runs r CROSS JOIN jsonb_array_elements(r.plan -> 'unreadable_events') AS noted(value)
      WHERE r.configuration_id = ANY(CAST(:configurations AS uuid[])) AND r.planned_at > :since
        AND CAST(r.plan ->> 'unreadable' AS integer) > 0
@@ -46,7 +46,7 @@ _PARTNERS = text("""
 
 
 class Partner(NamedTuple):
-    """An event that overlaps one that could not be read: ``missing``, in a stored group."""
+    """An event that overlaps an unreadable one: ``missing``, in a stored group."""
 
     missing: str
     group_id: UUID
@@ -54,18 +54,19 @@ class Partner(NamedTuple):
 
 
 class NotedEvent(NamedTuple):
-    """What one run could not read. ``settled``: a later plan was made of its time."""
+    """What one run could not read."""
 
     configuration_id: UUID
     window_start: datetime
     window_end: datetime
     planned_at: datetime
     event: dict[str, Any]
-    settled: bool
+    #: A later plan covered its time.
+    read_again: bool
 
 
 class UnreadEventRepository(Repository):
-    """Reads ``archive_runs.plan``, and what overlaps what could not be read."""
+    """Reads ``archive_runs.plan``, and the events that overlap what could not be read."""
 
     async def partners(
         self,
@@ -74,7 +75,7 @@ class UnreadEventRepository(Repository):
         ids: Collection[str],
         slots: Sequence[tuple[datetime, datetime]],
     ) -> list[Partner]:
-        """Who overlaps the events of these source ids, or what started in these stretches."""
+        """Events that overlap those with these source ids, or those that start in these ranges."""
         rows = await self._session.execute(
             _PARTNERS,
             {

@@ -1,4 +1,4 @@
-"""What writes to the archive calendar led to: operation, map and record change in one statement."""
+"""Records the results of writes: operation, map and record change in one statement."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,9 +12,9 @@ from shared.database.prepared import PreparedWrite
 from shared.database.repositories.appointments.appointments import RECORD_COLUMNS
 from shared.database.repositories.archiving.archive_runs import ADD_WRITTEN, WRITTEN_SHARE
 
-# An operation planned by a version before there were modifications does not name them.
+# Operations of a version before modifications do not have them.
 _VALUES = {"modifications": "COALESCE(r.modifications, '[]')"}
-# Every part sees the operations as they were before the statement: their records are still there.
+# Every part sees the operations as before the statement, so their records still exist.
 _ANSWERED = """
     SELECT v.*, o.archived_event_id, o.owner_id, o.configuration_id, o.source_key, o.record,
            o.revision AS planned_revision, o.last_sent_at
@@ -32,7 +32,8 @@ _OPERATIONS = """
       FROM answered a
      WHERE o.id = a.id AND o.owner_id = :owner AND o.state = 'sent'
     RETURNING o.id"""
-# A copy made anew says what was recorded: a change not written before it was lost still is to be.
+# A copy that was created again holds what was recorded. A change that was still unwritten when the copy was
+# lost remains pending.
 _MAP = """
     UPDATE archived_events e
        SET state = CASE WHEN a.known = 'removed' THEN 'removed_by_owner' WHEN a.known <> 'done' THEN e.state
@@ -61,7 +62,7 @@ _MAP = """
       FROM answered a
      WHERE a.known IS NOT NULL AND e.owner_id = :owner AND e.configuration_id = :configuration
        AND e.id = a.archived_event_id"""
-# What is written again for itself is neither consumed nor superseded any more.
+# A row that is written for itself again is neither consumed nor superseded any more.
 _EXCLUDED = """COALESCE((SELECT CASE WHEN a.record->>'consumed_by' IS NOT NULL THEN 'consumed'
                                     WHEN (a.record->>'superseded')::boolean THEN 'superseded' END
                           FROM answered a WHERE a.archived_event_id = appointments.archived_event_id),
@@ -99,10 +100,10 @@ _RECORD = PreparedWrite(f"""
 
 
 class ResultRow(TypedDict):
-    """What became of an operation.
+    """The result of an operation.
 
-    ``known`` is what the map learns of the copy (``done``, ``failed``, ``conflict`` or ``removed``; None:
-    nothing). ``revision`` is that of the copy where it is another one than the operation meant.
+    ``known`` is what the map learns about the copy (``done``, ``failed``, ``conflict`` or ``removed``; None:
+    nothing). ``revision`` is that of the copy if it differs from the operation's.
     """
 
     id: str
@@ -116,7 +117,7 @@ class ResultRow(TypedDict):
 
 
 class WriteResultRepository:
-    """The results of one configuration's operations, of one owner, in all the tables that they change."""
+    """The results of one configuration's operations, of one owner, in all tables that they change."""
 
     def __init__(self, session: AsyncSession, owner_id: UUID, configuration_id: UUID) -> None:
         self._session = session
@@ -125,11 +126,11 @@ class WriteResultRepository:
     async def record(
         self, run_id: UUID, rows: Sequence[ResultRow], now: datetime, *, written: int = 0
     ) -> int:
-        """Take over what the operations' writes led to; returns how many of them were still open.
+        """Record the results of writes. Returns how many operations were still open.
 
-        What is done is recorded
-        as an appointment from the operation's ``record``, if it has one (domain.md 2.6); a source that is
-        there again is not deleted any more. ``written`` of them reached their end, for the run's progress.
+        Done writes are recorded as appointments from the operation's ``record``, if it has one (domain.md
+        2.6). A source that exists again is no longer marked deleted. ``written`` of them are final and count
+        for the run's progress.
         """
         parameters = {"run": run_id, "rows": orjson.dumps(rows).decode(), "now": now, "written": written}
         (row,) = await _RECORD.rows(self._session, self._scope | WRITTEN_SHARE | parameters)

@@ -1,4 +1,4 @@
-"""The audit: append-only (domain.md 7.1)."""
+"""The audit. Append-only (domain.md 7.1)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from shared.database.prepared import PreparedWrite
 from shared.database.repositories.audit.audit_subjects import AppointmentTrace
 from shared.database.repositories.base import Keyset, Repository, page
 
-#: The action of a row that lists the writes of a batch by their ids.
+#: The action of a row that lists the writes of a batch by id.
 _BATCH = "archive_run.batch"
 _COLUMNS = {
     "id": "uuid",
@@ -41,7 +41,7 @@ _INSERT = PreparedWrite(f"""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditFilter:
-    """What a search is narrowed to (domain.md 7.4); ``[start, end)`` are UTC instants, None is no limit."""
+    """Selects audit rows (domain.md 7.4). ``[start, end)`` are UTC instants. None means no limit."""
 
     start: datetime | None = None
     end: datetime | None = None
@@ -59,13 +59,13 @@ class AuditRepository(Repository):
     """The ``audit_entries`` table: rows are added and read, never changed."""
 
     async def add(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Add rows, by column: without the cost of objects that nobody will read."""
+        """Add rows, by column, without ORM objects, because nobody reads them."""
         await _INSERT.rows(self._session, {"rows": orjson.dumps(rows, default=str).decode()})
 
     async def search(
         self, tenant_id: UUID, filters: AuditFilter, after: Keyset | None, limit: int
     ) -> list[AuditEntry]:
-        """Rows of the tenant that meet every filter, newest first."""
+        """Rows of the tenant that match every filter, newest first."""
         statement = select(AuditEntry).where(AuditEntry.tenant_id == tenant_id, *_conditions(filters))
         key = (AuditEntry.occurred_at, AuditEntry.id)
         return await self._all(page(statement, key, after, limit, newest_first=True))

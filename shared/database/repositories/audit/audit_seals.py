@@ -15,7 +15,7 @@ from shared.domain.audit.chain import SEALED_FIELDS, Link
 _ROW = tuple(getattr(AuditEntry, name) for name in SEALED_FIELDS)
 _UNSEALED = ~select(AuditSeal.audit_id).where(AuditSeal.audit_id == AuditEntry.id).exists()
 _LOCK = text("SELECT pg_try_advisory_xact_lock(hashtextextended('audit_seals:' || :tenant, 0))")
-# From tenant to tenant through the index; DISTINCT would read every row.
+# Finds each tenant through the index. DISTINCT would read every row.
 _TENANTS = text("""
     WITH RECURSIVE tenants(id) AS (
         (SELECT tenant_id FROM audit_entries ORDER BY tenant_id LIMIT 1)
@@ -29,21 +29,21 @@ _TENANTS = text("""
 
 @dataclass(frozen=True, slots=True)
 class Tail:
-    """The rows that are not sealed yet: how many, and the instant of the oldest."""
+    """The unsealed rows: how many, and the oldest instant."""
 
     rows: int
     oldest: datetime | None
 
 
 class AuditSealRepository(Repository):
-    """The ``audit_seals`` table beside ``audit_entries``: positions are added and read, never changed."""
+    """The ``audit_seals`` table beside ``audit_entries``. Positions are added and read, never changed."""
 
     async def tenants_unscoped(self) -> list[UUID]:
         """Every tenant with an audit."""
         return list((await self._session.execute(_TENANTS)).scalars())
 
     async def try_lock(self, tenant_id: UUID) -> bool:
-        """True if nobody else seals this tenant; holds until the end of the transaction."""
+        """True if nobody else seals this tenant. Holds until the transaction ends."""
         return bool(await self._session.scalar(_LOCK, {"tenant": str(tenant_id)}))
 
     async def last(self, tenant_id: UUID) -> Link | None:
@@ -55,7 +55,7 @@ class AuditSealRepository(Repository):
     async def unsealed(
         self, tenant_id: UUID, since: datetime | None, after: Keyset | None, limit: int
     ) -> list[Mapping[str, Any]]:
-        """Committed rows without a seal, oldest first, by column name; those since an instant, if given."""
+        """Committed rows without a seal, oldest first, by column name. Optionally only since an instant."""
         statement = select(*_ROW).where(AuditEntry.tenant_id == tenant_id, _UNSEALED)
         if since is not None:
             statement = statement.where(AuditEntry.occurred_at >= since)
@@ -83,7 +83,7 @@ class AuditSealRepository(Repository):
     async def chain(
         self, tenant_id: UUID, after_position: int, limit: int
     ) -> list[tuple[Link, Mapping[str, Any] | None]]:
-        """Positions behind one, in order, each with its row; None where the row is gone."""
+        """Positions after one, in order, each with its row. None if the row is gone."""
         statement = (
             select(AuditSeal.position, AuditSeal.audit_id, AuditSeal.previous_hash, AuditSeal.hash, *_ROW)
             .outerjoin(AuditEntry, AuditEntry.id == AuditSeal.audit_id)
@@ -94,13 +94,13 @@ class AuditSealRepository(Repository):
         return [_linked(tuple(row)) for row in await self._session.execute(statement)]
 
     async def hash_at(self, tenant_id: UUID, position: int) -> str | None:
-        """The hash at a position; None if there is no such position."""
+        """The hash at a position. None if the position does not exist."""
         return await self._session.scalar(
             select(AuditSeal.hash).where(AuditSeal.tenant_id == tenant_id, AuditSeal.position == position)
         )
 
     async def tail(self, tenant_id: UUID) -> Tail:
-        """What is not sealed yet."""
+        """The unsealed rows."""
         found = await self._session.execute(
             select(func.count(), func.min(AuditEntry.occurred_at)).where(
                 AuditEntry.tenant_id == tenant_id, _UNSEALED

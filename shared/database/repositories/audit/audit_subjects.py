@@ -1,4 +1,4 @@
-"""Which audit rows are about which appointment; rows name archived events and writes too (domain.md 7.4)."""
+"""Maps audit rows to appointments. Rows name archived events and writes too (domain.md 7.4)."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from shared.database.repositories.base import Repository
 
 @dataclass(frozen=True, slots=True)
 class AppointmentTrace:
-    """What the rows about one appointment name; ``runs`` wrote it by one of ``operations``."""
+    """The ids that rows about one appointment name. ``runs`` wrote it by one of ``operations``."""
 
     appointment_id: UUID
     resource_ids: frozenset[str]
@@ -23,12 +23,12 @@ class AppointmentTrace:
 
 
 class AuditSubjectRepository(Repository):
-    """Appointments behind the resources that audit rows name."""
+    """The appointments behind resources that audit rows name."""
 
     async def trace_of(
         self, tenant_id: UUID, appointment_id: UUID, owner_id: UUID | None = None
     ) -> AppointmentTrace | None:
-        """What to look for; None where the tenant, or that owner, has no such appointment."""
+        """What to search for. None if the tenant, or that owner, has no such appointment."""
         statement = (
             select(Appointment.archived_event_id)
             .join(User, User.id == Appointment.owner_id)
@@ -52,7 +52,7 @@ class AuditSubjectRepository(Repository):
     async def appointments_of(
         self, tenant_id: UUID, events: Collection[UUID], operations: Collection[UUID]
     ) -> dict[str, UUID]:
-        """The appointment behind each archived event and each write, by the id that a row names."""
+        """The appointment of each archived event and each write, by the id that a row names."""
         found: dict[str, UUID] = {}
         if events:
             statement = (

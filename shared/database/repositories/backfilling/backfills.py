@@ -1,4 +1,4 @@
-"""What is archived month by month before the nightly runs' first day (domain.md 2.14)."""
+"""The months before the nightly runs, archived one by one (domain.md 2.14)."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -10,15 +10,15 @@ from shared.database.repositories.base import Repository
 
 
 class BackfillRepository(Repository):
-    """The ``backfills`` table: one for a configuration, of one owner."""
+    """The ``backfills`` table: one per configuration, of one owner."""
 
     async def add(self, backfill: Backfill) -> Backfill:
-        """Insert it; raises AlreadyExists when its configuration has one."""
+        """Insert it. Raises AlreadyExists if its configuration has one."""
         await self._insert(backfill)
         return backfill
 
     async def get(self, owner_id: UUID, configuration_id: UUID, *, lock: bool = False) -> Backfill | None:
-        """The backfill of a configuration; with ``lock`` nobody else changes it meanwhile."""
+        """The backfill of a configuration. ``lock`` holds it until the transaction ends."""
         statement = select(Backfill).where(
             Backfill.owner_id == owner_id, Backfill.configuration_id == configuration_id
         )
@@ -27,7 +27,7 @@ class BackfillRepository(Repository):
         return await self._one(statement)
 
     async def lock_all_unscoped(self, configuration_ids: Sequence[UUID]) -> dict[UUID, Backfill]:
-        """The backfills of configurations of several owners, by configuration: nobody else changes them."""
+        """The backfills of configurations of several owners, by configuration, all locked."""
         found = await self._all(
             select(Backfill)
             .where(Backfill.configuration_id.in_(configuration_ids))

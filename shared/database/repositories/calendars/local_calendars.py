@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, bindparam, delete, func, select
 from shared.database.models.local_calendars import LocalCalendar, LocalEvent
 from shared.database.repositories.base import Repository
 
-# Nearly every request of a local calendar asks for it: the statement is built once.
+# Nearly every request for a local calendar uses it, so the statement is built once.
 _BY_ID = select(LocalCalendar).where(
     LocalCalendar.tenant_id == bindparam("tenant"), LocalCalendar.id == bindparam("id")
 )
@@ -16,17 +16,17 @@ _OWN_BY_ID = _BY_ID.where(LocalCalendar.owner_id == bindparam("owner"))
 
 
 class LocalCalendarRepository(Repository):
-    """The ``local_calendars`` table within one tenant; ``owner_id`` narrows it to one person's."""
+    """The ``local_calendars`` table in one tenant. ``owner_id`` limits it to one person."""
 
     async def add(self, calendar: LocalCalendar) -> LocalCalendar:
-        """Insert it; raises AlreadyExists when its owner has one of that name."""
+        """Insert it. Raises AlreadyExists if its owner has one of that name."""
         await self._insert(calendar)
         return calendar
 
     async def get(
         self, tenant_id: UUID, calendar_id: UUID, owner_id: UUID | None = None
     ) -> LocalCalendar | None:
-        """The calendar in the tenant; with ``owner_id`` only if that user owns it."""
+        """The calendar in the tenant. With ``owner_id``, only if that user owns it."""
         parameters = {"tenant": tenant_id, "id": calendar_id}
         if owner_id is None:
             return await self._one(_BY_ID, parameters)
@@ -35,7 +35,7 @@ class LocalCalendarRepository(Repository):
     async def lock(
         self, tenant_id: UUID, calendar_id: UUID, owner_id: UUID | None = None
     ) -> LocalCalendar | None:
-        """The calendar as it is now, held until the transaction ends; its events may be written meanwhile."""
+        """The calendar, locked until the transaction ends. Its events may be written in between."""
         return await self._one(
             select(LocalCalendar)
             .where(*_scope(tenant_id, calendar_id, owner_id))
@@ -44,7 +44,7 @@ class LocalCalendarRepository(Repository):
         )
 
     async def keep(self, tenant_id: UUID, mailbox_id: UUID, calendar_id: UUID) -> LocalCalendar | None:
-        """The calendar of the mailbox, which nobody can delete until the transaction ends."""
+        """The calendar of the mailbox. Nobody can delete it until the transaction ends."""
         return await self._one(
             select(LocalCalendar)
             .where(
@@ -64,14 +64,14 @@ class LocalCalendarRepository(Repository):
         )
 
     async def rename(self, calendar: LocalCalendar, name: str, key: str, now: datetime) -> None:
-        """Give it another name; raises AlreadyExists when its owner has one of that name."""
+        """Rename it. Raises AlreadyExists if its owner has one of that name."""
         calendar.name, calendar.name_key = name, key
         calendar.version += 1
         calendar.updated_at = now
         await self._insert(calendar)
 
     async def delete(self, owner_id: UUID, calendar_id: UUID) -> int:
-        """Delete the owner's calendar with everything in it; returns how many events that were."""
+        """Delete the owner's calendar with its events. Returns the number of events."""
         held = select(func.count()).where(
             LocalEvent.calendar_id == calendar_id, LocalEvent.owner_id == owner_id
         )

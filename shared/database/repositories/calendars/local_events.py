@@ -37,15 +37,15 @@ _UPDATE = text(f"""
 
 
 class LocalEventRepository(Repository):
-    """The ``local_events`` table: of one calendar that the caller may reach, or of one mailbox."""
+    """The ``local_events`` table: of one calendar that the caller may access, or of one mailbox."""
 
     async def add(self, event: LocalEvent) -> LocalEvent:
-        """Insert an event; raises Conflict when its calendar is gone."""
+        """Insert an event. Raises Conflict if its calendar is gone."""
         await self._insert(event)
         return event
 
     async def get(self, calendar_id: UUID, event_id: UUID, *, lock: bool = False) -> LocalEvent | None:
-        """An event of the calendar; with ``lock`` as it is now, held until the transaction ends."""
+        """An event of the calendar. ``lock`` holds it until the transaction ends."""
         statement = select(LocalEvent).where(
             LocalEvent.calendar_id == calendar_id, LocalEvent.id == event_id, _open()
         )
@@ -56,9 +56,9 @@ class LocalEventRepository(Repository):
     async def window(
         self, calendar_id: UUID, start: datetime, end: datetime, after: Keyset | None, limit: int
     ) -> list[LocalEvent]:
-        """Events that intersect ``[start, end)``, by start; ``after`` is (start_at, id).
+        """Events that intersect ``[start, end)``, by start. ``after`` is (start_at, id).
 
-        One that ends when the range starts does not; one of no length does where it lies within.
+        An event that ends when the range starts does not. An event of zero length does if it is inside.
         """
         intersects = or_(
             LocalEvent.end_at > start,
@@ -82,7 +82,7 @@ class LocalEventRepository(Repository):
         event_ids: Sequence[UUID],
         calendar_id: UUID | None = None,
     ) -> list[LocalEvent]:
-        """Events of any local calendar of the mailbox, or of one of them, by their ids."""
+        """Events of any local calendar of the mailbox, or of one of them, by id."""
         if not event_ids:
             return []
         return await self._found(tenant_id, mailbox_id, calendar_id, LocalEvent.id.in_(list(event_ids)))
@@ -90,15 +90,15 @@ class LocalEventRepository(Repository):
     async def by_archive_key(
         self, tenant_id: UUID, mailbox_id: UUID, calendar_id: UUID, archive_key: str
     ) -> list[LocalEvent]:
-        """The copies in a calendar that carry an archive key, oldest first."""
+        """The copies in a calendar with an archive key, oldest first."""
         return await self._found(tenant_id, mailbox_id, calendar_id, LocalEvent.archive_key == archive_key)
 
     async def create_many(
         self, calendar: LocalCalendar, rows: Sequence[Mapping[str, Any]], now: datetime
     ) -> set[UUID]:
-        """Insert rows in one statement, all but those whose transaction id the calendar knows.
+        """Insert rows in one statement, except those whose transaction id the calendar knows.
 
-        Returns the ids of those inserted. A row has ``id`` and what ``CONTENT_COLUMNS`` names, as JSON.
+        Returns the ids of the inserted rows. A row has ``id`` and the ``CONTENT_COLUMNS``, as JSON.
         """
         if not rows:
             return set()
@@ -109,7 +109,7 @@ class LocalEventRepository(Repository):
         return {row.id for row in inserted}
 
     async def by_transaction(self, calendar_id: UUID, transactions: Sequence[str]) -> dict[str, UUID]:
-        """The event that each transaction id made in the calendar, where it is still there."""
+        """The event that each transaction id created in the calendar, if it still exists."""
         if not transactions:
             return {}
         found = await self._session.execute(
@@ -122,9 +122,10 @@ class LocalEventRepository(Repository):
     async def update_many(
         self, tenant_id: UUID, mailbox_id: UUID, rows: Sequence[Mapping[str, Any]], now: datetime
     ) -> dict[UUID, int]:
-        """Change events of the mailbox in one statement; returns the new version of each that was changed.
+        """Change events of the mailbox in one statement. Returns the new version of each changed one.
 
-        A row has ``id`` and what is to change, as JSON; one with a ``version`` is changed only at that.
+        A row has ``id`` and the changes, as JSON. A row with a ``version`` is changed only if it has that
+        version.
         """
         if not rows:
             return {}
@@ -152,7 +153,7 @@ def _json(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _open() -> ColumnElement[bool]:
-    """Not a copy of another person's event that no approval opens any more (domain.md 6.5)."""
+    """Exclude copies of another person's events without a valid approval (domain.md 6.5)."""
     closed = select(ArchiveConfiguration.id).where(
         ArchiveConfiguration.archive_calendar_id == func.concat(LOCAL_PREFIX, LocalEvent.calendar_id),
         ArchiveConfiguration.open_until <= func.now(),

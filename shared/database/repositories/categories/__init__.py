@@ -1,1 +1,1 @@
-"""Categories, and what the archive says of them (domain.md 3)."""
+"""Categories, and facts about them in the archive (domain.md 3)."""

@@ -1,4 +1,4 @@
-"""Categories kept here and the rules for giving them, always of one owner or one tenant."""
+"""Our own categories and the rules for applying them, always of one owner or one tenant."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,7 +15,7 @@ class LocalCategoryRepository(Repository):
     """The ``local_categories`` table."""
 
     async def add(self, category: LocalCategory) -> None:
-        """Insert it; raises AlreadyExists where the owner has one of that name."""
+        """Insert it. Raises AlreadyExists if the owner has one of that name."""
         await self._insert(category)
 
     async def all_of(self, owner_id: UUID) -> Sequence[LocalCategory]:
@@ -26,7 +26,7 @@ class LocalCategoryRepository(Repository):
     async def get(
         self, tenant_id: UUID, category_id: UUID, owner_id: UUID | None, *, lock: bool = False
     ) -> LocalCategory | None:
-        """A category of the tenant, or of one owner in it; ``lock`` holds it until the transaction ends."""
+        """A category of the tenant, or of one owner in it. ``lock`` holds it until the transaction ends."""
         statement = (
             select(LocalCategory)
             .join(User, User.id == LocalCategory.owner_id)
@@ -39,7 +39,7 @@ class LocalCategoryRepository(Repository):
         return await self._one(statement.execution_options(populate_existing=lock))
 
     async def delete(self, owner_id: UUID, category_id: UUID) -> None:
-        """Delete it; what is archived keeps it."""
+        """Delete it. Archived events keep it."""
         await self._session.execute(
             delete(LocalCategory).where(LocalCategory.owner_id == owner_id, LocalCategory.id == category_id)
         )
@@ -49,7 +49,7 @@ class CategoryRuleRepository(Repository):
     """The ``category_rules`` table."""
 
     async def add(self, rule: CategoryRuleRow) -> None:
-        """Insert it; raises AlreadyExists where the owner has one for the same match."""
+        """Insert it. Raises AlreadyExists if the owner has one for the same match."""
         await self._insert(rule)
 
     async def all_of(self, owner_id: UUID, limit: int) -> Sequence[CategoryRuleRow]:
@@ -57,7 +57,7 @@ class CategoryRuleRepository(Repository):
         return await self.list(owner_id, None, limit)
 
     async def list(self, owner_id: UUID, after: Keyset | None, limit: int) -> Sequence[CategoryRuleRow]:
-        """The owner's rules in the order they were added; ``after`` is (created_at, id)."""
+        """The owner's rules in the order they were added. ``after`` is (created_at, id)."""
         statement = select(CategoryRuleRow).where(CategoryRuleRow.owner_id == owner_id)
         key = (CategoryRuleRow.created_at, CategoryRuleRow.id)
         return await self._all(page(statement, key, after, limit))
@@ -65,7 +65,7 @@ class CategoryRuleRepository(Repository):
     async def get(
         self, tenant_id: UUID, rule_id: UUID, owner_id: UUID | None, *, lock: bool = False
     ) -> CategoryRuleRow | None:
-        """A rule of the tenant, or of one owner in it; ``lock`` holds it until the transaction ends."""
+        """A rule of the tenant, or of one owner in it. ``lock`` holds it until the transaction ends."""
         statement = (
             select(CategoryRuleRow)
             .join(User, User.id == CategoryRuleRow.owner_id)
@@ -78,7 +78,7 @@ class CategoryRuleRepository(Repository):
         return await self._one(statement.execution_options(populate_existing=lock))
 
     async def delete(self, owner_id: UUID, rule_id: UUID) -> None:
-        """Delete it; what it did stays."""
+        """Delete it. What it changed stays."""
         await self._session.execute(
             delete(CategoryRuleRow).where(CategoryRuleRow.owner_id == owner_id, CategoryRuleRow.id == rule_id)
         )

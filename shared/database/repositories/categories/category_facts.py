@@ -1,4 +1,4 @@
-"""What the archive says of categories: added up, listed, and as history (domain.md 3.3 to 3.6)."""
+"""Category facts of the archive: totals, lists and history (domain.md 3.3 to 3.6)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from shared.domain.categories.statistics import CountedEvent
 from shared.domain.events.revision import EDITED
 from shared.domain.events.source_identity import common_keys
 
-# An event belongs to the range in which it starts, all-day by its local date (domain.md 2.2): that instant is
-# in the map. One source event in several archives is one row (2.18). Rows of one archive never stand for each
-# other: the n-th of each is paired, those that count first. Of a pair the owner's decision or edit outranks
-# modifications, these outrank the source; then the default archive is asked, then the oldest that lives.
-# Another's private events of a timesheet are left out: that they are in it tells of their words (6.3). Of the
-# others nothing but their times is told, as if they took place.
+# An event belongs to the range in which it starts, all-day by its local date (domain.md 2.2). The map has
+# that instant. One source event in several archives is one row (2.18). Rows of one archive are never merged:
+# the n-th rows of each archive are paired, counting rows first. In a pair, the owner's decision or edit
+# outranks modifications, which outrank the source. Then the default archive wins, then the oldest active one.
+# Another person's private events of a timesheet are left out, because their presence reveals their words
+# (6.3). Of other private events only the times are returned, as if they took place.
 _RANGES = """
     unnest(CAST(:configurations AS uuid[]), CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]))
         AS r(configuration_id, range_start, range_end)
@@ -118,7 +118,7 @@ _BY_IDS = text(f"""
            AND NOT {configuration_closed("a")})
     SELECT {_EVENT}, why_not FROM entries ORDER BY start_at, id
 """)  # noqa: S608
-# Folded by PostgreSQL on both sides: what is read in vain is told apart again by those who read it.
+# PostgreSQL folds both sides. Readers remove rows that match only by folding.
 _HISTORY = text(f"""
     WITH wanted AS (
         SELECT CAST(:series AS text[]) AS series,
@@ -158,15 +158,15 @@ _USED = text(f"""
        AND NOT {hidden_sql("a")} AND NOT {configuration_closed("a")}
      ORDER BY category LIMIT :limit
 """)  # noqa: S608
-#: Where a page of ranked events ended: rank (0 or 1), start and id of its last row.
+#: The end of a page of ranked events: rank (0 or 1), start and id of its last row.
 type RankedKeyset = tuple[int, datetime, UUID]
-#: Before everything: where a list begins.
+#: Before everything: the beginning of a list.
 _FIRST: RankedKeyset = (0, datetime(1, 1, 1, tzinfo=UTC), UUID(int=0))
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigurationRange:
-    """The half-open range of one configuration, UTC; local days differ by its zone."""
+    """The half-open range of one configuration, UTC. Its zone decides its local days."""
 
     configuration_id: UUID
     start: datetime
@@ -175,14 +175,14 @@ class ConfigurationRange:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Whose archive over which ranges. Private events of all but the ``viewer`` (object id) are hidden."""
+    """An archive and its ranges. Private events are hidden from everyone except ``viewer`` (object id)."""
 
     owner_id: UUID
     viewer: UUID | None
     ranges: tuple[ConfigurationRange, ...]
 
     def parameters(self) -> dict[str, Any]:
-        """For the statements."""
+        """The parameters of the statements."""
         return {
             "owner": self.owner_id,
             "viewer": self.viewer,
@@ -194,28 +194,28 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class EventGroup:
-    """Events with the very same categories and the same verdict (domain.md 2.18).
-
-    ``counted`` holds their intervals if they count; else ``why_not`` says why they do not. ``label`` names
-    the categories. Of ``hidden`` ones only the times may be shown (6.3).
-    """
+    """Events with the same categories and the same verdict (domain.md 2.18)."""
 
     categories: tuple[str, ...]
+    #: Names the categories.
     label: str
+    #: Only the times may be shown (6.3).
     hidden: bool
+    #: Why the events do not count.
     why_not: WhyNot | None
     events: int
+    #: The intervals, if the events count.
     counted: tuple[CountedEvent, ...]
 
     @property
     def needs_category(self) -> bool:
-        """Whether the events took place and stand in the archive, with hours or without."""
+        """Whether the events took place and are in the archive, with or without hours."""
         return self.why_not is None or self.why_not in WITHOUT_HOURS
 
 
 @dataclass(frozen=True, slots=True)
 class CategorisedEvent:
-    """One archived event without its body; of a ``hidden`` one only the times may be shown (6.3)."""
+    """One archived event without its body. Of a ``hidden`` one, only the times may be shown (6.3)."""
 
     id: UUID
     configuration_id: UUID
@@ -235,13 +235,13 @@ class CategorisedEvent:
     source_calendar_id: str
     why_not: WhyNot | None = None
     rank: int = 1
-    #: False for one that is read from its calendar: ``id`` is then no appointment's.
+    #: False if it was read from its calendar. Then ``id`` is no appointment's.
     archived: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class PastEvent:
-    """An event of the past with categories."""
+    """A past event with categories."""
 
     subject: str
     location: str
@@ -253,7 +253,7 @@ class PastEvent:
 
 @dataclass(frozen=True, slots=True)
 class HistoryWish:
-    """What past events must have one of, as typed; domains and ids of series as they are compared."""
+    """Traits of which past events need at least one. Domains and series ids in comparison form."""
 
     series: Sequence[str] = ()
     subjects: Sequence[str] = ()
@@ -262,18 +262,18 @@ class HistoryWish:
 
 
 class CategoryFactsRepository:
-    """Reads appointments, the map and configurations of one owner, never a body."""
+    """Reads appointments, the map and configurations of one owner. It never reads a body."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
     async def configurations(self, owner_id: UUID, only: UUID | None = None) -> list[tuple[UUID, str]]:
-        """The owner's configurations, deleted ones too (their record stays), each with its time zone."""
+        """The owner's configurations with their time zones, also deleted ones, whose record stays."""
         rows = await self._session.execute(_CONFIGURATIONS, {"owner": owner_id, "only": only})
         return [(row.id, row.time_zone) for row in rows]
 
     async def groups(self, view: View) -> list[EventGroup]:
-        """The events of the view by their categories and verdicts, those without an appointment too."""
+        """The events of the view by categories and verdicts, including those without an appointment."""
         rows = await self._session.execute(_GROUPS, await self.parameters(view))
         return [_group(row) for row in rows]
 
@@ -288,10 +288,10 @@ class CategoryFactsRepository:
         first: Sequence[str] = (),
         idle: Sequence[str] = (),
     ) -> list[CategorisedEvent]:
-        """Events that took place and are of the groups of these labels, and with ``hidden`` all hidden ones.
+        """Events that took place, in the groups of these labels. With ``hidden``, also all hidden ones.
 
-        Of the groups named by ``idle`` only those that take no hours. By start, but those of the groups named
-        by ``first`` before all others; ``after`` is (rank, start_at, id).
+        In the groups of ``idle``, only those without hours. By start, but the groups of ``first`` come first.
+        ``after`` is (rank, start_at, id).
         """
         rank, instant, row_id = after or _FIRST
         rows = await self._session.execute(
@@ -314,7 +314,7 @@ class CategoryFactsRepository:
     async def get(
         self, owner_id: UUID, ids: Sequence[UUID], *, viewer: UUID | None
     ) -> list[CategorisedEvent]:
-        """The owner's events by id, by start; those that are not theirs are missing."""
+        """The owner's events by id, by start. Other owners' events are missing."""
         parameters = {"owner": owner_id, "ids": list(ids), "viewer": viewer, "keys": [], "common": []}
         rows = await self._session.execute(_BY_IDS, parameters)
         return [_event(row) for row in rows.mappings()]
@@ -322,7 +322,7 @@ class CategoryFactsRepository:
     async def history(
         self, owner_id: UUID, wish: HistoryWish, limit: int, *, viewer: UUID | None
     ) -> list[PastEvent]:
-        """The latest events that count, have categories and something of the wish, without hidden ones."""
+        """The latest events that count and have categories and a wished trait, without hidden ones."""
         chains = await self._session.execute(_CHAINS_OF_OWNER, {"owner": owner_id})
         rows = await self._session.execute(
             _HISTORY,
@@ -350,14 +350,14 @@ class CategoryFactsRepository:
         ]
 
     async def parameters(self, view: View) -> dict[str, Any]:
-        """What ``COUNTED_SQL`` takes."""
+        """The parameters of ``COUNTED_SQL``."""
         parameters = view.parameters()
         own = {name: value for name, value in parameters.items() if name != "viewer"}
         chains = await self._session.execute(_CHAINS, own)
         return parameters | _common(chains.scalars().all())
 
     async def used(self, owner_id: UUID, limit: int, *, viewer: UUID | None) -> list[str]:
-        """The different categories of the owner's archive, as typed, in order; at most ``limit``."""
+        """The distinct categories of the owner's archive, as typed, in order. At most ``limit``."""
         rows = await self._session.execute(_USED, {"owner": owner_id, "limit": limit, "viewer": viewer})
         return [row.category for row in rows]
 

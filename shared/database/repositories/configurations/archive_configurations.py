@@ -1,4 +1,4 @@
-"""What is archived from where to where (domain.md 1, Archive configuration)."""
+"""The ``archive_configurations`` table (domain.md 1, Archive configuration)."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ from shared.domain.runs.window import local_day_start
 
 _LOCK_DEFAULT = text("SELECT pg_advisory_xact_lock(hashtextextended(CAST(:owner AS text), 3))")
 _LOCK_CALENDAR_ROLES = text("SELECT pg_advisory_xact_lock(hashtextextended(CAST(:tenant AS text), 2))")
-#: The constraint that lets no two configurations have one source and one archive (domain.md 2.19).
+#: The constraint that prevents two configurations with one source and one archive (domain.md 2.19).
 PAIR_TAKEN = "uq_archive_configurations_pair"
-# Two index lookups of the other role, whatever else the tenant has.
+# Two index lookups for the other role, whatever else the tenant has.
 _REFERENCE_FACTS = text("""
     SELECT u.object_id AS owner, u.active AS owner_active,
            COALESCE(c.source_person_id, c.source_mailbox_id) AS source_person,
@@ -51,7 +51,7 @@ _REFERENCE_FACTS = text("""
 
 @dataclass(frozen=True, slots=True)
 class ReadingFacts:
-    """The person whose events are read (object id), the owner, and whether no approval holds any more.
+    """The person whose events are read (object id), the owner, and whether no approval is valid.
 
     ``agreed``: the person lets the owner see their private events whole (domain.md 6.5).
     """
@@ -63,16 +63,16 @@ class ReadingFacts:
 
 
 class ArchiveConfigurationRepository(Repository):
-    """The ``archive_configurations`` table without what was deleted.
+    """The ``archive_configurations`` table without deleted rows.
 
-    ``owner_id`` narrows a tenant's rows to one person's.
+    ``owner_id`` limits it to one person.
     """
 
     async def add(self, configuration: ArchiveConfiguration) -> ArchiveConfiguration:
         """Insert it.
 
-        Raises AlreadyExists when the owner has its name, or a default and this is one too, or where another
-        one has the same source and archive (``PAIR_TAKEN``).
+        Raises AlreadyExists if the owner has its name, or a default and this is one too. Also raised if
+        another one has the same source and archive (``PAIR_TAKEN``).
         """
         await self._insert(configuration)
         return configuration
@@ -80,7 +80,7 @@ class ArchiveConfigurationRepository(Repository):
     async def get(
         self, tenant_id: UUID, configuration_id: UUID, owner_id: UUID | None = None
     ) -> ArchiveConfiguration | None:
-        """The configuration in the tenant; with ``owner_id`` only if that user owns it."""
+        """The configuration in the tenant. With ``owner_id``, only if that user owns it."""
         return await self._one(
             select(ArchiveConfiguration).where(
                 ArchiveConfiguration.id == configuration_id, *_scope(tenant_id, owner_id)
@@ -88,13 +88,13 @@ class ArchiveConfigurationRepository(Repository):
         )
 
     async def reading_of(self, tenant_id: UUID, configuration_id: UUID) -> ReadingFacts | None:
-        """Whose events a configuration reads, and whether it is open to its owner; deleted ones, too."""
+        """Whose events a configuration reads, and whether its owner may see them. Deleted ones too."""
         return (await self.readings_of(tenant_id, [configuration_id])).get(configuration_id)
 
     async def readings_of(
         self, tenant_id: UUID, configuration_ids: Collection[UUID]
     ) -> dict[UUID, ReadingFacts]:
-        """The same of several configurations, by id."""
+        """As ``reading_of`` for several configurations, by id."""
         closed = func.coalesce(ArchiveConfiguration.open_until <= func.now(), False)
         statement = select(
             ArchiveConfiguration.id,
@@ -108,9 +108,9 @@ class ArchiveConfigurationRepository(Repository):
     async def lock(
         self, tenant_id: UUID, configuration_id: UUID, *, shared: bool = False
     ) -> ArchiveConfiguration | None:
-        """The configuration as it is now, held until the transaction ends.
+        """The configuration, locked until the transaction ends.
 
-        ``shared`` lets others hold it so, too, and keeps it from being changed or deleted meanwhile.
+        ``shared`` is a shared lock: others may hold it too, and nobody can change or delete the row.
         """
         return await self._one(
             select(ArchiveConfiguration)
@@ -120,7 +120,7 @@ class ArchiveConfigurationRepository(Repository):
         )
 
     async def lock_all_unscoped(self, configuration_ids: Sequence[UUID]) -> dict[UUID, ArchiveConfiguration]:
-        """Those of several tenants that exist, by id, each held as ``lock`` does with ``shared``."""
+        """The existing ones of several tenants, by id, each with a shared lock as in ``lock``."""
         found = await self._all(
             select(ArchiveConfiguration)
             .where(ArchiveConfiguration.id.in_(configuration_ids), ArchiveConfiguration.deleted_at.is_(None))
@@ -131,7 +131,7 @@ class ArchiveConfigurationRepository(Repository):
         return {configuration.id: configuration for configuration in found}
 
     async def reference_facts(self, tenant_id: UUID, configuration_id: UUID) -> ReferenceFacts | None:
-        """By what a run judges whether the configuration may name its calendars (domain.md 1)."""
+        """The facts that decide whether a run may use the configuration's calendars (domain.md 1)."""
         parameters = {"tenant": tenant_id, "configuration": configuration_id}
         row = (await self._session.execute(_REFERENCE_FACTS, parameters)).mappings().one_or_none()
         return None if row is None else ReferenceFacts(**row)
@@ -139,7 +139,7 @@ class ArchiveConfigurationRepository(Repository):
     async def set_archive_gone(
         self, owner_id: UUID, configuration_id: UUID, calendar_id: str, since: datetime | None
     ) -> None:
-        """Its archive calendar, this one, is known to be gone since then, or, with None, to be there.
+        """Record since when its archive calendar (this one) is gone. None: it exists.
 
         The first time it was missed stays.
         """
@@ -155,11 +155,11 @@ class ArchiveConfigurationRepository(Repository):
         )
 
     async def take_turn(self, owner_id: UUID) -> None:
-        """Wait until no other transaction chooses the owner's default, and keep others waiting."""
+        """Wait for other transactions that choose the owner's default, and block later ones."""
         await self._session.execute(_LOCK_DEFAULT, {"owner": str(owner_id)})
 
     async def resign_default(self, owner_id: UUID, configuration_id: UUID, now: datetime) -> None:
-        """The configuration is its owner's default no more."""
+        """Make the configuration not its owner's default."""
         await self._session.execute(
             update(ArchiveConfiguration)
             .where(ArchiveConfiguration.id == configuration_id, ArchiveConfiguration.owner_id == owner_id)
@@ -175,7 +175,7 @@ class ArchiveConfigurationRepository(Repository):
         return await self._all(page(statement, key, after, limit))
 
     async def has_name(self, tenant_id: UUID, owner_id: UUID, name: str) -> bool:
-        """Whether the owner has a configuration of this name; the database has the last word."""
+        """Whether the owner has a configuration of this name. The database decides finally."""
         statement = select(ArchiveConfiguration.id).where(
             *_scope(tenant_id, owner_id), ArchiveConfiguration.name == name
         )
@@ -198,7 +198,7 @@ class ArchiveConfigurationRepository(Repository):
         )
 
     async def source_mailboxes(self, tenant_id: UUID, ids: Collection[UUID]) -> dict[UUID, UUID]:
-        """The source mailboxes of the tenant's configurations, deleted ones included, of any owner."""
+        """The source mailboxes of the tenant's configurations, including deleted ones, of any owner."""
         statement = select(ArchiveConfiguration.id, ArchiveConfiguration.source_mailbox_id).where(
             ArchiveConfiguration.tenant_id == tenant_id, ArchiveConfiguration.id.in_(ids)
         )
@@ -214,10 +214,10 @@ class ArchiveConfigurationRepository(Repository):
     async def set_archived_until(
         self, owner_id: UUID, configuration_id: UUID, until: datetime, *, covered_from: datetime | None = None
     ) -> bool:
-        """Advance the last archived instant (domain.md 2.2); True if it moved. It never goes back.
+        """Advance the last archived instant (domain.md 2.2). True if it moved. It never moves back.
 
-        With ``covered_from``, the start of what was archived, it moves only when nothing is left out between
-        where it stood (at first: ``archive_from`` in the configuration's zone) and ``covered_from``.
+        With ``covered_from`` (the start of what was archived), it moves only if there is no gap between its
+        old position and ``covered_from``. Its first position is ``archive_from`` in the configuration's zone.
         """
         configuration = (
             await self._session.execute(
@@ -241,7 +241,7 @@ class ArchiveConfigurationRepository(Repository):
     ) -> bool:
         """Whether a configuration of the tenant, active or not, archives into the calendar (domain.md 1).
 
-        The answer stays true until the transaction ends: another one that asks waits.
+        The answer stays true until the transaction ends, because another one that asks waits.
         """
         return await self._uses(
             tenant_id,
@@ -253,7 +253,7 @@ class ArchiveConfigurationRepository(Repository):
     async def uses_calendar_as_source(
         self, tenant_id: UUID, mailbox_id: UUID, calendar_id: str, *, except_for: UUID | None = None
     ) -> bool:
-        """Whether a configuration of the tenant reads the calendar; holds as in uses_calendar_as_archive."""
+        """Whether a configuration of the tenant reads the calendar. Holds as in uses_calendar_as_archive."""
         return await self._uses(
             tenant_id,
             ArchiveConfiguration.source_mailbox_id == mailbox_id,
@@ -264,10 +264,10 @@ class ArchiveConfigurationRepository(Repository):
     async def of_pair(
         self, pair: ArchiveConfiguration, *, archive_calendar_id: str | None = None, hold: bool = False
     ) -> Sequence[ArchiveConfiguration]:
-        """The others, of any owner, with its source and archive, oldest first (domain.md 2.19).
+        """The other configurations, of any owner, with its source and archive, oldest first (domain.md 2.19).
 
-        ``archive_calendar_id``: as if it archived into that calendar of the same mailbox. With ``hold`` no
-        further one is added until the transaction ends, as in uses_calendar_as_archive.
+        ``archive_calendar_id``: with that calendar of the same mailbox as archive. With ``hold``, no further
+        one is added until the transaction ends, as in uses_calendar_as_archive.
         """
         if hold:
             await self._session.execute(_LOCK_CALENDAR_ROLES, {"tenant": str(pair.tenant_id)})
@@ -305,7 +305,7 @@ def _scope(tenant_id: UUID, owner_id: UUID | None) -> list[ColumnElement[bool]]:
 def _advances(configuration: ArchiveConfiguration, until: datetime, covered_from: datetime | None) -> bool:
     stands = configuration.archived_until
     if stands is None:
-        # What lies before the first night is a backfill's affair (domain.md 2.14).
+        # A backfill archives the time before the first night (domain.md 2.14).
         first = configuration.nightly_from or configuration.archive_from
         stands = local_day_start(first, ZoneInfo(configuration.time_zone))
     if until <= stands:

@@ -1,1 +1,1 @@
-"""Users, tenants, invitations and what may be seen (domain.md 1, 6.3)."""
+"""Users, tenants, invitations, and rules of visibility (domain.md 1, 6.3)."""

@@ -20,7 +20,7 @@ class BreakGlassRepository(Repository):
     async def get(
         self, tenant_id: UUID, access_id: UUID, owner_id: UUID | None, *, lock: bool = False
     ) -> BreakGlassAccess | None:
-        """One of the tenant, with ``owner_id`` only about that user."""
+        """One of the tenant. With ``owner_id``, only about that user."""
         statement = select(BreakGlassAccess).where(
             *_scope(tenant_id, owner_id), BreakGlassAccess.id == access_id
         )
@@ -31,13 +31,13 @@ class BreakGlassRepository(Repository):
     async def list(
         self, tenant_id: UUID, owner_id: UUID | None, after: Keyset | None, limit: int
     ) -> list[BreakGlassAccess]:
-        """Accesses in the order they were opened, with ``owner_id`` only those about that user."""
+        """Accesses in the order they were opened. With ``owner_id``, only those about that user."""
         statement = select(BreakGlassAccess).where(*_scope(tenant_id, owner_id))
         key = (BreakGlassAccess.created_at, BreakGlassAccess.id)
         return await self._all(page(statement, key, after, limit))
 
     async def open_of(self, tenant_id: UUID, admin_id: UUID, owner_id: UUID) -> BreakGlassAccess | None:
-        """The access that an Admin (object id) has to a user (our id) now."""
+        """The open access of an Admin (object id) to a user (our id)."""
         return await self._one(
             select(BreakGlassAccess)
             .where(*_scope(tenant_id, owner_id), BreakGlassAccess.admin_id == admin_id, _open())
@@ -46,7 +46,7 @@ class BreakGlassRepository(Repository):
         )
 
     async def opened_to(self, tenant_id: UUID, admin_id: UUID) -> frozenset[UUID]:
-        """The people (object ids) whose private events an Admin (object id) sees now."""
+        """The people (object ids) whose private events an Admin (object id) may see now."""
         statement = (
             select(User.object_id)
             .join(BreakGlassAccess, BreakGlassAccess.owner_id == User.id)

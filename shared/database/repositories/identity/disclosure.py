@@ -1,6 +1,6 @@
-"""``shared.domain.identity.disclosure`` in SQL: of which rows a viewer sees more than times (domain.md 6.3).
+"""``shared.domain.identity.disclosure`` in SQL: rows of which a viewer sees more than times (domain.md 6.3).
 
-And which rows nobody sees, since the approval they rest on holds no more (6.5).
+Also rows that nobody sees, because their approval has ended (6.5).
 """
 
 from collections.abc import Collection
@@ -24,7 +24,7 @@ def disclosed(table: Any, viewer: UUID | None, opened: Collection[UUID] = ()) ->
 
 
 def hidden_sql(alias: str) -> str:
-    """The opposite for a table in written SQL, where ``:viewer`` is the viewer's object id or NULL."""
+    """The opposite, as SQL text. ``:viewer`` is the viewer's object id or NULL."""
     return (
         f"({alias}.sensitivity <> '{NORMAL}' "
         f"AND {alias}.origin_mailbox_id IS DISTINCT FROM CAST(:viewer AS uuid))"
@@ -32,13 +32,13 @@ def hidden_sql(alias: str) -> str:
 
 
 def configuration_closed(alias: str) -> str:
-    """SQL: the configuration of a row is closed to readers, since no approval holds (domain.md 6.5)."""
+    """SQL: the configuration of a row is closed to readers, because no approval is valid (domain.md 6.5)."""
     key = f"k.id = {alias}.configuration_id"
     return f"EXISTS (SELECT 1 FROM archive_configurations k WHERE {key} AND k.open_until <= now())"  # noqa: S608
 
 
 def open_to_readers(configuration_id: Any) -> ColumnElement[bool]:
-    """True for rows of configurations that need no approval, or have one that holds."""
+    """True for rows of configurations that need no approval or have a valid one."""
     closed = select(ArchiveConfiguration.id).where(
         ArchiveConfiguration.id == configuration_id, ArchiveConfiguration.open_until <= func.now()
     )

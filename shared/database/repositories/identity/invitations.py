@@ -1,4 +1,4 @@
-"""Who is invited to become a user at his first sign-in."""
+"""The ``invitations`` table: who may become a user at their first sign-in."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,15 +12,15 @@ from shared.domain.identity.first_sign_in import InvitationState
 
 
 class InvitationRepository(Repository):
-    """The ``invitations`` table, always within one tenant."""
+    """The ``invitations`` table, always in one tenant."""
 
     async def add(self, invitation: Invitation) -> Invitation:
-        """Insert the invitation; raises AlreadyExists where one of the address is open."""
+        """Insert the invitation. Raises AlreadyExists if the address has an open one."""
         await self._insert(invitation)
         return invitation
 
     async def get(self, tenant_id: UUID, invitation_id: UUID, *, lock: bool = False) -> Invitation | None:
-        """An invitation of the tenant; with ``lock`` nobody else changes it meanwhile."""
+        """An invitation of the tenant. ``lock`` holds it until the transaction ends."""
         statement = select(Invitation).where(
             Invitation.tenant_id == tenant_id, Invitation.id == invitation_id
         )
@@ -31,7 +31,7 @@ class InvitationRepository(Repository):
     async def list(
         self, tenant_id: UUID, after: Keyset | None, limit: int, state: InvitationState | None = None
     ) -> list[Invitation]:
-        """Invitations of the tenant in the order they were made; with ``state`` only those in it."""
+        """Invitations of the tenant in the order they were made. With ``state``, only those in that state."""
         statement = select(Invitation).where(Invitation.tenant_id == tenant_id)
         if state is not None:
             statement = statement.where(Invitation.state == state)
@@ -54,7 +54,7 @@ class InvitationRepository(Repository):
         )
 
     async def close_expired(self, tenant_id: UUID, address: str, now: datetime) -> None:
-        """Take back what ran out for an address, so that it can be invited again."""
+        """Revoke expired invitations of an address, so that it can be invited again."""
         found = await self._all(
             select(Invitation)
             .where(

@@ -9,26 +9,26 @@ from shared.database.repositories.base import Keyset, Repository, page
 
 
 class TenantRepository(Repository):
-    """The ``tenants`` table; belongs to the home tenant, whose Admins alone see it."""
+    """The ``tenants`` table. It belongs to the home tenant, and only its Admins see it."""
 
     async def add(self, tenant: Tenant) -> Tenant:
-        """Insert the tenant; raises AlreadyExists if it is there."""
+        """Insert the tenant. Raises AlreadyExists if it exists."""
         await self._insert(tenant)
         return tenant
 
     async def get(self, tenant_id: UUID, *, lock: bool = False) -> Tenant | None:
-        """A further tenant, active or not; with ``lock`` nobody else changes it meanwhile."""
+        """A further tenant, active or not. ``lock`` holds it until the transaction ends."""
         statement = select(Tenant).where(Tenant.id == tenant_id)
         if lock:
             statement = statement.with_for_update().execution_options(populate_existing=True)
         return await self._one(statement)
 
     async def active_ids(self) -> frozenset[UUID]:
-        """Every tenant whose people are let in."""
+        """Every tenant whose people have access."""
         return frozenset(await self._session.scalars(select(Tenant.id).where(Tenant.active)))
 
     async def is_active(self, tenant_id: UUID) -> bool:
-        """Whether the people of this one are let in."""
+        """Whether the people of this tenant have access."""
         found = await self._session.scalar(select(Tenant.id).where(Tenant.id == tenant_id, Tenant.active))
         return found is not None
 

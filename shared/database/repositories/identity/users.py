@@ -1,4 +1,4 @@
-"""The people whose mailboxes are worked on (domain.md 1)."""
+"""The people whose mailboxes we work on (domain.md 1)."""
 
 from uuid import UUID
 
@@ -7,17 +7,17 @@ from sqlalchemy import bindparam, func, or_, select
 from shared.database.models.users import User
 from shared.database.repositories.base import Keyset, Repository, page
 
-# Every request asks who calls: the statement is built once.
+# Every request needs its caller, so the statement is built once.
 _BY_OBJECT_ID = select(User).where(
     User.tenant_id == bindparam("tenant"), User.object_id == bindparam("object")
 )
 
 
 class UserRepository(Repository):
-    """The ``users`` table, always within one tenant."""
+    """The ``users`` table, always in one tenant."""
 
     async def add(self, user: User) -> User:
-        """Insert the user; raises AlreadyExists when object id or address is taken in the tenant."""
+        """Insert the user. Raises AlreadyExists if object id or address is taken in the tenant."""
         await self._insert(user)
         return user
 
@@ -26,7 +26,7 @@ class UserRepository(Repository):
         return await self._one(select(User).where(User.tenant_id == tenant_id, User.id == user_id))
 
     async def lock(self, tenant_id: UUID, user_id: UUID) -> User | None:
-        """The user as he is now, held until the transaction ends."""
+        """The user, locked until the transaction ends."""
         return await self._one(
             select(User)
             .where(User.tenant_id == tenant_id, User.id == user_id)
@@ -39,7 +39,7 @@ class UserRepository(Repository):
         return await self._one(_BY_OBJECT_ID, {"tenant": tenant_id, "object": object_id})
 
     async def get_by_address(self, tenant_id: UUID, address: str) -> User | None:
-        """The user with this mailbox address; upper and lower case are the same."""
+        """The user with this mailbox address. Case is ignored."""
         return await self._one(
             select(User).where(
                 User.tenant_id == tenant_id, func.lower(User.address) == func.lower(address.strip())
@@ -57,9 +57,9 @@ class UserRepository(Repository):
         active: bool | None = None,
         user_id: UUID | None = None,
     ) -> list[User]:
-        """Users of the tenant in the order they were added; with ``address`` only the one who has it.
+        """Users of the tenant in the order they were added. With ``address``, only the one who has it.
 
-        ``name`` is part of a name or an address, in any case. ``user_id`` leaves that user alone.
+        ``name`` is a part of a name or an address. Case is ignored. ``user_id`` selects only that user.
         """
         statement = select(User).where(User.tenant_id == tenant_id)
         if user_id is not None:

@@ -1,1 +1,1 @@
-"""What runs when (domain.md 8)."""
+"""Jobs: what runs when (domain.md 8)."""

@@ -1,4 +1,4 @@
-"""What runs when (domain.md 8)."""
+"""Jobs: what runs when (domain.md 8)."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -10,14 +10,14 @@ from shared.database.models.configurations import ArchiveConfiguration, Job
 from shared.database.repositories.base import Repository
 from shared.domain.jobs.job import JobKind
 
-# What a running month is doing is its run's affair; the backfill goes on when the run is over.
+# The run of a month is driven separately. The backfill continues when the run is over.
 _NO_OPEN_MONTH = text("""
     NOT EXISTS (SELECT 1 FROM backfills b JOIN archive_runs r ON r.id = b.run_id
                  WHERE b.configuration_id = jobs.configuration_id AND r.state IN ('queued', 'running'))
 """)
 
 
-# In one order, as all who hold several jobs of a configuration take them.
+# In one order, as in all code that locks several jobs of a configuration, to avoid deadlocks.
 _HOLD = text("""
     SELECT id FROM jobs WHERE owner_id = :owner AND configuration_id = :configuration ORDER BY kind FOR UPDATE
 """)
@@ -29,15 +29,15 @@ _ADVANCE = text("""
 
 
 class JobRepository(Repository):
-    """The ``jobs`` table: at most one job of each kind for an archive configuration, here the archive job."""
+    """The ``jobs`` table: at most one job of each kind per configuration, here the archive job."""
 
     async def add(self, job: Job) -> Job:
-        """Insert the job; raises AlreadyExists when its configuration has one of its kind."""
+        """Insert the job. Raises AlreadyExists if its configuration has one of its kind."""
         await self._insert(job)
         return job
 
     async def add_all(self, jobs: Sequence[Job]) -> None:
-        """Insert several; raises AlreadyExists as ``add`` does."""
+        """Insert several. Raises AlreadyExists as ``add`` does."""
         await self._insert(*jobs)
 
     async def get(
@@ -48,7 +48,7 @@ class JobRepository(Repository):
         lock: bool = False,
         kind: JobKind = JobKind.ARCHIVE,
     ) -> Job | None:
-        """The job of a configuration of the owner; with ``lock`` nobody else changes it meanwhile."""
+        """The job of a configuration of the owner. ``lock`` holds it until the transaction ends."""
         statement = select(Job).where(
             Job.owner_id == owner_id, Job.configuration_id == configuration_id, Job.kind == kind
         )
@@ -57,10 +57,10 @@ class JobRepository(Repository):
         return await self._one(statement)
 
     async def hold(self, owner_id: UUID, configuration_id: UUID) -> None:
-        """Keep others from changing any job of the configuration until the transaction ends.
+        """Lock all jobs of the configuration until the transaction ends.
 
-        Whoever changes jobs holds them before the configuration, and before its runs and verifications:
-        the dispatcher enters those with a job in its hands, and waits for one of the same window to end.
+        Jobs are locked before the configuration, and before its runs and verifications. The dispatcher
+        inserts those while it holds a job, and it waits for an open one of the same window to end.
         """
         await self._session.execute(_HOLD, {"owner": owner_id, "configuration": configuration_id})
 
@@ -80,8 +80,8 @@ class JobRepository(Repository):
     ) -> list[Job]:
         """Lock due jobs of a kind, of every tenant, until the transaction ends, longest overdue first.
 
-        Paused ones, those another transaction has claimed (domain.md 8.2) and backfills whose month is under
-        way are passed over. ``only`` asks for a single job.
+        Paused jobs, jobs that another transaction has claimed (domain.md 8.2), and backfills with a month in
+        progress are skipped. ``only`` asks for a single job.
         """
         statement = select(Job).where(Job.kind == kind, Job.paused.is_(False), Job.next_run_at <= now)
         if only is not None:
@@ -96,18 +96,18 @@ class JobRepository(Repository):
         )
 
     async def advance(self, following: Mapping[UUID, datetime | None]) -> None:
-        """Move the next instant of claimed jobs on; None for a job that only runs by hand."""
+        """Set the next instant of claimed jobs. None for a job that only runs by hand."""
         parameters = {"jobs": list(following), "instants": list(following.values())}
         await self._session.execute(_ADVANCE, parameters)
 
     async def postpone_unscoped(self, job_id: UUID, due: datetime, until: datetime) -> None:
-        """Let a job that is due at ``due`` wait, unless somebody moved it meanwhile."""
+        """Postpone a job that is due at ``due``, unless somebody moved it in between."""
         await self._session.execute(
             update(Job).where(Job.id == job_id, Job.next_run_at <= due).values(next_run_at=until)
         )
 
     async def without_job_unscoped(self, kind: JobKind, limit: int) -> list[ArchiveConfiguration]:
-        """Active configurations of every tenant that have no job of the kind yet."""
+        """Active configurations of every tenant without a job of the kind."""
         own = select(Job.id).where(Job.configuration_id == ArchiveConfiguration.id, Job.kind == kind)
         return await self._all(
             select(ArchiveConfiguration)
@@ -118,16 +118,16 @@ class JobRepository(Repository):
         )
 
     async def end(self, job_id: UUID) -> None:
-        """The configuration of the job is gone."""
+        """Delete the job, because its configuration is gone."""
         await self._session.execute(update(Job).where(Job.id == job_id).values(paused=True, next_run_at=None))
 
     async def pause(
         self, owner_id: UUID, configuration_id: UUID, kind: JobKind | None = JobKind.ARCHIVE
     ) -> list[JobKind]:
-        """Let the job wait until its owner resumes it, or its archive calendar is there again if it is gone.
+        """Pause the job until its owner resumes it, or until its missing archive calendar exists again.
 
-        Without a kind, all of the configuration's. Returns the kinds of those that were not paused before:
-        one that was keeps the reason it was paused for.
+        Without a kind, pause all of the configuration's jobs. Returns the kinds of those that were not paused
+        before. A paused one keeps its first reason.
         """
         gone = (
             select(ArchiveConfiguration.archive_gone_since.is_not(None))
@@ -139,7 +139,7 @@ class JobRepository(Repository):
         )
         if kind is not None:
             due = due.where(Job.kind == kind)
-        # In one order, as all who hold several jobs of a configuration take them.
+        # In one order, as in all code that locks several jobs of a configuration, to avoid deadlocks.
         result = await self._session.execute(
             update(Job)
             .where(Job.id.in_(due.order_by(Job.kind).with_for_update()))
@@ -150,7 +150,7 @@ class JobRepository(Repository):
         return sorted(JobKind(each) for each in result.scalars())
 
     async def resume_waiting(self, owner_id: UUID, configuration_id: UUID) -> list[JobKind]:
-        """The archive calendar is there again: jobs paused for want of it go on, their failures forgotten."""
+        """Resume jobs that paused for a missing archive calendar, with the failure count reset."""
         result = await self._session.execute(
             update(Job)
             .where(
@@ -165,7 +165,7 @@ class JobRepository(Repository):
         return sorted(JobKind(kind) for kind in result.scalars())
 
     async def resume_pair(self, owner_id: UUID, configuration_id: UUID) -> list[JobKind]:
-        """The older configuration is deleted: jobs that were paused for its sake go on."""
+        """Resume jobs that paused because of an older configuration that is deleted now."""
         result = await self._session.execute(
             update(Job)
             .where(
@@ -180,7 +180,7 @@ class JobRepository(Repository):
         return sorted(JobKind(kind) for kind in result.scalars())
 
     async def resume_approved(self, owner_id: UUID, configuration_id: UUID) -> None:
-        """An approval holds: jobs that were paused while none did go on (domain.md 6.5)."""
+        """Resume jobs that paused without a valid approval (domain.md 6.5)."""
         await self._session.execute(
             update(Job)
             .where(
@@ -202,7 +202,7 @@ class JobRepository(Repository):
         failed: bool,
         kind: JobKind = JobKind.ARCHIVE,
     ) -> int | None:
-        """Count failures in a row (domain.md 8.3): returns how many there are now, None without a job."""
+        """Count failures in a row (domain.md 8.3). Returns their number now, None without a job."""
         failures = Job.consecutive_failures + 1 if failed else 0
         result = await self._session.execute(
             update(Job)

@@ -1,1 +1,1 @@
-"""What a month shows (domain.md 2.20)."""
+"""The facts of a month (domain.md 2.20)."""

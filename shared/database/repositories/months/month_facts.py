@@ -1,4 +1,4 @@
-"""What a month shows: each event once, and the groups of those that overlap (domain.md 2.18, 2.20)."""
+"""The facts of a month: each event once, and the groups of overlapping events (domain.md 2.18, 2.20)."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from shared.domain.overlaps.rules import Verdict
 from shared.domain.overlaps.status import OverlapStatus
 from shared.domain.planning.modifications import Modification
 
-# What has no appointment was never written: of it nothing but its reason is known.
+# An event without an appointment was never written. Only its reason is known.
 _EVENTS = text(f"""
     {COUNTED_SQL}
     SELECT c.id, c.configuration_id, c.source_key AS key, c.hidden, c.why_not,
@@ -54,7 +54,7 @@ _MEMBERS = text("""
 
 
 class MonthFactsRepository:
-    """Reads one owner's record, never a body."""
+    """Reads one owner's record. It never reads a body."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
@@ -68,7 +68,7 @@ class MonthFactsRepository:
     async def overlaps(
         self, view: View, configuration_id: UUID | None, events: Sequence[MonthEvent]
     ) -> list[MonthOverlap]:
-        """The groups that begin in the view's ranges and are about something still, by start.
+        """The groups that begin in the view's ranges and still have a subject, by start.
 
         ``events`` say which members count.
         """
@@ -133,7 +133,7 @@ def _member(row: RowMapping, counting: dict[str, bool], viewer: UUID | None) -> 
         "show_as": "busy" if hidden else row["show_as"],
         "importance": "normal" if hidden else row["importance"],
     }
-    # One that starts beyond the month counts as the group decided.
+    # An event that starts after the month counts as its group decided.
     decided = row["kept"] is not False and row["verdict"] == Verdict.KEPT
     return MonthOverlapMember(
         key=row["source_key"],

@@ -1,1 +1,1 @@
-"""What people are told (domain.md 10)."""
+"""Notifications and mail (domain.md 10)."""

@@ -1,4 +1,4 @@
-"""The outbox of mail: written with what it tells, claimed by who sends it (domain.md 10.1)."""
+"""The mail outbox: written with its cause, claimed by the sender (domain.md 10.1)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from shared.domain.notifications.outgoing_mail import Mail, MailState
 
 @dataclass(frozen=True, slots=True)
 class UnsentMail:
-    """How much mail of a tenant waits, how much was given up, and when the oldest that waits was written."""
+    """How much mail of a tenant waits, how much was given up, and the age of the oldest waiting mail."""
 
     waiting: int
     dead: int
@@ -26,7 +26,7 @@ class MailOutboxRepository(Repository):
     """The ``mail_outbox`` table."""
 
     async def put(self, mail: Mail, now: datetime) -> None:
-        """Write a mail, to be sent from ``now`` on; one of the same key is there already and stays."""
+        """Store a mail to be sent from ``now`` on. If the key exists already, the stored mail stays."""
         row = insert(OutgoingMail).values(
             tenant_id=mail.tenant_id,
             person_id=mail.person_id,
@@ -45,9 +45,9 @@ class MailOutboxRepository(Repository):
     async def claim_due_unscoped(
         self, tenant_ids: Sequence[UUID], now: datetime, hold: timedelta, limit: int
     ) -> Sequence[OutgoingMail]:
-        """Take mail of these tenants that is due, for ``hold``; each row tells how it stood before.
+        """Claim due mail of these tenants for ``hold``. Each row has its previous state.
 
-        One that is ``sending`` still was lost by who tried it, so it may be sent already.
+        If that state is ``sending``, the previous sender was lost, so the mail may be sent already.
         """
         due = await self._all(
             select(OutgoingMail)
@@ -69,7 +69,7 @@ class MailOutboxRepository(Repository):
         return due
 
     async def sent(self, mail: OutgoingMail, at: datetime) -> bool:
-        """It is sent; False where somebody else has taken it meanwhile."""
+        """Mark it sent. False if somebody else has claimed it in between."""
         return await self._settle(
             mail, at, state=MailState.SENT, sent_at=at, body="", uncertain=False, error_code=None
         )
@@ -77,13 +77,13 @@ class MailOutboxRepository(Repository):
     async def again(
         self, mail: OutgoingMail, now: datetime, at: datetime, code: str, *, uncertain: bool
     ) -> bool:
-        """Try it again at ``at``; ``uncertain``: it may be sent already."""
+        """Retry it at ``at``. ``uncertain``: it may be sent already."""
         return await self._settle(
             mail, now, state=MailState.WAITING, next_attempt_at=at, error_code=code, uncertain=uncertain
         )
 
     async def give_up(self, mail: OutgoingMail, now: datetime, code: str) -> bool:
-        """It is not tried any more."""
+        """Stop retrying it."""
         return await self._settle(mail, now, state=MailState.DEAD, error_code=code, body="")
 
     async def _settle(self, mail: OutgoingMail, now: datetime, **values: object) -> bool:
@@ -110,7 +110,7 @@ class MailOutboxRepository(Repository):
         )
 
     async def unsent(self, tenant_id: UUID) -> UnsentMail:
-        """What of a tenant is not sent."""
+        """The unsent mail of a tenant."""
         waits = OutgoingMail.state.in_((MailState.WAITING, MailState.SENDING))
         row = (
             await self._session.execute(

@@ -1,4 +1,4 @@
-"""What people are told (domain.md 10.1). All reads take whom it is addressed to."""
+"""The ``notifications`` table (domain.md 10.1). Every read names the addressee."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -13,7 +13,7 @@ from shared.database.models.notifications import Notification
 from shared.database.repositories.base import Keyset, Repository, page
 from shared.domain.notifications.notification import Audience, Notice, NotificationClass, Recipient
 
-# Told again the same, it stays as it is; another state, or other things, are news to who had read it.
+# An equal notification changes nothing. Another state, or other things, make it unread again.
 _TELL = text("""
     INSERT INTO notifications AS n
         (id, tenant_id, owner_id, audience, class, transaction_id, title, text, state, percent, count,
@@ -38,14 +38,14 @@ _TELL = text("""
 
 @dataclass(frozen=True, slots=True)
 class Addressee:
-    """Who reads: a user by our id, and with ``admins_of`` what is for the Admins of that tenant, too."""
+    """The reader: a user by our id. With ``admins_of``, also what is for the Admins of that tenant."""
 
     owner_id: UUID
     admins_of: UUID | None = None
 
     @property
     def condition(self) -> ColumnElement[bool]:
-        """True for the rows that are addressed to him."""
+        """True for the rows that are addressed to this reader."""
         own = and_(Notification.owner_id == self.owner_id, Notification.audience == Audience.OWNER)
         if self.admins_of is None:
             return own
@@ -58,13 +58,13 @@ class NotificationRepository(Repository):
     """The ``notifications`` table."""
 
     async def tell(self, told: Sequence[tuple[Recipient, Notice]], now: datetime) -> None:
-        """Tell all of it in one statement; what was told under its transaction id before is changed."""
+        """Store all of them in one statement. An earlier one with the same transaction id is updated."""
         if told:
             rows = [_row(recipient, notice) for recipient, notice in told]
             await self._session.execute(_TELL, {"rows": orjson.dumps(rows, default=str).decode(), "now": now})
 
     async def told_count(self, owner_id: UUID, transaction_id: str) -> int:
-        """Of how many things this was told so far; nobody tells of more until the transaction ends."""
+        """How many things were reported so far. It locks the row until the transaction ends."""
         statement = (
             select(Notification.count)
             .where(Notification.owner_id == owner_id, Notification.transaction_id == transaction_id)
@@ -80,7 +80,7 @@ class NotificationRepository(Repository):
         unread: bool | None = None,
         of_class: NotificationClass | None = None,
     ) -> list[Notification]:
-        """What he was told, newest first."""
+        """The reader's notifications, newest first."""
         statement = select(Notification).where(addressee.condition)
         if unread is not None:
             statement = statement.where(Notification.read_at.is_(None) == unread)
@@ -90,19 +90,19 @@ class NotificationRepository(Repository):
         return await self._all(page(statement, key, after, limit, newest_first=True))
 
     async def unread(self, addressee: Addressee) -> int:
-        """How much of it nobody has read yet."""
+        """How many of them are unread."""
         statement = select(func.count()).where(addressee.condition, Notification.read_at.is_(None))
         return int((await self._session.execute(statement)).scalar_one())
 
     async def get(
         self, addressee: Addressee, notification_id: UUID, *, lock: bool = False
     ) -> Notification | None:
-        """One that is addressed to him; with ``lock`` nobody else changes it meanwhile."""
+        """One that is addressed to the reader. ``lock`` holds it until the transaction ends."""
         statement = select(Notification).where(addressee.condition, Notification.id == notification_id)
         return await self._one(statement.with_for_update() if lock else statement)
 
     async def mark_read(self, addressee: Addressee, until: datetime, now: datetime) -> Sequence[UUID]:
-        """Mark read what was told, or told anew, up to an instant; which that were."""
+        """Mark notifications up to an instant as read. Returns which."""
         result = await self._session.execute(
             update(Notification)
             .where(addressee.condition, Notification.read_at.is_(None), Notification.updated_at <= until)

@@ -1,4 +1,4 @@
-"""Answers to changes that their callers may repeat."""
+"""The ``idempotency_keys`` table: answers to changes that their callers may repeat."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from sqlalchemy import CursorResult, delete, select, text
 from shared.database.models.idempotency import IdempotencyKey
 from shared.database.repositories.base import Repository
 
-# The row depends on the patience that is set, and the usual one on the row: so they are set before and after.
-# As statements of their own they would cost more than the row does.
+# The lock timeout must be set before the row is inserted and reset after it. As separate statements, both
+# would cost more than the row.
 _CLAIM = text("""
     WITH patience AS MATERIALIZED (
         SELECT current_setting('lock_timeout') AS usual, set_config('lock_timeout', :patience, true) AS short
@@ -40,7 +40,7 @@ _COMPLETE = text("""
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Whose repetition of what: unique in the table."""
+    """Identifies a repeated change. Unique in the table."""
 
     tenant_id: UUID
     caller: str
@@ -49,7 +49,7 @@ class Claim:
 
 
 class IdempotencyKeyRepository(Repository):
-    """The ``idempotency_keys`` table, always within one caller of one tenant."""
+    """The ``idempotency_keys`` table, always for one caller of one tenant."""
 
     async def claim(
         self,
@@ -61,11 +61,11 @@ class IdempotencyKeyRepository(Repository):
         forgotten: datetime,
         patience: float,
     ) -> UUID | None:
-        """Insert the row of a change that begins; None if there is one that was made after ``forgotten``.
+        """Insert the row of a change that begins. None if one exists that was made after ``forgotten``.
 
-        While another transaction has inserted the same and is open, this waits, for ``patience`` seconds at
-        most: then the database reports a lock timeout (SQLSTATE 55P03). That patience stays until the end of
-        the transaction where there is one already.
+        While another open transaction has inserted the same row, this waits for at most ``patience`` seconds.
+        Then the database reports a lock timeout (SQLSTATE 55P03). If a row exists, that timeout stays until
+        the transaction ends.
         """
         parameters = {
             "id": uuid4(),
@@ -95,13 +95,13 @@ class IdempotencyKeyRepository(Repository):
     async def complete(
         self, claimed: UUID, *, status: int, headers: Mapping[str, str], body: bytes, owner_id: UUID | None
     ) -> None:
-        """Keep the answer to a change in the row of :meth:`claim`."""
+        """Store the answer to a change in the row of :meth:`claim`."""
         given = {"id": claimed, "status": status, "body": body, "owner": owner_id}
         document = orjson.dumps(dict(headers)).decode()
         await self._session.execute(_COMPLETE, given | {"headers": document})
 
     async def forget_unscoped(self, until: datetime, limit: int) -> int:
-        """Delete rows of every tenant made until then, oldest first; returns how many they were."""
+        """Delete rows of every tenant that were made until then, oldest first. Returns the number."""
         oldest = (
             select(IdempotencyKey.id)
             .where(IdempotencyKey.created_at <= until)

@@ -1,4 +1,4 @@
-"""Which migration the database is at."""
+"""The migration revision of the database."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +12,7 @@ _REVISION = text("SELECT version_num FROM alembic_version")
 
 @dataclass(frozen=True, slots=True)
 class ConnectedRole:
-    """Whom the app is to the database, and the server's time (UTC)."""
+    """The app's role in the database, and the server's time (UTC)."""
 
     name: str
     is_superuser: bool
@@ -28,10 +28,10 @@ _ROLE = text("""
 
 
 class SchemaRepository(Repository):
-    """What the database says of itself; Alembic's own table holds one row."""
+    """What the database says about itself. Alembic's own table holds one row."""
 
     async def revision(self) -> str | None:
-        """The revision of the schema; None before the first migration."""
+        """The revision of the schema. None before the first migration."""
         found: str | None = (await self._session.execute(_REVISION)).scalar_one_or_none()
         return found
 

@@ -1,4 +1,4 @@
-"""How far behind the tenant's work is: queued runs and due jobs, for the system's health."""
+"""How late the tenant's work is: queued runs and due jobs, for the system's health."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +17,7 @@ PAUSING_FAILURES = 5
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """Runs that wait to be started; ``oldest`` is when the first of them was asked for."""
+    """Runs that wait to be started. ``oldest`` is when the first of them was requested."""
 
     waiting: int
     running: int
@@ -26,7 +26,7 @@ class Backlog:
 
 @dataclass(frozen=True, slots=True)
 class Lateness:
-    """Jobs that should have run; ``oldest`` is when the first of them was due."""
+    """Jobs that are late. ``oldest`` is when the first of them was due."""
 
     due: int
     oldest: datetime | None
@@ -36,7 +36,7 @@ class Lateness:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Runs that ended with trouble: ``failed`` ones could read nothing, of others something failed."""
+    """Runs that ended with trouble. ``failed`` ones could read nothing. In the others, something failed."""
 
     failed: int
     with_errors: int
@@ -44,17 +44,17 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class LateWork:
-    """Of all tenants: jobs that are overdue, and runs that wait to be started."""
+    """In all tenants: overdue jobs, and runs that wait to be started."""
 
     overdue_jobs: int
     waiting_runs: int
 
 
 class SystemStateRepository(Repository):
-    """Counts over runs and jobs, of one tenant where nothing else is said."""
+    """Counts of runs and jobs, of one tenant unless the name says otherwise."""
 
     async def backlog(self, tenant_id: UUID) -> Backlog:
-        """Queued runs that no orchestration was started for, and running ones."""
+        """Queued runs without an orchestration, and running ones."""
         waiting = (ArchiveRun.state == RunState.QUEUED) & ArchiveRun.dispatched_at.is_(None)
         row = (
             await self._session.execute(
@@ -71,7 +71,7 @@ class SystemStateRepository(Repository):
         return Backlog(row[0], row[1], row[2])
 
     async def trouble(self, tenant_id: UUID, since: datetime) -> Trouble:
-        """Of runs that ended since, those with trouble."""
+        """Runs that ended since then with trouble."""
         row = (
             await self._session.execute(
                 select(
@@ -87,7 +87,7 @@ class SystemStateRepository(Repository):
         return Trouble(row[0], row[1])
 
     async def lateness(self, tenant_id: UUID, now: datetime) -> Lateness:
-        """Jobs whose instant has passed, and those whose runs fail."""
+        """Jobs that are overdue, and jobs whose runs fail."""
         due = Job.paused.is_(False) & (Job.next_run_at <= now)
         row = (
             await self._session.execute(
@@ -105,7 +105,7 @@ class SystemStateRepository(Repository):
         return Lateness(row[0], row[1], row[2], row[3])
 
     async def late_work_of_all_tenants(self, overdue_since: datetime, waiting_since: datetime) -> LateWork:
-        """Jobs due since before the first instant; queued runs of before the second that nobody started."""
+        """Jobs due since before the first instant; queued runs older than the second that nothing started."""
         overdue = (
             select(func.count())
             .select_from(Job)

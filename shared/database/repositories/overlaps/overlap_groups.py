@@ -1,4 +1,4 @@
-"""Groups of overlapping events and what their owners decide about them (domain.md 5.5 to 5.9)."""
+"""Groups of overlapping events, and their owners' decisions (domain.md 5.5 to 5.9)."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -64,7 +64,7 @@ _CONTENTS = text("""
 
 @dataclass(frozen=True, slots=True)
 class MemberContent:
-    """A member with what its appointment holds, or would hold; None if nothing is known of it."""
+    """A member with its present or future appointment. None if nothing is known about it."""
 
     source_key: str
     start_at: datetime
@@ -92,7 +92,7 @@ class WaitingGroup:
 
 @dataclass(frozen=True, slots=True)
 class OverlapDecision:
-    """What becomes of a group: ``kept`` names the source keys that are archived and count as time."""
+    """The result for a group. ``kept`` are the source keys that are archived and count as time."""
 
     status: OverlapStatus
     kept: Collection[str]
@@ -105,14 +105,14 @@ class OverlapGroupRepository(Repository):
     """The ``overlap_groups`` table with its members."""
 
     async def get(self, owner_id: UUID, group_id: UUID, *, lock: bool = False) -> OverlapGroup | None:
-        """The owner's group; with ``lock`` nobody else changes it meanwhile."""
+        """The owner's group. ``lock`` holds it until the transaction ends."""
         statement = select(OverlapGroup).where(OverlapGroup.owner_id == owner_id, OverlapGroup.id == group_id)
         if lock:
             statement = statement.with_for_update().execution_options(populate_existing=True)
         return await self._one(statement)
 
     async def get_in_tenant(self, tenant_id: UUID, group_id: UUID) -> OverlapGroup | None:
-        """The group of anyone in the tenant, for those who may know of everybody's."""
+        """A group of anyone in the tenant, for callers who may see everyone's."""
         return await self._one(
             select(OverlapGroup).where(OverlapGroup.tenant_id == tenant_id, OverlapGroup.id == group_id)
         )
@@ -126,9 +126,9 @@ class OverlapGroupRepository(Repository):
         viewer: UUID | None,
         opened: Collection[UUID] = (),
     ) -> OverlapGroup | None:
-        """The group of one owner, or with None of anyone in the tenant, if the viewer may know of it.
+        """The group of one owner (None: anyone in the tenant), if it is visible to the viewer.
 
-        ``viewer`` is the object id of the person who asks; see ``list``.
+        ``viewer`` is the object id of the person who asks. See ``list``.
         """
         statement = select(OverlapGroup).where(
             OverlapGroup.tenant_id == tenant_id, OverlapGroup.id == group_id, _known_to(viewer, opened)
@@ -173,10 +173,10 @@ class OverlapGroupRepository(Repository):
         opened: Collection[UUID] = (),
         begins_in: tuple[datetime, datetime] | None = None,
     ) -> list[OverlapGroup]:
-        """The owner's groups in the order they were opened; of some statuses, or of all.
+        """The owner's groups in the order of opening, of some statuses or of all.
 
-        A group of a timesheet with another's private event than the ``viewer``'s (object id) is not among
-        them: that the event takes part in it tells of its words (domain.md 6.3).
+        A timesheet group with a private event of another person than ``viewer`` (object id) is left out. That
+        the event takes part in it reveals its words (domain.md 6.3).
         """
         statement = select(OverlapGroup).where(OverlapGroup.owner_id == owner_id, _known_to(viewer, opened))
         if configuration_id is not None:
@@ -198,19 +198,19 @@ class OverlapGroupRepository(Repository):
         )
 
     async def contents(self, owner_id: UUID, group_id: UUID) -> Sequence[MemberContent]:
-        """The members of the owner's group with what is known of them, by start."""
+        """The members of the owner's group with what is known about them, by start."""
         result = await self._session.execute(_CONTENTS, {"group": group_id, "owner": owner_id})
         return [MemberContent(**row) for row in result.mappings()]
 
     async def span(self, owner_id: UUID, group_id: UUID) -> tuple[datetime, datetime] | None:
-        """First and last instant by which the members' windows are decided; None if no run owned any."""
+        """The first and last instant that decide the members' windows. None if no run owned any."""
         row = (await self._session.execute(_SPAN, {"group": group_id, "owner": owner_id})).one()
         return None if row.first is None else (row.first, row.last)
 
     async def decide(self, group: OverlapGroup, decision: OverlapDecision) -> None:
-        """Write a decision down, to be carried out by a run; the caller holds the group.
+        """Store a decision for a run to carry out. The caller has locked the group.
 
-        Appointments that are there already count, or not, from now on.
+        Existing appointments count, or do not count, from now on.
         """
         resolution = decision.resolution
         group.status, group.resolution = decision.status, resolution
@@ -236,7 +236,7 @@ class OverlapGroupRepository(Repository):
         )
 
     async def claim_expired_unscoped(self, now: datetime, limit: int) -> Sequence[OverlapGroup]:
-        """Lock flagged groups of every tenant whose time is over, but for those another one holds (5.8)."""
+        """Lock expired flagged groups of every tenant, except those that others hold (5.8)."""
         return await self._all(
             select(OverlapGroup)
             .where(OverlapGroup.status == OverlapStatus.FLAGGED, OverlapGroup.expires_at <= now)
@@ -247,12 +247,12 @@ class OverlapGroupRepository(Repository):
         )
 
     async def claim_reminders_unscoped(self, now: datetime, limit: int) -> Sequence[WaitingGroup]:
-        """Lock flagged groups of every tenant that are to remind, but for those another one holds (5.8)."""
+        """Lock flagged groups of every tenant with a due reminder, except those that others hold (5.8)."""
         result = await self._session.execute(_CLAIM_REMINDERS, {"now": now, "limit": limit})
         return [WaitingGroup(**row) for row in result.mappings()]
 
     async def set_reminded(self, reminded: Mapping[UUID, tuple[int, datetime | None]]) -> None:
-        """How many reminders the claimed groups have sent by now, and when the next one is due."""
+        """Store how many reminders the claimed groups have sent, and when the next one is due."""
         rows = [{"id": key, "sent": sent, "next": following} for key, (sent, following) in reminded.items()]
         await self._session.execute(_REMINDED, {"rows": orjson.dumps(rows, default=str).decode()})
 
@@ -268,7 +268,7 @@ class OverlapGroupRepository(Repository):
         )
 
     async def keep_due(self, group_id: UUID, now: datetime) -> None:
-        """Look after the group again later."""
+        """Check the group again later."""
         await self._session.execute(
             update(OverlapGroup).where(OverlapGroup.id == group_id).values(archive_due_at=now)
         )

@@ -1,4 +1,4 @@
-"""Overlapping events as plans see and store them (domain.md 5.9). All reads take the owner."""
+"""Overlapping events as plans read and store them (domain.md 5.9). Every read names the owner."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -15,7 +15,7 @@ from shared.domain.overlaps.status import OverlapStatus
 
 _SCOPE = "owner_id = :owner AND configuration_id = :configuration"
 _OPEN_GROUP = f"g.{_SCOPE.replace(' AND ', ' AND g.')} AND g.status NOT IN ('closed', 'merged')"
-# Seen once, waiting for a decision, and gone from the source before it was archived.
+# It was read once, waited for a decision, and vanished from the source before it was archived.
 _GONE = """EXISTS (SELECT 1 FROM archived_events e WHERE e.configuration_id = m.configuration_id
        AND e.source_key = m.source_key AND e.state = 'source_deleted' AND e.copy_id IS NULL)"""
 
@@ -171,7 +171,7 @@ _CARRIED_OUT = text(f"""
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """When a group that begins to wait for its owner expires, and reminds him first (domain.md 5.8)."""
+    """When a new waiting group expires, and when it first reminds its owner (domain.md 5.8)."""
 
     expires: datetime
     remind: datetime
@@ -179,7 +179,7 @@ class Waits:
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """An event's place in a stored group that is not over; ``version`` is the group's."""
+    """An event's place in a stored group that is not over. ``version`` is the group's."""
 
     source_key: str
     group_id: UUID
@@ -192,7 +192,7 @@ class Membership:
 
 
 class GroupRow(TypedDict):
-    """A group as it is now; ``log`` is what its log gains; times ISO 8601."""
+    """A group as it is now. ``log`` is what its log gains. Times are ISO 8601."""
 
     id: str
     status: str
@@ -203,7 +203,7 @@ class GroupRow(TypedDict):
 
 
 class MemberRow(TypedDict):
-    """A member of a group; times ISO 8601."""
+    """A member of a group. Times are ISO 8601."""
 
     group_id: str
     source_key: str
@@ -214,7 +214,7 @@ class MemberRow(TypedDict):
 
 
 class StatusRow(TypedDict):
-    """Another status of a group that is at ``version``."""
+    """A new status for a group at ``version``."""
 
     id: str
     status: str
@@ -245,10 +245,9 @@ class OverlapMemberRepository:
         now: datetime,
         waits: Waits,
     ) -> None:
-        """Insert or change groups and put the members in; of ``complete`` ones the others depart.
+        """Insert or change groups and their members. Other members of ``complete`` groups depart.
 
-        A group that was settled or expired
-        keeps its resolution as proposal (domain.md 5.9).
+        A group that was settled or expired keeps its resolution as a proposal (domain.md 5.9).
         """
         if not groups:
             return
@@ -266,7 +265,7 @@ class OverlapMemberRepository:
         await self._session.execute(_DEPART, self._scope | rows | {"groups": list(complete)})
 
     async def rename_status(self, groups: Sequence[StatusRow], now: datetime, waits: Waits) -> int:
-        """Another policy makes something else of unchanged groups.
+        """Set another status on unchanged groups after a change of policy.
 
         Returns how many of them are flagged now.
         """
@@ -277,7 +276,7 @@ class OverlapMemberRepository:
         return sum(status == OverlapStatus.FLAGGED for status in result.scalars())
 
     async def merge(self, absorbed: Mapping[UUID, UUID], now: datetime) -> None:
-        """Groups became part of others: the values (domain.md 5.9). Call it after ``store``."""
+        """Mark groups as part of others: the values (domain.md 5.9). Call it after ``store``."""
         if absorbed:
             rows = orjson.dumps(
                 [{"id": str(old), "into_id": str(new)} for old, new in absorbed.items()]
@@ -286,56 +285,56 @@ class OverlapMemberRepository:
             await self._session.execute(_MOVE_MEMBERS, self._scope | {"rows": rows})
 
     async def keep_records(self, run_id: UUID, keys: Sequence[str]) -> None:
-        """Take the records of flagged events over from the run's drafts (domain.md 5.3)."""
+        """Copy the records of flagged events from the run's drafts (domain.md 5.3)."""
         if keys:
             await self._session.execute(_KEEP_RECORDS, self._scope | {"run": run_id, "keys": list(keys)})
 
     async def set_records(self, records: Mapping[str, Mapping[str, Any]]) -> None:
-        """Keep these records of flagged events."""
+        """Store these records of flagged events."""
         if records:
             rows = [{"source_key": key, "record": record} for key, record in records.items()]
             await self._session.execute(_SET_RECORDS, self._scope | {"rows": orjson.dumps(rows).decode()})
 
     async def unrecorded(self, keys: Sequence[str]) -> list[str]:
-        """Those of the members whose record is missing or of another revision."""
+        """Those members whose record is missing or has another revision."""
         if not keys:
             return []
         result = await self._session.execute(_UNRECORDED, self._scope | {"keys": list(keys)})
         return list(result.scalars())
 
     async def sweep(self) -> None:
-        """Let those go that departed, and forget the records of what is archived.
+        """Delete members that departed, and the records of what is archived.
 
-        Who departed because the source is gone stays: the owner's decision is still to come.
+        Members that departed because their source is gone stay: the owner's decision is still open.
         """
         await self._session.execute(_SWEEP, self._scope)
         await self._session.execute(_FORGET_RECORDS, self._scope)
 
     async def close(self, groups: Sequence[UUID], now: datetime) -> list[UUID]:
-        """Close groups whose overlap vanished, but for those with a member whose source is gone (5.9)."""
+        """Close groups whose overlap vanished, except those with a member whose source is gone (5.9)."""
         if not groups:
             return []
         result = await self._session.execute(_CLOSE, self._scope | {"groups": list(groups), "now": now})
         return list(result.scalars())
 
     async def recorded(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """What is recorded of events that wait without a copy, by source key; instants as datetimes."""
+        """The records of events that wait without a copy, by source key. Instants are datetimes."""
         if not keys:
             return {}
         result = await self._session.execute(_RECORDED, self._scope | {"keys": list(keys)})
         return {row.source_key: with_instants(row.record) for row in result}
 
     async def gone_but_kept(self, limit: int) -> dict[str, dict[str, Any]]:
-        """Records of events that are to be archived and whose source is gone, by source key."""
+        """Records of events that must be archived and whose source is gone, by source key."""
         result = await self._session.execute(_GONE_BUT_KEPT, self._scope | {"limit": limit})
         return {row.source_key: row.record for row in result}
 
     async def repoint(self, old: str, new: str) -> None:
-        """A member has another source key from now on (domain.md 2.3)."""
+        """Give a member another source key (domain.md 2.3)."""
         await self._session.execute(_REPOINT, self._scope | {"old": old, "new": new})
 
     async def carried_out(self, began: datetime, start: datetime, end: datetime) -> None:
-        """A plan of ``[start, end)`` that began at ``began`` was completed: what was decided before is done.
+        """After a complete plan of ``[start, end)`` that began at ``began``: older decisions are carried out.
 
         A group with members that wait elsewhere stays due.
         """

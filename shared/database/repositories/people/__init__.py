@@ -1,1 +1,1 @@
-"""People's data, and how it leaves (domain.md 15)."""
+"""People's data, and its deletion (domain.md 15)."""

@@ -28,10 +28,11 @@ _OPEN_ERASURES = (ErasureState.REQUESTED, ErasureState.ERASING, ErasureState.FAI
 
 @dataclass(frozen=True, slots=True)
 class ErasureFilter:
-    """Which erasures; None is any.
+    """Selects erasures. None selects any.
 
-    ``confirmable`` are those that ``confirmer`` (an actor, and their user id where they are one) may confirm:
-    asked for by somebody else, or by themself until ``alone_if_asked_until``, and about another person.
+    ``confirmable`` are those that ``confirmer`` may confirm (an actor, and their user id if they are one).
+    They are about another person. Somebody else requested them, or the confirmer did before
+    ``alone_if_asked_until``.
     """
 
     confirmer: str
@@ -46,19 +47,19 @@ class UserExportRepository(Repository):
     """The ``user_exports`` table."""
 
     async def add(self, export: UserExport) -> UserExport:
-        """Insert it; raises AlreadyExists while another of the person is being prepared."""
+        """Insert it. Raises AlreadyExists while another one of the person is being prepared."""
         await self._insert(export)
         return export
 
     async def get(self, tenant_id: UUID, export_id: UUID, owner_id: UUID | None) -> UserExport | None:
-        """The export in the tenant; with ``owner_id`` only if that user owns it."""
+        """The export in the tenant. With ``owner_id``, only if that user owns it."""
         statement = select(UserExport).where(UserExport.tenant_id == tenant_id, UserExport.id == export_id)
         if owner_id is not None:
             statement = statement.where(UserExport.owner_id == owner_id)
         return await self._one(statement)
 
     async def get_unscoped(self, export_id: UUID, *, lock: bool = False) -> UserExport | None:
-        """The export by id alone, for the workflow that prepares it."""
+        """The export by id alone, for its workflow."""
         statement = select(UserExport).where(UserExport.id == export_id)
         return await self._one(statement.with_for_update() if lock else statement)
 
@@ -81,7 +82,7 @@ class UserExportRepository(Repository):
         )
 
     async def set_progress(self, export_id: UUID, done: int, rows: int) -> bool:
-        """So many parts and rows are written; False when nobody wants them any more."""
+        """Store the numbers of written parts and rows. False if the export is no longer wanted."""
         result = await self._session.execute(
             update(UserExport)
             .where(UserExport.id == export_id, UserExport.state == ExportState.RUNNING)
@@ -91,7 +92,7 @@ class UserExportRepository(Repository):
         return result.one_or_none() is not None
 
     async def expired_unscoped(self, now: datetime, limit: int) -> list[UserExport]:
-        """Exports of every tenant whose time is over, the oldest first."""
+        """Expired exports of every tenant, oldest first."""
         return await self._all(
             select(UserExport)
             .where(UserExport.expires_at <= now)
@@ -101,7 +102,7 @@ class UserExportRepository(Repository):
         )
 
     async def to_drive_unscoped(self, before: datetime, limit: int) -> list[UUID]:
-        """Those not ready that were last looked after before ``before``."""
+        """Unfinished ones that were last checked before ``before``."""
         statement = (
             select(UserExport.id)
             .where(UserExport.state.in_(_OPEN_EXPORTS))
@@ -112,12 +113,12 @@ class UserExportRepository(Repository):
         return list((await self._session.execute(statement)).scalars())
 
     async def known_unscoped(self, export_ids: Sequence[UUID]) -> set[UUID]:
-        """Which of the ids there are."""
+        """Which of the ids exist."""
         statement = select(UserExport.id).where(UserExport.id.in_(export_ids))
         return set((await self._session.execute(statement)).scalars())
 
     async def set_dispatched(self, export_ids: Sequence[UUID], now: datetime) -> None:
-        """Their orchestrations were started, or found alive."""
+        """Record that their orchestrations were started, or are alive."""
         await self._session.execute(
             update(UserExport).where(UserExport.id.in_(export_ids)).values(dispatched_at=now)
         )
@@ -131,7 +132,7 @@ class UserErasureRepository(Repository):
     """The ``user_erasures`` table."""
 
     async def add(self, erasure: UserErasure) -> UserErasure:
-        """Insert it; raises AlreadyExists while another of the person is open."""
+        """Insert it. Raises AlreadyExists while another one of the person is open."""
         await self._insert(erasure)
         return erasure
 
@@ -143,7 +144,7 @@ class UserErasureRepository(Repository):
         return await self._one(statement.with_for_update() if lock else statement)
 
     async def get_unscoped(self, erasure_id: UUID, *, lock: bool = False) -> UserErasure | None:
-        """The erasure by id alone, for the workflow that does it."""
+        """The erasure by id alone, for its workflow."""
         statement = select(UserErasure).where(UserErasure.id == erasure_id)
         return await self._one(statement.with_for_update() if lock else statement)
 
@@ -176,7 +177,7 @@ class UserErasureRepository(Repository):
         )
 
     async def to_drive_unscoped(self, before: datetime, limit: int) -> list[UUID]:
-        """Those under way that were last looked after before ``before``."""
+        """Those in progress that were last checked before ``before``."""
         statement = (
             select(UserErasure.id)
             .where(UserErasure.state == ErasureState.ERASING)
@@ -187,17 +188,17 @@ class UserErasureRepository(Repository):
         return list((await self._session.execute(statement)).scalars())
 
     async def set_dispatched(self, erasure_ids: Sequence[UUID], now: datetime) -> None:
-        """Their orchestrations were started, or found alive."""
+        """Record that their orchestrations were started, or are alive."""
         await self._session.execute(
             update(UserErasure).where(UserErasure.id.in_(erasure_ids)).values(dispatched_at=now)
         )
 
 
 class LeavingRepository(Repository):
-    """What of a person is still going on."""
+    """A person's work that is still in progress."""
 
     async def pause_jobs(self, owner_id: UUID) -> list[UUID]:
-        """Pause his jobs; returns those that were not."""
+        """Pause the person's jobs. Returns those that were not paused."""
         result = await self._session.execute(
             update(Job)
             .where(Job.owner_id == owner_id, Job.paused.is_(False))
@@ -207,7 +208,7 @@ class LeavingRepository(Repository):
         return list(result.scalars())
 
     async def end_verifications(self, owner_id: UUID, reason: str, now: datetime) -> list[UUID]:
-        """End his open verifications, which only read; returns those that were open."""
+        """End the person's open verifications, which only read. Returns those that were open."""
         result = await self._session.execute(
             update(Verification)
             .where(
@@ -220,7 +221,7 @@ class LeavingRepository(Repository):
         return list(result.scalars())
 
     async def let_overlaps_expire(self, owner_id: UUID, now: datetime) -> int:
-        """Let the groups that wait for his decision expire now (domain.md 5.8); how many those are."""
+        """Expire the groups that wait for the person's decision (domain.md 5.8). Returns how many."""
         result = await self._session.execute(
             update(OverlapGroup)
             .where(OverlapGroup.owner_id == owner_id, OverlapGroup.status == OverlapStatus.FLAGGED)
@@ -230,7 +231,7 @@ class LeavingRepository(Repository):
         return len(result.all())
 
     async def open_runs(self, owner_id: UUID) -> list[ArchiveRun]:
-        """His queued and running runs, held until the transaction ends."""
+        """The person's queued and running runs, locked until the transaction ends."""
         return await self._all(
             select(ArchiveRun)
             .where(ArchiveRun.owner_id == owner_id, ArchiveRun.state.in_(_OPEN_RUNS))
@@ -240,14 +241,14 @@ class LeavingRepository(Repository):
         )
 
     async def any_open_run(self, owner_id: UUID) -> bool:
-        """Whether a run of his is not over."""
+        """Whether a run of the person is not over."""
         statement = select(ArchiveRun.id).where(
             ArchiveRun.owner_id == owner_id, ArchiveRun.state.in_(_OPEN_RUNS)
         )
         return (await self._session.execute(statement.limit(1))).first() is not None
 
     async def finalised_periods(self, owner_id: UUID) -> list[PeriodLock]:
-        """The periods that finalised timesheets locked and nobody reopened (domain.md 2.8)."""
+        """Periods that finalised timesheets locked and nobody reopened (domain.md 2.8)."""
         return await self._all(
             select(PeriodLock)
             .where(PeriodLock.owner_id == owner_id, PeriodLock.reopened_at.is_(None))
@@ -264,7 +265,7 @@ class LeavingRepository(Repository):
         )
 
     async def archive_mailboxes(self, owner_id: UUID) -> dict[UUID, UUID]:
-        """By configuration, deleted ones too, the mailbox at Graph that its copies are in."""
+        """The Graph mailbox that holds a configuration's copies, by configuration, also deleted ones."""
         statement = select(ArchiveConfiguration.id, ArchiveConfiguration.archive_mailbox_id).where(
             ArchiveConfiguration.owner_id == owner_id,
             ArchiveConfiguration.archive_reference.like("msgraph://%"),
@@ -279,7 +280,7 @@ class LeavingRepository(Repository):
         return int((await self._session.execute(statement)).scalar_one())
 
     async def forget_copies(self, owner_id: UUID, event_ids: Sequence[UUID]) -> None:
-        """The copies of these events are gone."""
+        """Record that the copies of these events are gone."""
         await self._session.execute(
             update(ArchivedEvent)
             .where(ArchivedEvent.owner_id == owner_id, ArchivedEvent.id.in_(event_ids))

@@ -1,8 +1,8 @@
-"""Which rows of which tables are a person's, for the export and the erasure of all of them (domain.md 15).
+"""Which rows of which tables belong to a person, for export and erasure (domain.md 15).
 
-Where a table's rows belong follows from the tables themselves: ``owner_id`` names the person, or a foreign
-key leads to a row that is his. What neither tells stands in the register below. A table that is in no way his
-and not in the register raises ``LookupError``: nothing is exported or erased by halves.
+The tables themselves show it: ``owner_id`` names the person, or a foreign key leads to one of their rows. All
+other cases are in the register below. A table without any of these raises ``LookupError``, so that no export
+or erasure is incomplete.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -32,7 +32,7 @@ from shared.database.models.metadata import METADATA
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Of whom rows are looked for: our id, Entra's ids, and what he is called."""
+    """The person to search for: our id, Entra's ids, and their names."""
 
     id: UUID
     tenant_id: UUID
@@ -42,7 +42,7 @@ class Person:
 
     @property
     def actor(self) -> str:
-        """How he is named as a caller."""
+        """The person's name as a caller."""
         return f"user:{self.object_id}"
 
 
@@ -51,7 +51,7 @@ type Mine = Callable[[Person], ColumnElement[bool]]
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """What of a table is a person's; ``kept`` says why the erasure leaves it, and is empty otherwise."""
+    """A person's part of a table. ``kept`` says why the erasure leaves it. Otherwise it is empty."""
 
     table: Table
     mine: Mine
@@ -60,7 +60,7 @@ class Holding:
     @property
     def name(self) -> str:
         """The table's name."""
-        # SQLAlchemy's own kind of str is no key of JSON.
+        # SQLAlchemy's own kind of str is no JSON key.
         return str(self.table.name)
 
 
@@ -72,7 +72,7 @@ _VERDICT: Final = (_WHY_NOT.is_(None).label("counts"), _WHY_NOT.label("reason_co
 
 
 def _register() -> dict[str, Holding]:
-    """Tables of which no ``owner_id`` tells the whole truth."""
+    """Tables for which ``owner_id`` is not the whole truth."""
     users, gates, keys = _T["users"], _T["mailbox_gates"], _T["idempotency_keys"]
     invitations, audit, erasures = _T["invitations"], _T["audit_entries"], _T["user_erasures"]
     sightings, assistants = _T["admin_sightings"], _T["mailbox_assistants"]
@@ -120,21 +120,22 @@ def _register() -> dict[str, Holding]:
             Holding(
                 audit,
                 lambda person: audit.c.on_behalf_of == person.id,
-                kept="the audit stays; with his key destroyed nobody can read what is personal in it",
+                kept="the audit stays; without the person's key nobody can read what is personal in it",
             ),
             Holding(
                 erasures,
                 lambda person: erasures.c.user_id == person.id,
-                kept="that he was erased, and what was deleted, is told by counts alone",
+                kept="that they were erased, and what was deleted, is told by counts alone",
             ),
         )
     }
 
 
 def held_by_others() -> tuple[tuple[str, Holding], ...]:
-    """What others' archives hold of a person's calendar, and on what ground, by the name of its file (6.5).
+    """What others' archives hold of a person's calendar, and the reason, by file name (6.5).
 
-    It is no part of the erasure's list: that takes it by the mailbox of origin (domain.md 15.3).
+    The erasure's list does not contain it, because the erasure selects by the mailbox of origin (domain.md
+    15.3).
     """
     approvals = _T["mailbox_approvals"]
     events = _APPOINTMENTS.c
@@ -155,7 +156,7 @@ def held_by_others() -> tuple[tuple[str, Holding], ...]:
     )
 
 
-#: Tables that hold nothing of any person, and why.
+#: Tables without any person's data, and why.
 NOBODYS: Final[Mapping[str, str]] = {
     "audit_seals": "hashes of audit rows",
     "system_settings": "choices of a tenant; who made them is an object id",
@@ -164,9 +165,9 @@ NOBODYS: Final[Mapping[str, str]] = {
 
 
 def holdings(metadata: MetaData | None = None) -> tuple[Holding, ...]:
-    """Every table that holds something of persons, a table before those its rows refer to.
+    """Every table with data of persons, in an order that respects references.
 
-    Raises LookupError naming the tables of which nobody says whose they are.
+    Raises LookupError naming the tables without a known owner.
     """
     return _holdings(metadata or METADATA)
 
@@ -194,7 +195,7 @@ def _by_owner(table: Table) -> Holding | None:
 
 
 def _by_parent(table: Table, known: Mapping[str, Holding]) -> Holding | None:
-    """Through a foreign key that is always set, to a row that is his."""
+    """Rows with a non-null foreign key to a row of the person."""
     for key in sorted(table.foreign_key_constraints, key=lambda each: str(each.name)):
         parent = known.get(key.referred_table.name)
         if parent is not None and not any(column.nullable for column in key.columns):
@@ -208,20 +209,20 @@ def _child_of(key: ForeignKeyConstraint, parent: Holding, person: Person) -> Col
 
 
 class PersonDataRepository:
-    """A person's rows, whatever table they are in; every statement names him."""
+    """A person's rows in any table. Every statement names the person."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
     async def count(self, holding: Holding, person: Person) -> int:
-        """How many rows of the table are his."""
+        """How many rows of the table belong to the person."""
         statement = select(func.count()).select_from(holding.table).where(holding.mine(person))
         return int((await self._session.execute(statement)).scalar_one())
 
     async def page(
         self, holding: Holding, person: Person, after: Sequence[Any] | None, limit: int
     ) -> list[dict[str, Any]]:
-        """Their rows by primary key, behind ``after``; an appointment tells whether it counts (2.18)."""
+        """The person's rows by primary key, after ``after``. An appointment says whether it counts (2.18)."""
         key = tuple(holding.table.primary_key.columns)
         statement = select(holding.table).where(holding.mine(person)).order_by(*key).limit(limit)
         if holding.name == _APPOINTMENTS.name:
@@ -231,13 +232,13 @@ class PersonDataRepository:
         return [dict(row) for row in (await self._session.execute(statement)).mappings()]
 
     async def delete_some(self, holding: Holding, person: Person, limit: int) -> int:
-        """Delete at most ``limit`` of his rows; returns how many that were. Zero means that none is left."""
+        """Delete at most ``limit`` of the person's rows. Returns the number. Zero means that none is left."""
         table = holding.table
         key = tuple(table.primary_key.columns)
         chosen = select(*key).where(holding.mine(person))
         for reference in table.foreign_key_constraints:
             if reference.referred_table is table:
-                # Rows of one table that refer to each other go from the last of a chain to the first.
+                # Rows of one table that refer to each other are deleted from the end of a chain to its start.
                 other = table.alias()
                 pairs = [
                     other.c[element.parent.name] == table.c[element.column.name]

@@ -13,7 +13,7 @@ from shared.database.models.people import UserExport
 from shared.database.repositories.base import Repository
 from shared.domain.people.departure import ExportState
 
-#: More transactions than a PostgreSQL server has at a time; each adds one event.
+#: More than a PostgreSQL server's concurrent transactions. Each adds one event.
 AT_ONCE: Final = 1_000
 _TURN = text("SELECT pg_advisory_xact_lock(hashtextextended(CAST(:owner AS text), 5))")
 # An index-only scan (ix_local_events_owner_id_entered). The shared lock is taken only far from the limit.
@@ -33,7 +33,7 @@ class PersonLimitRepository(Repository):
     """Counts of one owner."""
 
     async def take_turn(self, owner_id: UUID) -> None:
-        """Until the transaction ends nobody else counts what the owner has in order to add to it."""
+        """Until the transaction ends, nobody else counts what the owner has in order to add to it."""
         await self._session.execute(_TURN, {"owner": str(owner_id)})
 
     async def archive_configurations(self, owner_id: UUID) -> int:
@@ -53,7 +53,7 @@ class PersonLimitRepository(Repository):
         return await self._count(select(func.count()).where(CategoryRuleRow.owner_id == owner_id))
 
     async def exports_since(self, owner_id: UUID, requested_by: str, since: datetime) -> int:
-        """Exports of the owner's data that one caller asked for since then; failed ones do not count."""
+        """Exports of the owner's data that one caller requested since then. Failed ones do not count."""
         return await self._count(
             select(func.count()).where(
                 UserExport.owner_id == owner_id,
@@ -64,9 +64,9 @@ class PersonLimitRepository(Repository):
         )
 
     async def has_room_for_events(self, owner_id: UUID, most: int) -> bool:
-        """Whether the owner may enter one more local event; archived copies do not count.
+        """Whether the owner may enter one more local event. Archived copies do not count.
 
-        Far from the limit people enter events side by side. Near it they take turns.
+        Far from the limit, people enter events concurrently. Near it they take turns.
         """
         parameters = {"owner": owner_id, "most": most, "far": most - AT_ONCE}
         if (await self._session.execute(_FAR_FROM_LIMIT, parameters)).scalar_one():

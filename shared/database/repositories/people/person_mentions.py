@@ -1,6 +1,6 @@
-"""What rows of others say of a person in fields of their own is taken out of them (domain.md 15.3).
+"""Removes a person from the fields of other people's rows (domain.md 15.3).
 
-What others wrote about him in their subjects and bodies is their record, and stays.
+What others wrote about the person in subjects and bodies is their record, and stays.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.database.models.users import User
 from shared.database.repositories.people.person_data import Person
 
-#: Stands in the place of an organizer or attendee who was erased.
+#: Replaces an organizer or attendee who was erased.
 _ERASED = """'{"name": "", "address": ""}'::jsonb"""
 _HIS = "lower({0}->>'address') = :address"
 
@@ -33,7 +33,7 @@ _APPOINTMENTS = text(f"""
        AND ({_HIS.format("organizer")}
             OR EXISTS (SELECT 1 FROM jsonb_array_elements(attendees) AS each WHERE {_HIS.format("each")}))
 """)  # noqa: S608 - no input of anyone is in it
-#: Tables with a ``record`` of an event that is not in the archive yet, and whose their rows are.
+#: Tables with a ``record`` of an event that is not archived yet, and the owners of their rows.
 _RECORDS = {
     "archive_operations": "owner_id = :owner",
     "overlap_members": "group_id IN (SELECT id FROM overlap_groups WHERE owner_id = :owner)",
@@ -67,7 +67,7 @@ _CONFIGURATIONS = text("""
                ELSE archive_reference END
      WHERE tenant_id = :tenant AND owner_id <> :person AND :mailbox IN (source_mailbox_id, archive_mailbox_id)
 """)
-# Answers to changes by others that tell of him; they are kept for a day at most.
+# Answers to other people's changes that mention the person. They are kept for a day at most.
 _ANSWERS = text("""
     DELETE FROM idempotency_keys
      WHERE tenant_id = :tenant
@@ -80,20 +80,20 @@ _ANSWERS = text("""
 
 
 class PersonMentionRepository:
-    """Takes a person out of the rows of others of his tenant; doing it again changes nothing."""
+    """Removes a person from other people's rows in their tenant. A second call changes nothing."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
     async def others(self, person: Person, after: UUID | None, limit: int) -> Sequence[UUID]:
-        """The other users of the tenant by id, behind ``after``."""
+        """The other users of the tenant by id, after ``after``."""
         statement = select(User.id).where(User.tenant_id == person.tenant_id, User.id != person.id)
         if after is not None:
             statement = statement.where(User.id > after)
         return list((await self._session.execute(statement.order_by(User.id).limit(limit))).scalars())
 
     async def clear_appointments(self, person: Person, owner_id: UUID) -> int:
-        """Take him out of organizers and attendees of one other person's record; how many rows that were."""
+        """Remove the person from organizers and attendees in one other person's record. Returns the rows."""
         values = {"owner": owner_id, "address": person.address.lower()}
         cleared = await self._session.execute(_APPOINTMENTS, values)
         for table, owned in _RECORDS.items():
@@ -101,7 +101,7 @@ class PersonMentionRepository:
         return int(getattr(cleared, "rowcount", 0))
 
     async def clear_references(self, person: Person) -> int:
-        """Name his mailbox by its object id where others archive from or to it."""
+        """Name the person's mailbox by object id in others' references to it."""
         values = {
             "tenant": person.tenant_id,
             "person": person.id,
@@ -110,6 +110,6 @@ class PersonMentionRepository:
         return int(getattr(await self._session.execute(_CONFIGURATIONS, values), "rowcount", 0))
 
     async def forget_answers(self, person: Person) -> int:
-        """Forget answers, kept for repeated requests, in which he is named."""
+        """Delete answers, stored for repeated requests, that name the person."""
         values = {"tenant": person.tenant_id, "address": person.address, "name": person.display_name}
         return int(getattr(await self._session.execute(_ANSWERS, values), "rowcount", 0))

@@ -1,4 +1,4 @@
-"""What verifications found and nobody settled (domain.md 2.15)."""
+"""Open findings of verifications (domain.md 2.15)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from shared.domain.verifying.verification import FindingState, VerificationState
 
 @dataclass(frozen=True, slots=True)
 class OpenFinding:
-    """A difference that nobody settled, with the appointment it is about; None where there is none."""
+    """An open difference, with its appointment. None if it has none."""
 
     id: UUID
     verification_id: UUID
@@ -42,9 +42,10 @@ class OpenFindingRepository(Repository):
         viewer: UUID | None,
         limit: int,
     ) -> list[OpenFinding]:
-        """What is open of the owner's archives and shown to the ``viewer`` (object id), by start.
+        """Open findings of the owner's archives that ``viewer`` (object id) may see, by start.
 
-        Not what a later verification of that time did not find again. ``span``: only what starts in it.
+        Without those that a later verification of that time did not find again. ``span``: only those that
+        start in it.
         """
         earlier, later = aliased(Verification), aliased(Verification)
         appointment = aliased(Appointment)

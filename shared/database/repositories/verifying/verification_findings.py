@@ -1,4 +1,4 @@
-"""What a comparison works with and what it found (domain.md 2.15)."""
+"""What a comparison reads and what it finds (domain.md 2.15)."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -137,7 +137,7 @@ _FIRST_ID = UUID(int=0)
 
 
 def finding_shown_to(viewer: UUID | None) -> ColumnElement[bool]:
-    """False for those about another's private event, or about one of which nothing is known."""
+    """False for findings about another person's private event, or about an unknown one."""
     hidden = (
         select(Appointment.id)
         .where(
@@ -153,7 +153,7 @@ def finding_shown_to(viewer: UUID | None) -> ColumnElement[bool]:
 
 
 class ItemRow(TypedDict):
-    """Something read of a calendar, kept until its stretch is compared; ``starts_at`` is ISO 8601."""
+    """Something read from a calendar, kept until its range is compared. ``starts_at`` is ISO 8601."""
 
     key: str
     reference: str
@@ -163,7 +163,7 @@ class ItemRow(TypedDict):
 
 
 class FindingRow(TypedDict):
-    """A difference that is told; ``starts_at`` is ISO 8601."""
+    """A difference. ``starts_at`` is ISO 8601."""
 
     kind: str
     reason: str
@@ -176,19 +176,19 @@ class FindingRow(TypedDict):
 
 
 class VerificationFindingRepository(Repository):
-    """Items and findings of verifications; reads of people's findings take the owner's scope."""
+    """Items and findings of verifications. Reads for people name the owner."""
 
     async def restart_stretch(self, verification_id: UUID, stretch: datetime) -> None:
-        """Forget what another attempt read and found of the stretch."""
+        """Delete what another attempt read and found in the range."""
         await self._session.execute(_CLEAR_ITEMS, {"verification": verification_id})
         await self._session.execute(_CLEAR_FINDINGS, {"verification": verification_id, "stretch": stretch})
 
     async def forget_items(self, verification_id: UUID) -> None:
-        """The stretch is compared: what was read of it is not needed any more."""
+        """Delete what was read in the range, because it is compared."""
         await self._session.execute(_CLEAR_ITEMS, {"verification": verification_id})
 
     async def add_items(self, verification_id: UUID, side: str, rows: Sequence[ItemRow]) -> None:
-        """Keep what was read."""
+        """Store what was read."""
         if rows:
             added = {"verification": verification_id, "side": side, "rows": orjson.dumps(rows).decode()}
             await self._session.execute(_ADD_ITEMS, added)
@@ -202,7 +202,7 @@ class VerificationFindingRepository(Repository):
         findings: Sequence[FindingRow],
         now: datetime,
     ) -> None:
-        """Keep findings, given by the names of their columns."""
+        """Store findings, given by column name."""
         if findings:
             rows = [{"id": str(uuid4()), **finding} for finding in findings]
             await self._session.execute(
@@ -220,7 +220,7 @@ class VerificationFindingRepository(Repository):
     async def recorded_by_archive_keys(
         self, tenant_id: UUID, configuration_id: UUID, keys: Sequence[str]
     ) -> dict[str, RecordedCopy]:
-        """What is recorded of ArchiveKeys, of any configuration of the tenant; appointments of this one's."""
+        """Records of ArchiveKeys of any configuration in the tenant, with appointments of this one."""
         parameters = {"tenant": tenant_id, "configuration": configuration_id, "keys": list(keys)}
         rows = (await self._session.execute(_BY_ARCHIVE_KEYS, parameters)).mappings()
         return {row["archive_key"]: _recorded(row) for row in rows}
@@ -228,7 +228,7 @@ class VerificationFindingRepository(Repository):
     async def recorded(
         self, owner_id: UUID, configuration_id: UUID, ids: Sequence[UUID], keys: Sequence[str] = ()
     ) -> list[RecordedCopy]:
-        """What is recorded of archived events, by id or source key, with their appointments."""
+        """Records of archived events, by id or source key, with their appointments."""
         parameters = {
             "owner": owner_id,
             "configuration": configuration_id,
@@ -246,19 +246,19 @@ class VerificationFindingRepository(Repository):
         limit: int,
         after: RecordedCopy | None,
     ) -> list[RecordedCopy]:
-        """Rows of the map that start in ``[start, end)``, in order, behind ``after``; no appointments."""
+        """Rows of the map that start in ``[start, end)``, in order, after ``after``, without appointments."""
         place = (start, _FIRST_ID) if after is None else (after.start_at, after.id)
         parameters = {"owner": owner_id, "configuration": configuration_id, "end": end, "limit": limit}
         rows = await self._session.execute(_OF_STRETCH, parameters | {"start": place[0], "after": place[1]})
         return [_recorded(row) for row in rows.mappings()]
 
     async def sources_of(self, verification_id: UUID, keys: Sequence[str]) -> dict[str, str]:
-        """The revisions of the source events of the stretch, by source key."""
+        """The revisions of the source events of the range, by source key."""
         rows = await self._session.execute(_SOURCES_OF, {"verification": verification_id, "keys": list(keys)})
         return {row.key: row.revision for row in rows}
 
     async def copies_of(self, verification_id: UUID, keys: Sequence[str]) -> dict[str, list[str]]:
-        """The ids of the copies seen in and around the stretch, by ArchiveKey."""
+        """The ids of the copies seen in and around the range, by ArchiveKey."""
         rows = await self._session.execute(_COPIES_OF, {"verification": verification_id, "keys": list(keys)})
         found: dict[str, list[str]] = {}
         for row in rows:
@@ -266,19 +266,19 @@ class VerificationFindingRepository(Repository):
         return found
 
     async def owned_copies(self, verification_id: UUID, keys: Sequence[str]) -> dict[str, int]:
-        """How many copies start in the stretch, by ArchiveKey."""
+        """How many copies start in the range, by ArchiveKey."""
         rows = await self._session.execute(
             _OWNED_COPIES, {"verification": verification_id, "keys": list(keys)}
         )
         return {row.key: int(row.amount) for row in rows}
 
     async def item_counts(self, verification_id: UUID) -> tuple[int, int]:
-        """How many source events and copies of the configuration start in the stretch."""
+        """How many source events and copies of the configuration start in the range."""
         row = (await self._session.execute(_ITEM_COUNTS, {"verification": verification_id})).one()
         return int(row.sources), int(row.copies)
 
     async def last_writes(self, owner_id: UUID, archived_event_ids: Sequence[UUID]) -> dict[UUID, str]:
-        """The state of the last write of each, where there was one."""
+        """The state of each one's last write, if there was one."""
         if not archived_event_ids:
             return {}
         parameters = {"owner": owner_id, "ids": list(archived_event_ids)}
@@ -287,7 +287,7 @@ class VerificationFindingRepository(Repository):
     async def unrecorded_sources(
         self, verification_id: UUID, configuration_id: UUID, after: str, limit: int
     ) -> list[RowMapping]:
-        """Source events of the stretch that the map does not know, by key behind ``after``."""
+        """Source events of the range that are not in the map, by key after ``after``."""
         parameters = {"verification": verification_id, "configuration": configuration_id}
         rows = await self._session.execute(_UNRECORDED, parameters | {"after": after, "limit": limit})
         return list(rows.mappings())
@@ -295,7 +295,7 @@ class VerificationFindingRepository(Repository):
     async def shared_origins(
         self, verification_id: UUID, after: str, limit: int
     ) -> list[tuple[str, list[str]]]:
-        """Origins of several copies, one of which starts in the stretch, behind ``after``; with their ids."""
+        """Origins of several copies, one of which starts in the range, after ``after``, with their ids."""
         parameters = {"verification": verification_id, "after": after, "limit": limit}
         return [(row.key, row.copies) for row in await self._session.execute(_SHARED_ORIGINS, parameters)]
 
@@ -312,7 +312,7 @@ class VerificationFindingRepository(Repository):
         return set((await self._session.execute(_EDITED_BEFORE, parameters)).scalars())
 
     async def counts(self, verification_id: UUID) -> dict[str, int]:
-        """Findings by kind; every kind is named."""
+        """Findings by kind. Every kind is named."""
         rows = await self._session.execute(_COUNTS, {"verification": verification_id})
         return {kind.value: 0 for kind in FindingKind} | {row.kind: int(row.amount) for row in rows}
 
@@ -327,7 +327,8 @@ class VerificationFindingRepository(Repository):
     ) -> list[VerificationFinding]:
         """Findings in the order of the calendar.
 
-        Those about another's private event than the ``viewer``'s (object id) are of no kind (domain.md 6.3).
+        Findings about a private event of another person than ``viewer`` (object id) match no kind (domain.md
+        6.3).
         """
         statement = select(VerificationFinding).where(VerificationFinding.verification_id == verification_id)
         if kind is not None:
@@ -336,16 +337,16 @@ class VerificationFindingRepository(Repository):
         return await self._all(page(statement, key, after, limit))
 
     async def shown_to(self, viewer: UUID | None, finding_ids: Collection[UUID]) -> set[UUID]:
-        """Of which findings the viewer (object id) sees more than the time."""
+        """Of which findings the viewer (object id) may see more than the time."""
         statement = select(VerificationFinding.id).where(
             VerificationFinding.id.in_(finding_ids), finding_shown_to(viewer)
         )
         return set((await self._session.execute(statement)).scalars())
 
     async def subjects_of(self, finding_ids: Collection[UUID]) -> dict[UUID, tuple[UUID, str]]:
-        """The appointment and the subject that each finding is about, as far as one is recorded.
+        """The appointment and subject of each finding, if one is recorded.
 
-        The caller has found out with ``shown_to`` who may see them (domain.md 6.3).
+        The caller has checked with ``shown_to`` who may see them (domain.md 6.3).
         """
         statement = (
             select(VerificationFinding.id, Appointment.id, Appointment.subject)
@@ -367,7 +368,7 @@ class VerificationFindingRepository(Repository):
         return await self._one(statement)
 
     async def of_run(self, run_id: UUID, *, lock: bool = False) -> list[VerificationFinding]:
-        """The findings that a run is to put back."""
+        """The findings that a run must put back."""
         statement = select(VerificationFinding).where(
             VerificationFinding.run_id == run_id, VerificationFinding.state == FindingState.PUTTING_BACK
         )
@@ -378,14 +379,14 @@ class VerificationFindingRepository(Repository):
     async def point_to_copy(
         self, owner_id: UUID, archived_event_id: UUID, copy_id: str, etag: str, now: datetime
     ) -> None:
-        """This is the archived event's copy, as it is now."""
+        """Record this copy, as it is now, as the archived event's copy."""
         await self._session.execute(
             _POINT_TO_COPY,
             {"owner": owner_id, "id": archived_event_id, "copy_id": copy_id, "etag": etag, "now": now},
         )
 
     async def prepare_anew(self, owner_id: UUID, archived_event_ids: Sequence[UUID], now: datetime) -> None:
-        """Copies that are gone are to be made anew, a generation later."""
+        """Prepare missing copies to be created again, a generation later."""
         if archived_event_ids:
             await self._session.execute(
                 _PREPARE_ANEW, {"owner": owner_id, "ids": list(archived_event_ids), "now": now}

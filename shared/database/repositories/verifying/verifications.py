@@ -41,16 +41,13 @@ class VerificationRepository(Repository):
     """The ``verifications`` table."""
 
     async def add_all(self, verifications: Sequence[Verification]) -> dict[UUID, Verification]:
-        """Insert them in one statement: by id, without those whose configuration has an open one.
-
-        Nor is one inserted whose instant was claimed.
-        """
+        """Insert them in one statement. Returns those inserted, by id: no open one and no claimed instant."""
         return {each.id: each for each in await self._insert_free(Verification, verifications)}
 
     async def get(
         self, tenant_id: UUID, verification_id: UUID, owner_id: UUID | None = None
     ) -> Verification | None:
-        """The verification in the tenant; with ``owner_id`` only if that user owns it."""
+        """The verification in the tenant. With ``owner_id``, only if that user owns it."""
         statement = select(Verification).where(
             Verification.tenant_id == tenant_id, Verification.id == verification_id
         )
@@ -59,7 +56,7 @@ class VerificationRepository(Repository):
         return await self._one(statement)
 
     async def get_unscoped(self, verification_id: UUID, *, lock: bool = False) -> Verification | None:
-        """The verification by id alone, for the workflow that drives it."""
+        """The verification by id alone, for its workflow."""
         statement = select(Verification).where(Verification.id == verification_id)
         if lock:
             statement = statement.with_for_update()
@@ -82,17 +79,17 @@ class VerificationRepository(Repository):
         return await self._all(page(statement, key, after, limit, newest_first=True))
 
     async def begin(self, verification_id: UUID, now: datetime) -> datetime | None:
-        """It runs from now on; since when it does, None when it is over."""
+        """Mark it as running. Returns since when, None if it is over."""
         result = await self._session.execute(_BEGIN, {"verification": verification_id, "now": now})
         return result.scalar_one_or_none()
 
     async def begin_attempt(self, verification_id: UUID) -> int | None:
-        """The number of a new attempt, which supersedes all earlier ones; None when it is over."""
+        """The number of a new attempt, which supersedes all earlier ones. None if it is over."""
         result = await self._session.execute(_BEGIN_ATTEMPT, {"verification": verification_id})
         return result.scalar_one_or_none()
 
     async def hold(self, verification_id: UUID, attempt: int) -> bool:
-        """Lock it until the transaction ends; False when it is over or the attempt was superseded."""
+        """Lock it until the transaction ends. False if it is over or the attempt was superseded."""
         result = await self._session.execute(_HOLD, {"verification": verification_id, "attempt": attempt})
         return result.one_or_none() is not None
 
@@ -108,7 +105,7 @@ class VerificationRepository(Repository):
         copies: int,
         explained: dict[str, Any],
     ) -> None:
-        """A stretch is compared, up to ``until``; ``explained`` is of all stretches so far."""
+        """Record a compared range, up to ``until``. ``explained`` covers all ranges so far."""
         await self._session.execute(
             _ADVANCE,
             {
@@ -144,7 +141,7 @@ class VerificationRepository(Repository):
         )
 
     async def to_drive_unscoped(self, before: datetime, limit: int) -> list[UUID]:
-        """Open ones, last looked after before ``before``: each should have a living orchestration."""
+        """Open ones that were last checked before ``before``. Each needs a living orchestration."""
         looked_after = func.coalesce(Verification.dispatched_at, func.to_timestamp(0))
         statement = (
             select(Verification.id)
@@ -155,13 +152,13 @@ class VerificationRepository(Repository):
         return list((await self._session.execute(statement)).scalars())
 
     async def set_dispatched(self, verification_ids: Sequence[UUID], now: datetime) -> None:
-        """Their orchestrations were started, or found alive."""
+        """Record that their orchestrations were started, or are alive."""
         await self._session.execute(
             update(Verification).where(Verification.id.in_(verification_ids)).values(dispatched_at=now)
         )
 
     async def add_usage(self, verification_id: UUID, requests: int, round_trips: int) -> None:
-        """Add Graph requests to its account."""
+        """Add Graph requests to its counters."""
         if requests or round_trips:
             await self._session.execute(
                 _ADD_USAGE, {"verification": verification_id, "requests": requests, "trips": round_trips}

@@ -1,7 +1,7 @@
-"""Settle: finding out what became of writes whose answer was lost (design.md, Settle).
+"""Reconcile: find out what became of writes whose answer was lost (design.md, Reconcile).
 
-While the store remembers a transactionId, the identical write is sent again; later the copy is looked up
-by its archive key, once search has had time to see it.
+While the store remembers a transactionId, the identical write is sent again. Later the copy is searched by
+its archive key, after search has had time to see it.
 """
 
 import random
@@ -25,44 +25,46 @@ _LOOK_UPS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class SettleProgress:
-    """``open`` operations still have an unknown effect; try again at ``resume_at``."""
+class ReconcileProgress:
+    """How many writes are still open."""
 
+    #: Operations whose effect is still unknown.
     open: int
+    #: When to try again.
     resume_at: datetime | None
 
 
-class Settler:
-    """Settles every open operation of a run's configuration, whichever run it came from."""
+class Reconciler:
+    """Reconciles every open operation of a run's configuration, from whichever run."""
 
     def __init__(self, ports: ArchivingPorts) -> None:
         self._ports = ports
 
-    async def settle(self, run_id: UUID, attempt: int) -> SettleProgress:
-        """Resend or look up each open operation once. ``attempt`` counts from 0 and spaces the next one.
+    async def reconcile(self, run_id: UUID, attempt: int) -> ReconcileProgress:
+        """Resend or look up each open operation once. ``attempt`` counts from 0 and spaces the next attempt.
 
-        A run whose calendars may not be named any more writes nothing, not even again what was sent.
-        Raises NotFound for an unknown run and StoreUnavailable when a lookup fails for good.
+        A run whose calendars may no longer be named writes nothing and resends nothing. Raises NotFound for
+        an unknown run, and StoreUnavailable if a lookup fails permanently.
         """
         async with self._ports.database.session() as session:
             context = await load_context(session, run_id)
             if context.barred or not await context.operations(session).sent():
-                return SettleProgress(0, None)
+                return ReconcileProgress(0, None)
         async with accounted(self._ports, context):
             try:
                 async with mailbox_lease(self._ports, context.archive_mailbox_id) as lease:
                     if lease is not None:
-                        return await _Settlement(self._ports, context, lease, attempt).run()
+                        return await _Reconciliation(self._ports, context, lease, attempt).run()
             except LeaseLost:
                 pass
         async with self._ports.database.session() as session:
             left = await context.operations(session).sent()
         resume_at = self._ports.clock.now() + self._ports.busy_pause
-        return SettleProgress(left, resume_at if left else None)
+        return ReconcileProgress(left, resume_at if left else None)
 
 
-class _Settlement:
-    """One ``settle`` under a held lease."""
+class _Reconciliation:
+    """One ``reconcile`` under a held lease."""
 
     def __init__(self, ports: ArchivingPorts, context: RunContext, lease: HeldLease, attempt: int) -> None:
         self._ports = ports
@@ -74,15 +76,15 @@ class _Settlement:
         self._began = ports.clock.now()
         self._resume_at: list[datetime] = []
 
-    async def run(self) -> SettleProgress:
-        """First the lookups, whose writes must not be repeated blindly, then the resends."""
+    async def run(self) -> ReconcileProgress:
+        """Look up first the writes that must not be repeated blindly, then resend the others."""
         paused = await self._lease.wait_out_pause()
         if paused is None:
             await self._look_up_forgotten()
             await self._resend_remembered()
         async with self._ports.database.session() as session:
             left = await self._context.operations(session).sent()
-        return SettleProgress(left, self._next_attempt(paused) if left else None)
+        return ReconcileProgress(left, self._next_attempt(paused) if left else None)
 
     @property
     def _remembered_since(self) -> datetime:
@@ -98,9 +100,9 @@ class _Settlement:
                 self._resume_at.append(due)
                 continue
             await self._lease.cover_one_batch()
-            await self._settle_by_lookup(operation)
+            await self._reconcile_by_lookup(operation)
 
-    async def _settle_by_lookup(self, operation: ClaimedOperation) -> None:
+    async def _reconcile_by_lookup(self, operation: ClaimedOperation) -> None:
         copies = await self._sender.find_copies(operation)
         create = operation.action is OperationAction.CREATE
         if copies and (create or self._sender.has_effect(operation, copies[0])):
@@ -144,7 +146,7 @@ class _Settlement:
 
 
 def _kept_sent(results: Sequence[Result]) -> list[Result]:
-    """An operation resent here had an unknown effect before: not having been sent *now* settles nothing."""
+    """The effect of a resent operation was unknown before. That the resend did not leave proves nothing."""
     return [
         result
         for result in results
